@@ -1,0 +1,43 @@
+# Every command a developer or an operator needs. `make` alone prints this list.
+SHELL := /bin/bash
+PYTHON ?= python3
+UV_VERSION := 0.13.8
+VENV := .venv
+UV := $(VENV)/bin/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-openstack lint types check format
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+
+$(VENV)/.ready: pyproject.toml uv.lock
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
+	@UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --inexact --python $(VENV)/bin/python
+	@touch $@
+
+setup: $(VENV)/.ready ## Create .venv with the console script `muster`, from the lock file
+
+demo: setup ## Open a local Slack-like workspace with two simulated clouds
+	@$(VENV)/bin/muster demo
+
+test: setup ## Run the whole suite that needs nothing but PyPI
+	@$(VENV)/bin/python -m pytest
+
+test-openstack: setup ## Bring up a real OpenStack on loopback and run the bot against it
+	@$(VENV)/bin/python -m pytest tests/openstack
+
+lint: setup ## Check format, style and the import contracts
+	@$(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/ruff check .
+	@$(VENV)/bin/lint-imports
+
+types: setup ## Type-check strictly
+	@$(VENV)/bin/mypy
+
+format: setup ## Format and fix what can be fixed
+	@$(VENV)/bin/ruff format .
+	@$(VENV)/bin/ruff check --fix .
+
+check: lint types test ## Everything but the real OpenStack
