@@ -1,0 +1,155 @@
+"""What Muster needs of a cloud: four verbs, their values and three errors.
+
+The procedure of a cloud lives with that cloud, as pure data (`plan`). An adapter looks and starts; it never waits,
+retries, sleeps or decides. The engine knows nothing of Nova or CloudTower.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Protocol, TypeAlias, TypeVar
+
+from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.values import Action, Facts, HostId, OperationId, StepKey
+
+
+@dataclass(frozen=True, kw_only=True)
+class Host:
+    """A host as the cloud lists it now."""
+
+    id: HostId  #: what the cloud's API knows it by; two hosts never share it
+    name: str
+    area: str = ""  #: availability zone or cluster
+    state: str = ""  #: in the cloud's own words, e.g. "down, disabled"
+    in_service: bool = True
+    vms: int | None = None  #: VMs of any status, when the cloud tells
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What a person asked for, with the host resolved to one exact host."""
+
+    action: Action
+    cloud: str
+    host: HostId
+    host_name: str
+    run: OperationId  #: the operation's id: adapters mark with it what they change
+    reason: str = ""
+    to: str = ""  #: name of a target host; empty lets the cloud's scheduler choose
+    vms: tuple[str, ...] = ()  #: names or ids of the VMs meant; empty means all
+
+
+class Seen(StrEnum):
+    """What the cloud shows about a step."""
+
+    NEVER_STARTED = "never-started"
+    """Proven: the cloud shows no trace of it."""
+    UNDERWAY = "underway"
+    DONE = "done"
+    """As wanted, verified in the cloud's own truth."""
+    FAILED = "failed"
+    UNCLEAR = "unclear"
+    """The evidence contradicts itself; a human must judge."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sighting:
+    """One look at one step."""
+
+    seen: Seen
+    sentence: str = ""  #: what shows it: why it failed, what it waits for, what a person must do
+    remedy: str = ""  #: what the operator can do next, when it failed or is unclear
+    raw: str = ""  #: the cloud's own words, one click away
+    place: str = ""  #: name of the host the VM is on now
+    progress: float | None = None  #: 0..1, when the cloud tells
+    movement: str = ""  #: differs whenever the cloud made headway; a step's patience counts from its last change
+    mark: Facts = field(default_factory=dict)  #: what was there before: stored as `Step.before` with the intent
+
+
+class CloudError(Exception):
+    """The cloud did not do as asked.
+
+    Args:
+        sentence: what failed, on which host or VM.
+        remedy: what the operator can do next.
+        raw: the cloud's own words; never a secret.
+    """
+
+    def __init__(self, sentence: str, *, remedy: str = "", raw: str = "") -> None:
+        super().__init__(f"{sentence} {remedy}".strip())
+        self.sentence = sentence
+        self.remedy = remedy
+        self.raw = raw
+
+
+class Refused(CloudError):
+    """The cloud said no, definitely: nothing took effect."""
+
+
+class Unreachable(CloudError):
+    """No answer, or none that tells whether it took effect: look before anything else."""
+
+
+class NotSupported(CloudError):
+    """The plan asked for what this cloud cannot do: a bug, said loudly."""
+
+
+S = TypeVar("S")
+
+
+class Cloud(Protocol[S]):
+    """One cloud. `S` is its own survey, which nobody but the adapter reads."""
+
+    name: str
+    actions: frozenset[Action]
+    concurrency: int  #: VMs moved side by side at most
+    poll: float  #: seconds between two looks
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        """Hosts whose name or id contains `matching` (case-insensitive; empty: all), exact matches first.
+
+        Raises:
+            Refused, Unreachable: could not ask.
+        """
+        ...
+
+    async def survey(self, request: Request) -> S:
+        """Read everything needed to judge `request`, at one moment. Changes nothing.
+
+        Raises:
+            Refused, Unreachable: could not ask.
+        """
+        ...
+
+    def plan(self, request: Request, survey: S) -> Plan:
+        """Judge a survey: findings, dispositions, steps. Pure."""
+        ...
+
+    async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        """What the cloud shows about each of `steps`; a few list calls however many they are. Reads only.
+
+        Raises:
+            Refused, Unreachable: could not ask.
+        """
+        ...
+
+    async def start(self, step: Step) -> Receipt:
+        """Make the one mutating call of `step`. Never retried inside.
+
+        Raises:
+            Refused: definitely not accepted.
+            Unreachable: its fate is unknown; `look` can establish it.
+        """
+        ...
+
+    async def check(self) -> Sequence[str]:
+        """Complaints about reachability, rights and versions, for `muster check`; empty when all is well."""
+        ...
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+AnyCloud: TypeAlias = Cloud[Any]
+"""A cloud whose survey the holder passes back unread."""

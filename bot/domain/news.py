@@ -1,0 +1,63 @@
+"""What is worth telling people: one value per line that will stand in a thread, a channel or a private note.
+
+News is stored in the transaction of the change that caused it, and turned into a Slack message by a view when it is
+delivered. It holds facts, never text for Slack.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from bot.domain.values import Facts, OperationId, UserId
+
+
+class Audience(StrEnum):
+    """Where a line is told."""
+
+    THREAD = "thread"
+    """Under the operation's card."""
+    INCIDENT = "incident"
+    """The configured incident channel, with a link to the card."""
+    PERSON = "person"
+    """Only to one person, in the channel where they acted."""
+
+
+class Kind(StrEnum):
+    """What happened. The facts each carries are named behind it."""
+
+    BLOCKED = "blocked"  #: -
+    APPROVED = "approved"  #: by, count, quorum
+    QUORUM = "quorum reached"  #: by (last voter)
+    REJECTED = "rejected"  #: by, reason
+    EXPIRED = "expired"  #: -
+    CANCELLED = "cancelled"  #: by
+    PLAN_CHANGED = "plan changed"  #: lines (list of str)
+    SHRUNK = "shrunk"  #: lines: differences that were let through
+    STARTED = "started"  #: -
+    PHASE = "phase"  #: phase
+    VM_DONE = "vm done"  #: vm, title, place, seconds
+    STEP_DONE = "step done"  #: title, sentence
+    STEP_FAILED = "step failed"  #: title, sentence, remedy, raw
+    STEP_UNKNOWN = "step unknown"  #: title, sentence, remedy, raw
+    CLOUD_SILENT = "cloud silent"  #: sentence, remedy
+    CLOUD_BACK = "cloud back"  #: -
+    PAUSED = "paused"  #: by
+    RESUMED = "resumed"  #: by
+    STOPPING = "stopping"  #: by, moving (number of steps still in flight)
+    RETRIED = "retried"  #: by, count
+    NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts)
+    FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
+    ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
+    REFUSED = "refused"  #: sentence, remedy, ask (ids), link_to (operation id) - to a person
+    NOTED = "noted"  #: sentence - to a person
+
+
+@dataclass(frozen=True, kw_only=True)
+class News:
+    """One thing worth telling."""
+
+    kind: Kind
+    audience: Audience = Audience.THREAD
+    facts: Facts = field(default_factory=dict)
+    operation: OperationId | None = None  #: None only for a private note about no operation
+    person: UserId | None = None  #: with Audience.PERSON
+    channel: str = ""  #: with Audience.PERSON: where they acted

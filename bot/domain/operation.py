@@ -1,0 +1,193 @@
+"""An operation: its states, the events that move it, and the one table that says which event may move which state."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.cloud import Host, Request
+from bot.domain.errors import AlreadySettled
+from bot.domain.plan import Plan
+from bot.domain.values import Digest, OperationId, UserId
+
+
+class State(StrEnum):
+    """Where an operation is; each says who moves it on, and what happens if we die there."""
+
+    CHECKING = "checking"
+    """The worker surveys and plans. Died: the next worker surveys again."""
+    READY = "ready"
+    """Only from a dry run; a person may request approval. Died: nothing waits in memory."""
+    AWAITING_APPROVAL = "awaiting approval"
+    """People decide, or the clock expires it. Died: votes and expiry are rows."""
+    QUEUED = "queued"
+    """Approved. The worker surveys again and starts it. Died: the next worker does."""
+    RUNNING = "running"
+    """The worker goes from step to step. Died: the next worker looks at every step in flight first."""
+    PAUSED = "paused"
+    """Nothing new is started; what the cloud already does is watched. A person resumes or cancels."""
+    STOPPING = "stopping"
+    """Cancelled while running: nothing new is started; ends when what the cloud already does has ended."""
+    NEEDS_ATTENTION = "needs attention"
+    """Something failed or could not be told; a person retries or closes it. It still holds the host."""
+    BLOCKED = "blocked"
+    """Findings forbid it. Final."""
+    DENIED = "denied"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    """Cancelled before anything was done. Final."""
+    SUCCEEDED = "succeeded"
+    """Every step done and verified. Final."""
+    ENDED_INCOMPLETE = "ended incomplete"
+    """Closed by a person with something left undone. Final."""
+
+
+FINAL = frozenset(
+    {
+        State.BLOCKED,
+        State.DENIED,
+        State.EXPIRED,
+        State.CANCELLED,
+        State.SUCCEEDED,
+        State.ENDED_INCOMPLETE,
+    }
+)
+WAITING_FOR_PEOPLE = frozenset({State.READY, State.AWAITING_APPROVAL, State.NEEDS_ATTENTION})
+WORKING = frozenset({State.CHECKING, State.QUEUED, State.RUNNING, State.PAUSED, State.STOPPING})
+EXECUTING = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
+"""The states in which steps have rows."""
+
+
+class Event(StrEnum):
+    """What happens to an operation."""
+
+    CHECKED = "checked"
+    CHECKED_DRY = "checked as a dry run"
+    FORBIDDEN = "forbidden by findings"
+    APPROVAL_REQUESTED = "approval requested"
+    RECHECK = "re-check asked for"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    EXPIRED = "expired"
+    CANCELLED = "cancelled"
+    PLAN_CHANGED = "plan changed"
+    STARTED = "started"
+    PAUSED = "paused"
+    RESUMED = "resumed"
+    STOP_ASKED = "stop asked for"
+    STOPPED = "stopped"
+    FINISHED = "finished"
+    FELL_SHORT = "fell short"
+    RETRIED = "retried"
+    CLOSED = "closed"
+
+
+TABLE: dict[tuple[State, Event], State] = {
+    # a survey judged
+    (State.CHECKING, Event.CHECKED): State.AWAITING_APPROVAL,
+    (State.CHECKING, Event.CHECKED_DRY): State.READY,
+    (State.CHECKING, Event.FORBIDDEN): State.BLOCKED,
+    (State.CHECKING, Event.CANCELLED): State.CANCELLED,
+    # a dry run that turned serious is surveyed again first
+    (State.READY, Event.APPROVAL_REQUESTED): State.CHECKING,
+    (State.READY, Event.RECHECK): State.CHECKING,
+    (State.READY, Event.CANCELLED): State.CANCELLED,
+    # people decide
+    (State.AWAITING_APPROVAL, Event.APPROVED): State.QUEUED,
+    (State.AWAITING_APPROVAL, Event.REJECTED): State.DENIED,
+    (State.AWAITING_APPROVAL, Event.EXPIRED): State.EXPIRED,
+    (State.AWAITING_APPROVAL, Event.CANCELLED): State.CANCELLED,
+    (State.AWAITING_APPROVAL, Event.RECHECK): State.CHECKING,
+    # before the first act the cloud is surveyed again
+    (State.QUEUED, Event.STARTED): State.RUNNING,
+    (State.QUEUED, Event.PLAN_CHANGED): State.AWAITING_APPROVAL,
+    (State.QUEUED, Event.FORBIDDEN): State.BLOCKED,
+    (State.QUEUED, Event.CANCELLED): State.CANCELLED,
+    # execution, and how people steer it
+    (State.RUNNING, Event.PAUSED): State.PAUSED,
+    (State.PAUSED, Event.RESUMED): State.RUNNING,
+    (State.RUNNING, Event.STOP_ASKED): State.STOPPING,
+    (State.PAUSED, Event.STOP_ASKED): State.STOPPING,
+    (State.STOPPING, Event.STOPPED): State.ENDED_INCOMPLETE,
+    # everything was done already when the stop arrived
+    (State.STOPPING, Event.FINISHED): State.SUCCEEDED,
+    (State.RUNNING, Event.FINISHED): State.SUCCEEDED,
+    (State.PAUSED, Event.FINISHED): State.SUCCEEDED,
+    (State.RUNNING, Event.FELL_SHORT): State.NEEDS_ATTENTION,
+    (State.PAUSED, Event.FELL_SHORT): State.NEEDS_ATTENTION,
+    # failed steps are planned again under the same approval, each looks before it acts
+    (State.NEEDS_ATTENTION, Event.RETRIED): State.RUNNING,
+    (State.NEEDS_ATTENTION, Event.CLOSED): State.ENDED_INCOMPLETE,
+}
+
+
+class Choice(StrEnum):
+    """What an approver chose."""
+
+    APPROVE = "approve"
+    REJECT = "reject"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote:
+    """One person's decision about one digest."""
+
+    by: UserId
+    choice: Choice
+    digest: Digest
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Operation:
+    """One asked-for action on one host of one cloud, from the request to its end."""
+
+    id: OperationId
+    request: Request
+    host: Host
+    requested_by: UserId
+    channel: str  #: where it was asked for, and where its card stands
+    state: State = State.CHECKING
+    dry_run: bool = False
+    plan: Plan | None = None
+    digest: Digest | None = None
+    votes: tuple[Vote, ...] = ()  #: all ever cast, of superseded digests too
+    drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
+    approved_plan: Plan | None = None  #: what the votes that started it were cast on
+    expires_at: datetime | None = None
+    created_at: datetime
+    changed_at: datetime
+    started_at: datetime | None = None  #: when the first act was allowed
+    ended_at: datetime | None = None
+    outcome: str = ""  #: one sentence about how it ended, for lists
+    version: int = field(default=0)  #: grows with every save; the compare-and-set of the archive
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it holds its host: no second operation may begin there."""
+        return self.state not in FINAL and not self.dry_run
+
+    @property
+    def approvals(self) -> tuple[Vote, ...]:
+        """Approvals of the plan that is stored now."""
+        return tuple(v for v in self.votes if v.choice is Choice.APPROVE and v.digest == self.digest)
+
+    def may(self, event: Event) -> bool:
+        """Whether the table lets this event happen now."""
+        return (self.state, event) in TABLE
+
+    def after(self, event: Event, *, at: datetime) -> "Operation":
+        """The operation after an event.
+
+        Raises:
+            AlreadySettled: the table has no such move; says what the operation is instead.
+        """
+        state = TABLE.get((self.state, event))
+        if state is None:
+            raise AlreadySettled(f"This operation is {self.state} now, so it cannot be {event}.")
+        return replace(
+            self,
+            state=state,
+            changed_at=at,
+            started_at=at if event is Event.STARTED else self.started_at,
+            ended_at=at if state in FINAL else None,
+        )

@@ -1,0 +1,18 @@
+"""What a person typed, understood but not yet judged: an order names a host that may not exist."""
+
+from dataclasses import dataclass
+
+from bot.domain.values import Action
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """A request in the person's own words."""
+
+    action: Action
+    host: str  #: as typed; must equal a host's name or id exactly
+    cloud: str = ""  #: empty: the one cloud that has such a host
+    check: bool = False  #: only show the plan
+    to: str = ""
+    vms: tuple[str, ...] = ()
+    reason: str = ""

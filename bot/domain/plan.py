@@ -1,0 +1,173 @@
+"""A plan: findings, VMs with dispositions, ordered steps, and the digest approvers sign."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+from bot.domain.values import Action, Digest, Facts, HostId, Json, StepKey, VmId
+
+
+class Verdict(StrEnum):
+    """How bad one finding is."""
+
+    BLOCKER = "blocker"
+    UNKNOWN = "unknown"
+    """Could not find out: blocks like a blocker."""
+    WARNING = "warning"
+    OK = "ok"
+
+
+WORST_FIRST = (Verdict.BLOCKER, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
+
+
+class Topic(StrEnum):
+    """What a finding is about; the card groups by it."""
+
+    HOST = "host"
+    EVIDENCE = "evidence"
+    """Proof that a failed host is dead."""
+    ROOM = "room"
+    VMS = "vms"
+    STORAGE = "storage"
+    VERSION = "version"
+    POLICY = "policy"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One judgement of a survey."""
+
+    code: str  #: stable name, e.g. "service-up"
+    verdict: Verdict
+    topic: Topic
+    sentence: str
+    remedy: str = ""
+    vm: VmId | None = None
+    raw: str = ""
+
+
+class Disposition(StrEnum):
+    """What the plan does to one VM."""
+
+    EVACUATE = "evacuate"
+    LIVE_MIGRATE = "live-migrate"
+    COLD_MIGRATE = "cold-migrate"
+    SHUT_DOWN = "shut down"
+    POWER_ON = "power on"
+    MIGRATE_BACK = "migrate back"
+    LEAVE = "leave"
+    CANNOT = "cannot"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vm:
+    """A VM as the plan found it: also the ledger of where it was and how."""
+
+    id: VmId
+    name: str
+    project: str = ""
+    status: str = ""
+    size: str = ""  #: flavor or "4 vCPU, 8 GiB"
+    disposition: Disposition
+    note: str = ""  #: the reason, when the disposition needs one
+    loses_disk: bool = False
+
+
+class By(StrEnum):
+    """Who brings a step about."""
+
+    MUSTER = "muster"
+    """By exactly one mutating call."""
+    CLOUD = "cloud"
+    """It comes about as the consequence of another step; we only verify it."""
+    PERSON = "person"
+    """Somebody does it by hand; the sighting says what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What the cloud answered to a start."""
+
+    id: str = ""  #: request id or task id, by which `look` finds the act again
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One thing to do to one target."""
+
+    key: StepKey  #: unique in its plan, the same for the same intent in the next plan
+    phase: str  #: one of `Plan.phases`
+    verb: str  #: the adapter's word for it
+    target: str  #: id of a host, service or VM in the cloud
+    title: str  #: as people say it: "evacuate web-1"
+    by: By = By.MUSTER
+    vm: VmId | None = None
+    arguments: Facts = field(default_factory=dict)
+    follows: StepKey | None = None  #: starts only after that step is done
+    apart: str = ""  #: two steps of the same non-empty group never run at once (server group)
+    priority: int = 0  #: higher starts first
+    essential: bool = False  #: its failure stops all later phases
+    patience: timedelta = timedelta(minutes=30)  #: how long without movement before a human is asked
+    quiet: timedelta = timedelta(seconds=90)
+    """How long after an intent without an answer the cloud must show nothing before a second start is allowed."""
+
+    before: Facts | None = None  #: `Sighting.mark` of the look before the start
+    receipt: Receipt | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What would be done to one host, and what speaks for and against it."""
+
+    action: Action
+    host: HostId
+    host_name: str
+    findings: tuple[Finding, ...]
+    vms: tuple[Vm, ...]
+    phases: tuple[str, ...] = ()  #: in order; a phase starts when the one before has ended
+    steps: tuple[Step, ...] = ()
+    estimate: timedelta | None = None  #: how long it will take, when that can be said
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """Choices an approver relies on, by name: e.g. {"microversion": "2.94"}."""
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether a finding forbids the plan; "could not find out" forbids too."""
+        return any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in self.findings)
+
+    @property
+    def sorted_findings(self) -> tuple[Finding, ...]:
+        """Findings, worst first."""
+        return tuple(sorted(self.findings, key=lambda f: WORST_FIRST.index(f.verdict)))
+
+    def step_of(self, vm: VmId) -> Step | None:
+        """The step that moves or verifies this VM: the last of its steps."""
+        return next((s for s in reversed(self.steps) if s.vm == vm), None)
+
+
+def digest_of(plan: Plan, *, terms: Facts) -> Digest:
+    """The hash of everything an approver relies on, without clocks and counters.
+
+    Args:
+        plan: the plan as shown.
+        terms: the policy it would be approved under (`policy.Rule.terms`).
+    """
+    relied_on: dict[str, Json] = {
+        "action": plan.action.value,
+        "host": plan.host,
+        "host_name": plan.host_name,
+        "vms": [
+            [vm.id, vm.name, vm.status, vm.disposition.value, vm.loses_disk]
+            for vm in sorted(plan.vms, key=lambda vm: vm.id)
+        ],
+        "steps": [[s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments] for s in plan.steps],
+        "warnings": sorted([f.code, f.vm or ""] for f in plan.findings if f.verdict is not Verdict.OK),
+        "facts": dict(plan.facts),
+        "terms": terms,
+    }
+    text = json.dumps(relied_on, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return Digest(hashlib.sha256(text.encode()).hexdigest())

@@ -1,0 +1,109 @@
+"""Who may ask, who may approve, how many, until when."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+from bot.domain.errors import NotAllowed
+from bot.domain.values import Facts, UserId
+
+EVERYONE = "*"
+"""In a list of requesters: every full member of the workspace."""
+
+
+class Standing(StrEnum):
+    """What a Slack user is to the workspace. Only full members ever act."""
+
+    FULL_MEMBER = "full member"
+    GUEST = "guest"
+    BOT = "bot"
+    DEACTIVATED = "deactivated"
+    FOREIGN = "member of another workspace"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Actor:
+    """A person as Slack knows them at this moment."""
+
+    id: UserId
+    standing: Standing
+    groups: frozenset[str] = frozenset()  #: ids of the user groups they are in
+
+    def is_one_of(self, who: Sequence[str]) -> bool:
+        """Whether a list of user and group ids names this person. An empty list names nobody."""
+        return self.id in who or any(group in who for group in self.groups)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """The policy of one cloud and action."""
+
+    requesters: tuple[str, ...]
+    approvers: tuple[str, ...]
+    break_glass: tuple[str, ...] = ()
+    quorum: int = 1
+    self_approval: bool = False
+    expires: timedelta = timedelta(minutes=30)
+
+    def terms(self) -> Facts:
+        """What of the policy an approver relies on; part of the digest."""
+        return {
+            "approvers": sorted(self.approvers),
+            "quorum": self.quorum,
+            "self_approval": self.self_approval,
+        }
+
+    def check_may_request(self, actor: Actor) -> None:
+        """Let a requester pass.
+
+        Raises:
+            NotAllowed: not a full member, or not among the requesters.
+        """
+        _check_full_member(actor)
+        if EVERYONE not in self.requesters and not actor.is_one_of(self.requesters):
+            raise NotAllowed(
+                "You are not among those who may ask for this.",
+                ask=self.requesters,
+            )
+
+    def check_may_decide(self, actor: Actor, *, requester: UserId) -> None:
+        """Let an approver pass.
+
+        Raises:
+            NotAllowed: not a full member, not an approver, or the requester where policy forbids that.
+        """
+        _check_full_member(actor)
+        if not actor.is_one_of(self.approvers):
+            raise NotAllowed(
+                "You are not an approver for this.",
+                ask=self.approvers,
+            )
+        if actor.id == requester and not self.self_approval:
+            raise NotAllowed(
+                "You asked for this yourself, so somebody else must approve it.",
+                ask=self.approvers,
+            )
+
+    def check_may_steer(self, actor: Actor, *, requester: UserId) -> None:
+        """Let the requester or an approver cancel or retry.
+
+        Raises:
+            NotAllowed: neither of them.
+        """
+        _check_full_member(actor)
+        if actor.id != requester and not actor.is_one_of(self.approvers):
+            raise NotAllowed(
+                "Only the requester and the approvers can do this.",
+                ask=(requester, *self.approvers),
+            )
+
+
+def _check_full_member(actor: Actor) -> None:
+    if actor.standing is not Standing.FULL_MEMBER:
+        raise NotAllowed(
+            f"Muster takes orders only from full members of this workspace; you are a {actor.standing}."
+            if actor.standing is not Standing.DEACTIVATED
+            else "Muster takes no orders from deactivated accounts.",
+            remedy="Ask a colleague who is a full member.",
+        )

@@ -1,0 +1,258 @@
+"""What the law needs of the rooms around it: a clock, a bell, an archive, and somebody who knows the people.
+
+Leaving a unit of work without `commit` rolls it back. A state change, its audit entry and the news it causes are
+one unit.
+"""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from bot.domain.news import News
+from bot.domain.operation import Operation, State
+from bot.domain.policy import Actor
+from bot.domain.steps import StepRecord
+from bot.domain.values import Facts, HostId, OperationId, UserId
+
+
+class Clock(Protocol):
+    """The only source of time."""
+
+    def now(self) -> datetime:
+        """Aware UTC."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait that long by this clock."""
+        ...
+
+
+class Bell(Protocol):
+    """Rung by every commit, so that worker and board wake before their next poll."""
+
+    def ring(self) -> None:
+        """Wake everyone who waits."""
+        ...
+
+    async def wait(self, seconds: float) -> None:
+        """Return at the next ring, or after so many seconds; a ring nobody waited for costs one poll."""
+        ...
+
+
+class Stale(Exception):
+    """Somebody saved this operation since it was read: read again and decide again."""
+
+
+class LeaseLost(Exception):
+    """Another worker holds this operation now: stop, write nothing."""
+
+
+class StoreHeld(Exception):
+    """Another process uses this embedded database."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """Something that came in from outside, recorded before it is acted on."""
+
+    key: str  #: the same for every repetition of the same delivery
+    kind: str
+    payload: Facts  #: parsed; never a token, a trigger id or a response_url
+    received_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One line of the audit."""
+
+    event: str
+    actor: UserId | None = None  #: None: Muster itself
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to work on one operation until a moment; `fence` grows with every taking."""
+
+    operation: OperationId
+    owner: str
+    fence: int
+    until: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outgoing:
+    """News that waits to be told."""
+
+    id: int  #: grows; news of one operation is told in this order
+    news: News
+    created_at: datetime
+    tries: int
+    attempted_at: datetime | None  #: set before a post whose answer we have not stored: look before posting again
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """The message on which an operation is shown."""
+
+    operation: OperationId
+    channel: str
+    ts: str
+    revision: int  #: what it shows; behind `revision_of` when it must be edited
+    attempted_at: datetime | None = None  #: a first post whose answer we have not stored
+
+
+class Unit(Protocol):
+    """One transaction."""
+
+    async def commit(self) -> None:
+        """Make everything since the unit began true at once, and ring the bell."""
+        ...
+
+    # what comes in -------------------------------------------------------------------------------------------
+    async def receive(self, delivery: Delivery) -> bool:
+        """Record a delivery; False when its key is known already."""
+        ...
+
+    async def settle(self, key: str, *, result: str) -> None:
+        """Mark a delivery as acted on."""
+        ...
+
+    async def unsettled(self, *, since: datetime) -> Sequence[Delivery]:
+        """Deliveries recorded after `since` and not acted on, oldest first."""
+        ...
+
+    # operations ----------------------------------------------------------------------------------------------
+    async def add(self, operation: Operation, entry: Entry) -> None:
+        """Store a new operation.
+
+        Raises:
+            bot.domain.errors.AlreadyUnderWay: a live operation holds this (cloud, host); names it.
+        """
+        ...
+
+    async def operation(self, id: OperationId) -> Operation:
+        """Read one.
+
+        Raises:
+            bot.domain.errors.UnknownOperation
+        """
+        ...
+
+    async def save(self, operation: Operation, entry: Entry) -> Operation:
+        """Write a changed operation with its audit entry; answers it with its new version.
+
+        Raises:
+            Stale: its version is not the stored one any more.
+        """
+        ...
+
+    async def operations(
+        self,
+        *,
+        live: bool | None = None,
+        states: frozenset[State] | None = None,
+        cloud: str = "",
+        host: HostId | None = None,
+        limit: int = 50,
+    ) -> Sequence[Operation]:
+        """Operations, newest first."""
+        ...
+
+    async def overdue(self, now: datetime) -> Sequence[OperationId]:
+        """Operations awaiting approval whose `expires_at` has come."""
+        ...
+
+    # steps ---------------------------------------------------------------------------------------------------
+    async def lay_out(self, operation: OperationId, records: Sequence[StepRecord]) -> None:
+        """Store the step rows of an approved plan, replacing any of an earlier plan."""
+        ...
+
+    async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
+        """All step rows, in plan order."""
+        ...
+
+    async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
+        """Write changed step rows with their audit entries; progress alone (entry None) is not audited."""
+        ...
+
+    # audit and news ------------------------------------------------------------------------------------------
+    async def record(self, operation: OperationId | None, entry: Entry) -> None:
+        """Append an audit entry that changes no row (a refusal, an outside call)."""
+        ...
+
+    async def tell(self, *news: News) -> None:
+        """Queue news for delivery."""
+        ...
+
+    # leases --------------------------------------------------------------------------------------------------
+    async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
+        """Take one operation in a WORKING state that nobody holds, the longest waiting first."""
+        ...
+
+    async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:
+        """Assert the lease inside this transaction, and renew it when `span` is given.
+
+        Raises:
+            LeaseLost: somebody else has taken it since.
+        """
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give the operation back; does nothing when the lease is lost."""
+        ...
+
+    # the notice board ----------------------------------------------------------------------------------------
+    async def unposted(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
+        """Operations whose revision (grows with every change of the operation or its steps) is ahead of their card."""
+        ...
+
+    async def keep_card(self, card: Card) -> None:
+        """Store where a card stands and what it shows."""
+        ...
+
+    async def card(self, operation: OperationId) -> Card | None:
+        """Where an operation's card stands."""
+        ...
+
+    async def outgoing(self, now: datetime, *, limit: int) -> Sequence[Outgoing]:
+        """News to tell now, oldest first; news of one operation never overtakes earlier news of it to that audience."""
+        ...
+
+    async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
+        """Mark news as about to be posted."""
+        ...
+
+    async def told(self, ids: Sequence[int], *, ts: str) -> None:
+        """Mark news as posted."""
+        ...
+
+    async def postpone(self, ids: Sequence[int], *, until: datetime, why: str) -> None:
+        """Try again later."""
+        ...
+
+    async def give_up(self, ids: Sequence[int], *, why: str) -> None:
+        """Never try again: Slack will not take it, ever (channel gone, person gone). Audited."""
+        ...
+
+
+class Archive(Protocol):
+    """The database."""
+
+    def unit(self) -> AbstractAsyncContextManager[Unit]:
+        """Begin a transaction."""
+        ...
+
+
+class People(Protocol):
+    """Who is who, asked of Slack."""
+
+    async def actor(self, user: UserId) -> Actor:
+        """A person with their standing and groups, a short cache old at most.
+
+        Raises:
+            bot.domain.errors.CouldNotAsk: Slack did not answer.
+        """
+        ...

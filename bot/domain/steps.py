@@ -1,0 +1,248 @@
+"""The life of one step: planned → intent → accepted → done, failed, skipped or unknown. Pure.
+
+Intent is committed before the act and the outcome after it, so a crash anywhere resumes at a look. `after_look` is the
+only place where a sighting changes a step.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plan import By, Receipt, Step
+from bot.domain.values import StepKey
+
+
+class StepState(StrEnum):
+    """Where a step is. Who moves it on is said below each."""
+
+    PLANNED = "planned"
+    """The runner, when its phase and its turn have come. After a crash: nothing happened."""
+    INTENT = "intent"
+    """About to be started, or started with the answer lost. After a crash: look; never start on this alone."""
+    ACCEPTED = "accepted"
+    """The cloud has it. After a crash: look on."""
+    DONE = "done"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+    """Its fate cannot be told. A person decides; it is never started again by itself."""
+
+
+ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.UNKNOWN})
+IN_FLIGHT = frozenset({StepState.INTENT, StepState.ACCEPTED})
+
+MAX_STARTS = 3
+"""How often a step whose start demonstrably never took effect is started before a human is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepRecord:
+    """A step and what became of it."""
+
+    step: Step
+    seq: int  #: place in the plan
+    state: StepState = StepState.PLANNED
+    starts: int = 0  #: how many times its mutating call was about to be made
+    intent_at: datetime | None = None
+    moved_at: datetime | None = None  #: last time the cloud made headway
+    ended_at: datetime | None = None
+    movement: str = ""
+    sentence: str = ""
+    remedy: str = ""
+    raw: str = ""
+    place: str = ""
+    progress: float | None = None
+
+    @property
+    def key(self) -> StepKey:
+        """The step's key."""
+        return self.step.key
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing more will happen to it by itself."""
+        return self.state in ENDED
+
+    def intend(self, mark: Mapping[str, object], *, now: datetime) -> "StepRecord":
+        """The record to commit before the mutating call."""
+        step = replace(self.step, before=mark)  # type: ignore[arg-type]  # marks are JSON by contract
+        return replace(
+            self,
+            step=step,
+            state=StepState.INTENT,
+            starts=self.starts + 1,
+            intent_at=now,
+            moved_at=now,
+            sentence="",
+            remedy="",
+            raw="",
+        )
+
+    def accept(self, receipt: Receipt, *, now: datetime) -> "StepRecord":
+        """The record to commit after the cloud took the call."""
+        return replace(self, step=replace(self.step, receipt=receipt), state=StepState.ACCEPTED, moved_at=now)
+
+    def end(
+        self,
+        state: StepState,
+        *,
+        now: datetime,
+        sentence: str = "",
+        remedy: str = "",
+        raw: str = "",
+    ) -> "StepRecord":
+        """The record of its end."""
+        return replace(self, state=state, ended_at=now, sentence=sentence, remedy=remedy, raw=raw)
+
+    def again(self) -> "StepRecord":
+        """The record of a new attempt that a person asked for."""
+        return StepRecord(step=replace(self.step, before=None, receipt=None), seq=self.seq, starts=0)
+
+
+def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    """What a sighting makes of a step that has not ended.
+
+    Never starts anything: a planned step of ours that was never started stays planned, for the runner to start.
+    """
+    if record.has_ended:
+        return record
+    seen = sighting.seen
+    if seen is Seen.DONE:
+        done = record.end(StepState.DONE, now=now, sentence=sighting.sentence)
+        return replace(done, place=sighting.place, progress=1.0)
+    if seen is Seen.FAILED:
+        return record.end(
+            StepState.FAILED,
+            now=now,
+            sentence=sighting.sentence,
+            remedy=sighting.remedy,
+            raw=sighting.raw,
+        )
+    moved = _with_progress(record, sighting, now=now)
+    if seen is Seen.UNDERWAY:
+        if moved.state is not StepState.ACCEPTED:
+            moved = replace(moved, state=StepState.ACCEPTED, moved_at=now)
+        return _out_of_patience(moved, sighting, now=now)
+    if record.state is StepState.PLANNED:
+        return _planned(moved, sighting, now=now)
+    if seen is Seen.NEVER_STARTED and record.state is StepState.INTENT:
+        return _never_took_effect(moved, sighting, now=now)
+    return _out_of_patience(moved, sighting, now=now)
+
+
+def _planned(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    if sighting.seen is Seen.UNCLEAR:
+        return record.end(
+            StepState.UNKNOWN,
+            now=now,
+            sentence=sighting.sentence,
+            remedy=sighting.remedy,
+            raw=sighting.raw,
+        )
+    if record.step.by is not By.MUSTER:
+        return replace(record, state=StepState.ACCEPTED, intent_at=now, moved_at=now)
+    return record
+
+
+def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    """An intent of which the cloud shows no trace: startable again only after the quiet period."""
+    if record.intent_at is None or now - record.intent_at < record.step.quiet:
+        return record
+    if record.starts >= MAX_STARTS:
+        return record.end(
+            StepState.UNKNOWN,
+            now=now,
+            sentence=f"Started {record.starts} times without a trace in the cloud.",
+            remedy="Check that the cloud's API takes requests, then retry.",
+            raw=sighting.raw,
+        )
+    return replace(record, state=StepState.PLANNED)
+
+
+def _with_progress(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    moved_at = now if sighting.movement != record.movement else record.moved_at
+    return replace(
+        record,
+        movement=sighting.movement,
+        moved_at=moved_at,
+        sentence=sighting.sentence,
+        place=sighting.place,
+        progress=sighting.progress,
+    )
+
+
+def _out_of_patience(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    if record.moved_at is None or now - record.moved_at < record.step.patience:
+        return record
+    minutes = int(record.step.patience.total_seconds() // 60)
+    return record.end(
+        StepState.UNKNOWN,
+        now=now,
+        sentence=f"No headway for {minutes} min: {sighting.sentence or sighting.seen.value}",
+        remedy=sighting.remedy or "Look at it in the cloud, then retry or cancel.",
+        raw=sighting.raw,
+    )
+
+
+def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str | None:
+    """The first phase with a step that has not ended, or None when all have."""
+    open_phases = {r.step.phase for r in records if not r.has_ended}
+    return next((p for p in phases if p in open_phases), None)
+
+
+def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
+    """Planned steps that must not happen any more.
+
+    They follow a step that did not get done, or stand in a phase after one in which an essential step did not.
+    """
+    by_key = {r.key: r for r in records}
+    order = {name: place for place, name in enumerate(phases)}
+    broken = [
+        order[r.step.phase] for r in records if r.step.essential and r.has_ended and r.state is not StepState.DONE
+    ]
+    first_broken = min(broken, default=len(phases))
+    return [
+        r
+        for r in records
+        if r.state is StepState.PLANNED
+        and (
+            order[r.step.phase] > first_broken
+            or (
+                r.step.follows is not None
+                and by_key[r.step.follows].has_ended
+                and by_key[r.step.follows].state is not StepState.DONE
+            )
+        )
+    ]
+
+
+def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int) -> Sequence[StepRecord]:
+    """Planned steps whose turn has come: of the current phase, by priority, within the limit and server groups.
+
+    Args:
+        records: all steps of the operation.
+        phases: the plan's phases, in order.
+        limit: how many of our own steps may be in flight at once.
+    """
+    phase = current_phase(records, phases)
+    by_key = {r.key: r for r in records}
+    in_flight = [r for r in records if r.state in IN_FLIGHT]
+    busy_groups = {r.step.apart for r in in_flight if r.step.apart}
+    room = limit - sum(1 for r in in_flight if r.step.by is By.MUSTER)
+    chosen: list[StepRecord] = []
+    for record in sorted(records, key=lambda r: (-r.step.priority, r.seq)):
+        step = record.step
+        if record.state is not StepState.PLANNED or step.phase != phase:
+            continue
+        if step.follows is not None and by_key[step.follows].state is not StepState.DONE:
+            continue
+        if step.by is By.MUSTER:
+            if room <= 0 or (step.apart and step.apart in busy_groups):
+                continue
+            room -= 1
+            if step.apart:
+                busy_groups.add(step.apart)
+        chosen.append(record)
+    return chosen
