@@ -1,0 +1,393 @@
+"""The simulated data centre: one World of dictionaries, shared by its OpenStack and its CloudTower face.
+
+Time is injected and nothing runs in the background: what will happen is a queue of deeds with a due time, and
+`settle` lets everything happen that is due. The faces settle before each HTTP call, `host()`, `vm()` and every
+operator's deed do too, so a clock moved by hand and a fast clock both work. While a deed runs, `world.now` is the
+moment it was due, so that the timestamps are those of an uninterrupted run.
+
+A face may add behaviour of its own with `after(seconds, deed)`; see `moves.py` for Nova's.
+"""
+
+import heapq
+import random
+import uuid
+from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime, timedelta
+from itertools import count
+
+from adapters.simulated.faults import Faults
+from adapters.simulated.things import (
+    Aggregate,
+    Attachment,
+    Backup,
+    Call,
+    CinderService,
+    Cluster,
+    Deed,
+    Flavor,
+    Host,
+    Image,
+    Kind,
+    Move,
+    MoveKind,
+    Power,
+    Project,
+    Resources,
+    ServerAction,
+    ServerGroup,
+    Task,
+    Vm,
+    Volume,
+)
+
+BEAT = 5.0  #: seconds between two heartbeats of a service
+_CUID = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+
+class World:
+    """Hosts, VMs, volumes and their moves; every change goes through here or through a face.
+
+    Args:
+        now: the time, aware and UTC.
+        sleep: how a face waits when a fault says that a reply is slow, in seconds.
+        service_down_time: seconds without a heartbeat after which a service counts as down.
+        seed: of the generated ids, so that two runs look alike.
+    """
+
+    def __init__(
+        self,
+        now: Callable[[], datetime],
+        *,
+        sleep: Callable[[float], Awaitable[None]] | None = None,
+        service_down_time: float = 20.0,
+        seed: int = 7,
+    ) -> None:
+        self._clock = now
+        self._moment: datetime | None = None
+        self._queue: list[tuple[datetime, int, Deed]] = []
+        self._order = count()
+        self._random = random.Random(seed)
+        self.sleep = sleep
+        self.service_down_time = service_down_time
+        self.born = now()
+        self.faults = Faults()
+        self.calls: list[Call] = []  #: what the faces were asked, oldest first
+        self.clusters: dict[str, Cluster] = {}  #: by cuid
+        self.hosts: dict[str, Host] = {}  #: by uuid
+        self.vms: dict[str, Vm] = {}  #: by uuid
+        self.tasks: dict[str, Task] = {}  #: CloudTower's, by id
+        self.projects: dict[str, Project] = {}  #: by id
+        self.flavors: dict[str, Flavor] = {}
+        self.images: dict[str, Image] = {}
+        self.volumes: dict[str, Volume] = {}
+        self.backups: dict[str, Backup] = {}
+        self.cinder_services: list[CinderService] = []
+        self.aggregates: dict[int, Aggregate] = {}
+        self.groups: dict[str, ServerGroup] = {}
+        self.moves: list[Move] = []  #: oldest first
+        self.actions: list[ServerAction] = []  #: oldest first
+        self.allocations: dict[str, dict[str, Resources]] = {}  #: consumer uuid -> host uuid -> amount
+
+    # ------------------------------------------------------------------ time
+
+    @property
+    def now(self) -> datetime:
+        """The moment it is: of the deed that runs, else of the clock."""
+        return self._moment or self._clock()
+
+    def after(self, seconds: float, deed: Deed) -> None:
+        """Let `deed` happen `seconds` of simulated time from now."""
+        due = self.now + timedelta(seconds=seconds)
+        heapq.heappush(self._queue, (due, next(self._order), deed))
+
+    def settle(self) -> None:
+        """Let everything happen that is due by now."""
+        if self._moment is not None:
+            return
+        until = self._clock()
+        try:
+            while self._queue and self._queue[0][0] <= until:
+                self._moment, _, deed = heapq.heappop(self._queue)
+                deed()
+        finally:
+            self._moment = None
+
+    def next_deed(self) -> datetime | None:
+        """When something will happen next, for a test that moves its clock there."""
+        return self._queue[0][0] if self._queue else None
+
+    # ------------------------------------------------------------------ ids
+
+    def new_uuid(self) -> str:
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def new_cuid(self) -> str:
+        """An id in the form CloudTower gives: 25 characters, `c` first."""
+        return "c" + "".join(self._random.choices(_CUID, k=24))
+
+    # ------------------------------------------------------------------ looking
+
+    def host(self, name: str) -> Host:
+        """The host of that name, uuid or cuid.
+
+        Raises:
+            LookupError: there is none, or the name is that of several.
+        """
+        self.settle()
+        found = [h for h in self.hosts.values() if name in {h.name, h.id, h.cuid}]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} hosts answer to {name!r}")
+        return found[0]
+
+    def vm(self, name: str) -> Vm:
+        """The VM of that name, uuid or cuid.
+
+        Raises:
+            LookupError: there is none, or the name is that of several.
+        """
+        self.settle()
+        found = [v for v in self.vms.values() if name in {v.name, v.id, v.cuid}]
+        if len(found) != 1:
+            raise LookupError(f"{len(found)} VMs answer to {name!r}")
+        return found[0]
+
+    def hosts_of(self, kind: Kind) -> list[Host]:
+        """All hosts of one platform, by name."""
+        return sorted((h for h in self.hosts.values() if h.cluster.kind is kind), key=lambda h: h.name)
+
+    def vms_of(self, kind: Kind) -> list[Vm]:
+        """All VMs of one platform, oldest first."""
+        return [v for v in self.vms.values() if v.cluster.kind is kind]
+
+    def vms_on(self, host: Host) -> list[Vm]:
+        """The VMs whose record says they are on `host`."""
+        return [v for v in self.vms.values() if v.host is host]
+
+    def last_beat(self, host: Host) -> datetime:
+        """When the host last reported."""
+        return host.last_beat or self.beat(host.started_at)
+
+    def beat(self, since: datetime) -> datetime:
+        """The last heartbeat of something that has been alive since then."""
+        elapsed = max(0.0, (self.now - since).total_seconds())
+        return since + timedelta(seconds=elapsed // BEAT * BEAT)
+
+    def is_up(self, host: Host) -> bool:
+        """What the control plane believes, which lags behind `host.alive` by `service_down_time`."""
+        silent = (self.now - self.last_beat(host)).total_seconds()
+        return not host.forced_down and silent <= self.service_down_time
+
+    def used(self, host: Host) -> Resources:
+        """What is promised of the host, including what moves hold at both ends."""
+        held = (a[host.id] for a in self.allocations.values() if host.id in a)
+        return sum(held, Resources())
+
+    def room(self, host: Host) -> Resources:
+        """What may still be promised of it."""
+        return host.gives - self.used(host)
+
+    def calls_to(self, path: str = "", *, method: str = "", face: str = "") -> list[Call]:
+        """The calls seen whose path contains `path`, oldest first."""
+        return [c for c in self.calls if path in c.path and method in {"", c.method} and face in {"", c.face}]
+
+    def mutations(self) -> list[Call]:
+        """The calls that asked for a change, whatever came of them; logins do not count."""
+        return [c for c in self.calls if c.changes]
+
+    def log(self, call: Call) -> None:
+        """Note an HTTP call; only the newest 100,000 are kept."""
+        self.calls.append(call)
+        if len(self.calls) > 110_000:
+            del self.calls[:10_000]
+
+    # ------------------------------------------------------------------ building
+
+    def add_cluster(self, name: str, kind: Kind) -> Cluster:
+        cluster = Cluster(id=self.new_cuid(), local_id=self.new_uuid(), name=name, kind=kind)
+        self.clusters[cluster.id] = cluster
+        return cluster
+
+    def add_host(
+        self,
+        name: str,
+        cluster: Cluster,
+        *,
+        vcpus: int = 32,
+        memory_mb: int = 131072,
+        disk_gb: int = 2000,
+        zone: str = "nova",
+    ) -> Host:
+        """A living host."""
+        self.settle()
+        host = Host(
+            id=self.new_uuid(),
+            cuid=self.new_cuid(),
+            service_id=self.new_uuid(),
+            name=name,
+            cluster=cluster,
+            capacity=Resources(vcpus=vcpus, memory_mb=memory_mb, disk_gb=disk_gb),
+            address=f"10.0.{len(self.clusters)}.{11 + len(self.hosts)}",
+            started_at=self.now,
+            zone=zone,
+        )
+        self.hosts[host.id] = host
+        return host
+
+    def add_vm(
+        self,
+        name: str,
+        host: Host | None,
+        *,
+        flavor: Flavor | None = None,
+        vcpus: int = 2,
+        memory_mb: int = 4096,
+        disk_gb: int = 0,
+        project: Project | None = None,
+        image: Image | None = None,
+        power: Power = Power.RUNNING,
+        state: str = "",
+        ha: bool = True,
+        cluster: Cluster | None = None,
+    ) -> Vm:
+        """A VM on `host`, running unless said otherwise. A flavor, if given, decides its size.
+
+        Set any other field on the Vm that is returned.
+        """
+        self.settle()
+        where = cluster or (host.cluster if host else next(iter(self.clusters.values())))
+        vm = Vm(
+            id=self.new_uuid(),
+            cuid=self.new_cuid(),
+            name=name,
+            host=host,
+            cluster=where,
+            vcpus=flavor.vcpus if flavor else vcpus,
+            memory_mb=flavor.memory_mb if flavor else memory_mb,
+            disk_gb=(flavor.disk_gb if image else 0) if flavor else disk_gb,
+            power=power,
+            created_at=self.now,
+            updated_at=self.now,
+            launched_at=self.now,
+            project=project,
+            flavor=flavor,
+            image=image,
+            state=state or _STATE[power],
+            ha=ha,
+        )
+        self.vms[vm.id] = vm
+        if host is not None:
+            self.allocations[vm.id] = {host.id: vm.needs}
+        return vm
+
+    def add_volume(self, name: str, *, size_gb: int, host: str, project: Project, vm: Vm | None = None) -> Volume:
+        """A volume, attached to `vm` as its next device if one is given (the first one boots it)."""
+        self.settle()
+        volume = Volume(
+            id=self.new_uuid(),
+            name=name,
+            size_gb=size_gb,
+            host=host,
+            project=project,
+            created_at=self.now,
+        )
+        if vm is not None:
+            device = f"/dev/vd{'abcdefgh'[len(self.volumes_of(vm))]}"
+            volume.attachments.append(Attachment(id=self.new_uuid(), vm_id=vm.id, device=device, at=self.now))
+            volume.status = "in-use"
+            volume.bootable = device == "/dev/vda"
+        self.volumes[volume.id] = volume
+        return volume
+
+    def volumes_of(self, vm: Vm) -> list[Volume]:
+        """The volumes attached to a VM."""
+        return [v for v in self.volumes.values() if any(a.vm_id == vm.id for a in v.attachments)]
+
+    # ------------------------------------------------------------------ an operator's deeds
+
+    def kill_host(self, name: str) -> Host:
+        """Pull its plug: guests stop, heartbeats end; the service counts as down only some time later."""
+        host = self.host(name)
+        if host.alive:
+            host.last_beat = self.last_beat(host)
+            host.alive = False
+        return host
+
+    def revive_host(self, name: str, *, restarted: bool = True) -> Host:
+        """Start it again: what waited for it happens now, and guests evacuated meanwhile are cleaned up.
+
+        `restarted=False` is a host that was only cut off or frozen: it cleans nothing up.
+        """
+        host = self.host(name)
+        if host.alive:
+            return host
+        host.alive, host.last_beat, host.started_at = True, None, self.now
+        waiting, host.inbox = host.inbox, []
+        for deed in waiting:
+            deed()
+        if restarted:
+            self.after(host.knobs.clean_seconds, lambda: self._clean_up(host))
+        return host
+
+    def _clean_up(self, host: Host) -> None:
+        """What nova-compute does at its start: forget the guests that were evacuated from it."""
+        for move in self.moves:
+            if move.kind is not MoveKind.EVACUATION or move.source is not host:
+                continue
+            if move.wrecked and move.status == "accepted":
+                move.status = "done"  # measured: only the second restart completes such a record
+            elif move.status == "done":
+                move.status, move.updated_at = "completed", self.now
+                if move.vm.host is not host:
+                    self.allocations.get(move.vm.id, {}).pop(host.id, None)
+
+    def set_vm_state(self, name: str, state: str, *, power: Power | None = None) -> Vm:
+        """Put a VM's record into a Nova state (active, stopped, paused, suspended, rescued, error, ...)."""
+        vm = self.vm(name)
+        vm.state, vm.task, vm.updated_at = state, None, self.now
+        vm.power = power or _POWER.get(state, vm.power)
+        return vm
+
+    def set_power(self, vm: Vm, power: Power) -> None:
+        """Start, stop or suspend a guest at once, in the record and in truth."""
+        vm.power, vm.updated_at = power, self.now
+        vm.state, vm.task = _STATE[power], None
+
+    def relocate(self, vm: Vm, host: Host) -> None:
+        """Put a VM on another host at once, with what it holds there."""
+        vm.host, vm.updated_at = host, self.now
+        self.allocations[vm.id] = {host.id: vm.needs}
+
+    def delete_vm(self, name: str) -> None:
+        """Remove a VM and free what it held."""
+        vm = self.vm(name)
+        del self.vms[vm.id]
+        self.allocations.pop(vm.id, None)
+        for volume in self.volumes_of(vm):
+            volume.attachments = [a for a in volume.attachments if a.vm_id != vm.id]
+            volume.status = "available" if not volume.attachments else volume.status
+
+    def new_task(self, description: str, *, resource: str | None = None, type: str = "") -> Task:
+        """A CloudTower task, PENDING; the face moves it on with `after`."""
+        task = Task(
+            id=self.new_cuid(),
+            description=description,
+            created_at=self.now,
+            resource_id=resource,
+            resource_type=type or None,
+        )
+        self.tasks[task.id] = task
+        return task
+
+
+_STATE = {
+    Power.RUNNING: "active",
+    Power.STOPPED: "stopped",
+    Power.SUSPENDED: "suspended",
+    Power.PAUSED: "paused",
+}
+_POWER = {state: power for power, state in _STATE.items()}
+
+
+def free_first(world: World, hosts: Iterable[Host]) -> list[Host]:
+    """Hosts by the memory they have left, most first: how both platforms choose here."""
+    return sorted(hosts, key=lambda h: (-world.room(h).memory_mb, h.name))
