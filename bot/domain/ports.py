@@ -117,7 +117,11 @@ class Unit(Protocol):
         ...
 
     async def settle(self, key: str, *, result: str) -> None:
-        """Mark a delivery as acted on."""
+        """Mark a delivery as acted on; a key that was never received is fine (tests, ticks).
+
+        Raises:
+            Stale: it was settled before, by us or another replica: leave without commit.
+        """
         ...
 
     async def unsettled(self, *, since: datetime) -> Sequence[Delivery]:
