@@ -16,6 +16,8 @@ Each carries a sentence (what is wrong) and a remedy (what to do next). Nothing 
 Errors of a cloud live in `bot.domain.cloud`; errors of the archive in `bot.domain.ports`.
 """
 
+from datetime import datetime
+
 from bot.domain.values import OperationId
 
 
@@ -63,6 +65,13 @@ class AlreadyUnderWay(Refusal):
 
 class AlreadySettled(Refusal):
     """This was settled before your click arrived."""
+
+    def __init__(
+        self, sentence: str = "", *, remedy: str = "", by: tuple[str, ...] = (), at: datetime | None = None
+    ) -> None:
+        super().__init__(sentence, remedy=remedy)
+        self.by = by  #: who settled it
+        self.at = at
 
 
 class UnknownOperation(Refusal):

@@ -47,7 +47,7 @@ class Kind(StrEnum):
     NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts)
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
-    REFUSED = "refused"  #: sentence, remedy, ask (ids), link_to (operation id) - to a person
+    REFUSED = "refused"  #: sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation)
     NOTED = "noted"  #: sentence - to a person
 
 

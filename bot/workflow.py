@@ -1,0 +1,402 @@
+"""The desk: one method per verb that a person (or the clock) may use on an operation.
+
+Each verb asks policy, moves the operation by the table, and stores the change, its audit entry, the news it causes
+and the settled delivery in one transaction. Nothing here waits for a cloud but the lookup of a host's exact name.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from enum import StrEnum
+
+from bot import which_host
+from bot.domain.cloud import AnyCloud, Request
+from bot.domain.errors import (
+    AlreadySettled,
+    AlreadyUnderWay,
+    CouldNotAsk,
+    NotAllowed,
+    Refusal,
+    UnknownCloud,
+)
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import FINAL, Choice, Event, Operation, State, Vote
+from bot.domain.order import Order
+from bot.domain.policy import Actor, Rule
+from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.values import Action, Digest, Facts, HostId, Json, OperationId, UserId
+
+Rules = Mapping[tuple[str, Action], Rule]
+
+RECALL = timedelta(minutes=30)
+"""How old an unsettled delivery may be to be served after a restart; an older one would surprise its sender."""
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+
+
+class Steer(StrEnum):
+    """What a person may ask of an operation besides a vote."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    RECHECK = "recheck"
+    REQUEST_APPROVAL = "request_approval"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Desk:
+    """Where requests and decisions are taken."""
+
+    archive: Archive
+    clock: Clock
+    clouds: Mapping[str, AnyCloud]
+    rules: Rules
+
+    # ------------------------------------------------------------------------------------------------ deliveries
+    async def receive(self, delivery: Delivery) -> bool:
+        """Record what came in; False when it had come in before."""
+        async with self.archive.unit() as unit:
+            fresh = await unit.receive(delivery)
+            await unit.commit()
+        return fresh
+
+    async def unsettled(self) -> Sequence[Delivery]:
+        """Deliveries that a process recorded and died before acting on."""
+        async with self.archive.unit() as unit:
+            return await unit.unsettled(since=self.clock.now() - RECALL)
+
+    # ------------------------------------------------------------------------------------------------------- ask
+    async def ask(self, order: Order, *, by: Actor, channel: str, key: str) -> OperationId:
+        """Begin an operation.
+
+        Args:
+            order: what was asked for, in the person's words.
+            by: who asks.
+            channel: where; its card will stand there.
+            key: the delivery this settles.
+
+        Raises:
+            UnknownCloud, UnknownHost, AmbiguousHost, NotOffered, NotAllowed, AlreadyUnderWay, CouldNotAsk
+        """
+        if order.cloud:
+            which_host.check_offered(self.clouds, order.cloud, order.action)
+            self.rules[order.cloud, order.action].check_may_request(by)
+        cloud, host = await which_host.resolve(self.clouds, order)
+        which_host.check_offered(self.clouds, cloud, order.action)
+        self.rules[cloud, order.action].check_may_request(by)
+        now = self.clock.now()
+        new = _new_id()
+        operation = Operation(
+            id=new,
+            request=Request(
+                action=order.action,
+                cloud=cloud,
+                host=host.id,
+                host_name=host.name,
+                run=new,
+                reason=order.reason,
+                to=order.to,
+                vms=order.vms,
+            ),
+            host=host,
+            requested_by=by.id,
+            channel=channel,
+            dry_run=order.check,
+            created_at=now,
+            changed_at=now,
+        )
+        facts: Facts = {
+            "action": order.action,
+            "cloud": cloud,
+            "host": host.name,
+            "reason": order.reason,
+            "check": order.check,
+        }
+        async with self.archive.unit() as unit:
+            await unit.add(operation, Entry(event="requested", actor=by.id, facts=facts))
+            await unit.settle(key, result=f"began {new}")
+            await unit.commit()
+        return new
+
+    # ------------------------------------------------------------------------------------------------------ vote
+    async def vote(
+        self, id: OperationId, choice: Choice, *, digest: Digest, by: Actor, key: str, reason: str = ""
+    ) -> None:
+        """Approve or reject exactly the plan whose digest the button carried.
+
+        Raises:
+            UnknownOperation, NotAllowed
+            AlreadySettled: decided, expired, or another plan is stored now.
+        """
+
+        async def decide(unit: Unit) -> str:
+            operation = await unit.operation(id)
+            rule = self._rule(operation)
+            rule.check_may_decide(by, requester=operation.requested_by)
+            self._check_votable(operation, digest, by)
+            vote = Vote(by=by.id, choice=choice, digest=digest, at=self.clock.now())
+            voted = replace(operation, votes=(*operation.votes, vote))
+            facts = {"digest": digest, "reason": reason}
+            if choice is Choice.REJECT:
+                await self._move(unit, voted, Event.REJECTED, by.id, facts, reason=reason)
+                return "rejected"
+            return await self._count(unit, voted, rule, by.id, facts)
+
+        await self._retrying(decide, key)
+
+    def _check_votable(self, operation: Operation, digest: Digest, by: Actor) -> None:
+        now = self.clock.now()
+        if operation.state is not State.AWAITING_APPROVAL:
+            raise _settled(operation)
+        if operation.digest != digest:
+            raise AlreadySettled(
+                "The plan has changed since this button was drawn, so your click was not counted.",
+                remedy="Read the card as it stands now and decide on that plan.",
+            )
+        if operation.expires_at is not None and now >= operation.expires_at:
+            raise AlreadySettled(
+                "This request expired before your click arrived.", remedy="Ask again if it is still wanted."
+            )
+        if any(v.by == by.id and v.digest == digest for v in operation.votes):
+            raise AlreadySettled("You have voted on this plan already; one vote a person.")
+
+    async def _count(self, unit: Unit, voted: Operation, rule: Rule, by: UserId, facts: Facts) -> str:
+        told: Facts = {"by": by, "count": len(voted.approvals), "quorum": rule.quorum}
+        if len(voted.approvals) < rule.quorum:
+            saved = replace(voted, changed_at=self.clock.now())
+            await unit.save(saved, Entry(event="vote", actor=by, facts={**facts, **told}))
+            await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=told))
+            return "vote counted"
+        await self._move(unit, voted, Event.APPROVED, by, {**facts, **told}, **told)
+        return "approved"
+
+    # ----------------------------------------------------------------------------------------------------- steer
+    async def steer(self, id: OperationId, verb: Steer, *, by: Actor, key: str) -> None:
+        """Cancel, pause, resume, retry, re-check, or turn a dry run into a request.
+
+        Raises:
+            UnknownOperation, NotAllowed
+            AlreadySettled: the operation's state does not allow it.
+        """
+        verbs: Mapping[Steer, Callable[[Unit, Operation, Actor], Awaitable[None]]] = {
+            Steer.CANCEL: self._cancel,
+            Steer.PAUSE: self._pause,
+            Steer.RESUME: self._resume,
+            Steer.RETRY: self._retry,
+            Steer.RECHECK: self._recheck,
+            Steer.REQUEST_APPROVAL: self._request_approval,
+        }
+
+        async def turn(unit: Unit) -> str:
+            operation = await unit.operation(id)
+            self._rule(operation).check_may_steer(by, requester=operation.requested_by)
+            await verbs[verb](unit, operation, by)
+            return str(verb)
+
+        await self._retrying(turn, key)
+
+    async def _cancel(self, unit: Unit, operation: Operation, by: Actor) -> None:
+        if operation.may(Event.STOP_ASKED):
+            records = await unit.steps(operation.id)
+            moving = sum(1 for r in records if r.state in IN_FLIGHT)
+            await self._move(unit, operation, Event.STOP_ASKED, by.id, {"moving": moving}, moving=moving)
+            return
+        if operation.may(Event.CLOSED):
+            left = [r.step.title for r in await unit.steps(operation.id) if r.state is not StepState.DONE]
+            closed = replace(operation, outcome=f"closed with {len(left)} steps left undone")
+            await self._move(unit, closed, Event.CLOSED, by.id, {"left": left}, left=left)
+            return
+        self._check_may(operation, Event.CANCELLED)
+        await self._move(unit, operation, Event.CANCELLED, by.id, {})
+
+    async def _pause(self, unit: Unit, operation: Operation, by: Actor) -> None:
+        self._check_may(operation, Event.PAUSED)
+        await self._move(unit, operation, Event.PAUSED, by.id, {})
+
+    async def _resume(self, unit: Unit, operation: Operation, by: Actor) -> None:
+        self._check_may(operation, Event.RESUMED)
+        await self._move(unit, operation, Event.RESUMED, by.id, {})
+
+    async def _retry(self, unit: Unit, operation: Operation, by: Actor) -> None:
+        """Plan the failed steps anew, under the approval they had; each looks before it acts."""
+        self._check_may(operation, Event.RETRIED)
+        records = await unit.steps(operation.id)
+        again = [r.again() for r in records if r.has_ended and r.state is not StepState.DONE]
+        entries: list[tuple[StepRecord, Entry | None]] = [
+            (r, Entry(event="step planned again", actor=by.id, facts={"step": r.key})) for r in again
+        ]
+        await unit.save_steps(operation.id, entries)
+        await self._move(unit, operation, Event.RETRIED, by.id, {"count": len(again)}, count=len(again))
+
+    async def _recheck(self, unit: Unit, operation: Operation, by: Actor) -> None:
+        self._check_may(operation, Event.RECHECK)
+        await self._move(unit, operation, Event.RECHECK, by.id, {})
+
+    async def _request_approval(self, unit: Unit, operation: Operation, by: Actor) -> None:
+        """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
+        self._check_may(operation, Event.APPROVAL_REQUESTED)
+        self._rule(operation).check_may_request(by)
+        serious = replace(operation, dry_run=False, requested_by=by.id)
+        await self._move(unit, serious, Event.APPROVAL_REQUESTED, by.id, {})
+
+    def _check_may(self, operation: Operation, event: Event) -> None:
+        if not operation.may(event):
+            raise _settled(operation)
+
+    # ---------------------------------------------------------------------------------------------------- expiry
+    async def expire(self) -> int:
+        """Expire every request whose time has come; answers how many. Any number of replicas may tick."""
+        async with self.archive.unit() as unit:
+            due = await unit.overdue(self.clock.now())
+        expired = 0
+        for overdue in due:
+            try:
+                async with self.archive.unit() as unit:
+                    operation = await unit.operation(overdue)
+                    if operation.may(Event.EXPIRED):
+                        await self._move(unit, operation, Event.EXPIRED, None, {})
+                        await unit.commit()
+                        expired += 1
+            except Stale:
+                continue  # somebody decided at the last moment; the next tick looks again
+        return expired
+
+    # ------------------------------------------------------------------------------------------- private answers
+    async def refuse(
+        self,
+        refusal: Refusal,
+        *,
+        by: UserId,
+        channel: str,
+        key: str,
+        operation: OperationId | None = None,
+    ) -> None:
+        """Tell a person privately why nothing was done, and audit that they tried."""
+        facts: Facts = {
+            "sentence": refusal.sentence,
+            "remedy": refusal.remedy,
+            "ask": list(refusal.ask),
+            "link_to": refusal.other if isinstance(refusal, AlreadyUnderWay) else operation,
+            "by": list(refusal.by) if isinstance(refusal, AlreadySettled) else [],
+            "at": refusal.at.isoformat() if isinstance(refusal, AlreadySettled) and refusal.at else None,
+        }
+        news = News(kind=Kind.REFUSED, audience=Audience.PERSON, facts=facts, person=by, channel=channel)
+        event = "refused: not allowed" if isinstance(refusal, NotAllowed) else "refused"
+        async with self.archive.unit() as unit:
+            await unit.record(operation, Entry(event=event, actor=by, facts=facts))
+            await unit.tell(news)
+            await unit.settle(key, result=event)
+            await unit.commit()
+
+    async def note(self, sentence: str, *, by: UserId, channel: str, key: str) -> None:
+        """Answer a person privately."""
+        news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts={"sentence": sentence}, person=by, channel=channel)
+        async with self.archive.unit() as unit:
+            await unit.tell(news)
+            await unit.settle(key, result="noted")
+            await unit.commit()
+
+    # ----------------------------------------------------------------------------------------------------- reads
+    async def live(self) -> Sequence[Operation]:
+        """Operations that hold a host, newest first."""
+        async with self.archive.unit() as unit:
+            return await unit.operations(live=True)
+
+    async def show(self, id: OperationId) -> tuple[Operation, Sequence[StepRecord]]:
+        """One operation with its steps.
+
+        Raises:
+            UnknownOperation
+        """
+        async with self.archive.unit() as unit:
+            return await unit.operation(id), await unit.steps(id)
+
+    async def history(self, cloud: str, host: HostId) -> Sequence[Operation]:
+        """Operations of one host, newest first."""
+        async with self.archive.unit() as unit:
+            return await unit.operations(cloud=cloud, host=host)
+
+    # --------------------------------------------------------------------------------------------------- helpers
+    def _rule(self, operation: Operation) -> Rule:
+        rule = self.rules.get((operation.request.cloud, operation.request.action))
+        if rule is None:
+            raise UnknownCloud(
+                f"Cloud {operation.request.cloud} is not configured any more.", remedy="Put it back into muster.toml."
+            )
+        return rule
+
+    async def _move(
+        self,
+        unit: Unit,
+        operation: Operation,
+        event: Event,
+        by: UserId | None,
+        facts: Facts,
+        **told: Json,
+    ) -> None:
+        """Move by the table, with the audit entry and the news of it."""
+        moved = operation.after(event, at=self.clock.now())
+        if moved.state in FINAL and not moved.outcome:
+            moved = replace(moved, outcome=str(event))
+        await unit.save(moved, Entry(event=str(event), actor=by, facts=facts))
+        kind = _KINDS.get(event)
+        if kind is None:
+            return
+        news = News(kind=kind, operation=operation.id, facts={**told, "by": by})
+        await unit.tell(news)
+        if event in _LOUD and not operation.dry_run:
+            await unit.tell(replace(news, audience=Audience.INCIDENT))
+
+    async def _retrying(self, change: Callable[[Unit], Awaitable[str]], key: str) -> None:
+        """Run a change in one transaction; when somebody else saved first, read again and decide again."""
+        for _ in range(20):
+            try:
+                async with self.archive.unit() as unit:
+                    result = await change(unit)
+                    await unit.settle(key, result=result)
+                    await unit.commit()
+            except Stale:
+                continue
+            return
+        raise CouldNotAsk(
+            "This operation changes too fast to take your click just now.", remedy="Click again in a moment."
+        )
+
+
+_KINDS: Mapping[Event, Kind] = {
+    Event.APPROVED: Kind.QUORUM,
+    Event.REJECTED: Kind.REJECTED,
+    Event.EXPIRED: Kind.EXPIRED,
+    Event.CANCELLED: Kind.CANCELLED,
+    Event.PAUSED: Kind.PAUSED,
+    Event.RESUMED: Kind.RESUMED,
+    Event.STOP_ASKED: Kind.STOPPING,
+    Event.RETRIED: Kind.RETRIED,
+    Event.CLOSED: Kind.ENDED_INCOMPLETE,
+}
+_LOUD = frozenset({Event.CLOSED})
+"""What the incident channel hears of people's decisions; start, failure and end are told by the engine."""
+
+
+def _new_id() -> OperationId:
+    """Eight characters that a person can read aloud; unique by the archive's primary key."""
+    return OperationId("".join(secrets.choice(_ALPHABET) for _ in range(8)))
+
+
+def _settled(operation: Operation) -> AlreadySettled:
+    """What already happened, for somebody whose click came too late."""
+    last = operation.votes[-1] if operation.votes else None
+    if operation.state is State.DENIED and last is not None:
+        return AlreadySettled("Already rejected", by=(last.by,), at=last.at)
+    if operation.approvals and operation.state is not State.AWAITING_APPROVAL:
+        approvals = operation.approvals
+        return AlreadySettled(
+            "Already approved",
+            by=tuple(v.by for v in approvals),
+            at=approvals[-1].at,
+            remedy=f"The operation is {operation.state} now.",
+        )
+    return AlreadySettled(f"This operation is {operation.state} now, so that click does nothing any more.")
