@@ -291,9 +291,19 @@ class Desk:
             await unit.settle(key, result=event)
             await unit.commit()
 
-    async def note(self, sentence: str, *, by: UserId, channel: str, key: str) -> None:
-        """Answer a person privately."""
-        news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts={"sentence": sentence}, person=by, channel=channel)
+    async def note(
+        self,
+        sentence: str,
+        *,
+        by: UserId,
+        channel: str,
+        key: str,
+        about: Sequence[OperationId] = (),
+        in_full: bool = False,
+    ) -> None:
+        """Answer a person privately, with operations to be listed (or shown in full) under the sentence."""
+        facts: Facts = {"sentence": sentence, "about": list(about), "in_full": in_full}
+        news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel)
         async with self.archive.unit() as unit:
             await unit.tell(news)
             await unit.settle(key, result="noted")

@@ -25,6 +25,7 @@ class Kind(StrEnum):
     """What happened. The facts each carries are named behind it."""
 
     BLOCKED = "blocked"  #: -
+    WAITING = "waiting for approval"  #: ask (ids); an edited card notifies nobody, this line does
     APPROVED = "approved"  #: by, count, quorum
     QUORUM = "quorum reached"  #: by (last voter)
     REJECTED = "rejected"  #: by, reason
@@ -48,7 +49,7 @@ class Kind(StrEnum):
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
     REFUSED = "refused"  #: sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation)
-    NOTED = "noted"  #: sentence - to a person
+    NOTED = "noted"  #: sentence, about (operation ids to list under it), in_full (show them whole) - to a person
 
 
 @dataclass(frozen=True, kw_only=True)
