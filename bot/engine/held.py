@@ -1,0 +1,60 @@
+"""An operation in a worker's hands: every write asserts the lease in its own transaction."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from bot.domain.cloud import AnyCloud
+from bot.domain.news import News
+from bot.domain.operation import Operation
+from bot.domain.policy import Rule
+from bot.domain.ports import Archive, Clock, Entry, Lease, Unit
+from bot.domain.steps import StepRecord
+
+
+@dataclass(frozen=True, kw_only=True)
+class Held:
+    """One operation under a lease, with the cloud and the policy it belongs to."""
+
+    lease: Lease
+    archive: Archive
+    clock: Clock
+    cloud: AnyCloud
+    rule: Rule
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        """A transaction that is only ours while the lease is.
+
+        Raises:
+            LeaseLost: another worker holds the operation now; nothing is written.
+        """
+        async with self.archive.unit() as unit:
+            await unit.hold(self.lease)
+            yield unit
+
+    async def load(self) -> tuple[Operation, Sequence[StepRecord]]:
+        """The operation and its steps as stored now."""
+        async with self.unit() as unit:
+            return await unit.operation(self.lease.operation), await unit.steps(self.lease.operation)
+
+    async def save(self, operation: Operation, entry: Entry, *news: News) -> Operation:
+        """Store a changed operation with its audit entry and its news.
+
+        Raises:
+            Stale: a person changed it since it was read.
+        """
+        async with self.unit() as unit:
+            saved = await unit.save(operation, entry)
+            await unit.tell(*news)
+            await unit.commit()
+        return saved
+
+    async def save_steps(self, records: Sequence[tuple[StepRecord, Entry | None]], *news: News) -> None:
+        """Store changed steps with their audit entries and their news."""
+        if not records and not news:
+            return
+        async with self.unit() as unit:
+            await unit.save_steps(self.lease.operation, records)
+            await unit.tell(*news)
+            await unit.commit()

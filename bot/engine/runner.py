@@ -1,0 +1,118 @@
+"""Takes one operation under a lease from where it stands to where it waits for people or has ended."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.domain.cloud import CloudError
+from bot.domain.news import Kind, News
+from bot.domain.operation import EXECUTING, Event, Operation, State
+from bot.domain.ports import Entry, Stale
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import Facts
+from bot.engine import execution, survey, telling
+from bot.engine.held import Held
+
+SILENCE_POLLS = 3
+"""How many looks in a row may fail before the thread is told that the cloud does not answer."""
+
+
+@dataclass
+class Runner:
+    """One operation's way through the working states."""
+
+    held: Held
+    failed_looks: int = field(default=0)
+    silence_told: bool = field(default=False)
+
+    async def run(self) -> None:
+        """Work until the operation waits for people or has ended.
+
+        Raises:
+            LeaseLost: another worker holds it now; nothing more is written.
+        """
+        while True:
+            try:
+                operation, records = await self.held.load()
+                if not await self._one_round(operation, records):
+                    return
+            except Stale:
+                continue  # a person changed it meanwhile: read it again
+
+    async def _one_round(self, operation: Operation, records: Sequence[StepRecord]) -> bool:
+        if operation.state is State.CHECKING:
+            await survey.check(self.held, operation)
+            return True
+        if operation.state is State.QUEUED:
+            if not await survey.begin(self.held, operation):
+                await self._pause()
+            return True
+        if operation.state in EXECUTING:
+            await self._execute(operation, records)
+            return True
+        return False
+
+    async def _execute(self, operation: Operation, records: Sequence[StepRecord]) -> None:
+        try:
+            busy = await execution.round_of(self.held, operation, records)
+        except CloudError as error:
+            await self._silence(operation, error)
+            return
+        await self._heard_again(operation)
+        if busy:
+            await self._pause()
+            return
+        await self._end(operation)
+
+    async def _pause(self) -> None:
+        await self.held.clock.sleep(self.held.cloud.poll)
+
+    async def _silence(self, operation: Operation, error: CloudError) -> None:
+        """The cloud cannot be looked at: start nothing, say so once, keep looking."""
+        self.failed_looks += 1
+        if self.failed_looks == SILENCE_POLLS:
+            self.silence_told = True
+            facts: Facts = {"sentence": error.sentence, "remedy": error.remedy}
+            async with self.held.unit() as unit:
+                await unit.record(operation.id, Entry(event="cloud silent", facts={**facts, "raw": error.raw}))
+                await unit.tell(News(kind=Kind.CLOUD_SILENT, operation=operation.id, facts=facts))
+                await unit.commit()
+        await self._pause()
+
+    async def _heard_again(self, operation: Operation) -> None:
+        self.failed_looks = 0
+        if self.silence_told:
+            self.silence_told = False
+            async with self.held.unit() as unit:
+                await unit.tell(News(kind=Kind.CLOUD_BACK, operation=operation.id))
+                await unit.commit()
+
+    async def _end(self, operation: Operation) -> None:
+        """Nothing is in flight and nothing may start: say how it ended, and never "done" over something unverified."""
+        _, records = await self.held.load()
+        now = self.held.clock.now()
+        counts = Counter(r.state for r in records)
+        total, done = len(records), counts[StepState.DONE]
+        if done == total:
+            took = (now - operation.started_at).total_seconds() if operation.started_at else 0.0
+            vms = len({r.step.vm for r in records if r.step.vm})
+            ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{vms} VMs verified")
+            news = News(kind=Kind.FINISHED, operation=operation.id, facts={"seconds": took, "vms": vms})
+            await self.held.save(ended, Entry(event="finished", facts=news.facts), *telling.aloud(news))
+            return
+        left = [r.step.title for r in records if r.state is not StepState.DONE]
+        facts: Facts = {
+            "done": done,
+            "failed": counts[StepState.FAILED],
+            "unknown": counts[StepState.UNKNOWN],
+            "skipped": counts[StepState.SKIPPED] + counts[StepState.PLANNED],
+            "left": left,
+        }
+        if operation.state is State.STOPPING:
+            outcome = f"stopped with {len(left)} of {total} steps left undone"
+            ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
+            news = News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts)
+        else:
+            ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=f"{len(left)} of {total} steps not done")
+            news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=facts)
+        await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *telling.aloud(news))

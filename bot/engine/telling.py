@@ -1,0 +1,68 @@
+"""What a changed step means for the audit and for people."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import Operation
+from bot.domain.ports import Entry
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import Facts
+
+
+def entry(record: StepRecord) -> Entry:
+    """The audit entry of a step that came into a new state."""
+    receipt = record.step.receipt
+    facts: Facts = {
+        "step": record.key,
+        "verb": record.step.verb,
+        "target": record.step.target,
+        "starts": record.starts,
+        "receipt": receipt.id if receipt else None,
+        "sentence": record.sentence,
+        "raw": record.raw,
+    }
+    return Entry(event=f"step {record.state}", facts=facts)
+
+
+def of_phase(operation: Operation, intents: Sequence[StepRecord], records: Sequence[StepRecord]) -> list[News]:
+    """The line that a phase begins, when these are its first steps to be started.
+
+    Args:
+        operation: what they belong to.
+        intents: the steps about to be started.
+        records: all steps as they stood before.
+    """
+    begun = {r.step.phase for r in records if r.starts}
+    phases = dict.fromkeys(r.step.phase for r in intents if r.step.phase not in begun)
+    return [News(kind=Kind.PHASE, operation=operation.id, facts={"phase": phase}) for phase in phases]
+
+
+def of_step(operation: Operation, record: StepRecord) -> list[News]:
+    """The lines that people should read about a step that came into a new state."""
+    told: Facts = {
+        "title": record.step.title,
+        "sentence": record.sentence,
+        "remedy": record.remedy,
+        "raw": record.raw,
+    }
+    if record.state is StepState.FAILED:
+        return [News(kind=Kind.STEP_FAILED, operation=operation.id, facts=told)]
+    if record.state is StepState.UNKNOWN:
+        return [News(kind=Kind.STEP_UNKNOWN, operation=operation.id, facts=told)]
+    if record.state is not StepState.DONE:
+        return []
+    vm, plan = record.step.vm, operation.plan
+    if vm is None or plan is None:
+        return [News(kind=Kind.STEP_DONE, operation=operation.id, facts=told)]
+    if any(step.vm == vm for step in plan.steps[record.seq + 1 :]):
+        return []
+    name = next((v.name for v in plan.vms if v.id == vm), vm)
+    took = (record.ended_at - record.intent_at).total_seconds() if record.ended_at and record.intent_at else None
+    facts: Facts = {**told, "vm": name, "place": record.place, "seconds": took}
+    return [News(kind=Kind.VM_DONE, operation=operation.id, facts=facts)]
+
+
+def aloud(news: News) -> tuple[News, News]:
+    """The same line for the thread and for the incident channel."""
+    return news, replace(news, audience=Audience.INCIDENT)

@@ -1,0 +1,119 @@
+"""Claims operations under a lease, renews it while they run, and drains on the way out."""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+
+import structlog
+
+from bot.domain.cloud import AnyCloud
+from bot.domain.policy import Rule
+from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost
+from bot.domain.values import Action, OperationId
+from bot.engine.held import Held
+from bot.engine.runner import Runner
+
+log = structlog.get_logger(__name__)
+
+POLL_SECONDS = 1.0
+LEASE = timedelta(seconds=8)
+"""Short, so that an operation of a dead process goes on within ten seconds of a restart."""
+RENEW_SECONDS = 2.0
+
+
+class Worker:
+    """Runs up to `at_once` operations of all clouds, side by side."""
+
+    def __init__(
+        self,
+        *,
+        owner: str,
+        archive: Archive,
+        clock: Clock,
+        bell: Bell,
+        clouds: Mapping[str, AnyCloud],
+        rules: Mapping[tuple[str, Action], Rule],
+        at_once: int = 20,
+    ) -> None:
+        self._owner = owner
+        self._archive = archive
+        self._clock = clock
+        self._bell = bell
+        self._clouds = clouds
+        self._rules = rules
+        self._at_once = at_once
+        self._running: dict[OperationId, asyncio.Task[None]] = {}
+        self.beat_at: datetime | None = None  #: last time the loop came round
+
+    async def run(self) -> None:
+        """Claim and run until cancelled. Operations in hand are given back on the way out."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                while True:
+                    self.beat_at = self._clock.now()
+                    await self._claim_all(group)
+                    await self._bell.wait(POLL_SECONDS)
+        finally:
+            self._running.clear()
+
+    async def _claim_all(self, group: asyncio.TaskGroup) -> None:
+        while len(self._running) < self._at_once:
+            try:
+                async with self._archive.unit() as unit:
+                    lease = await unit.claim(self._owner, span=LEASE)
+                    await unit.commit()
+            except Exception:
+                log.exception("claiming work failed")  # the database is away: the next poll tries again
+                return
+            if lease is None:
+                return
+            self._running[lease.operation] = group.create_task(self._serve(lease))
+
+    async def _serve(self, lease: Lease) -> None:
+        """Run one operation, renewing its lease beside it; whichever ends first ends both."""
+        bound = log.bind(operation=lease.operation)
+        work = asyncio.create_task(self._work(lease))
+        renewal = asyncio.create_task(self._renew(lease))
+        try:
+            await asyncio.wait({work, renewal}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (work, renewal):
+                task.cancel()
+            ends = await asyncio.gather(work, renewal, return_exceptions=True)
+            for end in ends:
+                if isinstance(end, LeaseLost):
+                    bound.warning("another worker took over")
+                elif isinstance(end, Exception):
+                    bound.error("work on the operation failed; it is taken up again", exc_info=end)
+                    await self._clock.sleep(RENEW_SECONDS)
+            self._running.pop(lease.operation, None)
+            await self._give_back(lease)
+
+    async def _work(self, lease: Lease) -> None:
+        await Runner(await self._held(lease)).run()
+
+    async def _held(self, lease: Lease) -> Held:
+        async with self._archive.unit() as unit:
+            request = (await unit.operation(lease.operation)).request
+        return Held(
+            lease=lease,
+            archive=self._archive,
+            clock=self._clock,
+            cloud=self._clouds[request.cloud],
+            rule=self._rules[request.cloud, request.action],
+        )
+
+    async def _renew(self, lease: Lease) -> None:
+        while True:
+            await self._clock.sleep(RENEW_SECONDS)
+            async with self._archive.unit() as unit:
+                await unit.hold(lease, span=LEASE)
+                await unit.commit()
+
+    async def _give_back(self, lease: Lease) -> None:
+        try:
+            async with self._archive.unit() as unit:
+                await unit.release(lease)
+                await unit.commit()
+        except Exception:
+            log.exception("giving an operation back failed; its lease runs out by itself", operation=lease.operation)
