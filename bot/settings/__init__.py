@@ -1,0 +1,34 @@
+"""Reads and validates muster.toml and the environment, and hands each room its own small frozen part."""
+
+from bot.settings.load import load
+from bot.settings.problems import Problem, SettingsError
+from bot.settings.values import (
+    CinderSettings,
+    CloudSettings,
+    CloudTowerSettings,
+    HttpSettings,
+    LogSettings,
+    OpenStackSettings,
+    RedfishSettings,
+    Secret,
+    Settings,
+    SlackSettings,
+    StoreSettings,
+)
+
+__all__ = [
+    "CinderSettings",
+    "CloudSettings",
+    "CloudTowerSettings",
+    "HttpSettings",
+    "LogSettings",
+    "OpenStackSettings",
+    "Problem",
+    "RedfishSettings",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "SlackSettings",
+    "StoreSettings",
+    "load",
+]

@@ -1,0 +1,147 @@
+"""The shape of muster.toml: every key, its type, its bounds and its default."""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bot.settings import fields
+
+
+class Table(BaseModel):
+    """A table that knows all of its keys."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+
+class Slack(Table):
+    """`[slack]`."""
+
+    mode: Literal["socket", "http"] = "socket"
+    api_url: fields.SlackAddress = "https://slack.com/api/"
+    incident_channel: fields.Channel
+    locale: Literal["en", "zh-CN"] = "en"
+
+
+class Store(Table):
+    """`[store]`: the address itself, or where it is read from when it holds a password."""
+
+    url: fields.StoreAddress | None = None
+    url_env: fields.EnvironmentName | None = None
+    url_file: fields.Text | None = None
+
+
+class Http(Table):
+    """`[http]`."""
+
+    listen: fields.Listen = "127.0.0.1:3000"
+
+
+class Log(Table):
+    """`[log]`."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Terms(Table):
+    """What may be said about one action; what is not said is taken from the next wider table."""
+
+    requesters: list[fields.Requester] | None = None
+    approvers: list[fields.PersonOrGroup] | None = None
+    break_glass: list[fields.PersonOrGroup] | None = None
+    quorum: Annotated[int, Field(ge=1, le=20)] | None = None
+    self_approval: bool | None = None
+    expires: fields.Expiry | None = None
+
+
+class Policy(Terms):
+    """`[policy]` and `[clouds.policy]`, with a table for each action inside."""
+
+    enter: Terms = Terms()
+    exit: Terms = Terms()
+    evacuate: Terms = Terms()
+
+
+class Cloud(Table):
+    """What every entry of `[[clouds]]` has."""
+
+    name: fields.CloudName
+    # defaults are written as in the file
+    poll: fields.Poll = Field(default="2s", validate_default=True)
+    api_timeout: fields.Timeout = Field(default="30s", validate_default=True)
+    policy: Policy = Policy()
+
+
+class Cinder(Table):
+    """`[clouds.cinder]`."""
+
+    runner: Literal["ssh", "local", "manual", "none"] = "none"
+    host: fields.Text | None = None
+    user: fields.Text | None = None
+    port: Annotated[int, Field(ge=1, le=65535)] = 22
+    key_file: fields.Text | None = None
+    known_hosts: fields.Text | None = None
+    command: Annotated[list[fields.Text], Field(min_length=1)] = ["cinder-manage"]
+
+
+class Redfish(Table):
+    """One entry of `[clouds.fencing.redfish]`."""
+
+    url: fields.WebAddress
+    username: fields.Text = "root"
+    password_env: fields.EnvironmentName | None = None
+    password_file: fields.Text | None = None
+
+
+class Fencing(Table):
+    """`[clouds.fencing]`."""
+
+    redfish: dict[fields.Text, Redfish] = {}
+
+
+class OpenStack(Cloud):
+    """A cloud of kind "openstack"."""
+
+    kind: Literal["openstack"]
+    cloud: fields.Text | None = None
+    clouds_file: fields.Text | None = None
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 10
+    minimum_version: fields.Version | None = None
+    platform_version: fields.Version | None = None
+    shared_storage: bool | None = None
+    evacuated_vms: Literal["running", "stopped"] = "running"
+    cinder: Cinder = Cinder()
+    fencing: Fencing = Fencing()
+
+
+class CloudTower(Cloud):
+    """A cloud of kind "cloudtower"."""
+
+    kind: Literal["cloudtower"]
+    url: fields.TowerAddress
+    token_env: fields.EnvironmentName | None = None
+    token_file: fields.Text | None = None
+    username: fields.Text | None = None
+    password_env: fields.EnvironmentName | None = None
+    password_file: fields.Text | None = None
+    source: Literal["LOCAL", "LDAP"] = "LOCAL"
+    ca_file: fields.Text | None = None
+    insecure: bool = False
+    concurrency: Annotated[int, Field(ge=1, le=100)] = 10
+
+
+KINDS: dict[str, type[Cloud]] = {"openstack": OpenStack, "cloudtower": CloudTower}
+
+
+class File(Table):
+    """The whole file."""
+
+    slack: Slack
+    store: Store = Store()
+    http: Http = Http()
+    log: Log = Log()
+    policy: Policy = Policy()
+    clouds: Annotated[
+        list[Annotated[OpenStack | CloudTower, Field(discriminator="kind")]],
+        Field(min_length=1),
+    ]

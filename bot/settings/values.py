@@ -1,0 +1,150 @@
+"""What the settings are once they are understood: frozen values, one small part for each room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, TypeAlias
+
+from bot.domain.policy import Rule
+from bot.domain.values import Action
+
+HIDDEN = "•••"
+
+
+class Secret:
+    """A text that must not be shown. Printing, formatting or logging it shows only that there is one."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        """The text itself, for the one call that needs it."""
+        return self._text
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._text == self._text
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __repr__(self) -> str:
+        return HIDDEN
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("A secret is not written down.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class SlackSettings:
+    """The workspace, and how to reach it."""
+
+    mode: Literal["socket", "http"]
+    api_url: str  #: ends with a slash
+    incident_channel: str  #: id
+    locale: Literal["en", "zh-CN"]
+    bot_token: Secret
+    app_token: Secret  #: empty in http mode
+    signing_secret: Secret  #: empty in socket mode, where Slack signs nothing
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreSettings:
+    """The database."""
+
+    url: str = field(repr=False)  #: sqlite:///… or postgresql://…; may hold a password
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpSettings:
+    """Where health, metrics and webhooks are served, and Slack in http mode."""
+
+    host: str
+    port: int  #: 0 takes any free one
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogSettings:
+    """How much is logged, and in which shape."""
+
+    level: Literal["debug", "info", "warning", "error"]
+    format: Literal["json", "console"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CinderSettings:
+    """How the `cinder-manage` commands of a re-homing are run."""
+
+    runner: Literal["ssh", "local", "manual", "none"]
+    host: str  #: the controller, for ssh
+    user: str  #: empty: the user Muster runs as
+    port: int
+    key_file: Path | None
+    known_hosts: Path | None
+    command: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RedfishSettings:
+    """The baseboard controller of one host."""
+
+    url: str
+    username: str
+    password: Secret
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStackSettings:
+    """One OpenStack."""
+
+    name: str
+    cloud: str  #: entry of clouds.yaml
+    clouds_file: Path | None  #: None: where openstacksdk looks for clouds.yaml itself
+    concurrency: int
+    poll: float  #: seconds
+    api_timeout: float  #: seconds
+    minimum_version: str
+    platform_version: str
+    shared_storage: bool | None  #: None: not said, so the adapter finds out
+    evacuated_vms: Literal["running", "stopped"]
+    cinder: CinderSettings
+    redfish: Mapping[str, RedfishSettings]  #: by host name
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudTowerSettings:
+    """One SmartX CloudTower: either a token or a user name with a password."""
+
+    name: str
+    url: str  #: ends with /v2/api, without a slash behind it
+    token: Secret  #: empty with a user name
+    username: str
+    password: Secret
+    source: Literal["LOCAL", "LDAP"]
+    ca_file: Path | None
+    insecure: bool
+    concurrency: int
+    poll: float  #: seconds
+    api_timeout: float  #: seconds
+
+
+CloudSettings: TypeAlias = OpenStackSettings | CloudTowerSettings
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that muster.toml and the environment say."""
+
+    slack: SlackSettings
+    store: StoreSettings
+    http: HttpSettings
+    log: LogSettings
+    clouds: tuple[CloudSettings, ...]
+    rules: Mapping[tuple[str, Action], Rule]  #: by cloud name and action; complete
+    secrets: tuple[str, ...] = field(repr=False)  #: every secret read, for the log to hide
