@@ -53,6 +53,10 @@ class StoreHeld(Exception):
     """Another process uses this embedded database."""
 
 
+class StoreFailed(Exception):
+    """The database did not answer or take it. Nothing of the unit is stored, unless its commit was under way."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
     """Something that came in from outside, recorded before it is acted on."""
