@@ -1,0 +1,124 @@
+"""Where the lab lives, which ports and hosts it has, and how it is addressed."""
+
+import os
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[3]
+PASSWORD = "labpass"  # of every account; all of them listen on loopback alone
+REGION = "RegionOne"
+LOCK_FILE = Path(__file__).resolve().parents[1] / "requirements.lock"
+INSIDE = Path(__file__).resolve().parent / "inside"
+
+
+class LabError(Exception):
+    """The lab could not be installed, started or brought into the wanted state."""
+
+
+class Port(StrEnum):
+    """Whoever listens; the order gives the offset from the port base."""
+
+    KEYSTONE = "keystone"
+    PLACEMENT = "placement"
+    NOVA = "nova"
+    GLANCE = "glance"
+    CINDER = "cinder"
+    NEUTRON = "neutron"
+    MARIADB = "mariadb"
+    RABBIT = "rabbit"
+    RABBIT_PEERS = "rabbit-peers"
+    EPMD = "epmd"
+    MEMCACHED = "memcached"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What distinguishes one lab from another."""
+
+    home: Path
+    port_base: int = 21000
+    computes: tuple[str, ...] = ("compute-1", "compute-2", "compute-3", "compute-4")
+    storage_hosts: tuple[str, ...] = ("storage-1", "storage-2")
+    heartbeat_seconds: int = 5
+    down_after_seconds: int = 20
+
+    @property
+    def venv(self) -> Path:
+        """The environment with OpenStack in it."""
+        return self.home / "venv"
+
+    @property
+    def etc(self) -> Path:
+        """Generated configuration."""
+        return self.home / "etc"
+
+    @property
+    def data(self) -> Path:
+        """Databases and the services' state: thrown away at each start."""
+        return self.home / "data"
+
+    @property
+    def run(self) -> Path:
+        """Process records and logs."""
+        return self.home / "run"
+
+    @property
+    def snapshot(self) -> Path:
+        """The state of a cloud that is set up and empty."""
+        return self.home / "snapshot.tar"
+
+    @property
+    def clouds_yaml(self) -> Path:
+        """Credentials of the people of this cloud, for openstacksdk and the command line."""
+        return self.home / "clouds.yaml"
+
+    @property
+    def auth_url(self) -> str:
+        """Keystone's address."""
+        return self.url(Port.KEYSTONE) + "/v3"
+
+    def port(self, listener: Port) -> int:
+        """The TCP port of a listener."""
+        return self.port_base + list(Port).index(listener)
+
+    def url(self, listener: Port) -> str:
+        """The root address of an HTTP service."""
+        return f"http://127.0.0.1:{self.port(listener)}"
+
+    def database(self, name: str) -> str:
+        """The SQLAlchemy address of a database."""
+        where = f"127.0.0.1:{self.port(Port.MARIADB)}"
+        return f"mysql+pymysql://root:{PASSWORD}@{where}/{name}?charset=utf8mb4"
+
+    @property
+    def rabbit(self) -> str:
+        """The message bus, as oslo.messaging wants it."""
+        return f"rabbit://guest:guest@127.0.0.1:{self.port(Port.RABBIT)}/"
+
+    def tool(self, name: str) -> str:
+        """The path of a program of the lab's environment."""
+        return str(self.venv / "bin" / name)
+
+    def environment(self, **more: object) -> dict[str, str]:
+        """The environment of every process: nothing of OpenStack leaks in from outside."""
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("OS_", "PYTHON"))}
+        kept["PATH"] = f"{self.venv}/bin:{kept.get('PATH', '')}:/usr/sbin:/sbin:/usr/bin:/bin"
+        kept |= {
+            "PYTHONPATH": str(INSIDE),
+            "PYTHONWARNINGS": "ignore",
+            "XDG_CACHE_HOME": str(self.home / "cache"),
+            "LANG": "C.UTF-8",
+        }
+        return kept | {k: str(v) for k, v in more.items()}
+
+
+def from_environment() -> Settings:
+    """The lab this checkout uses: MUSTER_LAB_HOME, MUSTER_LAB_PORT_BASE, MUSTER_LAB_COMPUTES."""
+    given = os.environ.get
+    computes = tuple(name for name in given("MUSTER_LAB_COMPUTES", "").split(",") if name)
+    home = Path(given("MUSTER_LAB_HOME") or REPOSITORY / ".lab").resolve()
+    base = int(given("MUSTER_LAB_PORT_BASE") or 21000)
+    if computes:
+        return Settings(home=home, port_base=base, computes=computes)
+    return Settings(home=home, port_base=base)
