@@ -1,0 +1,201 @@
+"""Structured logs that carry the operation id and never a secret.
+
+Our own lines and those of the libraries go through the same processors to one stream. Values are cleaned while their
+names are known, and the finished line once more, so that no way of writing a value goes around it.
+"""
+
+import json
+import logging
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Literal, TextIO
+from urllib.parse import quote, quote_plus
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from bot.domain.values import OperationId
+
+HIDDEN = "•••"
+
+SHORTEST_SECRET = 6
+"""A known secret shorter than this is hidden by its shape only: hiding it everywhere would black out ordinary words."""
+
+MOST_CHARACTERS = 4_000
+"""A longer value is cut: clouds answer with whole pages."""
+
+_SHAPES = (
+    # Slack's tokens: xoxb-, xoxp-, xoxe.xoxp-, xapp-, xwfp-
+    re.compile(r"\bx(?:ox[a-z]|app|wfp)[-.][A-Za-z0-9.-]{4,}"),
+    # addresses that are secrets themselves: response_url, webhooks, upload URLs, one-use tickets of Socket Mode
+    re.compile(r"(?<=hooks\.slack\.com/)[^\s\"'\\]+"),
+    re.compile(r"(?<=[?&]ticket=)[^&\s\"'\\]+"),
+    # user:password@ in an address
+    re.compile(r"(?<=://)[^/\s:@\"']*:[^/\s@\"']+(?=@)"),
+    # Keystone's Fernet tokens
+    re.compile(r"\bgAAAAA[A-Za-z0-9_=-]{20,}"),
+    # JSON Web Tokens
+    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.?[A-Za-z0-9_-]*"),
+)
+
+_TELLTALE = r"""
+    (?:proxy-)?authorization | x-(?:auth|subject|service|storage)-token | x-slack-signature | set-cookie | cookie
+  | (?:[a-z0-9]+[_-])*(?:password|passwd|adminpass|secret|token|api_?key|response_url|trigger_id)
+"""
+_IS_TELLTALE = re.compile(_TELLTALE, re.IGNORECASE | re.VERBOSE)
+_NAMED = re.compile(
+    rf"""
+    (?P<name> \b(?:{_TELLTALE})\b )
+    (?P<between> \\?["']? \s* [:=] \s* (?:[bB]?\\?["'])? )
+    (?:(?:bearer|basic|digest|token) \s+)?
+    [^\s"'\\,;&(){{}}\[\]]+
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+QUIETER = {
+    "slack_bolt": logging.WARNING,
+    "slack_sdk": logging.WARNING,
+    "openstack": logging.WARNING,
+    "keystoneauth": logging.WARNING,
+    "urllib3": logging.WARNING,
+    "stevedore": logging.WARNING,
+    "dogpile": logging.WARNING,
+    "httpx": logging.WARNING,
+    "httpcore": logging.WARNING,
+    "aiohttp.access": logging.WARNING,
+    "apscheduler": logging.WARNING,
+    "aiosqlite": logging.WARNING,
+    "sqlalchemy": logging.WARNING,
+    "alembic": logging.WARNING,
+    "asyncssh": logging.WARNING,
+}
+"""Libraries that would log every request, some with headers and bodies, below these levels; also when we debug."""
+
+
+def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
+    """A text without secrets: neither the known ones nor anything shaped or named like one."""
+    return _NAMED.sub(lambda found: f"{found['name']}{found['between']}{HIDDEN}", _without_shapes(text, secrets))
+
+
+def _without_shapes(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = text.replace(secret, HIDDEN)
+    for shape in _SHAPES:
+        text = shape.sub(HIDDEN, text)
+    return text
+
+
+def configure(
+    *,
+    level: Literal["debug", "info", "warning", "error"] = "info",
+    format: Literal["json", "console"] = "json",
+    secrets: Iterable[str] = (),
+    stream: TextIO | None = None,
+) -> None:
+    """Send every log line of the process to one stream, in one shape.
+
+    Args:
+        level: the least that is written.
+        format: "json" for machines, "console" for eyes.
+        secrets: texts that must never appear.
+        stream: standard error when left out.
+    """
+    out = stream or sys.stderr
+    hide = _Hide(secrets)
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="at"),
+    ]
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                hide.in_values,
+                _ending(format, colors=out.isatty()),
+                hide.in_line,
+            ],
+        ),
+    )
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level.upper())
+    logging.captureWarnings(capture=True)
+    for name, least in QUIETER.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
+
+
+@contextmanager
+def about(operation: OperationId, **more: str) -> Iterator[None]:
+    """Let every line inside, of libraries too, carry the operation's id."""
+    with structlog.contextvars.bound_contextvars(operation=operation, **more):
+        yield
+
+
+def logger(name: str) -> structlog.stdlib.BoundLogger:
+    """A logger for one room; its lines are an event in plain words and key-values."""
+    bound: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger(name)
+    return bound
+
+
+def _ending(format: str, *, colors: bool) -> Processor:
+    if format == "json":
+        return structlog.processors.JSONRenderer(ensure_ascii=False)
+    return structlog.dev.ConsoleRenderer(colors=colors, exception_formatter=structlog.dev.plain_traceback)
+
+
+class _Hide:
+    """Two processors that know the secrets, also as JSON, Python and addresses would spell them."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        known = {spelling for secret in secrets if len(secret) >= SHORTEST_SECRET for spelling in _spellings(secret)}
+        self._known = sorted(known, key=len, reverse=True)
+
+    def in_values(self, _logger: WrappedLogger, _method: str, line: EventDict) -> EventDict:
+        """Clean each value by its name and its text."""
+        return {key: self._clean(key, value) for key, value in line.items()}
+
+    def in_line(self, _logger: WrappedLogger, _method: str, line: EventDict | str) -> str:
+        """Clean the finished line of what is known or shaped like a secret."""
+        return _without_shapes(str(line), self._known)
+
+    def _clean(self, name: object, value: object) -> object:
+        if isinstance(name, str) and value and _IS_TELLTALE.fullmatch(name):
+            return HIDDEN
+        if value is None or isinstance(value, bool | int | float):
+            return value
+        if isinstance(value, Mapping):
+            return {str(key): self._clean(key, inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple | set | frozenset):
+            return [self._clean(None, inner) for inner in value]
+        text = redact(str(value), secrets=self._known)
+        return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}… cut, {len(text)} characters"
+
+
+def _spellings(secret: str) -> set[str]:
+    return {
+        secret,
+        json.dumps(secret)[1:-1],
+        repr(secret)[1:-1],
+        quote(secret, safe=""),
+        quote(secret),
+        quote_plus(secret),
+    }
