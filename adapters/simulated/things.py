@@ -226,6 +226,8 @@ class Move:
     created_at: datetime
     updated_at: datetime
     request_id: str
+    user_id: str = ""
+    project_id: str = ""
     progress: float = 0.0  #: 0..1 of the memory copied
     wrecked: bool = False  #: a second evacuation broke it: blocks the return of `source` twice
     wanted_power: Power = Power.RUNNING

@@ -298,9 +298,17 @@ class World:
         self.volumes[volume.id] = volume
         return volume
 
+    def volumes_by_vm(self) -> dict[str, list[Volume]]:
+        """Attached volumes, by VM uuid."""
+        found: dict[str, list[Volume]] = {}
+        for volume in self.volumes.values():
+            for held in volume.attachments:
+                found.setdefault(held.vm_id, []).append(volume)
+        return found
+
     def volumes_of(self, vm: Vm) -> list[Volume]:
         """The volumes attached to a VM."""
-        return [v for v in self.volumes.values() if any(a.vm_id == vm.id for a in v.attachments)]
+        return self.volumes_by_vm().get(vm.id, [])
 
     # ------------------------------------------------------------------ an operator's deeds
 

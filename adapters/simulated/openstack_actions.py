@@ -1,0 +1,325 @@
+"""Changing servers of the simulated Nova: the actions of `POST /servers/{id}/action`, and migrations in progress."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+from aiohttp import web
+
+from adapters.simulated import openstack_views as views
+from adapters.simulated.migrations import Migrations
+from adapters.simulated.moves import Conductor
+from adapters.simulated.openstack_compute import Servers
+from adapters.simulated.openstack_http import (
+    ApiError,
+    Context,
+    check_shape,
+    context,
+    json_body,
+    truth,
+)
+from adapters.simulated.things import Host, Kind, Move, MoveKind, Power, Vm
+
+Action: TypeAlias = Callable[[Vm, Any, Context], web.Response]
+_ACCEPTED = 202
+
+
+class Actions:
+    """Handlers that change servers."""
+
+    def __init__(self, servers: Servers, conductor: Conductor) -> None:
+        self._servers = servers
+        self._world = servers.world
+        self._conductor = conductor
+        self._migrations = Migrations(conductor)
+        self._actions: Mapping[str, Action] = {
+            "evacuate": self._evacuate,
+            "os-migrateLive": self._migrate_live,
+            "migrate": self._migrate,
+            "confirmResize": self._confirm,
+            "revertResize": self._revert,
+            "os-resetState": self._reset_state,
+            "lock": self._lock,
+            "unlock": self._unlock,
+            "os-start": self._start,
+            "os-stop": self._stop,
+            "reboot": self._reboot,
+            "pause": self._turn("pause", {"active"}, Power.PAUSED),
+            "unpause": self._turn("unpause", {"paused"}, Power.RUNNING),
+            "suspend": self._turn("suspend", {"active"}, Power.SUSPENDED),
+            "resume": self._turn("resume", {"suspended"}, Power.RUNNING),
+        }
+
+    def routes(self) -> list[web.RouteDef]:
+        one = "/v2.1/servers/{id}/migrations/{migration}"
+        return [
+            web.post("/v2.1/servers/{id}/action", self._act),
+            web.delete("/v2.1/servers/{id}", self._delete),
+            web.get("/v2.1/servers/{id}/migrations", self._list_migrations),
+            web.get(one, self._show_migration),
+            web.delete(one, self._abort),
+            web.post(f"{one}/action", self._force_complete),
+        ]
+
+    async def _act(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        name = next(iter(body), "")
+        action = self._actions.get(name)
+        if action is None or len(body) != 1:
+            raise ApiError(400, f"There is no such action: {name}")
+        asked = context(request)
+        _check_body(name, body[name], asked.version)
+        return action(self._servers.find(request), body[name], asked)
+
+    async def _delete(self, request: web.Request) -> web.Response:
+        vm = self._servers.find(request)
+        _must_be_unlocked(vm, context(request))
+        self._world.delete_vm(vm.id)
+        return web.Response(status=204)
+
+    # ------------------------------------------------------------------ moving
+
+    def _target(self, name: str | None, *, status: int, message: str) -> Host | None:
+        if not name:
+            return None
+        for host in self._world.hosts_of(Kind.OPENSTACK):
+            if host.name == name:
+                return host
+        raise ApiError(status, message)
+
+    def _evacuate(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
+        asked.must_be_admin("os_compute_api:os-evacuate")
+        minor, name = asked.version, body.get("host")
+        force = truth(body.get("force", False), "force") if 29 <= minor < 68 else False
+        if force and not name:
+            raise ApiError(400, "Can't force to a non-provided destination")
+        target = self._target(name, status=404, message=f"Compute host {name} not found.")
+        if target is not None and target is vm.host:
+            raise ApiError(400, "The target host can't be the same one.")
+        _must_be(vm, "evacuate", {"active", "stopped", "error"}, any_task=True)
+        if vm.host is None:
+            raise ApiError(400, "Compute host None could not be found.")
+        if self._world.is_up(vm.host):
+            raise ApiError(400, f"Compute service of {vm.host.name} is still in use.")
+        self._conductor.evacuate(
+            vm,
+            target,
+            asked.caller,
+            leave_stopped=minor >= 95,
+            forced=force or (minor < 29 and target is not None),
+        )
+        if minor < 14:
+            return web.json_response({"adminPass": "Q5vXk9mTzbW2"})
+        return web.Response(status=200)
+
+    def _migrate_live(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
+        name = body["host"]
+        policy = "migrate_live:host" if name else "migrate_live"
+        asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
+        _must_be_unlocked(vm, asked)
+        _must_be(vm, "os-migrateLive", {"active", "paused"})
+        target = self._target(name, status=400, message=f"Compute host {name} could not be found.")
+        waits = asked.version < 34
+        move = self._migrations.live(vm, target, asked.caller, wait=waits)
+        if waits and move.status == "error":
+            raise ApiError(400, "No valid host was found. There are not enough hosts available.")
+        return web.Response(status=_ACCEPTED)
+
+    def _migrate(self, vm: Vm, body: dict[str, Any] | None, asked: Context) -> web.Response:
+        name = (body or {}).get("host") if asked.version >= 56 else None
+        policy = "migrate:host" if name else "migrate"
+        asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
+        _must_be_unlocked(vm, asked)
+        _must_be(vm, "migrate", {"active", "stopped"})
+        if vm.host is None or not self._world.is_up(vm.host):
+            raise ApiError(409, "The service is unavailable at this time.")
+        target = self._target(name, status=400, message=f"Compute host {name} could not be found.")
+        if target is vm.host:
+            raise ApiError(400, "Cannot migrate to the host where the server exists.")
+        self._migrations.cold(vm, target, asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _confirm(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+        self._migrations.confirm(self._to_settle(vm, "confirmResize", asked), asked.caller)
+        return web.Response(status=204)
+
+    def _revert(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+        self._migrations.revert(self._to_settle(vm, "revertResize", asked), asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _to_settle(self, vm: Vm, action: str, asked: Context) -> Move:
+        _must_be_unlocked(vm, asked)
+        _must_be(vm, action, {"resized"})
+        move = self._migrations.waiting_for_confirmation(vm)
+        if move is None:
+            raise ApiError(400, "Instance has not been resized.")
+        return move
+
+    # ------------------------------------------------------------------ state, locks, power
+
+    def _reset_state(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
+        asked.must_be_admin("os_compute_api:os-admin-actions:reset_state")
+        self._conductor.show(vm, body["state"], None)
+        return web.Response(status=_ACCEPTED)
+
+    def _lock(self, vm: Vm, body: dict[str, Any] | None, asked: Context) -> web.Response:
+        vm.locked_by = "owner" if vm.project is asked.login.project else "admin"
+        vm.locked_reason = (body or {}).get("locked_reason") if asked.version >= 73 else None
+        self._conductor.act(vm, "lock", asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _unlock(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+        if vm.locked_by == "admin":
+            asked.must_be_admin("os_compute_api:os-lock-server:unlock:unlock_override")
+        vm.locked_by = vm.locked_reason = None
+        self._conductor.act(vm, "unlock", asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _start(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+        _must_be_unlocked(vm, asked)
+        _must_be(vm, "start", {"stopped"})
+        self._conductor.start(vm, asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _stop(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+        _must_be_unlocked(vm, asked)
+        _must_be(vm, "stop", {"active", "error"})
+        self._conductor.stop(vm, asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _reboot(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+        _must_be_unlocked(vm, asked)
+        _must_be(vm, "reboot", {"active", "stopped", "paused", "suspended", "error"})
+        self._conductor.reboot(vm, asked.caller)
+        return web.Response(status=_ACCEPTED)
+
+    def _turn(self, name: str, states: set[str], power: Power) -> Action:
+        """An action that takes no time here."""
+
+        def action(vm: Vm, _body: Any, asked: Context) -> web.Response:
+            _must_be_unlocked(vm, asked)
+            _must_be(vm, name, states)
+            self._conductor.act(vm, name, asked.caller)
+            self._world.set_power(vm, power)
+            return web.Response(status=_ACCEPTED)
+
+        return action
+
+    # ------------------------------------------------------------------ live migrations in progress
+
+    def _live_migrations(self, request: web.Request, since: int) -> list[Move]:
+        asked = context(request)
+        if asked.version < since:
+            raise ApiError(404, "The resource could not be found.")
+        vm = self._servers.find(request)
+        asked.must_be_admin("os_compute_api:servers:migrations:index")
+        return [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.LIVE]
+
+    def _one(self, request: web.Request, since: int) -> Move:
+        wanted = request.match_info["migration"]
+        for move in self._live_migrations(request, since):
+            if str(move.id) == wanted:
+                return move
+        server = request.match_info["id"]
+        raise ApiError(404, f"Migration {wanted} not found for instance {server}")
+
+    async def _list_migrations(self, request: web.Request) -> web.Response:
+        shown = [
+            views.live_migration(m, context(request).version)
+            for m in self._live_migrations(request, 23)
+            if m.status in views.LIVE_IN_PROGRESS | {"accepted"}
+        ]
+        return web.json_response({"migrations": shown})
+
+    async def _show_migration(self, request: web.Request) -> web.Response:
+        move, asked = self._one(request, 23), context(request)
+        if move.status not in views.LIVE_IN_PROGRESS:
+            raise ApiError(404, f"Live migration {move.id} for server {move.vm.id} is not in progress.")
+        return web.json_response({"migration": views.live_migration(move, asked.version)})
+
+    async def _abort(self, request: web.Request) -> web.Response:
+        move, asked = self._one(request, 24), context(request)
+        _must_be_migrating(move.vm, "abort live migration")
+        allowed = {"running"} if asked.version < 65 else {"running", "queued", "preparing"}
+        _must_have_status(move, allowed, "abort live migration")
+        self._conductor.act(move.vm, "live_migration_cancel", asked.caller)
+        self._migrations.abort(move)
+        return web.Response(status=_ACCEPTED)
+
+    async def _force_complete(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        check_shape(body, {"force_complete"}, required=["force_complete"])
+        move = self._one(request, 22)
+        _must_be_migrating(move.vm, "force_complete")
+        _must_have_status(move, {"running"}, "force complete")
+        self._conductor.act(move.vm, "live_migration_force_complete", context(request).caller)
+        self._migrations.force_complete(move)
+        return web.Response(status=_ACCEPTED)
+
+
+# ---------------------------------------------------------------------- what must be so
+
+
+def _check_body(name: str, body: Any, minor: int) -> None:
+    """The schema of an action at a microversion."""
+    if name == "evacuate":
+        allowed = {"host", "adminPass"}
+        allowed |= {"onSharedStorage"} if minor < 14 else set()
+        allowed |= {"force"} if 29 <= minor < 68 else set()
+        _check_object(name, body, allowed, ["onSharedStorage"] if minor < 14 else [])
+    elif name == "os-migrateLive":
+        required = ["block_migration", "host"]
+        required += ["disk_over_commit"] if minor < 25 else []
+        _check_object(name, body, {*required, *(["force"] if 30 <= minor < 68 else [])}, required)
+        if not (minor >= 25 and body["block_migration"] == "auto"):
+            truth(body["block_migration"], "block_migration")
+    elif name == "migrate" and minor >= 56 and body is not None:
+        _check_object(name, body, {"host"}, [])
+    elif name == "lock" and minor >= 73 and body is not None:
+        _check_object(name, body, {"locked_reason"}, [])
+    elif name == "os-resetState":
+        _check_object(name, body, {"state"}, ["state"])
+        if body["state"] not in {"active", "error"}:
+            raise ApiError(
+                400,
+                f"Invalid input for field/attribute state. Value: {body['state']}."
+                f" {body['state']!r} is not one of ['active', 'error']",
+            )
+
+
+def _check_object(name: str, body: Any, allowed: set[str], required: list[str]) -> None:
+    if not isinstance(body, dict):
+        raise ApiError(
+            400,
+            f"Invalid input for field/attribute {name}. Value: {body}. {body!r} is not of type 'object'",
+        )
+    check_shape(body, allowed, required=required, field=name)
+
+
+def _must_be(vm: Vm, action: str, states: set[str], *, any_task: bool = False) -> None:
+    """Nova's `check_instance_state`: vm_state first, then that no task runs."""
+    attr, value = "", ""
+    if vm.state not in states:
+        attr, value = "vm_state", vm.state
+    elif vm.task is not None and not any_task:
+        attr, value = "task_state", vm.task
+    if attr:
+        raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in {attr} {value}")
+
+
+def _must_be_migrating(vm: Vm, action: str) -> None:
+    if vm.task != "migrating":
+        raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in task_state {vm.task}")
+
+
+def _must_have_status(move: Move, allowed: set[str], method: str) -> None:
+    if move.status not in allowed:
+        raise ApiError(
+            400,
+            f"Migration {move.id} state of instance {move.vm.id} is {move.status}."
+            f" Cannot {method} while the migration is in this state.",
+        )
+
+
+def _must_be_unlocked(vm: Vm, asked: Context) -> None:
+    if vm.locked_by is not None and not asked.is_admin:
+        raise ApiError(409, f"Instance {vm.id} is locked")
