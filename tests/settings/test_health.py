@@ -1,0 +1,159 @@
+"""The bot tells over HTTP whether it lives, whether it is ready, and how much there is to do."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime
+
+import httpx
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from bot import health
+from bot.clock import ManualClock
+
+COUNTS = {
+    "operations.running": 2,
+    "operations.needs attention": 1,
+    "steps.in flight": 7,
+    "outbox": 3,
+    "outbox_oldest_seconds": 41,
+    "something else": 5,
+}
+
+
+class Parts:
+    """A bot whose parts can be broken."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        self.beat: datetime | None = self.clock.now()
+        self.store_error: Exception | None = None
+        self.slack_error: Exception | None = None
+        self.connected = True
+        self.hangs = False
+
+    async def store(self) -> None:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.store_error:
+            raise self.store_error
+
+    async def slack(self) -> bool:
+        if self.hangs:
+            await asyncio.Event().wait()
+        if self.slack_error:
+            raise self.slack_error
+        return self.connected
+
+    async def counts(self) -> Mapping[str, int]:
+        await self.store()
+        return COUNTS
+
+
+@asynccontextmanager
+async def asking(parts: Parts) -> AsyncIterator[Callable[[str], Awaitable[httpx.Response]]]:
+    app = health.build(
+        store=parts.store,
+        slack=parts.slack,
+        worker_beat=lambda: parts.beat,
+        clock=parts.clock,
+        counts=parts.counts,
+    )
+    async with (
+        health.serve(app, "127.0.0.1", 0) as port,
+        httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+    ):
+        yield client.get
+
+
+async def test_a_whole_bot_is_alive_and_ready():
+    async with asking(Parts()) as get:
+        assert (await get("/healthz")).status_code == 200
+        answer = await get("/readyz")
+        assert (answer.status_code, answer.json()) == (200, {"ready": True, "ailing": {}})
+
+
+async def test_everything_that_ails_is_named():
+    parts = Parts()
+    parts.store_error = OSError("disk of 10.0.0.1 with token xoxb-planted")
+    parts.connected = False
+    await parts.clock.pass_time(31)
+    async with asking(parts) as get:
+        answer = await get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["ailing"] == {
+            "store": "does not answer (OSError)",
+            "slack": "not connected",
+            "worker": "last seen 31 s ago",
+        }
+        assert (await get("/healthz")).status_code == 200
+
+
+async def test_a_worker_that_never_started_is_not_ready():
+    parts = Parts()
+    parts.beat = None
+    parts.slack_error = RuntimeError("no session")
+    async with asking(parts) as get:
+        assert (await get("/readyz")).json()["ailing"] == {
+            "slack": "state not known (RuntimeError)",
+            "worker": "has not started",
+        }
+
+
+async def test_a_probe_that_hangs_counts_as_failed(monkeypatch):
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
+    parts = Parts()
+    parts.hangs = True
+    async with asking(parts) as get:
+        answer = await get("/readyz")
+        assert answer.status_code == 503
+        assert answer.json()["ailing"] == {
+            "store": "no answer within 0.05 s",
+            "slack": "no answer within 0.05 s",
+        }
+        assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
+
+
+async def test_metrics_are_read_by_prometheus_own_parser():
+    async with asking(Parts()) as get:
+        answer = await get("/metrics")
+    assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
+    samples = {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(answer.text)
+        for sample in family.samples
+    }
+    assert samples["muster_operations", "running"] == 2
+    assert samples["muster_operations", "needs attention"] == 1
+    assert samples["muster_steps", "in flight"] == 7
+    assert samples[("muster_outbox_waiting",)] == 3
+    assert samples[("muster_outbox_oldest_seconds",)] == 41
+    assert samples["muster_up", "slack"] == 1
+    assert not any("something" in part for sample in samples for part in sample)
+
+
+async def test_what_could_not_be_counted_is_absent_and_not_zero():
+    parts = Parts()
+    parts.store_error = OSError("gone")
+    async with asking(parts) as get:
+        answer = await get("/metrics")
+    assert answer.status_code == 200
+    assert 'muster_up{part="store"} 0.0' in answer.text
+    assert "muster_operations" not in answer.text
+
+
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open():
+    async with asking(Parts()) as get:
+        port = (await get("/healthz")).url.port
+        assert port
+        app = health.build(
+            store=Parts().store,
+            slack=Parts().slack,
+            worker_beat=lambda: None,
+            clock=ManualClock(),
+            counts=Parts().counts,
+        )
+        with pytest.raises(OSError, match="address already in use"):
+            async with health.serve(app, "127.0.0.1", port):
+                raise AssertionError("it must not be served")
