@@ -1,0 +1,178 @@
+"""The archive: the database as the other rooms know it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, nullcontext, suppress
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from bot.domain.ports import Bell, Clock, StoreFailed
+from bot.store import database, schema
+from bot.store.guard import Guard
+from bot.store.mapping import PlanShelf
+from bot.store.tables import ExecutorRow, table_of
+from bot.store.transaction import patiently
+from bot.store.unit import SqlUnit
+
+_EXECUTOR = table_of(ExecutorRow)
+
+
+class SqlArchive:
+    """`bot.domain.ports.Archive` over SQLite or PostgreSQL.
+
+    Args:
+        url: `sqlite:///file.db` (one process), `sqlite://` (in memory) or `postgresql://…` (many processes).
+        clock: for moments that are stored, and for leases on SQLite.
+        bell: rung by every commit.
+
+    Raises:
+        ValueError: the url is none of these.
+    """
+
+    def __init__(self, url: str, *, clock: Clock, bell: Bell) -> None:
+        self._address = database.parse(url)
+        self._clock = clock
+        self._bell = bell
+        self._plans = PlanShelf()
+        self._engine: AsyncEngine | None = None
+        self._turns: Turns | None = Turns() if database.is_embedded(self._address) else None
+        file = database.file_of(self._address)
+        self._guard = Guard(file) if file else None
+
+    async def open(self) -> None:
+        """Take the database and bring it to the schema of this release.
+
+        Raises:
+            StoreHeld: another process uses this embedded database.
+            ForeignSchema: a newer release has been here.
+            StoreFailed: it cannot be reached.
+        """
+        if self._guard:
+            self._guard.take()
+        engine = database.connect(self._address)
+        try:
+            await patiently(schema.upgrade_engine(engine))
+        except BaseException:
+            await engine.dispose()
+            if self._guard:
+                self._guard.let_go()
+            raise
+        self._engine = engine
+
+    async def open_beside(self) -> None:
+        """Open for reading only, beside the process that uses the database (to verify or export the audit).
+
+        Raises:
+            ForeignSchema: its schema is not the one of this release.
+            StoreFailed: it cannot be reached.
+        """
+        engine = database.connect(self._address, begin="BEGIN")
+        try:
+            await patiently(_check_schema(engine))
+        except BaseException:
+            await engine.dispose()
+            raise
+        self._engine = engine
+
+    async def close(self) -> None:
+        """Let go of the database. Open again with `open`."""
+        if self._engine is not None:
+            engine, self._engine = self._engine, None
+            await engine.dispose()
+        if self._guard:
+            self._guard.let_go()
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[SqlUnit]:
+        """Begin a transaction. On SQLite, units take turns; one unit inside another is an error.
+
+        Raises:
+            StoreFailed: the database does not answer.
+        """
+        async with self._begin(self._bell.ring) as unit:
+            yield unit
+
+    async def ping(self) -> None:
+        """Ask the database for an answer.
+
+        Raises:
+            StoreFailed: there is none.
+        """
+        async with self.unit() as unit:
+            await unit.run(text("SELECT 1"))
+
+    async def beat(self, id: str) -> None:
+        """Note that a process of ours is alive."""
+        async with self._begin(_nobody_waits_for_this) as unit:
+            row = {"id": id, "beat_at": await unit.now()}
+            statement = unit.insert(_EXECUTOR).values(**row)
+            again = statement.on_conflict_do_update(index_elements=["id"], set_={"beat_at": row["beat_at"]})
+            await unit.run(again)
+            await unit.commit()
+
+    async def beats(self) -> Mapping[str, datetime]:
+        """When each process of ours was last heard of."""
+        async with self.unit() as unit:
+            rows = await unit.all(select(_EXECUTOR.c.id, _EXECUTOR.c.beat_at))
+        return {row.id: row.beat_at for row in rows}
+
+    @asynccontextmanager
+    async def _begin(self, ring: Callable[[], None]) -> AsyncIterator[SqlUnit]:
+        async with self._turns.take() if self._turns else nullcontext():
+            session = AsyncSession(self._opened(), autoflush=False, expire_on_commit=False)
+            try:
+                yield SqlUnit(session, clock=self._clock, plans=self._plans, ring=ring)
+            finally:
+                with suppress(StoreFailed):  # what was not committed is gone either way
+                    await patiently(session.close())
+
+    def _opened(self) -> AsyncEngine:
+        if self._engine is None:
+            raise StoreFailed("The archive is not open.")
+        return self._engine
+
+
+class Turns:
+    """Whose turn it is on a database that takes one transaction at a time: first come, first served."""
+
+    def __init__(self) -> None:
+        self._lock = asyncio.Lock()
+        self._holder: asyncio.Task[Any] | None = None
+
+    @asynccontextmanager
+    async def take(self) -> AsyncIterator[None]:
+        """Wait for a turn and keep it.
+
+        Raises:
+            StoreFailed: nobody gave theirs back for too long.
+        """
+        me = asyncio.current_task()
+        if self._holder is me:
+            raise RuntimeError("A unit of work inside another one would wait for itself for ever.")
+        try:
+            async with asyncio.timeout(database.PATIENCE_MS / 1000):
+                await self._lock.acquire()
+        except TimeoutError as error:
+            raise StoreFailed("The database was busy for too long.") from error
+        self._holder = me
+        try:
+            yield
+        finally:
+            self._holder = None
+            self._lock.release()
+
+
+async def _check_schema(engine: AsyncEngine) -> None:
+    async with engine.connect() as connection:
+        found = await connection.run_sync(schema.current)
+    if found != schema.newest():
+        raise schema.ForeignSchema(
+            f"The database has the schema {found}, this release has {schema.newest()}. Run `muster migrate` first."
+        )
+
+
+def _nobody_waits_for_this() -> None:
+    """A heartbeat wakes no worker."""

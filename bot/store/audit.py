@@ -1,0 +1,134 @@
+"""The audit: append-only and chained by hashes, so that a changed, missing or reordered line is found.
+
+A line's hash covers the hash before it and everything the line says. The database refuses to change lines (triggers of
+the first migration); `broken` finds what somebody changed around that.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import insert, select, update
+from sqlmodel import col
+
+from bot.domain.ports import Entry
+from bot.domain.values import Json, OperationId
+from bot.store import codec
+from bot.store.mapping import news_columns
+from bot.store.tables import AuditHeadRow, AuditRow, NewsRow, table_of
+from bot.store.transaction import Transaction
+
+GENESIS = "0" * 64
+"""The hash before the first line."""
+
+_AUDIT = table_of(AuditRow)
+_HEAD = table_of(AuditHeadRow)
+_OUTBOX = table_of(NewsRow)
+_PAGE = 500
+
+
+class Audit(Transaction):
+    """The part of a unit of work that keeps the audit, and the order of what the commit appends."""
+
+    async def record(self, operation: OperationId | None, entry: Entry) -> None:
+        """See `bot.domain.ports.Unit`."""
+        self.note(operation, entry)
+
+    async def append(self) -> None:
+        """Write the audit entries and news of this unit, behind the lock on the audit's end."""
+        if not self._entries and not self._news:
+            return
+        head: AuditHeadRow = await self.first(select(AuditHeadRow).with_for_update())
+        now = self._clock.now()
+        rows: list[dict[str, Any]] = []
+        seq, last = head.seq, head.hash
+        for operation, entry in self._entries:
+            seq += 1
+            row = _line(seq, now, operation, entry, last)
+            last = row["hash"]
+            rows.append(row)
+        if rows:
+            await self.run(insert(_AUDIT), rows)
+            await self.run(update(_HEAD).values(seq=seq, hash=last))
+        if self._news:
+            await self.run(insert(_OUTBOX), [news_columns(news, now=now) for news in self._news])
+        self._entries, self._news = [], []
+
+    async def lines(self) -> AsyncIterator[AuditRow]:
+        """All lines, in order, some hundred at a time."""
+        last: int | None = None
+        while True:
+            query = select(AuditRow).order_by(col(AuditRow.seq)).limit(_PAGE)
+            page = await self.scalars(query if last is None else query.where(col(AuditRow.seq) > last))
+            for row in page:
+                yield row
+            if len(page) < _PAGE:
+                return
+            last = page[-1].seq
+
+    async def head(self) -> tuple[int, str]:
+        """The number and hash of the last line."""
+        row: AuditHeadRow = await self.first(select(AuditHeadRow))
+        return row.seq, row.hash
+
+
+def _line(seq: int, at: datetime, operation: OperationId | None, entry: Entry, prev_hash: str) -> dict[str, Any]:
+    line = {
+        "seq": seq,
+        "at": at,
+        "operation_id": operation,
+        "actor": entry.actor,
+        "event": entry.event,
+        "facts": codec.canonical(entry.facts),
+        "prev_hash": prev_hash,
+    }
+    return line | {"hash": _hash(line)}
+
+
+def _hash(line: dict[str, Any]) -> str:
+    """sha256 of the hash before, then everything the line says as canonical JSON."""
+    said = {
+        "seq": line["seq"],
+        "at": line["at"].astimezone(UTC).isoformat(timespec="microseconds"),
+        "actor": line["actor"],
+        "operation": line["operation_id"],
+        "event": line["event"],
+        "facts": line["facts"],
+    }
+    return hashlib.sha256((line["prev_hash"] + codec.canonical(said)).encode()).hexdigest()
+
+
+async def broken(unit: Audit) -> list[int]:
+    """Numbers of lines that are not as they were written: changed, missing, or not where they belong.
+
+    Whoever rewrites every line from the first changed one on and the head as well leaves no trace in here; compare the
+    head's hash with one kept elsewhere (`muster audit export` ends with it).
+    """
+    wrong: set[int] = set()
+    expected, last = 1, GENESIS
+    async for row in unit.lines():
+        wrong.update(range(expected, row.seq))
+        if row.prev_hash != last or row.hash != _hash(row.model_dump()):
+            wrong.add(row.seq)
+        expected, last = row.seq + 1, row.hash
+    seq, hash_ = await unit.head()
+    wrong.update(range(expected, seq + 1))
+    if (expected - 1, last) != (seq, hash_):
+        wrong.add(max(seq, expected - 1))
+    return sorted(wrong)
+
+
+async def export(unit: Audit) -> AsyncIterator[dict[str, Json]]:
+    """Every line as plain JSON, in order, with the hashes that prove it."""
+    async for row in unit.lines():
+        yield {
+            "seq": row.seq,
+            "at": row.at.isoformat(timespec="microseconds"),
+            "actor": row.actor,
+            "operation": row.operation_id,
+            "event": row.event,
+            "facts": codec.plain(row.facts),
+            "prev_hash": row.prev_hash,
+            "hash": row.hash,
+        }

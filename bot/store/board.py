@@ -1,0 +1,119 @@
+"""The notice board's side: which cards are behind, and the outbox of news."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy.orm import aliased
+from sqlmodel import col
+
+from bot.domain.news import News
+from bot.domain.operation import Operation
+from bot.domain.ports import Card, Entry, Outgoing
+from bot.domain.values import OperationId
+from bot.store import codec
+from bot.store.mapping import card_columns, card_of, outgoing_of
+from bot.store.operations import Operations
+from bot.store.tables import CardRow, NewsRow, OperationRow, table_of
+
+_OUTBOX = table_of(NewsRow)
+_CARD = table_of(CardRow)
+
+
+class Board(Operations):
+    """The part of a unit of work that keeps cards and news."""
+
+    async def tell(self, *news: News) -> None:
+        """See `bot.domain.ports.Unit`. They get their numbers by the commit."""
+        self._check_not_over()
+        self._news.extend(news)
+
+    async def unposted(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
+        """See `bot.domain.ports.Unit`. Operations without a card come first, then the card kept longest ago."""
+        query = (
+            select(OperationRow, CardRow)
+            .join(CardRow, col(CardRow.operation_id) == col(OperationRow.id), isouter=True)
+            .where(
+                or_(
+                    col(CardRow.operation_id).is_(None),
+                    col(CardRow.revision) < col(OperationRow.revision),
+                )
+            )
+            .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
+            .limit(limit)
+        )
+        found: Sequence[tuple[OperationRow, CardRow | None]] = await self.all(query)
+        operations = await self.values_of([row for row, _ in found])
+        return [
+            (operation, row.revision, card_of(card) if card else None)
+            for operation, (row, card) in zip(operations, found, strict=True)
+        ]
+
+    async def keep_card(self, card: Card) -> None:
+        """See `bot.domain.ports.Unit`."""
+        columns = card_columns(card, now=self._clock.now())
+        changed = {name: value for name, value in columns.items() if name != "operation_id"}
+        await self.run(
+            self.insert(_CARD)
+            .values(**columns)
+            .on_conflict_do_update(index_elements=[_CARD.c.operation_id], set_=changed)
+        )
+
+    async def card(self, operation: OperationId) -> Card | None:
+        """See `bot.domain.ports.Unit`."""
+        row = await self.first(select(CardRow).where(col(CardRow.operation_id) == operation))
+        return card_of(row) if row else None
+
+    async def outgoing(self, now: datetime, *, limit: int) -> Sequence[Outgoing]:
+        """See `bot.domain.ports.Unit`. What is told below a card or links to it waits until the card stands."""
+        earlier = aliased(NewsRow)
+        is_overtaking = exists().where(
+            col(earlier.lane) == col(NewsRow.lane),
+            col(earlier.waiting),
+            col(earlier.id) < col(NewsRow.id),
+            col(earlier.not_before) > now,
+        )
+        has_card = exists().where(col(CardRow.operation_id) == col(NewsRow.operation_id), col(CardRow.ts) != "")
+        query = (
+            select(NewsRow)
+            .where(
+                and_(
+                    col(NewsRow.waiting),
+                    or_(col(NewsRow.not_before).is_(None), col(NewsRow.not_before) <= now),
+                    or_(~col(NewsRow.needs_card), has_card),
+                    ~is_overtaking,
+                )
+            )
+            .order_by(col(NewsRow.id))
+            .limit(limit)
+        )
+        return [outgoing_of(row) for row in await self.scalars(query)]
+
+    async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
+        """See `bot.domain.ports.Unit`."""
+        await self.run(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(attempted_at=now, tries=_OUTBOX.c.tries + 1))
+
+    async def told(self, ids: Sequence[int], *, ts: str) -> None:
+        """See `bot.domain.ports.Unit`."""
+        await self.run(
+            update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(waiting=False, ts=ts, ended_at=self._clock.now())
+        )
+
+    async def postpone(self, ids: Sequence[int], *, until: datetime, why: str) -> None:
+        """See `bot.domain.ports.Unit`. The attempt stays noted: a post without an answer may have arrived."""
+        await self.run(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(not_before=until, why=why))
+
+    async def give_up(self, ids: Sequence[int], *, why: str) -> None:
+        """See `bot.domain.ports.Unit`."""
+        rows: Sequence[NewsRow] = await self.scalars(
+            select(NewsRow).where(col(NewsRow.id).in_(ids), col(NewsRow.waiting)).order_by(col(NewsRow.id))
+        )
+        await self.run(
+            update(_OUTBOX)
+            .where(_OUTBOX.c.id.in_([row.id for row in rows]))
+            .values(waiting=False, why=why, ended_at=self._clock.now())
+        )
+        for row in rows:
+            news = codec.decode(News, row.body)
+            facts = {"news": news.kind, "audience": news.audience, "person": news.person, "why": why}
+            self.note(news.operation, Entry(event="news given up", facts=facts))

@@ -1,0 +1,53 @@
+"""One process per embedded database: a lock of the operating system beside its file.
+
+The lock ends with the process, however it ends, so nothing is ever left to clean up.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+
+from bot.domain.ports import StoreFailed, StoreHeld
+
+
+class Guard:
+    """The right to use one database file.
+
+    Args:
+        database: path of the database file; the lock stands beside it, with `.lock` behind its name.
+    """
+
+    def __init__(self, database: str) -> None:
+        self._path = Path(f"{database}.lock")
+        self._file: int | None = None
+
+    def take(self) -> None:
+        """Take it.
+
+        Raises:
+            StoreHeld: another process has it.
+            StoreFailed: the lock cannot be made there.
+        """
+        try:
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise StoreFailed(f"{self._path} cannot be opened: {error.strerror}.") from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.read(file, 32).decode(errors="replace").strip()
+            os.close(file)
+            who = f"process {holder}" if holder.isdigit() else "another process"
+            raise StoreHeld(
+                f"{self._path.name.removesuffix('.lock')} is in use by {who}. Stop it first; for several processes, "
+                "use PostgreSQL."
+            ) from error
+        os.ftruncate(file, 0)
+        os.write(file, f"{os.getpid()}\n".encode())
+        self._file = file
+
+    def let_go(self) -> None:
+        """Give it back, if it was taken."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None

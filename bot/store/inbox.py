@@ -1,0 +1,40 @@
+"""The inbox: deliveries recorded before they are acted on."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import select, update
+from sqlmodel import col
+
+from bot.domain.ports import Delivery, Stale
+from bot.store.mapping import delivery_columns, delivery_of
+from bot.store.tables import DeliveryRow, table_of
+from bot.store.transaction import Transaction
+
+_INBOX = table_of(DeliveryRow)
+
+
+class Inbox(Transaction):
+    """The part of a unit of work that keeps deliveries."""
+
+    async def receive(self, delivery: Delivery) -> bool:
+        """See `bot.domain.ports.Unit`."""
+        statement = self.insert(_INBOX).values(**delivery_columns(delivery))
+        return await self.run(statement.on_conflict_do_nothing()) == 1
+
+    async def settle(self, key: str, *, result: str) -> None:
+        """See `bot.domain.ports.Unit`."""
+        statement = update(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None))
+        if await self.run(statement.values(settled_at=self._clock.now(), result=result)):
+            return
+        if await self.first(select(_INBOX.c.result).where(_INBOX.c.key == key)) is not None:
+            raise Stale(f"Delivery {key} was settled before.")
+
+    async def unsettled(self, *, since: datetime) -> Sequence[Delivery]:
+        """See `bot.domain.ports.Unit`."""
+        query = (
+            select(DeliveryRow)
+            .where(col(DeliveryRow.settled_at).is_(None), col(DeliveryRow.received_at) > since)
+            .order_by(col(DeliveryRow.received_at), col(DeliveryRow.key))
+        )
+        return [delivery_of(row) for row in await self.scalars(query)]

@@ -1,0 +1,78 @@
+"""Leases: which worker may work on an operation, until when.
+
+A fence grows with every taking, so a worker that was frozen while another took over is recognised by its old one.
+Moments are the database's on PostgreSQL (`Transaction.now`).
+"""
+
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import or_, select, update
+from sqlmodel import col
+
+from bot.domain.operation import WORKING
+from bot.domain.ports import Lease, LeaseLost
+from bot.store.mapping import lease_of
+from bot.store.tables import OperationRow, table_of
+from bot.store.transaction import Transaction
+
+_OPERATION = table_of(OperationRow)
+
+
+class Leases(Transaction):
+    """The part of a unit of work that keeps leases."""
+
+    async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
+        """See `bot.domain.ports.Unit`."""
+        now = await self.now()
+        row = await self.first(
+            select(OperationRow)
+            .where(
+                col(OperationRow.state).in_(sorted(WORKING)),
+                or_(col(OperationRow.lease_until).is_(None), col(OperationRow.lease_until) <= now),
+            )
+            .order_by(col(OperationRow.waiting_since), col(OperationRow.id))
+            .limit(1)
+            .with_for_update(skip_locked=True)
+        )
+        if row is None:
+            return None
+        until = now + span
+        taken = {"lease_owner": owner, "lease_until": until, "fence": row.fence + 1, "waiting_since": now}
+        await self._set(row.id, row.fence, taken)
+        return Lease(operation=row.id, owner=owner, fence=row.fence + 1, until=until)
+
+    async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:
+        """See `bot.domain.ports.Unit`."""
+        row = await self._locked(lease)
+        now = await self.now()
+        if row is None or row.lease_until is None or row.lease_until <= now:
+            raise LeaseLost(f"The lease of {lease.owner} on operation {lease.operation} is over.")
+        if span is None:
+            return lease_of(row)
+        await self._set(lease.operation, lease.fence, {"lease_until": now + span})
+        return Lease(operation=lease.operation, owner=lease.owner, fence=lease.fence, until=now + span)
+
+    async def release(self, lease: Lease) -> None:
+        """See `bot.domain.ports.Unit`."""
+        if await self._locked(lease) is not None:
+            given_back = {"lease_owner": None, "lease_until": None, "waiting_since": await self.now()}
+            await self._set(lease.operation, lease.fence, given_back)
+
+    async def _locked(self, lease: Lease) -> OperationRow | None:
+        """The operation's row, locked until the end of the transaction, if the lease's taking was the last one."""
+        row: OperationRow | None = await self.first(
+            select(OperationRow)
+            .where(
+                col(OperationRow.id) == lease.operation,
+                col(OperationRow.lease_owner) == lease.owner,
+                col(OperationRow.fence) == lease.fence,
+            )
+            .with_for_update()
+        )
+        return row
+
+    async def _set(self, operation: str, fence: int, columns: dict[str, Any]) -> None:
+        statement = update(_OPERATION).where(_OPERATION.c.id == operation, _OPERATION.c.fence == fence)
+        if await self.run(statement.values(**columns)) == 0:
+            raise LeaseLost(f"Operation {operation} was taken by another worker.")

@@ -1,0 +1,190 @@
+"""Rows to domain values and back, nothing else."""
+
+import hashlib
+from collections import OrderedDict
+from datetime import datetime
+from functools import lru_cache
+from typing import Any
+
+from bot.domain.news import Audience, News
+from bot.domain.operation import Operation, State
+from bot.domain.plan import Plan, Step
+from bot.domain.ports import Card, Delivery, Lease, Outgoing
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import OperationId
+from bot.store import codec
+from bot.store.tables import CardRow, DeliveryRow, NewsRow, OperationRow, StepRow
+
+APART = frozenset({"id", "state", "plan", "approved_plan", "created_at", "expires_at", "version"})
+"""Fields of an operation that have a column or a row of their own."""
+
+
+class PlanShelf:
+    """Plans read or written lately, by the hash of their text: a plan is large, and rarely changes.
+
+    Args:
+        room: how many characters of plan text to keep at most; the newest plan is always kept.
+    """
+
+    def __init__(self, room: int = 8_000_000) -> None:
+        self._room = room
+        self._plans: OrderedDict[str, tuple[Plan, int]] = OrderedDict()
+
+    def sha_of(self, plan: Plan) -> str:
+        """The hash of a plan's text."""
+        for sha, (known, _) in self._plans.items():
+            if known is plan:
+                return sha
+        return self._keep(plan, codec.encode(plan))
+
+    def find(self, sha: str) -> Plan | None:
+        """A plan kept here."""
+        kept = self._plans.get(sha)
+        if kept is None:
+            return None
+        self._plans.move_to_end(sha)
+        return kept[0]
+
+    def read(self, text: str) -> Plan:
+        """The plan of a stored text."""
+        plan = codec.decode(Plan, text)
+        self._keep(plan, text)
+        return plan
+
+    def _keep(self, plan: Plan, text: str) -> str:
+        sha = hashlib.sha256(text.encode()).hexdigest()
+        self._plans[sha] = (plan, len(text))
+        self._plans.move_to_end(sha)
+        while len(self._plans) > 1 and sum(size for _, size in self._plans.values()) > self._room:
+            self._plans.popitem(last=False)
+        return sha
+
+
+def operation_columns(operation: Operation) -> dict[str, Any]:
+    """What a save writes of an operation, but for plans, version and revision."""
+    return {
+        "cloud": operation.request.cloud,
+        "host_id": operation.request.host,
+        "state": operation.state.value,
+        "live": operation.is_live,
+        "body": codec.encode(operation, without=APART),
+        "created_at": operation.created_at,
+        "expires_at": operation.expires_at,
+    }
+
+
+def operation_of(row: OperationRow, *, plan: Plan | None, approved_plan: Plan | None) -> Operation:
+    """The operation of a row and its plans."""
+    return codec.decode(
+        Operation,
+        row.body,
+        id=OperationId(row.id),
+        state=State(row.state),
+        plan=plan,
+        approved_plan=approved_plan,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        version=row.version,
+    )
+
+
+def step_columns(operation: OperationId, record: StepRecord) -> dict[str, Any]:
+    """The row of a step."""
+    return {
+        "operation_id": operation,
+        "key": record.key,
+        "seq": record.seq,
+        "state": record.state.value,
+        "step": codec.encode(record.step),
+        "body": codec.encode(record, without={"step", "seq", "state"}),
+    }
+
+
+def step_of(row: StepRow) -> StepRecord:
+    """The step of a row."""
+    return codec.decode(StepRecord, row.body, step=_step(row.step), seq=row.seq, state=StepState(row.state))
+
+
+@lru_cache(maxsize=4096)
+def _step(text: str) -> Step:
+    """A step of a stored text: read every poll, changed twice in its life."""
+    return codec.decode(Step, text)
+
+
+def delivery_columns(delivery: Delivery) -> dict[str, Any]:
+    """The row of a delivery."""
+    return {
+        "key": delivery.key,
+        "kind": delivery.kind,
+        "payload": codec.canonical(delivery.payload),
+        "received_at": delivery.received_at,
+    }
+
+
+def delivery_of(row: DeliveryRow) -> Delivery:
+    """The delivery of a row."""
+    return Delivery(key=row.key, kind=row.kind, payload=codec.plain(row.payload), received_at=row.received_at)
+
+
+def news_columns(news: News, *, now: datetime) -> dict[str, Any]:
+    """The row of news."""
+    return {
+        "lane": lane_of(news),
+        "operation_id": news.operation,
+        "needs_card": news.audience is not Audience.PERSON and news.operation is not None,
+        "body": codec.encode(news),
+        "created_at": now,
+        "waiting": True,
+        "tries": 0,
+    }
+
+
+def lane_of(news: News) -> str | None:
+    """What keeps its order: news of one operation to one audience; a private note waits for nobody else's."""
+    if news.operation is None:
+        return None
+    who = f" {news.person}" if news.audience is Audience.PERSON else ""
+    return f"{news.operation} {news.audience.value}{who}"
+
+
+def outgoing_of(row: NewsRow) -> Outgoing:
+    """The news of a row."""
+    if row.id is None:
+        raise ValueError("news that was never stored")
+    return Outgoing(
+        id=row.id,
+        news=codec.decode(News, row.body),
+        created_at=row.created_at,
+        tries=row.tries,
+        attempted_at=row.attempted_at,
+    )
+
+
+def card_columns(card: Card, *, now: datetime) -> dict[str, Any]:
+    """The row of a card."""
+    return {
+        "operation_id": card.operation,
+        "channel": card.channel,
+        "ts": card.ts,
+        "revision": card.revision,
+        "attempted_at": card.attempted_at,
+        "kept_at": now,
+    }
+
+
+def card_of(row: CardRow) -> Card:
+    """The card of a row."""
+    return Card(
+        operation=OperationId(row.operation_id),
+        channel=row.channel,
+        ts=row.ts,
+        revision=row.revision,
+        attempted_at=row.attempted_at,
+    )
+
+
+def lease_of(row: OperationRow) -> Lease:
+    """The lease that a row says is held."""
+    if row.lease_owner is None or row.lease_until is None:
+        raise ValueError(f"nobody holds operation {row.id}")
+    return Lease(operation=OperationId(row.id), owner=row.lease_owner, fence=row.fence, until=row.lease_until)

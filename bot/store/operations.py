@@ -1,0 +1,161 @@
+"""Operations: stored, read, saved by compare-and-set."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from sqlalchemy import insert, select, update
+from sqlmodel import col
+
+from bot.domain.errors import AlreadyUnderWay, UnknownOperation
+from bot.domain.operation import Operation, State
+from bot.domain.plan import Plan
+from bot.domain.ports import Entry, Stale
+from bot.domain.values import HostId, OperationId
+from bot.store import codec
+from bot.store.mapping import operation_columns, operation_of
+from bot.store.tables import OperationRow, PlanRow, table_of
+from bot.store.transaction import Transaction
+
+_OPERATION = table_of(OperationRow)
+_PLAN = table_of(PlanRow)
+
+
+class Operations(Transaction):
+    """The part of a unit of work that keeps operations."""
+
+    async def add(self, operation: Operation, entry: Entry) -> None:
+        """See `bot.domain.ports.Unit`."""
+        columns = operation_columns(operation) | self._plan_columns(operation)
+        columns |= {"id": operation.id, "version": operation.version, "revision": 1, "fence": 0}
+        columns |= {"waiting_since": await self.now()}
+        statement = insert(_OPERATION).values(**columns)
+        if not operation.is_live:
+            await self.run(statement)
+        elif await self.try_run(statement) is None:
+            raise await self._under_way(operation)
+        await self._keep_plans(operation, stored=())
+        self.note(operation.id, entry)
+
+    async def operation(self, id: OperationId) -> Operation:
+        """See `bot.domain.ports.Unit`."""
+        found: Sequence[OperationRow] = await self.scalars(select(OperationRow).where(col(OperationRow.id) == id))
+        if not found:
+            raise UnknownOperation(f"No operation has the id {id}.", remedy="List them with `/muster list`.")
+        return (await self.values_of(found))[0]
+
+    async def save(self, operation: Operation, entry: Entry) -> Operation:
+        """See `bot.domain.ports.Unit`."""
+        is_it = (_OPERATION.c.id == operation.id, _OPERATION.c.version == operation.version)
+        before = await self.all(
+            select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved_plan_sha).where(*is_it)
+        )
+        if not before:
+            raise _stale(operation)
+        saved = replace(operation, version=operation.version + 1)
+        columns = operation_columns(saved) | self._plan_columns(saved)
+        columns |= {"version": saved.version, "revision": _OPERATION.c.revision + 1}
+        statement = update(_OPERATION).where(*is_it).values(**columns)
+        takes_the_host = saved.is_live and not before[0].live
+        met = await (self.try_run(statement) if takes_the_host else self.run(statement))
+        if met is None:
+            raise await self._under_way(operation)
+        if met == 0:
+            raise _stale(operation)
+        await self._keep_plans(saved, stored=(before[0].plan_sha, before[0].approved_plan_sha))
+        self.note(operation.id, entry)
+        return saved
+
+    async def operations(
+        self,
+        *,
+        live: bool | None = None,
+        states: frozenset[State] | None = None,
+        cloud: str = "",
+        host: HostId | None = None,
+        limit: int = 50,
+    ) -> Sequence[Operation]:
+        """See `bot.domain.ports.Unit`."""
+        query = select(OperationRow).order_by(col(OperationRow.created_at).desc(), col(OperationRow.id).desc())
+        if live is not None:
+            query = query.where(col(OperationRow.live).is_(live))
+        if states is not None:
+            query = query.where(col(OperationRow.state).in_(sorted(states)))
+        if cloud:
+            query = query.where(col(OperationRow.cloud) == cloud)
+        if host is not None:
+            query = query.where(col(OperationRow.host_id) == host)
+        return await self.values_of(await self.scalars(query.limit(limit)))
+
+    async def overdue(self, now: datetime) -> Sequence[OperationId]:
+        """See `bot.domain.ports.Unit`."""
+        query = (
+            select(col(OperationRow.id))
+            .where(col(OperationRow.state) == State.AWAITING_APPROVAL.value, col(OperationRow.expires_at) <= now)
+            .order_by(col(OperationRow.expires_at))
+        )
+        return [OperationId(found) for found in await self.scalars(query)]
+
+    async def values_of(self, rows: Sequence[OperationRow]) -> list[Operation]:
+        """The operations of rows, with their plans."""
+        plans = await self._plans_of(rows)
+        return [
+            operation_of(
+                row,
+                plan=plans[row.plan_sha] if row.plan_sha else None,
+                approved_plan=plans[row.approved_plan_sha] if row.approved_plan_sha else None,
+            )
+            for row in rows
+        ]
+
+    async def revise(self, operation: OperationId) -> None:
+        """Count a change, so that the card is drawn again; locks the operation's row."""
+        met = await self.run(
+            update(_OPERATION).where(_OPERATION.c.id == operation).values(revision=_OPERATION.c.revision + 1)
+        )
+        if met == 0:
+            raise UnknownOperation(f"No operation has the id {operation}.")
+
+    async def _plans_of(self, rows: Sequence[OperationRow]) -> Mapping[str, Plan]:
+        wanted = {sha for row in rows for sha in (row.plan_sha, row.approved_plan_sha) if sha}
+        plans = {sha: plan for sha in wanted if (plan := self._plans.find(sha)) is not None}
+        if missing := sorted(wanted - plans.keys()):
+            query = select(_PLAN.c.sha, _PLAN.c.body).where(
+                _PLAN.c.operation_id.in_([row.id for row in rows]), _PLAN.c.sha.in_(missing)
+            )
+            plans |= {row.sha: self._plans.read(row.body) for row in await self.all(query)}
+        return plans
+
+    def _plan_columns(self, operation: Operation) -> dict[str, str | None]:
+        return {
+            "plan_sha": self._plans.sha_of(operation.plan) if operation.plan else None,
+            "approved_plan_sha": self._plans.sha_of(operation.approved_plan) if operation.approved_plan else None,
+        }
+
+    async def _keep_plans(self, operation: Operation, *, stored: Sequence[str | None]) -> None:
+        """Store the plans of an operation that are not stored yet."""
+        for plan in (operation.plan, operation.approved_plan):
+            if plan is None or (sha := self._plans.sha_of(plan)) in stored:
+                continue
+            row = {"operation_id": operation.id, "sha": sha, "body": codec.encode(plan)}
+            await self.run(self.insert(_PLAN).values(**row).on_conflict_do_nothing())
+
+    async def _under_way(self, operation: Operation) -> Exception:
+        """What to say when the index of live operations refused one."""
+        query = select(_OPERATION.c.id).where(
+            _OPERATION.c.cloud == operation.request.cloud,
+            _OPERATION.c.host_id == operation.request.host,
+            _OPERATION.c.live,
+        )
+        other = await self.first(query)
+        if other is None:
+            return Stale(f"The operation that held {operation.request.host_name} ended meanwhile.")
+        return AlreadyUnderWay(
+            OperationId(other),
+            f"Operation {other} already holds {operation.request.host_name}.",
+            remedy="Wait for its end, or cancel it first.",
+        )
+
+
+def _stale(operation: Operation) -> Stale:
+    return Stale(f"Operation {operation.id} was saved by somebody else since it was read.")

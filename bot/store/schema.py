@@ -1,0 +1,88 @@
+"""Brings a database to the schema of this release, by the migrations beside it."""
+
+from functools import cache
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from bot.store.database import connect, parse
+
+_MIGRATIONS = Path(__file__).parent / "migrations"
+
+_ONE_AT_A_TIME = 0x6D757374
+"""Key of the advisory lock under which replicas migrate a PostgreSQL database ("must")."""
+
+
+class ForeignSchema(Exception):
+    """The database has a schema that this release does not know."""
+
+
+async def upgrade(url: str) -> str:
+    """Bring a database to the newest schema; answers its name.
+
+    Args:
+        url: as in the settings.
+
+    Raises:
+        ValueError: the url is none.
+        ForeignSchema: a newer release has been here.
+    """
+    engine = connect(parse(url))
+    try:
+        return await upgrade_engine(engine)
+    finally:
+        await engine.dispose()
+
+
+async def upgrade_engine(engine: AsyncEngine) -> str:
+    """Bring the database of an engine to the newest schema; answers its name."""
+    async with engine.begin() as connection:
+        return await connection.run_sync(_upgrade)
+
+
+def newest() -> str:
+    """The name of the newest schema."""
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    if head is None:
+        raise ForeignSchema("This release has no migrations.")
+    return head
+
+
+def current(connection: Connection) -> str | None:
+    """The name of a database's schema; None when it is empty."""
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Settings of Alembic: where the migrations are, and what to run them over."""
+    settings = Config()
+    settings.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    settings.attributes["connection"] = connection
+    return settings
+
+
+def _upgrade(connection: Connection) -> str:
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ONE_AT_A_TIME})
+    head = _newest_once()
+    if current(connection) == head:
+        return head
+    try:
+        command.upgrade(config(connection), "head")
+    except CommandError as error:
+        raise ForeignSchema(
+            f"The database has the schema {current(connection)}, which this release does not know. "
+            "Run the release that wrote it, or a newer one."
+        ) from error
+    return head
+
+
+@cache
+def _newest_once() -> str:
+    return newest()

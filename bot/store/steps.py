@@ -1,0 +1,59 @@
+"""Steps: the rows that say what was intended, accepted and done."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlmodel import col
+
+from bot.domain.ports import Entry
+from bot.domain.steps import StepRecord
+from bot.domain.values import OperationId
+from bot.store.mapping import step_columns, step_of
+from bot.store.operations import Operations
+from bot.store.tables import StepRow, table_of
+
+_STEP = table_of(StepRow)
+
+
+class Steps(Operations):
+    """The part of a unit of work that keeps steps; every change of one counts as a change of its operation."""
+
+    async def lay_out(self, operation: OperationId, records: Sequence[StepRecord]) -> None:
+        """See `bot.domain.ports.Unit`."""
+        await self.revise(operation)
+        await self.run(delete(_STEP).where(_STEP.c.operation_id == operation))
+        if records:
+            await self.run(insert(_STEP), [step_columns(operation, r) for r in records])
+
+    async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
+        """See `bot.domain.ports.Unit`."""
+        query = select(StepRow).where(col(StepRow.operation_id) == operation).order_by(col(StepRow.seq))
+        return [step_of(row) for row in await self.scalars(query)]
+
+    async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
+        """See `bot.domain.ports.Unit`.
+
+        Raises:
+            LookupError: the operation has no such step: a bug.
+        """
+        if not records:
+            return
+        await self.revise(operation)
+        rows = [_to_update(step_columns(operation, r)) for r, _ in records]
+        statement = (
+            update(_STEP)
+            .where(_STEP.c.operation_id == bindparam("of"), _STEP.c.key == bindparam("named"))
+            .values({name: bindparam(f"new_{name}") for name in ("seq", "state", "step", "body")})
+        )
+        met = await self.run(statement, rows)
+        if met != len(rows):
+            raise LookupError(f"Operation {operation} has {met} of the {len(rows)} steps to save.")
+        for _, entry in records:
+            if entry is not None:
+                self.note(operation, entry)
+
+
+def _to_update(columns: dict[str, object]) -> dict[str, object]:
+    """The parameters of the update of one step row."""
+    key = {"of": columns.pop("operation_id"), "named": columns.pop("key")}
+    return key | {f"new_{name}": value for name, value in columns.items()}

@@ -1,0 +1,191 @@
+"""The tables: rows, indexes and constraints.
+
+Columns hold what is asked for or locked on; `body` columns hold the rest of a value as canonical JSON (`codec`), so a
+field added to a value needs no migration. A constraint here must also stand in `migrations/`; a test compares them.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Table, Text, text
+from sqlalchemy.orm import registry
+from sqlmodel import Field, SQLModel
+
+from bot.store.columns import Exact, Moment
+
+NAMING = {
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}
+
+metadata = MetaData(naming_convention=NAMING)
+
+
+class Row(SQLModel, registry=registry(metadata=metadata)):
+    """One row of one table."""
+
+
+class OperationRow(Row, table=True):
+    """An operation, the lease on it, and how often it changed."""
+
+    __tablename__ = "operation"
+    __table_args__ = (
+        Index(
+            "one_live_operation_per_host",
+            "cloud",
+            "host_id",
+            unique=True,
+            sqlite_where=text("live"),
+            postgresql_where=text("live"),
+        ),
+        Index("ix_operation_host", "cloud", "host_id", "created_at"),
+        Index("ix_operation_work", "state", "waiting_since"),
+        Index("ix_operation_created_at", "created_at"),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Exact)
+    cloud: str = Field(sa_type=Exact)
+    host_id: str = Field(sa_type=Exact)
+    state: str = Field(sa_type=Text)
+    live: bool  #: `Operation.is_live` when last saved
+    plan_sha: str | None = Field(default=None, sa_type=Text)
+    approved_plan_sha: str | None = Field(default=None, sa_type=Text)
+    body: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=Moment)
+    expires_at: datetime | None = Field(default=None, sa_type=Moment)
+    version: int
+    revision: int  #: grows with every change of the operation or its steps; what a card is compared with
+    lease_owner: str | None = Field(default=None, sa_type=Exact)
+    lease_until: datetime | None = Field(default=None, sa_type=Moment)
+    fence: int = 0  #: grows with every taking, never goes back
+    waiting_since: datetime = Field(sa_type=Moment)  #: when it was added, or last taken or given back
+
+
+class PlanRow(Row, table=True):
+    """A plan of an operation under the hash of its text: stored once, however often the operation is saved."""
+
+    __tablename__ = "plan"
+
+    operation_id: str = Field(
+        primary_key=True, sa_type=Exact, sa_column_args=[ForeignKey("operation.id", ondelete="CASCADE")]
+    )
+    sha: str = Field(primary_key=True, sa_type=Text)
+    body: str = Field(sa_type=Text)
+
+
+class StepRow(Row, table=True):
+    """A step of the plan under execution and what became of it."""
+
+    __tablename__ = "step"
+
+    operation_id: str = Field(
+        primary_key=True, sa_type=Exact, sa_column_args=[ForeignKey("operation.id", ondelete="CASCADE")]
+    )
+    key: str = Field(primary_key=True, sa_type=Exact)
+    seq: int
+    state: str = Field(sa_type=Text)
+    step: str = Field(sa_type=Text)
+    body: str = Field(sa_type=Text)
+
+
+class DeliveryRow(Row, table=True):
+    """The inbox: what came in, under a key that makes its repetition harmless."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (
+        Index(
+            "ix_inbox_unsettled",
+            "received_at",
+            sqlite_where=text("settled_at IS NULL"),
+            postgresql_where=text("settled_at IS NULL"),
+        ),
+    )
+
+    key: str = Field(primary_key=True, sa_type=Exact)
+    kind: str = Field(sa_type=Exact)
+    payload: str = Field(sa_type=Text)
+    received_at: datetime = Field(sa_type=Moment)
+    settled_at: datetime | None = Field(default=None, sa_type=Moment)
+    result: str | None = Field(default=None, sa_type=Exact)
+
+
+class NewsRow(Row, table=True):
+    """The outbox: news that waits to be told, was told, or was given up."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index("ix_outbox_waiting", "lane", "id", sqlite_where=text("waiting"), postgresql_where=text("waiting")),
+        {"sqlite_autoincrement": True},
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    lane: str | None = Field(default=None, sa_type=Exact)  #: news of one lane is told in the order of ids
+    operation_id: str | None = Field(default=None, sa_type=Exact, sa_column_args=[ForeignKey("operation.id")])
+    needs_card: bool  #: told only once the operation's card stands
+    body: str = Field(sa_type=Text)
+    created_at: datetime = Field(sa_type=Moment)
+    waiting: bool = True
+    not_before: datetime | None = Field(default=None, sa_type=Moment)
+    tries: int = 0
+    attempted_at: datetime | None = Field(default=None, sa_type=Moment)
+    ended_at: datetime | None = Field(default=None, sa_type=Moment)
+    ts: str | None = Field(default=None, sa_type=Exact)
+    why: str | None = Field(default=None, sa_type=Exact)
+
+
+class CardRow(Row, table=True):
+    """Where an operation's card stands and what it shows."""
+
+    __tablename__ = "card"
+
+    operation_id: str = Field(
+        primary_key=True, sa_type=Exact, sa_column_args=[ForeignKey("operation.id", ondelete="CASCADE")]
+    )
+    channel: str = Field(sa_type=Exact)
+    ts: str = Field(sa_type=Exact)
+    revision: int
+    attempted_at: datetime | None = Field(default=None, sa_type=Moment)
+    kept_at: datetime = Field(sa_type=Moment)  #: so that no card waits behind one that changes all the time
+
+
+class AuditRow(Row, table=True):
+    """A line of the audit. Triggers of the database refuse to change or delete one."""
+
+    __tablename__ = "audit"
+    __table_args__ = (Index("ix_audit_operation_id", "operation_id", "seq"),)
+
+    seq: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    at: datetime = Field(sa_type=Moment)
+    operation_id: str | None = Field(default=None, sa_type=Exact)  #: no foreign key: the audit outlives what it tells
+    actor: str | None = Field(default=None, sa_type=Exact)
+    event: str = Field(sa_type=Exact)
+    facts: str = Field(sa_type=Text)
+    prev_hash: str = Field(sa_type=Text)
+    hash: str = Field(sa_type=Text)
+
+
+class AuditHeadRow(Row, table=True):
+    """The one row that says where the audit ends; locked by whoever appends."""
+
+    __tablename__ = "audit_head"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    seq: int
+    hash: str = Field(sa_type=Text)
+
+
+class ExecutorRow(Row, table=True):
+    """When a process of ours was last heard of."""
+
+    __tablename__ = "executor"
+
+    id: str = Field(primary_key=True, sa_type=Exact)
+    beat_at: datetime = Field(sa_type=Moment)
+
+
+def table_of(row: type[Row]) -> Table:
+    """The table behind a row, for statements that write."""
+    return metadata.tables[str(row.__tablename__)]

@@ -1,0 +1,128 @@
+"""One transaction: the session, its moment, and what waits for the commit."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from contextlib import suppress
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import CursorResult, Executable, Table, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.news import News
+from bot.domain.ports import Clock, Entry, Stale, StoreFailed
+from bot.domain.values import OperationId
+from bot.store.columns import Moment
+from bot.store.mapping import PlanShelf
+
+T = TypeVar("T")
+
+_LOST_A_RACE = frozenset({"40001", "40P01"})
+"""PostgreSQL: serialization failure, deadlock."""
+
+_FRESH = {"populate_existing": True}
+
+
+class Transaction:
+    """What the parts of a unit of work share.
+
+    Audit entries and news are written by the commit, all at once and behind the lock on the audit's end: that lock is
+    always the last one taken (no deadlocks), is held shortly, and makes ids grow in the order of commits.
+
+    Args:
+        session: a session on which nothing has begun.
+        clock: for moments, where the database has no clock of its own.
+        plans: plans known already.
+    """
+
+    def __init__(self, session: AsyncSession, *, clock: Clock, plans: PlanShelf) -> None:
+        self._session = session
+        self._clock = clock
+        self._plans = plans
+        self._on_postgresql = session.get_bind().dialect.name == "postgresql"
+        self._entries: list[tuple[OperationId | None, Entry]] = []
+        self._news: list[News] = []
+        self._over = False
+
+    async def now(self) -> datetime:
+        """The moment that leases are judged by: the database's on PostgreSQL, so that replicas agree."""
+        if not self._on_postgresql:
+            return self._clock.now()
+        moment: datetime = await self.first(select(func.clock_timestamp(type_=Moment())))
+        return moment
+
+    async def run(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
+        """Execute a statement, once or for each of `rows`; how many stored rows it met."""
+        self._check_not_over()
+        result = await patiently(self._session.execute(statement, rows))
+        return result.rowcount if isinstance(result, CursorResult) else 0
+
+    async def all(self, query: Executable) -> list[Any]:
+        """The rows of a query, each as a tuple."""
+        self._check_not_over()
+        result = await patiently(self._session.execute(query, execution_options=_FRESH))
+        return list(result.all())
+
+    async def scalars(self, query: Executable) -> list[Any]:
+        """The first column of each row of a query."""
+        return [row[0] for row in await self.all(query)]
+
+    async def first(self, query: Executable) -> Any:
+        """The first column of the first row of a query, or None."""
+        found = await self.all(query)
+        return found[0][0] if found else None
+
+    async def try_run(self, statement: Executable) -> int | None:
+        """Execute a statement; None, and the transaction goes on, when a constraint forbids it."""
+        savepoint = await patiently(self._session.begin_nested().start())
+        try:
+            met = await self.run(statement)
+        except IntegrityError:
+            await patiently(savepoint.rollback())
+            return None
+        await patiently(savepoint.commit())
+        return met
+
+    def insert(self, table: Table) -> "postgresql.Insert | sqlite.Insert":
+        """An insert that may say what to do on conflict."""
+        return postgresql.insert(table) if self._on_postgresql else sqlite.insert(table)
+
+    def note(self, operation: OperationId | None, entry: Entry) -> None:
+        """Have the commit append an audit entry."""
+        self._check_not_over()
+        self._entries.append((operation, entry))
+
+    def _check_not_over(self) -> None:
+        if self._over:
+            raise RuntimeError("This unit of work was committed; begin another.")
+
+
+async def patiently(work: Coroutine[Any, Any, T]) -> T:
+    """Let a statement end even when its caller is cancelled, so that no connection is cut in the middle of one.
+
+    Raises:
+        IntegrityError: a constraint forbids it.
+        Stale: PostgreSQL chose this transaction as the loser of a race.
+        StoreFailed: the database did not take it.
+    """
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()
+        raise
+    except IntegrityError:
+        raise
+    except DBAPIError as error:
+        if getattr(error.orig, "sqlstate", None) in _LOST_A_RACE:
+            raise Stale("Another transaction went first.") from error
+        raise StoreFailed(f"The database did not take a statement: {error.orig}") from error
+    except PoolTimeout as error:
+        raise StoreFailed("No connection to the database became free.") from error

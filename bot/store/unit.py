@@ -1,0 +1,37 @@
+"""The unit of work: one transaction over the whole archive."""
+
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.domain.ports import Clock
+from bot.store.audit import Audit
+from bot.store.board import Board
+from bot.store.inbox import Inbox
+from bot.store.leases import Leases
+from bot.store.mapping import PlanShelf
+from bot.store.steps import Steps
+from bot.store.transaction import patiently
+
+
+class SqlUnit(Inbox, Steps, Leases, Board, Audit):
+    """`bot.domain.ports.Unit` over a SQL database.
+
+    Args:
+        session: a session on which nothing has begun.
+        clock: for moments that are stored.
+        plans: plans known already.
+        ring: called once the commit is true.
+    """
+
+    def __init__(self, session: AsyncSession, *, clock: Clock, plans: PlanShelf, ring: Callable[[], None]) -> None:
+        super().__init__(session, clock=clock, plans=plans)
+        self._ring = ring
+
+    async def commit(self) -> None:
+        """Make everything since the unit began true at once, and ring the bell. The unit is over then."""
+        self._check_not_over()
+        await self.append()
+        self._over = True
+        await patiently(self._session.commit())
+        self._ring()
