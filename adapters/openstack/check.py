@@ -1,0 +1,67 @@
+"""What is wrong with a cloud's entry, before anybody needs it: reachability, login, rights, versions."""
+
+from collections.abc import Mapping, Sequence
+
+from adapters.openstack import judge, survey
+from adapters.openstack.judge import Terms
+from adapters.openstack.session import Session
+from adapters.openstack.versions import SERVICES, SUMMARIES, spoken
+from bot.domain.cloud import CloudError, Refused
+from bot.domain.plan import Verdict
+
+
+async def complaints(session: Session, terms: Terms) -> Sequence[str]:
+    """Sentences with remedies; empty when all is well."""
+    try:
+        nova = await survey.compute_offer(session)
+        roles = await session.roles()
+    except CloudError as error:
+        return [str(error)]
+    found = []
+    if "admin" not in roles:
+        found.append(
+            f"Muster's account has no admin role here (it has: {', '.join(sorted(roles)) or 'none'}). Give it the admin"
+            " role, or by policy every right that an evacuation needs."
+        )
+    found += [
+        f"{finding.sentence} {finding.remedy}".strip()
+        for finding in judge.of_versions(nova.highest, terms)
+        if finding.verdict is not Verdict.OK
+    ]
+    return found + await _refusals(session)
+
+
+async def _refusals(session: Session) -> list[str]:
+    """What a survey would stumble over: one small read of each kind that it needs."""
+    found = []
+    for service, path, microversion, params, doing in (
+        ("compute", "/os-services", spoken(SERVICES), {}, "list compute services"),
+        ("compute", "/servers", spoken(SERVICES), {"all_tenants": "1", "limit": "1"}, "list servers of all projects"),
+        (
+            "placement",
+            "/allocation_candidates",
+            spoken(SUMMARIES),
+            {"resources": "MEMORY_MB:1", "limit": "1"},
+            "read how much room hosts have",
+        ),
+        ("block-storage", "/os-services", "", {}, "list Cinder's services"),
+    ):
+        try:
+            await _ask(session, service, path, microversion, params, doing)
+        except CloudError as error:
+            found.append(str(error))
+    return found
+
+
+async def _ask(
+    session: Session, service: str, path: str, microversion: str, params: Mapping[str, str], doing: str
+) -> None:
+    offer = await session.offer(service)
+    if offer is None and service == "block-storage":
+        return  # a cloud without Cinder is a cloud too
+    if offer is None:
+        raise Refused(
+            f"The cloud's catalog has no {service} service in this region, so Muster cannot {doing}.",
+            remedy="Check `region_name` and `interface` of this cloud in clouds.yaml.",
+        )
+    await session.get(service, path, microversion=microversion, params=params, doing=doing)

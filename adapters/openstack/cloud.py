@@ -1,0 +1,128 @@
+"""The port, in Nova's, Placement's and Cinder's words."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from adapters.openstack import check, look, plan, survey
+from adapters.openstack.judge import Terms
+from adapters.openstack.session import Session
+from adapters.openstack.things import OpenStackSurvey
+from adapters.openstack.versions import SERVICES, spoken
+from bot.domain.cloud import Host, NotSupported, Request, Sighting
+from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.values import Action, HostId, StepKey
+
+
+class OpenStackCloud:
+    """An OpenStack cloud: evacuates the VMs of a dead host.
+
+    Args:
+        name: as people type it.
+        session: how to call it; closed with this.
+        concurrency: VMs moved side by side at most.
+        poll: seconds between two looks.
+        now: the time, aware and UTC.
+        evacuated_vms: whether VMs that ran shall run again where they come up, or be left stopped.
+        shared_storage: whether local disks of VMs are on storage that all hosts share; None: nobody said.
+        minimum_version: dotted; below it evacuation is refused. Empty: no such limit.
+        platform_version: dotted; at what version the cloud is.
+    """
+
+    actions = frozenset({Action.EVACUATE})
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        session: Session,
+        concurrency: int = 10,
+        poll: float = 2.0,
+        now: Callable[[], datetime],
+        evacuated_vms: Literal["running", "stopped"] = "running",
+        shared_storage: bool | None = None,
+        minimum_version: str = "",
+        platform_version: str = "",
+    ) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self.poll = poll
+        self._session = session
+        self._now = now
+        self._terms = Terms(
+            stopped=evacuated_vms == "stopped",
+            shared_storage=shared_storage,
+            minimum_version=minimum_version,
+            platform_version=platform_version,
+            quiet=timedelta(seconds=session.longest + 30),
+        )
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        """Compute hosts whose name contains `matching`; an exact match first."""
+        wanted = matching.casefold()
+        services = await survey.compute_services(self._session)
+        computes = [s for s in services if s.binary == "nova-compute" and wanted in s.host.casefold()]
+        computes.sort(key=lambda s: (s.host != matching, s.host.casefold() != wanted, s.host))
+        count = {}
+        for hypervisor in await survey.hypervisors_of(self._session):
+            count[str((hypervisor.get("service") or {}).get("host"))] = hypervisor.get("running_vms")
+        return [
+            Host(
+                id=HostId(s.host),
+                name=s.host,
+                area=s.zone,
+                state=s.state,
+                in_service=s.is_up and s.is_enabled,
+                vms=count.get(s.host),
+            )
+            for s in computes[:limit]
+        ]
+
+    async def survey(self, request: Request) -> OpenStackSurvey:
+        """Read everything that the request's host and its VMs depend on."""
+        return await survey.take(self._session, request.host, at=self._now())
+
+    def plan(self, request: Request, survey: OpenStackSurvey) -> Plan:
+        """Judge a survey."""
+        if request.action not in self.actions:
+            raise NotSupported(f"{self.name} cannot {request.action}.")
+        return plan.evacuation(request, survey, self._terms, concurrency=self.concurrency)
+
+    async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        """What the cloud shows about steps, by a few lists."""
+        return await look.at(self._session, steps)
+
+    async def start(self, step: Step) -> Receipt:
+        """Make the one call of a step."""
+        match step.verb:
+            case "disable-service":
+                body: dict[str, Any] = {"status": "disabled", "disabled_reason": step.arguments["reason"]}
+                return await self._put_service(step, body)
+            case "force-down":
+                return await self._put_service(step, {"forced_down": True})
+            case "evacuate":
+                to = step.arguments["to"]
+                request_id = await self._session.act(
+                    "compute",
+                    "POST",
+                    f"/servers/{step.target}/action",
+                    {"evacuate": {"host": to} if to else {}},
+                    microversion=str(step.arguments["microversion"]),
+                    doing=step.title,
+                )
+                return Receipt(id=request_id)
+        raise NotSupported(f"{self.name} knows no step called {step.verb}.")
+
+    async def _put_service(self, step: Step, body: Mapping[str, Any]) -> Receipt:
+        request_id = await self._session.act(
+            "compute", "PUT", f"/os-services/{step.target}", body, microversion=spoken(SERVICES), doing=step.title
+        )
+        return Receipt(id=request_id)
+
+    async def check(self) -> Sequence[str]:
+        """Complaints about reachability, rights and versions."""
+        return await check.complaints(self._session, self._terms)
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._session.aclose()

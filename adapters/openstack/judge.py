@@ -1,0 +1,249 @@
+"""What a survey says for and against evacuating a host: the findings about host, evidence, VMs, storage and versions.
+
+Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on a clock, for they are in the digest.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.openstack import versions
+from adapters.openstack.explain import how_to_free
+from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
+from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.values import VmId
+
+MOST = 0.5  #: of the other compute services: if that share looks dead too, suspect the observer
+EVACUABLE = frozenset({"active", "stopped", "error"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What the operator of a cloud has laid down about it."""
+
+    stopped: bool = False  #: evacuated VMs shall be left stopped
+    shared_storage: bool | None = None  #: whether local disks are on shared storage; None: nobody said
+    minimum_version: str = ""
+    platform_version: str = ""
+    quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
+
+
+def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
+    service = survey.service
+    if service is None:
+        yield _host(
+            "service-unknown",
+            Verdict.BLOCKER,
+            f"Nova lists no compute service on {survey.host}.",
+            "Name the host as `openstack compute service list` does; Nova evacuates nothing from a host it forgot.",
+        )
+        return
+    if service.is_up and not service.is_forced_down:
+        yield _host(
+            "service-up",
+            Verdict.BLOCKER,
+            f"{survey.host} is alive: its compute service is up{_heard(survey, service)}.",
+            f"To empty a living host, use `/maintenance enter {survey.host}`. If it has only just died, wait until"
+            " Nova notices (about a minute), then re-check.",
+        )
+    else:
+        yield from _death(survey, service)
+    yield from _others(survey)
+    for binary in ("nova-scheduler", "nova-conductor"):
+        running = [s for s in survey.services if s.binary == binary]
+        if not any(s.is_up for s in running):
+            yield _host(
+                f"no-{binary.removeprefix('nova-')}",
+                Verdict.BLOCKER,
+                f"No {binary} is up, so Nova could not place any VM.",
+                f"Start {binary} on a controller, then re-check.",
+            )
+    if not service.is_enabled:
+        reason = service.disabled_reason or "no reason given"
+        yield _host("disabled-before", Verdict.OK, f"{survey.host} is disabled already ({reason}); it is left so.", "")
+
+
+def _death(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
+    if service.is_forced_down:
+        sentence = f"Nova counts {survey.host} as down because somebody forced it down; that alone proves nothing."
+        yield Finding(code="forced-down-before", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence=sentence)
+    else:
+        yield Finding(
+            code="service-down",
+            verdict=Verdict.OK,
+            topic=Topic.EVIDENCE,
+            sentence=f"{survey.host}'s compute service is down{_heard(survey, service)}.",
+        )
+    yield Finding(
+        code="unproven-death",
+        verdict=Verdict.WARNING,
+        topic=Topic.EVIDENCE,
+        sentence=f"Nothing proves that {survey.host} is powered off: Nova has only stopped hearing from it. If it still"
+        " runs, its VMs will run twice and may destroy their disks.",
+        remedy=f"See with your own eyes or on its BMC that {survey.host} is off before you approve.",
+    )
+
+
+def _heard(survey: OpenStackSurvey, service: Service) -> str:
+    if service.updated_at is None:
+        return ""
+    return f", last heard of {spoken_age(survey.at - service.updated_at)} ago"
+
+
+def spoken_age(age: timedelta) -> str:
+    """As people say it: "45 s", "3 min", "2 h"."""
+    seconds = max(0, int(age.total_seconds()))
+    if seconds < 120:
+        return f"{seconds} s"
+    if seconds < 7200:
+        return f"{seconds // 60} min"
+    return f"{seconds // 3600} h" if seconds < 172800 else f"{seconds // 86400} days"
+
+
+def _others(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether only this host looks dead, or the one who looks is blind."""
+    others = [s for s in survey.computes if s.host != survey.host]
+    silent = [s for s in others if not s.is_up and not s.is_forced_down]
+    if others and len(silent) >= MOST * len(others):
+        yield _host(
+            "observer-blind",
+            Verdict.BLOCKER,
+            f"{len(silent)} of the {len(others)} other compute services look dead too. More likely Nova has stopped"
+            " hearing than that they all died.",
+            "Check the message queue, the database and the network of the controllers first.",
+        )
+    elif silent:
+        names = ", ".join(sorted(s.host for s in silent))
+        yield _host("others-down", Verdict.WARNING, f"Other compute services are down too: {names}.", "")
+    if not survey.survivors:
+        yield _host(
+            "no-survivors",
+            Verdict.BLOCKER,
+            "No other compute service is up and enabled, so there is nowhere to go.",
+            "Enable or repair a host, then re-check.",
+        )
+
+
+def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Finding]:
+    """Whether this release evacuates as it should."""
+    if terms.stopped and highest < versions.COMES_UP_STOPPED:
+        yield Finding(
+            code="comes-up-running",
+            verdict=Verdict.WARNING,
+            topic=Topic.VERSION,
+            sentence=f"VMs will come up as they were: this Nova ({versions.spoken(highest)}) cannot leave them"
+            " stopped as this cloud's settings ask for.",
+            remedy="",
+        )
+    if not terms.minimum_version:
+        return
+    if not terms.platform_version:
+        yield _version(
+            Verdict.UNKNOWN,
+            "platform-version",
+            f"This cloud must be at least at {terms.minimum_version}, but its `platform_version` is not configured.",
+            "Set `platform_version` of this cloud in Muster's settings.",
+        )
+        return
+    try:
+        too_old = versions.is_below(terms.platform_version, terms.minimum_version)
+    except ValueError:
+        yield _version(
+            Verdict.UNKNOWN,
+            "platform-version",
+            f"{terms.platform_version!r} and {terms.minimum_version!r} cannot be compared as dotted versions.",
+            "Correct `platform_version` and `minimum_version` in Muster's settings.",
+        )
+        return
+    if too_old:
+        yield _version(
+            Verdict.BLOCKER,
+            "platform-too-old",
+            f"This cloud is at {terms.platform_version}; below {terms.minimum_version} evacuation goes wrong.",
+            "Upgrade the cloud, or evacuate by hand.",
+        )
+
+
+def of_storage(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Volumes that the dead host manages: nobody answers for them, so what uses them may hang."""
+    if survey.storage is None:
+        return
+    if survey.storage.volumes:
+        yield Finding(
+            code="volumes-managed-here",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            sentence=f"{survey.storage.volumes} Cinder volumes are managed by {survey.host} itself: while it is dead,"
+            " attaching and detaching them hangs, and evacuations may fail.",
+            remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
+        )
+    if any(s.binary == "cinder-backup" for s in survey.storage.services):
+        yield Finding(
+            code="backups-managed-here",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            sentence=f"{survey.host} also runs cinder-backup: backups that it made cannot be restored or deleted.",
+            remedy="Give them a new home with `cinder-manage backup update_backup_host`.",
+        )
+
+
+def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
+    """Why a server cannot be evacuated; empty when it can."""
+    if server.is_gone or server.task in {"deleting", "soft-deleting"}:
+        return "is being deleted; that ends when its host is back"
+    if server.vm_state not in EVACUABLE:
+        return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
+    leaving = next((m for m in moves if m.server == server.id and m.is_open and m.type != EVACUATION), None)
+    if leaving is not None:
+        return (
+            f"was in the middle of a {leaving.type} to {leaving.target or 'another host'} (#{leaving.id},"
+            f" {leaving.status}): its guest may run there. Find out where it runs first."
+        )
+    return ""
+
+
+def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+    """What is risky about evacuating one server."""
+    vm = VmId(server.id)
+    if server.has_local_disk and terms.shared_storage is not True:
+        what = "its disk" if not server.boots_from_volume else "its ephemeral and swap disks"
+        if terms.shared_storage is False:
+            yield Finding(
+                code="disk-lost",
+                verdict=Verdict.WARNING,
+                topic=Topic.STORAGE,
+                vm=vm,
+                sentence=f"{server.name} loses {what}: they are on {survey.host} alone (this cloud's settings say that"
+                " storage is not shared), and Nova makes them anew.",
+                remedy="Leave it out if its data matter and the host can be repaired.",
+            )
+        else:
+            yield Finding(
+                code="disk-may-be-lost",
+                verdict=Verdict.WARNING,
+                topic=Topic.STORAGE,
+                vm=vm,
+                sentence=f"{server.name} may lose {what}: it does not run from a volume only, and nobody said whether"
+                " the hosts share their storage.",
+                remedy="Set `shared_storage` of this cloud in Muster's settings.",
+            )
+    opened = next((m for m in survey.migrations if m.server == server.id and m.is_open and m.type == EVACUATION), None)
+    if opened is not None:
+        yield Finding(
+            code="evacuation-open",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            vm=vm,
+            sentence=f"An earlier evacuation of {server.name} has not ended (#{opened.id}, {opened.status}, to"
+            f" {opened.target or 'no host yet'}): Muster waits for it and starts no second one.",
+            remedy="If it never ends, see where its guest runs and have its state reset.",
+        )
+
+
+def _host(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.HOST, sentence=sentence, remedy=remedy)
+
+
+def _version(verdict: Verdict, code: str, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.VERSION, sentence=sentence, remedy=remedy)

@@ -1,0 +1,238 @@
+"""The procedure of an evacuation: which VMs, in which steps, under which choices. Pure."""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.openstack import judge, room, versions
+from adapters.openstack.judge import Terms
+from adapters.openstack.things import OpenStackSurvey, Server, Service
+from bot.domain.cloud import Request
+from bot.domain.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.values import StepKey, VmId
+
+OUT_OF_SERVICE = "Take the host out of service"
+EVACUATE = "Evacuate"
+DISABLE, FORCE_DOWN, REBUILD = "disable-service", "force-down", "evacuate"  #: verbs of steps
+_SECONDS_EACH = 15  #: a rough measure of one evacuation, for the estimate alone
+_REASON_LIMIT = 255  #: of Nova's disabled_reason
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """The servers that a request means."""
+
+    servers: tuple[Server, ...]
+    findings: tuple[Finding, ...] = ()
+
+
+def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concurrency: int) -> Plan:
+    """Judge an evacuation and lay out its steps."""
+    chosen = _chosen(request, survey)
+    reasons = {s.id: judge.reason_against(s, survey.migrations) for s in survey.servers}
+    leaving = [s for s in chosen.servers if not reasons[s.id]]
+    microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
+    findings = (
+        *judge.of_host(survey),
+        *judge.of_versions(survey.highest, terms),
+        *chosen.findings,
+        *_of_target(request, survey),
+        *room.of_room(survey, leaving, to=request.to),
+        *judge.of_storage(survey),
+        *_of_servers(chosen.servers, reasons, survey, terms),
+    )
+    steps: tuple[Step, ...] = ()
+    if survey.service is not None:
+        steps = (
+            *_out_of_service(request, survey.service, terms),
+            *(_rebuild(s, request, survey, terms, microversion) for s in leaving),
+        )
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=request.host_name,
+        findings=findings,
+        vms=tuple(_vm(s, survey, terms, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
+        phases=(OUT_OF_SERVICE, EVACUATE),
+        steps=steps,
+        estimate=_estimate(len(leaving), concurrency),
+        facts={
+            "microversion": microversion,
+            "VMs come up": "stopped" if versions.leaves_stopped(microversion) else "as they were",
+            "target": request.to or "Nova's scheduler chooses",
+            "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[terms.shared_storage],
+        },
+    )
+
+
+def _chosen(request: Request, survey: OpenStackSurvey) -> _Choice:
+    """The servers asked for by name or id, or all of them."""
+    if not request.vms:
+        return _Choice(survey.servers)
+    meant: dict[str, Server] = {}
+    findings = []
+    for word in request.vms:
+        found = [s for s in survey.servers if word == s.id] or [s for s in survey.servers if word == s.name]
+        if len(found) == 1:
+            meant[found[0].id] = found[0]
+        elif found:
+            ids = ", ".join(s.id for s in found)
+            findings.append(
+                _blocker(
+                    "vm-ambiguous", Topic.VMS, f"{len(found)} VMs are called {word}.", f"Name one by its id: {ids}."
+                )
+            )
+        else:
+            findings.append(
+                _blocker(
+                    "vm-not-here",
+                    Topic.VMS,
+                    f"{survey.host} has no VM called {word}.",
+                    "Name it as `openstack server list` does, or by its id.",
+                )
+            )
+    return _Choice(tuple(meant.values()), tuple(findings))
+
+
+def _of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
+    if not request.to:
+        return
+    service = next((s for s in survey.computes if s.host == request.to), None)
+    if service is None:
+        yield _blocker(
+            "target-unknown",
+            Topic.HOST,
+            f"Nova lists no compute service on {request.to}.",
+            "Name the target exactly as `openstack compute service list` does.",
+        )
+    elif service.host == survey.host:
+        yield _blocker(
+            "target-is-source",
+            Topic.HOST,
+            f"{request.to} is the host that is to be emptied.",
+            "Name another target, or none.",
+        )
+    elif service not in survey.survivors:
+        yield _blocker(
+            "target-not-in-service",
+            Topic.HOST,
+            f"{request.to} is {service.state}, so Nova would put nothing there.",
+            "Name another target, or none.",
+        )
+
+
+def _of_servers(
+    servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, terms: Terms
+) -> Iterator[Finding]:
+    if not survey.servers:
+        yield Finding(
+            code="no-vms",
+            verdict=Verdict.OK,
+            topic=Topic.VMS,
+            sentence=f"{survey.host} has no VMs: it is only taken out of service.",
+        )
+    for server in servers:
+        if reasons[server.id]:
+            yield Finding(
+                code="cannot-evacuate",
+                verdict=Verdict.WARNING,
+                topic=Topic.VMS,
+                vm=VmId(server.id),
+                sentence=f"{server.name} stays behind: it {reasons[server.id]}",
+            )
+        else:
+            yield from judge.of_server(server, survey, terms)
+
+
+def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool) -> Vm:
+    goes = is_meant and not reason
+    notes = []
+    if not is_meant:
+        notes.append("not asked for")
+    elif reason:
+        notes.append(reason)
+    else:
+        notes += [f"stuck in {server.task}"] if server.task else []
+        notes += ["locked"] if server.is_locked else []
+        group = survey.group_of(server)
+        notes += [f"server group {group.name} ({group.policy})"] if group else []
+    return Vm(
+        id=VmId(server.id),
+        name=server.name,
+        project=survey.projects.get(server.project, server.project),
+        status=server.status,
+        size=server.flavor,
+        disposition=Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
+        note="; ".join(notes),
+        loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
+    )
+
+
+def _out_of_service(request: Request, service: Service, terms: Terms) -> Iterator[Step]:
+    mark = f"muster run={request.run}"
+    reason = f"{mark}: {request.reason}" if request.reason else mark
+    yield Step(
+        key=StepKey(f"disable:{service.id}"),
+        phase=OUT_OF_SERVICE,
+        verb=DISABLE,
+        target=service.id,
+        title=f"disable {service.host}",
+        arguments={"host": service.host, "reason": reason[:_REASON_LIMIT]},
+        essential=True,
+        patience=timedelta(minutes=5),
+        quiet=terms.quiet,
+    )
+    yield Step(
+        key=StepKey(f"force-down:{service.id}"),
+        phase=OUT_OF_SERVICE,
+        verb=FORCE_DOWN,
+        target=service.id,
+        title=f"force {service.host} down",
+        arguments={"host": service.host},
+        follows=StepKey(f"disable:{service.id}"),
+        essential=True,
+        patience=timedelta(minutes=5),
+        quiet=terms.quiet,
+    )
+
+
+def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str) -> Step:
+    group = survey.group_of(server)
+    return Step(
+        key=StepKey(f"evacuate:{server.id}"),
+        phase=EVACUATE,
+        verb=REBUILD,
+        target=server.id,
+        title=f"evacuate {server.name}",
+        vm=VmId(server.id),
+        arguments={
+            "host": survey.host,
+            "name": server.name,
+            "to": request.to,
+            "microversion": microversion,
+            "wanted": list(_wanted(server, microversion)),
+        },
+        apart=group.id if group else "",
+        priority=1 if server.vm_state == "active" else 0,
+        patience=timedelta(minutes=30),
+        quiet=terms.quiet,
+    )
+
+
+def _wanted(server: Server, microversion: str) -> tuple[str, ...]:
+    """The statuses that count as restored: as it was; from 2.95 stopped; one in ERROR comes up either way."""
+    if server.vm_state == "error":
+        return ("ACTIVE", "SHUTOFF")
+    if server.vm_state == "stopped" or versions.leaves_stopped(microversion):
+        return ("SHUTOFF",)
+    return ("ACTIVE",)
+
+
+def _estimate(count: int, concurrency: int) -> timedelta:
+    """A rule of thumb: so many rounds of so many at once, and half a minute for the host."""
+    return timedelta(seconds=30 + _SECONDS_EACH * math.ceil(count / max(1, concurrency)))
+
+
+def _blocker(code: str, topic: Topic, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=Verdict.BLOCKER, topic=topic, sentence=sentence, remedy=remedy)

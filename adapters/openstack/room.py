@@ -1,0 +1,138 @@
+"""Whether the VMs of a host fit on the hosts that are left, by Placement's numbers. Pure.
+
+Nova's scheduler decides in the end; a shortage shown here is one it cannot talk its way out of.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from adapters.openstack.things import Amounts, OpenStackSurvey, Server
+from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.values import VmId
+
+_UNITS = {"VCPU": "vCPU", "MEMORY_MB": "GiB", "DISK_GB": "GB disk"}
+
+
+def of_room(survey: OpenStackSurvey, leaving: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
+    """Judge the room for some servers.
+
+    Args:
+        survey: the cloud.
+        leaving: the servers that shall leave the host.
+        to: the one host they shall go to; empty: any survivor.
+    """
+    if not leaving:
+        return
+    if survey.room is None:
+        yield Finding(
+            code="room-unknown",
+            verdict=Verdict.UNKNOWN,
+            topic=Topic.ROOM,
+            sentence="Placement does not tell how much room the other hosts have.",
+            remedy="Check that the catalog has Placement, at 1.27 or later, and that Muster's account may read it.",
+        )
+        return
+    zones = {s.host: s.zone for s in survey.survivors}
+    free = {
+        host: dict(survey.room[host].free)
+        for host in sorted(zones)
+        if host in survey.room and to in {"", host} and "COMPUTE_STATUS_DISABLED" not in survey.room[host].traits
+    }
+    fits_nowhere = [
+        s for s in leaving if not any(_may(s, h, zones) and _holds(f, survey.needs(s)) for h, f in free.items())
+    ]
+    where = f"on {to}" if to else "on the hosts that are left"
+    for server in fits_nowhere:
+        yield _nowhere(server, survey.needs(server), where)
+    if fits_nowhere:
+        return
+    needed, there = _sum(survey.needs(s) for s in leaving), _sum(free.values())
+    short = [name for name, amount in needed.items() if amount > there.get(name, 0)]
+    if short:
+        yield Finding(
+            code="no-room",
+            verdict=Verdict.BLOCKER,
+            topic=Topic.ROOM,
+            sentence=f"There is not enough room {where}: the VMs need {spoken(needed, short)}, free are"
+            f" {spoken(there, short)}.",
+            remedy="Make room, enable another host, or evacuate only some VMs with `--vm`.",
+        )
+        return
+    left_over = _pack(survey, leaving, free, zones)
+    if left_over:
+        names = ", ".join(s.name for s in left_over[:5])
+        yield Finding(
+            code="tight-room",
+            verdict=Verdict.WARNING,
+            topic=Topic.ROOM,
+            sentence=f"Room {where} is enough in sum but scattered: {len(left_over)} VMs may find no host ({names}).",
+            remedy="Make room on one of the hosts, or expect to retry them.",
+        )
+        return
+    shown = [name for name in _UNITS if needed.get(name)]
+    yield Finding(
+        code="room",
+        verdict=Verdict.OK,
+        topic=Topic.ROOM,
+        sentence=f"There is room {where}: the VMs need {spoken(needed, shown)}; {len(free)} hosts have"
+        f" {spoken(there, shown)} free.",
+    )
+
+
+def spoken(amounts: Amounts, names: Sequence[str]) -> str:
+    """As people say it: "12 vCPU, 48 GiB"."""
+    parts = []
+    for name in names:
+        amount = amounts.get(name, 0)
+        number = f"{amount / 1024:.4g}" if name == "MEMORY_MB" else str(amount)
+        parts.append(f"{number} {_UNITS.get(name, name)}")
+    return ", ".join(parts)
+
+
+def _nowhere(server: Server, needs: Amounts, where: str) -> Finding:
+    names = [name for name in needs if needs[name]]
+    zone = f" in zone {server.pinned_zone}, where it must stay" if server.pinned_zone else ""
+    return Finding(
+        code="fits-nowhere",
+        verdict=Verdict.BLOCKER,
+        topic=Topic.ROOM,
+        vm=VmId(server.id),
+        sentence=f"There is no room {where}{zone} for {server.name}, which needs {spoken(needs, names)}.",
+        remedy="Make room for it, or leave it out with `--vm`.",
+    )
+
+
+def _pack(
+    survey: OpenStackSurvey,
+    leaving: Sequence[Server],
+    free: Mapping[str, dict[str, int]],
+    zones: Mapping[str, str],
+) -> list[Server]:
+    """The servers left over when the biggest are placed first, each on the host with most memory left."""
+    rest = {host: dict(amounts) for host, amounts in free.items()}
+    left_over = []
+    for server in sorted(leaving, key=lambda s: (-survey.needs(s).get("MEMORY_MB", 0), s.id)):
+        needs = survey.needs(server)
+        fit = [h for h, amounts in rest.items() if _may(server, h, zones) and _holds(amounts, needs)]
+        if not fit:
+            left_over.append(server)
+            continue
+        best = max(fit, key=lambda h: rest[h].get("MEMORY_MB", 0))
+        for name, amount in needs.items():
+            rest[best][name] = rest[best].get(name, 0) - amount
+    return left_over
+
+
+def _may(server: Server, host: str, zones: Mapping[str, str]) -> bool:
+    return server.pinned_zone in {None, zones.get(host)}
+
+
+def _holds(free: Amounts, needs: Amounts) -> bool:
+    return all(free.get(name, 0) >= amount for name, amount in needs.items() if amount)
+
+
+def _sum(many: Iterable[Amounts]) -> dict[str, int]:
+    total: dict[str, int] = {}
+    for amounts in many:
+        for name, amount in amounts.items():
+            total[name] = total.get(name, 0) + amount
+    return total

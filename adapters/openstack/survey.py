@@ -1,0 +1,219 @@
+"""The calls of a survey: a dozen lists, whose number does not grow with the number of VMs beyond pages.
+
+Rights come first: a non-admin's host filter is dropped in silence (measured), so a list is trusted only when the
+account may list all projects and every server in it is on the host that was asked for.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from adapters.openstack import translate
+from adapters.openstack.session import Offer, Session
+from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service, Storage
+from adapters.openstack.versions import GROUPS, MIGRATIONS, SERVERS, SERVICES, SUMMARIES, spoken, up_to
+from bot.domain.cloud import Refused
+
+_ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
+
+
+async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
+    """Read everything about one host.
+
+    Args:
+        session: the cloud.
+        host: its exact name in Nova.
+        at: the time it is.
+
+    Raises:
+        Refused, Unreachable: something could not be read.
+    """
+    nova = await compute_offer(session)
+    services = await compute_services(session)  # a member gets 403 here, before any list is trusted
+    servers, hypervisors, groups, migrations, aggregates, candidates, projects, storage = await session.together(
+        servers_on(session, host),
+        hypervisors_of(session),
+        _groups(session, nova),
+        migrations_of(session, {"host": host}),
+        _aggregates(session),
+        _candidates(session),
+        _projects(session),
+        _storage(session, host),
+    )
+    return OpenStackSurvey(
+        host=host,
+        at=at,
+        highest=nova.highest,
+        services=tuple(services),
+        servers=tuple(servers),
+        projects=projects,
+        groups=tuple(translate.group(g) for g in groups),
+        migrations=tuple(migrations),
+        room=None if candidates is None else translate.rooms(candidates, hypervisors),
+        held=await _held(session, translate.provider_of(host, hypervisors)),
+        aggregates=translate.aggregates_by_host(aggregates),
+        storage=storage,
+    )
+
+
+async def compute_offer(session: Session) -> Offer:
+    """The microversions of Nova.
+
+    Raises:
+        Refused: there is no Nova, or one too old for Muster.
+        Unreachable: could not ask.
+    """
+    offer = await session.offer("compute")
+    if offer is None:
+        raise Refused(
+            "The cloud's catalog has no compute service in this region.",
+            remedy="Check `region_name` and `interface` of this cloud in clouds.yaml.",
+        )
+    if offer.highest < SERVICES:
+        raise Refused(
+            f"This cloud's Nova offers microversions up to {spoken(offer.highest)}; Muster needs {spoken(SERVICES)}.",
+            remedy="Muster works with Nova from Pike (2017) on.",
+        )
+    return offer
+
+
+async def compute_services(session: Session, *, host: str = "") -> Sequence[Service]:
+    """Nova's services: all of them, or the one compute service of a host."""
+    params = {"binary": "nova-compute", "host": host} if host else {}
+    found = await session.get(
+        "compute", "/os-services", microversion=spoken(SERVICES), params=params, doing="list compute services"
+    )
+    return [s for s in map(translate.service, found["services"]) if not host or s.host == host]
+
+
+async def servers_on(session: Session, host: str) -> Sequence[Server]:
+    """Every server of any status and project on a host.
+
+    Raises:
+        Refused: the cloud dropped the host filter, so what it listed means nothing.
+    """
+    servers = await list_servers(session, {"host": host}, doing=f"list the servers on {host}")
+    if any(server.host != host for server in servers):
+        raise Refused(
+            f"The cloud did not restrict the list of servers to {host}: Muster's account may not filter by host.",
+            remedy=_ADMIN,
+        )
+    return servers
+
+
+async def list_servers(session: Session, filters: Mapping[str, str], *, doing: str) -> Sequence[Server]:
+    """Servers of all projects."""
+    nova = await compute_offer(session)
+    found = await session.pages(
+        "compute",
+        "/servers/detail",
+        "servers",
+        microversion=up_to(SERVERS, nova.highest),
+        params={"all_tenants": "1", **filters},
+        doing=doing,
+    )
+    return [translate.server(s) for s in found]
+
+
+async def migrations_of(session: Session, filters: Mapping[str, str]) -> Sequence[Migration]:
+    """Migration records of any status."""
+    nova = await compute_offer(session)
+    found = await session.pages(
+        "compute",
+        "/os-migrations",
+        "migrations",
+        microversion=up_to(MIGRATIONS, nova.highest),
+        params=filters,
+        marker="uuid" if nova.highest >= MIGRATIONS else "",
+        doing="list migrations",
+    )
+    return [translate.migration(m) for m in found]
+
+
+async def hypervisors_of(session: Session) -> Sequence[Mapping[str, Any]]:
+    """All hypervisors, as Nova's JSON has them."""
+    return await session.pages(
+        "compute", "/os-hypervisors/detail", "hypervisors", microversion=spoken(SERVICES), doing="list hypervisors"
+    )
+
+
+async def _groups(session: Session, nova: Offer) -> Sequence[Mapping[str, Any]]:
+    """All server groups. Their pages go by offset and do not say which is the last."""
+    found: list[Mapping[str, Any]] = []
+    while True:
+        page = await session.get(
+            "compute",
+            "/os-server-groups",
+            microversion=up_to(GROUPS, nova.highest),
+            params={"all_projects": "True", "limit": "1000", "offset": str(len(found))},
+            doing="list server groups",
+        )
+        if not page["server_groups"]:
+            return found
+        found += page["server_groups"]
+
+
+async def _aggregates(session: Session) -> Sequence[Mapping[str, Any]]:
+    page = await session.get("compute", "/os-aggregates", microversion=spoken(SERVICES), doing="list host aggregates")
+    found: Sequence[Mapping[str, Any]] = page["aggregates"]
+    return found
+
+
+async def _candidates(session: Session) -> Mapping[str, Any] | None:
+    """Capacity and use of every host with any memory left, in one call; None when Placement is absent or too old."""
+    placement = await session.offer("placement")
+    if placement is None or placement.highest < SUMMARIES:
+        return None
+    return await session.get(
+        "placement",
+        "/allocation_candidates",
+        microversion=spoken(SUMMARIES),
+        params={"resources": "MEMORY_MB:1"},
+        doing="read how much room hosts have",
+    )
+
+
+async def _held(session: Session, provider: str | None) -> Mapping[str, Amounts]:
+    if provider is None or await session.offer("placement") is None:
+        return {}
+    found = await session.get(
+        "placement",
+        f"/resource_providers/{provider}/allocations",
+        doing="read what the servers of the host hold",
+    )
+    return translate.allocations(found)
+
+
+async def _projects(session: Session) -> Mapping[str, str]:
+    """Names of projects by id; none where the account may not list them: then ids are shown."""
+    try:
+        found = await session.get("identity", "/projects", doing="list projects")
+    except Refused:
+        return {}
+    return {str(p["id"]): str(p["name"]) for p in found["projects"]}
+
+
+async def _storage(session: Session, host: str) -> Storage | None:
+    """What Cinder has on the host. Its host filter also matches everything before `@` and `#` (measured)."""
+    if await session.offer("block-storage") is None:
+        return None
+    found = await session.get("block-storage", "/os-services", doing="list Cinder's services")
+    services = [s for s in map(translate.service, found["services"]) if s.host.partition("@")[0] == host]
+    volumes = await session.pages(
+        "block-storage",
+        "/volumes/detail",
+        "volumes",
+        params={"all_tenants": "1", "host": host},
+        doing=f"list the volumes that {host} manages",
+    )
+    managed = [v for v in volumes if _manager(v) == host]
+    if len(managed) != len(volumes):
+        raise Refused(
+            f"Cinder did not restrict the list of volumes to {host}: Muster's account may not filter by host.",
+            remedy=_ADMIN,
+        )
+    return Storage(services=tuple(services), volumes=len(managed))
+
+
+def _manager(volume: Mapping[str, Any]) -> str:
+    return str(volume.get("os-vol-host-attr:host") or "").partition("#")[0].partition("@")[0]

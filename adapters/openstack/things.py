@@ -1,0 +1,167 @@
+"""What a survey of an OpenStack cloud holds: its services, servers, moves and room, in OpenStack's own words."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TypeAlias
+
+from adapters.openstack.versions import Microversion
+
+Amounts: TypeAlias = Mapping[str, int]
+"""Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
+
+EVACUATION = "evacuation"
+OPEN = frozenset(
+    {
+        "accepted",
+        "queued",
+        "preparing",
+        "pre-migrating",
+        "running",
+        "migrating",
+        "post-migrating",
+        "running (completed)",
+    }
+)
+"""Statuses of a migration that has not come to an end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """A service of Nova or Cinder as its API lists it."""
+
+    id: str
+    binary: str
+    host: str
+    zone: str
+    is_up: bool
+    is_enabled: bool
+    is_forced_down: bool = False
+    disabled_reason: str = ""
+    updated_at: datetime | None = None  #: its last heartbeat, or the last change of its record
+
+    @property
+    def state(self) -> str:
+        """As people say it: "down, disabled"."""
+        words = ["up" if self.is_up else "down"]
+        words += ["forced down"] if self.is_forced_down else []
+        words += [] if self.is_enabled else ["disabled"]
+        return ", ".join(words)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Server:
+    """A VM as Nova shows it."""
+
+    id: str
+    name: str
+    project: str
+    host: str
+    status: str  #: ACTIVE, SHUTOFF, ERROR, ...
+    vm_state: str  #: active, stopped, error, paused, ...
+    task: str | None  #: task_state
+    flavor: str
+    needs: Amounts  #: by its flavor
+    has_local_disk: bool  #: booted from an image, or with an ephemeral or swap disk
+    boots_from_volume: bool
+    pinned_zone: str | None = None  #: the zone it must stay in; None too when the cloud does not tell
+    fault: str = ""
+    updated_at: str = ""
+    is_locked: bool = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether it has been deleted."""
+        return self.status in {"DELETED", "SOFT_DELETED"} or self.vm_state in {"deleted", "soft-delete"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """A record of one move of one server."""
+
+    id: int
+    type: str
+    server: str
+    status: str
+    source: str
+    target: str | None
+    created_at: str
+    updated_at: str = ""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it has not come to an end, as far as Nova knows."""
+        return self.status in OPEN
+
+
+@dataclass(frozen=True, kw_only=True)
+class Room:
+    """What a host may promise and has promised, by Placement."""
+
+    capacity: Amounts
+    used: Amounts
+    traits: frozenset[str] = frozenset()
+
+    @property
+    def free(self) -> Amounts:
+        """What is left, by resource class."""
+        return {name: self.capacity[name] - self.used.get(name, 0) for name in self.capacity}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """A server group."""
+
+    id: str
+    name: str
+    policy: str
+    members: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """What Cinder has on the host."""
+
+    services: tuple[Service, ...] = ()
+    volumes: int = 0  #: whose manager is the host
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenStackSurvey:
+    """Everything read to judge a request about one host."""
+
+    host: str
+    at: datetime
+    highest: Microversion  #: that Nova offers
+    services: tuple[Service, ...]  #: all of Nova
+    servers: tuple[Server, ...] = ()  #: on the host, of any status
+    projects: Mapping[str, str] = field(default_factory=dict)  #: names by id, where they can be read
+    groups: tuple[Group, ...] = ()
+    migrations: tuple[Migration, ...] = ()  #: from or to the host, ended ones too
+    room: Mapping[str, Room] | None = None  #: by host; None: Placement does not tell
+    held: Mapping[str, Amounts] = field(default_factory=dict)  #: what each server holds on the host, by Placement
+    aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
+    storage: Storage | None = None  #: None: the cloud has no Cinder
+
+    @property
+    def computes(self) -> tuple[Service, ...]:
+        """All its compute services."""
+        return tuple(s for s in self.services if s.binary == "nova-compute")
+
+    @property
+    def service(self) -> Service | None:
+        """The compute service of the host."""
+        return next((s for s in self.computes if s.host == self.host), None)
+
+    @property
+    def survivors(self) -> tuple[Service, ...]:
+        """Compute services that the scheduler may choose."""
+        return tuple(s for s in self.computes if s.host != self.host and s.is_up and s.is_enabled)
+
+    def needs(self, server: Server) -> Amounts:
+        """What a server takes: what it holds on the host by Placement, else what its flavor says."""
+        return self.held.get(server.id) or server.needs
+
+    def group_of(self, server: Server) -> Group | None:
+        """The server group that a server is in."""
+        return next((g for g in self.groups if server.id in g.members), None)

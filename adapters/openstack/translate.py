@@ -1,0 +1,130 @@
+"""From the JSON of OpenStack's APIs to the values of a survey. Pure; `Any` because the JSON is not ours."""
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from adapters.openstack.things import Amounts, Group, Migration, Room, Server, Service
+
+Json = Mapping[str, Any]
+
+
+def service(found: Json) -> Service:
+    """Of `GET /os-services`, Nova's at 2.53 or Cinder's."""
+    return Service(
+        id=str(found.get("id", "")),
+        binary=str(found["binary"]),
+        host=str(found["host"]),
+        zone=str(found.get("zone") or ""),
+        is_up=found.get("state") == "up",
+        is_enabled=found.get("status") == "enabled",
+        is_forced_down=bool(found.get("forced_down")),
+        disabled_reason=str(found.get("disabled_reason") or ""),
+        updated_at=moment(found.get("updated_at")),
+    )
+
+
+def server(found: Json) -> Server:
+    """Of `GET /servers/detail` at 2.47 or later, which embeds the flavor."""
+    flavor = found.get("flavor") or {}
+    volume_backed = not found.get("image")
+    extra_disk = int(flavor.get("ephemeral") or 0) + -(-int(flavor.get("swap") or 0) // 1024)
+    fault = found.get("fault") or {}
+    return Server(
+        id=str(found["id"]),
+        name=str(found.get("name") or found["id"]),
+        project=str(found.get("tenant_id") or ""),
+        host=str(found.get("OS-EXT-SRV-ATTR:host") or ""),
+        status=str(found.get("status") or "UNKNOWN"),
+        vm_state=str(found.get("OS-EXT-STS:vm_state") or ""),
+        task=found.get("OS-EXT-STS:task_state") or None,
+        flavor=str(flavor.get("original_name") or ""),
+        needs={
+            "VCPU": int(flavor.get("vcpus") or 0),
+            "MEMORY_MB": int(flavor.get("ram") or 0),
+            "DISK_GB": extra_disk + (0 if volume_backed else int(flavor.get("disk") or 0)),
+        },
+        has_local_disk=not volume_backed or extra_disk > 0,
+        boots_from_volume=volume_backed,
+        pinned_zone=found.get("pinned_availability_zone") or None,
+        fault=str(fault.get("message") or ""),
+        updated_at=str(found.get("updated") or ""),
+        is_locked=bool(found.get("locked")),
+    )
+
+
+def migration(found: Json) -> Migration:
+    """Of `GET /os-migrations` at 2.23 or later."""
+    return Migration(
+        id=int(found["id"]),
+        type=str(found.get("migration_type") or ""),
+        server=str(found.get("instance_uuid") or ""),
+        status=str(found.get("status") or ""),
+        source=str(found.get("source_compute") or ""),
+        target=found.get("dest_compute") or None,
+        created_at=str(found.get("created_at") or ""),
+        updated_at=str(found.get("updated_at") or ""),
+    )
+
+
+def group(found: Json) -> Group:
+    """Of `GET /os-server-groups`; before 2.64 a group had a list of policies."""
+    policies = found.get("policies") or []
+    return Group(
+        id=str(found["id"]),
+        name=str(found.get("name") or ""),
+        policy=str(found.get("policy") or (policies[0] if policies else "")),
+        members=frozenset(str(member) for member in found.get("members") or []),
+    )
+
+
+def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
+    """Room by host: Placement's provider summaries, joined with Nova's hypervisors by their uuid."""
+    summaries = candidates.get("provider_summaries") or {}
+    found: dict[str, Room] = {}
+    for hypervisor in hypervisors:
+        summary = summaries.get(str(hypervisor["id"]))
+        host = str((hypervisor.get("service") or {}).get("host") or "")
+        if summary is None or not host:
+            continue
+        resources = summary.get("resources") or {}
+        found[host] = Room(
+            capacity={name: int(amount["capacity"]) for name, amount in resources.items()},
+            used={name: int(amount["used"]) for name, amount in resources.items()},
+            traits=frozenset(summary.get("traits") or []),
+        )
+    return found
+
+
+def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:
+    """The uuid of Placement's provider of a host; None when it has none, or more than one."""
+    ids = [str(h["id"]) for h in hypervisors if (h.get("service") or {}).get("host") == host]
+    return ids[0] if len(ids) == 1 else None
+
+
+def allocations(found: Json) -> Mapping[str, Amounts]:
+    """What each consumer holds of one provider: `GET /resource_providers/{uuid}/allocations`."""
+    return {
+        str(consumer): {str(name): int(amount) for name, amount in held["resources"].items()}
+        for consumer, held in (found.get("allocations") or {}).items()
+    }
+
+
+def aggregates_by_host(found: Sequence[Json]) -> Mapping[str, tuple[str, ...]]:
+    """Names of the aggregates that each host is in."""
+    by_host: dict[str, list[str]] = {}
+    for aggregate in found:
+        for host in aggregate.get("hosts") or []:
+            by_host.setdefault(str(host), []).append(str(aggregate["name"]))
+    return {host: tuple(sorted(names)) for host, names in by_host.items()}
+
+
+def moment(text: Any) -> datetime | None:
+    """A time as OpenStack writes it: UTC, with or without a zone."""
+    if not text:
+        return None
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

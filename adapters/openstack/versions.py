@@ -1,0 +1,60 @@
+"""Microversions and platform versions: which are needed, which is chosen. Pure."""
+
+from typing import NewType
+
+Microversion = NewType("Microversion", tuple[int, ...])
+
+SERVICES = Microversion((2, 53))
+"""The oldest that Muster works with: from here on services have uuids, and hypervisors those of their providers."""
+GROUPS = Microversion((2, 64))  #: server groups say their one policy
+MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
+SERVERS = Microversion((2, 96))  #: servers say the zone that they are pinned to
+COMES_UP_STOPPED = Microversion((2, 95))  #: from here on an evacuated VM is left stopped
+SUMMARIES = Microversion((1, 27))  #: Placement's summaries tell of all resource classes
+
+
+def spoken(version: Microversion) -> str:
+    """As it stands in a header: "2.53"."""
+    return ".".join(str(part) for part in version)
+
+
+def up_to(wanted: Microversion, highest: Microversion) -> str:
+    """The wanted one, or the highest that the cloud offers below it."""
+    return spoken(min(wanted, highest))
+
+
+def for_evacuation(highest: Microversion, *, stopped: bool) -> str:
+    """The microversion to evacuate with.
+
+    Args:
+        highest: the highest that the cloud offers.
+        stopped: whether VMs shall be left stopped, which only 2.95 and later can do.
+    """
+    if stopped and highest >= COMES_UP_STOPPED:
+        return spoken(COMES_UP_STOPPED)
+    return up_to(Microversion((2, 94)), highest)
+
+
+def leaves_stopped(microversion: str) -> bool:
+    """Whether an evacuation at this microversion leaves a running VM stopped."""
+    return dotted(microversion) >= COMES_UP_STOPPED
+
+
+def dotted(version: str) -> tuple[int, ...]:
+    """A dotted version as numbers: "6.4.3.0.0.0".
+
+    Raises:
+        ValueError: it has a part that is no number.
+    """
+    return tuple(int(part) for part in version.strip().removeprefix("v").split("."))
+
+
+def is_below(version: str, minimum: str) -> bool:
+    """Whether one dotted version is lower than another; missing parts count as 0.
+
+    Raises:
+        ValueError: one of them is no dotted version.
+    """
+    mine, least = dotted(version), dotted(minimum)
+    length = max(len(mine), len(least))
+    return mine + (0,) * (length - len(mine)) < least + (0,) * (length - len(least))
