@@ -1,0 +1,91 @@
+"""Brings what people do to the app, as badly as a network can: twice, late, out of order, again after a timeout."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, Protocol
+
+from bot.demo.faults import Faults
+from bot.demo.people import Json
+from bot.demo.records import Records
+from bot.demo.socket_mode import Kind, Reply
+
+RETRY_PAUSES = (0.0, 60.0, 300.0)
+"""Seconds before each further delivery of an event that was not acknowledged: at once, after a minute, after five."""
+
+
+class Transport(Protocol):
+    """Socket Mode or signed HTTP."""
+
+    async def deliver(self, kind: Kind, payload: Json, *, answerable: bool, retry: tuple[int, str] | None) -> Reply:
+        """Bring one payload and wait for the acknowledgement."""
+        ...
+
+    async def disconnect(self, reason: str = "") -> None:
+        """Fault: break what is connected."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...
+
+
+class Postman:
+    """Deliveries over one transport, with the faults that are set."""
+
+    def __init__(self, records: Records, faults: Faults, transport: Transport) -> None:
+        self._records = records
+        self._faults = faults
+        self._transport = transport
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._waiting_to_be_overtaken: list[asyncio.Event] = []
+
+    async def deliver(self, kind: Kind, payload: Json, *, answerable: bool = False) -> Reply:
+        """Bring a command or an interaction; the answer is what the person gets to see."""
+        if self._records.seconds() < self._faults.outage_until:
+            return Reply(error="dispatch_failed")
+        if self._faults.take_held():
+            overtaken = asyncio.Event()
+            self._waiting_to_be_overtaken.append(overtaken)
+            await overtaken.wait()
+        copies = self._faults.copies if self._faults.take_duplicate() else 1
+        for _ in range(copies - 1):
+            self.spawn(self._transport.deliver(kind, payload, answerable=answerable, retry=None))
+        reply = await self._transport.deliver(kind, payload, answerable=answerable, retry=None)
+        while self._waiting_to_be_overtaken:
+            self._waiting_to_be_overtaken.pop().set()
+        return reply
+
+    def send_event(self, payload: Json) -> None:
+        """Bring an event in the background, again and again until it is acknowledged or three retries are over."""
+        if payload["event"]["type"] in self._wanted_events():
+            self.spawn(self._insist(payload))
+
+    def _wanted_events(self) -> set[str]:
+        """The subscribed event types as they stand in payloads (`message.im` arrives as `message`)."""
+        return {event.split(".")[0] for event in self._records.app.events}
+
+    async def _insist(self, payload: Json) -> None:
+        reply = await self.deliver("events_api", payload)
+        for attempt, pause in enumerate(RETRY_PAUSES, start=1):
+            if not reply.error or (reply.payload or {}).get("no_retry"):
+                return
+            await self._records.clock.sleep(pause)
+            reason = "timeout" if reply.error == "operation_timeout" else "http_error"
+            reply = await self._transport.deliver("events_api", payload, answerable=False, retry=(attempt, reason))
+
+    async def break_connections(self, reason: str = "") -> None:
+        """Fault: end every connection, with a disconnect frame for the reason or, without one, abruptly."""
+        await self._transport.disconnect(reason)
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Let something go on by itself until the workspace closes."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def close(self) -> None:
+        """Stop everything that goes on, then the transport."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._transport.close()

@@ -1,0 +1,95 @@
+"""What can be made to go wrong between the app and its Slack, on purpose and counted."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import Literal
+
+Harm = Literal["delay", "rate_limited", "server_error", "lost_reply", "refused"]
+
+
+@dataclass(kw_only=True)
+class ApiFault:
+    """One thing that happens to the next calls of some Web API methods."""
+
+    harm: Harm
+    method: str
+    """A method's name, or a pattern such as `chat.*`."""
+    times: int
+    seconds: float = 0.0
+    """How long the call is delayed, or what Retry-After says."""
+    status: int = 500
+    error: str = ""
+    """The error of a `refused` call."""
+
+
+@dataclass(kw_only=True)
+class Faults:
+    """The knobs. Counts are used up; `used` tells a test that a fault really happened."""
+
+    api: list[ApiFault] = field(default_factory=list)
+    outage_until: float = 0.0
+    """Unix time until which neither the Web API nor Socket Mode answers."""
+    dropped_acks: int = 0
+    """So many of the next acknowledgements get lost on their way."""
+    duplicates: int = 0
+    """So many of the next deliveries arrive `copies` times."""
+    copies: int = 2
+    held: int = 0
+    """So many of the next deliveries arrive only after the one that follows them."""
+    used: Counter[str] = field(default_factory=Counter)
+
+    def delay(self, seconds: float, *, method: str = "*", times: int = 1) -> None:
+        """Answer late."""
+        self.api.append(ApiFault(harm="delay", method=method, times=times, seconds=seconds))
+
+    def rate_limit(self, retry_after: int, *, method: str = "*", times: int = 1) -> None:
+        """Answer 429 with that many seconds in Retry-After."""
+        self.api.append(ApiFault(harm="rate_limited", method=method, times=times, seconds=retry_after))
+
+    def fail(self, status: int = 500, *, method: str = "*", times: int = 1) -> None:
+        """Answer a 5xx and do nothing."""
+        self.api.append(ApiFault(harm="server_error", method=method, times=times, status=status))
+
+    def lose_reply(self, *, method: str = "*", times: int = 1) -> None:
+        """Do what was asked, then cut the connection before the answer."""
+        self.api.append(ApiFault(harm="lost_reply", method=method, times=times))
+
+    def refuse(self, error: str, *, method: str, times: int = 1) -> None:
+        """Answer `{"ok": false, "error": error}`."""
+        self.api.append(ApiFault(harm="refused", method=method, times=times, error=error))
+
+    def duplicate(self, deliveries: int = 1, *, copies: int = 2) -> None:
+        """Deliver the next slash commands, interactions or events several times."""
+        self.duplicates, self.copies = deliveries, copies
+
+    def take_api(self, method: str) -> ApiFault | None:
+        """The fault that this call meets, used up by one; None for a call that goes well."""
+        for fault in self.api:
+            if fnmatchcase(method, fault.method) and fault.times > 0:
+                fault.times -= 1
+                if fault.times == 0:
+                    self.api.remove(fault)
+                self.used[fault.harm] += 1
+                return fault
+        return None
+
+    def take_dropped_ack(self) -> bool:
+        """Whether this acknowledgement gets lost."""
+        return self._take("dropped_acks")
+
+    def take_duplicate(self) -> bool:
+        """Whether this delivery is sent more than once."""
+        return self._take("duplicates")
+
+    def take_held(self) -> bool:
+        """Whether this delivery waits for the next one to overtake it."""
+        return self._take("held")
+
+    def _take(self, name: str) -> bool:
+        left = int(getattr(self, name))
+        if left <= 0:
+            return False
+        setattr(self, name, left - 1)
+        self.used[name] += 1
+        return True

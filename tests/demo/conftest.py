@@ -1,0 +1,49 @@
+"""A served workspace, a real slack_sdk client and a real Bolt app over Socket Mode."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+
+
+@pytest.fixture
+def ws() -> Workspace:
+    return standard_workspace()
+
+
+@pytest.fixture
+async def slack(ws: Workspace) -> AsyncIterator[Served]:
+    async with serve(ws) as served:
+        yield served
+
+
+@pytest.fixture
+def client(slack: Served) -> AsyncWebClient:
+    return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+
+
+@contextlib.asynccontextmanager
+async def connected(app: AsyncApp, served: Served, connections: int = 1) -> AsyncIterator[AsyncSocketModeHandler]:
+    """The app, connected over Socket Mode; returns when the hello has been said."""
+    before = served.sockets.connections
+    handler = AsyncSocketModeHandler(app, served.app_token, ping_interval=0.2)
+    await handler.connect_async()
+    await served.workspace.until(lambda: served.sockets.connections >= before + connections)
+    try:
+        yield handler
+    finally:
+        await handler.close_async()
+        pending = [t for t in (handler.client.message_processor,) if t is not None]
+        await asyncio.gather(*pending, return_exceptions=True)
+
+
+def bolt(served: Served) -> AsyncApp:
+    client = AsyncWebClient(token=served.bot_token, base_url=served.api_url)
+    return AsyncApp(client=client, signing_secret=served.signing_secret)
