@@ -1,0 +1,270 @@
+"""Speaks HTTP with one CloudTower: token, login, timeouts, no redirects, and three kinds of error.
+
+Facts of the wire: every operation is a POST with JSON except `GET /get-version`; `Authorization` carries the bare
+token; a passive node answers 307; errors are `{message, status, path, code?, stack?}`, of which `stack` is never
+kept; a proxy on the way may answer anything (O4.6.0, SDK 2.23.0). No status for a bad token is documented, so 401 is
+taken at its word: log in again, once, and replay what was refused, because a request refused with 401 had no effect.
+"""
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from bot.domain.cloud import Refused, Unreachable
+from bot.domain.values import Json
+
+_log = logging.getLogger(__name__)
+
+PAUSES = (0.5, 2.0)  #: seconds before the second and the third try of a read
+LONGEST_PAUSE = 10.0  #: seconds: the longest `Retry-After` that a read waits for
+RAW_LENGTH = 300
+_PASSING = frozenset({429, 502, 503, 504})  #: worth another try of a read
+
+
+@dataclass(frozen=True, kw_only=True)
+class Login:
+    """A user with a password, for towers without an API key."""
+
+    username: str
+    password: str = field(repr=False)
+    source: str = "LOCAL"  #: or LDAP
+
+
+class Client:
+    """One CloudTower's API.
+
+    Args:
+        name: what people call this cloud, for sentences.
+        url: its API, ending with `/v2/api`.
+        token: a token or API key; None to log in with `login`.
+        login: who to log in as; None when there is only a token.
+        verify: True for the system's authorities, the path of a CA file, or False to trust anybody.
+        timeout: seconds for one call, from the first byte sent to the last one read.
+        sleep: waits between two tries of a read, in seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        url: str,
+        token: str | None,
+        login: Login | None,
+        verify: bool | str,
+        timeout: float,
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self.name = name
+        self._url = url.rstrip("/")
+        self._token = token
+        self._login = login
+        self._timeout = timeout
+        self._sleep = sleep
+        self._logging_in = asyncio.Lock()
+        self._http = httpx.AsyncClient(
+            verify=_trust(verify),
+            timeout=httpx.Timeout(timeout, connect=min(10.0, timeout)),
+            follow_redirects=False,
+            headers={"Accept": "application/json", "content-language": "en-US"},
+        )
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._http.aclose()
+
+    async def version(self) -> str:
+        """What `/get-version` says, e.g. "4.8.1".
+
+        Raises:
+            Refused, Unreachable
+        """
+        return str(await self._read("GET", "/get-version", None))
+
+    async def read(self, path: str, body: Mapping[str, Json] | None) -> Any:
+        """Ask a question; tried again when the answer was lost or the tower was busy.
+
+        Raises:
+            Refused, Unreachable
+        """
+        return await self._read("POST", path, body)
+
+    async def act(self, path: str, body: Mapping[str, Json]) -> Any:
+        """Ask for a change, once.
+
+        Raises:
+            Refused: nothing took effect.
+            Unreachable: its fate is unknown.
+        """
+        response = await self._send("POST", path, body)
+        if response.status_code == 429:
+            raise Unreachable(f"{self.name} takes no more requests just now.", raw=self._words(response))
+        return self._answer(response)
+
+    async def _read(self, method: str, path: str, body: Mapping[str, Json] | None) -> Any:
+        for pause in (*PAUSES, None):
+            try:
+                response = await self._send(method, path, body)
+            except Unreachable:
+                if pause is None:
+                    raise
+                await self._sleep(pause)
+                continue
+            if response.status_code in _PASSING and pause is not None:
+                await self._sleep(_retry_after(response, pause))
+                continue
+            return self._answer(response)
+        raise AssertionError("the last try returns or raises")
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Json] | None) -> httpx.Response:
+        """One call under a valid token; a 401 leads to one login and one replay."""
+        token = self._token or await self._new_token(None)
+        response = await self._call(method, self._url + path, body, token)
+        if response.status_code == 401 and self._login is not None:
+            token = await self._new_token(token)
+            response = await self._call(method, self._url + path, body, token)
+        return response
+
+    async def _call(self, method: str, url: str, body: Mapping[str, Json] | None, token: str | None) -> httpx.Response:
+        headers = {"Authorization": token} if token else {}
+        try:
+            async with asyncio.timeout(self._timeout):
+                response = await self._http.request(method, url, json=body, headers=headers)
+        except (httpx.HTTPError, TimeoutError, ssl.SSLError) as error:
+            raise self._no_answer(error) from error
+        request_id = response.headers.get("x-tower-request-id", "")
+        _log.info("%s %s %s: %s", self.name, urlsplit(url).path, response.status_code, request_id or "no request id")
+        return response
+
+    def _no_answer(self, error: Exception) -> Unreachable:
+        raw = self._clean(f"{type(error).__name__}: {error}")
+        where = urlsplit(self._url).netloc
+        if "CERTIFICATE_VERIFY_FAILED" in raw:
+            return Unreachable(
+                f"{self.name} ({where}) shows a certificate that is not trusted.",
+                remedy="Set `ca_file` to the authority that signed it.",
+                raw=raw,
+            )
+        if isinstance(error, httpx.TimeoutException | TimeoutError):
+            sentence = f"{self.name} ({where}) did not answer within {self._timeout:g} s."
+        else:
+            sentence = f"{self.name} ({where}) could not be reached."
+        return Unreachable(sentence, remedy="Check the network and that CloudTower is up.", raw=raw)
+
+    async def _new_token(self, refused: str | None) -> str | None:
+        """Log in, unless somebody else did since `refused` was turned away."""
+        async with self._logging_in:
+            if self._login is None or (self._token is not None and self._token != refused):
+                return self._token
+            self._token = await self._log_in(self._login)
+            return self._token
+
+    async def _log_in(self, login: Login) -> str:
+        body: dict[str, Json] = {"username": login.username, "password": login.password, "source": login.source}
+        if login.source == "LDAP" and (strategy := await self._ldap_strategy()):
+            body |= {"source": "AUTHN", "auth_config_id": strategy}
+        response = await self._call("POST", f"{self._url}/login", body, None)
+        remedy = "Check the user name and password; with a second factor switched on, use an API key."
+        if 400 <= response.status_code < 500:
+            raise Refused(
+                f"{self.name} does not let {login.username} log in.",
+                remedy=remedy,
+                raw=self._words(response),
+            )
+        answer = self._answer(response)
+        token = (answer.get("data") or {}).get("token") if isinstance(answer, Mapping) else None
+        if not isinstance(token, str) or not token:
+            raise Refused(f"{self.name} gave {login.username} no token.", remedy=remedy)
+        return token
+
+    async def _ldap_strategy(self) -> str | None:
+        """The id of the tower's LDAP strategy; since 3.0.0 an LDAP login needs it (SDK 2.23.0 utils.login)."""
+        parts = urlsplit(self._url)
+        address = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix("/v2/api") + "/api", "", ""))
+        question: dict[str, Json] = {"query": "{authnStrategies{id type}}", "variables": {}}
+        response = await self._call("POST", address, question, None)
+        try:
+            strategies = response.json()["data"]["authnStrategies"]
+            return next((str(s["id"]) for s in strategies if s["type"] == "LDAP"), None)
+        except (ValueError, KeyError, TypeError):
+            return None  # older towers do not know the question: plain LDAP it is
+
+    def _answer(self, response: httpx.Response) -> Any:
+        """The parsed body of a good answer, or the error that the status stands for."""
+        status = response.status_code
+        if 300 <= status < 400:
+            raise Refused(
+                f"{self.name} answered {status}: this address is a passive node of CloudTower, or a proxy.",
+                remedy="Point `url` at the active node: there, `/api/healthz` answers 200.",
+            )
+        raw = self._words(response)
+        if status in {401, 403}:
+            raise Refused(
+                f"{self.name} does not accept Muster's credentials ({status}).",
+                remedy="Give it a valid token of a user who may manage hosts.",
+                raw=raw,
+            )
+        if status >= 500 or status in {408, 429}:
+            raise Unreachable(f"{self.name} could not answer ({status}).", raw=raw)
+        if status >= 400:
+            raise self._refusal(response, raw)
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Unreachable(
+                f"{self.name} answered something that is not JSON.",
+                remedy="Check that `url` is CloudTower's API and not a proxy's page.",
+                raw=raw,
+            ) from error
+
+    def _refusal(self, response: httpx.Response, raw: str) -> Refused:
+        body = _object(response)
+        message = self._clean(str(body.get("message") or f"status {response.status_code}"))
+        remedy = ""
+        if body.get("code") == "ResourceLocked":
+            remedy = "Something else is changing it: wait until that task has ended, then try again."
+        if response.status_code == 404:
+            remedy = "Check that the CloudTower is 4.0.0 or newer."
+        return Refused(f"{self.name} refused: {message}", remedy=remedy, raw=raw)
+
+    def _words(self, response: httpx.Response) -> str:
+        """The tower's own words without its stack, with the id under which its log knows the request."""
+        body = _object(response)
+        said = (
+            json.dumps({k: v for k, v in body.items() if k != "stack"}, ensure_ascii=False) if body else response.text
+        )
+        request_id = response.headers.get("x-tower-request-id")
+        text = f"{response.status_code} {said}"
+        return self._clean(text) + (f" (request {request_id})" if request_id else "")
+
+    def _clean(self, text: str) -> str:
+        """Cut to length, without what must not be told."""
+        for secret in (self._token, self._login.password if self._login else None):
+            if secret:
+                text = text.replace(secret, "***")
+        return text[:RAW_LENGTH]
+
+
+def _trust(verify: bool | str) -> ssl.SSLContext | bool:  # noqa: FBT001 - the words of httpx
+    return ssl.create_default_context(cafile=verify) if isinstance(verify, str) else verify
+
+
+def _object(response: httpx.Response) -> Mapping[str, Any]:
+    try:
+        body = response.json()
+    except ValueError:
+        return {}
+    return body if isinstance(body, Mapping) else {}
+
+
+def _retry_after(response: httpx.Response, otherwise: float) -> float:
+    try:
+        return min(float(response.headers["Retry-After"]), LONGEST_PAUSE)
+    except (KeyError, ValueError):
+        return otherwise

@@ -1,0 +1,143 @@
+"""The cloud port over one CloudTower."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from adapters.cloudtower import enter, plan, read, translate
+from adapters.cloudtower.client import Client, Login
+from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Surveyor
+from adapters.cloudtower.translate import TowerHost
+from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
+from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.values import Action, HostId, StepKey
+
+_READ_ONLY = frozenset({"READ_ONLY", "AUDITOR"})
+
+
+class CloudTowerCloud:
+    """SmartX CloudTower 4.0.0 and newer.
+
+    Args:
+        name: what people call this cloud.
+        url: the API, ending with `/v2/api`.
+        token: a token or API key; None to log in.
+        login: who to log in as, when there is no token.
+        verify: True for the system's authorities, the path of a CA file, or False to trust anybody.
+        concurrency: how many steps of ours may be in flight; CloudTower itself paces the VMs.
+        poll: seconds between two looks.
+        now: the time, aware and UTC.
+        sleep: waits so many seconds; used between two looks at a precheck and two tries of a read.
+        timeout: seconds for one call.
+        precheck_timeout: how long CloudTower's precheck may take.
+    """
+
+    actions: frozenset[Action] = frozenset({Action.ENTER})
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        url: str,
+        token: str | None = None,
+        login: Login | None = None,
+        verify: bool | str = True,
+        concurrency: int = 10,
+        poll: float = 5.0,
+        now: Callable[[], datetime],
+        sleep: Callable[[float], Awaitable[None]],
+        timeout: float = 30.0,
+        precheck_timeout: timedelta = timedelta(minutes=10),
+    ) -> None:
+        self.name = name
+        self.concurrency = concurrency
+        self.poll = poll
+        self._now = now
+        self._client = Client(name=name, url=url, token=token, login=login, verify=verify, timeout=timeout, sleep=sleep)
+        self._prechecks: deque[str] = deque(maxlen=200)  # tasks that we began ourselves and that mean nothing
+        self._surveyor = Surveyor(
+            client=self._client,
+            now=now,
+            sleep=sleep,
+            poll=poll,
+            patience=precheck_timeout,
+            began=self._prechecks.append,
+        )
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        """See `bot.domain.cloud.Cloud.hosts`."""
+        wanted = matching.casefold()
+        found = [
+            h
+            for h in await read.hosts(self._client, {})
+            if any(wanted in word.casefold() for word in (h.name, h.id, h.local_id))
+        ]
+        found.sort(key=lambda h: (wanted not in {h.name.casefold(), h.id, h.local_id}, h.name.casefold(), h.id))
+        return [_host(h) for h in found[:limit]]
+
+    async def survey(self, request: Request) -> CloudTowerSurvey:
+        """See `bot.domain.cloud.Cloud.survey`. Waits for CloudTower's precheck, which is a task."""
+        self._offered(request.action)
+        return await self._surveyor.enter(request.host)
+
+    def plan(self, request: Request, survey: CloudTowerSurvey) -> Plan:
+        """See `bot.domain.cloud.Cloud.plan`."""
+        self._offered(request.action)
+        return plan.enter(request, survey)
+
+    async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        """See `bot.domain.cloud.Cloud.look`."""
+        if not steps:
+            return {}
+        return await enter.look(self._client, steps, now=self._now(), prechecks=frozenset(self._prechecks))
+
+    async def start(self, step: Step) -> Receipt:
+        """See `bot.domain.cloud.Cloud.start`."""
+        return await enter.start(self._client, step)
+
+    async def check(self) -> Sequence[str]:
+        """See `bot.domain.cloud.Cloud.check`."""
+        try:
+            version, me, hosts = await asyncio.gather(
+                self._client.version(), self._client.read("/get-my-info", None), read.hosts(self._client, {})
+            )
+        except CloudError as error:
+            return [str(error)]
+        complaints = []
+        numbers = translate.version(version)
+        if numbers is None or numbers < MINIMUM_VERSION:
+            least = ".".join(map(str, MINIMUM_VERSION))
+            complaints.append(f"{self.name} is CloudTower {version}: maintenance mode needs {least}.")
+        if not hosts:
+            complaints.append(f"{self.name} shows Muster's user no host.")
+        if isinstance(me, Mapping) and me.get("role") in _READ_ONLY:
+            complaints.append(f"Muster's user on {self.name} may only read: it needs a role that manages hosts.")
+        return complaints
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self._client.aclose()
+
+    def _offered(self, action: Action) -> None:
+        if action in self.actions:
+            return
+        reason = "its own HA restarts the VMs of a failed host" if action is Action.EVACUATE else "not offered"
+        raise NotSupported(f"{self.name} cannot {action.value}: {reason}.")
+
+
+def _host(host: TowerHost) -> Host:
+    mode = {
+        translate.IN_USE: "in use",
+        translate.ENTERING: "entering maintenance",
+        translate.IN_MAINTENANCE: "in maintenance",
+    }.get(host.mode, host.mode)
+    status = host.status.removeprefix("CONNECTED_").replace("_", " ").lower()
+    return Host(
+        id=HostId(host.id),
+        name=host.name,
+        area=host.cluster,
+        state=f"{status}, {mode}",
+        in_service=host.mode == translate.IN_USE and host.status in {"CONNECTED_HEALTHY", "CONNECTED_WARNING"},
+        vms=host.vms,
+    )

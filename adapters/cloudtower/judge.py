@@ -1,0 +1,274 @@
+"""Judges a survey for "enter maintenance": one function per question, each answering with findings. Pure.
+
+The rules are CloudTower's own (sheet §8: what its precheck checks, which its reply does not list) and those that an
+operator needs before signing: an answer that could not be had is `unknown` and blocks.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from adapters.cloudtower import translate
+from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
+from adapters.cloudtower.translate import GIB, TowerHost, TowerVm
+from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.values import VmId
+
+MOST_VMS = 150
+"""How many VMs a host that enters may carry, the recycle bin included (ACOS 6.2.0 manual, page 118)."""
+_IN_MAINTENANCE = {translate.ENTERING: "is entering maintenance", translate.IN_MAINTENANCE: "is in maintenance"}
+_SETTLED_STATES = {"RUNNING", "STOPPED"}
+
+
+def findings(survey: CloudTowerSurvey, host: TowerHost) -> tuple[Finding, ...]:
+    """All findings about entering maintenance with `host`."""
+    found = [*_version(survey)]
+    for question in (_connected, _mode, _peers, _cluster, _tower_vms, _vm_states, _count, _room, _precheck, _listed):
+        found += question(survey, host)
+    return tuple(found)
+
+
+def must_stop(survey: CloudTowerSurvey) -> Callable[[TowerVm], str]:
+    """A function from a VM to its name in the shutdown list, or an empty text."""
+    listed = set(survey.precheck.shutdown)
+    return lambda vm: next((uuid for uuid in (vm.local_id, vm.id) if uuid in listed), "")
+
+
+def _version(survey: CloudTowerSurvey) -> Iterator[Finding]:
+    numbers = translate.version(survey.version)
+    least = ".".join(map(str, MINIMUM_VERSION))
+    if numbers is None:
+        sentence = f"CloudTower calls its version {survey.version!r}, which says nothing about maintenance mode."
+        yield _finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence)
+    elif numbers < MINIMUM_VERSION:
+        yield _finding(
+            "version",
+            Verdict.BLOCKER,
+            Topic.VERSION,
+            f"CloudTower is {survey.version}: maintenance mode needs {least}.",
+            remedy="Upgrade CloudTower, or put the host into maintenance by hand.",
+        )
+    else:
+        yield _finding("version", Verdict.OK, Topic.VERSION, f"CloudTower {survey.version}")
+
+
+def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    del survey
+    remedy = (
+        "Maintenance mode moves VMs off a living host: bring the host back, or let CloudTower's HA restart its VMs."
+    )
+    said = host.status or "no status"
+    if host.connection == "DISCONNECTED" or host.merged == "DISCONNECTED":
+        yield _finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is disconnected.", remedy=remedy)
+    elif host.status == "CONNECTED_HEALTHY":
+        yield _finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected and healthy.")
+    elif host.status == "CONNECTED_WARNING":
+        yield _finding("host-status", Verdict.WARNING, Topic.HOST, f"{host.name} is connected, with warnings.")
+    elif host.status in {"CONNECTED_ERROR", "CONNECTING", "INITIALIZING", "SESSION_EXPIRED"}:
+        yield _finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is {said}.", remedy=remedy)
+    else:
+        yield _finding("host-status", Verdict.UNKNOWN, Topic.HOST, f"{host.name} is {said}: not a state Muster knows.")
+
+
+def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    del survey
+    if "REMOVING" in {host.mode, host.state}:
+        sentence = f"{host.name} is being removed from its cluster."
+        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence)
+    elif host.mode in _IN_MAINTENANCE:
+        sentence = f"{host.name} {_IN_MAINTENANCE[host.mode]} already."
+        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence)
+    elif host.mode != translate.IN_USE:
+        sentence = f"{host.name} is {host.mode}: not a state Muster knows."
+        yield _finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence)
+    if host.busy:
+        yield _finding(
+            "host-busy",
+            Verdict.BLOCKER,
+            Topic.HOST,
+            f"CloudTower is {host.busy.lower()} {host.name} just now.",
+            remedy="Wait until that task has ended, then check again.",
+        )
+
+
+def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    for peer in survey.peers:
+        if peer.mode in _IN_MAINTENANCE:
+            yield _finding(
+                "peer-in-maintenance",
+                Verdict.BLOCKER,
+                Topic.HOST,
+                f"{peer.name} of the same cluster {_IN_MAINTENANCE[peer.mode]}: only one host of a cluster may be.",
+                remedy=f"Return {peer.name} to service first.",
+            )
+    if not _usable(survey.peers):
+        sentence = f"No other host of {host.cluster or 'the cluster'} can take VMs."
+        yield _finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence)
+
+
+def _cluster(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    cluster = survey.cluster
+    if cluster is None:
+        sentence = f"CloudTower does not show the cluster {host.cluster} to Muster's user."
+        yield _finding("cluster", Verdict.WARNING, Topic.HOST, sentence)
+        return
+    if cluster.connection != "CONNECTED":
+        sentence = (
+            f"Cluster {cluster.name} is {cluster.connection or 'of unknown state'}: what CloudTower shows is old."
+        )
+        yield _finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence)
+    if cluster.recovering > 0:
+        yield _finding(
+            "data-recovery",
+            Verdict.BLOCKER,
+            Topic.STORAGE,
+            f"Cluster {cluster.name} is recovering data ({cluster.recovering / GIB:.1f} GiB left).",
+            remedy="Wait until the recovery has ended: the data on this host may be the only replica.",
+        )
+
+
+def _tower_vms(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    for vm in survey.vms:
+        if vm.usage.startswith("CLOUDTOWER"):
+            yield _finding(
+                "cloudtower-here",
+                Verdict.BLOCKER,
+                Topic.VMS,
+                f"{vm.name} on {host.name} is CloudTower itself ({vm.usage}).",
+                remedy=f"Migrate {vm.name} to another host first.",
+                vm=vm,
+            )
+
+
+def _vm_states(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    del host
+    for vm in survey.vms:
+        if vm.status == "SUSPENDED":
+            yield _finding(
+                "vm-suspended",
+                Verdict.BLOCKER,
+                Topic.VMS,
+                f"{vm.name} is suspended: CloudTower does not enter maintenance with a suspended VM.",
+                remedy=f"Resume {vm.name}, or power it off.",
+                vm=vm,
+            )
+        elif vm.status not in _SETTLED_STATES:
+            yield _finding(
+                "vm-state-unknown",
+                Verdict.BLOCKER,
+                Topic.VMS,
+                f"{vm.name} is {vm.status}: CloudTower does not enter maintenance with a VM in unknown state.",
+                remedy=f"Look at {vm.name} in CloudTower and bring it to a known state.",
+                vm=vm,
+            )
+        if vm.busy:
+            sentence = f"CloudTower is {vm.busy.lower()} {vm.name} just now: it may be locked."
+            yield _finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, vm=vm)
+
+
+def _count(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    if len(survey.vms) > MOST_VMS:
+        yield _finding(
+            "too-many-vms",
+            Verdict.BLOCKER,
+            Topic.VMS,
+            f"{host.name} has {len(survey.vms)} VMs, the recycle bin included; "
+            f"CloudTower enters maintenance with at most {MOST_VMS}.",
+            remedy="Empty the recycle bin or migrate VMs away first.",
+        )
+
+
+def _room(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    """Memory on the other hosts for what must move. CloudTower's own check decides; this says how close it is."""
+    stops = must_stop(survey)
+    need = sorted((vm.memory for vm in survey.vms if vm.status == "RUNNING" and not stops(vm)), reverse=True)
+    free = [peer.free_memory for peer in _usable(survey.peers)]
+    if not need or not free:
+        return
+    told = f"{sum(need) / GIB:g} GiB must move, {sum(free) / GIB:g} GiB are free on {len(free)} other hosts"
+    if sum(need) > sum(free) or need[0] > max(free):
+        remedy = "Free memory on the other hosts, or shut VMs down first."
+        sentence = f"The VMs of {host.name} do not fit elsewhere: {told}."
+        yield _finding("room", Verdict.BLOCKER, Topic.ROOM, sentence, remedy=remedy)
+    elif not _fit(need, free):
+        yield _finding("room", Verdict.WARNING, Topic.ROOM, f"It will be tight, biggest VM first: {told}.")
+    else:
+        yield _finding("room", Verdict.OK, Topic.ROOM, f"{told}.")
+
+
+def _precheck(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    precheck = survey.precheck
+    if precheck.outcome is Outcome.READY:
+        count = len(precheck.shutdown)
+        stops = f"{count} VM{'s' if count != 1 else ''} must be shut down" if count else "no VM must be shut down"
+        yield _finding("precheck", Verdict.OK, Topic.HOST, f"CloudTower's precheck lets {host.name} enter: {stops}.")
+    elif precheck.outcome is Outcome.REFUSED:
+        sentence = f"CloudTower's precheck says no. {precheck.sentence}"
+        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=precheck.remedy, raw=precheck.raw)
+    elif precheck.outcome is Outcome.NO_ANSWER:
+        yield _finding("precheck", Verdict.UNKNOWN, Topic.HOST, precheck.sentence, remedy=precheck.remedy)
+
+
+def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
+    """The shutdown list against the VMs that can be seen."""
+    del host
+    stops = must_stop(survey)
+    here = {stops(vm) for vm in survey.vms}
+    elsewhere = {stops(vm): vm for vm in survey.elsewhere}
+    for vm in survey.vms:
+        if stops(vm) and vm.usage and not vm.usage.startswith("CLOUDTOWER"):
+            sentence = f"{vm.name}, which would be shut down, runs a service of the platform ({vm.usage})."
+            yield _finding("service-vm-stops", Verdict.WARNING, Topic.VMS, sentence, vm=vm)
+    for uuid in survey.precheck.shutdown:
+        if uuid in here:
+            continue
+        if uuid in elsewhere:
+            sentence = f"{elsewhere[uuid].name} would be shut down, but CloudTower shows it on another host."
+            remedy = "Check again in a minute, when CloudTower has caught up with the cluster."
+            verdict, code = Verdict.UNKNOWN, "shutdown-elsewhere"
+        else:
+            sentence = f"VM {uuid} would be shut down, but CloudTower does not show it to Muster's user."
+            remedy = "Find out in CloudTower which VM this is, or give Muster's user the right to see it."
+            verdict, code = Verdict.WARNING, "shutdown-unseen"
+        yield Finding(code=code, verdict=verdict, topic=Topic.VMS, sentence=sentence, remedy=remedy, vm=VmId(uuid))
+
+
+def _usable(peers: Sequence[TowerHost]) -> list[TowerHost]:
+    """Hosts that can take VMs, by the vendor's own rule (CAPE util.go)."""
+    return [
+        p
+        for p in peers
+        if p.status not in {"CONNECTED_ERROR", "SESSION_EXPIRED", "INITIALIZING"}
+        and p.mode == translate.IN_USE
+        and p.connection != "DISCONNECTED"
+    ]
+
+
+def _fit(need: Sequence[int], free: Sequence[int]) -> bool:
+    """Whether everything can be placed, the biggest first onto the emptiest host."""
+    left = list(free)
+    for amount in need:
+        place = max(range(len(left)), key=left.__getitem__)
+        if left[place] < amount:
+            return False
+        left[place] -= amount
+    return True
+
+
+def _finding(
+    code: str,
+    verdict: Verdict,
+    topic: Topic,
+    sentence: str,
+    *,
+    remedy: str = "",
+    raw: str = "",
+    vm: TowerVm | None = None,
+) -> Finding:
+    return Finding(
+        code=code,
+        verdict=verdict,
+        topic=topic,
+        sentence=sentence,
+        remedy=remedy,
+        raw=raw,
+        vm=VmId(vm.uuid) if vm else None,
+    )

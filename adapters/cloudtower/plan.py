@@ -1,0 +1,134 @@
+"""From a survey to the plan of entering maintenance: dispositions of VMs and the steps. Pure.
+
+One call enters maintenance, and CloudTower itself moves and stops the VMs; the steps of the VMs only verify that. What
+the call carries is exactly the shutdown list of the precheck, and it is part of what approvers sign.
+"""
+
+from datetime import timedelta
+
+from adapters.cloudtower import judge, translate
+from adapters.cloudtower.survey import CloudTowerSurvey
+from adapters.cloudtower.translate import TowerHost, TowerVm
+from bot.domain.cloud import Request
+from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.values import Json, StepKey, VmId
+
+ENTER, VERIFY_VM, VERIFY_HOST = "enter", "verify-vm", "verify-host"
+PHASES = ("Enter maintenance", "Verify")
+PATIENCE = timedelta(hours=2)
+"""A VM with much memory migrates for long without any visible headway."""
+QUIET = timedelta(seconds=120)
+"""The longest call and CloudTower's own lag behind the cluster (about 30 s) lie well within."""
+
+
+def enter(request: Request, survey: CloudTowerSurvey) -> Plan:
+    """The plan of entering maintenance."""
+    host = survey.host
+    if host is None:
+        gone = Finding(
+            code="host-gone",
+            verdict=Verdict.BLOCKER,
+            topic=Topic.HOST,
+            sentence=f"CloudTower does not list {request.host_name} any more.",
+        )
+        return Plan(action=request.action, host=request.host, host_name=request.host_name, findings=(gone,), vms=())
+    vms = _vms(survey)
+    findings = judge.findings(survey, host)
+    blocked = any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in findings)
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=host.name,
+        findings=findings,
+        vms=vms,
+        phases=PHASES,
+        steps=() if blocked else _steps(host, survey, vms),
+    )
+
+
+def _vms(survey: CloudTowerSurvey) -> tuple[Vm, ...]:
+    stops = judge.must_stop(survey)
+    seen = (*survey.vms, *survey.elsewhere)
+    listed = [_vm(vm, called=stops(vm)) for vm in seen]
+    named = {vm.id for vm in listed}
+    unseen = [
+        Vm(
+            id=VmId(uuid),
+            name=uuid,
+            disposition=Disposition.SHUT_DOWN,
+            note="CloudTower does not show this VM to Muster",
+        )
+        for uuid in survey.precheck.shutdown
+        if uuid not in named
+    ]
+    return tuple(sorted((*listed, *unseen), key=lambda vm: (vm.name, vm.id)))
+
+
+def _vm(vm: TowerVm, *, called: str) -> Vm:
+    if called:
+        disposition = Disposition.SHUT_DOWN
+        note = f"cannot be migrated ({', '.join(vm.devices)})" if vm.devices else "cannot be migrated"
+    elif vm.status == "RUNNING":
+        disposition, note = Disposition.LIVE_MIGRATE, ""
+    elif vm.status == "STOPPED":
+        disposition = Disposition.LEAVE
+        note = "in the recycle bin" if vm.in_recycle_bin else "stays off; CloudTower may keep it on another host"
+    else:
+        disposition, note = Disposition.CANNOT, f"is {vm.status}"
+    return Vm(
+        id=VmId(called or vm.uuid),
+        name=vm.name,
+        project=vm.owner,
+        status=vm.status,
+        size=translate.size(vm),
+        disposition=disposition,
+        note=note,
+    )
+
+
+def _steps(host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[Step, ...]:
+    count = len(survey.precheck.shutdown)
+    stopping = f", shutting down {count} VM{'s' if count != 1 else ''}" if count else ""
+    call = Step(
+        key=StepKey(f"{ENTER}:{host.id}"),
+        phase=PHASES[0],
+        verb=ENTER,
+        target=host.id,
+        title=f"put {host.name} into maintenance{stopping}",
+        arguments={"host_id": host.id, "shutdown_vms": list(survey.precheck.shutdown)},
+        essential=True,
+        patience=PATIENCE,
+        quiet=QUIET,
+    )
+    unseen = set(survey.precheck.shutdown) - {judge.must_stop(survey)(vm) for vm in (*survey.vms, *survey.elsewhere)}
+    checks = [_verification(host, vm, is_seen=vm.id not in unseen) for vm in vms]
+    end = Step(
+        key=StepKey(f"{VERIFY_HOST}:{host.id}"),
+        phase=PHASES[1],
+        verb=VERIFY_HOST,
+        target=host.id,
+        title=f"verify that {host.name} is in maintenance and empty",
+        by=By.CLOUD,
+        arguments={"host_id": host.id},
+        patience=timedelta(minutes=10),
+    )
+    return (call, *(step for step in checks if step is not None), end)
+
+
+def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> Step | None:
+    """The step that verifies what CloudTower did to a VM; none for a VM that it leaves alone."""
+    if vm.disposition not in {Disposition.SHUT_DOWN, Disposition.LIVE_MIGRATE}:
+        return None
+    word = "shut down" if vm.disposition is Disposition.SHUT_DOWN else "migrate"
+    arguments: dict[str, Json] = {"host_id": host.id, "disposition": vm.disposition.value, "is_seen": is_seen}
+    return Step(
+        key=StepKey(f"vm:{vm.id}"),
+        phase=PHASES[0],
+        verb=VERIFY_VM,
+        target=vm.id,
+        title=f"{word} {vm.name}",
+        by=By.CLOUD,
+        vm=vm.id,
+        arguments=arguments,
+        patience=PATIENCE,
+    )

@@ -1,0 +1,174 @@
+"""Reads everything needed to judge "enter maintenance" on one host, and has CloudTower run its own precheck.
+
+The precheck is a question in the shape of a task: it changes nothing, and its answer (which VMs must be shut down) is
+what the approvers decide about. It must therefore be waited for here; that is the only place where this adapter waits.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from adapters.cloudtower import read, translate
+from adapters.cloudtower.client import Client
+from adapters.cloudtower.translate import TowerCluster, TowerHost, TowerTask, TowerVm
+from bot.domain.cloud import Refused
+
+MINIMUM_VERSION = (4, 0, 0)
+"""The first CloudTower with maintenance mode in its API (sheet §9)."""
+LATE_ANSWERS = 3
+"""How often the result is read again after the precheck's task has ended without it."""
+
+
+class Outcome(StrEnum):
+    """How the precheck ended."""
+
+    READY = "ready"
+    REFUSED = "refused"
+    """Not taken, failed, or ended without saying that the host may enter."""
+    NO_ANSWER = "no-answer"
+    """Still not done at the deadline."""
+    NOT_ASKED = "not-asked"
+    """Something else forbids entering already."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Precheck:
+    """CloudTower's own judgement."""
+
+    outcome: Outcome
+    task: str = ""
+    shutdown: tuple[str, ...] = ()  #: ids of the VMs that must be shut down, as given, sorted
+    sentence: str = ""
+    remedy: str = ""
+    raw: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CloudTowerSurvey:
+    """One host, its cluster, its VMs and the precheck, at one moment."""
+
+    version: str
+    host: TowerHost | None
+    peers: tuple[TowerHost, ...] = ()  #: the other hosts of its cluster
+    cluster: TowerCluster | None = None
+    vms: tuple[TowerVm, ...] = ()  #: on the host, whatever their status, the recycle bin too
+    elsewhere: tuple[TowerVm, ...] = ()  #: in the shutdown list, but not listed on the host
+    precheck: Precheck = Precheck(outcome=Outcome.NOT_ASKED)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surveyor:
+    """Makes surveys.
+
+    Args:
+        client: the tower.
+        now: the time.
+        sleep: waits so many seconds between two looks at the precheck.
+        poll: seconds between them.
+        patience: how long the precheck may take.
+        began: told the id of each precheck's task, so that it is never taken for something else.
+    """
+
+    client: Client
+    now: Callable[[], datetime]
+    sleep: Callable[[float], Awaitable[None]]
+    poll: float
+    patience: timedelta
+    began: Callable[[str], None]
+
+    async def enter(self, host_id: str) -> CloudTowerSurvey:
+        """Survey a host that shall enter maintenance.
+
+        Raises:
+            Refused, Unreachable
+        """
+        version, host = await asyncio.gather(self.client.version(), read.host(self.client, host_id))
+        if host is None:
+            return CloudTowerSurvey(version=version, host=None)
+        hosts, cluster, vms = await asyncio.gather(
+            read.hosts(self.client, {"cluster": {"id": host.cluster_id}}),
+            read.cluster(self.client, host.cluster_id),
+            read.vms(self.client, {"host": {"id": host.id}}),
+        )
+        peers = tuple(h for h in hosts if h.id != host.id)
+        precheck = Precheck(outcome=Outcome.NOT_ASKED)
+        if _may_ask(version, host, peers):
+            precheck = await self._precheck(host)
+        named = {uuid for uuid in precheck.shutdown if not any(vm.is_called(uuid) for vm in vms)}
+        elsewhere = await read.vms_called(self.client, sorted(named)) if named else ()
+        return CloudTowerSurvey(
+            version=version,
+            host=host,
+            peers=peers,
+            cluster=cluster,
+            vms=tuple(vms),
+            elsewhere=tuple(elsewhere),
+            precheck=precheck,
+        )
+
+    async def _precheck(self, host: TowerHost) -> Precheck:
+        """Begin the precheck and wait for its result.
+
+        `done` is documented in two ways, "the check is complete" and "the host may enter"; only `true` lets enter, and
+        a task that ended without it is a refusal under both (sheet §6).
+        """
+        try:
+            task = translate.task_id(
+                await self.client.act("/enter-maintenance-mode-precheck", {"where": {"id": host.id}})
+            )
+        except Refused as no:
+            return Precheck(outcome=Outcome.REFUSED, sentence=no.sentence, remedy=no.remedy, raw=no.raw)
+        self.began(task)
+        deadline = self.now() + self.patience
+        ended_without = 0
+        while True:
+            result = await self.client.read("/enter-maintance-mode-precheck-result", {"where": {"task_id": task}})
+            if isinstance(result, dict) and result.get("done") is True:
+                return Precheck(outcome=Outcome.READY, task=task, shutdown=translate.shutdown_list(result))
+            seen = next(iter(await read.tasks(self.client, {"id": task})), None)
+            if seen is not None and seen.has_ended:
+                ended_without += 1
+                if seen.status == "FAILED" or ended_without > LATE_ANSWERS:
+                    return _ended_badly(seen)
+            if self.now() >= deadline:
+                return _too_late(task, self.patience, seen)
+            await self.sleep(self.poll)
+
+
+def _may_ask(version: str, host: TowerHost, peers: tuple[TowerHost, ...]) -> bool:
+    """Whether a precheck can tell anything new: not on a host that may not enter anyhow."""
+    numbers = translate.version(version)
+    return (
+        numbers is not None
+        and numbers >= MINIMUM_VERSION
+        and host.mode == translate.IN_USE
+        and host.status.startswith("CONNECTED_")
+        and not any(p.mode in {translate.ENTERING, translate.IN_MAINTENANCE} for p in peers)
+    )
+
+
+def _ended_badly(task: TowerTask) -> Precheck:
+    if task.status == "FAILED":
+        sentence = f"The precheck failed: {translate.why_failed(task)}"
+    else:
+        sentence = "The precheck ended without saying that the host may enter maintenance."
+    return Precheck(
+        outcome=Outcome.REFUSED,
+        task=task.id,
+        sentence=sentence,
+        remedy="Open the host in CloudTower, run its maintenance check there and clear what it lists.",
+        raw=task.error_message,
+    )
+
+
+def _too_late(task: str, patience: timedelta, seen: TowerTask | None) -> Precheck:
+    minutes = max(1, int(patience.total_seconds() // 60))
+    state = f"its task is {seen.status}" if seen else "its task is not listed"
+    return Precheck(
+        outcome=Outcome.NO_ANSWER,
+        task=task,
+        sentence=f"The precheck was not done after {minutes} min ({state}).",
+        remedy="Look at the task in CloudTower, then check again.",
+    )

@@ -1,0 +1,274 @@
+"""From CloudTower's JSON to values, tolerantly: unknown words stay as they are, missing ones become the safe reading.
+
+Facts: `host_state` null or absent means "in use" (CAPE IsAvailableHost); `shutdownVms` holds objects `{vm_uuid}` in the
+OpenAPI document and strings on the vendor's page; `error_message` of a task is nested text with `ec` and `error.msg`
+inside; the scale of `progress` (0..1 or 0..100) is not documented.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeAlias
+
+Reply: TypeAlias = Mapping[str, Any]  # Any: what a foreign server answered, until it is translated here
+
+IN_USE = "IN_USE"
+ENTERING = "ENTERING_MAINTENANCE_MODE"
+IN_MAINTENANCE = "MAINTENANCE_MODE"
+
+GIB = 2**30
+_OWNERS = frozenset({"owner", "project", "team"})  #: label keys that name who a VM belongs to
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerHost:
+    """A host as CloudTower lists it."""
+
+    id: str
+    local_id: str
+    name: str
+    cluster_id: str
+    cluster: str
+    address: str
+    status: str  #: CONNECTED_HEALTHY, ...
+    state: str  #: IDLE, IN_USE, REMOVING
+    mode: str  #: host_state.state; IN_USE when null
+    job: str  #: host_state.maintenance_job_id
+    since: datetime | None  #: host_state.enter_maintenance_time
+    connection: str  #: connect_status, since 4.7.0
+    merged: str  #: merged_status, since 4.7.0
+    busy: str  #: entityAsyncStatus
+    free_memory: int  #: bytes
+    vms: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerVm:
+    """A VM as CloudTower lists it."""
+
+    id: str
+    local_id: str
+    name: str
+    status: str
+    ha: bool
+    host_id: str
+    host: str
+    vcpu: int
+    memory: int  #: bytes
+    usage: str  #: vm_usage
+    busy: str
+    owner: str
+    in_recycle_bin: bool
+    internal: bool
+    devices: tuple[str, ...]
+
+    @property
+    def uuid(self) -> str:
+        """What maintenance mode calls it; its id until the cluster has given it a uuid."""
+        return self.local_id or self.id
+
+    def is_called(self, uuid: str) -> bool:
+        """Whether maintenance mode means this VM by `uuid`; the sheet allows for either id."""
+        return uuid in {self.local_id, self.id}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerTask:
+    """A task."""
+
+    id: str
+    status: str
+    progress: float | None  #: 0..1
+    words: str  #: what it does, in CloudTower's words
+    resource: str
+    by: str  #: name of the user
+    created: str  #: local_created_at as told; only ever compared with others of the same tower
+    finished: datetime | None
+    error_code: str
+    error_message: str
+
+    @property
+    def has_ended(self) -> bool:
+        """PAUSED is not an end."""
+        return self.status in {"SUCCESSED", "FAILED"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class TowerCluster:
+    """A cluster."""
+
+    id: str
+    name: str
+    connection: str
+    recovering: int  #: bytes of data being recovered
+
+
+def rows(reply: Any) -> Sequence[Reply]:
+    """The objects of a list reply; anything else is an empty list."""
+    return [r for r in reply if isinstance(r, Mapping)] if isinstance(reply, list) else []
+
+
+def host(reply: Reply) -> TowerHost:
+    """A `Host`."""
+    maintenance = _inner(reply, "host_state")
+    return TowerHost(
+        id=_text(reply, "id"),
+        local_id=_text(reply, "local_id"),
+        name=_text(reply, "name"),
+        cluster_id=_text(_inner(reply, "cluster"), "id"),
+        cluster=_text(_inner(reply, "cluster"), "name"),
+        address=_text(reply, "management_ip"),
+        status=_text(reply, "status"),
+        state=_text(reply, "state"),
+        mode=_text(maintenance, "state") or IN_USE,
+        job=_text(maintenance, "maintenance_job_id"),
+        since=_moment(_text(maintenance, "enter_maintenance_time")),
+        connection=_text(reply, "connect_status"),
+        merged=_text(reply, "merged_status"),
+        busy=_text(reply, "entityAsyncStatus"),
+        free_memory=_number(reply, "allocatable_memory_bytes"),
+        vms=reply["vm_num"] if isinstance(reply.get("vm_num"), int) else None,
+    )
+
+
+def vm(reply: Reply) -> TowerVm:
+    """A `Vm`."""
+    labels = rows(reply.get("labels"))
+    devices = (("gpu_devices", "GPU"), ("pci_nics", "PCI NIC"), ("usb_devices", "USB"))
+    return TowerVm(
+        id=_text(reply, "id"),
+        local_id=_text(reply, "local_id"),
+        name=_text(reply, "name"),
+        status=_text(reply, "status") or "UNKNOWN",
+        ha=reply.get("ha") is True,
+        host_id=_text(_inner(reply, "host"), "id"),
+        host=_text(_inner(reply, "host"), "name"),
+        vcpu=_number(reply, "vcpu"),
+        memory=_number(reply, "memory"),
+        usage=_text(reply, "vm_usage"),
+        busy=_text(reply, "entityAsyncStatus"),
+        owner=next((_text(x, "value") for x in labels if _text(x, "key").casefold() in _OWNERS), ""),
+        in_recycle_bin=reply.get("in_recycle_bin") is True,
+        internal=reply.get("internal") is True,
+        devices=tuple(word for key, word in devices if reply.get(key)),
+    )
+
+
+def task(reply: Reply) -> TowerTask:
+    """A `Task`."""
+    status = _text(reply, "status")
+    return TowerTask(
+        id=_text(reply, "id"),
+        status=status,
+        progress=_fraction(reply.get("progress"), status),
+        words=" ".join(filter(None, (_text(reply, "resource_mutation"), _text(reply, "description")))),
+        resource=_text(reply, "resource_id"),
+        by=_text(_inner(reply, "user"), "name"),
+        created=_text(reply, "local_created_at"),
+        finished=_moment(_text(reply, "finished_at")),
+        error_code=_text(reply, "error_code"),
+        error_message=_text(reply, "error_message"),
+    )
+
+
+def cluster(reply: Reply) -> TowerCluster:
+    """A `Cluster`."""
+    return TowerCluster(
+        id=_text(reply, "id"),
+        name=_text(reply, "name"),
+        connection=_text(reply, "connect_state"),
+        recovering=_number(reply, "recover_data_size"),
+    )
+
+
+def shutdown_list(reply: Reply) -> tuple[str, ...]:
+    """The ids in `shutdownVms`, in whichever of its two shapes, sorted: the tower promises no order."""
+    listed = reply.get("shutdownVms")
+    if not isinstance(listed, list):
+        return ()
+    ids = {_text(item, "vm_uuid") if isinstance(item, Mapping) else str(item) for item in listed}
+    return tuple(sorted(ids - {""}))
+
+
+def task_id(reply: Any) -> str:
+    """The task a mutation began; empty for a synchronous one. VM operations answer a list, host operations do not."""
+    first = reply[0] if isinstance(reply, list) and reply else reply
+    return _text(first, "task_id") if isinstance(first, Mapping) else ""
+
+
+def version(text: str) -> tuple[int, int, int] | None:
+    """A version such as "4.8.1" or "4.8.1-rc2" as numbers; None when it does not look like one."""
+    found = re.match(r"\s*v?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
+
+
+def why_failed(failed: TowerTask) -> str:
+    """What a failed task died of, dug out of its nested error text; `error_message` itself stays the raw text."""
+    code, message = failed.error_code, ""
+    for inner in _objects_in(failed.error_message):
+        code = _text(inner, "ec") or code
+        told = _inner(inner, "error")
+        message = _text(told, "msg") or _text(inner, "msg") or message
+    if not message:
+        found = re.search(r"message:\s*([^\r\n{]+)", failed.error_message)
+        message = found[1].strip() if found else ("" if "{" in failed.error_message else failed.error_message)
+    if not code:
+        found = re.search(r"code:\s*(\w+)", failed.error_message)
+        code = found[1] if found else ""
+    return ": ".join(filter(None, (code, message.strip()))) or "CloudTower gives no reason"
+
+
+def _objects_in(text: str) -> Sequence[Reply]:
+    """JSON objects that stand somewhere in a text."""
+    found: list[Reply] = []
+    decoder = json.JSONDecoder()
+    at = text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except ValueError:
+            end = at + 1
+        else:
+            if isinstance(value, Mapping):
+                found.append(value)
+        at = text.find("{", end)
+    return found
+
+
+def size(seen: TowerVm) -> str:
+    """E.g. "4 vCPU, 8 GiB"."""
+    return f"{seen.vcpu} vCPU, {seen.memory / GIB:g} GiB" if seen.vcpu else ""
+
+
+def _inner(reply: Reply, key: str) -> Reply:
+    value = reply.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _text(reply: Reply, key: str) -> str:
+    value = reply.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _number(reply: Reply, key: str) -> int:
+    value = reply.get(key)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _fraction(value: Any, status: str) -> float | None:
+    """Progress as 0..1; above 1 it must be percent, and only success is the whole of it."""
+    if status == "SUCCESSED":
+        return 1.0
+    if not isinstance(value, int | float) or value < 0:
+        return None
+    return min(value / 100 if value > 1 else float(value), 0.99)
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else None
