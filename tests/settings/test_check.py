@@ -1,0 +1,315 @@
+"""`muster check` says of each part whether it would work, and what to do when not."""
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import check
+from bot.check import Line, Outcome, Question
+from bot.demo.people import Channel, UserGroup
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+from bot.domain.cloud import Unreachable
+from bot.domain.policy import Rule
+from bot.domain.ports import StoreFailed
+from bot.domain.values import Action
+from bot.slack.diagnose import SCOPES, diagnose
+
+RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
+Rules = Mapping[tuple[str, Action], Rule]
+
+
+@pytest.fixture
+def ws() -> Workspace:
+    workspace = standard_workspace()
+    workspace.app = replace(workspace.app, scopes=tuple(SCOPES))
+    return workspace
+
+
+@pytest.fixture
+async def slack(ws: Workspace) -> AsyncIterator[Served]:
+    async with serve(ws) as served:
+        yield served
+
+
+async def lines(slack: Served, rules: Rules | None = None, **changes: Any) -> Sequence[str]:
+    client = AsyncWebClient(
+        token=changes.pop("bot_token", slack.bot_token), base_url=changes.pop("api_url", slack.api_url), timeout=5
+    )
+    found = await diagnose(
+        client,
+        **{
+            "app_token": slack.app_token,
+            "incident_channel": "C0INCIDENT",
+            "rules": {("prod", action): RULE for action in Action} if rules is None else rules,
+        }
+        | changes,
+    )
+    return [f"{'✗' if line.complaint else '✓'} {line.title}: {line.complaint or line.detail}" for line in found]
+
+
+async def wrong(slack: Served, rules: Rules | None = None, **changes: Any) -> Sequence[str]:
+    return [line[2:] for line in await lines(slack, rules, **changes) if line.startswith("✗")]
+
+
+# Slack -------------------------------------------------------------------------------------------------------------
+
+
+async def test_a_workspace_in_order_is_fine_in_every_line(slack):
+    assert await lines(slack) == [
+        "✓ Slack, bot token: acts as @muster in Muster Demo",
+        "✓ Slack, scopes: all granted",
+        "✓ Slack, app token: Socket Mode may connect",
+        "✓ Slack, incident channel: #incidents",
+        "✓ user group @sre: 2 full members",
+        "✓ user group @on-call-leads: 2 full members",
+        "✓ policy of prod, enter and exit and evacuate: 1 of 2 approvers needed",
+    ]
+    assert not any(method.startswith(("chat.", "views.", "files.")) for method, _ in slack.api.calls)
+
+
+async def test_without_a_working_bot_token_the_rest_is_still_looked_at(slack):
+    rules = {("prod", Action.ENTER): replace(RULE, approvers=())}
+    assert await wrong(slack, rules, bot_token="xoxb-planted", app_token=slack.bot_token) == [
+        "Slack, bot token: Slack does not know this token.",
+        "Slack, app token: This is a token of the wrong kind.",
+        "Slack, channel and people: not looked at, because the bot token does not work.",
+        "policy of prod, enter: nobody may approve: approvers is empty.",
+    ]
+
+
+async def test_in_http_mode_no_app_token_is_asked_about(slack):
+    assert not any("app token" in line for line in await lines(slack, app_token=""))
+
+
+async def test_each_missing_scope_is_named_with_what_it_is_for(slack, ws):
+    ws.app = replace(ws.app, scopes=tuple(scope for scope in SCOPES if scope not in {"im:write", "commands"}))
+    assert await wrong(slack) == [
+        "Slack, scopes: commands is missing; it is for slash commands.",
+        "Slack, scopes: im:write is missing; it is for private answers where it cannot post.",
+    ]
+
+
+async def test_a_lacking_right_to_read_is_told_where_it_bites(slack, ws):
+    ws.app = replace(ws.app, scopes=("commands",))
+    found = await wrong(slack)
+    assert "Slack, incident channel: The token lacks a scope." in found
+    assert "Slack, user groups: The token lacks a scope." in found
+
+
+@pytest.mark.parametrize(
+    ("channel", "sentence"),
+    [
+        (Channel(id="C0INCIDENT", name="incidents"), "the bot is not in #incidents."),
+        (Channel(id="C0INCIDENT", name="incidents", members={"U0MUSTER"}, is_archived=True), "#incidents is archived."),
+        (Channel(id="C0INCIDENT", name="x", is_private=True), "Slack shows the bot no such channel."),
+    ],
+)
+async def test_an_incident_channel_that_cannot_be_used_is_told(slack, ws, channel, sentence):
+    ws.channels["C0INCIDENT"] = channel
+    assert await wrong(slack) == [f"Slack, incident channel: {sentence}"]
+
+
+async def test_people_who_can_never_act_are_named(slack):
+    rules = {
+        ("prod", Action.ENTER): replace(
+            RULE, requesters=("U0GUEST", "U0GONE", "U0OTHER", "U0MUSTER", "U0NOBODY", "U0ALICE")
+        )
+    }
+    assert await wrong(slack, rules) == [
+        "person U0GUEST: is a guest, and can never act.",
+        "person U0GONE: is deactivated, and can never act.",
+        "person U0OTHER: belongs to another workspace, and can never act.",
+        "person U0MUSTER: is a bot, and can never act.",
+        "person U0NOBODY: Slack knows no such person.",
+    ]
+
+
+async def test_a_group_that_is_unknown_disabled_or_empty_is_told(slack, ws):
+    ws.groups["S0OFF"] = UserGroup(id="S0OFF", handle="off", name="Off", users=("U0BOB",), disabled=True)
+    ws.groups["S0EMPTY"] = UserGroup(id="S0EMPTY", handle="empty", name="Empty", users=("U0GONE",))
+    rules = {("prod", Action.ENTER): replace(RULE, approvers=("S0OFF", "S0EMPTY", "S0NONE"))}
+    assert await wrong(slack, rules) == [
+        "user group S0OFF: Slack knows no such user group.",
+        "user group @empty: has no full members.",
+        "user group S0NONE: Slack knows no such user group.",
+        "policy of prod, enter: nobody of those named in approvers can act.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("rule", "complaint"),
+    [
+        (Rule(requesters=(), approvers=("U0BOB",)), "nobody may ask: requesters is empty."),
+        (Rule(requesters=("*",), approvers=()), "nobody may approve: approvers is empty."),
+        (Rule(requesters=("*",), approvers=("S0LEADS",), quorum=3), "3 approvals are needed, but only 2 can approve."),
+        (
+            Rule(requesters=("U0BOB",), approvers=("U0BOB",)),
+            "whoever asks is needed to approve, and nobody approves their own request.",
+        ),
+        (
+            Rule(requesters=("S0LEADS",), approvers=("S0LEADS",), quorum=2),
+            "whoever asks is needed to approve, and nobody approves their own request.",
+        ),
+        (Rule(requesters=("S0SRE",), approvers=("S0LEADS", "U0BOB"), quorum=2), None),
+        (Rule(requesters=("U0BOB",), approvers=("U0BOB",), self_approval=True), None),
+        (Rule(requesters=("*",), approvers=("S0LEADS",), quorum=2), None),
+    ],
+)
+async def test_a_policy_under_which_nothing_could_ever_start_is_told(slack, rule, complaint):
+    expected = [f"policy of prod, exit: {complaint}"] if complaint else []
+    assert await wrong(slack, {("prod", Action.EXIT): rule}) == expected
+
+
+async def test_requesters_who_cannot_act_leave_nobody_to_ask(slack):
+    found = await wrong(slack, {("prod", Action.EXIT): replace(RULE, requesters=("U0GONE",))})
+    assert found[-1] == "policy of prod, exit: nobody of those named in requesters can act."
+
+
+async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack):
+    address = "http://127.0.0.1:9/api/"
+    found = await wrong(slack, {}, api_url=address)
+    assert found[0].startswith(f"Slack, bot token: {address} does not answer (")
+    assert found[1].startswith(f"Slack, app token: {address} does not answer (")
+
+
+@pytest.mark.parametrize(
+    ("harm", "sentence"),
+    [
+        (lambda faults: faults.refuse("token_revoked", method="auth.test"), "This token was revoked."),
+        (
+            lambda faults: faults.refuse("team_access_not_granted", method="auth.test"),
+            "Slack answered: team_access_not_granted.",
+        ),
+        (lambda faults: faults.rate_limit(30, method="auth.test"), "Slack asks us to slow down."),
+        (lambda faults: faults.fail(503, method="auth.test"), "Slack answered: nothing that can be read."),
+    ],
+)
+async def test_a_refusal_of_slack_is_told_in_words(slack, harm, sentence):
+    harm(slack.faults)
+    assert f"Slack, bot token: {sentence}" in await wrong(slack, {})
+
+
+# the report --------------------------------------------------------------------------------------------------------
+
+
+async def printed(*questions: Question, **options: Any) -> tuple[Outcome, list[str]]:
+    out = io.StringIO()
+    outcome = await check.report(questions, out, **options)
+    return outcome, out.getvalue().splitlines()
+
+
+def saying(*found: Line, title: str = "part") -> Question:
+    async def ask() -> Sequence[Line]:
+        return found
+
+    return Question(title=title, ask=ask)
+
+
+def failing(error: Exception, title: str = "part") -> Question:
+    async def ask() -> Sequence[Line]:
+        raise error
+
+    return Question(title=title, ask=ask)
+
+
+async def test_when_all_is_well_the_exit_code_is_0():
+    outcome, text = await printed(saying(Line(title="store", detail="schema 0001"), Line(title="clock")))
+    assert outcome == 0
+    assert text == ["✓ store: schema 0001", "✓ clock", "", "All 2 things are fine."]
+
+
+async def test_everything_is_asked_though_much_is_broken_and_the_order_stays():
+    waiting = asyncio.Event()
+
+    async def slow() -> Sequence[Line]:
+        await waiting.wait()
+        return [Line(title="first", detail="came late")]
+
+    async def quick() -> Sequence[Line]:
+        waiting.set()
+        return [Line(title="second", complaint="broken.", remedy="Mend it.")]
+
+    outcome, text = await printed(
+        Question(title="first", ask=slow),
+        Question(title="second", ask=quick),
+        failing(Unreachable("https://keystone does not answer.", remedy="Check the address."), title="cloud prod"),
+        failing(StoreFailed("The database does not answer."), title="store"),
+        failing(KeyError("surprise"), title="other"),
+    )
+    assert outcome == 1
+    assert text == [
+        "✓ first: came late",
+        "✗ second: broken.",
+        "    → Mend it.",
+        "✗ cloud prod: https://keystone does not answer.",
+        "    → Check the address.",
+        "✗ store: The database does not answer.",
+        "    → Check the address in [store] and that the database runs.",
+        "✗ other: KeyError: 'surprise'",
+        "",
+        "5 things looked at, 4 wrong.",
+    ]
+
+
+async def test_a_part_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(check, "QUESTION_SECONDS", 0.05)
+
+    async def never() -> Sequence[Line]:
+        await asyncio.Event().wait()
+        return []
+
+    outcome, text = await printed(Question(title="cloud prod", ask=never))
+    assert outcome == 1
+    assert text[0] == "✗ cloud prod: no answer within 0.05 s."
+
+
+async def test_secrets_and_control_characters_do_not_reach_the_terminal():
+    _, text = await printed(
+        saying(Line(title="cloud \x1b[31mred", complaint="told planted-secret\nand more", remedy="use planted-secret")),
+        hide=lambda line: line.replace("planted-secret", "•••"),
+    )
+    assert text[0] == "✗ cloud  [31mred: told ••• and more"
+    assert text[1] == "    → use •••"
+
+
+def cloud(*complaints: str) -> Any:
+    async def look() -> Sequence[str]:
+        return complaints
+
+    return SimpleNamespace(name="prod", actions=frozenset({Action.EVACUATE, Action.ENTER}), check=look)
+
+
+async def test_each_complaint_of_a_cloud_is_a_line():
+    _, text = await printed(check.of_cloud(cloud("no admin rights.", "too old.")), check.of_cloud(cloud()))
+    assert text[:3] == [
+        "✗ cloud prod: no admin rights.",
+        "✗ cloud prod: too old.",
+        "✓ cloud prod: reachable, with all rights for enter, evacuate",
+    ]
+
+
+async def test_the_store_says_what_was_found():
+    async def look() -> str:
+        return "schema 0001, 12 operations"
+
+    _, text = await printed(check.of_store(look))
+    assert text[0] == "✓ store: schema 0001, 12 operations"
+
+
+def test_settings_that_cannot_be_read_have_an_exit_code_of_their_own():
+    out = io.StringIO()
+    outcome = check.unreadable([Line(title="slack.mode", complaint="is wrong.", remedy="Write socket.")], out)
+    assert outcome == 2
+    assert out.getvalue().splitlines() == [
+        "✗ slack.mode: is wrong.",
+        "    → Write socket.",
+        "",
+        "The settings cannot be used, so nothing else was looked at.",
+    ]
