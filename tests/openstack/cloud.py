@@ -1,0 +1,255 @@
+"""What a test does with the real cloud: boot, break, read back, and put everything right again."""
+
+import json
+import subprocess
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from tests.openstack.lab import catalog, knobs
+from tests.openstack.lab.client import Client
+from tests.openstack.lab.life import Lab
+from tests.openstack.lab.progress import say, until
+from tests.openstack.lab.services import reported_after
+from tests.openstack.lab.settings import LabError, Port
+
+CLI_SECONDS = 180.0
+Record = dict[str, Any]
+
+
+class Cloud:
+    """A running cloud, seen with the eyes and hands of its operator."""
+
+    def __init__(self, lab: Lab) -> None:
+        self._lab = lab
+        self.computes = lab.settings.computes
+        self.auth_url = lab.settings.auth_url
+        self.clouds_yaml: Path = lab.settings.clouds_yaml  # has the clouds `admin` and `demo`
+        self._connect()
+
+    # --- the `openstack` command line, the outside witness
+
+    def cli(self, *words: str, cloud: str = "admin") -> str:
+        """Run the `openstack` command line and return what it printed.
+
+        Args:
+            words: Everything after `openstack`.
+            cloud: Whose credentials: `admin` or `demo`.
+
+        Raises:
+            LabError: It failed; the text is what it said.
+        """
+        settings = self._lab.settings
+        done = subprocess.run(
+            [settings.tool("openstack"), "--os-cloud", cloud, *words],
+            env=settings.environment(OS_CLIENT_CONFIG_FILE=self.clouds_yaml),
+            capture_output=True,
+            text=True,
+            timeout=CLI_SECONDS,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"openstack {' '.join(words)}: {done.stderr.strip()}")
+        return done.stdout
+
+    def cli_json(self, *words: str, cloud: str = "admin") -> Any:
+        """Run a command that shows or lists something; returns its `-f json` decoded."""
+        return json.loads(self.cli(*words, "-f", "json", cloud=cloud))
+
+    # --- servers
+
+    def boot(self, count: int, *, on: str, name: str = "vm", flavor: str = "m1.tiny") -> list[Record]:
+        """Boot servers of the demo project on a host and wait until they are ACTIVE.
+
+        Args:
+            count: How many; beyond one they are called name-1, name-2, ...
+            on: The host.
+            name: A name no other server begins with.
+            flavor: m1.tiny, m1.large or m1.huge.
+
+        Returns:
+            The servers, ordered by name.
+
+        Raises:
+            LabError: One went to ERROR, with Nova's reason, or the deadline passed.
+        """
+        images = self._tenant.get(Port.GLANCE, f"/v2/images?name={catalog.IMAGE}")["images"]
+        flavors = self._tenant.get(Port.NOVA, "/v2.1/flavors")["flavors"]
+        server = {
+            "name": name,
+            "imageRef": images[0]["id"],
+            "flavorRef": next(each["id"] for each in flavors if each["name"] == flavor),
+            "networks": "none",
+            "availability_zone": f"nova:{on}",
+            "min_count": count,
+            "max_count": count,
+        }
+        self._tenant.call("POST", Port.NOVA, "/v2.1/servers", {"server": server})
+
+        def booted() -> list[Record] | None:
+            found = [each for each in self.servers() if each["name"].startswith(name)]
+            if failed := [each for each in found if each["status"] == "ERROR"]:
+                reason = failed[0].get("fault", {}).get("message")
+                raise LabError(f"{len(failed)} of {count} servers are in ERROR: {reason}")
+            ready = len(found) == count and all(each["status"] == "ACTIVE" for each in found)
+            return sorted(found, key=lambda each: str(each["name"])) if ready else None
+
+        return until(f"{count} servers on {on}", booted, seconds=60 + 5 * count, pause=1)
+
+    def servers(self, *, on: str | None = None) -> list[Record]:
+        """All servers of all projects as Nova shows them, or those of one host."""
+        path = "/v2.1/servers/detail?all_tenants=1&limit=1000" + (f"&host={on}" if on else "")
+        found: list[Record] = self._admin.get(Port.NOVA, path)["servers"]
+        return found
+
+    def server(self, server_id: str) -> Record:
+        """One server as Nova shows it."""
+        found: Record = self._admin.get(Port.NOVA, f"/v2.1/servers/{server_id}")["server"]
+        return found
+
+    def act(self, server_id: str, action: str, argument: object = None) -> None:
+        """Ask Nova for an action on a server, such as `lock`, `pause` or `os-stop`."""
+        self._admin.act(server_id, action, argument)
+
+    def delete_all_servers(self) -> None:
+        """Delete every server of every project and wait until none is left."""
+        began = time.monotonic()
+        asked: dict[str, float] = {}
+
+        def gone() -> bool:
+            left = self.servers()
+            for server_id in (each["id"] for each in left):
+                waited = time.monotonic() - asked.get(server_id, began - 60)
+                if waited > 30:
+                    if server_id in asked:  # stuck in a task: Nova forgets the task first
+                        self.act(server_id, "os-resetState", {"state": "error"})
+                    self._delete(server_id)
+                    asked[server_id] = time.monotonic()
+            return not left
+
+        until("all servers to be deleted", gone, seconds=180, pause=1)
+
+    def _delete(self, server_id: str) -> None:
+        try:
+            self._admin.call("DELETE", Port.NOVA, f"/v2.1/servers/{server_id}")
+        except LabError as error:
+            if " 404 " not in str(error):
+                raise
+
+    # --- hosts
+
+    def kill_compute(self, host: str) -> None:
+        """End nova-compute of a host at once, as a power failure does (SIGKILL)."""
+        self._lab.processes.kill(host)
+
+    def stop_compute(self, host: str) -> None:
+        """Stop nova-compute of a host in good order (SIGTERM)."""
+        self._lab.processes.stop(host)
+
+    def freeze_compute(self, host: str) -> None:
+        """Hang nova-compute of a host (SIGSTOP); `revive` lets it go on."""
+        self._lab.processes.freeze(host)
+
+    def turn_knobs(self, host: str, **values: str | float) -> None:
+        """Make a host slow, small or failing: see lab/knobs.py for the names."""
+        knobs.turn(self._lab.settings, host, **values)
+
+    def service(self, host: str) -> Record:
+        """The nova-compute service of a host as Nova shows it."""
+        path = f"/v2.1/os-services?binary=nova-compute&host={host}"
+        found: Record = self._admin.get(Port.NOVA, path)["services"][0]
+        return found
+
+    def wait_for_service(self, host: str, state: str) -> None:
+        """Wait until Nova takes a host's service for `up` or `down`."""
+        until(
+            f"the service of {host} to be {state}",
+            lambda: self.service(host)["state"] == state,
+            seconds=120,
+            pause=0.5,
+        )
+
+    def migrations(self, host: str, *, kind: str = "evacuation") -> list[Record]:
+        """Migration records of servers that left a host, whatever became of them."""
+        query = f"source_compute={host}&migration_type={kind}&limit=1000"
+        found: list[Record] = self._admin.get(Port.NOVA, f"/v2.1/os-migrations?{query}")["migrations"]
+        return found
+
+    def wait_for_evacuations(self, host: str, count: int) -> list[Record]:
+        """Wait until so many evacuations from a host have succeeded; returns their records.
+
+        Raises:
+            LabError: One failed, or the deadline passed.
+        """
+
+        def ended() -> list[Record] | None:
+            found = self.migrations(host)
+            if bad := [each for each in found if each["status"] in {"error", "failed"}]:
+                raise LabError(f"{len(bad)} evacuations from {host} ended badly: {bad[0]}")
+            good = [each for each in found if each["status"] in {"done", "completed"}]
+            return good if len(good) >= count else None
+
+        return until(f"{count} evacuations from {host}", ended, seconds=60 + 5 * count, pause=0.5)
+
+    def revive(self, host: str) -> None:
+        """Bring a host back to service after whatever was done to it.
+
+        nova-compute starts while the host is still forced down, removes the guests that were
+        evacuated, and only then is the host released and enabled.
+        """
+        self._start_compute(host)
+        for _ in range(3):
+            try:
+                self._change_service(host, {"forced_down": False})
+                break
+            except LabError as error:
+                if "done" not in str(error):
+                    raise
+                # Left-overs of a broken evacuation take a second start to be cleared.
+                self._lab.processes.stop(host)
+                self._start_compute(host)
+        self._change_service(host, {"status": "enabled"})
+        self.wait_for_service(host, "up")
+
+    def tidy(self) -> None:
+        """Make the cloud empty and whole for the next test."""
+        try:
+            for host in self.computes:
+                knobs.clear(self._lab.settings, host)
+                if not self._is_well(host):
+                    self.revive(host)
+            self.delete_all_servers()
+        except LabError as error:
+            say(f"begins anew, for it could not be tidied: {error}")
+            self._lab.up()
+            self._connect()
+
+    def _connect(self) -> None:
+        self._admin = Client(self._lab.settings)
+        self._tenant = Client(self._lab.settings, project="demo")
+
+    def _is_well(self, host: str) -> bool:
+        self._lab.processes.thaw(host)
+        service = self.service(host)
+        released = not service["forced_down"] and service["status"] == "enabled"
+        return bool(released and self._lab.processes.pid(host) and service["state"] == "up")
+
+    def _change_service(self, host: str, change: Record) -> None:
+        path = f"/v2.1/os-services/{self.service(host)['id']}"
+        self._admin.call("PUT", Port.NOVA, path, change)
+
+    def _start_compute(self, host: str) -> None:
+        since = datetime.now(UTC).replace(microsecond=0)  # Nova writes whole seconds
+        self._lab.processes.thaw(host)
+        self._lab.start_compute(host)
+        until(
+            f"{host} to report itself",
+            lambda: reported_after(self.service(host)["updated_at"], since),
+            seconds=120,
+        )
+
+        def cleared() -> bool:
+            return all(each["status"] != "done" for each in self.migrations(host))
+
+        until(f"{host} to remove the servers evacuated from it", cleared, seconds=120)
