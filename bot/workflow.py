@@ -170,7 +170,7 @@ class Desk:
             await unit.save(saved, Entry(event="vote", actor=by, facts={**facts, **told}))
             await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=told))
             return "vote counted"
-        await self._move(unit, voted, Event.APPROVED, by, {**facts, **told}, **told)
+        await self._move(unit, voted, Event.APPROVED, by, {**facts, **told}, count=len(voted.approvals), quorum=rule.quorum)
         return "approved"
 
     # ----------------------------------------------------------------------------------------------------- steer

@@ -5,7 +5,7 @@ commit the receipt → look until it has ended. A crash anywhere resumes at a lo
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
@@ -23,6 +23,9 @@ from bot.domain.steps import (
 from bot.domain.values import StepKey
 from bot.engine import telling
 from bot.engine.held import Held
+
+GRACE_SECONDS = 8.0
+"""How long a call on the wire may take to answer once Muster is told to stop; later the next start looks for it."""
 
 _NOTHING = Sighting(seen=Seen.UNCLEAR, sentence="The cloud said nothing about it.")
 
@@ -104,9 +107,19 @@ async def _start(
     async with asyncio.TaskGroup() as group:
         for record in intents:
             if again.get(record.key, _NOTHING).seen is Seen.NEVER_STARTED:
-                group.create_task(_start_one(held, operation, record))
+                group.create_task(_to_its_end(_start_one(held, operation, record)))
             else:
                 group.create_task(_keep(held, operation, [record], [_look(held, record, again)]))
+
+
+async def _to_its_end(start: Coroutine[None, None, None]) -> None:
+    """Let a start whose call is on the wire hear its answer and store it, even while Muster is told to stop."""
+    task = asyncio.ensure_future(start)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait([task], timeout=GRACE_SECONDS)
+        raise
 
 
 def _back(record: StepRecord) -> StepRecord:

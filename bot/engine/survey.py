@@ -7,11 +7,12 @@ from typing import TypeVar
 from bot.domain import drift
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
-from bot.domain.news import Audience, Kind, News
+from bot.domain.news import Kind, News
 from bot.domain.operation import Event, Operation
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord
+from bot.engine import telling
 from bot.engine.held import Held
 
 S = TypeVar("S")
@@ -35,7 +36,11 @@ async def check(held: Held, operation: Operation) -> None:
         await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts))
         return
     asked = replace(planned.after(Event.CHECKED, at=now), expires_at=now + held.rule.expires)
-    await held.save(asked, Entry(event="approval asked for", facts=facts))
+    await held.save(asked, Entry(event="approval asked for", facts=facts), _waiting(held, operation))
+
+
+def _waiting(held: Held, operation: Operation) -> News:
+    return News(kind=Kind.WAITING, operation=operation.id, facts={"ask": list(held.rule.approvers)})
 
 
 async def begin(held: Held, operation: Operation) -> bool:
@@ -57,7 +62,7 @@ async def begin(held: Held, operation: Operation) -> bool:
         blocked = replace(current.after(Event.FORBIDDEN, at=now), outcome=outcome)
         facts = {"digest": digest, "findings": [f.code for f in present.findings]}
         news = News(kind=Kind.BLOCKED, operation=operation.id)
-        await held.save(blocked, Entry(event="blocked", facts=facts), news, replace(news, audience=Audience.INCIDENT))
+        await held.save(blocked, Entry(event="blocked", facts=facts), *telling.aloud(news))
         return True
     difference = Drift(lines=(), only_shrinks=True) if approved is None else drift.between(approved, present)
     approvals = len(operation.approvals)
@@ -75,7 +80,8 @@ async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: 
     asked = replace(current.after(Event.PLAN_CHANGED, at=now), drift=lines, expires_at=now + held.rule.expires)
     facts = {"digest": current.digest, "lines": list(lines)}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
-    await held.save(asked, Entry(event="plan changed", facts=facts), news, replace(news, audience=Audience.INCIDENT))
+    entry = Entry(event="plan changed", facts=facts)
+    await held.save(asked, entry, *telling.aloud(news), _waiting(held, current))
 
 
 async def _start(held: Held, current: Operation, approved: Operation, difference: Drift, *, now: datetime) -> None:
@@ -91,8 +97,7 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
         "shrunk": list(difference.lines),
         "steps": len(records),
     }
-    started = News(kind=Kind.STARTED, operation=current.id)
-    news = [started, replace(started, audience=Audience.INCIDENT)]
+    news = list(telling.aloud(News(kind=Kind.STARTED, operation=current.id)))
     if difference.lines:
         news.insert(0, News(kind=Kind.SHRUNK, operation=current.id, facts={"lines": list(difference.lines)}))
     async with held.unit() as unit:

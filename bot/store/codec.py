@@ -81,7 +81,7 @@ def _fields(kind: Any) -> Mapping[str, tuple[Turn, Turn]]:
 
 @cache
 def _fields_once(kind: Any) -> Mapping[str, tuple[Turn, Turn]]:
-    hints = get_type_hints(kind)
+    hints = get_type_hints(kind, localns={"Json": object})  # its own name inside the recursive alias
     return {field.name: _turns(hints[field.name]) for field in dataclasses.fields(kind) if field.init}
 
 

@@ -1,0 +1,165 @@
+"""A workshop without walls: desk, toy cloud, archive in memory and a clock that leaps."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bot.domain.news import Kind, News
+from bot.domain.operation import Choice, Operation, State
+from bot.domain.order import Order
+from bot.domain.policy import Actor, Rule, Standing
+from bot.domain.ports import Archive, Delivery
+from bot.domain.steps import StepRecord
+from bot.domain.values import Action, OperationId, UserId
+from bot.engine.held import Held
+from bot.engine.runner import Runner
+from bot.store.archive import SqlArchive
+from bot.workflow import Desk, Steer
+from tests.engine.toy_cloud import ToyCloud
+
+ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))
+BOB = Actor(id=UserId("U0BOB"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0LEADS", "S0SRE"}))
+CAROL = Actor(id=UserId("U0CAROL"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0LEADS"}))
+DAVE = Actor(id=UserId("U0DAVE"), standing=Standing.FULL_MEMBER)
+
+RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
+
+
+class LeapingClock:
+    """Whoever sleeps takes the time along: hours pass in milliseconds."""
+
+    def __init__(self) -> None:
+        self._now = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+
+    def now(self) -> datetime:
+        return self._now
+
+    async def sleep(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        await asyncio.sleep(0)
+
+
+class NoBell:
+    def ring(self) -> None: ...
+
+    async def wait(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Workshop:
+    archive: Archive
+    clock: LeapingClock
+    cloud: ToyCloud
+    rule: Rule = RULE
+    keys: int = 0
+    told: list[News] = field(default_factory=list)
+
+    @property
+    def desk(self) -> Desk:
+        return Desk(
+            archive=self.archive,
+            clock=self.clock,
+            clouds={"toy": self.cloud},
+            rules={("toy", Action.EVACUATE): self.rule},
+        )
+
+    async def key(self) -> str:
+        self.keys += 1
+        key = f"key-{self.keys}"
+        await self.desk.receive(Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
+        return key
+
+    async def ask(self, host: str = "host-1", *, by: Actor = ALICE, check: bool = False) -> OperationId:
+        order = Order(action=Action.EVACUATE, cloud="toy", host=host, check=check)
+        return await self.desk.ask(order, by=by, channel="C0OPS", key=await self.key())
+
+    async def vote(self, id: OperationId, *, by: Actor = BOB, choice: Choice = Choice.APPROVE) -> None:
+        operation = await self.operation(id)
+        assert operation.digest is not None
+        await self.desk.vote(id, choice, digest=operation.digest, by=by, key=await self.key())
+
+    async def steer(self, id: OperationId, verb: Steer, *, by: Actor = BOB) -> None:
+        await self.desk.steer(id, verb, by=by, key=await self.key())
+
+    async def operation(self, id: OperationId) -> Operation:
+        return (await self.desk.show(id))[0]
+
+    async def steps(self, id: OperationId) -> list[StepRecord]:
+        return list((await self.desk.show(id))[1])
+
+    async def work(self, archive: Archive | None = None) -> bool:
+        """Take one operation that waits for work as far as it goes; False when there was none."""
+        archive = archive or self.archive
+        async with archive.unit() as unit:
+            lease = await unit.claim("worker", span=timedelta(hours=9))
+            await unit.commit()
+        if lease is None:
+            return False
+        try:
+            await Runner(Held(lease=lease, archive=archive, clock=self.clock, cloud=self.cloud, rule=self.rule)).run()
+        finally:
+            with contextlib.suppress(Exception):
+                async with archive.unit() as unit:
+                    await unit.release(lease)
+                    await unit.commit()
+        return True
+
+    async def news(self) -> list[News]:
+        """Everything told so far, marked as posted so that each is read once."""
+        await self._post_cards()
+        while True:
+            async with self.archive.unit() as unit:
+                waiting = await unit.outgoing(self.clock.now(), limit=1000)
+                await unit.told([o.id for o in waiting], ts="1.0")
+                await unit.commit()
+            if not waiting:
+                return self.told
+            self.told.extend(o.news for o in waiting)
+
+    async def kinds(self) -> list[Kind]:
+        return [n.kind for n in await self.news()]
+
+    async def _post_cards(self) -> None:
+        from bot.domain.ports import Card
+
+        async with self.archive.unit() as unit:
+            for operation, revision, _ in await unit.unposted(limit=100):
+                await unit.keep_card(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
+            await unit.commit()
+
+    async def approved(self) -> OperationId:
+        id = await self.ask()
+        await self.work()
+        await self.vote(id)
+        return id
+
+
+@pytest.fixture
+def clock() -> LeapingClock:
+    return LeapingClock()
+
+
+@pytest.fixture
+def cloud(clock: LeapingClock) -> ToyCloud:
+    return ToyCloud(clock=clock, vms={f"vm-{n}": "host-1" for n in range(6)} | {"other": "host-2"})
+
+
+@pytest.fixture
+async def archive(clock: LeapingClock) -> AsyncIterator[SqlArchive]:
+    archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
+    await archive.open()
+    yield archive
+    await archive.close()
+
+
+@pytest.fixture
+def shop(archive: SqlArchive, clock: LeapingClock, cloud: ToyCloud) -> Workshop:
+    return Workshop(archive=archive, clock=clock, cloud=cloud)
+
+
+__all__ = ["ALICE", "BOB", "CAROL", "DAVE", "State"]

@@ -1,0 +1,109 @@
+"""Die at every seam, before and after every commit and every outside call: same end, nothing done twice."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+
+from bot.domain.news import Kind
+from bot.domain.operation import State
+from bot.domain.ports import Archive, Unit
+from bot.store.archive import SqlArchive
+from tests.engine.conftest import LeapingClock, NoBell, Workshop
+from tests.engine.toy_cloud import ToyCloud
+
+
+class Died(BaseException):
+    """The process is gone: nobody catches this."""
+
+
+@dataclass
+class Fate:
+    """Dies at the n-th seam."""
+
+    n: int
+    seen: int = 0
+
+    def seam(self) -> None:
+        self.seen += 1
+        if self.seen == self.n:
+            raise Died
+
+
+class MortalArchive:
+    def __init__(self, archive: Archive, fate: Fate) -> None:
+        self._archive, self._fate = archive, fate
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Unit]:
+        async with self._archive.unit() as unit:
+            commit = unit.commit
+
+            async def mortal_commit() -> None:
+                self._fate.seam()
+                await commit()
+                self._fate.seam()
+
+            unit.commit = mortal_commit  # type: ignore[method-assign]
+            yield unit
+
+
+class MortalCloud(ToyCloud):
+    fate: Fate
+
+    async def look(self, steps: Sequence) -> dict:
+        self.fate.seam()
+        return await super().look(steps)
+
+    async def start(self, step):
+        self.fate.seam()
+        receipt = await super().start(step)
+        self.fate.seam()
+        return receipt
+
+
+async def evacuation_that_dies_at(n: int) -> tuple[Fate, Workshop, str]:
+    clock = LeapingClock()
+    archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
+    await archive.open()
+    cloud = MortalCloud(clock=clock, vms={f"vm-{i}": "host-1" for i in range(4)}, concurrency=2)
+    cloud.fate = Fate(0)
+    shop = Workshop(archive=archive, clock=clock, cloud=cloud)
+    try:
+        id = await shop.approved()
+        fate = cloud.fate = Fate(n)
+        try:
+            await shop.work(MortalArchive(archive, fate))
+        except (Died, BaseExceptionGroup):
+            cloud.fate = Fate(0)
+            await clock.sleep(10 * 3600)  # the lease of the dead runs out
+            for _ in range(5):
+                if not await shop.work():
+                    break
+        operation = await shop.operation(id)
+        assert operation.state is State.SUCCEEDED, operation.outcome
+        assert sorted(cloud.starts) == ["disable", "move:vm-0", "move:vm-1", "move:vm-2", "move:vm-3"]
+        kinds = await shop.kinds()
+        assert kinds.count(Kind.VM_DONE) == 4
+        assert kinds.count(Kind.STARTED) == 2
+        assert kinds.count(Kind.FINISHED) == 2
+        return fate, shop, id
+    finally:
+        await archive.close()
+
+
+async def test_death_at_any_seam_ends_the_same_with_nothing_done_twice() -> None:
+    n = 1
+    while True:
+        fate, _, _ = await evacuation_that_dies_at(n)
+        if fate.seen < n:
+            break
+        n += 1
+    assert n > 40, f"only {n} seams were found: the sweep has lost its grip"
+
+
+@pytest.mark.parametrize("n", [1])
+async def test_the_sweep_counts_seams(n: int) -> None:
+    fate, _, _ = await evacuation_that_dies_at(n)
+    assert fate.seen >= 1

@@ -1,0 +1,219 @@
+"""Who may ask, decide and steer, and what people hear when they may not."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.errors import (
+    AlreadySettled,
+    AlreadyUnderWay,
+    BadCommand,
+    CouldNotAsk,
+    NotAllowed,
+    NotOffered,
+    UnknownCloud,
+    UnknownHost,
+)
+from bot.domain.news import Audience, Kind
+from bot.domain.operation import Choice, State
+from bot.domain.order import Order
+from bot.domain.policy import Standing
+from bot.domain.ports import Delivery
+from bot.domain.values import Action, UserId
+from bot.workflow import Steer
+from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
+
+
+async def test_nobody_approves_their_own_request(shop: Workshop) -> None:
+    id = await shop.ask(by=BOB)
+    await shop.work()
+    with pytest.raises(NotAllowed, match="asked for this yourself"):
+        await shop.vote(id, by=BOB)
+    assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
+
+
+async def test_self_approval_is_possible_where_the_policy_says_so(shop: Workshop) -> None:
+    shop.rule = replace(RULE, self_approval=True)
+    id = await shop.ask(by=BOB)
+    await shop.work()
+    await shop.vote(id, by=BOB)
+    assert (await shop.operation(id)).state is State.QUEUED
+
+
+async def test_somebody_outside_the_approvers_cannot_approve(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    with pytest.raises(NotAllowed) as refusal:
+        await shop.vote(id, by=DAVE)
+    assert refusal.value.ask == ("S0LEADS",)
+
+
+async def test_an_empty_approver_list_means_nobody(shop: Workshop) -> None:
+    shop.rule = replace(RULE, approvers=())
+    id = await shop.ask()
+    await shop.work()
+    for actor in (BOB, CAROL, DAVE):
+        with pytest.raises(NotAllowed):
+            await shop.vote(id, by=actor)
+
+
+@pytest.mark.parametrize("standing", [s for s in Standing if s is not Standing.FULL_MEMBER])
+async def test_guests_bots_and_strangers_never_act(shop: Workshop, standing: Standing) -> None:
+    with pytest.raises(NotAllowed):
+        await shop.ask(by=replace(ALICE, standing=standing))
+    id = await shop.ask()
+    await shop.work()
+    with pytest.raises(NotAllowed):
+        await shop.vote(id, by=replace(BOB, standing=standing))
+
+
+async def test_a_click_on_a_superseded_plan_is_refused(shop: Workshop) -> None:
+    id = await shop.approved()
+    old = (await shop.operation(id)).digest
+    assert old is not None
+    shop.cloud.vms["vm-9"] = "host-1"
+    await shop.work()
+    with pytest.raises(AlreadySettled, match="plan has changed"):
+        await shop.desk.vote(id, Choice.APPROVE, digest=old, by=CAROL, key=await shop.key())
+    assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
+
+
+async def test_a_quorum_of_two_needs_two_people(shop: Workshop) -> None:
+    shop.rule = replace(RULE, quorum=2)
+    id = await shop.ask()
+    await shop.work()
+    await shop.vote(id, by=BOB)
+    with pytest.raises(AlreadySettled, match="one vote a person"):
+        await shop.vote(id, by=BOB)
+    assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
+    await shop.vote(id, by=CAROL)
+    assert (await shop.operation(id)).state is State.QUEUED
+
+
+async def test_an_approval_one_second_late_is_refused_even_with_the_ticker_stopped(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    await shop.clock.sleep(30 * 60)
+    with pytest.raises(AlreadySettled, match="expired"):
+        await shop.vote(id)
+
+
+async def test_the_tick_expires_what_nobody_decided_and_frees_the_host(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    await shop.clock.sleep(30 * 60)
+    assert await shop.desk.expire() == 1
+    assert await shop.desk.expire() == 0
+    assert (await shop.operation(id)).state is State.EXPIRED
+    await shop.ask()
+
+
+async def test_a_second_request_for_the_same_host_names_the_first(shop: Workshop) -> None:
+    first = await shop.ask()
+    with pytest.raises(AlreadyUnderWay) as refusal:
+        await shop.ask()
+    assert refusal.value.other == first
+
+
+async def test_a_dry_run_does_not_hold_the_host_and_turns_serious_on_demand(shop: Workshop) -> None:
+    dry = await shop.ask(check=True)
+    await shop.work()
+    assert (await shop.operation(dry)).state is State.READY
+    other = await shop.ask()
+    with pytest.raises(AlreadyUnderWay):
+        await shop.steer(dry, Steer.REQUEST_APPROVAL, by=ALICE)
+    await shop.work()
+    await shop.steer(other, Steer.CANCEL)
+    await shop.steer(dry, Steer.REQUEST_APPROVAL, by=ALICE)
+    await shop.work()
+    assert (await shop.operation(dry)).state is State.AWAITING_APPROVAL
+
+
+async def test_two_clicks_at_once_make_one_decision(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    results = await asyncio.gather(shop.vote(id, by=BOB), shop.vote(id, by=CAROL), return_exceptions=True)
+    assert sorted(type(r).__name__ for r in results) == ["AlreadySettled", "NoneType"]
+    late = next(r for r in results if isinstance(r, AlreadySettled))
+    assert late.sentence == "Already approved"
+    assert len(late.by) == 1
+
+
+async def test_a_rejection_is_final(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    await shop.vote(id, choice=Choice.REJECT)
+    assert (await shop.operation(id)).state is State.DENIED
+    assert Kind.REJECTED in await shop.kinds()
+    with pytest.raises(AlreadySettled, match="Already rejected"):
+        await shop.vote(id, by=CAROL)
+
+
+async def test_the_same_delivery_acts_once_however_often_it_is_served(shop: Workshop) -> None:
+    delivery = Delivery(key="k", kind="command", payload={}, received_at=shop.clock.now())
+    assert await shop.desk.receive(delivery)
+    assert not await shop.desk.receive(delivery)
+    order = Order(action=Action.EVACUATE, cloud="toy", host="host-1")
+    await shop.desk.ask(order, by=ALICE, channel="C0OPS", key="k")
+    assert await shop.desk.unsettled() == []
+
+
+async def test_what_a_dead_process_left_unserved_is_found_again(shop: Workshop) -> None:
+    delivery = Delivery(key="k", kind="command", payload={"text": "host-1"}, received_at=shop.clock.now())
+    await shop.desk.receive(delivery)
+    assert list(await shop.desk.unsettled()) == [delivery]
+
+
+@pytest.mark.parametrize(
+    ("order", "error", "says"),
+    [
+        (Order(action=Action.EVACUATE, host="host-3"), UnknownHost, "named exactly host-3"),
+        (Order(action=Action.EVACUATE, host="host-1", cloud="nope"), UnknownCloud, "no cloud named nope"),
+        (Order(action=Action.ENTER, host="host-1", cloud="toy"), NotOffered, "maintenance"),
+        (Order(action=Action.EXIT, host="host-1"), NotOffered, "maintenance"),
+    ],
+)
+async def test_what_cannot_be_asked_for_is_said_with_a_reason(
+    shop: Workshop, order: Order, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        await shop.desk.ask(order, by=ALICE, channel="C0OPS", key=await shop.key())
+    assert await shop.desk.live() == []
+
+
+async def test_a_near_name_is_suggested_and_never_taken(shop: Workshop) -> None:
+    with pytest.raises(UnknownHost) as refusal:
+        await shop.ask("host-")
+    assert "toy/host-1" in refusal.value.remedy
+
+
+async def test_a_cloud_that_does_not_answer_is_said_and_nothing_begins(shop: Workshop) -> None:
+    async def hosts(matching: str, *, limit: int) -> list:
+        from bot.domain.cloud import Unreachable
+
+        raise Unreachable("prod's Keystone refused the credentials.", remedy="Renew them.")
+
+    shop.cloud.hosts = hosts  # type: ignore[method-assign]
+    with pytest.raises(CouldNotAsk, match="refused the credentials"):
+        await shop.ask()
+    assert await shop.desk.live() == []
+
+
+async def test_a_refusal_is_told_to_that_person_alone_and_audited(shop: Workshop) -> None:
+    key = await shop.key()
+    await shop.desk.refuse(BadCommand("What?", remedy="Try /muster help."), by=UserId("U0DAVE"), channel="C1", key=key)
+    (news,) = await shop.news()
+    assert (news.kind, news.audience, news.person, news.channel) == (Kind.REFUSED, Audience.PERSON, "U0DAVE", "C1")
+    assert await shop.desk.unsettled() == []
+
+
+async def test_strangers_cannot_cancel_but_requester_and_approvers_can(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    with pytest.raises(NotAllowed):
+        await shop.steer(id, Steer.CANCEL, by=DAVE)
+    await shop.steer(id, Steer.CANCEL, by=ALICE)
+    assert (await shop.operation(id)).state is State.CANCELLED
+    with pytest.raises(AlreadySettled):
+        await shop.steer(id, Steer.CANCEL, by=BOB)

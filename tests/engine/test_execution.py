@@ -1,0 +1,222 @@
+"""What the workshop does with an approved plan."""
+
+from datetime import timedelta
+
+from bot.domain.news import Kind
+from bot.domain.operation import State
+from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.steps import StepState
+from bot.workflow import Steer
+from tests.engine.conftest import ALICE, Workshop
+
+
+async def test_an_approved_evacuation_moves_every_vm_once_and_ends_verified(shop: Workshop) -> None:
+    id = await shop.approved()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.SUCCEEDED
+    assert set(shop.cloud.vms.values()) == {"host-2"}
+    assert sorted(shop.cloud.starts) == ["disable", *(f"move:vm-{n}" for n in range(6))]
+    assert shop.cloud.most_at_once == 3
+    kinds = await shop.kinds()
+    assert kinds.count(Kind.VM_DONE) == 6
+    assert kinds[-2:] == [Kind.FINISHED, Kind.FINISHED]
+
+
+async def test_nothing_is_started_without_an_approval(shop: Workshop) -> None:
+    await shop.ask()
+    while await shop.work():
+        pass
+    assert shop.cloud.starts == []
+
+
+async def test_members_of_one_server_group_are_never_moved_at_once(shop: Workshop) -> None:
+    shop.cloud.groups = {f"vm-{n}": "db" for n in range(4)}
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+
+
+async def test_a_vm_that_came_since_the_approval_brings_the_plan_back_with_the_difference(shop: Workshop) -> None:
+    id = await shop.approved()
+    shop.cloud.vms["vm-9"] = "host-1"
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.AWAITING_APPROVAL
+    assert operation.drift == ("+ name-vm-9 (ACTIVE): evacuate",)
+    assert operation.approvals == ()
+    assert shop.cloud.starts == []
+    assert Kind.PLAN_CHANGED in await shop.kinds()
+    await shop.vote(id)
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+
+
+async def test_a_vm_that_left_since_the_approval_is_noted_and_let_through(shop: Workshop) -> None:
+    id = await shop.approved()
+    shop.cloud.vms["vm-5"] = "host-2"
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert "move:vm-5" not in shop.cloud.starts
+    assert Kind.SHRUNK in await shop.kinds()
+
+
+async def test_a_blocker_that_appears_after_the_approval_stops_it(shop: Workshop) -> None:
+    id = await shop.approved()
+    shop.cloud.blockers.append(
+        Finding(code="up", verdict=Verdict.BLOCKER, topic=Topic.HOST, sentence="host-1 is up again")
+    )
+    await shop.work()
+    operation = await shop.operation(id)
+    assert (operation.state, operation.outcome) == (State.BLOCKED, "host-1 is up again")
+    assert shop.cloud.starts == []
+
+
+async def test_a_lost_answer_whose_call_took_effect_is_not_repeated(shop: Workshop) -> None:
+    shop.cloud.lose["move:vm-1"] = "after"
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert shop.cloud.starts.count("move:vm-1") == 1
+
+
+async def test_a_call_that_never_arrived_is_made_again_only_after_the_quiet_period(shop: Workshop) -> None:
+    shop.cloud.lose["move:vm-1"] = "before"
+    id = await shop.approved()
+    began = shop.clock.now()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert shop.cloud.starts.count("move:vm-1") == 1
+    moved = next(m.at for m in shop.cloud.moves if m.vm == "vm-1")
+    assert moved - began >= timedelta(seconds=90)
+
+
+async def test_one_vm_that_fails_does_not_stop_the_others_and_is_named(shop: Workshop) -> None:
+    shop.cloud.fails = {"vm-2"}
+    id = await shop.approved()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.NEEDS_ATTENTION
+    states = {r.key: r.state for r in await shop.steps(id)}
+    assert states["move:vm-2"] is StepState.FAILED
+    assert sum(s is StepState.DONE for k, s in states.items() if k.startswith("move")) == 5
+    failed = next(n for n in await shop.news() if n.kind is Kind.STEP_FAILED)
+    assert failed.facts["sentence"] == "No valid host was found."
+    assert failed.facts["remedy"] == "Make room."
+
+
+async def test_retry_plans_only_the_failed_ones_anew(shop: Workshop) -> None:
+    shop.cloud.fails = {"vm-2"}
+    id = await shop.approved()
+    await shop.work()
+    await shop.steer(id, Steer.RETRY)
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert shop.cloud.starts.count("move:vm-2") == 2
+    assert shop.cloud.starts.count("move:vm-1") == 1
+
+
+async def test_a_refusal_becomes_a_failed_step_with_the_clouds_reason(shop: Workshop) -> None:
+    shop.cloud.refuse["move:vm-3"] = "quota exceeded"
+    id = await shop.approved()
+    await shop.work()
+    record = next(r for r in await shop.steps(id) if r.key == "move:vm-3")
+    assert (record.state, record.sentence, record.raw) == (StepState.FAILED, "quota exceeded", "409")
+
+
+async def test_an_essential_step_that_fails_keeps_the_later_phases_from_starting(shop: Workshop) -> None:
+    shop.cloud.refuse["disable"] = "not allowed"
+    id = await shop.approved()
+    await shop.work()
+    states = {r.key: r.state for r in await shop.steps(id)}
+    assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
+    assert shop.cloud.starts == []
+    assert set(states.values()) == {StepState.FAILED, StepState.SKIPPED}
+
+
+async def test_a_silent_cloud_is_told_once_and_the_operation_goes_on_when_it_answers(shop: Workshop) -> None:
+    id = await shop.approved()
+    original = shop.cloud.start
+
+    async def start_then_fall_silent(step):
+        receipt = await original(step)
+        if step.key == "move:vm-0":
+            shop.cloud.silent = 10
+        return receipt
+
+    shop.cloud.start = start_then_fall_silent  # type: ignore[method-assign]
+    await shop.work()
+    kinds = await shop.kinds()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert kinds.count(Kind.CLOUD_SILENT) == 1
+    assert kinds.count(Kind.CLOUD_BACK) == 1
+
+
+async def test_a_cloud_that_cannot_be_surveyed_blocks_the_request_and_says_why(shop: Workshop) -> None:
+    shop.cloud.silent = 99
+    id = await shop.ask()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.BLOCKED
+    assert operation.outcome == "host-1 could not be surveyed: the cloud does not answer"
+
+
+async def test_an_approval_is_not_good_for_ever_when_the_cloud_does_not_answer(shop: Workshop) -> None:
+    id = await shop.approved()
+    shop.cloud.silent = 10**6
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.CANCELLED
+    assert shop.cloud.starts == []
+
+
+async def test_a_stop_while_running_starts_nothing_new_and_watches_what_moves(shop: Workshop) -> None:
+    id = await shop.approved()
+    original = shop.cloud.start
+
+    async def start_and_stop(step):
+        receipt = await original(step)
+        if step.key == "move:vm-0":
+            await shop.steer(id, Steer.CANCEL, by=ALICE)
+        return receipt
+
+    shop.cloud.start = start_and_stop  # type: ignore[method-assign]
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.ENDED_INCOMPLETE
+    moved = [r for r in await shop.steps(id) if r.state is StepState.DONE and r.step.vm]
+    assert len(moved) == len(shop.cloud.moves) < 6
+    assert "left undone" in operation.outcome
+
+
+async def test_pause_starts_nothing_new_and_resume_goes_on(shop: Workshop) -> None:
+    id = await shop.approved()
+    original_look, looks = shop.cloud.look, 0
+
+    async def look(steps):
+        nonlocal looks
+        looks += 1
+        if looks == 4:
+            await shop.steer(id, Steer.PAUSE)
+        if looks == 30:
+            started_while_paused.append(len(shop.cloud.moves))
+            await shop.steer(id, Steer.RESUME)
+        return await original_look(steps)
+
+    started_while_paused: list[int] = []
+    shop.cloud.look = look  # type: ignore[method-assign]
+    original_sleep = shop.clock.sleep
+
+    async def sleep(seconds):
+        nonlocal looks
+        if (await shop.operation(id)).state is State.PAUSED:
+            looks += 1
+            if looks == 30:
+                started_while_paused.append(len(shop.cloud.moves))
+                await shop.steer(id, Steer.RESUME)
+        await original_sleep(seconds)
+
+    shop.clock.sleep = sleep  # type: ignore[method-assign]
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert started_while_paused[0] < 6

@@ -1,0 +1,166 @@
+"""A cloud of dictionaries that keeps state, takes time and fails to order: the port straight over its own truth."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
+from bot.domain.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
+from bot.domain.ports import Clock
+from bot.domain.values import Action, HostId, StepKey, VmId
+
+MOVE_SECONDS = 5.0
+
+
+@dataclass
+class Move:
+    id: str
+    vm: str
+    at: datetime
+    to: str
+    fails: bool = False
+
+
+@dataclass
+class ToyCloud:
+    """`host-1` is dead; its VMs are to be moved to `host-2`."""
+
+    clock: Clock
+    vms: dict[str, str]  #: vm -> host
+    name: str = "toy"
+    actions: frozenset[Action] = frozenset({Action.EVACUATE})
+    concurrency: int = 3
+    poll: float = 1.0
+    groups: dict[str, str] = field(default_factory=dict)
+    disabled: bool = False
+    blockers: list[Finding] = field(default_factory=list)
+    moves: list[Move] = field(default_factory=list)
+    starts: list[StepKey] = field(default_factory=list)  #: every mutating call that took effect
+    refuse: dict[StepKey, str] = field(default_factory=dict)
+    lose: dict[StepKey, str] = field(default_factory=dict)  #: "before" or "after" the effect
+    fails: set[str] = field(default_factory=set)  #: VMs whose next move fails
+    silent: int = 0  #: so many looks and surveys fail
+    most_at_once: int = 0
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        return [Host(id=HostId(n), name=n) for n in ("host-1", "host-2", "host-10") if matching in n][:limit]
+
+    async def survey(self, request: Request) -> dict[str, str]:
+        self._answer()
+        return {vm: host for vm, host in self._truth().items() if host == request.host}
+
+    def plan(self, request: Request, survey: dict[str, str]) -> Plan:
+        vms = tuple(
+            Vm(id=VmId(v), name=f"name-{v}", status="ACTIVE", disposition=Disposition.EVACUATE) for v in sorted(survey)
+        )
+        disable = Step(
+            key=StepKey("disable"),
+            phase="Out",
+            verb="disable",
+            target=request.host,
+            title="disable host-1",
+            essential=True,
+        )
+        moves = tuple(
+            Step(
+                key=StepKey(f"move:{v.id}"),
+                phase="Move",
+                verb="move",
+                target=v.id,
+                title=f"move {v.name}",
+                vm=v.id,
+                apart=self.groups.get(v.id, ""),
+            )
+            for v in vms
+        )
+        empty = Step(
+            key=StepKey("empty"),
+            phase="Verify",
+            verb="empty",
+            target=request.host,
+            title="host-1 is empty",
+            by=By.CLOUD,
+        )
+        ok = Finding(code="down", verdict=Verdict.OK, topic=Topic.EVIDENCE, sentence="host-1 is down")
+        return Plan(
+            action=request.action,
+            host=request.host,
+            host_name=request.host_name,
+            findings=(ok, *self.blockers),
+            vms=vms,
+            phases=("Out", "Move", "Verify"),
+            steps=(disable, *moves, empty),
+        )
+
+    async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        self._answer()
+        return {s.key: self._look(s) for s in steps}
+
+    def _look(self, step: Step) -> Sighting:
+        truth = self._truth()
+        if step.verb == "disable":
+            return Sighting(seen=Seen.DONE if self.disabled else Seen.NEVER_STARTED, mark={"disabled": self.disabled})
+        if step.verb == "empty":
+            left = [v for v, h in truth.items() if h == step.target]
+            return Sighting(
+                seen=Seen.UNDERWAY if left else Seen.DONE, sentence=f"{len(left)} left", movement=str(len(left))
+            )
+        known = [m.id for m in self.moves if m.vm == step.target]
+        before = step.before["moves"] if step.before else None
+        new = [m for m in self.moves if m.vm == step.target and (before is None or m.id not in before)]
+        if before is None:
+            new = [m for m in new if not self._ended(m)]
+        if new:
+            move = new[-1]
+            if not self._ended(move):
+                return Sighting(seen=Seen.UNDERWAY, movement=move.id, place=truth[step.target])
+            if move.fails:
+                return Sighting(seen=Seen.FAILED, sentence="No valid host was found.", remedy="Make room.")
+            return Sighting(seen=Seen.DONE, place=truth[step.target])
+        if truth.get(step.target) != "host-1":
+            return Sighting(seen=Seen.DONE, place=truth.get(step.target, ""), sentence="moved by others")
+        return Sighting(seen=Seen.NEVER_STARTED, mark={"moves": known})
+
+    async def start(self, step: Step) -> Receipt:
+        if step.key in self.refuse:
+            raise Refused(self.refuse.pop(step.key), remedy="Do something.", raw="409")
+        fate = self.lose.pop(step.key, "")
+        if fate == "before":
+            raise Unreachable("connection refused")
+        self.starts.append(step.key)
+        if step.verb == "disable":
+            self.disabled = True
+        else:
+            underway = [m for m in self.moves if not self._ended(m)]
+            assert step.target not in {m.vm for m in underway}, f"{step.target} was moved twice at once"
+            assert self._truth()[step.target] == "host-1", f"{step.target} was moved again"
+            self.most_at_once = max(self.most_at_once, len(underway) + 1)
+            groups = [self.groups.get(m.vm) for m in underway if self.groups.get(m.vm)]
+            assert self.groups.get(step.target) not in groups or not groups, "two of one server group at once"
+            fails = step.target in self.fails
+            self.fails.discard(step.target)
+            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.clock.now(), "host-2", fails))
+        if fate == "after":
+            raise Unreachable("connection reset")
+        return Receipt(id=f"req-{len(self.starts)}")
+
+    async def check(self) -> Sequence[str]:
+        return []
+
+    async def aclose(self) -> None:
+        return
+
+    def _answer(self) -> None:
+        if self.silent > 0:
+            self.silent -= 1
+            raise Unreachable("the cloud does not answer", remedy="wait")
+
+    def _ended(self, move: Move) -> bool:
+        return self.clock.now() - move.at >= timedelta(seconds=MOVE_SECONDS)
+
+    def _truth(self) -> dict[str, str]:
+        """Where every VM is now."""
+        for move in self.moves:
+            if self._ended(move) and not move.fails and self.vms.get(move.vm) == "host-1":
+                self.vms[move.vm] = move.to
+        return self.vms
