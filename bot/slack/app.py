@@ -1,0 +1,66 @@
+"""Builds the Bolt app: registers the stories, one error handler, and what keeps the memory of people fresh."""
+
+import json
+import secrets
+from typing import Any
+
+import structlog
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.response import BoltResponse
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.slack import decide, lookup, request, steer
+from bot.slack.people import SlackPeople
+from bot.slack.reception import Reception, new_reference
+from bot.slack.views import notes
+from bot.workflow import Desk
+
+log = structlog.get_logger()
+
+
+def receive_at(desk: Desk, people: SlackPeople) -> Reception:
+    """The reception with all its stories. At start-up, `serve_left_over()` of it comes before Slack is connected."""
+    return Reception(
+        desk=desk,
+        people=people,
+        stories={
+            request.KIND: request.serve,
+            lookup.KIND: lookup.serve,
+            decide.KIND: decide.serve,
+            steer.KIND: steer.serve,
+            steer.UNKNOWN: steer.serve_unknown,
+        },
+    )
+
+
+def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_secret: str | None = None) -> AsyncApp:
+    """The app, for Socket Mode or HTTP alike.
+
+    Args:
+        desk: where requests and decisions are taken.
+        people: who is who.
+        client: Slack.
+        signing_secret: for HTTP; without one, nothing that comes by HTTP is believed.
+    """
+    app = AsyncApp(client=client, signing_secret=signing_secret or secrets.token_hex(32))
+    reception = receive_at(desk, people)
+    for story in (request, lookup, decide, steer):
+        story.register(app, reception)
+
+    async def on_members_changed(event: dict[str, Any]) -> None:
+        people.forget(str(event.get("subteam_id") or (event.get("subteam") or {}).get("id") or ""))
+
+    for name in ("subteam_members_changed", "subteam_updated"):
+        app.event(name)(on_members_changed)
+    app.error(_on_error)
+    return app
+
+
+async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
+    """An error before Slack was answered: the person who typed a command reads why; a click shows Slack's own sign."""
+    reference = new_reference()
+    log.error("a listener failed", reference=reference, error=type(error).__name__, exc_info=error)
+    if "command" not in body:
+        return BoltResponse(status=500, body="")
+    said = {"response_type": "ephemeral", "text": notes.went_wrong(reference)}
+    return BoltResponse(status=200, body=json.dumps(said), headers={"content-type": ["application/json"]})

@@ -1,0 +1,75 @@
+"""The notice board: makes what stands in Slack agree with what is stored. Nobody else posts or edits.
+
+It may be killed at any line. What is about to be posted is committed before, and looked for in Slack after a restart.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import structlog
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.ports import Archive, Bell, Clock
+from bot.slack.cards import Cards, Rules
+from bot.slack.drawing import Drawing
+from bot.slack.lines import Lines
+from bot.slack.pace import Pace
+from bot.slack.poster import Poster
+
+log = structlog.get_logger()
+
+POLL = 1.0
+"""Seconds between two looks when no bell rings."""
+
+
+class Board:
+    """Posts and edits whatever is behind the archive.
+
+    Args:
+        archive: the database.
+        clock: by it rates are kept.
+        bell: rung by every commit.
+        client: Slack, from `bot.slack.wire.connect` (it must not repeat calls by itself).
+        rules: the policy of each cloud and action, for the cards.
+        incident_channel: the id of the channel that hears start, trouble and end; empty for none.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        clock: Clock,
+        bell: Bell,
+        client: AsyncWebClient,
+        rules: Rules,
+        incident_channel: str = "",
+    ) -> None:
+        self._bell = bell
+        self._pace = Pace(clock)
+        poster = Poster(client, self._pace)
+        self._cards = Cards(archive, clock, poster, rules)
+        drawing = Drawing(archive, clock, poster, self._cards, incident_channel=incident_channel)
+        self._lines = Lines(archive, clock, poster, drawing)
+        self._is_troubled = False
+
+    async def run(self) -> None:
+        """Work until cancelled; nothing else ends it."""
+        while True:
+            if not await self.round():
+                await self._bell.wait(self._pace.soonest(most=POLL))
+
+    async def round(self) -> bool:
+        """Bring up to date what may be touched now; whether anything was."""
+        shown = await self._surviving(self._cards.round)
+        told = await self._surviving(self._lines.round)
+        return shown or told
+
+    async def _surviving(self, part: Callable[[], Awaitable[bool]]) -> bool:
+        """The top of the board: an error here is logged once until it is over, and the loop goes on."""
+        try:
+            did = await part()
+        except Exception:
+            if not self._is_troubled:
+                log.exception("the board stumbled")
+            self._is_troubled = True
+            return False
+        self._is_troubled = False
+        return did

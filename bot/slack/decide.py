@@ -1,0 +1,46 @@
+"""Story 2: an approver decides on exactly the plan that the card showed."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.domain.operation import Choice
+from bot.domain.policy import Actor
+from bot.domain.ports import Delivery
+from bot.domain.values import OperationId
+from bot.slack import reception
+from bot.slack.reception import Reception
+from bot.slack.views import buttons
+from bot.workflow import Desk
+
+KIND = "decision"
+CHOICES = {buttons.APPROVE: Choice.APPROVE, buttons.REJECT: Choice.REJECT}
+
+
+def register(app: AsyncApp, desk: Reception) -> None:
+    """Listen to Approve and Reject."""
+
+    async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
+        delivery = reception.click(body, kind=KIND, clock=desk.clock)
+        fresh = await desk.receive(delivery)
+        await ack()
+        if fresh:
+            await desk.serve(delivery)
+
+    for action in CHOICES:
+        app.action(action)(on_click)
+
+
+async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
+    """Cast the vote.
+
+    Raises:
+        Refusal: why it does not count.
+    """
+    await desk.vote(
+        OperationId(reception.word(delivery, "operation")),
+        CHOICES[reception.word(delivery, "action")],
+        digest=reception.digest_of(delivery),
+        by=actor,
+        key=delivery.key,
+    )

@@ -1,0 +1,134 @@
+"""Where a piece of news belongs and how it looks: reads what the views need, and asks Slack for links."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+
+from bot.domain.errors import UnknownOperation
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import FINAL, Operation
+from bot.domain.ports import Archive, Clock
+from bot.domain.values import OperationId
+from bot.slack.cards import Cards
+from bot.slack.poster import Poster
+from bot.slack.views import incident, notes, thread
+from bot.slack.views.message import Message
+from bot.slack.wire import SlackError
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a line is told."""
+
+    channel: str
+    thread: str = ""
+    person: str = ""
+    vms: int = 0
+    is_over: bool = False
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only one person sees it."""
+        return bool(self.person)
+
+
+class Drawing:
+    """Turns news into messages."""
+
+    def __init__(self, archive: Archive, clock: Clock, poster: Poster, cards: Cards, *, incident_channel: str) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._poster = poster
+        self._cards = cards
+        self._incident_channel = incident_channel
+        self._links: dict[tuple[str, str], str] = {}
+
+    async def place_of(self, news: News) -> Place | None:
+        """Where it belongs; None while its card does not stand."""
+        if news.audience is Audience.PERSON:
+            return Place(channel=news.channel or str(news.person), person=str(news.person))
+        if news.audience is Audience.INCIDENT:
+            return Place(channel=self._incident_channel)
+        if news.operation is None:
+            return Place(channel="")
+        async with self._archive.unit() as unit:
+            card = await unit.card(news.operation)
+            operation = await unit.operation(news.operation)
+        if card is None or not card.ts:
+            return None
+        vms = len(operation.plan.vms) if operation.plan is not None else 0
+        return Place(channel=card.channel, thread=card.ts, vms=vms, is_over=operation.state in FINAL)
+
+    async def draw(self, news: Sequence[News]) -> Message:
+        """The message; or the bare kind, should drawing it fail: a line is never lost to a view.
+
+        Raises:
+            SlackBusy, SlackSilent: a link was to be asked for, and Slack did not answer.
+        """
+        try:
+            return await self._draw(news)
+        except SlackError:
+            raise
+        except Exception:
+            log.exception("news cannot be drawn", kind=news[0].kind)
+            return Message(text=f"{news[0].kind}".capitalize() + ".")
+
+    async def _draw(self, news: Sequence[News]) -> Message:
+        first = news[0]
+        if first.audience is Audience.PERSON:
+            return await self._note(first)
+        if first.operation is None:
+            return notes.noted(first)
+        async with self._archive.unit() as unit:
+            operation = await unit.operation(first.operation)
+            records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
+        if first.audience is Audience.INCIDENT:
+            return incident.render(first, operation, link=await self._link(operation.id))
+        return thread.render(news, operation, records)
+
+    async def _note(self, news: News) -> Message:
+        if news.kind is Kind.REFUSED:
+            other = thread.word(news.facts, "link_to")
+            return notes.refused(news, link=await self._link(OperationId(other)) if other else "")
+        about = [OperationId(word) for word in thread.words(news.facts, "about")]
+        operations = await self._operations(about)
+        if not operations:
+            return notes.noted(news)
+        links = {o.id: await self._link(o.id) for o in operations[:_LINKED]}
+        if not news.facts.get("in_full"):
+            return notes.listing(thread.word(news.facts, "sentence"), operations, links)
+        shown = operations[0]
+        async with self._archive.unit() as unit:
+            records = await unit.steps(shown.id)
+        rule = self._cards.rule_of(shown)
+        return notes.in_full(shown, records, rule, now=self._clock.now(), link=links[shown.id])
+
+    async def _operations(self, ids: Sequence[OperationId]) -> list[Operation]:
+        found = []
+        async with self._archive.unit() as unit:
+            for wanted in ids:
+                try:
+                    found.append(await unit.operation(wanted))
+                except UnknownOperation:
+                    continue
+        return found
+
+    async def _link(self, operation: OperationId) -> str:
+        """The address of an operation's card; empty when it has none."""
+        async with self._archive.unit() as unit:
+            card = await unit.card(operation)
+        if card is None or not card.ts:
+            return ""
+        where = (card.channel, card.ts)
+        if where not in self._links:
+            if len(self._links) > _REMEMBERED:
+                self._links.clear()
+            self._links[where] = await self._poster.permalink(card.channel, card.ts)
+        return self._links[where]
+
+
+_LINKED = 20
+_REMEMBERED = 1_000

@@ -1,0 +1,219 @@
+"""Reads slash commands. Pure, and never guesses: what is not exactly understood becomes a BadCommand."""
+
+import difflib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from bot.domain.errors import BadCommand
+from bot.domain.order import Order
+from bot.domain.values import Action, OperationId
+from bot.slack.words import Word, split
+
+MAX_NAME = 255
+MAX_REASON = 500
+MAX_VMS = 100
+
+EVACUATE = "/evacuate"
+MAINTENANCE = "/maintenance"
+MUSTER = "/muster"
+COMMANDS = (EVACUATE, MAINTENANCE, MUSTER)
+
+USAGE = {
+    EVACUATE: "Usage: `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`",
+    MAINTENANCE: "Usage: `/maintenance enter|exit [check] [cloud/]host [--reason text]`",
+    MUSTER: "Usage: `/muster help | list | show ID`",
+}
+_FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: ("--reason",)}
+_CHECK = "check"
+_ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
+
+
+class Verb(StrEnum):
+    """What `/muster` can be asked."""
+
+    HELP = "help"
+    LIST = "list"
+    SHOW = "show"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """Something a person wants to see."""
+
+    verb: Verb
+    operation: OperationId | None = None
+
+
+Command: TypeAlias = Order | Question
+
+
+def parse(command: str, text: str) -> Command:
+    """What a slash command means.
+
+    Args:
+        command: with its slash, e.g. "/evacuate".
+        text: what was typed behind it.
+
+    Raises:
+        BadCommand: with the sentence that says why and what to type.
+    """
+    if command not in USAGE:
+        raise BadCommand(f"Muster has no command {command}.", remedy=f"It has {', '.join(COMMANDS)}.")
+    words = split(text)
+    if command == MUSTER:
+        return _question(words)
+    if not words:
+        raise BadCommand("No host was named.")
+    if command == EVACUATE:
+        return _order(command, Action.EVACUATE, words)
+    action = _keyword(words[0], ("enter", "exit"), "Say first whether to enter or exit maintenance")
+    return _order(command, Action(action), words[1:])
+
+
+def usage(command: str) -> str:
+    """The line that shows how a command is typed."""
+    return USAGE.get(command, USAGE[MUSTER])
+
+
+def _question(words: Sequence[Word]) -> Question:
+    if not words:
+        return Question(verb=Verb.HELP)
+    verb = Verb(_keyword(words[0], tuple(Verb), "Muster does not know that word"))
+    rest = words[1:]
+    if verb is not Verb.SHOW:
+        _check_nothing_left(rest)
+        return Question(verb=verb)
+    if not rest:
+        raise BadCommand("Say which operation to show.", remedy="`/muster list` shows their ids.")
+    _check_nothing_left(rest[1:])
+    if not _ID.match(rest[0].text):
+        raise BadCommand(f"{rest[0].text} is not the id of an operation.", remedy="`/muster list` shows the ids.")
+    return Question(verb=verb, operation=OperationId(rest[0].text.upper()))
+
+
+def _keyword(word: Word, known: Sequence[str], otherwise: str) -> str:
+    typed = word.text.lower()
+    if typed in known and not word.quoted:
+        return typed
+    near = difflib.get_close_matches(typed, known, n=1)
+    meant = f" Did you mean {near[0]}?" if near else ""
+    raise BadCommand(f"{otherwise}: {word.text}.{meant}")
+
+
+def _check_nothing_left(words: Sequence[Word]) -> None:
+    if words:
+        raise BadCommand(f"There is more than can be understood: {' '.join(w.text for w in words)}.")
+
+
+def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
+    loose, flags = _sorted(words, _FLAGS[command])
+    check = bool(loose) and not loose[0].quoted and loose[0].text.lower() == _CHECK
+    names = loose[1:] if check else loose
+    if not names:
+        raise BadCommand("No host was named." if not flags else "No host was named; put it before the flags.")
+    if len(names) > 1:
+        raise BadCommand(_too_many(names))
+    cloud, host = _place(names[0].text)
+    return Order(
+        action=action,
+        host=host,
+        cloud=cloud,
+        check=check,
+        to=_target(flags, cloud),
+        vms=_vms(flags),
+        reason=_reason(flags),
+    )
+
+
+def _too_many(names: Sequence[Word]) -> str:
+    first = names[0].text
+    if difflib.get_close_matches(first.lower(), (_CHECK,), n=1, cutoff=0.7):
+        return f"One host at a time, but there are {len(names)} words. Did you mean {_CHECK} instead of {first}?"
+    return f"One host at a time, but there are {len(names)} words: {' '.join(n.text for n in names)}."
+
+
+def _sorted(words: Sequence[Word], known: Sequence[str]) -> tuple[list[Word], dict[str, list[str]]]:
+    """Loose words, and the values of each flag: one for --to, all that follow for --vm and --reason."""
+    loose: list[Word] = []
+    flags: dict[str, list[str]] = {}
+    open_flag = ""
+    for word in words:
+        if word.flag:
+            name, equals, _ = word.flag.partition("=")
+            open_flag = _known(name, known)
+            if open_flag in flags and open_flag != "--vm":
+                raise BadCommand(f"{open_flag} was given twice.")
+            flags.setdefault(open_flag, [])
+            if equals:
+                flags[open_flag].append(_as_typed(word.text))
+                open_flag = "" if open_flag == "--to" else open_flag
+        elif open_flag:
+            flags[open_flag].append(word.text)
+            open_flag = "" if open_flag == "--to" else open_flag
+        else:
+            loose.append(word)
+    for name, values in flags.items():
+        if not any(values):
+            raise BadCommand(f"{name} needs a value.")
+    return loose, flags
+
+
+def _as_typed(word: str) -> str:
+    return word.partition("=")[2]
+
+
+def _known(name: str, known: Sequence[str]) -> str:
+    if name in known:
+        return name
+    if name == f"--{_CHECK}":
+        raise BadCommand(f"{_CHECK} is a word, not a flag: write it before the host.")
+    near = difflib.get_close_matches(name, known, n=1)
+    meant = f" Did you mean {near[0]}?" if near else f" There {'are' if len(known) > 1 else 'is'} {', '.join(known)}."
+    raise BadCommand(f"There is no flag {name} here.{meant}")
+
+
+def _place(typed: str) -> tuple[str, str]:
+    """Cloud (may be empty) and host."""
+    cloud, slash, host = typed.partition("/")
+    if not slash:
+        return "", _name(typed, "host")
+    if not cloud or not host:
+        raise BadCommand(f"{typed} is not a cloud and a host.", remedy="Write cloud/host.")
+    return _name(cloud, "cloud"), _name(host, "host")
+
+
+def _name(typed: str, what: str) -> str:
+    name = typed.strip()
+    if not name:
+        raise BadCommand(f"The name of the {what} is empty.")
+    if len(name) > MAX_NAME:
+        raise BadCommand(f"The name of the {what} has {len(name)} characters; {MAX_NAME} are the most.")
+    if any(mark in name for mark in "<>|`*?"):
+        raise BadCommand(f"{name} is not the name of a {what}.", remedy="Type the name in full, without any marks.")
+    return name
+
+
+def _target(flags: dict[str, list[str]], cloud: str) -> str:
+    if "--to" not in flags:
+        return ""
+    target_cloud, name = _place(flags["--to"][0])
+    if target_cloud and target_cloud != cloud:
+        raise BadCommand("The target host must be in the same cloud as the host.")
+    return name
+
+
+def _vms(flags: dict[str, list[str]]) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(_name(v, "VM") for v in flags.get("--vm", ())))
+    if len(names) > MAX_VMS:
+        raise BadCommand(f"{len(names)} VMs were named; {MAX_VMS} are the most.")
+    return names
+
+
+def _reason(flags: dict[str, list[str]]) -> str:
+    reason = " ".join(flags.get("--reason", ())).strip()
+    if len(reason) > MAX_REASON:
+        raise BadCommand(f"The reason has {len(reason)} characters; {MAX_REASON} are the most.")
+    return reason

@@ -1,0 +1,230 @@
+"""Tells the outbox: thread lines, incident lines and private notes, each lane in its order, none lost or told twice."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.news import Audience, Kind
+from bot.domain.ports import Archive, Clock, Outgoing
+from bot.slack.drawing import Drawing, Place
+from bot.slack.pace import POST, WHISPER
+from bot.slack.poster import LINE, Poster
+from bot.slack.views.message import Message
+from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent
+
+log = structlog.get_logger()
+
+_TAKEN = 1_000
+_TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 8}
+"""How many lines of a kind are told as one when they queue up."""
+_GATHER = timedelta(seconds=10)
+"""How long lines about single VMs are gathered when there are many VMs."""
+_MANY_VMS = 30
+_SLOWEST = 60.0
+_PATIENCE = 10
+"""How often a line is offered that Slack refuses for a reason we do not know."""
+# https://docs.slack.dev/reference/methods/chat.postMessage, chat.postEphemeral, conversations.open: no later try helps.
+_NO_SUCH_PLACE = frozenset(
+    {
+        "cannot_dm_bot",
+        "cannot_reply_to_message",
+        "channel_not_found",
+        "is_archived",
+        "messages_tab_disabled",
+        "method_not_supported_for_channel_type",
+        "no_text",
+        "not_in_channel",
+        "restricted_action",
+        "restricted_action_non_threadable_channel",
+        "restricted_action_read_only_channel",
+        "restricted_action_thread_locked",
+        "restricted_action_thread_only_channel",
+        "user_disabled",
+        "user_not_found",
+        "user_not_in_channel",
+        "user_not_visible",
+        "users_not_found",
+    }
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lane:
+    """Lines that must be told in order: one audience of one operation, or one person."""
+
+    audience: Audience
+    whose: str
+
+
+class Lines:
+    """Posts what waits in the outbox."""
+
+    def __init__(self, archive: Archive, clock: Clock, poster: Poster, drawing: Drawing) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._poster = poster
+        self._pace = poster.pace
+        self._drawing = drawing
+        self._refused: set[int] = set()  # attempted, but Slack answered that it did not take them
+        self._served: dict[Lane, int] = {}
+        self._serving = 0
+
+    async def round(self) -> bool:
+        """Tell the head of every lane that may speak now; whether anything was told."""
+        async with self._archive.unit() as unit:
+            waiting = await unit.outgoing(self._clock.now(), limit=_TAKEN)
+        lanes: dict[Lane, list[Outgoing]] = {}
+        for line in waiting:
+            lanes.setdefault(_lane_of(line), []).append(line)
+        self._served = {lane: at for lane, at in self._served.items() if lane in lanes}
+        told = False
+        for lane in sorted(lanes, key=lambda la: (la.audience is not Audience.PERSON, self._served.get(la, 0))):
+            batch = self._batch(lanes[lane])
+            try:
+                told |= await self._tell(lane, batch, is_last=len(batch) == len(lanes[lane]))
+            except SlackError as error:
+                await self._put_off(batch, error)
+                if isinstance(error, SlackSilent):
+                    break  # Slack is away: the other lanes would wait for it one after another
+            except Exception as error:
+                log.exception("a line stumbled", lane=lane.whose)
+                await self._put_off(batch, SlackSilent(type(error).__name__))
+        return told
+
+    def _batch(self, lines: Sequence[Outgoing]) -> list[Outgoing]:
+        """The head of a lane, with the lines behind it that are told together with it."""
+        kind, audience = lines[0].news.kind, lines[0].news.audience
+        most = _TOGETHER.get(kind, 1) if audience is Audience.THREAD else 1
+        batch: list[Outgoing] = []
+        for line in lines[:most]:
+            if line.news.kind is not kind:
+                break
+            batch.append(line)
+        return batch
+
+    async def _tell(self, lane: Lane, batch: list[Outgoing], *, is_last: bool) -> bool:
+        place = await self._drawing.place_of(batch[0].news)
+        if place is None:
+            return False  # its card does not stand yet
+        if not place.channel:
+            await self._note_told(batch, ts="")  # no incident channel is configured: told nowhere, by choice
+            return True
+        if is_last and self._gathers(place, batch):
+            return False
+        method = WHISPER if lane.audience is Audience.PERSON else POST
+        if not self._pace.allows(method, place.channel):
+            return False
+        batch = await self._look(place, batch)
+        if not batch:
+            return True
+        self._serving += 1
+        self._served[lane] = self._serving
+        drawn = await self._drawing.draw([line.news for line in batch])
+        if lane.audience is Audience.PERSON:
+            await self._whisper(place, batch, drawn)
+        else:
+            await self._post(place, batch, drawn)
+        return True
+
+    def _gathers(self, place: Place, batch: Sequence[Outgoing]) -> bool:
+        """With many VMs, lines about single ones wait a little for each other."""
+        most = _TOGETHER[Kind.VM_DONE]
+        if batch[0].news.kind is not Kind.VM_DONE or place.vms <= _MANY_VMS or len(batch) >= most:
+            return False
+        due = batch[0].created_at + _GATHER
+        if due <= self._clock.now() or place.is_over:
+            return False
+        self._pace.come_back(due)
+        return True
+
+    async def _look(self, place: Place, batch: list[Outgoing]) -> list[Outgoing]:
+        """Without those that stand in Slack already, though their answer was lost."""
+        unsure = [line for line in batch if self._is_unsure(line)]
+        if not unsure or place.is_private:
+            return batch
+        try:
+            marks = [str(line.id) for line in unsure]
+            found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread)
+        except (SlackRefused, SlackBusy) as refusal:
+            if isinstance(refusal, SlackBusy) and refusal.code != MISSING_SCOPE:
+                raise
+            log.warning("cannot look for lines", channel=place.channel, code=refusal.code)
+            return batch
+        for line in unsure:
+            if ts := found.get(str(line.id)):
+                await self._note_told([line], ts=ts)
+        return [line for line in batch if str(line.id) not in found]
+
+    def _is_unsure(self, line: Outgoing) -> bool:
+        """Whether it may stand in Slack though we hold no answer."""
+        return line.attempted_at is not None and line.id not in self._refused
+
+    async def _post(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> None:
+        await self._note_attempt(batch)
+        mark = ",".join(str(line.id) for line in batch)
+        try:
+            ts = await self._poster.post(place.channel, drawn, event=LINE, mark=mark, thread=place.thread)
+        except SlackSilent:
+            raise
+        except SlackError:
+            self._refused.update(line.id for line in batch)
+            raise
+        await self._note_told(batch, ts=ts)
+
+    async def _whisper(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> None:
+        """A private note where the person acted; by direct message where Muster cannot whisper.
+
+        An ephemeral message cannot be looked for, so one whose answer was lost is shown again.
+        """
+        unsure = any(self._is_unsure(line) for line in batch)
+        await self._note_attempt(batch)
+        try:
+            await self._poster.whisper(place.channel, place.person, drawn)
+        except SlackRefused as refusal:
+            if refusal.code not in _NO_SUCH_PLACE:
+                raise
+            log.info("a private note goes by direct message", channel=place.channel, code=refusal.code)
+            direct = await self._poster.dm(place.person)
+            mark = str(batch[0].id)
+            if not (unsure and await self._poster.find(direct, event=LINE, marks=[mark])):
+                await self._poster.post(direct, drawn, event=LINE, mark=mark)
+        await self._note_told(batch, ts="")
+
+    async def _put_off(self, batch: Sequence[Outgoing], error: SlackError) -> None:
+        """Try again later; or never, where Slack will never take it."""
+        ids = [line.id for line in batch]
+        tries = batch[0].tries + 1
+        if isinstance(error, SlackRefused) and (error.code in _NO_SUCH_PLACE or tries >= _PATIENCE):
+            log.warning("news cannot be told", news=ids, code=error.code)
+            async with self._archive.unit() as unit:
+                await unit.give_up(ids, why=error.code)
+                await unit.commit()
+            return
+        seconds = error.seconds if isinstance(error, SlackBusy) else min(_SLOWEST, 2.0 ** min(tries, 6))
+        until = self._clock.now() + timedelta(seconds=seconds)
+        if tries == 1:
+            log.warning("news waits for Slack", news=ids, code=error.code)
+        async with self._archive.unit() as unit:
+            await unit.postpone(ids, until=until, why=error.code)
+            await unit.commit()
+        self._pace.come_back(until)
+
+    async def _note_attempt(self, batch: Sequence[Outgoing]) -> None:
+        ids = [line.id for line in batch]
+        async with self._archive.unit() as unit:
+            await unit.attempt(ids, now=self._clock.now())
+            await unit.commit()
+        self._refused.difference_update(ids)
+
+    async def _note_told(self, batch: Sequence[Outgoing], *, ts: str) -> None:
+        async with self._archive.unit() as unit:
+            await unit.told([line.id for line in batch], ts=ts)
+            await unit.commit()
+
+
+def _lane_of(line: Outgoing) -> Lane:
+    news = line.news
+    whose = news.person if news.audience is Audience.PERSON else news.operation
+    return Lane(audience=news.audience, whose=str(whose or ""))

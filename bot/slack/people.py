@@ -1,0 +1,130 @@
+"""Who is who, asked of Slack: standing and user groups, a minute old at most; "no" when Slack cannot be asked."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import CouldNotAsk
+from bot.domain.policy import Actor, Rule, Standing
+from bot.domain.ports import Clock
+from bot.domain.values import Action, UserId
+from bot.slack.wire import SlackBusy, SlackError, SlackRefused, answer
+
+REMEMBERED = timedelta(seconds=60)
+"""How old an answer of Slack may be when somebody acts on it."""
+_SECONDS = 5.0
+_NOT_OURS = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
+_NO_SUCH_GROUP = frozenset({"no_such_subteam", "subteam_not_found", "invalid_usergroup"})
+
+T = TypeVar("T")
+
+
+class SlackPeople:
+    """`bot.domain.ports.People` over users.info and usergroups.users.list.
+
+    Args:
+        client: Slack.
+        clock: by it answers grow old.
+        rules: only the user groups that they name are asked for.
+    """
+
+    def __init__(self, client: AsyncWebClient, clock: Clock, rules: Mapping[tuple[str, Action], Rule]) -> None:
+        self._client = client
+        self._clock = clock
+        self._groups = groups_in(rules)
+        self._team = ""
+        self._known: dict[str, tuple[datetime, Standing]] = {}
+        self._members: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._age = 0  # grows when something is forgotten: an older answer on its way is not remembered
+
+    async def actor(self, user: UserId) -> Actor:
+        """A person with their standing and groups, a minute old at most.
+
+        Raises:
+            CouldNotAsk: Slack did not answer.
+        """
+        standing = await self._remembered(self._known, user, lambda: self._standing(user))
+        if standing is not Standing.FULL_MEMBER:
+            return Actor(id=user, standing=standing)
+        groups = [g for g in self._groups if user in await self._remembered(self._members, g, self._ask(g))]
+        return Actor(id=user, standing=standing, groups=frozenset(groups))
+
+    def forget(self, group: str = "") -> None:
+        """Drop what is remembered of one group (its members changed), or of everybody."""
+        self._age += 1
+        if group:
+            self._members.pop(group, None)
+            return
+        self._members.clear()
+        self._known.clear()
+
+    async def _remembered(self, memory: dict[str, tuple[datetime, T]], key: str, ask: Callable[[], Awaitable[T]]) -> T:
+        now = self._clock.now()
+        if key in memory and now - memory[key][0] < REMEMBERED:
+            return memory[key][1]
+        memory.pop(key, None)
+        age = self._age
+        try:
+            told = await ask()
+        except SlackError as error:
+            raise CouldNotAsk(
+                f"Slack could not be asked who you are ({error.code}), so nothing was done.", remedy=_remedy(error)
+            ) from error
+        if len(memory) > _MOST:
+            memory.clear()
+        if age == self._age:
+            memory[key] = (now, told)
+        return told
+
+    def _ask(self, group: str) -> Callable[[], Awaitable[frozenset[str]]]:
+        async def members() -> frozenset[str]:
+            try:
+                answered = await answer(self._client.usergroups_users_list(usergroup=group), seconds=_SECONDS)
+            except SlackRefused as refusal:
+                if refusal.code in _NO_SUCH_GROUP:
+                    return frozenset()  # deleted or disabled: nobody is in it
+                raise
+            return frozenset(str(user) for user in answered.get("users", []))
+
+        return members
+
+    async def _standing(self, user: UserId) -> Standing:
+        if not self._team:
+            self._team = str((await answer(self._client.auth_test(), seconds=_SECONDS)).get("team_id", ""))
+        try:
+            answered = await answer(self._client.users_info(user=user), seconds=_SECONDS)
+        except SlackRefused as refusal:
+            if refusal.code in _NOT_OURS:
+                return Standing.FOREIGN
+            raise
+        return _standing_of(answered.get("user", {}), team=self._team)
+
+
+def _standing_of(user: Mapping[str, Any], *, team: str) -> Standing:
+    """https://docs.slack.dev/reference/objects/user-object; what is not told counts against the person."""
+    if user.get("deleted"):
+        return Standing.DEACTIVATED
+    if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == "USLACKBOT":
+        return Standing.BOT
+    if user.get("is_stranger") or user.get("team_id") != team:
+        return Standing.FOREIGN
+    if user.get("is_restricted") is not False or user.get("is_ultra_restricted") is not False:
+        return Standing.GUEST
+    return Standing.FULL_MEMBER
+
+
+def _remedy(error: SlackError) -> str:
+    if isinstance(error, SlackBusy):
+        return f"Try again in {error.seconds:.0f} s."
+    return "Try again in a moment; if it stays so, an admin can run `muster check`."
+
+
+def groups_in(rules: Mapping[tuple[str, Action], Rule]) -> Sequence[str]:
+    """The ids of the user groups that a policy names."""
+    named = {who for rule in rules.values() for who in (*rule.requesters, *rule.approvers, *rule.break_glass)}
+    return sorted(who for who in named if who.startswith("S"))
+
+
+_MOST = 1_000

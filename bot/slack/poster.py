@@ -1,0 +1,156 @@
+"""Everything the board says to Slack: post, edit, whisper, and look whether a post whose answer was lost is there."""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any
+
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from bot.slack.pace import EDIT, POST, WHISPER, Pace
+from bot.slack.views.message import Message
+from bot.slack.wire import SlackBusy, SlackRefused, answer
+
+CARD = "muster_card"
+LINE = "muster_line"
+
+WRONG_SHAPE = frozenset(
+    {
+        "block_mismatch",
+        "invalid_arguments",
+        "invalid_attachments",
+        "invalid_blocks",
+        "invalid_blocks_format",
+        "msg_blocks_too_long",
+        "msg_too_long",
+        "too_many_contact_cards",
+    }
+)
+"""Slack takes the message, but not these blocks: a plainer one is tried."""
+_PAGE = 200
+_PAGES = 25
+
+
+class Poster:
+    """Makes the calls. It decides nothing; errors of `bot.slack.wire` go through."""
+
+    def __init__(self, client: AsyncWebClient, pace: Pace) -> None:
+        self._client = client
+        self.pace = pace
+
+    async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
+        """Post, and answer the message's ts. `event` and `mark` are its metadata, by which `find` knows it again."""
+        metadata = {"event_type": event, "event_payload": {"mark": mark}}
+
+        def call(form: Message) -> Awaitable[AsyncSlackResponse]:
+            return self._client.chat_postMessage(
+                channel=channel,
+                text=form.text,
+                blocks=list(form.blocks) or None,
+                thread_ts=thread or None,
+                metadata=metadata,
+                unfurl_links=False,
+                unfurl_media=False,
+            )
+
+        answered = await self._said(POST, channel, message, call)
+        return str(answered["ts"])
+
+    async def edit(self, channel: str, ts: str, message: Message, *, card: str) -> None:
+        """Rewrite a message."""
+
+        def call(form: Message) -> Awaitable[AsyncSlackResponse]:
+            return self._client.chat_update(channel=channel, ts=ts, text=form.text, blocks=list(form.blocks))
+
+        await self._said(EDIT, card, message, call)
+
+    async def whisper(self, channel: str, user: str, message: Message) -> None:
+        """Show a message to one person only."""
+
+        def call(form: Message) -> Awaitable[AsyncSlackResponse]:
+            return self._client.chat_postEphemeral(
+                channel=channel, user=user, text=form.text, blocks=list(form.blocks) or None
+            )
+
+        await self._said(WHISPER, channel, message, call)
+
+    async def dm(self, user: str) -> str:
+        """The channel of the conversation with one person."""
+        answered = await self._asked("conversations.open", self._client.conversations_open(users=user))
+        return str(answered["channel"]["id"])
+
+    async def permalink(self, channel: str, ts: str) -> str:
+        """The address of a message; empty when Slack does not tell."""
+        try:
+            answered = await self._asked(
+                "chat.getPermalink", self._client.chat_getPermalink(channel=channel, message_ts=ts)
+            )
+        except SlackRefused:
+            return ""
+        return str(answered["permalink"])
+
+    async def find(self, channel: str, *, event: str, marks: Collection[str], thread: str = "") -> Mapping[str, str]:
+        """Which of our messages stand in a channel or thread already.
+
+        Args:
+            channel: where to look.
+            event: CARD or LINE.
+            marks: what `post` was given; a line's mark is a list of numbers joined by commas.
+            thread: look among its replies; empty: among the channel's own messages, newest first.
+
+        Returns:
+            mark → ts, for each that was found.
+        """
+        wanted, found, cursor = set(marks), dict[str, str](), ""
+        for _ in range(_PAGES):
+            page = await self._page(channel, thread, cursor)
+            for said in page.get("messages", []):
+                for mark in _marks_of(said, event) & wanted:
+                    found[mark] = str(said["ts"])
+            cursor = str(page.get("response_metadata", {}).get("next_cursor") or "")
+            if not cursor or wanted <= found.keys():
+                break
+        return found
+
+    async def _page(self, channel: str, thread: str, cursor: str) -> Mapping[str, Any]:
+        if thread:
+            call = self._client.conversations_replies(
+                channel=channel, ts=thread, limit=_PAGE, include_all_metadata=True, cursor=cursor or None
+            )
+            return await self._asked("conversations.replies", call)
+        call = self._client.conversations_history(
+            channel=channel, limit=_PAGE, include_all_metadata=True, cursor=cursor or None
+        )
+        return await self._asked("conversations.history", call)
+
+    async def _said(
+        self,
+        method: str,
+        place: str,
+        message: Message,
+        call: Callable[[Message], Awaitable[AsyncSlackResponse]],
+    ) -> Mapping[str, Any]:
+        """Say it; when Slack refuses the blocks, say it plainer."""
+        forms = (message, *message.plainer())
+        for form in forms[:-1]:
+            try:
+                return await self._asked(method, call(form), place=place)
+            except SlackRefused as refusal:
+                if refusal.code not in WRONG_SHAPE:
+                    raise
+        return await self._asked(method, call(forms[-1]), place=place)
+
+    async def _asked(self, method: str, call: Awaitable[AsyncSlackResponse], *, place: str = "") -> Mapping[str, Any]:
+        self.pace.took(method, place)
+        try:
+            return await answer(call)
+        except SlackBusy as busy:
+            self.pace.hold(method, seconds=busy.seconds)
+            raise
+
+
+def _marks_of(said: Mapping[str, Any], event: str) -> set[str]:
+    metadata = said.get("metadata") or {}
+    if metadata.get("event_type") != event:
+        return set()
+    mark = str((metadata.get("event_payload") or {}).get("mark", ""))
+    return set(mark.split(",")) if event == LINE else {mark}

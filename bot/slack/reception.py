@@ -1,0 +1,143 @@
+"""Takes every delivery of Slack once: recorded before it is answered, served after, served again after a crash."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import structlog
+
+from bot.domain.errors import Refusal, UnknownOperation
+from bot.domain.policy import Actor
+from bot.domain.ports import Clock, Delivery, People, Stale
+from bot.domain.values import Digest, OperationId, UserId
+from bot.slack.views import notes
+from bot.workflow import Desk
+
+log = structlog.get_logger()
+
+Story: TypeAlias = Callable[[Desk, Actor, Delivery], Awaitable[None]]
+"""What is done about one kind of delivery. May raise a Refusal."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reception:
+    """The way from a listener to the desk."""
+
+    desk: Desk
+    people: People
+    stories: Mapping[str, Story]
+
+    @property
+    def clock(self) -> Clock:
+        """The desk's clock."""
+        return self.desk.clock
+
+    async def receive(self, delivery: Delivery) -> bool:
+        """Record it, before Slack is answered; False when it had come in before."""
+        return await self.desk.receive(delivery)
+
+    async def serve(self, delivery: Delivery) -> None:
+        """Act on it. Serving twice is harmless: the effect and the settling are one transaction."""
+        try:
+            await self._serve(delivery)
+        except Stale:
+            return  # settled by an earlier serving of the same delivery
+        except Exception:
+            reference = new_reference()
+            log.exception("a delivery stumbled", reference=reference, kind=delivery.kind)
+            await self._refuse(Refusal(notes.went_wrong(reference)), delivery)
+
+    async def serve_left_over(self) -> int:
+        """Serve what a process recorded and died before acting on; answers how many there were."""
+        left_over = await self.desk.unsettled()
+        for delivery in left_over:
+            await self.serve(delivery)
+        return len(left_over)
+
+    async def _serve(self, delivery: Delivery) -> None:
+        try:
+            actor = await self.people.actor(UserId(word(delivery, "user")))
+            await self.stories[delivery.kind](self.desk, actor, delivery)
+        except Refusal as refusal:
+            await self._refuse(refusal, delivery)
+
+    async def _refuse(self, refusal: Refusal, delivery: Delivery) -> None:
+        known = not isinstance(refusal, UnknownOperation)
+        operation = OperationId(word(delivery, "operation")) if known and word(delivery, "operation") else None
+        try:
+            await self.desk.refuse(
+                refusal,
+                by=UserId(word(delivery, "user")),
+                channel=word(delivery, "channel"),
+                key=delivery.key,
+                operation=operation,
+            )
+        except Stale:
+            return
+
+
+def new_reference() -> str:
+    """A short word by which a person's report and a log line find each other."""
+    return secrets.token_hex(4)
+
+
+def word(delivery: Delivery, name: str) -> str:
+    """A text of the payload; empty when it is not there."""
+    value = delivery.payload.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def digest_of(delivery: Delivery) -> Digest:
+    """The plan that the clicked button showed."""
+    return Digest(word(delivery, "digest"))
+
+
+def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
+    """A slash command. Of its trigger id only the hash is kept: it names the delivery and opens nothing."""
+    return Delivery(
+        key=_key("command", str(body.get("trigger_id", ""))),
+        kind=kind,
+        payload={
+            "command": str(body.get("command", "")),
+            "text": str(body.get("text") or ""),
+            "user": str(body.get("user_id", "")),
+            "channel": str(body.get("channel_id", "")),
+        },
+        received_at=clock.now(),
+    )
+
+
+def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
+    """A click on a button of a message. One click has one action_ts, however often it is delivered."""
+    action = body["actions"][0]
+    user, container = str(body["user"]["id"]), body.get("container", {})
+    name, message_ts = str(action.get("action_id", "")), str(container.get("message_ts", ""))
+    told = _carried(str(action.get("value") or ""))
+    return Delivery(
+        key=_key("click", str(action.get("action_ts", "")), user, name, message_ts),
+        kind=kind,
+        payload={
+            "action": name,
+            "operation": told.get("op", ""),
+            "digest": told.get("digest", ""),
+            "user": user,
+            "channel": str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
+        },
+        received_at=clock.now(),
+    )
+
+
+def _carried(value: str) -> dict[str, str]:
+    """What our button carried; nothing of a value that is not ours."""
+    try:
+        told = json.loads(value)
+    except ValueError:
+        return {}
+    return {k: v for k, v in told.items() if isinstance(v, str)} if isinstance(told, dict) else {}
+
+
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,0 +1,46 @@
+"""Story 1: a slash command becomes an operation."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.domain.errors import BadCommand
+from bot.domain.order import Order
+from bot.domain.policy import Actor
+from bot.domain.ports import Delivery
+from bot.slack import grammar, reception
+from bot.slack.reception import Reception
+from bot.slack.views import notes
+from bot.workflow import Desk
+
+KIND = "request"
+
+
+def register(app: AsyncApp, desk: Reception) -> None:
+    """Listen to the commands that change something."""
+
+    async def on_command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        try:
+            grammar.parse(body["command"], body.get("text") or "")
+        except BadCommand as bad:
+            await ack(text=notes.not_understood(str(bad), grammar.usage(body["command"])))
+            return
+        delivery = reception.command(body, kind=KIND, clock=desk.clock)
+        fresh = await desk.receive(delivery)
+        await ack()
+        if fresh:
+            await desk.serve(delivery)
+
+    for name in (grammar.EVACUATE, grammar.MAINTENANCE):
+        app.command(name)(on_command)
+
+
+async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
+    """Begin the operation that was asked for; the board shows its card.
+
+    Raises:
+        Refusal: why it was not begun.
+    """
+    order = grammar.parse(reception.word(delivery, "command"), reception.word(delivery, "text"))
+    if isinstance(order, Order):
+        await desk.ask(order, by=actor, channel=reception.word(delivery, "channel"), key=delivery.key)

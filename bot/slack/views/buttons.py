@@ -1,0 +1,83 @@
+"""The buttons that the state allows. Each carries the operation and the digest, and is checked again at the desk."""
+
+import json
+
+from bot.domain.operation import Event, Operation
+from bot.slack.views import message, subject, text
+from bot.slack.views.message import Block
+
+APPROVE = "approve"
+REJECT = "reject"
+CANCEL = "cancel"
+RECHECK = "recheck"
+REQUEST_APPROVAL = "request_approval"
+PAUSE = "pause"
+RESUME = "resume"
+RETRY = "retry"
+
+_PLAIN = (
+    (Event.APPROVAL_REQUESTED, REQUEST_APPROVAL, "Request Approval", "primary"),
+    (Event.RETRIED, RETRY, "Retry Failed", "primary"),
+    (Event.RESUMED, RESUME, "Resume", "primary"),
+    (Event.PAUSED, PAUSE, "Pause", ""),
+    (Event.RECHECK, RECHECK, "Re-check", ""),
+)
+_ENDING = (Event.CANCELLED, Event.STOP_ASKED, Event.CLOSED)
+
+
+def row(operation: Operation) -> list[Block]:
+    """One row of buttons, or none when nothing may be done."""
+    value = json.dumps({"op": operation.id, "digest": operation.digest or ""}, separators=(",", ":"))
+    elements: list[Block] = []
+    if operation.may(Event.APPROVED) and operation.plan is not None:
+        elements.append(_approve(operation, value))
+    if operation.may(Event.REJECTED):
+        elements.append(message.button("Reject", action=REJECT, value=value))
+    for event, action, label, style in _PLAIN:
+        if operation.may(event):
+            elements.append(message.button(label, action=action, value=value, style=style))
+    if any(operation.may(event) for event in _ENDING):
+        elements.append(_cancel(operation, value))
+    if not elements:
+        return []
+    return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
+
+
+def _approve(operation: Operation, value: str) -> Block:
+    plan = operation.plan
+    losing = sum(1 for vm in plan.vms if vm.loses_disk) if plan else 0
+    number = subject.vms(plan) if plan else ""
+    said = f"{subject.host(operation)}: {number}."
+    if losing:
+        said += f" *{text.count(losing, 'VM')} will lose the local disk. That data is gone for good.*"
+    else:
+        said += " Muster checks the cloud once more and starts at once."
+    return message.button(
+        "Approve",
+        action=APPROVE,
+        value=value,
+        style="danger" if losing else "primary",
+        confirm=message.dialog(
+            f"Approve {subject.noun(operation)}?",
+            said,
+            yes="Approve Data Loss" if losing else "Approve",
+            danger=bool(losing),
+        ),
+    )
+
+
+def _cancel(operation: Operation, value: str) -> Block:
+    if operation.may(Event.STOP_ASKED):
+        said = "Nothing new is started. What the cloud already does goes on to its end and is reported."
+    elif operation.may(Event.CLOSED):
+        said = "The operation ends as it is, with what is left undone written down. The host is free for a new one."
+    else:
+        said = "Nothing has been done yet, and nothing will be."
+    return message.button(
+        "Cancel",
+        action=CANCEL,
+        value=value,
+        confirm=message.dialog(
+            f"Cancel {subject.noun(operation)}?", f"{subject.host(operation)}: {said}", yes="Cancel It"
+        ),
+    )

@@ -1,0 +1,114 @@
+"""The card: one operation as one message, a pure projection of its row, its steps and the policy."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from enum import IntEnum
+
+from bot.domain.operation import EXECUTING, FINAL, Operation, State
+from bot.domain.policy import Rule
+from bot.domain.steps import StepRecord
+from bot.slack.views import buttons, judgement, message, progress, standing, steps, subject, text, vms
+from bot.slack.views.message import Block, Message
+
+
+class Detail(IntEnum):
+    """How much is told. The richest that Slack takes is shown."""
+
+    FULL = 0
+    BRIEF = 1
+    BARE = 2
+
+
+def render(operation: Operation, records: Sequence[StepRecord], rule: Rule, *, now: datetime) -> Message:
+    """The card as it should stand now.
+
+    Args:
+        operation: what is shown.
+        records: its step rows; empty before it was approved.
+        rule: the policy it is decided under.
+        now: for the time left.
+    """
+    made = Message(text="")
+    for detail in Detail:
+        blocks = tuple(_blocks(operation, records, rule, now=now, detail=detail))
+        made = Message(text=_fallback(operation, records, rule), blocks=blocks)
+        if made.fits:
+            break
+    return made
+
+
+def _fallback(operation: Operation, records: Sequence[StepRecord], rule: Rule) -> str:
+    told = standing.line(operation, rule)
+    bar = f" {progress.of(records).bar()}" if records and operation.state in EXECUTING else ""
+    return text.cut(f"{text.escape(subject.headline(operation))}. {told}{bar}", limit=text.MAX_TEXT)
+
+
+def _blocks(
+    operation: Operation, records: Sequence[StepRecord], rule: Rule, *, now: datetime, detail: Detail
+) -> Iterator[Block]:
+    yield message.header(subject.headline(operation))
+    yield message.section(standing.line(operation, rule))
+    if detail < Detail.BARE:
+        if records:
+            yield from _course(operation, records, now=now, brief=detail > Detail.FULL)
+        elif operation.plan is not None:
+            yield from _plan(operation, rule, brief=detail > Detail.FULL)
+    yield message.context(standing.asked_by(operation))
+    yield from buttons.row(operation)
+
+
+def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
+    plan = operation.plan
+    if plan is None:
+        return
+    if operation.state is State.AWAITING_APPROVAL:
+        yield from judgement.drift(operation)
+    yield from judgement.findings(plan, brief=brief)
+    yield from vms.planned(plan, brief=brief)
+    yield from judgement.evidence_and_room(plan, brief=brief)
+    yield from steps.planned(plan, brief=brief)
+    if operation.state not in FINAL:
+        yield message.context(standing.who_may(operation, rule))
+
+
+def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetime, brief: bool) -> Iterator[Block]:
+    plan = operation.plan
+    counted = progress.of(records)
+    if operation.state not in FINAL:
+        yield message.section(_bar(operation, records, counted, now=now))
+    else:
+        yield message.section(_result(operation, counted))
+    yield from steps.by_hand(records)
+    yield from steps.troubles(records, brief=brief)
+    if plan is None:
+        return
+    yield from steps.under_way(plan, records)
+    if brief:
+        return
+    if operation.state in EXECUTING:
+        yield from vms.under_way(plan, counted)
+    else:
+        yield from vms.report(plan, counted)
+
+
+def _bar(operation: Operation, records: Sequence[StepRecord], counted: progress.Progress, *, now: datetime) -> str:
+    left = progress.time_left(operation, records, now=now)
+    failed = counted.number(progress.Fate.FAILED, progress.Fate.UNKNOWN)
+    parts = [f"*{counted.bar()}*"]
+    if left is not None:
+        parts.append(f"about {text.minutes(left)} left")
+    moving = counted.number(progress.Fate.MOVING)
+    if moving:
+        parts.append(f"{moving} under way")
+    if failed:
+        parts.append(f"{failed} failed or unclear")
+    return " · ".join(parts)
+
+
+def _result(operation: Operation, counted: progress.Progress) -> str:
+    took = ""
+    if operation.started_at and operation.ended_at:
+        took = f" in {text.minutes(operation.ended_at - operation.started_at)}"
+    left = counted.total - counted.number(progress.Fate.DONE)
+    done = f"*{counted.number(progress.Fate.DONE)} of {counted.total} done and verified*{took}"
+    return f"{done}; {left} not." if left else f"{done}."

@@ -1,0 +1,93 @@
+"""Private answers: why something was refused, and what somebody asked to see."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.domain.news import News
+from bot.domain.operation import Operation
+from bot.domain.policy import Rule
+from bot.domain.steps import StepRecord
+from bot.domain.values import OperationId
+from bot.slack.views import card, message, subject, text, thread
+from bot.slack.views.message import Message
+
+HELP = """\
+*Muster empties a hypervisor safely.* It shows a plan, people approve it, and every VM is verified.
+• `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`: the host is dead
+• `/maintenance enter|exit [check] [cloud/]host [--reason text]`: the host is alive
+• `/muster list`: operations that hold a host now
+• `/muster show ID`: one operation with its plan, votes and steps
+`check` only shows the plan; nothing happens unless somebody requests approval."""
+
+
+def refused(news: News, *, link: str = "") -> Message:
+    """Why nothing was done, who can do it, and where the other operation is."""
+    facts = news.facts
+    sentence = thread.word(facts, "sentence") or "That cannot be done."
+    said = [text.sentence_of(sentence)]
+    settled_by = thread.words(facts, "by")
+    if settled_by:
+        said = [f"{text.escape(sentence).rstrip('.')} by {text.mentions(settled_by)}{_when(news)}."]
+    said.append(text.sentence_of(thread.word(facts, "remedy")))
+    ask = thread.words(facts, "ask")
+    if ask:
+        said.append(f"Ask {text.mentions(ask)}.")
+    if link:
+        said.append(text.link(link, "Open the card"))
+    return Message(text=text.cut(":no_entry: " + " ".join(s for s in said if s), limit=text.MAX_TEXT))
+
+
+def _when(news: News) -> str:
+    at = thread.word(news.facts, "at")
+    return f" at {text.moment(datetime.fromisoformat(at))}" if at else ""
+
+
+def noted(news: News) -> Message:
+    """A sentence."""
+    return Message(text=text.sentence_of(thread.word(news.facts, "sentence")) or "Noted.")
+
+
+def listing(sentence: str, operations: Sequence[Operation], links: Mapping[OperationId, str]) -> Message:
+    """Operations, one line each, with links to their cards.
+
+    Args:
+        sentence: what the list shows.
+        operations: newest first.
+        links: addresses of the cards, where Slack told them.
+    """
+    lines = [text.sentence_of(sentence), *(_listed(o, links.get(o.id, "")) for o in operations)]
+    return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT, most=30))
+
+
+def _listed(operation: Operation, link: str) -> str:
+    where = f" · {text.link(link, 'card')}" if link else ""
+    return (
+        f"• {subject.named(operation)} · {operation.state.value} since {text.day_and_time(operation.changed_at)}"
+        f" · {text.mention(operation.requested_by)} · id {text.code(operation.id)}{where}"
+    )
+
+
+def in_full(
+    operation: Operation, records: Sequence[StepRecord], rule: Rule, *, now: datetime, link: str = ""
+) -> Message:
+    """The card without its buttons, and every vote ever cast."""
+    shown = card.render(operation, records, rule, now=now)
+    blocks = [b for b in shown.blocks if b["type"] != "actions"]
+    votes = [
+        f"{text.mention(v.by)}: {v.choice.value} {text.day_and_time(v.at)}, plan {text.code(v.digest[:12])}"
+        for v in operation.votes
+    ]
+    blocks.append(message.context(text.cut_lines(["Votes: " + ("" if votes else "none"), *votes], most=20)))
+    if link:
+        blocks.append(message.section(text.link(link, "Open the card")))
+    return Message(text=shown.text, blocks=tuple(blocks))
+
+
+def went_wrong(reference: str) -> str:
+    """What a person hears of an error that nobody foresaw."""
+    return f"Something went wrong on Muster's side, nothing was changed. Reference {reference}"
+
+
+def not_understood(sentence: str, usage: str) -> str:
+    """Why a command could not be read, with the line that can."""
+    return f":no_entry: {text.sentence_of(sentence)}\n{usage}"

@@ -1,0 +1,85 @@
+"""Where an operation stands, in one sentence: who is asked, who decided, when, and what happens next."""
+
+from bot.domain.operation import Choice, Operation, State, Vote
+from bot.domain.policy import Rule
+from bot.slack.views import text
+
+
+def line(operation: Operation, rule: Rule) -> str:
+    """The state as a person would tell it; mrkdwn."""
+    told = _LINES[operation.state]
+    return told.format(
+        approved=approved_by(operation),
+        rejected=_rejected_by(operation),
+        asked=_asked(operation, rule),
+        ended=_at(operation),
+        outcome=text.sentence_of(operation.outcome) or "",
+        since=text.moment(operation.started_at) if operation.started_at else "just now",
+    ).strip()
+
+
+_LINES = {
+    State.CHECKING: "*Checking.* Muster reads the cloud; nothing is changed.",
+    State.READY: "*Dry run.* Nothing happens unless somebody requests approval.",
+    State.AWAITING_APPROVAL: "{asked}",
+    State.QUEUED: ":white_check_mark: *{approved}* The cloud is checked once more before the first act.",
+    State.RUNNING: ":arrow_forward: *Running* since {since}. {approved}",
+    State.PAUSED: ":double_vertical_bar: *Paused.* Nothing new is started; what the cloud does goes on. {approved}",
+    State.STOPPING: ":octagonal_sign: *Stopping.* Nothing new is started; the cloud ends what it does. {approved}",
+    State.NEEDS_ATTENTION: ":rotating_light: *Needs a person.* Something failed or is unclear; see below. {approved}",
+    State.BLOCKED: ":no_entry: *Blocked.* Findings forbid it; nothing was changed.",
+    State.DENIED: ":no_entry: *{rejected}* Nothing was changed.",
+    State.EXPIRED: ":hourglass: *Expired* {ended} without a decision. Nothing was changed.",
+    State.CANCELLED: ":no_entry: *Cancelled* {ended}. Nothing was changed.",
+    State.SUCCEEDED: ":white_check_mark: *Done and verified* {ended}. {approved}",
+    State.ENDED_INCOMPLETE: ":warning: *Ended incomplete* {ended}: {outcome} {approved}",
+}
+
+
+def approved_by(operation: Operation) -> str:
+    """Who approved the plan that counts, and when the last of them did."""
+    votes = _approvals(operation)
+    if not votes:
+        return ""
+    return f"Approved by {text.mentions([v.by for v in votes])} at {text.moment(votes[-1].at)}."
+
+
+def _approvals(operation: Operation) -> tuple[Vote, ...]:
+    if operation.approvals:
+        return operation.approvals
+    return tuple(v for v in operation.votes if v.choice is Choice.APPROVE) if operation.started_at else ()
+
+
+def _rejected_by(operation: Operation) -> str:
+    votes = [v for v in operation.votes if v.choice is Choice.REJECT]
+    return f"Rejected by {text.mention(votes[-1].by)} at {text.moment(votes[-1].at)}." if votes else "Rejected."
+
+
+def _asked(operation: Operation, rule: Rule) -> str:
+    votes = operation.approvals
+    counted = f"*Waiting for approval*, {len(votes)} of {rule.quorum}"
+    so_far = f" (by {text.mentions([v.by for v in votes])})" if votes else ""
+    until = f", expires {text.moment(operation.expires_at)}" if operation.expires_at else ""
+    return f":hourglass_flowing_sand: {counted}{so_far}{until}."
+
+
+def _at(operation: Operation) -> str:
+    return f"at {text.day_and_time(operation.ended_at or operation.changed_at)}"
+
+
+def who_may(operation: Operation, rule: Rule) -> str:
+    """Who is asked to decide; small print."""
+    needed = "" if rule.quorum == 1 else f" ({rule.quorum} of them)"
+    own = "" if rule.self_approval else f"; not {text.mention(operation.requested_by)}, who asked"
+    return f"May approve{needed}: {text.mentions(rule.approvers)}{own}."
+
+
+def asked_by(operation: Operation) -> str:
+    """Who asked, when, why, and the id to name it by; small print."""
+    target = f" · to {text.code(operation.request.to)}" if operation.request.to else ""
+    chosen = f" · only {text.count(len(operation.request.vms), 'named VM')}" if operation.request.vms else ""
+    reason = f" · reason: {text.escape(operation.request.reason, limit=200)}" if operation.request.reason else ""
+    return (
+        f"Asked for by {text.mention(operation.requested_by)} {text.day_and_time(operation.created_at)}"
+        f"{target}{chosen}{reason} · id {text.code(operation.id)}"
+    )

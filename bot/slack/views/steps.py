@@ -1,0 +1,81 @@
+"""The plan as numbered phases: what will be done, what has been, what somebody must do by hand, what failed."""
+
+from collections.abc import Sequence
+
+from bot.domain.plan import By, Plan, Step
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.slack.views import message, text
+from bot.slack.views.message import Block
+
+_BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: " _(by hand)_"}
+_MOST_TROUBLES = 10
+
+
+def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
+    """The numbered plan by phases."""
+    if not plan.steps:
+        return []
+    lines = ["*Plan*"]
+    for number, phase in enumerate(plan.phases, start=1):
+        steps = [s for s in plan.steps if s.phase == phase]
+        if steps:
+            lines.append(f"{number}. {text.escape(phase, limit=80)}: {_said(steps, brief=brief)}")
+    return [message.section(text.cut_lines(lines))]
+
+
+def _said(steps: Sequence[Step], *, brief: bool) -> str:
+    if len(steps) > 3 or brief:
+        return text.count(len(steps), "step")
+    return "; ".join(f"{text.escape(s.title, limit=120)}{_BY[s.by]}" for s in steps)
+
+
+def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
+    """The same phases with how far each has come."""
+    lines = []
+    for number, phase in enumerate(plan.phases, start=1):
+        mine = [r for r in records if r.step.phase == phase]
+        if mine:
+            lines.append(f"{_sign(mine)} {number}. {text.escape(phase, limit=80)}: {_done(mine)}")
+    return [message.section(text.cut_lines(lines))] if lines else []
+
+
+def _sign(records: Sequence[StepRecord]) -> str:
+    states = {r.state for r in records}
+    if states & {StepState.FAILED, StepState.UNKNOWN}:
+        return ":x:"
+    if states == {StepState.DONE}:
+        return ":white_check_mark:"
+    return ":arrow_forward:" if states & (IN_FLIGHT | {StepState.DONE}) else ":white_circle:"
+
+
+def _done(records: Sequence[StepRecord]) -> str:
+    done = sum(1 for r in records if r.state is StepState.DONE)
+    skipped = sum(1 for r in records if r.state is StepState.SKIPPED)
+    if len(records) == 1:
+        title = text.escape(records[0].step.title, limit=120)
+        return f"{title} ({'under way' if records[0].state in IN_FLIGHT else records[0].state.value})"
+    return f"{done} of {len(records)} done" + (f", {skipped} skipped" if skipped else "")
+
+
+def by_hand(records: Sequence[StepRecord]) -> list[Block]:
+    """What waits for somebody's hands now."""
+    waiting = [r for r in records if r.step.by is By.PERSON and r.state in IN_FLIGHT]
+    lines = [
+        f":raised_hand: *To be done by hand*: {text.escape(r.step.title)}. {text.sentence_of(r.sentence, r.remedy)}"
+        for r in waiting
+    ]
+    return [message.section(text.cut_lines(lines, most=4))] if lines else []
+
+
+def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Block]:
+    """Each failed or unclear step with its cause and its remedy."""
+    bad = [r for r in records if r.state in {StepState.FAILED, StepState.UNKNOWN}]
+    lines = [f"{_TROUBLE[r.state]} {text.escape(r.step.title, limit=120)}: {_cause(r)}" for r in bad]
+    return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []
+
+
+def _cause(record: StepRecord) -> str:
+    return text.sentence_of(record.sentence or "No cause was told", record.remedy)
+
+
+_TROUBLE = {StepState.FAILED: ":x: *Failed*:", StepState.UNKNOWN: ":question: *Fate unknown*:"}

@@ -1,0 +1,53 @@
+"""What an operation is called: in headlines, lists, threads and dialogs."""
+
+from bot.domain.operation import Operation, State
+from bot.domain.plan import Plan
+from bot.domain.values import Action
+from bot.slack.views import text
+
+_DO = {Action.EVACUATE: "Evacuate", Action.ENTER: "Enter maintenance on", Action.EXIT: "Exit maintenance on"}
+_DOING = {Action.EVACUATE: "Evacuating", Action.ENTER: "Entering maintenance on", Action.EXIT: "Exiting maintenance on"}
+_NOUN = {Action.EVACUATE: "Evacuation", Action.ENTER: "Maintenance", Action.EXIT: "Return to Service"}
+
+
+def headline(operation: Operation) -> str:
+    """Action, host, number of VMs and expected minutes; plain text."""
+    where = f"{operation.request.cloud}/{operation.request.host_name}"
+    return text.plain(f"{_DO[operation.request.action]} {where}: {_extent(operation)}", limit=text.MAX_HEADER)
+
+
+def _extent(operation: Operation) -> str:
+    plan = operation.plan
+    if plan is None:
+        return "being checked" if operation.state is State.CHECKING else operation.state.value
+    return ", ".join(part for part in (vms(plan), expected(plan)) if part)
+
+
+def vms(plan: Plan) -> str:
+    """How many VMs the plan found."""
+    return text.count(len(plan.vms), "VM") if plan.vms else "no VMs"
+
+
+def expected(plan: Plan) -> str:
+    """About how long it will take, when the plan can say."""
+    return f"about {text.minutes(plan.estimate)}" if plan.estimate is not None else ""
+
+
+def host(operation: Operation) -> str:
+    """Cloud and host as copyable code."""
+    return text.code(f"{operation.request.cloud}/{operation.request.host_name}", limit=90)
+
+
+def named(operation: Operation) -> str:
+    """The whole as an infinitive, for mrkdwn."""
+    return f"{_DO[operation.request.action]} {host(operation)}"
+
+
+def doing(operation: Operation) -> str:
+    """The whole as something that goes on, for mrkdwn."""
+    return f"{_DOING[operation.request.action]} {host(operation)}"
+
+
+def noun(operation: Operation) -> str:
+    """The action as a noun in Title Case, for dialogs."""
+    return _NOUN[operation.request.action]

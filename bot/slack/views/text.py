@@ -1,0 +1,150 @@
+"""Words for Slack: what clouds and people wrote made inert, cut to Slack's limits; mentions and moments."""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+# https://docs.slack.dev/reference/block-kit/blocks and .../methods/chat.postMessage
+MAX_TEXT = 4_000  #: fallback text of a message; Slack cuts at 40,000, people stop reading long before
+MAX_SECTION = 3_000
+MAX_HEADER = 150
+MAX_BUTTON = 75
+MAX_CONFIRM_TITLE = 100
+MAX_CONFIRM_TEXT = 300
+MAX_BLOCKS = 50
+MAX_TABLE_ROWS = 100
+MAX_ALL_BLOCKS = 12_000
+"""Characters in all blocks of a message: `msg_blocks_too_long` was seen at about 13,200."""
+
+NAME = 60  #: characters of a name that are shown
+SENTENCE = 400  #: characters of a sentence from a cloud or a person that are shown
+
+_LOOKALIKES = str.maketrans({"*": "∗", "`": "'", "~": "∼"})
+_LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
+_EMOJI_CODE = re.compile(r":(?=[a-z_+\-][a-z0-9_+\-]*:)")
+_PERSON = re.compile(r"^[UW][A-Z0-9]{2,30}$")
+_GROUP = re.compile(r"^S[A-Z0-9]{2,30}$")
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
+
+def plain(text: str, *, limit: int = SENTENCE) -> str:
+    """One line of visible characters, at most `limit` of them: safe where Slack reads no markup.
+
+    Control characters, direction overrides, zero-width characters and line breaks become one blank.
+    """
+    cut_early = text[: limit * 4 + 16]
+    seen = "".join(" " if is_invisible(c) else c for c in cut_early)
+    return cut(" ".join(seen.split()), limit=limit)
+
+
+def is_invisible(character: str) -> bool:
+    """Whether a reader could not see this character, or would see others elsewhere because of it."""
+    return unicodedata.category(character) in _INVISIBLE or character in _BLANK_LETTERS
+
+
+def escape(text: str, *, limit: int = SENTENCE) -> str:
+    """Foreign text for mrkdwn: one line, cut, no mention, link, bold, code or emoji code left in it.
+
+    https://docs.slack.dev/messaging/formatting-message-text: only & < > are escaped; the other marks become lookalikes.
+    """
+    inert = plain(text, limit=limit).translate(_LOOKALIKES)
+    inert = _LONE_UNDERSCORE.sub("ˍ", inert)
+    inert = _EMOJI_CODE.sub("∶", inert)
+    return _entities(inert)
+
+
+def code(text: str, *, limit: int = NAME) -> str:
+    """A name in code type: copied from Slack it is what the cloud calls it."""
+    inside = plain(text, limit=limit).replace("`", "'")
+    return f"`{_entities(inside) or '(no name)'}`"
+
+
+def preformatted(lines: Iterable[str]) -> str:
+    """Lines in fixed-width type; the caller has made each plain."""
+    return "```\n" + "\n".join(_entities(line.replace("`", "'")) for line in lines) + "\n```"
+
+
+def _entities(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def cut(text: str, *, limit: int) -> str:
+    """The text, or its beginning and an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def cut_lines(lines: Sequence[str], *, limit: int = MAX_SECTION, most: int = 1_000) -> str:
+    """As many whole lines as fit, and how many more there are.
+
+    Args:
+        lines: each made safe by the caller.
+        limit: characters.
+        most: lines.
+    """
+    shown: list[str] = []
+    room = limit - 40
+    for line in lines[:most]:
+        if len(line) + 1 > room:
+            break
+        shown.append(line)
+        room -= len(line) + 1
+    if len(shown) < len(lines):
+        shown.append(f"…and {len(lines) - len(shown)} more")
+    return "\n".join(shown)
+
+
+def mention(id: str) -> str:
+    """A person or a user group as Slack shows them to each reader; anything else as plain code."""
+    if _PERSON.match(id):
+        return f"<@{id}>"
+    if _GROUP.match(id):
+        return f"<!subteam^{id}>"
+    return "every full member" if id == "*" else code(id)
+
+
+def mentions(ids: Sequence[str], *, none: str = "nobody") -> str:
+    """Several, as one reads them aloud."""
+    if not ids:
+        return none
+    shown = [mention(who) for who in ids[:20]]
+    if len(ids) > 20:
+        shown.append(f"{len(ids) - 20} more")
+    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+
+
+def moment(at: datetime, *, form: str = "{time}") -> str:
+    """A moment in the reader's own time zone."""
+    fallback = f"{at:%Y-%m-%d %H:%M} UTC"
+    return f"<!date^{int(at.timestamp())}^{form}|{fallback}>"
+
+
+def day_and_time(at: datetime) -> str:
+    """A moment that may be days away."""
+    return moment(at, form="{date_short_pretty} {time}")
+
+
+def link(url: str, label: str) -> str:
+    """A link; `label` is ours."""
+    return f"<{url}|{label}>"
+
+
+def minutes(span: timedelta) -> str:
+    """A span as people say it."""
+    seconds = max(0, round(span.total_seconds()))
+    if seconds < 60:
+        return f"{seconds} s"
+    whole = round(seconds / 60)
+    return f"{whole} min" if whole < 120 else f"{whole // 60} h {whole % 60:02d} min"
+
+
+def count(number: int, noun: str) -> str:
+    """A number with its noun: one VM, 21 VMs."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def sentence_of(sentence: str, remedy: str = "") -> str:
+    """What is wrong and what to do, from wherever it came, made inert."""
+    both = [escape(part) for part in (sentence, remedy) if part.strip()]
+    return " ".join(part if part[-1:] in ".!?…" else f"{part}." for part in both)

@@ -1,0 +1,165 @@
+"""One line per event under the card: what a person would tell another."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bot.domain.news import Kind, News
+from bot.domain.operation import Operation
+from bot.domain.steps import StepRecord
+from bot.domain.values import Facts
+from bot.slack.views import judgement, message, progress, text, vms
+from bot.slack.views.message import Message
+
+WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
+"""Lines under which the table of results stands."""
+_RAW = 600
+
+
+def render(news: Sequence[News], operation: Operation, records: Sequence[StepRecord] = ()) -> Message:
+    """A line of the thread.
+
+    Args:
+        news: one piece; or several, all VM_DONE, told as one.
+        operation: whose thread it is.
+        records: its step rows, for the kinds in `WITH_REPORT`.
+    """
+    first = news[0]
+    if first.kind is Kind.VM_DONE and len(news) > 1:
+        return Message(text=_many_done([n.facts for n in news]))
+    line = text.cut(_LINES[first.kind](first.facts), limit=text.MAX_TEXT)
+    if first.kind in WITH_REPORT and records and operation.plan is not None:
+        return _with_report(line, operation, records)
+    return Message(text=line)
+
+
+def _with_report(line: str, operation: Operation, records: Sequence[StepRecord]) -> Message:
+    if operation.plan is None:
+        return Message(text=line)
+    table = vms.report(operation.plan, progress.of(records))
+    full = Message(text=line, blocks=(message.section(line), *table))
+    return full if table and full.fits else Message(text=line)
+
+
+def _many_done(facts: Sequence[Facts]) -> str:
+    places: dict[str, list[str]] = {}
+    for fact in facts:
+        places.setdefault(word(fact, "place"), []).append(word(fact, "title"))
+    lines = [f":white_check_mark: {len(facts)} more done:"]
+    for place, titles in places.items():
+        where = f" → {text.code(place)}" if place else ""
+        said = ", ".join(text.escape(title, limit=text.NAME) for title in titles[:12])
+        more = f" and {len(titles) - 12} more" if len(titles) > 12 else ""
+        lines.append(f"• {said}{more}{where}")
+    return text.cut_lines(lines, limit=text.MAX_SECTION)
+
+
+def word(facts: Facts, name: str) -> str:
+    """A fact as text; empty when it is not there."""
+    value = facts.get(name)
+    return "" if value is None else str(value)
+
+
+def words(facts: Facts, name: str) -> list[str]:
+    """A fact that is a list of texts."""
+    value = facts.get(name)
+    return [str(item) for item in value] if isinstance(value, list | tuple) else []
+
+
+def _number(facts: Facts, name: str) -> int:
+    value = facts.get(name)
+    return int(value) if isinstance(value, int | float) else 0
+
+
+def _by(facts: Facts) -> str:
+    who = word(facts, "by")
+    return f" by {text.mention(who)}" if who else ""
+
+
+def _seconds(facts: Facts) -> str:
+    value = facts.get("seconds")
+    return f" in {value:.0f} s" if isinstance(value, int | float) else ""
+
+
+def _said(facts: Facts) -> str:
+    return text.sentence_of(word(facts, "sentence"), word(facts, "remedy"))
+
+
+def _raw(facts: Facts) -> str:
+    raw = text.plain(word(facts, "raw"), limit=_RAW)
+    return f"\n{text.preformatted([raw])}" if raw else ""
+
+
+def _title(facts: Facts) -> str:
+    return text.escape(word(facts, "title"), limit=160)
+
+
+def _vm_done(facts: Facts) -> str:
+    place = word(facts, "place")
+    where = f" → {text.code(place)}" if place else ""
+    return f":white_check_mark: {_title(facts)}{where}{_seconds(facts)}"
+
+
+def _step_done(facts: Facts) -> str:
+    said = _said(facts)
+    return f":white_check_mark: {_title(facts)}" + (f": {said}" if said else "")
+
+
+def _lines(facts: Facts) -> str:
+    return text.cut_lines(judgement.difference(words(facts, "lines")), most=30)
+
+
+def _attention(facts: Facts) -> str:
+    parts = [f"{_number(facts, name)} {name}" for name in ("done", "failed", "unknown", "skipped")]
+    return f":rotating_light: *Needs a person*: {', '.join(parts)}. Press *Retry Failed* or *Cancel* on the card."
+
+
+def _incomplete(facts: Facts) -> str:
+    left = words(facts, "left")
+    listed = "\n" + text.cut_lines([f"• {text.escape(t, limit=120)}" for t in left], most=20) if left else ""
+    return f":warning: Ended incomplete{_by(facts)}. {text.count(len(left), 'step')} left undone.{listed}"
+
+
+def _rejected(facts: Facts) -> str:
+    reason = text.escape(word(facts, "reason"))
+    return f":no_entry: Rejected{_by(facts)}." + (f" Reason: {reason}" if reason else "")
+
+
+_LINES: Mapping[Kind, Callable[[Facts], str]] = {
+    Kind.BLOCKED: lambda _: ":no_entry: Findings forbid it; see the card. Nothing was changed.",
+    Kind.WAITING: lambda f: f":hourglass_flowing_sand: {text.mentions(words(f, 'ask'))}: this plan waits for approval.",
+    Kind.APPROVED: lambda f: (
+        f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
+    ),
+    Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. The cloud is checked once more, then it starts.",
+    Kind.REJECTED: _rejected,
+    Kind.EXPIRED: lambda _: ":hourglass: Expired without a decision. Nothing was changed.",
+    Kind.CANCELLED: lambda f: f":no_entry: Cancelled{_by(f)}. Nothing was changed.",
+    Kind.PLAN_CHANGED: lambda f: (
+        f":warning: The cloud has changed since the approval, so the plan needs a new one:\n{_lines(f)}"
+    ),
+    Kind.SHRUNK: lambda f: f"The plan became smaller since the approval; it goes on:\n{_lines(f)}",
+    Kind.STARTED: lambda _: ":arrow_forward: Started.",
+    Kind.PHASE: lambda f: f"Phase: *{text.escape(word(f, 'phase'), limit=80)}*",
+    Kind.VM_DONE: _vm_done,
+    Kind.STEP_DONE: _step_done,
+    Kind.STEP_FAILED: lambda f: f":x: *{_title(f)}* failed. {_said(f)}{_raw(f)}",
+    Kind.STEP_UNKNOWN: lambda f: f":question: *{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
+    Kind.CLOUD_SILENT: lambda f: f":satellite_antenna: The cloud does not answer. {_said(f)} Muster keeps asking.",
+    Kind.CLOUD_BACK: lambda _: ":satellite_antenna: The cloud answers again.",
+    Kind.PAUSED: lambda f: f":double_vertical_bar: Paused{_by(f)}.",
+    Kind.RESUMED: lambda f: f":arrow_forward: Resumed{_by(f)}.",
+    Kind.STOPPING: lambda f: (
+        f":octagonal_sign: Stopping{_by(f)}: nothing new is started, "
+        f"{text.count(_number(f, 'moving'), 'step')} still under way."
+    ),
+    Kind.RETRIED: lambda f: f":repeat: {text.count(_number(f, 'count'), 'step')} planned again{_by(f)}.",
+    Kind.NEEDS_ATTENTION: _attention,
+    Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_seconds(f)}.",
+    Kind.ENDED_INCOMPLETE: _incomplete,
+    Kind.REFUSED: _said,
+    Kind.NOTED: _said,
+}
+
+
+def line_of(news: News) -> str:
+    """The words of one piece of news, for other places than the thread."""
+    return _LINES[news.kind](news.facts)

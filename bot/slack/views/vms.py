@@ -1,0 +1,129 @@
+"""The VMs of a plan as tables: what is planned, how it goes, what came of it."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bot.domain.plan import Disposition, Plan, Vm
+from bot.domain.values import VmId
+from bot.slack.views import message, text
+from bot.slack.views.message import Block
+from bot.slack.views.progress import Course, Fate, Progress
+
+MANY = 30
+"""More VMs than this are summarised by disposition: nobody decides on row 31."""
+_REPORT_ROWS = 140
+_WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
+_ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
+
+
+def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
+    """What the plan does to each VM, or to how many when they are many."""
+    if not plan.vms:
+        return [message.section("*VMs*: none on this host.")]
+    if brief or len(plan.vms) > MANY:
+        return [message.section(_summary(plan))]
+    rows = [
+        (
+            text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40),
+            text.plain(vm.project, limit=20),
+            text.plain(vm.status, limit=16),
+            vm.disposition.value + (", loses its disk" if vm.loses_disk else ""),
+            text.plain(vm.note, limit=48),
+        )
+        for vm in sorted(plan.vms, key=_worst_first)
+    ]
+    return [message.table(("VM", "Project", "Status", "Plan", "Note"), rows)]
+
+
+def _worst_first(vm: Vm) -> tuple[bool, int, str]:
+    place = _ALARMING.index(vm.disposition) if vm.disposition in _ALARMING else len(_ALARMING)
+    return (not vm.loses_disk, place, vm.name)
+
+
+def _summary(plan: Plan) -> str:
+    numbers = Counter(vm.disposition for vm in plan.vms)
+    lines = [f"*VMs*: {len(plan.vms)}"]
+    lines += [f"• {number} {disposition.value}" for disposition, number in numbers.most_common()]
+    losing = [vm for vm in plan.vms if vm.loses_disk]
+    if losing:
+        lines.append(f"• *lose their local disk*: {_names(losing)}")
+    for disposition in _ALARMING:
+        named = [vm for vm in plan.vms if vm.disposition is disposition]
+        if named:
+            lines.append(f"• {disposition.value}: {_names(named)}")
+    return text.cut_lines(lines)
+
+
+def _names(vms: Sequence[Vm], *, most: int = 10) -> str:
+    shown = ", ".join(text.code(vm.name or vm.id, limit=40) for vm in vms[:most])
+    return shown if len(vms) <= most else f"{shown} and {len(vms) - most} more"
+
+
+def under_way(plan: Plan, progress: Progress) -> list[Block]:
+    """How it goes with each VM; nothing when they are many, for the bar and the thread tell it."""
+    courses = [c for c in progress.courses if c.vm is not None]
+    if not courses or len(courses) > MANY:
+        return []
+    names = _name_of(plan)
+    rows = [
+        (names.get(c.vm, c.title), _stage(c), text.plain(c.place, limit=40), _seconds(c))
+        for c in sorted(courses, key=lambda c: _WORST_FIRST.index(c.fate))
+    ]
+    return [message.table(("VM", "State", "Now on", "Seconds"), rows)]
+
+
+def report(plan: Plan, progress: Progress, *, brief: bool = False) -> list[Block]:
+    """The result in the columns of `nova host-evacuate` (server, accepted, error), with target and seconds."""
+    courses = sorted((c for c in progress.courses if c.vm is not None), key=lambda c: _WORST_FIRST.index(c.fate))
+    if not courses or brief:
+        return []
+    names = _name_of(plan)
+    columns = ("Server", "Accepted", "Error Message", "Target", "Seconds")
+    rows = [
+        (names.get(c.vm, c.title), str(c.accepted), _error(c), text.plain(c.place, limit=30), _seconds(c))
+        for c in courses
+    ]
+    if len(rows) <= MANY:
+        return [message.table(columns, rows)]
+    return _long(columns, rows)
+
+
+def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
+    """More rows than a table can show within a message's size: fixed-width text, the worst first."""
+    shown = rows[:_REPORT_ROWS]
+    caps = (28, 8, 40, 20, 7)
+    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, caps, strict=True)] for row in shown]
+    widths = [max(len(r[i]) for r in [list(columns), *cells]) for i in range(len(columns))]
+    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
+    head = "  ".join(cell.ljust(w) for cell, w in zip(columns, widths, strict=True)).rstrip()
+    blocks: list[Block] = []
+    while lines and len(blocks) < 4:
+        taken, room = [head], text.MAX_SECTION - 300 - len(head)
+        while lines and len(lines[0]) + 6 < room:
+            room -= len(lines[0]) + 6
+            taken.append(lines.pop(0))
+        blocks.append(message.section(text.preformatted(taken)))
+    left = len(lines) + len(rows) - len(shown)
+    if left:
+        blocks.append(message.context(f"…and {left} more, listed by `/muster show`."))
+    return blocks
+
+
+def _name_of(plan: Plan) -> dict[VmId | None, str]:
+    return {vm.id: text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40) for vm in plan.vms}
+
+
+def _stage(course: Course) -> str:
+    if course.fate is Fate.MOVING and course.share:
+        return f"{course.fate.value} {course.share:.0%}"
+    return course.fate.value
+
+
+def _seconds(course: Course) -> str:
+    return "" if course.seconds is None else f"{course.seconds:.0f}"
+
+
+def _error(course: Course) -> str:
+    if course.fate is Fate.DONE:
+        return ""
+    return text.plain(course.sentence, limit=60) or course.fate.value

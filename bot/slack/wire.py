@@ -1,0 +1,110 @@
+"""The wall to Slack's Web API: one client that never repeats a call by itself, and three errors instead of theirs."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+import aiohttp
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+SECONDS = 10.0
+"""How long Slack may take to answer one call."""
+BUSY_SECONDS = 30.0
+"""How long to wait when Slack says "later" without saying when."""
+
+
+class SlackError(Exception):
+    """Slack did not do as asked. `code` is Slack's own word, safe to log and to show."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class SlackRefused(SlackError):
+    """Slack said no, definitely: nothing was posted, and asking again as it is will not help."""
+
+
+class SlackBusy(SlackError):
+    """Slack did not take it now: nothing was posted; `seconds` says when to ask again."""
+
+    def __init__(self, code: str, *, seconds: float) -> None:
+        super().__init__(code)
+        self.seconds = seconds
+
+
+class SlackSilent(SlackError):
+    """No answer, or none that tells whether it took effect: look before posting again."""
+
+
+MISSING_SCOPE = "missing_scope"
+_BUSY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+# https://docs.slack.dev/reference/methods: the common errors of every method. An admin can mend these, so we wait.
+_LOCKED_OUT = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "ekm_access_denied",
+        "invalid_auth",
+        MISSING_SCOPE,
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
+_TROUBLED = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "update_failed"})
+
+
+def connect(token: str, *, api_url: str = AsyncWebClient.BASE_URL) -> AsyncWebClient:
+    """A client for Slack.
+
+    slack_sdk repeats a call whose connection broke, which may post twice: its retry handlers are left out.
+
+    Args:
+        token: the bot's token.
+        api_url: any address that speaks Slack's Web API, ending in a slash.
+    """
+    return AsyncWebClient(token=token, base_url=api_url, timeout=int(SECONDS), retry_handlers=[])
+
+
+async def answer(call: Awaitable[AsyncSlackResponse], *, seconds: float = SECONDS) -> Mapping[str, Any]:
+    """What Slack answered.
+
+    Raises:
+        SlackRefused, SlackBusy, SlackSilent
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            response = await call
+    except SlackApiError as error:
+        raise _translated(error) from error
+    except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as error:
+        raise SlackSilent(type(error).__name__) from error
+    return response.data if isinstance(response.data, dict) else {}
+
+
+def _translated(error: SlackApiError) -> SlackError:
+    response = error.response
+    status = int(getattr(response, "status_code", 0) or getattr(response, "status", 0) or 0)
+    body = getattr(response, "data", None)
+    code = str(body.get("error", "")) if isinstance(body, dict) else ""
+    if status == 429 or code in _BUSY:
+        return SlackBusy(code or "ratelimited", seconds=_retry_after(getattr(response, "headers", {})))
+    if status >= 500 or not code or code in _TROUBLED:
+        return SlackSilent(code or f"HTTP {status}")
+    if code in _LOCKED_OUT:
+        return SlackBusy(code, seconds=BUSY_SECONDS)
+    return SlackRefused(code)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float:
+    """https://docs.slack.dev/apis/web-api/rate-limits: whole seconds."""
+    value = next((v for k, v in dict(headers).items() if k.lower() == "retry-after"), "")
+    return float(value) if value.isdigit() else BUSY_SECONDS
