@@ -1,0 +1,102 @@
+"""The contract's arena for OpenStack: four computes, the first of them dead with some servers on it."""
+
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.session import Session
+from adapters.simulated import datacentre, openstack_api
+from adapters.simulated.things import Vm
+from adapters.simulated.world import World
+from bot.clock import ManualClock
+from bot.domain.cloud import AnyCloud
+from bot.domain.values import Action, HostId
+from tests.contract.clouds import START, Arena
+
+PASSWORD = "muster-demo"
+NOBODY = "http://127.0.0.1:9"  #: the discard port: nothing listens there
+
+
+@dataclass(kw_only=True)
+class OpenStackArena(Arena):
+    """Evacuates a dead host."""
+
+    def move_verbs(self) -> frozenset[str]:
+        return frozenset({"evacuate"})
+
+    @property
+    def host_id(self) -> HostId:
+        return HostId(self.host.name)
+
+    def add_vm(self, name: str) -> Vm:
+        return datacentre.add_server(self.world, name, self.host, flavor="m1.small")
+
+    @asynccontextmanager
+    async def unreachable(self) -> AsyncIterator[AnyCloud]:
+        async with adapter(NOBODY, self.clock) as cloud:
+            yield cloud
+
+    @asynccontextmanager
+    async def with_bad_credentials(self) -> AsyncIterator[AnyCloud]:
+        async with adapter(self.address, self.clock, password="wrong-secret") as cloud:
+            yield cloud
+
+
+@asynccontextmanager
+async def openstack_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
+    """A fresh region whose compute-1 died two minutes ago with so many servers on it."""
+    clock = ManualClock(START)
+    world = World(clock.now)
+    host, *_ = datacentre.bare_openstack(world, hosts=4)
+    async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
+        arena = OpenStackArena(
+            face=openstack_api.FACE,
+            action=Action.EVACUATE,
+            clock=clock,
+            world=world,
+            host=host,
+            cloud=cloud,
+            moves="/servers/[^/]+/action$",
+            address=url,
+        )
+        for number in range(1, vms + 1):
+            arena.add_vm(f"vm-{number}")
+        world.kill_host(host.name)
+        await arena.pass_time(120)
+        yield arena
+
+
+@asynccontextmanager
+async def adapter(
+    url: str, clock: ManualClock, *, user: str = "admin", password: str = PASSWORD, **settings: object
+) -> AsyncIterator[OpenStackCloud]:
+    """The adapter with a clouds.yaml of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "clouds.yaml"
+        path.write_text(clouds_yaml(url, user=user, password=password))
+        session = Session.of("sim", clouds_yaml=path, timeout=10)
+        cloud = OpenStackCloud(name="sim", session=session, now=clock.now, **settings)  # type: ignore[arg-type]
+        try:
+            yield cloud
+        finally:
+            await cloud.aclose()
+
+
+def clouds_yaml(url: str, *, user: str = "admin", password: str = PASSWORD) -> str:
+    """The entry `sim`."""
+    project = "admin" if user == "admin" else "demo"
+    return f"""\
+clouds:
+  sim:
+    region_name: RegionOne
+    auth:
+      auth_url: {url}/identity
+      username: {user}
+      password: {password}
+      project_name: {project}
+      user_domain_name: Default
+      project_domain_name: Default
+"""

@@ -1,0 +1,174 @@
+"""What the contract needs of each cloud: a world arranged, one face of it served, and the adapter that speaks to it.
+
+A case arranges the *world* and asks the *port*, so one case serves every cloud. A new cloud is one more arena in
+`conftest.py`.
+"""
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, TypeAlias
+
+from adapters.simulated.faults import CallFault, Effect
+from adapters.simulated.things import Call, Host, Vm
+from adapters.simulated.world import World
+from bot.clock import ManualClock
+from bot.domain.cloud import AnyCloud, Request, Seen, Sighting
+from bot.domain.plan import By, Plan, Step
+from bot.domain.steps import StepRecord, StepState, after_look, to_skip, to_start
+from bot.domain.values import Action, HostId, OperationId, StepKey
+
+START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+
+
+@dataclass(kw_only=True)
+class Arena(ABC):
+    """One cloud in its simulated world. The host under test is in the state that `action` is asked for."""
+
+    face: str  #: its name in the world's call log and faults
+    action: Action
+    clock: ManualClock
+    world: World
+    host: Host
+    cloud: AnyCloud
+    moves: str  #: what the path of the call that starts moving VMs matches, as a pattern
+    address: str = ""
+
+    @property
+    @abstractmethod
+    def host_id(self) -> HostId:
+        """What the port knows the host by."""
+
+    @abstractmethod
+    def add_vm(self, name: str) -> Vm:
+        """One more running VM on the host, which the action can move."""
+
+    @abstractmethod
+    def move_verbs(self) -> frozenset[str]:
+        """Verbs of the steps whose call starts moving VMs."""
+
+    @abstractmethod
+    def unreachable(self) -> AbstractAsyncContextManager[AnyCloud]:
+        """The adapter, pointed at an address where nobody answers."""
+
+    @abstractmethod
+    def with_bad_credentials(self) -> AbstractAsyncContextManager[AnyCloud]:
+        """The adapter, with credentials that the cloud does not accept."""
+
+    def id_of(self, vm: Vm) -> str:
+        """What the port knows a VM by."""
+        return vm.id
+
+    def request(self, **changes: Any) -> Request:
+        """What a person would ask for."""
+        asked = Request(
+            action=self.action,
+            cloud=self.cloud.name,
+            host=self.host_id,
+            host_name=self.host.name,
+            run=OperationId("01K7ZZZZZZZZZZZZZZZZZZZZZZ"),
+            reason="dead power supply",
+        )
+        return replace(asked, **changes)
+
+    async def planned(self, **changes: Any) -> Plan:
+        """Survey and plan."""
+        request = self.request(**changes)
+        return self.cloud.plan(request, await self.cloud.survey(request))
+
+    def calls(self) -> Sequence[Call]:
+        """What the cloud was asked so far, logins and discovery included."""
+        return [c for c in self.world.calls if c.face == self.face]
+
+    def mutations(self) -> Sequence[Call]:
+        """What it was asked to change so far."""
+        return [c for c in self.world.mutations() if c.face == self.face]
+
+    def move_calls(self) -> Sequence[Call]:
+        """The calls so far that start moving VMs."""
+        return [c for c in self.mutations() if re.search(self.moves, c.path)]
+
+    def fault(self, effect: Effect, **order: Any) -> CallFault:
+        """Order that the next call that moves VMs goes wrong."""
+        return self.world.faults.order(
+            CallFault(effect=effect, face=self.face, **{"method": "POST", "path": self.moves} | order)
+        )
+
+    async def pass_time(self, seconds: float) -> None:
+        """Let that much simulated time pass."""
+        await self.clock.pass_time(seconds)
+        self.world.settle()
+
+
+ArenaOf: TypeAlias = Callable[..., AbstractAsyncContextManager[Arena]]
+"""`arena_of(vms=3)`: a fresh arena whose host has that many VMs."""
+
+
+@dataclass
+class Carried:
+    """What became of a plan that was carried out."""
+
+    records: Mapping[StepKey, StepRecord]
+
+    @property
+    def states(self) -> Mapping[str, StepState]:
+        return {str(key): record.state for key, record in self.records.items()}
+
+    def bad(self) -> list[str]:
+        """Steps that were not done, with their sentences."""
+        return [
+            f"{r.step.title}: {r.state}, {r.sentence} [{r.raw}]"
+            for r in self.records.values()
+            if r.state is not StepState.DONE
+        ]
+
+
+async def carry_out(arena: Arena, plan: Plan, *, rounds: int = 400) -> Carried:
+    """Do what the workshop does with a plan, without an archive: look, intend, start once, look until it has ended."""
+    records = {s.key: StepRecord(step=s, seq=n) for n, s in enumerate(plan.steps)}
+    for _ in range(rounds):
+        for skipped in to_skip(list(records.values()), plan.phases):
+            records[skipped.key] = skipped.end(StepState.SKIPPED, now=arena.clock.now())
+        open_ones = [r for r in records.values() if not r.has_ended]
+        if not open_ones:
+            return Carried(records)
+        ready = to_start(list(records.values()), plan.phases, limit=arena.cloud.concurrency)
+        watched = [r for r in open_ones if r.state is not StepState.PLANNED]
+        sightings = await arena.cloud.look([r.step for r in (*watched, *ready)])
+        for record in (*watched, *ready):
+            records[record.key] = after_look(record, sightings[record.key], now=arena.clock.now())
+        for record in ready:
+            looked = records[record.key]
+            if looked.state is StepState.PLANNED and looked.step.by is By.MUSTER:
+                records[record.key] = await start(arena, looked, sightings[record.key])
+        await arena.pass_time(1)
+    return Carried(records)
+
+
+async def start(arena: Arena, record: StepRecord, seen: Sighting) -> StepRecord:
+    """Intend a step, look again as the workshop does, and start it."""
+    intended = record.intend(seen.mark, now=arena.clock.now())
+    again = (await arena.cloud.look([intended.step]))[record.key]
+    if again.seen is not Seen.NEVER_STARTED:
+        return after_look(intended, again, now=arena.clock.now())
+    return intended.accept(await arena.cloud.start(intended.step), now=arena.clock.now())
+
+
+async def up_to_the_move(arena: Arena, plan: Plan) -> Step:
+    """Carry out what comes before the first VM moves; answers the step that starts moving VMs, marked as intended."""
+    step = first_move(arena, plan)
+    before = [s for s in plan.steps if plan.phases.index(s.phase) < plan.phases.index(step.phase)]
+    done = await carry_out(arena, replace(plan, steps=tuple(before)))
+    assert not done.bad()
+    seen = (await arena.cloud.look([step]))[step.key]
+    assert seen.seen is Seen.NEVER_STARTED, seen
+    return replace(step, before=seen.mark)
+
+
+def first_move(arena: Arena, plan: Plan) -> Step:
+    """The step whose call starts moving VMs."""
+    verbs = arena.move_verbs()
+    return next(s for s in plan.steps if s.by is By.MUSTER and s.verb in verbs)

@@ -1,0 +1,16 @@
+"""One arena per cloud. A new cloud adds one line here."""
+
+import pytest
+
+from tests.contract.arena_openstack import openstack_arena
+from tests.contract.clouds import ArenaOf
+
+ARENAS: dict[str, ArenaOf] = {
+    "openstack": openstack_arena,
+}
+
+
+@pytest.fixture(params=sorted(ARENAS))
+def arena_of(request: pytest.FixtureRequest) -> ArenaOf:
+    """Opens fresh arenas of each cloud in turn."""
+    return ARENAS[request.param]

@@ -1,0 +1,265 @@
+"""What every cloud promises to the house, whatever it is: one suite over each face of the simulated world."""
+
+from dataclasses import replace
+
+import pytest
+
+from adapters.simulated.faults import Effect
+from bot.domain.cloud import NotSupported, Refused, Seen, Unreachable
+from bot.domain.drift import between
+from bot.domain.plan import By, Disposition, digest_of
+from bot.domain.steps import StepState
+from bot.domain.values import StepKey
+from tests.contract.clouds import Arena, ArenaOf, carry_out, first_move, up_to_the_move
+
+
+async def test_a_survey_changes_nothing(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        await arena.planned()
+        assert arena.calls()
+        assert arena.mutations() == []
+
+
+async def test_the_plan_of_a_healthy_request_is_not_blocked_and_names_every_vm(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        plan = await arena.planned()
+        assert not plan.is_blocked, plan.sorted_findings
+        assert {vm.id for vm in plan.vms} == {arena.id_of(vm) for vm in arena.world.vms_on(arena.host)}
+        assert all(vm.disposition is not Disposition.CANNOT for vm in plan.vms)
+        assert plan.action is arena.action
+        assert plan.host == arena.host_id
+
+
+async def test_every_step_stands_in_a_phase_and_has_a_key_of_its_own(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        plan = await arena.planned()
+        assert plan.steps
+        assert {s.phase for s in plan.steps} <= set(plan.phases)
+        assert len({s.key for s in plan.steps}) == len(plan.steps)
+        keys = [s.key for s in plan.steps]
+        assert all(s.follows is None or s.follows in keys for s in plan.steps)
+        assert all(any(s.vm == vm.id for s in plan.steps) for vm in plan.vms)
+
+
+async def test_every_finding_that_is_not_ok_says_what_it_is_about(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        plan = await arena.planned()
+        assert all(f.sentence.endswith((".", "?")) and f.code for f in plan.findings), plan.findings
+
+
+async def test_the_digest_stays_the_same_while_nothing_changes(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        first = await arena.planned()
+        await arena.pass_time(47)
+        second = await arena.planned()
+        assert digest_of(first, terms={}) == digest_of(second, terms={})
+        assert between(first, second).lines == ()
+
+
+async def test_a_vm_that_was_added_shows_as_drift(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=2) as arena:
+        approved = await arena.planned()
+        arena.add_vm("newcomer")
+        present = await arena.planned()
+        drift = between(approved, present)
+        assert digest_of(approved, terms={}) != digest_of(present, terms={})
+        assert not drift.only_shrinks
+        assert any("newcomer" in line for line in drift.lines)
+
+
+async def test_a_vm_that_was_deleted_only_shrinks_the_plan(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        leaving = arena.world.vms_on(arena.host)[0]
+        approved = await arena.planned()
+        arena.world.delete_vm(leaving.id)
+        drift = between(approved, await arena.planned())
+        assert drift.only_shrinks, drift.lines
+        assert any(leaving.name in line for line in drift.lines)
+
+
+async def test_a_look_before_the_start_says_never_started(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=2) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        sightings = await arena.cloud.look([step])
+        assert sightings[step.key].seen is Seen.NEVER_STARTED
+        assert arena.move_calls() == []
+
+
+async def test_starting_and_looking_leads_to_the_end(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=4) as arena:
+        vms = arena.world.vms_on(arena.host)
+        plan = await arena.planned()
+        done = await carry_out(arena, plan)
+        assert not done.bad()
+        assert all(vm.host is not arena.host for vm in vms)
+        assert all(r.place for r in done.records.values() if r.step.vm and r.step.by is By.MUSTER)
+
+
+async def test_each_step_of_ours_is_one_mutating_call(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        plan = await arena.planned()
+        await carry_out(arena, plan)
+        assert len(arena.mutations()) == sum(1 for s in plan.steps if s.by is By.MUSTER)
+
+
+async def test_a_finished_plan_is_as_wanted_already_when_looked_at_afresh(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=2) as arena:
+        plan = await arena.planned()
+        await carry_out(arena, plan)
+        sightings = await arena.cloud.look(plan.steps)
+        assert {s.seen for s in sightings.values()} == {Seen.DONE}, sightings
+
+
+async def test_an_accepted_start_is_underway_and_moves(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        receipt = await arena.cloud.start(step)
+        started = replace(step, receipt=receipt)
+        seen = (await arena.cloud.look([started]))[step.key]
+        assert seen.seen is Seen.UNDERWAY, seen
+        assert seen.movement
+        assert seen.sentence
+
+
+async def test_a_lost_reply_is_resolved_by_a_look_and_nothing_is_started_twice(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        arena.fault(Effect.LOSE_REPLY)
+        with pytest.raises(Unreachable):
+            await arena.cloud.start(step)
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.UNDERWAY
+        for _ in range(60):
+            await arena.pass_time(1)
+            if (await arena.cloud.look([step]))[step.key].seen is Seen.DONE:
+                break
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.DONE
+        assert len(arena.move_calls()) == 1
+
+
+async def test_a_call_that_was_cut_before_it_took_effect_was_never_started(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        arena.fault(Effect.CUT)
+        with pytest.raises(Unreachable):
+            await arena.cloud.start(step)
+        await arena.pass_time(5)
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.NEVER_STARTED
+        assert len(arena.move_calls()) == 1
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+async def test_an_answer_that_proves_nothing_is_never_repeated_and_leaves_the_fate_open(
+    arena_of: ArenaOf, status: int
+) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        arena.fault(Effect.ANSWER, status=status)
+        with pytest.raises(Unreachable):
+            await arena.cloud.start(step)
+        assert len(arena.move_calls()) == 1
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 409])
+async def test_a_refused_start_says_so_with_the_raw_words(arena_of: ArenaOf, status: int) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        arena.fault(Effect.ANSWER, status=status)
+        with pytest.raises(Refused) as refused:
+            await arena.cloud.start(step)
+        assert refused.value.sentence
+        assert "ordered by a fault" in refused.value.raw
+        assert len(arena.move_calls()) == 1
+
+
+async def test_a_login_that_was_over_is_renewed_once_and_unseen(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        arena.fault(Effect.ANSWER, status=401, method="", path="", times=1)
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.NEVER_STARTED
+
+
+async def test_an_unreachable_cloud_says_so(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena, arena.unreachable() as cloud:
+        with pytest.raises(Unreachable) as lost:
+            await cloud.survey(arena.request())
+        assert lost.value.remedy
+        with pytest.raises(Unreachable):
+            await cloud.hosts("", limit=5)
+        assert await cloud.check()
+
+
+async def test_bad_credentials_are_refused_with_a_remedy_and_never_shown(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena, arena.with_bad_credentials() as cloud:
+        with pytest.raises(Refused) as refused:
+            await cloud.survey(arena.request())
+        assert refused.value.remedy
+        assert "wrong-secret" not in f"{refused.value} {refused.value.raw}"
+        complaints = await cloud.check()
+        assert complaints
+        assert "wrong-secret" not in " ".join(complaints)
+
+
+async def test_a_healthy_cloud_has_nothing_to_complain_about(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        assert list(await arena.cloud.check()) == []
+
+
+async def test_hosts_are_found_by_any_part_of_their_name_and_the_exact_one_comes_first(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        name = arena.host.name
+        found = await arena.cloud.hosts(name, limit=10)
+        assert found[0].name == name
+        assert found[0].id == arena.host_id
+        everyone = await arena.cloud.hosts("", limit=100)
+        assert len(everyone) > 1
+        assert len({h.id for h in everyone}) == len(everyone)
+        assert len(await arena.cloud.hosts("", limit=1)) == 1
+        assert [h.name for h in await arena.cloud.hosts(name.upper(), limit=10)][:1] == [name]
+        assert list(await arena.cloud.hosts("no-such-host", limit=10)) == []
+
+
+async def test_a_step_of_another_cloud_is_not_supported(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=1) as arena:
+        step = replace(first_move(arena, await arena.planned()), verb="juggle", key=StepKey("juggle:1"))
+        with pytest.raises(NotSupported):
+            await arena.cloud.start(step)
+        assert arena.mutations() == []
+
+
+async def _calls_of_survey_and_look(arena: Arena) -> tuple[int, int]:
+    """How many calls a survey and a look take once logged in and acquainted."""
+    plan = await arena.planned()
+    await arena.cloud.look(plan.steps)
+    before = len(arena.calls())
+    plan = await arena.planned()
+    surveyed = len(arena.calls())
+    await arena.cloud.look(plan.steps)
+    return surveyed - before, len(arena.calls()) - surveyed
+
+
+async def test_calls_of_a_survey_and_of_a_look_do_not_grow_with_the_vms(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=2) as few, arena_of(vms=40) as many:
+        assert await _calls_of_survey_and_look(few) == await _calls_of_survey_and_look(many)
+
+
+async def test_calls_of_a_look_do_not_grow_with_the_vms_that_have_moved(arena_of: ArenaOf) -> None:
+    counts = []
+    for vms in (2, 12):
+        async with arena_of(vms=vms) as arena:
+            plan = await arena.planned()
+            done = await carry_out(arena, plan)
+            assert not done.bad()
+            before = len(arena.calls())
+            await arena.cloud.look([r.step for r in done.records.values()])
+            counts.append(len(arena.calls()) - before)
+    assert counts[0] == counts[1]
+
+
+async def test_a_step_that_is_done_stays_done(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=2) as arena:
+        plan = await arena.planned()
+        done = await carry_out(arena, plan)
+        await arena.pass_time(600)
+        sightings = await arena.cloud.look([r.step for r in done.records.values()])
+        assert {s.seen for s in sightings.values()} == {Seen.DONE}, sightings
+        assert set(done.states.values()) == {StepState.DONE}
