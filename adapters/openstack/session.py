@@ -7,6 +7,7 @@ some lists on the client. No call is ever repeated here, except once after a 401
 
 import asyncio
 import threading
+import warnings
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,6 +21,7 @@ from keystoneauth1.session import Session as KeystoneSession
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
+from openstack.warnings import RemovedInSDK60Warning
 
 from adapters.openstack import errors
 from adapters.openstack.versions import Microversion
@@ -77,7 +79,9 @@ class Session:
                 config = OpenStackConfig(
                     config_files=[str(clouds_yaml)], secure_files=[str(secure)], load_envvars=False, app_name="muster"
                 )
-            return config.get_one(cloud=cloud, api_timeout=timeout)
+            with warnings.catch_warnings():  # openstacksdk 4.22 warns of InfluxDB even where nobody configured it
+                warnings.simplefilter("ignore", category=RemovedInSDK60Warning)
+                return config.get_one(cloud=cloud, api_timeout=timeout)
 
         return cls(region, timeout=timeout, workers=workers)
 
