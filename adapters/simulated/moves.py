@@ -185,6 +185,7 @@ class Conductor:
             m.vm is vm
             and m.kind is MoveKind.EVACUATION
             and m.status in _EVACUATING
+            and not (m.stuck or m.wrecked)
             and (m.dest is None or m.dest.alive)
             for m in self.world.moves
         )
@@ -230,7 +231,8 @@ class Conductor:
         self.show(vm, vm.state, "rebuild_spawning")
         yield dest.knobs.spawn_seconds
         if not dest.alive:
-            return  # measured: pre-migrating for ever, also after the target is back
+            move.stuck = True  # measured: pre-migrating for ever, also after the target is back
+            return
         order = self.world.faults.of_move(move, {Break.SPAWN})
         if order or dest.knobs.spawn_fail:
             reason = order.reason if order else dest.knobs.spawn_fail

@@ -1,20 +1,19 @@
 """What the simulated OpenStack services have in common on the wire: tokens, microversions, errors, paging."""
 
 import re
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from adapters.simulated.moves import Caller
 from adapters.simulated.openstack_identity import Keystone, Login
-from adapters.simulated.wire import Handler, Middleware
 
 Refuse: TypeAlias = Callable[[int, str], web.Response]
-Endpoint: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 MAX_LIMIT = 1000  #: `[api] max_limit`: a list never answers more at once
 
 

@@ -6,8 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeAlias
 
-Deed: TypeAlias = Callable[[], None]
-"""Something that happens at one moment of simulated time."""
+Deed: TypeAlias = Callable[[], object]
+"""Something that happens at one moment of simulated time; what it returns is of no matter."""
 
 
 class Kind(StrEnum):
@@ -229,6 +229,7 @@ class Move:
     user_id: str = ""
     project_id: str = ""
     progress: float = 0.0  #: 0..1 of the memory copied
+    stuck: bool = False  #: its target died in the middle: the record stays as it is
     wrecked: bool = False  #: a second evacuation broke it: blocks the return of `source` twice
     wanted_power: Power = Power.RUNNING
 

@@ -6,14 +6,13 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from aiohttp import web
+from aiohttp.typedefs import Handler, Middleware
 
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Call
 from adapters.simulated.world import World
 
-Handler: TypeAlias = Callable[[web.Request], Awaitable[web.StreamResponse]]
 Refusal: TypeAlias = Callable[[web.Request, int, str], web.Response]
-Middleware: TypeAlias = Callable[[web.Request, Handler], Awaitable[web.StreamResponse]]
 
 
 def front(

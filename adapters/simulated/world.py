@@ -197,8 +197,7 @@ class World:
     def log(self, call: Call) -> None:
         """Note an HTTP call; only the newest 100,000 are kept."""
         self.calls.append(call)
-        if len(self.calls) > 110_000:
-            del self.calls[:10_000]
+        del self.calls[:-100_000]
 
     # ------------------------------------------------------------------ building
 

@@ -1,0 +1,373 @@
+"""What only operators ask the simulated Nova: services, hypervisors, aggregates, zones, groups, migration records."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from aiohttp import web
+
+from adapters.simulated import openstack_views as views
+from adapters.simulated.openstack_http import (
+    ApiError,
+    check_query,
+    check_shape,
+    context,
+    iso_micro,
+    json_body,
+    page,
+    truth,
+)
+from adapters.simulated.things import Aggregate, Host, Kind, MoveKind, ServerGroup
+from adapters.simulated.world import World
+
+_CONTROL = (("nova-scheduler", "controller-1"), ("nova-conductor", "controller-1"))
+_SERVICES = "os_compute_api:os-services"
+
+
+class Operators:
+    """Handlers for operators."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._control_ids = {host_binary: world.new_uuid() for host_binary in _CONTROL}
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/v2.1/os-services", self._services),
+            web.put("/v2.1/os-services/{id}", self._update_service),
+            web.get("/v2.1/os-hypervisors", self._hypervisors),
+            web.get("/v2.1/os-hypervisors/detail", self._hypervisors),
+            web.get("/v2.1/os-hypervisors/{id}", self._hypervisor),
+            web.get("/v2.1/os-aggregates", self._aggregates),
+            web.get("/v2.1/os-aggregates/{id}", self._aggregate),
+            web.get("/v2.1/os-availability-zone", self._zones),
+            web.get("/v2.1/os-availability-zone/detail", self._zones),
+            web.get("/v2.1/os-server-groups", self._groups),
+            web.get("/v2.1/os-server-groups/{id}", self._group),
+            web.get("/v2.1/os-migrations", self._migrations),
+        ]
+
+    def _hosts(self) -> list[Host]:
+        return self.world.hosts_of(Kind.OPENSTACK)
+
+    # ------------------------------------------------------------------ services
+
+    async def _services(self, request: web.Request) -> web.Response:
+        asked = context(request)
+        asked.must_be_admin(f"{_SERVICES}:list")
+        if asked.version >= 75:
+            check_query(request, {"host", "binary"})
+        shown = [
+            self._control(number, binary, host, asked.version)
+            for number, (binary, host) in enumerate(_CONTROL, start=1)
+        ]
+        shown += [self._service(host, asked.version) for host in self._hosts()]
+        for name in ("host", "binary"):
+            if name in request.query:
+                shown = [s for s in shown if s[name] == request.query[name]]
+        return web.json_response({"services": shown})
+
+    def _control(self, number: int, binary: str, host: str, minor: int) -> dict[str, Any]:
+        shown = {
+            "id": self._control_ids[binary, host] if minor >= 53 else number,
+            "binary": binary,
+            "host": host,
+            "zone": "internal",
+            "status": "enabled",
+            "state": "up",
+            "updated_at": iso_micro(self.world.beat(self.world.born)),
+            "disabled_reason": None,
+        }
+        return {**shown, "forced_down": False} if minor >= 11 else shown
+
+    def _service(self, host: Host, minor: int) -> dict[str, Any]:
+        shown = {
+            "id": host.service_id if minor >= 53 else self._number(host),
+            "binary": "nova-compute",
+            "host": host.name,
+            "zone": host.zone,
+            "status": "enabled" if host.enabled else "disabled",
+            "state": "up" if self.world.is_up(host) else "down",
+            "updated_at": iso_micro(self.world.last_beat(host)),
+            "disabled_reason": host.disabled_reason,
+        }
+        return {**shown, "forced_down": host.forced_down} if minor >= 11 else shown
+
+    def _number(self, host: Host) -> int:
+        """The id of a service and a hypervisor before 2.53."""
+        return len(_CONTROL) + 1 + self._hosts().index(host)
+
+    async def _update_service(self, request: web.Request) -> web.Response:
+        asked, body = context(request), await json_body(request)
+        wanted = request.match_info["id"]
+        if asked.version >= 53:
+            check_shape(body, {"status", "disabled_reason", "forced_down"})
+            asked.must_be_admin(f"{_SERVICES}:update")
+            return self._update(wanted, body, asked.version)
+        allowed = {"host", "binary", "disabled_reason"} | ({"forced_down"} if asked.version >= 11 else set())
+        check_shape(body, allowed, required=["host", "binary"])
+        asked.must_be_admin(f"{_SERVICES}:update")
+        return self._act(wanted, body, asked.version)
+
+    def _update(self, id: str, body: dict[str, Any], minor: int) -> web.Response:
+        """`PUT /os-services/{uuid}` from 2.53."""
+        if not re.fullmatch(r"[0-9a-fA-F-]{32,36}", id):
+            raise ApiError(400, f"Invalid uuid {id}")
+        for (binary, _), control in self._control_ids.items():
+            if control == id:
+                raise _not_compute(binary)
+        host = next((h for h in self._hosts() if h.service_id == id), None)
+        if host is None:
+            raise ApiError(404, f"Service {id} could not be found.")
+        status, reason = body.get("status"), body.get("disabled_reason")
+        if status not in {None, "enabled", "disabled"}:
+            raise ApiError(
+                400,
+                f"Invalid input for field/attribute status. Value: {status}."
+                f" {status!r} is not one of ['enabled', 'disabled']",
+            )
+        if reason and status == "enabled":
+            raise ApiError(400, "Specifying 'disabled_reason' with status 'enabled' is invalid.")
+        if status is None and "forced_down" not in body:
+            raise ApiError(400, "No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+        if "forced_down" in body:
+            self._force(host, down=truth(body["forced_down"], "forced_down"))
+        if status is not None:
+            host.enabled, host.disabled_reason = status == "enabled", reason
+        return web.json_response({"service": self._service(host, minor)})
+
+    def _act(self, action: str, body: dict[str, Any], minor: int) -> web.Response:
+        """`PUT /os-services/{action}` before 2.53."""
+        if action not in {"enable", "disable", "disable-log-reason", "force-down"} or (
+            action == "force-down" and minor < 11
+        ):
+            raise ApiError(404, "Unknown action")
+        if body["binary"] != "nova-compute":
+            raise _not_compute(body["binary"])
+        name, reason = body["host"], body.get("disabled_reason")
+        if action == "disable-log-reason" and reason is None:
+            raise ApiError(400, "Missing disabled reason field")
+        if action == "force-down" and "forced_down" not in body:
+            raise ApiError(400, "Missing forced_down field")
+        host = next((h for h in self._hosts() if h.name == name), None)
+        if host is None:
+            raise ApiError(404, f"Host '{name}' is not mapped to any cell")
+        shown: dict[str, Any] = {"host": name, "binary": "nova-compute"}
+        if action == "force-down":
+            self._force(host, down=truth(body["forced_down"], "forced_down"))
+            shown["forced_down"] = host.forced_down
+            return web.json_response({"service": shown})
+        host.enabled = action == "enable"
+        host.disabled_reason = reason if action == "disable-log-reason" else None
+        shown["status"] = "enabled" if host.enabled else "disabled"
+        if host.disabled_reason:
+            shown["disabled_reason"] = host.disabled_reason
+        return web.json_response({"service": shown})
+
+    def _force(self, host: Host, *, down: bool) -> None:
+        """Set or clear forced_down; it cannot be cleared while evacuations of the host are `done`."""
+        open_records = any(
+            m.source is host and m.kind is MoveKind.EVACUATION and m.status == "done" for m in self.world.moves
+        )
+        if not down and open_records:
+            raise ApiError(
+                400,
+                f"Unable to force up host {host.name} as `done` evacuation migration records remain associated"
+                " with the host. Ensure the compute service has been restarted, allowing these records to move"
+                " to `completed` before retrying this request.",
+            )
+        host.forced_down = down
+
+    # ------------------------------------------------------------------ hypervisors
+
+    async def _hypervisors(self, request: web.Request) -> web.Response:
+        asked, detail = context(request), request.path.endswith("/detail")
+        asked.must_be_admin(f"os_compute_api:os-hypervisors:{'list-detail' if detail else 'list'}")
+        hosts: Sequence[Host] = self._hosts()
+        pattern = request.query.get("hypervisor_hostname_pattern") if asked.version >= 53 else None
+        if pattern is not None:
+            hosts = [h for h in hosts if pattern in h.name]
+            if not hosts:
+                raise ApiError(404, f"No hypervisor matching '{pattern}' could be found.")
+        servers = asked.version >= 53 and truth(request.query.get("with_servers", "false"), "with_servers")
+        shown = [self._view(h, asked.version, detail=detail, servers=servers) for h in hosts]
+        if asked.version < 33 or pattern is not None:
+            return web.json_response({"hypervisors": shown})
+        part, links = page(request, shown)
+        return web.json_response({"hypervisors": part, **({"hypervisors_links": links} if links else {})})
+
+    async def _hypervisor(self, request: web.Request) -> web.Response:
+        asked, wanted = context(request), request.match_info["id"]
+        asked.must_be_admin("os_compute_api:os-hypervisors:show")
+        servers = asked.version >= 53 and truth(request.query.get("with_servers", "false"), "with_servers")
+        for host in self._hosts():
+            if wanted == (host.id if asked.version >= 53 else str(self._number(host))):
+                return web.json_response({"hypervisor": self._view(host, asked.version, detail=True, servers=servers)})
+        raise ApiError(404, f"Hypervisor with ID '{wanted}' could not be found.")
+
+    def _view(self, host: Host, minor: int, *, detail: bool, servers: bool) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "id": host.id if minor >= 53 else self._number(host),
+            "hypervisor_hostname": host.name,
+            "state": "up" if self.world.is_up(host) else "down",
+            "status": "enabled" if host.enabled else "disabled",
+        }
+        if detail:
+            shown |= {
+                "hypervisor_type": "QEMU",
+                "hypervisor_version": 8002002,
+                "host_ip": host.address,
+                "service": {
+                    "id": host.service_id if minor >= 53 else self._number(host),
+                    "host": host.name,
+                    "disabled_reason": host.disabled_reason,
+                },
+            }
+            shown |= {"uptime": None} if minor >= 88 else self._capacity(host, minor)
+        here = self.world.vms_on(host) if servers else []
+        if here or (servers and minor >= 75):
+            shown["servers"] = [{"name": v.name, "uuid": v.id} for v in here]
+        return shown
+
+    def _capacity(self, host: Host, minor: int) -> dict[str, Any]:
+        """What hypervisors told before 2.88."""
+        here = self.world.vms_on(host)
+        memory, disk = sum(v.memory_mb for v in here), sum(v.disk_gb for v in here)
+        return {
+            "vcpus": host.capacity.vcpus,
+            "vcpus_used": sum(v.vcpus for v in here),
+            "memory_mb": host.capacity.memory_mb,
+            "memory_mb_used": memory + 512,
+            "free_ram_mb": host.capacity.memory_mb - memory - 512,
+            "local_gb": host.capacity.disk_gb,
+            "local_gb_used": disk,
+            "free_disk_gb": host.capacity.disk_gb - disk,
+            "disk_available_least": host.capacity.disk_gb - disk,
+            "current_workload": 0,
+            "running_vms": len(here),
+            "cpu_info": {} if minor >= 28 else "",
+        }
+
+    # ------------------------------------------------------------------ aggregates, zones, groups
+
+    async def _aggregates(self, request: web.Request) -> web.Response:
+        asked = context(request)
+        asked.must_be_admin("os_compute_api:os-aggregates:index")
+        shown = [_aggregate(a, asked.version) for a in self.world.aggregates.values()]
+        return web.json_response({"aggregates": shown})
+
+    async def _aggregate(self, request: web.Request) -> web.Response:
+        asked, wanted = context(request), request.match_info["id"]
+        asked.must_be_admin("os_compute_api:os-aggregates:show")
+        for aggregate in self.world.aggregates.values():
+            if str(aggregate.id) == wanted:
+                return web.json_response({"aggregate": _aggregate(aggregate, asked.version)})
+        raise ApiError(404, f"Aggregate {wanted} could not be found.")
+
+    async def _zones(self, request: web.Request) -> web.Response:
+        detail = request.path.endswith("/detail")
+        if detail:
+            context(request).must_be_admin("os_compute_api:os-availability-zone:detail")
+        zones: dict[str, dict[str, Any]] = {}
+        for host in self._hosts():
+            active = {
+                "available": self.world.is_up(host),
+                "active": host.enabled,
+                "updated_at": iso_micro(self.world.last_beat(host)),
+            }
+            zones.setdefault(host.zone, {})[host.name] = {"nova-compute": active}
+        shown = [
+            {"zoneName": name, "zoneState": {"available": True}, "hosts": hosts if detail else None}
+            for name, hosts in zones.items()
+        ]
+        return web.json_response({"availabilityZoneInfo": shown})
+
+    async def _groups(self, request: web.Request) -> web.Response:
+        asked = context(request)
+        groups = list(self.world.groups.values())
+        if "all_projects" in request.query:
+            asked.must_be_admin("os_compute_api:os-server-groups:index:all_projects")
+        else:
+            groups = [g for g in groups if g.project is asked.login.project]
+        offset = int(request.query.get("offset", "0"))
+        shown = [_group(g, asked.version) for g in groups[offset:][: int(request.query.get("limit", "1000"))]]
+        return web.json_response({"server_groups": shown})
+
+    async def _group(self, request: web.Request) -> web.Response:
+        asked, wanted = context(request), request.match_info["id"]
+        group = self.world.groups.get(wanted)
+        if group is None or not (asked.is_admin or group.project is asked.login.project):
+            raise ApiError(404, f"Instance group {wanted} could not be found.")
+        return web.json_response({"server_group": _group(group, asked.version)})
+
+    # ------------------------------------------------------------------ migration records
+
+    async def _migrations(self, request: web.Request) -> web.Response:
+        asked, minor = context(request), context(request).version
+        if minor >= 59:
+            check_query(request, _migration_filters(minor))
+        asked.must_be_admin("os_compute_api:os-migrations:index")
+        wanted = request.query
+        found = [
+            m
+            for m in self.world.moves
+            if wanted.get("instance_uuid") in {None, m.vm.id}
+            and wanted.get("source_compute") in {None, m.source.name}
+            and wanted.get("status") in {None, m.status}
+            and wanted.get("migration_type") in {None, m.kind.value}
+            and wanted.get("host") in {None, m.source.name, m.dest.name if m.dest else ""}
+            and (minor < 80 or wanted.get("user_id") in {None, m.user_id})
+            and (minor < 80 or wanted.get("project_id") in {None, m.project_id})
+        ]
+        base = f"{request.url.origin()}/compute"
+        if minor < 59:
+            return web.json_response({"migrations": [views.migration(m, minor, base) for m in found]})
+        found.sort(key=lambda m: (m.created_at, m.id), reverse=True)
+        shown, links = page(
+            request,
+            [views.migration(m, minor, base) for m in found],
+            key="uuid",
+            missing="Marker {} could not be found.",
+        )
+        return web.json_response({"migrations": shown, **({"migrations_links": links} if links else {})})
+
+
+def _migration_filters(minor: int) -> set[str]:
+    allowed = {"hidden", "host", "instance_uuid", "source_compute", "status", "migration_type"}
+    allowed |= {"limit", "marker", "changes-since"}
+    allowed |= {"changes-before"} if minor >= 66 else set()
+    return allowed | ({"user_id", "project_id"} if minor >= 80 else set())
+
+
+def _not_compute(binary: str) -> ApiError:
+    return ApiError(400, f"Updating a {binary} service is not supported. Only nova-compute services can be updated.")
+
+
+def _aggregate(aggregate: Aggregate, minor: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": aggregate.id,
+        "name": aggregate.name,
+        "availability_zone": aggregate.zone,
+        "hosts": [h.name for h in aggregate.hosts],
+        "metadata": {**aggregate.metadata, **({"availability_zone": aggregate.zone} if aggregate.zone else {})},
+        "created_at": iso_micro(aggregate.created_at),
+        "updated_at": None,
+        "deleted": False,
+        "deleted_at": None,
+    }
+    return {**shown, "uuid": aggregate.uuid} if minor >= 41 else shown
+
+
+def _group(group: ServerGroup, minor: int) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": group.id,
+        "name": group.name,
+        "members": [v.id for v in group.members],
+    }
+    if minor >= 64:
+        shown |= {"policy": group.policy, "rules": {}}
+    else:
+        shown |= {"policies": [group.policy], "metadata": {}}
+    if minor >= 13:
+        shown |= {"project_id": group.project.id, "user_id": group.project.id}
+    return shown

@@ -1,0 +1,224 @@
+"""The OpenStack face of the simulated data centre: one port, a path prefix per service, real status codes.
+
+    async with openstack_api.serve(world) as url:
+        ...  # auth_url is f"{url}/identity", users admin / demo / reader, password muster-demo, domain Default
+
+It speaks Keystone v3, Nova 2.1 … 2.104, Placement 1.0 … 1.39, Cinder 3.0 … 3.71, and the little of Glance and
+Neutron that clients ask for. What it answers follows what was measured on, or read in, Nova 34 and its fellows.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import web
+
+from adapters.simulated import openstack_placement
+from adapters.simulated.moves import Conductor
+from adapters.simulated.openstack_actions import Actions
+from adapters.simulated.openstack_admin import Operators
+from adapters.simulated.openstack_compute import Servers
+from adapters.simulated.openstack_http import (
+    ApiError,
+    Microversions,
+    nova_refusal,
+    page,
+    service,
+    unauthorized,
+)
+from adapters.simulated.openstack_identity import Keystone
+from adapters.simulated.openstack_placement import Placement
+from adapters.simulated.openstack_volume import Cinder
+from adapters.simulated.things import Image
+from adapters.simulated.wire import front, served
+from adapters.simulated.world import World
+
+FACE = "openstack"
+KEYSTONE = web.AppKey("keystone", Keystone)
+_NOVA = Microversions(service="compute", major=2, lowest=1, highest=104, legacy_header="X-OpenStack-Nova-API-Version")
+_PLACEMENT = Microversions(service="placement", major=1, lowest=0, highest=39)
+_CINDER = Microversions(service="volume", major=3, lowest=0, highest=71)
+_LOGIN = "/identity/v3/auth/tokens"
+
+
+def app(world: World, *, keystone: Keystone | None = None) -> web.Application:
+    """The whole face as one application.
+
+    Args:
+        world: the data centre behind it.
+        keystone: who may log in; None: the usual users.
+    """
+    keystone = keystone or Keystone(world)
+    root = web.Application(
+        middlewares=[
+            front(
+                world,
+                face=FACE,
+                changes=lambda r: r.method not in {"GET", "HEAD"} and not r.path.startswith("/identity"),
+                is_login=lambda r: r.method == "POST" and r.path == _LOGIN,
+                refusal=_refused_by_order,
+            )
+        ]
+    )
+    root[KEYSTONE] = keystone
+    _mount(root, "/identity", web.Application(), keystone.routes())
+    nova = _nova(world, keystone)
+    for prefix, one, routes in (
+        ("/compute", *nova),
+        ("/placement", *_placement(world, keystone)),
+        ("/volume", *_cinder(world, keystone)),
+        ("/image", *_glance(world, keystone)),
+        ("/network", *_neutron(keystone)),
+    ):
+        _mount(root, prefix, one, routes)
+    return root
+
+
+@asynccontextmanager
+async def serve(world: World, *, port: int = 0, keystone: Keystone | None = None) -> AsyncIterator[str]:
+    """Serve the face on 127.0.0.1 and yield its address; `auth_url` is that plus `/identity`.
+
+    Args:
+        world: the data centre behind it.
+        port: 0: a free one.
+        keystone: who may log in; None: the usual users.
+    """
+    async with served(app(world, keystone=keystone), port=port) as url:
+        yield url
+
+
+def _mount(root: web.Application, prefix: str, one: web.Application, routes: list[web.RouteDef]) -> None:
+    """Put a service under its prefix; its root answers with and without the last slash."""
+    one.add_routes(routes)
+    for route in routes:
+        if route.path == "/":
+            one.router.add_route(route.method, "", route.handler)
+    root.add_subapp(prefix, one)
+
+
+def _refused_by_order(request: web.Request, status: int, message: str) -> web.Response:
+    if status == 401:
+        return unauthorized(str(request.url.origin()))
+    if request.path.startswith("/placement"):
+        return openstack_placement.refusal(status, message)
+    return nova_refusal(status, message)
+
+
+def _nova(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+    servers = Servers(world)
+    routes = [
+        web.get("/", _nova_versions),
+        web.get("/v2.1", _nova_version),
+        web.get("/v2.1/", _nova_version),
+        *servers.routes(),
+        *Actions(servers, Conductor(world)).routes(),
+        *Operators(world).routes(),
+    ]
+    open_paths = {"/compute", "/compute/", "/compute/v2.1", "/compute/v2.1/"}
+    middleware = service(keystone, nova_refusal, _NOVA, open_paths=open_paths)
+    return web.Application(middlewares=[middleware]), routes
+
+
+def _nova_document(request: web.Request) -> dict[str, Any]:
+    return {
+        "id": "v2.1",
+        "status": "CURRENT",
+        "version": "2.104",
+        "min_version": "2.1",
+        "updated": "2025-07-04T12:00:00Z",
+        "links": [{"rel": "self", "href": f"{request.url.origin()}/compute/v2.1/"}],
+    }
+
+
+async def _nova_versions(request: web.Request) -> web.Response:
+    return web.json_response({"versions": [_nova_document(request)]})
+
+
+async def _nova_version(request: web.Request) -> web.Response:
+    media = {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}
+    return web.json_response({"version": {**_nova_document(request), "media-types": [media]}})
+
+
+def _placement(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+    open_paths = {"/placement", "/placement/"}
+    middleware = service(keystone, openstack_placement.refusal, _PLACEMENT, open_paths=open_paths)
+    return web.Application(middlewares=[middleware]), Placement(world).routes()
+
+
+def _cinder(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+    open_paths = {"/volume", "/volume/", "/volume/v3", "/volume/v3/"}
+    middleware = service(keystone, nova_refusal, _CINDER, open_paths=open_paths)
+    return web.Application(middlewares=[middleware]), Cinder(world).routes()
+
+
+# ---------------------------------------------------------------------- Glance and Neutron: the little that is asked
+
+
+def _glance(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+    def view(image: Image) -> dict[str, Any]:
+        return {
+            "id": image.id,
+            "name": image.name,
+            "status": "active",
+            "visibility": "public",
+            "container_format": "bare",
+            "disk_format": "raw",
+            "created_at": image.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "updated_at": image.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "size": 1024,
+            "min_disk": 0,
+            "min_ram": 0,
+            "protected": False,
+            "tags": [],
+            "self": f"/v2/images/{image.id}",
+            "file": f"/v2/images/{image.id}/file",
+            "schema": "/v2/schemas/image",
+            **dict(image.properties),
+        }
+
+    async def versions(request: web.Request) -> web.Response:
+        links = [{"rel": "self", "href": f"{request.url.origin()}/image/v2/"}]
+        return web.json_response({"versions": [{"id": "v2.17", "status": "CURRENT", "links": links}]}, status=300)
+
+    async def images(request: web.Request) -> web.Response:
+        wanted = request.query.get("name")
+        shown = [view(i) for i in world.images.values() if wanted in {None, i.name}]
+        part, _ = page(request, shown)
+        return web.json_response({"images": part, "first": "/v2/images", "schema": "/v2/schemas/images"})
+
+    async def image(request: web.Request) -> web.Response:
+        found = world.images.get(request.match_info["id"])
+        if found is None:
+            raise ApiError(404, f"No image found with ID {request.match_info['id']}")
+        return web.json_response(view(found))
+
+    routes = [
+        web.get("/", versions),
+        web.get("/versions", versions),
+        web.get("/v2/images", images),
+        web.get("/v2/images/{id}", image),
+    ]
+    open_paths = {"/image", "/image/", "/image/versions"}
+    middleware = service(keystone, nova_refusal, None, open_paths=open_paths)
+    return web.Application(middlewares=[middleware]), routes
+
+
+def _neutron(keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+    async def versions(request: web.Request) -> web.Response:
+        links = [{"rel": "self", "href": f"{request.url.origin()}/network/v2.0/"}]
+        return web.json_response({"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
+
+    async def nothing(request: web.Request) -> web.Response:
+        name = request.match_info["collection"].replace("-", "_")
+        return web.json_response({name: []})
+
+    collections = "networks|ports|subnets|floatingips|security-groups|routers|agents|extensions"
+    routes = [
+        web.get("/", versions),
+        web.get("/v2.0", versions),
+        web.get("/v2.0/", versions),
+        web.get(f"/v2.0/{{collection:{collections}}}", nothing),
+    ]
+    open_paths = {"/network", "/network/", "/network/v2.0", "/network/v2.0/"}
+    middleware = service(keystone, nova_refusal, None, open_paths=open_paths)
+    return web.Application(middlewares=[middleware]), routes

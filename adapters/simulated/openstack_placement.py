@@ -1,0 +1,305 @@
+"""Placement of the simulated cloud: providers, inventories, usages, allocations, candidates. Admins only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from aiohttp import web
+
+from adapters.simulated.openstack_http import ApiError, context
+from adapters.simulated.things import Host, Kind, Resources
+from adapters.simulated.world import World
+
+_CLASSES = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "disk_gb"}
+_TITLES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable"}
+_TRAITS = ["COMPUTE_NODE", "COMPUTE_TRUSTED_CERTS", "HW_CPU_X86_AVX2"]
+_DISABLED = "COMPUTE_STATUS_DISABLED"
+
+
+def refusal(status: int, message: str) -> web.Response:
+    """An error as Placement words it."""
+    error = {"status": status, "title": _TITLES.get(status, "Error"), "detail": message}
+    return web.json_response({"errors": [error]}, status=status)
+
+
+class Placement:
+    """Handlers of the Placement API."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        one = "/resource_providers/{id}"
+        return [
+            web.get("/", self._versions),
+            web.get("/resource_providers", self._providers),
+            web.get(one, self._provider),
+            web.get(f"{one}/inventories", self._inventories),
+            web.get(f"{one}/usages", self._usages),
+            web.get(f"{one}/aggregates", self._aggregates),
+            web.get(f"{one}/traits", self._traits),
+            web.get(f"{one}/allocations", self._held_of),
+            web.get("/allocations/{consumer}", self._allocations),
+            web.get("/allocation_candidates", self._candidates),
+            web.get("/usages", self._project_usages),
+            web.get("/resource_classes", self._classes),
+            web.get("/traits", self._all_traits),
+        ]
+
+    async def _versions(self, _request: web.Request) -> web.Response:
+        version = {
+            "id": "v1.0",
+            "min_version": "1.0",
+            "max_version": "1.39",
+            "status": "CURRENT",
+            "links": [{"rel": "self", "href": ""}],
+        }
+        return web.json_response({"versions": [version]})
+
+    def _admit(self, request: web.Request, policy: str) -> None:
+        if not context(request).is_admin:
+            raise ApiError(
+                403,
+                f"Access was denied to this resource.\n\n Policy does not allow placement:{policy} to be performed.  ",
+            )
+
+    def _named(self, request: web.Request, policy: str) -> Host:
+        self._admit(request, policy)
+        host = self.world.hosts.get(request.match_info["id"])
+        if host is None or host.cluster.kind is not Kind.OPENSTACK:
+            wanted = request.match_info["id"]
+            raise ApiError(
+                404,
+                "The resource could not be found.\n\n"
+                f" No resource provider with uuid {wanted} found : No resource provider with uuid {wanted} found  ",
+            )
+        return host
+
+    # ------------------------------------------------------------------ providers
+
+    async def _providers(self, request: web.Request) -> web.Response:
+        self._admit(request, "resource_providers:list")
+        minor, wanted = context(request).version, request.query
+        needs = _amounts(wanted["resources"]) if "resources" in wanted else Resources()
+        hosts = [
+            h
+            for h in self.world.hosts_of(Kind.OPENSTACK)
+            if wanted.get("name") in {None, h.name}
+            and wanted.get("uuid") in {None, h.id}
+            and wanted.get("in_tree") in {None, h.id}
+            and self._is_member(h, wanted.get("member_of"))
+            and self._has_traits(h, wanted.get("required"))
+            and ("resources" not in wanted or self.world.room(h).holds(needs))
+        ]
+        return web.json_response({"resource_providers": [self._show(h, minor) for h in hosts]})
+
+    async def _provider(self, request: web.Request) -> web.Response:
+        host = self._named(request, "resource_providers:show")
+        return web.json_response(self._show(host, context(request).version))
+
+    def _show(self, host: Host, minor: int) -> dict[str, Any]:
+        shown: dict[str, Any] = {
+            "uuid": host.id,
+            "name": host.name,
+            "generation": self._generation(host),
+            "links": [
+                {"rel": rel, "href": f"/placement/resource_providers/{host.id}{path}"}
+                for rel, path in (("self", ""), ("inventories", "/inventories"), ("usages", "/usages"))
+            ],
+        }
+        if minor >= 14:
+            shown |= {"parent_provider_uuid": None, "root_provider_uuid": host.id}
+        return shown
+
+    def _generation(self, host: Host) -> int:
+        return 2 + sum(host.id in held for held in self.world.allocations.values())
+
+    async def _inventories(self, request: web.Request) -> web.Response:
+        host = self._named(request, "resource_providers:inventories:list")
+        shown = {
+            name: {
+                "total": getattr(host.capacity, field),
+                "reserved": 0,
+                "min_unit": 1,
+                "max_unit": getattr(host.capacity, field),
+                "step_size": 1,
+                "allocation_ratio": host.vcpu_ratio if name == "VCPU" else 1.0,
+            }
+            for name, field in _CLASSES.items()
+        }
+        return web.json_response({"inventories": shown, "resource_provider_generation": self._generation(host)})
+
+    async def _usages(self, request: web.Request) -> web.Response:
+        host = self._named(request, "resource_providers:usages")
+        used = self.world.used(host)
+        shown = {name: getattr(used, field) for name, field in _CLASSES.items()}
+        return web.json_response({"usages": shown, "resource_provider_generation": self._generation(host)})
+
+    async def _aggregates(self, request: web.Request) -> web.Response:
+        host = self._named(request, "resource_providers:aggregates:list")
+        if context(request).version < 1:
+            raise ApiError(404, "The resource could not be found.")
+        body: dict[str, Any] = {"aggregates": self._aggregates_of(host)}
+        if context(request).version >= 19:
+            body["resource_provider_generation"] = self._generation(host)
+        return web.json_response(body)
+
+    def _aggregates_of(self, host: Host) -> list[str]:
+        return [a.uuid for a in self.world.aggregates.values() if host in a.hosts]
+
+    async def _traits(self, request: web.Request) -> web.Response:
+        host = self._named(request, "resource_providers:traits:list")
+        if context(request).version < 6:
+            raise ApiError(404, "The resource could not be found.")
+        body = {"traits": _traits_of(host), "resource_provider_generation": self._generation(host)}
+        return web.json_response(body)
+
+    async def _held_of(self, request: web.Request) -> web.Response:
+        host = self._named(request, "resource_providers:allocations:list")
+        shown: dict[str, Any] = {}
+        for consumer, held in self.world.allocations.items():
+            if host.id in held:
+                shown[consumer] = {"resources": _classes(held[host.id])}
+                if context(request).version >= 28:
+                    shown[consumer]["consumer_generation"] = 1
+        return web.json_response({"allocations": shown, "resource_provider_generation": self._generation(host)})
+
+    # ------------------------------------------------------------------ allocations, candidates
+
+    async def _allocations(self, request: web.Request) -> web.Response:
+        self._admit(request, "allocations:list")
+        minor, consumer = context(request).version, request.match_info["consumer"]
+        held = self.world.allocations.get(consumer, {})
+        shown = {
+            host: {"generation": self._generation(self.world.hosts[host]), "resources": _classes(amount)}
+            for host, amount in held.items()
+        }
+        body: dict[str, Any] = {"allocations": shown}
+        if held and minor >= 12:
+            body |= {"project_id": self._project_of(consumer), "user_id": self._project_of(consumer)}
+        if held and minor >= 28:
+            body["consumer_generation"] = 1
+        if held and minor >= 38:
+            body["consumer_type"] = "INSTANCE" if consumer in self.world.vms else "MIGRATION"
+        return web.json_response(body)
+
+    def _project_of(self, consumer: str) -> str:
+        vm = self.world.vms.get(consumer)
+        if vm is None:
+            vm = next((m.vm for m in self.world.moves if m.uuid == consumer), None)
+        return vm.project.id if vm is not None and vm.project is not None else ""
+
+    async def _candidates(self, request: web.Request) -> web.Response:
+        minor, wanted = context(request).version, request.query
+        if minor < 10:
+            raise ApiError(404, "The resource could not be found.")
+        self._admit(request, "allocation_candidates:list")
+        if "resources" not in wanted:
+            raise ApiError(
+                400,
+                "The server could not comply with the request since it is either malformed or otherwise"
+                " incorrect.\n\n Invalid query string parameters: 'resources' is a required property  ",
+            )
+        needs = _amounts(wanted["resources"])
+        hosts = [
+            h
+            for h in self.world.hosts_of(Kind.OPENSTACK)
+            if self.world.room(h).holds(needs)
+            and self._is_member(h, wanted.get("member_of"))
+            and self._has_traits(h, wanted.get("required"))
+            and wanted.get("in_tree") in {None, h.id}
+        ]
+        hosts = hosts[: int(wanted.get("limit", "1000"))]
+        asked = _classes(needs)
+        return web.json_response(
+            {
+                "allocation_requests": [_allocation_request(h, asked, minor) for h in hosts],
+                "provider_summaries": {h.id: self._summary(h, asked, minor) for h in hosts},
+            }
+        )
+
+    def _summary(self, host: Host, asked: Mapping[str, int], minor: int) -> dict[str, Any]:
+        gives, used = host.gives, self.world.used(host)
+        shown: dict[str, Any] = {
+            "resources": {
+                name: {"capacity": getattr(gives, field), "used": getattr(used, field)}
+                for name, field in _CLASSES.items()
+                if name in asked or minor >= 27
+            }
+        }
+        if minor >= 17:
+            shown["traits"] = _traits_of(host)
+        if minor >= 29:
+            shown |= {"parent_provider_uuid": None, "root_provider_uuid": host.id}
+        return shown
+
+    def _is_member(self, host: Host, wanted: str | None) -> bool:
+        """`member_of=<uuid>` or `member_of=in:<uuid>,<uuid>`."""
+        if wanted is None:
+            return True
+        return bool(set(wanted.removeprefix("in:").split(",")) & set(self._aggregates_of(host)))
+
+    def _has_traits(self, host: Host, wanted: str | None) -> bool:
+        """`required=A,!B`: has A and not B."""
+        here = _traits_of(host)
+        return all(
+            (trait[1:] not in here) if trait.startswith("!") else trait in here
+            for trait in (wanted.split(",") if wanted else ())
+        )
+
+    # ------------------------------------------------------------------ the rest
+
+    async def _project_usages(self, request: web.Request) -> web.Response:
+        self._admit(request, "usages")
+        total: dict[str, int] = dict.fromkeys(_CLASSES, 0)
+        consumers = 0
+        for consumer, held in self.world.allocations.items():
+            if held and self._project_of(consumer) == request.query.get("project_id"):
+                consumers += 1
+                for amount in held.values():
+                    for name, field in _CLASSES.items():
+                        total[name] += getattr(amount, field)
+        if context(request).version >= 38:
+            return web.json_response({"usages": {"INSTANCE": {"consumer_count": consumers, **total}}})
+        return web.json_response({"usages": total})
+
+    async def _classes(self, request: web.Request) -> web.Response:
+        self._admit(request, "resource_classes:list")
+        return web.json_response({"resource_classes": [{"name": n, "links": []} for n in _CLASSES]})
+
+    async def _all_traits(self, request: web.Request) -> web.Response:
+        self._admit(request, "traits:list")
+        return web.json_response({"traits": [*_TRAITS, _DISABLED]})
+
+
+def _allocation_request(host: Host, asked: Mapping[str, int], minor: int) -> dict[str, Any]:
+    if minor < 12:
+        provider = {"resource_provider": {"uuid": host.id}, "resources": dict(asked)}
+        return {"allocations": [provider]}
+    shown: dict[str, Any] = {"allocations": {host.id: {"resources": dict(asked)}}}
+    if minor >= 34:
+        shown["mappings"] = {"": [host.id]}
+    return shown
+
+
+def _traits_of(host: Host) -> list[str]:
+    return [*_TRAITS, *([] if host.enabled and not host.forced_down else [_DISABLED])]
+
+
+def _classes(amount: Resources) -> dict[str, int]:
+    """An amount by resource class; nothing of a class is not written."""
+    return {name: getattr(amount, field) for name, field in _CLASSES.items() if getattr(amount, field)}
+
+
+def _amounts(text: str) -> Resources:
+    """`VCPU:1,MEMORY_MB:512`.
+
+    Raises:
+        ApiError: 400.
+    """
+    wanted: dict[str, int] = {}
+    for part in text.split(","):
+        name, _, amount = part.partition(":")
+        if name not in _CLASSES or not amount.isdigit() or not int(amount):
+            raise ApiError(400, f"Badly formed resources parameter. Expected resources query string, got: {text}.")
+        wanted[_CLASSES[name]] = int(amount)
+    return Resources(**wanted)
