@@ -1,0 +1,168 @@
+"""A CloudTower on the bench: the simulated face, the adapter over a socket, a clock moved by hand, every call checked."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+from adapters.cloudtower.cloud import CloudTowerCloud
+from adapters.simulated import cloudtower_api
+from adapters.simulated.cloudtower_state import API_KEY, Tower
+from adapters.simulated.things import Cluster, Host, Kind, Power, Vm
+from adapters.simulated.wire import served
+from adapters.simulated.world import World
+from bot.clock import ManualClock
+from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
+from bot.domain.plan import By, Plan
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, after_look, to_skip, to_start
+from bot.domain.values import Action, HostId, OperationId
+from tests.cloudtower import spec
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """Everything a test needs at hand."""
+
+    clock: ManualClock
+    world: World
+    tower: Tower
+    url: str
+    violations: list[str] = field(default_factory=list)  #: of the OpenAPI document
+    cloud: CloudTowerCloud
+
+    def made(self, **options: Any) -> CloudTowerCloud:
+        """Another adapter for the same tower."""
+        return made(self.url, self.clock, **options)
+
+    def host(self, name: str) -> Host:
+        return self.world.host(name)
+
+    def request(self, name: str = "node-1", action: Action = Action.ENTER) -> Request:
+        host = self.host(name)
+        return Request(
+            action=action, cloud="tower", host=HostId(host.cuid), host_name=host.name, run=OperationId("op-1")
+        )
+
+    async def plan(self, name: str = "node-1") -> Plan:
+        request = self.request(name)
+        return self.cloud.plan(request, await self.cloud.survey(request))
+
+
+def made(url: str, clock: ManualClock, **options: Any) -> CloudTowerCloud:
+    if "login" not in options:
+        options.setdefault("token", API_KEY)
+    options.setdefault("poll", 2.0)
+    return CloudTowerCloud(name="tower", url=url, now=clock.now, sleep=clock.pass_time, **options)
+
+
+@asynccontextmanager
+async def bench(**switches: Any) -> AsyncIterator[Bench]:
+    """A tower with the cluster `c1`: node-1 … node-3, and on node-1 four VMs, of which `gpu-1` cannot be migrated."""
+    clock = ManualClock()
+    world = World(clock.now, sleep=clock.pass_time)
+    tower = Tower(world=world, **switches)
+    furnish(world)
+    violations: list[str] = []
+    app = cloudtower_api.app(world, tower=tower)
+    app.middlewares.insert(0, recorder(violations))
+    async with served(app) as address:
+        url = address + cloudtower_api.PREFIX
+        cloud = made(url, clock)
+        try:
+            yield Bench(clock=clock, world=world, tower=tower, url=url, violations=violations, cloud=cloud)
+        finally:
+            await cloud.aclose()
+    assert violations == []
+
+
+def furnish(world: World) -> Cluster:
+    cluster = world.add_cluster("c1", Kind.CLOUDTOWER)
+    nodes = [world.add_host(f"node-{n}", cluster, memory_mb=65536) for n in (1, 2, 3)]
+    for name in ("web-1", "web-2"):
+        world.add_vm(name, nodes[0])
+    gpu: Vm = world.add_vm("gpu-1", nodes[0])
+    gpu.migratable, gpu.devices, gpu.ha = False, ("gpu",), False
+    world.add_vm("batch-1", nodes[0], power=Power.STOPPED)
+    world.add_vm("app-2", nodes[1])
+    return cluster
+
+
+def recorder(violations: list[str]) -> Any:
+    """A middleware that holds every call and every answer against the OpenAPI document."""
+
+    @web.middleware
+    async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
+        raw = await request.read()
+        response = await handler(request)
+        if isinstance(response, web.Response) and response.content_type == "application/json":
+            body = json.loads(raw) if raw else None
+            reply = json.loads(response.body)  # type: ignore[arg-type]  # json_response holds bytes
+            violations.extend(spec.complaints(request.method, request.path, body, response.status, reply))
+        return response
+
+    return middleware
+
+
+@dataclass(kw_only=True)
+class Walk:
+    """The engine's round in small, without its store: enough to take a plan from its first step to its end."""
+
+    bench: Bench
+    plan: Plan
+    records: list[StepRecord] = field(default_factory=list)
+    errors: list[CloudError] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.records = [StepRecord(step=step, seq=n) for n, step in enumerate(self.plan.steps)]
+
+    def record(self, key: str) -> StepRecord:
+        """The record whose step's title contains `key`."""
+        return next(r for r in self.records if key in r.step.title)
+
+    def states(self) -> dict[str, StepState]:
+        return {r.step.title: r.state for r in self.records}
+
+    async def round(self) -> None:
+        """Look, start, and let a poll go by."""
+        for skipped in to_skip(self.records, self.plan.phases):
+            self._keep(skipped.end(StepState.SKIPPED, now=self.bench.clock.now()))
+        following = to_start(self.records, self.plan.phases, limit=10)
+        live = [*(r for r in self.records if r.state in IN_FLIGHT), *following]
+        if live:
+            seen = await self.bench.cloud.look([r.step for r in live])
+            for record in live:
+                self._keep(after_look(record, seen[record.key], now=self.bench.clock.now()))
+            for record in following:
+                now = next(r for r in self.records if r.key == record.key)
+                if now.state is StepState.PLANNED and now.step.by is By.MUSTER:
+                    await self._start(now, seen[record.key].mark)
+        await self.bench.clock.pass_time(self.bench.cloud.poll)
+
+    async def _start(self, record: StepRecord, mark: Any) -> None:
+        intent = record.intend(mark, now=self.bench.clock.now())
+        self._keep(intent)
+        again = await self.bench.cloud.look([intent.step])
+        if again[intent.key].seen is not Seen.NEVER_STARTED:
+            return
+        try:
+            receipt = await self.bench.cloud.start(intent.step)
+        except Unreachable as lost:
+            self.errors.append(lost)
+        except Refused as no:
+            self.errors.append(no)
+            self._keep(intent.end(StepState.FAILED, now=self.bench.clock.now(), sentence=no.sentence))
+        else:
+            self._keep(intent.accept(receipt, now=self.bench.clock.now()))
+
+    def _keep(self, record: StepRecord) -> None:
+        self.records[record.seq] = record
+
+    async def to_end(self, *, rounds: int = 400) -> "Walk":
+        for _ in range(rounds):
+            if all(r.has_ended for r in self.records):
+                return self
+            await self.round()
+        raise AssertionError(f"still open: {self.states()}")

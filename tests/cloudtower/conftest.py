@@ -1,0 +1,11 @@
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.cloudtower.bench import Bench, bench
+
+
+@pytest.fixture
+async def tower() -> AsyncIterator[Bench]:
+    async with bench() as made:
+        yield made
