@@ -1,10 +1,179 @@
-"""The command line: `run`, `demo`, `check`, `migrate`, `version`."""
+"""The command line: `run`, `demo`, `check`, `migrate`, `audit`, `version`.
+
+Rooms are imported by the command that needs them, so that `muster version` works wherever Python does.
+"""
+# ruff: noqa: PLC0415
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import metadata
+from pathlib import Path
+
+WRONG = 1
+"""Exit code. 2, for a command line or settings that cannot be read, comes from argparse and `bot.check`."""
 
 
-def main() -> None:
-    """Read the command line and hand over to the room that serves it."""
-    raise SystemExit("muster: not built yet")
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read the command line and hand over to the room that serves it; answers the exit code."""
+    arguments = _parser().parse_args(argv)
+    serve: Callable[[argparse.Namespace], int] = arguments.serve
+    return serve(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="muster", description="Empties a hypervisor safely, asked for in Slack.")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
+
+    def command(name: str, help: str, serve: Callable[[argparse.Namespace], int]) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=help, description=help)
+        added.set_defaults(serve=serve)
+        return added
+
+    with_settings = [
+        command("run", "Run the bot until SIGTERM or Ctrl-C.", _run),
+        command("check", "Say item by item whether this configuration would work.", _check),
+        command("migrate", "Bring the database to the schema of this release.", _migrate),
+    ]
+    audit = command("audit", "Verify or export the audit.", _verify)
+    verbs = audit.add_subparsers(title="verbs", required=True, metavar="VERB")
+    verify = verbs.add_parser("verify", help="Say whether every line is as it was written.")
+    verify.set_defaults(serve=_verify)
+    export = verbs.add_parser("export", help="Write every line as JSON.")
+    export.set_defaults(serve=_export)
+    export.add_argument("--output", type=Path, metavar="FILE", help="a new file; standard output when left out")
+    demo = command("demo", "Open a local Slack-like workspace with two simulated clouds.", _demo)
+    demo.add_argument("--port", type=int, default=8765, help="of the page (default: %(default)s; 0 takes a free one)")
+    demo.add_argument(
+        "--folder", type=Path, default=Path(".demo"), help="where it keeps its files (default: %(default)s)"
+    )
+    demo.add_argument("--no-browser", action="store_true", help="only print the address of the page")
+    command("version", "Print the release.", _version)
+    for one in (*with_settings, verify, export):
+        one.add_argument("--config", type=Path, default=Path("muster.toml"), help="default: %(default)s")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from bot import log
+    from bot.settings import load
+
+    def serve() -> int:
+        settings = load(arguments.config, os.environ)
+        log.configure(level=settings.log.level, format=settings.log.format, secrets=settings.secrets)
+        from bot import main as house
+        from bot.process import run_until_signalled
+
+        run_until_signalled(house.run(settings))
+        return 0
+
+    return _guarded(serve)
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    from bot import log
+    from bot.settings import load
+
+    def serve() -> int:
+        settings = load(arguments.config, os.environ)
+        log.configure(level="error", format="console", secrets=settings.secrets)
+        from bot import main as house
+
+        return asyncio.run(house.check(settings, sys.stdout))
+
+    return _guarded(serve)
+
+
+def _migrate(arguments: argparse.Namespace) -> int:
+    def serve(url: str) -> int:
+        from bot.store import schema
+
+        sys.stdout.write(f"The database has the schema {asyncio.run(schema.upgrade(url))}.\n")
+        return 0
+
+    return _with_store(arguments.config, serve)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    def serve(url: str) -> int:
+        from bot import audit
+
+        return asyncio.run(audit.verify(url, sys.stdout))
+
+    return _with_store(arguments.config, serve)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    def serve(url: str) -> int:
+        from bot import audit
+
+        if arguments.output is None:
+            return asyncio.run(audit.export(url, sys.stdout))
+        with arguments.output.open("x", encoding="utf-8") as file:
+            return asyncio.run(audit.export(url, file))
+
+    return _with_store(arguments.config, serve)
+
+
+def _with_store(config: Path, serve: Callable[[str], int]) -> int:
+    """Serve a command that needs only the database."""
+    from bot import log
+    from bot.settings import load_store
+
+    def with_url() -> int:
+        url = load_store(config, os.environ).url
+        log.configure(level="error", format="console", secrets=[url])
+        return serve(url)
+
+    return _guarded(with_url)
+
+
+def _guarded(serve: Callable[[], int]) -> int:
+    """Serve, and end with sentences and an exit code instead of a traceback."""
+    from bot import check
+    from bot.settings import SettingsError
+
+    try:
+        return serve()
+    except SettingsError as error:
+        lines = [check.Line(title=one.key, complaint=one.sentence, remedy=one.remedy) for one in error.problems]
+        return check.unreadable(lines, sys.stderr)
+    except Exception as error:  # noqa: BLE001  # the top of the program: nothing above could name it
+        return _stopped_by(error)
+
+
+def _stopped_by(error: Exception) -> int:
+    from bot import log
+    from bot.domain.errors import Refusal
+    from bot.domain.ports import StoreFailed, StoreHeld
+    from bot.store.schema import ForeignSchema
+
+    for one in _leaves(error):
+        if isinstance(one, Refusal | StoreFailed | StoreHeld | ForeignSchema | OSError):
+            sys.stderr.write(f"muster: {log.redact(str(one))}\n")
+        else:
+            log.logger(__name__).error("stopped by a surprise", exc_info=one)
+    return WRONG
+
+
+def _leaves(error: BaseException) -> Sequence[BaseException]:
+    if isinstance(error, BaseExceptionGroup):
+        return [leaf for inner in error.exceptions for leaf in _leaves(inner)]
+    return [error]
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    from bot.demo import run
+
+    return run.main(arguments)
+
+
+def _version(_arguments: argparse.Namespace) -> int:
+    sys.stdout.write(f"muster {metadata.version('muster')}\n")
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

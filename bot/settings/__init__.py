@@ -1,6 +1,6 @@
 """Reads and validates muster.toml and the environment, and hands each room its own small frozen part."""
 
-from bot.settings.load import load
+from bot.settings.load import load, load_store
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.values import (
     CinderSettings,
@@ -31,4 +31,5 @@ __all__ = [
     "SlackSettings",
     "StoreSettings",
     "load",
+    "load_store",
 ]

@@ -46,6 +46,26 @@ def load(path: Path, env: Mapping[str, str]) -> Settings:
     return understand(_read(path), env=env, folder=path.absolute().parent)
 
 
+def load_store(path: Path, env: Mapping[str, str]) -> StoreSettings:
+    """Read only where the database is, for commands that need no Slack and no cloud.
+
+    Args:
+        path: of muster.toml.
+        env: the environment; the secrets of Slack and of the clouds need not be there.
+
+    Raises:
+        SettingsError: the file is not as it must be, or the database's address cannot be found out.
+    """
+    raw = _read(path)
+    secrets = Secrets(env=env, folder=path.absolute().parent)
+    file, problems = _shaped(raw)
+    address = lookups.store(raw, secrets)
+    problems.extend(secrets.problems)
+    if file is None or problems:
+        raise SettingsError(problems)
+    return StoreSettings(url=address or file.store.url or DEFAULT_STORE)
+
+
 def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) -> Settings:
     """Make settings of what a file holds.
 
@@ -58,12 +78,7 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
         SettingsError: something is wrong; names every problem with its key and remedy.
     """
     secrets = Secrets(env=env, folder=folder)
-    problems: list[Problem] = []
-    file: shape.File | None = None
-    try:
-        file = shape.File.model_validate(raw)
-    except ValidationError as error:
-        problems.extend(sentences.problems(error, raw))
+    file, problems = _shaped(raw)
     problems.extend(lookups.same_names(raw))
     tokens = lookups.slack(raw, secrets)
     address = lookups.store(raw, secrets)
@@ -91,6 +106,13 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
         },
         secrets=tuple(secrets.read),
     )
+
+
+def _shaped(raw: Mapping[str, Any]) -> tuple[shape.File | None, list[Problem]]:
+    try:
+        return shape.File.model_validate(raw), []
+    except ValidationError as error:
+        return None, list(sentences.problems(error, raw))
 
 
 def _read(path: Path) -> Mapping[str, Any]:

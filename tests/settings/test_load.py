@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bot.domain.values import Action
-from bot.settings import CloudTowerSettings, OpenStackSettings, Secret, Settings, SettingsError, load
+from bot.settings import CloudTowerSettings, OpenStackSettings, Secret, Settings, SettingsError, load, load_store
 from bot.settings.load import understand
 
 SAMPLE = Path(__file__).parent / "data" / "muster.toml"
@@ -158,6 +158,15 @@ def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path)
     (problem,) = complaints(tmp_path, SMALL + f'[store]\nurl = "{url}"\n')
     assert problem.startswith("store.url: holds a password")
     assert "planted" not in problem
+
+
+def test_a_command_that_needs_only_the_database_needs_no_token(tmp_path):
+    path = tmp_path / "muster.toml"
+    path.write_text(SMALL + TOWER + 'token_env = "NOT_SET"\n')
+    assert load_store(path, {}).url == "sqlite:///muster.db"
+    path.write_text(SMALL + '[store]\nurl_env = "NOT_SET"\n')
+    with pytest.raises(SettingsError, match="NOT_SET is not set in the environment"):
+        load_store(path, {})
 
 
 def test_an_ipv6_address_can_be_listened_on(tmp_path):

@@ -1,0 +1,83 @@
+"""The audit on the command line: verified, or written out, beside the bot that runs."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TextIO
+
+from bot.clock import SystemClock, WakeUp
+from bot.domain.ports import StoreFailed
+from bot.store import audit, database
+from bot.store.archive import SqlArchive
+from bot.store.unit import SqlUnit
+
+MOST_NAMED = 20
+"""How many broken lines are named one by one."""
+
+
+async def verify(url: str, out: TextIO) -> int:
+    """Say whether every line of the audit is as it was written.
+
+    Args:
+        url: of the database.
+        out: where the answer goes.
+
+    Returns:
+        0 when the audit is whole, 1 when it is not.
+
+    Raises:
+        StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
+    """
+    async with _beside(url) as unit:
+        broken = await audit.broken(unit)
+        seq, head = await unit.head()
+    if not broken:
+        out.write(f"✓ all {seq} lines are as they were written; the last one's hash is {head}\n")
+        return 0
+    shown = ", ".join(str(number) for number in broken[:MOST_NAMED])
+    rest = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
+    out.write(f"✗ changed, missing or out of place: line {shown}{rest} of {seq}\n")
+    out.write("    → Compare with the last export or a backup, and find out who can write to the database.\n")
+    return 1
+
+
+async def export(url: str, out: TextIO) -> int:
+    """Write the audit as JSON lines: first to last, then one with the head, to be kept elsewhere.
+
+    Args:
+        url: of the database.
+        out: where the lines go.
+
+    Returns:
+        0.
+
+    Raises:
+        StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
+    """
+    async with _beside(url) as unit:
+        async for line in audit.export(unit):
+            out.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+        seq, head = await unit.head()
+    out.write(json.dumps({"head": {"seq": seq, "hash": head}}) + "\n")
+    return 0
+
+
+@asynccontextmanager
+async def _beside(url: str) -> AsyncIterator[SqlUnit]:
+    _must_exist(url)
+    clock = SystemClock()
+    archive = SqlArchive(url, clock=clock, bell=WakeUp(clock))
+    await archive.open_beside()
+    try:
+        async with archive.unit() as unit:
+            yield unit
+    finally:
+        await archive.close()
+
+
+def _must_exist(url: str) -> None:
+    """Opening a database that is not there would make an empty one."""
+    file = database.file_of(database.parse(url))
+    if file is not None and not Path(file).is_file():
+        raise StoreFailed(f"There is no database at {Path(file).absolute()}.")

@@ -1,0 +1,213 @@
+"""The console script: its commands, its exit codes, and how it ends."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from bot.clock import SystemClock, WakeUp
+from bot.domain.ports import Entry
+from bot.domain.values import UserId
+from bot.store.archive import SqlArchive
+
+SETTINGS = """
+[slack]
+incident_channel = "C0INCIDENT"
+[store]
+url = "sqlite:///{database}"
+[[clouds]]
+name = "prod"
+kind = "openstack"
+"""
+
+
+def muster(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(env or {})},
+    )
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "muster.toml"
+    path.write_text(SETTINGS.format(database=tmp_path / "muster.db"))
+    return path
+
+
+async def with_three_lines(config: Path) -> Path:
+    """A database whose audit has three lines."""
+    database = config.parent / "muster.db"
+    clock = SystemClock()
+    archive = SqlArchive(f"sqlite:///{database}", clock=clock, bell=WakeUp(clock))
+    await archive.open()
+    for place in range(3):
+        async with archive.unit() as unit:
+            await unit.record(None, Entry(event=f"refused {place}", actor=UserId("U0ALICE"), facts={"why": "“no”"}))
+            await unit.commit()
+    await archive.close()
+    return database
+
+
+def test_the_release_is_printed():
+    done = muster("version")
+    assert (done.returncode, done.stdout) == (0, f"muster {metadata.version('muster')}\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["fly"], ["audit"], ["run", "--fast"]])
+def test_a_command_line_that_cannot_be_read_shows_how_to_write_it(arguments):
+    done = muster(*arguments)
+    assert done.returncode == 2
+    assert "usage: muster" in done.stderr
+
+
+def test_help_names_every_command():
+    done = muster("--help")
+    assert done.returncode == 0
+    for command in ("run", "demo", "check", "migrate", "audit", "version"):
+        assert f"\n    {command}" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_settings_that_cannot_be_used_end_with_2_and_all_reasons(command, config):
+    config.write_text(config.read_text() + "concurency = 3\n[slak]\n")
+    done = muster(command, "--config", str(config), env={"SLACK_BOT_TOKEN": "xapp-planted"})
+    assert done.returncode == 2
+    assert "✗ slak: is not a key known here." in done.stderr
+    assert '✗ clouds.prod.concurency: is not a key known here.\n    → Did you mean "concurrency"?' in done.stderr
+    assert "✗ SLACK_BOT_TOKEN: does not begin with" in done.stderr
+    assert "✗ SLACK_APP_TOKEN: is not set." in done.stderr
+    assert "planted" not in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_settings_file_that_is_not_there_is_told(tmp_path):
+    done = muster("migrate", "--config", str(tmp_path / "absent.toml"))
+    assert done.returncode == 2
+    assert "absent.toml: cannot be read: No such file or directory." in done.stderr
+
+
+def test_the_database_is_made_and_migrated_without_any_token(config):
+    for _ in range(2):
+        done = muster("migrate", "--config", str(config))
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.startswith("The database has the schema ")
+    with sqlite3.connect(config.parent / "muster.db") as database:
+        assert database.execute("SELECT count(*) FROM alembic_version").fetchone() == (1,)
+    database.close()
+
+
+async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config):
+    await with_three_lines(config)
+    done = muster("audit", "verify", "--config", str(config))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("✓ all 3 lines are as they were written; the last one's hash is ")
+    written = config.parent / "audit.jsonl"
+    exported = muster("audit", "export", "--config", str(config), "--output", str(written))
+    assert exported.returncode == 0, exported.stderr
+    lines = [json.loads(line) for line in written.read_text().splitlines()]
+    assert [line["event"] for line in lines[:-1]] == ["refused 0", "refused 1", "refused 2"]
+    assert lines[0]["actor"] == "U0ALICE"
+    assert lines[-1]["head"] == {"seq": 3, "hash": lines[-2]["hash"]}
+    assert lines[-1]["head"]["hash"] in done.stdout
+    again = muster("audit", "export", "--config", str(config), "--output", str(written))
+    assert again.returncode == 1
+    assert "File exists" in again.stderr
+
+
+async def test_an_audit_that_was_changed_is_found_and_ends_with_1(config):
+    database = await with_three_lines(config)
+    connection = sqlite3.connect(database)
+    for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+        connection.execute(f'DROP TRIGGER "{name}"')
+    connection.execute("UPDATE audit SET event = 'approved' WHERE seq = 2")
+    connection.commit()
+    connection.close()
+    done = muster("audit", "verify", "--config", str(config))
+    assert done.returncode == 1
+    assert done.stdout.startswith("✗ changed, missing or out of place: line 2 of 3")
+
+
+def test_the_audit_of_a_database_that_is_not_there_does_not_make_one(config):
+    done = muster("audit", "verify", "--config", str(config))
+    assert done.returncode == 1
+    assert "There is no database at" in done.stderr
+    assert not (config.parent / "muster.db").exists()
+
+
+# the process -------------------------------------------------------------------------------------------------------
+
+WAITER = """
+import asyncio, sys, time
+from bot import log
+from bot.process import run_until_signalled
+
+async def work():
+    print("ready", flush=True)
+    try:
+        await asyncio.Event().wait()
+    finally:
+        print("put away", flush=True)
+        {ending}
+
+log.configure()
+run_until_signalled(work(), stop_seconds={seconds})
+print("over", flush=True)
+"""
+
+
+def started(*, ending: str = "pass", seconds: float = 10.0) -> subprocess.Popen[str]:
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITER.format(ending=ending, seconds=seconds)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+@pytest.mark.parametrize("one", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_work_gracefully(one):
+    with started() as process:
+        process.send_signal(one)
+        out, error = process.communicate(timeout=20)
+    assert (process.returncode, out) == (0, "put away\nover\n"), error
+
+
+def test_a_stop_that_hangs_is_cut_off():
+    with started(ending="await asyncio.Event().wait()", seconds=0.3) as process:
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=20)
+    assert process.returncode == 1
+    assert out.startswith("put away\n")
+    assert "over" not in out.splitlines()
+
+
+def test_a_second_signal_ends_the_process_at_once():
+    with started(ending="await asyncio.Event().wait()", seconds=60) as process:
+        process.send_signal(signal.SIGTERM)
+        assert process.stdout is not None
+        while process.stdout.readline() != "put away\n":
+            pass
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_work_that_fails_says_so():
+    code = "import asyncio\nfrom bot.process import run_until_signalled\nasync def work(): raise OSError('taken')\nrun_until_signalled(work())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 1
+    assert "OSError: taken" in done.stderr
