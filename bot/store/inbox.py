@@ -19,8 +19,8 @@ class Inbox(Transaction):
 
     async def receive(self, delivery: Delivery) -> bool:
         """See `bot.domain.ports.Unit`."""
-        statement = self.insert(_INBOX).values(**delivery_columns(delivery))
-        return await self.run(statement.on_conflict_do_nothing()) == 1
+        statement = self.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
+        return await self.first(statement.returning(_INBOX.c.key)) is not None
 
     async def settle(self, key: str, *, result: str) -> None:
         """See `bot.domain.ports.Unit`."""

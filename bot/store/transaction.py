@@ -55,7 +55,7 @@ class Transaction:
         return moment
 
     async def run(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
-        """Execute a statement, once or for each of `rows`; how many stored rows it met."""
+        """Execute a statement, once or for each of `rows`; how many stored rows an update met."""
         self._check_not_over()
         result = await patiently(self._session.execute(statement, rows))
         return result.rowcount if isinstance(result, CursorResult) else 0

@@ -1,0 +1,213 @@
+"""The archive keeps what is to be told, and where."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from bot.clock import ManualClock
+from bot.domain.news import Audience, Kind, News
+from bot.domain.ports import Archive, Card, Entry, Outgoing
+from bot.domain.values import OperationId
+from bot.store import SqlArchive
+from tests.store.examples import ENTRY, START, any_of, news, operation, private
+
+LATER = START + timedelta(minutes=1)
+CARD = Card(operation=OperationId("op-1"), channel="C1", ts="1.1", revision=1)
+
+
+async def begin(archive: Archive, *numbers: int, card: bool = True) -> None:
+    """Operations whose card stands and shows them as they are."""
+    async with archive.unit() as unit:
+        for number in numbers or (1,):
+            await unit.add(operation(number), ENTRY)
+            if card:
+                await unit.keep_card(replace(CARD, operation=OperationId(f"op-{number}")))
+        await unit.commit()
+
+
+async def tell(archive: Archive, *told: News) -> None:
+    async with archive.unit() as unit:
+        await unit.tell(*told)
+        await unit.commit()
+
+
+async def outgoing(archive: Archive, *, at: timedelta = timedelta(0), limit: int = 100) -> list[Outgoing]:
+    async with archive.unit() as unit:
+        return list(await unit.outgoing(START + at, limit=limit))
+
+
+async def unposted(archive: Archive, *, limit: int = 10) -> list[tuple[str, int, Card | None]]:
+    async with archive.unit() as unit:
+        return [(o.id, revision, card) for o, revision, card in await unit.unposted(limit=limit)]
+
+
+async def test_an_operation_without_a_card_is_unposted(archive: SqlArchive) -> None:
+    await begin(archive, card=False)
+    assert await unposted(archive) == [("op-1", 1, None)]
+
+
+async def test_a_card_that_shows_the_latest_is_left_alone_until_something_changes(archive: SqlArchive) -> None:
+    await begin(archive)
+    assert await unposted(archive) == []
+    async with archive.unit() as unit:
+        await unit.save(await unit.operation(OperationId("op-1")), ENTRY)
+        await unit.commit()
+    assert await unposted(archive) == [("op-1", 2, CARD)]
+    async with archive.unit() as unit:
+        await unit.keep_card(replace(CARD, revision=2))
+        await unit.commit()
+    assert await unposted(archive) == []
+
+
+async def test_a_card_is_kept_as_it_was_given(archive: SqlArchive) -> None:
+    await begin(archive, card=False)
+    attempted = Card(operation=OperationId("op-1"), channel="C1", ts="", revision=0, attempted_at=START)
+    async with archive.unit() as unit:
+        assert await unit.card(OperationId("op-1")) is None
+        await unit.keep_card(attempted)
+        await unit.commit()
+    async with archive.unit() as unit:
+        assert await unit.card(OperationId("op-1")) == attempted
+        assert [card for _, _, card in await unit.unposted(limit=1)] == [attempted]
+
+
+async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlArchive, clock: ManualClock) -> None:
+    await begin(archive, 1, 2)
+    async with archive.unit() as unit:
+        for each in await unit.operations():
+            await unit.save(each, ENTRY)
+        await unit.commit()
+    shown = []
+    for revision in range(2, 6):
+        ((name, now_at, card),) = await unposted(archive, limit=1)
+        assert card is not None
+        shown.append(name)
+        await clock.pass_time(1)
+        async with archive.unit() as unit:
+            await unit.keep_card(replace(card, revision=now_at))
+            await unit.save(await unit.operation(OperationId("op-1")), Entry(event=f"change {revision}"))
+            await unit.commit()
+    assert "op-2" in shown[:2]
+
+
+@given(drawn=any_of(News))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_news_comes_back_as_it_was(archive: SqlArchive, drawn: News) -> None:
+    stored = replace(drawn, operation=None)
+    await tell(archive, stored)
+    (found,) = await outgoing(archive)
+    assert (found.news, found.created_at, found.tries, found.attempted_at) == (stored, START, 0, None)
+    async with archive.unit() as unit:
+        await unit.told([found.id], ts="1.2")
+        await unit.commit()
+
+
+async def test_news_is_told_in_the_order_it_happened(archive: SqlArchive) -> None:
+    await begin(archive)
+    for batch in range(10):
+        await tell(archive, *(news(facts={"n": 100 * batch + n}) for n in range(100)))
+    found = await outgoing(archive, limit=2000)
+    assert [o.news.facts["n"] for o in found] == list(range(1000))
+    assert len(await outgoing(archive, limit=10)) == 10
+    async with archive.unit() as unit:
+        await unit.told([o.id for o in found], ts="1.2")
+        await unit.commit()
+    assert await outgoing(archive) == []
+
+
+async def test_numbers_grow_in_the_order_of_commits(archive: SqlArchive) -> None:
+    """Otherwise a line could become visible behind one that was told already."""
+    await begin(archive)
+    seen: list[int] = []
+
+    async def tell_some(n: int) -> None:
+        for _ in range(5):
+            await tell(archive, news(facts={"n": n}))
+            seen.append(max(o.id for o in await outgoing(archive, limit=1000)))
+
+    await asyncio.gather(*(tell_some(n) for n in range(6)))
+    assert seen == sorted(seen)
+
+
+async def test_rolled_back_news_is_never_told(archive: SqlArchive) -> None:
+    await begin(archive)
+    async with archive.unit() as unit:
+        await unit.tell(news())
+    assert await outgoing(archive) == []
+
+
+@pytest.mark.parametrize("audience", [Audience.THREAD, Audience.INCIDENT])
+async def test_what_is_told_under_a_card_waits_until_the_card_stands(archive: SqlArchive, audience: Audience) -> None:
+    await begin(archive, card=False)
+    await tell(archive, news(audience=audience), private(1))
+    assert [o.news.kind for o in await outgoing(archive)] == [Kind.NOTED]
+    async with archive.unit() as unit:
+        await unit.keep_card(replace(CARD, ts="", attempted_at=START))
+        await unit.commit()
+    assert [o.news.kind for o in await outgoing(archive)] == [Kind.NOTED]
+    async with archive.unit() as unit:
+        await unit.keep_card(CARD)
+        await unit.commit()
+    assert [o.news.kind for o in await outgoing(archive)] == [Kind.STARTED, Kind.NOTED]
+
+
+async def test_postponed_news_is_never_overtaken_by_its_followers(archive: SqlArchive) -> None:
+    await begin(archive, 1, 2)
+    await tell(archive, news(1), news(2), news(1), news(1, audience=Audience.INCIDENT), private(1))
+    first, *others = await outgoing(archive)
+    async with archive.unit() as unit:
+        await unit.postpone([first.id], until=LATER, why="429")
+        await unit.commit()
+    expected = [o for o in others if (o.news.operation, o.news.audience) != ("op-1", Audience.THREAD)]
+    assert await outgoing(archive) == expected
+    assert await outgoing(archive, at=timedelta(minutes=1)) == [first, *others]
+
+
+async def test_a_note_to_one_person_does_not_hold_up_a_note_to_another(archive: SqlArchive) -> None:
+    await begin(archive)
+    await tell(archive, private(1, person="U1"), private(1, person="U2"), private(None, person="U1"))
+    first, *others = await outgoing(archive)
+    async with archive.unit() as unit:
+        await unit.postpone([first.id], until=LATER, why="429")
+        await unit.commit()
+    assert await outgoing(archive) == others
+
+
+async def test_news_that_was_given_up_holds_nothing_up_and_is_audited(archive: SqlArchive) -> None:
+    await begin(archive)
+    await tell(archive, news(), news())
+    first, second = await outgoing(archive)
+    async with archive.unit() as unit:
+        await unit.postpone([first.id], until=LATER, why="timeout")
+        await unit.give_up([first.id], why="channel_not_found")
+        await unit.commit()
+    assert await outgoing(archive) == [second]
+    async with archive.unit() as unit:
+        lines = [line async for line in unit.lines()]
+    assert (lines[-1].event, lines[-1].operation_id) == ("news given up", "op-1")
+    assert "channel_not_found" in lines[-1].facts
+
+
+async def test_an_attempt_stays_noted_until_the_post_is_known_to_stand(archive: SqlArchive) -> None:
+    """Also over a postponement: the post whose answer was lost may have arrived."""
+    await begin(archive)
+    await tell(archive, news())
+    (found,) = await outgoing(archive)
+    async with archive.unit() as unit:
+        await unit.attempt([found.id], now=LATER)
+        await unit.postpone([found.id], until=START, why="no answer")
+        await unit.commit()
+    assert await outgoing(archive) == [replace(found, tries=1, attempted_at=LATER)]
+
+
+async def test_nothing_happens_to_no_news(archive: SqlArchive) -> None:
+    async with archive.unit() as unit:
+        await unit.attempt([], now=START)
+        await unit.told([], ts="1.1")
+        await unit.postpone([], until=START, why="")
+        await unit.give_up([], why="")
+        await unit.commit()
+    assert await outgoing(archive) == []

@@ -1,0 +1,106 @@
+"""The archive records what comes in before anybody acts on it."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+
+from bot.domain.ports import Archive, Delivery, Stale
+from bot.store import SqlArchive
+from tests.store.examples import ENTRY, START, any_of, operation
+
+DELIVERY = Delivery(key="k1", kind="command", payload={"text": "enter prod/host-1"}, received_at=START)
+EVER = START - timedelta(days=50_000)
+_numbers = iter(range(10**9))
+
+
+async def receive(archive: Archive, delivery: Delivery = DELIVERY) -> bool:
+    async with archive.unit() as unit:
+        fresh = await unit.receive(delivery)
+        await unit.commit()
+    return fresh
+
+
+async def unsettled(archive: Archive) -> list[Delivery]:
+    async with archive.unit() as unit:
+        return list(await unit.unsettled(since=START - timedelta(minutes=1)))
+
+
+async def test_a_repeated_delivery_is_known(archive: SqlArchive) -> None:
+    assert await receive(archive)
+    assert not await receive(archive, replace(DELIVERY, received_at=START + timedelta(hours=1)))
+
+
+async def test_five_copies_at_once_are_received_once(archive: SqlArchive) -> None:
+    assert sorted(await asyncio.gather(*(receive(archive) for _ in range(5)))) == [False] * 4 + [True]
+
+
+async def test_a_repeated_delivery_does_not_break_the_transaction(archive: SqlArchive) -> None:
+    await receive(archive)
+    async with archive.unit() as unit:
+        assert not await unit.receive(DELIVERY)
+        await unit.add(operation(), ENTRY)
+        await unit.commit()
+    async with archive.unit() as unit:
+        assert len(await unit.operations()) == 1
+
+
+async def test_what_nobody_acted_on_is_found_again_oldest_first(archive: SqlArchive) -> None:
+    ages = {"old": -timedelta(hours=1), "b": timedelta(seconds=2), "a": timedelta(seconds=1), "done": timedelta(0)}
+    given = {key: replace(DELIVERY, key=key, received_at=START + age) for key, age in ages.items()}
+    for each in given.values():
+        await receive(archive, each)
+    async with archive.unit() as unit:
+        await unit.settle("done", result="began op-1")
+        await unit.commit()
+    assert await unsettled(archive) == [given["a"], given["b"]]
+
+
+async def test_a_delivery_is_settled_once(archive: SqlArchive) -> None:
+    await receive(archive)
+    async with archive.unit() as unit:
+        await unit.settle("k1", result="")
+        await unit.commit()
+    async with archive.unit() as unit:
+        with pytest.raises(Stale):
+            await unit.settle("k1", result="again")
+
+
+async def test_settling_and_its_effect_are_one(archive: SqlArchive) -> None:
+    await receive(archive)
+    async with archive.unit() as unit:
+        await unit.add(operation(), ENTRY)
+        await unit.settle("k1", result="began op-1")
+    assert await unsettled(archive) == [DELIVERY]
+
+
+async def test_two_replicas_that_serve_one_delivery_have_one_effect(archive: SqlArchive) -> None:
+    await receive(archive)
+
+    async def serve(number: int) -> None:
+        async with archive.unit() as unit:
+            await unit.add(operation(number), ENTRY)
+            await unit.settle("k1", result=f"began {number}")
+            await unit.commit()
+
+    results = await asyncio.gather(*(serve(n) for n in range(5)), return_exceptions=True)
+    assert sorted(type(r).__name__ for r in results) == ["NoneType", *["Stale"] * 4]
+    async with archive.unit() as unit:
+        assert len(await unit.operations()) == 1
+
+
+async def test_a_key_that_never_came_in_may_be_settled(archive: SqlArchive) -> None:
+    async with archive.unit() as unit:
+        await unit.settle("tick", result="expired op-1")
+        await unit.commit()
+
+
+@given(drawn=any_of(Delivery))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_any_delivery_comes_back_as_it_was(archive: SqlArchive, drawn: Delivery) -> None:
+    stored = replace(drawn, key=f"{drawn.key}{next(_numbers)}")
+    assert await receive(archive, stored)
+    async with archive.unit() as unit:
+        assert stored in await unit.unsettled(since=EVER)
