@@ -94,7 +94,9 @@ class Page:
     def _seen_by(self, user: str) -> Json:
         """Everything that the page shows to one user."""
         ws = self._ws
-        channels = [c for c in ws.channels.values() if user in c.members or not (c.is_private or c.is_im)]
+        account = ws.users[user]
+        guest = account.is_restricted or account.is_ultra_restricted or account.team_id != ws.team.id
+        channels = [c for c in ws.channels.values() if user in c.members or not (c.is_private or c.is_im or guest)]
         return {
             "revision": ws.revision,
             "now": ws.seconds(),

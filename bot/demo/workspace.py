@@ -191,6 +191,11 @@ class Workspace(Acting):
         self.changed()
         if self.postman is not None:
             await self.postman.break_connections()
+            self.postman.spawn(self._tell_when_back(seconds))
+
+    async def _tell_when_back(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+        self.changed()
 
 
 def standard_workspace(
