@@ -27,6 +27,7 @@ from adapters.simulated.world import World, free_first
 
 Course: TypeAlias = Iterator[float | Host]
 NO_HOST = "No valid host was found. "
+CONTROLLER = "controller-1"  #: where conductor and scheduler run
 RPC_TIMEOUT = 60.0  #: seconds until a compute gives up on another one that died
 _CLAIM_SECONDS = 0.3
 _CLAIM_PER_SERVER = 0.015  #: measured: a claim reads the allocation of every server on the target
@@ -106,7 +107,7 @@ class Conductor:
                 start=self.world.now,
                 finish=self.world.now,
                 result="Error" if error else "Success",
-                host=host.name if host else None,
+                host=host.name if host else CONTROLLER,
                 details=error or None,
             )
         )

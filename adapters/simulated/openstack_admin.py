@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated import openstack_views as views
+from adapters.simulated.moves import CONTROLLER
 from adapters.simulated.openstack_http import (
     ApiError,
     check_query,
@@ -20,7 +21,7 @@ from adapters.simulated.openstack_http import (
 from adapters.simulated.things import Aggregate, Host, Kind, MoveKind, ServerGroup
 from adapters.simulated.world import World
 
-_CONTROL = (("nova-scheduler", "controller-1"), ("nova-conductor", "controller-1"))
+_CONTROL = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))
 _SERVICES = "os_compute_api:os-services"
 
 

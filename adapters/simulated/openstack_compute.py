@@ -154,10 +154,7 @@ class Servers:
             if entry.vm_id == vm.id and entry.request_id == wanted:
                 shown = views.action(entry, asked.version)
                 if asked.is_admin or asked.version >= 51:
-                    hosts = {h.name: h for h in self.world.hosts_of(Kind.OPENSTACK)}
-                    shown["events"] = [
-                        views.event(e, vm, asked, hosts.get(e.host or "")) for e in reversed(entry.events)
-                    ]
+                    shown["events"] = [views.event(e, vm, asked) for e in reversed(entry.events)]
                 return web.json_response({"instanceAction": shown})
         raise ApiError(404, f"Action for request_id {wanted} on instance {vm.id} not found")
 
@@ -191,7 +188,7 @@ class Servers:
     async def _flavors(self, request: web.Request) -> web.Response:
         detail = request.path.endswith("detail")
         shown = [
-            self._show_flavor(f, request) if detail else {"id": f.id, "name": f.name, "links": []}
+            self._show_flavor(f, request) if detail else self._brief_flavor(f, request)
             for f in self.world.flavors.values()
         ]
         return web.json_response({"flavors": page(request, shown)[0]})
@@ -209,22 +206,22 @@ class Servers:
             raise ApiError(404, f"Flavor {wanted} could not be found.")
         return flavor
 
+    def _brief_flavor(self, flavor: Flavor, request: web.Request) -> dict[str, Any]:
+        shown: dict[str, Any] = {"id": flavor.id, "name": flavor.name, "links": []}
+        return {**shown, "description": None} if context(request).version >= 55 else shown
+
     def _show_flavor(self, flavor: Flavor, request: web.Request) -> dict[str, Any]:
         shown: dict[str, Any] = {
-            "id": flavor.id,
-            "name": flavor.name,
             "vcpus": flavor.vcpus,
             "ram": flavor.memory_mb,
             "disk": flavor.disk_gb,
             "swap": "" if context(request).version < 75 else 0,
             "OS-FLV-EXT-DATA:ephemeral": 0,
-            "OS-FLV-DISABLED:disabled": False,
             "os-flavor-access:is_public": True,
-            "rxtx_factor": 1.0,
-            "links": [],
+            **self._brief_flavor(flavor, request),
         }
-        if context(request).version >= 55:
-            shown["description"] = None
+        if context(request).version < 102:
+            shown |= {"OS-FLV-DISABLED:disabled": False, "rxtx_factor": 1.0}
         if context(request).version >= 61:
             shown["extra_specs"] = dict(flavor.extra)
         return shown

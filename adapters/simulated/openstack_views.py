@@ -37,12 +37,12 @@ def status(vm: Vm) -> str:
     return by_task.get(vm.task or "", default)
 
 
-def host_id(vm: Vm, host: Host | None) -> str:
-    """What a member sees of the host: a hash that differs per project."""
-    if host is None:
+def host_id(vm: Vm, host: str | None) -> str:
+    """What a member sees of a host: a hash that differs per project."""
+    if not host:
         return ""
     project = vm.project.id if vm.project else ""
-    return hashlib.sha224(f"{project}{host.name}".encode()).hexdigest()
+    return hashlib.sha224(f"{project}{host}".encode()).hexdigest()
 
 
 def brief(vm: Vm, base: str) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def server(
         "tenant_id": vm.project.id if vm.project else "",
         "user_id": vm.project.id if vm.project else "",
         "metadata": dict(vm.metadata),
-        "hostId": host_id(vm, vm.host),
+        "hostId": host_id(vm, vm.host.name if vm.host else None),
         "image": {"id": vm.image.id, "links": _links(base, "images", vm.image.id)} if vm.image else "",
         "flavor": _flavor(vm, minor, base),
         "created": iso(vm.created_at),
@@ -226,11 +226,11 @@ def live_migration(move: Move, minor: int) -> dict[str, Any]:
         "created_at": iso_micro(move.created_at),
         "updated_at": iso_micro(move.updated_at),
         "memory_total_bytes": total,
-        "memory_processed_bytes": done,
-        "memory_remaining_bytes": total - done,
-        "disk_total_bytes": 0,
-        "disk_processed_bytes": 0,
-        "disk_remaining_bytes": 0,
+        "memory_processed_bytes": done or None,
+        "memory_remaining_bytes": total - done or None,
+        "disk_total_bytes": None,
+        "disk_processed_bytes": None,
+        "disk_remaining_bytes": None,
     }
     if minor >= 59:
         shown["uuid"] = move.uuid
@@ -255,7 +255,7 @@ def action(entry: ServerAction, minor: int) -> dict[str, Any]:
     return shown
 
 
-def event(noted: ActionEvent, vm: Vm, asked: Context, host: Host | None) -> dict[str, Any]:
+def event(noted: ActionEvent, vm: Vm, asked: Context) -> dict[str, Any]:
     """An event of an action; only admins see hosts and tracebacks."""
     shown: dict[str, Any] = {
         "event": noted.event,
@@ -268,7 +268,7 @@ def event(noted: ActionEvent, vm: Vm, asked: Context, host: Host | None) -> dict
     if asked.version >= 62:
         if asked.is_admin:
             shown["host"] = noted.host
-        shown["hostId"] = host_id(vm, host)
+        shown["hostId"] = host_id(vm, noted.host)
     if asked.version >= 84:
         shown["details"] = noted.details
     return shown
