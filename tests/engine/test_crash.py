@@ -63,11 +63,13 @@ class MortalCloud(ToyCloud):
         return receipt
 
 
-async def evacuation_that_dies_at(n: int) -> tuple[Fate, Workshop, str]:
+async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[Fate, Workshop, str]:
     clock = LeapingClock()
     archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
     await archive.open()
-    cloud = MortalCloud(clock=clock, vms={f"vm-{i}": "host-1" for i in range(4)}, concurrency=2)
+    cloud = MortalCloud(
+        clock=clock, vms={f"vm-{i}": "host-1" for i in range(4)}, concurrency=2, shows_after=shows_after
+    )
     cloud.fate = Fate(0)
     shop = Workshop(archive=archive, clock=clock, cloud=cloud)
     try:
@@ -77,10 +79,9 @@ async def evacuation_that_dies_at(n: int) -> tuple[Fate, Workshop, str]:
             await shop.work(MortalArchive(archive, fate))
         except (Died, BaseExceptionGroup):
             cloud.fate = Fate(0)
-            await clock.sleep(10 * 3600)  # the lease of the dead runs out
-            for _ in range(5):
+            for _ in range(3):
                 if not await shop.work():
-                    break
+                    await clock.sleep(10 * 3600)  # it died with the lease in hand: that runs out
         operation = await shop.operation(id)
         assert operation.state is State.SUCCEEDED, operation.outcome
         assert sorted(cloud.starts) == ["disable", "move:vm-0", "move:vm-1", "move:vm-2", "move:vm-3"]
@@ -93,17 +94,13 @@ async def evacuation_that_dies_at(n: int) -> tuple[Fate, Workshop, str]:
         await archive.close()
 
 
-async def test_death_at_any_seam_ends_the_same_with_nothing_done_twice() -> None:
+@pytest.mark.parametrize("shows_after", [0.0, 20.0], ids=["shown at once", "shown late"])
+async def test_death_at_any_seam_ends_the_same_with_nothing_done_twice(shows_after: float) -> None:
+    """A cloud may show a move only a while after it has accepted it: an intent is why that is waited for."""
     n = 1
     while True:
-        fate, _, _ = await evacuation_that_dies_at(n)
+        fate, _, _ = await evacuation_that_dies_at(n, shows_after=shows_after)
         if fate.seen < n:
             break
         n += 1
     assert n > 40, f"only {n} seams were found: the sweep has lost its grip"
-
-
-@pytest.mark.parametrize("n", [1])
-async def test_the_sweep_counts_seams(n: int) -> None:
-    fate, _, _ = await evacuation_that_dies_at(n)
-    assert fate.seen >= 1

@@ -220,3 +220,11 @@ async def test_pause_starts_nothing_new_and_resume_goes_on(shop: Workshop) -> No
     await shop.work()
     assert (await shop.operation(id)).state is State.SUCCEEDED
     assert started_while_paused[0] < 6
+
+
+async def test_a_vm_that_somebody_moves_between_look_and_start_is_not_moved_again(shop: Workshop) -> None:
+    shop.cloud.meddler = "vm-3"
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert "move:vm-3" not in shop.cloud.starts

@@ -41,6 +41,8 @@ class ToyCloud:
     fails: set[str] = field(default_factory=set)  #: VMs whose next move fails
     silent: int = 0  #: so many looks and surveys fail
     most_at_once: int = 0
+    shows_after: float = 0.0  #: seconds until a look can see a move that was accepted
+    meddler: str = ""  #: this VM is moved by somebody else right after it was first looked at
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         return [Host(id=HostId(n), name=n) for n in ("host-1", "host-2", "host-10") if matching in n][:limit]
@@ -94,7 +96,11 @@ class ToyCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         self._answer()
-        return {s.key: self._look(s) for s in steps}
+        sightings = {s.key: self._look(s) for s in steps}
+        if self.meddler in {s.target for s in steps}:
+            self.moves.append(Move("by hand", self.meddler, self.clock.now(), "host-2"))
+            self.meddler = ""
+        return sightings
 
     def _look(self, step: Step) -> Sighting:
         truth = self._truth()
@@ -105,9 +111,10 @@ class ToyCloud:
             return Sighting(
                 seen=Seen.UNDERWAY if left else Seen.DONE, sentence=f"{len(left)} left", movement=str(len(left))
             )
-        known = [m.id for m in self.moves if m.vm == step.target]
         before = step.before["moves"] if step.before else None
-        new = [m for m in self.moves if m.vm == step.target and (before is None or m.id not in before)]
+        visible = [m for m in self.moves if self.clock.now() - m.at >= timedelta(seconds=self.shows_after)]
+        known = [m.id for m in visible if m.vm == step.target]
+        new = [m for m in visible if m.vm == step.target and (before is None or m.id not in before)]
         if before is None:
             new = [m for m in new if not self._ended(m)]
         if new:
