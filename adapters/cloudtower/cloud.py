@@ -1,6 +1,5 @@
 """The cloud port over one CloudTower."""
 
-import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -99,9 +98,9 @@ class CloudTowerCloud:
     async def check(self) -> Sequence[str]:
         """See `bot.domain.cloud.Cloud.check`."""
         try:
-            version, me, hosts = await asyncio.gather(
-                self._client.version(), self._client.read("/get-my-info", None), read.hosts(self._client, {})
-            )
+            version = await self._client.version()
+            me = await self._client.read("/get-my-info", None)
+            hosts = await read.hosts(self._client, {})
         except CloudError as error:
             return [str(error)]
         complaints = []

@@ -47,7 +47,7 @@ def _version(survey: CloudTowerSurvey) -> Iterator[Finding]:
             remedy="Upgrade CloudTower, or put the host into maintenance by hand.",
         )
     else:
-        yield _finding("version", Verdict.OK, Topic.VERSION, f"CloudTower {survey.version}")
+        yield _finding("version", Verdict.OK, Topic.VERSION, f"CloudTower is {survey.version}.")
 
 
 def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:

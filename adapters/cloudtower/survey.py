@@ -84,7 +84,8 @@ class Surveyor:
         Raises:
             Refused, Unreachable
         """
-        version, host = await asyncio.gather(self.client.version(), read.host(self.client, host_id))
+        version = await self.client.version()  # alone, so that a wrong password is tried once
+        host = await read.host(self.client, host_id)
         if host is None:
             return CloudTowerSurvey(version=version, host=None)
         hosts, cluster, vms = await asyncio.gather(

@@ -2,10 +2,12 @@
 
 import pytest
 
+from tests.contract.arena_cloudtower import cloudtower_arena
 from tests.contract.arena_openstack import openstack_arena
 from tests.contract.clouds import ArenaOf
 
 ARENAS: dict[str, ArenaOf] = {
+    "cloudtower": cloudtower_arena,
     "openstack": openstack_arena,
 }
 
