@@ -17,7 +17,7 @@ from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, S
 log = structlog.get_logger()
 
 _TAKEN = 1_000
-_TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 8}
+_TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 3}
 """How many lines of a kind are told as one when they queue up."""
 _GATHER = timedelta(seconds=10)
 """How long lines about single VMs are gathered when there are many VMs."""

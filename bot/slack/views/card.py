@@ -10,6 +10,9 @@ from bot.domain.steps import StepRecord
 from bot.slack.views import buttons, judgement, message, progress, standing, steps, subject, text, vms
 from bot.slack.views.message import Block, Message
 
+_STARTED = EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}
+"""From here on the card tells the course, no longer the plan."""
+
 
 class Detail(IntEnum):
     """How much is told. The richest that Slack takes is shown."""
@@ -49,7 +52,7 @@ def _blocks(
     yield message.header(subject.headline(operation))
     yield message.section(standing.line(operation, rule))
     if detail < Detail.BARE:
-        if records:
+        if records and operation.state in _STARTED:
             yield from _course(operation, records, now=now, brief=detail > Detail.FULL)
         elif operation.plan is not None:
             yield from _plan(operation, rule, brief=detail > Detail.FULL)

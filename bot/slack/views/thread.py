@@ -1,6 +1,7 @@
 """One line per event under the card: what a person would tell another."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
@@ -18,14 +19,17 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
     """A line of the thread.
 
     Args:
-        news: one piece; or several, all VM_DONE, told as one.
+        news: one piece; or several of one kind that queued up, told as one.
         operation: whose thread it is.
         records: its step rows, for the kinds in `WITH_REPORT`.
     """
     first = news[0]
     if first.kind is Kind.VM_DONE and len(news) > 1:
         return Message(text=_many_done([n.facts for n in news]))
-    line = text.cut(_LINES[first.kind](first.facts), limit=text.MAX_TEXT)
+    if len(news) > 1:
+        lines = [_LINES[n.kind]({**n.facts, "raw": ""}) for n in news]
+        return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT))
+    line = line_of(first)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
         return _with_report(line, operation, records)
     return Message(text=line)
@@ -77,6 +81,11 @@ def _by(facts: Facts) -> str:
 def _seconds(facts: Facts) -> str:
     value = facts.get("seconds")
     return f" in {value:.0f} s" if isinstance(value, int | float) else ""
+
+
+def _span(facts: Facts) -> str:
+    value = facts.get("seconds")
+    return f" in {text.minutes(timedelta(seconds=value))}" if isinstance(value, int | float) else ""
 
 
 def _said(facts: Facts) -> str:
@@ -153,7 +162,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     ),
     Kind.RETRIED: lambda f: f":repeat: {text.count(_number(f, 'count'), 'step')} planned again{_by(f)}.",
     Kind.NEEDS_ATTENTION: _attention,
-    Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_seconds(f)}.",
+    Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
     Kind.REFUSED: _said,
     Kind.NOTED: _said,
@@ -161,5 +170,6 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
 
 
 def line_of(news: News) -> str:
-    """The words of one piece of news, for other places than the thread."""
-    return _LINES[news.kind](news.facts)
+    """The words of one piece of news."""
+    said = text.cut(_LINES[news.kind](news.facts), limit=text.MAX_TEXT)
+    return said or f"{news.kind.value}.".capitalize()

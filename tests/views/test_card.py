@@ -1,0 +1,161 @@
+"""The card in every state."""
+
+import json
+import re
+
+import pytest
+from hypothesis import given, settings
+
+from bot.domain.operation import Event, State
+from bot.domain.policy import Rule
+from bot.slack.views import card
+from bot.slack.views.message import Message
+from tests.views import golden
+from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
+from tests.views.limits import assert_slack_takes, visible_text
+
+LABEL_OF = {
+    Event.APPROVED: "Approve",
+    Event.REJECTED: "Reject",
+    Event.APPROVAL_REQUESTED: "Request Approval",
+    Event.RECHECK: "Re-check",
+    Event.CANCELLED: "Cancel",
+    Event.STOP_ASKED: "Cancel",
+    Event.CLOSED: "Cancel",
+    Event.PAUSED: "Pause",
+    Event.RESUMED: "Resume",
+    Event.RETRIED: "Retry Failed",
+}
+# mentions that the card of these examples may contain, and nothing else between < and >
+OURS = re.compile(r"<@U0ALICE>|<@U0CHIEF>|<!subteam\^S0LEADS>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<#C0OPS>")
+
+
+def drawn(state: State, **changes: object) -> Message:
+    shown = operation(state, **changes)
+    return card.render(shown, records(state, shown.plan or plan()), RULE, now=NOW)
+
+
+def buttons_of(message: Message) -> list[str]:
+    rows = [b for b in message.blocks if b["type"] == "actions"]
+    return [element["text"]["text"] for row in rows for element in row["elements"]]
+
+
+@pytest.mark.parametrize("state", State)
+def test_the_card_of_each_state_is_drawn_as_it_was_when_somebody_last_looked(state: State) -> None:
+    message = drawn(state)
+    assert_slack_takes(message)
+    golden.check(f"card-{state.value.replace(' ', '-')}", message)
+
+
+@pytest.mark.parametrize("state", State)
+def test_a_button_stands_there_exactly_when_the_state_allows_what_it_does(state: State) -> None:
+    allowed = {label for event, label in LABEL_OF.items() if operation(state).may(event)}
+    assert set(buttons_of(drawn(state))) == allowed
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("vms", [0, 1, 30, 31, 300, 1_000])
+def test_any_number_of_vms_fits_into_one_message(state: State, vms: int) -> None:
+    of = plan(vms, losing=vms // 2)
+    shown = operation(state, of=of)
+    assert_slack_takes(card.render(shown, records(state, of), RULE, now=NOW))
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("words", HOSTILE)
+def test_what_a_cloud_or_a_person_wrote_never_becomes_markup(state: State, words: str) -> None:
+    of = plan(35, name=words, losing=3) if len(words) < 20 else plan(3, name=words)
+    shown = operation(state, of=of, name=words, drift=(f"+ {words}",), outcome=words)
+    message = card.render(shown, records(state, of, words=words), RULE, now=NOW)
+    assert_slack_takes(message)
+    for said in visible_text(message):
+        assert not re.search(r"[<>]", OURS.sub("", said)), said
+        assert "\u202e" not in said
+        assert "\u200b" not in said
+
+
+@settings(max_examples=60, deadline=None)
+@given(words=anything)
+def test_any_text_at_all_is_shown_in_a_message_that_slack_takes(words: str) -> None:
+    of = plan(3, name=words or "x")
+    for state in (State.AWAITING_APPROVAL, State.RUNNING, State.NEEDS_ATTENTION):
+        shown = operation(state, of=of, name=words or "x", drift=(words,))
+        message = card.render(shown, records(state, of, words=words), RULE, now=NOW)
+        assert_slack_takes(message)
+        for said in visible_text(message):
+            assert not re.search(r"[<>]", OURS.sub("", said)), said
+
+
+def test_the_first_line_says_action_host_number_of_vms_and_minutes() -> None:
+    assert drawn(State.AWAITING_APPROVAL).blocks[0]["text"]["text"] == "Evacuate prod/compute-89: 3 VMs, about 12 min"
+    assert drawn(State.AWAITING_APPROVAL).text.startswith("Evacuate prod/compute-89: 3 VMs, about 12 min. ")
+
+
+def test_a_click_brings_back_the_operation_and_the_digest_of_the_plan_that_was_shown() -> None:
+    (row,) = [b for b in drawn(State.AWAITING_APPROVAL).blocks if b["type"] == "actions"]
+    assert {json.loads(element["value"])["digest"] for element in row["elements"]} == {"ab" * 32}
+    assert {json.loads(element["value"])["op"] for element in row["elements"]} == {"K7M2PQRS"}
+
+
+def test_approving_the_loss_of_disks_is_a_red_button_and_a_loud_question() -> None:
+    message = drawn(State.AWAITING_APPROVAL, of=plan(5, losing=2))
+    (row,) = [b for b in message.blocks if b["type"] == "actions"]
+    approve = row["elements"][0]
+    assert approve["style"] == "danger"
+    assert "2 VMs will lose the local disk" in approve["confirm"]["text"]["text"]
+    assert "`prod/compute-89`: 5 VMs" in approve["confirm"]["text"]["text"]
+
+
+def test_the_worst_findings_come_first() -> None:
+    said = "\n".join(visible_text(drawn(State.BLOCKED)))
+    assert said.index("The compute service of compute-89 is up.") < said.index("Cinder did not answer.")
+    assert said.index("Cinder did not answer.") < said.index("Nobody read the power state.")
+
+
+def test_the_card_says_who_may_approve_and_that_the_requester_may_not() -> None:
+    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL)))
+    assert "May approve: <!subteam^S0LEADS> and <@U0CHIEF>; not <@U0ALICE>, who asked." in said
+
+
+def test_nobody_is_named_where_the_policy_names_nobody() -> None:
+    rule = Rule(requesters=(), approvers=())
+    shown = operation(State.AWAITING_APPROVAL)
+    said = "\n".join(visible_text(card.render(shown, (), rule, now=NOW)))
+    assert "May approve: nobody" in said
+
+
+def test_progress_is_counted_from_the_step_rows() -> None:
+    said = "\n".join(visible_text(drawn(State.RUNNING, of=plan(21))))
+    assert "7/21 ██░░░░░░" in said
+    assert "7 under way" in said
+    assert "7 failed or unclear" in said
+    assert "min left" in said
+
+
+def test_a_failure_is_told_with_its_cause_and_its_remedy() -> None:
+    said = "\n".join(visible_text(drawn(State.NEEDS_ATTENTION)))
+    assert "evacuate web-1: No valid host was found. Free some room, then retry." in said
+
+
+def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
+    (table,) = [b for b in drawn(State.SUCCEEDED).blocks if b["type"] == "table"]
+    rows = [[cell["text"] for cell in row] for row in table["rows"]]
+    assert rows[0] == ["Server", "Accepted", "Error Message", "Target", "Seconds"]
+    assert rows[1] == ["web-0", "True", "–", "compute-90", "60"]
+
+
+def test_many_vms_are_summarised_by_disposition_and_those_that_lose_a_disk_are_named() -> None:
+    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=plan(60, losing=2))))
+    assert "• 60 evacuate" in said
+    assert "*lose their local disk*: `web-0`, `web-1`" in said
+
+
+def test_a_settled_card_has_no_buttons_and_says_who_settled_it() -> None:
+    assert buttons_of(drawn(State.DENIED)) == []
+    assert "Rejected by <@U0CHIEF> at" in drawn(State.DENIED).text
+    assert "Approved by <@U0CHIEF> at" in drawn(State.SUCCEEDED).text
+
+
+def test_a_plan_that_came_back_shows_the_difference() -> None:
+    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, drift=("+ db-3 (ERROR): evacuate",))))
+    assert "• + db-3 (ERROR): evacuate" in said

@@ -1,0 +1,155 @@
+"""Thread lines, incident lines and private notes."""
+
+import re
+
+import pytest
+
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import State
+from bot.domain.values import Json, OperationId, UserId
+from bot.slack.views import incident, notes, thread
+from tests.views import golden
+from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
+from tests.views.limits import assert_slack_takes, visible_text
+
+OURS = re.compile(
+    r"<@U0BOB>|<@U0ALICE>|<@U0CHIEF>|<!subteam\^S0LEADS>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|[^<>]*>"
+)
+
+
+def facts(words: str) -> dict[str, Json]:
+    """Every fact that any kind of news carries."""
+    return {
+        "by": "U0BOB",
+        "count": 1,
+        "quorum": 2,
+        "reason": words,
+        "lines": [f"+ {words}", "- web-9 is not on the host any more"],
+        "ask": ["S0LEADS"],
+        "phase": words,
+        "vm": "id-1",
+        "title": f"evacuate {words}",
+        "place": words,
+        "seconds": 41.4,
+        "sentence": words,
+        "remedy": words,
+        "raw": words,
+        "moving": 3,
+        "done": 18,
+        "failed": 2,
+        "unknown": 1,
+        "skipped": 0,
+        "left": [words, words],
+    }
+
+
+@pytest.mark.parametrize("kind", [k for k in Kind if k not in {Kind.REFUSED, Kind.NOTED}])
+def test_every_kind_of_news_has_its_line(kind: Kind) -> None:
+    shown = operation(State.NEEDS_ATTENTION)
+    news = News(kind=kind, operation=shown.id, facts=facts("web-1"))
+    message = thread.render([news], shown, records(State.NEEDS_ATTENTION, plan()))
+    assert_slack_takes(message)
+    golden.check(f"line-{kind.value.replace(' ', '-')}", message)
+
+
+@pytest.mark.parametrize("kind", Kind)
+@pytest.mark.parametrize("words", HOSTILE)
+def test_no_line_lets_foreign_words_become_markup(kind: Kind, words: str) -> None:
+    shown = operation(State.NEEDS_ATTENTION, name=words)
+    news = News(kind=kind, operation=shown.id, facts=facts(words))
+    told = [
+        thread.render([news], shown),
+        incident.render(news, shown, link="https://s/p1"),
+        notes.noted(news),
+        notes.refused(News(kind=kind, facts=facts(words) | {"by": ["U0BOB"], "at": NOW.isoformat()})),
+    ]
+    for message in told:
+        assert_slack_takes(message)
+        for said in visible_text(message):
+            assert not re.search(r"[<>]", OURS.sub("", said)), said
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_news_without_its_facts_still_has_a_line(kind: Kind) -> None:
+    assert_slack_takes(thread.render([News(kind=kind, operation=OperationId("X"))], operation()))
+
+
+def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> None:
+    news = [
+        News(kind=Kind.VM_DONE, facts={"title": f"evacuate web-{n}", "place": f"compute-{90 + n % 2}", "seconds": 9.0})
+        for n in range(12)
+    ]
+    message = thread.render(news, operation(State.RUNNING))
+    assert message.text.splitlines()[0] == ":white_check_mark: 12 more done:"
+    assert "evacuate web-0, evacuate web-2" in message.text
+    assert message.text.splitlines()[1].endswith("→ `compute-90`")
+
+
+def test_many_failures_are_told_together_each_with_its_cause() -> None:
+    news = [
+        News(kind=Kind.STEP_FAILED, facts={"title": f"evacuate web-{n}", "sentence": f"Cause {n}", "remedy": "Retry."})
+        for n in range(3)
+    ]
+    message = thread.render(news, operation(State.RUNNING))
+    for n in range(3):
+        assert f"evacuate web-{n}" in message.text
+        assert f"Cause {n}. Retry." in message.text
+
+
+def test_a_thousand_at_once_still_fit_a_line() -> None:
+    news = [News(kind=Kind.VM_DONE, facts={"title": "evacuate " + "x" * 200, "place": f"c-{n}"}) for n in range(1_000)]
+    assert_slack_takes(thread.render(news, operation(State.RUNNING)))
+
+
+@pytest.mark.parametrize("vms", [3, 30, 100, 140, 500])
+def test_the_end_is_told_with_the_table_of_results(vms: int) -> None:
+    of = plan(vms)
+    shown = operation(State.SUCCEEDED, of=of)
+    news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 240.0})
+    message = thread.render([news], shown, records(State.SUCCEEDED, of))
+    assert_slack_takes(message)
+    if vms <= 140:
+        assert f"web-{vms - 1}" in str(message.blocks)
+
+
+def test_the_incident_channel_reads_which_operation_it_is_and_where_its_card_stands() -> None:
+    news = News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=OperationId("K7M2PQRS"))
+    message = incident.render(news, operation(State.RUNNING), link="https://s/p1")
+    assert message.text == (
+        "*Evacuate `prod/compute-89`* (3 VMs): :arrow_forward: Started. <https://s/p1|Open the card>"
+    )
+
+
+def test_a_refusal_says_why_what_to_do_and_whom_to_ask() -> None:
+    news = News(
+        kind=Kind.REFUSED,
+        person=UserId("U0ALICE"),
+        facts={"sentence": "You are not an approver for this.", "remedy": "", "ask": ["S0LEADS", "U0CHIEF"], "by": []},
+    )
+    assert notes.refused(news).text == (
+        ":no_entry: You are not an approver for this. Ask <!subteam^S0LEADS> and <@U0CHIEF>."
+    )
+
+
+def test_a_dead_button_answers_who_settled_it_and_when() -> None:
+    at = NOW.isoformat()
+    news = News(kind=Kind.REFUSED, facts={"sentence": "Already approved", "by": ["U0BOB"], "at": at, "remedy": "So."})
+    said = notes.refused(news, link="https://s/p1").text
+    assert re.match(r":no_entry: Already approved by <@U0BOB> at <!date\^\d+\^\{time\}\|[^>]*>\. So\.", said)
+    assert said.endswith("<https://s/p1|Open the card>")
+
+
+def test_a_list_names_each_operation_its_state_its_id_and_its_card() -> None:
+    shown = [operation(State.RUNNING), operation(State.AWAITING_APPROVAL)]
+    message = notes.listing("Operations that hold a host now: 2", shown, {shown[0].id: "https://s/p1"})
+    assert_slack_takes(message)
+    assert message.text.count("`K7M2PQRS`") == 2
+    assert "running since" in message.text
+
+
+def test_an_operation_in_full_shows_its_votes_and_no_buttons() -> None:
+    shown = operation(State.RUNNING)
+    message = notes.in_full(shown, records(State.RUNNING, plan()), RULE, now=NOW, link="https://s/p1")
+    assert_slack_takes(message)
+    assert not [b for b in message.blocks if b["type"] == "actions"]
+    assert "<@U0CHIEF>: approve" in str(message.blocks)
