@@ -32,8 +32,13 @@ _SECRETS = (
     ),
     (re.compile(r"://[^/\s:@]+:[^/\s@]+@"), "://***@"),
 )
+_SERVICES = {"compute": "Nova", "placement": "Placement", "block-storage": "Cinder", "identity": "Keystone"}
 _NOT_TAKEN = frozenset({408, 425, 429})
 """4xx answers that are about the moment, not about the request."""
+
+
+class Missing(Refused):
+    """The cloud knows no such thing (404)."""
 
 
 def clean(text: str) -> str:
@@ -75,7 +80,8 @@ def of_answer(status: int, body: str, *, service: str, doing: str) -> CloudError
         doing: what was asked, as a phrase: "evacuate web-1".
     """
     message = message_in(body)
-    raw = f"HTTP {status} from {service}: {message}"
+    name = _SERVICES.get(service, service)
+    raw = f"HTTP {status} from {name}: {message}"
     if status == 401:
         return Refused(f"The cloud does not accept Muster's credentials (to {doing}).", remedy=_CREDENTIALS, raw=raw)
     if status == 403:
@@ -83,19 +89,25 @@ def of_answer(status: int, body: str, *, service: str, doing: str) -> CloudError
         missing = f": the right {right[1]} is missing" if right else ""
         return Refused(f"The cloud does not let Muster {doing}{missing}.", remedy=_RIGHTS, raw=raw)
     if status >= 500 or status in _NOT_TAKEN or status < 400:
-        return Unreachable(f"{service} answered {status} when asked to {doing}.", remedy=_NETWORK, raw=raw)
+        return Unreachable(f"{name} answered {status} when asked to {doing}.", remedy=_NETWORK, raw=raw)
     sentence, remedy = explain(message)
-    return Refused(sentence or f"The cloud refused to {doing}: {message}", remedy=remedy, raw=raw)
+    kind = Missing if status == 404 else Refused
+    return kind(
+        sentence or f"{name} refused to {doing}: {message.rstrip('.')}.",
+        remedy=remedy or "Nothing was changed. Correct what it says, then retry.",
+        raw=raw,
+    )
 
 
 def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
     """The error that an exception of keystoneauth, openstacksdk or the network means."""
+    name = _SERVICES.get(service, service)
     raw = clean(f"{type(error).__name__}: {error}")
     if isinstance(error, keystone.HttpError):
         return of_answer(error.http_status or 500, _body_of(error), service=service, doing=doing)
     if isinstance(error, keystone.EndpointNotFound):
         return Refused(
-            f"The cloud's catalog has no {service} service in this region, so Muster cannot {doing}.",
+            f"The cloud's catalog has no {name} in this region, so Muster cannot {doing}.",
             remedy=_CONFIGURATION,
             raw=raw,
         )
@@ -105,13 +117,15 @@ def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
         return Refused("This cloud's entry in clouds.yaml is missing or wrong.", remedy=_CONFIGURATION, raw=raw)
     if isinstance(error, keystone.SSLError):
         return Unreachable(
-            f"The certificate of {service} is not trusted, so Muster did not {doing}.",
+            f"The certificate of {name} is not trusted, so Muster did not {doing}.",
             remedy="Set `cacert` of this cloud in clouds.yaml to the authority that signed it.",
             raw=raw,
         )
     if isinstance(error, keystone.ConnectTimeout | TimeoutError):
-        return Unreachable(f"{service} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
-    return Unreachable(f"{service} could not be reached to {doing}.", remedy=_NETWORK, raw=raw)
+        return Unreachable(f"{name} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
+    address = re.search(r"https?://[^/\s'\"]+", raw)
+    whom = f" at {address[0]}" if address else ""
+    return Unreachable(f"Nobody answers{whom}, so Muster cannot {doing}.", remedy=_NETWORK, raw=raw)
 
 
 def _body_of(error: keystone.HttpError) -> str:

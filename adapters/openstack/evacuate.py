@@ -28,7 +28,7 @@ _ENDED_WELL = frozenset({"done", "completed"})
 _ENDED_BADLY = frozenset({"failed", "error", "cancelled"})
 _STAGES = {
     None: "verifying",
-    "rebuilding": "accepted, waiting for its turn on the target",
+    "rebuilding": "being prepared",
     "rebuild_block_device_mapping": "attaching its volumes",
     "rebuild_spawning": "starting",
     "powering-off": "stopping again, as it was",
@@ -47,18 +47,21 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration])
     if server is None or server.is_gone:
         return Sighting(seen=Seen.DONE, sentence=f"{name} was deleted by somebody; nothing is left to evacuate.")
     known = _known(step.before)
-    new = sorted((m for m in migrations if known is not None and m.id not in known), key=lambda m: m.id)
-    opened = [m for m in migrations if m.is_open]
+    all_of_them = sorted(migrations, key=lambda m: m.id)
+    new = [m for m in all_of_them if known is not None and m.id not in known]
+    has_left = server.host != step.arguments["host"]
+    # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
+    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open]
     mark = _mark(server, migrations)
     if opened:
-        last = max(opened, key=lambda m: m.id)
-        return _underway(name, server, last, mark, is_new=last in new)
+        return _underway(name, server, opened[-1], mark, is_new=opened[-1] in new)
+    if has_left:
+        return _elsewhere(step, name, server, mark, by=new[-1] if new and new[-1].status in _ENDED_WELL else None)
     if new and new[-1].status in _ENDED_BADLY:
-        return _failed(step, name, server, new[-1], mark)
-    if new and new[-1].status in _ENDED_WELL:
-        return _arrived(step, name, server, new[-1], mark)
-    if server.host != step.arguments["host"]:
-        return _left_otherwise(step, name, server, mark)
+        return _failed(name, server, new[-1], mark)
+    if new:
+        sentence = f"The record says that {name} went to {new[-1].target}, yet Nova shows it on {server.host}."
+        return _unclear(sentence, server, new[-1], mark)
     return _untouched(step, name, server, mark)
 
 
@@ -84,9 +87,9 @@ def _mark(server: Server, migrations: Sequence[Migration]) -> Facts:
 
 def _underway(name: str, server: Server, move: Migration, mark: Facts, *, is_new: bool) -> Sighting:
     if is_new:
-        stage = _STAGES.get(server.task, server.task or "")
-        where = f" on {move.target}" if move.target else ""
-        sentence = f"{name} is being rebuilt{where}: {stage}." if move.target else f"Nova has accepted {name}."
+        waits = move.status == "accepted"
+        stage = "waiting for its turn there" if waits else _STAGES.get(server.task, server.task)
+        sentence = f"{name} goes to {move.target}: {stage}." if move.target else f"Nova has accepted {name}."
     else:
         sentence = (
             f"An evacuation of {name} that Muster did not start is still open (#{move.id}, {move.status}); a second one"
@@ -103,17 +106,12 @@ def _underway(name: str, server: Server, move: Migration, mark: Facts, *, is_new
     )
 
 
-def _failed(step: Step, name: str, server: Server, move: Migration, mark: Facts) -> Sighting:
+def _failed(name: str, server: Server, move: Migration, mark: Facts) -> Sighting:
     sentence, remedy = explain(server.fault)
     why = sentence or server.fault or f"its migration ended as {move.status}, without a reason."
-    place = (
-        f"It is still on {server.host} in the record"
-        if server.host == step.arguments["host"]
-        else f"It is on {server.host}"
-    )
     return Sighting(
         seen=Seen.FAILED,
-        sentence=f"{name} was not evacuated: {why} {place}, {server.status}.",
+        sentence=f"{name} was not evacuated: {why} Its record is still on {server.host}, {server.status}.",
         remedy=remedy or "Look into the nova-compute log of the target, then retry.",
         raw=_raw(server, move),
         place=server.host,
@@ -121,39 +119,21 @@ def _failed(step: Step, name: str, server: Server, move: Migration, mark: Facts)
     )
 
 
-def _arrived(step: Step, name: str, server: Server, move: Migration, mark: Facts) -> Sighting:
-    """The record says done: believed only when the server shows it too."""
+def _elsewhere(step: Step, name: str, server: Server, mark: Facts, *, by: Migration | None) -> Sighting:
+    """It has left the host, by our evacuation or otherwise; believed when it is at rest."""
+    if not server.host:
+        return _unclear(f"{name} is on no host ({server.status}).", server, by, mark)
     if server.task is not None:
         return Sighting(
             seen=Seen.UNDERWAY,
             sentence=f"{name} is on {server.host}: {_STAGES.get(server.task, server.task)}.",
-            place=server.host,
-            movement=f"{move.id} {move.status} {server.host} {server.status} {server.task}",
-            mark=mark,
-        )
-    if server.host == step.arguments["host"] or (move.target is not None and server.host != move.target):
-        return _unclear(
-            f"The record says that {name} went to {move.target}, yet Nova shows it on {server.host}.",
-            server,
-            move,
-            mark,
-        )
-    return _well(step, name, server, mark, f"{name} runs on {server.host}", raw=_raw(server, move))
-
-
-def _left_otherwise(step: Step, name: str, server: Server, mark: Facts) -> Sighting:
-    """It is elsewhere, and no evacuation of ours brought it there."""
-    if not server.host:
-        return _unclear(f"{name} is on no host ({server.status}).", server, None, mark)
-    if server.task is not None:
-        return Sighting(
-            seen=Seen.UNDERWAY,
-            sentence=f"{name} is on {server.host} already, {server.task}.",
+            raw=_raw(server, by),
             place=server.host,
             movement=f"{server.host} {server.status} {server.task}",
             mark=mark,
         )
-    return _well(step, name, server, mark, f"{name} is on {server.host} already", raw=_raw(server, None))
+    where = f"{name} is on {server.host}" if by else f"{name} is on {server.host} already"
+    return _well(step, name, server, mark, where, raw=_raw(server, by))
 
 
 def _well(step: Step, name: str, server: Server, mark: Facts, where: str, *, raw: str) -> Sighting:

@@ -125,6 +125,20 @@ def _others(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
+def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Aggregates in which no other host is in service: VMs that ask for one of them will find no host."""
+    living = {name for s in survey.survivors for name in survey.aggregates.get(s.host, ())}
+    for name in survey.aggregates.get(survey.host, ()):
+        if name not in living and survey.survivors:
+            yield Finding(
+                code="aggregate-empty",
+                verdict=Verdict.WARNING,
+                topic=Topic.ROOM,
+                sentence=f"No other host of the aggregate {name} is in service: VMs that must stay in it find no host.",
+                remedy="Enable or add a host there, or leave those VMs out with `--vm`.",
+            )
+
+
 def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Finding]:
     """Whether this release evacuates as it should."""
     if terms.stopped and highest < versions.COMES_UP_STOPPED:
@@ -195,7 +209,7 @@ def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
     leaving = next((m for m in moves if m.server == server.id and m.is_open and m.type != EVACUATION), None)
-    if leaving is not None:
+    if leaving is not None and server.task is not None:
         return (
             f"was in the middle of a {leaving.type} to {leaving.target or 'another host'} (#{leaving.id},"
             f" {leaving.status}): its guest may run there. Find out where it runs first."

@@ -8,11 +8,12 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from adapters.openstack import evacuate, service, translate
+from adapters.openstack.errors import Missing
 from adapters.openstack.plan import DISABLE, FORCE_DOWN, REBUILD
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
-from bot.domain.cloud import NotSupported, Refused, Sighting
+from bot.domain.cloud import NotSupported, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
@@ -91,8 +92,6 @@ async def _one(session: Session, server_id: str) -> Server | None:
         document = await session.get(
             "compute", f"/servers/{server_id}", microversion="2.53", doing="find a server that left"
         )
-    except Refused as refused:
-        if refused.raw.startswith("HTTP 404"):
-            return None
-        raise
+    except Missing:
+        return None
     return translate.server(document["server"])

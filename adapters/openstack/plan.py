@@ -38,6 +38,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *judge.of_versions(survey.highest, terms),
         *chosen.findings,
         *_of_target(request, survey),
+        *judge.of_aggregates(survey),
         *room.of_room(survey, leaving, to=request.to),
         *judge.of_storage(survey),
         *_of_servers(chosen.servers, reasons, survey, terms),

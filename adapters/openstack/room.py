@@ -20,8 +20,8 @@ def of_room(survey: OpenStackSurvey, leaving: Sequence[Server], *, to: str = "")
         leaving: the servers that shall leave the host.
         to: the one host they shall go to; empty: any survivor.
     """
-    if not leaving:
-        return
+    if not leaving or not survey.survivors or (to and to not in {s.host for s in survey.survivors}):
+        return  # nothing to place, or the lack of hosts is a finding already
     if survey.room is None:
         yield Finding(
             code="room-unknown",

@@ -4,6 +4,7 @@ Rights come first: a non-admin's host filter is dropped in silence (measured), s
 account may list all projects and every server in it is on the host that was asked for.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -45,7 +46,7 @@ async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
         at=at,
         highest=nova.highest,
         services=tuple(services),
-        servers=tuple(servers),
+        servers=tuple(sorted(servers, key=lambda s: (_natural(s.name), s.id))),
         projects=projects,
         groups=tuple(translate.group(g) for g in groups),
         migrations=tuple(migrations),
@@ -66,7 +67,7 @@ async def compute_offer(session: Session) -> Offer:
     offer = await session.offer("compute")
     if offer is None:
         raise Refused(
-            "The cloud's catalog has no compute service in this region.",
+            "The cloud's catalog has no Nova in this region.",
             remedy="Check `region_name` and `interface` of this cloud in clouds.yaml.",
         )
     if offer.highest < SERVICES:
@@ -213,6 +214,11 @@ async def _storage(session: Session, host: str) -> Storage | None:
             remedy=_ADMIN,
         )
     return Storage(services=tuple(services), volumes=len(managed))
+
+
+def _natural(name: str) -> tuple[tuple[str, int], ...]:
+    """Sorts web-2 before web-10."""
+    return tuple((text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name))
 
 
 def _manager(volume: Mapping[str, Any]) -> str:
