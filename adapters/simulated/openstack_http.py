@@ -102,10 +102,12 @@ class Context:
             raise ApiError(403, f"Policy doesn't allow {policy} to be performed.")
 
 
+_CONTEXT = web.RequestKey("context", Context)
+
+
 def context(request: web.Request) -> Context:
     """What the service's middleware found out about a request."""
-    found: Context = request["context"]
-    return found
+    return request[_CONTEXT]
 
 
 def service(keystone: Keystone, refuse: Refuse, versions: Microversions | None, *, open_paths: set[str]) -> Middleware:
@@ -128,7 +130,7 @@ def service(keystone: Keystone, refuse: Refuse, versions: Microversions | None, 
                 if login is None:
                     return unauthorized(str(request.url.origin()), request_id)
                 minor = versions.asked(request) if versions else 0
-                request["context"] = Context(login=login, version=minor, request_id=request_id)
+                request[_CONTEXT] = Context(login=login, version=minor, request_id=request_id)
             response = await handler(request)
         except ApiError as error:
             response = refuse(error.status, error.message)
