@@ -19,6 +19,8 @@ from bot.domain.values import Facts, Json, StepKey
 
 GRACE = timedelta(minutes=5)
 """After a task has ended: how long CloudTower's pictures of host and VMs may lag behind (it syncs every 20-30 s)."""
+SYNC = timedelta(seconds=60)
+"""After a task has failed: how long until what has moved by then is surely shown where it is."""
 _NOT_OFF: Json = ["RUNNING", "SUSPENDED", "UNKNOWN"]
 
 
@@ -113,7 +115,7 @@ def _of_enter(step: Step, seen: Observed) -> Sighting:
     task = _task_of(step, seen)
     movement = f"{host.mode} {task.id} {task.status} {task.progress}" if task else host.mode
     if task is not None and task.status == "FAILED":
-        return _failed(host, task)
+        return _failed(host, task, seen, mark=mark)
     if host.mode == translate.IN_MAINTENANCE and (task is None or task.has_ended):
         return Sighting(seen=Seen.DONE, sentence=f"{host.name} is in maintenance.", mark=mark)
     if host.mode in {translate.ENTERING, translate.IN_MAINTENANCE}:
@@ -169,13 +171,20 @@ def _underway(host: TowerHost, task: TowerTask | None) -> str:
         return f"{host.name} is entering maintenance."
     if task.status == "PAUSED":
         return f"{host.name} is entering maintenance; its task is paused in CloudTower."
+    if task.status == "PENDING":
+        return f"{host.name} waits in CloudTower's queue of tasks."
     if task.status == "SUCCESSED":
         return f"The task succeeded; waiting until {host.name} shows as in maintenance."
     by = f" (task by {task.by})" if task.by else ""
     return f"{host.name} is entering maintenance{by}."
 
 
-def _failed(host: TowerHost, task: TowerTask) -> Sighting:
+def _failed(host: TowerHost, task: TowerTask, seen: Observed, *, mark: Facts) -> Sighting:
+    """The task failed; that is the verdict once the VMs are shown where they are, so that theirs is true as well."""
+    why = translate.why_failed(task)
+    if task.finished is not None and seen.now - task.finished < SYNC:
+        sentence = f"The task failed ({why}); waiting until CloudTower shows where the VMs are."
+        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, movement=f"{host.mode} {task.id} FAILED", mark=mark)
     where = {
         translate.IN_USE: f"{host.name} is in use again.",
         translate.ENTERING: f"{host.name} still shows as entering maintenance.",
@@ -183,7 +192,7 @@ def _failed(host: TowerHost, task: TowerTask) -> Sighting:
     }.get(host.mode, f"{host.name} is {host.mode}.")
     return Sighting(
         seen=Seen.FAILED,
-        sentence=f"Entering maintenance failed: {translate.why_failed(task)}. {where}",
+        sentence=f"Entering maintenance failed: {why}. {where}",
         remedy="Clear the cause in CloudTower, then retry. VMs that moved or were shut down stay as they are now.",
         raw=task.error_message,
     )
@@ -197,7 +206,7 @@ def _accepted(host: TowerHost, task: TowerTask | None, seen: Observed, *, moveme
             sentence=f"The task succeeded, but {host.name} is in use: it has left maintenance again, or never entered.",
             remedy="Look at the host in CloudTower, then retry.",
         )
-    sentence = "CloudTower took the call; its task is not listed yet." if task is None else f"Task: {task.status}."
+    sentence = "CloudTower took the call; its task is not listed yet." if task is None else _underway(host, task)
     progress = task.progress if task else None
     return Sighting(seen=Seen.UNDERWAY, sentence=sentence, progress=progress, movement=movement, mark=mark)
 
