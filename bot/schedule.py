@@ -4,7 +4,7 @@ Its own job store is not used: it loses a one-shot job that is killed while runn
 store run jobs twice (docs/adr). Every deadline is also checked at the moment it matters.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
 import structlog
@@ -16,7 +16,7 @@ EXPIRY_SECONDS = 5
 
 
 @asynccontextmanager
-async def ticking(ticks: dict[str, tuple[float, Callable[[], Awaitable[object]]]]) -> AsyncIterator[None]:
+async def ticking(ticks: Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]) -> AsyncIterator[None]:
     """Call each tick again and again while the context lasts.
 
     Args:

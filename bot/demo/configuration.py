@@ -1,0 +1,99 @@
+"""Writes the settings of a bot that lives in the demo: an ordinary muster.toml with other addresses."""
+
+from pathlib import Path
+
+TOKEN = "simulated-api-key"  # noqa: S105 - of a pretend tower on loopback
+
+_TOML = """\
+# Written by `muster demo`: an ordinary configuration, only the addresses are of this machine.
+[slack]
+mode = "socket"
+api_url = "{api_url}"
+incident_channel = "C0INCIDENT"
+
+[store]
+url = "sqlite:///{database}"
+
+[http]
+listen = "127.0.0.1:0"
+
+[log]
+format = "console"
+
+[policy]
+requesters = ["S0SRE"]
+approvers = ["S0LEADS"]
+
+[[clouds]]
+name = "prod"
+kind = "openstack"
+cloud = "prod"
+clouds_file = "{clouds_file}"
+poll = "1s"
+shared_storage = true
+
+[[clouds]]
+name = "tower"
+kind = "cloudtower"
+url = "{tower_url}"
+token_env = "TOWER_TOKEN"
+poll = "1s"
+"""
+
+_CLOUDS_YAML = """\
+clouds:
+  prod:
+    region_name: RegionOne
+    auth:
+      auth_url: {auth_url}
+      username: {username}
+      password: {password}
+      project_name: admin
+      user_domain_name: Default
+      project_domain_name: Default
+"""
+
+
+def write(
+    folder: Path,
+    *,
+    api_url: str,
+    bot_token: str,
+    app_token: str,
+    auth_url: str,
+    tower_url: str,
+    username: str = "admin",
+    password: str = "muster-demo",  # noqa: S107 - of a pretend Keystone on loopback
+    tower_token: str = TOKEN,
+) -> tuple[Path, dict[str, str]]:
+    """Write muster.toml and clouds.yaml into a folder.
+
+    Args:
+        folder: where they, and the database, live.
+        api_url: of the workspace's Web API.
+        bot_token: of the workspace's app.
+        app_token: of the workspace's app, for Socket Mode.
+        auth_url: of Keystone.
+        tower_url: of CloudTower, with its /v2/api.
+        username: an admin of the OpenStack.
+        password: theirs.
+        tower_token: CloudTower's.
+
+    Returns:
+        The path of muster.toml, and the environment variables that hold its secrets.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    clouds = folder / "clouds.yaml"
+    clouds.touch(mode=0o600)
+    clouds.write_text(_CLOUDS_YAML.format(auth_url=auth_url, username=username, password=password))
+    config = folder / "muster.toml"
+    config.write_text(
+        _TOML.format(
+            api_url=api_url,
+            database=(folder / "muster.db").resolve(),
+            clouds_file=clouds.resolve(),
+            tower_url=tower_url,
+        )
+    )
+    env = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "TOWER_TOKEN": tower_token}
+    return config, env

@@ -1,0 +1,118 @@
+"""`muster demo`: the production bot, a pretend workspace and two pretend clouds in one process, joined by addresses."""
+
+import argparse
+import asyncio
+import os
+import shutil
+import sys
+import webbrowser
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from adapters.simulated import cloudtower_api, datacentre, openstack_api
+from adapters.simulated.world import World
+from bot import log
+from bot import main as house
+from bot.clock import SystemClock
+from bot.demo import configuration
+from bot.demo.page import Scenario
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+from bot.process import run_until_signalled
+from bot.settings import load
+
+OUTAGE_SECONDS = 30.0
+
+
+def main(arguments: argparse.Namespace) -> int:
+    """Run the demo until Ctrl-C.
+
+    Args:
+        arguments: `port` of the page (0: a free one), `folder` for its files, `no_browser`.
+    """
+    run_until_signalled(_run(arguments.folder, port=arguments.port, browser=not arguments.no_browser))
+    return 0
+
+
+async def _run(folder: Path, *, port: int, browser: bool) -> None:
+    clock = SystemClock()
+    workspace = standard_workspace()
+    world = datacentre.build(clock.now, sleep=clock.sleep)
+    shutil.rmtree(folder, ignore_errors=True)  # the pretend clouds begin anew, so must what the bot remembers of them
+    async with AsyncExitStack() as stack:
+        openstack_url = await stack.enter_async_context(openstack_api.serve(world))
+        tower_url = await stack.enter_async_context(cloudtower_api.serve(world))
+        served = await stack.enter_async_context(serve(workspace, port=port, scenarios=_scenarios(world, workspace)))
+        config, env = configuration.write(
+            folder,
+            api_url=served.api_url,
+            bot_token=served.bot_token,
+            app_token=served.app_token,
+            auth_url=openstack_url + "/identity",
+            tower_url=tower_url,
+        )
+        settings = load(config, os.environ | env)
+        log.configure(level="warning", format="console", secrets=settings.secrets)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(house.run(settings))
+            await _until_connected(served, clock)
+            sys.stdout.write(_WELCOME.format(url=served.url, config=config))
+            sys.stdout.flush()
+            if browser:
+                await asyncio.to_thread(webbrowser.open, served.url)
+
+
+async def _until_connected(served: Served, clock: SystemClock) -> None:
+    while not served.sockets.connections:
+        await clock.sleep(0.05)
+
+
+_WELCOME = """
+Muster's demo workspace is open:  {url}
+
+  1. As alice (engineer), in #ops:   /evacuate prod/compute-2
+  2. As bob (on-call lead), click:   Approve
+  Then the same with                 /maintenance enter tower/node-1
+
+The bot is the production program; its configuration is {config}. Ctrl-C ends everything.
+"""
+
+
+def _scenarios(world: World, workspace: Workspace) -> Sequence[Scenario]:
+    """What can be made to happen in the pretend data centre."""
+
+    def at_once(deed: Callable[[], object]) -> Callable[[], Awaitable[None]]:
+        async def run() -> None:
+            deed()
+
+        return run
+
+    return [
+        Scenario(
+            name="A VM appears on compute-2",
+            description="Between approval and start it brings the plan back to the leads.",
+            run=at_once(lambda: _boot(world, "compute-2")),
+        ),
+        Scenario(
+            name="compute-3 dies too",
+            description="Its compute service stops; Nova calls it down after 20 s.",
+            run=at_once(lambda: world.kill_host("compute-3")),
+        ),
+        Scenario(
+            name="compute-3 comes back",
+            description="Its compute service starts again.",
+            run=at_once(lambda: world.revive_host("compute-3")),
+        ),
+        Scenario(
+            name=f"Slack is away for {OUTAGE_SECONDS:.0f} s",
+            description="Every call is answered 503; nothing may be lost or told out of order.",
+            run=lambda: workspace.outage(OUTAGE_SECONDS),
+        ),
+    ]
+
+
+def _boot(world: World, host: str) -> None:
+    flavor = next(f for f in world.flavors.values() if f.name == "m1.small")
+    project = next(p for p in world.projects.values() if p.name == "shop")
+    world.add_vm(f"late-arrival-{len(world.vms)}", world.host(host), project=project, flavor=flavor)

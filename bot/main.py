@@ -1,0 +1,188 @@
+"""The one place where everything meets: settings in, running bot out."""
+
+import asyncio
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import TextIO
+
+from aiohttp import web
+from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from adapters import registry
+from bot import check as questions
+from bot import health, schedule
+from bot.clock import SystemClock, WakeUp
+from bot.domain.cloud import AnyCloud
+from bot.engine.worker import Worker
+from bot.log import logger, redact
+from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
+from bot.slack import app as slack_app
+from bot.slack import wire
+from bot.slack.board import Board
+from bot.slack.diagnose import diagnose
+from bot.slack.people import SlackPeople
+from bot.store import figures
+from bot.store.archive import SqlArchive
+from bot.workflow import Desk
+
+log = logger(__name__)
+
+IsConnected = Callable[[], Awaitable[bool]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bot:
+    """The rooms of one bot, joined and not yet running."""
+
+    settings: Settings
+    clock: SystemClock
+    archive: SqlArchive
+    clouds: Mapping[str, AnyCloud]
+    client: AsyncWebClient
+    people: SlackPeople
+    desk: Desk
+    board: Board
+    worker: Worker
+    app: AsyncApp
+
+
+def build(settings: Settings) -> Bot:
+    """Join the rooms; opens nothing and asks nobody."""
+    clock = SystemClock()
+    bell = WakeUp(clock)
+    archive = SqlArchive(settings.store.url, clock=clock, bell=bell)
+    clouds = {cloud.name: _cloud(cloud, clock) for cloud in settings.clouds}
+    slack, rules = settings.slack, settings.rules
+    client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
+    people = SlackPeople(client, clock, rules)
+    desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules)
+    owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    return Bot(
+        settings=settings,
+        clock=clock,
+        archive=archive,
+        clouds=clouds,
+        client=client,
+        people=people,
+        desk=desk,
+        board=Board(archive, clock, bell, client, rules, slack.incident_channel),
+        worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules),
+        app=slack_app.build(desk, people, client, signing_secret=slack.signing_secret.reveal() or None),
+    )
+
+
+async def run(settings: Settings) -> None:
+    """Run until cancelled. What is under way then is taken up again by the next start.
+
+    Raises:
+        StoreHeld: another process uses the embedded database.
+        StoreFailed: the database cannot be used.
+    """
+    bot = build(settings)
+    async with AsyncExitStack() as stack:
+        await _open(bot, stack)
+        left_over = await slack_app.receive_at(bot.desk, bot.people).serve_left_over()
+        if left_over:
+            log.info("served what was left over", deliveries=left_over)
+        ticks = {"expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire)}
+        await stack.enter_async_context(schedule.ticking(ticks))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(bot.worker.run())
+            group.create_task(bot.board.run())
+            async with _doors(bot) as port:
+                log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
+                await asyncio.Event().wait()
+
+
+async def check(settings: Settings, out: TextIO) -> int:
+    """Ask every part of the bot whether it would work; answers the exit code."""
+    bot = build(settings)
+    async with AsyncExitStack() as stack:
+        for cloud in bot.clouds.values():
+            stack.push_async_callback(cloud.aclose)
+        slack = partial(
+            diagnose,
+            bot.client,
+            app_token=settings.slack.app_token.reveal(),
+            incident_channel=settings.slack.incident_channel,
+            rules=settings.rules,
+        )
+        asked = [
+            questions.of_store(partial(_look_at_store, bot.archive)),
+            questions.Question(title="slack", ask=slack),
+            *(questions.of_cloud(cloud) for cloud in bot.clouds.values()),
+        ]
+        return await questions.report(asked, out, hide=partial(redact, secrets=settings.secrets))
+
+
+async def _look_at_store(archive: SqlArchive) -> str:
+    """Only look: the bot may be running, and `muster check` changes nothing."""
+    await archive.open_beside()
+    try:
+        await archive.ping()
+    finally:
+        await archive.close()
+    return "answers, with the schema of this release"
+
+
+async def _open(bot: Bot, stack: AsyncExitStack) -> None:
+    await bot.archive.open()
+    stack.push_async_callback(bot.archive.close)
+    for cloud in bot.clouds.values():
+        stack.push_async_callback(cloud.aclose)
+
+
+@asynccontextmanager
+async def _doors(bot: Bot) -> AsyncIterator[int]:
+    """Connect to Slack, and serve HTTP; gives the port."""
+    async with AsyncExitStack() as stack:
+        if bot.settings.slack.mode == "http":
+            is_connected: IsConnected = _always
+        else:
+            is_connected = await stack.enter_async_context(_socket_mode(bot))
+        site = health.build(
+            store=bot.archive.ping,
+            slack=is_connected,
+            worker_beat=lambda: bot.worker.beat_at,
+            clock=bot.clock,
+            counts=partial(figures.counts, bot.archive),
+        )
+        if bot.settings.slack.mode == "http":
+            site.router.add_post("/slack/events", partial(_slack_event, bot.app))
+        http = bot.settings.http
+        yield await stack.enter_async_context(health.serve(site, http.host, http.port))
+
+
+@asynccontextmanager
+async def _socket_mode(bot: Bot) -> AsyncIterator[IsConnected]:
+    handler = AsyncSocketModeHandler(bot.app, bot.settings.slack.app_token.reveal())
+    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    try:
+        yield handler.client.is_connected
+    finally:
+        await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+
+
+async def _always() -> bool:
+    """In http mode Slack comes to us: there is no connection to lose."""
+    return True
+
+
+async def _slack_event(app: AsyncApp, request: web.Request) -> web.Response:
+    """Slack in http mode; Bolt checks the signature."""
+    return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
+
+
+def _cloud(settings: CloudSettings, clock: SystemClock) -> AnyCloud:
+    kind = "openstack" if isinstance(settings, OpenStackSettings) else "cloudtower"
+    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
+    options = {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
+    return registry.open_cloud(kind, options, registry.Time(now=clock.now, sleep=clock.sleep))

@@ -1,0 +1,142 @@
+"""The whole product on a stage: a workspace, two clouds and a real bot process, joined by addresses alone."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from adapters.simulated import cloudtower_api, datacentre, openstack_api
+from adapters.simulated.world import World
+from bot.clock import SystemClock
+from bot.demo import configuration
+from bot.demo.messages import Message
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+
+ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST"
+OPS, INCIDENT = "C0OPS", "C0INCIDENT"
+
+
+@dataclass
+class Stage:
+    """One running evening."""
+
+    served: Served
+    world: World
+    folder: Path
+    env: dict[str, str]
+    config: Path
+    process: asyncio.subprocess.Process | None = None
+    logs: list[str] = field(default_factory=list)
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.served.workspace
+
+    async def start_bot(self) -> None:
+        """Start `muster run` and wait until its Socket Mode connection stands."""
+        log = (self.folder / "muster.log").open("ab")
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "bot", "run", "--config", str(self.config),
+            env=os.environ | self.env, stdout=log, stderr=log,
+        )  # fmt: skip
+        log.close()
+        async with asyncio.timeout(30):
+            while not self.served.sockets.connections:
+                if self.process.returncode is not None:
+                    raise AssertionError(f"the bot ended at once:\n{self.log()}")
+                await asyncio.sleep(0.05)
+
+    async def kill_bot(self) -> None:
+        """SIGKILL: no farewell."""
+        await self._end(signal.SIGKILL)
+
+    async def stop_bot(self) -> int:
+        """SIGTERM, as a service manager stops it; answers its exit code."""
+        return await self._end(signal.SIGTERM)
+
+    async def _end(self, sig: signal.Signals) -> int:
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(sig)
+        async with asyncio.timeout(15):
+            return await self.process.wait()
+
+    def log(self) -> str:
+        """What the bot logged so far."""
+        path = self.folder / "muster.log"
+        return path.read_text() if path.exists() else ""
+
+    # what people see ---------------------------------------------------------------------------------------
+    def cards(self) -> Sequence[Message]:
+        """The messages of the bot in #ops that are no replies."""
+        return [m for m in self.workspace.channel_messages(OPS) if m.author == self.workspace.app.bot_user]
+
+    @property
+    def card(self) -> Message:
+        """The newest card."""
+        return self.cards()[-1]
+
+    def thread(self, card: Message | None = None) -> list[str]:
+        """The lines under a card."""
+        card = card or self.card
+        return [m.plain for m in self.workspace.thread(OPS, card.ts) if m.ts != card.ts]
+
+    def notes(self, user: str) -> list[str]:
+        """What only this person was told."""
+        return [m.plain for m in self.workspace.ephemerals(user)]
+
+    async def until(self, happened: Callable[[], object], *, seconds: float = 30, what: str = "") -> None:
+        """Wait for something that people would see."""
+        try:
+            await self.workspace.until(lambda *_: bool(happened()), timeout=seconds)
+        except TimeoutError:
+            seen = "\n".join(m.plain for m in self.workspace.channel_messages(OPS))
+            raise AssertionError(f"never happened: {what}\n{seen}\n--- log\n{self.log()[-4000:]}") from None
+
+    async def card_says(self, text: str, *, seconds: float = 30) -> Message:
+        """Wait until the newest card says this."""
+        await self.until(lambda: self.cards() and text in self.card.plain, seconds=seconds, what=f"card says {text!r}")
+        return self.card
+
+
+@asynccontextmanager
+async def staged(folder: Path, *, settings: str = "") -> AsyncIterator[Stage]:
+    """A workspace and two clouds, served; the bot is started by the test.
+
+    Args:
+        folder: for configuration, database and log.
+        settings: TOML to put in front of the clouds, e.g. another policy.
+    """
+    clock = SystemClock()
+    workspace = standard_workspace()
+    world = datacentre.build(clock.now, sleep=clock.sleep)
+    async with (
+        openstack_api.serve(world) as openstack_url,
+        cloudtower_api.serve(world) as tower_url,
+        serve(workspace) as served,
+    ):
+        config, env = configuration.write(
+            folder,
+            api_url=served.api_url,
+            bot_token=served.bot_token,
+            app_token=served.app_token,
+            auth_url=openstack_url + "/identity",
+            tower_url=tower_url,
+        )
+        if settings:
+            config.write_text(settings + "\n" + config.read_text())
+        stage = Stage(served=served, world=world, folder=folder, env=env, config=config)
+        try:
+            yield stage
+        finally:
+            if stage.process is not None and stage.process.returncode is None:
+                await stage.kill_bot()
+
+
+__all__ = ["Served", "Stage", "staged"]
