@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from bot.domain.plan import Plan, Verdict, Vm
-from bot.domain.values import StepKey, VmId
+from bot.domain.plan import Plan, Step, Verdict, Vm
+from bot.domain.values import Json, VmId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -11,7 +11,7 @@ class Drift:
     """A difference between two plans."""
 
     lines: tuple[str, ...]  #: one per difference, worst first
-    only_shrinks: bool  #: VMs left the host and nothing else changed
+    only_shrinks: bool  #: VMs left the host or a risk went away, and nothing else changed
 
 
 def between(approved: Plan, present: Plan) -> Drift:
@@ -28,12 +28,20 @@ def between(approved: Plan, present: Plan) -> Drift:
         if approved.facts.get(name) != present.facts.get(name)
     ]
     steps = _step_changes(approved, present, gone={vm for vm in old if vm not in new})
-    worse = [*risks, *grown, *changed, *terms, *steps]
+    worse = [*_other_host(approved, present), *risks, *grown, *changed, *terms, *steps]
     return Drift(lines=(*worse, *gone), only_shrinks=not worse)
+
+
+def _other_host(approved: Plan, present: Plan) -> list[str]:
+    old = f"{approved.action} {approved.host_name} ({approved.host})"
+    new = f"{present.action} {present.host_name} ({present.host})"
+    return [] if old == new else [f"now {new} (was {old})"]
 
 
 def _vm_changes(old: Vm, new: Vm) -> list[str]:
     lines = []
+    if old.name != new.name:
+        lines.append(f"{new.name} was called {old.name}")
     if old.status != new.status:
         lines.append(f"{new.name} is now {new.status} (was {old.status})")
     if old.disposition is not new.disposition:
@@ -59,32 +67,27 @@ def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str
     new = {s.key: s for s in present.steps if s.vm not in new_vms}
     lines = [f"new step: {s.title}" for key, s in new.items() if key not in old]
     lines += [f"no longer a step: {s.title}" for key, s in old.items() if key not in new]
-    for key in new.keys() & old.keys():
-        if _moves_only_fewer(key, approved, present, gone):
-            continue
-        if (old[key].verb, old[key].target, old[key].arguments) != (
-            new[key].verb,
-            new[key].target,
-            new[key].arguments,
-        ):
-            lines.append(f"changed step: {new[key].title}")
+    lines += [f"changed step: {s.title}" for key, s in new.items() if key in old and not _same(old[key], s, gone=gone)]
+    if not _keeps_order(approved.phases_used, present.phases_used):
+        lines.append("the phases come in another order")
     return lines
 
 
-def _moves_only_fewer(key: StepKey, approved: Plan, present: Plan, gone: set[VmId]) -> bool:
-    """Whether a step's arguments differ only by ids of VMs that left the host."""
-    before = next(s for s in approved.steps if s.key == key)
-    now = next(s for s in present.steps if s.key == key)
-    if not gone or (before.verb, before.target) != (now.verb, now.target):
+def _same(old: Step, new: Step, *, gone: set[VmId]) -> bool:
+    """Whether a step is the one that was approved, but for ids of VMs that left the host."""
+    if (old.verb, old.target, old.by, old.phase, old.follows) != (new.verb, new.target, new.by, new.phase, new.follows):
         return False
-    if before.arguments.keys() != now.arguments.keys():
+    if old.arguments.keys() != new.arguments.keys():
         return False
-    for name, value in before.arguments.items():
-        present_value = now.arguments[name]
-        if value == present_value:
-            continue
-        if not isinstance(value, list | tuple) or not isinstance(present_value, list | tuple):
-            return False
-        if [item for item in value if item not in gone] != list(present_value):
-            return False
-    return True
+    return all(_without(value, gone) == _without(new.arguments[name], set()) for name, value in old.arguments.items())
+
+
+def _without(value: Json, gone: set[VmId]) -> Json:
+    """An argument without the VMs that left, where it is a list."""
+    if not isinstance(value, list | tuple):
+        return value
+    return [item for item in value if not (isinstance(item, str) and item in gone)]
+
+
+def _keeps_order(approved: tuple[str, ...], present: tuple[str, ...]) -> bool:
+    return [phase for phase in approved if phase in present] == [phase for phase in present if phase in approved]

@@ -168,8 +168,12 @@ class Operation:
 
     @property
     def approvals(self) -> tuple[Vote, ...]:
-        """Approvals of the plan that is stored now."""
-        return tuple(v for v in self.votes if v.choice is Choice.APPROVE and v.digest == self.digest)
+        """Approvals of the plan that is stored now, one a person."""
+        first: dict[UserId, Vote] = {}
+        for vote in self.votes:
+            if vote.choice is Choice.APPROVE and vote.digest == self.digest:
+                first.setdefault(vote.by, vote)
+        return tuple(first.values())
 
     def may(self, event: Event) -> bool:
         """Whether the table lets this event happen now."""

@@ -140,6 +140,12 @@ class Plan:
         return any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in self.findings)
 
     @property
+    def phases_used(self) -> tuple[str, ...]:
+        """The phases that have steps, in order."""
+        used = {step.phase for step in self.steps}
+        return tuple(phase for phase in self.phases if phase in used)
+
+    @property
     def sorted_findings(self) -> tuple[Finding, ...]:
         """Findings, worst first."""
         return tuple(sorted(self.findings, key=lambda f: WORST_FIRST.index(f.verdict)))
@@ -164,7 +170,11 @@ def digest_of(plan: Plan, *, terms: Facts) -> Digest:
             [vm.id, vm.name, vm.status, vm.disposition.value, vm.loses_disk]
             for vm in sorted(plan.vms, key=lambda vm: vm.id)
         ],
-        "steps": [[s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments] for s in plan.steps],
+        "phases": list(plan.phases_used),
+        "steps": [
+            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments]
+            for s in sorted(plan.steps, key=lambda s: s.key)
+        ],
         "warnings": sorted([f.code, f.vm or ""] for f in plan.findings if f.verdict is not Verdict.OK),
         "facts": dict(plan.facts),
         "terms": terms,
