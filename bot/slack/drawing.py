@@ -1,7 +1,7 @@
 """Where a piece of news belongs and how it looks: reads what the views need, and asks Slack for links."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
@@ -61,6 +61,16 @@ class Drawing:
             return None
         vms = len(operation.plan.vms) if operation.plan is not None else 0
         return Place(channel=card.channel, thread=card.ts, vms=vms, is_over=operation.state in FINAL)
+
+    async def card_is_gone(self, news: News) -> None:
+        """Somebody deleted the card: let it be posted anew, and the lines wait for that."""
+        if news.operation is None:
+            return
+        async with self._archive.unit() as unit:
+            card = await unit.card(news.operation)
+            if card is not None:
+                await unit.keep_card(replace(card, ts="", revision=-1, attempted_at=None))
+                await unit.commit()
 
     async def draw(self, news: Sequence[News]) -> Message:
         """The message; or the bare kind, should drawing it fail: a line is never lost to a view.

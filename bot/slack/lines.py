@@ -29,7 +29,6 @@ _PATIENCE = 10
 _NO_SUCH_PLACE = frozenset(
     {
         "cannot_dm_bot",
-        "cannot_reply_to_message",
         "channel_not_found",
         "is_archived",
         "messages_tab_disabled",
@@ -48,6 +47,7 @@ _NO_SUCH_PLACE = frozenset(
         "users_not_found",
     }
 )
+_CARD_GONE = frozenset({"cannot_reply_to_message", "message_not_found", "thread_not_found"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,8 +168,10 @@ class Lines:
             ts = await self._poster.post(place.channel, drawn, event=LINE, mark=mark, thread=place.thread)
         except SlackSilent:
             raise
-        except SlackError:
+        except SlackError as error:
             self._refused.update(line.id for line in batch)
+            if place.thread and error.code in _CARD_GONE:
+                await self._drawing.card_is_gone(batch[0].news)
             raise
         await self._note_told(batch, ts=ts)
 

@@ -1,0 +1,170 @@
+"""A board between a real archive and an emulated Slack, on a clock that stands still until it is told to go on."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.clock import ManualClock, WakeUp
+from bot.demo.messages import Message
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+from bot.domain.cloud import Host, Request
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import Operation, State
+from bot.domain.plan import Plan
+from bot.domain.policy import Rule
+from bot.domain.ports import Archive, Entry
+from bot.domain.steps import StepRecord
+from bot.domain.values import Action, HostId, OperationId, UserId
+from bot.slack.board import Board
+from bot.slack.wire import connect
+from bot.store.archive import SqlArchive
+
+NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
+RULES = {("prod", action): Rule(requesters=("S0SRE",), approvers=("S0LEADS",)) for action in Action}
+BOT = "U0MUSTER"
+
+
+def operation(name: str = "OP1", *, channel: str = "C0OPS", **changes: Any) -> Operation:
+    """An operation on a host of its own."""
+    request = Request(
+        action=Action.EVACUATE, cloud="prod", host=HostId(f"h-{name}"), host_name=f"h-{name}", run=OperationId(name)
+    )
+    return Operation(
+        id=OperationId(name),
+        request=request,
+        host=Host(id=request.host, name=request.host_name),
+        requested_by=UserId("U0ALICE"),
+        channel=channel,
+        created_at=NOON,
+        changed_at=NOON,
+        **changes,
+    )
+
+
+@dataclass
+class Office:
+    """The board, what it reads and what people see of it."""
+
+    archive: Archive
+    clock: ManualClock
+    bell: WakeUp
+    served: Served
+    client: AsyncWebClient
+    too_many: list[str] = field(default_factory=list)  #: methods that were answered 429
+    calls: list[str] = field(default_factory=list)  #: methods, in the order in which they were called
+    incident_channel: str = "C0INCIDENT"
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.served.workspace
+
+    def board(self, archive: Archive | None = None) -> Board:
+        """A board as it is after a start."""
+        return Board(archive or self.archive, self.clock, self.bell, self.client, RULES, self.incident_channel)
+
+    # what the other rooms write ------------------------------------------------------------------------------
+    async def add(self, new: Operation, records: Sequence[StepRecord] = ()) -> Operation:
+        async with self.archive.unit() as unit:
+            await unit.add(new, Entry(event="requested"))
+            if records:
+                await unit.lay_out(new.id, records)
+            await unit.commit()
+        return new
+
+    async def move(self, of: Operation, state: State, *, plan: Plan | None = None) -> Operation:
+        async with self.archive.unit() as unit:
+            stored = await unit.operation(of.id)
+            moved = replace(stored, state=state, plan=plan or stored.plan, changed_at=self.clock.now())
+            saved = await unit.save(moved, Entry(event="moved"))
+            await unit.commit()
+        return saved
+
+    async def all(self) -> Sequence[Operation]:
+        async with self.archive.unit() as unit:
+            return await unit.operations()
+
+    async def tell(self, *news: News) -> None:
+        async with self.archive.unit() as unit:
+            await unit.tell(*news)
+            await unit.commit()
+
+    async def line(self, of: Operation, words: str, *, audience: Audience = Audience.THREAD) -> None:
+        """A line that can be told from others by its words."""
+        await self.tell(News(kind=Kind.PHASE, audience=audience, operation=of.id, facts={"phase": words}))
+
+    async def whisper(self, person: str, words: str, *, channel: str = "C0OPS") -> None:
+        facts = {"sentence": words}
+        await self.tell(
+            News(kind=Kind.REFUSED, audience=Audience.PERSON, person=UserId(person), channel=channel, facts=facts)
+        )
+
+    # what people see -----------------------------------------------------------------------------------------
+    def cards(self, channel: str = "C0OPS") -> list[Message]:
+        return [m for m in self.workspace.channel_messages(channel) if m.author == BOT]
+
+    def thread(self, card: Message) -> list[str]:
+        return [m.plain for m in self.workspace.thread(card.channel, card.ts)]
+
+    def notes(self, person: str) -> list[str]:
+        return [m.plain for m in self.workspace.ephemerals(person)]
+
+    def dms(self, person: str) -> list[str]:
+        return [m.plain for m in self.cards(self.workspace.direct_channel(person).id)]
+
+    async def until(self, happened: Callable[[], object], board: Board, *, seconds: float = 600) -> None:
+        """Let the board work, second by second, until people see something."""
+        for _ in range(int(seconds)):
+            while await board.round():
+                pass
+            if happened():
+                return
+            await self.clock.pass_time(1)
+        raise AssertionError(f"not seen; the workspace shows:\n{self.workspace.transcript()}")
+
+    async def quiet(self, board: Board, *, seconds: float = 15, step: float = 1) -> None:
+        """Let the board work for so long, whatever it does."""
+        for _ in range(int(seconds / step)):
+            while await board.round():
+                pass
+            await self.clock.pass_time(step)
+
+
+@asynccontextmanager
+async def opened(*, rate_limits: bool = True) -> AsyncIterator[Office]:
+    clock = ManualClock(NOON)
+    bell = WakeUp(clock)
+    archive = SqlArchive("sqlite://", clock=clock, bell=bell)
+    await archive.open()
+    calls: list[str] = []
+    too_many: list[str] = []
+    tracing = aiohttp.TraceConfig()
+
+    async def on_end(_session: object, _context: object, told: aiohttp.TraceRequestEndParams) -> None:
+        calls.append(told.url.name)
+        if told.response.status == 429:
+            too_many.append(told.url.name)
+
+    tracing.on_request_end.append(on_end)
+    async with (
+        serve(standard_workspace(clock=clock), rate_limits=rate_limits) as served,
+        aiohttp.ClientSession(trace_configs=[tracing]) as session,
+    ):
+        client = connect(served.bot_token, api_url=served.api_url)
+        client.session = session
+        yield Office(
+            archive=archive, clock=clock, bell=bell, served=served, client=client, too_many=too_many, calls=calls
+        )
+    await archive.close()
+
+
+@pytest.fixture
+async def office() -> AsyncIterator[Office]:
+    async with opened() as made:
+        yield made

@@ -1,0 +1,55 @@
+"""An archive whose process dies at a chosen commit, just before it or just after."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+from bot.domain.ports import Archive, StoreFailed
+
+
+class Killed(BaseException):
+    """SIGKILL: nothing after this line happens."""
+
+
+class MortalArchive:
+    """Hands everything on; dies at the n-th commit.
+
+    Args:
+        archive: the real one, which survives.
+        at: which commit, counted from 1; 0 never.
+        after: die when the commit has been made, instead of before.
+    """
+
+    def __init__(self, archive: Archive, *, at: int = 0, after: bool = False) -> None:
+        self._archive = archive
+        self._at = at
+        self._after = after
+        self.commits = 0
+        self.is_broken = False
+
+    @asynccontextmanager
+    async def unit(self) -> AsyncIterator[Any]:
+        if self.is_broken:
+            raise StoreFailed("The disk is full.")
+        async with self._archive.unit() as unit:
+            yield _MortalUnit(unit, self)
+
+    async def commit(self, unit: Any) -> None:
+        self.commits += 1
+        if self.commits == self._at and not self._after:
+            raise Killed
+        await unit.commit()
+        if self.commits == self._at:
+            raise Killed
+
+
+class _MortalUnit:
+    def __init__(self, unit: Any, archive: MortalArchive) -> None:
+        self._unit = unit
+        self._archive = archive
+
+    async def commit(self) -> None:
+        await self._archive.commit(self._unit)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._unit, name)

@@ -1,0 +1,230 @@
+"""What stands in Slack agrees with what is stored: cards, lines in order, private notes."""
+
+import asyncio
+
+import pytest
+
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import State
+from bot.domain.values import UserId
+from tests.slack.conftest import Office, operation
+from tests.views.examples import plan, records
+
+
+async def test_an_operation_is_shown_once_and_rewritten_as_it_changes(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.until(lambda: "Waiting for approval" in office.cards()[0].plain, board)
+    assert len(office.cards()) == 1
+    assert office.cards()[0].buttons == ["Approve", "Reject", "Re-check", "Cancel"]
+    assert office.calls.count("chat.update") == 1
+
+
+async def test_a_card_is_rewritten_every_three_seconds_at_most_and_its_last_state_arrives(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    edits = office.calls.count("chat.update")
+    for state in (State.AWAITING_APPROVAL, State.CHECKING) * 15:
+        await office.move(shown, state, plan=plan())
+        await board.round()
+        await office.clock.pass_time(1)
+    assert office.calls.count("chat.update") - edits <= 11
+    await office.move(shown, State.DENIED)
+    await office.until(lambda: "Rejected" in office.cards()[0].plain, board, seconds=5)
+
+
+async def test_many_cards_share_what_slack_allows_for_edits(office: Office) -> None:
+    board = office.board()
+    all_shown = [await office.add(operation(f"OP{n}")) for n in range(40)]
+    await office.until(lambda: len(office.cards()) == 40, board)
+    for _ in range(3):
+        for shown in all_shown:
+            await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+        await office.quiet(board, seconds=10)
+    for shown in all_shown:
+        await office.move(shown, State.DENIED)
+    await office.until(lambda: all("Rejected" in c.plain for c in office.cards()), board)
+    assert office.too_many == []
+
+
+async def test_lines_stand_under_the_card_in_the_order_in_which_they_were_stored(office: Office) -> None:
+    shown = await office.add(operation())
+    for n in range(12):
+        await office.line(shown, f"line {n:02d}")
+    board = office.board()
+    await office.until(lambda: office.cards() and len(office.thread(office.cards()[0])) == 12, board)
+    assert office.thread(office.cards()[0]) == [f"Phase: *line {n:02d}*" for n in range(12)]
+    assert office.too_many == []
+
+
+async def test_vms_that_got_there_while_the_board_was_busy_are_told_in_one_line(office: Office) -> None:
+    shown = await office.add(operation())
+    done = [
+        News(kind=Kind.VM_DONE, operation=shown.id, facts={"title": f"evacuate web-{n}", "place": "c-2", "seconds": 4})
+        for n in range(12)
+    ]
+    await office.tell(*done, News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 60}))
+    await office.until(lambda: office.cards() and len(office.thread(office.cards()[0])) == 2, office.board())
+    first, last = office.thread(office.cards()[0])
+    assert first.startswith(":white_check_mark: 12 more done:")
+    assert last.startswith(":checkered_flag: Done")
+
+
+async def test_the_incident_channel_hears_of_it_with_a_link_to_the_card(office: Office) -> None:
+    shown = await office.add(operation(plan=plan()))
+    await office.tell(News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
+    await office.until(lambda: office.cards("C0INCIDENT"), office.board())
+    (line,) = office.cards("C0INCIDENT")
+    assert line.plain.startswith("*Evacuate `prod/h-OP1`* (3 VMs): :arrow_forward: Started.")
+    assert office.workspace.permalink(office.cards()[0]) in line.plain
+
+
+async def test_without_an_incident_channel_nothing_waits_for_one(office: Office) -> None:
+    office.incident_channel = ""
+    shown = await office.add(operation())
+    await office.tell(News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
+    await office.quiet(office.board())
+    async with office.archive.unit() as unit:
+        assert await unit.outgoing(office.clock.now(), limit=10) == []
+
+
+async def test_a_refusal_is_seen_by_the_one_who_tried_and_by_nobody_else(office: Office) -> None:
+    await office.whisper("U0DAVE", "You are not an approver for this.")
+    await office.until(lambda: office.notes("U0DAVE"), office.board())
+    assert office.notes("U0DAVE") == [":no_entry: You are not an approver for this."]
+    assert office.cards() == []
+    assert office.notes("U0ALICE") == []
+
+
+async def test_a_refusal_links_to_the_card_of_the_operation_that_is_in_the_way(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    news = News(
+        kind=Kind.REFUSED,
+        audience=Audience.PERSON,
+        person=UserId("U0ALICE"),
+        channel="C0OPS",
+        facts={"sentence": "Another operation holds this host.", "link_to": shown.id},
+    )
+    await office.tell(news)
+    await office.until(lambda: office.notes("U0ALICE"), board)
+    assert office.workspace.permalink(office.cards()[0]) in office.notes("U0ALICE")[0]
+
+
+async def test_where_muster_is_not_a_member_a_private_answer_comes_as_a_direct_message(office: Office) -> None:
+    await office.whisper("U0ALICE", "No cloud has such a host.", channel="C0RANDOM")
+    await office.until(lambda: office.dms("U0ALICE"), office.board())
+    assert office.dms("U0ALICE") == [":no_entry: No cloud has such a host."]
+
+
+async def test_where_muster_is_not_a_member_the_requester_gets_the_card_and_hears_what_to_do(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation(channel="C0RANDOM"))
+    await office.until(lambda: office.dms("U0ALICE"), board)
+    assert "Muster cannot post in <#C0RANDOM>" in office.dms("U0ALICE")[0]
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.until(lambda: "Waiting for approval" in office.dms("U0ALICE")[0], board)
+    assert "Muster cannot post in <#C0RANDOM>" in office.dms("U0ALICE")[0]
+    assert len(office.dms("U0ALICE")) == 1
+
+
+async def test_news_for_somebody_who_left_is_given_up_and_holds_nobody_else_up(office: Office) -> None:
+    await office.whisper("U0GONE", "Never read.")
+    await office.whisper("U0DAVE", "Read.")
+    board = office.board()
+    await office.until(lambda: office.notes("U0DAVE"), board)
+    await office.quiet(board)
+    async with office.archive.unit() as unit:
+        assert await unit.outgoing(office.clock.now(), limit=10) == []
+
+
+async def test_blocks_that_slack_refuses_become_a_plainer_card_that_keeps_its_buttons(office: Office) -> None:
+    await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan()))
+    office.served.faults.refuse("invalid_blocks", method="chat.postMessage")
+    await office.until(office.cards, office.board())
+    (card,) = office.cards()
+    assert "Waiting for approval" in card.plain
+    assert "Approve" in card.buttons
+
+
+async def test_when_no_blocks_are_taken_the_words_alone_are_posted(office: Office) -> None:
+    await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan()))
+    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", times=2)
+    await office.until(office.cards, office.board())
+    assert office.cards()[0].blocks == []
+    assert "Waiting for approval" in office.cards()[0].text
+
+
+async def test_a_card_that_somebody_deleted_is_posted_anew_and_the_story_goes_on_under_it(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    first = office.cards()[0]
+    await office.client.chat_delete(channel="C0OPS", ts=first.ts)
+    await office.line(shown, "after the deletion")
+    await office.until(lambda: office.cards() and office.thread(office.cards()[0]), board)
+    assert office.cards()[0].ts != first.ts
+    assert office.thread(office.cards()[0]) == ["Phase: *after the deletion*"]
+
+
+async def test_a_card_deleted_before_an_edit_is_posted_anew(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    await office.client.chat_delete(channel="C0OPS", ts=office.cards()[0].ts)
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.until(lambda: office.cards() and "Waiting" in office.cards()[0].plain, board)
+    assert len(office.cards()) == 1
+
+
+async def test_a_long_story_of_one_operation_does_not_silence_the_others(office: Office) -> None:
+    long = await office.add(operation("OP1"))
+    short = await office.add(operation("OP2"))
+    for n in range(60):
+        await office.line(long, f"line {n:02d}")
+    await office.line(short, "only line")
+    board = office.board()
+    await office.until(lambda: len(office.cards()) == 2 and office.thread(office.cards()[1]), board, seconds=10)
+
+
+async def test_a_thousand_vms_break_neither_a_limit_nor_the_order(office: Office) -> None:
+    of = plan(1_000)
+    rows = records(State.RUNNING, of)
+    shown = await office.add(operation(state=State.RUNNING, plan=of, started_at=office.clock.now()), rows)
+    board = office.board()
+    for batch in range(20):
+        done = [
+            News(
+                kind=Kind.VM_DONE,
+                operation=shown.id,
+                facts={"title": f"evacuate web-{n}", "place": f"c-{n % 7}", "seconds": 9.5},
+            )
+            for n in range(batch * 50, batch * 50 + 50)
+        ]
+        await office.tell(*done)
+        async with office.archive.unit() as unit:
+            await unit.save_steps(shown.id, [(rows[batch], None)])
+            await unit.commit()
+        await office.quiet(board, seconds=3)
+    await office.line(shown, "the end")
+    await office.until(lambda: office.thread(office.cards()[0])[-1:] == ["Phase: *the end*"], board)
+    said = office.thread(office.cards()[0])
+    assert sum(int(line.split()[1]) for line in said if "more done" in line) == 1_000
+    assert len(said) < 30
+    assert office.too_many == []
+
+
+async def test_the_board_works_until_it_is_cancelled_and_hears_the_bell(office: Office) -> None:
+    board = office.board()
+    task = asyncio.create_task(board.run())
+    try:
+        await office.add(operation())  # its commit rings the bell
+        await office.workspace.until(office.cards)
+    finally:
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task

@@ -1,0 +1,191 @@
+"""Crashes, lost answers, rate limits and outages: no line lost, none told twice, none out of its order."""
+
+import contextlib
+
+import pytest
+
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import State
+from bot.domain.values import UserId
+from tests.slack.conftest import Office, opened, operation
+from tests.slack.mortal import Killed, MortalArchive
+from tests.views.examples import plan
+
+WORDS = [f"line {n}" for n in range(4)]
+STORY = [f"Phase: *{word}*" for word in WORDS]
+
+
+async def tell_a_story(office: Office) -> None:
+    """One operation, four lines, one incident line; the card moves on in between."""
+    shown = await office.add(operation())
+    for word in WORDS:
+        await office.line(shown, word)
+    await office.line(shown, "start", audience=Audience.INCIDENT)
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+
+
+def is_told(office: Office) -> bool:
+    cards = office.cards()
+    return (
+        len(cards) == 1
+        and "Waiting for approval" in cards[0].plain
+        and office.thread(cards[0]) == STORY
+        and len(office.cards("C0INCIDENT")) == 1
+    )
+
+
+async def commits_of_a_story() -> int:
+    async with opened() as office:
+        await tell_a_story(office)
+        archive = MortalArchive(office.archive)
+        await office.until(lambda: is_told(office), office.board(archive))
+        return archive.commits
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_killed_at_any_commit_the_next_board_tells_the_rest_and_nothing_twice(after: bool) -> None:
+    for at in range(1, await commits_of_a_story() + 1):
+        async with opened() as office:
+            await tell_a_story(office)
+            mortal = MortalArchive(office.archive, at=at, after=after)
+            with contextlib.suppress(Killed):
+                await office.until(lambda office=office: is_told(office), office.board(mortal))
+            board = office.board()
+            await office.until(lambda office=office: is_told(office), board, seconds=60)
+            await office.quiet(board, seconds=5)
+            assert is_told(office), office.workspace.transcript()
+
+
+@pytest.mark.parametrize("method", ["chat.postMessage", "chat.update", "chat.getPermalink"])
+async def test_answers_that_get_lost_lose_no_line_and_double_none(office: Office, method: str) -> None:
+    await tell_a_story(office)
+    office.served.faults.lose_reply(method=method, times=3)
+    board = office.board()
+    await office.until(lambda: is_told(office), board)
+    (shown,) = await office.all()
+    await office.move(shown, State.DENIED)
+    await office.until(lambda: "Rejected" in office.cards()[0].plain, board)
+    assert office.served.faults.used["lost_reply"] >= 1
+    await office.quiet(board)
+    assert [office.thread(card) for card in office.cards()] == [STORY]
+    assert len(office.cards("C0INCIDENT")) == 1
+
+
+async def test_lines_told_together_are_found_again_one_by_one(office: Office) -> None:
+    """The answer to "2 more done" is lost, and more have queued up since."""
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    await office.clock.pass_time(1)
+
+    def done(n: int) -> News:
+        return News(kind=Kind.VM_DONE, operation=shown.id, facts={"title": f"evacuate web-{n}", "place": "c-2"})
+
+    await office.tell(done(0), done(1))
+    office.served.faults.lose_reply(method="chat.postMessage")
+    await board.round()
+    await office.tell(done(2), done(3))
+    await office.until(lambda: len(office.thread(office.cards()[0])) == 2, board)
+    await office.quiet(board)
+    first, second = office.thread(office.cards()[0])
+    assert "web-0, evacuate web-1" in first
+    assert "web-2, evacuate web-3" in second
+
+
+async def test_slack_says_how_long_to_wait_and_is_obeyed(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    office.served.faults.rate_limit(30, method="chat.postMessage")
+    for word in WORDS:
+        await office.line(shown, word)
+    await office.quiet(board, seconds=29)
+    assert office.thread(office.cards()[0]) == []
+    assert office.too_many == ["chat.postMessage"]
+    await office.until(lambda: office.thread(office.cards()[0]) == STORY, board, seconds=20)
+
+
+async def test_while_posting_is_limited_cards_are_still_rewritten(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    office.served.faults.rate_limit(60, method="chat.postMessage")
+    await office.line(shown, "waits")
+    await board.round()
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.until(lambda: "Waiting" in office.cards()[0].plain, board, seconds=10)
+
+
+async def test_after_half_an_hour_without_slack_every_line_is_told_in_its_order(office: Office) -> None:
+    office.served.faults.outage_until = office.clock.now().timestamp() + 1_800
+    await tell_a_story(office)
+    await office.whisper("U0DAVE", "You are not an approver.")
+    board = office.board()
+    await office.quiet(board, seconds=1_790, step=5)
+    assert office.cards() == []
+    await office.until(lambda: is_told(office) and office.notes("U0DAVE"), board, seconds=120)
+    assert len(office.notes("U0DAVE")) == 1
+    assert len(office.calls) < 400  # it kept asking, and did not hammer
+
+
+async def test_a_token_that_is_revoked_for_a_while_loses_nothing(office: Office) -> None:
+    office.served.faults.refuse("invalid_auth", method="*", times=3)
+    await tell_a_story(office)
+    await office.until(lambda: is_told(office), office.board())
+
+
+async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_line(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    office.served.faults.refuse("missing_scope", method="conversations.*", times=1_000)
+    office.served.faults.lose_reply(method="chat.postMessage")
+    await office.line(shown, "told at least once")
+    await office.quiet(board)
+    assert set(office.thread(office.cards()[0])) == {"Phase: *told at least once*"}
+
+
+async def test_an_archived_channel_holds_up_neither_the_board_nor_other_channels(office: Office) -> None:
+    there = await office.add(operation("OP1", channel="C0INCIDENT"))
+    board = office.board()
+    await office.until(lambda: office.cards("C0INCIDENT"), board)
+    office.workspace.channels["C0INCIDENT"].is_archived = True
+    await office.line(there, "unheard")
+    await office.move(there, State.AWAITING_APPROVAL, plan=plan())
+    here = await office.add(operation("OP2"))
+    await office.line(here, "heard")
+    await office.until(lambda: office.cards() and office.thread(office.cards()[0]), board, seconds=20)
+    async with office.archive.unit() as unit:
+        assert await unit.outgoing(office.clock.now(), limit=10) == []
+
+
+async def test_a_direct_message_whose_answer_was_lost_is_not_sent_again(office: Office) -> None:
+    await office.whisper("U0ALICE", "Not here.", channel="C0RANDOM")
+    office.served.faults.lose_reply(method="chat.postMessage")
+    board = office.board()
+    await office.quiet(board)
+    assert office.dms("U0ALICE") == [":no_entry: Not here."]
+
+
+async def test_a_database_that_fails_for_a_while_does_not_end_the_board(office: Office) -> None:
+    await tell_a_story(office)
+    flaky = MortalArchive(office.archive)
+    flaky.is_broken = True
+    board = office.board(flaky)
+    assert await board.round() is False
+    flaky.is_broken = False
+    await office.until(lambda: is_told(office), board)
+
+
+async def test_a_reason_that_nobody_foresaw_is_retried_and_then_given_up(office: Office) -> None:
+    office.served.faults.refuse("some_new_error", method="chat.postEphemeral", times=1_000)
+    await office.tell(
+        News(
+            kind=Kind.NOTED, audience=Audience.PERSON, person=UserId("U0DAVE"), channel="C0OPS", facts={"sentence": "x"}
+        )
+    )
+    board = office.board()
+    await office.quiet(board, seconds=600, step=5)
+    assert office.calls.count("chat.postEphemeral") == 10
+    async with office.archive.unit() as unit:
+        assert await unit.outgoing(office.clock.now(), limit=10) == []
