@@ -107,8 +107,8 @@ def _underway(name: str, server: Server, move: Migration, mark: Facts, *, is_new
 
 
 def _failed(name: str, server: Server, move: Migration, mark: Facts) -> Sighting:
-    sentence, remedy = explain(server.fault)
-    why = sentence or server.fault or f"its migration ended as {move.status}, without a reason."
+    sentence, remedy = explain(_fault(server))
+    why = sentence or _fault(server) or f"its migration ended as {move.status}, without a reason."
     return Sighting(
         seen=Seen.FAILED,
         sentence=f"{name} was not evacuated: {why} Its record is still on {server.host}, {server.status}.",
@@ -143,8 +143,8 @@ def _well(step: Step, name: str, server: Server, mark: Facts, where: str, *, raw
     if server.status in good:
         how = "" if server.status == "ACTIVE" else f", {server.status}"
         return Sighting(seen=Seen.DONE, sentence=f"{where}{how}.", raw=raw, place=server.host, mark=mark)
-    sentence, remedy = explain(server.fault)
-    why = f": {sentence or server.fault}" if server.fault else ""
+    sentence, remedy = explain(_fault(server))
+    why = f": {sentence or _fault(server)}" if server.fault else "."
     return Sighting(
         seen=Seen.FAILED,
         sentence=f"{name} has left the dead host and is on {server.host}, but {server.status} instead of"
@@ -170,10 +170,10 @@ def _untouched(step: Step, name: str, server: Server, mark: Facts) -> Sighting:
             mark=mark,
         )
     if before is not None and server.vm_state == "error" and before.get("vm_state") != "error":
-        sentence, remedy = explain(server.fault)
+        sentence, remedy = explain(_fault(server))
         return Sighting(
             seen=Seen.FAILED,
-            sentence=f"{name} went into ERROR: {sentence or server.fault or 'Nova gives no reason.'}",
+            sentence=f"{name} went into ERROR: {sentence or _fault(server) or 'Nova gives no reason.'}",
             remedy=remedy or "Look at the VM in Nova, then retry.",
             raw=_raw(server, None),
             place=server.host,
@@ -207,10 +207,15 @@ def _unclear(sentence: str, server: Server, move: Migration | None, mark: Facts)
     )
 
 
+def _fault(server: Server) -> str:
+    """Why Nova put it into ERROR, fit to be shown."""
+    return clean(server.fault)
+
+
 def _raw(server: Server, move: Migration | None) -> str:
     parts = [f"server {server.id}: {server.status}/{server.vm_state}, task {server.task or 'none'}, host {server.host}"]
     if move is not None:
         parts.append(f"migration #{move.id}: {move.status}, {move.source} to {move.target or '-'}")
     if server.fault:
-        parts.append(f"fault: {clean(server.fault)}")
+        parts.append(f"fault: {_fault(server)}")
     return "; ".join(parts)

@@ -1,0 +1,119 @@
+"""Surveys made by hand: a region of four computes whose compute-1 is dead."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from adapters.openstack.judge import Terms
+from adapters.openstack.plan import evacuation
+from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Room, Server, Service
+from adapters.openstack.versions import Microversion
+from bot.domain.cloud import Request
+from bot.domain.plan import Finding, Plan, Step
+from bot.domain.values import Action, Facts, HostId, OperationId
+
+NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+DEAD = "compute-1"
+
+
+def service(host: str, **changes: Any) -> Service:
+    made = Service(
+        id=f"service-{host}",
+        binary="nova-compute",
+        host=host,
+        zone="az-1",
+        is_up=True,
+        is_enabled=True,
+        updated_at=NOW - timedelta(seconds=5),
+    )
+    return replace(made, **changes)
+
+
+def server(name: str, **changes: Any) -> Server:
+    made = Server(
+        id=f"id-{name}",
+        name=name,
+        project="p1",
+        host=DEAD,
+        status="ACTIVE",
+        vm_state="active",
+        task=None,
+        flavor="m1.small",
+        needs={"VCPU": 1, "MEMORY_MB": 2048, "DISK_GB": 0},
+        has_local_disk=False,
+        boots_from_volume=True,
+    )
+    return replace(made, **changes)
+
+
+def migration(id: int, name: str, status: str, target: str | None = "compute-2", **changes: Any) -> Migration:
+    made = Migration(
+        id=id,
+        type=EVACUATION,
+        server=f"id-{name}",
+        status=status,
+        source=DEAD,
+        target=target,
+        created_at="2026-11-21T01:59:00.000000",
+    )
+    return replace(made, **changes)
+
+
+def room(vcpus: int = 100, memory_gib: int = 100, *, disabled: bool = False) -> Room:
+    return Room(
+        capacity={"VCPU": vcpus, "MEMORY_MB": memory_gib * 1024, "DISK_GB": 1000},
+        used={"VCPU": 0, "MEMORY_MB": 0, "DISK_GB": 0},
+        traits=frozenset({"COMPUTE_STATUS_DISABLED"} if disabled else ()),
+    )
+
+
+def survey(*servers: Server, **changes: Any) -> OpenStackSurvey:
+    control = [service("controller", binary=b, id=b, zone="internal") for b in ("nova-scheduler", "nova-conductor")]
+    computes = [
+        service(DEAD, is_up=False, updated_at=NOW - timedelta(minutes=3)),
+        *(service(f"compute-{n}") for n in (2, 3, 4)),
+    ]
+    made = OpenStackSurvey(
+        host=DEAD,
+        at=NOW,
+        highest=Microversion((2, 104)),
+        services=(*control, *computes),
+        servers=servers or (server("web-1"),),
+        projects={"p1": "shop"},
+        room={f"compute-{n}": room() for n in (2, 3, 4)},
+    )
+    return replace(made, **changes)
+
+
+def with_service(taken: OpenStackSurvey, host: str, **changes: Any) -> OpenStackSurvey:
+    """The survey with one compute service changed."""
+    return replace(taken, services=tuple(replace(s, **changes) if s.host == host else s for s in taken.services))
+
+
+def request(**changes: Any) -> Request:
+    made = Request(
+        action=Action.EVACUATE,
+        cloud="prod",
+        host=HostId(DEAD),
+        host_name=DEAD,
+        run=OperationId("01RUN"),
+    )
+    return replace(made, **changes)
+
+
+def plan(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
+    return evacuation(request(**asked), taken, terms or Terms(), concurrency=10)
+
+
+def finding(made: Plan, code: str) -> Finding | None:
+    return next((f for f in made.findings if f.code == code), None)
+
+
+def codes(made: Plan) -> set[str]:
+    return {f.code for f in made.findings}
+
+
+def evacuate_step(name: str = "web-1", *, before: Facts | None = None, **arguments: Any) -> Step:
+    made = plan(survey(server(name)))
+    step = next(s for s in made.steps if s.verb == "evacuate")
+    return replace(step, before=before, arguments={**step.arguments, **arguments})

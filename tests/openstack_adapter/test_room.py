@@ -1,0 +1,176 @@
+"""Whether the VMs fit elsewhere, and the wishes that narrow it: a target, a chosen set."""
+
+import pytest
+
+from adapters.openstack.things import Group, Room
+from bot.domain.plan import Disposition, Verdict
+from tests.openstack_adapter.build import codes, finding, plan, room, server, survey, with_service
+
+
+def test_the_room_needed_and_free_is_said_in_numbers() -> None:
+    found = finding(plan(survey(server("a"), server("b"))), "room")
+    assert found is not None
+    assert found.verdict is Verdict.OK
+    assert "2 vCPU, 4 GiB" in found.sentence
+    assert "3 hosts have 300 vCPU, 300 GiB" in found.sentence
+
+
+def test_what_placement_says_a_vm_holds_counts_more_than_its_flavor() -> None:
+    made = plan(survey(server("a"), held={"id-a": {"PCPU": 4, "MEMORY_MB": 8192}}))
+    found = finding(made, "fits-nowhere")
+    assert found is not None
+    assert "4 PCPU, 8 GiB" in found.sentence
+
+
+def test_a_vm_that_fits_nowhere_is_named() -> None:
+    made = plan(survey(server("big", needs={"VCPU": 101, "MEMORY_MB": 1024}), server("small")))
+    found = finding(made, "fits-nowhere")
+    assert found is not None
+    assert found.vm == "id-big"
+    assert made.is_blocked
+    assert sum(1 for f in made.findings if f.code == "fits-nowhere") == 1
+
+
+def test_too_little_room_in_sum_blocks() -> None:
+    many = [server(f"vm-{n}", needs={"VCPU": 1, "MEMORY_MB": 50 * 1024}) for n in range(7)]
+    made = plan(survey(*many))
+    found = finding(made, "no-room")
+    assert found is not None
+    assert "350 GiB" in found.sentence
+    assert made.is_blocked
+
+
+def test_room_that_is_scattered_warns() -> None:
+    many = [server(f"vm-{n}", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024}) for n in range(4)]
+    made = plan(survey(*many))
+    assert "tight-room" in codes(made)
+    assert not made.is_blocked
+
+
+def test_without_placement_the_room_is_unknown_and_that_blocks() -> None:
+    made = plan(survey(room=None))
+    found = finding(made, "room-unknown")
+    assert found is not None
+    assert found.verdict is Verdict.UNKNOWN
+    assert made.is_blocked
+
+
+def test_hosts_that_are_down_or_disabled_lend_no_room() -> None:
+    taken = with_service(survey(room={"compute-2": room(), "compute-3": Room(capacity={}, used={})}), "compute-2")
+    assert finding(plan(taken), "room") is not None
+    disabled = with_service(taken, "compute-2", is_enabled=False)
+    assert "fits-nowhere" in codes(plan(disabled))
+    by_trait = survey(room={"compute-2": room(disabled=True)})
+    assert "fits-nowhere" in codes(plan(by_trait))
+
+
+def test_a_vm_pinned_to_a_zone_needs_room_there() -> None:
+    taken = survey(server("a", pinned_zone="az-2"))
+    made = plan(taken)
+    found = finding(made, "fits-nowhere")
+    assert found is not None
+    assert "az-2" in found.sentence
+    assert "room" in codes(plan(with_service(taken, "compute-4", zone="az-2")))
+
+
+def test_a_vm_that_stays_behind_needs_no_room() -> None:
+    made = plan(survey(server("big", vm_state="paused", needs={"VCPU": 999}), server("small")))
+    assert "room" in codes(made)
+
+
+# ---------------------------------------------------------------------- a target
+
+
+def test_a_target_is_asked_for_in_every_evacuation() -> None:
+    made = plan(survey(server("a"), server("b")), to="compute-3")
+    assert not made.is_blocked
+    assert {s.arguments["to"] for s in made.steps if s.verb == "evacuate"} == {"compute-3"}
+    assert made.facts["target"] == "compute-3"
+
+
+def test_a_target_without_room_blocks_though_others_have_some() -> None:
+    made = plan(survey(room={"compute-2": room(), "compute-3": room(vcpus=0)}), to="compute-3")
+    found = finding(made, "fits-nowhere")
+    assert found is not None
+    assert "compute-3" in found.sentence
+
+
+@pytest.mark.parametrize(("to", "code"), [("compute-9", "target-unknown"), ("compute-1", "target-is-source")])
+def test_a_target_that_cannot_be_one_blocks(to: str, code: str) -> None:
+    made = plan(survey(), to=to)
+    assert code in codes(made)
+    assert made.is_blocked
+
+
+@pytest.mark.parametrize("change", [{"is_up": False}, {"is_enabled": False}])
+def test_a_target_out_of_service_blocks(change: dict[str, bool]) -> None:
+    made = plan(with_service(survey(), "compute-3", **change), to="compute-3")
+    assert "target-not-in-service" in codes(made)
+    assert made.is_blocked
+
+
+def test_a_target_is_matched_exactly_and_never_by_its_beginning() -> None:
+    assert "target-unknown" in codes(plan(survey(), to="compute"))
+
+
+# ---------------------------------------------------------------------- a chosen set
+
+
+def test_only_the_vms_asked_for_are_evacuated_and_the_others_are_shown_as_left() -> None:
+    made = plan(survey(server("a"), server("b"), server("c")), vms=("a", "id-c"))
+    assert {vm.name: vm.disposition for vm in made.vms} == {
+        "a": Disposition.EVACUATE,
+        "b": Disposition.LEAVE,
+        "c": Disposition.EVACUATE,
+    }
+    assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a", "id-c"]
+
+
+def test_a_vm_that_is_not_on_the_host_blocks() -> None:
+    made = plan(survey(server("a")), vms=("b",))
+    assert "vm-not-here" in codes(made)
+    assert made.is_blocked
+
+
+def test_a_name_that_two_vms_bear_blocks_and_their_ids_are_offered() -> None:
+    made = plan(survey(server("a", id="id-1"), server("a", id="id-2")), vms=("a",))
+    found = finding(made, "vm-ambiguous")
+    assert found is not None
+    assert "id-1, id-2" in found.remedy
+
+
+# ---------------------------------------------------------------------- steps
+
+
+def test_the_host_is_disabled_then_forced_down_and_only_then_evacuated() -> None:
+    made = plan(survey(server("a")), reason="dead power supply")
+    disable, force, rebuild = made.steps
+    assert [s.verb for s in made.steps] == ["disable-service", "force-down", "evacuate"]
+    assert made.phases.index(disable.phase) < made.phases.index(rebuild.phase)
+    assert force.follows == disable.key
+    assert disable.essential
+    assert force.essential
+    assert disable.arguments["reason"] == "muster run=01RUN: dead power supply"
+
+
+def test_a_reason_longer_than_nova_stores_is_cut() -> None:
+    disable = plan(survey(), reason="x" * 999).steps[0]
+    assert len(str(disable.arguments["reason"])) == 255
+
+
+def test_vms_of_one_server_group_are_kept_apart() -> None:
+    group = Group(id="g1", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
+    made = plan(survey(server("a"), server("b"), server("c"), groups=(group,)))
+    assert [s.apart for s in made.steps if s.verb == "evacuate"] == ["g1", "g1", ""]
+    assert "kafka" in made.vms[0].note
+
+
+def test_running_vms_come_first() -> None:
+    made = plan(survey(server("a", vm_state="stopped", status="SHUTOFF"), server("b")))
+    by_target = {s.target: s for s in made.steps if s.verb == "evacuate"}
+    assert by_target["id-b"].priority > by_target["id-a"].priority
+
+
+def test_the_same_intent_has_the_same_key_in_the_next_plan() -> None:
+    first, second = plan(survey(server("a"))), plan(survey(server("b"), server("a")))
+    assert {s.key for s in first.steps} < {s.key for s in second.steps}
