@@ -1,0 +1,370 @@
+"""The adapter over a socket, against the simulated OpenStack: what goes wrong there, and what it makes of it."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.openstack import survey as reading
+from adapters.openstack.session import Session
+from adapters.simulated import datacentre, openstack_api
+from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
+from adapters.simulated.openstack_identity import Keystone
+from adapters.simulated.things import Power
+from adapters.simulated.world import World
+from bot.clock import ManualClock
+from bot.domain.cloud import Refused, Seen, Unreachable
+from bot.domain.plan import Disposition
+from bot.domain.steps import StepState
+from tests.contract.arena_openstack import PASSWORD, OpenStackArena, adapter, clouds_yaml, openstack_arena
+from tests.contract.clouds import START, carry_out, up_to_the_move
+from tests.openstack_adapter.build import codes, finding
+
+
+async def started(arena: OpenStackArena) -> Any:
+    """The first evacuation, started and marked."""
+    step = await up_to_the_move(arena, await arena.planned())
+    return replace(step, receipt=await arena.cloud.start(step))
+
+
+async def settle(arena: OpenStackArena, step: Any, *, seconds: int = 60) -> Any:
+    """Look every second until the step has ended, or so long."""
+    for _ in range(seconds):
+        seen = (await arena.cloud.look([step]))[step.key]
+        if seen.seen in {Seen.DONE, Seen.FAILED}:
+            return seen
+        await arena.pass_time(1)
+    return seen
+
+
+# ---------------------------------------------------------------------- the whole of it
+
+
+async def test_the_demo_s_dead_host_is_evacuated_and_every_vm_is_as_it_was() -> None:
+    clock = ManualClock(START)
+    world = datacentre.build(clock.now)
+    dead = world.host(datacentre.DEAD)
+    before = {vm.name: vm.power for vm in world.vms_on(dead) if vm.state != "error"}
+    async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
+        arena = OpenStackArena(
+            face="openstack",
+            action=next(iter(cloud.actions)),
+            clock=clock,
+            world=world,
+            host=dead,
+            cloud=cloud,
+            moves="/action$",
+            address=url,
+        )
+        plan = await arena.planned()
+        assert not plan.is_blocked, plan.sorted_findings
+        assert len(plan.vms) == 12
+        done = await carry_out(arena, plan)
+        assert not done.bad()
+        assert world.vms_on(dead) == []
+        assert {name: world.vm(name).power for name in before} == before
+        assert len({world.vm(f"kafka-{n}").host for n in (1, 2, 3)}) == 3
+        assert dead.disabled_reason is not None
+        assert dead.disabled_reason.startswith("muster run=")
+
+
+async def test_vms_are_left_stopped_when_the_settings_say_so() -> None:
+    async with openstack_arena(vms=2) as arena, adapter(arena.address, arena.clock, evacuated_vms="stopped") as cloud:
+        stopping = replace(arena, cloud=cloud)
+        vms = arena.world.vms_on(arena.host)
+        done = await carry_out(stopping, await stopping.planned())
+        assert not done.bad()
+        assert {vm.power for vm in vms} == {Power.STOPPED}
+
+
+async def test_all_vms_go_to_the_target_that_was_asked_for() -> None:
+    async with openstack_arena(vms=3) as arena:
+        vms = arena.world.vms_on(arena.host)
+        done = await carry_out(arena, await arena.planned(to="compute-3"))
+        assert not done.bad()
+        assert {vm.host.name for vm in vms if vm.host} == {"compute-3"}
+
+
+async def test_a_host_whose_name_begins_alike_is_left_alone() -> None:
+    clock = ManualClock(START)
+    world = World(clock.now)
+    hosts = datacentre.bare_openstack(world, hosts=11)
+    for host in hosts:
+        datacentre.add_server(world, f"vm-on-{host.name}", host)
+    world.kill_host("compute-1")
+    async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
+        await clock.pass_time(60)
+        found = await cloud.hosts("compute-1", limit=5)
+        assert [h.name for h in found] == ["compute-1", "compute-10", "compute-11"]
+        arena = OpenStackArena(
+            face="openstack",
+            action=next(iter(cloud.actions)),
+            clock=clock,
+            world=world,
+            host=hosts[0],
+            cloud=cloud,
+            moves="/action$",
+            address=url,
+        )
+        assert [vm.name for vm in (await arena.planned()).vms] == ["vm-on-compute-1"]
+
+
+async def test_more_vms_than_a_page_holds_are_all_seen() -> None:
+    async with openstack_arena(vms=1) as arena:
+        await arena.planned()
+        for number in range(1050):
+            arena.world.add_vm(f"many-{number}", arena.host, vcpus=0, memory_mb=0)
+        began = len(arena.calls())
+        taken = await arena.cloud.survey(arena.request())
+        assert len(taken.servers) == 1051
+        lists = [c for c in arena.calls()[began:] if c.path.endswith("/servers/detail")]
+        assert len(lists) == 2
+
+
+# ---------------------------------------------------------------------- when Nova cannot
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [(Break.NO_HOST, "scheduler found no host"), (Break.SPAWN, "disk image missing")]
+)
+async def test_an_evacuation_that_fails_after_it_was_accepted_says_why(how: Break, words: str) -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order_move(MoveFault(how=how))
+        seen = await settle(arena, await started(arena))
+        assert seen.seen is Seen.FAILED
+        assert words in seen.sentence
+        assert seen.remedy
+
+
+async def test_an_evacuation_that_failed_can_be_started_again() -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order_move(MoveFault(how=Break.SPAWN))
+        step = await started(arena)
+        await settle(arena, step)
+        afresh = replace(step, before=None, receipt=None)
+        seen = (await arena.cloud.look([afresh]))[step.key]
+        assert seen.seen is Seen.NEVER_STARTED
+        again = replace(afresh, before=seen.mark)
+        assert (await arena.cloud.look([again]))[step.key].seen is Seen.NEVER_STARTED
+        await arena.cloud.start(again)
+        assert (await settle(arena, again)).seen is Seen.DONE
+
+
+async def test_one_that_hangs_is_handed_to_a_person_and_never_started_again() -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order_move(MoveFault(how=Break.HANG))
+        plan = await arena.planned()
+        done = await carry_out(arena, plan, rounds=20)
+        assert StepState.ACCEPTED in done.states.values()
+        hanging = next(s for s in plan.steps if s.verb == "evacuate")
+        await arena.pass_time(3600)
+        assert (await arena.cloud.look([hanging]))[hanging.key].seen is Seen.UNDERWAY
+        assert len(arena.move_calls()) == 1
+
+
+async def test_an_evacuation_that_somebody_else_began_is_waited_for_and_not_doubled() -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        await arena.cloud.start(step)
+        before = len(arena.move_calls())
+        plan = await arena.planned()
+        done = await carry_out(arena, plan)
+        assert not done.bad()
+        assert len(arena.move_calls()) == before
+
+
+async def test_nova_s_refusal_of_a_living_host_is_explained() -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = next(s for s in (await arena.planned()).steps if s.verb == "evacuate")
+        arena.world.revive_host(arena.host.name)
+        with pytest.raises(Refused) as refused:
+            await arena.cloud.start(step)
+        assert "compute-1's compute service is still in use" in refused.value.sentence
+        assert "/maintenance enter" in refused.value.remedy
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.NEVER_STARTED
+
+
+async def test_a_call_that_takes_effect_a_minute_late_is_found_before_a_second_start_would_be_allowed() -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        arena.fault(Effect.LATE, seconds=40)
+        with pytest.raises(Unreachable):
+            await arena.cloud.start(step)
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.NEVER_STARTED
+        await arena.pass_time(41)
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.UNDERWAY
+        assert step.quiet.total_seconds() > 41
+        assert (await settle(arena, step)).seen is Seen.DONE
+        assert len(arena.move_calls()) == 1
+
+
+async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = Session.of("sim", clouds_yaml=path, timeout=0.3)
+        held = arena.fault(Effect.HOLD)
+        try:
+            with pytest.raises(Unreachable) as lost:
+                await session.act(
+                    "compute",
+                    "POST",
+                    f"/servers/{step.target}/action",
+                    {"evacuate": {}},
+                    microversion="2.94",
+                    doing="evacuate vm-1",
+                )
+            assert "in time" in lost.value.sentence
+        finally:
+            held.release()
+            await session.aclose()
+        assert held.hits == 1
+
+
+# ---------------------------------------------------------------------- VMs that people touch meanwhile
+
+
+async def test_a_vm_that_somebody_deletes_meanwhile_ends_its_step() -> None:
+    async with openstack_arena(vms=2) as arena:
+        plan = await arena.planned()
+        arena.world.delete_vm("vm-1")
+        done = await carry_out(arena, plan)
+        assert not done.bad()
+        assert any("deleted" in r.sentence for r in done.records.values())
+        assert len(arena.move_calls()) == 1
+
+
+@pytest.mark.parametrize("count", [3, 12])
+async def test_vms_that_somebody_else_moved_are_found_with_few_calls(count: int) -> None:
+    async with openstack_arena(vms=count) as arena:
+        steps = [s for s in (await arena.planned()).steps if s.verb == "evacuate"]
+        for vm in arena.world.vms_on(arena.host):
+            arena.world.relocate(vm, arena.world.host("compute-4"))
+        before = len(arena.calls())
+        sightings = await arena.cloud.look(steps)
+        assert {s.seen for s in sightings.values()} == {Seen.DONE}
+        assert {s.place for s in sightings.values()} == {"compute-4"}
+        assert len(arena.calls()) - before <= 7
+
+
+async def test_vms_that_cannot_be_evacuated_are_left_and_named() -> None:
+    async with openstack_arena(vms=2) as arena:
+        arena.world.set_vm_state("vm-1", "paused")
+        plan = await arena.planned()
+        assert {vm.name: vm.disposition for vm in plan.vms} == {
+            "vm-1": Disposition.CANNOT,
+            "vm-2": Disposition.EVACUATE,
+        }
+        done = await carry_out(arena, plan)
+        assert not done.bad()
+        assert [vm.name for vm in arena.world.vms_on(arena.host)] == ["vm-1"]
+
+
+# ---------------------------------------------------------------------- what is read
+
+
+async def test_volumes_that_the_dead_host_manages_are_found() -> None:
+    clock = ManualClock(START)
+    world = datacentre.build(clock.now, cinder_on=datacentre.DEAD)
+    async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
+        arena = OpenStackArena(
+            face="openstack",
+            action=next(iter(cloud.actions)),
+            clock=clock,
+            world=world,
+            host=world.host(datacentre.DEAD),
+            cloud=cloud,
+            moves="/action$",
+            address=url,
+        )
+        plan = await arena.planned()
+        found = finding(plan, "volumes-managed-here")
+        managed = [v for v in world.volumes.values() if v.host.startswith(f"{datacentre.DEAD}@")]
+        assert found is not None
+        assert f"{len(managed)} Cinder volumes" in found.sentence
+        assert "backups-managed-here" in codes(plan)
+
+
+async def test_hosts_tell_their_state_their_zone_and_how_many_vms_they_have() -> None:
+    async with openstack_arena(vms=3) as arena:
+        dead, alive = (await arena.cloud.hosts("", limit=2))[:2]
+        assert (dead.name, dead.state, dead.in_service, dead.vms) == ("compute-1", "down", False, 3)
+        assert (alive.name, alive.state, alive.in_service, alive.vms) == ("compute-2", "up", True, 0)
+
+
+# ---------------------------------------------------------------------- rights and configuration
+
+
+async def test_a_member_may_not_survey_and_the_missing_right_is_named() -> None:
+    async with openstack_arena(vms=1) as arena, adapter(arena.address, arena.clock, user="demo") as member:
+        with pytest.raises(Refused) as refused:
+            await member.survey(arena.request())
+        assert "os_compute_api:os-services:list" in refused.value.sentence
+        assert "admin" in refused.value.remedy
+        complaints = await member.check()
+        assert any("no admin role" in c for c in complaints)
+        assert any("os-services" in c for c in complaints)
+
+
+class DropsTheFilter(Session):
+    """A cloud whose policy lets the account list all projects but drops its host filter, as Nova does in silence."""
+
+    async def pages(self, service: str, path: str, key: str, **how: Any) -> Sequence[Mapping[str, Any]]:
+        params = {k: v for k, v in (how.pop("params", None) or {}).items() if k != "host"}
+        return await super().pages(service, path, key, params=params, **how)
+
+
+async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        datacentre.add_server(arena.world, "elsewhere", arena.world.host("compute-2"))
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = DropsTheFilter.of("sim", clouds_yaml=path)
+        try:
+            with pytest.raises(Refused) as refused:
+                await reading.servers_on(session, "compute-1")
+            assert "did not restrict" in refused.value.sentence
+        finally:
+            await session.aclose()
+
+
+async def test_a_cloud_that_clouds_yaml_does_not_know_is_a_complaint_with_a_remedy(tmp_path: Path) -> None:
+    path = tmp_path / "clouds.yaml"
+    path.write_text(clouds_yaml("http://127.0.0.1:9"))
+    for name, file in (("other", path), ("sim", tmp_path / "missing.yaml")):
+        session = Session.of(name, clouds_yaml=file, timeout=1)
+        try:
+            with pytest.raises(Refused) as refused:
+                await session.offer("compute")
+            assert "clouds.yaml" in f"{refused.value.sentence} {refused.value.remedy}"
+        finally:
+            await session.aclose()
+
+
+async def test_check_names_a_version_that_is_too_low_and_rights_that_a_fault_takes_away() -> None:
+    terms = {"minimum_version": "6.4.3", "platform_version": "6.4.2"}
+    async with openstack_arena(vms=1) as arena, adapter(arena.address, arena.clock, **terms) as cloud:
+        arena.world.faults.order(CallFault(effect=Effect.ANSWER, path="allocation_candidates", status=403))
+        complaints = await cloud.check()
+        assert len(complaints) == 2
+        assert any("6.4.2" in c for c in complaints)
+        assert any("read how much room hosts have" in c for c in complaints)
+
+
+async def test_neither_password_nor_token_is_ever_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    clock = ManualClock(START)
+    world = datacentre.build(clock.now)
+    keystone = Keystone(world)
+    async with openstack_api.serve(world, keystone=keystone) as url, adapter(url, clock) as cloud:
+        await cloud.check()
+        await cloud.hosts("", limit=5)
+        tokens = list(keystone._logins)
+    assert tokens
+    assert "compute/v2.1/os-services" in caplog.text, "the library's debug log was not captured"
+    assert all(token not in caplog.text for token in tokens)
+    assert PASSWORD not in caplog.text
