@@ -91,6 +91,23 @@ class Stage:
         """What only this person was told."""
         return [m.plain for m in self.workspace.ephemerals(user)]
 
+    def link(self) -> str:
+        """Slack's address of the newest card."""
+        return f"/archives/{OPS}/p{self.card.ts.replace('.', '')}"
+
+    # what the clouds saw -----------------------------------------------------------------------------------
+    def mutations(self) -> list[str]:
+        """Calls that change something, as "METHOD path", logins and prechecks aside."""
+        return [f"{c.method} {c.path}" for c in self.world.mutations()]
+
+    def evacuated(self) -> list[str]:
+        """The server of each evacuate call that reached Nova, one entry a call."""
+        return [
+            call.path.split("/")[-2]
+            for call in self.world.mutations()
+            if call.path.endswith("/action") and "evacuate" in (call.body or {})
+        ]
+
     async def until(self, happened: Callable[[], object], *, seconds: float = 30, what: str = "") -> None:
         """Wait for something that people would see."""
         try:

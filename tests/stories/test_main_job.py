@@ -1,16 +1,47 @@
 """The main job, as people see it: a command typed, a button clicked, a host emptied and verified."""
 
-from tests.stories.stage import ALICE, BOB, OPS, Stage
+from adapters.simulated.things import Maintenance, Power
+from tests.stories.stage import ALICE, BOB, INCIDENT, OPS, Stage
 
 
 async def test_an_engineer_asks_a_lead_approves_and_the_dead_host_is_evacuated(stage: Stage) -> None:
+    dead = stage.world.host("compute-2")
+    lost = {vm.name for vm in stage.world.vms_on(dead)}
     await stage.start_bot()
-    result = await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+    result = await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2 --reason 'no power'")
     assert not result.error
-    await stage.until(lambda: stage.cards(), seconds=3, what="a card within 3 s")
-    await stage.card_says("Approve")
-    print(stage.card.plain)
+    await stage.until(stage.cards, seconds=3, what="a card within 3 s")
+    await stage.card_says("Waiting for approval")
+    assert stage.card.plain.startswith("Evacuate prod/compute-2: 12 VMs")
+    assert all(name in stage.card.plain for name in lost)
+    assert stage.mutations() == []
+
     await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says("verified", seconds=90)
-    print(stage.card.plain, *stage.thread(), sep="\n")
-    assert [vm.name for vm in stage.world.vms_on(stage.world.host("compute-2"))] == []
+    await stage.card_says("12 of 12 done and verified", seconds=90)
+
+    assert stage.world.vms_on(dead) == []
+    assert sorted(stage.evacuated()) == sorted(vm.id for vm in stage.world.vms.values() if vm.name in lost)
+    story = "\n".join(stage.thread())
+    for beat in ("<@U0BOB>", "Take the host out of service", "Evacuate", *lost):
+        assert beat in story
+    incident = [m.plain for m in stage.workspace.channel_messages(INCIDENT)]
+    assert len(incident) == 2
+    assert stage.link() in incident[0]
+    assert stage.link() in incident[1]
+
+
+async def test_a_tower_host_enters_maintenance_with_exactly_the_approved_shutdown_list(stage: Stage) -> None:
+    node = stage.world.host("node-1")
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter tower/node-1")
+    await stage.until(stage.cards, seconds=3, what="a card within 3 s")
+    await stage.card_says("Waiting for approval")
+    assert stage.mutations() == []
+
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("done and verified", seconds=100)
+
+    assert node.maintenance is Maintenance.IN_MAINTENANCE
+    assert [vm.name for vm in stage.world.vms_on(node) if vm.power is Power.RUNNING] == []
+    (enter,) = [c for c in stage.world.mutations() if c.path.endswith("/enter-maintance-mode")]
+    assert enter.status == 200
