@@ -231,10 +231,11 @@ def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int
     in_flight = [r for r in records if r.state in IN_FLIGHT]
     busy_groups = {r.step.apart for r in in_flight if r.step.apart}
     room = limit - sum(1 for r in in_flight if r.step.by is By.MUSTER)
+    not_any_more = {r.key for r in to_skip(records, phases)}
     chosen: list[StepRecord] = []
     for record in sorted(records, key=lambda r: (-r.step.priority, r.seq)):
         step = record.step
-        if record.state is not StepState.PLANNED or step.phase != phase:
+        if record.state is not StepState.PLANNED or step.phase != phase or record.key in not_any_more:
             continue
         if step.follows is not None and by_key[step.follows].state is not StepState.DONE:
             continue

@@ -1,0 +1,110 @@
+"""Who may ask, decide and steer, and what a person is told who may not."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bot.domain.errors import NotAllowed
+from bot.domain.policy import EVERYONE, Actor, Rule, Standing
+from bot.domain.values import UserId
+
+RULE = Rule(requesters=("S0SRE", "U0DAVE"), approvers=("S0LEADS", "U0CHIEF"))
+ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))
+BOB = Actor(id=UserId("U0BOB"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE", "S0LEADS"}))
+CHIEF = Actor(id=UserId("U0CHIEF"), standing=Standing.FULL_MEMBER)
+EVE = Actor(id=UserId("U0EVE"), standing=Standing.FULL_MEMBER)
+
+
+def refused(check, *arguments, **named) -> NotAllowed:
+    with pytest.raises(NotAllowed) as caught:
+        check(*arguments, **named)
+    return caught.value
+
+
+@pytest.mark.parametrize("actor", [ALICE, BOB, Actor(id=UserId("U0DAVE"), standing=Standing.FULL_MEMBER)])
+def test_those_named_by_id_or_group_may_ask(actor):
+    RULE.check_may_request(actor)
+
+
+def test_others_may_not_ask_and_hear_who_may():
+    assert refused(RULE.check_may_request, EVE).ask == ("S0SRE", "U0DAVE")
+    replace(RULE, requesters=(EVERYONE,)).check_may_request(EVE)
+
+
+def test_an_empty_list_names_nobody():
+    nobody = Rule(requesters=(), approvers=())
+    refused(nobody.check_may_request, ALICE)
+    assert "not an approver" in refused(nobody.check_may_decide, BOB, requester=ALICE.id).sentence
+
+
+def test_everyone_is_a_word_for_requesters_only():
+    open_to_all = Rule(requesters=(EVERYONE,), approvers=(EVERYONE,))
+    refused(open_to_all.check_may_decide, BOB, requester=ALICE.id)
+
+
+def test_approvers_decide_about_what_others_asked_for():
+    RULE.check_may_decide(BOB, requester=ALICE.id)
+    RULE.check_may_decide(CHIEF, requester=ALICE.id)
+    assert refused(RULE.check_may_decide, EVE, requester=ALICE.id).ask == ("S0LEADS", "U0CHIEF")
+
+
+def test_nobody_decides_about_their_own_request_unless_policy_says_so():
+    assert "You asked for this yourself" in refused(RULE.check_may_decide, BOB, requester=BOB.id).sentence
+    replace(RULE, self_approval=True).check_may_decide(BOB, requester=BOB.id)
+    refused(replace(RULE, self_approval=True).check_may_decide, ALICE, requester=ALICE.id)
+
+
+def test_the_requester_and_the_approvers_may_steer():
+    RULE.check_may_steer(ALICE, requester=ALICE.id)
+    RULE.check_may_steer(BOB, requester=ALICE.id)
+    assert refused(RULE.check_may_steer, EVE, requester=ALICE.id).ask == ("U0ALICE", "S0LEADS", "U0CHIEF")
+
+
+@pytest.mark.parametrize("standing", sorted(set(Standing) - {Standing.FULL_MEMBER}))
+def test_only_full_members_ever_act_however_policy_names_them(standing):
+    anybody = Rule(requesters=(EVERYONE, "U0X"), approvers=("U0X",), self_approval=True)
+    stranger = Actor(id=UserId("U0X"), standing=standing)
+    for check in (
+        lambda: anybody.check_may_request(stranger),
+        lambda: anybody.check_may_decide(stranger, requester=UserId("U0Y")),
+        lambda: anybody.check_may_steer(stranger, requester=stranger.id),
+    ):
+        error = refused(check)
+        assert error.remedy == "Ask a colleague who is a full member."
+        assert standing.value in error.sentence or standing is Standing.DEACTIVATED
+
+
+def test_the_terms_of_a_rule_do_not_depend_on_the_order_in_which_it_names_people():
+    assert replace(RULE, approvers=("U0CHIEF", "S0LEADS")).terms() == RULE.terms()
+    assert replace(RULE, quorum=2).terms() != RULE.terms()
+    assert replace(RULE, self_approval=True).terms() != RULE.terms()
+    assert replace(RULE, approvers=("S0LEADS",)).terms() != RULE.terms()
+
+
+ids = st.sampled_from(["U0A", "U0B", "S0A", "S0B", EVERYONE])
+actors = st.builds(
+    Actor,
+    id=st.sampled_from([UserId("U0A"), UserId("U0B")]),
+    standing=st.sampled_from(list(Standing)),
+    groups=st.frozensets(st.sampled_from(["S0A", "S0B"])),
+)
+rules = st.builds(
+    Rule,
+    requesters=st.lists(ids, max_size=3).map(tuple),
+    approvers=st.lists(ids, max_size=3).map(tuple),
+    break_glass=st.lists(ids, max_size=2).map(tuple),
+    self_approval=st.booleans(),
+)
+
+
+@given(rules, actors, st.sampled_from([UserId("U0A"), UserId("U0B")]))
+def test_whoever_decides_is_a_full_member_named_as_approver_and_not_the_requester(rule: Rule, actor: Actor, requester):
+    try:
+        rule.check_may_decide(actor, requester=requester)
+    except NotAllowed:
+        return
+    assert actor.standing is Standing.FULL_MEMBER
+    assert {actor.id, *actor.groups} & set(rule.approvers)
+    assert actor.id != requester or rule.self_approval
