@@ -13,8 +13,8 @@ from tests.openstack.lab.settings import PASSWORD, REGION, LabError, Port, from_
 def main(words: list[str]) -> int:
     """Do what the words say; returns the exit code."""
     given = _parser().parse_args(words)
-    lab = Lab(from_environment())
     try:
+        lab = Lab(from_environment())
         if given.verb in {"install", "up", "down", "reset"}:
             with lab.alone():
                 _change(lab, given.verb)

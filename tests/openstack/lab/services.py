@@ -62,17 +62,26 @@ def start_compute(settings: Settings, processes: Processes, host: str) -> None:
 
 
 def start_all(settings: Settings, processes: Processes) -> None:
-    """Start everything, in the order that makes nobody wait for a late one for long."""
+    """Start everything in the order that is quickest on two cores.
+
+    The computes are the last to be ready, and each waits ten seconds in vain when it calls the
+    conductor before that one listens: so the conductor goes first and the rest behind the computes.
+    """
     infrastructure.start(settings, processes)
-    for service in (Port.KEYSTONE, Port.PLACEMENT, Port.NOVA, Port.NEUTRON, Port.GLANCE):
+    start_nova(settings, processes, "nova-conductor")
+    for service in (Port.KEYSTONE, Port.PLACEMENT, Port.NOVA):
         start_api(settings, processes, service)
-    start_keystone(settings, processes)
-    for name in ("nova-conductor", "nova-scheduler"):
-        start_nova(settings, processes, name)
-    _api_answers(settings, processes, Port.PLACEMENT, "/")
+    start_nova(settings, processes, "nova-scheduler")
+    log = processes.log("nova-conductor")
+    until(
+        "the conductor to listen",
+        lambda: _all_run(processes) and "Starting conductor node" in log.read_text(),
+        seconds=READY_SECONDS,
+    )
     for host in settings.computes:
         start_compute(settings, processes, host)
-    start_api(settings, processes, Port.CINDER)
+    for service in (Port.NEUTRON, Port.GLANCE, Port.CINDER):
+        start_api(settings, processes, service)
     for name, host in _cinder_daemons(settings):
         program = name.removesuffix(f"-{host}")
         path = settings.etc / "cinder" / host / "cinder.conf"
@@ -90,12 +99,12 @@ def wait_until_whole(settings: Settings, processes: Processes, *, since: datetim
     Raises:
         LabError: A process died, or the deadline passed.
     """
-    for service in (Port.NOVA, Port.GLANCE, Port.CINDER):
+    for service in (Port.KEYSTONE, Port.PLACEMENT, Port.NOVA, Port.GLANCE, Port.CINDER):
         _api_answers(settings, processes, service, "/")
     client = Client(settings)
 
     def alive(path: str, service: Port, wanted: int) -> bool:
-        _refuse_dead(processes)
+        _all_run(processes)
         found = client.get(service, path)["services"]
         return sum(_is_up(each, since) for each in found) >= wanted
 
@@ -152,17 +161,17 @@ def _start_daemon(settings: Settings, processes: Processes, name: str, program: 
     processes.start(name, words, settings.environment())
 
 
-def _refuse_dead(processes: Processes) -> None:
+def _all_run(processes: Processes) -> bool:
     if dead := processes.dead():
         logs = ", ".join(str(processes.log(name)) for name in dead)
         raise LabError(f"{', '.join(dead)} died while the cloud was starting: see {logs}")
+    return True
 
 
 def _api_answers(settings: Settings, processes: Processes, service: Port, path: str) -> None:
     client = Client(settings)
 
     def probe() -> bool:
-        _refuse_dead(processes)
-        return client.answers(service, path)
+        return _all_run(processes) and client.answers(service, path)
 
     until(f"the {service} API", probe, seconds=READY_SECONDS)

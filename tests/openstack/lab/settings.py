@@ -40,8 +40,8 @@ class Settings:
     port_base: int = 21000
     computes: tuple[str, ...] = ("compute-1", "compute-2", "compute-3", "compute-4")
     storage_hosts: tuple[str, ...] = ("storage-1", "storage-2")
-    heartbeat_seconds: int = 5
-    down_after_seconds: int = 20
+    heartbeat_seconds: int = 3
+    down_after_seconds: int = 15
 
     @property
     def venv(self) -> Path:
@@ -114,11 +114,18 @@ class Settings:
 
 
 def from_environment() -> Settings:
-    """The lab this checkout uses: MUSTER_LAB_HOME, MUSTER_LAB_PORT_BASE, MUSTER_LAB_COMPUTES."""
+    """The lab this checkout uses: MUSTER_LAB_HOME, MUSTER_LAB_PORT_BASE, MUSTER_LAB_COMPUTES.
+
+    Raises:
+        LabError: The lab cannot live where it is told to.
+    """
     given = os.environ.get
-    computes = tuple(name for name in given("MUSTER_LAB_COMPUTES", "").split(",") if name)
     home = Path(given("MUSTER_LAB_HOME") or REPOSITORY / ".lab").resolve()
-    base = int(given("MUSTER_LAB_PORT_BASE") or 21000)
-    if computes:
-        return Settings(home=home, port_base=base, computes=computes)
-    return Settings(home=home, port_base=base)
+    if " " in str(home):  # the start scripts of MariaDB and RabbitMQ stumble over it
+        raise LabError(f"`{home}` has a space in it: set MUSTER_LAB_HOME to a folder without")
+    chosen = tuple(name for name in given("MUSTER_LAB_COMPUTES", "").split(",") if name)
+    return Settings(
+        home=home,
+        port_base=int(given("MUSTER_LAB_PORT_BASE") or 21000),
+        computes=chosen or Settings.computes,
+    )
