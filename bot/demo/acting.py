@@ -8,7 +8,16 @@ from typing import Any
 from bot.demo import payloads
 from bot.demo.block_limits import option_complaints
 from bot.demo.blockkit import check_blocks
-from bot.demo.blocks import VALUE_OF, find_element, first_values, keep_values, options_of, pick_option, typed_value
+from bot.demo.blocks import (
+    VALUE_OF,
+    fill_texts,
+    find_element,
+    first_values,
+    keep_values,
+    options_of,
+    pick_option,
+    typed_value,
+)
 from bot.demo.deliver import Postman
 from bot.demo.faults import Faults
 from bot.demo.messages import Message
@@ -244,6 +253,7 @@ class Acting(Records):
         for group in payload.get("option_groups") or []:
             options = [*options, *group.get("options", [])]
         good = [o for o in options if isinstance(o, dict) and not list(option_complaints(o, ""))]
+        fill_texts(good)
         return good if len(good) == len(options) <= 100 else []
 
     def _place(self, where: Where) -> Json:

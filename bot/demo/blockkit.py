@@ -79,9 +79,10 @@ def _definitions_by_type(surface: Surface) -> dict[str, str]:
     definitions = _schema(surface)["definitions"]
     names = {}
     for name, definition in definitions.items():
-        const = definition.get("properties", {}).get("type", {}).get("const")
-        if const and name.endswith("Block"):
-            names[str(const)] = name
+        for form in (definition, *definition.get("anyOf", ())):
+            const = form.get("properties", {}).get("type", {}).get("const")
+            if const and name.endswith("Block"):
+                names[str(const)] = name
     return names
 
 
@@ -112,18 +113,27 @@ def _explained(error: ValidationError, at: str) -> Iterator[Complaint]:
     yield _complaint(error, at)
     if error.validator != "anyOf" or not error.context:
         return
-    branches: dict[Any, list[ValidationError]] = {}
-    for inner in error.context:
-        branches.setdefault(inner.schema_path[0], []).append(inner)
-    meant = min(branches.values(), key=_strangeness)
-    for inner in meant:
+    for inner in min(_branches(error), key=_strangeness):
         yield from _explained(inner, at)
 
 
 def _strangeness(errors: Sequence[ValidationError]) -> tuple[int, int]:
-    """How unlikely it is that this form was meant: another `type` weighs most."""
-    wrong_type = sum(1 for e in errors if e.validator == "const" and list(e.path)[-1:] == ["type"])
+    """How unlikely it is that this form was meant: another `type` of its own weighs most."""
+    wrong_type = 0
+    for error in errors:
+        if error.validator == "const" and list(error.path) == ["type"]:
+            wrong_type += 1
+        elif error.validator == "anyOf" and not error.path and error.context:
+            wrong_type += min(_strangeness(branch)[0] for branch in _branches(error))
     return wrong_type, len(errors)
+
+
+def _branches(error: ValidationError) -> list[list[ValidationError]]:
+    """The errors of each form that was allowed."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for inner in error.context or ():
+        branches.setdefault(inner.schema_path[0], []).append(inner)
+    return list(branches.values())
 
 
 def _complaint(error: ValidationError, at: str) -> Complaint:

@@ -47,21 +47,22 @@ def filled(blocks: Sequence[Json]) -> list[Json]:
         for element in block_elements(block):
             if element.get("type") in VALUE_OF or element.get("type") in CLICKED:
                 element.setdefault("action_id", secrets.token_urlsafe(4)[:5])
-        _fill_texts(block)
+        fill_texts(block)
     return stored
 
 
-def _fill_texts(node: Any) -> None:
+def fill_texts(node: Any) -> None:
+    """Write out `emoji` and `verbatim` in every text object below, in place."""
     if isinstance(node, list):
         for item in node:
-            _fill_texts(item)
+            fill_texts(item)
     elif isinstance(node, dict):
         if node.get("type") == "plain_text" and "text" in node:
             node.setdefault("emoji", True)
         elif node.get("type") == "mrkdwn" and "text" in node:
             node.setdefault("verbatim", False)
         for value in node.values():
-            _fill_texts(value)
+            fill_texts(value)
 
 
 def block_elements(block: Json) -> Iterator[Json]:

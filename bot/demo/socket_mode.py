@@ -117,7 +117,10 @@ class SocketMode:
         if not isinstance(frame, dict):
             return
         waiting = self._pending.get(str(frame.get("envelope_id")))
-        if waiting is None or waiting.done() or self._faults.take_dropped_ack():
+        if waiting is None or waiting.done():
+            return
+        if self._faults.take_dropped_ack():
+            self._records.changed()
             return
         payload = frame.get("payload")
         waiting.set_result(payload if isinstance(payload, dict) else None)
@@ -158,13 +161,15 @@ class SocketMode:
         """Send one envelope over one connection and wait for its acknowledgement."""
         envelope: Json = {"envelope_id": str(uuid.uuid4()), "payload": payload, "type": kind}
         envelope["accepts_response_payload"] = answerable
-        if retry is not None:
-            envelope |= {"retry_attempt": retry[0], "retry_reason": retry[1]}
+        if kind == "events_api":
+            attempt, reason = retry or (0, "")
+            envelope |= {"retry_attempt": attempt, "retry_reason": reason}
         acknowledged: asyncio.Future[Json | None] = asyncio.get_running_loop().create_future()
         self._pending[envelope["envelope_id"]] = acknowledged
         try:
             if not await self._send_somewhere(envelope):
                 return Reply(error="dispatch_failed")
+            self._records.changed()
             answer = await within(self._records.clock, ACK_SECONDS, acknowledged)
             return Reply(payload=answer if answerable else None)
         except TimeoutError:

@@ -1,0 +1,96 @@
+"""The same Bolt app, listening for signed requests instead of connecting."""
+
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import web
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.demo.people import App, SlashCommand
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+
+
+@contextlib.asynccontextmanager
+async def listening(secret: str) -> AsyncIterator[tuple[AsyncApp, str]]:
+    app = AsyncApp(client=AsyncWebClient(token="xoxb-demo-muster"), signing_secret=secret)
+    runner = web.AppRunner(app.web_app("/slack/events"))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield app, f"http://127.0.0.1:{runner.addresses[0][1]}/slack/events"
+    finally:
+        await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def joined(ws: Workspace, secret: str = "demo-signing-secret") -> AsyncIterator[tuple[AsyncApp, Served]]:
+    async with listening(secret) as (app, url), serve(ws, request_url=url) as slack:
+        app.client.base_url = slack.api_url
+        yield app, slack
+
+
+async def test_a_command_a_click_and_an_event_arrive_signed(ws: Workspace) -> None:
+    heard = []
+    async with joined(ws) as (app, slack):
+
+        @app.command("/evacuate")
+        async def evacuate(ack, command):
+            await ack(f"Surveying {command['text']}")
+
+        @app.action("go")
+        async def go(ack, body):
+            heard.append(body["actions"][0]["value"])
+            await ack()
+
+        @app.event("app_mention")
+        async def mention(event):
+            heard.append(event["text"])
+            ws.changed()
+
+        result = await ws.type_command("U0ALICE", "#ops", "/evacuate prod/compute-2 & more")
+        button = {"type": "button", "action_id": "go", "value": "7 & 8", "text": {"type": "plain_text", "text": "Go"}}
+        client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+        await client.chat_postMessage(channel="C0OPS", text="x", blocks=[{"type": "actions", "elements": [button]}])
+        await ws.click("U0ALICE", ws.channel_messages("C0OPS")[0], label="Go")
+        await ws.say("U0ALICE", "#ops", "@muster hello")
+        await ws.until(lambda: len(heard) == 2)
+    assert result.text == "Surveying prod/compute-2 & more"
+    assert heard == ["7 & 8", "<@U0MUSTER> hello"]
+
+
+async def test_another_signing_secret_is_refused_by_the_app(ws: Workspace) -> None:
+    async with joined(ws, secret="another secret") as (app, _):
+
+        @app.command("/evacuate")
+        async def evacuate(ack):
+            await ack("never")
+
+        result = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
+    assert result.error == "http_client_error"
+
+
+async def test_an_app_that_breaks_makes_the_command_fail(ws: Workspace) -> None:
+    async with joined(ws) as (app, _):
+
+        @app.command("/evacuate")
+        async def evacuate(ack):
+            raise RuntimeError("broken")
+
+        result = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
+    assert result.error == "http_service_error"
+
+
+async def test_an_address_where_nobody_listens_makes_the_command_fail(ws: Workspace) -> None:
+    async with listening("x") as (_, url):
+        pass
+    async with serve(ws, request_url=url):
+        result = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
+    assert result.text == '/evacuate failed with the error "dispatch_failed"'
+
+
+@pytest.fixture
+def ws() -> Workspace:
+    return standard_workspace(app=App(commands=(SlashCommand(name="/evacuate", should_escape=False),)))
