@@ -20,6 +20,7 @@ SCOPES: Mapping[str, str] = {
     "groups:read": "looking at a private incident channel",
     "channels:history": "not posting a line twice after a crash",
     "groups:history": "not posting a line twice after a crash, in private channels",
+    "im:history": "not posting a private answer twice after a crash",
     "im:write": "private answers where it cannot post",
     "users:read": "who is a full member",
     "usergroups:read": "who may ask and approve",
