@@ -8,23 +8,21 @@ from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 from aiohttp import web
-from aiohttp.typedefs import Handler, Middleware
+from aiohttp.typedefs import Handler
 
 from adapters.simulated import cloudtower_maintenance as maintenance
 from adapters.simulated import cloudtower_query as query
 from adapters.simulated import cloudtower_return as returning
 from adapters.simulated import cloudtower_rows as rows
 from adapters.simulated import cloudtower_vms as vms
+from adapters.simulated.cloudtower_gate import PREFIX, changes, error, gate, is_login
 from adapters.simulated.cloudtower_query import BadQuery, Table
 from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.things import Host, Task
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
-PREFIX = "/v2/api"
 FACE = "cloudtower"
-_QUESTIONS = ("/get-", "/login", "/enter-maintenance-mode-precheck", "/enter-maintance-mode-precheck-result")
-_OPEN = {f"{PREFIX}/login", f"{PREFIX}/get-version", "/api", "/api/", "/api/healthz"}
 Answer: TypeAlias = Callable[[Tower, Any], Any]
 """From a parsed body to what will be the JSON of the reply."""
 
@@ -32,8 +30,8 @@ Answer: TypeAlias = Callable[[Tower, Any], Any]
 def app(world: World, *, tower: Tower | None = None) -> web.Application:
     """The face as an application."""
     state = tower or Tower(world=world)
-    outer = front(world, face=FACE, changes=_changes, is_login=_is_login, refusal=_error)
-    application = web.Application(middlewares=[outer, _gate(state)], client_max_size=2**22)
+    outer = front(world, face=FACE, changes=changes, is_login=is_login, refusal=error)
+    application = web.Application(middlewares=[outer, gate(state)], client_max_size=2**22)
     application.router.add_get("/api/healthz", _healthz)
     for path in ("/api", "/api/"):
         application.router.add_post(path, _graphql)
@@ -69,64 +67,19 @@ async def _graphql(request: web.Request) -> web.Response:
     return web.json_response({"data": {"authnStrategies": []}})
 
 
-def _is_login(request: web.Request) -> bool:
-    return request.path == f"{PREFIX}/login"
-
-
-def _changes(request: web.Request) -> bool:
-    path = request.path.removeprefix(PREFIX)
-    return (
-        request.method == "POST"
-        and path not in {"/api", "/api/", "/exit-maintance-mode-precheck-result"}
-        and not (path.startswith(_QUESTIONS))
-    )
-
-
-def _error(request: web.Request, status: int, message: str) -> web.Response:
-    """An `ErrorBody`; its path has no prefix, and its stack must never be repeated to anybody."""
-    body = {
-        "message": message,
-        "status": status,
-        "path": request.path.removeprefix(PREFIX),
-        "stack": "Error: at /usr/share/tower/dist/secret-internals.js:42",
-    }
-    if "locked" in message:
-        body["code"] = "ResourceLocked"
-    return web.json_response(body, status=status)
-
-
-def _gate(tower: Tower) -> Middleware:
-    """What every call passes: active node, known path, valid token; every reply carries a request id."""
-
-    @web.middleware
-    async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
-        if tower.passive:
-            response: web.StreamResponse = web.Response(status=307, headers={"Location": "https://10.255.255.1/"})
-        elif request.match_info.http_exception is not None:
-            response = _error(request, 404, "Not Found")
-        elif request.path not in _OPEN and not tower.admits(request.headers.get("Authorization", "")):
-            response = _error(request, 401, "Unauthorized")
-        else:
-            response = await handler(request)
-        response.headers["x-tower-request-id"] = tower.world.new_uuid()
-        return response
-
-    return middleware
-
-
 def _handler(tower: Tower, answer: Answer) -> Handler:
     async def handle(request: web.Request) -> web.StreamResponse:
         try:
             raw = await request.read()
             body = await request.json() if raw else None
         except ValueError:
-            return _error(request, 400, "the body is not JSON")
+            return error(request, 400, "the body is not JSON")
         try:
             return web.json_response(answer(tower, body))
         except BadQuery as bad:
-            return _error(request, 400, str(bad))
+            return error(request, 400, str(bad))
         except LookupError as missing:
-            return _error(request, 404, str(missing))
+            return error(request, 404, str(missing))
 
     return handle
 
@@ -164,6 +117,11 @@ def _host_of(tower: Tower, cuid: str) -> Host:
     if found is None:
         raise LookupError(f"host {cuid} not found")
     return found
+
+
+def _host_named(tower: Tower, body: Any) -> Host:
+    """By `where.host_id`, and no other key."""
+    return _host_of(tower, _needed(_part(body, "where", allowed={"host_id"}), "host_id"))
 
 
 def _host_where(tower: Tower, body: Any) -> Host:
@@ -231,9 +189,10 @@ def _precheck_result(tower: Tower, body: Any) -> Any:
 
 
 def _enter(tower: Tower, body: Any) -> Any:
-    host = _host_of(tower, _needed(_part(body, "where", allowed={"host_id"}), "host_id"))
     data = _part(body, "data", allowed={"shutdown_vms"})
-    return _host_task(tower, host, maintenance.enter(tower, host, _strings(data, "shutdown_vms")))
+    shutdown = _strings(data, "shutdown_vms")
+    host = _host_named(tower, body)
+    return _host_task(tower, host, maintenance.enter(tower, host, shutdown))
 
 
 def _exit_precheck(tower: Tower, body: Any) -> Any:
@@ -241,8 +200,8 @@ def _exit_precheck(tower: Tower, body: Any) -> Any:
 
 
 def _exit(tower: Tower, body: Any) -> Any:
-    host = _host_of(tower, _needed(_part(body, "where", allowed={"host_id"}), "host_id"))
     data = _part(body, "data", allowed={"poweron_vms", "live_migrate_back_vms", "offline_migrate_back_vms"})
+    host = _host_named(tower, body)
     task = returning.leave(
         tower,
         host,
@@ -254,10 +213,10 @@ def _exit(tower: Tower, body: Any) -> Any:
 
 
 def _power(tower: Tower, body: Any) -> Any:
-    host = _host_of(tower, _needed(_part(body, "where", allowed={"host_id"}), "host_id"))
     data = _part(body, "data", allowed={"action", "force", "reason"})
     if not isinstance(data.get("force"), bool):
         raise BadQuery("data.force is required")
+    host = _host_named(tower, body)
     return _host_task(
         tower, host, returning.switch_power(tower, host, action=str(data.get("action")), force=data["force"])
     )

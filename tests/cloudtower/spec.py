@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from referencing import Registry, Resource
+from referencing.jsonschema import DRAFT202012
 
 DATA = Path(__file__).parent / "data"
 PREFIX = "/v2/api"
@@ -31,11 +33,14 @@ def _translated(node: Any) -> Any:
 
 
 @cache
+def _registry() -> Registry[Any]:
+    return Registry().with_resource("urn:tower", Resource(contents=document(), specification=DRAFT202012)).crawl()
+
+
+@cache
 def _validator(pointer: str) -> Draft202012Validator:
-    node: Any = document()
-    for part in pointer.split("|"):
-        node = node[part]
-    return Draft202012Validator({**node, "components": {"schemas": document()["components"]["schemas"]}})
+    path = "/".join(part.replace("~", "~0").replace("/", "~1") for part in pointer.split("|"))
+    return Draft202012Validator({"$ref": f"urn:tower#/{path}"}, registry=_registry())
 
 
 def complaints(method: str, path: str, body: Any, status: int, reply: Any) -> list[str]:

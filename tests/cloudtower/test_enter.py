@@ -1,16 +1,21 @@
 """Entering maintenance, from the survey to the verified host, over the real wire."""
 
+from collections import Counter
+
 import pytest
 
 from adapters.cloudtower.client import Login
-from adapters.simulated.cloudtower_state import PASSWORD, USERNAME
+from adapters.simulated import cloudtower_api, datacentre
+from adapters.simulated.cloudtower_state import API_KEY, PASSWORD, USERNAME
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Maintenance, MoveKind, Power
+from bot.clock import ManualClock
 from bot.domain import drift
-from bot.domain.cloud import Refused, Seen, Unreachable
+from bot.domain.cloud import Refused, Request, Seen, Unreachable
 from bot.domain.plan import Disposition, Plan, Verdict, digest_of
 from bot.domain.steps import StepState
-from tests.cloudtower.bench import Bench, Walk, bench
+from bot.domain.values import Action, HostId, OperationId
+from tests.cloudtower.bench import Bench, Walk, bench, made
 
 ENTER = "/v2/api/enter-maintance-mode"
 
@@ -179,6 +184,28 @@ async def test_a_host_that_left_maintenance_again_at_once_is_a_failure_that_says
     await walk.round()
     assert walk.records[0].state is StepState.FAILED
     assert "left maintenance again" in walk.records[0].sentence
+
+
+async def test_the_demos_full_host_enters_and_its_calls_do_not_grow_with_its_vms() -> None:
+    clock = ManualClock()
+    world = datacentre.build(clock.now)
+    async with cloudtower_api.serve(world) as url:
+        cloud = made(url, clock, token=API_KEY)
+        host = world.host("node-1")
+        request = Request(
+            action=Action.ENTER, cloud="tower", host=HostId(host.cuid), host_name="node-1", run=OperationId("op")
+        )
+        plan = cloud.plan(request, await cloud.survey(request))
+        assert not plan.is_blocked, plan.sorted_findings
+        counts = Counter(vm.disposition for vm in plan.vms)
+        assert counts == {Disposition.SHUT_DOWN: 3, Disposition.LIVE_MIGRATE: 35, Disposition.LEAVE: 2}
+        await cloud.start(plan.steps[0])
+        await clock.pass_time(120)
+        before = len(world.calls)
+        sightings = await cloud.look(plan.steps)
+        assert {s.seen for s in sightings.values()} == {Seen.DONE}
+        assert len(world.calls) - before <= 4
+        await cloud.aclose()
 
 
 # ------------------------------------------------------------------ answers that get lost

@@ -1,0 +1,86 @@
+"""CloudTower's JSON, as documented, as shown by the vendor's page, and as nobody has announced it."""
+
+from typing import Any
+
+import pytest
+
+from adapters.cloudtower import translate
+
+
+@pytest.mark.parametrize(
+    ("listed", "ids"),
+    [
+        ([{"vm_uuid": "b"}, {"vm_uuid": "a"}], ("a", "b")),
+        (["b", "a"], ("a", "b")),
+        ([{"vm_uuid": "a"}, "a"], ("a",)),
+        ([{}, ""], ()),
+        (None, ()),
+    ],
+)
+def test_the_shutdown_list_is_read_in_either_shape(listed: Any, ids: tuple[str, ...]) -> None:
+    assert translate.shutdown_list({"done": True, "shutdownVms": listed}) == ids
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [("4.8.1", (4, 8, 1)), ("4.0", (4, 0, 0)), ("v4.9.0-rc1", (4, 9, 0)), ("nightly", None), ("", None)],
+)
+def test_versions_are_numbers_or_nothing(text: str, numbers: tuple[int, int, int] | None) -> None:
+    assert translate.version(text) == numbers
+
+
+@pytest.mark.parametrize(
+    ("message", "code", "why"),
+    [
+        (
+            (
+                'Cannot unwrap Ok value of Result.Err.\r\ncode: CREATE_VM_FAILED\r\nmessage: {"data":{},'
+                '"ec":"VM_CLOUD_INIT_CONFIG_ERROR","error":{"msg":"[VM] no \\"network\\""}}'
+            ),
+            None,
+            'VM_CLOUD_INIT_CONFIG_ERROR: [VM] no "network"',
+        ),
+        ("Cannot unwrap.\r\ncode: LOCKED\r\nmessage: the VM is locked", None, "LOCKED: the VM is locked"),
+        ("plain words", "E1", "E1: plain words"),
+        ("", "E1", "E1"),
+        ("", None, "CloudTower gives no reason"),
+        ('code: X\r\nmessage: {"broken', None, "X"),
+    ],
+)
+def test_a_failures_cause_is_dug_out_of_its_nested_text(message: str, code: str | None, why: str) -> None:
+    task = translate.task({"id": "t", "status": "FAILED", "error_code": code, "error_message": message})
+    assert translate.why_failed(task) == why
+    assert task.error_message == message
+
+
+@pytest.mark.parametrize(
+    ("status", "progress", "fraction"),
+    [
+        *(("EXECUTING", 0.5, 0.5), ("EXECUTING", 37, 0.37), ("EXECUTING", 100, 0.99), ("EXECUTING", None, None)),
+        *(("SUCCESSED", 0, 1.0), ("EXECUTING", -1, None)),
+    ],
+)
+def test_progress_is_a_fraction_on_either_scale_and_whole_only_after_success(
+    status: str, progress: Any, fraction: float | None
+) -> None:
+    assert translate.task({"id": "t", "status": status, "progress": progress}).progress == fraction
+
+
+@pytest.mark.parametrize("state", [{}, {"host_state": None}, {"host_state": {"state": "IN_USE"}}])
+def test_a_host_without_maintenance_state_is_in_use(state: dict[str, Any]) -> None:
+    assert translate.host({"id": "h", "name": "n", **state}).mode == translate.IN_USE
+
+
+def test_an_unknown_maintenance_state_stays_what_it_is() -> None:
+    assert translate.host({"id": "h", "host_state": {"state": "EXITING"}}).mode == "EXITING"
+
+
+@pytest.mark.parametrize("reply", [None, {}, "x", [1, "y"], 7])
+def test_a_reply_that_is_no_list_of_objects_holds_no_rows(reply: Any) -> None:
+    assert translate.rows(reply) == []
+
+
+def test_task_ids_are_read_from_host_operations_and_from_vm_operations() -> None:
+    assert translate.task_id({"task_id": "t", "data": {}}) == "t"
+    assert translate.task_id([{"task_id": "t", "data": {}}]) == "t"
+    assert translate.task_id({"task_id": None, "data": {}}) == ""
