@@ -41,19 +41,24 @@ class Postman:
 
     async def deliver(self, kind: Kind, payload: Json, *, answerable: bool = False) -> Reply:
         """Bring a command or an interaction; the answer is what the person gets to see."""
-        if self._records.seconds() < self._faults.outage_until:
-            return Reply(error="dispatch_failed")
         if self._faults.take_held():
             overtaken = asyncio.Event()
             self._waiting_to_be_overtaken.append(overtaken)
             await overtaken.wait()
         copies = self._faults.copies if self._faults.take_duplicate() else 1
         for _ in range(copies - 1):
-            self.spawn(self._transport.deliver(kind, payload, answerable=answerable, retry=None))
-        reply = await self._transport.deliver(kind, payload, answerable=answerable, retry=None)
+            self.spawn(self._carry(kind, payload, answerable=answerable))
+        reply = await self._carry(kind, payload, answerable=answerable)
         while self._waiting_to_be_overtaken:
             self._waiting_to_be_overtaken.pop().set()
         return reply
+
+    async def _carry(
+        self, kind: Kind, payload: Json, *, answerable: bool = False, retry: tuple[int, str] | None = None
+    ) -> Reply:
+        if self._records.seconds() < self._faults.outage_until:
+            return Reply(error="dispatch_failed")
+        return await self._transport.deliver(kind, payload, answerable=answerable, retry=retry)
 
     def send_event(self, payload: Json) -> None:
         """Bring an event in the background, again and again until it is acknowledged or three retries are over."""
@@ -71,7 +76,7 @@ class Postman:
                 return
             await self._records.clock.sleep(pause)
             reason = "timeout" if reply.error == "operation_timeout" else "http_error"
-            reply = await self._transport.deliver("events_api", payload, answerable=False, retry=(attempt, reason))
+            reply = await self._carry("events_api", payload, retry=(attempt, reason))
 
     async def break_connections(self, reason: str = "") -> None:
         """Fault: end every connection, with a disconnect frame for the reason or, without one, abruptly."""

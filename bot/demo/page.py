@@ -64,7 +64,7 @@ class Page:
 
     async def _live(self, request: web.Request) -> web.WebSocketResponse:
         """Tell the page whenever something has changed; it then asks for the state."""
-        watcher = web.WebSocketResponse(heartbeat=30.0)
+        watcher = web.WebSocketResponse(heartbeat=30.0, timeout=1.0)
         await watcher.prepare(request)
         self._watching.add(watcher)
         telling = asyncio.ensure_future(self._tell(watcher))
@@ -167,12 +167,7 @@ class Page:
 
     async def _act(self, request: web.Request) -> web.Response:
         """One verb of one user. The answer says only whether it could be done; the state tells the rest."""
-        if request.content_type != "application/json" or request.headers.get("Origin", "") not in {
-            "",
-            str(request.url.origin()),
-        }:
-            raise web.HTTPForbidden
-        body = await request.json()
+        body = await _own_json(request)
         try:
             return web.json_response({"ok": True, **await self._do(request.match_info["verb"], body)})
         except (LookupError, PermissionError) as reason:
@@ -218,10 +213,19 @@ class Page:
         return message
 
     async def _scenario(self, request: web.Request) -> web.Response:
-        body = await request.json()
+        body = await _own_json(request)
         scenario = self._scenarios.get(str(body.get("name")))
         if scenario is None:
             raise web.HTTPNotFound
         await scenario.run()
         self._ws.changed()
         return web.json_response({"ok": True})
+
+
+async def _own_json(request: web.Request) -> Json:
+    """The body, if it comes from our own page and not from another site's. Raises HTTPForbidden."""
+    origin = request.headers.get("Origin", "")
+    if request.content_type != "application/json" or origin not in {"", str(request.url.origin())}:
+        raise web.HTTPForbidden
+    body: Json = await request.json()
+    return body

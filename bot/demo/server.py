@@ -35,6 +35,7 @@ class Served:
     sockets: SocketMode
     rates: Rates
     api: WebApi
+    transport: Transport
 
     @property
     def faults(self) -> Faults:
@@ -43,6 +44,10 @@ class Served:
     async def disconnect(self, reason: str = "") -> None:
         """End every Socket Mode connection: with a reason (`warning`, `refresh_requested`, ...) or abruptly."""
         await self.sockets.disconnect(reason)
+
+    async def verify_request_url(self) -> bool:
+        """Ask the request URL for the `url_verification` challenge; False where there is none or it is wrong."""
+        return isinstance(self.transport, SignedHttp) and await self.transport.challenge()
 
 
 @contextlib.asynccontextmanager
@@ -100,6 +105,7 @@ async def serve(
             sockets=sockets,
             rates=rates,
             api=api,
+            transport=transport,
         )
     finally:
         await workspace.postman.close()

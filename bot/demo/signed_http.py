@@ -54,6 +54,16 @@ class SignedHttp:
                 return Reply(payload=decoded if isinstance(decoded, dict) else None)
             return Reply(payload={"text": text} if text else None)
 
+    async def challenge(self) -> bool:
+        """Whether the address answers `url_verification`, as Slack demands before it delivers anything there."""
+        sent = {
+            "type": "url_verification",
+            "token": self._records.app.verification_token,
+            "challenge": "3eZbrw1aBm2rZgRN",
+        }
+        reply = await self._post(json.dumps(sent), "application/json", None)
+        return not reply.error and (reply.payload or {}).get("challenge") == sent["challenge"]
+
     def _signed(self, body: str) -> dict[str, str]:
         """X-Slack-Signature: v0=HMAC-SHA256 of `v0:{timestamp}:{body}`."""
         moment = str(int(self._records.seconds()))

@@ -83,7 +83,7 @@ class SocketMode:
         now = self._records.seconds()
         if now > good_until or now < self._faults.outage_until:
             return web.Response(status=408 if good_until else 404, text="")
-        ws = web.WebSocketResponse(heartbeat=15.0)
+        ws = web.WebSocketResponse(heartbeat=15.0, timeout=1.0)
         await ws.prepare(request)
         if len(self._connections) >= MOST_CONNECTIONS:
             await ws.send_json(self._disconnect_frame("too_many_websockets"))

@@ -35,6 +35,7 @@ async def joined(ws: Workspace, secret: str = "demo-signing-secret") -> AsyncIte
 async def test_a_command_a_click_and_an_event_arrive_signed(ws: Workspace) -> None:
     heard = []
     async with joined(ws) as (app, slack):
+        assert await slack.verify_request_url()
 
         @app.command("/evacuate")
         async def evacuate(ack, command):

@@ -1,6 +1,6 @@
 // Block Kit as DOM: every block, every element, and what a person does with them.
 
-import { TextRenderer, el, safeLink } from "/_page/static/mrkdwn.js";
+import { TextRenderer, el, picture, safeLink } from "/_page/static/mrkdwn.js";
 
 const MENU_ICON = "⋯";
 
@@ -46,7 +46,7 @@ export class BlockRenderer {
   block_context(block) {
     return block.elements.map((part) =>
       part.type === "image"
-        ? el("img", { src: part.image_url, alt: part.alt_text, class: "tiny" })
+        ? picture(part.image_url, part.alt_text, { class: "tiny" })
         : el("span", { class: "text" }, ...this.texts.text(part)),
     );
   }
@@ -61,7 +61,7 @@ export class BlockRenderer {
 
   block_image(block) {
     const title = block.title ? [el("div", { class: "image-title" }, ...this.texts.text(block.title))] : [];
-    return [...title, el("img", { src: block.image_url ?? block.slack_file?.url, alt: block.alt_text })];
+    return [...title, picture(block.image_url ?? block.slack_file?.url, block.alt_text)];
   }
 
   block_rich_text(block) {
@@ -143,7 +143,7 @@ export class BlockRenderer {
   // --- elements ---------------------------------------------------------------------------------------------------
 
   element(block, element) {
-    if (element.type === "image") return el("img", { src: element.image_url, alt: element.alt_text, class: "accessory-image" });
+    if (element.type === "image") return picture(element.image_url, element.alt_text, { class: "accessory-image" });
     const draw = this[`element_${element.type}`];
     const node = draw ? draw.call(this, block, element) : el("em", { class: "unknown" }, `(${element.type})`);
     node.dataset.actionId = element.action_id ?? "";

@@ -52,6 +52,11 @@ export function safeLink(url, label, extra = {}) {
   return el("a", { href: url, target: "_blank", rel: "noreferrer noopener", ...extra }, label);
 }
 
+export function picture(url, alt, attributes = {}) {
+  const source = /^(https?:|data:image\/)/i.test(url ?? "") ? url : undefined;
+  return el("img", { src: source, alt, ...attributes });
+}
+
 const DATE_FORMATS = {
   date_num: { year: "numeric", month: "2-digit", day: "2-digit" },
   date_short: { month: "short", day: "numeric", year: "numeric" },
@@ -204,7 +209,8 @@ export class TextRenderer {
       const item = line.match(/^\s*(?:[-*]|(\d+)\.) +(.*)$/);
       const heading = line.match(/^(#{1,6}) +(.*)$/);
       if (item) {
-        list ??= nodes[nodes.push(el(item[1] ? "ol" : "ul")) - 1];
+        const kind = item[1] ? "OL" : "UL";
+        if (list?.tagName !== kind) list = nodes[nodes.push(el(kind)) - 1];
         list.append(el("li", {}, ...this.markdownInline(item[2])));
         continue;
       }
