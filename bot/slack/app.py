@@ -1,21 +1,22 @@
 """Builds the Bolt app: registers the stories, one error handler, and what keeps the memory of people fresh."""
 
 import json
+import re
 import secrets
 from typing import Any
 
-import structlog
 from slack_bolt.async_app import AsyncApp
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.log import logger
 from bot.slack import decide, lookup, request, steer
 from bot.slack.people import SlackPeople
 from bot.slack.reception import Reception, new_reference
 from bot.slack.views import notes
 from bot.workflow import Desk
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 
 def receive_at(desk: Desk, people: SlackPeople) -> Reception:
@@ -47,13 +48,19 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
     for story in (request, lookup, decide, steer):
         story.register(app, reception)
 
-    async def on_members_changed(event: dict[str, Any]) -> None:
-        people.forget(str(event.get("subteam_id") or (event.get("subteam") or {}).get("id") or ""))
+    async def on_change(event: dict[str, Any]) -> None:
+        changed = event.get("subteam_id") or (event.get("subteam") or event.get("user") or {}).get("id")
+        people.forget(str(changed))
 
-    for name in ("subteam_members_changed", "subteam_updated"):
-        app.event(name)(on_members_changed)
+    for name in ("subteam_members_changed", "subteam_updated", "user_change"):
+        app.event(name)(on_change)
+    app.event(re.compile(".*"))(_on_other_event)
     app.error(_on_error)
     return app
+
+
+async def _on_other_event() -> None:
+    """Nothing to do; but an event that is not taken would be sent again and again."""
 
 
 async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:

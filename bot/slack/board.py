@@ -5,17 +5,17 @@ It may be killed at any line. What is about to be posted is committed before, an
 
 from collections.abc import Awaitable, Callable
 
-import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Archive, Bell, Clock
+from bot.log import logger
 from bot.slack.cards import Cards, Rules
 from bot.slack.drawing import Drawing
 from bot.slack.lines import Lines
 from bot.slack.pace import Pace
 from bot.slack.poster import Poster
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 POLL = 1.0
 """Seconds between two looks when no bell rings."""

@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Card, Clock
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, OperationId
+from bot.log import logger
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import CARD, Poster
 from bot.slack.views import card as view
@@ -18,7 +17,7 @@ from bot.slack.views import message, subject, text
 from bot.slack.views.message import Message
 from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 Rules = Mapping[tuple[str, Action], Rule]
 NOBODY = Rule(requesters=(), approvers=())

@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import structlog
-
 from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Operation
 from bot.domain.ports import Archive, Clock
 from bot.domain.values import OperationId
+from bot.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
 from bot.slack.views import incident, notes, thread
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackError
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)

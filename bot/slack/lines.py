@@ -4,17 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
-
 from bot.domain.news import Audience, Kind
 from bot.domain.ports import Archive, Clock, Outgoing
+from bot.log import logger
 from bot.slack.drawing import Drawing, Place
 from bot.slack.pace import POST, WHISPER
 from bot.slack.poster import LINE, Poster
 from bot.slack.views.message import Message
 from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 _TAKEN = 1_000
 _TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 3}

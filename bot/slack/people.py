@@ -51,14 +51,11 @@ class SlackPeople:
         groups = [g for g in self._groups if user in await self._remembered(self._members, g, self._ask(g))]
         return Actor(id=user, standing=standing, groups=frozenset(groups))
 
-    def forget(self, group: str = "") -> None:
-        """Drop what is remembered of one group (its members changed), or of everybody."""
+    def forget(self, id: str) -> None:
+        """Drop what is remembered of a group whose members changed, or of a person whose account did."""
         self._age += 1
-        if group:
-            self._members.pop(group, None)
-            return
-        self._members.clear()
-        self._known.clear()
+        self._members.pop(id, None)
+        self._known.pop(id, None)
 
     async def _remembered(self, memory: dict[str, tuple[datetime, T]], key: str, ask: Callable[[], Awaitable[T]]) -> T:
         now = self._clock.now()

@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
-import structlog
-
 from bot.domain.errors import Refusal, UnknownOperation
 from bot.domain.policy import Actor
 from bot.domain.ports import Clock, Delivery, People, Stale
 from bot.domain.values import Digest, OperationId, UserId
+from bot.log import logger
 from bot.slack.views import notes
 from bot.workflow import Desk
 
-log = structlog.get_logger()
+log = logger(__name__)
 
 Story: TypeAlias = Callable[[Desk, Actor, Delivery], Awaitable[None]]
 """What is done about one kind of delivery. May raise a Refusal."""

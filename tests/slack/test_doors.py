@@ -1,0 +1,388 @@
+"""Commands and clicks, over a real Socket Mode connection: what people type and press, and what comes of it."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+
+from bot.clock import FastClock, SystemClock, WakeUp
+from bot.demo.messages import Message
+from bot.demo.server import Served, serve
+from bot.demo.workspace import Workspace, standard_workspace
+from bot.domain.cloud import Host
+from bot.domain.operation import Operation, State
+from bot.domain.plan import digest_of
+from bot.domain.policy import Rule
+from bot.domain.ports import Delivery, Entry
+from bot.domain.values import Action
+from bot.slack import app as slack_app
+from bot.slack.board import Board
+from bot.slack.people import SlackPeople
+from bot.slack.wire import connect
+from bot.store.archive import SqlArchive
+from bot.workflow import Desk
+from tests.engine.toy_cloud import ToyCloud
+from tests.views.examples import plan
+
+RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
+RULES = {("toy", Action.EVACUATE): RULE}
+
+
+@dataclass
+class SlowCloud(ToyCloud):
+    """Takes its time to say which hosts it has."""
+
+    answers: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        await self.answers.wait()
+        return await super().hosts(matching, limit=limit)
+
+
+@dataclass
+class House:
+    """Door, desk, archive and board of one bot, with its workspace."""
+
+    served: Served
+    archive: SqlArchive
+    desk: Desk
+    people: SlackPeople
+    cloud: SlowCloud
+
+    @property
+    def workspace(self) -> Workspace:
+        return self.served.workspace
+
+    async def types(self, who: str, line: str, *, channel: str = "C0OPS") -> str:
+        """Type a command; the answer that comes at once."""
+        result = await self.workspace.type_command(who, channel, line)
+        assert result.error == ""
+        return result.text
+
+    async def operations(self) -> Sequence[Operation]:
+        async with self.archive.unit() as unit:
+            return await unit.operations()
+
+    async def begun(self) -> Operation:
+        """The one operation, as soon as there is one."""
+        await self.workspace.until(self.cards)
+        (one,) = await self.operations()
+        return one
+
+    async def planned(self) -> Message:
+        """What the worker does to it: a plan that waits for approval; answers the card as it stands then."""
+        await self.types("U0ALICE", "/evacuate toy/host-1 --reason DIMM")
+        begun = await self.begun()
+        drawn = plan()
+        await self.save(
+            replace(
+                begun,
+                state=State.AWAITING_APPROVAL,
+                plan=drawn,
+                digest=digest_of(drawn, terms=RULE.terms()),
+                expires_at=self.desk.clock.now() + timedelta(minutes=30),
+            )
+        )
+        await self.workspace.until(lambda: "Approve" in self.cards()[0].buttons)
+        return self.cards()[0]
+
+    async def save(self, operation: Operation) -> None:
+        async with self.archive.unit() as unit:
+            await unit.save(operation, Entry(event="planned"))
+            await unit.commit()
+
+    def cards(self) -> list[Message]:
+        return [m for m in self.workspace.channel_messages("C0OPS") if m.author == "U0MUSTER"]
+
+    async def note_to(self, who: str, *, number: int = 1) -> str:
+        """What that person is told privately, as soon as it is there."""
+
+        def notes() -> list[Message]:
+            return [m for m in self.workspace.ephemerals(who) if not m.text.startswith("The app did")]
+
+        await self.workspace.until(lambda: len(notes()) >= number)
+        return notes()[-1].plain
+
+    async def state(self) -> State:
+        (one,) = await self.operations()
+        return one.state
+
+
+@contextlib.asynccontextmanager
+async def opened(folder: Path) -> AsyncIterator[House]:
+    clock = FastClock(20)
+    bell = WakeUp(clock)
+    archive = SqlArchive(f"sqlite:///{folder / 'muster.db'}", clock=clock, bell=bell)
+    await archive.open()
+    cloud = SlowCloud(clock=clock, vms={})
+    cloud.answers.set()
+    desk = Desk(archive=archive, clock=clock, clouds={"toy": cloud}, rules=dict(RULES))
+    async with serve(standard_workspace(), rate_limits=False) as served:
+        client = connect(served.bot_token, api_url=served.api_url)
+        people = SlackPeople(client, clock, RULES)
+        handler = AsyncSocketModeHandler(slack_app.build(desk, people, client), served.app_token, ping_interval=0.2)
+        await handler.connect_async()
+        await served.workspace.until(lambda: served.sockets.connections >= 1)
+        board = asyncio.create_task(Board(archive, clock, bell, client, RULES, "C0INCIDENT").run())
+        try:
+            yield House(served=served, archive=archive, desk=desk, people=people, cloud=cloud)
+        finally:
+            await handler.close_async()
+            board.cancel()
+            await asyncio.gather(board, handler.client.message_processor, return_exceptions=True)
+    await archive.close()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path) as made:
+        yield made
+
+
+async def test_a_command_is_answered_by_silence_and_then_by_a_card(house: House) -> None:
+    assert await house.types("U0ALICE", "/evacuate toy/host-1 --reason DIMM failed") == ""
+    begun = await house.begun()
+    assert (begun.request.host_name, begun.request.reason, begun.channel) == ("host-1", "DIMM failed", "C0OPS")
+    assert begun.requested_by == "U0ALICE"
+    assert "Evacuate toy/host-1" in house.cards()[0].plain
+
+
+async def test_a_command_delivered_three_times_begins_one_operation(house: House) -> None:
+    house.served.faults.duplicate(1, copies=3)
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    await house.begun()
+    await house.types("U0BOB", "/muster list")
+    assert await house.note_to("U0BOB", number=1) != ""
+    assert len(await house.operations()) == 1
+    assert house.workspace.ephemerals("U0ALICE") == []
+
+
+async def test_what_cannot_be_understood_is_answered_at_once_with_the_usage_line(house: House) -> None:
+    said = await house.types("U0ALICE", "/evacuate toy/host-1 --too host-2")
+    assert "There is no flag --too here. Did you mean --to?" in said
+    assert "Usage: `/evacuate [check]" in said
+    assert await house.operations() == []
+
+
+async def test_a_bare_command_answers_with_its_usage(house: House) -> None:
+    assert "Usage: `/evacuate" in await house.types("U0ALICE", "/evacuate")
+    assert "Usage: `/maintenance enter|exit" in await house.types("U0ALICE", "/maintenance")
+
+
+async def test_help_lists_the_commands(house: House) -> None:
+    said = await house.types("U0ALICE", "/muster help")
+    for command in ("/evacuate", "/maintenance", "/muster list"):
+        assert command in said
+
+
+@pytest.mark.parametrize(
+    ("who", "line", "why"),
+    [
+        ("U0ALICE", "/evacuate toy/host-3", "has no host named exactly host-3"),
+        ("U0ALICE", "/evacuate elsewhere/host-1", "There is no cloud named elsewhere."),
+        ("U0ALICE", "/maintenance enter toy/host-1", "not something Muster can do on toy"),
+        ("U0DAVE", "/evacuate toy/host-1", "You are not among those who may ask for this. Ask <!subteam^S0SRE>."),
+        ("U0GUEST", "/evacuate toy/host-1", "only from full members"),
+        ("U0OTHER", "/evacuate toy/host-1", "only from full members"),
+        ("U0GUEST", "/muster list", "answers only full members"),
+        ("U0ALICE", "/muster show NOSUCHID", "No operation has the id NOSUCHID."),
+    ],
+)
+async def test_a_refusal_says_privately_why_and_changes_nothing(house: House, who: str, line: str, why: str) -> None:
+    assert await house.types(who, line) == ""
+    assert why in await house.note_to(who)
+    assert await house.operations() == []
+    assert house.cards() == []
+
+
+async def test_a_second_request_for_the_same_host_is_refused_with_a_link_to_the_first(house: House) -> None:
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    await house.begun()
+    await house.types("U0BOB", "/evacuate host-1")
+    assert house.workspace.permalink(house.cards()[0]) in await house.note_to("U0BOB")
+    assert len(await house.operations()) == 1
+
+
+async def test_a_lead_approves_the_plan_that_the_card_shows(house: House) -> None:
+    card = await house.planned()
+    assert (await house.workspace.click("U0BOB", card, label="Approve")).error == ""
+    await house.workspace.until(lambda: "Approved by <@U0BOB>" in house.cards()[0].plain)
+    assert await house.state() is State.QUEUED
+    assert house.cards()[0].buttons == ["Cancel"]
+
+
+async def test_a_lead_rejects_it(house: House) -> None:
+    card = await house.planned()
+    await house.workspace.click("U0CAROL", card, label="Reject")
+    await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
+    assert house.cards()[0].buttons == []
+
+
+@pytest.mark.parametrize(
+    ("who", "why"),
+    [("U0ALICE", "You are not an approver for this."), ("U0DAVE", "not an approver"), ("U0GUEST", "full members")],
+)
+async def test_nobody_else_approves_it(house: House, who: str, why: str) -> None:
+    card = await house.planned()
+    await house.workspace.click(who, card, label="Approve")
+    assert why in await house.note_to(who)
+    assert await house.state() is State.AWAITING_APPROVAL
+
+
+async def test_a_click_on_a_plan_that_was_superseded_is_refused(house: House) -> None:
+    stale = await house.planned()
+    (shown,) = await house.operations()
+    grown = plan(4)
+    await house.save(replace(shown, plan=grown, digest=digest_of(grown, terms=RULE.terms())))
+    await house.workspace.click("U0BOB", stale, label="Approve")
+    assert "The plan has changed since this button was drawn" in await house.note_to("U0BOB")
+    assert await house.state() is State.AWAITING_APPROVAL
+
+
+async def test_a_dead_button_answers_who_settled_it(house: House) -> None:
+    card = await house.planned()
+    await house.workspace.click("U0BOB", card, label="Approve")
+    await house.workspace.until(lambda: "Approved by" in house.cards()[0].plain)
+    await house.workspace.click("U0CAROL", card, label="Reject")
+    assert "Already approved by <@U0BOB> at" in await house.note_to("U0CAROL")
+
+
+async def test_a_click_delivered_five_times_counts_once(house: House) -> None:
+    card = await house.planned()
+    house.served.faults.duplicate(1, copies=5)
+    await house.workspace.click("U0BOB", card, label="Approve")
+    await house.workspace.until(lambda: "Approved by <@U0BOB>" in house.cards()[0].plain)
+    await house.types("U0BOB", "/muster list")
+    await house.note_to("U0BOB")
+    (one,) = await house.operations()
+    assert len(one.votes) == 1
+    assert len(house.workspace.ephemerals("U0BOB")) == 1
+
+
+async def test_the_requester_cancels(house: House) -> None:
+    card = await house.planned()
+    await house.workspace.click("U0ALICE", card, label="Cancel")
+    await house.workspace.until(lambda: "Cancelled" in house.cards()[0].plain)
+
+
+async def test_a_button_of_another_age_is_answered_and_does_nothing(house: House) -> None:
+    odd = house.workspace.add_message(
+        "C0OPS",
+        author="U0MUSTER",
+        text="old",
+        blocks=[
+            {
+                "type": "actions",
+                "elements": [
+                    {
+                        "type": "button",
+                        "action_id": "explode",
+                        "value": "not json",
+                        "text": {"type": "plain_text", "text": "Explode"},
+                    }
+                ],
+            }
+        ],
+    )
+    assert (await house.workspace.click("U0BOB", odd, label="Explode")).error == ""
+    assert "not one of Muster's any more" in await house.note_to("U0BOB")
+
+
+async def test_a_list_and_a_look_at_one_operation(house: House) -> None:
+    card = await house.planned()
+    (one,) = await house.operations()
+    await house.types("U0DAVE", "/muster list")
+    listed = await house.note_to("U0DAVE")
+    assert one.id in listed
+    assert house.workspace.permalink(card) in listed
+    await house.types("U0DAVE", f"/muster show {one.id.lower()}")
+    await house.note_to("U0DAVE", number=2)
+    shown = house.workspace.ephemerals("U0DAVE")[-1]
+    assert "Waiting for approval" in shown.plain
+    assert shown.buttons == []
+
+
+async def test_an_empty_list_says_so(house: House) -> None:
+    await house.types("U0ALICE", "/muster list")
+    assert await house.note_to("U0ALICE") == "No operation holds a host now."
+
+
+async def test_slack_has_its_answer_while_the_cloud_is_still_thinking(house: House) -> None:
+    house.cloud.answers.clear()
+    assert await house.types("U0ALICE", "/evacuate toy/host-1") == ""
+    assert await house.operations() == []
+    house.cloud.answers.set()
+    await house.begun()
+
+
+async def test_a_command_that_a_dead_process_had_taken_is_served_by_the_next_one(house: House) -> None:
+    house.cloud.answers.clear()
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    assert len(await house.desk.unsettled()) == 1
+    alive = replace(house.desk, clouds={"toy": ToyCloud(clock=house.desk.clock, vms={})})
+    next_process = slack_app.receive_at(alive, house.people)
+    assert await next_process.serve_left_over() == 1
+    assert len(await house.operations()) == 1
+    house.cloud.answers.set()  # the dead one comes to itself: too late, and it knows
+    await house.types("U0ALICE", "/muster list")
+    await house.note_to("U0ALICE")
+    assert len(await house.operations()) == 1
+    assert len(house.workspace.ephemerals("U0ALICE")) == 1
+    assert await house.desk.unsettled() == []
+
+
+async def test_what_is_kept_of_a_delivery_opens_nothing(house: House) -> None:
+    house.cloud.answers.clear()
+    result = await house.workspace.type_command("U0ALICE", "C0OPS", "/evacuate toy/host-1")
+    (kept,) = await house.desk.unsettled()
+    assert kept.payload == {
+        "command": "/evacuate",
+        "text": "toy/host-1",
+        "user": "U0ALICE",
+        "channel": "C0OPS",
+    }
+    assert result.trigger_id not in str(kept)
+    house.cloud.answers.set()
+    await house.begun()
+
+
+async def test_while_slack_cannot_say_who_somebody_is_nothing_is_done(house: House) -> None:
+    house.served.faults.fail(method="users.info")
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    assert "Slack could not be asked who you are" in await house.note_to("U0ALICE")
+    assert await house.operations() == []
+
+
+async def test_an_error_that_nobody_foresaw_has_a_reference_and_changes_nothing(house: House) -> None:
+    house.desk.rules.pop(("toy", Action.EVACUATE))  # type: ignore[attr-defined]  # a hole that settings never leave
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    said = await house.note_to("U0ALICE")
+    assert "Something went wrong on Muster's side, nothing was changed. Reference" in said
+    assert await house.operations() == []
+    assert await house.desk.unsettled() == []
+
+
+async def test_with_the_database_gone_a_command_is_answered_and_a_click_shows_slacks_own_sign(house: House) -> None:
+    card = await house.planned()
+    await house.archive.close()
+    said = await house.types("U0ALICE", "/evacuate toy/host-2")
+    assert "Something went wrong on Muster's side, nothing was changed." in said
+    assert (await house.workspace.click("U0BOB", card, label="Approve")).error != ""
+    await house.archive.open()
+    assert await house.state() is State.AWAITING_APPROVAL
+
+
+async def test_a_key_names_a_delivery_and_tells_nothing() -> None:
+    from bot.slack import reception
+
+    clock = SystemClock()
+    body = {"trigger_id": "1.2.secret", "command": "/muster", "text": "list", "user_id": "U", "channel_id": "C"}
+    first, again = (reception.command(body, kind="question", clock=clock) for _ in range(2))
+    other: Delivery = reception.command({**body, "trigger_id": "1.3.secret"}, kind="question", clock=clock)
+    assert first.key == again.key != other.key
+    assert "secret" not in str(first)

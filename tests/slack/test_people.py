@@ -1,0 +1,132 @@
+"""Who is who, asked of the emulated Slack."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+
+from bot.domain.errors import CouldNotAsk
+from bot.domain.policy import Rule, Standing
+from bot.domain.values import Action, UserId
+from bot.slack import app as slack_app
+from bot.slack.people import SlackPeople
+from bot.workflow import Desk
+from tests.slack.conftest import RULES, Office
+
+
+@pytest.fixture
+def people(office: Office) -> SlackPeople:
+    return SlackPeople(office.client, office.clock, RULES)
+
+
+@pytest.mark.parametrize(
+    ("who", "standing"),
+    [
+        ("U0ALICE", Standing.FULL_MEMBER),
+        ("U0GUEST", Standing.GUEST),
+        ("U0GONE", Standing.DEACTIVATED),
+        ("U0OTHER", Standing.FOREIGN),
+        ("U0MUSTER", Standing.BOT),
+        ("USLACKBOT", Standing.BOT),
+        ("U0NOBODY", Standing.FOREIGN),
+    ],
+)
+async def test_everybody_has_the_standing_that_slack_gives_them(
+    people: SlackPeople, who: str, standing: Standing
+) -> None:
+    assert (await people.actor(UserId(who))).standing is standing
+
+
+async def test_an_actor_is_in_the_groups_that_policy_names(people: SlackPeople) -> None:
+    assert (await people.actor(UserId("U0BOB"))).groups == {"S0SRE", "S0LEADS"}
+    assert (await people.actor(UserId("U0DAVE"))).groups == frozenset()
+
+
+async def test_only_groups_that_policy_names_are_asked_for(office: Office) -> None:
+    rules = {("prod", Action.ENTER): Rule(requesters=("*",), approvers=("S0LEADS", "U0CHIEF"))}
+    people = SlackPeople(office.client, office.clock, rules)
+    assert (await people.actor(UserId("U0BOB"))).groups == {"S0LEADS"}
+    assert office.calls.count("usergroups.users.list") == 1
+
+
+async def test_an_answer_is_believed_for_a_minute_and_then_asked_anew(office: Office, people: SlackPeople) -> None:
+    await people.actor(UserId("U0BOB"))
+    office.workspace.deactivate("U0BOB")
+    await office.clock.pass_time(59)
+    assert (await people.actor(UserId("U0BOB"))).standing is Standing.FULL_MEMBER
+    await office.clock.pass_time(1)
+    assert (await people.actor(UserId("U0BOB"))).standing is Standing.DEACTIVATED
+
+
+async def test_when_a_group_changes_its_members_are_asked_for_again(office: Office, people: SlackPeople) -> None:
+    assert (await people.actor(UserId("U0DAVE"))).groups == frozenset()
+    office.workspace.groups["S0LEADS"] = replace(office.workspace.groups["S0LEADS"], users=("U0DAVE",))
+    people.forget("S0LEADS")
+    assert (await people.actor(UserId("U0DAVE"))).groups == {"S0LEADS"}
+
+
+async def test_a_group_that_was_disabled_or_deleted_has_nobody_in_it(office: Office, people: SlackPeople) -> None:
+    del office.workspace.groups["S0LEADS"]
+    assert (await people.actor(UserId("U0BOB"))).groups == {"S0SRE"}
+
+
+@pytest.mark.parametrize("method", ["auth.test", "users.info", "usergroups.users.list"])
+async def test_nobody_is_let_through_while_slack_does_not_answer(
+    office: Office, people: SlackPeople, method: str
+) -> None:
+    office.served.faults.fail(method=method)
+    with pytest.raises(CouldNotAsk, match="so nothing was done"):
+        await people.actor(UserId("U0BOB"))
+    assert (await people.actor(UserId("U0BOB"))).groups == {"S0SRE", "S0LEADS"}
+
+
+async def test_an_answer_too_old_is_not_used_when_slack_does_not_answer(office: Office, people: SlackPeople) -> None:
+    await people.actor(UserId("U0BOB"))
+    await office.clock.pass_time(61)
+    office.served.faults.fail(method="users.info")
+    with pytest.raises(CouldNotAsk):
+        await people.actor(UserId("U0BOB"))
+
+
+async def test_a_rate_limit_says_when_to_try_again(office: Office, people: SlackPeople) -> None:
+    office.served.faults.rate_limit(17, method="users.info")
+    with pytest.raises(CouldNotAsk) as refused:
+        await people.actor(UserId("U0BOB"))
+    assert refused.value.remedy == "Try again in 17 s."
+
+
+@contextlib.asynccontextmanager
+async def listening(office: Office, people: SlackPeople) -> AsyncIterator[None]:
+    """The app, connected, on a clock that stands: nothing is forgotten because of its age."""
+    desk = Desk(archive=office.archive, clock=office.clock, clouds={}, rules=RULES)
+    handler = AsyncSocketModeHandler(
+        slack_app.build(desk, people, office.client), office.served.app_token, ping_interval=0.2
+    )
+    await handler.connect_async()
+    await office.workspace.until(lambda: office.served.sockets.connections >= 1)
+    try:
+        yield
+    finally:
+        await handler.close_async()
+        await asyncio.gather(handler.client.message_processor, return_exceptions=True)
+
+
+async def test_slack_says_when_a_group_changes_and_that_counts_at_once(office: Office, people: SlackPeople) -> None:
+    assert (await people.actor(UserId("U0DAVE"))).groups == frozenset()
+    async with listening(office, people), asyncio.timeout(10):
+        office.workspace.change_group("S0LEADS", ("U0DAVE",))
+        while (await people.actor(UserId("U0DAVE"))).groups != {"S0LEADS"}:
+            await office.clock.pass_time(0)
+
+
+async def test_slack_says_when_an_account_is_closed_and_that_counts_at_once(
+    office: Office, people: SlackPeople
+) -> None:
+    assert (await people.actor(UserId("U0BOB"))).standing is Standing.FULL_MEMBER
+    async with listening(office, people), asyncio.timeout(10):
+        office.workspace.deactivate("U0BOB")
+        while (await people.actor(UserId("U0BOB"))).standing is not Standing.DEACTIVATED:
+            await office.clock.pass_time(0)
