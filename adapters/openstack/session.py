@@ -17,7 +17,6 @@ import requests
 from keystoneauth1 import exceptions as keystone
 from keystoneauth1.adapter import Adapter
 from keystoneauth1.identity.base import BaseIdentityPlugin
-from keystoneauth1.session import Session as KeystoneSession
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
@@ -44,9 +43,10 @@ class Session:
     """Calls to one cloud.
 
     Args:
-        region: reads the configuration; called once, on a thread, at the first call.
-        timeout: seconds that a socket may be silent. A call as a whole gets twice that and five seconds more,
-            for it may have to log in first.
+        region: reads the configuration; called once, on a thread, at the first call. Its `api_timeout` must be
+            `timeout`.
+        timeout: seconds that a socket may be silent. A call as a whole, with its turn on a thread and a login that
+            may come first, is given up after three times as long.
         workers: calls in flight at most.
     """
 
@@ -88,7 +88,7 @@ class Session:
     @property
     def longest(self) -> float:
         """Seconds after which a call has ended, whatever came of it."""
-        return 2 * self.timeout + 5
+        return 3 * self.timeout
 
     async def offer(self, service: str) -> Offer | None:
         """The microversions of a service; None when the cloud has no such service.
@@ -255,7 +255,7 @@ class Session:
             if service not in self._adapters:
                 lowest, highest = _VERSIONS.get(service, (None, None))
                 self._adapters[service] = Adapter(
-                    session=self._keystone(self._known),
+                    session=self._known.get_session(),
                     service_type=self._known.get_service_type(service),
                     service_name=self._known.get_service_name(service),
                     interface=self._known.get_interface(service),
@@ -265,12 +265,6 @@ class Session:
                     max_version=highest,
                 )
             return self._adapters[service]
-
-    def _keystone(self, region: CloudRegion) -> KeystoneSession:
-        """Its session, with a timeout for logging in too and as many connections as threads."""
-        session = region.get_session()
-        session.timeout = self.timeout
-        return session
 
     def _ask_offer(self, service: str) -> Offer | None:
         try:

@@ -1,6 +1,8 @@
 """The adapter over a socket, against the simulated OpenStack: what goes wrong there, and what it makes of it."""
 
+import asyncio
 import logging
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -210,14 +212,7 @@ async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(
         held = arena.fault(Effect.HOLD)
         try:
             with pytest.raises(Unreachable) as lost:
-                await session.act(
-                    "compute",
-                    "POST",
-                    f"/servers/{step.target}/action",
-                    {"evacuate": {}},
-                    microversion="2.94",
-                    doing="evacuate vm-1",
-                )
+                await evacuate(session, step)
             assert "in time" in lost.value.sentence
         finally:
             held.release()
@@ -368,3 +363,55 @@ async def test_neither_password_nor_token_is_ever_logged(caplog: pytest.LogCaptu
     assert "compute/v2.1/os-services" in caplog.text, "the library's debug log was not captured"
     assert all(token not in caplog.text for token in tokens)
     assert PASSWORD not in caplog.text
+
+
+async def test_a_change_that_found_no_thread_in_time_is_never_made_later(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = Session.of("sim", clouds_yaml=path, timeout=0.1, workers=1)
+        gate = threading.Event()
+        busy = asyncio.wrap_future(session._pool.submit(gate.wait))
+        with pytest.raises(Unreachable):
+            await evacuate(session, step)
+        gate.set()
+        await busy
+        await asyncio.wrap_future(session._pool.submit(int))  # all that was queued before has had its turn
+        await session.aclose()
+        assert arena.move_calls() == []
+
+
+async def test_a_change_whose_login_came_too_late_is_never_made(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        ready = Session.of("sim", clouds_yaml=path, timeout=5)
+        gate = threading.Event()
+
+        def late() -> Any:
+            gate.wait()
+            return ready._region()
+
+        session = Session(late, timeout=0.1, workers=1)
+        with pytest.raises(Unreachable):
+            await evacuate(session, step)
+        gate.set()
+        await asyncio.wrap_future(session._pool.submit(int))
+        await session.aclose()
+        await ready.aclose()
+        assert any(c.path.endswith("/auth/tokens") for c in arena.calls()), "it did log in"
+        assert arena.move_calls() == []
+
+
+async def evacuate(session: Session, step: Any) -> str:
+    """Start an evacuation on a session of one's own."""
+    return await session.act(
+        "compute",
+        "POST",
+        f"/servers/{step.target}/action",
+        {"evacuate": {}},
+        microversion="2.94",
+        doing=step.title,
+    )
