@@ -68,6 +68,8 @@ class Actions:
             raise ApiError(400, f"There is no such action: {name}")
         asked = context(request)
         _check_body(name, body[name], asked.version)
+        if "member" not in asked.login.user.roles:
+            asked.must_be_admin(f"os_compute_api:servers:{name}")
         return action(self._servers.find(request), body[name], asked)
 
     async def _delete(self, request: web.Request) -> web.Response:
@@ -95,6 +97,8 @@ class Actions:
         target = self._target(name, status=404, message=f"Compute host {name} not found.")
         if target is not None and target is vm.host:
             raise ApiError(400, "The target host can't be the same one.")
+        if _has_vtpm(vm):
+            raise ApiError(400, f"Operation 'evacuate' not supported for vTPM-enabled instance ({vm.id}).")
         _must_be(vm, "evacuate", {"active", "stopped", "error"}, any_task=True)
         if vm.host is None:
             raise ApiError(400, "Compute host None could not be found.")
@@ -304,6 +308,12 @@ def _must_be(vm: Vm, action: str, states: set[str], *, any_task: bool = False) -
         attr, value = "task_state", vm.task
     if attr:
         raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in {attr} {value}")
+
+
+def _has_vtpm(vm: Vm) -> bool:
+    of_flavor = dict(vm.flavor.extra) if vm.flavor else {}
+    of_image = dict(vm.image.properties) if vm.image else {}
+    return "hw:tpm_version" in of_flavor or "hw_tpm_version" in of_image
 
 
 def _must_be_migrating(vm: Vm, action: str) -> None:

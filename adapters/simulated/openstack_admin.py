@@ -10,11 +10,13 @@ from adapters.simulated import openstack_views as views
 from adapters.simulated.moves import CONTROLLER
 from adapters.simulated.openstack_http import (
     ApiError,
+    changed_since,
     check_query,
     check_shape,
     context,
     iso_micro,
     json_body,
+    natural,
     page,
     truth,
 )
@@ -290,8 +292,8 @@ class Operators:
             asked.must_be_admin("os_compute_api:os-server-groups:index:all_projects")
         else:
             groups = [g for g in groups if g.project is asked.login.project]
-        offset = int(request.query.get("offset", "0"))
-        shown = [_group(g, asked.version) for g in groups[offset:][: int(request.query.get("limit", "1000"))]]
+        rest = groups[natural(request, "offset", 0) :]
+        shown = [_group(g, asked.version) for g in rest[: natural(request, "limit", 1000)]]
         return web.json_response({"server_groups": shown})
 
     async def _group(self, request: web.Request) -> web.Response:
@@ -308,11 +310,12 @@ class Operators:
         if minor >= 59:
             check_query(request, _migration_filters(minor))
         asked.must_be_admin("os_compute_api:os-migrations:index")
-        wanted = request.query
+        wanted, since = request.query, changed_since(request) if minor >= 59 else None
         found = [
             m
             for m in self.world.moves
-            if wanted.get("instance_uuid") in {None, m.vm.id}
+            if (since is None or m.updated_at >= since)
+            and wanted.get("instance_uuid") in {None, m.vm.id}
             and wanted.get("source_compute") in {None, m.source.name}
             and wanted.get("status") in {None, m.status}
             and wanted.get("migration_type") in {None, m.kind.value}

@@ -9,6 +9,7 @@ from adapters.simulated import openstack_views as views
 from adapters.simulated.openstack_http import (
     ApiError,
     Context,
+    changed_since,
     check_query,
     context,
     page,
@@ -123,7 +124,8 @@ class Servers:
             if asked.version >= 38:
                 raise ApiError(400, "Invalid status value")
             return []
-        return [v for v in vms if _matches(v, wanted, statuses)]
+        since = changed_since(request)
+        return [v for v in vms if _matches(v, wanted, statuses) and (since is None or v.updated_at >= since)]
 
     async def _show(self, request: web.Request) -> web.Response:
         vm = self.find(request)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -266,15 +266,7 @@ def page_size(request: web.Request) -> int:
     Raises:
         ApiError: 400 for a limit that is no natural number.
     """
-    text = request.query.get("limit")
-    if text is None:
-        return MAX_LIMIT
-    if not text.isdigit():
-        raise ApiError(
-            400,
-            f"Invalid input for query parameters limit. Value: {text}. {text!r} does not match '^[0-9]*$'",
-        )
-    return min(int(text), MAX_LIMIT) if int(text) else MAX_LIMIT
+    return min(natural(request, "limit", MAX_LIMIT) or MAX_LIMIT, MAX_LIMIT)
 
 
 def page(
@@ -300,6 +292,40 @@ def page(
     query.append(("marker", str(shown[-1][key])))
     href = f"{request.url.origin()}{request.path}?{urlencode(query)}"
     return shown, [{"rel": "next", "href": href}]
+
+
+def changed_since(request: web.Request) -> datetime | None:
+    """The moment of a `changes-since` filter.
+
+    Raises:
+        ApiError: 400 for what is no time.
+    """
+    text = request.query.get("changes-since")
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ApiError(
+            400,
+            f"Invalid input for query parameters changes-since. Value: {text}. {text!r} is not a 'date-time'",
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def natural(request: web.Request, name: str, default: int) -> int:
+    """A natural number of the query.
+
+    Raises:
+        ApiError: 400 for anything else.
+    """
+    text = request.query.get(name, str(default))
+    if not text.isdigit():
+        raise ApiError(
+            400,
+            f"Invalid input for query parameters {name}. Value: {text}. {text!r} does not match '^[0-9]*$'",
+        )
+    return int(text)
 
 
 def iso(moment: datetime) -> str:

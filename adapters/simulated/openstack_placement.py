@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.openstack_http import ApiError, context
+from adapters.simulated.openstack_http import ApiError, context, natural
 from adapters.simulated.things import Host, Kind, Resources
 from adapters.simulated.world import World
 
@@ -208,7 +208,7 @@ class Placement:
             and self._has_traits(h, wanted.get("required"))
             and wanted.get("in_tree") in {None, h.id}
         ]
-        hosts = hosts[: int(wanted.get("limit", "1000"))]
+        hosts = hosts[: natural(request, "limit", 1000)]
         asked = _classes(needs)
         return web.json_response(
             {

@@ -131,10 +131,10 @@ def _for_admins(world: World, vm: Vm, minor: int) -> dict[str, Any]:
 def _host_status(world: World, host: Host | None) -> str:
     if host is None:
         return ""
-    if not host.enabled:
-        return "MAINTENANCE"
     if host.forced_down:
         return "DOWN"
+    if not host.enabled:
+        return "MAINTENANCE"
     return "UP" if world.is_up(host) else "UNKNOWN"
 
 

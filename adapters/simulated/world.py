@@ -8,12 +8,10 @@ moment it was due, so that the timestamps are those of an uninterrupted run.
 A face may add behaviour of its own with `after(seconds, deed)`; see `moves.py` for Nova's.
 """
 
-import heapq
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
-from itertools import count
 
 from adapters.simulated.faults import Faults
 from adapters.simulated.things import (
@@ -23,7 +21,6 @@ from adapters.simulated.things import (
     Call,
     CinderService,
     Cluster,
-    Deed,
     Flavor,
     Host,
     Image,
@@ -39,12 +36,13 @@ from adapters.simulated.things import (
     Vm,
     Volume,
 )
+from adapters.simulated.timeline import Timeline
 
 BEAT = 5.0  #: seconds between two heartbeats of a service
 _CUID = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class World:
+class World(Timeline):
     """Hosts, VMs, volumes and their moves; every change goes through here or through a face.
 
     Args:
@@ -62,14 +60,10 @@ class World:
         service_down_time: float = 20.0,
         seed: int = 7,
     ) -> None:
-        self._clock = now
-        self._moment: datetime | None = None
-        self._queue: list[tuple[datetime, int, Deed]] = []
-        self._order = count()
+        super().__init__(now)
         self._random = random.Random(seed)
         self.sleep = sleep
         self.service_down_time = service_down_time
-        self.born = now()
         self.faults = Faults()
         self.calls: list[Call] = []  #: what the faces were asked, oldest first
         self.clusters: dict[str, Cluster] = {}  #: by cuid
@@ -87,34 +81,6 @@ class World:
         self.moves: list[Move] = []  #: oldest first
         self.actions: list[ServerAction] = []  #: oldest first
         self.allocations: dict[str, dict[str, Resources]] = {}  #: consumer uuid -> host uuid -> amount
-
-    # ------------------------------------------------------------------ time
-
-    @property
-    def now(self) -> datetime:
-        """The moment it is: of the deed that runs, else of the clock."""
-        return self._moment or self._clock()
-
-    def after(self, seconds: float, deed: Deed) -> None:
-        """Let `deed` happen `seconds` of simulated time from now."""
-        due = self.now + timedelta(seconds=seconds)
-        heapq.heappush(self._queue, (due, next(self._order), deed))
-
-    def settle(self) -> None:
-        """Let everything happen that is due by now."""
-        if self._moment is not None:
-            return
-        until = self._clock()
-        try:
-            while self._queue and self._queue[0][0] <= until:
-                self._moment, _, deed = heapq.heappop(self._queue)
-                deed()
-        finally:
-            self._moment = None
-
-    def next_deed(self) -> datetime | None:
-        """When something will happen next, for a test that moves its clock there."""
-        return self._queue[0][0] if self._queue else None
 
     # ------------------------------------------------------------------ ids
 
@@ -317,7 +283,12 @@ class World:
         if host.alive:
             host.last_beat = self.last_beat(host)
             host.alive = False
+            for service in self._cinder_on(host):
+                service.died_at = host.last_beat
         return host
+
+    def _cinder_on(self, host: Host) -> list[CinderService]:
+        return [s for s in self.cinder_services if s.host.partition("@")[0] == host.name]
 
     def revive_host(self, name: str, *, restarted: bool = True) -> Host:
         """Start it again: what waited for it happens now, and guests evacuated meanwhile are cleaned up.
@@ -328,6 +299,8 @@ class World:
         if host.alive:
             return host
         host.alive, host.last_beat, host.started_at = True, None, self.now
+        for service in self._cinder_on(host):
+            service.died_at = None
         waiting, host.inbox = host.inbox, []
         for deed in waiting:
             deed()
