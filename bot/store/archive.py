@@ -39,8 +39,7 @@ class SqlArchive:
         self._plans = PlanShelf()
         self._engine: AsyncEngine | None = None
         self._turns: Turns | None = Turns() if database.is_embedded(self._address) else None
-        file = database.file_of(self._address)
-        self._guard = Guard(file) if file else None
+        self._guard = Guard(database.file_of(self._address))
 
     async def open(self) -> None:
         """Take the database and bring it to the schema of this release.
@@ -50,15 +49,13 @@ class SqlArchive:
             ForeignSchema: a newer release has been here.
             StoreFailed: it cannot be reached.
         """
-        if self._guard:
-            self._guard.take()
+        self._guard.take()
         engine = database.connect(self._address)
         try:
             await patiently(schema.upgrade_engine(engine))
         except BaseException:
             await engine.dispose()
-            if self._guard:
-                self._guard.let_go()
+            self._guard.let_go()
             raise
         self._engine = engine
 
@@ -69,6 +66,8 @@ class SqlArchive:
             ForeignSchema: its schema is not the one of this release.
             StoreFailed: it cannot be reached.
         """
+        if database.is_missing(self._address):
+            raise StoreFailed(f"There is no database {self._address.database}.")
         engine = database.connect(self._address, begin="BEGIN")
         try:
             await patiently(_check_schema(engine))
@@ -82,8 +81,7 @@ class SqlArchive:
         if self._engine is not None:
             engine, self._engine = self._engine, None
             await engine.dispose()
-        if self._guard:
-            self._guard.let_go()
+        self._guard.let_go()
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[SqlUnit]:

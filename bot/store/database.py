@@ -1,6 +1,7 @@
 """Opening the database: engine, pragmas and sessions, for SQLite and PostgreSQL."""
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, event, make_url
@@ -54,6 +55,12 @@ def file_of(address: URL) -> str | None:
     if not is_embedded(address) or address.database in {None, "", ":memory:"}:
         return None
     return address.database
+
+
+def is_missing(address: URL) -> bool:
+    """Whether the file of an embedded database does not exist yet."""
+    file = file_of(address)
+    return file is not None and not Path(file).exists()
 
 
 def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE") -> AsyncEngine:

@@ -14,11 +14,12 @@ class Guard:
     """The right to use one database file.
 
     Args:
-        database: path of the database file; the lock stands beside it, with `.lock` behind its name.
+        database: path of the database file; the lock stands beside it, with `.lock` behind its name. None for a
+            database that needs no guard.
     """
 
-    def __init__(self, database: str) -> None:
-        self._path = Path(f"{database}.lock")
+    def __init__(self, database: str | None) -> None:
+        self._path = Path(f"{database}.lock") if database else None
         self._file: int | None = None
 
     def take(self) -> None:
@@ -28,6 +29,8 @@ class Guard:
             StoreHeld: another process has it.
             StoreFailed: the lock cannot be made there.
         """
+        if self._path is None:
+            return
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:

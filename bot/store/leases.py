@@ -1,7 +1,8 @@
 """Leases: which worker may work on an operation, until when.
 
 A fence grows with every taking, so a worker that was frozen while another took over is recognised by its old one.
-Moments are the database's on PostgreSQL (`Transaction.now`).
+Moments are the database's on PostgreSQL (`Transaction.now`). Locks there leave the row's key alone (`key_share`), or
+news about the operation, whose foreign key locks that, would wait for the worker that waits for the audit's end.
 """
 
 from datetime import timedelta
@@ -33,7 +34,7 @@ class Leases(Transaction):
             )
             .order_by(col(OperationRow.waiting_since), col(OperationRow.id))
             .limit(1)
-            .with_for_update(skip_locked=True)
+            .with_for_update(skip_locked=True, key_share=True)
         )
         if row is None:
             return None
@@ -68,7 +69,7 @@ class Leases(Transaction):
                 col(OperationRow.lease_owner) == lease.owner,
                 col(OperationRow.fence) == lease.fence,
             )
-            .with_for_update()
+            .with_for_update(key_share=True)
         )
         return row
 

@@ -13,7 +13,7 @@ from bot.domain.ports import Card, Delivery, Lease, Outgoing
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import OperationId
 from bot.store import codec
-from bot.store.tables import CardRow, DeliveryRow, NewsRow, OperationRow, StepRow
+from bot.store.tables import CardRow, DeliveryRow, NewsRow, OperationRow
 
 APART = frozenset({"id", "state", "plan", "approved_plan", "created_at", "expires_at", "version"})
 """Fields of an operation that have a column or a row of their own."""
@@ -100,9 +100,9 @@ def step_columns(operation: OperationId, record: StepRecord) -> dict[str, Any]:
     }
 
 
-def step_of(row: StepRow) -> StepRecord:
-    """The step of a row."""
-    return codec.decode(StepRecord, row.body, step=_step(row.step), seq=row.seq, state=StepState(row.state))
+def step_of(*, step: str, body: str, seq: int, state: str) -> StepRecord:
+    """The step of the columns of a row."""
+    return codec.decode(StepRecord, body, step=_step(step), seq=seq, state=StepState(state))
 
 
 @lru_cache(maxsize=4096)

@@ -11,7 +11,9 @@ from alembic.util import CommandError
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from bot.store.database import connect, parse
+from bot.store.database import connect, file_of, parse
+from bot.store.guard import Guard
+from bot.store.transaction import patiently
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -31,13 +33,19 @@ async def upgrade(url: str) -> str:
 
     Raises:
         ValueError: the url is none.
+        StoreHeld: another process uses this embedded database.
+        StoreFailed: it cannot be reached.
         ForeignSchema: a newer release has been here.
     """
-    engine = connect(parse(url))
+    address = parse(url)
+    guard = Guard(file_of(address))
+    guard.take()
+    engine = connect(address)
     try:
-        return await upgrade_engine(engine)
+        return await patiently(upgrade_engine(engine))
     finally:
         await engine.dispose()
+        guard.let_go()
 
 
 async def upgrade_engine(engine: AsyncEngine) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
-from sqlmodel import col
 
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord
@@ -27,8 +26,12 @@ class Steps(Operations):
 
     async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
         """See `bot.domain.ports.Unit`."""
-        query = select(StepRow).where(col(StepRow.operation_id) == operation).order_by(col(StepRow.seq))
-        return [step_of(row) for row in await self.scalars(query)]
+        query = (
+            select(_STEP.c.step, _STEP.c.body, _STEP.c.seq, _STEP.c.state)
+            .where(_STEP.c.operation_id == operation)
+            .order_by(_STEP.c.seq)
+        )
+        return [step_of(**row._mapping) for row in await self.all(query)]  # noqa: SLF001 (its public name)
 
     async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
         """See `bot.domain.ports.Unit`.

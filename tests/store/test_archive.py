@@ -13,10 +13,10 @@ from sqlalchemy import event, text
 from bot.clock import ManualClock, WakeUp
 from bot.domain.ports import Archive, Stale, StoreFailed, StoreHeld, Unit
 from bot.domain.values import OperationId
-from bot.store import SqlArchive
+from bot.store import SqlArchive, upgrade
 from bot.store.audit import broken
 from tests.store.databases import ALL, Postgresql, database_url
-from tests.store.examples import ENTRY, START, operation
+from tests.store.examples import ENTRY, START, news, operation
 
 HOLD = """
 import asyncio, sys
@@ -94,6 +94,19 @@ async def test_the_audit_can_be_read_beside_a_running_process(archive: SqlArchiv
     await reader.close()
 
 
+async def test_reading_beside_makes_no_database(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'muster.db'}"
+    for _ in range(2):
+        with pytest.raises(StoreFailed, match="no database"):
+            await over(url).open_beside()
+
+
+async def test_the_schema_of_a_running_process_is_not_changed_under_it(archive: SqlArchive, tmp_path: Path) -> None:
+    with pytest.raises(StoreHeld):
+        await upgrade(f"sqlite:///{tmp_path / 'muster.db'}")
+    assert await count(archive) == 0
+
+
 async def test_a_place_where_no_file_can_be_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreFailed, match="No such file or directory"):
         await over(f"sqlite:///{tmp_path / 'missing' / 'muster.db'}").open()
@@ -142,6 +155,18 @@ async def test_a_lock_held_by_another_program_is_waited_for(archive: SqlArchive,
     await waiting
     other.close()
     assert await count(archive) == 1
+
+
+async def test_nobody_writes_between_what_a_unit_reads_and_what_it_writes(archive: SqlArchive, tmp_path: Path) -> None:
+    await begin(archive)
+    other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None, timeout=0)
+    async with archive.unit() as unit:
+        found = await unit.operation(OperationId("op-1"))
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            other.execute("UPDATE operation SET version = 7")
+        await unit.save(found, ENTRY)
+        await unit.commit()
+    other.close()
 
 
 @pytest.mark.parametrize("kind", ALL)
@@ -215,6 +240,22 @@ async def test_a_server_that_restarts_costs_one_unit_not_the_process(server: Pos
                 await unit.operation(OperationId("op-1"))
         await begin(archive, 2)
         assert await count(archive) == 2
+        await archive.close()
+
+
+async def test_news_about_an_operation_does_not_wait_for_its_worker(server: Postgresql) -> None:
+    async with server.database() as url:
+        archive = over(url)
+        await archive.open()
+        await begin(archive, 1)
+        async with archive.unit() as worker:
+            lease = await worker.claim("a", span=timedelta(minutes=1))
+            assert lease is not None
+            await worker.hold(lease, span=timedelta(minutes=1))
+            async with asyncio.timeout(10), archive.unit() as other:
+                await other.tell(news())
+                await other.commit()
+            await worker.commit()
         await archive.close()
 
 
