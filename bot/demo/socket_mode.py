@@ -65,6 +65,8 @@ class SocketMode:
         self._turn = itertools.count()
         self.frames: list[Json] = []
         """Every envelope sent, for tests that look at the wire."""
+        self.greeted = 0
+        """How many connections have been said hello to so far."""
 
     @property
     def connections(self) -> int:
@@ -95,6 +97,7 @@ class SocketMode:
             hello = {"type": "hello", "num_connections": len(self._connections)}
             age = {"build_number": 10, "approximate_connection_time": int(self._lifetime)}
             await ws.send_json(hello | {"debug_info": DEBUG_INFO | age, "connection_info": self._connection_info()})
+            self.greeted += 1
             self._records.changed()
             await self._listen(ws)
         finally:
