@@ -1,9 +1,20 @@
-"""`cinder-manage` of the simulated cloud: accepts every name in silence, as the real one was measured to do."""
+"""`cinder-manage` of the simulated cloud: accepts every name in silence, as the real one was measured to do.
+
+A command runner that starts programs can reach it too, on the controller that the OpenStack face stands for:
+
+    python -m adapters.simulated.cinder_manage http://127.0.0.1:40123 volume update_host --currenthost … --newhost …
+"""
 
 import argparse
+import json
+import sys
+import urllib.request
 from collections.abc import Sequence
 
 from adapters.simulated.world import World
+
+CONTROLLER_PATH = "/controller/cinder-manage"
+_TIMEOUT = 30.0  #: seconds for the face to answer
 
 
 def run(world: World, words: Sequence[str]) -> int:
@@ -47,7 +58,22 @@ def _update_volumes(world: World, current: str, new: str) -> None:
             volume.host = new
 
 
+def main(words: Sequence[str]) -> int:
+    """Run a command in the World behind an OpenStack face; the first word is its address."""
+    request = urllib.request.Request(  # noqa: S310 - the address is the caller's own loopback
+        words[0] + CONTROLLER_PATH,
+        data=json.dumps(list(words[1:])).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:  # noqa: S310 - as above
+        return int(json.load(answer))
+
+
 def _update_backups(world: World, current: str, new: str) -> None:
     for backup in world.backups.values():
         if backup.host == current:
             backup.host = new
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,11 +1,10 @@
-"""Changing servers of the simulated Nova: the actions of `POST /servers/{id}/action`, and migrations in progress."""
+"""Changing servers of the simulated Nova: the actions of `POST /servers/{id}/action`."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from adapters.simulated import openstack_views as views
 from adapters.simulated.migrations import Migrations
 from adapters.simulated.moves import Conductor
 from adapters.simulated.openstack_compute import Servers
@@ -17,7 +16,7 @@ from adapters.simulated.openstack_http import (
     json_body,
     truth,
 )
-from adapters.simulated.things import Host, Kind, Move, MoveKind, Power, Vm
+from adapters.simulated.things import Host, Kind, Move, Power, Vm
 
 Action: TypeAlias = Callable[[Vm, Any, Context], web.Response]
 _ACCEPTED = 202
@@ -26,11 +25,11 @@ _ACCEPTED = 202
 class Actions:
     """Handlers that change servers."""
 
-    def __init__(self, servers: Servers, conductor: Conductor) -> None:
+    def __init__(self, servers: Servers, conductor: Conductor, migrations: Migrations) -> None:
         self._servers = servers
         self._world = servers.world
         self._conductor = conductor
-        self._migrations = Migrations(conductor)
+        self._migrations = migrations
         self._actions: Mapping[str, Action] = {
             "evacuate": self._evacuate,
             "os-migrateLive": self._migrate_live,
@@ -50,14 +49,9 @@ class Actions:
         }
 
     def routes(self) -> list[web.RouteDef]:
-        one = "/v2.1/servers/{id}/migrations/{migration}"
         return [
             web.post("/v2.1/servers/{id}/action", self._act),
             web.delete("/v2.1/servers/{id}", self._delete),
-            web.get("/v2.1/servers/{id}/migrations", self._list_migrations),
-            web.get(one, self._show_migration),
-            web.delete(one, self._abort),
-            web.post(f"{one}/action", self._force_complete),
         ]
 
     async def _act(self, request: web.Request) -> web.Response:
@@ -208,57 +202,6 @@ class Actions:
 
         return action
 
-    # ------------------------------------------------------------------ live migrations in progress
-
-    def _live_migrations(self, request: web.Request, since: int) -> list[Move]:
-        asked = context(request)
-        if asked.version < since:
-            raise ApiError(404, "The resource could not be found.")
-        vm = self._servers.find(request)
-        asked.must_be_admin("os_compute_api:servers:migrations:index")
-        return [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.LIVE]
-
-    def _one(self, request: web.Request, since: int) -> Move:
-        wanted = request.match_info["migration"]
-        for move in self._live_migrations(request, since):
-            if str(move.id) == wanted:
-                return move
-        server = request.match_info["id"]
-        raise ApiError(404, f"Migration {wanted} not found for instance {server}")
-
-    async def _list_migrations(self, request: web.Request) -> web.Response:
-        shown = [
-            views.live_migration(m, context(request).version)
-            for m in self._live_migrations(request, 23)
-            if m.status in views.LIVE_IN_PROGRESS | {"accepted"}
-        ]
-        return web.json_response({"migrations": shown})
-
-    async def _show_migration(self, request: web.Request) -> web.Response:
-        move, asked = self._one(request, 23), context(request)
-        if move.status not in views.LIVE_IN_PROGRESS:
-            raise ApiError(404, f"Live migration {move.id} for server {move.vm.id} is not in progress.")
-        return web.json_response({"migration": views.live_migration(move, asked.version)})
-
-    async def _abort(self, request: web.Request) -> web.Response:
-        move, asked = self._one(request, 24), context(request)
-        _must_be_migrating(move.vm, "abort live migration")
-        allowed = {"running"} if asked.version < 65 else {"running", "queued", "preparing"}
-        _must_have_status(move, allowed, "abort live migration")
-        self._conductor.act(move.vm, "live_migration_cancel", asked.caller)
-        self._migrations.abort(move)
-        return web.Response(status=_ACCEPTED)
-
-    async def _force_complete(self, request: web.Request) -> web.Response:
-        body = await json_body(request)
-        check_shape(body, {"force_complete"}, required=["force_complete"])
-        move = self._one(request, 22)
-        _must_be_migrating(move.vm, "force_complete")
-        _must_have_status(move, {"running"}, "force complete")
-        self._conductor.act(move.vm, "live_migration_force_complete", context(request).caller)
-        self._migrations.force_complete(move)
-        return web.Response(status=_ACCEPTED)
-
 
 # ---------------------------------------------------------------------- what must be so
 
@@ -314,20 +257,6 @@ def _has_vtpm(vm: Vm) -> bool:
     of_flavor = dict(vm.flavor.extra) if vm.flavor else {}
     of_image = dict(vm.image.properties) if vm.image else {}
     return "hw:tpm_version" in of_flavor or "hw_tpm_version" in of_image
-
-
-def _must_be_migrating(vm: Vm, action: str) -> None:
-    if vm.task != "migrating":
-        raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in task_state {vm.task}")
-
-
-def _must_have_status(move: Move, allowed: set[str], method: str) -> None:
-    if move.status not in allowed:
-        raise ApiError(
-            400,
-            f"Migration {move.id} state of instance {move.vm.id} is {move.status}."
-            f" Cannot {method} while the migration is in this state.",
-        )
 
 
 def _must_be_unlocked(vm: Vm, asked: Context) -> None:

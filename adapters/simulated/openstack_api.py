@@ -13,11 +13,12 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated import openstack_placement
+from adapters.simulated import cinder_manage, openstack_placement
+from adapters.simulated.migrations import Migrations
 from adapters.simulated.moves import Conductor
 from adapters.simulated.openstack_actions import Actions
-from adapters.simulated.openstack_admin import Operators
 from adapters.simulated.openstack_compute import Servers
+from adapters.simulated.openstack_groupings import Groupings
 from adapters.simulated.openstack_http import (
     ApiError,
     Microversions,
@@ -27,7 +28,9 @@ from adapters.simulated.openstack_http import (
     unauthorized,
 )
 from adapters.simulated.openstack_identity import Keystone
+from adapters.simulated.openstack_migrations import Records
 from adapters.simulated.openstack_placement import Placement
+from adapters.simulated.openstack_services import Services
 from adapters.simulated.openstack_volume import Cinder
 from adapters.simulated.things import Image
 from adapters.simulated.wire import front, served
@@ -62,6 +65,7 @@ def app(world: World, *, keystone: Keystone | None = None) -> web.Application:
     )
     root[KEYSTONE] = keystone
     _mount(root, "/identity", web.Application(), keystone.routes())
+    _add_controller(root, world)
     nova = _nova(world, keystone)
     for prefix, one, routes in (
         ("/compute", *nova),
@@ -87,6 +91,15 @@ async def serve(world: World, *, port: int = 0, keystone: Keystone | None = None
         yield url
 
 
+def _add_controller(root: web.Application, world: World) -> None:
+    """The controller's command line, which is no API: see `cinder_manage.main`."""
+
+    async def handler(request: web.Request) -> web.Response:
+        return web.json_response(cinder_manage.run(world, await request.json()))
+
+    root.router.add_post(cinder_manage.CONTROLLER_PATH, handler)
+
+
 def _mount(root: web.Application, prefix: str, one: web.Application, routes: list[web.RouteDef]) -> None:
     """Put a service under its prefix; its root answers with and without the last slash."""
     one.add_routes(routes)
@@ -105,14 +118,17 @@ def _refused_by_order(request: web.Request, status: int, message: str) -> web.Re
 
 
 def _nova(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
-    servers = Servers(world)
+    servers, conductor = Servers(world), Conductor(world)
+    migrations = Migrations(conductor)
     routes = [
         web.get("/", _nova_versions),
         web.get("/v2.1", _nova_version),
         web.get("/v2.1/", _nova_version),
         *servers.routes(),
-        *Actions(servers, Conductor(world)).routes(),
-        *Operators(world).routes(),
+        *Actions(servers, conductor, migrations).routes(),
+        *Records(servers, conductor, migrations).routes(),
+        *Services(world).routes(),
+        *Groupings(world).routes(),
     ]
     open_paths = {"/compute", "/compute/", "/compute/v2.1", "/compute/v2.1/"}
     middleware = service(keystone, nova_refusal, _NOVA, open_paths=open_paths)

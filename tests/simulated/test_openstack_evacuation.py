@@ -1,9 +1,11 @@
 """Evacuating servers of the simulated Nova behaves as it was measured on the real one."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
 
+from adapters.simulated import cinder_manage
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.things import MoveKind, Power
@@ -232,6 +234,26 @@ async def test_a_target_killed_in_the_middle_leaves_the_record_for_ever_but_anot
     await cloud.act("shop-web-3", "evacuate", {"host": "compute-1"})
     assert (await cloud.move_ends("shop-web-3")).status == "done"
     assert [m["status"] for m in await cloud.migrations("shop-web-3")] == ["done", "pre-migrating"]
+
+
+async def test_a_volume_whose_service_died_with_the_host_cannot_be_attached_elsewhere() -> None:
+    async with region(lambda clock: build(clock.now, cinder_on="compute-2")) as cloud:
+        await cloud.act("shop-web-3", "evacuate", {})
+        assert (await cloud.move_ends("shop-web-3")).status == "failed"
+        assert "Gateway Time-out" in (await cloud.show("shop-web-3"))["fault"]["message"]
+        words = ["volume", "update_host", "--currenthost", "compute-2@ceph#ceph", "--newhost", "storage-1@ceph#ceph"]
+        cinder_manage.run(cloud.world, words)
+        await cloud.act("shop-web-3", "evacuate", {})
+        assert (await cloud.move_ends("shop-web-3")).status == "done"
+
+
+async def test_a_guest_with_a_vtpm_cannot_be_evacuated(cloud: Region) -> None:
+    vm = cloud.world.vm("shop-web-3")
+    assert vm.flavor is not None
+    vm.flavor = dataclasses.replace(vm.flavor, extra=(("hw:tpm_version", "2.0"),))
+    answer = await cloud.act("shop-web-3", "evacuate", {})
+    assert answer.status == 400
+    assert answer.message == f"Operation 'evacuate' not supported for vTPM-enabled instance ({vm.id})."
 
 
 async def test_the_request_id_of_the_call_names_its_entry_in_the_action_log(cloud: Region) -> None:

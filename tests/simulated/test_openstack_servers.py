@@ -70,6 +70,31 @@ async def test_from_2_75_unknown_filters_are_refused(cloud: Region) -> None:
     assert (await cloud.nova("GET", "/servers/detail?hots=compute-2", at="2.74")).status == 200
 
 
+async def test_only_what_changed_since_a_moment_can_be_asked_for(cloud: Region) -> None:
+    await cloud.clock.pass_time(60)
+    moment = cloud.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
+    await cloud.act("shop-web-3", "evacuate", {})
+    assert await names(cloud, f"all_tenants=1&changes-since={moment}") == ["shop-web-3"]
+    found = await cloud.nova("GET", f"/os-migrations?changes-since={moment}")
+    assert len(found.body["migrations"]) == 1
+    assert (await cloud.nova("GET", "/os-migrations?changes-since=yesterday")).status == 400
+
+
+async def test_host_status_tells_forced_down_from_disabled_and_silent(cloud: Region) -> None:
+    host = cloud.world.host("compute-2")
+    assert (await cloud.show("shop-web-3"))["host_status"] == "UNKNOWN"
+    host.enabled = False
+    assert (await cloud.show("shop-web-3"))["host_status"] == "MAINTENANCE"
+    host.forced_down = True
+    assert (await cloud.show("shop-web-3"))["host_status"] == "DOWN"
+    assert (await cloud.show("shop-web-1"))["host_status"] == "UP"
+
+
+async def test_a_reader_reads_and_changes_nothing(cloud: Region) -> None:
+    assert await names(cloud, "", user="reader") == ["demo-vm-1", "demo-vm-2"]
+    assert (await cloud.act("demo-vm-1", "os-stop", user="reader")).status == 403
+
+
 async def test_pages_are_followed_by_marker(cloud: Region) -> None:
     path, found, pages = "/compute/v2.1/servers/detail?all_tenants=1&limit=15", [], 0
     while path:

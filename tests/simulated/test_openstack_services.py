@@ -1,5 +1,7 @@
 """Services, hypervisors, Placement and Cinder of the simulated OpenStack answer as the real ones were measured to."""
 
+import asyncio
+import sys
 from collections.abc import AsyncIterator
 
 import pytest
@@ -279,6 +281,16 @@ async def test_cinder_manage_writes_what_it_is_told_and_never_complains(
     volumes = (await cinder(cloud, "/volumes/detail?all_tenants=1")).body["volumes"]
     root = next(v for v in volumes if v["name"] == "shop-web-3-root")
     assert root["os-vol-host-attr:host"] == moved_to
+
+
+async def test_cinder_manage_can_be_run_as_a_program(cloud: Region) -> None:
+    words = ["volume", "update_host", "--currenthost", "compute-2@ceph#ceph", "--newhost", "storage-1@ceph#ceph"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "adapters.simulated.cinder_manage", cloud.url, *words, stdout=asyncio.subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert (process.returncode, out) == (0, b"")
+    assert await volumes_of(cloud, "compute-2") == 0
 
 
 async def test_cinder_manage_rehomes_backups(cloud: Region) -> None:

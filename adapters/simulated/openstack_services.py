@@ -1,4 +1,4 @@
-"""What only operators ask the simulated Nova: services, hypervisors, aggregates, zones, groups, migration records."""
+"""Compute services and hypervisors of the simulated Nova."""
 
 import re
 from collections.abc import Sequence
@@ -6,29 +6,26 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated import openstack_views as views
 from adapters.simulated.moves import CONTROLLER
 from adapters.simulated.openstack_http import (
     ApiError,
-    changed_since,
     check_query,
     check_shape,
     context,
     iso_micro,
     json_body,
-    natural,
     page,
     truth,
 )
-from adapters.simulated.things import Aggregate, Host, Kind, MoveKind, ServerGroup
+from adapters.simulated.things import Host, Kind, MoveKind
 from adapters.simulated.world import World
 
 _CONTROL = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))
 _SERVICES = "os_compute_api:os-services"
 
 
-class Operators:
-    """Handlers for operators."""
+class Services:
+    """Handlers about the hosts as Nova sees them; only admins may ask."""
 
     def __init__(self, world: World) -> None:
         self.world = world
@@ -41,13 +38,6 @@ class Operators:
             web.get("/v2.1/os-hypervisors", self._hypervisors),
             web.get("/v2.1/os-hypervisors/detail", self._hypervisors),
             web.get("/v2.1/os-hypervisors/{id}", self._hypervisor),
-            web.get("/v2.1/os-aggregates", self._aggregates),
-            web.get("/v2.1/os-aggregates/{id}", self._aggregate),
-            web.get("/v2.1/os-availability-zone", self._zones),
-            web.get("/v2.1/os-availability-zone/detail", self._zones),
-            web.get("/v2.1/os-server-groups", self._groups),
-            web.get("/v2.1/os-server-groups/{id}", self._group),
-            web.get("/v2.1/os-migrations", self._migrations),
         ]
 
     def _hosts(self) -> list[Host]:
@@ -251,127 +241,6 @@ class Operators:
             "cpu_info": {} if minor >= 28 else "",
         }
 
-    # ------------------------------------------------------------------ aggregates, zones, groups
-
-    async def _aggregates(self, request: web.Request) -> web.Response:
-        asked = context(request)
-        asked.must_be_admin("os_compute_api:os-aggregates:index")
-        shown = [_aggregate(a, asked.version) for a in self.world.aggregates.values()]
-        return web.json_response({"aggregates": shown})
-
-    async def _aggregate(self, request: web.Request) -> web.Response:
-        asked, wanted = context(request), request.match_info["id"]
-        asked.must_be_admin("os_compute_api:os-aggregates:show")
-        for aggregate in self.world.aggregates.values():
-            if str(aggregate.id) == wanted:
-                return web.json_response({"aggregate": _aggregate(aggregate, asked.version)})
-        raise ApiError(404, f"Aggregate {wanted} could not be found.")
-
-    async def _zones(self, request: web.Request) -> web.Response:
-        detail = request.path.endswith("/detail")
-        if detail:
-            context(request).must_be_admin("os_compute_api:os-availability-zone:detail")
-        zones: dict[str, dict[str, Any]] = {}
-        for host in self._hosts():
-            active = {
-                "available": self.world.is_up(host),
-                "active": host.enabled,
-                "updated_at": iso_micro(self.world.last_beat(host)),
-            }
-            zones.setdefault(host.zone, {})[host.name] = {"nova-compute": active}
-        shown = [
-            {"zoneName": name, "zoneState": {"available": True}, "hosts": hosts if detail else None}
-            for name, hosts in zones.items()
-        ]
-        return web.json_response({"availabilityZoneInfo": shown})
-
-    async def _groups(self, request: web.Request) -> web.Response:
-        asked = context(request)
-        groups = list(self.world.groups.values())
-        if "all_projects" in request.query:
-            asked.must_be_admin("os_compute_api:os-server-groups:index:all_projects")
-        else:
-            groups = [g for g in groups if g.project is asked.login.project]
-        rest = groups[natural(request, "offset", 0) :]
-        shown = [_group(g, asked.version) for g in rest[: natural(request, "limit", 1000)]]
-        return web.json_response({"server_groups": shown})
-
-    async def _group(self, request: web.Request) -> web.Response:
-        asked, wanted = context(request), request.match_info["id"]
-        group = self.world.groups.get(wanted)
-        if group is None or not (asked.is_admin or group.project is asked.login.project):
-            raise ApiError(404, f"Instance group {wanted} could not be found.")
-        return web.json_response({"server_group": _group(group, asked.version)})
-
-    # ------------------------------------------------------------------ migration records
-
-    async def _migrations(self, request: web.Request) -> web.Response:
-        asked, minor = context(request), context(request).version
-        if minor >= 59:
-            check_query(request, _migration_filters(minor))
-        asked.must_be_admin("os_compute_api:os-migrations:index")
-        wanted, since = request.query, changed_since(request) if minor >= 59 else None
-        found = [
-            m
-            for m in self.world.moves
-            if (since is None or m.updated_at >= since)
-            and wanted.get("instance_uuid") in {None, m.vm.id}
-            and wanted.get("source_compute") in {None, m.source.name}
-            and wanted.get("status") in {None, m.status}
-            and wanted.get("migration_type") in {None, m.kind.value}
-            and wanted.get("host") in {None, m.source.name, m.dest.name if m.dest else ""}
-            and (minor < 80 or wanted.get("user_id") in {None, m.user_id})
-            and (minor < 80 or wanted.get("project_id") in {None, m.project_id})
-        ]
-        base = f"{request.url.origin()}/compute"
-        if minor < 59:
-            return web.json_response({"migrations": [views.migration(m, minor, base) for m in found]})
-        found.sort(key=lambda m: (m.created_at, m.id), reverse=True)
-        shown, links = page(
-            request,
-            [views.migration(m, minor, base) for m in found],
-            key="uuid",
-            missing="Marker {} could not be found.",
-        )
-        return web.json_response({"migrations": shown, **({"migrations_links": links} if links else {})})
-
-
-def _migration_filters(minor: int) -> set[str]:
-    allowed = {"hidden", "host", "instance_uuid", "source_compute", "status", "migration_type"}
-    allowed |= {"limit", "marker", "changes-since"}
-    allowed |= {"changes-before"} if minor >= 66 else set()
-    return allowed | ({"user_id", "project_id"} if minor >= 80 else set())
-
 
 def _not_compute(binary: str) -> ApiError:
     return ApiError(400, f"Updating a {binary} service is not supported. Only nova-compute services can be updated.")
-
-
-def _aggregate(aggregate: Aggregate, minor: int) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": aggregate.id,
-        "name": aggregate.name,
-        "availability_zone": aggregate.zone,
-        "hosts": [h.name for h in aggregate.hosts],
-        "metadata": {**aggregate.metadata, **({"availability_zone": aggregate.zone} if aggregate.zone else {})},
-        "created_at": iso_micro(aggregate.created_at),
-        "updated_at": None,
-        "deleted": False,
-        "deleted_at": None,
-    }
-    return {**shown, "uuid": aggregate.uuid} if minor >= 41 else shown
-
-
-def _group(group: ServerGroup, minor: int) -> dict[str, Any]:
-    shown: dict[str, Any] = {
-        "id": group.id,
-        "name": group.name,
-        "members": [v.id for v in group.members],
-    }
-    if minor >= 64:
-        shown |= {"policy": group.policy, "rules": {}}
-    else:
-        shown |= {"policies": [group.policy], "metadata": {}}
-    if minor >= 13:
-        shown |= {"project_id": group.project.id, "user_id": group.project.id}
-    return shown

@@ -1,0 +1,140 @@
+"""Migration records of the simulated Nova, and live migrations in progress: listed, aborted, forced to complete."""
+
+from aiohttp import web
+
+from adapters.simulated import openstack_views as views
+from adapters.simulated.migrations import Migrations
+from adapters.simulated.moves import Conductor
+from adapters.simulated.openstack_compute import Servers
+from adapters.simulated.openstack_http import (
+    ApiError,
+    changed_since,
+    check_query,
+    check_shape,
+    context,
+    json_body,
+    page,
+)
+from adapters.simulated.things import Move, MoveKind, Vm
+
+
+class Records:
+    """Handlers about migrations."""
+
+    def __init__(self, servers: Servers, conductor: Conductor, migrations: Migrations) -> None:
+        self._servers = servers
+        self._world = servers.world
+        self._conductor = conductor
+        self._migrations = migrations
+
+    def routes(self) -> list[web.RouteDef]:
+        one = "/v2.1/servers/{id}/migrations/{migration}"
+        return [
+            web.get("/v2.1/os-migrations", self._records),
+            web.get("/v2.1/servers/{id}/migrations", self._list_migrations),
+            web.get(one, self._show_migration),
+            web.delete(one, self._abort),
+            web.post(f"{one}/action", self._force_complete),
+        ]
+
+    async def _records(self, request: web.Request) -> web.Response:
+        asked, minor = context(request), context(request).version
+        if minor >= 59:
+            check_query(request, _migration_filters(minor))
+        asked.must_be_admin("os_compute_api:os-migrations:index")
+        wanted, since = request.query, changed_since(request) if minor >= 59 else None
+        found = [
+            m
+            for m in self._world.moves
+            if (since is None or m.updated_at >= since)
+            and wanted.get("instance_uuid") in {None, m.vm.id}
+            and wanted.get("source_compute") in {None, m.source.name}
+            and wanted.get("status") in {None, m.status}
+            and wanted.get("migration_type") in {None, m.kind.value}
+            and wanted.get("host") in {None, m.source.name, m.dest.name if m.dest else ""}
+            and (minor < 80 or wanted.get("user_id") in {None, m.user_id})
+            and (minor < 80 or wanted.get("project_id") in {None, m.project_id})
+        ]
+        base = f"{request.url.origin()}/compute"
+        if minor < 59:
+            return web.json_response({"migrations": [views.migration(m, minor, base) for m in found]})
+        found.sort(key=lambda m: (m.created_at, m.id), reverse=True)
+        shown, links = page(
+            request,
+            [views.migration(m, minor, base) for m in found],
+            key="uuid",
+            missing="Marker {} could not be found.",
+        )
+        return web.json_response({"migrations": shown, **({"migrations_links": links} if links else {})})
+
+    # ------------------------------------------------------------------ live migrations in progress
+
+    def _live_migrations(self, request: web.Request, since: int) -> list[Move]:
+        asked = context(request)
+        if asked.version < since:
+            raise ApiError(404, "The resource could not be found.")
+        vm = self._servers.find(request)
+        asked.must_be_admin("os_compute_api:servers:migrations:index")
+        return [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.LIVE]
+
+    def _one(self, request: web.Request, since: int) -> Move:
+        wanted = request.match_info["migration"]
+        for move in self._live_migrations(request, since):
+            if str(move.id) == wanted:
+                return move
+        server = request.match_info["id"]
+        raise ApiError(404, f"Migration {wanted} not found for instance {server}")
+
+    async def _list_migrations(self, request: web.Request) -> web.Response:
+        shown = [
+            views.live_migration(m, context(request).version)
+            for m in self._live_migrations(request, 23)
+            if m.status in views.LIVE_IN_PROGRESS | {"accepted"}
+        ]
+        return web.json_response({"migrations": shown})
+
+    async def _show_migration(self, request: web.Request) -> web.Response:
+        move, asked = self._one(request, 23), context(request)
+        if move.status not in views.LIVE_IN_PROGRESS:
+            raise ApiError(404, f"Live migration {move.id} for server {move.vm.id} is not in progress.")
+        return web.json_response({"migration": views.live_migration(move, asked.version)})
+
+    async def _abort(self, request: web.Request) -> web.Response:
+        move, asked = self._one(request, 24), context(request)
+        _must_be_migrating(move.vm, "abort live migration")
+        allowed = {"running"} if asked.version < 65 else {"running", "queued", "preparing"}
+        _must_have_status(move, allowed, "abort live migration")
+        self._conductor.act(move.vm, "live_migration_cancel", asked.caller)
+        self._migrations.abort(move)
+        return web.Response(status=202)
+
+    async def _force_complete(self, request: web.Request) -> web.Response:
+        body = await json_body(request)
+        check_shape(body, {"force_complete"}, required=["force_complete"])
+        move = self._one(request, 22)
+        _must_be_migrating(move.vm, "force_complete")
+        _must_have_status(move, {"running"}, "force complete")
+        self._conductor.act(move.vm, "live_migration_force_complete", context(request).caller)
+        self._migrations.force_complete(move)
+        return web.Response(status=202)
+
+
+def _migration_filters(minor: int) -> set[str]:
+    allowed = {"hidden", "host", "instance_uuid", "source_compute", "status", "migration_type"}
+    allowed |= {"limit", "marker", "changes-since"}
+    allowed |= {"changes-before"} if minor >= 66 else set()
+    return allowed | ({"user_id", "project_id"} if minor >= 80 else set())
+
+
+def _must_be_migrating(vm: Vm, action: str) -> None:
+    if vm.task != "migrating":
+        raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in task_state {vm.task}")
+
+
+def _must_have_status(move: Move, allowed: set[str], method: str) -> None:
+    if move.status not in allowed:
+        raise ApiError(
+            400,
+            f"Migration {move.id} state of instance {move.vm.id} is {move.status}."
+            f" Cannot {method} while the migration is in this state.",
+        )
