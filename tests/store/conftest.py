@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from tests.store import databases
 @pytest.fixture(scope="session")
 def server() -> Iterator[databases.Postgresql]:
     with databases.postgresql_server() as url:
-        yield databases.Postgresql(url)
+        server = databases.Postgresql(url)
+        yield server
+        asyncio.run(server.drop_template())
 
 
 @pytest.fixture
