@@ -4,7 +4,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from adapters.cloudtower import enter, plan, read, translate
+from adapters.cloudtower import look, plan_enter, read, start, translate
 from adapters.cloudtower.client import Client, Login
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
@@ -83,17 +83,17 @@ class CloudTowerCloud:
     def plan(self, request: Request, survey: CloudTowerSurvey) -> Plan:
         """See `bot.domain.cloud.Cloud.plan`."""
         self._offered(request.action)
-        return plan.enter(request, survey)
+        return plan_enter.plan(request, survey)
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """See `bot.domain.cloud.Cloud.look`."""
         if not steps:
             return {}
-        return await enter.look(self._client, steps, now=self._now(), prechecks=frozenset(self._prechecks))
+        return await look.look(self._client, steps, now=self._now(), prechecks=frozenset(self._prechecks))
 
     async def start(self, step: Step) -> Receipt:
         """See `bot.domain.cloud.Cloud.start`."""
-        return await enter.start(self._client, step)
+        return await start.start(self._client, step)
 
     async def check(self) -> Sequence[str]:
         """See `bot.domain.cloud.Cloud.check`."""

@@ -66,7 +66,7 @@ class Surveyor:
         client: the tower.
         now: the time.
         sleep: waits so many seconds between two looks at the precheck.
-        poll: seconds between them.
+        poll: the longest pause between them in seconds; the first ones are shorter.
         patience: how long the precheck may take.
         began: told the id of each precheck's task, so that it is never taken for something else.
     """
@@ -123,7 +123,7 @@ class Surveyor:
             return Precheck(outcome=Outcome.REFUSED, sentence=no.sentence, remedy=no.remedy, raw=no.raw)
         self.began(task)
         deadline = self.now() + self.patience
-        ended_without = 0
+        ended_without, pause = 0, 0.5
         while True:
             result = await self.client.read("/enter-maintance-mode-precheck-result", {"where": {"task_id": task}})
             if isinstance(result, dict) and result.get("done") is True:
@@ -135,7 +135,8 @@ class Surveyor:
                     return _ended_badly(seen)
             if self.now() >= deadline:
                 return _too_late(task, self.patience, seen)
-            await self.sleep(self.poll)
+            await self.sleep(min(pause, self.poll))
+            pause *= 1.5
 
 
 def _may_ask(version: str, host: TowerHost, peers: tuple[TowerHost, ...]) -> bool:

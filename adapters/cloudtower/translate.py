@@ -43,6 +43,11 @@ class TowerHost:
     free_memory: int  #: bytes
     vms: int | None
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether CloudTower can talk to it."""
+        return self.status in {"CONNECTED_HEALTHY", "CONNECTED_WARNING"} and self.connection != "DISCONNECTED"
+
 
 @dataclass(frozen=True, kw_only=True)
 class TowerVm:

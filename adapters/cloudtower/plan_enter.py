@@ -7,21 +7,17 @@ the call carries is exactly the shutdown list of the precheck, and it is part of
 from datetime import timedelta
 
 from adapters.cloudtower import judge, translate
+from adapters.cloudtower.course import ENTER, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
 from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, VmId
 
-ENTER, VERIFY_VM, VERIFY_HOST = "enter", "verify-vm", "verify-host"
 PHASES = ("Enter maintenance", "Verify")
-PATIENCE = timedelta(hours=2)
-"""A VM with much memory migrates for long without any visible headway."""
-QUIET = timedelta(seconds=120)
-"""The longest call and CloudTower's own lag behind the cluster (about 30 s) lie well within."""
 
 
-def enter(request: Request, survey: CloudTowerSurvey) -> Plan:
+def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
     """The plan of entering maintenance."""
     host = survey.host
     if host is None:
@@ -90,9 +86,9 @@ def _steps(host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tu
     count = len(survey.precheck.shutdown)
     stopping = f", shutting down {count} VM{'s' if count != 1 else ''}" if count else ""
     call = Step(
-        key=StepKey(f"{ENTER}:{host.id}"),
+        key=StepKey(f"{ENTER.verb}:{host.id}"),
         phase=PHASES[0],
-        verb=ENTER,
+        verb=ENTER.verb,
         target=host.id,
         title=f"put {host.name} into maintenance{stopping}",
         arguments={"host_id": host.id, "shutdown_vms": list(survey.precheck.shutdown)},
@@ -109,7 +105,7 @@ def _steps(host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tu
         target=host.id,
         title=f"verify that {host.name} is in maintenance and empty",
         by=By.CLOUD,
-        arguments={"host_id": host.id},
+        arguments={"host_id": host.id, "course": ENTER.verb},
         patience=timedelta(minutes=10),
     )
     return (call, *(step for step in checks if step is not None), end)
@@ -120,7 +116,12 @@ def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> Step | None:
     if vm.disposition not in {Disposition.SHUT_DOWN, Disposition.LIVE_MIGRATE}:
         return None
     word = "shut down" if vm.disposition is Disposition.SHUT_DOWN else "migrate"
-    arguments: dict[str, Json] = {"host_id": host.id, "disposition": vm.disposition.value, "is_seen": is_seen}
+    arguments: dict[str, Json] = {
+        "host_id": host.id,
+        "course": ENTER.verb,
+        "disposition": vm.disposition.value,
+        "is_seen": is_seen,
+    }
     return Step(
         key=StepKey(f"vm:{vm.id}"),
         phase=PHASES[0],

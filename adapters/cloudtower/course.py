@@ -1,0 +1,75 @@
+"""The two ways of a host, into maintenance and out of it, and the verbs of the steps that lead there."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from adapters.cloudtower import translate
+from bot.domain.cloud import NotSupported
+from bot.domain.plan import Step
+from bot.domain.values import Action
+
+VERIFY_VM, VERIFY_HOST = "verify-vm", "verify-host"
+PATIENCE = timedelta(hours=2)
+"""A VM with much memory migrates for long without any visible headway."""
+QUIET = timedelta(seconds=120)
+"""The longest call and CloudTower's own lag behind the cluster (about 30 s) lie well within."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Course:
+    """One way: which state of the host it leads from, through and to, and how people say it."""
+
+    action: Action
+    origin: str
+    goal: str
+    through: frozenset[str] = frozenset()
+    doing: str  #: "node-1 is …"
+    done: str
+
+    @property
+    def verb(self) -> str:
+        """Of the step that makes the call."""
+        return self.action.value
+
+
+ENTER = Course(
+    action=Action.ENTER,
+    origin=translate.IN_USE,
+    through=frozenset({translate.ENTERING}),
+    goal=translate.IN_MAINTENANCE,
+    doing="entering maintenance",
+    done="in maintenance",
+)
+EXIT = Course(  # no state between is published (sheet §5), so an unknown one counts as between
+    action=Action.EXIT,
+    origin=translate.IN_MAINTENANCE,
+    goal=translate.IN_USE,
+    doing="leaving maintenance",
+    done="in use",
+)
+_COURSES: Mapping[str, Course] = {c.verb: c for c in (ENTER, EXIT)}
+
+
+def of(step: Step) -> Course:
+    """The course that a step belongs to.
+
+    Raises:
+        NotSupported: it belongs to none.
+    """
+    name = step.arguments.get("course", step.verb) if step.verb in {VERIFY_VM, VERIFY_HOST} else step.verb
+    if name not in _COURSES:
+        raise NotSupported(f"CloudTower knows no step {step.verb!r}.")
+    return _COURSES[str(name)]
+
+
+def host_id(step: Step) -> str:
+    """The id of the host that a step is about.
+
+    Raises:
+        NotSupported: it names none.
+    """
+    named = step.arguments.get("host_id")
+    if not isinstance(named, str) or not named:
+        raise NotSupported(f"Step {step.key} names no host.")
+    return named

@@ -1,0 +1,258 @@
+"""What hosts, tasks and VMs show about the steps of a course. Pure.
+
+The proof that a lost call was taken is never the clock and never a second call: the host's state, its maintenance job
+and its newest tasks are stored before the intent (`Sighting.mark`) and compared afterwards. Whether CloudTower refuses
+a second call is not documented, so a repeat counts as unsafe until all three show nothing.
+"""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from adapters.cloudtower import course, translate
+from adapters.cloudtower.course import Course
+from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plan import Disposition, Step
+from bot.domain.values import Facts
+
+GRACE = timedelta(minutes=5)
+"""After a task has ended: how long CloudTower's pictures of host and VMs may lag behind (it syncs every 20-30 s)."""
+SYNC = timedelta(seconds=60)
+"""After a task has failed: how long until what has moved by then is surely shown where it is."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Observed:
+    """What a few list calls showed at one moment."""
+
+    now: datetime
+    hosts: Mapping[str, TowerHost] = field(default_factory=dict)
+    tasks: Mapping[str, TowerTask] = field(default_factory=dict)  #: those of receipts, by id
+    newest: Mapping[str, Sequence[TowerTask]] = field(default_factory=dict)  #: by host id, newest first
+    vms: Sequence[TowerVm] = ()  #: those that steps are about
+    awake: Mapping[str, Sequence[TowerVm]] = field(default_factory=dict)  #: by host id: VMs on it that are not off
+    prechecks: AbstractSet[str] = frozenset()  #: ids of tasks that are prechecks of ours
+
+
+# ---------------------------------------------------------------------- the call itself
+
+
+def of_call(step: Step, seen: Observed) -> Sighting:
+    """The sighting of the step that enters or leaves maintenance."""
+    way = course.of(step)
+    host = seen.hosts.get(course.host_id(step))
+    if host is None:
+        return Sighting(seen=Seen.UNCLEAR, sentence="CloudTower does not list the host any more.")
+    mark = _mark(host, seen.newest.get(host.id, ()))
+    task = _task_of(step, seen)
+    movement = f"{host.mode} {task.id} {task.status} {task.progress}" if task else host.mode
+    if task is not None and task.status == "FAILED":
+        return _failed(way, host, task, seen, mark=mark)
+    if host.mode == way.goal and (task is None or task.has_ended):
+        return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {way.done}.", mark=mark)
+    is_between = host.mode in way.through or host.mode == way.goal
+    is_ours = step.receipt is not None or (task is not None and not task.has_ended)
+    if is_between or (way is course.EXIT and is_ours and host.mode not in {way.origin, "REMOVING"}):
+        progress = task.progress if task else None
+        sentence = _underway(way, host, task)
+        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, progress=progress, movement=movement, mark=mark)
+    if host.mode != way.origin:
+        return Sighting(seen=Seen.UNCLEAR, sentence=f"{host.name} is {host.mode}.", movement=movement, mark=mark)
+    if step.receipt is not None:
+        return _accepted(way, host, task, seen, movement=movement, mark=mark)
+    return _unanswered(way, step, host, task, movement=movement, mark=mark)
+
+
+def _mark(host: TowerHost, tasks: Sequence[TowerTask]) -> Facts:
+    """What there is now, by which later looks recognise what came of the call."""
+    created = max((t.created for t in tasks), default="")
+    return {"state": host.mode, "job": host.job, "tasks": [t.id for t in tasks], "newest": created}
+
+
+def _task_of(step: Step, seen: Observed) -> TowerTask | None:
+    """The task of the receipt; without one, the newest task of the host that was not there before the intent."""
+    if step.receipt is not None and step.receipt.id:
+        return seen.tasks.get(step.receipt.id)
+    if step.before is None:
+        return None
+    known = step.before.get("tasks")
+    known_ids = set(known) if isinstance(known, list | tuple) else set()
+    newest = str(step.before.get("newest") or "")
+    return next(
+        (
+            task
+            for task in seen.newest.get(course.host_id(step), ())
+            if task.id not in known_ids
+            and task.created >= newest
+            and task.id not in seen.prechecks
+            and not _is_precheck(task)
+        ),
+        None,
+    )
+
+
+def _is_precheck(task: TowerTask) -> bool:
+    words = task.words.casefold().replace("-", "").replace(" ", "")
+    return "precheck" in words or "预检查" in words
+
+
+def _underway(way: Course, host: TowerHost, task: TowerTask | None) -> str:
+    if task is None:
+        return f"{host.name} is {way.doing}."
+    if task.status == "PAUSED":
+        return f"{host.name} is {way.doing}; its task is paused in CloudTower."
+    if task.status == "PENDING":
+        return f"{host.name} waits in CloudTower's queue of tasks."
+    if task.status == "SUCCESSED":
+        return f"The task succeeded; waiting until {host.name} shows as {way.done}."
+    by = f" (task by {task.by})" if task.by else ""
+    return f"{host.name} is {way.doing}{by}."
+
+
+def _failed(way: Course, host: TowerHost, task: TowerTask, seen: Observed, *, mark: Facts) -> Sighting:
+    """The task failed; that is the verdict once the VMs are shown where they are, so that theirs is true as well."""
+    why = translate.why_failed(task)
+    if task.finished is not None and seen.now - task.finished < SYNC:
+        sentence = f"The task failed ({why}); waiting until CloudTower shows where the VMs are."
+        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, movement=f"{host.mode} {task.id} FAILED", mark=mark)
+    where = {
+        translate.IN_USE: f"{host.name} is in use.",
+        translate.ENTERING: f"{host.name} still shows as entering maintenance.",
+        translate.IN_MAINTENANCE: f"{host.name} is in maintenance.",
+    }.get(host.mode, f"{host.name} is {host.mode}.")
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{way.doing.capitalize()} failed: {why}. {where}",
+        remedy="Clear the cause in CloudTower, then retry. VMs that were moved, stopped or started stay as they are.",
+        raw=task.error_message,
+    )
+
+
+def _accepted(
+    way: Course, host: TowerHost, task: TowerTask | None, seen: Observed, *, movement: str, mark: Facts
+) -> Sighting:
+    """The call was answered, and the host still shows as before."""
+    if task is not None and task.status == "SUCCESSED" and task.finished and seen.now - task.finished > GRACE:
+        return Sighting(
+            seen=Seen.FAILED,
+            sentence=f"The task succeeded, but {host.name} is not {way.done}: it went back again, or never got there.",
+            remedy="Look at the host in CloudTower, then retry.",
+        )
+    sentence = "CloudTower took the call; its task is not listed yet." if task is None else _underway(way, host, task)
+    progress = task.progress if task else None
+    return Sighting(seen=Seen.UNDERWAY, sentence=sentence, progress=progress, movement=movement, mark=mark)
+
+
+def _unanswered(
+    way: Course, step: Step, host: TowerHost, task: TowerTask | None, *, movement: str, mark: Facts
+) -> Sighting:
+    """Nothing was answered, if anything was asked, and the host shows as before."""
+    trace = ""
+    if task is not None:
+        trace = f"A task began on {host.name} since the call ({task.status}) and may be it."
+    elif step.before is not None and step.before.get("job") != host.job:
+        trace = f"{host.name} has another maintenance job than before the call."
+    if not trace:
+        sentence = f"{host.name} is not {way.doing}."
+        return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, movement=movement, mark=mark)
+    remedy = "Look at the host's tasks in CloudTower: did it enter or leave maintenance?"
+    return Sighting(seen=Seen.UNCLEAR, sentence=trace, remedy=remedy, movement=movement, mark=mark)
+
+
+# ---------------------------------------------------------------------- its consequences
+
+
+def of_vm(step: Step, seen: Observed, call: Sighting | None, *, settled: int) -> Sighting:
+    """The sighting of one VM.
+
+    Args:
+        step: its verification.
+        seen: what was read.
+        call: the sighting of the call that brings it about, when that is among the steps looked at.
+        settled: how many VMs of this look are as wanted: headway of one is headway of all.
+    """
+    way = course.of(step)
+    vm = _vm_of(step, seen)
+    if vm is not None and is_settled(step, seen):
+        return Sighting(seen=Seen.DONE, sentence=_how_settled(step, vm), place=vm.host)
+    host = seen.hosts.get(course.host_id(step))
+    mode = host.mode if host else ""
+    name = host.name if host else "The host"
+    now = f"is {vm.status} on {vm.host or 'no host'}" if vm else "is not shown by CloudTower"
+    if call is not None and call.seen is Seen.FAILED:
+        return Sighting(seen=Seen.FAILED, sentence=f"It {now}. {call.sentence}", remedy=call.remedy, raw=call.raw)
+    is_over = mode == way.goal and (call is None or call.seen is not Seen.UNDERWAY)
+    if is_over and vm is None and way is course.ENTER and step.arguments.get("is_seen") is False:
+        sentence = f"CloudTower shows no more of it than that {name} is in maintenance, where no VM runs."
+        return Sighting(seen=Seen.DONE, sentence=sentence)
+    if is_over and _has_settled_down(course.host_id(step), seen):
+        remedy = "Look at the VM in CloudTower."
+        return Sighting(seen=Seen.FAILED, sentence=f"It {now}, although {name} is {way.done}.", remedy=remedy)
+    movement = f"{call.movement if call else mode} {settled} {now}"
+    if mode == way.goal or mode in way.through or (call is not None and call.seen is Seen.UNDERWAY):
+        return Sighting(seen=Seen.UNDERWAY, sentence=f"It {now}.", place=vm.host if vm else "", movement=movement)
+    if call is None:
+        sentence = f"It {now}: {name} is not {way.doing}."
+        return Sighting(seen=Seen.FAILED, sentence=sentence, remedy="Retry for the host: its VMs follow.")
+    return Sighting(seen=Seen.NEVER_STARTED, sentence=f"Waits until {name} is {way.doing}.", movement=movement)
+
+
+def _vm_of(step: Step, seen: Observed) -> TowerVm | None:
+    return next((vm for vm in seen.vms if vm.is_called(step.target)), None)
+
+
+def is_settled(step: Step, seen: Observed) -> bool:
+    """Whether a VM is as the plan wants it."""
+    vm = _vm_of(step, seen)
+    if vm is None:
+        return False
+    is_here = vm.host_id == course.host_id(step)
+    match step.arguments.get("disposition"):
+        case Disposition.SHUT_DOWN:
+            return vm.status == "STOPPED" or (vm.status == "RUNNING" and not is_here and bool(vm.host_id))
+        case Disposition.LIVE_MIGRATE:
+            return vm.status == "RUNNING" and not is_here and bool(vm.host_id)
+        case Disposition.POWER_ON:
+            return vm.status == "RUNNING"
+        case Disposition.MIGRATE_BACK:
+            return is_here and (vm.status == "RUNNING") is (step.arguments.get("runs") is True)
+    return False
+
+
+def _how_settled(step: Step, vm: TowerVm) -> str:
+    if vm.status == "STOPPED":
+        return f"It is off, on {vm.host}." if course.of(step) is course.EXIT else "It is shut down."
+    if step.arguments.get("disposition") == Disposition.SHUT_DOWN:
+        return f"It was not shut down: it runs on {vm.host}."
+    return f"It runs on {vm.host}."
+
+
+def _has_settled_down(host_id: str, seen: Observed) -> bool:
+    """Whether the host has been where it is for so long that no picture of its VMs can be an old one."""
+    ends = [t.finished for t in seen.newest.get(host_id, ()) if t.finished]
+    since = max(ends, default=seen.hosts[host_id].since)
+    return since is not None and seen.now - since > GRACE
+
+
+def of_host(step: Step, seen: Observed) -> Sighting:
+    """The sighting of the last step: the host is where it should be, and empty or usable."""
+    way = course.of(step)
+    host = seen.hosts.get(course.host_id(step))
+    if host is None:
+        return Sighting(seen=Seen.UNDERWAY, sentence="CloudTower does not list the host.")
+    awake = seen.awake.get(host.id, ())
+    if host.mode != way.goal:
+        problem = f"{host.name} is {host.mode}, not {way.done}."
+    elif awake:
+        some = ", ".join(vm.name for vm in awake[:5])
+        more = f" and {len(awake) - 5} more" if len(awake) > 5 else ""
+        problem = f"{host.name} is in maintenance, but CloudTower still shows VMs that are not off: {some}{more}."
+    elif way is course.EXIT and not host.is_connected:
+        problem = f"{host.name} is in use, but {host.status}."
+    else:
+        good = "in maintenance and no VM runs on it" if way is course.ENTER else "in use and connected"
+        return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {good}.")
+    remedy = "Look at the host in CloudTower before touching its hardware." if way is course.ENTER else ""
+    return Sighting(seen=Seen.UNDERWAY, sentence=problem, remedy=remedy, movement=f"{host.mode} {len(awake)}")

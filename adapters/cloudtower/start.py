@@ -1,0 +1,30 @@
+"""The mutating calls: entering maintenance, leaving it."""
+
+from adapters.cloudtower import course, translate
+from adapters.cloudtower.client import Client
+from bot.domain.cloud import NotSupported
+from bot.domain.plan import Receipt, Step
+from bot.domain.values import Json
+
+_CALLS = {  # path, and the lists of VMs that its `data` may carry
+    course.ENTER.verb: ("/enter-maintance-mode", ("shutdown_vms",)),
+    course.EXIT.verb: ("/exit-maintance-mode", ("poweron_vms", "live_migrate_back_vms", "offline_migrate_back_vms")),
+}
+
+
+async def start(client: Client, step: Step) -> Receipt:
+    """Make the call of a step with exactly the VMs that stand in it.
+
+    Raises:
+        Refused, Unreachable, NotSupported
+    """
+    if step.verb not in _CALLS:
+        raise NotSupported(f"{client.name} cannot do {step.verb!r}.")
+    path, lists = _CALLS[step.verb]
+    data: dict[str, Json] = {}
+    for name in lists:
+        vms = step.arguments.get(name)
+        if isinstance(vms, list | tuple) and vms:
+            data[name] = list(vms)
+    answer = await client.act(path, {"where": {"host_id": course.host_id(step)}, "data": data})
+    return Receipt(id=translate.task_id(answer))
