@@ -71,6 +71,11 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "Look into the nova-compute log of the target, then retry.",
     ),
     (
+        re.compile(r"Operation '[\w-]+' not supported for (?:instance with )?(?P<why>.+?)(?:-enabled instance)? \("),
+        "Nova does not do this to a VM with {why}.",
+        "It comes back when its host does; or restore it from a backup.",
+    ),
+    (
         re.compile(r"[Qq]uota exceeded"),
         "A quota of its project is used up.",
         "Raise the project's quota, then retry.",

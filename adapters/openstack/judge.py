@@ -208,6 +208,8 @@ def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
+    if server.has_vtpm:
+        return "has a vTPM: Nova does not evacuate that. It comes back when its host does."
     leaving = next((m for m in moves if m.server == server.id and m.is_open and m.type != EVACUATION), None)
     if leaving is not None and server.task is not None:
         return (

@@ -68,6 +68,7 @@ class Server:
     fault: str = ""
     updated_at: str = ""
     is_locked: bool = False
+    has_vtpm: bool = False  #: by its flavor; Nova does not evacuate it
 
     @property
     def is_gone(self) -> bool:

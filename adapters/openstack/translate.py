@@ -50,6 +50,7 @@ def server(found: Json) -> Server:
         fault=str(fault.get("message") or ""),
         updated_at=str(found.get("updated") or ""),
         is_locked=bool(found.get("locked")),
+        has_vtpm="hw:tpm_version" in (flavor.get("extra_specs") or {}),
     )
 
 

@@ -132,6 +132,8 @@ def test_endless_text_is_cut() -> None:
         ("Failed to deploy instance: disk image missing", "disk image missing"),
         ("Quota exceeded for cores: Requested 1", "quota"),
         ("Instance 1-2 is locked", "is locked"),
+        ("Operation 'evacuate' not supported for vTPM-enabled instance (1-2).", "VM with vTPM"),
+        ("Operation 'evacuate' not supported for instance with vDPA ports (1-2).", "VM with vDPA ports"),
         ("Version 2.95 is not supported by the API. Minimum is 2.1 and maximum is 2.79.", "microversion 2.95"),
     ],
 )

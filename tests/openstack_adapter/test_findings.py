@@ -245,6 +245,12 @@ def test_an_old_migration_record_that_never_ended_does_not_hold_a_vm_back() -> N
     assert made.vms[0].disposition is Disposition.EVACUATE
 
 
+def test_a_vm_with_a_vtpm_stays_behind() -> None:
+    made = plan(survey(server("web-1", has_vtpm=True)))
+    assert made.vms[0].disposition is Disposition.CANNOT
+    assert "vTPM" in made.vms[0].note
+
+
 def test_a_stuck_task_is_noted_and_does_not_matter() -> None:
     made = plan(survey(server("web-1", task="powering-off", is_locked=True)))
     assert made.vms[0].disposition is Disposition.EVACUATE

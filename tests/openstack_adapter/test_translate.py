@@ -51,6 +51,12 @@ def test_a_server_booted_from_a_volume_with_an_ephemeral_disk_has_a_local_one() 
     assert translate.server(SERVER | {"image": ""}).has_local_disk
 
 
+def test_a_flavor_with_a_vtpm_is_noticed() -> None:
+    flavor = SERVER["flavor"] | {"extra_specs": {"hw:tpm_version": "2.0"}}
+    assert translate.server(SERVER | {"flavor": flavor}).has_vtpm
+    assert not translate.server(SERVER).has_vtpm
+
+
 def test_a_deleted_server_is_gone() -> None:
     assert translate.server(SERVER | {"status": "DELETED", "OS-EXT-SRV-ATTR:host": None}).is_gone
     assert not translate.server(SERVER).is_gone
