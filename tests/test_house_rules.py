@@ -1,0 +1,159 @@
+"""What the house promises about itself: sizes, walls, words, and documents that keep up with the code."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bot.domain.operation import FINAL, TABLE, State
+from bot.slack import grammar
+
+ROOT = Path(__file__).parents[1]
+MOST_LINES = {"bot": 400, "adapters": 400, "tests": 500}
+REASON = re.compile(r"^# Longer than \d+ lines: \w.{20,}", re.MULTILINE)
+"""How a file says why it may be longer."""
+
+FORBIDDEN = {
+    r"\b(TODO|FIXME|XXX|HACK)\b": "an unfinished thought belongs into an issue",
+    r"\bunittest\.mock\b|\bMagicMock\b": "fakes keep state and speak the real protocol",
+    r"@pytest\.mark\.(skip|skipif|xfail)\b|\bpytest\.(skip|xfail)\(": "a test that is not run proves nothing",
+    r"(?<![\w.])/(?:work|tmp)/[a-z]": "a path of one machine",
+    r"\bNotImplementedError\b": "a stub",
+}
+WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILINE)
+
+
+def files(*folders: str) -> Iterator[Path]:
+    for folder in folders:
+        yield from sorted((ROOT / folder).rglob("*.py"))
+
+
+def name(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def diagram() -> str:
+    """The table of states as mermaid, in the order of the table."""
+    lines = ["stateDiagram-v2", "    [*] --> CHECKING"]
+    lines += [f"    {at.name} --> {to.name}: {event.value}" for (at, event), to in TABLE.items()]
+    lines += [f"    {state.name} --> [*]" for state in State if state in FINAL]
+    return "\n".join(lines)
+
+
+# sizes and words ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("folder", MOST_LINES)
+def test_a_file_can_be_read_in_one_sitting(folder):
+    too_long = {
+        name(path): count
+        for path in files(folder)
+        if (count := len(path.read_text().splitlines())) > MOST_LINES[folder] and not REASON.search(path.read_text())
+    }
+    assert too_long == {}
+
+
+def test_each_file_names_its_duty_in_its_first_line():
+    silent = [
+        name(path)
+        for path in files("bot", "adapters")
+        if path.read_text().strip()
+        and not re.match(r'(#!.*\n)?"""\S', path.read_text())
+        and "migrations" not in path.parts
+    ]
+    assert silent == []
+
+
+@pytest.mark.parametrize("pattern", FORBIDDEN, ids=list(FORBIDDEN.values()))
+def test_some_words_do_not_stand_in_the_source(pattern):
+    here = Path(__file__)
+    found = [
+        f"{name(path)}:{number}: {line.strip()}"
+        for path in files("bot", "adapters", "tests")
+        if path != here
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.search(pattern, line)
+    ]
+    assert found == []
+
+
+def test_classes_are_named_after_what_they_are():
+    assert [name(path) for path in files("bot", "adapters") if WEAK_NAMES.search(path.read_text())] == []
+
+
+def test_only_main_and_its_like_read_the_environment():
+    readers = [
+        name(path) for path in files("bot", "adapters") if re.search(r"\bos\.(environ|getenv)\b", path.read_text())
+    ]
+    assert set(readers) <= {"bot/__main__.py", "bot/demo/run.py"}
+
+
+# walls -------------------------------------------------------------------------------------------------------------
+
+
+def test_the_walls_between_the_rooms_stand():
+    done = subprocess.run(
+        [Path(sys.executable).parent / "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+# documents ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_diagram_in_the_operations_guide_is_the_table():
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    (drawn,) = re.findall(r"```mermaid\n(.*?)\n```", guide, re.DOTALL)
+    assert drawn == diagram(), f"replace the diagram in docs/operations.md by:\n{diagram()}"
+
+
+def test_the_operations_guide_explains_every_state():
+    guide = (ROOT / "docs" / "operations.md").read_text()
+    assert [state.name for state in State if f"| {state.value} |" not in guide] == []
+
+
+def test_the_readme_and_the_manifest_name_the_commands_that_are_registered():
+    commands = set(grammar.COMMANDS)
+    readme = (ROOT / "README.md").read_text()
+    assert commands <= set(re.findall(r"(?<![\w.])/[a-z]+\b", readme))
+    manifest = yaml.safe_load((ROOT / "manifest.yml").read_text())
+    assert {one["command"] for one in manifest["features"]["slash_commands"]} == commands
+
+
+def test_decisions_are_short_and_numbered_without_gaps():
+    records = sorted((ROOT / "docs" / "adr").glob("*.md"))
+    assert [path.name[:4] for path in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
+    for path in records:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 40, f"{path.name} is too long"
+        assert [head for head in ("## Context", "## Decision", "## Consequences") if head not in text] == [], path.name
+
+
+def test_links_between_documents_lead_somewhere():
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{name(document)} → {target}"
+        for document in documents
+        for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", document.read_text())
+        if "://" not in target and not (document.parent / target).exists()
+    ]
+    assert broken == []
+
+
+def test_every_dependency_is_accounted_for():
+    """The record of dependencies names each package that pyproject.toml asks for."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    names = [re.match(r"[A-Za-z0-9-]+", one)[0] for one in asked]  # type: ignore[index]
+    record = next((ROOT / "docs" / "adr").glob("*dependencies*.md")).read_text()
+    assert [one for one in names if one not in record] == []
