@@ -41,14 +41,17 @@ class Cloud:
             LabError: It failed; the text is what it said.
         """
         settings = self._lab.settings
-        done = subprocess.run(
-            [settings.tool("openstack"), "--os-cloud", cloud, *words],
-            env=settings.environment(OS_CLIENT_CONFIG_FILE=self.clouds_yaml),
-            capture_output=True,
-            text=True,
-            timeout=CLI_SECONDS,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [settings.tool("openstack"), "--os-cloud", cloud, *words],
+                env=settings.environment(OS_CLIENT_CONFIG_FILE=self.clouds_yaml),
+                capture_output=True,
+                text=True,
+                timeout=CLI_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise LabError(f"openstack {' '.join(words)}: no end after {CLI_SECONDS:.0f} s") from error
         if done.returncode:
             raise LabError(f"openstack {' '.join(words)}: {done.stderr.strip()}")
         return done.stdout
@@ -151,6 +154,30 @@ class Cloud:
         """Hang nova-compute of a host (SIGSTOP); `revive` lets it go on."""
         self._lab.processes.freeze(host)
 
+    def start_compute(self, host: str) -> None:
+        """Start nova-compute of a host, and wait until it has reported and cleaned up.
+
+        The service stays disabled or forced down if it was: `revive` ends that as well.
+        """
+        since = datetime.now(UTC).replace(microsecond=0)  # Nova writes whole seconds
+        self._lab.processes.thaw(host)
+        self._lab.start_compute(host)
+        until(
+            f"{host} to report itself",
+            lambda: reported_after(self.service(host)["updated_at"], since),
+            seconds=120,
+        )
+
+        def cleared() -> bool:
+            return all(each["status"] != "done" for each in self.migrations(host))
+
+        until(f"{host} to remove the servers evacuated from it", cleared, seconds=120)
+
+    def change_service(self, host: str, change: Record) -> None:
+        """Change a host's service, for example {"forced_down": True} or {"status": "disabled"}."""
+        path = f"/v2.1/os-services/{self.service(host)['id']}"
+        self._admin.call("PUT", Port.NOVA, path, change)
+
     def turn_knobs(self, host: str, **values: str | float) -> None:
         """Make a host slow, small or failing: see lab/knobs.py for the names."""
         knobs.turn(self._lab.settings, host, **values)
@@ -198,18 +225,18 @@ class Cloud:
         nova-compute starts while the host is still forced down, removes the guests that were
         evacuated, and only then is the host released and enabled.
         """
-        self._start_compute(host)
+        self.start_compute(host)
         for _ in range(3):
             try:
-                self._change_service(host, {"forced_down": False})
+                self.change_service(host, {"forced_down": False})
                 break
             except LabError as error:
                 if "done" not in str(error):
                     raise
                 # Left-overs of a broken evacuation take a second start to be cleared.
                 self._lab.processes.stop(host)
-                self._start_compute(host)
-        self._change_service(host, {"status": "enabled"})
+                self.start_compute(host)
+        self.change_service(host, {"status": "enabled"})
         self.wait_for_service(host, "up")
 
     def tidy(self) -> None:
@@ -234,22 +261,3 @@ class Cloud:
         service = self.service(host)
         released = not service["forced_down"] and service["status"] == "enabled"
         return bool(released and self._lab.processes.pid(host) and service["state"] == "up")
-
-    def _change_service(self, host: str, change: Record) -> None:
-        path = f"/v2.1/os-services/{self.service(host)['id']}"
-        self._admin.call("PUT", Port.NOVA, path, change)
-
-    def _start_compute(self, host: str) -> None:
-        since = datetime.now(UTC).replace(microsecond=0)  # Nova writes whole seconds
-        self._lab.processes.thaw(host)
-        self._lab.start_compute(host)
-        until(
-            f"{host} to report itself",
-            lambda: reported_after(self.service(host)["updated_at"], since),
-            seconds=120,
-        )
-
-        def cleared() -> bool:
-            return all(each["status"] != "done" for each in self.migrations(host))
-
-        until(f"{host} to remove the servers evacuated from it", cleared, seconds=120)

@@ -4,7 +4,7 @@ from tests.openstack.lab.client import Client
 from tests.openstack.lab.settings import PASSWORD, REGION, Port, Settings
 
 # Who may do what where. The admin acts in the demo project too: servers are booted there.
-ROLES = {
+ROLES: dict[str, dict[str, tuple[str, ...]]] = {
     "service": {"service": ("admin", "service")},
     "demo": {"demo": ("member",)},
     "admin": {"demo": ("admin",)},

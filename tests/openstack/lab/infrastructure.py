@@ -53,8 +53,8 @@ def start(settings: Settings, processes: Processes) -> None:
     _start_mariadb(settings, processes)
     where = ("-l", "127.0.0.1", "-p", settings.port(Port.MEMCACHED), "-U", "0")
     processes.start("memcached", ["memcached", *_as_root("-u", "root"), *where], environment)
-    where = ("-address", "127.0.0.1", "-port", settings.port(Port.EPMD))
-    processes.start("epmd", ["epmd", *where], environment)
+    epmd = ["epmd", "-address", "127.0.0.1", "-port", settings.port(Port.EPMD)]
+    processes.start("epmd", epmd, environment)
     answers(settings, Port.EPMD)
     _start_rabbit(settings, processes)
     for listener in (Port.MARIADB, Port.MEMCACHED, Port.RABBIT):

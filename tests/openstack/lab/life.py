@@ -76,9 +76,9 @@ class Lab:
             say(f"ended {ended} processes")
 
     def is_up(self) -> bool:
-        """Whether all processes run and the APIs answer."""
+        """Whether the cloud that the present files describe runs and answers."""
         names = self.processes.names()
-        if not set(self.settings.computes) <= set(names) or self.processes.dead():
+        if not names or self.processes.dead() or not self._is_set_up():
             return False
         try:
             return Client(self.settings).answers(Port.NOVA, "/")

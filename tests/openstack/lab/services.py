@@ -23,7 +23,7 @@ READY_SECONDS = 300.0
 def start_api(settings: Settings, processes: Processes, service: Port) -> None:
     """Start the WSGI application of one service under uWSGI, as DevStack does."""
     etc = settings.etc / service
-    module, environment = {
+    applications: dict[Port, tuple[str, dict[str, object]]] = {
         Port.KEYSTONE: ("keystone.wsgi.api", {"OS_KEYSTONE_CONFIG_DIR": etc}),
         Port.PLACEMENT: ("placement.wsgi.api", {"OS_PLACEMENT_CONFIG_DIR": etc}),
         Port.GLANCE: ("glance.wsgi.api", {"OS_GLANCE_CONFIG_DIR": etc}),
@@ -33,7 +33,8 @@ def start_api(settings: Settings, processes: Processes, service: Port) -> None:
             "neutron.wsgi.api",
             {"OS_NEUTRON_CONFIG_DIR": etc, "OS_NEUTRON_CONFIG_FILES": "neutron.conf"},
         ),
-    }[service]
+    }
+    module, environment = applications[service]
     words = [settings.tool("uwsgi"), "--http-socket", f"127.0.0.1:{settings.port(service)}"]
     words += ["--venv", str(settings.venv), "--module", f"{module}:application", *UWSGI_OPTIONS]
     if service is Port.CINDER:  # the only one that reads a command line instead
