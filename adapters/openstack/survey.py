@@ -13,7 +13,7 @@ from adapters.openstack import translate
 from adapters.openstack.session import Offer, Session
 from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service, Storage
 from adapters.openstack.versions import GROUPS, MIGRATIONS, SERVERS, SERVICES, SUMMARIES, spoken, up_to
-from bot.domain.cloud import Refused
+from bot.domain.cloud import Refused, Unreachable
 
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
 
@@ -92,8 +92,14 @@ async def servers_on(session: Session, host: str) -> Sequence[Server]:
 
     Raises:
         Refused: the cloud dropped the host filter, so what it listed means nothing.
+        Unreachable: a cell of Nova did not answer, so the list is not whole.
     """
     servers = await list_servers(session, {"host": host}, doing=f"list the servers on {host}")
+    if any(server.is_shadow for server in servers):
+        raise Unreachable(
+            f"A cell of Nova does not answer, so the list of servers on {host} is not whole.",
+            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
+        )
     if any(server.host != host for server in servers):
         raise Refused(
             f"The cloud did not restrict the list of servers to {host}: Muster's account may not filter by host.",

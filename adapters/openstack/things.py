@@ -71,6 +71,11 @@ class Server:
     has_vtpm: bool = False  #: by its flavor; Nova does not evacuate it
 
     @property
+    def is_shadow(self) -> bool:
+        """Whether its cell is down, so that Nova shows no more than that it exists."""
+        return self.status == "UNKNOWN" and not self.vm_state
+
+    @property
     def is_gone(self) -> bool:
         """Whether it has been deleted."""
         return self.status in {"DELETED", "SOFT_DELETED"} or self.vm_state in {"deleted", "soft-delete"}

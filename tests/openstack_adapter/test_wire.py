@@ -327,6 +327,28 @@ async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: 
             await session.aclose()
 
 
+class HasADeadCell(Session):
+    """A cloud of which one cell does not answer: from 2.69 Nova lists its servers with next to nothing in them."""
+
+    async def pages(self, service: str, path: str, key: str, **how: Any) -> Sequence[Mapping[str, Any]]:
+        found = await super().pages(service, path, key, **how)
+        shadow = {"id": "s1", "status": "UNKNOWN", "tenant_id": "p1", "created": "2026-11-21T00:00:00Z", "links": []}
+        return [*found, shadow]
+
+
+async def test_a_list_that_lacks_the_servers_of_a_dead_cell_is_not_trusted(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = HasADeadCell.of("sim", clouds_yaml=path)
+        try:
+            with pytest.raises(Unreachable) as lost:
+                await reading.servers_on(session, "compute-1")
+            assert "not whole" in lost.value.sentence
+        finally:
+            await session.aclose()
+
+
 async def test_a_cloud_that_clouds_yaml_does_not_know_is_a_complaint_with_a_remedy(tmp_path: Path) -> None:
     path = tmp_path / "clouds.yaml"
     path.write_text(clouds_yaml("http://127.0.0.1:9"))
