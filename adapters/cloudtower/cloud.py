@@ -3,15 +3,19 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
-from adapters.cloudtower import look, plan_enter, read, start, translate
+from adapters.cloudtower import leaving, look, plan_enter, plan_exit, read, start, translate
 from adapters.cloudtower.client import Client, Login
+from adapters.cloudtower.leaving import LeavingSurvey
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, HostId, StepKey
 
+Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
+"""Of a host that shall enter, or leave."""
 _READ_ONLY = frozenset({"READ_ONLY", "AUDITOR"})
 
 
@@ -32,7 +36,7 @@ class CloudTowerCloud:
         precheck_timeout: how long CloudTower's precheck may take.
     """
 
-    actions: frozenset[Action] = frozenset({Action.ENTER})
+    actions: frozenset[Action] = frozenset({Action.ENTER, Action.EXIT})
 
     def __init__(
         self,
@@ -75,14 +79,18 @@ class CloudTowerCloud:
         found.sort(key=lambda h: (wanted not in {h.name.casefold(), h.id, h.local_id}, h.name.casefold(), h.id))
         return [_host(h) for h in found[:limit]]
 
-    async def survey(self, request: Request) -> CloudTowerSurvey:
-        """See `bot.domain.cloud.Cloud.survey`. Waits for CloudTower's precheck, which is a task."""
+    async def survey(self, request: Request) -> Survey:
+        """See `bot.domain.cloud.Cloud.survey`. Waits for CloudTower's precheck, which is a task when entering."""
         self._offered(request.action)
+        if request.action is Action.EXIT:
+            return await leaving.survey(self._client, request.host)
         return await self._surveyor.enter(request.host)
 
-    def plan(self, request: Request, survey: CloudTowerSurvey) -> Plan:
+    def plan(self, request: Request, survey: Survey) -> Plan:
         """See `bot.domain.cloud.Cloud.plan`."""
         self._offered(request.action)
+        if isinstance(survey, LeavingSurvey):
+            return plan_exit.plan(request, survey)
         return plan_enter.plan(request, survey)
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:

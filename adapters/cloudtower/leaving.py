@@ -1,0 +1,108 @@
+"""Reads what "exit maintenance" would bring back: CloudTower's synchronous precheck, and the VMs that it names.
+
+Facts: the precheck takes the host, not a task; its three lists and the three of the call are spelt differently; every
+field of an entry may be missing or null, and a VM may be in the recycle bin or invisible (sheet §3).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from adapters.cloudtower import read, translate
+from adapters.cloudtower.client import Client
+from adapters.cloudtower.translate import Reply, TowerHost, TowerVm
+from bot.domain.cloud import Refused
+
+RECYCLED = "in-recycle-bin-"
+"""How the precheck's reply names a VM of the recycle bin."""
+
+
+class Way(StrEnum):
+    """What CloudTower offers to do to a VM; the value is its list in the call."""
+
+    POWER_ON = "poweron_vms"
+    LIVE = "live_migrate_back_vms"
+    OFFLINE = "offline_migrate_back_vms"
+
+
+_LISTS = {"shutDownVms": Way.POWER_ON, "liveMigrateVms": Way.LIVE, "offlineMigrateVms": Way.OFFLINE}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """One VM that the exit could bring back."""
+
+    uuid: str
+    way: Way
+    name: str
+    place: str  #: name of the host it is on, in the precheck's words
+    changed: str  #: why CloudTower says that it is not as the maintenance left it; empty: it is
+    vm: TowerVm | None  #: None when CloudTower does not show it to Muster's user
+
+    @property
+    def is_recycled(self) -> bool:
+        """Whether it is in the recycle bin."""
+        return self.name.startswith(RECYCLED) or (self.vm is not None and self.vm.in_recycle_bin)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LeavingSurvey:
+    """One host in maintenance and what it could get back, at one moment."""
+
+    version: str
+    host: TowerHost | None
+    offers: tuple[Offer, ...] = ()
+    nameless: int = 0  #: entries without an id, which nothing can be done with
+    refusal: Refused | None = None  #: the precheck was not answered
+
+
+async def survey(client: Client, host_id: str) -> LeavingSurvey:
+    """Survey a host that shall leave maintenance.
+
+    Raises:
+        Refused, Unreachable
+    """
+    version = await client.version()
+    host = await read.host(client, host_id)
+    if host is None or host.mode != translate.IN_MAINTENANCE:
+        return LeavingSurvey(version=version, host=host)
+    try:
+        lists = await client.read("/exit-maintance-mode-precheck-result", {"where": {"id": host.id}})
+    except Refused as no:
+        return LeavingSurvey(version=version, host=host, refusal=no)
+    entries = _entries(lists)
+    vms = await read.vms_called(client, sorted({uuid for uuid, _, _ in entries if uuid}))
+    return LeavingSurvey(
+        version=version,
+        host=host,
+        offers=tuple(_offer(uuid, way, entry, vms) for uuid, way, entry in entries if uuid),
+        nameless=sum(1 for uuid, _, _ in entries if not uuid),
+    )
+
+
+def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
+    """Every entry with its id and its list, in a stable order."""
+    if not isinstance(lists, Mapping):
+        return []
+    found = [
+        (str(entry.get("vm_uuid") or ""), way, entry)
+        for key, way in _LISTS.items()
+        for entry in translate.rows(lists.get(key))
+    ]
+    return sorted(found, key=lambda found: found[:2])
+
+
+def _offer(uuid: str, way: Way, entry: Reply, vms: Sequence[TowerVm]) -> Offer:
+    vm = next((vm for vm in vms if vm.is_called(uuid)), None)
+    verify = entry.get("verify")
+    checked: Reply = verify if isinstance(verify, Mapping) else {}
+    changed = str(checked.get("reason") or "it was changed since") if checked.get("changed") is True else ""
+    return Offer(
+        uuid=uuid,
+        way=way,
+        name=(vm.name if vm else "") or str(entry.get("vm_name") or uuid),
+        place=(vm.host if vm else "") or str(entry.get("target_host_name") or ""),
+        changed=changed,
+        vm=vm,
+    )

@@ -1,0 +1,189 @@
+"""From a survey to the plan of leaving maintenance: which VMs come back and how, the findings, the steps. Pure.
+
+By default everything comes back but what CloudTower flags: VMs that were changed since, that are in the recycle bin, or
+that Muster cannot see and so could not verify. Naming VMs in the request chooses exactly those, flagged or not.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from adapters.cloudtower import translate
+from adapters.cloudtower.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
+from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
+from adapters.cloudtower.survey import MINIMUM_VERSION
+from adapters.cloudtower.translate import TowerHost
+from bot.domain.cloud import Request
+from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.values import Json, StepKey, VmId
+
+PHASES = ("Exit maintenance", "Verify")
+_WORDS = {
+    Way.POWER_ON: "power on",
+    Way.LIVE: "live-migrate back",
+    Way.OFFLINE: "migrate back offline",
+}
+
+
+def plan(request: Request, survey: LeavingSurvey) -> Plan:
+    """The plan of leaving maintenance."""
+    findings = tuple(_findings(request, survey))
+    host = survey.host
+    blocked = host is None or any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in findings)
+    chosen = [offer for offer in survey.offers if _is_chosen(request, offer)]
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=host.name if host else request.host_name,
+        findings=findings,
+        vms=tuple(sorted((_vm(o, is_chosen=o in chosen) for o in survey.offers), key=lambda vm: (vm.name, vm.id))),
+        phases=PHASES,
+        steps=() if blocked or host is None else _steps(host, chosen),
+    )
+
+
+def _is_chosen(request: Request, offer: Offer) -> bool:
+    if request.vms:
+        return bool(_names(offer) & set(request.vms))
+    return not _flag(offer)
+
+
+def _names(offer: Offer) -> set[str]:
+    return {offer.uuid, offer.name} | ({offer.vm.id} if offer.vm else set())
+
+
+def _flag(offer: Offer) -> str:
+    """Why a VM is not brought back unless somebody names it; empty when it is."""
+    if offer.is_recycled:
+        return "in the recycle bin"
+    if offer.changed:
+        return offer.changed
+    return "" if offer.vm else "CloudTower does not show this VM to Muster"
+
+
+# ---------------------------------------------------------------------- findings
+
+
+def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
+    host = survey.host
+    if host is None:
+        sentence = f"CloudTower does not list {request.host_name} any more."
+        yield _finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence)
+        return
+    numbers = translate.version(survey.version)
+    if numbers is None or numbers < MINIMUM_VERSION:
+        least = ".".join(map(str, MINIMUM_VERSION))
+        sentence = f"CloudTower is {survey.version}: maintenance mode needs {least}."
+        yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence)
+    yield from _of_host(host, survey)
+    if survey.nameless:
+        sentence = f"CloudTower offers {survey.nameless} VMs without saying which; they stay where they are."
+        yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
+    for offer in survey.offers:
+        if offer.changed and not offer.is_recycled:
+            stays = "" if _is_chosen(request, offer) else " It stays as it is unless you name it."
+            sentence = f"{offer.name} is not as the maintenance left it: {offer.changed}.{stays}"
+            yield _finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
+    unknown = [name for name in request.vms if not any(name in _names(offer) for offer in survey.offers)]
+    if unknown:
+        sentence = f"Not among the VMs that can come back: {', '.join(unknown)}."
+        remedy = "Name VMs of the list below, or none to bring back all."
+        yield _finding("vm-not-offered", Verdict.BLOCKER, Topic.VMS, sentence, remedy=remedy)
+
+
+def _of_host(host: TowerHost, survey: LeavingSurvey) -> Iterator[Finding]:
+    if host.mode != EXIT.origin:
+        sentence = f"{host.name} is not in maintenance (it is {host.mode})."
+        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence)
+    elif survey.refusal is not None:
+        no = survey.refusal
+        sentence = f"CloudTower's precheck says no. {no.sentence}"
+        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=no.remedy, raw=no.raw)
+    if host.is_connected:
+        yield _finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected.")
+    else:
+        yield _finding(
+            "host-status",
+            Verdict.BLOCKER,
+            Topic.HOST,
+            f"{host.name} is {host.status or 'of unknown status'}.",
+            remedy="Power it on and wait until CloudTower shows it as connected.",
+        )
+
+
+def _finding(
+    code: str,
+    verdict: Verdict,
+    topic: Topic,
+    sentence: str,
+    *,
+    remedy: str = "",
+    raw: str = "",
+    offer: Offer | None = None,
+) -> Finding:
+    vm = VmId(offer.uuid) if offer else None
+    return Finding(code=code, verdict=verdict, topic=topic, sentence=sentence, remedy=remedy, raw=raw, vm=vm)
+
+
+# ---------------------------------------------------------------------- VMs and steps
+
+
+def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
+    disposition = Disposition.POWER_ON if offer.way is Way.POWER_ON else Disposition.MIGRATE_BACK
+    where = f"now on {offer.place}" if offer.place else ""
+    note = ", ".join(filter(None, (_WORDS[offer.way], where, _flag(offer))))
+    return Vm(
+        id=VmId(offer.uuid),
+        name=offer.name,
+        project=offer.vm.owner if offer.vm else "",
+        status=offer.vm.status if offer.vm else "",
+        size=translate.size(offer.vm) if offer.vm else "",
+        disposition=disposition if is_chosen else Disposition.LEAVE,
+        note=note,
+    )
+
+
+def _steps(host: TowerHost, chosen: list[Offer]) -> tuple[Step, ...]:
+    lists: dict[str, Json] = {way.value: [o.uuid for o in chosen if o.way is way] for way in Way}
+    count = len(chosen)
+    call = Step(
+        key=StepKey(f"{EXIT.verb}:{host.id}"),
+        phase=PHASES[0],
+        verb=EXIT.verb,
+        target=host.id,
+        title=f"take {host.name} out of maintenance, bringing back {count} VM{'s' if count != 1 else ''}",
+        arguments={"host_id": host.id, **lists},
+        essential=True,
+        patience=PATIENCE,
+        quiet=QUIET,
+    )
+    end = Step(
+        key=StepKey(f"{VERIFY_HOST}:{host.id}"),
+        phase=PHASES[1],
+        verb=VERIFY_HOST,
+        target=host.id,
+        title=f"verify that {host.name} is in use",
+        by=By.CLOUD,
+        arguments={"host_id": host.id, "course": EXIT.verb},
+        patience=timedelta(minutes=10),
+    )
+    return (call, *(_verification(host, offer) for offer in chosen), end)
+
+
+def _verification(host: TowerHost, offer: Offer) -> Step:
+    disposition = Disposition.POWER_ON if offer.way is Way.POWER_ON else Disposition.MIGRATE_BACK
+    return Step(
+        key=StepKey(f"vm:{offer.uuid}"),
+        phase=PHASES[0],
+        verb=VERIFY_VM,
+        target=offer.uuid,
+        title=f"{_WORDS[offer.way]} {offer.name}",
+        by=By.CLOUD,
+        vm=VmId(offer.uuid),
+        arguments={
+            "host_id": host.id,
+            "course": EXIT.verb,
+            "disposition": disposition.value,
+            "runs": offer.way is not Way.OFFLINE,
+        },
+        patience=PATIENCE,
+    )

@@ -1,0 +1,192 @@
+"""Leaving maintenance: what comes back, what stays unless somebody names it, and that each is verified."""
+
+from collections import Counter
+from collections.abc import AsyncIterator
+
+import pytest
+
+from adapters.simulated.cloudtower_state import Moved
+from adapters.simulated.faults import CallFault, Effect
+from adapters.simulated.things import Maintenance, Power
+from bot.domain import drift
+from bot.domain.cloud import Seen, Unreachable
+from bot.domain.plan import Disposition, Plan, Verdict
+from bot.domain.steps import StepState
+from bot.domain.values import Action
+from tests.cloudtower.bench import Bench, Walk, bench
+
+EXIT = "/v2/api/exit-maintance-mode"
+
+
+@pytest.fixture
+async def away() -> AsyncIterator[Bench]:
+    """A tower whose node-1 is in maintenance: web-1 and web-2 moved, batch-1 moved offline, gpu-1 shut down."""
+    async with bench() as tower:
+        await Walk(bench=tower, plan=await tower.plan()).to_end()
+        await tower.clock.pass_time(30)
+        yield tower
+
+
+def exit_calls(tower: Bench) -> list[object]:
+    return [c.body for c in tower.world.calls if c.path == EXIT]
+
+
+def dispositions(plan: Plan) -> dict[str, Disposition]:
+    return {vm.name: vm.disposition for vm in plan.vms}
+
+
+async def test_everything_comes_back_and_is_verified_where_it_was(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT)
+    assert dispositions(plan) == {
+        "web-1": Disposition.MIGRATE_BACK,
+        "web-2": Disposition.MIGRATE_BACK,
+        "batch-1": Disposition.MIGRATE_BACK,
+        "gpu-1": Disposition.POWER_ON,
+    }
+    assert all(f.verdict is Verdict.OK for f in plan.findings)
+    walk = await Walk(bench=away, plan=plan).to_end()
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert {vm.name for vm in away.world.vms_on(away.host("node-1"))} == {"web-1", "web-2", "batch-1", "gpu-1"}
+    assert away.world.vm("gpu-1").power is Power.RUNNING
+    assert walk.record("live-migrate back web-1").place == "node-1"
+    ids = {name: away.world.vm(name).id for name in ("web-1", "web-2", "batch-1", "gpu-1")}
+    assert exit_calls(away) == [
+        {
+            "where": {"host_id": away.host("node-1").cuid},
+            "data": {
+                "poweron_vms": [ids["gpu-1"]],
+                "live_migrate_back_vms": sorted([ids["web-1"], ids["web-2"]]),
+                "offline_migrate_back_vms": [ids["batch-1"]],
+            },
+        }
+    ]
+
+
+async def test_each_vm_is_shown_with_where_it_is_now(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT)
+    notes = {vm.name: vm.note for vm in plan.vms}
+    assert notes["gpu-1"] == "power on, now on node-1"
+    assert notes["web-1"].startswith("live-migrate back, now on node-")
+    assert notes["batch-1"].startswith("migrate back offline, now on node-")
+
+
+async def test_a_vm_that_was_moved_since_is_flagged_and_stays_unless_it_is_named(away: Bench) -> None:
+    web = away.world.vm("web-1")
+    away.world.relocate(web, away.host("node-2" if web.host is away.host("node-3") else "node-3"))
+    plan = await away.plan(action=Action.EXIT)
+    assert dispositions(plan)["web-1"] is Disposition.LEAVE
+    assert [(f.code, f.vm, f.verdict) for f in plan.findings if f.verdict is not Verdict.OK] == [
+        ("vm-changed", web.id, Verdict.WARNING)
+    ]
+    named = await away.plan(action=Action.EXIT, vms=("web-1",))
+    assert [name for name, how in dispositions(named).items() if how is not Disposition.LEAVE] == ["web-1"]
+    walk = await Walk(bench=away, plan=named).to_end()
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert web.host is away.host("node-1")
+    assert away.world.vm("gpu-1").power is Power.STOPPED
+
+
+async def test_a_vm_in_the_recycle_bin_stays_there(away: Bench) -> None:
+    batch = away.world.vm("batch-1")
+    batch.in_recycle_bin, batch.name = True, f"in-recycle-bin-{batch.id}"
+    plan = await away.plan(action=Action.EXIT)
+    assert dispositions(plan)[batch.name] is Disposition.LEAVE
+    assert next(vm.note for vm in plan.vms if vm.id == batch.id).endswith("in the recycle bin")
+    assert all(step.vm != batch.id for step in plan.steps)
+
+
+async def test_a_vm_that_muster_may_not_see_stays_where_it_is(away: Bench) -> None:
+    away.tower.unseen = {"gpu-1"}
+    plan = await away.plan(action=Action.EXIT)
+    assert dispositions(plan)["gpu-1"] is Disposition.LEAVE
+
+
+async def test_a_host_comes_back_alone_when_nothing_is_left_to_bring_back(away: Bench) -> None:
+    for name in ("web-1", "web-2", "batch-1", "gpu-1"):
+        away.world.delete_vm(name)
+    walk = await Walk(bench=away, plan=await away.plan(action=Action.EXIT)).to_end()
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert exit_calls(away) == [{"where": {"host_id": away.host("node-1").cuid}, "data": {}}]
+
+
+async def test_a_name_that_cannot_come_back_blocks(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT, vms=("web-1", "app-2"))
+    assert [f.code for f in plan.findings if f.verdict is Verdict.BLOCKER] == ["vm-not-offered"]
+    assert plan.steps == ()
+
+
+async def test_a_host_that_is_not_in_maintenance_cannot_leave_it(tower: Bench) -> None:
+    plan = await tower.plan(action=Action.EXIT)
+    assert [f.code for f in plan.findings if f.verdict is Verdict.BLOCKER] == ["host-state"]
+
+
+async def test_a_host_that_is_still_off_cannot_leave_maintenance(away: Bench) -> None:
+    away.world.kill_host("node-1")
+    plan = await away.plan(action=Action.EXIT)
+    blockers = [f for f in plan.findings if f.verdict is Verdict.BLOCKER]
+    assert [f.code for f in blockers] == ["host-status"]
+    assert "Power it on" in blockers[0].remedy
+
+
+async def test_a_precheck_that_is_refused_blocks_with_its_reason(away: Bench) -> None:
+    path = "/exit-maintance-mode-precheck-result$"
+    away.world.faults.order(CallFault(effect=Effect.ANSWER, status=400, path=path))
+    plan = await away.plan(action=Action.EXIT)
+    (blocker,) = [f for f in plan.findings if f.verdict is Verdict.BLOCKER]
+    assert blocker.code == "precheck"
+    assert "ordered by a fault" in blocker.sentence
+
+
+async def test_a_lost_reply_is_found_again_and_never_called_twice(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT)
+    away.world.faults.order(CallFault(effect=Effect.LOSE_REPLY, path=f"{EXIT}$"))
+    walk = await Walk(bench=away, plan=plan).to_end()
+    assert isinstance(walk.errors[0], Unreachable)
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert len(exit_calls(away)) == 1
+
+
+async def test_a_task_that_fails_half_way_tells_which_vms_did_not_come_back(away: Bench) -> None:
+    walk = Walk(bench=away, plan=await away.plan(action=Action.EXIT))
+    await walk.round()
+    away.world.delete_vm("gpu-1")
+    await walk.to_end()
+    assert walk.records[0].state is StepState.FAILED
+    assert "VM_NOT_FOUND" in walk.records[0].sentence
+    assert walk.record("back web-1").state is StepState.DONE
+    assert walk.record("power on gpu-1").state is StepState.FAILED
+    assert away.host("node-1").maintenance is Maintenance.IN_MAINTENANCE
+
+
+async def test_a_host_that_somebody_else_took_out_is_as_wanted_already(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT)
+    away.host("node-1").maintenance = Maintenance.IN_USE
+    sighting = (await away.cloud.look(plan.steps[:1]))[plan.steps[0].key]
+    assert sighting.seen is Seen.DONE
+
+
+async def test_a_vm_that_changed_since_the_approval_is_a_difference_to_approve(away: Bench) -> None:
+    approved = await away.plan(action=Action.EXIT)
+    away.world.set_power(away.world.vm("gpu-1"), Power.RUNNING)
+    difference = drift.between(approved, await away.plan(action=Action.EXIT))
+    assert not difference.only_shrinks
+    assert "gpu-1: leave instead of power on" in difference.lines
+
+
+async def test_hundreds_of_vms_come_back_with_few_calls(tower: Bench) -> None:
+    home, other = tower.host("node-1"), tower.host("node-2")
+    home.maintenance, home.maintenance_job = Maintenance.IN_MAINTENANCE, "job"
+    ledger = tower.tower.moved.setdefault(home.cuid, [])
+    for number in range(300):
+        vm = tower.world.add_vm(f"many-{number}", other, memory_mb=16)
+        ledger.append(Moved(vm=vm, how="live", to=other))
+    before = len(tower.world.calls)
+    plan = await tower.plan(action=Action.EXIT)
+    assert len(tower.world.calls) - before <= 4
+    assert Counter(vm.disposition for vm in plan.vms) == {Disposition.MIGRATE_BACK: 300}
+    await tower.cloud.start(plan.steps[0])
+    await tower.clock.pass_time(600)
+    before = len(tower.world.calls)
+    sightings = await tower.cloud.look(plan.steps)
+    assert len(tower.world.calls) - before <= 4
+    assert {s.seen for s in sightings.values()} == {Seen.DONE}
