@@ -5,7 +5,7 @@ Nova's scheduler decides in the end; a shortage shown here is one it cannot talk
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from adapters.openstack.things import Amounts, OpenStackSurvey, Server
+from adapters.openstack.things import Amounts, OpenStackSurvey, Room, Server
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -23,59 +23,75 @@ def of_room(survey: OpenStackSurvey, leaving: Sequence[Server], *, to: str = "")
     if not leaving or not survey.survivors or (to and to not in {s.host for s in survey.survivors}):
         return  # nothing to place, or the lack of hosts is a finding already
     if survey.room is None:
-        yield Finding(
-            code="room-unknown",
-            verdict=Verdict.UNKNOWN,
-            topic=Topic.ROOM,
-            sentence="Placement does not tell how much room the other hosts have.",
-            remedy="Check that the catalog has Placement, at 1.27 or later, and that Muster's account may read it.",
+        yield _room(
+            "room-unknown",
+            Verdict.UNKNOWN,
+            "Placement does not tell how much room the other hosts have.",
+            "Check that the catalog has Placement, at 1.27 or later, and that Muster's account may read it.",
         )
         return
     zones = {s.host: s.zone for s in survey.survivors}
-    free = {
-        host: dict(survey.room[host].free)
-        for host in sorted(zones)
-        if host in survey.room and to in {"", host} and "COMPUTE_STATUS_DISABLED" not in survey.room[host].traits
-    }
+    free = _free(survey.room, zones, to)
+    where = f"on {to}" if to else "on the hosts that are left"
     fits_nowhere = [
         s for s in leaving if not any(_may(s, h, zones) and _holds(f, survey.needs(s)) for h, f in free.items())
     ]
-    where = f"on {to}" if to else "on the hosts that are left"
-    for server in fits_nowhere:
-        yield _nowhere(server, survey.needs(server), where)
     if fits_nowhere:
-        return
+        yield from (_nowhere(s, survey.needs(s), where) for s in fits_nowhere)
+    else:
+        yield _all_together(survey, leaving, free, zones, where)
+
+
+def _all_together(
+    survey: OpenStackSurvey,
+    leaving: Sequence[Server],
+    free: Mapping[str, dict[str, int]],
+    zones: Mapping[str, str],
+    where: str,
+) -> Finding:
+    """Each server fits somewhere; do they fit all at once?"""
     needed, there = _sum(survey.needs(s) for s in leaving), _sum(free.values())
     short = [name for name, amount in needed.items() if amount > there.get(name, 0)]
     if short:
-        yield Finding(
-            code="no-room",
-            verdict=Verdict.BLOCKER,
-            topic=Topic.ROOM,
-            sentence=f"There is not enough room {where}: the VMs need {spoken(needed, short)}, free are"
-            f" {spoken(there, short)}.",
-            remedy="Make room, enable another host, or evacuate only some VMs with `--vm`.",
+        return _room(
+            "no-room",
+            Verdict.BLOCKER,
+            f"There is not enough room {where}: the VMs need {spoken(needed, short)}, free are {spoken(there, short)}.",
+            "Make room, enable another host, or evacuate only some VMs with `--vm`.",
         )
-        return
     left_over = _pack(survey, leaving, free, zones)
     if left_over:
         names = ", ".join(s.name for s in left_over[:5])
-        yield Finding(
-            code="tight-room",
-            verdict=Verdict.WARNING,
-            topic=Topic.ROOM,
-            sentence=f"Room {where} is enough in sum but scattered: {len(left_over)} VMs may find no host ({names}).",
-            remedy="Make room on one of the hosts, or expect to retry them.",
+        return _room(
+            "tight-room",
+            Verdict.WARNING,
+            f"Room {where} is enough in sum but scattered: {len(left_over)} VMs may find no host ({names}).",
+            "Make room on one of the hosts, or expect to retry them.",
         )
-        return
+    return _suffices(needed, there, where, hosts=len(free))
+
+
+def _free(room: Mapping[str, Room], zones: Mapping[str, str], to: str) -> dict[str, dict[str, int]]:
+    """What is free on each host that the scheduler may choose."""
+    return {
+        host: dict(room[host].free)
+        for host in sorted(zones)
+        if host in room and to in {"", host} and "COMPUTE_STATUS_DISABLED" not in room[host].traits
+    }
+
+
+def _suffices(needed: Amounts, there: Amounts, where: str, *, hosts: int) -> Finding:
     shown = [name for name in _UNITS if needed.get(name)]
-    yield Finding(
-        code="room",
-        verdict=Verdict.OK,
-        topic=Topic.ROOM,
-        sentence=f"There is room {where}: the VMs need {spoken(needed, shown)}; {len(free)} hosts have"
-        f" {spoken(there, shown)} free.",
+    who = "1 host has" if hosts == 1 else f"{hosts} hosts have"
+    return _room(
+        "room",
+        Verdict.OK,
+        f"There is room {where}: the VMs need {spoken(needed, shown)}; {who} {spoken(there, shown)} free.",
     )
+
+
+def _room(code: str, verdict: Verdict, sentence: str, remedy: str = "") -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.ROOM, sentence=sentence, remedy=remedy)
 
 
 def spoken(amounts: Amounts, names: Sequence[str]) -> str:
