@@ -3,12 +3,10 @@
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import TextIO
 
 from bot.clock import SystemClock, WakeUp
-from bot.domain.ports import StoreFailed
-from bot.store import audit, database
+from bot.store import audit
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
 
@@ -65,7 +63,6 @@ async def export(url: str, out: TextIO) -> int:
 
 @asynccontextmanager
 async def _beside(url: str) -> AsyncIterator[SqlUnit]:
-    _must_exist(url)
     clock = SystemClock()
     archive = SqlArchive(url, clock=clock, bell=WakeUp(clock))
     await archive.open_beside()
@@ -74,10 +71,3 @@ async def _beside(url: str) -> AsyncIterator[SqlUnit]:
             yield unit
     finally:
         await archive.close()
-
-
-def _must_exist(url: str) -> None:
-    """Opening a database that is not there would make an empty one."""
-    file = database.file_of(database.parse(url))
-    if file is not None and not Path(file).is_file():
-        raise StoreFailed(f"There is no database at {Path(file).absolute()}.")

@@ -111,7 +111,8 @@ async def _answer(question: Question) -> Sequence[Line]:
     except (CloudError, Refusal) as error:
         complaint, remedy = error.sentence, error.remedy
     except StoreFailed as error:
-        complaint, remedy = str(error), "Check the address in [store] and that the database runs."
+        complaint = str(error)
+        remedy = "Check [store] and that the database runs; before the first start, `muster migrate` makes it."
     except Exception as error:  # noqa: BLE001  # one part's surprise must not hide what the others say
         complaint, remedy = f"{type(error).__name__}: {error}", ""
     return [Line(title=question.title, complaint=complaint, remedy=remedy)]

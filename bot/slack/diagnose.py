@@ -128,7 +128,7 @@ async def _call(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
 
 
 async def _token(client: AsyncWebClient) -> Sequence[Line]:
-    title = "Slack, bot token"
+    title = "Slack, token of the bot"
     try:
         answer = await _call(client, "auth_test")
     except _Silence as silence:
@@ -151,7 +151,7 @@ async def _token(client: AsyncWebClient) -> Sequence[Line]:
 
 
 async def _app_token(client: AsyncWebClient, app_token: str) -> Line:
-    title = "Slack, app token"
+    title = "Slack, token of the app"
     try:
         await _call(client, "apps_connections_open", app_token=app_token)
     except _Silence as silence:
@@ -289,7 +289,7 @@ def _grouped(rules: Mapping[tuple[str, Action], Rule]) -> Sequence[tuple[str, Ru
     shared: dict[tuple[str, Rule], list[str]] = {}
     for (cloud, action), rule in rules.items():
         shared.setdefault((cloud, rule), []).append(action.value)
-    return [(f"policy of {cloud}, {' and '.join(actions)}", rule) for (cloud, rule), actions in shared.items()]
+    return [(f"policy of {cloud} ({', '.join(actions)})", rule) for (cloud, rule), actions in shared.items()]
 
 
 def _named(rules: Mapping[tuple[str, Action], Rule], initials: str) -> Sequence[str]:

@@ -63,13 +63,13 @@ async def wrong(slack: Served, rules: Rules | None = None, **changes: Any) -> Se
 
 async def test_a_workspace_in_order_is_fine_in_every_line(slack):
     assert await lines(slack) == [
-        "✓ Slack, bot token: acts as @muster in Muster Demo",
+        "✓ Slack, token of the bot: acts as @muster in Muster Demo",
         "✓ Slack, scopes: all granted",
-        "✓ Slack, app token: Socket Mode may connect",
+        "✓ Slack, token of the app: Socket Mode may connect",
         "✓ Slack, incident channel: #incidents",
         "✓ user group @sre: 2 full members",
         "✓ user group @on-call-leads: 2 full members",
-        "✓ policy of prod, enter and exit and evacuate: 1 of 2 approvers needed",
+        "✓ policy of prod (enter, exit, evacuate): 1 of 2 approvers needed",
     ]
     assert not any(method.startswith(("chat.", "views.", "files.")) for method, _ in slack.api.calls)
 
@@ -77,15 +77,15 @@ async def test_a_workspace_in_order_is_fine_in_every_line(slack):
 async def test_without_a_working_bot_token_the_rest_is_still_looked_at(slack):
     rules = {("prod", Action.ENTER): replace(RULE, approvers=())}
     assert await wrong(slack, rules, bot_token="xoxb-planted", app_token=slack.bot_token) == [
-        "Slack, bot token: Slack does not know this token.",
-        "Slack, app token: This is a token of the wrong kind.",
+        "Slack, token of the bot: Slack does not know this token.",
+        "Slack, token of the app: This is a token of the wrong kind.",
         "Slack, channel and people: not looked at, because the bot token does not work.",
-        "policy of prod, enter: nobody may approve: approvers is empty.",
+        "policy of prod (enter): nobody may approve: approvers is empty.",
     ]
 
 
 async def test_in_http_mode_no_app_token_is_asked_about(slack):
-    assert not any("app token" in line for line in await lines(slack, app_token=""))
+    assert not any("of the app" in line for line in await lines(slack, app_token=""))
 
 
 async def test_each_missing_scope_is_named_with_what_it_is_for(slack, ws):
@@ -139,7 +139,7 @@ async def test_a_group_that_is_unknown_disabled_or_empty_is_told(slack, ws):
         "user group S0OFF: Slack knows no such user group.",
         "user group @empty: has no full members.",
         "user group S0NONE: Slack knows no such user group.",
-        "policy of prod, enter: nobody of those named in approvers can act.",
+        "policy of prod (enter): nobody of those named in approvers can act.",
     ]
 
 
@@ -163,20 +163,20 @@ async def test_a_group_that_is_unknown_disabled_or_empty_is_told(slack, ws):
     ],
 )
 async def test_a_policy_under_which_nothing_could_ever_start_is_told(slack, rule, complaint):
-    expected = [f"policy of prod, exit: {complaint}"] if complaint else []
+    expected = [f"policy of prod (exit): {complaint}"] if complaint else []
     assert await wrong(slack, {("prod", Action.EXIT): rule}) == expected
 
 
 async def test_requesters_who_cannot_act_leave_nobody_to_ask(slack):
     found = await wrong(slack, {("prod", Action.EXIT): replace(RULE, requesters=("U0GONE",))})
-    assert found[-1] == "policy of prod, exit: nobody of those named in requesters can act."
+    assert found[-1] == "policy of prod (exit): nobody of those named in requesters can act."
 
 
 async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack):
     address = "http://127.0.0.1:9/api/"
     found = await wrong(slack, {}, api_url=address)
-    assert found[0].startswith(f"Slack, bot token: {address} does not answer (")
-    assert found[1].startswith(f"Slack, app token: {address} does not answer (")
+    assert found[0].startswith(f"Slack, token of the bot: {address} does not answer (")
+    assert found[1].startswith(f"Slack, token of the app: {address} does not answer (")
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack):
 )
 async def test_a_refusal_of_slack_is_told_in_words(slack, harm, sentence):
     harm(slack.faults)
-    assert f"Slack, bot token: {sentence}" in await wrong(slack, {})
+    assert f"Slack, token of the bot: {sentence}" in await wrong(slack, {})
 
 
 # the report --------------------------------------------------------------------------------------------------------
@@ -251,7 +251,7 @@ async def test_everything_is_asked_though_much_is_broken_and_the_order_stays():
         "✗ cloud prod: https://keystone does not answer.",
         "    → Check the address.",
         "✗ store: The database does not answer.",
-        "    → Check the address in [store] and that the database runs.",
+        "    → Check [store] and that the database runs; before the first start, `muster migrate` makes it.",
         "✗ other: KeyError: 'surprise'",
         "",
         "5 things looked at, 4 wrong.",
