@@ -83,7 +83,8 @@ export class BlockRenderer {
         const inner = cell.type === "rich_text" ? this.texts.richText(cell) : [cell.text ?? String(cell.value ?? "")];
         const node = el(at === 0 ? "th" : "td", {}, ...inner);
         node.style.textAlign = settings[column]?.align ?? "left";
-        node.className = settings[column]?.is_wrapped ? "wrapped" : "";
+        // Short cells stay on one line: names with hyphens would break otherwise.
+        node.className = settings[column]?.is_wrapped && node.textContent.length > 24 ? "wrapped" : "";
         return node;
       })),
     );
