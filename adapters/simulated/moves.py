@@ -259,6 +259,8 @@ class Conductor:
         Not measured: operators' accounts of evacuations before the volumes had a new home tell it.
         """
         dead = {s.host for s in self.world.cinder_services if s.died_at is not None}
+        if not dead:
+            return ""
         return next((v.id for v in self.world.volumes_of(vm) if v.host.partition("#")[0] in dead), "")
 
     def _land(self, move: Move, dest: Host, entry: ServerAction) -> Course:

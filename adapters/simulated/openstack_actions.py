@@ -8,14 +8,8 @@ from aiohttp import web
 from adapters.simulated.migrations import Migrations
 from adapters.simulated.moves import Conductor
 from adapters.simulated.openstack_compute import Servers
-from adapters.simulated.openstack_http import (
-    ApiError,
-    Context,
-    check_shape,
-    context,
-    json_body,
-    truth,
-)
+from adapters.simulated.openstack_http import ApiError, Context, context, json_body
+from adapters.simulated.openstack_schemas import check_action, truth
 from adapters.simulated.things import Host, Kind, Move, Power, Vm
 
 Action: TypeAlias = Callable[[Vm, Any, Context], web.Response]
@@ -56,15 +50,17 @@ class Actions:
 
     async def _act(self, request: web.Request) -> web.Response:
         body = await json_body(request)
-        name = next(iter(body), "")
+        if len(body) != 1:
+            raise ApiError(400, "Malformed request body")
+        [(name, given)] = body.items()
         action = self._actions.get(name)
-        if action is None or len(body) != 1:
+        if action is None:
             raise ApiError(400, f"There is no such action: {name}")
         asked = context(request)
-        _check_body(name, body[name], asked.version)
+        check_action(name, given, asked.version)
         if "member" not in asked.login.user.roles:
             asked.must_be_admin(f"os_compute_api:servers:{name}")
-        return action(self._servers.find(request), body[name], asked)
+        return action(self._servers.find(request), given, asked)
 
     async def _delete(self, request: web.Request) -> web.Response:
         vm = self._servers.find(request)
@@ -85,7 +81,7 @@ class Actions:
     def _evacuate(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
         asked.must_be_admin("os_compute_api:os-evacuate")
         minor, name = asked.version, body.get("host")
-        force = truth(body.get("force", False), "force") if 29 <= minor < 68 else False
+        force = truth(body.get("force", False))
         if force and not name:
             raise ApiError(400, "Can't force to a non-provided destination")
         target = self._target(name, status=404, message=f"Compute host {name} not found.")
@@ -204,42 +200,6 @@ class Actions:
 
 
 # ---------------------------------------------------------------------- what must be so
-
-
-def _check_body(name: str, body: Any, minor: int) -> None:
-    """The schema of an action at a microversion."""
-    if name == "evacuate":
-        allowed = {"host", "adminPass"}
-        allowed |= {"onSharedStorage"} if minor < 14 else set()
-        allowed |= {"force"} if 29 <= minor < 68 else set()
-        _check_object(name, body, allowed, ["onSharedStorage"] if minor < 14 else [])
-    elif name == "os-migrateLive":
-        required = ["block_migration", "host"]
-        required += ["disk_over_commit"] if minor < 25 else []
-        _check_object(name, body, {*required, *(["force"] if 30 <= minor < 68 else [])}, required)
-        if not (minor >= 25 and body["block_migration"] == "auto"):
-            truth(body["block_migration"], "block_migration")
-    elif name == "migrate" and minor >= 56 and body is not None:
-        _check_object(name, body, {"host"}, [])
-    elif name == "lock" and minor >= 73 and body is not None:
-        _check_object(name, body, {"locked_reason"}, [])
-    elif name == "os-resetState":
-        _check_object(name, body, {"state"}, ["state"])
-        if body["state"] not in {"active", "error"}:
-            raise ApiError(
-                400,
-                f"Invalid input for field/attribute state. Value: {body['state']}."
-                f" {body['state']!r} is not one of ['active', 'error']",
-            )
-
-
-def _check_object(name: str, body: Any, allowed: set[str], required: list[str]) -> None:
-    if not isinstance(body, dict):
-        raise ApiError(
-            400,
-            f"Invalid input for field/attribute {name}. Value: {body}. {body!r} is not of type 'object'",
-        )
-    check_shape(body, allowed, required=required, field=name)
 
 
 def _must_be(vm: Vm, action: str, states: set[str], *, any_task: bool = False) -> None:

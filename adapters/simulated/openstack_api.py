@@ -142,7 +142,10 @@ def _nova_document(request: web.Request) -> dict[str, Any]:
         "version": "2.104",
         "min_version": "2.1",
         "updated": "2025-07-04T12:00:00Z",
-        "links": [{"rel": "self", "href": f"{request.url.origin()}/compute/v2.1/"}],
+        "links": [
+            {"rel": "self", "href": f"{request.url.origin()}/compute/v2.1/"},
+            {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"},
+        ],
     }
 
 
@@ -157,7 +160,13 @@ async def _nova_version(request: web.Request) -> web.Response:
 
 def _placement(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
     open_paths = {"/placement", "/placement/"}
-    middleware = service(keystone, openstack_placement.refusal, _PLACEMENT, open_paths=open_paths)
+    middleware = service(
+        keystone,
+        openstack_placement.refusal,
+        _PLACEMENT,
+        open_paths=open_paths,
+        refuse_path=openstack_placement.no_such_path,
+    )
     return web.Application(middlewares=[middleware]), Placement(world).routes()
 
 

@@ -6,14 +6,8 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated import openstack_views as views
-from adapters.simulated.openstack_http import (
-    ApiError,
-    Context,
-    changed_since,
-    check_query,
-    context,
-    page,
-)
+from adapters.simulated.openstack_http import ApiError, Context, changed_since, context, page
+from adapters.simulated.openstack_schemas import check_query, check_server_query
 from adapters.simulated.things import Flavor, Kind, Vm
 from adapters.simulated.world import World
 
@@ -82,7 +76,7 @@ class Servers:
     def _answer(self, request: web.Request, *, detail: bool) -> web.Response:
         asked, base = context(request), f"{request.url.origin()}/compute"
         if asked.version >= 75:
-            check_query(request, _KNOWN)
+            check_server_query(request, _KNOWN)
         vms = self._matching(request, asked, "detail" if detail else "index")
         vms.sort(key=lambda v: (v.created_at, v.id), reverse=True)
         if request.query.get("sort_key") in {"display_name", "name", "uuid", "id"}:
@@ -209,7 +203,11 @@ class Servers:
         return flavor
 
     def _brief_flavor(self, flavor: Flavor, request: web.Request) -> dict[str, Any]:
-        shown: dict[str, Any] = {"id": flavor.id, "name": flavor.name, "links": []}
+        shown: dict[str, Any] = {
+            "id": flavor.id,
+            "name": flavor.name,
+            "links": views.links(f"{request.url.origin()}/compute", "flavors", flavor.id),
+        }
         return {**shown, "description": None} if context(request).version >= 55 else shown
 
     def _show_flavor(self, flavor: Flavor, request: web.Request) -> dict[str, Any]:
@@ -238,7 +236,7 @@ def _all_tenants(text: str | None) -> bool:
         return False
     raise ApiError(
         400,
-        f"all_tenants param error: Unrecognized value '{text}', acceptable values are:"
+        f"Unrecognized value '{text}', acceptable values are:"
         " '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'",
     )
 

@@ -4,7 +4,9 @@ from typing import Any
 
 from aiohttp import web
 
+from adapters.simulated.moves import CONTROLLER
 from adapters.simulated.openstack_http import ApiError, context, iso_micro, natural
+from adapters.simulated.openstack_services import CONTROL_SERVICES
 from adapters.simulated.things import Aggregate, Kind, ServerGroup
 from adapters.simulated.world import World
 
@@ -33,6 +35,8 @@ class Groupings:
 
     async def _aggregate(self, request: web.Request) -> web.Response:
         asked, wanted = context(request), request.match_info["id"]
+        if not wanted.isdecimal():
+            raise ApiError(400, "Invalid input received: id must be an integer")
         asked.must_be_admin("os_compute_api:os-aggregates:show")
         for aggregate in self.world.aggregates.values():
             if str(aggregate.id) == wanted:
@@ -43,7 +47,9 @@ class Groupings:
         detail = request.path.endswith("/detail")
         if detail:
             context(request).must_be_admin("os_compute_api:os-availability-zone:detail")
-        zones: dict[str, dict[str, Any]] = {}
+        alive = {"available": True, "active": True, "updated_at": iso_micro(self.world.beat(self.world.born))}
+        control = {binary: alive for binary, _ in CONTROL_SERVICES}
+        zones: dict[str, dict[str, Any]] = {"internal": {CONTROLLER: control}} if detail else {}
         for host in self.world.hosts_of(Kind.OPENSTACK):
             active = {
                 "available": self.world.is_up(host),
@@ -60,9 +66,7 @@ class Groupings:
     async def _groups(self, request: web.Request) -> web.Response:
         asked = context(request)
         groups = list(self.world.groups.values())
-        if "all_projects" in request.query:
-            asked.must_be_admin("os_compute_api:os-server-groups:index:all_projects")
-        else:
+        if not (asked.is_admin and "all_projects" in request.query):  # measured: dropped silently for members
             groups = [g for g in groups if g.project is asked.login.project]
         rest = groups[natural(request, "offset", 0) :]
         shown = [_group(g, asked.version) for g in rest[: natural(request, "limit", 1000)]]

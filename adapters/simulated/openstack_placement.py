@@ -1,5 +1,6 @@
 """Placement of the simulated cloud: providers, inventories, usages, allocations, candidates. Admins only."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,11 +13,21 @@ from adapters.simulated.world import World
 _CLASSES = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "disk_gb"}
 _TITLES = {400: "Bad Request", 403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed", 406: "Not Acceptable"}
 _TRAITS = ["COMPUTE_NODE", "COMPUTE_TRUSTED_CERTS", "HW_CPU_X86_AVX2"]
+_PROVIDERS = {"name", "uuid", "member_of", "resources", "in_tree", "required"}
+_CANDIDATES = {"resources", "required", "member_of", "in_tree", "limit", "group_policy", "root_required"}
+_NO_PATH = "The resource could not be found.\n\n   "
 _DISABLED = "COMPUTE_STATUS_DISABLED"
 
 
 def refusal(status: int, message: str) -> web.Response:
     """An error as Placement words it."""
+    if status == 406:
+        version = re.search(r"\d+\.\d+", message)
+        message = (
+            "The resource could not be generated that was acceptable to your browser (content of type"
+            " application/json. \n\n Invalid microversion: Unacceptable version header:"
+            f" {version.group() if version else ''}"
+        )
     error = {"status": status, "title": _TITLES.get(status, "Error"), "detail": message}
     return web.json_response({"errors": [error]}, status=status)
 
@@ -66,18 +77,16 @@ class Placement:
         self._admit(request, policy)
         host = self.world.hosts.get(request.match_info["id"])
         if host is None or host.cluster.kind is not Kind.OPENSTACK:
-            wanted = request.match_info["id"]
-            raise ApiError(
-                404,
-                "The resource could not be found.\n\n"
-                f" No resource provider with uuid {wanted} found : No resource provider with uuid {wanted} found  ",
-            )
+            none = f"No resource provider with uuid {request.match_info['id']} found"
+            said = none if policy == "resource_providers:show" else f"{none}: {none}"
+            raise ApiError(404, f"The resource could not be found.\n\n {said}  ")
         return host
 
     # ------------------------------------------------------------------ providers
 
     async def _providers(self, request: web.Request) -> web.Response:
         self._admit(request, "resource_providers:list")
+        _check_query(request, _PROVIDERS)
         minor, wanted = context(request).version, request.query
         needs = _amounts(wanted["resources"]) if "resources" in wanted else Resources()
         hosts = [
@@ -137,7 +146,7 @@ class Placement:
     async def _aggregates(self, request: web.Request) -> web.Response:
         host = self._named(request, "resource_providers:aggregates:list")
         if context(request).version < 1:
-            raise ApiError(404, "The resource could not be found.")
+            raise ApiError(404, _NO_PATH)
         body: dict[str, Any] = {"aggregates": self._aggregates_of(host)}
         if context(request).version >= 19:
             body["resource_provider_generation"] = self._generation(host)
@@ -149,7 +158,7 @@ class Placement:
     async def _traits(self, request: web.Request) -> web.Response:
         host = self._named(request, "resource_providers:traits:list")
         if context(request).version < 6:
-            raise ApiError(404, "The resource could not be found.")
+            raise ApiError(404, _NO_PATH)
         body = {"traits": _traits_of(host), "resource_provider_generation": self._generation(host)}
         return web.json_response(body)
 
@@ -191,14 +200,11 @@ class Placement:
     async def _candidates(self, request: web.Request) -> web.Response:
         minor, wanted = context(request).version, request.query
         if minor < 10:
-            raise ApiError(404, "The resource could not be found.")
+            raise ApiError(404, _NO_PATH)
         self._admit(request, "allocation_candidates:list")
+        _check_query(request, _CANDIDATES)
         if "resources" not in wanted:
-            raise ApiError(
-                400,
-                "The server could not comply with the request since it is either malformed or otherwise"
-                " incorrect.\n\n Invalid query string parameters: 'resources' is a required property  ",
-            )
+            raise _malformed("There must be at least one resources or resources[$S] parameter.")
         needs = _amounts(wanted["resources"])
         hosts = [
             h
@@ -290,6 +296,29 @@ def _classes(amount: Resources) -> dict[str, int]:
     return {name: getattr(amount, field) for name, field in _CLASSES.items() if getattr(amount, field)}
 
 
+def _malformed(why: str) -> ApiError:
+    return ApiError(
+        400,
+        "The server could not comply with the request since it is either malformed or otherwise incorrect.\n\n"
+        f" {why}  ",
+    )
+
+
+def _check_query(request: web.Request, allowed: set[str]) -> None:
+    unknown = sorted(set(request.query) - allowed)
+    if unknown:
+        names = ", ".join(f"'{name}'" for name in unknown)
+        were = "was" if len(unknown) == 1 else "were"
+        raise _malformed(
+            f"Invalid query string parameters: Additional properties are not allowed ({names} {were} unexpected)"
+        )
+
+
+def no_such_path() -> web.Response:
+    """The answer to a path that Placement does not know."""
+    return refusal(404, _NO_PATH)
+
+
 def _amounts(text: str) -> Resources:
     """`VCPU:1,MEMORY_MB:512`.
 
@@ -299,7 +328,9 @@ def _amounts(text: str) -> Resources:
     wanted: dict[str, int] = {}
     for part in text.split(","):
         name, _, amount = part.partition(":")
-        if name not in _CLASSES or not amount.isdigit() or not int(amount):
-            raise ApiError(400, f"Badly formed resources parameter. Expected resources query string, got: {text}.")
+        if not amount.isdecimal() or not int(amount):
+            raise _malformed(f"Badly formed resources parameter. Expected resources query string in form: {text}")
+        if name not in _CLASSES:
+            raise _malformed(f"Invalid resource class in resources parameter: No such resource class {name}.")
         wanted[_CLASSES[name]] = int(amount)
     return Resources(**wanted)

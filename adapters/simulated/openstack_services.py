@@ -1,5 +1,6 @@
 """Compute services and hypervisors of the simulated Nova."""
 
+import json
 import re
 from collections.abc import Sequence
 from typing import Any
@@ -7,21 +8,20 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated.moves import CONTROLLER
-from adapters.simulated.openstack_http import (
-    ApiError,
-    check_query,
-    check_shape,
-    context,
-    iso_micro,
-    json_body,
-    page,
-    truth,
-)
+from adapters.simulated.openstack_http import ApiError, context, iso_micro, json_body, page
+from adapters.simulated.openstack_schemas import check_query, check_service_update, truth
 from adapters.simulated.things import Host, Kind, MoveKind
 from adapters.simulated.world import World
 
-_CONTROL = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))
+CONTROL_SERVICES = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))
 _SERVICES = "os_compute_api:os-services"
+_CPU = {
+    "arch": "x86_64",
+    "model": "Cascadelake-Server",
+    "vendor": "Intel",
+    "features": ["avx2", "sse4.2"],
+    "topology": {"cores": 16, "threads": 2, "sockets": 1},
+}
 
 
 class Services:
@@ -29,7 +29,7 @@ class Services:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._control_ids = {host_binary: world.new_uuid() for host_binary in _CONTROL}
+        self._control_ids = {host_binary: world.new_uuid() for host_binary in CONTROL_SERVICES}
 
     def routes(self) -> list[web.RouteDef]:
         return [
@@ -47,12 +47,12 @@ class Services:
 
     async def _services(self, request: web.Request) -> web.Response:
         asked = context(request)
-        asked.must_be_admin(f"{_SERVICES}:list")
         if asked.version >= 75:
             check_query(request, {"host", "binary"})
+        asked.must_be_admin(f"{_SERVICES}:list")
         shown = [
             self._control(number, binary, host, asked.version)
-            for number, (binary, host) in enumerate(_CONTROL, start=1)
+            for number, (binary, host) in enumerate(CONTROL_SERVICES, start=1)
         ]
         shown += [self._service(host, asked.version) for host in self._hosts()]
         for name in ("host", "binary"):
@@ -88,24 +88,21 @@ class Services:
 
     def _number(self, host: Host) -> int:
         """The id of a service and a hypervisor before 2.53."""
-        return len(_CONTROL) + 1 + self._hosts().index(host)
+        return len(CONTROL_SERVICES) + 1 + self._hosts().index(host)
 
     async def _update_service(self, request: web.Request) -> web.Response:
         asked, body = context(request), await json_body(request)
         wanted = request.match_info["id"]
+        check_service_update(body, asked.version)
         if asked.version >= 53:
-            check_shape(body, {"status", "disabled_reason", "forced_down"})
-            asked.must_be_admin(f"{_SERVICES}:update")
-            return self._update(wanted, body, asked.version)
-        allowed = {"host", "binary", "disabled_reason"} | ({"forced_down"} if asked.version >= 11 else set())
-        check_shape(body, allowed, required=["host", "binary"])
+            _check_uuid(wanted)
         asked.must_be_admin(f"{_SERVICES}:update")
+        if asked.version >= 53:
+            return self._update(wanted, body, asked.version)
         return self._act(wanted, body, asked.version)
 
     def _update(self, id: str, body: dict[str, Any], minor: int) -> web.Response:
         """`PUT /os-services/{uuid}` from 2.53."""
-        if not re.fullmatch(r"[0-9a-fA-F-]{32,36}", id):
-            raise ApiError(400, f"Invalid uuid {id}")
         for (binary, _), control in self._control_ids.items():
             if control == id:
                 raise _not_compute(binary)
@@ -113,18 +110,12 @@ class Services:
         if host is None:
             raise ApiError(404, f"Service {id} could not be found.")
         status, reason = body.get("status"), body.get("disabled_reason")
-        if status not in {None, "enabled", "disabled"}:
-            raise ApiError(
-                400,
-                f"Invalid input for field/attribute status. Value: {status}."
-                f" {status!r} is not one of ['enabled', 'disabled']",
-            )
         if reason and status == "enabled":
             raise ApiError(400, "Specifying 'disabled_reason' with status 'enabled' is invalid.")
         if status is None and "forced_down" not in body:
             raise ApiError(400, "No updates were requested. Fields 'status' or 'forced_down' should be specified.")
         if "forced_down" in body:
-            self._force(host, down=truth(body["forced_down"], "forced_down"))
+            self._force(host, down=truth(body["forced_down"]))
         if status is not None:
             host.enabled, host.disabled_reason = status == "enabled", reason
         return web.json_response({"service": self._service(host, minor)})
@@ -147,7 +138,7 @@ class Services:
             raise ApiError(404, f"Host '{name}' is not mapped to any cell")
         shown: dict[str, Any] = {"host": name, "binary": "nova-compute"}
         if action == "force-down":
-            self._force(host, down=truth(body["forced_down"], "forced_down"))
+            self._force(host, down=truth(body["forced_down"]))
             shown["forced_down"] = host.forced_down
             return web.json_response({"service": shown})
         host.enabled = action == "enable"
@@ -182,7 +173,7 @@ class Services:
             hosts = [h for h in hosts if pattern in h.name]
             if not hosts:
                 raise ApiError(404, f"No hypervisor matching '{pattern}' could be found.")
-        servers = asked.version >= 53 and truth(request.query.get("with_servers", "false"), "with_servers")
+        servers = _with_servers(request)
         shown = [self._view(h, asked.version, detail=detail, servers=servers) for h in hosts]
         if asked.version < 33 or pattern is not None:
             return web.json_response({"hypervisors": shown})
@@ -192,7 +183,9 @@ class Services:
     async def _hypervisor(self, request: web.Request) -> web.Response:
         asked, wanted = context(request), request.match_info["id"]
         asked.must_be_admin("os_compute_api:os-hypervisors:show")
-        servers = asked.version >= 53 and truth(request.query.get("with_servers", "false"), "with_servers")
+        if asked.version >= 53:
+            _check_uuid(wanted)
+        servers = _with_servers(request)
         for host in self._hosts():
             if wanted == (host.id if asked.version >= 53 else str(self._number(host))):
                 return web.json_response({"hypervisor": self._view(host, asked.version, detail=True, servers=servers)})
@@ -238,8 +231,18 @@ class Services:
             "disk_available_least": host.capacity.disk_gb - disk,
             "current_workload": 0,
             "running_vms": len(here),
-            "cpu_info": {} if minor >= 28 else "",
+            "cpu_info": _CPU if minor >= 28 else json.dumps(_CPU),
         }
+
+
+def _check_uuid(text: str) -> None:
+    if not re.fullmatch(r"[0-9a-fA-F-]{32,36}", text):
+        raise ApiError(400, f"Invalid uuid {text}")
+
+
+def _with_servers(request: web.Request) -> bool:
+    """Whether `with_servers` is asked for, which 2.53 brought."""
+    return context(request).version >= 53 and truth(request.query.get("with_servers", "false"))
 
 
 def _not_compute(binary: str) -> ApiError:

@@ -47,7 +47,7 @@ def host_id(vm: Vm, host: str | None) -> str:
 
 def brief(vm: Vm, base: str) -> dict[str, Any]:
     """A server in `GET /servers`."""
-    return {"id": vm.id, "name": vm.name, "links": _links(base, "servers", vm.id)}
+    return {"id": vm.id, "name": vm.name, "links": links(base, "servers", vm.id)}
 
 
 def server(
@@ -71,7 +71,7 @@ def server(
         "user_id": vm.project.id if vm.project else "",
         "metadata": dict(vm.metadata),
         "hostId": host_id(vm, vm.host.name if vm.host else None),
-        "image": {"id": vm.image.id, "links": _links(base, "images", vm.image.id)} if vm.image else "",
+        "image": {"id": vm.image.id, "links": links(base, "images", vm.image.id)} if vm.image else "",
         "flavor": _flavor(vm, minor, base),
         "created": iso(vm.created_at),
         "updated": iso(vm.updated_at),
@@ -164,7 +164,7 @@ def _flavor(vm: Vm, minor: int, base: str) -> dict[str, Any]:
     if vm.flavor is None:
         return {}
     if minor < 47:
-        return {"id": vm.flavor.id, "links": _links(base, "flavors", vm.flavor.id)}
+        return {"id": vm.flavor.id, "links": links(base, "flavors", vm.flavor.id)}
     return {
         "original_name": vm.flavor.name,
         "vcpus": vm.flavor.vcpus,
@@ -176,7 +176,8 @@ def _flavor(vm: Vm, minor: int, base: str) -> dict[str, Any]:
     }
 
 
-def _links(base: str, collection: str, id: str) -> list[dict[str, str]]:
+def links(base: str, collection: str, id: str) -> list[dict[str, str]]:
+    """Where a thing is."""
     return [
         {"rel": "self", "href": f"{base}/v2.1/{collection}/{id}"},
         {"rel": "bookmark", "href": f"{base}/{collection}/{id}"},
@@ -202,7 +203,7 @@ def migration(move: Move, minor: int, base: str) -> dict[str, Any]:
     if minor >= 23:
         shown["migration_type"] = move.kind.value
         if move.kind is MoveKind.LIVE and move.status in LIVE_IN_PROGRESS:
-            shown["links"] = _links(base, f"servers/{move.vm.id}/migrations", str(move.id))
+            shown["links"] = links(base, f"servers/{move.vm.id}/migrations", str(move.id))
     if minor >= 59:
         shown["uuid"] = move.uuid
     if minor >= 80:

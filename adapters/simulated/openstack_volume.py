@@ -72,6 +72,11 @@ class Cinder:
         return self._page(request, "volumes", [self._view(v, asked) for v in self._matching(request)])
 
     def _page(self, request: web.Request, name: str, items: list[dict[str, Any]]) -> web.Response:
+        if not request.query.get("limit", "0").isdecimal():
+            raise ApiError(400, "limit param must be an integer")
+        marker = request.query.get("marker")
+        if marker is not None and marker not in {str(i["id"]) for i in items}:
+            raise ApiError(404, f"{name.removesuffix('s').capitalize()} {marker} could not be found.")
         shown, links = page(request, items)
         body: dict[str, Any] = {name: shown}
         if links:
@@ -88,8 +93,7 @@ class Cinder:
     def _matching(self, request: web.Request) -> list[Volume]:
         """Measured: a member who sends `host` is refused; for an admin it matches exactly or up to @ or #."""
         asked = context(request)
-        wanted = {k: v for k, v in request.query.items() if k not in _PAGING}
-        _reject_filters(asked, set(wanted), _MEMBERS_MAY)
+        wanted = _filters(request, _MEMBERS_MAY)
         volumes = list(self.world.volumes.values())
         volumes = _of_projects(asked, wanted, volumes)
         for name, value in wanted.items():
@@ -168,8 +172,7 @@ class Cinder:
         asked = context(request)
         if asked.version < 27:
             raise ApiError(404, "The resource could not be found.")
-        wanted = {k: v for k, v in request.query.items() if k not in _PAGING}
-        _reject_filters(asked, set(wanted), {"volume_id", "status", "instance_id", "attach_status", "all_tenants"})
+        wanted = _filters(request, {"volume_id", "status", "instance_id", "attach_status", "all_tenants"})
         shown = [
             {"id": a.id, "volume_id": v.id, "instance": a.vm_id, "status": "attached", "attach_mode": "rw"}
             for v in _of_projects(asked, wanted, list(self.world.volumes.values()))
@@ -218,8 +221,7 @@ class Cinder:
 
     async def _backups(self, request: web.Request) -> web.Response:
         asked = context(request)
-        wanted = {k: v for k, v in request.query.items() if k not in _PAGING}
-        _reject_filters(asked, set(wanted), {"name", "status", "volume_id", "all_tenants"})
+        wanted = _filters(request, {"name", "status", "volume_id", "all_tenants"})
         backups = [
             b
             for b in self.world.backups.values()
@@ -237,24 +239,33 @@ class Cinder:
             raise ApiError(404, f"Backup {wanted} could not be found.")
         return web.json_response({"backup": _backup(backup)})
 
-    async def _types(self, _request: web.Request) -> web.Response:
-        return web.json_response({"volume_types": [_volume_type()]})
+    async def _types(self, request: web.Request) -> web.Response:
+        return web.json_response({"volume_types": [_volume_type(context(request))]})
 
     async def _type(self, request: web.Request) -> web.Response:
         wanted = request.match_info["id"]
         if wanted not in {_ONE_TYPE, "default"}:
             raise ApiError(404, f"Volume type {wanted} could not be found.")
-        return web.json_response({"volume_type": _volume_type()})
+        return web.json_response({"volume_type": _volume_type(context(request))})
 
     async def _snapshots(self, _request: web.Request) -> web.Response:
         return web.json_response({"snapshots": []})
 
 
-def _reject_filters(asked: Context, names: set[str], allowed: set[str]) -> None:
-    """From 3.31 a member's unknown filter is refused; before it is dropped, which the caller must not rely on."""
-    unknown = sorted(names - allowed)
-    if unknown and not asked.is_admin:
+def _filters(request: web.Request, members_may: set[str]) -> dict[str, str]:
+    """The filters of a list. Measured: from 3.31 a member's unknown one is refused, before it is dropped silently.
+
+    Raises:
+        ApiError: 400.
+    """
+    asked = context(request)
+    wanted = {k: v for k, v in request.query.items() if k not in _PAGING}
+    unknown = sorted(set(wanted) - members_may)
+    if asked.is_admin or not unknown:
+        return wanted
+    if asked.version >= 31:
         raise ApiError(400, f"Invalid filters {','.join(unknown)} are found in query options.")
+    return {k: v for k, v in wanted.items() if k in members_may}
 
 
 def _of_projects(asked: Context, wanted: dict[str, str], volumes: list[Volume]) -> list[Volume]:
@@ -291,13 +302,13 @@ def _backup(backup: Backup) -> dict[str, Any]:
     }
 
 
-def _volume_type() -> dict[str, Any]:
-    return {
+def _volume_type(asked: Context) -> dict[str, Any]:
+    shown: dict[str, Any] = {
         "id": _ONE_TYPE,
         "name": "ceph",
         "description": None,
         "is_public": True,
         "extra_specs": {},
-        "qos_specs_id": None,
         "os-volume-type-access:is_public": True,
     }
+    return {**shown, "qos_specs_id": None} if asked.is_admin else shown
