@@ -97,7 +97,7 @@ def digest_of(delivery: Delivery) -> Digest:
 def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
     """A slash command. Of its trigger id only the hash is kept: it names the delivery and opens nothing."""
     return Delivery(
-        key=_key("command", str(body.get("trigger_id", ""))),
+        key=_key("command", str(body.get("trigger_id") or secrets.token_hex())),
         kind=kind,
         payload={
             "command": str(body.get("command", "")),

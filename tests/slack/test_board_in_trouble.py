@@ -105,6 +105,20 @@ async def test_slack_says_how_long_to_wait_and_is_obeyed(office: Office) -> None
     await office.until(lambda: office.thread(office.cards()[0]) == STORY, board, seconds=20)
 
 
+async def test_what_slack_says_to_one_post_holds_for_all(office: Office) -> None:
+    board = office.board()
+    shown = [await office.add(operation(f"OP{n}", channel=c)) for n, c in enumerate(("C0OPS", "C0INCIDENT"))]
+    await office.until(lambda: office.cards() and office.cards("C0INCIDENT"), board)
+    await office.clock.pass_time(2)
+    office.served.faults.rate_limit(30, method="chat.postMessage")
+    for one in shown:
+        await office.line(one, "waits")
+    before = office.calls.count("chat.postMessage")
+    await office.quiet(board, seconds=29)
+    assert office.calls.count("chat.postMessage") == before + 1
+    await office.until(lambda: office.thread(office.cards("C0INCIDENT")[0]), board, seconds=5)
+
+
 async def test_while_posting_is_limited_cards_are_still_rewritten(office: Office) -> None:
     board = office.board()
     shown = await office.add(operation())

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.request.async_request import AsyncBoltRequest
+from slack_sdk.signature import SignatureVerifier
 
 from bot.clock import FastClock, SystemClock, WakeUp
 from bot.demo.messages import Message
@@ -386,3 +388,19 @@ async def test_a_key_names_a_delivery_and_tells_nothing() -> None:
     other: Delivery = reception.command({**body, "trigger_id": "1.3.secret"}, kind="question", clock=clock)
     assert first.key == again.key != other.key
     assert "secret" not in str(first)
+
+
+async def test_only_a_request_that_slack_signed_is_taken_over_http(house: House) -> None:
+    body = "command=%2Fevacuate&text=&user_id=U0ALICE&channel_id=C0OPS&trigger_id=1"
+    now = str(int(SystemClock().now().timestamp()))
+
+    async def status(*, ours: str | None, theirs: str) -> int:
+        client = connect(house.served.bot_token, api_url=house.served.api_url)
+        app = slack_app.build(house.desk, house.people, client, signing_secret=ours)
+        signature = str(SignatureVerifier(theirs).generate_signature(timestamp=now, body=body))
+        headers = {"x-slack-request-timestamp": [now], "x-slack-signature": [signature]}
+        return (await app.async_dispatch(AsyncBoltRequest(body=body, headers=headers))).status
+
+    assert await status(ours="the real one", theirs="the real one") == 200
+    assert await status(ours="the real one", theirs="guessed") == 401
+    assert await status(ours=None, theirs="guessed") == 401

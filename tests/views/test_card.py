@@ -2,11 +2,13 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 
 from bot.domain.operation import Event, State
+from bot.domain.plan import Disposition
 from bot.domain.policy import Rule
 from bot.slack.views import card
 from bot.slack.views.message import Message
@@ -147,7 +149,16 @@ def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_second
 def test_many_vms_are_summarised_by_disposition_and_those_that_lose_a_disk_are_named() -> None:
     said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=plan(60, losing=2))))
     assert "• 60 evacuate" in said
-    assert "*lose their local disk*: `web-0`, `web-1`" in said
+    assert "*Lose their local disk* (2): `web-0`, `web-1`" in said
+
+
+def test_every_vm_that_will_be_shut_down_is_named_however_many_are_moved() -> None:
+    of = plan(200)
+    stopped = {n for n in range(200) if n % 5 == 0}
+    vms = tuple(replace(v, disposition=Disposition.SHUT_DOWN) if n in stopped else v for n, v in enumerate(of.vms))
+    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=replace(of, vms=vms))))
+    for n in stopped:
+        assert f"`web-{n}`" in said
 
 
 def test_a_settled_card_has_no_buttons_and_says_who_settled_it() -> None:

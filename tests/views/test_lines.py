@@ -147,6 +147,14 @@ def test_a_list_names_each_operation_its_state_its_id_and_its_card() -> None:
     assert "running since" in message.text
 
 
+@pytest.mark.parametrize("vms", [31, 120, 1_000])
+def test_in_full_every_vm_is_listed_as_far_as_a_message_holds(vms: int) -> None:
+    shown = operation(State.AWAITING_APPROVAL, of=plan(vms))
+    message = notes.in_full(shown, (), RULE, now=NOW)
+    assert_slack_takes(message)
+    assert "web-0  " in str(message.blocks)
+
+
 def test_an_operation_in_full_shows_its_votes_and_no_buttons() -> None:
     shown = operation(State.RUNNING)
     message = notes.in_full(shown, records(State.RUNNING, plan()), RULE, now=NOW, link="https://s/p1")

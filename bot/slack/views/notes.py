@@ -8,7 +8,7 @@ from bot.domain.operation import Operation
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord
 from bot.domain.values import OperationId
-from bot.slack.views import card, message, subject, text, thread
+from bot.slack.views import card, message, subject, text, thread, vms
 from bot.slack.views.message import Message
 
 HELP = """\
@@ -77,6 +77,9 @@ def in_full(
         f"{text.mention(v.by)}: {v.choice.value} {text.day_and_time(v.at)}, plan {text.code(v.digest[:12])}"
         for v in operation.votes
     ]
+    if operation.plan is not None and len(operation.plan.vms) > vms.MANY and not records:
+        listed = (*blocks, *vms.ledger(operation.plan))
+        blocks = list(listed) if Message(text=shown.text, blocks=listed).fits else blocks
     blocks.append(message.context(text.cut_lines(["Votes: " + ("" if votes else "none"), *votes], most=20)))
     if link:
         blocks.append(message.section(text.link(link, "Open the card")))

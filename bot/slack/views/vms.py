@@ -12,6 +12,8 @@ from bot.slack.views.progress import Course, Fate, Progress
 MANY = 30
 """More VMs than this are summarised by disposition: nobody decides on row 31."""
 _REPORT_ROWS = 140
+_NAMES_ROOM = 2_600
+_CAPS = (28, 16, 40, 28, 30)
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
@@ -21,7 +23,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     if not plan.vms:
         return [message.section("*VMs*: none on this host.")]
     if brief or len(plan.vms) > MANY:
-        return [message.section(_summary(plan))]
+        return _summary(plan)
     rows = [
         (
             text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40),
@@ -40,23 +42,47 @@ def _worst_first(vm: Vm) -> tuple[bool, int, str]:
     return (not vm.loses_disk, place, vm.name)
 
 
-def _summary(plan: Plan) -> str:
+def _summary(plan: Plan) -> list[Block]:
+    """Numbers by disposition; and by name those that an approver must know: they vouch for each of them."""
     numbers = Counter(vm.disposition for vm in plan.vms)
     lines = [f"*VMs*: {len(plan.vms)}"]
     lines += [f"• {number} {disposition.value}" for disposition, number in numbers.most_common()]
-    losing = [vm for vm in plan.vms if vm.loses_disk]
-    if losing:
-        lines.append(f"• *lose their local disk*: {_names(losing)}")
+    blocks = [message.section(text.cut_lines(lines))]
+    blocks += _named("Lose their local disk", [vm for vm in plan.vms if vm.loses_disk])
     for disposition in _ALARMING:
         named = [vm for vm in plan.vms if vm.disposition is disposition]
-        if named:
-            lines.append(f"• {disposition.value}: {_names(named)}")
-    return text.cut_lines(lines)
+        blocks += _named(disposition.value.capitalize(), named)
+    return blocks
 
 
-def _names(vms: Sequence[Vm], *, most: int = 10) -> str:
-    shown = ", ".join(text.code(vm.name or vm.id, limit=40) for vm in vms[:most])
-    return shown if len(vms) <= most else f"{shown} and {len(vms) - most} more"
+def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
+    if not vms:
+        return []
+    shown, room = [], _NAMES_ROOM
+    for vm in vms:
+        name = text.code(vm.name or vm.id, limit=40)
+        if len(name) + 2 > room:
+            break
+        room -= len(name) + 2
+        shown.append(name)
+    more = f" and {len(vms) - len(shown)} more" if len(shown) < len(vms) else ""
+    return [message.section(f"*{title}* ({len(vms)}): {', '.join(shown)}{more}")]
+
+
+def ledger(plan: Plan) -> list[Block]:
+    """Every VM with what is done to it, in fixed-width text, as far as a message can hold."""
+    columns = ("VM", "Project", "Status", "Plan", "Note")
+    rows = [
+        (
+            text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40),
+            text.plain(vm.project, limit=16),
+            text.plain(vm.status, limit=16),
+            vm.disposition.value + (" LOSES DISK" if vm.loses_disk else ""),
+            text.plain(vm.note, limit=30),
+        )
+        for vm in sorted(plan.vms, key=_worst_first)
+    ]
+    return _long(columns, rows)
 
 
 def under_way(plan: Plan, progress: Progress) -> list[Block]:
@@ -91,8 +117,7 @@ def report(plan: Plan, progress: Progress, *, brief: bool = False) -> list[Block
 def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
     """More rows than a table can show within a message's size: fixed-width text, the worst first."""
     shown = rows[:_REPORT_ROWS]
-    caps = (28, 8, 40, 20, 7)
-    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, caps, strict=True)] for row in shown]
+    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, _CAPS, strict=True)] for row in shown]
     widths = [max(len(r[i]) for r in [list(columns), *cells]) for i in range(len(columns))]
     lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
     head = "  ".join(cell.ljust(w) for cell, w in zip(columns, widths, strict=True)).rstrip()
@@ -105,7 +130,7 @@ def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
         blocks.append(message.section(text.preformatted(taken)))
     left = len(lines) + len(rows) - len(shown)
     if left:
-        blocks.append(message.context(f"…and {left} more, listed by `/muster show`."))
+        blocks.append(message.context(f"…and {left} more."))
     return blocks
 
 
