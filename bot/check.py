@@ -35,6 +35,7 @@ class Line:
     detail: str = ""  #: what was found, when all is well
     complaint: str = ""  #: what is wrong; empty when all is well
     remedy: str = ""
+    is_note: bool = False  #: neither well nor wrong: something to know
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,12 +60,12 @@ async def report(questions: Sequence[Question], out: TextIO, *, hide: Callable[[
         for answer in pending:
             for line in await answer:
                 _print(line, out, hide)
-                asked += 1
+                asked += not line.is_note
                 wrong += bool(line.complaint)
     finally:
         for answer in pending:
             answer.cancel()
-    out.write(f"\n{asked} things looked at, {wrong} wrong.\n" if wrong else f"\nAll {asked} things are fine.\n")
+    out.write(f"\n{asked} looked at, {wrong} wrong.\n" if wrong else f"\nAll is well ({asked} looked at).\n")
     return Outcome.WRONG if wrong else Outcome.FINE
 
 
@@ -74,6 +75,20 @@ def unreadable(lines: Sequence[Line], out: TextIO) -> Outcome:
         _print(line, out, str)
     out.write("\nThe settings cannot be used, so nothing else was looked at.\n")
     return Outcome.UNREADABLE
+
+
+def of_settings(not_in_effect: Sequence[str]) -> Question:
+    """That the settings could be read, and what in them does nothing.
+
+    Args:
+        not_in_effect: a sentence for each setting that has no effect in this release.
+    """
+
+    async def ask() -> Sequence[Line]:
+        notes = [Line(title="settings", detail=sentence, is_note=True) for sentence in not_in_effect]
+        return [Line(title="settings", detail="can be used"), *notes]
+
+    return Question(title="settings", ask=ask)
 
 
 def of_store(look: Callable[[], Awaitable[str]]) -> Question:
@@ -119,7 +134,7 @@ async def _answer(question: Question) -> Sequence[Line]:
 
 
 def _print(line: Line, out: TextIO, hide: Callable[[str], str]) -> None:
-    sign, words = ("✗", line.complaint) if line.complaint else ("✓", line.detail)
+    sign, words = ("✗", line.complaint) if line.complaint else ("–" if line.is_note else "✓", line.detail)
     out.write(_plain(hide(f"{sign} {line.title}: {words}" if words else f"{sign} {line.title}")) + "\n")
     if line.complaint and line.remedy:
         out.write(_plain(hide(f"    → {line.remedy}")) + "\n")

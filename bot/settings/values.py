@@ -148,3 +148,20 @@ class Settings:
     clouds: tuple[CloudSettings, ...]
     rules: Mapping[tuple[str, Action], Rule]  #: by cloud name and action; complete
     secrets: tuple[str, ...] = field(repr=False)  #: every secret read, for the log to hide
+
+    @property
+    def not_in_effect(self) -> tuple[str, ...]:
+        """What is set but does nothing in this release, a sentence each: nobody may rely on it."""
+        said = []
+        if self.slack.locale != "en":
+            said.append(f'slack.locale = "{self.slack.locale}": texts are in English in this release.')
+        if any(rule.break_glass for rule in self.rules.values()):
+            said.append("policy.break_glass: nobody can go ahead alone in this release.")
+        for cloud in self.clouds:
+            if not isinstance(cloud, OpenStackSettings):
+                continue
+            if cloud.cinder.runner != "none":
+                said.append(f"clouds.{cloud.name}.cinder: volumes of a dead host are not re-homed in this release.")
+            if cloud.redfish:
+                said.append(f"clouds.{cloud.name}.fencing: power is neither read nor switched in this release.")
+        return tuple(said)

@@ -222,7 +222,7 @@ def failing(error: Exception, title: str = "part") -> Question:
 async def test_when_all_is_well_the_exit_code_is_0():
     outcome, text = await printed(saying(Line(title="store", detail="schema 0001"), Line(title="clock")))
     assert outcome == 0
-    assert text == ["✓ store: schema 0001", "✓ clock", "", "All 2 things are fine."]
+    assert text == ["✓ store: schema 0001", "✓ clock", "", "All is well (2 looked at)."]
 
 
 async def test_everything_is_asked_though_much_is_broken_and_the_order_stays():
@@ -254,7 +254,7 @@ async def test_everything_is_asked_though_much_is_broken_and_the_order_stays():
         "    → Check [store] and that the database runs; before the first start, `muster migrate` makes it.",
         "✗ other: KeyError: 'surprise'",
         "",
-        "5 things looked at, 4 wrong.",
+        "5 looked at, 4 wrong.",
     ]
 
 
@@ -277,6 +277,13 @@ async def test_secrets_and_control_characters_do_not_reach_the_terminal():
     )
     assert text[0] == "✗ cloud  [31mred: told ••• and more"
     assert text[1] == "    → use •••"
+
+
+async def test_what_is_set_but_does_nothing_is_noted_and_not_wrong():
+    outcome, text = await printed(check.of_settings(["slack.locale: texts are in English in this release."]))
+    assert outcome == 0
+    assert text[:2] == ["✓ settings: can be used", "– settings: slack.locale: texts are in English in this release."]
+    assert text[-1] == "All is well (1 looked at)."
 
 
 def cloud(*complaints: str) -> Any:

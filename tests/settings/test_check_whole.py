@@ -55,7 +55,7 @@ async def test_a_whole_configuration_is_fine_line_by_line(stage):
     assert signs[:1] == ["✓ store"]
     assert "✓ Slack, token of the bot" in signs
     assert {"✓ cloud prod", "✓ cloud tower"} <= set(signs)
-    assert lines[-1].startswith("All ")
+    assert lines[-1].startswith("All is well")
     assert "✓ Slack, token of the bot: acts as @muster in Muster Demo" in lines
     assert stage.mutations() == []
 

@@ -76,6 +76,22 @@ def test_the_sample_of_the_documentation_is_read_whole():
     assert set(its.rules) == {(cloud, action) for cloud in ("prod", "tower") for action in Action}
 
 
+def test_what_is_read_but_does_nothing_yet_is_named():
+    assert [sentence.split(":")[0] for sentence in load(SAMPLE, ENV).not_in_effect] == [
+        "clouds.prod.cinder",
+        "clouds.prod.fencing",
+    ]
+
+
+def test_a_language_or_a_break_glass_group_without_effect_is_named(tmp_path):
+    text = SMALL.replace("[slack]", '[slack]\nlocale = "zh-CN"') + '[policy]\nbreak_glass = ["S0SRE"]\n'
+    assert [sentence.split(" ")[0] for sentence in read(tmp_path, text).not_in_effect] == [
+        "slack.locale",
+        "policy.break_glass:",
+    ]
+    assert read(tmp_path, SMALL).not_in_effect == ()
+
+
 def test_what_is_left_out_has_a_safe_default(tmp_path):
     its = read(tmp_path, SMALL)
     rule = its.rules["prod", Action.ENTER]
