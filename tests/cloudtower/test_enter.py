@@ -143,6 +143,20 @@ async def test_a_task_that_is_not_listed_yet_is_underway(tower: Bench) -> None:
     assert (seen.seen, seen.sentence) == (Seen.UNDERWAY, "CloudTower took the call; its task is not listed yet.")
 
 
+async def test_the_way_into_maintenance_is_told_with_progress_and_each_vms_place(tower: Bench) -> None:
+    tower.tower.lanes, tower.host("node-1").knobs.live_seconds = 1, 60
+    walk = Walk(bench=tower, plan=await tower.plan())
+    for _ in range(45):  # 90 s: gpu-1 is off, web-1 has moved, web-2 is on its way
+        await walk.round()
+    call = walk.records[0]
+    assert call.sentence == "node-1 is entering maintenance (task by muster)."
+    assert call.progress == pytest.approx(2 / 3)
+    assert walk.record("shut down gpu-1").state is StepState.DONE
+    assert walk.record("migrate web-1").state is StepState.DONE
+    assert walk.record("migrate web-2").sentence == "It is RUNNING on node-1."
+    assert walk.record("migrate web-2").place == "node-1"
+
+
 async def test_a_paused_task_is_not_an_end(tower: Bench) -> None:
     walk = Walk(bench=tower, plan=await tower.plan())
     await walk.round()
@@ -272,11 +286,16 @@ async def test_our_own_precheck_after_a_lost_reply_is_not_taken_for_the_call(tow
 
 async def test_a_host_that_somebody_else_sends_into_maintenance_first_is_followed_not_called(tower: Bench) -> None:
     plan = await tower.plan()
+    tower.host("node-1").knobs.live_seconds = 90
     other = tower.made()
     await other.start(plan.steps[0])
     await other.aclose()
     await tower.clock.pass_time(21)  # until the tower shows it
-    walk = await Walk(bench=tower, plan=plan).to_end()
+    walk = Walk(bench=tower, plan=plan)
+    await walk.round()
+    assert walk.records[0].state is StepState.ACCEPTED
+    assert walk.records[0].sentence == "node-1 is entering maintenance."
+    await walk.to_end()
     assert set(walk.states().values()) == {StepState.DONE}
     assert len(enter_calls(tower)) == 1
 
