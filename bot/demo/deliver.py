@@ -12,6 +12,8 @@ from bot.demo.socket_mode import Kind, Reply
 RETRY_PAUSES = (0.0, 60.0, 300.0)
 """Seconds before each further delivery of an event that was not acknowledged: at once, after a minute, after five."""
 
+RETRY_REASONS = {"operation_timeout": "timeout", "dispatch_failed": "connection_failed"}
+
 
 class Transport(Protocol):
     """Socket Mode or signed HTTP."""
@@ -72,11 +74,16 @@ class Postman:
     async def _insist(self, payload: Json) -> None:
         reply = await self.deliver("events_api", payload)
         for attempt, pause in enumerate(RETRY_PAUSES, start=1):
-            if not reply.error or (reply.payload or {}).get("no_retry"):
+            if not reply.error or reply.no_retry:
                 return
             await self._records.clock.sleep(pause)
-            reason = "timeout" if reply.error == "operation_timeout" else "http_error"
+            reason = RETRY_REASONS.get(reply.error, "http_error")
             reply = await self._carry("events_api", payload, retry=(attempt, reason))
+
+    async def settled(self) -> None:
+        """Return when nothing goes on in the background any more: every event acknowledged or given up."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
 
     async def break_connections(self, reason: str = "") -> None:
         """Fault: end every connection, with a disconnect frame for the reason or, without one, abruptly."""

@@ -45,6 +45,11 @@ class Served:
         """End every Socket Mode connection: with a reason (`warning`, `refresh_requested`, ...) or abruptly."""
         await self.sockets.disconnect(reason)
 
+    async def settled(self) -> None:
+        """Return when no event waits for its acknowledgement or its next delivery."""
+        if self.workspace.postman is not None:
+            await self.workspace.postman.settled()
+
     async def verify_request_url(self) -> bool:
         """Ask the request URL for the `url_verification` challenge; False where there is none or it is wrong."""
         return isinstance(self.transport, SignedHttp) and await self.transport.challenge()

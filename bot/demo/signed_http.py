@@ -37,18 +37,19 @@ class SignedHttp:
             return Reply(error="dispatch_failed")
         if self._faults.take_dropped_ack():
             return Reply(error="operation_timeout")
-        return reply if answerable else Reply(error=reply.error)
+        return reply if answerable else Reply(error=reply.error, no_retry=reply.no_retry)
 
     async def _post(self, body: str, content_type: str, retry: tuple[int, str] | None) -> Reply:
         headers = self._signed(body) | {"Content-Type": content_type}
         if retry is not None:
-            headers |= {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": retry[1]}
+            reason = retry[1].replace("timeout", "http_timeout")
+            headers |= {"X-Slack-Retry-Num": str(retry[0]), "X-Slack-Retry-Reason": reason}
         async with self._session.post(self._url, data=body.encode(), headers=headers, allow_redirects=False) as answer:
             text = await answer.text()
             if answer.status != 200:
                 stop = answer.headers.get("X-Slack-No-Retry") == "1"
                 error = "http_service_error" if answer.status >= 500 else "http_client_error"
-                return Reply(error=error, payload={"no_retry": True} if stop else None)
+                return Reply(error=error, no_retry=stop)
             if answer.content_type == "application/json" and text:
                 decoded = json.loads(text)
                 return Reply(payload=decoded if isinstance(decoded, dict) else None)

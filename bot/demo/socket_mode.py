@@ -36,6 +36,8 @@ class Reply:
 
     error: str = ""
     payload: Json | None = None
+    no_retry: bool = False
+    """The app has asked not to be sent this again (X-Slack-No-Retry)."""
 
 
 async def within(clock: Clock, seconds: float, work: Awaitable[Answer]) -> Answer:

@@ -95,20 +95,24 @@ async def test_a_lost_acknowledgement_of_a_click_is_told_to_the_person() -> None
     assert "operation_timeout" in ws.ephemerals("U0ALICE")[0].text
 
 
-async def test_in_an_outage_nothing_gets_through_and_afterwards_the_app_is_back(ws: Workspace, slack: Served) -> None:
-    app = bolt(slack)
+async def test_in_an_outage_nothing_gets_through_and_afterwards_the_app_is_back() -> None:
+    clock = ManualClock()
+    ws = standard_workspace(clock=clock)
+    async with serve(ws) as slack:
+        app = bolt(slack)
 
-    @app.command("/evacuate")
-    async def evacuate(ack):
-        await ack("here")
+        @app.command("/evacuate")
+        async def evacuate(ack):
+            await ack("here")
 
-    async with connected(app, slack):
-        await ws.outage(0.5)
-        during = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
-        with pytest.raises(SlackApiError) as caught:
-            await app.client.chat_postMessage(channel="C0OPS", text="x")
-        await ws.until(lambda: slack.sockets.connections == 1, timeout=20)
-        after = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
+        async with connected(app, slack):
+            await ws.outage(30)
+            during = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
+            with pytest.raises(SlackApiError) as caught:
+                await app.client.chat_postMessage(channel="C0OPS", text="x")
+            await clock.pass_time(31)
+            await ws.until(lambda: slack.sockets.connections == 1)
+            after = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
     assert during.text == '/evacuate failed with the error "dispatch_failed"'
     assert caught.value.response.status_code == 503
     assert after.text == "here"

@@ -1,5 +1,6 @@
 """The same Bolt app, listening for signed requests instead of connecting."""
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 
@@ -60,6 +61,31 @@ async def test_a_command_a_click_and_an_event_arrive_signed(ws: Workspace) -> No
         await ws.until(lambda: len(heard) == 2)
     assert result.text == "Surveying prod/compute-2 & more"
     assert heard == ["7 & 8", "<@U0MUSTER> hello"]
+
+
+@pytest.mark.parametrize(("stop", "deliveries"), [("0", 2), ("1", 1)])
+async def test_an_event_answered_with_an_error_comes_again_unless_the_app_says_no(
+    ws: Workspace, stop: str, deliveries: int
+) -> None:
+    seen: list[tuple[str | None, str | None]] = []
+
+    async def refuse_once(request: web.Request) -> web.Response:
+        seen.append((request.headers.get("X-Slack-Retry-Num"), request.headers.get("X-Slack-Retry-Reason")))
+        answered.set()
+        return web.Response(status=500 if len(seen) == 1 else 200, headers={"X-Slack-No-Retry": stop})
+
+    answered = asyncio.Event()
+    app = web.Application()
+    app.router.add_post("/", refuse_once)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    async with serve(ws, request_url=f"http://127.0.0.1:{runner.addresses[0][1]}/") as slack:
+        await ws.say("U0ALICE", "#ops", "@muster hello")
+        await answered.wait()
+        await slack.settled()
+    await runner.cleanup()
+    assert seen == [(None, None), ("1", "http_error")][:deliveries]
 
 
 async def test_another_signing_secret_is_refused_by_the_app(ws: Workspace) -> None:

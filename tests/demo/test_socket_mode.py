@@ -278,14 +278,9 @@ async def test_the_app_comes_back_after_a_refresh_and_after_a_broken_connection(
 
     async with connected(app, slack):
         for reason in ("warning", "refresh_requested", ""):
-            opened = len([c for c, _ in slack.api.calls if c == "apps.connections.open"])
+            greeted = slack.sockets.greeted
             await slack.disconnect(reason)
-            await ws.until(
-                lambda n=opened: (
-                    len([c for c, _ in slack.api.calls if c == "apps.connections.open"]) > n
-                    and slack.sockets.connections == 1
-                )
-            )
+            await ws.until(lambda before=greeted: slack.sockets.greeted > before and slack.sockets.connections == 1)
             assert (await ws.type_command("U0ALICE", "#ops", "/evacuate x")).text == "here"
 
 
