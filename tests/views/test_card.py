@@ -139,6 +139,21 @@ def test_a_failure_is_told_with_its_cause_and_its_remedy() -> None:
     assert "evacuate web-1: No valid host was found. Free some room, then retry." in said
 
 
+def test_failures_of_one_cause_are_told_together() -> None:
+    said = "\n".join(visible_text(drawn(State.NEEDS_ATTENTION, of=plan(60))))
+    assert said.count("No valid host was found. Free some room, then retry.") == 1
+    assert "evacuate web-1, evacuate web-4" in said
+    assert "and 10 more: No valid host" in said
+
+
+def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
+    of = plan(5)
+    stays = replace(of.vms[4], disposition=Disposition.LEAVE)
+    of = replace(of, vms=(*of.vms[:4], stays), steps=of.steps[:5])
+    said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
+    assert "*4 of 4 done and verified* in 4 min. 1 VM left in place, as planned." in said
+
+
 def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
     (table,) = [b for b in drawn(State.SUCCEEDED).blocks if b["type"] == "table"]
     rows = [[cell["text"] for cell in row] for row in table["rows"]]

@@ -105,6 +105,9 @@ def _bar(operation: Operation, records: Sequence[StepRecord], counted: progress.
         parts.append(f"{moving} under way")
     if failed:
         parts.append(f"{failed} failed or unclear")
+    skipped = counted.number(progress.Fate.SKIPPED)
+    if skipped:
+        parts.append(f"{skipped} skipped")
     return " · ".join(parts)
 
 
@@ -114,4 +117,6 @@ def _result(operation: Operation, counted: progress.Progress) -> str:
         took = f" in {text.minutes(operation.ended_at - operation.started_at)}"
     left = counted.total - counted.number(progress.Fate.DONE)
     done = f"*{counted.number(progress.Fate.DONE)} of {counted.total} done and verified*{took}"
-    return f"{done}; {left} not." if left else f"{done}."
+    stay = len(operation.plan.vms) - counted.total if operation.plan and operation.plan.steps else 0
+    others = f" {text.count(stay, 'VM')} left in place, as planned." if stay > 0 and counted.has_vms else ""
+    return (f"{done}; {left} not." if left else f"{done}.") + others

@@ -9,6 +9,7 @@ from bot.slack.views.message import Block
 
 _BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: " _(by hand)_"}
 _MOST_TROUBLES = 10
+_MOST_NAMED = 10
 
 
 def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
@@ -68,10 +69,18 @@ def by_hand(records: Sequence[StepRecord]) -> list[Block]:
 
 
 def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Block]:
-    """Each failed or unclear step with its cause and its remedy."""
-    bad = [r for r in records if r.state in {StepState.FAILED, StepState.UNKNOWN}]
-    lines = [f"{_TROUBLE[r.state]} {text.escape(r.step.title, limit=120)}: {_cause(r)}" for r in bad]
+    """Each failed or unclear step with its cause and its remedy; those with the same cause together."""
+    groups: dict[tuple[StepState, str], list[StepRecord]] = {}
+    for record in records:
+        if record.state in _TROUBLE:
+            groups.setdefault((record.state, _cause(record)), []).append(record)
+    lines = [f"{_TROUBLE[state]} {_titles(group)}: {cause}" for (state, cause), group in groups.items()]
     return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []
+
+
+def _titles(records: Sequence[StepRecord]) -> str:
+    shown = ", ".join(text.escape(r.step.title, limit=80) for r in records[:_MOST_NAMED])
+    return shown if len(records) <= _MOST_NAMED else f"{shown} and {len(records) - _MOST_NAMED} more"
 
 
 def _cause(record: StepRecord) -> str:
