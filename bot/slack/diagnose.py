@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
-import aiohttp
-from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.check import Line
-from bot.domain.policy import EVERYONE, Rule
-from bot.domain.values import Action
+from bot.clock import SystemClock
+from bot.domain.errors import CouldNotAsk
+from bot.domain.policy import EVERYONE, Rule, Standing
+from bot.domain.values import Action, UserId
+from bot.slack.people import SlackPeople
+from bot.slack.wire import SlackError, SlackSilent, answer
 
 SCOPES: Mapping[str, str] = {
     "commands": "slash commands",
@@ -40,19 +42,17 @@ _MEANINGS = {
         "Name people instead of groups in [policy], or upgrade the plan.",
     ),
     "channel_not_found": ("Slack shows the bot no such channel.", "Correct the id; if it is private, /invite the bot."),
-    "user_not_found": ("Slack knows no such person.", "Correct the id in [policy]."),
     "no_such_subteam": ("Slack knows no such user group.", "Correct the id in [policy]."),
     "ratelimited": ("Slack asks us to slow down.", "Try again in a minute."),
 }
 
 
-class _Silence(Exception):
-    """Slack said no, or nothing."""
-
-    def __init__(self, *, sentence: str, remedy: str) -> None:
-        super().__init__(sentence)
-        self.sentence = sentence
-        self.remedy = remedy
+_STANDINGS = {
+    Standing.GUEST: "is a guest",
+    Standing.BOT: "is a bot",
+    Standing.DEACTIVATED: "is deactivated",
+    Standing.FOREIGN: "is not a member of this workspace",
+}
 
 
 @dataclass
@@ -87,7 +87,7 @@ async def diagnose(
         incident_channel: id.
         rules: the policy of every cloud and action that is offered.
     """
-    lines = [*(await _token(client))]
+    lines = [*await _token(client)]
     works = not lines[0].complaint
     if app_token:
         lines.append(await _app_token(client, app_token))
@@ -102,40 +102,36 @@ async def diagnose(
         return [*lines, *_unusable(rules)]
     lines.append(await _channel(client, incident_channel))
     roster = _Roster()
-    lines.extend(await _groups(client, _named(rules, "S"), roster))
-    lines.extend(await _people(client, _named(rules, "UW"), roster))
+    people = SlackPeople(client, SystemClock(), rules={})
+    lines.extend(await _groups(client, _named(rules, "S"), people, roster))
+    lines.extend([await _person(one, people, roster) for one in _named(rules, "UW")])
     return [*lines, *_policy(rules, roster)]
 
 
-async def _call(client: AsyncWebClient, method: str, **arguments: Any) -> Any:
-    """Call a reading method.
-
-    Raises:
-        _Silence: Slack said no, or nothing.
-    """
-    try:
-        return await getattr(client, method)(**arguments)
-    except SlackApiError as error:
-        answer = getattr(error.response, "data", error.response)
-        code = str(answer.get("error")) if isinstance(answer, Mapping) else "nothing that can be read"
-        sentence, remedy = _MEANINGS.get(code, (f"Slack answered: {code}.", "Check slack.api_url and try again."))
-        raise _Silence(sentence=sentence, remedy=remedy) from error
-    except (aiohttp.ClientError, SlackClientError, TimeoutError, OSError) as error:
-        raise _Silence(
-            sentence=f"{client.base_url} does not answer ({type(error).__name__}).",
-            remedy="Check slack.api_url and that this machine may reach it.",
-        ) from error
+def _wrong(title: str, error: SlackError, client: AsyncWebClient) -> Line:
+    """What an error of Slack means here."""
+    if isinstance(error, SlackSilent):
+        sentence, remedy = f"{client.base_url} does not answer ({error.code}).", "Check slack.api_url and the network."
+    else:
+        sentence, remedy = _MEANINGS.get(error.code, (f"Slack answered: {error.code}.", "Check slack.api_url."))
+    return Line(title=title, complaint=sentence, remedy=remedy)
 
 
 async def _token(client: AsyncWebClient) -> Sequence[Line]:
     title = "Slack, token of the bot"
+    headers: dict[str, str] = {}
+
+    async def asked() -> AsyncSlackResponse:
+        response = await client.auth_test()
+        headers.update({str(name).lower(): str(value) for name, value in response.headers.items()})
+        return response
+
     try:
-        answer = await _call(client, "auth_test")
-    except _Silence as silence:
-        return [_wrong(title, silence)]
-    lines = [Line(title=title, detail=f"acts as @{answer.get('user')} in {answer.get('team')}")]
-    headers = {str(name).lower(): value for name, value in answer.headers.items()}
-    granted = {scope.strip() for scope in str(headers.get("x-oauth-scopes", "")).split(",")}
+        told = await answer(asked())
+    except SlackError as error:
+        return [_wrong(title, error, client)]
+    lines = [Line(title=title, detail=f"acts as @{told.get('user')} in {told.get('team')}")]
+    granted = {scope.strip() for scope in headers.get("x-oauth-scopes", "").split(",")}
     lacking = [scope for scope in SCOPES if scope not in granted]
     if not lacking:
         return [*lines, Line(title="Slack, scopes", detail="all granted")]
@@ -153,18 +149,18 @@ async def _token(client: AsyncWebClient) -> Sequence[Line]:
 async def _app_token(client: AsyncWebClient, app_token: str) -> Line:
     title = "Slack, token of the app"
     try:
-        await _call(client, "apps_connections_open", app_token=app_token)
-    except _Silence as silence:
-        return _wrong(title, silence)
+        await answer(client.apps_connections_open(app_token=app_token))
+    except SlackError as error:
+        return _wrong(title, error, client)
     return Line(title=title, detail="Socket Mode may connect")
 
 
 async def _channel(client: AsyncWebClient, id: str) -> Line:
     title = "Slack, incident channel"
     try:
-        channel = (await _call(client, "conversations_info", channel=id))["channel"]
-    except _Silence as silence:
-        return _wrong(title, silence)
+        channel = (await answer(client.conversations_info(channel=id)))["channel"]
+    except SlackError as error:
+        return _wrong(title, error, client)
     name = f"#{channel.get('name', id)}"
     if channel.get("is_archived"):
         return Line(title=title, complaint=f"{name} is archived.", remedy="Name another in slack.incident_channel.")
@@ -175,62 +171,52 @@ async def _channel(client: AsyncWebClient, id: str) -> Line:
     return Line(title=title, detail=name)
 
 
-async def _groups(client: AsyncWebClient, ids: Sequence[str], roster: _Roster) -> Sequence[Line]:
+async def _groups(client: AsyncWebClient, ids: Sequence[str], people: SlackPeople, roster: _Roster) -> Sequence[Line]:
     if not ids:
         return []
     try:
-        answer = await _call(client, "usergroups_list")
-    except _Silence as silence:
-        return [_wrong("Slack, user groups", silence)]
-    known = {group["id"]: group for group in answer["usergroups"]}
-    return [await _group(client, one, known.get(one), roster) for one in ids]
-
-
-async def _group(client: AsyncWebClient, id: str, group: Mapping[str, Any] | None, roster: _Roster) -> Line:
-    if group is None or group.get("date_delete"):
-        sentence, remedy = _MEANINGS["no_such_subteam"]
-        return Line(title=f"user group {id}", complaint=sentence, remedy=remedy)
-    title = f"user group @{group.get('handle', id)}"
-    try:
-        answer = await _call(client, "usergroups_users_list", usergroup=id)
-        members = [user for user in answer["users"] if await _standing(client, user) == ""]
-    except _Silence as silence:
-        return _wrong(title, silence)
-    roster.groups[id] = frozenset(members)
-    if not members:
-        return Line(title=title, complaint="has no full members.", remedy="Add people to it in Slack.")
-    return Line(title=title, detail=f"{len(members)} full member{'s' if len(members) > 1 else ''}")
-
-
-async def _people(client: AsyncWebClient, ids: Sequence[str], roster: _Roster) -> Sequence[Line]:
+        told = await answer(client.usergroups_list())
+    except SlackError as error:
+        return [_wrong("Slack, user groups", error, client)]
+    handles = {group["id"]: group["handle"] for group in told["usergroups"] if not group.get("date_delete")}
     lines = []
     for one in ids:
-        title = f"person {one}"
-        try:
-            standing = await _standing(client, one)
-        except _Silence as silence:
-            lines.append(_wrong(title, silence))
+        if one not in handles:
+            sentence, remedy = _MEANINGS["no_such_subteam"]
+            lines.append(Line(title=f"user group {one}", complaint=sentence, remedy=remedy))
             continue
-        if standing:
-            lines.append(
-                Line(title=title, complaint=f"{standing}, and can never act.", remedy="Take them out of [policy].")
-            )
-        else:
-            roster.people.add(one)
-            lines.append(Line(title=title, detail="full member"))
+        title = f"user group @{handles[one]}"
+        try:
+            members = (await answer(client.usergroups_users_list(usergroup=one)))["users"]
+            lines.append(await _members(title, one, members, people, roster))
+        except SlackError as error:
+            lines.append(_wrong(title, error, client))
     return lines
 
 
-async def _standing(client: AsyncWebClient, id: str) -> str:
-    """Why a person can never act; empty for a full member."""
-    user = (await _call(client, "users_info", user=id))["user"]
-    if user.get("deleted"):
-        return "is deactivated"
-    if user.get("is_bot") or id == "USLACKBOT":
-        return "is a bot"
-    if user.get("is_restricted") or user.get("is_ultra_restricted"):
-        return "is a guest"
-    return "belongs to another workspace" if user.get("is_stranger") else ""
+async def _members(title: str, id: str, members: Sequence[str], people: SlackPeople, roster: _Roster) -> Line:
+    try:
+        actors = [await people.actor(UserId(one)) for one in members]
+    except CouldNotAsk as error:
+        return Line(title=title, complaint=f"its members are not known: {error.sentence}", remedy=error.remedy)
+    full = frozenset(one.id for one in actors if one.standing is Standing.FULL_MEMBER)
+    roster.groups[id] = full
+    if not full:
+        return Line(title=title, complaint="has no full members.", remedy="Add people to it in Slack.")
+    return Line(title=title, detail=f"{len(full)} full member{'s' if len(full) > 1 else ''}")
+
+
+async def _person(id: str, people: SlackPeople, roster: _Roster) -> Line:
+    title = f"person {id}"
+    try:
+        standing = (await people.actor(UserId(id))).standing
+    except CouldNotAsk as error:
+        return Line(title=title, complaint=error.sentence, remedy=error.remedy)
+    if standing is not Standing.FULL_MEMBER:
+        complaint = f"{_STANDINGS[standing]}, and can never act."
+        return Line(title=title, complaint=complaint, remedy="Take them out of [policy] or correct the id.")
+    roster.people.add(id)
+    return Line(title=title, detail="full member")
 
 
 def _policy(rules: Mapping[tuple[str, Action], Rule], roster: _Roster) -> Sequence[Line]:
@@ -296,7 +282,3 @@ def _named(rules: Mapping[tuple[str, Action], Rule], initials: str) -> Sequence[
     """Ids with one of these initials in any rule, in the order of the file, each once."""
     lists = [ids for rule in rules.values() for ids in (rule.requesters, rule.approvers, rule.break_glass)]
     return list(dict.fromkeys(one for ids in lists for one in ids if one[0] in initials))
-
-
-def _wrong(title: str, silence: _Silence) -> Line:
-    return Line(title=title, complaint=silence.sentence, remedy=silence.remedy)

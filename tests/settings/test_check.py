@@ -125,9 +125,9 @@ async def test_people_who_can_never_act_are_named(slack):
     assert await wrong(slack, rules) == [
         "person U0GUEST: is a guest, and can never act.",
         "person U0GONE: is deactivated, and can never act.",
-        "person U0OTHER: belongs to another workspace, and can never act.",
+        "person U0OTHER: is not a member of this workspace, and can never act.",
         "person U0MUSTER: is a bot, and can never act.",
-        "person U0NOBODY: Slack knows no such person.",
+        "person U0NOBODY: is not a member of this workspace, and can never act.",
     ]
 
 
@@ -188,12 +188,12 @@ async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack):
             "Slack answered: team_access_not_granted.",
         ),
         (lambda faults: faults.rate_limit(30, method="auth.test"), "Slack asks us to slow down."),
-        (lambda faults: faults.fail(503, method="auth.test"), "Slack answered: nothing that can be read."),
+        (lambda faults: faults.fail(503, method="auth.test"), "{api} does not answer (HTTP 503)."),
     ],
 )
 async def test_a_refusal_of_slack_is_told_in_words(slack, harm, sentence):
     harm(slack.faults)
-    assert f"Slack, token of the bot: {sentence}" in await wrong(slack, {})
+    assert f"Slack, token of the bot: {sentence.format(api=slack.api_url)}" in await wrong(slack, {})
 
 
 # the report --------------------------------------------------------------------------------------------------------
