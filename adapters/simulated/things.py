@@ -1,4 +1,7 @@
-"""What a simulated data centre is made of: plain mutable records, held and changed by `World`."""
+"""What a simulated data centre is made of: plain mutable records, held and changed by `World`.
+
+One file, though over 300 lines: they refer to each other, hold no behaviour, and are looked up together.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field

@@ -5,7 +5,8 @@ Time is injected and nothing runs in the background: what will happen is a queue
 operator's deed do too, so a clock moved by hand and a fast clock both work. While a deed runs, `world.now` is the
 moment it was due, so that the timestamps are those of an uninterrupted run.
 
-A face may add behaviour of its own with `after(seconds, deed)`; see `moves.py` for Nova's.
+A face may add behaviour of its own with `after(seconds, deed)`; see `moves.py` for Nova's. The file is over 300 lines
+because there is one World: whatever two faces and the operator share stands here, and nothing else does.
 """
 
 import random

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from adapters.simulated.datacentre import build
-from adapters.simulated.things import Kind, Power
+from adapters.simulated.moves import Caller, Conductor
+from adapters.simulated.things import Call, Kind, Power
 from adapters.simulated.world import World
 from bot.clock import ManualClock
 
@@ -124,3 +125,39 @@ def test_a_power_change_shows_in_both_platforms_words() -> None:
     assert (vm.power, vm.state) == (Power.SUSPENDED, "suspended")
     world.set_vm_state("shop-web-1", "error")
     assert (vm.power, vm.state) == (Power.SUSPENDED, "error")
+
+
+async def test_a_host_that_was_only_cut_off_removes_nothing_when_it_is_back() -> None:
+    clock = ManualClock()
+    world = build(clock.now)
+    conductor = Conductor(world)
+    caller = Caller(user_id="u", project_id="p", request_id="req-1", is_admin=True)
+    move = conductor.evacuate(world.vm("shop-web-3"), None, caller, leave_stopped=False)
+    await clock.pass_time(10)
+    world.settle()
+    assert move.status == "done"
+    world.revive_host("compute-2", restarted=False)
+    await clock.pass_time(60)
+    world.settle()
+    assert move.status == "done"
+    world.kill_host("compute-2")
+    world.revive_host("compute-2")
+    await clock.pass_time(60)
+    world.settle()
+    assert move.status == "completed"
+
+
+def test_the_volume_service_of_a_host_dies_and_comes_back_with_it() -> None:
+    world = build(ManualClock().now, cinder_on="compute-1")
+    world.kill_host("compute-1")
+    assert {s.host for s in world.cinder_services if s.died_at} == {"compute-1@ceph", "compute-1"}
+    world.revive_host("compute-1")
+    assert not [s for s in world.cinder_services if s.died_at]
+
+
+def test_the_call_log_is_bounded() -> None:
+    world = World(ManualClock().now)
+    call = Call(at=world.now, face="openstack", method="GET", path="/", query="", body=None, status=200, changes=False)
+    for _ in range(100_005):
+        world.log(call)
+    assert len(world.calls) == 100_000

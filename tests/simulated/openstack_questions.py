@@ -1,0 +1,218 @@
+"""Harmless questions to put to two OpenStack clouds, and how their answers differ: the simulated one must not.
+
+They read, or ask for something that must be refused; none can change anything. The tier with a real OpenStack puts
+them to both; see `differences`.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+_TYPES = {
+    "compute": ("compute",),
+    "placement": ("placement",),
+    "volume": ("block-storage", "volumev3", "volume"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    service: str
+    method: str
+    path: str
+    body: Any = None
+    version: str = ""
+
+    def __str__(self) -> str:
+        body = "" if self.body is None else f" {json.dumps(self.body)}"
+        return f"{self.service} {self.version} {self.method} {self.path}{body}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cloud:
+    """Where a cloud is. Its users are `admin` in project admin and `demo` (member) in project demo."""
+
+    auth_url: str  #: ends with /v3
+    password: str
+
+
+def _read(service: str, *questions: tuple[str, str]) -> list[Question]:
+    return [Question(service=service, method="GET", path=path, version=version) for version, path in questions]
+
+
+def _put(path: str, version: str, body: dict[str, Any]) -> Question:
+    return Question(service="compute", method="PUT", path=f"/os-services/{path}", version=version, body=body)
+
+
+def _act(version: str, body: Any) -> Question:
+    return Question(service="compute", method="POST", path=f"/servers/{NOBODY}/action", version=version, body=body)
+
+
+_NEW = "2.96"
+_COMPUTE_READS = _read(
+    "compute",
+    *((_NEW, f"/servers/{NOBODY}"), (_NEW, "/servers/detail"), (_NEW, "/servers/detail?hots=1")),
+    *(("2.74", "/servers/detail?hots=1"), (_NEW, f"/servers?all_tenants=1&marker={NOBODY}")),
+    *((_NEW, "/servers?all_tenants=1&host=nope"), (_NEW, "/servers?limit=-1"), (_NEW, "/servers?limit=x")),
+    *((_NEW, "/servers?status=NONSENSE"), ("2.37", "/servers?status=NONSENSE"), (_NEW, "/servers?all_tenants=maybe")),
+    *(("2.200", "/servers"), ("3.1", "/servers"), ("2.0", "/servers"), ("banana", "/servers"), (_NEW, "/nonsense")),
+    *((_NEW, "/"), (_NEW, "/os-services"), ("2.1", "/os-services"), ("2.11", "/os-services")),
+    *((_NEW, "/os-services?hots=1"), (_NEW, "/os-hypervisors"), (_NEW, "/os-hypervisors/detail")),
+    *(("2.87", "/os-hypervisors/detail"), ("2.1", "/os-hypervisors/detail"), (_NEW, "/os-hypervisors/nope")),
+    *((_NEW, f"/os-hypervisors/{NOBODY}"), (_NEW, "/os-hypervisors?hypervisor_hostname_pattern=zzz")),
+    *((_NEW, "/os-migrations"), ("2.22", "/os-migrations"), (_NEW, "/os-migrations?sort_dir=desc")),
+    *((_NEW, "/os-migrations?limit=x"), (_NEW, "/os-migrations?marker=1"), (_NEW, f"/os-migrations?marker={NOBODY}")),
+    *((_NEW, "/os-migrations?changes-since=x"), (_NEW, "/os-aggregates"), (_NEW, "/os-aggregates/999")),
+    *((_NEW, "/os-aggregates/x"), (_NEW, "/os-availability-zone"), (_NEW, "/os-availability-zone/detail")),
+    *((_NEW, "/os-server-groups"), (_NEW, "/os-server-groups?all_projects=1"), (_NEW, f"/os-server-groups/{NOBODY}")),
+    *((_NEW, "/os-server-groups?limit=x"), (_NEW, "/flavors"), (_NEW, "/flavors/detail"), (_NEW, "/flavors/nope")),
+    *(("2.102", "/flavors/detail"), (_NEW, f"/servers/{NOBODY}/os-instance-actions")),
+    *((_NEW, f"/servers/{NOBODY}/migrations"), ("2.22", f"/servers/{NOBODY}/migrations")),
+    (_NEW, f"/servers/{NOBODY}/os-volume_attachments"),
+)
+_FORCE = {"host": "nope", "binary": "nova-compute", "forced_down": True}
+_COMPUTE_REFUSALS = [
+    *(_put("force-down", at, _FORCE) for at in ("2.1", "2.11", "2.52", "2.53")),
+    _put("force-down", "2.11", {"host": "nope"}),
+    _put("force-down", "2.11", {**_FORCE, "binary": "nova-scheduler"}),
+    _put("nonsense", "2.11", {"host": "nope", "binary": "nova-compute"}),
+    _put("disable-log-reason", "2.11", {"host": "nope", "binary": "nova-compute"}),
+    *(_put(NOBODY, _NEW, body) for body in ({}, {"forced_down": True}, {"forced_down": "maybe"}, {"disabled": 1})),
+    *(_put(NOBODY, _NEW, body) for body in ({"status": "off"}, {"status": "disabled", "disabled_reason": ""})),
+    _put("nope", _NEW, {"status": "enabled"}),
+    *(_act(_NEW, {"evacuate": body}) for body in ({}, None, {"onSharedStorage": True}, {"host": "no/host"})),
+    *(_act("2.13", {"evacuate": body}) for body in ({}, {"onSharedStorage": "maybe"})),
+    _act("2.68", {"evacuate": {"host": "c1", "force": True}}),
+    _act("2.67", {"evacuate": {"host": "c1", "force": "maybe"}}),
+    *(_act(_NEW, body) for body in ({}, {"nonsense": {}}, {"evacuate": {}, "lock": None}, [1])),
+    *(_act(_NEW, {"os-migrateLive": body}) for body in ({}, {"host": None, "block_migration": "maybe"})),
+    _act("2.24", {"os-migrateLive": {"host": None, "block_migration": "auto"}}),
+    *(_act(_NEW, {"migrate": body}) for body in ({"force": 1}, {"host": ""})),
+    _act(_NEW, {"os-resetState": {"state": "x"}}),
+    *(_act(_NEW, {"lock": body}) for body in ({"reason": "x"}, {"locked_reason": ""})),
+    _act(_NEW, {"reboot": {"type": "X"}}),
+    Question(service="compute", method="DELETE", path=f"/servers/{NOBODY}", version=_NEW),
+    Question(service="compute", method="DELETE", path=f"/servers/{NOBODY}/migrations/1", version=_NEW),
+]
+_PLACEMENT = _read(
+    "placement",
+    *(("1.39", "/resource_providers"), ("1.0", "/resource_providers"), ("1.99", "/resource_providers")),
+    *(("1.39", f"/resource_providers/{NOBODY}"), ("1.39", f"/resource_providers/{NOBODY}/usages")),
+    *(("1.39", f"/allocations/{NOBODY}"), ("1.39", "/allocation_candidates"), ("", "/"), ("", "/nope")),
+    *((at, "/allocation_candidates?resources=VCPU:1") for at in ("1.9", "1.10", "1.16", "1.39")),
+    ("1.39", "/allocation_candidates?resources=NOPE:1"),
+)
+_VOLUME = _read(
+    "volume",
+    *(("3.70", "/volumes/detail?all_tenants=1&host=nope"), ("3.0", "/volumes/detail?host=nope")),
+    *(("3.70", "/volumes/detail?host=nope"), ("3.70", f"/volumes/{NOBODY}"), ("3.70", "/volumes?limit=x")),
+    *(("3.70", f"/volumes?marker={NOBODY}"), ("3.99", "/volumes"), ("3.70", "/nope"), ("3.70", "/os-services")),
+    *(("3.0", "/os-services"), ("3.70", "/backups/detail"), ("3.70", f"/backups/{NOBODY}"), ("3.70", "/types")),
+    *(("3.70", "/attachments"), ("3.26", "/attachments")),
+)
+QUESTIONS: Sequence[Question] = (*_COMPUTE_READS, *_COMPUTE_REFUSALS, *_PLACEMENT, *_VOLUME)
+
+
+@dataclass(kw_only=True)
+class _Guest:
+    """A user logged in to a cloud."""
+
+    http: aiohttp.ClientSession
+    token: str
+    urls: dict[str, str]
+
+    async def ask(self, question: Question) -> tuple[int, str, Any]:
+        """Status, the sentence of a refusal, and the parsed answer."""
+        url = next(self.urls[t] for t in _TYPES[question.service] if t in self.urls)
+        headers = {"X-Auth-Token": self.token}
+        if question.version:
+            headers["OpenStack-API-Version"] = f"{question.service} {question.version}"
+        address = f"{url}{question.path}"
+        async with self.http.request(question.method, address, json=question.body, headers=headers) as answer:
+            text = await answer.text()
+            shown = json.loads(text) if answer.content_type == "application/json" and text else text
+            return answer.status, _sentence(shown), shown
+
+
+async def _log_in(http: aiohttp.ClientSession, cloud: Cloud, user: str) -> _Guest:
+    domain = {"name": "Default"}
+    password = {"user": {"name": user, "domain": domain, "password": cloud.password}}
+    body = {
+        "auth": {
+            "identity": {"methods": ["password"], "password": password},
+            "scope": {"project": {"name": user, "domain": domain}},
+        }
+    }
+    async with http.post(f"{cloud.auth_url}/auth/tokens", json=body) as answer:
+        assert answer.status == 201, await answer.text()
+        catalog = (await answer.json())["token"]["catalog"]
+        urls = {
+            service["type"]: endpoint["url"].rstrip("/")
+            for service in catalog
+            for endpoint in service["endpoints"]
+            if endpoint["interface"] == "public"
+        }
+        return _Guest(http=http, token=answer.headers["X-Subject-Token"], urls=urls)
+
+
+async def differences(simulated: Cloud, real: Cloud, *, questions: Sequence[Question] = QUESTIONS) -> list[str]:
+    """Every question that the two answer differently: in status, in what they say, or in the keys they show."""
+    found = []
+    timeout = aiohttp.ClientTimeout(total=120)
+    async with aiohttp.ClientSession(timeout=timeout) as http:
+        for user in ("admin", "demo"):
+            ours, theirs = await _log_in(http, simulated, user), await _log_in(http, real, user)
+            for question in questions:
+                mine, truth = await ours.ask(question), await theirs.ask(question)
+                problem = _difference(mine, truth)
+                if problem:
+                    found.append(f"{user}: {question}: {problem}")
+    return found
+
+
+def _difference(ours: tuple[int, str, Any], theirs: tuple[int, str, Any]) -> str:
+    if ours[0] != theirs[0]:
+        return f"{ours[0]} {ours[1]!r} instead of {theirs[0]} {theirs[1]!r}"
+    if ours[1] != theirs[1]:
+        return f"{ours[1]!r} instead of {theirs[1]!r}"
+    mine, truth = _keys(ours[2]), _keys(theirs[2])
+    lists = {key for key in mine & truth if key.endswith("[]")}
+    extra = {key for key in mine - truth if _comparable(key, lists)}
+    missing = {key for key in truth - mine if _comparable(key, lists)}
+    return f"keys {sorted(extra)} too many, {sorted(missing)} missing" if extra or missing else ""
+
+
+def _comparable(key: str, lists: set[str]) -> bool:
+    """Whether a key can be compared: not what stands in a list that is empty in one of the clouds."""
+    parents = [key[: match.end()] for match in re.finditer(r"\[\]", key)]
+    return all(parent in lists for parent in parents)
+
+
+def _keys(shown: Any, path: str = "") -> set[str]:
+    """The paths of all keys; names of hosts and ids do not count."""
+    found: set[str] = set()
+    if isinstance(shown, dict):
+        for key, value in shown.items():
+            name = "*" if re.fullmatch(r"[0-9a-f-]{32,36}|(compute|controller|storage)[-\d]*", key) else key
+            found |= {f"{path}.{name}"} | _keys(value, f"{path}.{name}")
+    elif isinstance(shown, list):
+        for value in shown:
+            found |= {f"{path}[]"} | _keys(value, f"{path}[]")
+    return found
+
+
+def _sentence(shown: Any) -> str:
+    """What a refusal says; its remarks on the schema are left out."""
+    if isinstance(shown, str):
+        return shown
+    for value in shown.values() if isinstance(shown, dict) else ():
+        if isinstance(value, dict) and "message" in value:
+            return str(value["message"])
+        if isinstance(value, list) and value and isinstance(value[0], dict) and "detail" in value[0]:
+            return str(value[0]["detail"]).partition("  Failed validating")[0].rstrip()
+    return ""
