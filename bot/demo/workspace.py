@@ -198,6 +198,14 @@ class Workspace(Acting):
         self.changed()
 
 
+USAGE: Mapping[str, tuple[str, str]] = {
+    "/evacuate": ("[cloud/]host [--reason text]", "Empty a hypervisor that has failed"),
+    "/maintenance": ("enter [cloud/]host [--reason text]", "Take a host out of service in an orderly way"),
+    "/muster": ("help | list | show ID", "What is going on, and how to ask"),
+}
+"""Command -> usage hint and description, as the composer shows them."""
+
+
 def standard_workspace(
     *,
     clock: Clock | None = None,
@@ -224,7 +232,7 @@ def standard_workspace(
     staff = {"U0ALICE", "U0BOB", "U0CAROL", "U0DAVE"}
     return Workspace(
         team=Team(id=home, domain="muster-demo", name="Muster Demo"),
-        app=app or App(commands=tuple(SlashCommand(name=name) for name in commands)),
+        app=app or App(commands=tuple(_command(name) for name in commands)),
         users=users,
         groups=(
             UserGroup(id="S0SRE", handle="sre", name="SRE on call", users=("U0ALICE", "U0BOB")),
@@ -239,3 +247,8 @@ def standard_workspace(
         ),
         clock=clock or SystemClock(),
     )
+
+
+def _command(name: str) -> SlashCommand:
+    hint, description = USAGE.get(name, ("", ""))
+    return SlashCommand(name=name, usage_hint=hint, description=description)
