@@ -87,6 +87,15 @@ class Stage:
         card = card or self.card
         return [m.plain for m in self.workspace.thread(OPS, card.ts) if m.ts != card.ts]
 
+    def thread_says(self, text: str) -> list[str]:
+        """The lines under the newest card that say this."""
+        return [line for line in self.thread() if text in line]
+
+    async def hears(self, user: str, text: str) -> str:
+        """Wait until a person was told this privately; answers the note."""
+        await self.until(lambda: any(text in n for n in self.notes(user)), what=f"{user} hears {text!r}")
+        return next(n for n in self.notes(user) if text in n)
+
     def notes(self, user: str) -> list[str]:
         """What only this person was told."""
         return [m.plain for m in self.workspace.ephemerals(user)]
@@ -146,8 +155,8 @@ async def staged(folder: Path, *, settings: str = "") -> AsyncIterator[Stage]:
             auth_url=openstack_url + "/identity",
             tower_url=tower_url,
         )
-        if settings:
-            config.write_text(settings + "\n" + config.read_text())
+        # a call whose fate is unknown is waited for by the API's timeout: a short one keeps the tests short
+        config.write_text(settings + config.read_text().replace('poll = "1s"', 'poll = "1s"\napi_timeout = "5s"'))
         stage = Stage(served=served, world=world, folder=folder, env=env, config=config)
         try:
             yield stage
