@@ -15,7 +15,7 @@ from bot.slack.poster import CARD, Poster
 from bot.slack.views import card as view
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Message
-from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent
+from bot.slack.wire import SlackError, SlackRefused, SlackSilent
 
 log = logger(__name__)
 
@@ -111,9 +111,7 @@ class Cards:
         """The ts of a card whose posting had no answer, when it stands there."""
         try:
             found = await self._poster.find(card.channel, event=CARD, marks=[card.operation])
-        except (SlackRefused, SlackBusy) as refusal:
-            if isinstance(refusal, SlackBusy) and refusal.code != MISSING_SCOPE:
-                raise
+        except SlackRefused as refusal:
             log.warning("cannot look for a card", operation=card.operation, code=refusal.code)
             return ""
         return found.get(card.operation, "")

@@ -11,7 +11,7 @@ from bot.slack.drawing import Drawing, Place
 from bot.slack.pace import POST, WHISPER
 from bot.slack.poster import LINE, Poster
 from bot.slack.views.message import Message
-from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent
+from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 
 log = logger(__name__)
 
@@ -146,9 +146,7 @@ class Lines:
         try:
             marks = [str(line.id) for line in unsure]
             found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread)
-        except (SlackRefused, SlackBusy) as refusal:
-            if isinstance(refusal, SlackBusy) and refusal.code != MISSING_SCOPE:
-                raise
+        except SlackRefused as refusal:
             log.warning("cannot look for lines", channel=place.channel, code=refusal.code)
             return batch
         for line in unsure:

@@ -8,7 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
 from bot.slack.views.message import Message
-from bot.slack.wire import SlackBusy, SlackRefused, answer
+from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackRefused, answer
 
 CARD = "muster_card"
 LINE = "muster_line"
@@ -75,13 +75,13 @@ class Poster:
 
     async def dm(self, user: str) -> str:
         """The channel of the conversation with one person."""
-        answered = await self._asked("conversations.open", self._client.conversations_open(users=user))
+        answered = await self._permitted("conversations.open", self._client.conversations_open(users=user))
         return str(answered["channel"]["id"])
 
     async def permalink(self, channel: str, ts: str) -> str:
         """The address of a message; empty when Slack does not tell."""
         try:
-            answered = await self._asked(
+            answered = await self._permitted(
                 "chat.getPermalink", self._client.chat_getPermalink(channel=channel, message_ts=ts)
             )
         except SlackRefused:
@@ -116,11 +116,11 @@ class Poster:
             call = self._client.conversations_replies(
                 channel=channel, ts=thread, limit=_PAGE, include_all_metadata=True, cursor=cursor or None
             )
-            return await self._asked("conversations.replies", call)
+            return await self._permitted("conversations.replies", call)
         call = self._client.conversations_history(
             channel=channel, limit=_PAGE, include_all_metadata=True, cursor=cursor or None
         )
-        return await self._asked("conversations.history", call)
+        return await self._permitted("conversations.history", call)
 
     async def _said(
         self,
@@ -138,6 +138,15 @@ class Poster:
                 if refusal.code not in WRONG_SHAPE:
                     raise
         return await self._asked(method, call(forms[-1]), place=place)
+
+    async def _permitted(self, method: str, call: Awaitable[AsyncSlackResponse]) -> Mapping[str, Any]:
+        """Ask what we can live without: a scope that is missing is a plain no, not something to wait for."""
+        try:
+            return await self._asked(method, call)
+        except SlackBusy as busy:
+            if busy.code == MISSING_SCOPE:
+                raise SlackRefused(busy.code) from busy
+            raise
 
     async def _asked(self, method: str, call: Awaitable[AsyncSlackResponse], *, place: str = "") -> Mapping[str, Any]:
         self.pace.took(method, place)

@@ -159,6 +159,21 @@ async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_li
     assert set(office.thread(office.cards()[0])) == {"Phase: *told at least once*"}
 
 
+async def test_without_the_right_to_ask_for_links_the_line_is_told_without_one(office: Office) -> None:
+    office.served.faults.refuse("missing_scope", method="chat.getPermalink", times=1_000)
+    await tell_a_story(office)
+    await office.until(lambda: is_told(office), office.board())
+    assert "Open the card" not in office.cards("C0INCIDENT")[0].plain
+
+
+async def test_without_the_right_to_write_directly_other_private_notes_still_arrive(office: Office) -> None:
+    office.served.faults.refuse("missing_scope", method="conversations.open", times=1_000)
+    await office.whisper("U0ALICE", "Not here.", channel="C0RANDOM")
+    await office.whisper("U0ALICE", "But here.")
+    await office.until(lambda: office.notes("U0ALICE"), office.board())
+    assert office.notes("U0ALICE") == [":no_entry: But here."]
+
+
 async def test_an_archived_channel_holds_up_neither_the_board_nor_other_channels(office: Office) -> None:
     there = await office.add(operation("OP1", channel="C0INCIDENT"))
     board = office.board()
