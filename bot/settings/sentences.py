@@ -108,15 +108,15 @@ def _keys_at(location: tuple[str | int, ...]) -> frozenset[str]:
         if place == 2 and part in shape.KINDS:
             table = shape.KINDS[part]
         elif part in table.model_fields:
-            table = _table_in(table.model_fields[part].annotation) or table
+            table = table_in(table.model_fields[part].annotation) or table
     return frozenset(table.model_fields)
 
 
-def _table_in(annotation: Any) -> type[BaseModel] | None:
+def table_in(annotation: Any) -> type[BaseModel] | None:
     """The table an annotation speaks of, also inside a list, a dict or a union."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    found = [table for part in get_args(annotation) if (table := _table_in(part))]
+    found = [table for part in get_args(annotation) if (table := table_in(part))]
     return found[-1] if found else None
 
 
