@@ -164,6 +164,17 @@ async def test_a_command_delivered_three_times_begins_one_operation(house: House
     assert house.workspace.ephemerals("U0ALICE") == []
 
 
+async def test_commands_doubled_and_out_of_their_order_begin_each_operation_once(house: House) -> None:
+    house.served.faults.duplicate(3, copies=5)
+    house.served.faults.held = 1
+    hosts = ("host-1", "host-2", "host-10")
+    await asyncio.gather(*(house.types("U0ALICE", f"/evacuate toy/{host}") for host in hosts))
+    await house.workspace.until(lambda: len(house.cards()) == 3)
+    assert sorted(o.host.name for o in await house.operations()) == sorted(hosts)
+    assert house.served.faults.used["held"] == 1
+    assert house.workspace.ephemerals("U0ALICE") == []
+
+
 async def test_what_cannot_be_understood_is_answered_at_once_with_the_usage_line(house: House) -> None:
     said = await house.types("U0ALICE", "/evacuate toy/host-1 --too host-2")
     assert "There is no flag --too here. Did you mean --to?" in said
