@@ -58,7 +58,7 @@ class Secrets:
             if not value and name.isidentifier():
                 return self._wrong(f"{at}.{word}_env", f"{name} is not set in the environment.", "Set it there.")
             return self._keep(f"{at}.{word}_env", value)
-        if isinstance(path, str):
+        if isinstance(path, str) and path.strip():
             return self._file(f"{at}.{word}_file", path)
         if needed and name is None and path is None:
             return self._wrong(

@@ -263,6 +263,16 @@ kind = "openstak"
         ('[policy]\nexpires = "10s"\n', 'policy.expires: "10s" is out of range. It must be between 1m and 7d.'),
         ('[log]\nlevel = "loud"\n', "log.level: is not one of the words known here. Write 'debug', 'info'"),
         ('[store]\nurl = "sqlite://muster.db"\n', "store.url: names no file."),
+        ('[store]\nurl = "postgresql://host:port/x"\n', "store.url: is not a database Muster can use."),
+        ('[store]\nurl_file = " "\n', "store.url_file: is empty."),
+        (
+            TOWER.replace("https", "ftp") + 'token_env = "TOWER_TOKEN"\n',
+            "clouds.tower.url: is not an http or https address.",
+        ),
+        (
+            '[[clouds]]\nname = "x"\nkind = "openstack"\nminimum_version = "6.x"\n',
+            "clouds.x.minimum_version: is not a version.",
+        ),
         ('[store]\nurl = "postgresql:///muster"\n', "store.url: names no host."),
         ('[store]\nurl = "sqlite:///a"\nurl_env = "SQLITE"\n', "store.url: is there, and url_env too."),
         ('[store]\nurl_env = "BMC_89"\n', "store.url_env: leads to what is not a database Muster can use."),
@@ -307,6 +317,11 @@ def test_a_wrong_value_is_told_with_its_key_and_a_remedy(tmp_path, addition, sen
     shown = [problem.replace(str(tmp_path) + "/", "") for problem in problems]
     assert len(shown) == 1, shown
     assert shown[0].startswith(sentence)
+
+
+def test_a_channel_is_named_by_its_id(tmp_path):
+    (problem,) = complaints(tmp_path, SMALL.replace("C0INCIDENT", "#incidents"))
+    assert problem.startswith("slack.incident_channel: is not the id of a channel. Ids begin with C or G")
 
 
 def test_a_key_of_another_kind_of_cloud_is_not_taken_silently(tmp_path):
