@@ -196,14 +196,9 @@ class Conductor:
         self.show(vm, was, "rebuilding")
         if wrecks:
             move.wrecked = True
-            entry.message = "Error"
-            self.note(
-                entry,
-                "compute_rebuild_instance",
-                target,
-                f"Conflict updating instance {vm.id}. Expected: {{'task_state': ['rebuilding']}}."
-                " Actual: {'task_state': 'rebuild_spawning'}",
-            )
+            why = f"Conflict updating instance {vm.id}. Expected: {{'task_state': ['rebuilding']}}."
+            why += " Actual: {'task_state': 'rebuild_spawning'}"
+            self._finish(entry, "compute_rebuild_instance", target, why)
         else:
             stays_stopped = was == "stopped" or (leave_stopped and was != "error")
             move.wanted_power = Power.STOPPED if stays_stopped else Power.RUNNING

@@ -20,19 +20,17 @@ from adapters.simulated.openstack_actions import Actions
 from adapters.simulated.openstack_compute import Servers
 from adapters.simulated.openstack_groupings import Groupings
 from adapters.simulated.openstack_http import (
-    ApiError,
     Microversions,
     nova_refusal,
-    page,
     service,
     unauthorized,
 )
 from adapters.simulated.openstack_identity import Keystone
+from adapters.simulated.openstack_little import Glance, Neutron
 from adapters.simulated.openstack_migrations import Records
 from adapters.simulated.openstack_placement import Placement
 from adapters.simulated.openstack_services import Services
 from adapters.simulated.openstack_volume import Cinder
-from adapters.simulated.things import Image
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
@@ -176,74 +174,13 @@ def _cinder(world: World, keystone: Keystone) -> tuple[web.Application, list[web
     return web.Application(middlewares=[middleware]), Cinder(world).routes()
 
 
-# ---------------------------------------------------------------------- Glance and Neutron: the little that is asked
-
-
 def _glance(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
-    def view(image: Image) -> dict[str, Any]:
-        return {
-            "id": image.id,
-            "name": image.name,
-            "status": "active",
-            "visibility": "public",
-            "container_format": "bare",
-            "disk_format": "raw",
-            "created_at": image.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "updated_at": image.created_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
-            "size": 1024,
-            "min_disk": 0,
-            "min_ram": 0,
-            "protected": False,
-            "tags": [],
-            "self": f"/v2/images/{image.id}",
-            "file": f"/v2/images/{image.id}/file",
-            "schema": "/v2/schemas/image",
-            **dict(image.properties),
-        }
-
-    async def versions(request: web.Request) -> web.Response:
-        links = [{"rel": "self", "href": f"{request.url.origin()}/image/v2/"}]
-        return web.json_response({"versions": [{"id": "v2.17", "status": "CURRENT", "links": links}]}, status=300)
-
-    async def images(request: web.Request) -> web.Response:
-        wanted = request.query.get("name")
-        shown = [view(i) for i in world.images.values() if wanted in {None, i.name}]
-        part, _ = page(request, shown)
-        return web.json_response({"images": part, "first": "/v2/images", "schema": "/v2/schemas/images"})
-
-    async def image(request: web.Request) -> web.Response:
-        found = world.images.get(request.match_info["id"])
-        if found is None:
-            raise ApiError(404, f"No image found with ID {request.match_info['id']}")
-        return web.json_response(view(found))
-
-    routes = [
-        web.get("/", versions),
-        web.get("/versions", versions),
-        web.get("/v2/images", images),
-        web.get("/v2/images/{id}", image),
-    ]
     open_paths = {"/image", "/image/", "/image/versions"}
     middleware = service(keystone, nova_refusal, None, open_paths=open_paths)
-    return web.Application(middlewares=[middleware]), routes
+    return web.Application(middlewares=[middleware]), Glance(world).routes()
 
 
 def _neutron(keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
-    async def versions(request: web.Request) -> web.Response:
-        links = [{"rel": "self", "href": f"{request.url.origin()}/network/v2.0/"}]
-        return web.json_response({"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
-
-    async def nothing(request: web.Request) -> web.Response:
-        name = request.match_info["collection"].replace("-", "_")
-        return web.json_response({name: []})
-
-    collections = "networks|ports|subnets|floatingips|security-groups|routers|agents|extensions"
-    routes = [
-        web.get("/", versions),
-        web.get("/v2.0", versions),
-        web.get("/v2.0/", versions),
-        web.get(f"/v2.0/{{collection:{collections}}}", nothing),
-    ]
     open_paths = {"/network", "/network/", "/network/v2.0", "/network/v2.0/"}
     middleware = service(keystone, nova_refusal, None, open_paths=open_paths)
-    return web.Application(middlewares=[middleware]), routes
+    return web.Application(middlewares=[middleware]), Neutron().routes()

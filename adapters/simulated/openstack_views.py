@@ -64,11 +64,27 @@ def server(
         alone: whether it is shown alone (`GET /servers/{id}`) rather than in a list.
     """
     minor, shown_status = asked.version, status(vm)
-    shown: dict[str, Any] = {
-        **brief(vm, base),
-        "status": shown_status,
-        "tenant_id": vm.project.id if vm.project else "",
-        "user_id": vm.project.id if vm.project else "",
+    shown: dict[str, Any] = {**brief(vm, base), **_always(vm, base, minor)}
+    shown["os-extended-volumes:volumes_attached"] = [
+        {"id": v.id} if minor < 3 else {"id": v.id, "delete_on_termination": False} for v in volumes
+    ]
+    if shown_status == "ERROR" and vm.fault is not None:
+        shown["fault"] = {"code": vm.fault.code, "created": iso(vm.fault.at), "message": vm.fault.message}
+    if shown_status in _WITH_PROGRESS:
+        shown["progress"] = 0
+    if asked.is_admin:
+        shown.update(_for_admins(world, vm, minor))
+    shown.update(_newer(world, vm, asked, alone=alone))
+    return shown
+
+
+def _always(vm: Vm, base: str, minor: int) -> dict[str, Any]:
+    """What every microversion and everybody sees."""
+    project = vm.project.id if vm.project else ""
+    return {
+        "status": status(vm),
+        "tenant_id": project,
+        "user_id": project,
         "metadata": dict(vm.metadata),
         "hostId": host_id(vm, vm.host.name if vm.host else None),
         "image": {"id": vm.image.id, "links": links(base, "images", vm.image.id)} if vm.image else "",
@@ -87,22 +103,7 @@ def server(
         "OS-EXT-STS:task_state": vm.task,
         "OS-EXT-STS:vm_state": vm.state,
         "OS-EXT-STS:power_state": _POWER_STATES[vm.power],
-        "os-extended-volumes:volumes_attached": [
-            {"id": v.id} if minor < 3 else {"id": v.id, "delete_on_termination": False} for v in volumes
-        ],
     }
-    if shown_status == "ERROR" and vm.fault is not None:
-        shown["fault"] = {
-            "code": vm.fault.code,
-            "created": iso(vm.fault.at),
-            "message": vm.fault.message,
-        }
-    if shown_status in _WITH_PROGRESS:
-        shown["progress"] = 0
-    if asked.is_admin:
-        shown.update(_for_admins(world, vm, minor))
-    shown.update(_newer(world, vm, asked, alone=alone))
-    return shown
 
 
 def _for_admins(world: World, vm: Vm, minor: int) -> dict[str, Any]:

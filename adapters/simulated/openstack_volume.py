@@ -130,27 +130,17 @@ class Cinder:
             "attachments": [self._attachment(volume, a, asked) for a in volume.attachments],
             "os-vol-tenant-attr:tenant_id": volume.project.id,
         }
-        if asked.is_admin:
-            shown |= {
-                "os-vol-host-attr:host": volume.host,
-                "os-vol-mig-status-attr:migstat": None,
-                "os-vol-mig-status-attr:name_id": None,
-                "migration_status": None,
-            }
-        added: dict[int, tuple[str, Any]] = {
-            13: ("group_id", None),
-            48: ("service_uuid", self._service_uuid(volume.host)),
-            63: ("volume_type_id", _ONE_TYPE),
-            65: ("consumes_quota", True),
+        return {**shown, **self._newer(volume, asked), **(_for_admins(volume, asked) if asked.is_admin else {})}
+
+    def _newer(self, volume: Volume, asked: Context) -> dict[str, Any]:
+        """What later microversions added."""
+        added: dict[int, dict[str, Any]] = {
+            13: {"group_id": None},
+            48: {"service_uuid": self._service_uuid(volume.host), "shared_targets": False},
+            63: {"volume_type_id": _ONE_TYPE},
+            65: {"consumes_quota": True},
         }
-        shown |= {name: value for since, (name, value) in added.items() if asked.version >= since}
-        if asked.version >= 48:
-            shown["shared_targets"] = False
-        if asked.is_admin and asked.version >= 21:
-            shown["provider_id"] = None
-        if asked.is_admin and asked.version >= 61:
-            shown["cluster_name"] = None
-        return shown
+        return {name: value for since, new in added.items() if asked.version >= since for name, value in new.items()}
 
     def _service_uuid(self, host: str) -> str:
         return self._service_ids.setdefault(host.partition("#")[0], self.world.new_uuid())
@@ -250,6 +240,17 @@ class Cinder:
 
     async def _snapshots(self, _request: web.Request) -> web.Response:
         return web.json_response({"snapshots": []})
+
+
+def _for_admins(volume: Volume, asked: Context) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "os-vol-host-attr:host": volume.host,
+        "os-vol-mig-status-attr:migstat": None,
+        "os-vol-mig-status-attr:name_id": None,
+        "migration_status": None,
+    }
+    shown |= {"provider_id": None} if asked.version >= 21 else {}
+    return shown | ({"cluster_name": None} if asked.version >= 61 else {})
 
 
 def _filters(request: web.Request, members_may: set[str]) -> dict[str, str]:

@@ -33,16 +33,27 @@ def front(
         refusal: an error in the words of this face, for faults that answer a status.
     """
 
+    def log(request: web.Request, raw: bytes, status: int | None) -> None:
+        body = None if is_login(request) else _json(raw)
+        world.log(
+            Call(
+                at=world.now,
+                face=face,
+                method=request.method,
+                path=request.path,
+                query=request.query_string,
+                body=body,
+                status=status,
+                changes=changes(request),
+            )
+        )
+
     @web.middleware
     async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
         raw = await request.read()
         world.settle()
-        fault = world.faults.for_call(
-            face=face,
-            method=request.method,
-            path=request.path,
-            body=raw.decode(errors="replace"),
-        )
+        text = raw.decode(errors="replace")
+        fault = world.faults.for_call(face=face, method=request.method, path=request.path, body=text)
         status: int | None = None
         try:
             response = await _answer(world, request, handler, fault, refusal)
@@ -56,18 +67,7 @@ def front(
                 world.faults.logged_in(face)
             return response
         finally:
-            world.log(
-                Call(
-                    at=world.now,
-                    face=face,
-                    method=request.method,
-                    path=request.path,
-                    query=request.query_string,
-                    body=None if is_login(request) else _json(raw),
-                    status=status,
-                    changes=changes(request),
-                )
-            )
+            log(request, raw, status)
 
     return middleware
 

@@ -1,0 +1,82 @@
+"""The little of Glance and Neutron that clients of a compute cloud ask for: images, and that there are no networks."""
+
+from typing import Any
+
+from aiohttp import web
+
+from adapters.simulated.openstack_http import ApiError, iso, page
+from adapters.simulated.things import Image
+from adapters.simulated.world import World
+
+_COLLECTIONS = "networks|ports|subnets|floatingips|security-groups|routers|agents|extensions"
+
+
+class Glance:
+    """Handlers that read images."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._versions),
+            web.get("/versions", self._versions),
+            web.get("/v2/images", self._images),
+            web.get("/v2/images/{id}", self._image),
+        ]
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        links = [{"rel": "self", "href": f"{request.url.origin()}/image/v2/"}]
+        return web.json_response({"versions": [{"id": "v2.17", "status": "CURRENT", "links": links}]}, status=300)
+
+    async def _images(self, request: web.Request) -> web.Response:
+        wanted = request.query.get("name")
+        shown, _ = page(request, [_image(i) for i in self.world.images.values() if wanted in {None, i.name}])
+        return web.json_response({"images": shown, "first": "/v2/images", "schema": "/v2/schemas/images"})
+
+    async def _image(self, request: web.Request) -> web.Response:
+        found = self.world.images.get(request.match_info["id"])
+        if found is None:
+            raise ApiError(404, f"No image found with ID {request.match_info['id']}")
+        return web.json_response(_image(found))
+
+
+class Neutron:
+    """Handlers that find nothing: the servers of this cloud have no ports."""
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/", self._versions),
+            web.get("/v2.0", self._versions),
+            web.get("/v2.0/", self._versions),
+            web.get(f"/v2.0/{{collection:{_COLLECTIONS}}}", self._nothing),
+        ]
+
+    async def _versions(self, request: web.Request) -> web.Response:
+        links = [{"rel": "self", "href": f"{request.url.origin()}/network/v2.0/"}]
+        return web.json_response({"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
+
+    async def _nothing(self, request: web.Request) -> web.Response:
+        return web.json_response({request.match_info["collection"].replace("-", "_"): []})
+
+
+def _image(image: Image) -> dict[str, Any]:
+    return {
+        "id": image.id,
+        "name": image.name,
+        "status": "active",
+        "visibility": "public",
+        "container_format": "bare",
+        "disk_format": "raw",
+        "created_at": iso(image.created_at),
+        "updated_at": iso(image.created_at),
+        "size": 1024,
+        "min_disk": 0,
+        "min_ram": 0,
+        "protected": False,
+        "tags": [],
+        "self": f"/v2/images/{image.id}",
+        "file": f"/v2/images/{image.id}/file",
+        "schema": "/v2/schemas/image",
+        **dict(image.properties),
+    }
