@@ -165,9 +165,9 @@ def _leaves(error: BaseException) -> Sequence[BaseException]:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from bot.demo import run
+    from bot.demo.run import main as open_demo
 
-    return run.main(arguments)
+    return open_demo(arguments)
 
 
 def _version(_arguments: argparse.Namespace) -> int:
