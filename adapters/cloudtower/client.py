@@ -105,7 +105,11 @@ class Client:
         response = await self._send("POST", path, body)
         if response.status_code == 429:
             raise Unreachable(f"{self.name} takes no more requests just now.", raw=self._words(response))
-        return self._answer(response)
+        answer = self._answer(response)
+        _log.info(
+            "%s took %s, request %s", self.name, path, response.headers.get("x-tower-request-id", "without an id")
+        )
+        return answer
 
     async def _read(self, method: str, path: str, body: Mapping[str, Json] | None) -> Any:
         for pause in (*PAUSES, None):
@@ -138,8 +142,9 @@ class Client:
                 response = await self._http.request(method, url, json=body, headers=headers)
         except (httpx.HTTPError, TimeoutError, ssl.SSLError) as error:
             raise self._no_answer(error) from error
-        request_id = response.headers.get("x-tower-request-id", "")
-        _log.info("%s %s %s: %s", self.name, urlsplit(url).path, response.status_code, request_id or "no request id")
+        request_id = response.headers.get("x-tower-request-id", "without an id")
+        level = logging.WARNING if response.status_code >= 400 else logging.DEBUG
+        _log.log(level, "%s %s %s, request %s", self.name, urlsplit(url).path, response.status_code, request_id)
         return response
 
     def _no_answer(self, error: Exception) -> Unreachable:

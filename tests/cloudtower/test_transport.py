@@ -40,11 +40,10 @@ async def client(url: str, clock: ManualClock, **options: object) -> AsyncIterat
 
 
 @asynccontextmanager
-async def answering(answer: web.Response | type[Exception]) -> AsyncIterator[str]:
+async def answering(answer: web.Response) -> AsyncIterator[str]:
     """A server that is no CloudTower and answers everything alike."""
 
     async def handle(request: web.Request) -> web.StreamResponse:
-        assert isinstance(answer, web.Response)
         return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
 
     app = web.Application()
@@ -250,3 +249,18 @@ async def test_a_certificate_of_nobody_known_is_refused_with_the_remedy(secure_u
 async def test_insecure_trusts_anybody_and_only_when_told_so(secure_url: str) -> None:
     async with client(secure_url, ManualClock(), verify=False) as wire:
         assert len(await wire.read("/get-hosts", {})) == 3
+
+
+# ------------------------------------------------------------------ the log
+
+
+async def test_a_change_is_logged_under_the_towers_request_id_and_never_with_a_secret(
+    tower: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG", logger="adapters.cloudtower")
+    async with client(tower.url, tower.clock) as wire:
+        await wire.act("/enter-maintenance-mode-precheck", {"where": {"id": tower.host("node-1").cuid}})
+        token = next(iter(tower.tower.logins))
+    assert any("took /enter-maintenance-mode-precheck, request " in line for line in caplog.messages)
+    assert token not in caplog.text
+    assert PASSWORD not in caplog.text
