@@ -21,6 +21,7 @@ from adapters.simulated.openstack_compute import Servers
 from adapters.simulated.openstack_groupings import Groupings
 from adapters.simulated.openstack_http import (
     Microversions,
+    no_such_path,
     nova_refusal,
     service,
     unauthorized,
@@ -111,7 +112,7 @@ def _refused_by_order(request: web.Request, status: int, message: str) -> web.Re
     if status == 401:
         return unauthorized(str(request.url.origin()))
     if request.path.startswith("/placement"):
-        return openstack_placement.refusal(status, message)
+        return openstack_placement.refusal(status, message, 0, "")
     return nova_refusal(status, message)
 
 
@@ -129,7 +130,7 @@ def _nova(world: World, keystone: Keystone) -> tuple[web.Application, list[web.R
         *Groupings(world).routes(),
     ]
     open_paths = {"/compute", "/compute/", "/compute/v2.1", "/compute/v2.1/"}
-    middleware = service(keystone, nova_refusal, _NOVA, open_paths=open_paths)
+    middleware = service(keystone, nova_refusal, _NOVA, open_paths=open_paths, refuse_path=no_such_path)
     return web.Application(middlewares=[middleware]), routes
 
 
@@ -163,14 +164,13 @@ def _placement(world: World, keystone: Keystone) -> tuple[web.Application, list[
         openstack_placement.refusal,
         _PLACEMENT,
         open_paths=open_paths,
-        refuse_path=openstack_placement.no_such_path,
     )
     return web.Application(middlewares=[middleware]), Placement(world).routes()
 
 
 def _cinder(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
     open_paths = {"/volume", "/volume/", "/volume/v3", "/volume/v3/"}
-    middleware = service(keystone, nova_refusal, _CINDER, open_paths=open_paths)
+    middleware = service(keystone, nova_refusal, _CINDER, open_paths=open_paths, refuse_path=no_such_path)
     return web.Application(middlewares=[middleware]), Cinder(world).routes()
 
 

@@ -35,9 +35,9 @@ class Groupings:
 
     async def _aggregate(self, request: web.Request) -> web.Response:
         asked, wanted = context(request), request.match_info["id"]
+        asked.must_be_admin("os_compute_api:os-aggregates:show")
         if not wanted.isdecimal():
             raise ApiError(400, "Invalid input received: id must be an integer")
-        asked.must_be_admin("os_compute_api:os-aggregates:show")
         for aggregate in self.world.aggregates.values():
             if str(aggregate.id) == wanted:
                 return web.json_response({"aggregate": _aggregate(aggregate, asked.version)})

@@ -13,7 +13,8 @@ from aiohttp.typedefs import Handler, Middleware
 from adapters.simulated.moves import Caller
 from adapters.simulated.openstack_identity import Keystone, Login
 
-Refuse: TypeAlias = Callable[[int, str], web.Response]
+Refuse: TypeAlias = Callable[[int, str, int, str], web.Response]
+"""An error in a service's words: from status, sentence, minor version and request id."""
 MAX_LIMIT = 1000  #: `[api] max_limit`: a list never answers more at once
 
 
@@ -110,9 +111,17 @@ def context(request: web.Request) -> Context:
     return request[_CONTEXT]
 
 
-def no_such_path() -> web.Response:
-    """What Nova and Cinder answer to a path that they never heard of: text, not JSON."""
-    return web.Response(status=404, text="404 Not Found\n\nThe resource could not be found.\n\n   ")
+def no_such_path(request: web.Request) -> web.Response:
+    """What Nova and Cinder answer to a path or method that they never heard of: WebOb's words, not their own."""
+    accept, said = request.headers.get("Accept", ""), "The resource could not be found."
+    if "html" in accept or "*/*" in accept:
+        body = f" <body>\n  <h1>404 Not Found</h1>\n  {said}<br /><br />\n\n\n\n </body>\n"
+        page = f"<html>\n <head>\n  <title>404 Not Found</title>\n </head>\n{body}</html>"
+        return web.Response(status=404, text=page, content_type="text/html")
+    if "application/json" in accept:
+        shown = {"message": f"{said}<br /><br />\n\n\n", "code": "404 Not Found", "title": "Not Found"}
+        return web.json_response(shown, status=404)
+    return web.Response(status=404, text=f"404 Not Found\n\n{said}\n\n   ")
 
 
 def service(
@@ -121,7 +130,7 @@ def service(
     versions: Microversions | None,
     *,
     open_paths: set[str],
-    refuse_path: Callable[[], web.Response] = no_such_path,
+    refuse_path: Callable[[web.Request], web.Response] | None = None,
 ) -> Middleware:
     """The middleware of one service: token, microversion, errors in its own words.
 
@@ -130,7 +139,7 @@ def service(
         refuse: an error in this service's words.
         versions: the microversions it speaks; None: none.
         open_paths: paths that need no token: version documents.
-        refuse_path: its answer to a path that it does not know.
+        refuse_path: its answer to a path or method that it does not know; None: an ordinary 404.
     """
 
     @web.middleware
@@ -146,11 +155,12 @@ def service(
                 request[_CONTEXT] = Context(login=login, version=minor, request_id=request_id)
             response = await handler(request)
         except ApiError as error:
-            response = refuse(error.status, error.message)
-        except web.HTTPNotFound:
-            response = refuse_path()
-        except web.HTTPMethodNotAllowed:
-            response = refuse(405, "The method specified is not allowed for this resource.")
+            response = refuse(error.status, error.message, minor, request_id)
+        except (web.HTTPNotFound, web.HTTPMethodNotAllowed):
+            if refuse_path is not None:
+                response = refuse_path(request)
+            else:
+                response = refuse(404, "The resource could not be found.\n\n   ", minor, request_id)
         response.headers["x-openstack-request-id"] = request_id
         if versions:
             response.headers["OpenStack-API-Version"] = f"{versions.service} {versions.text(minor)}"
@@ -194,7 +204,7 @@ _NAMES = {
 }
 
 
-def nova_refusal(status: int, message: str) -> web.Response:
+def nova_refusal(status: int, message: str, _minor: int = 0, _request_id: str = "") -> web.Response:
     """An error as Nova and Cinder word it."""
     name = _NAMES.get(status, "computeFault")
     return web.json_response({name: {"code": status, "message": message}}, status=status)

@@ -19,8 +19,8 @@ _NO_PATH = "The resource could not be found.\n\n   "
 _DISABLED = "COMPUTE_STATUS_DISABLED"
 
 
-def refusal(status: int, message: str) -> web.Response:
-    """An error as Placement words it."""
+def refusal(status: int, message: str, minor: int, request_id: str) -> web.Response:
+    """An error as Placement words it; from 1.23 it has a code."""
     if status == 406:
         version = re.search(r"\d+\.\d+", message)
         message = (
@@ -28,7 +28,12 @@ def refusal(status: int, message: str) -> web.Response:
             " application/json. \n\n Invalid microversion: Unacceptable version header:"
             f" {version.group() if version else ''}"
         )
-    error = {"status": status, "title": _TITLES.get(status, "Error"), "detail": message}
+    error: dict[str, Any] = {"status": status, "title": _TITLES.get(status, "Error"), "detail": message}
+    if minor >= 23:
+        error["code"] = "placement.undefined_code"
+    error["request_id"] = request_id
+    if status == 406:
+        error |= {"max_version": "1.39", "min_version": "1.0"}
     return web.json_response({"errors": [error]}, status=status)
 
 
@@ -204,7 +209,9 @@ class Placement:
         self._admit(request, "allocation_candidates:list")
         _check_query(request, _CANDIDATES)
         if "resources" not in wanted:
-            raise _malformed("There must be at least one resources or resources[$S] parameter.")
+            granular = "There must be at least one resources or resources[$S] parameter."
+            required = "Invalid query string parameters: 'resources' is a required property"
+            raise _malformed(granular if minor >= 25 else required)
         needs = _amounts(wanted["resources"])
         hosts = [
             h
@@ -312,11 +319,6 @@ def _check_query(request: web.Request, allowed: set[str]) -> None:
         raise _malformed(
             f"Invalid query string parameters: Additional properties are not allowed ({names} {were} unexpected)"
         )
-
-
-def no_such_path() -> web.Response:
-    """The answer to a path that Placement does not know."""
-    return refusal(404, _NO_PATH)
 
 
 def _amounts(text: str) -> Resources:

@@ -302,3 +302,24 @@ async def test_cinder_manage_rehomes_backups(cloud: Region) -> None:
     cinder_manage.run(cloud.world, [*words, "--currenthost", "compute-2", "--newhost", "storage-1"])
     assert {b.host for b in cloud.world.backups.values()} == {"storage-1"}
     assert cinder_manage.run(cloud.world, ["volume", "frobnicate"]) == 2
+
+
+# ---------------------------------------------------------------------- paths nobody knows
+
+
+async def test_an_unknown_path_is_refused_in_the_language_the_client_accepts(cloud: Region) -> None:
+    token = await cloud.log_in("admin")
+    for accept, kind in (("application/json", "application/json"), ("*/*", "text/html"), ("text/plain", "text/plain")):
+        headers = {"X-Auth-Token": token, "Accept": accept}
+        async with cloud.http.get(f"{cloud.url}/compute/v2.1/nonsense", headers=headers) as answer:
+            assert (answer.status, answer.content_type) == (404, kind)
+    async with cloud.http.post(f"{cloud.url}/compute/v2.1/os-migrations", headers={"X-Auth-Token": token}) as answer:
+        assert answer.status == 404
+
+
+async def test_placements_refusals_have_a_code_from_1_23(cloud: Region) -> None:
+    old = (await placement(cloud, "/resource_providers/nope", at="1.22")).body["errors"][0]
+    new = (await placement(cloud, "/resource_providers/nope", at="1.23")).body["errors"][0]
+    assert "code" not in old
+    assert new["code"] == "placement.undefined_code"
+    assert new["request_id"].startswith("req-")
