@@ -159,6 +159,8 @@ class Acting(Records):
         """Write an ordinary message; the app hears of it where it is mentioned or written to directly."""
         channel = self.channel_id(channel)
         self._must_be_in(user, channel)
+        if self.channels[channel].is_im and self.app.messages_read_only:
+            raise PermissionError("sending messages to this app has been turned off")
         text = self.encoded(text, with_names=False)
         message = self.add_message(
             channel, author=user, text=text, blocks=payloads.rich_text(text), thread_ts=thread_ts

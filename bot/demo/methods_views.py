@@ -55,6 +55,8 @@ def views_update(call: Call) -> Json:
 
 def views_publish(call: Call) -> Json:
     """Write somebody's App Home."""
+    if not call.ws.app.home_tab:
+        raise SlackError("not_enabled")
     view = _view(call, "home")
     user = call.ws.users.get(call.text("user_id"))
     if user is None or user.deleted or user.is_bot:

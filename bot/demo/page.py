@@ -102,7 +102,12 @@ class Page:
             "now": ws.seconds(),
             "user": user,
             "team": {"name": ws.team.name, "domain": ws.team.domain},
-            "app": {"name": ws.app.name, "bot_user": ws.app.bot_user, "shortcuts": dict(ws.app.shortcuts)},
+            "app": {
+                "name": ws.app.name,
+                "bot_user": ws.app.bot_user,
+                "home": ws.app.home_tab,
+                "shortcuts": dict(ws.app.shortcuts),
+            },
             "commands": [{"name": c.name, "hint": c.usage_hint, "about": c.description} for c in ws.app.commands],
             "people": [self._person(u) for u in ws.users],
             "groups": [{"id": g.id, "handle": g.handle, "users": list(g.users)} for g in ws.groups.values()],
@@ -136,6 +141,7 @@ class Page:
             "im": channel.is_im,
             "members": sorted(channel.members),
             "joined": user in channel.members,
+            "read_only": channel.is_im and self._ws.app.messages_read_only,
             "messages": [self._message(m) for m in seen[-SHOWN_PER_CHANNEL:]],
         }
 

@@ -227,6 +227,9 @@ class App:
     scopes: tuple[str, ...] = DEFAULT_SCOPES
     commands: tuple[SlashCommand, ...] = ()
     events: tuple[str, ...] = ("app_home_opened", "app_mention", "message.im", "subteam_members_changed", "user_change")
+    home_tab: bool = True
+    messages_read_only: bool = False
+    """Whether people cannot write to the app directly."""
     shortcuts: Mapping[str, str] = field(default_factory=dict)
     """Global shortcuts: callback id -> name in the menu."""
 

@@ -10,7 +10,8 @@ from bot.demo.acting import SLACKBOT, Acting, ClickResult
 from bot.demo.blockkit import check_view
 from bot.demo.blocks import elements, is_empty, label_of
 from bot.demo.errors import SlackError
-from bot.demo.people import App, Channel, Json, SlashCommand, Team, User, UserGroup
+from bot.demo.muster_app import MUSTER
+from bot.demo.people import App, Channel, Json, Team, User, UserGroup
 from bot.demo.view_stack import View
 from bot.domain.ports import Clock
 
@@ -177,6 +178,18 @@ class Workspace(Acting):
             )
         )
 
+        self._tell_of_group(group)
+
+    def disable_group(self, group: str) -> None:
+        """Switch a user group off, as Slack does instead of deleting it; the app hears of it."""
+        self.groups[group] = replace(self.groups[group], disabled=True)
+        self.changed()
+        self._tell_of_group(group)
+
+    def _tell_of_group(self, group: str) -> None:
+        as_slack = self.groups[group].as_slack(team_id=self.team.id, with_users=True, with_count=True)
+        self.send_event({"type": "subteam_updated", "subteam": as_slack, "event_ts": self.next_ts()})
+
     def deactivate(self, user: str) -> None:
         """Close an account; the app hears of it."""
         super().deactivate(user)
@@ -198,21 +211,17 @@ class Workspace(Acting):
         self.changed()
 
 
-USAGE: Mapping[str, tuple[str, str]] = {
-    "/evacuate": ("[cloud/]host [--reason text]", "Empty a hypervisor that has failed"),
-    "/maintenance": ("enter [cloud/]host [--reason text]", "Take a host out of service in an orderly way"),
-    "/muster": ("help | list | show ID", "What is going on, and how to ask"),
-}
-"""Command -> usage hint and description, as the composer shows them."""
-
-
 def standard_workspace(
     *,
     clock: Clock | None = None,
-    commands: tuple[str, ...] = ("/evacuate", "/maintenance", "/muster"),
-    app: App | None = None,
+    app: App = MUSTER,
 ) -> Workspace:
-    """The workspace that the demo and most tests use: eight people of every kind, two groups, four channels."""
+    """The workspace that the demo and most tests use: people of every kind, two groups, five channels.
+
+    Args:
+        clock: the workspace's time; the machine's where none is given.
+        app: what is installed; Muster with the rights of its manifest where nothing else is given.
+    """
     home, other = "T0DEMO", "T0ELSEWHERE"
 
     def user(id: str, name: str, real_name: str, title: str, **marks: Any) -> User:
@@ -232,7 +241,7 @@ def standard_workspace(
     staff = {"U0ALICE", "U0BOB", "U0CAROL", "U0DAVE"}
     return Workspace(
         team=Team(id=home, domain="muster-demo", name="Muster Demo"),
-        app=app or App(commands=tuple(_command(name) for name in commands)),
+        app=app,
         users=users,
         groups=(
             UserGroup(id="S0SRE", handle="sre", name="SRE on call", users=("U0ALICE", "U0BOB")),
@@ -247,8 +256,3 @@ def standard_workspace(
         ),
         clock=clock or SystemClock(),
     )
-
-
-def _command(name: str) -> SlashCommand:
-    hint, description = USAGE.get(name, ("", ""))
-    return SlashCommand(name=name, usage_hint=hint, description=description)

@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.clock import ManualClock
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
-from tests.demo.conftest import bolt, connected
+from tests.demo.conftest import EVERYTHING, bolt, connected
 
 
 async def test_a_429_is_overcome_by_the_sdks_retry_handler(
@@ -51,7 +51,7 @@ async def test_a_named_error_is_answered_once(slack: Served, client: AsyncWebCli
 
 async def test_a_delayed_call_waits_for_the_clock() -> None:
     clock = ManualClock()
-    ws = standard_workspace(clock=clock)
+    ws = standard_workspace(clock=clock, app=EVERYTHING)
     async with serve(ws) as slack:
         client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url, timeout=1)
         client.retry_handlers.clear()
@@ -72,7 +72,7 @@ async def test_a_trigger_can_come_too_late(ws: Workspace, client: AsyncWebClient
 
 async def test_a_lost_acknowledgement_of_a_click_is_told_to_the_person() -> None:
     clock = ManualClock()
-    ws = standard_workspace(clock=clock)
+    ws = standard_workspace(clock=clock, app=EVERYTHING)
     async with serve(ws) as slack:
         app, seen = bolt(slack), []
 
@@ -97,7 +97,7 @@ async def test_a_lost_acknowledgement_of_a_click_is_told_to_the_person() -> None
 
 async def test_in_an_outage_nothing_gets_through_and_afterwards_the_app_is_back() -> None:
     clock = ManualClock()
-    ws = standard_workspace(clock=clock)
+    ws = standard_workspace(clock=clock, app=EVERYTHING)
     async with serve(ws) as slack:
         app = bolt(slack)
 

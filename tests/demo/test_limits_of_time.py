@@ -10,6 +10,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.clock import ManualClock
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
+from tests.demo.conftest import EVERYTHING
 
 SECTION = [{"type": "section", "text": {"type": "mrkdwn", "text": "*hi*"}}]
 MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": SECTION}
@@ -35,7 +36,7 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def ws(clock: ManualClock) -> Workspace:
-    return standard_workspace(clock=clock)
+    return standard_workspace(clock=clock, app=EVERYTHING)
 
 
 async def error_of(call) -> str:

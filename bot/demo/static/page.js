@@ -102,6 +102,7 @@ function draw() {
   localStorage.setItem("channel", view.channel);
   document.body.dataset.user = view.user;
   document.body.dataset.revision = state.revision;
+  if (!state.app.home) view.home = false;
   drawSidebar();
   drawMain();
   drawThread();
@@ -119,8 +120,9 @@ function drawSidebar() {
     el("li", { "data-channel": one.id, class: `${!view.home && one.id === view.channel ? "chosen" : ""} ${unread(one) ? "unread" : ""} ${one.joined ? "" : "outside"}`, onclick: () => visit(one.id) },
       el("span", { class: "sign" }, one.private ? "🔒" : "#"), one.name, unread(one) ? el("i", { class: "badge" }, String(unread(one))) : "")));
   const direct = state.channels.find((one) => one.im && one.members.includes(state.app.bot_user));
+  $("#apps").previousElementSibling.hidden = !state.app.home && !direct && !Object.keys(state.app.shortcuts).length;
   $("#apps").replaceChildren(
-    el("li", { "data-app": "home", class: view.home ? "chosen" : "", onclick: openHome }, el("span", { class: "sign" }, "⌂"), `${state.app.name} Home`),
+    state.app.home ? el("li", { "data-app": "home", class: view.home ? "chosen" : "", onclick: openHome }, el("span", { class: "sign" }, "⌂"), `${state.app.name} Home`) : "",
     direct ? el("li", { "data-channel": direct.id, class: !view.home && direct.id === view.channel ? "chosen" : "", onclick: () => visit(direct.id) },
       el("span", { class: "sign" }, "✉"), `${state.app.name} messages`, unread(direct) ? el("i", { class: "badge" }, String(unread(direct))) : "") : "",
     ...Object.entries(state.app.shortcuts).map(([id, name]) =>
@@ -233,7 +235,9 @@ function drawMain() {
   if (!list.children.length) list.replaceChildren(el("div", { class: "empty" }, `This is the very beginning of ${name}. Try ${state.commands[0]?.name ?? "a message"}.`));
   const field = $("[data-role=composer]");
   field.disabled = !current.joined;
-  field.placeholder = current.joined ? `Message ${current.im ? state.app.name : "#" + current.name}, or / for a command` : `${person(view.user).real_name} is not in this channel`;
+  if (current.read_only) field.disabled = true;
+  if (current.read_only) field.placeholder = "Sending messages to this app has been turned off.";
+  else field.placeholder = current.joined ? `Message ${current.im ? state.app.name : "#" + current.name}, or / for a command` : `${person(view.user).real_name} is not in this channel`;
 }
 
 function drawHome() {
