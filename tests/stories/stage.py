@@ -123,7 +123,8 @@ class Stage:
             await self.workspace.until(lambda *_: bool(happened()), timeout=seconds)
         except TimeoutError:
             seen = "\n".join(m.plain for m in self.workspace.channel_messages(OPS))
-            raise AssertionError(f"never happened: {what}\n{seen}\n--- log\n{self.log()[-4000:]}") from None
+            notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
+            raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}") from None
 
     async def card_says(self, text: str, *, seconds: float = 30) -> Message:
         """Wait until the newest card says this."""
@@ -132,12 +133,16 @@ class Stage:
 
 
 @asynccontextmanager
-async def staged(folder: Path, *, settings: str = "") -> AsyncIterator[Stage]:
+async def staged(
+    folder: Path, *, settings: str = "", auth_url: str = "", password: str = "muster-demo"
+) -> AsyncIterator[Stage]:
     """A workspace and two clouds, served; the bot is started by the test.
 
     Args:
         folder: for configuration, database and log.
         settings: TOML to put in front of the clouds, e.g. another policy.
+        auth_url: Keystone of another OpenStack to use as `prod` than the simulated one.
+        password: of its user admin.
     """
     clock = SystemClock()
     workspace = standard_workspace()
@@ -152,7 +157,8 @@ async def staged(folder: Path, *, settings: str = "") -> AsyncIterator[Stage]:
             api_url=served.api_url,
             bot_token=served.bot_token,
             app_token=served.app_token,
-            auth_url=openstack_url + "/identity",
+            auth_url=auth_url or openstack_url + "/identity",
+            password=password,
             tower_url=tower_url,
         )
         # a call whose fate is unknown is waited for by the API's timeout: a short one keeps the tests short
