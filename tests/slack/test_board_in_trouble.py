@@ -159,6 +159,17 @@ async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_li
     assert set(office.thread(office.cards()[0])) == {"Phase: *told at least once*"}
 
 
+async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_card(office: Office) -> None:
+    office.served.faults.refuse("missing_scope", method="conversations.*", times=1_000)
+    office.served.faults.lose_reply(method="chat.postMessage")
+    shown = await office.add(operation())
+    board = office.board()
+    await office.until(office.cards, board)
+    await office.quiet(board)
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.until(lambda: "Waiting for approval" in office.cards()[-1].plain, board)
+
+
 async def test_without_the_right_to_ask_for_links_the_line_is_told_without_one(office: Office) -> None:
     office.served.faults.refuse("missing_scope", method="chat.getPermalink", times=1_000)
     await tell_a_story(office)
