@@ -21,12 +21,13 @@ from bot.domain.errors import (
     UnknownCloud,
 )
 from bot.domain.news import Audience, Kind, News
-from bot.domain.operation import FINAL, Choice, Event, Operation, State, Vote
+from bot.domain.operation import Choice, Event, Operation, State, Vote
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
-from bot.domain.values import Action, Digest, Facts, HostId, Json, OperationId, UserId
+from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId
+from bot.turning import settled, turn
 
 Rules = Mapping[tuple[str, Action], Rule]
 
@@ -141,7 +142,7 @@ class Desk:
             voted = replace(operation, votes=(*operation.votes, vote))
             facts = {"digest": digest, "reason": reason}
             if choice is Choice.REJECT:
-                await self._move(unit, voted, Event.REJECTED, by.id, facts, reason=reason)
+                await turn(unit, voted, Event.REJECTED, self.clock.now(), by.id, facts, reason=reason)
                 return "rejected"
             return await self._count(unit, voted, rule, by.id, facts)
 
@@ -150,7 +151,7 @@ class Desk:
     def _check_votable(self, operation: Operation, digest: Digest, by: Actor) -> None:
         now = self.clock.now()
         if operation.state is not State.AWAITING_APPROVAL:
-            raise _settled(operation)
+            raise settled(operation)
         if operation.digest != digest:
             raise AlreadySettled(
                 "The plan has changed since this button was drawn, so your click was not counted.",
@@ -170,7 +171,16 @@ class Desk:
             await unit.save(saved, Entry(event="vote", actor=by, facts={**facts, **told}))
             await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=told))
             return "vote counted"
-        await self._move(unit, voted, Event.APPROVED, by, {**facts, **told}, count=len(voted.approvals), quorum=rule.quorum)
+        await turn(
+            unit,
+            voted,
+            Event.APPROVED,
+            self.clock.now(),
+            by,
+            {**facts, **told},
+            count=len(voted.approvals),
+            quorum=rule.quorum,
+        )
         return "approved"
 
     # ----------------------------------------------------------------------------------------------------- steer
@@ -190,35 +200,35 @@ class Desk:
             Steer.REQUEST_APPROVAL: self._request_approval,
         }
 
-        async def turn(unit: Unit) -> str:
+        async def steered(unit: Unit) -> str:
             operation = await unit.operation(id)
             self._rule(operation).check_may_steer(by, requester=operation.requested_by)
             await verbs[verb](unit, operation, by)
             return str(verb)
 
-        await self._retrying(turn, key)
+        await self._retrying(steered, key)
 
     async def _cancel(self, unit: Unit, operation: Operation, by: Actor) -> None:
         if operation.may(Event.STOP_ASKED):
             records = await unit.steps(operation.id)
             moving = sum(1 for r in records if r.state in IN_FLIGHT)
-            await self._move(unit, operation, Event.STOP_ASKED, by.id, {"moving": moving}, moving=moving)
+            await turn(unit, operation, Event.STOP_ASKED, self.clock.now(), by.id, {"moving": moving}, moving=moving)
             return
         if operation.may(Event.CLOSED):
             left = [r.step.title for r in await unit.steps(operation.id) if r.state is not StepState.DONE]
             closed = replace(operation, outcome=f"closed with {len(left)} steps left undone")
-            await self._move(unit, closed, Event.CLOSED, by.id, {"left": left}, left=left)
+            await turn(unit, closed, Event.CLOSED, self.clock.now(), by.id, {"left": left}, left=left)
             return
         self._check_may(operation, Event.CANCELLED)
-        await self._move(unit, operation, Event.CANCELLED, by.id, {})
+        await turn(unit, operation, Event.CANCELLED, self.clock.now(), by.id, {})
 
     async def _pause(self, unit: Unit, operation: Operation, by: Actor) -> None:
         self._check_may(operation, Event.PAUSED)
-        await self._move(unit, operation, Event.PAUSED, by.id, {})
+        await turn(unit, operation, Event.PAUSED, self.clock.now(), by.id, {})
 
     async def _resume(self, unit: Unit, operation: Operation, by: Actor) -> None:
         self._check_may(operation, Event.RESUMED)
-        await self._move(unit, operation, Event.RESUMED, by.id, {})
+        await turn(unit, operation, Event.RESUMED, self.clock.now(), by.id, {})
 
     async def _retry(self, unit: Unit, operation: Operation, by: Actor) -> None:
         """Plan the failed steps anew, under the approval they had; each looks before it acts."""
@@ -229,22 +239,22 @@ class Desk:
             (r, Entry(event="step planned again", actor=by.id, facts={"step": r.key})) for r in again
         ]
         await unit.save_steps(operation.id, entries)
-        await self._move(unit, operation, Event.RETRIED, by.id, {"count": len(again)}, count=len(again))
+        await turn(unit, operation, Event.RETRIED, self.clock.now(), by.id, {"count": len(again)}, count=len(again))
 
     async def _recheck(self, unit: Unit, operation: Operation, by: Actor) -> None:
         self._check_may(operation, Event.RECHECK)
-        await self._move(unit, operation, Event.RECHECK, by.id, {})
+        await turn(unit, operation, Event.RECHECK, self.clock.now(), by.id, {})
 
     async def _request_approval(self, unit: Unit, operation: Operation, by: Actor) -> None:
         """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
         self._check_may(operation, Event.APPROVAL_REQUESTED)
         self._rule(operation).check_may_request(by)
         serious = replace(operation, dry_run=False, requested_by=by.id)
-        await self._move(unit, serious, Event.APPROVAL_REQUESTED, by.id, {})
+        await turn(unit, serious, Event.APPROVAL_REQUESTED, self.clock.now(), by.id, {})
 
     def _check_may(self, operation: Operation, event: Event) -> None:
         if not operation.may(event):
-            raise _settled(operation)
+            raise settled(operation)
 
     # ---------------------------------------------------------------------------------------------------- expiry
     async def expire(self) -> int:
@@ -257,7 +267,7 @@ class Desk:
                 async with self.archive.unit() as unit:
                     operation = await unit.operation(overdue)
                     if operation.may(Event.EXPIRED):
-                        await self._move(unit, operation, Event.EXPIRED, None, {})
+                        await turn(unit, operation, Event.EXPIRED, self.clock.now(), None, {})
                         await unit.commit()
                         expired += 1
             except Stale:
@@ -338,28 +348,6 @@ class Desk:
             )
         return rule
 
-    async def _move(
-        self,
-        unit: Unit,
-        operation: Operation,
-        event: Event,
-        by: UserId | None,
-        facts: Facts,
-        **told: Json,
-    ) -> None:
-        """Move by the table, with the audit entry and the news of it."""
-        moved = operation.after(event, at=self.clock.now())
-        if moved.state in FINAL and not moved.outcome:
-            moved = replace(moved, outcome=str(event))
-        await unit.save(moved, Entry(event=str(event), actor=by, facts=facts))
-        kind = _KINDS.get(event)
-        if kind is None:
-            return
-        news = News(kind=kind, operation=operation.id, facts={**told, "by": by})
-        await unit.tell(news)
-        if event in _LOUD and not operation.dry_run:
-            await unit.tell(replace(news, audience=Audience.INCIDENT))
-
     async def _retrying(self, change: Callable[[Unit], Awaitable[str]], key: str) -> None:
         """Run a change in one transaction; when somebody else saved first, read again and decide again."""
         for _ in range(20):
@@ -376,37 +364,6 @@ class Desk:
         )
 
 
-_KINDS: Mapping[Event, Kind] = {
-    Event.APPROVED: Kind.QUORUM,
-    Event.REJECTED: Kind.REJECTED,
-    Event.EXPIRED: Kind.EXPIRED,
-    Event.CANCELLED: Kind.CANCELLED,
-    Event.PAUSED: Kind.PAUSED,
-    Event.RESUMED: Kind.RESUMED,
-    Event.STOP_ASKED: Kind.STOPPING,
-    Event.RETRIED: Kind.RETRIED,
-    Event.CLOSED: Kind.ENDED_INCOMPLETE,
-}
-_LOUD = frozenset({Event.CLOSED})
-"""What the incident channel hears of people's decisions; start, failure and end are told by the engine."""
-
-
 def _new_id() -> OperationId:
     """Eight characters that a person can read aloud; unique by the archive's primary key."""
     return OperationId("".join(secrets.choice(_ALPHABET) for _ in range(8)))
-
-
-def _settled(operation: Operation) -> AlreadySettled:
-    """What already happened, for somebody whose click came too late."""
-    last = operation.votes[-1] if operation.votes else None
-    if operation.state is State.DENIED and last is not None:
-        return AlreadySettled("Already rejected", by=(last.by,), at=last.at)
-    if operation.approvals and operation.state is not State.AWAITING_APPROVAL:
-        approvals = operation.approvals
-        return AlreadySettled(
-            "Already approved",
-            by=tuple(v.by for v in approvals),
-            at=approvals[-1].at,
-            remedy=f"The operation is {operation.state} now.",
-        )
-    return AlreadySettled(f"This operation is {operation.state} now, so that click does nothing any more.")

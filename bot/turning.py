@@ -1,0 +1,78 @@
+"""Turns an operation by the table: the change, its audit entry and the news of it, in the caller's transaction."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain.errors import AlreadySettled
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import FINAL, Event, Operation, State
+from bot.domain.ports import Entry, Unit
+from bot.domain.values import Facts, Json, UserId
+
+_KINDS: Mapping[Event, Kind] = {
+    Event.APPROVED: Kind.QUORUM,
+    Event.REJECTED: Kind.REJECTED,
+    Event.EXPIRED: Kind.EXPIRED,
+    Event.CANCELLED: Kind.CANCELLED,
+    Event.PAUSED: Kind.PAUSED,
+    Event.RESUMED: Kind.RESUMED,
+    Event.STOP_ASKED: Kind.STOPPING,
+    Event.RETRIED: Kind.RETRIED,
+    Event.CLOSED: Kind.ENDED_INCOMPLETE,
+}
+_LOUD = frozenset({Event.CLOSED})
+"""What the incident channel hears of people's decisions; start, failure and end are told by the engine."""
+
+
+async def turn(
+    unit: Unit,
+    operation: Operation,
+    event: Event,
+    at: datetime,
+    by: UserId | None,
+    facts: Facts,
+    **told: Json,
+) -> None:
+    """Store what an event makes of an operation.
+
+    Args:
+        unit: the transaction.
+        operation: as read in it, with whatever else changes already replaced.
+        event: what happened.
+        at: when.
+        by: who did it; None: Muster.
+        facts: for the audit.
+        told: for the line in the thread.
+
+    Raises:
+        AlreadySettled: the table has no such move.
+        Stale: somebody saved it since.
+    """
+    moved = operation.after(event, at=at)
+    if moved.state in FINAL and not moved.outcome:
+        moved = replace(moved, outcome=str(event))
+    await unit.save(moved, Entry(event=str(event), actor=by, facts=facts))
+    kind = _KINDS.get(event)
+    if kind is None:
+        return
+    news = News(kind=kind, operation=operation.id, facts={**told, "by": by})
+    await unit.tell(news)
+    if event in _LOUD and not operation.dry_run:
+        await unit.tell(replace(news, audience=Audience.INCIDENT))
+
+
+def settled(operation: Operation) -> AlreadySettled:
+    """What already happened, for somebody whose click came too late."""
+    last = operation.votes[-1] if operation.votes else None
+    if operation.state is State.DENIED and last is not None:
+        return AlreadySettled("Already rejected", by=(last.by,), at=last.at)
+    if operation.approvals and operation.state is not State.AWAITING_APPROVAL:
+        approvals = operation.approvals
+        return AlreadySettled(
+            "Already approved",
+            by=tuple(v.by for v in approvals),
+            at=approvals[-1].at,
+            remedy=f"The operation is {operation.state} now.",
+        )
+    return AlreadySettled(f"This operation is {operation.state} now, so that click does nothing any more.")
