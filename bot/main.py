@@ -87,6 +87,8 @@ async def run(settings: Settings) -> None:
         StoreFailed: the database cannot be used.
     """
     bot = build(settings)
+    for sentence in settings.not_in_effect:
+        log.warning(sentence)
     async with AsyncExitStack() as stack:
         await _open(bot, stack)
         left_over = await slack_app.receive_at(bot.desk, bot.people).serve_left_over()
@@ -108,14 +110,20 @@ async def check(settings: Settings, out: TextIO) -> int:
     async with AsyncExitStack() as stack:
         for cloud in bot.clouds.values():
             stack.push_async_callback(cloud.aclose)
+        offered = {
+            (cloud, action): rule
+            for (cloud, action), rule in settings.rules.items()
+            if action in bot.clouds[cloud].actions
+        }
         slack = partial(
             diagnose,
             bot.client,
             app_token=settings.slack.app_token.reveal(),
             incident_channel=settings.slack.incident_channel,
-            rules=settings.rules,
+            rules=offered,
         )
         asked = [
+            questions.of_settings(settings.not_in_effect),
             questions.of_store(partial(_look_at_store, bot.archive)),
             questions.Question(title="slack", ask=slack),
             *(questions.of_cloud(cloud) for cloud in bot.clouds.values()),
@@ -125,6 +133,8 @@ async def check(settings: Settings, out: TextIO) -> int:
 
 async def _look_at_store(archive: SqlArchive) -> str:
     """Only look: the bot may be running, and `muster check` changes nothing."""
+    if archive.is_missing:
+        return "does not exist yet; the first start makes it"
     await archive.open_beside()
     try:
         await archive.ping()

@@ -221,6 +221,8 @@ def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[St
 def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int) -> Sequence[StepRecord]:
     """Planned steps whose turn has come: of the current phase, by priority, within the limit and server groups.
 
+    What comes about as the consequence of our steps is watched only once those of its phase have begun.
+
     Args:
         records: all steps of the operation.
         phases: the plan's phases, in order.
@@ -232,10 +234,12 @@ def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int
     busy_groups = {r.step.apart for r in in_flight if r.step.apart}
     room = limit - sum(1 for r in in_flight if r.step.by is By.MUSTER)
     not_any_more = {r.key for r in to_skip(records, phases)}
+    planned = [r for r in records if r.state is StepState.PLANNED and r.step.phase == phase]
+    ours_wait = any(r.step.by is By.MUSTER and not r.step.follows and r.key not in not_any_more for r in planned)
     chosen: list[StepRecord] = []
-    for record in sorted(records, key=lambda r: (-r.step.priority, r.seq)):
+    for record in sorted(planned, key=lambda r: (-r.step.priority, r.seq)):
         step = record.step
-        if record.state is not StepState.PLANNED or step.phase != phase or record.key in not_any_more:
+        if record.key in not_any_more:
             continue
         if step.follows is not None and by_key[step.follows].state is not StepState.DONE:
             continue
@@ -245,5 +249,7 @@ def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int
             room -= 1
             if step.apart:
                 busy_groups.add(step.apart)
+        elif step.by is By.CLOUD and ours_wait:
+            continue
         chosen.append(record)
     return chosen

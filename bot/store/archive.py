@@ -59,6 +59,11 @@ class SqlArchive:
             raise
         self._engine = engine
 
+    @property
+    def is_missing(self) -> bool:
+        """Whether there is no such database yet; only an embedded one can be missing."""
+        return database.is_missing(self._address)
+
     async def open_beside(self) -> None:
         """Open for reading only, beside the process that uses the database (to verify or export the audit).
 
@@ -66,7 +71,7 @@ class SqlArchive:
             ForeignSchema: its schema is not the one of this release.
             StoreFailed: it cannot be reached.
         """
-        if database.is_missing(self._address):
+        if self.is_missing:
             raise StoreFailed(f"There is no database {self._address.database}.")
         engine = database.connect(self._address, begin="BEGIN")
         try:

@@ -213,8 +213,15 @@ def test_no_more_steps_of_ours_are_in_flight_than_the_limit():
 
 def test_steps_of_the_cloud_and_of_people_take_no_room():
     flying = [record(0, StepState.ACCEPTED, by=By.CLOUD), record(1, StepState.ACCEPTED)]
-    waiting = [record(2, by=By.PERSON), record(3), record(4, by=By.CLOUD)]
+    waiting = [record(2, by=By.PERSON), record(3, follows=StepKey("step 1")), record(4, by=By.CLOUD)]
     assert start(*flying, *waiting, limit=1) == ["step 2", "step 4"]
+
+
+def test_a_consequence_is_watched_only_once_what_causes_it_has_begun():
+    cause, consequence = record(0), record(1, by=By.CLOUD)
+    assert start(cause, consequence) == ["step 0"]
+    for state in (StepState.INTENT, StepState.ACCEPTED, StepState.DONE, StepState.FAILED):
+        assert start(with_state(cause, state), consequence) == ["step 1"]
 
 
 def test_the_important_ones_start_first_and_equals_in_the_order_of_the_plan():
@@ -285,7 +292,10 @@ chains = st.lists(
             apart=apart,
             priority=priority,
             essential=essential,
-            follows=StepKey(f"step {seq - 1}") if follows and seq else None,
+            # no plan has a step that follows one of a later phase
+            follows=StepKey(f"step {seq - 1}")
+            if follows and seq and PHASES.index(rows[seq - 1][1]) <= PHASES.index(phase)
+            else None,
         )
         for seq, (state, phase, by, apart, priority, essential, follows) in enumerate(rows)
     ]

@@ -52,7 +52,7 @@ async def test_a_whole_configuration_is_fine_line_by_line(stage):
     code, lines = await checked(stage)
     assert code == 0, lines
     signs = [line.split(":")[0] for line in lines]
-    assert signs[:1] == ["✓ store"]
+    assert signs[:2] == ["✓ settings", "✓ store"]
     assert "✓ Slack, token of the bot" in signs
     assert {"✓ cloud prod", "✓ cloud tower"} <= set(signs)
     assert lines[-1].startswith("All is well")
@@ -67,9 +67,9 @@ async def test_what_is_broken_at_once_is_told_at_once_with_its_remedy(stage):
     )
     code, lines = await checked(stage, SLACK_APP_TOKEN="xapp-1-planted", TOWER_TOKEN="planted-tower-token")
     assert code == 1
+    assert any("the first start makes it" in line for line in lines)
     wrong = [line.split(":")[0] for line in lines if line.startswith("✗")]
     assert wrong == [
-        "✗ store",
         "✗ Slack, token of the app",
         "✗ Slack, incident channel",
         "✗ cloud prod",

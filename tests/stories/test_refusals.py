@@ -45,7 +45,7 @@ async def test_a_vm_added_between_approval_and_start_brings_the_plan_back_and_ol
     survey.release()
     await stage.card_says("late-arrival", seconds=30)
     await stage.card_says("Waiting for approval")
-    assert any("late-arrival" in line for line in stage.thread())
+    await stage.until(lambda: stage.thread_says("late-arrival"), what="the thread tells the difference")
     assert stage.mutations() == []
 
     await stage.workspace.click(CAROL, old_card, label="Approve")
