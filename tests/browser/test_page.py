@@ -1,4 +1,4 @@
-"""The page in a real browser. Needs Chromium, so it is run by name: pytest tests/demo/browser_pass.py."""
+"""The workspace page in a real browser. Needs Chromium, so it is a tier of its own: make test-demo."""
 
 import shutil
 from collections.abc import AsyncIterator

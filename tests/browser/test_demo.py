@@ -1,0 +1,85 @@
+"""The demo as a new user meets it: `muster demo` started, a browser opened, two hosts emptied by clicks."""
+
+import asyncio
+import os
+import re
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+pytestmark = pytest.mark.timeout(300)
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+PICTURES = os.environ.get("MUSTER_PICTURES")
+"""A folder: screenshots are written there, for the README."""
+
+
+@pytest.fixture
+async def page(tmp_path: Path) -> AsyncIterator[Page]:
+    """The page of a demo of its own."""
+    demo = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "bot", "demo", "--no-browser", "--port", "0", "--folder", str(tmp_path / "demo")),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert demo.stdout is not None
+    try:
+        async with asyncio.timeout(60):
+            while not (found := re.search(rb"http://\S+", await demo.stdout.readline())):
+                assert demo.returncode is None
+        async with async_playwright() as playwright:
+            browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+            page = await browser.new_page(viewport={"width": 1440, "height": 1000})
+            page.set_default_timeout(60_000)
+            await page.goto(found[0].decode())
+            yield page
+            await browser.close()
+    finally:
+        demo.terminate()
+        async with asyncio.timeout(15):
+            assert await demo.wait() == 0
+
+
+async def act_as(page: Page, user: str) -> None:
+    await page.click(f"[data-user={user}]")
+
+
+async def type_command(page: Page, line: str) -> None:
+    await page.fill("#composer textarea", line)
+    await page.keyboard.press("Enter")
+
+
+async def picture(page: Page, name: str) -> None:
+    if PICTURES:
+        await page.screenshot(path=f"{PICTURES}/{name}.png")
+
+
+async def approve_and_follow(page: Page, *, name: str, ends: str) -> None:
+    """As a lead: approve in the dialog, open the thread, wait for the end."""
+    await act_as(page, "U0BOB")
+    card = page.locator("#messages .message").last
+    await picture(page, f"{name}-card")
+    await card.locator("[data-action-id=approve]").click()
+    await page.click("#confirm [data-role=confirm]")
+    await card.locator("[data-role=open-thread]").click()
+    await page.wait_for_selector(f"#messages .message:has-text('{ends}')", timeout=120_000)
+    await page.wait_for_selector("#thread .message:has-text('Done: everything was verified')")
+    await picture(page, f"{name}-done")
+
+
+async def test_a_dead_host_is_evacuated_and_a_living_one_enters_maintenance_by_clicks(page: Page) -> None:
+    await act_as(page, "U0ALICE")
+    await type_command(page, "/evacuate prod/compute-2")
+    await page.wait_for_selector("#messages .message:has-text('compute-2')", timeout=3_000)
+    await page.wait_for_selector("#messages [data-action-id=approve]")
+    await approve_and_follow(page, name="evacuate", ends="12 of 12 done and verified")
+
+    await page.click("[data-role=close-thread]")
+    await act_as(page, "U0ALICE")
+    await type_command(page, "/maintenance enter tower/node-1")
+    await page.wait_for_selector("#messages .message:has-text('node-1')", timeout=3_000)
+    await page.wait_for_selector("#messages [data-action-id=approve]")
+    await approve_and_follow(page, name="maintenance", ends="done and verified in")
