@@ -6,7 +6,7 @@ operator needs before signing: an answer that could not be had is `unknown` and 
 
 from collections.abc import Callable, Iterator, Sequence
 
-from adapters.cloudtower import translate
+from adapters.cloudtower import alerts, translate
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
 from adapters.cloudtower.translate import GIB, TowerHost, TowerVm
 from bot.domain.plan import Finding, Topic, Verdict
@@ -23,6 +23,7 @@ def findings(survey: CloudTowerSurvey, host: TowerHost) -> tuple[Finding, ...]:
     found = [*_version(survey)]
     for question in (_connected, _mode, _peers, _cluster, _tower_vms, _vm_states, _count, _room, _precheck, _listed):
         found += question(survey, host)
+    found += alerts.findings(host, survey.alerts)
     return tuple(found)
 
 

@@ -5,11 +5,12 @@ field of an entry may be missing or null, and a VM may be in the recycle bin or 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from adapters.cloudtower import read, translate
+from adapters.cloudtower import alerts, read, translate
+from adapters.cloudtower.alerts import OpenAlerts
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import Reply, TowerHost, TowerVm
 from bot.domain.cloud import Refused
@@ -55,6 +56,7 @@ class LeavingSurvey:
     offers: tuple[Offer, ...] = ()
     nameless: int = 0  #: entries without an id, which nothing can be done with
     refusal: Refused | None = None  #: the precheck was not answered
+    alerts: OpenAlerts = field(default_factory=OpenAlerts)
 
 
 async def survey(client: Client, host_id: str) -> LeavingSurvey:
@@ -67,10 +69,11 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
     host = await read.host(client, host_id)
     if host is None or host.mode != translate.IN_MAINTENANCE:
         return LeavingSurvey(version=version, host=host)
+    complaints = await alerts.read(client, host)
     try:
         lists = await client.read("/exit-maintance-mode-precheck-result", {"where": {"id": host.id}})
     except Refused as no:
-        return LeavingSurvey(version=version, host=host, refusal=no)
+        return LeavingSurvey(version=version, host=host, refusal=no, alerts=complaints)
     entries = _entries(lists)
     vms = await read.vms_called(client, sorted({uuid for uuid, _, _ in entries if uuid}))
     return LeavingSurvey(
@@ -78,11 +81,12 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
         host=host,
         offers=tuple(_offer(uuid, way, entry, vms) for uuid, way, entry in entries if uuid),
         nameless=sum(1 for uuid, _, _ in entries if not uuid),
+        alerts=complaints,
     )
 
 
 def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
-    """Every entry with its id and its list, in a stable order."""
+    """Every entry with its id and its list, in a stable order; a VM that stands in two lists only in the first."""
     if not isinstance(lists, Mapping):
         return []
     found = [
@@ -90,7 +94,9 @@ def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
         for key, way in _LISTS.items()
         for entry in translate.rows(lists.get(key))
     ]
-    return sorted(found, key=lambda found: found[:2])
+    once = {uuid: (uuid, way, entry) for uuid, way, entry in reversed(found) if uuid}
+    nameless = [entry for entry in found if not entry[0]]
+    return sorted([*nameless, *once.values()], key=lambda entry: entry[:2])
 
 
 def _offer(uuid: str, way: Way, entry: Reply, vms: Sequence[TowerVm]) -> Offer:

@@ -1,13 +1,13 @@
 """From a survey to the plan of leaving maintenance: which VMs come back and how, the findings, the steps. Pure.
 
 By default everything comes back but what CloudTower flags: VMs that were changed since, that are in the recycle bin, or
-that Muster cannot see and so could not verify. Naming VMs in the request chooses exactly those, flagged or not.
+that Muster cannot see and so could not verify. Naming or ticking VMs chooses exactly those, flagged or not.
 """
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.cloudtower import translate
+from adapters.cloudtower import alerts, translate
 from adapters.cloudtower.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
 from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
 from adapters.cloudtower.survey import MINIMUM_VERSION
@@ -38,10 +38,13 @@ def plan(request: Request, survey: LeavingSurvey) -> Plan:
         vms=tuple(sorted((_vm(o, is_chosen=o in chosen) for o in survey.offers), key=lambda vm: (vm.name, vm.id))),
         phases=PHASES,
         steps=() if blocked or host is None else _steps(host, chosen),
+        may_choose_none=True,
     )
 
 
 def _is_chosen(request: Request, offer: Offer) -> bool:
+    if request.is_choice:
+        return offer.uuid in request.vms
     if request.vms:
         return bool(_names(offer) & set(request.vms))
     return not _flag(offer)
@@ -80,12 +83,28 @@ def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
         yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
     for offer in survey.offers:
         if offer.changed and not offer.is_recycled:
-            stays = "" if _is_chosen(request, offer) else " It stays as it is unless you name it."
+            stays = "" if _is_chosen(request, offer) else " It stays as it is unless somebody chooses it."
             sentence = f"{offer.name} is not as the maintenance left it: {offer.changed}.{stays}"
             yield _finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
+    for offer in survey.offers:
+        if (offer.is_recycled or offer.vm is None) and _is_chosen(request, offer):
+            sentence = f"{offer.name} was chosen, but: {_flag(offer)}."
+            yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
+    yield from _not_offered(request, survey)
+    yield from alerts.findings(host, survey.alerts)
+
+
+def _not_offered(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
+    """VMs that were named or ticked and are not in the lists: a wrong name, or a VM that is gone since."""
     unknown = [name for name in request.vms if not any(name in _names(offer) for offer in survey.offers)]
-    if unknown:
-        sentence = f"Not among the VMs that can come back: {', '.join(unknown)}."
+    if not unknown or survey.refusal is not None:
+        return
+    some = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+    if request.is_choice:
+        sentence = f"Chosen, but not offered any more, so left alone: {some}."
+        yield _finding("vm-gone", Verdict.OK, Topic.VMS, sentence)
+    else:
+        sentence = f"Not among the VMs that can come back: {some}."
         remedy = "Name VMs of the list below, or none to bring back all."
         yield _finding("vm-not-offered", Verdict.BLOCKER, Topic.VMS, sentence, remedy=remedy)
 
@@ -130,7 +149,7 @@ def _finding(
 def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
     disposition = Disposition.POWER_ON if offer.way is Way.POWER_ON else Disposition.MIGRATE_BACK
     where = f"now on {offer.place}" if offer.place else ""
-    note = ", ".join(filter(None, (_WORDS[offer.way], where, _flag(offer))))
+    note = ", ".join(filter(None, (where, _flag(offer))))
     return Vm(
         id=VmId(offer.uuid),
         name=offer.name,
@@ -139,6 +158,9 @@ def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
         size=translate.size(offer.vm) if offer.vm else "",
         disposition=disposition if is_chosen else Disposition.LEAVE,
         note=note,
+        chosen=is_chosen,
+        group=_WORDS[offer.way],
+        place=offer.place,
     )
 
 

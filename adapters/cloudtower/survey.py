@@ -6,11 +6,12 @@ what the approvers decide about. It must therefore be waited for here; that is t
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from adapters.cloudtower import read, translate
+from adapters.cloudtower import alerts, read, translate
+from adapters.cloudtower.alerts import OpenAlerts
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import TowerCluster, TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Refused
@@ -56,6 +57,7 @@ class CloudTowerSurvey:
     vms: tuple[TowerVm, ...] = ()  #: on the host, whatever their status, the recycle bin too
     elsewhere: tuple[TowerVm, ...] = ()  #: in the shutdown list, but not listed on the host
     precheck: Precheck = Precheck(outcome=Outcome.NOT_ASKED)
+    alerts: OpenAlerts = field(default_factory=OpenAlerts)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,10 +90,11 @@ class Surveyor:
         host = await read.host(self.client, host_id)
         if host is None:
             return CloudTowerSurvey(version=version, host=None)
-        hosts, cluster, vms = await asyncio.gather(
+        hosts, cluster, vms, complaints = await asyncio.gather(
             read.hosts(self.client, {"cluster": {"id": host.cluster_id}}),
             read.cluster(self.client, host.cluster_id),
             read.vms(self.client, {"host": {"id": host.id}}),
+            alerts.read(self.client, host),
         )
         peers = tuple(h for h in hosts if h.id != host.id)
         precheck = Precheck(outcome=Outcome.NOT_ASKED)
@@ -107,6 +110,7 @@ class Surveyor:
             vms=tuple(vms),
             elsewhere=tuple(elsewhere),
             precheck=precheck,
+            alerts=complaints,
         )
 
     async def _precheck(self, host: TowerHost) -> Precheck:

@@ -42,6 +42,7 @@ class TowerHost:
     busy: str  #: entityAsyncStatus
     free_memory: int  #: bytes
     vms: int | None
+    labels: tuple[str, ...] = ()  #: "key=value", sorted
 
     @property
     def is_connected(self) -> bool:
@@ -108,6 +109,7 @@ class TowerCluster:
     name: str
     connection: str
     recovering: int  #: bytes of data being recovered
+    address: str = ""  #: through which CloudTower is attached to it
 
 
 def rows(reply: Any) -> Sequence[Reply]:
@@ -135,7 +137,12 @@ def host(reply: Reply) -> TowerHost:
         busy=_text(reply, "entityAsyncStatus"),
         free_memory=_number(reply, "allocatable_memory_bytes"),
         vms=reply["vm_num"] if isinstance(reply.get("vm_num"), int) else None,
+        labels=tuple(sorted(_label(row) for row in rows(reply.get("labels")))),
     )
+
+
+def _label(reply: Reply) -> str:
+    return "=".join(filter(None, (_text(reply, "key"), _text(reply, "value"))))
 
 
 def vm(reply: Reply) -> TowerVm:
@@ -185,6 +192,7 @@ def cluster(reply: Reply) -> TowerCluster:
         name=_text(reply, "name"),
         connection=_text(reply, "connect_state"),
         recovering=_number(reply, "recover_data_size"),
+        address=_text(reply, "ip"),
     )
 
 

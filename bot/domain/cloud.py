@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from bot.domain.plan import Plan, Receipt, Step
-from bot.domain.values import Action, Facts, HostId, OperationId, StepKey
+from bot.domain.values import Action, Facts, HostId, OperationId, StepKey, Then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,9 @@ class Request:
     run: OperationId  #: the operation's id: adapters mark with it what they change
     reason: str = ""
     to: str = ""  #: name of a target host; empty lets the cloud's scheduler choose
-    vms: tuple[str, ...] = ()  #: names or ids of the VMs meant; empty means all
+    vms: tuple[str, ...] = ()  #: names or ids of the VMs meant; empty means what the cloud does by default
+    is_choice: bool = False  #: `vms` are the ids that a person ticked in a list: none of them means none
+    then: Then = Then.NOTHING  #: what becomes of the host's power after the last verification
 
 
 class Seen(StrEnum):

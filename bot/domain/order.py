@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from bot.domain.values import Action
+from bot.domain.values import Action, Then
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,3 +16,4 @@ class Order:
     to: str = ""
     vms: tuple[str, ...] = ()
     reason: str = ""
+    then: Then = Then.NOTHING

@@ -74,6 +74,9 @@ class Vm:
     disposition: Disposition
     note: str = ""  #: the reason, when the disposition needs one
     loses_disk: bool = False
+    chosen: bool | None = None  #: whether it is among those that people chose; None: there is nothing to choose
+    group: str = ""  #: the list it stands in, where a plan has several: "power on"
+    place: str = ""  #: name of the host it is on, where that is not the host of the plan
 
 
 class By(StrEnum):
@@ -133,6 +136,12 @@ class Plan:
     estimate: timedelta | None = None  #: how long it will take, when that can be said
     facts: Mapping[str, str] = field(default_factory=dict)
     """Choices an approver relies on, by name: e.g. {"microversion": "2.94"}."""
+    may_choose_none: bool = False  #: whether choosing none of the VMs makes sense
+
+    @property
+    def choices(self) -> tuple[Vm, ...]:
+        """The VMs that people may choose or leave."""
+        return tuple(vm for vm in self.vms if vm.chosen is not None)
 
     @property
     def is_blocked(self) -> bool:

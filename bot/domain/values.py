@@ -15,6 +15,14 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 Facts: TypeAlias = Mapping[str, Json]
 
 
+class Then(StrEnum):
+    """What shall happen to a host's power once it is verified to be in maintenance."""
+
+    NOTHING = ""
+    POWER_OFF = "poweroff"
+    REBOOT = "reboot"
+
+
 class Action(StrEnum):
     """What a person asks Muster to do to a host."""
 

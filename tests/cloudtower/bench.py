@@ -40,14 +40,14 @@ class Bench:
     def host(self, name: str) -> Host:
         return self.world.host(name)
 
-    def request(self, *, action: Action = Action.ENTER, vms: tuple[str, ...] = ()) -> Request:
+    def request(self, *, action: Action = Action.ENTER, **more: Any) -> Request:
         host = self.host("node-1")
         return Request(
-            action=action, cloud="tower", host=HostId(host.cuid), host_name=host.name, run=OperationId("op-1"), vms=vms
+            action=action, cloud="tower", host=HostId(host.cuid), host_name=host.name, run=OperationId("op-1"), **more
         )
 
-    async def plan(self, *, action: Action = Action.ENTER, vms: tuple[str, ...] = ()) -> Plan:
-        request = self.request(action=action, vms=vms)
+    async def plan(self, *, action: Action = Action.ENTER, **more: Any) -> Plan:
+        request = self.request(action=action, **more)
         return self.cloud.plan(request, await self.cloud.survey(request))
 
 

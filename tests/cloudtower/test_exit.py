@@ -5,11 +5,12 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.simulated.cloudtower_state import Moved
+from adapters.cloudtower.client import Login
+from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Alert, Moved
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
 from bot.domain import drift
-from bot.domain.cloud import Seen, Unreachable
+from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plan import Disposition, Plan, Verdict
 from bot.domain.steps import StepState
 from bot.domain.values import Action
@@ -64,10 +65,12 @@ async def test_everything_comes_back_and_is_verified_where_it_was(away: Bench) -
 
 async def test_each_vm_is_shown_with_where_it_is_now(away: Bench) -> None:
     plan = await away.plan(action=Action.EXIT)
-    notes = {vm.name: vm.note for vm in plan.vms}
-    assert notes["gpu-1"] == "power on, now on node-1"
-    assert notes["web-1"].startswith("live-migrate back, now on node-")
-    assert notes["batch-1"].startswith("migrate back offline, now on node-")
+    told = {vm.name: (vm.group, vm.place, vm.note) for vm in plan.vms}
+    assert told["gpu-1"] == ("power on", "node-1", "now on node-1")
+    for name, group in (("web-1", "live-migrate back"), ("batch-1", "migrate back offline")):
+        place = away.world.vm(name).host
+        assert place is not None
+        assert told[name] == (group, place.name, f"now on {place.name}")
 
 
 async def test_a_vm_that_was_moved_since_is_flagged_and_stays_unless_it_is_named(away: Bench) -> None:
@@ -78,6 +81,7 @@ async def test_a_vm_that_was_moved_since_is_flagged_and_stays_unless_it_is_named
     assert [(f.code, f.vm, f.verdict) for f in plan.findings if f.verdict is not Verdict.OK] == [
         ("vm-changed", web.id, Verdict.WARNING)
     ]
+    assert {vm.name for vm in plan.choices if not vm.chosen} == {"web-1"}
     named = await away.plan(action=Action.EXIT, vms=("web-1",))
     assert [name for name, how in dispositions(named).items() if how is not Disposition.LEAVE] == ["web-1"]
     walk = await Walk(bench=away, plan=named).to_end()
@@ -99,6 +103,82 @@ async def test_a_vm_that_muster_may_not_see_stays_where_it_is(away: Bench) -> No
     away.tower.unseen = {"gpu-1"}
     plan = await away.plan(action=Action.EXIT)
     assert dispositions(plan)["gpu-1"] is Disposition.LEAVE
+    assert next(vm for vm in plan.vms if vm.name == "gpu-1").note.endswith("CloudTower does not show this VM to Muster")
+
+
+async def test_exactly_the_ticked_vms_come_back_and_flagged_ones_with_a_warning(away: Bench) -> None:
+    batch, gpu = away.world.vm("batch-1"), away.world.vm("gpu-1")
+    batch.in_recycle_bin = True
+    plan = await away.plan(action=Action.EXIT, vms=(batch.id, gpu.id), is_choice=True)
+    assert {vm.name for vm in plan.choices if vm.chosen} == {"batch-1", "gpu-1"}
+    assert [(f.code, f.sentence) for f in plan.findings if f.verdict is Verdict.WARNING] == [
+        ("vm-flagged", "batch-1 was chosen, but: in the recycle bin.")
+    ]
+    walk = await Walk(bench=away, plan=plan).to_end()
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert exit_calls(away) == [
+        {
+            "where": {"host_id": away.host("node-1").cuid},
+            "data": {"poweron_vms": [gpu.id], "offline_migrate_back_vms": [batch.id]},
+        }
+    ]
+    assert away.world.vm("web-1").host is not away.host("node-1")
+
+
+async def test_none_ticked_brings_nothing_back_and_is_not_taken_for_everything(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT, is_choice=True)
+    assert plan.may_choose_none
+    assert set(dispositions(plan).values()) == {Disposition.LEAVE}
+    walk = await Walk(bench=away, plan=plan).to_end()
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert exit_calls(away) == [{"where": {"host_id": away.host("node-1").cuid}, "data": {}}]
+
+
+async def test_a_ticked_vm_that_is_gone_since_only_shrinks_the_plan(away: Bench) -> None:
+    ids = tuple(away.world.vm(name).id for name in ("web-1", "gpu-1"))
+    approved = await away.plan(action=Action.EXIT, vms=ids, is_choice=True)
+    away.world.delete_vm("gpu-1")
+    present = await away.plan(action=Action.EXIT, vms=ids, is_choice=True)
+    assert not present.is_blocked
+    assert drift.between(approved, present).only_shrinks
+    assert ids[1] in next(f.sentence for f in present.findings if f.code == "vm-gone")
+
+
+async def test_an_alert_that_is_still_open_and_the_labels_of_the_host_are_told(away: Bench) -> None:
+    node = away.host("node-1")
+    away.tower.alerts = [Alert(id="a1", host=node, message="DIMM 3 has errors", severity="CRITICAL")]
+    away.tower.labels[node.cuid] = {"rack": "7", "env": "prod"}
+    plan = await away.plan(action=Action.EXIT)
+    assert [(f.code, f.sentence) for f in plan.findings if f.verdict is Verdict.WARNING] == [
+        ("alert:a1", "Open alert on node-1 (CRITICAL): DIMM 3 has errors.")
+    ]
+    assert "node-1 is labelled env=prod, rack=7." in [f.sentence for f in plan.findings]
+
+
+async def test_names_with_markup_come_back_as_they_are(away: Bench) -> None:
+    name = "<!channel> *web* & `x`|<https://evil|y>"
+    away.world.vm("web-1").name = name
+    plan = await away.plan(action=Action.EXIT)
+    assert name in dispositions(plan)
+    walk = await Walk(bench=away, plan=plan).to_end()
+    assert walk.record(f"live-migrate back {name}").state is StepState.DONE
+
+
+async def test_a_token_that_expires_before_the_exit_costs_one_login_and_no_second_call(away: Bench) -> None:
+    away.cloud = away.made(login=Login(username=USERNAME, password=PASSWORD))
+    plan = await away.plan(action=Action.EXIT)
+    away.tower.expire_tokens()
+    walk = await Walk(bench=away, plan=plan).to_end()
+    await away.cloud.aclose()
+    assert set(walk.states().values()) == {StepState.DONE}
+    assert len(exit_calls(away)) == 1
+
+
+async def test_a_passive_node_does_not_take_the_exit(away: Bench) -> None:
+    plan = await away.plan(action=Action.EXIT)
+    away.tower.passive = True
+    with pytest.raises(Refused, match="passive node"):
+        await away.cloud.start(plan.steps[0])
 
 
 async def test_a_host_comes_back_alone_when_nothing_is_left_to_bring_back(away: Bench) -> None:
@@ -178,12 +258,20 @@ async def test_hundreds_of_vms_come_back_with_few_calls(tower: Bench) -> None:
     home.maintenance, home.maintenance_job = Maintenance.IN_MAINTENANCE, "job"
     ledger = tower.tower.moved.setdefault(home.cuid, [])
     for number in range(300):
-        vm = tower.world.add_vm(f"many-{number}", other, memory_mb=16)
-        ledger.append(Moved(vm=vm, how="live", to=other))
+        how = ("live", "offline", "stopped")[number % 3]
+        power = Power.RUNNING if how == "live" else Power.STOPPED
+        place = home if how == "stopped" else other
+        vm = tower.world.add_vm(f"many-{number}", place, memory_mb=16, power=power)
+        ledger.append(Moved(vm=vm, how=how, to=None if how == "stopped" else other))
     before = len(tower.world.calls)
     plan = await tower.plan(action=Action.EXIT)
-    assert len(tower.world.calls) - before <= 4
-    assert Counter(vm.disposition for vm in plan.vms) == {Disposition.MIGRATE_BACK: 300}
+    assert len(tower.world.calls) - before <= 5
+    assert Counter(vm.disposition for vm in plan.vms) == {Disposition.MIGRATE_BACK: 200, Disposition.POWER_ON: 100}
+    assert Counter(vm.group for vm in plan.choices) == {
+        "power on": 100,
+        "live-migrate back": 100,
+        "migrate back offline": 100,
+    }
     await tower.cloud.start(plan.steps[0])
     await tower.clock.pass_time(600)
     before = len(tower.world.calls)

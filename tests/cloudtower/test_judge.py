@@ -6,8 +6,10 @@ from dataclasses import replace
 import pytest
 
 from adapters.cloudtower import judge
-from adapters.simulated.cloudtower_state import PrecheckMood
+from adapters.simulated.cloudtower_state import Alert, PrecheckMood
+from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
+from bot.domain import drift
 from bot.domain.plan import Plan, Verdict
 from bot.domain.values import Action
 from tests.cloudtower.bench import Bench, bench
@@ -165,6 +167,49 @@ async def test_a_cluster_that_recovers_data_or_is_cut_off_blocks(tower: Bench) -
     lost = replace(survey, cluster=replace(survey.cluster, connection="DISCONNECTED"))
     assert bad(tower.cloud.plan(tower.request(), lost)) == {"cluster": Verdict.BLOCKER}
     assert bad(tower.cloud.plan(tower.request(), replace(survey, cluster=None))) == {"cluster": Verdict.WARNING}
+
+
+async def test_alerts_are_warnings_with_their_severity_the_worst_first_and_never_a_flood(tower: Bench) -> None:
+    node = tower.host("node-1")
+    tower.tower.alerts = [
+        Alert(id="n", host=node, message="fan 2 is slow", severity="NOTICE"),
+        Alert(id="i", host=node, message="licence is fine", severity="INFO"),
+        Alert(id="c", host=node, message="disk 4 fails", severity="CRITICAL"),
+        Alert(id="old", host=node, message="was hot", severity="CRITICAL", ended=True),
+        Alert(id="other", host=tower.host("node-2"), message="not here", severity="CRITICAL"),
+    ]
+    before = sum(c.path.endswith("/get-alerts") for c in tower.world.calls)
+    plan = await tower.plan()
+    assert sum(c.path.endswith("/get-alerts") for c in tower.world.calls) - before == 1
+    assert not plan.is_blocked
+    assert [f.sentence for f in plan.sorted_findings if f.verdict is Verdict.WARNING] == [
+        "Open alert on node-1 (CRITICAL): disk 4 fails.",
+        "Open alert on node-1 (NOTICE): fan 2 is slow.",
+    ]
+    assert sentence(plan, "alerts-info") == "An INFO alert: licence is fine."
+    tower.tower.alerts = [Alert(id=f"x{n}", host=node, message=f"trouble {n}") for n in range(60)]
+    flood = await tower.plan()
+    assert len([f for f in flood.findings if f.verdict is Verdict.WARNING]) == 6
+    assert sentence(flood, "alerts-more") == "At least 45 more open alerts on node-1."
+
+
+async def test_an_alert_that_opens_after_the_approval_is_a_difference_and_one_that_ends_is_not(tower: Bench) -> None:
+    quiet = await tower.plan()
+    tower.tower.alerts = [Alert(id="c", host=tower.host("node-1"), message="disk 4 fails", severity="CRITICAL")]
+    noisy = await tower.plan()
+    assert not drift.between(quiet, noisy).only_shrinks
+    assert drift.between(noisy, quiet).only_shrinks
+
+
+async def test_alerts_that_may_not_be_read_are_said_and_do_not_stop_the_rest(tower: Bench) -> None:
+    tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=403, path="/get-alerts$"))
+    plan = await tower.plan()
+    assert bad(plan) == {"alerts": Verdict.WARNING}
+
+
+async def test_the_labels_of_the_host_are_on_the_card(tower: Bench) -> None:
+    tower.tower.labels[tower.host("node-1").cuid] = {"rack": "7", "critical": ""}
+    assert sentence(await tower.plan(), "labels") == "node-1 is labelled critical, rack=7."
 
 
 async def test_room_that_holds_the_sum_but_not_the_pieces_is_tight(tower: Bench) -> None:
