@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
-from adapters.openstack import check, look, plan, survey
+from adapters.openstack import check, look, plan, survey, verbs
+from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey
-from adapters.openstack.versions import SERVICES, spoken
 from bot.domain.cloud import Host, NotSupported, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, HostId, StepKey
@@ -49,6 +49,7 @@ class OpenStackCloud:
         self.poll = poll
         self._session = session
         self._now = now
+        self._heartbeats = Heartbeats()
         self._terms = Terms(
             stopped=evacuated_vms == "stopped",
             shared_storage=shared_storage,
@@ -90,32 +91,13 @@ class OpenStackCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
-        return await look.at(self._session, steps)
+        return await look.at(self._session, steps, self._heartbeats)
 
     async def start(self, step: Step) -> Receipt:
         """Make the one call of a step."""
-        match step.verb:
-            case "disable-service":
-                body: dict[str, Any] = {"status": "disabled", "disabled_reason": step.arguments["reason"]}
-                return await self._put_service(step, body)
-            case "force-down":
-                return await self._put_service(step, {"forced_down": True})
-            case "evacuate":
-                to = step.arguments["to"]
-                request_id = await self._session.act(
-                    "compute",
-                    "POST",
-                    f"/servers/{step.target}/action",
-                    {"evacuate": {"host": to} if to else {}},
-                    microversion=str(step.arguments["microversion"]),
-                    doing=step.title,
-                )
-                return Receipt(id=request_id)
-        raise NotSupported(f"{self.name} knows no step called {step.verb}.")
-
-    async def _put_service(self, step: Step, body: Mapping[str, Any]) -> Receipt:
+        call = verbs.call_of(step)
         request_id = await self._session.act(
-            "compute", "PUT", f"/os-services/{step.target}", body, microversion=spoken(SERVICES), doing=step.title
+            "compute", call.method, call.path, call.body, microversion=call.microversion, doing=step.title
         )
         return Receipt(id=request_id)
 

@@ -53,7 +53,7 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (
     (
         re.compile(r"No valid host was found"),
         "Nova's scheduler found no host that has room for it and that its zone, traits and server group allow.",
-        "Make room or enable a host, then retry. Nova shows the VM as ERROR, but its disk was not touched.",
+        "Make room or enable a host, then retry: its disk was not touched, whatever status Nova shows.",
     ),
     (
         re.compile(r"Conflict updating instance"),
@@ -74,6 +74,21 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (
         re.compile(r"Operation '[\w-]+' not supported for (?:instance with )?(?P<why>.+?)(?:-enabled instance)? \("),
         "Nova does not do this to a VM with {why}.",
         "It comes back when its host does; or restore it from a backup.",
+    ),
+    (
+        re.compile(r"Migration pre-check error: (?P<why>.+)"),
+        "The check before the live migration failed: {why}.",
+        "Correct what it says, or have its owner stop it and migrate it cold, then retry.",
+    ),
+    (
+        re.compile(r"Compute service of (?P<host>\S+) is unavailable at this time"),
+        "{host}'s compute service does not answer.",
+        "See that nova-compute runs there, then retry.",
+    ),
+    (
+        re.compile(r"Unable to force up host (?P<host>\S+)"),
+        "Nova still has evacuations from {host} whose old guests nova-compute has not removed there.",
+        "Restart nova-compute on it, wait until `openstack server migration list --host` shows no `done`, then retry.",
     ),
     (
         re.compile(r"[Qq]uota exceeded"),

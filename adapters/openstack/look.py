@@ -4,70 +4,114 @@ The migrations are read before the servers: an evacuation that Nova takes up in 
 task, so "never started" cannot be told of it by mistake.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from adapters.openstack import evacuate, service, translate
+from adapters.openstack import drain, moves, reasons, service, translate, verbs
 from adapters.openstack.errors import Missing
-from adapters.openstack.plan import DISABLE, FORCE_DOWN, REBUILD
+from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
-from bot.domain.cloud import NotSupported, Sighting
+from bot.domain.cloud import NotSupported, Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
 _FEW = 5
-"""So many VMs that vanished without an evacuation are asked for one by one; for more, all servers are listed."""
+"""So many VMs that vanished without a move are asked for one by one; for more, all servers are listed."""
 _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controllers, generously
+_OF_VMS = verbs.MOVES | {verbs.CONFIRM}
 
 
-async def at(session: Session, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+async def at(session: Session, steps: Sequence[Step], heartbeats: Heartbeats) -> Mapping[StepKey, Sighting]:
     """What the cloud shows about each step.
 
     Raises:
         NotSupported: a step is not of this adapter.
         Refused, Unreachable: could not ask.
     """
-    unknown = [s.verb for s in steps if s.verb not in {DISABLE, FORCE_DOWN, REBUILD}]
+    unknown = [s.verb for s in steps if s.verb not in verbs.ALL]
     if unknown:
         raise NotSupported(f"This cloud knows no step called {unknown[0]}.")
     seen: dict[StepKey, Sighting] = {}
     for host in sorted({str(s.arguments["host"]) for s in steps}):
         mine = [s for s in steps if s.arguments["host"] == host]
-        seen |= await _at_service(session, host, [s for s in mine if s.verb != REBUILD])
-        seen |= await _at_servers(session, host, [s for s in mine if s.verb == REBUILD])
+        seen |= await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)
+        seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS])
+        seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY])
     return seen
 
 
-async def _at_service(session: Session, host: str, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
+async def _at_service(
+    session: Session, host: str, steps: Sequence[Step], heartbeats: Heartbeats
+) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
     by_id = {s.id: s for s in await compute_services(session, host=host)}
-    judge = {DISABLE: service.disabled, FORCE_DOWN: service.forced_down}
-    return {step.key: judge[step.verb](step, by_id.get(step.target)) for step in steps}
+    beats = {s.id: heartbeats.count(s) for s in by_id.values()}
+    return {s.key: service.sighting(s, by_id.get(s.target), beats=beats.get(s.target, 0)) for s in steps}
+
+
+async def _at_host(session: Session, host: str, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
+    if not steps:
+        return {}
+    records = await migrations_of(session, {"host": host})
+    servers = await servers_on(session, host)
+    found = await compute_services(session, host=host)
+    return {s.key: drain.emptied(s, found[0] if found else None, servers, records) for s in steps}
 
 
 async def _at_servers(session: Session, host: str, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
     ids = {s.target for s in steps}
-    records = await migrations_of(session, {"source_compute": host, "migration_type": EVACUATION})
-    mine = [m for m in records if m.server in ids and m.source == host and m.type == EVACUATION]
+    evacuates = all(s.verb == verbs.REBUILD for s in steps)
+    filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
+    records = [m for m in await migrations_of(session, filters) if m.source == host]
+    mine = [m for m in records if m.server in ids and (m.type == EVACUATION) is evacuates]
     servers = {s.id: s for s in await servers_on(session, host)}
     missing = ids - servers.keys()
     if missing:
         servers |= await _elsewhere(session, missing, [m for m in mine if m.server in missing])
-    return {
-        step.key: evacuate.sighting(step, servers.get(step.target), [m for m in mine if m.server == step.target])
-        for step in steps
-    }
+    by_server = {server_id: [m for m in mine if m.server == server_id] for server_id in ids}
+    ahead = sum(1 for m in records if not m.is_open)
+
+    def judged(step: Step, why: str = "") -> Sighting:
+        server, moved_by = servers.get(step.target), by_server[step.target]
+        if step.verb == verbs.CONFIRM:
+            return drain.confirmed(step, server, moved_by)
+        return moves.sighting(step, server, moved_by, why=why, ahead=ahead)
+
+    return await _with_reasons(session, steps, servers, judged)
+
+
+async def _with_reasons(
+    session: Session,
+    steps: Sequence[Step],
+    servers: Mapping[str, Server],
+    judged: Callable[..., Sighting],
+) -> dict[StepKey, Sighting]:
+    """Judge all; for moves that failed without a fault, with what the VM's action log says."""
+    seen = {step.key: judged(step) for step in steps}
+    silent = [
+        s
+        for s in steps
+        if s.verb in verbs.MOVES
+        and seen[s.key].seen is Seen.FAILED
+        and s.target in servers
+        and not servers[s.target].fault
+    ]
+    for step in silent:
+        why = await reasons.of_failed(session, step)
+        if why:
+            seen[step.key] = judged(step, why)
+    return seen
 
 
 async def _elsewhere(session: Session, missing: set[str], moved_by: Sequence[Migration]) -> dict[str, Server]:
     """Servers that are not on the host any more, wherever they are.
 
-    Those that were evacuated have changed since their migration began, by the cloud's own clocks.
+    Those that were moved have changed since their migration began, by the cloud's own clocks.
     """
     found: dict[str, Server] = {}
     began = [t for t in (translate.moment(m.created_at) for m in moved_by) if t is not None]

@@ -2,34 +2,23 @@
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.openstack import judge, room, versions
+from adapters.openstack import asked, judge, room, service, verbs, versions
 from adapters.openstack.judge import Terms
-from adapters.openstack.things import OpenStackSurvey, Server, Service
+from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
 from bot.domain.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import StepKey, VmId
 
 OUT_OF_SERVICE = "Take the host out of service"
 EVACUATE = "Evacuate"
-DISABLE, FORCE_DOWN, REBUILD = "disable-service", "force-down", "evacuate"  #: verbs of steps
 _SECONDS_EACH = 15  #: a rough measure of one evacuation, for the estimate alone
-_REASON_LIMIT = 255  #: of Nova's disabled_reason
-
-
-@dataclass(frozen=True)
-class _Choice:
-    """The servers that a request means."""
-
-    servers: tuple[Server, ...]
-    findings: tuple[Finding, ...] = ()
 
 
 def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concurrency: int) -> Plan:
     """Judge an evacuation and lay out its steps."""
-    chosen = _chosen(request, survey)
+    chosen = asked.chosen(request, survey)
     reasons = {s.id: judge.reason_against(s, survey.migrations) for s in survey.servers}
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
@@ -37,7 +26,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *judge.of_host(survey),
         *judge.of_versions(survey.highest, terms),
         *chosen.findings,
-        *_of_target(request, survey),
+        *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
         *room.of_room(survey, leaving, to=request.to),
         *judge.of_storage(survey),
@@ -45,8 +34,10 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     )
     steps: tuple[Step, ...] = ()
     if survey.service is not None:
+        disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
         steps = (
-            *_out_of_service(request, survey.service, terms),
+            disable,
+            service.force_down(survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet, follows=disable.key),
             *(_rebuild(s, request, survey, terms, microversion) for s in leaving),
         )
     return Plan(
@@ -65,62 +56,6 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
             "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[terms.shared_storage],
         },
     )
-
-
-def _chosen(request: Request, survey: OpenStackSurvey) -> _Choice:
-    """The servers asked for by name or id, or all of them."""
-    if not request.vms:
-        return _Choice(survey.servers)
-    meant: dict[str, Server] = {}
-    findings = []
-    for word in request.vms:
-        found = [s for s in survey.servers if word == s.id] or [s for s in survey.servers if word == s.name]
-        if len(found) == 1:
-            meant[found[0].id] = found[0]
-        elif found:
-            ids = ", ".join(s.id for s in found)
-            findings.append(
-                _blocker(
-                    "vm-ambiguous", Topic.VMS, f"{len(found)} VMs are called {word}.", f"Name one by its id: {ids}."
-                )
-            )
-        else:
-            findings.append(
-                _blocker(
-                    "vm-not-here",
-                    Topic.VMS,
-                    f"{survey.host} has no VM called {word}.",
-                    "Name it as `openstack server list` does, or by its id.",
-                )
-            )
-    return _Choice(tuple(meant.values()), tuple(findings))
-
-
-def _of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
-    if not request.to:
-        return
-    service = next((s for s in survey.computes if s.host == request.to), None)
-    if service is None:
-        yield _blocker(
-            "target-unknown",
-            Topic.HOST,
-            f"Nova lists no compute service on {request.to}.",
-            "Name the target exactly as `openstack compute service list` does.",
-        )
-    elif service.host == survey.host:
-        yield _blocker(
-            "target-is-source",
-            Topic.HOST,
-            f"{request.to} is the host that is to be emptied.",
-            "Name another target, or none.",
-        )
-    elif service not in survey.survivors:
-        yield _blocker(
-            "target-not-in-service",
-            Topic.HOST,
-            f"{request.to} is {service.state}, so Nova would put nothing there.",
-            "Name another target, or none.",
-        )
 
 
 def _of_servers(
@@ -170,40 +105,12 @@ def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, i
     )
 
 
-def _out_of_service(request: Request, service: Service, terms: Terms) -> Iterator[Step]:
-    mark = f"muster run={request.run}"
-    reason = f"{mark}: {request.reason}" if request.reason else mark
-    yield Step(
-        key=StepKey(f"disable:{service.id}"),
-        phase=OUT_OF_SERVICE,
-        verb=DISABLE,
-        target=service.id,
-        title=f"disable {service.host}",
-        arguments={"host": service.host, "reason": reason[:_REASON_LIMIT]},
-        essential=True,
-        patience=timedelta(minutes=5),
-        quiet=terms.quiet,
-    )
-    yield Step(
-        key=StepKey(f"force-down:{service.id}"),
-        phase=OUT_OF_SERVICE,
-        verb=FORCE_DOWN,
-        target=service.id,
-        title=f"force {service.host} down",
-        arguments={"host": service.host},
-        follows=StepKey(f"disable:{service.id}"),
-        essential=True,
-        patience=timedelta(minutes=5),
-        quiet=terms.quiet,
-    )
-
-
 def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str) -> Step:
     group = survey.group_of(server)
     return Step(
         key=StepKey(f"evacuate:{server.id}"),
         phase=EVACUATE,
-        verb=REBUILD,
+        verb=verbs.REBUILD,
         target=server.id,
         title=f"evacuate {server.name}",
         vm=VmId(server.id),
@@ -233,7 +140,3 @@ def _wanted(server: Server, microversion: str) -> tuple[str, ...]:
 def _estimate(count: int, concurrency: int) -> timedelta:
     """A rule of thumb: so many rounds of so many at once, and half a minute for the host."""
     return timedelta(seconds=30 + _SECONDS_EACH * math.ceil(count / max(1, concurrency)))
-
-
-def _blocker(code: str, topic: Topic, sentence: str, remedy: str) -> Finding:
-    return Finding(code=code, verdict=Verdict.BLOCKER, topic=topic, sentence=sentence, remedy=remedy)

@@ -21,6 +21,8 @@ OPEN = frozenset(
         "migrating",
         "post-migrating",
         "running (completed)",
+        "confirming",
+        "reverting",
     }
 )
 """Statuses of a migration that has not come to an end."""

@@ -9,6 +9,9 @@ SERVICES = Microversion((2, 53))
 GROUPS = Microversion((2, 64))  #: server groups say their one policy
 MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
 SERVERS = Microversion((2, 96))  #: servers say the zone that they are pinned to
+EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what went wrong
+COLD_TARGET = Microversion((2, 56))  #: a cold migration can be told its target
+UNFORCED = Microversion((2, 68))  #: nobody can force a live migration past the scheduler any more
 COMES_UP_STOPPED = Microversion((2, 95))  #: from here on an evacuated VM is left stopped
 SUMMARIES = Microversion((1, 27))  #: Placement's summaries tell of all resource classes
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import evacuate, service
+from adapters.openstack import moves, service
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
@@ -16,7 +16,7 @@ STILL: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state": 
 
 
 def look(shown: Server | None, *migrations: Migration, before: Facts | None = STILL, **arguments: Any) -> Sighting:
-    return evacuate.sighting(evacuate_step(before=before, **arguments), shown, migrations)
+    return moves.sighting(evacuate_step(before=before, **arguments), shown, migrations)
 
 
 def web(**changes: Any) -> Server:
@@ -192,22 +192,22 @@ def test_tokens_in_a_fault_are_not_shown() -> None:
 
 def test_a_host_is_disabled_when_nova_says_so_whoever_did_it() -> None:
     step = plan(survey()).steps[0]
-    assert service.disabled(step, compute(DEAD)).seen is Seen.NEVER_STARTED
-    ours = service.disabled(step, compute(DEAD, is_enabled=False, disabled_reason=step.arguments["reason"]))
+    assert service.sighting(step, compute(DEAD)).seen is Seen.NEVER_STARTED
+    ours = service.sighting(step, compute(DEAD, is_enabled=False, disabled_reason=step.arguments["reason"]))
     assert ours.seen is Seen.DONE
     assert "somebody else" not in ours.sentence
-    theirs = service.disabled(step, compute(DEAD, is_enabled=False, disabled_reason="disk swap"))
+    theirs = service.sighting(step, compute(DEAD, is_enabled=False, disabled_reason="disk swap"))
     assert theirs.seen is Seen.DONE
     assert "disk swap" in theirs.sentence
 
 
 def test_a_host_is_forced_down_only_when_nova_says_forced() -> None:
     step = plan(survey()).steps[1]
-    assert service.forced_down(step, compute(DEAD, is_up=False)).seen is Seen.NEVER_STARTED
-    assert service.forced_down(step, compute(DEAD, is_up=False, is_forced_down=True)).seen is Seen.DONE
+    assert service.sighting(step, compute(DEAD, is_up=False)).seen is Seen.NEVER_STARTED
+    assert service.sighting(step, compute(DEAD, is_up=False, is_forced_down=True)).seen is Seen.DONE
 
 
 def test_a_service_that_was_deleted_is_a_failure() -> None:
     disable, force = plan(survey()).steps[:2]
-    assert service.disabled(disable, None).seen is Seen.FAILED
-    assert service.forced_down(replace(force), None).seen is Seen.FAILED
+    assert service.sighting(disable, None).seen is Seen.FAILED
+    assert service.sighting(replace(force), None).seen is Seen.FAILED

@@ -1,0 +1,85 @@
+"""The evidence about the ends of a drain: a cold migration that is confirmed, and a host that is empty. Pure."""
+
+from collections.abc import Sequence
+
+from adapters.openstack import evidence
+from adapters.openstack.evidence import unclear
+from adapters.openstack.things import Migration, Server, Service
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plan import Step
+
+TO_BE_CONFIRMED = "VERIFY_RESIZE"
+_NAMES = 10  #: so many VMs are named in a sentence
+
+
+def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]) -> Sighting:
+    """Judge a step that confirms a cold migration.
+
+    Args:
+        step: with the verb `verbs.CONFIRM`.
+        server: the VM as Nova shows it now; None: Nova knows it no more.
+        migrations: its moves from the host, read before the server was.
+    """
+    name, host = str(step.arguments["name"]), step.arguments["host"]
+    if server is None or server.is_gone:
+        return evidence.deleted(name)
+    mark, last = evidence.mark(server, migrations), max(migrations, key=lambda m: m.id, default=None)
+    raw = evidence.raw(server, last)
+    if server.task is not None or (last is not None and last.is_open):
+        stage = last.status if last is not None and last.is_open else server.task
+        return Sighting(
+            seen=Seen.UNDERWAY,
+            sentence=f"{name} is on {server.host}: {stage}.",
+            raw=raw,
+            place=server.host,
+            movement=f"{server.host} {server.status} {stage}",
+            mark=mark,
+        )
+    if server.host == host:
+        return unclear(f"{name} is on {host} though it had left it: was its move reverted?", server, last, mark)
+    if server.status == TO_BE_CONFIRMED:
+        sentence = f"{name} is on {server.host}; until that is confirmed, its old disk is kept on {host}."
+        return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, raw=raw, place=server.host, mark=mark)
+    return evidence.well(step, server, f"{name} is on {server.host}", left="its host", raw=raw, mark=mark)
+
+
+def emptied(
+    step: Step, service: Service | None, servers: Sequence[Server], migrations: Sequence[Migration]
+) -> Sighting:
+    """Judge whether a host is empty and stays so: only then it may be called safe to power off.
+
+    Args:
+        step: with the verb `verbs.EMPTY`.
+        service: its compute service.
+        servers: of any status, that Nova lists on it.
+        migrations: to and from it, read before the servers were.
+    """
+    host = str(step.arguments["host"])
+    coming = [m for m in migrations if m.is_open and m.target == host]
+    if service is not None and service.is_enabled:
+        return _not_empty(
+            f"{host} is enabled, so Nova may put VMs on it at any time.",
+            "Somebody enabled it meanwhile. Ask them, disable it, then retry.",
+        )
+    if coming:
+        return Sighting(
+            seen=Seen.UNDERWAY,
+            sentence=f"{len(coming)} VMs are still on their way to {host}.",
+            remedy=f"See `openstack server migration list --host {host}`.",
+            movement=" ".join(f"{m.id} {m.status}" for m in coming),
+        )
+    if servers:
+        names = ", ".join(f"{s.name} ({s.status})" for s in servers[:_NAMES])
+        more = f" and {len(servers) - _NAMES} more" if len(servers) > _NAMES else ""
+        verb = "VM is" if len(servers) == 1 else "VMs are"
+        return _not_empty(
+            f"{host} is not empty: {len(servers)} {verb} still on it: {names}{more}. Do not power it off.",
+            f"Move or remove what is on it, then retry: Muster only looks again. {host} stays disabled.",
+        )
+    return Sighting(
+        seen=Seen.DONE, sentence=f"{host} is empty: Nova lists no VM of any status on it. It is safe to power off."
+    )
+
+
+def _not_empty(sentence: str, remedy: str) -> Sighting:
+    return Sighting(seen=Seen.FAILED, sentence=sentence, remedy=remedy)

@@ -1,0 +1,98 @@
+"""What every judgement of a VM's move shares: the mark before its start, which records are new, the raw words."""
+
+from collections.abc import Sequence
+
+from adapters.openstack.errors import clean
+from adapters.openstack.explain import explain
+from adapters.openstack.things import Migration, Server
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plan import Step
+from bot.domain.values import Facts
+
+
+def known(before: Facts | None) -> frozenset[int] | None:
+    """Ids of the migrations there were before the start; None: it has not been started."""
+    if before is None:
+        return None
+    ids = before.get("migrations")
+    return (
+        frozenset(int(str(i)) for i in ids) if isinstance(ids, Sequence) and not isinstance(ids, str) else frozenset()
+    )
+
+
+def mark(server: Server, migrations: Sequence[Migration]) -> Facts:
+    """What there is now, to be stored as `Step.before`."""
+    return {
+        "migrations": sorted(m.id for m in migrations),
+        "host": server.host,
+        "status": server.status,
+        "vm_state": server.vm_state,
+        "task": server.task,
+    }
+
+
+def words(step: Step, name: str) -> list[str]:
+    """An argument that is a list of words; empty when it is none."""
+    found = step.arguments.get(name)
+    return [str(word) for word in found] if isinstance(found, Sequence) and not isinstance(found, str) else []
+
+
+def deleted(name: str) -> Sighting:
+    """Somebody deleted the VM: what the step wants is so."""
+    return Sighting(seen=Seen.DONE, sentence=f"{name} was deleted by somebody; nothing is left to move.")
+
+
+def well(step: Step, server: Server, where: str, *, left: str, raw: str, mark: Facts) -> Sighting:
+    """Judge a VM that is elsewhere and at rest: done when its status is one that the step wants.
+
+    Args:
+        step: with the arguments `name` and `wanted`.
+        server: the VM.
+        where: where it is, as the beginning of a sentence.
+        left: what it has left.
+        raw: Nova's own words.
+        mark: what there is now.
+    """
+    good = words(step, "wanted")
+    if server.status in good:
+        how = "" if server.status == "ACTIVE" else f", {server.status}"
+        return Sighting(seen=Seen.DONE, sentence=f"{where}{how}.", raw=raw, place=server.host, mark=mark)
+    sentence, remedy = explain(fault(server))
+    why = f": {sentence or fault(server)}" if server.fault else "."
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{step.arguments['name']} has left {left} and is on {server.host}, but {server.status} instead of"
+        f" {' or '.join(good)}{why}",
+        remedy=remedy or "Bring it into the state it should have, then retry: Muster only looks again.",
+        raw=raw,
+        place=server.host,
+        mark=mark,
+    )
+
+
+def unclear(sentence: str, server: Server, move: Migration | None, mark: Facts) -> Sighting:
+    """A contradiction that a person must judge."""
+    return Sighting(
+        seen=Seen.UNCLEAR,
+        sentence=sentence,
+        remedy="Find out where its guest runs before anything else is done to it.",
+        raw=raw(server, move),
+        place=server.host,
+        movement=f"{server.host} {server.status} {server.task or '-'}",
+        mark=mark,
+    )
+
+
+def fault(server: Server) -> str:
+    """Why Nova put it into ERROR, fit to be shown."""
+    return clean(server.fault)
+
+
+def raw(server: Server, move: Migration | None) -> str:
+    """Nova's own words about a VM and its move."""
+    parts = [f"server {server.id}: {server.status}/{server.vm_state}, task {server.task or 'none'}, host {server.host}"]
+    if move is not None:
+        parts.append(f"migration #{move.id}: {move.status}, {move.source} to {move.target or '-'}")
+    if server.fault:
+        parts.append(f"fault: {fault(server)}")
+    return "; ".join(parts)

@@ -1,0 +1,217 @@
+"""The evidence about the move of one VM: what Nova shows, against what it showed before the start. Pure.
+
+The migration record is the only honest witness (measured on Nova 34): an evacuating server has moments without a task
+on its old host; a live-migrating one is ACTIVE on its new host while its record still runs; a second evacuation while
+the first runs is answered 200 and wrecks the server; and where no host has room, a 202 is followed by no more than a
+record in `error`. So:
+
+| evidence, against the mark                              | sighting      |
+|---------------------------------------------------------|---------------|
+| an open migration, new or old, ours or not              | underway      |
+| a new one ended as done, elsewhere, no task, as wanted  | done          |
+| a new one failed                                        | failed        |
+| nothing new, same host, no task or the same stuck one   | never started |
+| gone from the host by other means, and well             | done          |
+| on the target of a move that failed; anything else      | unclear       |
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from adapters.openstack import evidence, verbs
+from adapters.openstack.evidence import unclear
+from adapters.openstack.explain import explain
+from adapters.openstack.things import Migration, Server
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plan import Step
+from bot.domain.values import Facts
+
+_ENDED_WELL = frozenset({"done", "completed", "finished", "confirmed"})
+_ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
+_WAITING = frozenset({"accepted", "queued", "preparing"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """One way to move a VM: its tasks, and how people speak of it."""
+
+    noun: str  #: "an evacuation of web-1"
+    done: str  #: "web-1 was not evacuated"
+    begun: frozenset[str]  #: tasks of a VM that is moved this way, also before there is a record
+    stages: Mapping[str | None, str]  #: what a task means
+    left: str  #: what a VM that is elsewhere has left
+
+
+_WAYS: Mapping[str, Way] = {
+    verbs.REBUILD: Way(
+        noun="evacuation",
+        done="evacuated",
+        begun=frozenset({"rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"}),
+        stages={
+            None: "verifying",
+            "rebuilding": "being prepared",
+            "rebuild_block_device_mapping": "attaching its volumes",
+            "rebuild_spawning": "starting",
+            "powering-off": "stopping again, as it was",
+        },
+        left="the dead host",
+    ),
+    verbs.LIVE: Way(
+        noun="live migration",
+        done="live-migrated",
+        begun=frozenset({"migrating"}),
+        stages={None: "verifying", "migrating": "its memory is being copied"},
+        left="its host",
+    ),
+    verbs.COLD: Way(
+        noun="migration",
+        done="migrated",
+        begun=frozenset({"resize_prep", "resize_migrating", "resize_migrated", "resize_finish"}),
+        stages={
+            None: "verifying",
+            "resize_prep": "being prepared",
+            "resize_migrating": "its disk is being copied",
+            "resize_migrated": "its disk is copied",
+            "resize_finish": "being set up",
+        },
+        left="its host",
+    ),
+}
+
+
+def sighting(
+    step: Step, server: Server | None, migrations: Sequence[Migration], *, why: str = "", ahead: int = 0
+) -> Sighting:
+    """Judge one step that moves a VM.
+
+    Args:
+        step: one of `verbs.MOVES`.
+        server: the VM as Nova shows it now; None: Nova knows it no more.
+        migrations: its moves from the host, read before the server was.
+        why: what Nova noted in the VM's action log about a move that failed.
+        ahead: how many moves from the host have ended: headway for one that waits for its turn there.
+    """
+    name, way = str(step.arguments["name"]), _WAYS[step.verb]
+    if server is None or server.is_gone:
+        return evidence.deleted(name)
+    known = evidence.known(step.before)
+    all_of_them = sorted(migrations, key=lambda m: m.id)
+    new = [m for m in all_of_them if known is not None and m.id not in known]
+    has_left = server.host != step.arguments["host"]
+    # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
+    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open]
+    mark = evidence.mark(server, migrations)
+    if opened:
+        return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
+    if has_left:
+        return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
+    if new and new[-1].status in _ENDED_BADLY:
+        return _failed(name, way, server, new[-1], mark, why=why)
+    if new:
+        sentence = f"The record says that {name} went to {new[-1].target}, yet Nova shows it on {server.host}."
+        return unclear(sentence, server, new[-1], mark)
+    return _untouched(step, name, way, server, mark)
+
+
+def _underway(
+    name: str, way: Way, server: Server, move: Migration, mark: Facts, *, is_new: bool, ahead: int
+) -> Sighting:
+    waits = move.status in _WAITING
+    if is_new:
+        stage = "waiting for its turn there" if waits else way.stages.get(server.task, server.task)
+        sentence = f"{name} goes to {move.target}: {stage}." if move.target else f"Nova has accepted {name}."
+    else:
+        sentence = (
+            f"An earlier {way.noun} of {name}, which Muster did not start, is still open (#{move.id}, {move.status}); a"
+            " second one would break the VM."
+        )
+    return Sighting(
+        seen=Seen.UNDERWAY,
+        sentence=sentence,
+        remedy="" if is_new else "If it never ends, see where the guest runs and have its state reset, then retry.",
+        raw=evidence.raw(server, move),
+        place=server.host,
+        movement=f"{move.id} {move.status} {move.target or '-'} {server.host} {server.status} {server.task or '-'}"
+        + (f" after {ahead}" if waits else ""),
+        mark=mark,
+    )
+
+
+def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
+    said = why or evidence.fault(server)
+    sentence, remedy = explain(said)
+    reason = sentence or said or f"its record ended as {move.status}, without a reason."
+    where = f"the nova-compute log of {move.target or 'its target'} and of {move.source}"
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{name} was not {way.done}: {reason} Its record is still on {server.host}, {server.status}.",
+        remedy=remedy or f"Look into {where}, then retry.",
+        raw="; ".join(part for part in (evidence.raw(server, move), why and f"action log: {why}") if part),
+        place=server.host,
+        mark=mark,
+    )
+
+
+def _elsewhere(
+    step: Step,
+    name: str,
+    way: Way,
+    server: Server,
+    mark: Facts,
+    *,
+    last: Migration | None,
+    new: Sequence[Migration],
+) -> Sighting:
+    """It has left the host, by our move or otherwise; believed when it is at rest."""
+    if not server.host:
+        return unclear(f"{name} is on no host ({server.status}).", server, last, mark)
+    if server.task is not None:
+        return Sighting(
+            seen=Seen.UNDERWAY,
+            sentence=f"{name} is on {server.host}: {way.stages.get(server.task, server.task)}.",
+            raw=evidence.raw(server, last),
+            place=server.host,
+            movement=f"{server.host} {server.status} {server.task}",
+            mark=mark,
+        )
+    if last is not None and last.status in _ENDED_BADLY and last.target == server.host and server.status != "ERROR":
+        sentence = f"The move of {name} to {last.target} ended as {last.status}, yet Nova shows it there."
+        return unclear(sentence, server, last, mark)
+    by_us = bool(new) and new[-1].status in _ENDED_WELL
+    where = f"{name} is on {server.host}" if by_us else f"{name} is on {server.host} already"
+    return evidence.well(step, server, where, left=way.left, raw=evidence.raw(server, last), mark=mark)
+
+
+def _untouched(step: Step, name: str, way: Way, server: Server, mark: Facts) -> Sighting:
+    """Still on the host, no move open and none new."""
+    before = step.before
+    if server.task in way.begun:
+        return Sighting(
+            seen=Seen.UNDERWAY,
+            sentence=f"Nova is about to begin the {way.noun} of {name}: there is no migration record yet.",
+            remedy="If it stays so, Nova lost the order: have the VM's state reset, then retry.",
+            raw=evidence.raw(server, None),
+            place=server.host,
+            movement=f"{server.status} {server.task}",
+            mark=mark,
+        )
+    if before is not None and server.vm_state == "error" and before.get("vm_state") != "error":
+        sentence, remedy = explain(evidence.fault(server))
+        return Sighting(
+            seen=Seen.FAILED,
+            sentence=f"{name} went into ERROR: {sentence or evidence.fault(server) or 'Nova gives no reason.'}",
+            remedy=remedy or "Look at the VM in Nova, then retry.",
+            raw=evidence.raw(server, None),
+            place=server.host,
+            mark=mark,
+        )
+    if before is not None and server.task is not None and server.task != before.get("task"):
+        sentence = f"Somebody does something else with {name} ({server.task}), so it cannot be told whether it was"
+        return unclear(f"{sentence} {way.done}.", server, None, mark)
+    return Sighting(
+        seen=Seen.NEVER_STARTED,
+        sentence=f"{name} is still on {server.host}, {server.status}.",
+        raw=evidence.raw(server, None),
+        place=server.host,
+        mark=mark,
+    )

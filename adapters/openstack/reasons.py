@@ -1,0 +1,32 @@
+"""Why a move failed, from the VM's action log: Nova leaves a VM whose migration failed as it was, without a fault."""
+
+from adapters.openstack.errors import Missing, clean
+from adapters.openstack.session import Session
+from adapters.openstack.survey import compute_offer
+from adapters.openstack.versions import EVENTS, up_to
+from bot.domain.plan import Step
+
+
+async def of_failed(session: Session, step: Step) -> str:
+    """What Nova noted about the call of a step; empty when it noted nothing or the call has no known id.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    if step.receipt is None or not step.receipt.id:
+        return ""
+    nova = await compute_offer(session)
+    try:
+        found = await session.get(
+            "compute",
+            f"/servers/{step.target}/os-instance-actions/{step.receipt.id}",
+            microversion=up_to(EVENTS, nova.highest),
+            doing=f"read why the call to {step.title} failed",
+        )
+    except Missing:
+        return ""
+    for event in (found.get("instanceAction") or {}).get("events") or []:
+        if event.get("result") == "Error":
+            lines = str(event.get("details") or event.get("traceback") or "").strip().splitlines()
+            return clean(lines[-1]) if lines else ""
+    return ""

@@ -1,0 +1,67 @@
+"""The verbs of OpenStack's steps, and the one call that each of them makes. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from adapters.openstack.versions import SERVICES, spoken
+from bot.domain.cloud import NotSupported
+from bot.domain.plan import Step
+
+DISABLE, ENABLE = "disable-service", "enable-service"
+FORCE_DOWN, RELEASE = "force-down", "release-service"
+REBUILD = "evacuate"
+LIVE, COLD, CONFIRM = "live-migrate", "cold-migrate", "confirm"
+EMPTY, SETTLED = "verify-empty", "verify-up"  #: brought about by other steps
+
+OF_SERVICES = frozenset({DISABLE, ENABLE, FORCE_DOWN, RELEASE, SETTLED})
+MOVES = frozenset({REBUILD, LIVE, COLD})
+ALL = OF_SERVICES | MOVES | {CONFIRM, EMPTY}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Call:
+    """A call of Nova that changes something."""
+
+    method: str
+    path: str
+    body: Mapping[str, Any]
+    microversion: str
+
+
+def call_of(step: Step) -> Call:
+    """The call that a step makes.
+
+    Raises:
+        NotSupported: it makes none, or is not of this adapter.
+    """
+    said = step.arguments
+    match step.verb:
+        case "disable-service":
+            return _service(step, {"status": "disabled", "disabled_reason": said["reason"]})
+        case "enable-service":
+            return _service(step, {"status": "enabled"})
+        case "force-down":
+            return _service(step, {"forced_down": True})
+        case "release-service":
+            return _service(step, {"forced_down": False})
+        case "evacuate":
+            return _action(step, {"evacuate": {"host": said["to"]} if said["to"] else {}})
+        case "live-migrate":
+            return _action(step, {"os-migrateLive": {"host": said["to"] or None, "block_migration": "auto"}})
+        case "cold-migrate":
+            return _action(step, {"migrate": {"host": said["to"]} if said["to"] else None})
+        case "confirm":
+            return _action(step, {"confirmResize": None})
+    raise NotSupported(f"This cloud knows no step called {step.verb}.")
+
+
+def _service(step: Step, body: Mapping[str, Any]) -> Call:
+    """`PUT /os-services/{uuid}`, which 2.53 brought."""
+    return Call(method="PUT", path=f"/os-services/{step.target}", body=body, microversion=spoken(SERVICES))
+
+
+def _action(step: Step, body: Mapping[str, Any]) -> Call:
+    """`POST /servers/{id}/action`, at the microversion that the plan chose."""
+    microversion = str(step.arguments["microversion"])
+    return Call(method="POST", path=f"/servers/{step.target}/action", body=body, microversion=microversion)
