@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from adapters.cloudtower import leaving, look, plan_enter, plan_exit, read, start, translate
+from adapters.cloudtower import leaving, look, plan_enter, plan_exit, power, read, start, translate
 from adapters.cloudtower.client import Client, Login
 from adapters.cloudtower.leaving import LeavingSurvey
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
-from bot.domain.values import Action, HostId, StepKey
+from bot.domain.values import Action, HostId, StepKey, Then
 
 Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
 """Of a host that shall enter, or leave."""
@@ -37,6 +37,7 @@ class CloudTowerCloud:
     """
 
     actions: frozenset[Action] = frozenset({Action.ENTER, Action.EXIT})
+    powers: frozenset[Then] = power.POWERS
 
     def __init__(
         self,

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from adapters.cloudtower import course, read, sightings
+from adapters.cloudtower import course, power, read, sightings
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.sightings import Observed
 from bot.domain.cloud import Sighting
@@ -29,12 +29,15 @@ async def look(
         Refused, Unreachable, NotSupported
     """
     seen = await _observe(client, steps, now=now, prechecks=prechecks)
-    calls = {course.host_id(s): sightings.of_call(s, seen) for s in steps if s.verb == course.of(s).verb}
+    others = [s for s in steps if s.verb != power.VERB]
+    calls = {course.host_id(s): sightings.of_call(s, seen) for s in others if s.verb == course.of(s).verb}
     checks = [s for s in steps if s.verb == course.VERIFY_VM]
     settled = sum(1 for s in checks if sightings.is_settled(s, seen))
     found: dict[StepKey, Sighting] = {}
     for step in steps:
-        if step.verb == course.VERIFY_VM:
+        if step.verb == power.VERB:
+            found[step.key] = power.sighting(step, seen)
+        elif step.verb == course.VERIFY_VM:
             found[step.key] = sightings.of_vm(step, seen, calls.get(course.host_id(step)), settled=settled)
         elif step.verb == course.VERIFY_HOST:
             found[step.key] = sightings.of_host(step, seen)

@@ -4,17 +4,18 @@ One call enters maintenance, and CloudTower itself moves and stops the VMs; the 
 the call carries is exactly the shutdown list of the precheck, and it is part of what approvers sign.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 
-from adapters.cloudtower import judge, translate
+from adapters.cloudtower import judge, power, translate
 from adapters.cloudtower.course import ENTER, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
 from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
-from bot.domain.values import Json, StepKey, VmId
+from bot.domain.values import Json, StepKey, Then, VmId
 
-PHASES = ("Enter maintenance", "Verify")
+PHASES = ("Enter maintenance", "Verify", power.PHASE)
 
 
 def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
@@ -29,7 +30,7 @@ def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
         )
         return Plan(action=request.action, host=request.host, host_name=request.host_name, findings=(gone,), vms=())
     vms = _vms(survey)
-    findings = judge.findings(survey, host)
+    findings = (*judge.findings(survey, host), *power.findings(request, survey, host))
     blocked = any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in findings)
     return Plan(
         action=request.action,
@@ -38,7 +39,7 @@ def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
         findings=findings,
         vms=vms,
         phases=PHASES,
-        steps=() if blocked else _steps(host, survey, vms),
+        steps=() if blocked else _steps(request, host, survey, vms),
     )
 
 
@@ -82,7 +83,7 @@ def _vm(vm: TowerVm, *, called: str) -> Vm:
     )
 
 
-def _steps(host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[Step, ...]:
+def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[Step, ...]:
     count = len(survey.precheck.shutdown)
     stopping = f", shutting down {count} VM{'s' if count != 1 else ''}" if count else ""
     call = Step(
@@ -108,7 +109,11 @@ def _steps(host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tu
         arguments={"host_id": host.id, "course": ENTER.verb},
         patience=timedelta(minutes=10),
     )
-    return (call, *(step for step in checks if step is not None), end)
+    steps = (call, *(step for step in checks if step is not None), end)
+    if request.then is Then.NOTHING:
+        return steps
+    # nobody's power is switched over a VM or a host that could not be verified
+    return (*(replace(step, essential=True) for step in steps), power.step(request, host, follows=end.key))
 
 
 def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> Step | None:

@@ -45,33 +45,33 @@ def of_call(step: Step, seen: Observed) -> Sighting:
     host = seen.hosts.get(course.host_id(step))
     if host is None:
         return Sighting(seen=Seen.UNCLEAR, sentence="CloudTower does not list the host any more.")
-    mark = _mark(host, seen.newest.get(host.id, ()))
-    task = _task_of(step, seen)
+    trace = mark(host, seen.newest.get(host.id, ()))
+    task = task_of(step, seen)
     movement = f"{host.mode} {task.id} {task.status} {task.progress}" if task else host.mode
     if task is not None and task.status == "FAILED":
-        return _failed(way, host, task, seen, mark=mark)
+        return _failed(way, host, task, seen, mark=trace)
     if host.mode == way.goal and (task is None or task.has_ended):
-        return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {way.done}.", mark=mark)
+        return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {way.done}.", mark=trace)
     is_between = host.mode in way.through or host.mode == way.goal
     is_ours = step.receipt is not None or (task is not None and not task.has_ended)
     if is_between or (way is course.EXIT and is_ours and host.mode not in {way.origin, "REMOVING"}):
         progress = task.progress if task else None
         sentence = _underway(way, host, task)
-        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, progress=progress, movement=movement, mark=mark)
+        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, progress=progress, movement=movement, mark=trace)
     if host.mode != way.origin:
-        return Sighting(seen=Seen.UNCLEAR, sentence=f"{host.name} is {host.mode}.", movement=movement, mark=mark)
+        return Sighting(seen=Seen.UNCLEAR, sentence=f"{host.name} is {host.mode}.", movement=movement, mark=trace)
     if step.receipt is not None:
-        return _accepted(way, host, task, seen, movement=movement, mark=mark)
-    return _unanswered(way, step, host, task, movement=movement, mark=mark)
+        return _accepted(way, host, task, seen, movement=movement, mark=trace)
+    return _unanswered(way, step, host, task, movement=movement, mark=trace)
 
 
-def _mark(host: TowerHost, tasks: Sequence[TowerTask]) -> Facts:
+def mark(host: TowerHost, tasks: Sequence[TowerTask]) -> Facts:
     """What there is now, by which later looks recognise what came of the call."""
     created = max((t.created for t in tasks), default="")
     return {"state": host.mode, "job": host.job, "tasks": [t.id for t in tasks], "newest": created}
 
 
-def _task_of(step: Step, seen: Observed) -> TowerTask | None:
+def task_of(step: Step, seen: Observed) -> TowerTask | None:
     """The task of the receipt; without one, the newest task of the host that was not there before the intent."""
     if step.receipt is not None and step.receipt.id:
         return seen.tasks.get(step.receipt.id)

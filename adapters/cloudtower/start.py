@@ -1,6 +1,6 @@
-"""The mutating calls: entering maintenance, leaving it."""
+"""The mutating calls: entering maintenance, leaving it, switching the power of a host in maintenance."""
 
-from adapters.cloudtower import course, translate
+from adapters.cloudtower import course, power, translate
 from adapters.cloudtower.client import Client
 from bot.domain.cloud import NotSupported
 from bot.domain.plan import Receipt, Step
@@ -18,6 +18,8 @@ async def start(client: Client, step: Step) -> Receipt:
     Raises:
         Refused, Unreachable, NotSupported
     """
+    if step.verb == power.VERB:
+        return await _switch(client, step)
     if step.verb not in _CALLS:
         raise NotSupported(f"{client.name} cannot do {step.verb!r}.")
     path, lists = _CALLS[step.verb]
@@ -27,4 +29,11 @@ async def start(client: Client, step: Step) -> Receipt:
         if isinstance(vms, list | tuple) and vms:
             data[name] = list(vms)
     answer = await client.act(path, {"where": {"host_id": course.host_id(step)}, "data": data})
+    return Receipt(id=translate.task_id(answer))
+
+
+async def _switch(client: Client, step: Step) -> Receipt:
+    """Never forced: a forced one stops running VMs."""
+    data: dict[str, Json] = {**{name: step.arguments[name] for name in ("action", "reason")}, "force": False}
+    answer = await client.act("/operate-host-power", {"where": {"host_id": course.host_id(step)}, "data": data})
     return Receipt(id=translate.task_id(answer))

@@ -93,6 +93,8 @@ def switch_power(tower: Tower, host: Host, *, action: str, force: bool) -> Task:
         raise BadQuery(f"host {host.name} is not in maintenance mode")
     if any((vm.usage or "").startswith("CLOUDTOWER") and vm.power is Power.RUNNING for vm in world.vms_on(host)):
         raise BadQuery(f"CloudTower runs on host {host.name}")
+    if host.name == tower.attached_to:
+        raise BadQuery(f"the cluster is attached through host {host.name}")
     task = begin(tower, world.new_task(f"Power of host {host.name}: {action}", resource=host.cuid, type="Host"))
 
     def on() -> None:

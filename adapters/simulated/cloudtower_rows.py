@@ -200,7 +200,7 @@ def cluster_row(tower: Tower, cluster: Cluster) -> Row:
         "hypervisor": "ELF",
         "dns": [],
         "ntp_servers": [],
-        "ip": hosts[0].address if hosts else "",
+        "ip": next((h.address for h in hosts if h.name == tower.attached_to), "10.255.0.10"),
         "host_num": len(hosts),
         "recover_data_size": 0,
         "recommended_cpu_models": [],

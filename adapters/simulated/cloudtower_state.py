@@ -77,6 +77,7 @@ class Tower:
     stubborn: set[str] = field(default_factory=set)  #: names of VMs whose guests ignore a shutdown
     shutdown_timeout: float = 60.0
     unseen: set[str] = field(default_factory=set)  #: names of VMs that the user may not see
+    attached_to: str = ""  #: name of the host through whose address it reaches its cluster; empty: a virtual one
     alerts: list[Alert] = field(default_factory=list)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)  #: cuid of a host or VM -> key -> value
     # --- what it remembers

@@ -28,7 +28,8 @@ class Kind(StrEnum):
     WAITING = "waiting for approval"  #: ask (ids); an edited card notifies nobody, this line does
     APPROVED = "approved"  #: by, count, quorum
     QUORUM = "quorum reached"  #: by (last voter)
-    REJECTED = "rejected"  #: by, reason
+    GLASS_BROKEN = "glass broken"  #: by, reason, count, quorum
+    REJECTED = "rejected"  #: by, reason, requester
     EXPIRED = "expired"  #: -
     CANCELLED = "cancelled"  #: by
     PLAN_CHANGED = "plan changed"  #: lines (list of str)

@@ -135,6 +135,8 @@ class Vote:
     choice: Choice
     digest: Digest
     at: datetime
+    reason: str = ""  #: why, where they were asked
+    broke_glass: bool = False  #: an approval that counts alone, by somebody whom policy lets break glass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +176,12 @@ class Operation:
             if vote.choice is Choice.APPROVE and vote.digest == self.digest:
                 first.setdefault(vote.by, vote)
         return tuple(first.values())
+
+    @property
+    def broken_glass(self) -> Vote | None:
+        """The vote by which somebody went ahead alone with exactly the plan that is stored now."""
+        alone = (v for v in self.votes if v.broke_glass and v.choice is Choice.APPROVE and v.digest == self.digest)
+        return next(alone, None)
 
     def may(self, event: Event) -> bool:
         """Whether the table lets this event happen now."""

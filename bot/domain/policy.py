@@ -85,6 +85,24 @@ class Rule:
                 ask=self.approvers,
             )
 
+    def check_may_break_glass(self, actor: Actor) -> None:
+        """Let somebody pass who may go ahead alone, with their own request too.
+
+        Raises:
+            NotAllowed: not a full member, or not among those who may.
+        """
+        _check_full_member(actor)
+        if not actor.is_one_of(self.break_glass):
+            raise NotAllowed("You are not among those who may break glass here.", ask=self.break_glass)
+
+    def is_met_by(self, operation: Operation) -> bool:
+        """Whether the plan that is stored now may be executed: enough approvals of it, or broken glass.
+
+        Broken glass counts only while policy still names somebody who may.
+        """
+        alone = operation.broken_glass is not None and bool(self.break_glass)
+        return alone or len(operation.approvals) >= self.quorum
+
     def check_may_steer(self, actor: Actor, *, requester: UserId) -> None:
         """Let the requester or an approver cancel or retry.
 
