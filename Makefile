@@ -6,7 +6,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-openstack lint types check format
+.PHONY: help setup demo test test-demo test-openstack cover-domain chromium lint types check format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -23,10 +23,22 @@ demo: setup ## Open a local Slack-like workspace with two simulated clouds
 	@$(VENV)/bin/muster demo
 
 test: setup ## Run the whole suite that needs nothing but PyPI
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 4
+
+test-demo: setup chromium ## Walk through the demo in headless Chromium
+	@$(VENV)/bin/python -m pytest tests/browser
 
 test-openstack: setup ## Bring up a real OpenStack on loopback and run the bot against it
 	@$(VENV)/bin/python -m pytest tests/openstack
+
+cover-domain: setup ## Show that the tests walk every branch of the law
+	@$(VENV)/bin/coverage run --branch --source=bot/domain -m pytest -q tests/domain
+	@$(VENV)/bin/coverage report --show-missing --fail-under=100
+
+chromium:
+	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; } \
+	  || { echo "Install the package chromium (here: apt-get install chromium as root)." >&2; exit 1; }
 
 lint: setup ## Check format, style and the import contracts
 	@$(VENV)/bin/ruff format --check .

@@ -64,7 +64,7 @@ def _asked(operation: Operation, rule: Rule) -> str:
 
 
 def _at(operation: Operation) -> str:
-    return f"at {text.day_and_time(operation.ended_at or operation.changed_at)}"
+    return text.day_and_time(operation.ended_at or operation.changed_at)
 
 
 def who_may(operation: Operation, rule: Rule) -> str:

@@ -122,7 +122,7 @@ def moment(at: datetime, *, form: str = "{time}") -> str:
 
 def day_and_time(at: datetime) -> str:
     """A moment that may be days away."""
-    return moment(at, form="{date_short_pretty} {time}")
+    return moment(at, form="{date_short_pretty} at {time}")
 
 
 def link(url: str, label: str) -> str:
