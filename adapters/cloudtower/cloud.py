@@ -5,11 +5,12 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
-from adapters.cloudtower import leaving, look, plan_enter, plan_exit, power, read, start, translate
+from adapters.cloudtower import ha, leaving, look, plan_enter, plan_exit, power, read, start, translate
 from adapters.cloudtower.client import Client, Login
 from adapters.cloudtower.leaving import LeavingSurvey
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
+from bot.domain.abilities import Instead
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, HostId, StepKey, Then
@@ -104,6 +105,10 @@ class CloudTowerCloud:
         """See `bot.domain.cloud.Cloud.start`."""
         return await start.start(self._client, step)
 
+    async def instead(self, action: Action, host: str) -> Instead | None:
+        """See `bot.domain.abilities.DoesItItself.instead`."""
+        return await ha.instead(self._client, self.name, host) if action is Action.EVACUATE else None
+
     async def check(self) -> Sequence[str]:
         """See `bot.domain.cloud.Cloud.check`."""
         try:
@@ -140,12 +145,11 @@ def _host(host: TowerHost) -> Host:
         translate.ENTERING: "entering maintenance",
         translate.IN_MAINTENANCE: "in maintenance",
     }.get(host.mode, host.mode)
-    status = host.status.removeprefix("CONNECTED_").replace("_", " ").lower()
     return Host(
         id=HostId(host.id),
         name=host.name,
         area=host.cluster,
-        state=f"{status}, {mode}",
+        state=f"{translate.said(host.status)}, {mode}",
         in_service=host.mode == translate.IN_USE and host.status in {"CONNECTED_HEALTHY", "CONNECTED_WARNING"},
         vms=host.vms,
     )

@@ -250,6 +250,11 @@ def _objects_in(text: str) -> Sequence[Reply]:
     return found
 
 
+def said(status: str) -> str:
+    """A host's status as people say it."""
+    return status.removeprefix("CONNECTED_").replace("_", " ").lower() or "of unknown status"
+
+
 def size(seen: TowerVm) -> str:
     """E.g. "4 vCPU, 8 GiB"."""
     return f"{seen.vcpu} vCPU, {seen.memory / GIB:g} GiB" if seen.vcpu else ""

@@ -58,7 +58,13 @@ class Tables:
         return self._table("Cluster", lambda: [cluster_row(self._tower, c) for c in _clusters(self._tower)])
 
     def tasks(self) -> Table:
-        return self._table("Task", lambda: [task_row(t) for t in self._tower.world.tasks.values()])
+        world = self._tower.world
+        homes = {vm.cuid: vm.cluster for vm in world.vms.values()} | {h.cuid: h.cluster for h in self._tower.hosts()}
+        return self._table(
+            "Task",
+            lambda: [task_row(t, homes.get(t.resource_id or "")) for t in world.tasks.values()],
+            relations={"cluster": self.clusters},
+        )
 
     def alerts(self) -> Table:
         return self._table(
@@ -210,7 +216,7 @@ def cluster_row(tower: Tower, cluster: Cluster) -> Row:
     }
 
 
-def task_row(task: Task) -> Row:
+def task_row(task: Task, cluster: Cluster | None) -> Row:
     return {
         "id": task.id,
         "status": task.status,
@@ -225,6 +231,7 @@ def task_row(task: Task) -> Row:
         "finished_at": moment(task.finished_at),
         "local_created_at": moment(task.created_at),
         "steps": [],
+        "cluster": _cluster_ref(cluster) if cluster else None,
         "user": {"id": USER_ID, "name": USERNAME},
         "internal": False,
         "args": {},
