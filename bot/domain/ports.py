@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from bot.domain.alarm import Alarm, AlarmKind, Notice
 from bot.domain.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.policy import Actor
@@ -243,6 +244,47 @@ class Unit(Protocol):
 
     async def give_up(self, ids: Sequence[int], *, why: str) -> None:
         """Never try again: Slack will not take it, ever (channel gone, person gone). Audited."""
+        ...
+
+    # alarms --------------------------------------------------------------------------------------------------
+    async def alarms(self, kind: AlarmKind, *, cloud: str) -> Sequence[Alarm]:
+        """The open alarms of a kind and cloud."""
+        ...
+
+    async def alarm(self, id: str) -> Alarm | None:
+        """One alarm, open or over."""
+        ...
+
+    async def open_alarm(self, alarm: Alarm) -> bool:
+        """Store a new alarm; False when its id is known, or one of its kind, cloud and subject is open."""
+        ...
+
+    async def save_alarm(self, alarm: Alarm) -> Alarm:
+        """Write a changed alarm; answers it with its new version.
+
+        Raises:
+            Stale: its version is not the stored one any more.
+        """
+        ...
+
+    async def drop_alarm(self, alarm: Alarm) -> None:
+        """Forget an alarm that was never raised.
+
+        Raises:
+            Stale: its version is not the stored one any more.
+        """
+        ...
+
+    async def unwatched(self, cloud: str, *, limit: int) -> Sequence[OperationId]:
+        """Operations that acted and ended, for which no alarm about left-overs was ever opened; oldest first."""
+        ...
+
+    async def unshown(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
+        """Alarms with a message that is behind them, and that message as it stands."""
+        ...
+
+    async def keep_notice(self, notice: Notice) -> None:
+        """Store where an alarm's message stands and what it shows."""
         ...
 
 

@@ -150,6 +150,38 @@ class CardRow(Row, table=True):
     kept_at: datetime = Field(sa_type=Moment)  #: so that no card waits behind one that changes all the time
 
 
+class AlarmRow(Row, table=True):
+    """Something to tell that nobody asked for, and the message that stands for it."""
+
+    __tablename__ = "alarm"
+    __table_args__ = (
+        Index(
+            "one_open_alarm",
+            "kind",
+            "cloud",
+            "subject",
+            unique=True,
+            sqlite_where=text("open"),
+            postgresql_where=text("open"),
+        ),
+        Index("ix_alarm_unshown", "kept_at", sqlite_where=text("shows"), postgresql_where=text("shows")),
+    )
+
+    id: str = Field(primary_key=True, sa_type=Exact)
+    kind: str = Field(sa_type=Text)
+    cloud: str = Field(sa_type=Exact)
+    subject: str = Field(sa_type=Exact)
+    open: bool
+    shows: bool  #: whether a message stands, or shall stand, for it
+    body: str = Field(sa_type=Text)
+    version: int
+    channel: str = Field(default="", sa_type=Exact)
+    ts: str = Field(default="", sa_type=Exact)
+    shown: int  #: the version that the message shows
+    attempted_at: datetime | None = Field(default=None, sa_type=Moment)
+    kept_at: datetime = Field(sa_type=Moment)
+
+
 class AuditRow(Row, table=True):
     """A line of the audit. Triggers of the database refuse to change or delete one."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.ports import Clock
+from bot.store.alarms import Alarms
 from bot.store.audit import Audit
 from bot.store.board import Board
 from bot.store.inbox import Inbox
@@ -14,7 +15,7 @@ from bot.store.steps import Steps
 from bot.store.transaction import patiently
 
 
-class SqlUnit(Inbox, Steps, Leases, Board, Audit):
+class SqlUnit(Inbox, Steps, Leases, Board, Alarms, Audit):
     """`bot.domain.ports.Unit` over a SQL database.
 
     Args:
