@@ -58,6 +58,14 @@ class SqlArchive:
             self._guard.let_go()
             raise
         self._engine = engine
+        if self._turns:
+            await self._void_leases()
+
+    async def _void_leases(self) -> None:
+        """On an embedded database nobody else can hold a lease: those left over are of a process that is gone."""
+        async with self._begin(_nobody_waits_for_this) as unit:
+            await unit.void_leases()
+            await unit.commit()
 
     @property
     def is_missing(self) -> bool:

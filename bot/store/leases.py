@@ -60,6 +60,11 @@ class Leases(Transaction):
             given_back = {"lease_owner": None, "lease_until": None, "waiting_since": await self.now()}
             await self._set(lease.operation, lease.fence, given_back)
 
+    async def void_leases(self) -> None:
+        """Take every lease from whoever held it; only for a database that no other process can use."""
+        held = _OPERATION.c.lease_until.is_not(None)
+        await self.run(update(_OPERATION).where(held).values(lease_owner=None, lease_until=None))
+
     async def _locked(self, lease: Lease) -> OperationRow | None:
         """The operation's row, locked until the end of the transaction, if the lease's taking was the last one."""
         row: OperationRow | None = await self.first(
