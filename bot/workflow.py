@@ -5,12 +5,12 @@ and the settled delivery in one transaction. Nothing here waits for a cloud but 
 """
 
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from bot import which_host
+from bot import choosing, voting, which_host
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
     AlreadySettled,
@@ -21,12 +21,12 @@ from bot.domain.errors import (
     UnknownCloud,
 )
 from bot.domain.news import Audience, Kind, News
-from bot.domain.operation import Choice, Event, Operation, State, Vote
+from bot.domain.operation import Choice, Event, Operation
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
-from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId
+from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId, VmId
 from bot.turning import settled, turn
 
 Rules = Mapping[tuple[str, Action], Rule]
@@ -82,11 +82,12 @@ class Desk:
         Raises:
             UnknownCloud, UnknownHost, AmbiguousHost, NotOffered, NotAllowed, AlreadyUnderWay, CouldNotAsk
         """
+        may_look = which_host.onlooker(self.rules, by)
         if order.cloud:
-            which_host.check_offered(self.clouds, order.cloud, order.action)
+            await which_host.check_possible(self.clouds, order.cloud, order, may_look=may_look)
             self.rules[order.cloud, order.action].check_may_request(by)
-        cloud, host = await which_host.resolve(self.clouds, order)
-        which_host.check_offered(self.clouds, cloud, order.action)
+        cloud, host = await which_host.resolve(self.clouds, order, may_look=may_look)
+        await which_host.check_possible(self.clouds, cloud, order, may_look=may_look)
         self.rules[cloud, order.action].check_may_request(by)
         now = self.clock.now()
         new = _new_id()
@@ -101,6 +102,7 @@ class Desk:
                 reason=order.reason,
                 to=order.to,
                 vms=order.vms,
+                then=order.then,
             ),
             host=host,
             requested_by=by.id,
@@ -115,6 +117,7 @@ class Desk:
             "host": host.name,
             "reason": order.reason,
             "check": order.check,
+            "then": order.then,
         }
         async with self.archive.unit() as unit:
             await unit.add(operation, Entry(event="requested", actor=by.id, facts=facts))
@@ -132,56 +135,69 @@ class Desk:
             UnknownOperation, NotAllowed
             AlreadySettled: decided, expired, or another plan is stored now.
         """
+        now = self.clock.now()
+        decision = voting.Decision(choice=choice, digest=digest, by=by, at=now, reason=reason)
 
         async def decide(unit: Unit) -> str:
             operation = await unit.operation(id)
-            rule = self._rule(operation)
-            rule.check_may_decide(by, requester=operation.requested_by)
-            self._check_votable(operation, digest, by)
-            vote = Vote(by=by.id, choice=choice, digest=digest, at=self.clock.now())
-            voted = replace(operation, votes=(*operation.votes, vote))
-            facts = {"digest": digest, "reason": reason}
-            if choice is Choice.REJECT:
-                await turn(unit, voted, Event.REJECTED, self.clock.now(), by.id, facts, reason=reason)
-                return "rejected"
-            return await self._count(unit, voted, rule, by.id, facts)
+            return await voting.cast(unit, operation, self._rule(operation), decision)
 
         await self._retrying(decide, key)
 
-    def _check_votable(self, operation: Operation, digest: Digest, by: Actor) -> None:
-        now = self.clock.now()
-        if operation.state is not State.AWAITING_APPROVAL:
-            raise settled(operation)
-        if operation.digest != digest:
-            raise AlreadySettled(
-                "The plan has changed since this button was drawn, so your click was not counted.",
-                remedy="Read the card as it stands now and decide on that plan.",
-            )
-        if operation.expires_at is not None and now >= operation.expires_at:
-            raise AlreadySettled(
-                "This request expired before your click arrived.", remedy="Ask again if it is still wanted."
-            )
-        if any(v.by == by.id and v.digest == digest for v in operation.votes):
-            raise AlreadySettled("You have voted on this plan already; one vote a person.")
+    async def break_glass(self, id: OperationId, *, digest: Digest, reason: str, by: Actor, key: str) -> None:
+        """Go ahead alone with exactly the plan whose digest the button carried.
 
-    async def _count(self, unit: Unit, voted: Operation, rule: Rule, by: UserId, facts: Facts) -> str:
-        told: Facts = {"by": by, "count": len(voted.approvals), "quorum": rule.quorum}
-        if len(voted.approvals) < rule.quorum:
-            saved = replace(voted, changed_at=self.clock.now())
-            await unit.save(saved, Entry(event="vote", actor=by, facts={**facts, **told}))
-            await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=told))
-            return "vote counted"
-        await turn(
-            unit,
-            voted,
-            Event.APPROVED,
-            self.clock.now(),
-            by,
-            {**facts, **told},
-            count=len(voted.approvals),
-            quorum=rule.quorum,
-        )
-        return "approved"
+        Raises:
+            UnknownOperation, NotAllowed
+            BadCommand: without a reason.
+            AlreadySettled: decided, expired, or another plan is stored now.
+        """
+        now = self.clock.now()
+        decision = voting.Decision(choice=Choice.APPROVE, digest=digest, by=by, at=now, reason=reason)
+
+        async def go_ahead(unit: Unit) -> str:
+            operation = await unit.operation(id)
+            return await voting.break_glass(unit, operation, self._rule(operation), decision)
+
+        await self._retrying(go_ahead, key)
+
+    async def check_may_reject(self, id: OperationId, *, digest: Digest, by: Actor) -> Operation:
+        """The operation, when a rejection would count now; changes nothing.
+
+        Raises:
+            UnknownOperation, NotAllowed, AlreadySettled
+        """
+        decision = voting.Decision(choice=Choice.REJECT, digest=digest, by=by, at=self.clock.now())
+        operation, _ = await self.show(id)
+        voting.check_may_vote(operation, self._rule(operation), decision)
+        return operation
+
+    async def check_may_break_glass(self, id: OperationId, *, digest: Digest, by: Actor) -> Operation:
+        """The operation, when this person may go ahead alone now; changes nothing.
+
+        Raises:
+            UnknownOperation, NotAllowed, AlreadySettled
+        """
+        decision = voting.Decision(choice=Choice.APPROVE, digest=digest, by=by, at=self.clock.now())
+        operation, _ = await self.show(id)
+        voting.check_may_break_glass(operation, self._rule(operation), decision)
+        return operation
+
+    # ---------------------------------------------------------------------------------------------------- choose
+    async def choose(self, id: OperationId, vms: Collection[VmId], *, digest: Digest, by: Actor, key: str) -> None:
+        """Ask for a new plan with exactly these VMs of the plan whose digest the list carried.
+
+        Raises:
+            UnknownOperation, NotAllowed, AlreadySettled, BadChoice
+        """
+
+        async def chosen(unit: Unit) -> str:
+            operation = await unit.operation(id)
+            self._rule(operation).check_may_steer(by, requester=operation.requested_by)
+            await choosing.choose(unit, operation, vms, digest=digest, by=by, at=self.clock.now())
+            return "vms chosen"
+
+        await self._retrying(chosen, key)
 
     # ----------------------------------------------------------------------------------------------------- steer
     async def steer(self, id: OperationId, verb: Steer, *, by: Actor, key: str) -> None:
@@ -347,6 +363,16 @@ class Desk:
                 f"Cloud {operation.request.cloud} is not configured any more.", remedy="Put it back into muster.toml."
             )
         return rule
+
+    async def done(self, key: str, *, result: str) -> None:
+        """Mark a delivery as acted on that changes nothing here, such as a click that opened a window.
+
+        Raises:
+            Stale: it was acted on before.
+        """
+        async with self.archive.unit() as unit:
+            await unit.settle(key, result=result)
+            await unit.commit()
 
     async def _retrying(self, change: Callable[[Unit], Awaitable[str]], key: str) -> None:
         """Run a change in one transaction; when somebody else saved first, read again and decide again."""

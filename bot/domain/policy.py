@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from bot.domain.errors import NotAllowed
+from bot.domain.operation import Operation
 from bot.domain.values import Facts, UserId
 
 EVERYONE = "*"

@@ -65,9 +65,8 @@ async def begin(held: Held, operation: Operation) -> bool:
         await held.save(blocked, Entry(event="blocked", facts=facts), *telling.aloud(news))
         return True
     difference = Drift(lines=(), only_shrinks=True) if approved is None else drift.between(approved, present)
-    approvals = len(operation.approvals)
     unchanged = digest == operation.digest
-    if approved is None or approvals < held.rule.quorum or not (unchanged or difference.only_shrinks):
+    if approved is None or not held.rule.is_met_by(operation) or not (unchanged or difference.only_shrinks):
         await _ask_again(held, current, difference, now=now)
         return True
     await _start(held, replace(current, approved_plan=approved), operation, difference, now=now)
@@ -94,6 +93,7 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
         "approved_digest": approved.digest,
         "digest": current.digest,
         "approved_by": [v.by for v in approved.approvals],
+        "broke_glass": approved.broken_glass.by if approved.broken_glass else None,
         "shrunk": list(difference.lines),
         "steps": len(records),
     }

@@ -1,4 +1,4 @@
-"""Story 2: an approver decides on exactly the plan that the card showed."""
+"""Story 2: an approver says yes to exactly the plan that the card showed; a no has its reason in `dissent`."""
 
 from typing import Any
 
@@ -14,11 +14,10 @@ from bot.slack.views import buttons
 from bot.workflow import Desk
 
 KIND = "decision"
-CHOICES = {buttons.APPROVE: Choice.APPROVE, buttons.REJECT: Choice.REJECT}
 
 
 def register(app: AsyncApp, desk: Reception) -> None:
-    """Listen to Approve and Reject."""
+    """Listen to Approve."""
 
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         delivery = reception.click(body, kind=KIND, clock=desk.clock)
@@ -27,8 +26,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
         if fresh:
             await desk.serve(delivery)
 
-    for action in CHOICES:
-        app.action(action)(on_click)
+    app.action(buttons.APPROVE)(on_click)
 
 
 async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
@@ -39,7 +37,7 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """
     await desk.vote(
         OperationId(reception.word(delivery, "operation")),
-        CHOICES[reception.word(delivery, "action")],
+        Choice.APPROVE,
         digest=reception.digest_of(delivery),
         by=actor,
         key=delivery.key,

@@ -38,10 +38,15 @@ class Reception:
         """Record it, before Slack is answered; False when it had come in before."""
         return await self.desk.receive(delivery)
 
-    async def serve(self, delivery: Delivery) -> None:
-        """Act on it. Serving twice is harmless: the effect and the settling are one transaction."""
+    async def serve(self, delivery: Delivery, story: Story | None = None) -> None:
+        """Act on it. Serving twice is harmless: the effect and the settling are one transaction.
+
+        Args:
+            delivery: what came in.
+            story: what to do about it, where that needs more than what is kept of a delivery; None: by its kind.
+        """
         try:
-            await self._serve(delivery)
+            await self._serve(delivery, story or self.stories[delivery.kind])
         except Stale:
             return  # settled by an earlier serving of the same delivery
         except Exception:
@@ -56,10 +61,10 @@ class Reception:
             await self.serve(delivery)
         return len(left_over)
 
-    async def _serve(self, delivery: Delivery) -> None:
+    async def _serve(self, delivery: Delivery, story: Story) -> None:
         try:
             actor = await self.people.actor(UserId(word(delivery, "user")))
-            await self.stories[delivery.kind](self.desk, actor, delivery)
+            await story(self.desk, actor, delivery)
         except Refusal as refusal:
             await self._refuse(refusal, delivery)
 
@@ -124,6 +129,31 @@ def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
             "digest": told.get("digest", ""),
             "user": user,
             "channel": str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
+        },
+        received_at=clock.now(),
+    )
+
+
+def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Mapping[str, str]) -> Delivery:
+    """A submitted window of ours. One window is submitted once, however often that is delivered.
+
+    Args:
+        body: what Slack sent.
+        kind: of the delivery.
+        clock: for the moment.
+        told: what was put in, checked.
+    """
+    view = body["view"]
+    carried = _carried(str(view.get("private_metadata") or ""))
+    return Delivery(
+        key=_key("submission", str(view.get("id", "")), str(view.get("callback_id", ""))),
+        kind=kind,
+        payload={
+            "operation": carried.get("op", ""),
+            "digest": carried.get("digest", ""),
+            "user": str(body["user"]["id"]),
+            "channel": carried.get("channel", ""),
+            **told,
         },
         received_at=clock.now(),
     )

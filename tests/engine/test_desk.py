@@ -217,3 +217,14 @@ async def test_strangers_cannot_cancel_but_requester_and_approvers_can(shop: Wor
     assert (await shop.operation(id)).state is State.CANCELLED
     with pytest.raises(AlreadySettled):
         await shop.steer(id, Steer.CANCEL, by=BOB)
+
+
+async def test_a_rejection_keeps_its_reason_for_the_card_and_names_the_requester_in_the_thread(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    digest = (await shop.operation(id)).digest
+    assert digest is not None
+    await shop.desk.vote(id, Choice.REJECT, digest=digest, by=BOB, key=await shop.key(), reason="backups are running")
+    assert [(v.by, v.reason) for v in (await shop.operation(id)).votes] == [("U0BOB", "backups are running")]
+    (told,) = [n for n in await shop.news() if n.kind is Kind.REJECTED]
+    assert (told.facts["reason"], told.facts["requester"]) == ("backups are running", "U0ALICE")

@@ -237,6 +237,8 @@ async def test_a_lead_approves_the_plan_that_the_card_shows(house: House) -> Non
 async def test_a_lead_rejects_it(house: House) -> None:
     card = await house.planned()
     await house.workspace.click("U0CAROL", card, label="Reject")
+    await house.workspace.until(lambda: house.workspace.modal("U0CAROL"))
+    await house.workspace.submit("U0CAROL")
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
     assert house.cards()[0].buttons == []
 

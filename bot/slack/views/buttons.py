@@ -3,6 +3,7 @@
 import json
 
 from bot.domain.operation import Event, Operation
+from bot.domain.policy import Rule
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
 
@@ -14,6 +15,7 @@ REQUEST_APPROVAL = "request_approval"
 PAUSE = "pause"
 RESUME = "resume"
 RETRY = "retry"
+BREAK_GLASS = "break_glass"
 
 _PLAIN = (
     (Event.APPROVAL_REQUESTED, REQUEST_APPROVAL, "Request Approval", "primary"),
@@ -25,14 +27,21 @@ _PLAIN = (
 _ENDING = (Event.CANCELLED, Event.STOP_ASKED, Event.CLOSED)
 
 
-def row(operation: Operation) -> list[Block]:
-    """One row of buttons, or none when nothing may be done."""
+def row(operation: Operation, rule: Rule) -> list[Block]:
+    """One row of buttons, or none when nothing may be done.
+
+    Args:
+        operation: whose buttons they are.
+        rule: *Break Glass…* is there only where it names somebody who may.
+    """
     value = json.dumps({"op": operation.id, "digest": operation.digest or ""}, separators=(",", ":"))
     elements: list[Block] = []
     if operation.may(Event.APPROVED) and operation.plan is not None:
         elements.append(_approve(operation, value))
     if operation.may(Event.REJECTED):
         elements.append(message.button("Reject", action=REJECT, value=value))
+    if operation.may(Event.APPROVED) and rule.break_glass:
+        elements.append(message.button("Break Glass…", action=BREAK_GLASS, value=value, style="danger"))
     for event, action, label, style in _PLAIN:
         if operation.may(event):
             elements.append(message.button(label, action=action, value=value, style=style))

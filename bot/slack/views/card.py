@@ -57,7 +57,7 @@ def _blocks(
         elif operation.plan is not None:
             yield from _plan(operation, rule, brief=detail > Detail.FULL)
     yield message.context(standing.asked_by(operation))
-    yield from buttons.row(operation)
+    yield from buttons.row(operation, rule)
 
 
 def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:

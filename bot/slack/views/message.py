@@ -91,10 +91,10 @@ def button(label: str, *, action: str, value: str, style: str = "", confirm: Blo
 def dialog(title: str, mrkdwn: str, *, yes: str, danger: bool = False) -> Block:
     """The question before an act that cannot be undone."""
     made: Block = {
-        "title": _plain_text(title, limit=text.MAX_CONFIRM_TITLE),
+        "title": plain_text(title, limit=text.MAX_CONFIRM_TITLE),
         "text": _mrkdwn(text.cut(mrkdwn, limit=text.MAX_CONFIRM_TEXT)),
-        "confirm": _plain_text(yes, limit=30),
-        "deny": _plain_text("Back", limit=30),
+        "confirm": plain_text(yes, limit=30),
+        "deny": plain_text("Back", limit=30),
     }
     if danger:
         made["style"] = "danger"
@@ -120,5 +120,6 @@ def _mrkdwn(mrkdwn: str) -> Block:
     return {"type": "mrkdwn", "text": mrkdwn, "verbatim": True}
 
 
-def _plain_text(words: str, *, limit: int) -> Block:
+def plain_text(words: str, *, limit: int) -> Block:
+    """Words of ours in which Slack reads no markup."""
     return {"type": "plain_text", "text": text.cut(words, limit=limit), "emoji": False}

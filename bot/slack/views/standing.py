@@ -37,8 +37,11 @@ _LINES = {
 
 
 def approved_by(operation: Operation) -> str:
-    """Who approved the plan that counts, and when the last of them did."""
+    """Who approved the plan that counts, and when the last of them did; or who went ahead alone, and why."""
     votes = _approvals(operation)
+    alone = operation.broken_glass or next((v for v in votes if v.broke_glass), None)
+    if alone is not None:
+        return f"Glass broken by {text.mention(alone.by)} at {text.moment(alone.at)}.{_reason(alone)}"
     if not votes:
         return ""
     return f"Approved by {text.mentions([v.by for v in votes])} at {text.moment(votes[-1].at)}."
@@ -52,7 +55,14 @@ def _approvals(operation: Operation) -> tuple[Vote, ...]:
 
 def _rejected_by(operation: Operation) -> str:
     votes = [v for v in operation.votes if v.choice is Choice.REJECT]
-    return f"Rejected by {text.mention(votes[-1].by)} at {text.moment(votes[-1].at)}." if votes else "Rejected."
+    if not votes:
+        return "Rejected."
+    return f"Rejected by {text.mention(votes[-1].by)} at {text.moment(votes[-1].at)}.{_reason(votes[-1])}"
+
+
+def _reason(vote: Vote) -> str:
+    reason = text.sentence_of(vote.reason)
+    return f" Reason: {reason}" if reason else ""
 
 
 def _asked(operation: Operation, rule: Rule) -> str:
@@ -71,7 +81,8 @@ def who_may(operation: Operation, rule: Rule) -> str:
     """Who is asked to decide; small print."""
     needed = "" if rule.quorum == 1 else f" ({rule.quorum} of them)"
     own = "" if rule.self_approval else f"; not {text.mention(operation.requested_by)}, who asked"
-    return f"May approve{needed}: {text.mentions(rule.approvers)}{own}."
+    alone = f" May break glass: {text.mentions(rule.break_glass)}." if rule.break_glass else ""
+    return f"May approve{needed}: {text.mentions(rule.approvers)}{own}.{alone}"
 
 
 def asked_by(operation: Operation) -> str:

@@ -128,8 +128,19 @@ def _incomplete(facts: Facts) -> str:
 
 
 def _rejected(facts: Facts) -> str:
-    reason = text.escape(word(facts, "reason"))
-    return f":no_entry: Rejected{_by(facts)}." + (f" Reason: {reason}" if reason else "")
+    who = word(facts, "requester")
+    said = f":no_entry: Rejected{_by(facts)}.{_reason(facts)}"
+    return f"{said} {text.mention(who)}, nothing was changed." if who else said
+
+
+def _reason(facts: Facts) -> str:
+    reason = text.sentence_of(word(facts, "reason"))
+    return f" Reason: {reason}" if reason else ""
+
+
+def _glass_broken(facts: Facts) -> str:
+    had = f"{_number(facts, 'count')} of {text.count(_number(facts, 'quorum'), 'approval')}"
+    return f":rotating_light: *Glass broken{_by(facts)}*: it goes ahead with {had}.{_reason(facts)}"
 
 
 _LINES: Mapping[Kind, Callable[[Facts], str]] = {
@@ -139,6 +150,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
         f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
     ),
     Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. The cloud is checked once more, then it starts.",
+    Kind.GLASS_BROKEN: _glass_broken,
     Kind.REJECTED: _rejected,
     Kind.EXPIRED: lambda _: ":hourglass: Expired without a decision. Nothing was changed.",
     Kind.CANCELLED: lambda f: f":no_entry: Cancelled{_by(f)}. Nothing was changed.",

@@ -1,0 +1,79 @@
+"""Windows (modals): small forms that ask for a few words before something is decided."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from bot.domain.operation import Operation
+from bot.slack.views import message, subject, text
+from bot.slack.views.message import Block
+
+MAX_TITLE = 24  #: https://docs.slack.dev/reference/views/modal-views
+MAX_REASON = 500
+
+REJECT = "reject_window"
+BREAK_GLASS = "break_glass_window"
+REASON = "reason"
+"""Block and action id of the field for the reason."""
+
+
+def reject(operation: Operation, *, channel: str) -> Block:
+    """Ask why a plan is rejected; nobody has to say."""
+    said = (
+        f"{subject.named(operation)} will not be done. {text.mention(operation.requested_by)} reads why in the thread."
+    )
+    return _window(
+        REJECT,
+        "Reject",
+        blocks=[message.section(said), _reason(optional=True, hint="What has to change before it could be approved?")],
+        carries={"op": operation.id, "digest": operation.digest or "", "channel": channel},
+    )
+
+
+def break_glass(operation: Operation, *, quorum: int, channel: str) -> Block:
+    """Ask why somebody goes ahead alone; they must say."""
+    said = (
+        f":rotating_light: {subject.named(operation)} starts at once, on your word alone, with "
+        f"{len(operation.approvals)} of {text.count(quorum, 'approval')}. Your name and your reason go to the thread, "
+        "the incident channel and the audit."
+    )
+    return _window(
+        BREAK_GLASS,
+        "Break Glass",
+        blocks=[message.section(said), _reason(optional=False, hint="Why can it not wait for the approvals?")],
+        carries={"op": operation.id, "digest": operation.digest or "", "channel": channel},
+    )
+
+
+def reason_in(view: Mapping[str, Any]) -> str:
+    """What was typed as the reason."""
+    field = view.get("state", {}).get("values", {}).get(REASON, {}).get(REASON, {})
+    return str(field.get("value") or "").strip()[:MAX_REASON]
+
+
+def _window(callback: str, title: str, *, blocks: Sequence[Block], carries: Mapping[str, str]) -> Block:
+    return {
+        "type": "modal",
+        "callback_id": callback,
+        "private_metadata": json.dumps(carries, separators=(",", ":")),
+        "title": message.plain_text(title, limit=MAX_TITLE),
+        "submit": message.plain_text(title, limit=MAX_TITLE),
+        "close": message.plain_text("Back", limit=MAX_TITLE),
+        "blocks": list(blocks),
+    }
+
+
+def _reason(*, optional: bool, hint: str) -> Block:
+    return {
+        "type": "input",
+        "block_id": REASON,
+        "optional": optional,
+        "label": message.plain_text("Reason", limit=MAX_TITLE),
+        "element": {
+            "type": "plain_text_input",
+            "action_id": REASON,
+            "multiline": True,
+            "max_length": MAX_REASON,
+            "placeholder": message.plain_text(hint, limit=150),
+        },
+    }
