@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from adapters.openstack import check, look, plan, survey, verbs
+from adapters.openstack import check, drain_plan, look, plan, survey, verbs
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.session import Session
@@ -15,7 +15,7 @@ from bot.domain.values import Action, HostId, StepKey
 
 
 class OpenStackCloud:
-    """An OpenStack cloud: evacuates the VMs of a dead host.
+    """An OpenStack cloud: evacuates the VMs of a dead host, empties a living one and returns it to service.
 
     Args:
         name: as people type it.
@@ -29,7 +29,7 @@ class OpenStackCloud:
         platform_version: dotted; at what version the cloud is.
     """
 
-    actions = frozenset({Action.EVACUATE})
+    actions = frozenset({Action.EVACUATE, Action.ENTER})
 
     def __init__(
         self,
@@ -85,9 +85,11 @@ class OpenStackCloud:
 
     def plan(self, request: Request, survey: OpenStackSurvey) -> Plan:
         """Judge a survey."""
-        if request.action not in self.actions:
-            raise NotSupported(f"{self.name} cannot {request.action}.")
-        return plan.evacuation(request, survey, self._terms, concurrency=self.concurrency)
+        if request.action is Action.EVACUATE:
+            return plan.evacuation(request, survey, self._terms, concurrency=self.concurrency)
+        if request.action is Action.ENTER:
+            return drain_plan.entering(request, survey, self._terms)
+        raise NotSupported(f"{self.name} cannot {request.action}.")
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""

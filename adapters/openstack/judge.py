@@ -32,23 +32,41 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
     service = survey.service
     if service is None:
-        yield _host(
-            "service-unknown",
-            Verdict.BLOCKER,
-            f"Nova lists no compute service on {survey.host}.",
-            "Name the host as `openstack compute service list` does; Nova evacuates nothing from a host it forgot.",
-        )
+        yield unknown(survey)
         return
     if service.is_up and not service.is_forced_down:
         yield _host(
             "service-up",
             Verdict.BLOCKER,
-            f"{survey.host} is alive: its compute service is up{_heard(survey, service)}.",
+            f"{survey.host} is alive: its compute service is up{heard(survey, service)}.",
             f"To empty a living host, use `/maintenance enter {survey.host}`. If it has only just died, wait until"
             " Nova notices (about a minute), then re-check.",
         )
     else:
         yield from _death(survey, service)
+    yield from of_cloud(survey)
+    if not service.is_enabled:
+        yield disabled_before(service)
+
+
+def unknown(survey: OpenStackSurvey) -> Finding:
+    """That Nova has no compute service on the host."""
+    return _host(
+        "service-unknown",
+        Verdict.BLOCKER,
+        f"Nova lists no compute service on {survey.host}.",
+        "Name the host as `openstack compute service list` does; Nova moves nothing from a host it forgot.",
+    )
+
+
+def disabled_before(service: Service) -> Finding:
+    """That somebody has disabled the host already, and why."""
+    reason = service.disabled_reason or "no reason given"
+    return _host("disabled-before", Verdict.OK, f"{service.host} is disabled already ({reason}); it is left so.", "")
+
+
+def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether the rest of the cloud can take over."""
     yield from _others(survey)
     for binary in ("nova-scheduler", "nova-conductor"):
         running = [s for s in survey.services if s.binary == binary]
@@ -59,9 +77,6 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
                 f"No {binary} is up, so Nova could not place any VM.",
                 f"Start {binary} on a controller, then re-check.",
             )
-    if not service.is_enabled:
-        reason = service.disabled_reason or "no reason given"
-        yield _host("disabled-before", Verdict.OK, f"{survey.host} is disabled already ({reason}); it is left so.", "")
 
 
 def _death(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
@@ -73,7 +88,7 @@ def _death(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
             code="service-down",
             verdict=Verdict.OK,
             topic=Topic.EVIDENCE,
-            sentence=f"{survey.host}'s compute service is down{_heard(survey, service)}.",
+            sentence=f"{survey.host}'s compute service is down{heard(survey, service)}.",
         )
     yield Finding(
         code="unproven-death",
@@ -85,7 +100,8 @@ def _death(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
     )
 
 
-def _heard(survey: OpenStackSurvey, service: Service) -> str:
+def heard(survey: OpenStackSurvey, service: Service) -> str:
+    """How long ago it reported, as the end of a clause."""
     if service.updated_at is None:
         return ""
     return f", last heard of {spoken_age(survey.at - service.updated_at)} ago"
@@ -127,16 +143,14 @@ def _others(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Aggregates in which no other host is in service: VMs that ask for one of them will find no host."""
-    living = {name for s in survey.survivors for name in survey.aggregates.get(s.host, ())}
-    for name in survey.aggregates.get(survey.host, ()):
-        if name not in living and survey.survivors:
-            yield Finding(
-                code="aggregate-empty",
-                verdict=Verdict.WARNING,
-                topic=Topic.ROOM,
-                sentence=f"No other host of the aggregate {name} is in service: VMs that must stay in it find no host.",
-                remedy="Enable or add a host there, or leave those VMs out with `--vm`.",
-            )
+    for name in survey.deserted:
+        yield Finding(
+            code="aggregate-empty",
+            verdict=Verdict.WARNING,
+            topic=Topic.ROOM,
+            sentence=f"No other host of the aggregate {name} is in service: VMs that must stay in it find no host.",
+            remedy="Enable or add a host there, or leave those VMs out with `--vm`.",
+        )
 
 
 def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Finding]:
@@ -179,8 +193,13 @@ def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Findin
         )
 
 
-def of_storage(survey: OpenStackSurvey) -> Iterator[Finding]:
-    """Volumes that the dead host manages: nobody answers for them, so what uses them may hang."""
+def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
+    """Volumes that the host manages itself: while it is off nobody answers for them, so what uses them may hang.
+
+    Args:
+        survey: the cloud.
+        off: how people call the host's state meanwhile: "dead".
+    """
     if survey.storage is None:
         return
     if survey.storage.volumes:
@@ -188,8 +207,8 @@ def of_storage(survey: OpenStackSurvey) -> Iterator[Finding]:
             code="volumes-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{survey.storage.volumes} Cinder volumes are managed by {survey.host} itself: while it is dead,"
-            " attaching and detaching them hangs, and evacuations may fail.",
+            sentence=f"{survey.storage.volumes} Cinder volumes are managed by {survey.host} itself: while it is {off},"
+            " attaching and detaching them hangs, and VMs that use them may not start elsewhere.",
             remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
         )
     if any(s.binary == "cinder-backup" for s in survey.storage.services):
@@ -197,7 +216,8 @@ def of_storage(survey: OpenStackSurvey) -> Iterator[Finding]:
             code="backups-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{survey.host} also runs cinder-backup: backups that it made cannot be restored or deleted.",
+            sentence=f"{survey.host} also runs cinder-backup: while it is {off}, backups that it made cannot be"
+            " restored or deleted.",
             remedy="Give them a new home with `cinder-manage backup update_backup_host`.",
         )
 

@@ -4,12 +4,12 @@ import math
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from adapters.openstack import asked, judge, room, service, verbs, versions
+from adapters.openstack import asked, judge, room, service, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
 from bot.domain.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
-from bot.domain.values import StepKey, VmId
+from bot.domain.values import VmId
 
 OUT_OF_SERVICE = "Take the host out of service"
 EVACUATE = "Evacuate"
@@ -29,7 +29,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
         *room.of_room(survey, leaving, to=request.to),
-        *judge.of_storage(survey),
+        *judge.of_storage(survey, off="dead"),
         *_of_servers(chosen.servers, reasons, survey, terms),
     )
     steps: tuple[Step, ...] = ()
@@ -83,45 +83,28 @@ def _of_servers(
 
 def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool) -> Vm:
     goes = is_meant and not reason
-    notes = []
-    if not is_meant:
-        notes.append("not asked for")
-    elif reason:
-        notes.append(reason)
+    if goes:
+        notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
     else:
-        notes += [f"stuck in {server.task}"] if server.task else []
-        notes += ["locked"] if server.is_locked else []
-        group = survey.group_of(server)
-        notes += [f"server group {group.name} ({group.policy})"] if group else []
-    return Vm(
-        id=VmId(server.id),
-        name=server.name,
-        project=survey.projects.get(server.project, server.project),
-        status=server.status,
-        size=server.flavor,
-        disposition=Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
-        note="; ".join(notes),
+        notes = [reason if is_meant else "not asked for"]
+    return vms.row(
+        server,
+        survey,
+        Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
+        notes,
         loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
     )
 
 
 def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str) -> Step:
-    group = survey.group_of(server)
-    return Step(
-        key=StepKey(f"evacuate:{server.id}"),
+    return vms.move(
+        verbs.REBUILD,
+        server,
+        survey,
+        to=request.to,
+        microversion=microversion,
+        wanted=_wanted(server, microversion),
         phase=EVACUATE,
-        verb=verbs.REBUILD,
-        target=server.id,
-        title=f"evacuate {server.name}",
-        vm=VmId(server.id),
-        arguments={
-            "host": survey.host,
-            "name": server.name,
-            "to": request.to,
-            "microversion": microversion,
-            "wanted": list(_wanted(server, microversion)),
-        },
-        apart=group.id if group else "",
         priority=1 if server.vm_state == "active" else 0,
         patience=timedelta(minutes=30),
         quiet=terms.quiet,

@@ -12,13 +12,19 @@ from bot.domain.values import VmId
 _UNITS = {"VCPU": "vCPU", "MEMORY_MB": "GiB", "DISK_GB": "GB disk"}
 
 
-def of_room(survey: OpenStackSurvey, leaving: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
+_FEWER = ", or leave some VMs out with `--vm`"
+
+
+def of_room(
+    survey: OpenStackSurvey, leaving: Sequence[Server], *, to: str = "", fewer: str = _FEWER
+) -> Iterator[Finding]:
     """Judge the room for some servers.
 
     Args:
         survey: the cloud.
         leaving: the servers that shall leave the host.
         to: the one host they shall go to; empty: any survivor.
+        fewer: how a person asks for fewer VMs, as the end of a remedy; empty: there is no such way.
     """
     if not leaving or not survey.survivors or (to and to not in {s.host for s in survey.survivors}):
         return  # nothing to place, or the lack of hosts is a finding already
@@ -37,9 +43,9 @@ def of_room(survey: OpenStackSurvey, leaving: Sequence[Server], *, to: str = "")
         s for s in leaving if not any(_may(s, h, zones) and _holds(f, survey.needs(s)) for h, f in free.items())
     ]
     if fits_nowhere:
-        yield from (_nowhere(s, survey.needs(s), where) for s in fits_nowhere)
+        yield from (_nowhere(s, survey.needs(s), where, fewer) for s in fits_nowhere)
     else:
-        yield _all_together(survey, leaving, free, zones, where)
+        yield _all_together(survey, leaving, free, zones, where, fewer)
 
 
 def _all_together(
@@ -48,6 +54,7 @@ def _all_together(
     free: Mapping[str, dict[str, int]],
     zones: Mapping[str, str],
     where: str,
+    fewer: str,
 ) -> Finding:
     """Each server fits somewhere; do they fit all at once?"""
     needed, there = _sum(survey.needs(s) for s in leaving), _sum(free.values())
@@ -57,7 +64,7 @@ def _all_together(
             "no-room",
             Verdict.BLOCKER,
             f"There is not enough room {where}: the VMs need {spoken(needed, short)}, free are {spoken(there, short)}.",
-            "Make room, enable another host, or evacuate only some VMs with `--vm`.",
+            f"Make room or enable another host{fewer}.",
         )
     left_over = _pack(survey, leaving, free, zones)
     if left_over:
@@ -104,7 +111,7 @@ def spoken(amounts: Amounts, names: Sequence[str]) -> str:
     return ", ".join(parts)
 
 
-def _nowhere(server: Server, needs: Amounts, where: str) -> Finding:
+def _nowhere(server: Server, needs: Amounts, where: str, fewer: str) -> Finding:
     names = [name for name in needs if needs[name]]
     zone = f" in zone {server.pinned_zone}, where it must stay" if server.pinned_zone else ""
     return Finding(
@@ -113,7 +120,7 @@ def _nowhere(server: Server, needs: Amounts, where: str) -> Finding:
         topic=Topic.ROOM,
         vm=VmId(server.id),
         sentence=f"There is no room {where}{zone} for {server.name}, which needs {spoken(needs, names)}.",
-        remedy="Make room for it, or leave it out with `--vm`.",
+        remedy=f"Make room for it{fewer}.",
     )
 
 

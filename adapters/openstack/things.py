@@ -71,11 +71,18 @@ class Server:
     updated_at: str = ""
     is_locked: bool = False
     has_vtpm: bool = False  #: by its flavor; Nova does not evacuate it
+    tied_by: tuple[str, ...] = ()  #: what in its flavor makes Nova refuse to live-migrate it
+    risks: tuple[str, ...] = ()  #: what in its flavor may make a hypervisor refuse to live-migrate it
 
     @property
     def is_shadow(self) -> bool:
         """Whether its cell is down, so that Nova shows no more than that it exists."""
         return self.status == "UNKNOWN" and not self.vm_state
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it has a running or paused guest, which Nova moves live."""
+        return self.vm_state in {"active", "paused"}
 
     @property
     def is_gone(self) -> bool:
@@ -165,6 +172,12 @@ class OpenStackSurvey:
     def survivors(self) -> tuple[Service, ...]:
         """Compute services that the scheduler may choose."""
         return tuple(s for s in self.computes if s.host != self.host and s.is_up and s.is_enabled)
+
+    @property
+    def deserted(self) -> tuple[str, ...]:
+        """Names of the host's aggregates in which no other host is in service; none when there is no other at all."""
+        living = {name for s in self.survivors for name in self.aggregates.get(s.host, ())}
+        return tuple(name for name in self.aggregates.get(self.host, ()) if self.survivors and name not in living)
 
     def needs(self, server: Server) -> Amounts:
         """What a server takes: what it holds on the host by Placement, else what its flavor says."""

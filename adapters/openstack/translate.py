@@ -1,6 +1,6 @@
 """From the JSON of OpenStack's APIs to the values of a survey. Pure; `Any` because the JSON is not ours."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -29,6 +29,7 @@ def server(found: Json) -> Server:
     flavor = found.get("flavor") or {}
     volume_backed = not found.get("image")
     extra_disk = int(flavor.get("ephemeral") or 0) + -(-int(flavor.get("swap") or 0) // 1024)
+    extra = flavor.get("extra_specs") or {}
     fault = found.get("fault") or {}
     return Server(
         id=str(found["id"]),
@@ -50,8 +51,23 @@ def server(found: Json) -> Server:
         fault=str(fault.get("message") or ""),
         updated_at=str(found.get("updated") or ""),
         is_locked=bool(found.get("locked")),
-        has_vtpm="hw:tpm_version" in (flavor.get("extra_specs") or {}),
+        has_vtpm="hw:tpm_version" in extra,
+        tied_by=tuple(_ties(extra)),
+        risks=tuple(word for key, word in _RISKS.items() if key in extra),
     )
+
+
+_RISKS = {"pci_passthrough:alias": "a PCI device", "resources:VGPU": "a vGPU"}
+
+
+def _ties(extra: Json) -> Iterator[str]:
+    """What Nova 34's `reject_…` and `block_…` rules of a live migration find in a flavor."""
+    if "hw:tpm_version" in extra and extra.get("hw:tpm_secret_security") != "host":
+        yield "a vTPM whose secret cannot move"
+    if str(extra.get("hw:mem_encryption", "")).lower() in {"true", "1", "yes"}:
+        yield "encrypted memory"
+    if "accel:device_profile" in extra:
+        yield "an accelerator"
 
 
 def migration(found: Json) -> Migration:

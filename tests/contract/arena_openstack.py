@@ -1,4 +1,4 @@
-"""The contract's arena for OpenStack: four computes, the first of them dead with some servers on it."""
+"""The contract's arenas for OpenStack: four computes, the first of them dead or to be emptied alive."""
 
 import tempfile
 from collections.abc import AsyncIterator
@@ -22,10 +22,10 @@ NOBODY = "http://127.0.0.1:9"  #: the discard port: nothing listens there
 
 @dataclass(kw_only=True)
 class OpenStackArena(Arena):
-    """Evacuates a dead host."""
+    """Evacuates a dead host, or empties a living one."""
 
     def move_verbs(self) -> frozenset[str]:
-        return frozenset({"evacuate"})
+        return frozenset({"evacuate", "live-migrate", "cold-migrate"})
 
     @property
     def host_id(self) -> HostId:
@@ -48,13 +48,28 @@ class OpenStackArena(Arena):
 @asynccontextmanager
 async def openstack_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
     """A fresh region whose compute-1 died two minutes ago with so many servers on it."""
+    async with _region(Action.EVACUATE, vms=vms) as arena:
+        arena.world.kill_host(arena.host.name)
+        await arena.pass_time(120)
+        yield arena
+
+
+@asynccontextmanager
+async def openstack_enter_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
+    """A fresh region whose living compute-1 has so many running servers."""
+    async with _region(Action.ENTER, vms=vms) as arena:
+        yield arena
+
+
+@asynccontextmanager
+async def _region(action: Action, *, vms: int) -> AsyncIterator[OpenStackArena]:
     clock = ManualClock(START)
     world = World(clock.now)
     host, *_ = datacentre.bare_openstack(world, hosts=4)
     async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
         arena = OpenStackArena(
             face=openstack_api.FACE,
-            action=Action.EVACUATE,
+            action=action,
             clock=clock,
             world=world,
             host=host,
@@ -64,8 +79,6 @@ async def openstack_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
         )
         for number in range(1, vms + 1):
             arena.add_vm(f"vm-{number}")
-        world.kill_host(host.name)
-        await arena.pass_time(120)
         yield arena
 
 

@@ -1,9 +1,10 @@
-"""Surveys made by hand: a region of four computes whose compute-1 is dead."""
+"""Surveys made by hand: a region of four computes whose compute-1 is dead, or is to be emptied alive."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from adapters.openstack.drain_plan import entering
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import evacuation
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Room, Server, Service
@@ -103,6 +104,15 @@ def request(**changes: Any) -> Request:
 
 def plan(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
     return evacuation(request(**asked), taken, terms or Terms(), concurrency=10)
+
+
+def living(*servers: Server, **changes: Any) -> OpenStackSurvey:
+    """A survey of compute-1 while it lives."""
+    return with_service(survey(*servers, **changes), DEAD, is_up=True, updated_at=NOW - timedelta(seconds=5))
+
+
+def enter(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
+    return entering(request(action=Action.ENTER, **asked), taken, terms or Terms())
 
 
 def finding(made: Plan, code: str) -> Finding | None:

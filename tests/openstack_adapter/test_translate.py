@@ -3,6 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from adapters.openstack import translate, versions
 from adapters.openstack.versions import Microversion
 
@@ -128,3 +130,22 @@ def test_the_microversion_for_an_evacuation_is_chosen_on_purpose() -> None:
     assert versions.leaves_stopped("2.100")
     assert not versions.leaves_stopped("2.94")
     assert not versions.leaves_stopped("2.9")
+
+
+@pytest.mark.parametrize(
+    ("extra", "ties", "risks"),
+    [
+        ({}, (), ()),
+        ({"hw:tpm_version": "2.0"}, ("a vTPM whose secret cannot move",), ()),
+        ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "host"}, (), ()),
+        ({"hw:mem_encryption": "True"}, ("encrypted memory",), ()),
+        ({"hw:mem_encryption": "false"}, (), ()),
+        ({"accel:device_profile": "fpga"}, ("an accelerator",), ()),
+        ({"pci_passthrough:alias": "nic:1", "resources:VGPU": "1"}, (), ("a PCI device", "a vGPU")),
+    ],
+)
+def test_what_ties_a_running_server_to_its_host_is_read_from_its_flavor(
+    extra: dict[str, str], ties: tuple[str, ...], risks: tuple[str, ...]
+) -> None:
+    shown = translate.server({"id": "s", "flavor": {"extra_specs": extra}})
+    assert (shown.tied_by, shown.risks) == (ties, risks)

@@ -21,6 +21,7 @@ from bot.clock import ManualClock
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plan import Disposition
 from bot.domain.steps import StepState
+from bot.domain.values import Action
 from tests.contract.arena_openstack import PASSWORD, OpenStackArena, adapter, clouds_yaml, openstack_arena
 from tests.contract.clouds import START, carry_out, up_to_the_move
 from tests.openstack_adapter.build import codes, finding
@@ -53,7 +54,7 @@ async def test_the_demo_s_dead_host_is_evacuated_and_every_vm_is_as_it_was() -> 
     async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
         arena = OpenStackArena(
             face="openstack",
-            action=next(iter(cloud.actions)),
+            action=Action.EVACUATE,
             clock=clock,
             world=world,
             host=dead,
@@ -103,7 +104,7 @@ async def test_a_host_whose_name_begins_alike_is_left_alone() -> None:
         assert [h.name for h in found] == ["compute-1", "compute-10", "compute-11"]
         arena = OpenStackArena(
             face="openstack",
-            action=next(iter(cloud.actions)),
+            action=Action.EVACUATE,
             clock=clock,
             world=world,
             host=hosts[0],
@@ -268,7 +269,7 @@ async def test_volumes_that_the_dead_host_manages_are_found() -> None:
     async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
         arena = OpenStackArena(
             face="openstack",
-            action=next(iter(cloud.actions)),
+            action=Action.EVACUATE,
             clock=clock,
             world=world,
             host=world.host(datacentre.DEAD),

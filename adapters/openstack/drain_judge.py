@@ -1,0 +1,174 @@
+"""What a survey says for and against emptying a living host: the findings about it, its place in the cloud and its VMs.
+
+Pure. As everywhere, codes, verdicts and VMs do not depend on a clock.
+"""
+
+from collections.abc import Iterator
+
+from adapters.openstack import judge
+from adapters.openstack.asked import blocker
+from adapters.openstack.things import Migration, OpenStackSurvey, Server, Service
+from bot.domain.cloud import Request
+from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.values import VmId
+
+_UNMOVABLE = {
+    "error": "is in ERROR: Nova moves nothing in that state. Repair it, have its state reset"
+    " (`openstack server set --state active`) or delete it",
+    "suspended": "is suspended: Nova does not move that. Resume it, or have its owner resume it",
+    "rescued": "is in rescue mode: Nova does not move that. Unrescue it first",
+    "resized": "waits for its resize to be confirmed or reverted. Do that first",
+    "shelved": "is shelved and still on the host. Offload it (`openstack server shelve --offload`)",
+    "building": "is being built. Wait until it is ACTIVE, then re-check",
+}
+
+
+def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether the host lives, and whether the rest of the cloud can do without it."""
+    service = survey.service
+    if service is None:
+        yield judge.unknown(survey)
+        return
+    if not service.is_up:
+        yield _not_alive(survey, service)
+    else:
+        sentence = f"{survey.host}'s compute service is up{judge.heard(survey, service)}."
+        yield Finding(code="service-up", verdict=Verdict.OK, topic=Topic.HOST, sentence=sentence)
+    yield from judge.of_cloud(survey)
+    yield from _last_of_its_kind(survey, service)
+    if not service.is_enabled:
+        yield judge.disabled_before(service)
+    yield Finding(
+        code="stays-disabled",
+        verdict=Verdict.OK,
+        topic=Topic.HOST,
+        sentence=f"{survey.host} stays disabled however this ends, also when VMs are left on it;"
+        f" `/maintenance exit {survey.host}` returns it to service.",
+    )
+
+
+def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
+    how = "forced down" if service.is_forced_down else f"down{judge.heard(survey, service)}"
+    return blocker(
+        "service-down",
+        Topic.HOST,
+        f"{survey.host}'s compute service is {how}: a host that does not answer cannot give its VMs away.",
+        f"If it has failed, use `/evacuate {survey.host}`. If only nova-compute has, start it, then re-check.",
+    )
+
+
+def _last_of_its_kind(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
+    """A zone or aggregate without any host in service takes no VM, not even those that must stay in it."""
+    if survey.survivors and service.zone not in {s.zone for s in survey.survivors}:
+        yield blocker(
+            "last-in-zone",
+            Topic.HOST,
+            f"{survey.host} is the last host in service of the availability zone {service.zone}.",
+            "Enable or repair another host of the zone, then re-check.",
+        )
+    for name in survey.deserted:
+        yield blocker(
+            "last-in-aggregate",
+            Topic.HOST,
+            f"{survey.host} is the last host in service of the aggregate {name}.",
+            "Enable, repair or add another host there, then re-check.",
+        )
+
+
+def of_request(request: Request) -> Iterator[Finding]:
+    """Whether it asks for what entering maintenance means: all VMs."""
+    if request.vms:
+        yield blocker(
+            "only-whole",
+            Topic.VMS,
+            "Entering maintenance empties the whole host; single VMs cannot be chosen.",
+            "Ask again without naming VMs.",
+        )
+
+
+def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Moves underway that end on the host, or that have left something there."""
+    here = {s.id for s in survey.servers}
+    coming = [m for m in survey.migrations if m.is_open and m.target == survey.host and m.source != survey.host]
+    if coming:
+        numbers = ", ".join(f"#{m.id}" for m in coming[:5])
+        yield _vms(
+            "incoming",
+            f"{len(coming)} VMs are on their way to {survey.host} ({numbers}); the plan does not move them on.",
+            "Wait until they have arrived, then re-check.",
+        )
+    kept = [m for m in survey.migrations if m.status == "finished" and m.source == survey.host and m.server not in here]
+    if kept:
+        numbers = ", ".join(f"#{m.id}" for m in kept[:5])
+        yield _vms(
+            "unconfirmed",
+            f"{len(kept)} VMs have left {survey.host} by a resize that is not confirmed yet ({numbers}): their old"
+            " disks are still there, and a revert would bring them back.",
+            "Have them confirmed or reverted before the host's disks are touched.",
+        )
+
+
+def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Server groups that must stay on one host: Nova moves their members one by one, so the first finds no host."""
+    for group in survey.groups:
+        together = [s.name for s in survey.servers if s.id in group.members]
+        if group.policy == "affinity" and len(together) > 1:
+            yield _vms(
+                "must-stay-together",
+                f"{', '.join(together)} must stay on one host (server group {group.name}, affinity). Nova moves them"
+                " one by one, and its scheduler finds no host for the first.",
+                "Have them stopped and recreated elsewhere by their owner, or expect them to stay.",
+            )
+
+
+def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
+    """Why a server cannot be moved off a living host; empty when it can."""
+    if server.is_gone or server.task in {"deleting", "soft-deleting"}:
+        return "is being deleted. Wait until that has ended, then re-check"
+    if server.task is not None:
+        return f"is busy ({server.task}). Wait until that has ended, then re-check"
+    opened = next((m for m in moves if m.server == server.id and m.is_open), None)
+    if opened is not None:
+        return (
+            f"has an earlier {opened.type} that has not ended (#{opened.id}, {opened.status}). Wait for it, or see"
+            " where its guest runs and have its state reset"
+        )
+    if server.is_live:
+        ties = " and ".join(server.tied_by)
+        return f"has {ties}: Nova does not live-migrate that. Once it is stopped, it can be migrated" if ties else ""
+    if server.vm_state == "stopped":
+        return ""
+    return _UNMOVABLE.get(server.vm_state, f"is {server.vm_state or server.status}: Nova does not move that")
+
+
+def of_server(server: Server, survey: OpenStackSurvey, reason: str) -> Iterator[Finding]:
+    """What is risky about moving one server, or why it stays."""
+    if reason:
+        sentence = f"{server.name} stays on {survey.host}: it {reason}."
+        yield _vms("stays-behind", sentence, "", vm=VmId(server.id))
+    elif server.is_live and server.risks:
+        yield _vms(
+            "may-not-live-migrate",
+            f"{server.name} has {' and '.join(server.risks)}: whether it can be live-migrated depends on its device and"
+            " the hypervisors. If not, it stays as it is.",
+            "If it is refused, have its owner stop it, then retry.",
+            vm=VmId(server.id),
+        )
+
+
+def of_rest(survey: OpenStackSurvey, staying: int) -> Iterator[Finding]:
+    """Whether the host will be empty."""
+    if not survey.servers:
+        sentence = f"{survey.host} has no VMs: it is only taken out of service."
+        yield Finding(code="no-vms", verdict=Verdict.OK, topic=Topic.VMS, sentence=sentence)
+    if staying:
+        yield _vms(
+            "will-not-be-empty",
+            f"{survey.host} will not be empty: {staying} of its {len(survey.servers)} VMs cannot be moved. It must not"
+            " be powered off before they are dealt with.",
+            "Deal with them first and re-check; or approve, deal with them meanwhile, and retry the last step.",
+        )
+
+
+def _vms(code: str, sentence: str, remedy: str, *, vm: VmId | None = None) -> Finding:
+    return Finding(code=code, verdict=Verdict.WARNING, topic=Topic.VMS, sentence=sentence, remedy=remedy, vm=vm)

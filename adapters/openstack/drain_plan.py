@@ -1,0 +1,142 @@
+"""The procedure of entering maintenance: a living host is taken out of service, emptied, and verified empty. Pure.
+
+Running and paused VMs are live-migrated; stopped ones are migrated cold, and that is confirmed. Whoever cannot be moved
+stays, by name and reason; then the last step fails, and the host is not called safe to power off.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from adapters.openstack import asked, drain_judge, judge, room, service, verbs, versions, vms
+from adapters.openstack.drain import TO_BE_CONFIRMED
+from adapters.openstack.judge import Terms
+from adapters.openstack.plan import OUT_OF_SERVICE
+from adapters.openstack.things import OpenStackSurvey, Server
+from bot.domain.cloud import Request
+from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Vm
+from bot.domain.values import StepKey
+
+MIGRATE = "Migrate its VMs"
+VERIFY = "Verify that it is empty"
+_PATIENCE = timedelta(hours=1)
+"""A VM with much memory migrates for long without any headway that a list shows."""
+
+
+def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+    """Judge the way into maintenance and lay out its steps."""
+    reasons = {s.id: drain_judge.reason_against(s, survey.migrations) for s in survey.servers}
+    leaving = [s for s in survey.servers if not reasons[s.id]]
+    findings = (
+        *drain_judge.of_host(survey),
+        *drain_judge.of_request(request),
+        *asked.of_target(request, survey),
+        *_of_versions(request, survey),
+        *room.of_room(survey, leaving, to=request.to, fewer=""),
+        *judge.of_storage(survey, off="off"),
+        *drain_judge.of_moves(survey),
+        *drain_judge.of_groups(survey),
+        *(finding for s in survey.servers for finding in drain_judge.of_server(s, survey, reasons[s.id])),
+        *drain_judge.of_rest(survey, len(survey.servers) - len(leaving)),
+    )
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=request.host_name,
+        findings=findings,
+        vms=tuple(_vm(s, survey, reasons[s.id]) for s in survey.servers),
+        phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
+        steps=tuple(_steps(request, survey, leaving, terms)),
+        facts={
+            "live migration": f"block migration decided by Nova, microversion {_live(survey)}",
+            "stopped VMs": "are migrated cold, and that is confirmed",
+            "target": request.to or "Nova's scheduler chooses",
+            "if VMs are left": "the host stays disabled",
+        },
+    )
+
+
+def _of_versions(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
+    if request.to and survey.highest < versions.COLD_TARGET and any(s.vm_state == "stopped" for s in survey.servers):
+        yield asked.blocker(
+            "target-too-new",
+            Topic.VERSION,
+            f"This Nova ({versions.spoken(survey.highest)}) lets nobody choose where a stopped VM goes.",
+            "Ask again without a target.",
+        )
+
+
+def _live(survey: OpenStackSurvey) -> str:
+    return versions.up_to(versions.UNFORCED, survey.highest)
+
+
+def _vm(server: Server, survey: OpenStackSurvey, reason: str) -> Vm:
+    if reason:
+        return vms.row(server, survey, Disposition.CANNOT, [reason])
+    way = Disposition.LIVE_MIGRATE if server.is_live else Disposition.COLD_MIGRATE
+    return vms.row(server, survey, way, vms.remarks(server, survey))
+
+
+def _steps(request: Request, survey: OpenStackSurvey, leaving: list[Server], terms: Terms) -> Iterator[Step]:
+    if survey.service is None:
+        return
+    yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
+    for server in leaving:
+        if server.is_live:
+            yield _live_migration(server, request, survey, terms)
+        else:
+            yield from _cold_migration(server, request, survey, terms)
+    yield Step(
+        key=StepKey(f"{verbs.EMPTY}:{survey.service.id}"),
+        phase=VERIFY,
+        verb=verbs.EMPTY,
+        target=survey.service.id,
+        title=f"{survey.host} is empty",
+        by=By.CLOUD,
+        arguments={"host": survey.host},
+        patience=timedelta(minutes=10),
+        quiet=terms.quiet,
+    )
+
+
+def _live_migration(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms) -> Step:
+    return vms.move(
+        verbs.LIVE,
+        server,
+        survey,
+        to=request.to,
+        microversion=_live(survey),
+        wanted=(server.status,),
+        phase=MIGRATE,
+        patience=_PATIENCE,
+        quiet=terms.quiet,
+    )
+
+
+def _cold_migration(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms) -> Iterator[Step]:
+    """Two calls of Nova. What has moved is confirmed before the next VM moves, for it holds room at both ends."""
+    microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
+    move = vms.move(
+        verbs.COLD,
+        server,
+        survey,
+        to=request.to,
+        microversion=microversion,
+        wanted=(TO_BE_CONFIRMED, server.status),
+        phase=MIGRATE,
+        patience=_PATIENCE,
+        quiet=terms.quiet,
+    )
+    yield move
+    yield vms.move(
+        verbs.CONFIRM,
+        server,
+        survey,
+        to="",
+        microversion=microversion,
+        wanted=(server.status,),
+        phase=MIGRATE,
+        priority=1,
+        patience=timedelta(minutes=15),
+        quiet=terms.quiet,
+        follows=move.key,
+    )

@@ -1,0 +1,95 @@
+"""A VM in a plan: its row, and the steps that move it. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from adapters.openstack.things import OpenStackSurvey, Server
+from bot.domain.plan import Disposition, Step, Vm
+from bot.domain.values import StepKey, VmId
+
+
+def row(
+    server: Server,
+    survey: OpenStackSurvey,
+    disposition: Disposition,
+    notes: Iterable[str],
+    *,
+    loses_disk: bool = False,
+) -> Vm:
+    """The VM as approvers see it."""
+    return Vm(
+        id=VmId(server.id),
+        name=server.name,
+        project=survey.projects.get(server.project, server.project),
+        status=server.status,
+        size=server.flavor,
+        disposition=disposition,
+        note="; ".join(notes),
+        loses_disk=loses_disk,
+    )
+
+
+def remarks(server: Server, survey: OpenStackSurvey) -> Iterator[str]:
+    """What people should know of a VM that is moved."""
+    if server.is_locked:
+        yield "locked"
+    group = survey.group_of(server)
+    if group is not None:
+        yield f"server group {group.name} ({group.policy})"
+
+
+def move(
+    verb: str,
+    server: Server,
+    survey: OpenStackSurvey,
+    *,
+    to: str,
+    microversion: str,
+    wanted: Sequence[str],
+    phase: str,
+    priority: int = 0,
+    patience: timedelta,
+    quiet: timedelta,
+    follows: StepKey | None = None,
+) -> Step:
+    """A step that moves a VM or ends its move.
+
+    Args:
+        verb: one of `verbs`.
+        server: the VM.
+        survey: of its host.
+        to: the target that was asked for; empty: the scheduler's choice.
+        microversion: to call with.
+        wanted: the statuses in which the VM counts as well, afterwards.
+        phase: of the plan.
+        priority: as in `Step`.
+        patience: as in `Step`.
+        quiet: as in `Step`.
+        follows: the step that it ends; such a one waits for nobody else of its server group.
+    """
+    group = survey.group_of(server)
+    return Step(
+        key=key(verb, server),
+        phase=phase,
+        verb=verb,
+        target=server.id,
+        title=f"{verb} {server.name}",
+        vm=VmId(server.id),
+        arguments={
+            "host": survey.host,
+            "name": server.name,
+            "to": to,
+            "microversion": microversion,
+            "wanted": list(wanted),
+        },
+        follows=follows,
+        apart=group.id if group and follows is None else "",
+        priority=priority,
+        patience=patience,
+        quiet=quiet,
+    )
+
+
+def key(verb: str, server: Server) -> StepKey:
+    """The key of a step about a VM."""
+    return StepKey(f"{verb}:{server.id}")
