@@ -50,6 +50,8 @@ class Seen(StrEnum):
     DONE = "done"
     """As wanted, verified in the cloud's own truth."""
     FAILED = "failed"
+    TURNED_AWAY = "turned-away"
+    """Proven: the place that was wished for did not take it, and its attempt is over. It may go elsewhere."""
     UNCLEAR = "unclear"
     """The evidence contradicts itself; a human must judge."""
 

@@ -1,8 +1,9 @@
 """How many VMs to move side by side: more while the time per VM stays flat, fewer when it grows. Pure.
 
 A cloud digests so many at once; more only wait inside it, each of them down (measured on Nova, 60 VMs: 20 in flight
-took a fifth longer than 10). The right number differs per cloud, so it is found while working: after as many VMs as were let
-in flight, their time is held against that of the round before. All is derived from the rows, so a restart knows it too.
+took a fifth longer than 10). The right number differs per cloud, so it is found while working: after as many VMs as
+were let in flight, their time is held against that of the round before. All is derived from the rows, so that a restart
+knows it too.
 """
 
 from collections import defaultdict

@@ -114,6 +114,9 @@ class Step:
     apart: str = ""  #: two steps of the same non-empty group never run at once (server group)
     priority: int = 0  #: higher starts first
     essential: bool = False  #: its failure stops all later phases
+    wish: str = ""
+    """The host where it would go best. The cloud may say otherwise, so nobody relies on it: no part of the digest."""
+
     patience: timedelta = timedelta(minutes=30)  #: how long without movement before a human is asked
     quiet: timedelta = timedelta(seconds=90)
     """How long after an intent without an answer the cloud must show nothing before a second start is allowed."""

@@ -120,6 +120,8 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
             remedy=sighting.remedy,
             raw=sighting.raw,
         )
+    if seen is Seen.TURNED_AWAY:
+        return _turned_away(record, sighting, now=now)
     moved = _with_progress(record, sighting, now=now)
     if seen is Seen.UNDERWAY:
         if moved.state is not StepState.ACCEPTED:
@@ -144,6 +146,20 @@ def _planned(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRe
     if record.step.by is not By.MUSTER:
         return replace(record, state=StepState.ACCEPTED, intent_at=now, moved_at=now)
     return record
+
+
+def _turned_away(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    """Its wish was refused, and the attempt is over: it may be started once more, without that wish."""
+    if record.starts >= MAX_STARTS:
+        return record.end(
+            StepState.FAILED,
+            now=now,
+            sentence=sighting.sentence,
+            remedy=sighting.remedy,
+            raw=sighting.raw,
+        )
+    moved = _with_progress(record, sighting, now=now)
+    return replace(moved, state=StepState.PLANNED, moved_at=now)
 
 
 def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:

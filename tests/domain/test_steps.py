@@ -117,6 +117,24 @@ def test_a_lost_answer_is_found_again_by_looking():
     assert (found.state, found.progress, found.movement) == (StepState.ACCEPTED, 0.4, "copying")
 
 
+def test_a_step_whose_wish_was_refused_may_be_started_again_at_once():
+    accepted = record(wish="compute-2").intend({"ids": [1]}, now=NOW).accept(RECEIPT, now=NOW)
+    again = looked(accepted, Seen.TURNED_AWAY, sentence="compute-2 did not take it")
+    assert (again.state, again.starts, again.sentence) == (StepState.PLANNED, 1, "compute-2 did not take it")
+    assert to_start([again], PHASES, limit=1) == [again]
+
+
+def test_a_step_that_is_turned_away_again_and_again_fails():
+    tried = replace(record(wish="compute-2"), state=StepState.ACCEPTED, starts=MAX_STARTS)
+    failed = looked(tried, Seen.TURNED_AWAY, sentence="no host takes it", remedy="make room", raw="NoValidHost")
+    assert (failed.state, failed.sentence, failed.remedy, failed.raw) == (
+        StepState.FAILED,
+        "no host takes it",
+        "make room",
+        "NoValidHost",
+    )
+
+
 @pytest.mark.parametrize("seen", [Seen.UNDERWAY, Seen.UNCLEAR, Seen.NEVER_STARTED])
 def test_an_accepted_step_without_headway_is_given_to_a_human_when_patience_ends(seen):
     accepted = record(state=StepState.ACCEPTED)
@@ -147,7 +165,7 @@ def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(before, s
     if after.state is StepState.DONE:
         assert sighting.seen is Seen.DONE
     if after.state is StepState.FAILED:
-        assert sighting.seen is Seen.FAILED
+        assert sighting.seen is Seen.FAILED or (sighting.seen is Seen.TURNED_AWAY and before.starts >= MAX_STARTS)
     if after.state is StepState.INTENT:
         assert before.state is StepState.INTENT
     if before.state is not StepState.PLANNED and after.state is StepState.PLANNED:
