@@ -149,8 +149,8 @@ def _planned(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRe
 
 
 def _turned_away(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
-    """Its wish was refused, and the attempt is over: it may be started once more, without that wish."""
-    if record.starts >= MAX_STARTS:
+    """Its wish was refused, and the attempt is over: it may be started again, and the adapter wishes no more."""
+    if not record.step.wish or record.starts >= MAX_STARTS:
         return record.end(
             StepState.FAILED,
             now=now,

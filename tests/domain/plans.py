@@ -141,6 +141,7 @@ records = st.builds(
         target=st.just("t"),
         title=st.just("t"),
         by=st.sampled_from(list(By)),
+        wish=st.sampled_from(["", "h-2"]),
     ),
     seq=st.just(0),
     state=st.sampled_from(list(StepState)),

@@ -68,7 +68,9 @@ def test_another_policy_changes_the_digest(terms):
         plan(vms=(vm(note="why", project="web", size="2 vCPU"),)),
         plan(phases=(*PHASES, "a phase without steps")),
         steps_with(title="said otherwise"),
-        steps_with(priority=9, patience=timedelta(hours=2), quiet=timedelta(0), apart="group", essential=True, wish="h-3"),
+        steps_with(
+            priority=9, patience=timedelta(hours=2), quiet=timedelta(0), apart="group", essential=True, wish="h-3"
+        ),
         steps_with(before={"host": "compute-1"}, receipt=RECEIPT),
     ],
 )

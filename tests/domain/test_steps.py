@@ -124,6 +124,11 @@ def test_a_step_whose_wish_was_refused_may_be_started_again_at_once():
     assert to_start([again], PHASES, limit=1) == [again]
 
 
+def test_a_step_that_wished_for_nothing_and_was_turned_away_has_failed():
+    accepted = record().intend({}, now=NOW).accept(RECEIPT, now=NOW)
+    assert looked(accepted, Seen.TURNED_AWAY).state is StepState.FAILED
+
+
 def test_a_step_that_is_turned_away_again_and_again_fails():
     tried = replace(record(wish="compute-2"), state=StepState.ACCEPTED, starts=MAX_STARTS)
     failed = looked(tried, Seen.TURNED_AWAY, sentence="no host takes it", remedy="make room", raw="NoValidHost")
@@ -165,10 +170,14 @@ def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(before, s
     if after.state is StepState.DONE:
         assert sighting.seen is Seen.DONE
     if after.state is StepState.FAILED:
-        assert sighting.seen is Seen.FAILED or (sighting.seen is Seen.TURNED_AWAY and before.starts >= MAX_STARTS)
+        assert sighting.seen in {Seen.FAILED, Seen.TURNED_AWAY}
     if after.state is StepState.INTENT:
         assert before.state is StepState.INTENT
     if before.state is not StepState.PLANNED and after.state is StepState.PLANNED:
+        if sighting.seen is Seen.TURNED_AWAY:
+            assert before.step.wish
+            assert before.starts < MAX_STARTS
+            return
         assert sighting.seen is Seen.NEVER_STARTED
         assert before.state is StepState.INTENT
         assert before.intent_at is not None
