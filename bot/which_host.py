@@ -1,12 +1,18 @@
 """Which one host of which cloud a person means; never a guess."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
+from bot.domain.abilities import DoesItItself, SwitchesPower
 from bot.domain.cloud import AnyCloud, CloudError, Host
-from bot.domain.errors import AmbiguousHost, CouldNotAsk, NotOffered, UnknownCloud, UnknownHost
+from bot.domain.errors import AmbiguousHost, CouldNotAsk, NotAllowed, NotOffered, UnknownCloud, UnknownHost
 from bot.domain.order import Order
-from bot.domain.values import Action
+from bot.domain.policy import Actor, Rule
+from bot.domain.values import Action, Then
+
+MayLook: TypeAlias = Callable[[str], bool]
 
 LOOKUP_SECONDS = 20.0
 """How long a cloud may take to answer which hosts it has, before the person hears that it did not."""
@@ -23,16 +29,74 @@ def check_offered(clouds: Mapping[str, AnyCloud], cloud: str, action: Action) ->
         names = ", ".join(sorted(clouds)) or "none"
         raise UnknownCloud(f"There is no cloud named {cloud}.", remedy=f"Configured clouds: {names}.")
     if action not in clouds[cloud].actions:
-        raise NotOffered(f"{_SPOKEN[action]} is not something Muster can do on {cloud}.", remedy=_INSTEAD[action])
+        raise _not_offered(cloud, action)
 
 
-async def resolve(clouds: Mapping[str, AnyCloud], order: Order) -> tuple[str, Host]:
+def _not_offered(cloud: str, action: Action) -> NotOffered:
+    return NotOffered(f"{_SPOKEN[action]} is not something Muster can do on {cloud}.", remedy=_INSTEAD[action])
+
+
+def onlooker(rules: Mapping[tuple[str, Action], Rule], by: Actor) -> MayLook:
+    """Whether a person may hear what a cloud shows: whoever may ask for anything there."""
+
+    def may_look(cloud: str) -> bool:
+        for rule in (rule for (name, _), rule in rules.items() if name == cloud):
+            with contextlib.suppress(NotAllowed):
+                rule.check_may_request(by)
+                return True
+        return False
+
+    return may_look
+
+
+async def check_possible(clouds: Mapping[str, AnyCloud], cloud: str, order: Order, *, may_look: MayLook) -> None:
+    """Let an order pass that this cloud can carry out; say what the cloud does by itself where it cannot.
+
+    Args:
+        clouds: by name.
+        cloud: the name of the one meant.
+        order: what was typed.
+        may_look: whether the person may hear what a cloud of that name shows.
+
+    Raises:
+        UnknownCloud, NotOffered
+    """
+    if cloud in clouds and order.action not in clouds[cloud].actions:
+        raise await _explained(clouds[cloud], order, may_look=may_look)
+    check_offered(clouds, cloud, order.action)
+    able = clouds[cloud]
+    if order.then is not Then.NOTHING and not (isinstance(able, SwitchesPower) and order.then in able.powers):
+        raise NotOffered(
+            f"Switching the power of a host ({order.then}) is not something Muster can do on {cloud}.",
+            remedy="Ask without --then, and use the server's BMC.",
+        )
+
+
+async def _explained(cloud: AnyCloud, order: Order, *, may_look: MayLook) -> NotOffered:
+    """Why this cloud does not offer it, with what it does itself and what can be seen of that, when it says so."""
+    if isinstance(cloud, DoesItItself) and may_look(cloud.name):
+        try:
+            async with asyncio.timeout(LOOKUP_SECONDS):
+                instead = await cloud.instead(order.action, order.host)
+        except (CloudError, TimeoutError):
+            instead = None
+        if instead is not None:
+            return NotOffered(instead.sentence, remedy=instead.seen)
+    return _not_offered(cloud.name, order.action)
+
+
+async def resolve(clouds: Mapping[str, AnyCloud], order: Order, *, may_look: MayLook) -> tuple[str, Host]:
     """The one host of exactly the typed name or id, with the name of its cloud.
+
+    Args:
+        clouds: by name.
+        order: what was typed.
+        may_look: whether the person may hear what a cloud of that name shows.
 
     Raises:
         UnknownHost: none; suggests near names.
         AmbiguousHost: two or more.
-        NotOffered: no cloud can do the action.
+        NotOffered: no cloud can do the action, or not the one that has the host.
         CouldNotAsk: a cloud did not answer.
     """
     names = [order.cloud] if order.cloud else [n for n, c in clouds.items() if order.action in c.actions]
@@ -51,11 +115,24 @@ async def resolve(clouds: Mapping[str, AnyCloud], order: Order) -> tuple[str, Ho
     if found:
         choices = ", ".join(f"{cloud}/{host.name} ({host.id})" for cloud, host in found)
         raise AmbiguousHost(f"{len(found)} hosts answer to {order.host}: {choices}.", remedy="Say which: cloud/id.")
+    if not order.cloud and (other := await _one_that_does_not_offer_it(clouds, order)) is not None:
+        raise await _explained(other, order, may_look=may_look)
     where = f"Cloud {order.cloud} has no host" if order.cloud else "No cloud has a host"
     raise UnknownHost(
         f"{where} named exactly {order.host}.",
         remedy=f"Did you mean {', '.join(near[:SUGGESTIONS])}?" if near else "Check the name and type it in full.",
     )
+
+
+async def _one_that_does_not_offer_it(clouds: Mapping[str, AnyCloud], order: Order) -> AnyCloud | None:
+    """A cloud that has exactly that host and does the action by itself: not "no such host", but "not by Muster"."""
+    for cloud in clouds.values():
+        if order.action in cloud.actions or not isinstance(cloud, DoesItItself):
+            continue
+        with contextlib.suppress(CouldNotAsk):
+            if any(order.host in {h.name, h.id} for h in await _hosts(cloud, order.host)):
+                return cloud
+    return None
 
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:

@@ -148,8 +148,6 @@ def _finding(
 
 def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
     disposition = Disposition.POWER_ON if offer.way is Way.POWER_ON else Disposition.MIGRATE_BACK
-    where = f"now on {offer.place}" if offer.place else ""
-    note = ", ".join(filter(None, (where, _flag(offer))))
     return Vm(
         id=VmId(offer.uuid),
         name=offer.name,
@@ -157,7 +155,7 @@ def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
         status=offer.vm.status if offer.vm else "",
         size=translate.size(offer.vm) if offer.vm else "",
         disposition=disposition if is_chosen else Disposition.LEAVE,
-        note=note,
+        note=_flag(offer),
         chosen=is_chosen,
         group=_WORDS[offer.way],
         place=offer.place,

@@ -2,6 +2,7 @@
 
 Refusal
 ├── BadCommand            the text could not be understood
+├── BadChoice             these VMs cannot be chosen
 ├── UnknownCloud          no such cloud is configured
 ├── UnknownHost           the cloud has no host of exactly that name
 ├── AmbiguousHost         two hosts answer to that name
@@ -33,6 +34,10 @@ class Refusal(Exception):
 
 class BadCommand(Refusal):
     """That command could not be understood."""
+
+
+class BadChoice(Refusal):
+    """These VMs cannot be chosen."""
 
 
 class UnknownCloud(Refusal):

@@ -76,7 +76,7 @@ class Vm:
     loses_disk: bool = False
     chosen: bool | None = None  #: whether it is among those that people chose; None: there is nothing to choose
     group: str = ""  #: the list it stands in, where a plan has several: "power on"
-    place: str = ""  #: name of the host it is on, where that is not the host of the plan
+    place: str = ""  #: name of the host it is on, where that may be another than the plan's
 
 
 class By(StrEnum):

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
-from bot.domain.values import Action, OperationId
+from bot.domain.values import Action, OperationId, Then
 from bot.slack.words import Word, split
 
 MAX_NAME = 255
@@ -23,10 +23,11 @@ COMMANDS = (EVACUATE, MAINTENANCE, MUSTER)
 
 USAGE = {
     EVACUATE: "Usage: `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`",
-    MAINTENANCE: "Usage: `/maintenance enter|exit [check] [cloud/]host [--reason text]`",
+    MAINTENANCE: "Usage: `/maintenance enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]`",
     MUSTER: "Usage: `/muster help | list | show ID`",
 }
-_FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: ("--reason",)}
+_FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: ("--then", "--reason")}
+_ONE_VALUE = ("--to", "--then")
 _CHECK = "check"
 _ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
@@ -117,6 +118,7 @@ def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
     if len(names) > 1:
         raise BadCommand(_too_many(names))
     cloud, host = _place(names[0].text)
+    then = _then(flags, action)
     return Order(
         action=action,
         host=host,
@@ -125,6 +127,7 @@ def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
         to=_target(flags, cloud),
         vms=_vms(flags),
         reason=_reason(flags),
+        then=then,
     )
 
 
@@ -136,7 +139,7 @@ def _too_many(names: Sequence[Word]) -> str:
 
 
 def _sorted(words: Sequence[Word], known: Sequence[str]) -> tuple[list[Word], dict[str, list[str]]]:
-    """Loose words, and the values of each flag: one for --to, all that follow for --vm and --reason."""
+    """Loose words, and the values of each flag: one for --to and --then, all that follow for --vm and --reason."""
     loose: list[Word] = []
     flags: dict[str, list[str]] = {}
     open_flag = ""
@@ -149,10 +152,10 @@ def _sorted(words: Sequence[Word], known: Sequence[str]) -> tuple[list[Word], di
             flags.setdefault(open_flag, [])
             if equals:
                 flags[open_flag].append(_as_typed(word.text))
-                open_flag = "" if open_flag == "--to" else open_flag
+                open_flag = "" if open_flag in _ONE_VALUE else open_flag
         elif open_flag:
             flags[open_flag].append(word.text)
-            open_flag = "" if open_flag == "--to" else open_flag
+            open_flag = "" if open_flag in _ONE_VALUE else open_flag
         else:
             loose.append(word)
     for name, values in flags.items():
@@ -203,6 +206,20 @@ def _target(flags: dict[str, list[str]], cloud: str) -> str:
     if target_cloud and target_cloud != cloud:
         raise BadCommand("The target host must be in the same cloud as the host.")
     return name
+
+
+def _then(flags: dict[str, list[str]], action: Action) -> Then:
+    """What becomes of the power of a host that is in maintenance."""
+    if "--then" not in flags:
+        return Then.NOTHING
+    if action is not Action.ENTER:
+        raise BadCommand("--then is for a host that enters maintenance.", remedy="Leave it out.")
+    known = [then.value for then in Then if then]
+    if flags["--then"][0].lower() not in known:
+        raise BadCommand(
+            f"{flags['--then'][0]} is not something to do then.", remedy=f"There is {' and '.join(known)}."
+        )
+    return Then(flags["--then"][0].lower())
 
 
 def _vms(flags: dict[str, list[str]]) -> tuple[str, ...]:

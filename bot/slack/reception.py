@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from bot.domain.errors import Refusal, UnknownOperation
 from bot.domain.policy import Actor
 from bot.domain.ports import Clock, Delivery, People, Stale
-from bot.domain.values import Digest, OperationId, UserId
+from bot.domain.values import Digest, Facts, OperationId, UserId
 from bot.log import logger
 from bot.slack.views import notes
 from bot.workflow import Desk
@@ -134,7 +134,7 @@ def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
     )
 
 
-def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Mapping[str, str]) -> Delivery:
+def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Facts) -> Delivery:
     """A submitted window of ours. One window is submitted once, however often that is delivered.
 
     Args:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
-from bot.domain.values import Action, OperationId
+from bot.domain.values import Action, OperationId, Then
 from bot.slack.grammar import COMMANDS, Question, Verb, parse, usage
 
 E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
@@ -45,6 +45,8 @@ E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
         ("/evacuate", '"rack 4 node 2"', Order(action=E, host="rack 4 node 2")),
         ("/maintenance", "enter tower/node-3", Order(action=M, cloud="tower", host="node-3")),
         ("/maintenance", "Enter check tower/node-3", Order(action=M, cloud="tower", host="node-3", check=True)),
+        ("/maintenance", "enter node-3 --then poweroff", Order(action=M, host="node-3", then=Then.POWER_OFF)),
+        ("/maintenance", "enter --then=Reboot node-3", Order(action=M, host="node-3", then=Then.REBOOT)),
         ("/maintenance", "exit node-3 --reason new DIMM", Order(action=X, host="node-3", reason="new DIMM")),
         ("/muster", "", Question(verb=Verb.HELP)),
         ("/muster", "help", Question(verb=Verb.HELP)),
@@ -96,7 +98,10 @@ def test_a_command_means_exactly_what_was_typed(command: str, typed: str, meant:
         ("/maintenance", "entre node-3", "Did you mean enter?"),
         ("/maintenance", '"enter" node-3', "Say first whether to enter or exit"),
         ("/maintenance", "enter", "No host was named."),
-        ("/maintenance", "enter node-3 --to node-4", "There is no flag --to here. There is --reason."),
+        ("/maintenance", "enter node-3 --to node-4", "There is no flag --to here."),
+        ("/maintenance", "exit node-3 --then reboot", "--then is for a host that enters maintenance."),
+        ("/maintenance", "enter node-3 --then burn", "burn is not something to do then."),
+        ("/maintenance", "enter node-3 --then", "--then needs a value."),
         ("/muster", "lst", "Did you mean list?"),
         ("/muster", "show", "Say which operation to show."),
         ("/muster", "show one two", "There is more than can be understood: two."),

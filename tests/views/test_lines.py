@@ -40,6 +40,7 @@ def facts(words: str) -> dict[str, Json]:
         "unknown": 1,
         "skipped": 0,
         "left": [words, words],
+        "chosen": 2,
     }
 
 

@@ -16,6 +16,7 @@ PAUSE = "pause"
 RESUME = "resume"
 RETRY = "retry"
 BREAK_GLASS = "break_glass"
+CHOOSE = "choose_vms"
 
 _PLAIN = (
     (Event.APPROVAL_REQUESTED, REQUEST_APPROVAL, "Request Approval", "primary"),
@@ -42,6 +43,8 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
         elements.append(message.button("Reject", action=REJECT, value=value))
     if operation.may(Event.APPROVED) and rule.break_glass:
         elements.append(message.button("Break Glass…", action=BREAK_GLASS, value=value, style="danger"))
+    if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
+        elements.append(message.button("Choose VMs…", action=CHOOSE, value=value))
     for event, action, label, style in _PLAIN:
         if operation.may(event):
             elements.append(message.button(label, action=action, value=value, style=style))
@@ -61,6 +64,7 @@ def _approve(operation: Operation, value: str) -> Block:
         said += f" *{text.count(losing, 'VM')} will lose the local disk. That data is gone for good.*"
     else:
         said += " Muster checks the cloud once more and starts at once."
+    said += subject.afterwards(operation)
     return message.button(
         "Approve",
         action=APPROVE,

@@ -14,7 +14,7 @@ from bot.slack.views.message import Message
 HELP = """\
 *Muster empties a hypervisor safely.* It shows a plan, people approve it, and every VM is verified.
 • `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`: the host is dead
-• `/maintenance enter|exit [check] [cloud/]host [--reason text]`: the host is alive
+• `/maintenance enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]`: the host is alive
 • `/muster list`: operations that hold a host now
 • `/muster show ID`: one operation with its plan, votes and steps
 `check` only shows the plan; nothing happens unless somebody requests approval."""

@@ -88,9 +88,13 @@ def who_may(operation: Operation, rule: Rule) -> str:
 def asked_by(operation: Operation) -> str:
     """Who asked, when, why, and the id to name it by; small print."""
     target = f" · to {text.code(operation.request.to)}" if operation.request.to else ""
-    chosen = f" · only {text.count(len(operation.request.vms), 'named VM')}" if operation.request.vms else ""
+    vms = len(operation.request.vms)
+    chosen = f" · only {text.count(vms, 'named VM')}" if vms else ""
+    if operation.request.is_choice:
+        chosen = f" · {text.count(vms, 'VM') if vms else 'no VM'} chosen"
+    then = f" · then {operation.request.then}" if operation.request.then else ""
     reason = f" · reason: {text.escape(operation.request.reason, limit=200)}" if operation.request.reason else ""
     return (
         f"Asked for by {text.mention(operation.requested_by)} {text.day_and_time(operation.created_at)}"
-        f"{target}{chosen}{reason} · id {text.code(operation.id)}"
+        f"{target}{chosen}{then}{reason} · id {text.code(operation.id)}"
     )

@@ -2,11 +2,12 @@
 
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan
-from bot.domain.values import Action
+from bot.domain.values import Action, Then
 from bot.slack.views import text
 
 _DO = {Action.EVACUATE: "Evacuate", Action.ENTER: "Enter maintenance on", Action.EXIT: "Exit maintenance on"}
 _DOING = {Action.EVACUATE: "Evacuating", Action.ENTER: "Entering maintenance on", Action.EXIT: "Exiting maintenance on"}
+_THEN = {Then.POWER_OFF: "powered off", Then.REBOOT: "rebooted"}
 _NOUN = {Action.EVACUATE: "Evacuation", Action.ENTER: "Maintenance", Action.EXIT: "Return to Service"}
 
 
@@ -23,8 +24,16 @@ def _extent(operation: Operation) -> str:
     return ", ".join(part for part in (vms(plan), expected(plan)) if part)
 
 
+def afterwards(operation: Operation) -> str:
+    """What becomes of the host's power at the end, as a sentence after others; empty when nothing does."""
+    then = operation.request.then
+    return f" Then *the host is {_THEN[then]}*." if then in _THEN else ""
+
+
 def vms(plan: Plan) -> str:
-    """How many VMs the plan found."""
+    """How many VMs the plan found, or touches of those that it leaves to choose."""
+    if plan.choices:
+        return f"{sum(1 for vm in plan.choices if vm.chosen)} of {text.count(len(plan.vms), 'VM')}"
     return text.count(len(plan.vms), "VM") if plan.vms else "no VMs"
 
 

@@ -143,12 +143,22 @@ def _glass_broken(facts: Facts) -> str:
     return f":rotating_light: *Glass broken{_by(facts)}*: it goes ahead with {had}.{_reason(facts)}"
 
 
+def _chosen(facts: Facts) -> str:
+    left = words(facts, "left")
+    said = f":ballot_box_with_check: {text.count(_number(facts, 'chosen'), 'VM')} chosen{_by(facts)}"
+    names = ", ".join(text.escape(name, limit=text.NAME) for name in left[:12])
+    more = f" and {len(left) - 12} more" if len(left) > 12 else ""
+    others = f", {len(left)} left where they are: {names}{more}" if left else ""
+    return f"{said}{others}. A new plan is being made; approvals of the old one count no more."
+
+
 _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.BLOCKED: lambda _: ":no_entry: Findings forbid it; see the card. Nothing was changed.",
     Kind.WAITING: lambda f: f":hourglass_flowing_sand: {text.mentions(words(f, 'ask'))}: this plan waits for approval.",
     Kind.APPROVED: lambda f: (
         f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
     ),
+    Kind.CHOSEN: _chosen,
     Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. The cloud is checked once more, then it starts.",
     Kind.GLASS_BROKEN: _glass_broken,
     Kind.REJECTED: _rejected,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bot.domain.plan import Disposition, Plan, Vm
 from bot.domain.values import VmId
-from bot.slack.views import message, text
+from bot.slack.views import groups, message, text
 from bot.slack.views.message import Block
 from bot.slack.views.progress import Course, Fate, Progress
 
@@ -22,6 +22,8 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     """What the plan does to each VM, or to how many when they are many."""
     if not plan.vms:
         return [message.section("*VMs*: none on this host.")]
+    if plan.choices:
+        return groups.planned(plan, brief=brief)
     if brief or len(plan.vms) > MANY:
         return _summary(plan)
     rows = [
@@ -78,7 +80,7 @@ def ledger(plan: Plan) -> list[Block]:
             text.plain(vm.project, limit=16),
             text.plain(vm.status, limit=16),
             vm.disposition.value + (" LOSES DISK" if vm.loses_disk else ""),
-            text.plain(vm.note, limit=30),
+            text.plain(", ".join(filter(None, (f"on {vm.place}" if vm.place else "", vm.note))), limit=30),
         )
         for vm in sorted(plan.vms, key=_worst_first)
     ]

@@ -1,0 +1,68 @@
+"""Story 6: people choose the VMs of a plan in a window, and get a plan of exactly those."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot import choosing
+from bot.domain.errors import BadChoice
+from bot.domain.policy import Actor
+from bot.domain.ports import Delivery
+from bot.domain.values import OperationId, VmId
+from bot.slack import reception, windows
+from bot.slack.reception import Reception
+from bot.slack.views import buttons
+from bot.slack.views import choose as view
+from bot.slack.views.message import Block
+from bot.workflow import Desk
+
+KIND = "choice of VMs"
+
+
+def register(app: AsyncApp, desk: Reception) -> None:
+    """Listen to Choose VMs, and to its window."""
+
+    async def on_click(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await windows.open_for(body, ack=ack, client=client, desk=desk, draw=_draw)
+
+    async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
+        ticked = view.chosen_in(body["view"])
+        delivery = reception.submission(body, kind=KIND, clock=desk.clock, told={"vms": list(ticked)})
+        fresh = await desk.receive(delivery)
+        await ack()
+        if fresh:
+            await desk.serve(delivery)
+
+    app.action(buttons.CHOOSE)(on_click)
+    app.view(view.CALLBACK)(on_submit)
+
+
+async def _draw(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
+    operation, _ = await desk.show(OperationId(reception.word(clicked, "operation")))
+    rule = desk.rules[operation.request.cloud, operation.request.action]
+    rule.check_may_steer(actor, requester=operation.requested_by)
+    plan = choosing.check_open(operation, reception.digest_of(clicked))
+    drawn = view.draw(operation, plan, channel=reception.word(clicked, "channel"))
+    if drawn is None:
+        raise BadChoice(
+            f"{len(plan.choices)} VMs are more than a window of Slack can list.",
+            remedy="Choose them in the cloud's own console.",
+        )
+    return drawn
+
+
+async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
+    """Ask for a plan of exactly the ticked VMs.
+
+    Raises:
+        Refusal: why there is none.
+    """
+    ticked = delivery.payload.get("vms")
+    await desk.choose(
+        OperationId(reception.word(delivery, "operation")),
+        [VmId(str(vm)) for vm in ticked] if isinstance(ticked, list | tuple) else [],
+        digest=reception.digest_of(delivery),
+        by=actor,
+        key=delivery.key,
+    )
