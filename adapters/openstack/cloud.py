@@ -4,12 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from adapters.openstack import check, drain_plan, look, plan, survey, verbs
+from adapters.openstack import check, drain_plan, look, plan, return_plan, survey, verbs
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey
-from bot.domain.cloud import Host, NotSupported, Request, Sighting
+from bot.domain.cloud import Host, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, HostId, StepKey
 
@@ -29,7 +29,7 @@ class OpenStackCloud:
         platform_version: dotted; at what version the cloud is.
     """
 
-    actions = frozenset({Action.EVACUATE, Action.ENTER})
+    actions = frozenset(Action)
 
     def __init__(
         self,
@@ -85,11 +85,13 @@ class OpenStackCloud:
 
     def plan(self, request: Request, survey: OpenStackSurvey) -> Plan:
         """Judge a survey."""
-        if request.action is Action.EVACUATE:
-            return plan.evacuation(request, survey, self._terms, concurrency=self.concurrency)
-        if request.action is Action.ENTER:
-            return drain_plan.entering(request, survey, self._terms)
-        raise NotSupported(f"{self.name} cannot {request.action}.")
+        match request.action:
+            case Action.EVACUATE:
+                return plan.evacuation(request, survey, self._terms, concurrency=self.concurrency)
+            case Action.ENTER:
+                return drain_plan.entering(request, survey, self._terms)
+            case Action.EXIT:
+                return return_plan.returning(request, survey, self._terms)
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""

@@ -7,6 +7,7 @@ from typing import Any
 from adapters.openstack.drain_plan import entering
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import evacuation
+from adapters.openstack.return_plan import returning
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Room, Server, Service
 from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Request
@@ -113,6 +114,10 @@ def living(*servers: Server, **changes: Any) -> OpenStackSurvey:
 
 def enter(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
     return entering(request(action=Action.ENTER, **asked), taken, terms or Terms())
+
+
+def back(taken: OpenStackSurvey, **asked: Any) -> Plan:
+    return returning(request(action=Action.EXIT, **asked), taken, Terms())
 
 
 def finding(made: Plan, code: str) -> Finding | None:

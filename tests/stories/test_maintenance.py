@@ -1,0 +1,45 @@
+"""Planned work on a living OpenStack host: emptied from Slack, called safe to power off, and returned to service."""
+
+from adapters.simulated.things import Power
+from tests.stories.stage import ALICE, BOB, OPS, Stage
+
+
+async def test_a_living_compute_is_emptied_for_maintenance_and_returned_to_service(stage: Stage) -> None:
+    host = stage.world.host("compute-1")
+    stage.world.set_power(stage.world.vm("etl-1"), Power.STOPPED)
+    vms = stage.world.vms_on(host)
+    powers = {vm.name: vm.power for vm in vms}
+    assert len(vms) == 7
+    await stage.start_bot()
+
+    # into maintenance
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1 --reason 'new memory'")
+    await stage.card_says("Waiting for approval")
+    assert "7 VMs" in stage.card.plain
+    assert all(name in stage.card.plain for name in powers)
+    assert "live-migrate" in stage.card.plain
+    assert "cold-migrate" in stage.card.plain
+    assert stage.mutations() == []
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("7 of 7 done and verified", seconds=120)
+
+    assert stage.world.vms_on(host) == []
+    assert {vm.name: vm.power for vm in vms} == powers
+    assert (host.enabled, host.alive) == (False, True)
+    assert (host.disabled_reason or "").startswith("muster run=")
+    asked = [next(iter(c.body or {})) for c in stage.world.mutations() if c.path.endswith("/action")]
+    assert sorted(asked) == ["confirmResize", "migrate", *["os-migrateLive"] * 6]
+    assert stage.thread_says("safe to power off")
+
+    # and back
+    places = [vm.host for vm in vms]
+    changed = len(stage.mutations())
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance exit prod/compute-1")
+    await stage.until(lambda: len(stage.cards()) == 2, what="a second card")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("done and verified", seconds=60)
+
+    assert (host.enabled, host.disabled_reason) == (True, None)
+    assert len(stage.mutations()) == changed + 1
+    assert [vm.host for vm in vms] == places
