@@ -63,7 +63,7 @@ def build(settings: Settings) -> Bot:
     slack, rules = settings.slack, settings.rules
     client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
-    desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules)
+    desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     return Bot(
         settings=settings,

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from bot import choosing, voting, which_host
+from bot import choosing, quorum, voting, which_host
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
     AlreadySettled,
@@ -24,7 +24,7 @@ from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Choice, Event, Operation
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
-from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
+from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Stale, Unit
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId, VmId
 from bot.turning import settled, turn
@@ -55,6 +55,7 @@ class Desk:
     clock: Clock
     clouds: Mapping[str, AnyCloud]
     rules: Rules
+    people: People | None = None  #: asked whether enough could approve; None: that is not asked
 
     # ------------------------------------------------------------------------------------------------ deliveries
     async def receive(self, delivery: Delivery) -> bool:
@@ -89,6 +90,8 @@ class Desk:
         cloud, host = await which_host.resolve(self.clouds, order, may_look=may_look)
         await which_host.check_possible(self.clouds, cloud, order, may_look=may_look)
         self.rules[cloud, order.action].check_may_request(by)
+        if not order.check:
+            await self._check_possible(cloud, order.action, by)
         now = self.clock.now()
         new = _new_id()
         operation = Operation(
@@ -216,6 +219,10 @@ class Desk:
             Steer.REQUEST_APPROVAL: self._request_approval,
         }
 
+        if verb is Steer.REQUEST_APPROVAL:
+            request = (await self.show(id))[0].request
+            await self._check_possible(request.cloud, request.action, by)
+
         async def steered(unit: Unit) -> str:
             operation = await unit.operation(id)
             self._rule(operation).check_may_steer(by, requester=operation.requested_by)
@@ -326,9 +333,10 @@ class Desk:
         key: str,
         about: Sequence[OperationId] = (),
         in_full: bool = False,
+        shown: Facts | None = None,
     ) -> None:
-        """Answer a person privately, with operations to be listed (or shown in full) under the sentence."""
-        facts: Facts = {"sentence": sentence, "about": list(about), "in_full": in_full}
+        """Answer a person privately, with operations to be listed (or shown in full), or other facts (`looking`)."""
+        facts: Facts = {"sentence": sentence, "about": list(about), "in_full": in_full, **(shown or {})}
         news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel)
         async with self.archive.unit() as unit:
             await unit.tell(news)
@@ -355,6 +363,11 @@ class Desk:
         async with self.archive.unit() as unit:
             return await unit.operations(cloud=cloud, host=host)
 
+    async def newest(self, cloud: str, *, most: int) -> Sequence[Operation]:
+        """The newest operations of one cloud."""
+        async with self.archive.unit() as unit:
+            return await unit.operations(cloud=cloud, limit=most)
+
     # --------------------------------------------------------------------------------------------------- helpers
     def _rule(self, operation: Operation) -> Rule:
         rule = self.rules.get((operation.request.cloud, operation.request.action))
@@ -363,6 +376,12 @@ class Desk:
                 f"Cloud {operation.request.cloud} is not configured any more.", remedy="Put it back into muster.toml."
             )
         return rule
+
+    async def _check_possible(self, cloud: str, action: Action, by: Actor) -> None:
+        """Let a request pass that enough people could approve; Slack is asked outside of any transaction."""
+        rule = self.rules.get((cloud, action))
+        if self.people is not None and rule is not None:
+            await quorum.check_possible(self.people, rule, requester=by.id, where=f"{action} on {cloud}")
 
     async def done(self, key: str, *, result: str) -> None:
         """Mark a delivery as acted on that changes nothing here, such as a click that opened a window.

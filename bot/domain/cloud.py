@@ -23,6 +23,7 @@ class Host:
     state: str = ""  #: in the cloud's own words, e.g. "down, disabled"
     in_service: bool = True
     vms: int | None = None  #: VMs of any status, when the cloud tells
+    note: str = ""  #: what else the cloud says about it: who closed it and why, room
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,6 +55,14 @@ class Rule:
             "self_approval": self.self_approval,
         }
 
+    def lets_request(self, actor: Actor) -> bool:
+        """Whether this full member is among the requesters."""
+        return EVERYONE in self.requesters or actor.is_one_of(self.requesters)
+
+    def names(self, actor: Actor) -> bool:
+        """Whether this full member has any part in it: asks, approves or breaks glass."""
+        return self.lets_request(actor) or actor.is_one_of((*self.approvers, *self.break_glass))
+
     def check_may_request(self, actor: Actor) -> None:
         """Let a requester pass.
 
@@ -62,7 +70,7 @@ class Rule:
             NotAllowed: not a full member, or not among the requesters.
         """
         _check_full_member(actor)
-        if EVERYONE not in self.requesters and not actor.is_one_of(self.requesters):
+        if not self.lets_request(actor):
             raise NotAllowed(
                 "You are not among those who may ask for this.",
                 ask=self.requesters,

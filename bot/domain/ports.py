@@ -78,6 +78,14 @@ class Entry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Recorded:
+    """A line of the audit as it was recorded."""
+
+    at: datetime
+    entry: Entry
+
+
+@dataclass(frozen=True, kw_only=True)
 class Lease:
     """The right to work on one operation until a moment; `fence` grows with every taking."""
 
@@ -192,6 +200,10 @@ class Unit(Protocol):
         """Append an audit entry that changes no row (a refusal, an outside call)."""
         ...
 
+    async def entries(self, operation: OperationId, *, limit: int) -> tuple[int, Sequence[Recorded]]:
+        """How many lines the audit has about an operation, and the newest of them, oldest first."""
+        ...
+
     async def tell(self, *news: News) -> None:
         """Queue news for delivery."""
         ...
@@ -301,6 +313,14 @@ class People(Protocol):
 
     async def actor(self, user: UserId) -> Actor:
         """A person with their standing and groups, a short cache old at most.
+
+        Raises:
+            bot.domain.errors.CouldNotAsk: Slack did not answer.
+        """
+        ...
+
+    async def named(self, who: Sequence[str], *, most: int) -> Sequence[UserId]:
+        """Full members that a list of user and group ids names: all, or `most` of them.
 
         Raises:
             bot.domain.errors.CouldNotAsk: Slack did not answer.

@@ -11,7 +11,7 @@ from bot.domain.values import OperationId
 from bot.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
-from bot.slack.views import incident, notes, thread
+from bot.slack.views import answers, incident, notes, thread
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackError
 
@@ -102,11 +102,16 @@ class Drawing:
         if news.kind is Kind.REFUSED:
             other = thread.word(news.facts, "link_to")
             return notes.refused(news, link=await self._link(OperationId(other)) if other else "")
+        if answers.knows(news.facts):
+            named = answers.operations_in(news.facts)[:_LINKED]
+            return answers.render(news.facts, {id: await self._link(id) for id in named})
         about = [OperationId(word) for word in thread.words(news.facts, "about")]
         operations = await self._operations(about)
         if not operations:
             return notes.noted(news)
         links = {o.id: await self._link(o.id) for o in operations[:_LINKED]}
+        if thread.word(news.facts, "shows") == "history":
+            return answers.history(thread.word(news.facts, "sentence"), operations, links)
         if not news.facts.get("in_full"):
             return notes.listing(thread.word(news.facts, "sentence"), operations, links)
         shown = operations[0]

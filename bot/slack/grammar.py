@@ -24,7 +24,10 @@ COMMANDS = (EVACUATE, MAINTENANCE, MUSTER)
 USAGE = {
     EVACUATE: "Usage: `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`",
     MAINTENANCE: "Usage: `/maintenance enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]`",
-    MUSTER: "Usage: `/muster help | list | show ID`",
+    MUSTER: (
+        "Usage: `/muster hosts [cloud] [text] | list | show ID"
+        " | history [cloud/]host | audit ID | policy [cloud] | help`"
+    ),
 }
 _FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: ("--then", "--reason")}
 _ONE_VALUE = ("--to", "--then")
@@ -38,6 +41,10 @@ class Verb(StrEnum):
     HELP = "help"
     LIST = "list"
     SHOW = "show"
+    HOSTS = "hosts"
+    HISTORY = "history"
+    AUDIT = "audit"
+    POLICY = "policy"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +53,8 @@ class Question:
 
     verb: Verb
     operation: OperationId | None = None
+    cloud: str = ""
+    name: str = ""  #: of a host; for HOSTS a part of it, or the name of a cloud
 
 
 Command: TypeAlias = Order | Question
@@ -84,15 +93,43 @@ def _question(words: Sequence[Word]) -> Question:
         return Question(verb=Verb.HELP)
     verb = Verb(_keyword(words[0], tuple(Verb), "Muster does not know that word"))
     rest = words[1:]
-    if verb is not Verb.SHOW:
-        _check_nothing_left(rest)
-        return Question(verb=verb)
-    if not rest:
-        raise BadCommand("Say which operation to show.", remedy="`/muster list` shows their ids.")
-    _check_nothing_left(rest[1:])
-    if not _ID.match(rest[0].text):
-        raise BadCommand(f"{rest[0].text} is not the id of an operation.", remedy="`/muster list` shows the ids.")
-    return Question(verb=verb, operation=OperationId(rest[0].text.upper()))
+    match verb:
+        case Verb.HELP | Verb.LIST:
+            _check_nothing_left(rest)
+            return Question(verb=verb)
+        case Verb.SHOW | Verb.AUDIT:
+            return Question(verb=verb, operation=_id(verb, rest))
+        case Verb.POLICY:
+            _check_nothing_left(rest[1:])
+            return Question(verb=verb, cloud=_name(rest[0].text, "cloud") if rest else "")
+        case Verb.HISTORY:
+            if not rest:
+                raise BadCommand("Say whose history: cloud/host.")
+            _check_nothing_left(rest[1:])
+            cloud, host = _place(rest[0].text)
+            return Question(verb=verb, cloud=cloud, name=host)
+        case Verb.HOSTS:
+            return _hosts(rest)
+
+
+def _hosts(words: Sequence[Word]) -> Question:
+    """Nothing; a cloud or a part of a name (whoever knows the clouds can tell); or both."""
+    _check_nothing_left(words[2:])
+    if len(words) == 2:
+        return Question(verb=Verb.HOSTS, cloud=_name(words[0].text, "cloud"), name=_name(words[1].text, "host"))
+    if not words:
+        return Question(verb=Verb.HOSTS)
+    cloud, name = _place(words[0].text)
+    return Question(verb=Verb.HOSTS, cloud=cloud, name=name)
+
+
+def _id(verb: Verb, words: Sequence[Word]) -> OperationId:
+    if not words:
+        raise BadCommand(f"Say which operation to {verb}.", remedy="`/muster list` shows their ids.")
+    _check_nothing_left(words[1:])
+    if not _ID.match(words[0].text):
+        raise BadCommand(f"{words[0].text} is not the id of an operation.", remedy="`/muster list` shows the ids.")
+    return OperationId(words[0].text.upper())
 
 
 def _keyword(word: Word, known: Sequence[str], otherwise: str) -> str:

@@ -1,12 +1,16 @@
-"""Story 4: what somebody wants to see: help, the list of operations, one operation in full."""
+"""Story 4: what somebody wants to see: help, operations, hosts, their past, the audit, the policy."""
 
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot import looking
 from bot.domain.errors import BadCommand, NotAllowed
 from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Delivery
+from bot.domain.values import OperationId
 from bot.slack import grammar, reception
 from bot.slack.grammar import Question, Verb
 from bot.slack.reception import Reception
@@ -41,19 +45,70 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """Answer privately.
 
     Raises:
-        NotAllowed, UnknownOperation
+        NotAllowed, UnknownOperation, UnknownCloud, UnknownHost, CouldNotAsk
     """
     if actor.standing is not Standing.FULL_MEMBER:
         raise NotAllowed(f"Muster answers only full members of this workspace; you are a {actor.standing}.")
     question = grammar.parse(reception.word(delivery, "command"), reception.word(delivery, "text"))
     if not isinstance(question, Question):
         return
-    channel, key = reception.word(delivery, "channel"), delivery.key
-    if question.verb is Verb.SHOW and question.operation is not None:
-        operation, _ = await desk.show(question.operation)
-        await desk.note("In full", by=actor.id, channel=channel, key=key, about=[operation.id], in_full=True)
-        return
+    await _ANSWERS[question.verb](desk, Asked(question=question, actor=actor, delivery=delivery))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """A question, and to whom its answer goes."""
+
+    question: Question
+    actor: Actor
+    delivery: Delivery
+
+    @property
+    def operation(self) -> OperationId:
+        """The operation that was named."""
+        return self.question.operation or OperationId("")
+
+    async def answer(self, desk: Desk, sentence: str = "", **told: Any) -> None:
+        """Tell them privately."""
+        channel = reception.word(self.delivery, "channel")
+        await desk.note(sentence, by=self.actor.id, channel=channel, key=self.delivery.key, **told)
+
+
+async def _show(desk: Desk, asked: Asked) -> None:
+    operation, _ = await desk.show(asked.operation)
+    await asked.answer(desk, "In full", about=[operation.id], in_full=True)
+
+
+async def _list(desk: Desk, asked: Asked) -> None:
     live = await desk.live()
-    number = len(live)
-    said = "No operation holds a host now" if not live else f"Operations that hold a host now: {number}"
-    await desk.note(said, by=actor.id, channel=channel, key=key, about=[o.id for o in live])
+    said = "No operation holds a host now" if not live else f"Operations that hold a host now: {len(live)}"
+    await asked.answer(desk, said, about=[o.id for o in live])
+
+
+async def _hosts(desk: Desk, asked: Asked) -> None:
+    question = asked.question
+    await asked.answer(desk, shown=await looking.hosts(desk, asked.actor, cloud=question.cloud, matching=question.name))
+
+
+async def _history(desk: Desk, asked: Asked) -> None:
+    question = asked.question
+    said, past = await looking.history(desk, asked.actor, cloud=question.cloud, host=question.name)
+    await asked.answer(desk, said, about=past, shown={"shows": "history"})
+
+
+async def _audit(desk: Desk, asked: Asked) -> None:
+    await asked.answer(desk, shown=await looking.audit(desk, asked.operation))
+
+
+async def _policy(desk: Desk, asked: Asked) -> None:
+    await asked.answer(desk, shown=await looking.policy(desk, asked.actor, cloud=asked.question.cloud))
+
+
+_ANSWERS: Mapping[Verb, Callable[[Desk, Asked], Awaitable[None]]] = {
+    Verb.SHOW: _show,
+    Verb.LIST: _list,
+    Verb.HOSTS: _hosts,
+    Verb.HISTORY: _history,
+    Verb.AUDIT: _audit,
+    Verb.POLICY: _policy,
+}

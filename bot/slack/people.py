@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import CouldNotAsk
-from bot.domain.policy import Actor, Rule, Standing
+from bot.domain.policy import EVERYONE, Actor, Rule, Standing
 from bot.domain.ports import Clock
 from bot.domain.values import Action, UserId
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, answer
@@ -45,11 +45,33 @@ class SlackPeople:
         Raises:
             CouldNotAsk: Slack did not answer.
         """
-        standing = await self._remembered(self._known, user, lambda: self._standing(user))
+        standing = await self._stands(user)
         if standing is not Standing.FULL_MEMBER:
             return Actor(id=user, standing=standing)
         groups = [g for g in self._groups if user in await self._remembered(self._members, g, self._ask(g))]
         return Actor(id=user, standing=standing, groups=frozenset(groups))
+
+    async def named(self, who: Sequence[str], *, most: int) -> Sequence[UserId]:
+        """Full members that a list of user and group ids names: all, or `most` of them. Asks of as few as it can.
+
+        Raises:
+            CouldNotAsk: Slack did not answer.
+        """
+        found: list[UserId] = []
+        for one in who:
+            if one == EVERYONE:
+                continue
+            is_group = one.startswith("S")
+            members = await self._remembered(self._members, one, self._ask(one)) if is_group else frozenset({one})
+            for user in sorted(members - set(found)):
+                if len(found) >= most:
+                    return found
+                if await self._stands(user) is Standing.FULL_MEMBER:
+                    found.append(UserId(user))
+        return found
+
+    async def _stands(self, user: str) -> Standing:
+        return await self._remembered(self._known, user, lambda: self._standing(UserId(user)))
 
     def forget(self, id: str) -> None:
         """Drop what is remembered of a group whose members changed, or of a person whose account did."""

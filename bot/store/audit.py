@@ -5,15 +5,15 @@ the first migration); `broken` finds what somebody changed around that.
 """
 
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlmodel import col
 
-from bot.domain.ports import Entry
-from bot.domain.values import Json, OperationId
+from bot.domain.ports import Entry, Recorded
+from bot.domain.values import Json, OperationId, UserId
 from bot.store import codec
 from bot.store.mapping import news_columns
 from bot.store.tables import AuditHeadRow, AuditRow, NewsRow, table_of
@@ -34,6 +34,14 @@ class Audit(Transaction):
     async def record(self, operation: OperationId | None, entry: Entry) -> None:
         """See `bot.domain.ports.Unit`."""
         self.note(operation, entry)
+
+    async def entries(self, operation: OperationId, *, limit: int) -> tuple[int, Sequence[Recorded]]:
+        """See `bot.domain.ports.Unit`."""
+        is_its = col(AuditRow.operation_id) == operation
+        number: int = await self.first(select(func.count()).select_from(_AUDIT).where(is_its))
+        newest = select(AuditRow).where(is_its).order_by(col(AuditRow.seq).desc()).limit(limit)
+        rows: list[AuditRow] = await self.scalars(newest)
+        return number, [_recorded(row) for row in reversed(rows)]
 
     async def append(self) -> None:
         """Write the audit entries and news of this unit, behind the lock on the audit's end."""
@@ -71,6 +79,11 @@ class Audit(Transaction):
         """The number and hash of the last line."""
         row: AuditHeadRow = await self.first(select(AuditHeadRow))
         return row.seq, row.hash
+
+
+def _recorded(row: AuditRow) -> Recorded:
+    actor = None if row.actor is None else UserId(row.actor)
+    return Recorded(at=row.at, entry=Entry(event=row.event, actor=actor, facts=codec.plain(row.facts)))
 
 
 def _line(seq: int, at: datetime, operation: OperationId | None, entry: Entry, prev_hash: str) -> dict[str, Any]:

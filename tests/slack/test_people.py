@@ -130,3 +130,13 @@ async def test_slack_says_when_an_account_is_closed_and_that_counts_at_once(
         office.workspace.deactivate("U0BOB")
         while (await people.actor(UserId("U0BOB"))).standing is not Standing.DEACTIVATED:
             await office.clock.pass_time(0)
+
+
+async def test_the_full_members_that_a_list_names_are_found_once_each(people: SlackPeople) -> None:
+    assert await people.named(["S0LEADS", "U0BOB", "U0DAVE", "U0GUEST", "*"], most=9) == ["U0BOB", "U0CAROL", "U0DAVE"]
+
+
+async def test_no_more_people_are_asked_about_than_needed(office: Office, people: SlackPeople) -> None:
+    assert await people.named(["S0LEADS", "S0SRE"], most=1) == ["U0BOB"]
+    assert (office.calls.count("usergroups.users.list"), office.calls.count("users.info")) == (1, 1)
+    assert await people.named(["S0LEADS"], most=0) == []

@@ -17,6 +17,10 @@ HELP = """\
 • `/maintenance enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]`: the host is alive
 • `/muster list`: operations that hold a host now
 • `/muster show ID`: one operation with its plan, votes and steps
+• `/muster hosts [cloud] [text]`: hosts with their state, and what Muster does there
+• `/muster history [cloud/]host`: past operations of a host
+• `/muster audit ID`: what was recorded about an operation
+• `/muster policy [cloud]`: who may ask, approve and break glass, and what you can do now
 `check` only shows the plan; nothing happens unless somebody requests approval."""
 
 

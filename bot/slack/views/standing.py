@@ -47,6 +47,11 @@ def approved_by(operation: Operation) -> str:
     return f"Approved by {text.mentions([v.by for v in votes])} at {text.moment(votes[-1].at)}."
 
 
+def decided_by(operation: Operation) -> str:
+    """Who approved or rejected it; nothing while nobody has."""
+    return _rejected_by(operation) if operation.state is State.DENIED else approved_by(operation)
+
+
 def _approvals(operation: Operation) -> tuple[Vote, ...]:
     if operation.approvals:
         return operation.approvals

@@ -1,0 +1,235 @@
+"""What people ask to see: hosts, past operations, the audit, the policy; gathered as facts for a private note."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from bot import quorum, which_host
+from bot.domain.cloud import AnyCloud, CloudError, Host
+from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost
+from bot.domain.operation import Operation
+from bot.domain.policy import Actor, Rule, Standing
+from bot.domain.ports import Recorded
+from bot.domain.values import Action, Facts, HostId, Json, OperationId
+from bot.workflow import Desk
+
+HOSTS = 30
+"""How many hosts are shown."""
+COUNTED = 500
+"""How many hosts of one cloud are counted."""
+PAST = 20
+ENTRIES = 40
+_BY_NAME = 200
+"""Among how many of the newest operations a host is looked for that its cloud does not know any more."""
+_CELL = 160
+
+
+async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> Facts:
+    """Hosts of one cloud, or of all that this person has to do with, with what Muster does there.
+
+    Args:
+        desk: where clouds and operations are known.
+        actor: who asks.
+        cloud: its name; empty: `matching` may be one.
+        matching: part of a host's name or id.
+
+    Raises:
+        UnknownCloud, NotAllowed
+    """
+    if not cloud and matching in desk.clouds:
+        cloud, matching = matching, ""
+    names = [_known(desk, cloud)] if cloud else sorted(desk.clouds)
+    allowed = [name for name in names if _has_to_do_with(desk, actor, name)]
+    if not allowed:
+        raise NotAllowed("You are not among those who may ask for anything on this cloud.", ask=_asked(desk, names))
+    answers = await asyncio.gather(*(_hosts(desk.clouds[name], matching) for name in allowed))
+    live = {(o.request.cloud, o.host.id): o for o in await desk.live()}
+    rows: list[Json] = []
+    silent: list[Json] = []
+    number, is_more = 0, False
+    for name, found in zip(allowed, answers, strict=True):
+        if isinstance(found, CloudError):
+            silent.append({"cloud": name, "sentence": found.sentence, "remedy": found.remedy})
+            continue
+        number += len(found)
+        is_more |= len(found) >= COUNTED
+        rows += [_host_row(name, host, live.get((name, host.id))) for host in found]
+    return {
+        "shows": "hosts",
+        "matching": matching,
+        "clouds": list(allowed),
+        "rows": rows[:HOSTS],
+        "silent": silent,
+        "number": number,
+        "is_more": is_more,
+    }
+
+
+async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host] | CloudError:
+    try:
+        async with asyncio.timeout(which_host.LOOKUP_SECONDS):
+            return await cloud.hosts(matching, limit=COUNTED)
+    except CloudError as error:
+        return error
+    except TimeoutError:
+        return CloudError(f"It did not answer within {which_host.LOOKUP_SECONDS:.0f} s.", remedy="Try again.")
+
+
+def _host_row(cloud: str, host: Host, operation: Operation | None) -> Json:
+    return {
+        "cloud": cloud,
+        "host": host.name,
+        "state": host.state,
+        "area": host.area,
+        "vms": host.vms,
+        "note": host.note[:_CELL],
+        "in_service": host.in_service,
+        "operation": operation.id if operation else None,
+        "action": operation.request.action if operation else None,
+        "stands": operation.state if operation else None,
+    }
+
+
+def _known(desk: Desk, cloud: str) -> str:
+    if cloud not in desk.clouds:
+        names = ", ".join(sorted(desk.clouds))
+        raise UnknownCloud(f"There is no cloud named {cloud}.", remedy=f"Configured clouds: {names}.")
+    return cloud
+
+
+def _has_to_do_with(desk: Desk, actor: Actor, cloud: str) -> bool:
+    return any(rule.names(actor) for (name, _), rule in desk.rules.items() if name == cloud)
+
+
+def _asked(desk: Desk, clouds: Sequence[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(who for (name, _), r in desk.rules.items() if name in clouds for who in r.requesters))
+
+
+async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[str, Sequence[OperationId]]:
+    """The past operations of the host of exactly that name or id: a sentence, and their ids, newest first.
+
+    A host that its cloud does not know any more, or of a cloud that does not answer, is found by its name.
+
+    Raises:
+        UnknownCloud
+        UnknownHost: neither a cloud nor an operation knows it; suggests near names.
+    """
+    names = [_known(desk, cloud)] if cloud else sorted(desk.clouds)
+    found: dict[OperationId, Operation] = {}
+    near: list[str] = []
+    is_known = False
+    for name in names:
+        answer = await _hosts(desk.clouds[name], host) if _has_to_do_with(desk, actor, name) else ()
+        listed = () if isinstance(answer, CloudError) else answer
+        exact = {h.id for h in listed if host in {h.name, h.id}}
+        near += [f"{name}/{h.name}" for h in listed if h.id not in exact]
+        is_known |= bool(exact)
+        for id in {*exact, HostId(host)}:
+            found |= {o.id: o for o in await desk.history(name, id)}
+        if not found:
+            found |= {o.id: o for o in await desk.newest(name, most=_BY_NAME) if o.request.host_name == host}
+    where = f"{cloud}/{host}" if cloud else host
+    if not found and not is_known:
+        remedy = f"Did you mean {', '.join(near[: which_host.SUGGESTIONS])}?" if near else "Type the name in full."
+        raise UnknownHost(f"No operation and no cloud knows a host named exactly {where}.", remedy=remedy)
+    past = sorted(found.values(), key=lambda o: o.created_at, reverse=True)
+    shown = f"; the newest {PAST} are shown" if len(past) > PAST else ""
+    said = f"Operations on {where}: {len(past)}{shown}" if past else f"No operation was ever asked for on {where}"
+    return said, [o.id for o in past[:PAST]]
+
+
+async def audit(desk: Desk, id: OperationId) -> Facts:
+    """What was recorded about one operation, newest last.
+
+    Raises:
+        UnknownOperation
+    """
+    operation, _ = await desk.show(id)
+    async with desk.archive.unit() as unit:
+        number, entries = await unit.entries(id, limit=ENTRIES)
+    return {
+        "shows": "audit",
+        "operation": id,
+        "action": operation.request.action,
+        "cloud": operation.request.cloud,
+        "host": operation.request.host_name,
+        "number": number,
+        "rows": [_entry_row(one) for one in entries],
+    }
+
+
+def _entry_row(recorded: Recorded) -> Json:
+    short = {k: _short(v) for k, v in recorded.entry.facts.items() if v not in (None, "", [], {})}
+    return {
+        "at": recorded.at.isoformat(),
+        "actor": recorded.entry.actor,
+        "event": recorded.entry.event,
+        "facts": [f"{name}: {value}"[:_CELL] for name, value in sorted(short.items())],
+    }
+
+
+def _short(value: Json) -> str:
+    if isinstance(value, list | tuple):
+        return f"{len(value)}" if len(value) > 3 else ", ".join(_short(one) for one in value)
+    if isinstance(value, Mapping):
+        return f"{len(value)}"
+    word = str(value)
+    return word[:12] if len(word) == 64 and word.isalnum() else word
+
+
+async def policy(desk: Desk, actor: Actor, *, cloud: str) -> Facts:
+    """Who may do what on one cloud or on all, and what this person can do right now.
+
+    Raises:
+        UnknownCloud
+        CouldNotAsk: Slack did not answer.
+    """
+    names = [_known(desk, cloud)] if cloud else sorted(desk.clouds)
+    rows = [
+        await _rule_row(desk, actor, name, action, desk.rules[name, action])
+        for name in names
+        for action in Action
+        if (name, action) in desk.rules and action in desk.clouds[name].actions
+    ]
+    return {"shows": "policy", "rows": rows}
+
+
+async def _rule_row(desk: Desk, actor: Actor, cloud: str, action: Action, rule: Rule) -> Json:
+    return {
+        "cloud": cloud,
+        "action": action,
+        "requesters": list(rule.requesters),
+        "approvers": list(rule.approvers),
+        "break_glass": list(rule.break_glass),
+        "quorum": rule.quorum,
+        "self_approval": rule.self_approval,
+        "minutes": rule.expires.total_seconds() / 60,
+        "you": await _you_can(desk, actor, rule),
+        "impossible": await _impossible(desk, rule),
+    }
+
+
+async def _you_can(desk: Desk, actor: Actor, rule: Rule) -> list[str]:
+    """What this person can do now, in words that follow "You can"."""
+    if actor.standing is not Standing.FULL_MEMBER:
+        return []
+    can = []
+    if rule.lets_request(actor):
+        can.append("ask for it")
+    if actor.is_one_of(rule.approvers):
+        can.append("approve it, your own requests too" if rule.self_approval else "approve what others ask for")
+    if actor.is_one_of(rule.break_glass):
+        can.append("break glass: go ahead alone, with a reason that everybody reads")
+    if desk.people is not None and rule.lets_request(actor) and actor.is_one_of(rule.approvers):
+        try:
+            await quorum.check_possible(desk.people, rule, requester=actor.id, where="it")
+        except NotAllowed:
+            can[0] += " (but then nobody else could approve it)"
+    return can
+
+
+async def _impossible(desk: Desk, rule: Rule) -> str:
+    """Why its quorum can never be reached; empty when it can, or when nobody can be asked."""
+    if desk.people is None:
+        return ""
+    able = await quorum.approvers(desk.people, rule, requester=None)
+    return "" if len(able) >= rule.quorum else quorum.said(able, rule, besides="")

@@ -1,0 +1,220 @@
+"""What people ask to see, gathered from clouds, archive, audit and policy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from bot import looking
+from bot.domain.cloud import Host, Unreachable
+from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
+from bot.domain.operation import State
+from bot.domain.policy import Actor, Standing
+from bot.domain.values import Action, Facts, HostId, OperationId, UserId
+from bot.slack.views.answers import rows_of
+from bot.workflow import Desk, Steer
+from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop
+from tests.engine.toy_cloud import ToyCloud
+
+LEADS = {"S0LEADS": ("U0BOB", "U0CAROL"), "S0SRE": ("U0ALICE", "U0BOB"), "S0CHIEFS": ("U0CHIEF",)}
+
+
+@dataclass
+class Crowd:
+    """Who is in which group."""
+
+    groups: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(LEADS))
+
+    async def actor(self, user: UserId) -> Actor:
+        return Actor(id=user, standing=Standing.FULL_MEMBER)
+
+    async def named(self, who: Sequence[str], *, most: int) -> Sequence[UserId]:
+        found = dict.fromkeys(user for one in who for user in self.groups.get(one, (one,)))
+        return [UserId(user) for user in found][:most]
+
+
+@dataclass
+class BigCloud(ToyCloud):
+    """Has many hosts, or does not answer."""
+
+    number: int = 120
+    is_silent: bool = False
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        if self.is_silent:
+            raise Unreachable("big does not answer.", remedy="Try again.")
+        names = [f"node-{n}" for n in range(self.number)]
+        return [Host(id=HostId(f"id-{n}"), name=n, state="fine", vms=3) for n in names if matching in n][:limit]
+
+
+def big(shop: Workshop, **changes: object) -> Desk:
+    """A desk with a second cloud."""
+    cloud = BigCloud(clock=shop.clock, vms={}, name="big", **changes)  # type: ignore[arg-type]
+    rules = {**shop.desk.rules, ("big", Action.EVACUATE): replace(RULE, requesters=("U0DAVE",), approvers=("U0BOB",))}
+    return replace(shop.desk, clouds={"toy": shop.cloud, "big": cloud}, rules=rules)
+
+
+def seen(facts: Facts) -> list[str]:
+    return [f"{row['cloud']}/{row['host']}" for row in rows_of(facts)]
+
+
+async def test_hosts_of_all_clouds_that_somebody_has_to_do_with_and_what_muster_does_there(shop: Workshop) -> None:
+    id = await shop.ask()
+    found = await looking.hosts(big(shop, number=1), BOB, cloud="", matching="")
+    assert seen(found) == ["big/node-0", "toy/host-1", "toy/host-2", "toy/host-10"]
+    assert [row["operation"] for row in rows_of(found)] == [None, id, None, None]
+    assert seen(await looking.hosts(big(shop), ALICE, cloud="", matching="")) == [
+        "toy/host-1",
+        "toy/host-2",
+        "toy/host-10",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("where", "matching", "number"), [("toy", "1", 2), ("", "toy", 3), ("", "host-10", 1), ("toy", "x", 0)]
+)
+async def test_one_word_is_a_cloud_where_one_is_called_so_and_a_part_of_a_name_otherwise(
+    shop: Workshop, where: str, matching: str, number: int
+) -> None:
+    found = await looking.hosts(shop.desk, ALICE, cloud=where, matching=matching)
+    assert (found["number"], len(rows_of(found))) == (number, number)
+
+
+async def test_more_hosts_than_are_shown_are_counted(shop: Workshop) -> None:
+    found = await looking.hosts(big(shop), BOB, cloud="big", matching="")
+    assert (len(rows_of(found)), found["number"], found["is_more"]) == (looking.HOSTS, 120, False)
+    found = await looking.hosts(big(shop, number=900), BOB, cloud="big", matching="")
+    assert (found["number"], found["is_more"]) == (looking.COUNTED, True)
+
+
+async def test_a_cloud_that_does_not_answer_is_named_and_the_others_are_shown(shop: Workshop) -> None:
+    found = await looking.hosts(big(shop, is_silent=True), BOB, cloud="", matching="")
+    assert len(seen(found)) == 3
+    assert found["silent"] == [{"cloud": "big", "sentence": "big does not answer.", "remedy": "Try again."}]
+
+
+async def test_who_has_nothing_to_do_with_a_cloud_is_not_shown_its_hosts(shop: Workshop) -> None:
+    with pytest.raises(NotAllowed) as refusal:
+        await looking.hosts(shop.desk, DAVE, cloud="toy", matching="")
+    assert refusal.value.ask == ("S0SRE",)
+    with pytest.raises(UnknownCloud):
+        await looking.hosts(shop.desk, ALICE, cloud="moon", matching="")
+
+
+async def test_the_past_of_a_host_is_found_newest_first(shop: Workshop) -> None:
+    first = await shop.ask()
+    await shop.work()
+    await shop.steer(first, Steer.CANCEL)
+    await shop.clock.sleep(60)
+    second = await shop.ask(check=True)
+    await shop.ask("host-2")
+    said, past = await looking.history(shop.desk, ALICE, cloud="", host="host-1")
+    assert past == [second, first]
+    assert said == "Operations on host-1: 2"
+
+
+async def test_a_host_that_its_cloud_does_not_know_any_more_still_has_a_past(shop: Workshop) -> None:
+    id = await shop.ask()
+    gone = BigCloud(clock=shop.clock, vms={}, name="toy")
+    for desk in (
+        replace(shop.desk, clouds={"toy": gone}),
+        replace(shop.desk, clouds={"toy": replace(gone, is_silent=True)}),
+    ):
+        assert (await looking.history(desk, ALICE, cloud="toy", host="host-1"))[1] == [id]
+
+
+async def test_a_host_without_a_past_and_one_that_nobody_knows_are_told_apart(shop: Workshop) -> None:
+    said, past = await looking.history(shop.desk, ALICE, cloud="toy", host="host-2")
+    assert (said, past) == ("No operation was ever asked for on toy/host-2", [])
+    with pytest.raises(UnknownHost) as refusal:
+        await looking.history(shop.desk, ALICE, cloud="", host="host-")
+    assert "toy/host-1" in refusal.value.remedy
+
+
+async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(shop: Workshop) -> None:
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    found = await looking.audit(shop.desk, id)
+    rows = rows_of(found)
+    assert found["number"] == len(rows)
+    assert [row["event"] for row in rows][:3] == ["requested", "approval asked for", "approved"]
+    assert rows[0]["actor"] == "U0ALICE"
+    digest = (await shop.operation(id)).digest
+    assert digest is not None
+    assert f"digest: {digest[:12]}" in rows[1]["facts"]  # type: ignore[operator]
+    assert [row["at"] for row in rows] == sorted(str(row["at"]) for row in rows)
+    with pytest.raises(UnknownOperation):
+        await looking.audit(shop.desk, OperationId("NOSUCHID"))
+
+
+async def test_of_a_long_audit_only_the_newest_lines_are_read(shop: Workshop) -> None:
+    id = await shop.ask()
+    for _ in range(looking.ENTRIES):
+        await shop.desk.refuse(NotAllowed("No."), by=DAVE.id, channel="C1", key=await shop.key(), operation=id)
+    found = await looking.audit(shop.desk, id)
+    assert found["number"] == looking.ENTRIES + 1
+    assert {row["event"] for row in rows_of(found)} == {"refused: not allowed"}
+
+
+async def told(shop: Workshop, actor: Actor, crowd: Crowd | None = None) -> Facts:
+    (row,) = rows_of(await looking.policy(replace(shop.desk, people=crowd or Crowd()), actor, cloud="toy"))
+    return row
+
+
+async def test_the_policy_says_who_may_and_what_the_reader_can_do(shop: Workshop) -> None:
+    shop.rule = replace(RULE, break_glass=("U0BOB",))
+    assert (await told(shop, ALICE))["you"] == ["ask for it"]
+    assert (await told(shop, BOB))["you"] == [
+        "ask for it",
+        "approve what others ask for",
+        "break glass: go ahead alone, with a reason that everybody reads",
+    ]
+    row = await told(shop, DAVE)
+    assert (row["you"], row["approvers"], row["break_glass"], row["impossible"]) == ([], ["S0LEADS"], ["U0BOB"], "")
+
+
+async def test_a_quorum_that_cannot_be_reached_is_named(shop: Workshop) -> None:
+    shop.rule = replace(RULE, quorum=3)
+    row = await told(shop, ALICE)
+    assert row["impossible"] == "Policy wants 3 approvals, but only 2 people could give one."
+
+
+async def test_an_approver_hears_that_nobody_else_could_approve_their_request(shop: Workshop) -> None:
+    crowd = Crowd(groups={**LEADS, "S0LEADS": ("U0BOB",)})
+    assert (await told(shop, BOB, crowd))["you"] == [
+        "ask for it (but then nobody else could approve it)",
+        "approve what others ask for",
+    ]
+
+
+async def ask(shop: Workshop, *, by: Actor, crowd: Crowd | None = None, check: bool = False) -> OperationId:
+    from bot.domain.order import Order
+
+    desk = replace(shop.desk, people=crowd or Crowd())
+    order = Order(action=Action.EVACUATE, cloud="toy", host="host-1", check=check)
+    return await desk.ask(order, by=by, channel="C0OPS", key=await shop.key())
+
+
+async def test_what_nobody_could_ever_approve_is_refused_at_once(shop: Workshop) -> None:
+    shop.rule = replace(RULE, quorum=2)
+    with pytest.raises(NotAllowed, match="wants 2 approvals, but only one person besides you"):
+        await ask(shop, by=BOB)
+    assert await shop.desk.live() == []
+    await ask(shop, by=ALICE)
+
+
+@pytest.mark.parametrize("changes", [{"self_approval": True}, {"break_glass": ("U0CHIEF",)}, {"quorum": 1}])
+async def test_it_is_let_through_where_somebody_could_let_it_pass(shop: Workshop, changes: dict[str, object]) -> None:
+    shop.rule = replace(replace(RULE, quorum=2), **changes)  # type: ignore[arg-type]
+    await ask(shop, by=BOB)
+
+
+async def test_a_dry_run_needs_nobody_until_it_turns_serious(shop: Workshop) -> None:
+    shop.rule = replace(RULE, approvers=())
+    id = await ask(shop, by=ALICE, check=True)
+    await shop.work()
+    desk = replace(shop.desk, people=Crowd())
+    with pytest.raises(NotAllowed, match="nobody besides you"):
+        await desk.steer(id, Steer.REQUEST_APPROVAL, by=ALICE, key=await shop.key())
+    assert (await shop.operation(id)).state is State.READY

@@ -1,0 +1,140 @@
+"""Private lists: hosts, past operations, the audit, the policy."""
+
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.operation import State
+from bot.domain.values import Facts, Json, OperationId, UserId
+from bot.slack.views import answers, window
+from tests.views import golden
+from tests.views.examples import DIGEST, HOSTILE, NOW, operation
+from tests.views.limits import assert_slack_takes
+
+ID = OperationId("K7M2PQRS")
+LINKS = {ID: "https://s/p1"}
+OURS = re.compile(r"<@U0\w+>|<!subteam\^S0\w+>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|card>")
+
+
+def hosts(number: int = 3, *, words: str = "", **changes: Json) -> Facts:
+    rows: list[Json] = [
+        {
+            "cloud": "prod",
+            "host": words or f"compute-{n}",
+            "state": words or ("down, disabled" if n == 1 else "up, enabled"),
+            "area": words or "nova",
+            "vms": None if n == 2 else 12 - n,
+            "note": words or ("disabled by muster K7M2PQRS" if n == 1 else ""),
+            "in_service": n != 1,
+            "operation": ID if n == 1 else None,
+            "action": "evacuate" if n == 1 else None,
+            "stands": State.RUNNING if n == 1 else None,
+        }
+        for n in range(min(number, 30))
+    ]
+    facts: dict[str, Json] = {"shows": "hosts", "matching": words, "clouds": ["prod"], "rows": rows, "silent": []}
+    return {**facts, "number": number, "is_more": False, **changes}
+
+
+def audit(number: int = 3, *, words: str = "") -> Facts:
+    rows: list[Json] = [
+        {
+            "at": (NOW + timedelta(seconds=n)).isoformat(),
+            "actor": None if n % 2 else "U0ALICE",
+            "event": words or f"event {n}",
+            "facts": [words] * 3 if words else [f"step: move {n}", "starts: 1"],
+        }
+        for n in range(max(0, number - 40), number)
+    ]
+    place = {"action": "evacuate", "cloud": "prod", "host": words or "compute-89"}
+    return {"shows": "audit", "operation": ID, "number": number, "rows": rows, **place}
+
+
+def policy(rules: int = 2, *, words: str = "") -> Facts:
+    rows: list[Json] = [
+        {
+            "cloud": words or f"cloud-{n}",
+            "action": ("evacuate", "enter", "exit")[n % 3],
+            "requesters": ["*"],
+            "approvers": ["S0LEADS", words or "U0CHIEF"],
+            "break_glass": [] if n else ["U0CHIEF"],
+            "quorum": n + 1,
+            "self_approval": bool(n),
+            "minutes": 30.0,
+            "you": [] if n else ["ask for it", "approve what others ask for"],
+            "impossible": words or ("Policy wants 2 approvals, but only one person could give one." if n else ""),
+        }
+        for n in range(rules)
+    ]
+    return {"shows": "policy", "rows": rows}
+
+
+@pytest.mark.parametrize(
+    ("name", "facts"),
+    [
+        ("hosts", hosts()),
+        ("hosts-none", hosts(0, matching="compute-99")),
+        (
+            "hosts-silent",
+            hosts(1, silent=[{"cloud": "tower", "sentence": "No answer.", "remedy": "Try again."}]),
+        ),
+        ("audit", audit()),
+        ("policy", policy()),
+    ],
+)
+def test_each_answer_is_drawn_as_somebody_looked_at_it(name: str, facts: Facts) -> None:
+    message = answers.render(facts, LINKS)
+    assert_slack_takes(message)
+    golden.check(f"answer-{name}", message)
+
+
+def test_more_hosts_than_are_shown_are_counted_and_narrowing_is_explained() -> None:
+    assert "…and 170 more; narrow it" in answers.render(hosts(200), LINKS).text
+    assert "…and at least 470 more" in answers.render(hosts(500, is_more=True), LINKS).text
+
+
+def test_of_a_long_audit_the_newest_lines_are_shown_and_the_others_counted() -> None:
+    said = answers.render(audit(500), LINKS).text
+    assert "event 499" in said.splitlines()[-1]
+    number = len([line for line in said.splitlines() if line.startswith("•")])
+    assert f"{500 - number} lines before these; `muster audit export` has them all." in said
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize(
+    "make", [lambda w: hosts(31, words=w), lambda w: audit(60, words=w), lambda w: policy(words=w)]
+)
+def test_foreign_words_stay_words_and_every_list_fits(make, words: str) -> None:
+    message = answers.render(make(words), LINKS)
+    assert_slack_takes(message)
+    assert not re.search(r"[<>]", OURS.sub("", message.text)), message.text
+
+
+def test_a_list_without_its_facts_still_says_something() -> None:
+    for shows in ("hosts", "audit", "policy"):
+        assert_slack_takes(answers.render({"shows": shows}, {}))
+
+
+def test_a_host_s_past_says_what_how_it_ended_who_asked_and_who_approved() -> None:
+    past = [operation(State.SUCCEEDED), operation(State.DENIED), operation(State.AWAITING_APPROVAL)]
+    message = answers.history("Operations on prod/compute-89: 3", past, LINKS)
+    assert_slack_takes(message)
+    golden.check("answer-history", message)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_windows_are_such_as_slack_takes_whatever_the_host_is_called(words: str) -> None:
+    from bot.demo.blockkit import check_view
+
+    shown = operation(State.AWAITING_APPROVAL, name=words)
+    for view in (window.reject(shown, channel="C0OPS"), window.break_glass(shown, quorum=2, channel="C0OPS")):
+        assert check_view(view) == []
+
+
+def test_a_window_carries_exactly_the_plan_that_was_shown() -> None:
+    shown = operation(State.AWAITING_APPROVAL, requested_by=UserId("U0ALICE"))
+    drawn = window.break_glass(replace(shown, votes=()), quorum=2, channel="C0OPS")
+    assert drawn["private_metadata"] == f'{{"op":"K7M2PQRS","digest":"{DIGEST}","channel":"C0OPS"}}'
+    assert "with 0 of 2 approvals" in str(drawn["blocks"])
