@@ -1,0 +1,62 @@
+"""Planned work on a compute of a real OpenStack: emptied from Slack, read back by the command line, and returned."""
+
+import asyncio
+from pathlib import Path
+
+from tests.openstack.cloud import Cloud
+from tests.openstack.lab.progress import until
+from tests.openstack.lab.settings import PASSWORD
+from tests.stories.stage import ALICE, BOB, OPS, staged
+
+HOST = "compute-1"
+
+
+async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cloud: Cloud, tmp_path: Path) -> None:
+    booted = await asyncio.to_thread(cloud.boot, 5, on=HOST)
+    stopped = booted[-1]["id"]
+    cloud.act(stopped, "os-stop")
+    await asyncio.to_thread(
+        until, "a server to stop", lambda: cloud.server(stopped)["status"] == "SHUTOFF", seconds=60, pause=0.5
+    )
+    async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
+        await stage.start_bot()
+
+        await stage.workspace.type_command(ALICE, OPS, f"/maintenance enter prod/{HOST} --reason 'new memory'")
+        await stage.card_says("Waiting for approval", seconds=60)
+        assert "5 VMs" in stage.card.plain
+        assert not cloud.migrations(HOST, kind="live-migration")
+        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await stage.card_says("5 of 5 done and verified", seconds=120)
+        assert stage.thread_says("safe to power off")
+
+        # read back independently
+        listed = await asyncio.to_thread(cloud.cli_json, "server", "list", "--all-projects", "--long")
+        assert {s["ID"] for s in listed} == {s["id"] for s in booted}
+        assert HOST not in {s["Host"] for s in listed}
+        assert {s["ID"]: s["Status"] for s in listed} == {
+            s["id"]: "SHUTOFF" if s["id"] == stopped else "ACTIVE" for s in booted
+        }
+        assert sorted(m["instance_uuid"] for m in cloud.migrations(HOST, kind="live-migration")) == sorted(
+            s["id"] for s in booted if s["id"] != stopped
+        )
+        (cold,) = cloud.migrations(HOST, kind="migration")
+        assert (cold["instance_uuid"], cold["status"]) == (stopped, "confirmed")
+        assert await _service(cloud) == ("disabled", "up")
+        assert "muster run=" in cloud.service(HOST)["disabled_reason"]
+
+        # and back
+        await stage.workspace.type_command(ALICE, OPS, f"/maintenance exit prod/{HOST}")
+        await stage.until(lambda: len(stage.cards()) == 2, what="a second card")
+        await stage.card_says("Waiting for approval", seconds=60)
+        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await stage.card_says("done and verified", seconds=60)
+
+    assert await _service(cloud) == ("enabled", "up")
+    assert {s["id"] for s in cloud.servers(on=HOST)} == set()
+
+
+async def _service(cloud: Cloud) -> tuple[str, str]:
+    """Status and state of the host as the command line shows them."""
+    listed = await asyncio.to_thread(cloud.cli_json, "compute", "service", "list")
+    (found,) = [s for s in listed if s["Host"] == HOST]
+    return found["Status"], found["State"]
