@@ -1,14 +1,19 @@
-"""One round over the steps of an operation: look at what is in flight, start what may be started, end what has ended.
+"""One round over the steps of an operation: look at what is in flight, end what has ended, start what may be started.
 
 For each step: look → (as wanted already: done) → commit what was seen and the intent → look again → start once →
 commit the receipt → look until it has ended. A crash anywhere resumes at a look.
+
+The pace is that of completion: the look that shows a VM verified has also looked at those that come next, so that its
+place is taken in the same round.
 """
 
-import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import Enum
 
+from bot.domain import pace
 from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
+from bot.domain.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.plan import By
 from bot.domain.ports import Entry
@@ -23,40 +28,90 @@ from bot.domain.steps import (
 from bot.domain.values import StepKey
 from bot.engine import telling
 from bot.engine.held import Held
-
-GRACE_SECONDS = 8.0
-"""How long a call on the wire may take to answer once Muster is told to stop; later the next start looks for it."""
+from bot.engine.starts import Starts
 
 _NOTHING = Sighting(seen=Seen.UNCLEAR, sentence="The cloud said nothing about it.")
 
 
-async def round_of(held: Held, operation: Operation, records: Sequence[StepRecord]) -> bool:
+class Next(Enum):
+    """What follows a round."""
+
+    LOOK = "look"
+    """Something has just come about, so that a look at once is worth its calls."""
+    WAIT = "wait"
+    OVER = "over"
+    """Every step has ended, or none may start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Round:
+    """What one round works on."""
+
+    held: Held
+    starts: Starts
+    operation: Operation
+    records: Sequence[StepRecord]  #: all steps, as stored
+    phases: Sequence[str]
+
+    def coming(self, records: Sequence[StepRecord], *, besides: int = 0) -> Sequence[StepRecord]:
+        """The steps whose turn it is, or would be if so many in flight had ended."""
+        if self.operation.state is not State.RUNNING:
+            return []
+        limit = pace.in_flight(records, ceiling=self.held.cloud.concurrency)
+        return to_start(records, self.phases, limit=limit + besides)
+
+
+async def round_of(
+    held: Held,
+    starts: Starts,
+    operation: Operation,
+    records: Sequence[StepRecord],
+    *,
+    on_the_wire: frozenset[StepKey] = frozenset(),
+) -> Next:
     """Take an executing operation one round further.
 
-    Returns:
-        Whether anything is left to do or to watch; False means that every step has ended or none may start.
+    Args:
+        held: the operation's lease.
+        starts: its calls on the wire.
+        operation: as stored.
+        records: its steps, as stored.
+        on_the_wire: steps whose start had not ended when `records` were read: they are left alone.
 
     Raises:
         Refused, Unreachable: the cloud could not be looked at; nothing was started.
         LeaseLost
     """
-    plan = operation.plan
-    if plan is None:
-        return False
-    records = await _skip(held, records, plan.phases)
+    if operation.plan is None:
+        return Next.OVER
+    phases = operation.plan.phases
+    records = await _skip(held, records, phases)
+    this = _Round(held=held, starts=starts, operation=operation, records=records, phases=phases)
     in_flight = [r for r in records if r.state in IN_FLIGHT]
-    next_up: Sequence[StepRecord] = []
-    if operation.state is State.RUNNING:
-        next_up = to_start(records, plan.phases, limit=held.cloud.concurrency)
-    if not in_flight and not next_up:
-        return operation.state is not State.STOPPING and any(not r.has_ended for r in records)
-    seen = await held.cloud.look([r.step for r in (*in_flight, *next_up)])
-    looked = [_look(held, record, seen) for record in (*in_flight, *next_up)]
-    ready = [r for r in looked if r.state is StepState.PLANNED and r.step.by is By.MUSTER]
-    await _keep(held, operation, records, looked)
-    startable = {r.key for r in next_up}
-    await _start(held, operation, records, [r for r in ready if r.key in startable], seen)
-    return True
+    watched = [r for r in in_flight if r.key not in on_the_wire]
+    coming = this.coming(records, besides=len(watched))
+    if not watched and not coming:
+        is_over = operation.state is State.STOPPING or all(r.has_ended for r in records)
+        return Next.OVER if is_over and not in_flight else Next.WAIT
+    seen = await held.cloud.look([r.step for r in (*watched, *coming)])
+    looked = {r.key: _look(held, r, seen) for r in watched}
+    return await _after(this, looked, seen)
+
+
+async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> Next:
+    """Take over what a look showed, and start what may be started now."""
+    records = [looked.get(r.key, r) for r in this.records]
+    turn = this.coming(records)
+    fresh = [_look(this.held, r, seen) for r in turn if r.key in seen]
+    ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]
+    waiting = {r.key for r in ready}
+    await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
+    by_key = {r.key: r for r in fresh}
+    records = [by_key.get(r.key, r) for r in records]
+    has_ended = any(r.has_ended for r in (*looked.values(), *fresh))
+    # a change of the host itself is mostly true as soon as it is answered
+    is_quick = any(r.step.vm is None for r in ready)
+    return Next.LOOK if is_quick or (has_ended and any(r.key not in seen for r in this.coming(records))) else Next.WAIT
 
 
 async def _skip(held: Held, records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
@@ -78,52 +133,52 @@ def _look(held: Held, record: StepRecord, seen: Mapping[StepKey, Sighting]) -> S
 
 async def _keep(held: Held, operation: Operation, before: Sequence[StepRecord], looked: Sequence[StepRecord]) -> None:
     """Store what changed, with its audit and its news."""
-    known = {r.key: r for r in before}
-    changed = [r for r in looked if r != known[r.key]]
-    entries = [(r, telling.entry(r) if r.state is not known[r.key].state else None) for r in changed]
-    news = [line for r in changed if r.state is not known[r.key].state for line in telling.of_step(operation, r)]
+    entries, news = _changes(operation, {r.key: r for r in before}, looked)
     await held.save_steps(entries, *news)
 
 
+def _changes(
+    operation: Operation, known: Mapping[StepKey, StepRecord], looked: Sequence[StepRecord]
+) -> tuple[list[tuple[StepRecord, Entry | None]], list[News]]:
+    """What is to be stored and told of steps that were looked at."""
+    changed = [r for r in looked if r != known[r.key]]
+    entries = [(r, telling.entry(r) if r.state is not known[r.key].state else None) for r in changed]
+    news = [line for r in changed if r.state is not known[r.key].state for line in telling.of_step(operation, r)]
+    return entries, news
+
+
 async def _start(
-    held: Held,
-    operation: Operation,
-    records: Sequence[StepRecord],
-    ready: Sequence[StepRecord],
-    seen: Mapping[StepKey, Sighting],
+    this: _Round, looked: Sequence[StepRecord], ready: Sequence[StepRecord], seen: Mapping[StepKey, Sighting]
 ) -> None:
-    """Commit the intents, look again, and start each that is still untouched, side by side."""
-    if not ready:
-        return
+    """Commit what was seen and the intents, look again, and start each that is still untouched, side by side."""
+    held, operation = this.held, this.operation
     now = held.clock.now()
     intents = [r.intend(seen[r.key].mark, now=now) for r in ready]
-    news = telling.of_phase(operation, intents, records)
-    await held.save_steps([(r, telling.entry(r)) for r in intents], *news)
-    again = await held.cloud.look([r.step for r in intents])
+    entries, news = _changes(operation, {r.key: r for r in this.records}, looked)
+    entries += [(r, telling.entry(r)) for r in intents]
+    await held.save_steps(entries, *news, *telling.of_phase(operation, intents, this.records))
+    if not intents:
+        return
+    try:
+        again = await held.cloud.look([r.step for r in intents])
+    except CloudError:
+        await held.save_steps([(_back(r), None) for r in intents])
+        raise
     present, _ = await held.load()
     if present.state is not State.RUNNING:
         await held.save_steps([(_back(r), None) for r in intents])
         return
-    async with asyncio.TaskGroup() as group:
-        for record in intents:
-            if again.get(record.key, _NOTHING).seen is Seen.NEVER_STARTED:
-                group.create_task(_to_its_end(_start_one(held, operation, record)))
-            else:
-                group.create_task(_keep(held, operation, [record], [_look(held, record, again)]))
-
-
-async def _to_its_end(start: Coroutine[None, None, None]) -> None:
-    """Let a start whose call is on the wire hear its answer and store it, even while Muster is told to stop."""
-    task = asyncio.ensure_future(start)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=GRACE_SECONDS)
-        raise
+    calls = {}
+    for record in intents:
+        if again.get(record.key, _NOTHING).seen is Seen.NEVER_STARTED:
+            calls[record.key] = _start_one(held, operation, record)
+        else:
+            await _keep(held, operation, [record], [_look(held, record, again)])
+    await this.starts.begin(calls, seconds=held.cloud.poll)
 
 
 def _back(record: StepRecord) -> StepRecord:
-    """An intent that was not acted on, because somebody paused or cancelled just then."""
+    """An intent that was not acted on: somebody paused or cancelled just then, or the cloud fell silent."""
     return replace(record, state=StepState.PLANNED, starts=record.starts - 1, intent_at=None)
 
 

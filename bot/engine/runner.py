@@ -3,16 +3,21 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from bot.domain.cloud import CloudError
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, Stale
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Facts
+from bot.domain.values import Facts, StepKey
 from bot.engine import execution, survey, telling
+from bot.engine.execution import Next
 from bot.engine.held import Held
+from bot.engine.starts import Starts
 
+BREATH = 0.25
+"""The part of a poll that lies between the end of a round and the next look, however slowly the cloud answers."""
 SILENCE_POLLS = 3
 """How many looks in a row may fail before the thread is told that the cloud does not answer."""
 
@@ -24,6 +29,7 @@ class Runner:
     held: Held
     failed_looks: int = field(default=0)
     silence_told: bool = field(default=False)
+    starts: Starts = field(default_factory=Starts)
 
     async def run(self) -> None:
         """Work until the operation waits for people or has ended.
@@ -31,15 +37,24 @@ class Runner:
         Raises:
             LeaseLost: another worker holds it now; nothing more is written.
         """
-        while True:
-            try:
-                operation, records = await self.held.load()
-                if not await self._one_round(operation, records):
-                    return
-            except Stale:
-                continue  # a person changed it meanwhile: read it again
+        try:
+            while await self._one_round():
+                pass
+        finally:
+            await self.starts.aclose()
 
-    async def _one_round(self, operation: Operation, records: Sequence[StepRecord]) -> bool:
+    async def _one_round(self) -> bool:
+        try:
+            self.starts.settle()
+            on_the_wire = self.starts.under_way  # read first: what is not in it has its answer in its row
+            operation, records = await self.held.load()
+            return await self._work_on(operation, records, on_the_wire)
+        except Stale:
+            return True  # a person changed it meanwhile: read it again
+
+    async def _work_on(
+        self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
+    ) -> bool:
         if operation.state is State.CHECKING:
             await survey.check(self.held, operation)
             return True
@@ -48,24 +63,30 @@ class Runner:
                 await self._pause()
             return True
         if operation.state in EXECUTING:
-            await self._execute(operation, records)
+            await self._execute(operation, records, on_the_wire)
             return True
         return False
 
-    async def _execute(self, operation: Operation, records: Sequence[StepRecord]) -> None:
+    async def _execute(
+        self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
+    ) -> None:
+        began = self.held.clock.now()
         try:
-            busy = await execution.round_of(self.held, operation, records)
+            after = await execution.round_of(self.held, self.starts, operation, records, on_the_wire=on_the_wire)
         except CloudError as error:
             await self._silence(operation, error)
             return
         await self._heard_again(operation)
-        if busy:
-            await self._pause()
-            return
-        await self._end(operation)
+        if after is Next.OVER:
+            await self._end(operation)
+        elif after is Next.WAIT:
+            await self._pause(since=began)
 
-    async def _pause(self) -> None:
-        await self.held.clock.sleep(self.held.cloud.poll)
+    async def _pause(self, *, since: datetime | None = None) -> None:
+        """Wait for the next look: so many seconds after the last one began, but never without a breath."""
+        poll = self.held.cloud.poll
+        gone = (self.held.clock.now() - since).total_seconds() if since else 0.0
+        await self.held.clock.sleep(max(poll - gone, poll * BREATH))
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
         """The cloud cannot be looked at: start nothing, say so once, keep looking."""

@@ -1,0 +1,130 @@
+"""How long the servers of a dead host stay down: `nova host-evacuate`, the barest paced client and Muster, side by side.
+
+`make bench-evacuate`. Each client finds the same cloud: set up anew, so many servers on one host, its nova-compute
+killed and seen to be down by Nova. Downtime is read off Nova's own migration records, alike for all three; the end is
+when the client itself says that all is done (`nova host-evacuate` never does: for it, the last record counts).
+"""
+
+import argparse
+import os
+import sys
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from statistics import mean
+
+from tests.benchmarks.clients import CLIENTS
+from tests.openstack.cloud import Cloud
+from tests.openstack.lab import services
+from tests.openstack.lab.client import Client
+from tests.openstack.lab.configuration import CONTROLLER
+from tests.openstack.lab.life import Lab
+from tests.openstack.lab.progress import say, until
+from tests.openstack.lab.settings import LabError, Port, from_environment
+
+DEAD = "compute-1"
+PEOPLE, BARE, OURS = CLIENTS
+TARGETS = (
+    ("makespan against nova host-evacuate", "makespan", PEOPLE, 0.85),
+    ("mean downtime against nova host-evacuate", "downtime", PEOPLE, 0.70),
+    ("makespan against the bare client", "makespan", BARE, 1.10),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """One client's run; all in seconds from when it was told to begin."""
+
+    makespan: float
+    downtime: float  #: mean over the servers, until Nova's record says done
+    first: float  #: until the first record says done
+    load: float  #: of the machine just before it began
+
+
+def main(words: list[str]) -> int:
+    """Run the rounds and print the ratios; 1 when a target is missed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--servers", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--only", choices=list(CLIENTS), action="append")
+    given = parser.parse_args(words)
+    lab = Lab(from_environment())
+    runs: dict[str, list[Measured]] = {name: [] for name in given.only or CLIENTS}
+    with lab.alone():
+        lab.install()
+        try:
+            for _ in range(given.rounds):
+                for name, of_client in runs.items():
+                    measured = _measure(lab, name, given.servers)
+                    of_client.append(measured)
+                    say(f"{name}: {measured}")
+        finally:
+            lab.down()
+    return _report(runs, given.servers)
+
+
+def _measure(lab: Lab, name: str, count: int) -> Measured:
+    """One client on a cloud that was made for it."""
+    lab.up()
+    _as_nova_comes(lab)
+    cloud = Cloud(lab)
+    say(f"{count} servers for {name}")
+    cloud.boot(count, on=DEAD)
+    cloud.kill_compute(DEAD)
+    cloud.wait_for_service(DEAD, "down")
+    load = os.getloadavg()[0]
+    began = CLIENTS[name](lab.settings, cloud, DEAD, count)
+    ended = time.time()
+    records = cloud.wait_for_evacuations(DEAD, count)
+    if len(records) != count or len({each["instance_uuid"] for each in records}) != count:
+        raise LabError(f"{name} made {len(records)} evacuations of {count} servers")
+    # Nova writes whole seconds, cut off: half a second is what it hides on average
+    took = [_moment(each["updated_at"]) + 0.5 - began for each in records]
+    makespan = max(took) if name == PEOPLE else ended - began
+    return Measured(makespan=makespan, downtime=mean(took), first=min(took), load=load)
+
+
+def _as_nova_comes(lab: Lab) -> None:
+    """The lab's scheduler spreads by chance; for this run it does as Nova's defaults say."""
+    path = lab.settings.etc / "nova" / CONTROLLER / "nova.conf"
+    text = path.read_text().replace("host_subset_size = 4", "host_subset_size = 1")
+    path.write_text(text.replace("shuffle_best_same_weighed_hosts = true", "shuffle_best_same_weighed_hosts = false"))
+    since = datetime.now(UTC).replace(microsecond=0)
+    lab.processes.stop("nova-scheduler")
+    services.start_nova(lab.settings, lab.processes, "nova-scheduler")
+    client = Client(lab.settings)
+
+    def reported() -> bool:
+        found = client.get(Port.NOVA, "/v2.1/os-services")["services"]
+        return any(s["binary"] == "nova-scheduler" and services.reported_after(s["updated_at"], since) for s in found)
+
+    until("the scheduler with Nova's defaults", reported, seconds=120)
+
+
+def _moment(text: str) -> float:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
+
+
+def _report(runs: dict[str, list[Measured]], count: int) -> int:
+    print(
+        f"\n{count} servers, {os.cpu_count()} cores, {len(next(iter(runs.values())))} round(s); means of the rounds\n"
+    )
+    print("| client | makespan | mean downtime per VM | first VM back | load before |")
+    print("|---|---|---|---|---|")
+    for name, of_client in runs.items():
+        cells = [f"{mean(getattr(m, part) for m in of_client):.1f} s" for part in ("makespan", "downtime", "first")]
+        print(f"| {name} | {' | '.join(cells)} | {mean(m.load for m in of_client):.1f} |")
+    print()
+    missed = 0
+    for what, part, other, target in TARGETS:
+        if other in runs and OURS in runs:
+            ratios = [getattr(a, part) / getattr(b, part) for a, b in zip(runs[OURS], runs[other], strict=True)]
+            ratio = mean(ratios)
+            missed += ratio > target
+            spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
+            print(f"{what}: {ratio:.2f}{spread}, target {target:.2f}: {'missed' if ratio > target else 'met'}")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))
