@@ -104,6 +104,23 @@ def of_store(look: Callable[[], Awaitable[str]]) -> Question:
     return Question(title="store", ask=ask)
 
 
+def of_webhook(path: str, *, has_token: bool) -> Question:
+    """Whether alerts are taken in.
+
+    Args:
+        path: of the route.
+        has_token: whether a token is configured that callers must bear.
+    """
+    detail = f"POST {path} takes alerts from whoever bears the token"
+    if not has_token:
+        detail = f"no token is configured, so {path} answers 404; set ALERTMANAGER_TOKEN to take alerts"
+
+    async def ask() -> Sequence[Line]:
+        return [Line(title="alertmanager", detail=detail, is_note=not has_token)]
+
+    return Question(title="alertmanager", ask=ask)
+
+
 def of_cloud(cloud: AnyCloud) -> Question:
     """Whether a cloud can be reached and lets us do what its procedures need."""
     title = f"cloud {cloud.name}"

@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters import registry
 from bot import check as questions
-from bot import health, schedule
+from bot import health, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
 from bot.engine.worker import Worker
@@ -31,6 +31,8 @@ from bot.slack.diagnose import diagnose
 from bot.slack.people import SlackPeople
 from bot.store import figures
 from bot.store.archive import SqlArchive
+from bot.watch.alerts import Alerts
+from bot.watch.rounds import Rounds
 from bot.workflow import Desk
 
 log = logger(__name__)
@@ -51,6 +53,7 @@ class Bot:
     desk: Desk
     board: Board
     worker: Worker
+    rounds: Rounds
     app: AsyncApp
 
 
@@ -75,6 +78,14 @@ def build(settings: Settings) -> Bot:
         desk=desk,
         board=Board(archive, clock, bell, client, rules, slack.incident_channel),
         worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules),
+        rounds=Rounds(
+            archive=archive,
+            clock=clock,
+            clouds=clouds,
+            every=settings.watch.every,
+            left_over_after=settings.watch.left_over_after,
+            tells_of_down_hosts=settings.watch.hosts,
+        ),
         app=slack_app.build(desk, people, client, signing_secret=slack.signing_secret.reveal() or None),
     )
 
@@ -94,7 +105,10 @@ async def run(settings: Settings) -> None:
         left_over = await slack_app.receive_at(bot.desk, bot.people).serve_left_over()
         if left_over:
             log.info("served what was left over", deliveries=left_over)
-        ticks = {"expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire)}
+        ticks = {
+            "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
+            "rounds": (settings.watch.every.total_seconds(), bot.rounds.go),
+        }
         await stack.enter_async_context(schedule.ticking(ticks))
         async with asyncio.TaskGroup() as group:
             group.create_task(bot.worker.run())
@@ -126,6 +140,7 @@ async def check(settings: Settings, out: TextIO) -> int:
             questions.of_settings(settings.not_in_effect),
             questions.of_store(partial(_look_at_store, bot.archive)),
             questions.Question(title="slack", ask=slack),
+            questions.of_webhook(webhooks.PATH, has_token=bool(settings.alertmanager.token)),
             *(questions.of_cloud(cloud) for cloud in bot.clouds.values()),
         ]
         return await questions.report(asked, out, hide=partial(redact, secrets=settings.secrets))
@@ -167,6 +182,7 @@ async def _doors(bot: Bot) -> AsyncIterator[int]:
         )
         if bot.settings.slack.mode == "http":
             site.router.add_post("/slack/events", partial(_slack_event, bot.app))
+        site.router.add_post(webhooks.PATH, _alertmanager(bot))
         http = bot.settings.http
         yield await stack.enter_async_context(health.serve(site, http.host, http.port))
 
@@ -179,6 +195,15 @@ async def _socket_mode(bot: Bot) -> AsyncIterator[IsConnected]:
         yield handler.client.is_connected
     finally:
         await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+
+
+def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
+    settings = bot.settings.alertmanager
+    return webhooks.alertmanager(
+        Alerts(archive=bot.archive, clock=bot.clock, clouds=bot.clouds).take,
+        token=settings.token.reveal(),
+        labels=webhooks.Labels(host=settings.host_label, cloud=settings.cloud_label, default_cloud=settings.cloud),
+    )
 
 
 async def _always() -> bool:

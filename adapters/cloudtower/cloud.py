@@ -152,4 +152,5 @@ def _host(host: TowerHost) -> Host:
         state=f"{translate.said(host.status)}, {mode}",
         in_service=host.mode == translate.IN_USE and host.status in {"CONNECTED_HEALTHY", "CONNECTED_WARNING"},
         vms=host.vms,
+        is_down=host.mode == translate.IN_USE and host.is_lost,
     )

@@ -49,6 +49,11 @@ class TowerHost:
         """Whether CloudTower can talk to it."""
         return self.status in {"CONNECTED_HEALTHY", "CONNECTED_WARNING"} and self.connection != "DISCONNECTED"
 
+    @property
+    def is_lost(self) -> bool:
+        """Whether CloudTower had it and cannot talk to it any more; one that is being connected is not lost."""
+        return self.connection == "DISCONNECTED" or self.status in {"CONNECTED_ERROR", "SESSION_EXPIRED"}
+
 
 @dataclass(frozen=True, kw_only=True)
 class TowerVm:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Literal
 
-from adapters.openstack import check, drain_plan, look, plan, return_plan, survey, verbs
+from adapters.openstack import check, drain_plan, look, plan, return_plan, service, survey, verbs
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.session import Session
@@ -75,6 +75,9 @@ class OpenStackCloud:
                 state=s.state,
                 in_service=s.is_up and s.is_enabled,
                 vms=count.get(s.host),
+                is_down=not s.is_up,
+                down_since=None if s.is_up else s.updated_at,
+                taken_out_by=service.marked_by(s),
             )
             for s in computes[:limit]
         ]

@@ -20,6 +20,11 @@ def is_ours(service: Service) -> bool:
     return not service.is_enabled and service.disabled_reason.startswith(MARK)
 
 
+def marked_by(service: Service) -> str:
+    """The operation of Muster that disabled the host; empty when none did."""
+    return service.disabled_reason.removeprefix(MARK).partition(":")[0].strip() if is_ours(service) else ""
+
+
 # ---------------------------------------------------------------------- steps
 
 

@@ -6,6 +6,7 @@ retries, sleeps or decides. The engine knows nothing of Nova or CloudTower.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
@@ -24,6 +25,9 @@ class Host:
     in_service: bool = True
     vms: int | None = None  #: VMs of any status, when the cloud tells
     note: str = ""  #: what else the cloud says about it: who closed it and why, room
+    is_down: bool = False  #: the cloud itself believes that it does not live; a reason to ask, not a proof
+    down_since: datetime | None = None  #: its last sign of life, when the cloud tells
+    taken_out_by: str | None = None  #: the operation of Muster that its mark names; "": none; None: no marks here
 
 
 @dataclass(frozen=True, kw_only=True)

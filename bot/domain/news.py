@@ -50,6 +50,8 @@ class Kind(StrEnum):
     NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts)
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
+    LEFT_OVER = "left over"  #: state (the cloud's words), seconds (since the operation's end)
+    LEFT_OVER_GONE = "left over gone"  #: seconds
     REFUSED = "refused"  #: sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation)
     NOTED = "noted"  #: sentence, about (operation ids to list under it), in_full (show them whole) - to a person
 

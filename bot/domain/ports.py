@@ -259,8 +259,8 @@ class Unit(Protocol):
         ...
 
     # alarms --------------------------------------------------------------------------------------------------
-    async def alarms(self, kind: AlarmKind, *, cloud: str) -> Sequence[Alarm]:
-        """The open alarms of a kind and cloud."""
+    async def alarms(self, kind: AlarmKind, *, cloud: str | None) -> Sequence[Alarm]:
+        """The open alarms of a kind, of one cloud or (None) of all."""
         ...
 
     async def alarm(self, id: str) -> Alarm | None:

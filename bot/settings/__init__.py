@@ -3,6 +3,7 @@
 from bot.settings.load import load, load_store
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.values import (
+    AlertmanagerSettings,
     CinderSettings,
     CloudSettings,
     CloudTowerSettings,
@@ -14,9 +15,11 @@ from bot.settings.values import (
     Settings,
     SlackSettings,
     StoreSettings,
+    WatchSettings,
 )
 
 __all__ = [
+    "AlertmanagerSettings",
     "CinderSettings",
     "CloudSettings",
     "CloudTowerSettings",
@@ -30,6 +33,7 @@ __all__ = [
     "SettingsError",
     "SlackSettings",
     "StoreSettings",
+    "WatchSettings",
     "load",
     "load_store",
 ]

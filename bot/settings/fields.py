@@ -152,6 +152,13 @@ def _environment_name(value: str) -> str:
     return value
 
 
+def _label(value: str) -> str:
+    # https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
+        raise wrong("is not the name of a label.", "Use letters, digits and underscores.")
+    return value
+
+
 def _text(value: str) -> str:
     if not value.strip():
         raise wrong("is empty.", "Write a value or leave the key out.")
@@ -159,6 +166,7 @@ def _text(value: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_text)]
+Label = Annotated[str, AfterValidator(_label)]
 CloudName = Annotated[str, AfterValidator(_cloud_name)]
 Channel = Annotated[str, AfterValidator(_channel)]
 PersonOrGroup = Annotated[str, AfterValidator(_person_or_group)]
@@ -171,5 +179,7 @@ StoreAddress = Annotated[str, AfterValidator(_store_in_file)]
 Version = Annotated[str, AfterValidator(_version)]
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Expiry = Annotated[timedelta, duration("1m", "7d")]
+Round = Annotated[timedelta, duration("100ms", "10m")]
+Reminder = Annotated[timedelta, duration("1s", "30d")]
 Poll = Annotated[timedelta, duration("20ms", "5m")]
 Timeout = Annotated[timedelta, duration("1s", "10m")]

@@ -15,6 +15,7 @@ from bot.settings.lookups import Found
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.secrets import Secrets
 from bot.settings.values import (
+    AlertmanagerSettings,
     CinderSettings,
     CloudSettings,
     CloudTowerSettings,
@@ -25,6 +26,7 @@ from bot.settings.values import (
     Settings,
     SlackSettings,
     StoreSettings,
+    WatchSettings,
 )
 
 MOST_BYTES = 1024 * 1024
@@ -83,6 +85,7 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
     tokens = lookups.slack(raw, secrets)
     address = lookups.store(raw, secrets)
     found = lookups.clouds(raw, secrets)
+    alertmanager = lookups.alertmanager(raw, secrets)
     problems.extend(secrets.problems)
     if file is None or problems:
         raise SettingsError(problems)
@@ -99,6 +102,13 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
         ),
         store=StoreSettings(url=address or file.store.url or DEFAULT_STORE),
         http=HttpSettings(host=host, port=port),
+        watch=WatchSettings(hosts=file.watch.hosts, every=file.watch.every, left_over_after=file.watch.left_over_after),
+        alertmanager=AlertmanagerSettings(
+            token=alertmanager,
+            host_label=file.alertmanager.host_label,
+            cloud_label=file.alertmanager.cloud_label,
+            cloud=file.alertmanager.cloud or "",
+        ),
         log=LogSettings(level=file.log.level, format=file.log.format),
         clouds=tuple(_cloud(cloud, its) for cloud, its in zip(file.clouds, found, strict=True)),
         rules={

@@ -13,6 +13,7 @@ from bot.settings.secrets import Secrets
 from bot.settings.sentences import cloud_key
 from bot.settings.values import Secret
 
+ALERTMANAGER_TOKEN = "ALERTMANAGER_TOKEN"  # noqa: S105  # the name of a variable
 Raw: TypeAlias = Mapping[str, Any]
 
 
@@ -63,6 +64,25 @@ def store(raw: Raw, secrets: Secrets) -> str:
                 Problem(key=key, sentence=f"leads to what {context['sentence']}", remedy=str(context["remedy"])),
             )
     return address
+
+
+def alertmanager(raw: Raw, secrets: Secrets) -> Secret:
+    """Look up the token that Alertmanager bears; empty when none is named and ALERTMANAGER_TOKEN is not set."""
+    table = _table(raw, "alertmanager")
+    names = [cloud.get("name") for cloud in _tables(raw, "clouds")]
+    if isinstance(table.get("cloud"), str) and table["cloud"] not in names:
+        secrets.problems.append(
+            Problem(
+                key="alertmanager.cloud",
+                sentence="is not the name of a cloud of this file.",
+                remedy="Name one of [[clouds]], or leave it out.",
+            ),
+        )
+    if "token_env" in table or "token_file" in table:
+        return secrets.from_keys("alertmanager", "token", table)
+    if any(secrets.env.get(name) for name in (ALERTMANAGER_TOKEN, f"{ALERTMANAGER_TOKEN}_FILE")):
+        return secrets.from_environment(ALERTMANAGER_TOKEN)
+    return Secret("")
 
 
 def clouds(raw: Raw, secrets: Secrets) -> Sequence[Found]:

@@ -36,6 +36,25 @@ class Http(Table):
     listen: fields.Listen = "127.0.0.1:3000"
 
 
+class Watch(Table):
+    """`[watch]`: the looks at hosts that nobody asked for."""
+
+    hosts: bool = True
+    # defaults are written as in the file
+    every: fields.Round = Field(default="15s", validate_default=True)
+    left_over_after: fields.Reminder = Field(default="4h", validate_default=True)
+
+
+class Alertmanager(Table):
+    """`[alertmanager]`: who may tell of alerts, and how they name a host."""
+
+    token_env: fields.EnvironmentName | None = None
+    token_file: fields.Text | None = None
+    host_label: fields.Label = "instance"
+    cloud_label: fields.Label = "cloud"
+    cloud: fields.CloudName | None = None
+
+
 class Log(Table):
     """`[log]`."""
 
@@ -140,6 +159,8 @@ class File(Table):
     store: Store = Store()
     http: Http = Http()
     log: Log = Log()
+    watch: Watch = Watch()
+    alertmanager: Alertmanager = Alertmanager()
     policy: Policy = Policy()
     clouds: Annotated[
         list[Annotated[OpenStack | CloudTower, Field(discriminator="kind")]],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -67,6 +68,25 @@ class HttpSettings:
 
     host: str
     port: int  #: 0 takes any free one
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchSettings:
+    """The looks at hosts that nobody asked for."""
+
+    hosts: bool = True  #: whether people are told of hosts that are down
+    every: timedelta = timedelta(seconds=15)
+    left_over_after: timedelta = timedelta(hours=4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertmanagerSettings:
+    """Who may tell of alerts, and how they name a host."""
+
+    token: Secret = field(default_factory=lambda: Secret(""))  #: empty: nobody may
+    host_label: str = "instance"
+    cloud_label: str = "cloud"
+    cloud: str = ""  #: where hosts are looked for when no label says; empty: everywhere
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +165,8 @@ class Settings:
     store: StoreSettings
     http: HttpSettings
     log: LogSettings
+    watch: WatchSettings = WatchSettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     clouds: tuple[CloudSettings, ...]
     rules: Mapping[tuple[str, Action], Rule]  #: by cloud name and action; complete
     secrets: tuple[str, ...] = field(repr=False)  #: every secret read, for the log to hide

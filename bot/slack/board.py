@@ -12,6 +12,7 @@ from bot.log import logger
 from bot.slack.cards import Cards, Rules
 from bot.slack.drawing import Drawing
 from bot.slack.lines import Lines
+from bot.slack.notices import Notices
 from bot.slack.pace import Pace
 from bot.slack.poster import Poster
 
@@ -48,6 +49,7 @@ class Board:
         self._cards = Cards(archive, clock, poster, rules)
         drawing = Drawing(archive, clock, poster, self._cards, incident_channel=incident_channel)
         self._lines = Lines(archive, clock, poster, drawing)
+        self._notices = Notices(archive, clock, poster, link=drawing.link, incident_channel=incident_channel)
         self._is_troubled = False
 
     async def run(self) -> None:
@@ -60,7 +62,8 @@ class Board:
         """Bring up to date what may be touched now; whether anything was."""
         shown = await self._surviving(self._cards.round)
         told = await self._surviving(self._lines.round)
-        return shown or told
+        warned = await self._surviving(self._notices.round)
+        return shown or told or warned
 
     async def _surviving(self, part: Callable[[], Awaitable[bool]]) -> bool:
         """The top of the board: an error here is logged once until it is over, and the loop goes on."""

@@ -95,21 +95,21 @@ class Drawing:
             operation = await unit.operation(first.operation)
             records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
         if first.audience is Audience.INCIDENT:
-            return incident.render(first, operation, link=await self._link(operation.id))
+            return incident.render(first, operation, link=await self.link(operation.id))
         return thread.render(news, operation, records)
 
     async def _note(self, news: News) -> Message:
         if news.kind is Kind.REFUSED:
             other = thread.word(news.facts, "link_to")
-            return notes.refused(news, link=await self._link(OperationId(other)) if other else "")
+            return notes.refused(news, link=await self.link(OperationId(other)) if other else "")
         if answers.knows(news.facts):
             named = answers.operations_in(news.facts)[:_LINKED]
-            return answers.render(news.facts, {id: await self._link(id) for id in named})
+            return answers.render(news.facts, {id: await self.link(id) for id in named})
         about = [OperationId(word) for word in thread.words(news.facts, "about")]
         operations = await self._operations(about)
         if not operations:
             return notes.noted(news)
-        links = {o.id: await self._link(o.id) for o in operations[:_LINKED]}
+        links = {o.id: await self.link(o.id) for o in operations[:_LINKED]}
         if thread.word(news.facts, "shows") == "history":
             return answers.history(thread.word(news.facts, "sentence"), operations, links)
         if not news.facts.get("in_full"):
@@ -130,7 +130,7 @@ class Drawing:
                     continue
         return found
 
-    async def _link(self, operation: OperationId) -> str:
+    async def link(self, operation: OperationId) -> str:
         """The address of an operation's card; empty when it has none."""
         async with self._archive.unit() as unit:
             card = await unit.card(operation)

@@ -12,6 +12,7 @@ from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackRefused, answer
 
 CARD = "muster_card"
 LINE = "muster_line"
+ALARM = "muster_alarm"
 
 WRONG_SHAPE = frozenset(
     {
@@ -93,7 +94,7 @@ class Poster:
 
         Args:
             channel: where to look.
-            event: CARD or LINE.
+            event: CARD, LINE or ALARM.
             marks: what `post` was given; a line's mark is a list of numbers joined by commas.
             thread: look among its replies; empty: among the channel's own messages, newest first.
 

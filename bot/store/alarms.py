@@ -23,13 +23,11 @@ _ACTED = (State.SUCCEEDED.value, State.ENDED_INCOMPLETE.value)
 class Alarms(Transaction):
     """The part of a unit of work that keeps alarms."""
 
-    async def alarms(self, kind: AlarmKind, *, cloud: str) -> Sequence[Alarm]:
+    async def alarms(self, kind: AlarmKind, *, cloud: str | None) -> Sequence[Alarm]:
         """See `bot.domain.ports.Unit`."""
-        query = (
-            select(AlarmRow)
-            .where(col(AlarmRow.kind) == kind.value, col(AlarmRow.cloud) == cloud, col(AlarmRow.open))
-            .order_by(col(AlarmRow.id))
-        )
+        query = select(AlarmRow).where(col(AlarmRow.kind) == kind.value, col(AlarmRow.open)).order_by(col(AlarmRow.id))
+        if cloud is not None:
+            query = query.where(col(AlarmRow.cloud) == cloud)
         return [_alarm_of(row) for row in await self.scalars(query)]
 
     async def alarm(self, id: str) -> Alarm | None:

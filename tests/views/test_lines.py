@@ -41,6 +41,7 @@ def facts(words: str) -> dict[str, Json]:
         "skipped": 0,
         "left": [words, words],
         "chosen": 2,
+        "state": words,
     }
 
 

@@ -83,9 +83,16 @@ def _seconds(facts: Facts) -> str:
     return f" in {value:.0f} s" if isinstance(value, int | float) else ""
 
 
-def _span(facts: Facts) -> str:
+def _span(facts: Facts, *, since: bool = False) -> str:
     value = facts.get("seconds")
-    return f" in {text.minutes(timedelta(seconds=value))}" if isinstance(value, int | float) else ""
+    if not isinstance(value, int | float):
+        return ""
+    span = text.minutes(timedelta(seconds=value))
+    return f" {span} after this operation ended" if since else f" in {span}"
+
+
+def _state(facts: Facts) -> str:
+    return text.escape(word(facts, "state")) or "out of service"
 
 
 def _said(facts: Facts) -> str:
@@ -186,6 +193,11 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.NEEDS_ATTENTION: _attention,
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
+    Kind.LEFT_OVER: lambda f: (
+        f":alarm_clock: Still not back in service{_span(f, since=True)}; "
+        f"the cloud says: {_state(f)}. Return it to service, or tell the next shift."
+    ),
+    Kind.LEFT_OVER_GONE: lambda f: f":white_check_mark: The host is back in service{_span(f, since=True)}.",
     Kind.REFUSED: _said,
     Kind.NOTED: _said,
 }

@@ -1,0 +1,144 @@
+"""Keeps every alarm's message as it should stand in the incident channel: posted once, then edited."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.alarm import Alarm, Notice
+from bot.domain.ports import Archive, Clock
+from bot.domain.values import OperationId
+from bot.log import logger
+from bot.slack.pace import EDIT, POST
+from bot.slack.poster import ALARM, Poster
+from bot.slack.views import alarm as view
+from bot.slack.views.message import Message
+from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
+
+log = logger(__name__)
+
+_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+_NOTICES = 50
+_SLOWEST = 60.0
+
+
+class Notices:
+    """Posts and edits messages of alarms that are behind their alarm.
+
+    Args:
+        archive: the database.
+        clock: by it attempts are spaced.
+        poster: makes the calls.
+        link: tells the address of an operation's card.
+        incident_channel: where messages stand; empty: nowhere, by choice.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        clock: Clock,
+        poster: Poster,
+        *,
+        link: Callable[[OperationId], Awaitable[str]],
+        incident_channel: str,
+    ) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._poster = poster
+        self._pace = poster.pace
+        self._link = link
+        self._channel = incident_channel
+        self._tries: dict[str, int] = {}
+        self._not_before: dict[str, datetime] = {}
+
+    async def round(self) -> bool:
+        """Bring every message up to date that may be touched now; whether any was."""
+        async with self._archive.unit() as unit:
+            behind = await unit.unshown(limit=_NOTICES)
+        shown = False
+        for alarm, notice in behind:
+            try:
+                shown |= await self._show(alarm, notice)
+            except SlackError as error:
+                self._back_off(alarm, error)
+                if isinstance(error, SlackSilent):
+                    break  # Slack is away: the others would wait for it one after another
+            except Exception as error:
+                log.exception("an alarm's message stumbled", alarm=alarm.id)
+                self._back_off(alarm, SlackSilent(type(error).__name__))
+        return shown
+
+    async def _show(self, alarm: Alarm, notice: Notice) -> bool:
+        due = self._not_before.get(alarm.id)
+        if due is not None and due > self._clock.now():
+            self._pace.come_back(due)
+            return False
+        done = await (self._edit(alarm, notice) if notice.ts else self._first(alarm, notice))
+        if done:
+            self._tries.pop(alarm.id, None)
+            self._not_before.pop(alarm.id, None)
+        return done
+
+    async def _edit(self, alarm: Alarm, notice: Notice) -> bool:
+        if not self._pace.allows(EDIT, alarm.id):
+            return False
+        try:
+            await self._poster.edit(notice.channel, notice.ts, await self._draw(alarm), card=alarm.id)
+        except SlackRefused as refusal:
+            if refusal.code in _GONE and alarm.is_open:
+                await self._keep(Notice(alarm=alarm.id))
+                return True
+            log.warning("an alarm's message cannot be edited", alarm=alarm.id, code=refusal.code)
+        await self._keep(replace(notice, shown=alarm.version))
+        return True
+
+    async def _first(self, alarm: Alarm, notice: Notice) -> bool:
+        """Note the attempt, post, note the answer: killed anywhere between, the next round looks first."""
+        if not self._channel:
+            await self._keep(replace(notice, shown=alarm.version))
+            return True
+        if not self._pace.allows(POST, self._channel):
+            return False
+        new = Notice(alarm=alarm.id, channel=self._channel)
+        if notice.attempted_at is not None and (found := await self._look(notice)):
+            await self._keep(replace(new, channel=notice.channel, ts=found))
+            return True
+        drawn = await self._draw(alarm)
+        await self._keep(replace(new, attempted_at=self._clock.now()))
+        try:
+            ts = await self._poster.post(new.channel, drawn, event=ALARM, mark=alarm.id)
+        except SlackBusy:
+            await self._keep(new)
+            raise
+        except SlackRefused as refusal:
+            log.warning("an alarm cannot be posted", alarm=alarm.id, channel=new.channel, code=refusal.code)
+            await self._keep(replace(new, shown=alarm.version))
+            return True
+        await self._keep(replace(new, ts=ts, shown=alarm.version))
+        return True
+
+    async def _look(self, notice: Notice) -> str:
+        """The ts of a message whose posting had no answer, when it stands there."""
+        try:
+            found = await self._poster.find(notice.channel, event=ALARM, marks=[notice.alarm])
+        except SlackRefused as refusal:
+            log.warning("cannot look for an alarm's message", alarm=notice.alarm, code=refusal.code)
+            return ""
+        return found.get(notice.alarm, "")
+
+    async def _draw(self, alarm: Alarm) -> Message:
+        link = await self._link(alarm.operation) if alarm.operation is not None else ""
+        return view.render(alarm, link=link)
+
+    async def _keep(self, notice: Notice) -> None:
+        async with self._archive.unit() as unit:
+            await unit.keep_notice(notice)
+            await unit.commit()
+
+    def _back_off(self, alarm: Alarm, error: SlackError) -> None:
+        tries = self._tries.get(alarm.id, 0) + 1
+        self._tries[alarm.id] = tries
+        due = self._clock.now() + timedelta(seconds=min(_SLOWEST, 2.0**tries))
+        self._not_before[alarm.id] = due
+        self._pace.come_back(due)
+        if tries == 1:
+            log.warning("an alarm waits for Slack", alarm=alarm.id, code=error.code)

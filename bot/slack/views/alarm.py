@@ -1,0 +1,117 @@
+"""The message of an alarm: what is wrong, what shows it, and the button that begins the ordinary path."""
+
+import json
+from collections.abc import Callable, Mapping
+
+from bot.domain.alarm import Alarm, AlarmKind, Alert
+from bot.slack.views import message, text
+from bot.slack.views.message import Block, Message
+
+EVACUATE = "evacuate_from_alarm"
+_MOST_ALERTS = 10
+_NO_PROOF = (
+    "A host that a cloud calls down may still run its VMs. *Evacuate…* only asks: Muster looks closer and shows a plan."
+)
+
+
+def render(alarm: Alarm, *, link: str = "") -> Message:
+    """The whole message, open or over.
+
+    Args:
+        alarm: what to show.
+        link: the address of the card of the operation that explains it, when there is one.
+    """
+    if not alarm.is_open:
+        said = _ENDS[alarm.kind](alarm)
+        return Message(text=said, blocks=(message.section(said),))
+    headline = _HEADLINES[alarm.kind](alarm)
+    lines = [headline, *_alerts(alarm), *(f"• {text.sentence_of(line)}" for line in alarm.evidence)]
+    if alarm.sentence:
+        lines.append(text.sentence_of(alarm.sentence))
+    blocks = [message.section(text.cut_lines(lines, limit=text.MAX_SECTION, most=40))]
+    if alarm.operation is not None:
+        where = f": {text.link(link, 'Open the card')}" if link else f", id {text.code(alarm.operation)}"
+        blocks.append(message.context(f"An operation of Muster deals with this host{where}"))
+    elif alarm.may_evacuate and alarm.host is not None:
+        blocks += [_button(alarm), message.context(_NO_PROOF)]
+    return Message(text=text.cut(headline, limit=text.MAX_TEXT), blocks=tuple(blocks))
+
+
+def _button(alarm: Alarm) -> Block:
+    value = json.dumps({"cloud": alarm.cloud, "host": alarm.host}, separators=(",", ":"))
+    button = message.button("Evacuate…", action=EVACUATE, value=value, style="primary")
+    return message.actions([button], block_id=f"alarm:{alarm.id}")
+
+
+def _named(alarm: Alarm) -> str:
+    name = alarm.host_name or alarm.cloud or "no host"
+    return text.code(f"{alarm.cloud}/{name}" if alarm.cloud and alarm.host_name else name, limit=90)
+
+
+def _down(alarm: Alarm) -> str:
+    span = text.minutes((alarm.raised_at or alarm.first_seen_at) - alarm.since)
+    number = "" if alarm.vms is None else f", {text.count(alarm.vms, 'VM')}"
+    return (
+        f":rotating_light: *{_named(alarm)} has been down for {span}{number}*, since {text.day_and_time(alarm.since)}"
+    )
+
+
+def _most_down(alarm: Alarm) -> str:
+    return (
+        f":satellite_antenna: *Most hosts of {_named(alarm)} look down at once: look at us, not at them.* "
+        "Check the network between Muster, the cloud's controllers and its hosts first. "
+        "Muster tells nothing of single hosts until this is over."
+    )
+
+
+def _alert(alarm: Alarm) -> str:
+    number = text.count(sum(1 for alert in alarm.alerts if not alert.is_over), "alert")
+    about = f" about {_named(alarm)}" if alarm.host_name else ""
+    vms = "" if alarm.vms is None else f", {text.count(alarm.vms, 'VM')}"
+    return f":rotating_light: *{number}{about}{vms}*, since {text.day_and_time(alarm.since)}"
+
+
+def _alerts(alarm: Alarm) -> list[str]:
+    lines = [f"• {_line(alert)}" for alert in alarm.alerts[:_MOST_ALERTS]]
+    if len(alarm.alerts) > _MOST_ALERTS:
+        lines.append(f"…and {len(alarm.alerts) - _MOST_ALERTS} more")
+    return lines
+
+
+def _line(alert: Alert) -> str:
+    said = text.sentence_of(alert.summary)
+    return f":white_check_mark: {said} (resolved)" if alert.is_over else said
+
+
+def _back(alarm: Alarm) -> str:
+    if alarm.sentence:
+        return f":white_check_mark: {_named(alarm)} was down for {_lasted(alarm)}. {text.sentence_of(alarm.sentence)}"
+    return f":white_check_mark: {_named(alarm)} is back after {_lasted(alarm)}."
+
+
+def _resolved(alarm: Alarm) -> str:
+    about = f" about {_named(alarm)}" if alarm.host_name else ""
+    lines = [f":white_check_mark: Resolved after {_lasted(alarm)}: {_count(alarm)}{about}", *_alerts(alarm)]
+    return text.cut_lines(lines, limit=text.MAX_SECTION)
+
+
+def _count(alarm: Alarm) -> str:
+    return text.count(len(alarm.alerts), "alert")
+
+
+def _lasted(alarm: Alarm) -> str:
+    return text.minutes((alarm.cleared_at or alarm.since) - alarm.since)
+
+
+_HEADLINES: Mapping[AlarmKind, Callable[[Alarm], str]] = {
+    AlarmKind.HOST_DOWN: _down,
+    AlarmKind.MOST_DOWN: _most_down,
+    AlarmKind.ALERT: _alert,
+}
+_ENDS: Mapping[AlarmKind, Callable[[Alarm], str]] = {
+    AlarmKind.HOST_DOWN: _back,
+    AlarmKind.MOST_DOWN: lambda alarm: (
+        f":white_check_mark: Most hosts of {_named(alarm)} looked down for {_lasted(alarm)}; that is over."
+    ),
+    AlarmKind.ALERT: _resolved,
+}

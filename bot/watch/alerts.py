@@ -1,0 +1,175 @@
+"""Alerts of another monitoring: one alarm for each group and host, from the first that fires to the last that ends."""
+
+import hashlib
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TypeAlias
+
+from bot import which_host
+from bot.domain.alarm import Alarm, AlarmKind, Alert
+from bot.domain.cloud import AnyCloud, Host
+from bot.domain.errors import Refusal, UnknownHost
+from bot.domain.order import Order
+from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
+from bot.domain.values import Action, Facts
+
+KIND = "alert"
+_TRIES = 5
+_MOST_ALERTS = 100
+"""How many alerts one alarm remembers; the newest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """What was told of one alert."""
+
+    fingerprint: str
+    starts_at: datetime
+    is_over: bool
+    summary: str
+    host: str = ""  #: as its label names it; empty: it names none
+    cloud: str = ""  #: as its label, or the settings, name it; empty: any
+
+    @property
+    def name(self) -> str:
+        """The same for the same alert, firing or resolved."""
+        return _hash(self.fingerprint, self.starts_at.isoformat())
+
+    def key(self, *, is_over: bool) -> str:
+        """The key of the delivery that says it fires, or that it is over."""
+        return _hash("alert", self.name, "resolved" if is_over else "firing")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """What one call told: alerts that belong together."""
+
+    key: str  #: the same for the same group
+    alerts: tuple[Told, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Meant:
+    """Which host an alert is about, as far as that is certain."""
+
+    cloud: AnyCloud | None = None
+    host: Host | None = None
+    sentence: str = ""  #: why no host is certain
+
+
+Homes: TypeAlias = Mapping[tuple[str, str], Meant]
+"""By the cloud and host that labels name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alerts:
+    """Where alerts are taken in. Taking one twice is harmless, and so is hearing of its end first."""
+
+    archive: Archive
+    clock: Clock
+    clouds: Mapping[str, AnyCloud]
+
+    async def take(self, group: Group) -> int:
+        """Store what a call told; answers how much of it was new.
+
+        Raises:
+            StoreFailed: nothing was stored; it must be told again.
+        """
+        named = dict.fromkeys((told.cloud, told.host) for told in group.alerts)
+        homes = {pair: await self._meant(*pair) for pair in named}
+        for attempt in range(_TRIES):
+            try:
+                async with self.archive.unit() as unit:
+                    fresh = [told for told in group.alerts if await self._receive(unit, told)]
+                    for pair in dict.fromkeys((told.cloud, told.host) for told in fresh):
+                        of_pair = [told for told in fresh if (told.cloud, told.host) == pair]
+                        await self._tell(unit, group.key, of_pair, homes[pair])
+                    await unit.commit()
+                    return len(fresh)
+            except Stale:
+                if attempt == _TRIES - 1:
+                    raise
+        return 0
+
+    async def _receive(self, unit: Unit, told: Told) -> bool:
+        """Record it; an end that is heard first makes its beginning, when that comes late, old news."""
+        keys = [told.key(is_over=True), told.key(is_over=False)] if told.is_over else [told.key(is_over=False)]
+        first = False
+        for key in reversed(keys):
+            payload: Facts = {"summary": told.summary, "host": told.host, "cloud": told.cloud, "is_over": told.is_over}
+            first = await unit.receive(Delivery(key=key, kind=KIND, payload=payload, received_at=self.clock.now()))
+            if first:
+                await unit.settle(key, result="taken in")
+        return first
+
+    async def _tell(self, unit: Unit, group: str, alerts: Sequence[Told], meant: Meant) -> None:
+        now, first = self.clock.now(), alerts[0]
+        subject = _hash("group", group, first.cloud, first.host)
+        known = next((a for a in await unit.alarms(AlarmKind.ALERT, cloud=None) if a.subject == subject), None)
+        if known is None:
+            firing = [told for told in alerts if not told.is_over]
+            if firing and not await unit.open_alarm(self._new(subject, firing, meant, now)):
+                raise Stale("Another process opened this alarm first.")
+            return
+        changed = replace(known, alerts=_merged(known.alerts, alerts))
+        if all(alert.is_over for alert in changed.alerts):
+            changed = changed.cleared(now)
+            facts = {"cloud": known.cloud, "host": known.host_name, "alarm": known.kind}
+            await unit.record(None, Entry(event="alarm over", facts=facts))
+        if changed != known:
+            await unit.save_alarm(changed)
+
+    def _new(self, subject: str, firing: Sequence[Told], meant: Meant, now: datetime) -> Alarm:
+        cloud, host = meant.cloud, meant.host
+        evidence = (f"{cloud.name} says of it: {host.state}.",) if cloud and host and host.state else ()
+        return Alarm(
+            id=secrets.token_hex(8),
+            kind=AlarmKind.ALERT,
+            cloud=cloud.name if cloud else "",
+            subject=subject,
+            host=host.id if host else None,
+            host_name=host.name if host else firing[0].host,
+            since=min(told.starts_at for told in firing),
+            first_seen_at=now,
+            raised_at=now,
+            sentence=meant.sentence,
+            evidence=evidence,
+            vms=host.vms if host else None,
+            may_evacuate=cloud is not None and host is not None and Action.EVACUATE in cloud.actions,
+            alerts=_merged((), firing),
+        )
+
+    async def _meant(self, cloud: str, host: str) -> Meant:
+        """The one host of exactly the label's name or id, with a port behind it or without; never a guess."""
+        if not host:
+            return Meant()
+        refusal: Refusal | None = None
+        for name in dict.fromkeys((host, host.rpartition(":")[0] or host)):
+            order = Order(action=Action.EVACUATE, host=name, cloud=cloud)
+            if cloud and cloud not in self.clouds:
+                return Meant(sentence=f"No cloud is named {cloud}, so which host is meant is not known.")
+            try:
+                found, exact = await which_host.resolve(self.clouds, order, may_look=lambda _: True)
+            except UnknownHost as unknown:
+                refusal = refusal or unknown
+            except Refusal as other:
+                refusal = other
+            else:
+                return Meant(cloud=self.clouds[found], host=exact)
+        return Meant(sentence=refusal.sentence if refusal else "")
+
+
+def _merged(known: Sequence[Alert], told: Sequence[Told]) -> tuple[Alert, ...]:
+    """What is known with what was told; an alert that is over does not fire again by itself."""
+    by_key = {alert.key: alert for alert in known}
+    for one in told:
+        before = by_key.get(one.name)
+        is_over = one.is_over or (before is not None and before.is_over)
+        by_key[one.name] = Alert(key=one.name, summary=one.summary, since=one.starts_at, is_over=is_over)
+    return tuple(by_key.values())[-_MOST_ALERTS:]
+
+
+def _hash(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode(errors="surrogatepass")).hexdigest()

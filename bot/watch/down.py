@@ -1,0 +1,155 @@
+"""Hosts that are down in two looks in a row: one alarm for each failure, or one that suspects ourselves."""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bot.domain.alarm import Alarm, AlarmKind
+from bot.domain.cloud import AnyCloud, Host
+from bot.domain.ports import Archive, Clock, Entry, Unit
+from bot.domain.values import Action, Facts, HostId, OperationId
+
+MOST_LIVE = 1_000
+_LISTED = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What one look at a cloud showed, beside what our operations do there."""
+
+    cloud: AnyCloud
+    hosts: Sequence[Host]
+    live: Mapping[HostId, OperationId]
+    at: datetime
+
+    @property
+    def down(self) -> Mapping[str, Host]:
+        """The hosts that the cloud calls down, by id."""
+        return {host.id: host for host in self.hosts if host.is_down}
+
+    def explained_by(self, host: Host) -> OperationId | None:
+        """The operation because of which nobody need be told that this host is down."""
+        return self.live.get(host.id) or OperationId(host.taken_out_by or "") or None
+
+    @property
+    def unexplained(self) -> Sequence[Host]:
+        """Hosts that are down for no reason of ours."""
+        return [host for host in self.down.values() if self.explained_by(host) is None]
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether most hosts look dead at once: then it is rather us, or the way to them."""
+        return len(self.unexplained) > 1 and 2 * len(self.unexplained) > len(self.hosts)
+
+
+async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence[Host], *, gap: timedelta) -> None:
+    """Store what a look means for the alarms of a cloud.
+
+    Args:
+        archive: the database.
+        clock: tells when the look was.
+        cloud: which cloud.
+        hosts: all of its hosts, as listed just now; not none.
+        gap: two looks count as two only when they are that far apart.
+
+    Raises:
+        Stale: another process judged at the same time; nothing is stored.
+    """
+    async with archive.unit() as unit:
+        live = await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)
+        look = Look(cloud=cloud, hosts=hosts, live={o.request.host: o.id for o in live}, at=clock.now())
+        await _judge_each(unit, look, gap)
+        await _judge_all(unit, look, gap)
+        await unit.commit()
+
+
+async def _judge_each(unit: Unit, look: Look, gap: timedelta) -> None:
+    known = {alarm.subject: alarm for alarm in await unit.alarms(AlarmKind.HOST_DOWN, cloud=look.cloud.name)}
+    down = look.down
+    for host in down.values():
+        alarm = known.get(host.id)
+        if alarm is None:
+            if look.explained_by(host) is None:
+                await unit.open_alarm(_sign(look, AlarmKind.HOST_DOWN, host.id, host))
+        else:
+            await _still_down(unit, look, alarm, host, gap)
+    for subject, alarm in known.items():
+        if subject not in down:
+            listed = any(host.id == subject for host in look.hosts)
+            await _over(unit, look, alarm, "" if listed else "The cloud does not list it any more.")
+
+
+async def _still_down(unit: Unit, look: Look, alarm: Alarm, host: Host, gap: timedelta) -> None:
+    by = look.explained_by(host)
+    if alarm.raised_at is not None:
+        if alarm.operation != by:
+            await unit.save_alarm(replace(alarm, operation=by))
+    elif by is not None:
+        await unit.drop_alarm(alarm)
+    elif not look.is_doubtful and look.at - alarm.first_seen_at >= gap:
+        raised = replace(
+            alarm,
+            raised_at=look.at,
+            evidence=_evidence(look, alarm, host),
+            vms=host.vms,
+            may_evacuate=Action.EVACUATE in look.cloud.actions,
+        )
+        await unit.save_alarm(raised)
+        facts: Facts = {
+            "cloud": look.cloud.name,
+            "host": host.name,
+            "state": host.state,
+            "since": alarm.since.isoformat(),
+        }
+        await unit.record(None, Entry(event="host seen down", facts=facts))
+
+
+async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
+    alarm = next(iter(await unit.alarms(AlarmKind.MOST_DOWN, cloud=look.cloud.name)), None)
+    if not look.is_doubtful:
+        if alarm is not None:
+            await _over(unit, look, alarm, "")
+    elif alarm is None:
+        await unit.open_alarm(_sign(look, AlarmKind.MOST_DOWN, "", None))
+    elif alarm.raised_at is None and look.at - alarm.first_seen_at >= gap:
+        names = [host.name for host in look.unexplained]
+        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+        evidence = (f"{len(names)} of {len(look.hosts)} look down: {', '.join(names[:_LISTED])}{more}.",)
+        await unit.save_alarm(replace(alarm, raised_at=look.at, evidence=evidence))
+        facts: Facts = {"cloud": look.cloud.name, "down": len(names), "hosts": len(look.hosts)}
+        await unit.record(None, Entry(event="most hosts seen down", facts=facts))
+
+
+async def _over(unit: Unit, look: Look, alarm: Alarm, sentence: str) -> None:
+    if alarm.raised_at is None:
+        await unit.drop_alarm(alarm)
+        return
+    await unit.save_alarm(alarm.cleared(look.at, sentence))
+    facts = {"cloud": alarm.cloud, "host": alarm.host_name, "alarm": alarm.kind, "since": alarm.since.isoformat()}
+    await unit.record(None, Entry(event="alarm over", facts=facts))
+
+
+def _sign(look: Look, kind: AlarmKind, subject: str, host: Host | None) -> Alarm:
+    """An alarm that is not certain yet."""
+    return Alarm(
+        id=secrets.token_hex(8),
+        kind=kind,
+        cloud=look.cloud.name,
+        subject=subject,
+        host=host.id if host else None,
+        host_name=host.name if host else "",
+        since=(host.down_since if host else None) or look.at,
+        first_seen_at=look.at,
+    )
+
+
+def _evidence(look: Look, alarm: Alarm, host: Host) -> tuple[str, ...]:
+    others = [h for h in look.hosts if h.id != host.id]
+    up = sum(1 for h in others if not h.is_down)
+    apart = (look.at - alarm.first_seen_at).total_seconds()
+    return (
+        f"{look.cloud.name} says of it: {host.state or 'down'}.",
+        f"Two looks, {apart:.0f} s apart, showed the same.",
+        f"{up} of the {len(others)} other hosts of {look.cloud.name} are up.",
+    )

@@ -1,0 +1,95 @@
+"""Hosts that an operation of ours took out of service and nobody brought back: people are reminded until it is so."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bot.domain.alarm import Alarm, AlarmKind
+from bot.domain.cloud import AnyCloud, Host
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import Operation, State
+from bot.domain.ports import Archive, Clock, Entry, Unit
+from bot.domain.values import Action, Facts, HostId
+from bot.watch.down import MOST_LIVE
+
+AGAIN = timedelta(days=1)
+"""Between two reminders of the same host."""
+_TAKEN_UP = 100
+_TAKES_OUT = frozenset({Action.ENTER, Action.EVACUATE})
+
+
+async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence[Host], *, after: timedelta) -> None:
+    """Remind of what is left over in a cloud, and tell when it is gone.
+
+    Args:
+        archive: the database.
+        clock: tells when the look was.
+        cloud: which cloud.
+        hosts: all of its hosts, as listed just now.
+        after: the operation's end, the first reminder comes.
+
+    Raises:
+        Stale: another process judged at the same time; nothing is stored.
+    """
+    now = clock.now()
+    by_id = {host.id: host for host in hosts}
+    async with archive.unit() as unit:
+        for id in await unit.unwatched(cloud.name, limit=_TAKEN_UP):
+            await _take_up(unit, await unit.operation(id), now)
+        live = {o.request.host for o in await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)}
+        for alarm in await unit.alarms(AlarmKind.LEFT_OVER, cloud=cloud.name):
+            await _judge(unit, alarm, by_id.get(alarm.host or HostId("")), now, after, is_busy=alarm.host in live)
+        await unit.commit()
+
+
+async def _take_up(unit: Unit, operation: Operation, now: datetime) -> None:
+    """From an operation's end on, its host is watched; a later operation of the host takes over from an earlier one."""
+    request = operation.request
+    takes_out = request.action in _TAKES_OUT and operation.started_at is not None
+    if takes_out or operation.state is State.SUCCEEDED:
+        for earlier in await unit.alarms(AlarmKind.LEFT_OVER, cloud=request.cloud):
+            if earlier.host == request.host:
+                await _gone(unit, earlier, now, quietly=takes_out)
+    alarm = Alarm(
+        id=operation.id,
+        kind=AlarmKind.LEFT_OVER,
+        cloud=request.cloud,
+        subject=operation.id,
+        host=request.host,
+        host_name=request.host_name,
+        since=operation.ended_at or operation.changed_at,
+        first_seen_at=now,
+        operation=operation.id,
+    )
+    await unit.open_alarm(alarm if takes_out else alarm.cleared(now))
+
+
+async def _judge(
+    unit: Unit, alarm: Alarm, host: Host | None, now: datetime, after: timedelta, *, is_busy: bool
+) -> None:
+    if host is None or not _is_out(host):
+        await _gone(unit, alarm, now)
+        return
+    due = alarm.since + after if alarm.reminded_at is None else alarm.reminded_at + AGAIN
+    if is_busy or now < due:
+        return
+    await unit.save_alarm(replace(alarm, raised_at=alarm.raised_at or now, reminded_at=now))
+    facts: Facts = {"state": host.state, "seconds": (now - alarm.since).total_seconds()}
+    await _tell(unit, alarm, Kind.LEFT_OVER, facts)
+
+
+async def _gone(unit: Unit, alarm: Alarm, now: datetime, *, quietly: bool = False) -> None:
+    await unit.save_alarm(alarm.cleared(now))
+    if alarm.reminded_at is not None and not quietly:
+        await _tell(unit, alarm, Kind.LEFT_OVER_GONE, {"seconds": (now - alarm.since).total_seconds()})
+
+
+async def _tell(unit: Unit, alarm: Alarm, kind: Kind, facts: Facts) -> None:
+    for audience in (Audience.THREAD, Audience.INCIDENT):
+        await unit.tell(News(kind=kind, audience=audience, operation=alarm.operation, facts=facts))
+    await unit.record(alarm.operation, Entry(event=str(kind), facts=facts))
+
+
+def _is_out(host: Host) -> bool:
+    """Whether it is out of service by us; where the cloud shows whose mark it bears, only by that mark."""
+    return not host.in_service and host.taken_out_by != ""

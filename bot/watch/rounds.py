@@ -1,0 +1,54 @@
+"""The rounds: one look at the hosts of every cloud, judged twice: who is down, and what our operations left over.
+
+A round is harmless to repeat and remembers nothing: rows decide, whichever process looks.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from bot.domain.cloud import AnyCloud, CloudError
+from bot.domain.ports import Archive, Clock, Stale
+from bot.watch import down, left_over
+
+log = structlog.get_logger(__name__)
+
+LOOK_SECONDS = 20.0
+"""How long a cloud may take to list its hosts; the next round asks again."""
+MOST_HOSTS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rounds:
+    """Looks at hosts without being asked."""
+
+    archive: Archive
+    clock: Clock
+    clouds: Mapping[str, AnyCloud]
+    every: timedelta  #: between two rounds
+    left_over_after: timedelta  #: how long a host may stay out of service before people are reminded of it
+    tells_of_down_hosts: bool = True
+
+    async def go(self) -> None:
+        """Look at every cloud once; a cloud that does not answer is left for the next round."""
+        await asyncio.gather(*(self._at(cloud) for cloud in self.clouds.values()))
+
+    async def _at(self, cloud: AnyCloud) -> None:
+        try:
+            async with asyncio.timeout(LOOK_SECONDS):
+                hosts = await cloud.hosts("", limit=MOST_HOSTS)
+        except (CloudError, TimeoutError) as error:
+            log.warning("the hosts of a cloud could not be looked at", cloud=cloud.name, error=str(error))
+            return
+        if not hosts:
+            return  # a cloud that lists no host tells nothing about any
+        gap = self.every * 0.6  # replicas look at different moments; two of their looks must not count as two polls
+        try:
+            if self.tells_of_down_hosts:
+                await down.judge(self.archive, self.clock, cloud, hosts, gap=gap)
+            await left_over.judge(self.archive, self.clock, cloud, hosts, after=self.left_over_after)
+        except Stale:
+            return  # another process judged the same look first

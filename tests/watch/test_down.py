@@ -1,0 +1,170 @@
+"""A host that is down in two looks in a row is told of once, and cleared when it returns."""
+
+import asyncio
+from datetime import timedelta
+
+from bot.domain.alarm import AlarmKind
+from bot.domain.operation import State
+from bot.domain.values import OperationId
+from bot.store import audit
+from tests.watch.conftest import EVERY, Post
+
+
+async def test_a_host_is_told_of_at_the_second_look_that_shows_it_down(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look()
+    assert await post.shown() == []
+    await post.look()
+    (alarm,) = await post.shown()
+    assert (alarm.kind, alarm.cloud, alarm.host_name, alarm.vms) == (AlarmKind.HOST_DOWN, "toy", "host-3", 21)
+    assert alarm.raised_at is not None
+    assert alarm.raised_at - alarm.since == timedelta(seconds=25) + EVERY
+    assert alarm.may_evacuate
+    assert alarm.evidence == (
+        "toy says of it: down.",
+        "Two looks, 15 s apart, showed the same.",
+        "4 of the 4 other hosts of toy are up.",
+    )
+
+
+async def test_one_failure_is_told_of_once_however_long_it_lasts_and_cleared_when_it_is_over(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look(20)
+    assert len(await post.shown()) == 1
+    post.fleet.raise_again("host-3")
+    await post.look(3)
+    (alarm,) = await post.shown()
+    assert not alarm.is_open
+    await post.look(3)
+    assert await post.shown() == []
+
+
+async def test_the_next_failure_of_the_same_host_is_told_of_again(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    (first,) = await post.shown()
+    post.fleet.raise_again("host-3")
+    await post.look()
+    await post.shown()
+    post.fleet.fell("host-3")
+    await post.look(2)
+    (second,) = await post.shown()
+    assert second.id != first.id
+
+
+async def test_a_host_that_is_down_in_every_second_look_only_is_not_told_of(post: Post) -> None:
+    for _ in range(5):
+        post.fleet.fell("host-3")
+        await post.look()
+        post.fleet.raise_again("host-3")
+        await post.look()
+    assert await post.shown() == []
+
+
+async def test_the_looks_of_two_replicas_at_about_the_same_time_are_one_look(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.rounds.go()
+    await post.clock.pass_time(2)
+    await post.rounds.go()
+    assert await post.shown() == []
+
+
+async def test_replicas_that_look_at_the_same_moment_tell_once(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look()
+    await asyncio.gather(*(post.rounds.go() for _ in range(5)))
+    assert len(await post.shown()) == 1
+    async with post.archive.unit() as unit:
+        assert len(await unit.alarms(AlarmKind.HOST_DOWN, cloud="toy")) == 1
+
+
+async def test_a_cloud_that_does_not_answer_neither_raises_nor_clears_anything(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    await post.shown()
+    post.fleet.answers = False
+    await post.look(5)
+    post.fleet.answers = True
+    post.fleet.known = {}
+    await post.look(2)
+    assert await post.shown() == []
+
+
+async def test_a_live_operation_on_the_host_explains_it(post: Post) -> None:
+    await post.operation("host-3", State.AWAITING_APPROVAL)
+    post.fleet.fell("host-3")
+    await post.look(5)
+    assert await post.shown() == []
+
+
+async def test_a_dry_run_explains_nothing(post: Post) -> None:
+    await post.operation("host-3", State.READY, dry_run=True)
+    post.fleet.fell("host-3")
+    await post.look(2)
+    assert len(await post.shown()) == 1
+
+
+async def test_a_host_that_bears_the_mark_of_a_run_of_ours_is_not_told_of(post: Post) -> None:
+    post.fleet.fell("host-3")
+    post.fleet.change("host-3", taken_out_by="OP9")
+    await post.look(5)
+    assert await post.shown() == []
+
+
+async def test_an_operation_that_begins_after_the_alarm_is_named_on_it_and_its_button_comes_back_when_it_ends(
+    post: Post,
+) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    await post.shown()
+    await post.operation("host-3", State.AWAITING_APPROVAL)
+    await post.look()
+    (alarm,) = await post.shown()
+    assert alarm.operation == OperationId("OP1")
+    await post.move("OP1", State.EXPIRED)
+    await post.look()
+    (alarm,) = await post.shown()
+    assert (alarm.operation, alarm.is_open) == (None, True)
+
+
+async def test_when_most_hosts_look_down_one_message_suspects_the_observer(post: Post) -> None:
+    post.fleet.fell("host-1", "host-2", "host-3")
+    await post.look(4)
+    (alarm,) = await post.shown()
+    assert alarm.kind is AlarmKind.MOST_DOWN
+    assert alarm.evidence == ("3 of 5 look down: host-1, host-2, host-3.",)
+    assert not alarm.may_evacuate
+    post.fleet.raise_again("host-1", "host-2")
+    await post.look(2)
+    cleared, real = sorted(await post.shown(), key=lambda a: a.is_open)
+    assert (cleared.kind, cleared.is_open) == (AlarmKind.MOST_DOWN, False)
+    assert (real.kind, real.host_name) == (AlarmKind.HOST_DOWN, "host-3")
+
+
+async def test_most_hosts_down_in_one_look_only_is_not_told_of(post: Post) -> None:
+    post.fleet.fell("host-1", "host-2", "host-3")
+    await post.look()
+    post.fleet.raise_again("host-1", "host-2", "host-3")
+    await post.look(3)
+    assert await post.shown() == []
+
+
+async def test_a_host_that_the_cloud_does_not_list_any_more_is_cleared_with_that_sentence(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    await post.shown()
+    del post.fleet.known["host-3"]
+    await post.look()
+    (alarm,) = await post.shown()
+    assert not alarm.is_open
+    assert alarm.sentence == "The cloud does not list it any more."
+
+
+async def test_alarms_and_their_ends_are_in_the_audit(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    post.fleet.raise_again("host-3")
+    await post.look()
+    async with post.archive.unit() as unit:
+        events = [line["event"] async for line in audit.export(unit)]
+    assert events == ["host seen down", "alarm over"]
