@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from adapters.simulated import cloudtower_api, datacentre, openstack_api
+from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.world import World
 from bot.clock import SystemClock
 from bot.demo import configuration
@@ -28,6 +29,7 @@ class Stage:
 
     served: Served
     world: World
+    tower: Tower
     folder: Path
     env: dict[str, str]
     config: Path
@@ -147,9 +149,10 @@ async def staged(
     clock = SystemClock()
     workspace = standard_workspace()
     world = datacentre.build(clock.now, sleep=clock.sleep)
+    tower = Tower(world=world, sync=2, lanes=8)  # quicker than a real one, so that stories stay short
     async with (
         openstack_api.serve(world) as openstack_url,
-        cloudtower_api.serve(world) as tower_url,
+        cloudtower_api.serve(world, tower=tower) as tower_url,
         serve(workspace) as served,
     ):
         config, env = configuration.write(
@@ -163,7 +166,7 @@ async def staged(
         )
         # a call whose fate is unknown is waited for by the API's timeout: a short one keeps the tests short
         config.write_text(settings + config.read_text().replace('poll = "1s"', 'poll = "1s"\napi_timeout = "5s"'))
-        stage = Stage(served=served, world=world, folder=folder, env=env, config=config)
+        stage = Stage(served=served, world=world, tower=tower, folder=folder, env=env, config=config)
         try:
             yield stage
         finally:
