@@ -1,148 +1,24 @@
 """Commands and clicks, over a real Socket Mode connection: what people type and press, and what comes of it."""
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.clock import FastClock, SystemClock, WakeUp
-from bot.demo.messages import Message
-from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
-from bot.domain.cloud import Host
-from bot.domain.operation import Operation, State
+from bot.clock import SystemClock
+from bot.domain.operation import State
 from bot.domain.plan import digest_of
-from bot.domain.policy import Rule
-from bot.domain.ports import Delivery, Entry
+from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.slack import app as slack_app
-from bot.slack.board import Board
-from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
-from bot.store.archive import SqlArchive
-from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
-from tests.slack.mortal import MortalArchive
+from tests.slack.house import RULE, House, opened
 from tests.views.examples import plan
-
-RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
-RULES = {("toy", Action.EVACUATE): RULE}
-
-
-@dataclass
-class SlowCloud(ToyCloud):
-    """Takes its time to say which hosts it has."""
-
-    answers: asyncio.Event = field(default_factory=asyncio.Event)
-
-    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
-        await self.answers.wait()
-        return await super().hosts(matching, limit=limit)
-
-
-@dataclass
-class House:
-    """Door, desk, archive and board of one bot, with its workspace."""
-
-    served: Served
-    archive: SqlArchive
-    doors_archive: MortalArchive  #: the same, as the doors see it
-    desk: Desk
-    people: SlackPeople
-    cloud: SlowCloud
-
-    @property
-    def workspace(self) -> Workspace:
-        return self.served.workspace
-
-    async def types(self, who: str, line: str, *, channel: str = "C0OPS") -> str:
-        """Type a command; the answer that comes at once."""
-        result = await self.workspace.type_command(who, channel, line)
-        assert result.error == ""
-        return result.text
-
-    async def operations(self) -> Sequence[Operation]:
-        async with self.archive.unit() as unit:
-            return await unit.operations()
-
-    async def begun(self) -> Operation:
-        """The one operation, as soon as there is one."""
-        await self.workspace.until(self.cards)
-        (one,) = await self.operations()
-        return one
-
-    async def planned(self) -> Message:
-        """What the worker does to it: a plan that waits for approval; answers the card as it stands then."""
-        await self.types("U0ALICE", "/evacuate toy/host-1 --reason DIMM")
-        begun = await self.begun()
-        drawn = plan()
-        await self.save(
-            replace(
-                begun,
-                state=State.AWAITING_APPROVAL,
-                plan=drawn,
-                digest=digest_of(drawn, terms=RULE.terms()),
-                expires_at=self.desk.clock.now() + timedelta(minutes=30),
-            )
-        )
-        await self.workspace.until(lambda: "Approve" in self.cards()[0].buttons)
-        return self.cards()[0]
-
-    async def save(self, operation: Operation) -> None:
-        async with self.archive.unit() as unit:
-            await unit.save(operation, Entry(event="planned"))
-            await unit.commit()
-
-    def cards(self) -> list[Message]:
-        return [m for m in self.workspace.channel_messages("C0OPS") if m.author == "U0MUSTER"]
-
-    async def note_to(self, who: str, *, number: int = 1) -> str:
-        """What that person is told privately, as soon as it is there."""
-
-        def notes() -> list[Message]:
-            return [m for m in self.workspace.ephemerals(who) if not m.text.startswith("The app did")]
-
-        await self.workspace.until(lambda: len(notes()) >= number)
-        return notes()[-1].plain
-
-    async def state(self) -> State:
-        (one,) = await self.operations()
-        return one.state
-
-
-@contextlib.asynccontextmanager
-async def opened(folder: Path) -> AsyncIterator[House]:
-    clock = FastClock(20)
-    bell = WakeUp(clock)
-    archive = SqlArchive(f"sqlite:///{folder / 'muster.db'}", clock=clock, bell=bell)
-    await archive.open()
-    cloud = SlowCloud(clock=clock, vms={})
-    cloud.answers.set()
-    doors_archive = MortalArchive(archive)
-    desk = Desk(archive=doors_archive, clock=clock, clouds={"toy": cloud}, rules=dict(RULES))
-    async with serve(standard_workspace(), rate_limits=False) as served:
-        client = connect(served.bot_token, api_url=served.api_url)
-        people = SlackPeople(client, clock, RULES)
-        handler = AsyncSocketModeHandler(slack_app.build(desk, people, client), served.app_token, ping_interval=0.2)
-        await handler.connect_async()
-        await served.workspace.until(lambda: served.sockets.connections >= 1)
-        board = asyncio.create_task(Board(archive, clock, bell, client, RULES, "C0INCIDENT").run())
-        try:
-            yield House(
-                served=served, archive=archive, doors_archive=doors_archive, desk=desk, people=people, cloud=cloud
-            )
-        finally:
-            await handler.close_async()
-            board.cancel()
-            await asyncio.gather(board, handler.client.message_processor, return_exceptions=True)
-    await archive.close()
 
 
 @pytest.fixture
