@@ -18,7 +18,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     blocks: list[Block] = []
     for group in sorted({vm.group for vm in plan.vms}):
         mine = [vm for vm in plan.vms if vm.group == group]
-        title = text.escape(group[:1].upper() + group[1:]) or "Others"
+        title = text.escape(group[:1].upper() + group[1:]) or "VMs"
         chosen = sum(1 for vm in mine if vm.chosen)
         head = f"*{title}*: {chosen} of {text.count(len(mine), 'VM')}"
         blocks += [message.section(head + _left_out(mine))] if is_long else _table(head, mine)
