@@ -40,6 +40,7 @@ class Way:
     begun: frozenset[str]  #: tasks of a VM that is moved this way, also before there is a record
     stages: Mapping[str | None, str]  #: what a task means
     left: str  #: what a VM that is elsewhere has left
+    stays: str  #: what is said of one that has not left
 
 
 _WAYS: Mapping[str, Way] = {
@@ -55,6 +56,7 @@ _WAYS: Mapping[str, Way] = {
             "powering-off": "stopping again, as it was",
         },
         left="the dead host",
+        stays="Its record is",
     ),
     verbs.LIVE: Way(
         noun="live migration",
@@ -62,6 +64,7 @@ _WAYS: Mapping[str, Way] = {
         begun=frozenset({"migrating"}),
         stages={None: "verifying", "migrating": "its memory is being copied"},
         left="its host",
+        stays="It is",
     ),
     verbs.COLD: Way(
         noun="migration",
@@ -75,6 +78,7 @@ _WAYS: Mapping[str, Way] = {
             "resize_finish": "being set up",
         },
         left="its host",
+        stays="It is",
     ),
 }
 
@@ -144,7 +148,7 @@ def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *
     where = f"the nova-compute log of {move.target or 'its target'} and of {move.source}"
     return Sighting(
         seen=Seen.FAILED,
-        sentence=f"{name} was not {way.done}: {reason} Its record is still on {server.host}, {server.status}.",
+        sentence=f"{name} was not {way.done}: {reason} {way.stays} still on {server.host}, {server.status}.",
         remedy=remedy or f"Look into {where}, then retry.",
         raw="; ".join(part for part in (evidence.raw(server, move), why and f"action log: {why}") if part),
         place=server.host,

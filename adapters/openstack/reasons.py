@@ -1,10 +1,17 @@
 """Why a move failed, from the VM's action log: Nova leaves a VM whose migration failed as it was, without a fault."""
 
+import re
+from collections.abc import Mapping
+from typing import Any
+
 from adapters.openstack.errors import Missing, clean
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_offer
 from adapters.openstack.versions import EVENTS, up_to
 from bot.domain.plan import Step
+
+_EMPTY_WORDS = re.compile(r"^$|No valid host was found|Exceeded max")
+"""What the scheduler says in the end; what a compute said before it is the cause."""
 
 
 async def of_failed(session: Session, step: Step) -> str:
@@ -25,8 +32,12 @@ async def of_failed(session: Session, step: Step) -> str:
         )
     except Missing:
         return ""
-    for event in (found.get("instanceAction") or {}).get("events") or []:
-        if event.get("result") == "Error":
-            lines = str(event.get("details") or event.get("traceback") or "").strip().splitlines()
-            return clean(lines[-1]) if lines else ""
-    return ""
+    events = (found.get("instanceAction") or {}).get("events") or []
+    said = [_words(event) for event in events if event.get("result") == "Error"]
+    return next((text for text in said if not _EMPTY_WORDS.search(text)), said[0] if said else "")
+
+
+def _words(event: Mapping[str, Any]) -> str:
+    """What went wrong; before 2.84 only the last line of the traceback tells."""
+    lines = str(event.get("details") or event.get("traceback") or "").strip().splitlines()
+    return clean(lines[-1]) if lines else ""

@@ -14,10 +14,7 @@ HOST = "compute-1"
 async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cloud: Cloud, tmp_path: Path) -> None:
     booted = await asyncio.to_thread(cloud.boot, 5, on=HOST)
     stopped = booted[-1]["id"]
-    cloud.act(stopped, "os-stop")
-    await asyncio.to_thread(
-        until, "a server to stop", lambda: cloud.server(stopped)["status"] == "SHUTOFF", seconds=60, pause=0.5
-    )
+    await _stop(cloud, stopped)
     async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
         await stage.start_bot()
 
@@ -53,6 +50,44 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
 
     assert await _service(cloud) == ("enabled", "up")
     assert {s["id"] for s in cloud.servers(on=HOST)} == set()
+
+
+async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_until_it_has_left(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    staying, stopped = await asyncio.to_thread(cloud.boot, 2, on=HOST)
+    await _stop(cloud, stopped["id"])
+    for other in cloud.computes:
+        if other != HOST:
+            cloud.turn_knobs(other, lm_check_fail="CPU incompatible")
+    async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
+        await stage.start_bot()
+        await stage.workspace.type_command(ALICE, OPS, f"/maintenance enter prod/{HOST}")
+        await stage.card_says("Waiting for approval", seconds=60)
+        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await stage.card_says("Retry Failed", seconds=120)
+        await stage.until(lambda: stage.thread_says("is not empty"), what="the thread says what is left")
+        (why,) = stage.thread_says("was not live-migrated")
+        assert "CPU incompatible" in why, "Nova shows it in the action log alone"
+        assert stage.thread_says(f"{HOST} is not empty: 1 VM is still on it: {staying['name']} (ACTIVE)")
+        assert not stage.thread_says("safe to power off")
+        assert cloud.server(staying["id"])["status"] == "ACTIVE"
+        assert [s["id"] for s in cloud.servers(on=HOST)] == [staying["id"]]
+        assert await _service(cloud) == ("disabled", "up")
+
+        for other in cloud.computes:
+            cloud.turn_knobs(other, lm_check_fail="")
+        await stage.workspace.click(BOB, stage.card, label="Retry Failed")
+        await stage.card_says("2 of 2 done and verified", seconds=120)
+        assert stage.thread_says("safe to power off")
+    assert cloud.servers(on=HOST) == []
+
+
+async def _stop(cloud: Cloud, server_id: str) -> None:
+    cloud.act(server_id, "os-stop")
+    await asyncio.to_thread(
+        until, "a server to stop", lambda: cloud.server(server_id)["status"] == "SHUTOFF", seconds=60, pause=0.5
+    )
 
 
 async def _service(cloud: Cloud) -> tuple[str, str]:
