@@ -99,7 +99,7 @@ def _alert(told: object, at: str, labels: Labels) -> Told:
     if not isinstance(told, dict):
         raise BadPayload(f"{at} is not an object.")
     status = told.get("status")
-    if status not in _STATUSES:
+    if not isinstance(status, str) or status not in _STATUSES:
         raise BadPayload(f'{at}.status is neither "firing" nor "resolved".')
     named = _texts(told, "labels", at)
     noted = _texts(told, "annotations", at)

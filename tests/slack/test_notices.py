@@ -1,0 +1,125 @@
+"""The messages of alarms: posted once, edited when the alarm changes, and known again after a crash."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bot.domain.alarm import Alarm, AlarmKind
+from bot.domain.values import HostId
+from tests.slack.conftest import NOON, Office, operation
+from tests.slack.mortal import Killed, MortalArchive
+
+INCIDENT = "C0INCIDENT"
+
+
+def alarm(number: int = 1) -> Alarm:
+    return Alarm(
+        id=f"a{number}",
+        kind=AlarmKind.HOST_DOWN,
+        cloud="prod",
+        subject=f"h-{number}",
+        host=HostId(f"h-{number}"),
+        host_name=f"compute-{number}",
+        since=NOON - timedelta(seconds=40),
+        first_seen_at=NOON,
+        raised_at=NOON,
+        vms=21,
+        may_evacuate=True,
+    )
+
+
+async def raised(office: Office, new: Alarm) -> Alarm:
+    async with office.archive.unit() as unit:
+        assert await unit.open_alarm(new)
+        await unit.commit()
+    return new
+
+
+async def saved(office: Office, changed: Alarm) -> Alarm:
+    async with office.archive.unit() as unit:
+        stored = await unit.save_alarm(changed)
+        await unit.commit()
+    return stored
+
+
+async def test_an_alarm_is_one_message_in_the_incident_channel_and_edited_when_it_is_over(office: Office) -> None:
+    board = office.board()
+    told = await raised(office, alarm())
+    await office.until(lambda: office.cards(INCIDENT), board)
+    (message,) = office.cards(INCIDENT)
+    assert message.plain.startswith(":rotating_light: *`prod/compute-1` has been down for 40 s, 21 VMs*")
+    assert message.buttons == ["Evacuate…"]
+    await office.clock.pass_time(140)
+    await saved(office, told.cleared(office.clock.now()))
+    await office.until(lambda: "is back after 3 min" in office.cards(INCIDENT)[0].plain, board)
+    assert len(office.cards(INCIDENT)) == 1
+    assert office.cards(INCIDENT)[0].buttons == []
+    assert office.cards() == []
+
+
+async def test_it_links_to_the_card_of_the_operation_that_deals_with_it(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    told = await raised(office, alarm())
+    await office.until(lambda: office.cards() and office.cards(INCIDENT), board)
+    await saved(office, replace(told, operation=shown.id))
+    await office.until(
+        lambda: office.workspace.permalink(office.cards()[0]) in office.cards(INCIDENT)[0].plain, board, seconds=20
+    )
+    assert office.cards(INCIDENT)[0].buttons == []
+
+
+async def test_a_burst_of_alarms_keeps_to_the_pace_that_slack_allows(office: Office) -> None:
+    for number in range(20):
+        await raised(office, alarm(number))
+    await office.until(lambda: len(office.cards(INCIDENT)) == 20, office.board())
+    assert office.too_many == []
+
+
+async def test_without_an_incident_channel_nothing_waits_for_one(office: Office) -> None:
+    office.incident_channel = ""
+    await raised(office, alarm())
+    await office.quiet(office.board())
+    async with office.archive.unit() as unit:
+        assert list(await unit.unshown(limit=5)) == []
+
+
+async def test_a_channel_that_takes_no_message_holds_nothing_else_up(office: Office) -> None:
+    office.incident_channel = "C0NOWHERE"
+    await raised(office, alarm())
+    await office.quiet(office.board())
+    office.incident_channel = INCIDENT
+    await raised(office, alarm(2))
+    await office.until(lambda: office.cards(INCIDENT), office.board())
+    assert len(office.cards(INCIDENT)) == 1
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", [1, 2])
+async def test_killed_around_the_post_it_still_tells_once(office: Office, at: int, after: bool) -> None:
+    await raised(office, alarm())
+    with pytest.raises(Killed):
+        await office.board(MortalArchive(office.archive, at=at, after=after)).round()
+    await office.until(lambda: office.cards(INCIDENT), office.board())
+    await office.quiet(office.board())
+    assert len(office.cards(INCIDENT)) == 1
+
+
+async def test_an_answer_that_was_lost_is_looked_for_instead_of_posting_twice(office: Office) -> None:
+    await raised(office, alarm())
+    office.served.faults.lose_reply(method="chat.postMessage")
+    board = office.board()
+    await office.until(lambda: office.cards(INCIDENT), board)
+    await office.quiet(board, seconds=60)
+    assert office.served.faults.used["lost_reply"] == 1
+    assert len(office.cards(INCIDENT)) == 1
+
+
+async def test_a_message_that_somebody_deleted_is_posted_anew_while_the_alarm_is_open(office: Office) -> None:
+    board = office.board()
+    told = await raised(office, alarm())
+    await office.until(lambda: office.cards(INCIDENT), board)
+    office.served.faults.refuse("message_not_found", method="chat.update")
+    await saved(office, replace(told, vms=20))
+    await office.until(lambda: any("20 VMs" in m.plain for m in office.cards(INCIDENT)), board)
