@@ -130,6 +130,24 @@ def test_the_button_is_there_while_the_plan_may_still_change_and_only_with_somet
     assert "Choose VMs…" not in labels(replace(asked(choosy(3)), state=State.NEEDS_ATTENTION))
 
 
+def test_the_vms_that_will_be_shut_down_stand_apart_with_their_owners_and_in_the_question() -> None:
+    of = plan(40)
+    stops = {3: "gpu-1", 7: "gpu-2"}
+    vms = tuple(
+        replace(vm, name=stops[n], disposition=Disposition.SHUT_DOWN, project="render-team", note="cannot be migrated")
+        if n in stops
+        else vm
+        for n, vm in enumerate(of.vms)
+    )
+    message = card.render(operation(State.AWAITING_APPROVAL, of=replace(of, vms=vms)), (), RULE, now=NOW)
+    assert_slack_takes(message)
+    (listed,) = [said for said in visible_text(message) if "*Will be shut down* (2)" in said]
+    assert "gpu-1  render-team  ACTIVE  cannot be migrated\ngpu-2  render-team  ACTIVE" in listed
+    assert any("*VMs*: 38" in said for said in visible_text(message))
+    (row,) = [b for b in message.blocks if b["type"] == "actions"]
+    assert "*2 VMs will be shut down.*" in row["elements"][0]["confirm"]["text"]["text"]
+
+
 def test_whoever_approves_reads_what_becomes_of_the_hosts_power() -> None:
     shown = operation(State.AWAITING_APPROVAL)
     shown = replace(shown, request=replace(shown.request, action=Action.ENTER, then=Then.POWER_OFF))

@@ -3,6 +3,7 @@
 import json
 
 from bot.domain.operation import Event, Operation
+from bot.domain.plan import Disposition
 from bot.domain.policy import Rule
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
@@ -64,6 +65,8 @@ def _approve(operation: Operation, value: str) -> Block:
         said += f" *{text.count(losing, 'VM')} will lose the local disk. That data is gone for good.*"
     else:
         said += " Muster checks the cloud once more and starts at once."
+    stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
+    said += f" *{text.count(stops, 'VM')} will be shut down.*" if stops else ""
     said += subject.afterwards(operation)
     return message.button(
         "Approve",

@@ -9,6 +9,7 @@ from bot.slack.views.message import Block
 MANY = 30  #: more VMs than this are told by number; those that are left out by name
 _ROWS = 15  #: of one block of fixed-width text
 _CAPS = (2, 28, 16, 10, 18, 36)
+_VM = 1  #: the column that is always there
 _NAMED = 40
 
 
@@ -21,7 +22,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
         title = text.escape(group[:1].upper() + group[1:]) or "VMs"
         chosen = sum(1 for vm in mine if vm.chosen)
         head = f"*{title}*: {chosen} of {text.count(len(mine), 'VM')}"
-        blocks += [message.section(head + _left_out(mine))] if is_long else _table(head, mine)
+        blocks += [message.section(head + _left_out(mine))] if is_long else table(head, mine)
     return blocks
 
 
@@ -42,10 +43,16 @@ def _more(number: int) -> str:
     return f"\n…and {number} more" if number > 0 else ""
 
 
-def _table(head: str, vms: Sequence[Vm]) -> list[Block]:
+def table(head: str, vms: Sequence[Vm]) -> list[Block]:
+    """VMs in fixed-width text; columns that say nothing are left out.
+
+    Args:
+        head: the line above it, mrkdwn.
+        vms: those that are chosen come first.
+    """
     rows = [
         (
-            "✓" if vm.chosen else "–",
+            {True: "✓", False: "–", None: ""}[vm.chosen],
             text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40),
             text.plain(vm.project, limit=20),
             text.plain(vm.status, limit=16),
@@ -57,7 +64,7 @@ def _table(head: str, vms: Sequence[Vm]) -> list[Block]:
     columns = ("", "VM", "Owner", "Status", "Now on", "Note")
     cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, _CAPS, strict=True)] for row in (columns, *rows)]
     widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    shown = [i for i, width in enumerate(widths) if i < 2 or any(row[i] for row in cells[1:])]
+    shown = [i for i, width in enumerate(widths) if i == _VM or any(row[i] for row in cells[1:])]
     lines = ["  ".join(row[i].ljust(widths[i]) for i in shown).rstrip() for row in cells]
     blocks = []
     for start in range(1, len(lines), _ROWS):

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from bot.domain.plan import Disposition, Plan, Vm
 from bot.domain.values import VmId
@@ -19,11 +20,16 @@ _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
 
 def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
-    """What the plan does to each VM, or to how many when they are many."""
+    """What the plan does to each VM, or to how many when they are many; those that it shuts down stand apart."""
     if not plan.vms:
         return [message.section("*VMs*: none on this host.")]
     if plan.choices:
         return groups.planned(plan, brief=brief)
+    stops = [vm for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN]
+    if 0 < len(stops) <= MANY and not brief:
+        others = replace(plan, vms=tuple(vm for vm in plan.vms if vm not in stops))
+        head = f":octagonal_sign: *Will be shut down* ({len(stops)})"
+        return [*groups.table(head, stops), *(planned(others) if others.vms else [])]
     if brief or len(plan.vms) > MANY:
         return _summary(plan)
     rows = [
