@@ -83,6 +83,42 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
     assert cloud.servers(on=HOST) == []
 
 
+async def test_a_compute_that_was_evacuated_returns_only_once_it_has_removed_its_old_guests(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    booted = await asyncio.to_thread(cloud.boot, 3, on=HOST)
+    await asyncio.to_thread(cloud.stop_compute, HOST)
+    await asyncio.to_thread(cloud.wait_for_service, HOST, "down")
+    async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
+        await stage.start_bot()
+        await stage.workspace.type_command(ALICE, OPS, f"/evacuate prod/{HOST}")
+        await stage.card_says("Waiting for approval", seconds=60)
+        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await stage.card_says("3 of 3 done and verified", seconds=120)
+
+        # dead as it is, it does not return
+        await stage.workspace.type_command(ALICE, OPS, f"/maintenance exit prod/{HOST}")
+        await stage.until(lambda: len(stage.cards()) == 2, what="a second card")
+        await stage.card_says("Blocked", seconds=60)
+        assert "has not yet removed the old guests of 3 VMs" in stage.card.plain
+        assert cloud.service(HOST)["forced_down"]
+
+        # its process starts, which removes them; it is still forced down and disabled
+        await asyncio.to_thread(cloud.start_compute, HOST)
+        assert cloud.service(HOST)["forced_down"]
+        await stage.workspace.type_command(ALICE, OPS, f"/maintenance exit prod/{HOST}")
+        await stage.until(lambda: len(stage.cards()) == 3, what="a third card")
+        await stage.card_says("Waiting for approval", seconds=60)
+        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await stage.card_says("done and verified", seconds=90)
+
+    assert await _service(cloud) == ("enabled", "up")
+    assert not cloud.service(HOST)["forced_down"]
+    assert {m["status"] for m in cloud.migrations(HOST)} == {"completed"}
+    assert {s["id"] for s in cloud.servers()} == {s["id"] for s in booted}
+    assert cloud.servers(on=HOST) == []
+
+
 async def _stop(cloud: Cloud, server_id: str) -> None:
     cloud.act(server_id, "os-stop")
     await asyncio.to_thread(
