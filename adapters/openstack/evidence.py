@@ -9,6 +9,9 @@ from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts
 
+ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
+"""Statuses of a migration that came to nothing."""
+
 
 def known(before: Facts | None) -> frozenset[int] | None:
     """Ids of the migrations there were before the start; None: it has not been started."""
@@ -28,7 +31,14 @@ def mark(server: Server, migrations: Sequence[Migration]) -> Facts:
         "status": server.status,
         "vm_state": server.vm_state,
         "task": server.task,
+        "refused_by": sorted({m.target for m in migrations if m.target and m.status in ENDED_BADLY}),
     }
+
+
+def wish(step: Step) -> str:
+    """The target to ask for though nobody named one; empty once it has refused the VM, and where there is no wish."""
+    refused = (step.before or {}).get("refused_by")
+    return "" if isinstance(refused, Sequence) and step.wish in refused else step.wish
 
 
 def words(step: Step, name: str) -> list[str]:

@@ -10,6 +10,7 @@ record in `error`. So:
 | an open migration, new or old, ours or not              | underway      |
 | a new one ended as done, elsewhere, no task, as wanted  | done          |
 | a new one failed                                        | failed        |
+| it failed on the target that was only wished for        | turned away   |
 | nothing new, same host, no task or the same stuck one   | never started |
 | gone from the host by other means, and well             | done          |
 | on the target of a move that failed; anything else      | unclear       |
@@ -19,7 +20,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.openstack import evidence, verbs
-from adapters.openstack.evidence import unclear
+from adapters.openstack.evidence import ENDED_BADLY, unclear
 from adapters.openstack.explain import explain
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
@@ -27,7 +28,6 @@ from bot.domain.plan import Step
 from bot.domain.values import Facts
 
 _ENDED_WELL = frozenset({"done", "completed", "finished", "confirmed"})
-_ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -109,7 +109,9 @@ def sighting(
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:
         return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
-    if new and new[-1].status in _ENDED_BADLY:
+    if new and new[-1].status in ENDED_BADLY:
+        if _is_refusal(step, server, new[-1]):
+            return _turned_away(name, server, new[-1], mark)
         return _failed(name, way, server, new[-1], mark, why=why)
     if new:
         sentence = f"The record says that {name} went to {new[-1].target}, yet Nova shows it on {server.host}."
@@ -137,6 +139,24 @@ def _underway(
         place=server.host,
         movement=f"{move.id} {move.status} {move.target or '-'} {server.host} {server.status} {server.task or '-'}"
         + (f" after {ahead}" if waits else ""),
+        mark=mark,
+    )
+
+
+def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
+    """Whether the record proves that the target we wished for did not take it, and that it came to rest."""
+    was_asked_for = step.verb == verbs.REBUILD and not step.arguments["to"] and move.target == evidence.wish(step)
+    return bool(move.target) and was_asked_for and server.vm_state == "error" and server.task is None
+
+
+def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sighting:
+    said = evidence.fault(server)
+    return Sighting(
+        seen=Seen.TURNED_AWAY,
+        sentence=f"{move.target} did not take {name} ({said or move.status}). Nova's scheduler is asked to choose.",
+        remedy=f"Look into the nova-compute log of {move.target}, then retry.",
+        raw=evidence.raw(server, move),
+        place=server.host,
         mark=mark,
     )
 
@@ -178,7 +198,7 @@ def _elsewhere(
             movement=f"{server.host} {server.status} {server.task}",
             mark=mark,
         )
-    if last is not None and last.status in _ENDED_BADLY and last.target == server.host and server.status != "ERROR":
+    if last is not None and last.status in ENDED_BADLY and last.target == server.host and server.status != "ERROR":
         sentence = f"The move of {name} to {last.target} ended as {last.status}, yet Nova shows it there."
         return unclear(sentence, server, last, mark)
     by_us = bool(new) and new[-1].status in _ENDED_WELL

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import asked, judge, room, service, verbs, versions, vms
+from adapters.openstack import asked, judge, room, service, spread, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
@@ -34,11 +35,12 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     )
     steps: tuple[Step, ...] = ()
     if survey.service is not None:
+        best = {} if request.to else spread.wishes(survey, sorted(leaving, key=_priority, reverse=True))
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
         steps = (
             disable,
             service.force_down(survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet, follows=disable.key),
-            *(_rebuild(s, request, survey, terms, microversion) for s in leaving),
+            *(replace(_rebuild(s, request, survey, terms, microversion), wish=best.get(s.id, "")) for s in leaving),
         )
     return Plan(
         action=request.action,
@@ -52,7 +54,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         facts={
             "microversion": microversion,
             "VMs come up": "stopped" if versions.leaves_stopped(microversion) else "as they were",
-            "target": request.to or "Nova's scheduler chooses",
+            "target": request.to or "spread over the hosts that are left, as Nova's scheduler allows",
             "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[terms.shared_storage],
         },
     )
@@ -105,10 +107,15 @@ def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: T
         microversion=microversion,
         wanted=_wanted(server, microversion),
         phase=EVACUATE,
-        priority=1 if server.vm_state == "active" else 0,
+        priority=_priority(server),
         patience=timedelta(minutes=30),
         quiet=terms.quiet,
     )
+
+
+def _priority(server: Server) -> int:
+    """Those that ran come first."""
+    return 1 if server.vm_state == "active" else 0
 
 
 def _wanted(server: Server, microversion: str) -> tuple[str, ...]:

@@ -40,12 +40,17 @@ def of_room(
     free = _free(survey.room, zones, to)
     where = f"on {to}" if to else "on the hosts that are left"
     fits_nowhere = [
-        s for s in leaving if not any(_may(s, h, zones) and _holds(f, survey.needs(s)) for h, f in free.items())
+        s for s in leaving if not any(_may(s, h, zones) and fits(f, survey.needs(s)) for h, f in free.items())
     ]
     if fits_nowhere:
         yield from (_nowhere(s, survey.needs(s), where, fewer) for s in fits_nowhere)
     else:
         yield _all_together(survey, leaving, free, zones, where, fewer)
+
+
+def free_on(survey: OpenStackSurvey) -> Mapping[str, Amounts]:
+    """What is free on each host that the scheduler may choose; empty when Placement does not tell."""
+    return _free(survey.room or {}, {s.host: s.zone for s in survey.survivors}, "")
 
 
 def _all_together(
@@ -135,7 +140,7 @@ def _pack(
     left_over = []
     for server in sorted(leaving, key=lambda s: (-survey.needs(s).get("MEMORY_MB", 0), s.id)):
         needs = survey.needs(server)
-        fit = [h for h, amounts in rest.items() if _may(server, h, zones) and _holds(amounts, needs)]
+        fit = [h for h, amounts in rest.items() if _may(server, h, zones) and fits(amounts, needs)]
         if not fit:
             left_over.append(server)
             continue
@@ -149,7 +154,8 @@ def _may(server: Server, host: str, zones: Mapping[str, str]) -> bool:
     return server.pinned_zone in {None, zones.get(host)}
 
 
-def _holds(free: Amounts, needs: Amounts) -> bool:
+def fits(free: Amounts, needs: Amounts) -> bool:
+    """Whether what is free is enough."""
     return all(free.get(name, 0) >= amount for name, amount in needs.items() if amount)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from adapters.openstack import evidence
 from adapters.openstack.versions import SERVICES, spoken
 from bot.domain.cloud import NotSupported
 from bot.domain.plan import Step
@@ -46,7 +47,8 @@ def call_of(step: Step) -> Call:
         case "release-service":
             return _service(step, {"forced_down": False})
         case "evacuate":
-            return _action(step, {"evacuate": {"host": said["to"]} if said["to"] else {}})
+            to = said["to"] or evidence.wish(step)
+            return _action(step, {"evacuate": {"host": to} if to else {}})
         case "live-migrate":
             return _action(step, {"os-migrateLive": {"host": said["to"] or None, "block_migration": "auto"}})
         case "cold-migrate":

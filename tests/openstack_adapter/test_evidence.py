@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import moves, service
+from adapters.openstack import moves, service, verbs
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
@@ -33,7 +33,7 @@ ARRIVED: dict[str, Any] = {"host": "compute-2"}
 def test_an_untouched_vm_was_never_started_and_its_mark_says_what_was_there() -> None:
     seen = look(web(), migration(4, "web-1", "failed"), before=None)
     assert seen.seen is Seen.NEVER_STARTED
-    assert seen.mark == {**STILL, "migrations": [4]}
+    assert seen.mark == {**STILL, "migrations": [4], "refused_by": ["compute-2"]}
     assert seen.place == DEAD
 
 
@@ -138,6 +138,56 @@ def test_a_new_record_that_ended_badly_is_a_failure_with_its_cause_explained(sta
     assert "scheduler found no host" in seen.sentence
     assert "retry" in seen.remedy
     assert "No valid host" in seen.raw
+
+
+# ---------------------------------------------------------------------- a target that was only wished for
+
+BROKEN: dict[str, Any] = {"status": "ERROR", "vm_state": "error", "fault": "No valid host was found. "}
+
+
+def wishing(shown: Server, *migrations: Migration, wish: str = "compute-2", **changes: Any) -> Sighting:
+    step = evacuate_step(before=changes.pop("before", STILL), to=changes.pop("to", ""))
+    return moves.sighting(replace(step, wish=wish), shown, migrations)
+
+
+@pytest.mark.parametrize("status", ["failed", "error"])
+def test_a_wish_that_was_refused_is_no_failure_yet(status: str) -> None:
+    seen = wishing(web(**BROKEN), migration(5, "web-1", status))
+    assert seen.seen is Seen.TURNED_AWAY
+    assert "compute-2 did not take web-1 (No valid host was found." in seen.sentence
+
+
+@pytest.mark.parametrize(
+    ("shown", "of", "changes"),
+    [
+        (web(**BROKEN), migration(5, "web-1", "failed", "compute-3"), {}),
+        (web(**BROKEN), migration(5, "web-1", "failed", None), {}),
+        (web(**BROKEN), migration(5, "web-1", "failed"), {"to": "compute-2"}),
+        (web(**BROKEN), migration(5, "web-1", "failed"), {"wish": ""}),
+        (web(), migration(5, "web-1", "failed"), {}),
+        (web(**{**BROKEN, "task": "rebuilding"}), migration(5, "web-1", "failed"), {}),
+        (web(**BROKEN), migration(5, "web-1", "failed"), {"before": {**STILL, "refused_by": ["compute-2"]}}),
+    ],
+    ids=["another target", "no target", "asked for", "no wish", "not in error", "still at it", "refused before"],
+)
+def test_without_proof_that_the_wish_was_refused_it_is_a_failure(
+    shown: Server, of: Migration, changes: dict[str, Any]
+) -> None:
+    assert wishing(shown, of, **changes).seen is Seen.FAILED
+
+
+def test_nothing_is_turned_away_while_a_record_is_open() -> None:
+    seen = wishing(web(**BROKEN), migration(5, "web-1", "failed"), migration(6, "web-1", "accepted"))
+    assert seen.seen is Seen.UNDERWAY
+
+
+def test_a_wish_is_asked_of_nova_once_and_what_was_asked_for_always() -> None:
+    step = replace(evacuate_step(before=STILL), wish="compute-2")
+    assert verbs.call_of(step).body == {"evacuate": {"host": "compute-2"}}
+    refused = replace(step, before={**STILL, "refused_by": ["compute-2"]})
+    assert verbs.call_of(refused).body == {"evacuate": {}}
+    named = replace(refused, arguments={**step.arguments, "to": "compute-4"})
+    assert verbs.call_of(named).body == {"evacuate": {"host": "compute-4"}}
 
 
 def test_an_old_failure_is_not_ours() -> None:

@@ -27,9 +27,9 @@ from tests.contract.clouds import START, carry_out, up_to_the_move
 from tests.openstack_adapter.build import codes, finding
 
 
-async def started(arena: OpenStackArena) -> Any:
+async def started(arena: OpenStackArena, **changes: Any) -> Any:
     """The first evacuation, started and marked."""
-    step = await up_to_the_move(arena, await arena.planned())
+    step = replace(await up_to_the_move(arena, await arena.planned()), **changes)
     return replace(step, receipt=await arena.cloud.start(step))
 
 
@@ -37,7 +37,7 @@ async def settle(arena: OpenStackArena, step: Any, *, seconds: int = 60) -> Any:
     """Look every second until the step has ended, or so long."""
     for _ in range(seconds):
         seen = (await arena.cloud.look([step]))[step.key]
-        if seen.seen in {Seen.DONE, Seen.FAILED}:
+        if seen.seen in {Seen.DONE, Seen.FAILED, Seen.TURNED_AWAY}:
             return seen
         await arena.pass_time(1)
     return seen
@@ -136,10 +136,33 @@ async def test_more_vms_than_a_page_holds_are_all_seen() -> None:
 async def test_an_evacuation_that_fails_after_it_was_accepted_says_why(how: Break, words: str) -> None:
     async with openstack_arena(vms=1) as arena:
         arena.world.faults.order_move(MoveFault(how=how))
-        seen = await settle(arena, await started(arena))
+        seen = await settle(arena, await started(arena, wish=""))
         assert seen.seen is Seen.FAILED
         assert words in seen.sentence
         assert seen.remedy
+
+
+async def test_a_vm_that_its_wished_for_target_refuses_goes_where_the_scheduler_says() -> None:
+    async with openstack_arena(vms=3) as arena:
+        vms = arena.world.vms_on(arena.host)
+        arena.world.faults.order_move(MoveFault(how=Break.SPAWN))
+        plan = await arena.planned()
+        wishes = {s.wish for s in plan.steps if s.verb == "evacuate"}
+        assert len(wishes) == 3
+        done = await carry_out(arena, plan)
+        assert not done.bad()
+        assert not arena.world.vms_on(arena.host)
+        assert {vm.power for vm in vms} == {Power.RUNNING}
+        asked = [call.body["evacuate"].get("host") for call in arena.move_calls() if call.body]
+        assert sorted(asked, key=str) == sorted([*wishes, None], key=str)
+
+
+async def test_a_vm_that_nobody_takes_fails_after_the_scheduler_was_asked_too() -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order_move(MoveFault(how=Break.NO_HOST, times=2))
+        done = await carry_out(arena, await arena.planned())
+        assert [r.state for r in done.records.values() if r.step.verb == "evacuate"] == [StepState.FAILED]
+        assert len(arena.move_calls()) == 2
 
 
 async def test_an_evacuation_that_failed_can_be_started_again() -> None:
