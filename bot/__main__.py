@@ -41,8 +41,9 @@ def _parser() -> argparse.ArgumentParser:
     verbs = audit.add_subparsers(title="verbs", required=True, metavar="VERB")
     verify = verbs.add_parser("verify", help="Say whether every line is as it was written.")
     verify.set_defaults(serve=_verify)
-    export = verbs.add_parser("export", help="Write every line as JSON.")
+    export = verbs.add_parser("export", help="Write every line as JSON, or as CSV for a spreadsheet.")
     export.set_defaults(serve=_export)
+    export.add_argument("--format", choices=["jsonl", "csv"], default="jsonl", help="default: %(default)s")
     export.add_argument("--output", type=Path, metavar="FILE", help="a new file; standard output when left out")
     demo = command("demo", "Open a local Slack-like workspace with two simulated clouds.", _demo)
     demo.add_argument("--port", type=int, default=8765, help="of the page (default: %(default)s; 0 takes a free one)")
@@ -109,10 +110,11 @@ def _export(arguments: argparse.Namespace) -> int:
     def serve(url: str) -> int:
         from bot import audit
 
+        form = audit.Format(arguments.format)
         if arguments.output is None:
-            return asyncio.run(audit.export(url, sys.stdout))
-        with arguments.output.open("x", encoding="utf-8") as file:
-            return asyncio.run(audit.export(url, file))
+            return asyncio.run(audit.export(url, sys.stdout, form=form))
+        with arguments.output.open("x", encoding="utf-8", newline="") as file:
+            return asyncio.run(audit.export(url, file, form=form))
 
     return _with_store(arguments.config, serve)
 

@@ -1,11 +1,14 @@
 """The audit on the command line: verified, or written out, beside the bot that runs."""
 
+import csv
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from enum import StrEnum
 from typing import TextIO
 
 from bot.clock import SystemClock, WakeUp
+from bot.domain.values import Json
 from bot.store import audit
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
@@ -40,12 +43,27 @@ async def verify(url: str, out: TextIO) -> int:
     return 1
 
 
-async def export(url: str, out: TextIO) -> int:
-    """Write the audit as JSON lines: first to last, then one with the head, to be kept elsewhere.
+class Format(StrEnum):
+    """How the audit is written out."""
+
+    JSONL = "jsonl"
+    """A JSON object a line, and a last one with the head, to be kept elsewhere."""
+    CSV = "csv"
+    """For a spreadsheet (RFC 4180), without the head, which is the last line's hash."""
+
+
+COLUMNS = ("seq", "at", "actor", "operation", "event", "facts", "prev_hash", "hash")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+"""A cell that begins so is a formula to a spreadsheet: https://owasp.org/www-community/attacks/CSV_Injection."""
+
+
+async def export(url: str, out: TextIO, *, form: Format = Format.JSONL) -> int:
+    """Write the audit, first line to last.
 
     Args:
         url: of the database.
         out: where the lines go.
+        form: of the lines.
 
     Returns:
         0.
@@ -54,11 +72,32 @@ async def export(url: str, out: TextIO) -> int:
         StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
     """
     async with _beside(url) as unit:
-        async for line in audit.export(unit):
-            out.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
-        seq, head = await unit.head()
-    out.write(json.dumps({"head": {"seq": seq, "hash": head}}) + "\n")
+        if form is Format.CSV:
+            await _as_csv(unit, out)
+        else:
+            await _as_json(unit, out)
     return 0
+
+
+async def _as_json(unit: SqlUnit, out: TextIO) -> None:
+    async for line in audit.export(unit):
+        out.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
+    seq, head = await unit.head()
+    out.write(json.dumps({"head": {"seq": seq, "hash": head}}) + "\n")
+
+
+async def _as_csv(unit: SqlUnit, out: TextIO) -> None:
+    rows = csv.writer(out, lineterminator="\n")
+    rows.writerow(COLUMNS)
+    async for line in audit.export(unit):
+        told = {**line, "facts": json.dumps(line["facts"], ensure_ascii=False, sort_keys=True)}
+        rows.writerow([_cell(told[name]) for name in COLUMNS])
+
+
+def _cell(value: Json) -> str:
+    """What stands in a cell: nothing that a spreadsheet would calculate."""
+    word = "" if value is None else str(value)
+    return f"'{word}" if word.startswith(_FORMULA) else word
 
 
 @asynccontextmanager

@@ -1,5 +1,6 @@
 """The console script: its commands, its exit codes, and how it ends."""
 
+import csv
 import json
 import os
 import signal
@@ -47,13 +48,19 @@ def config(tmp_path: Path) -> Path:
 
 async def with_three_lines(config: Path) -> Path:
     """A database whose audit has three lines."""
+    entries = [Entry(event=f"refused {place}", actor=UserId("U0ALICE"), facts={"why": "“no”"}) for place in range(3)]
+    return await with_lines(config, *entries)
+
+
+async def with_lines(config: Path, *entries: Entry) -> Path:
+    """A database whose audit has these lines."""
     database = config.parent / "muster.db"
     clock = SystemClock()
     archive = SqlArchive(f"sqlite:///{database}", clock=clock, bell=WakeUp(clock))
     await archive.open()
-    for place in range(3):
+    for entry in entries:
         async with archive.unit() as unit:
-            await unit.record(None, Entry(event=f"refused {place}", actor=UserId("U0ALICE"), facts={"why": "“no”"}))
+            await unit.record(None, entry)
             await unit.commit()
     await archive.close()
     return database
@@ -123,6 +130,32 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config):
     again = muster("audit", "export", "--config", str(config), "--output", str(written))
     assert again.returncode == 1
     assert "File exists" in again.stderr
+
+
+async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(config):
+    formula = '=HYPERLINK("http://evil.example")'
+    events = (formula, "+1", "-1", "@SUM(A1)", "\tx", "two\nlines, and more")
+    told = {"reason": formula}
+    await with_lines(config, *(Entry(event=event, actor=UserId("U0ALICE"), facts=told) for event in events))
+    written = config.parent / "audit.csv"
+    done = muster("audit", "export", "--config", str(config), "--format", "csv", "--output", str(written))
+    assert done.returncode == 0, done.stderr
+    with written.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["seq", "at", "actor", "operation", "event", "facts", "prev_hash", "hash"]
+    assert [row["seq"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
+    assert [row["event"] for row in rows] == [
+        f"'{formula}",
+        "'+1",
+        "'-1",
+        "'@SUM(A1)",
+        "'\tx",
+        "two\nlines, and more",
+    ]
+    assert {row["operation"] for row in rows} == {""}
+    assert json.loads(rows[0]["facts"]) == {"reason": formula}
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t")) for row in rows for cell in row.values())
+    assert rows[1]["prev_hash"] == rows[0]["hash"]
 
 
 async def test_an_audit_that_was_changed_is_found_and_ends_with_1(config):
