@@ -19,6 +19,7 @@ class Move:
     at: datetime
     to: str
     fails: bool = False
+    refused: bool = False
 
 
 @dataclass
@@ -42,6 +43,8 @@ class ToyCloud:
     silent: int = 0  #: so many looks and surveys fail
     most_at_once: int = 0
     shows_after: float = 0.0  #: seconds until a look can see a move that was accepted
+    wish: str = ""  #: where VMs would best go
+    turns_away: set[str] = field(default_factory=set)  #: VMs that this host does not take
     meddler: str = ""  #: this VM is moved by somebody else right after it was first looked at
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
@@ -72,6 +75,7 @@ class ToyCloud:
                 title=f"move {v.name}",
                 vm=v.id,
                 apart=self.groups.get(v.id, ""),
+                wish=self.wish,
             )
             for v in vms
         )
@@ -121,12 +125,16 @@ class ToyCloud:
             move = new[-1]
             if not self._ended(move):
                 return Sighting(seen=Seen.UNDERWAY, movement=move.id, place=truth[step.target])
+            if move.refused:
+                mark = {"moves": known, "refused": True}
+                return Sighting(seen=Seen.TURNED_AWAY, sentence=f"{move.to} did not take it.", mark=mark)
             if move.fails:
                 return Sighting(seen=Seen.FAILED, sentence="No valid host was found.", remedy="Make room.")
             return Sighting(seen=Seen.DONE, place=truth[step.target])
         if truth.get(step.target) != "host-1":
             return Sighting(seen=Seen.DONE, place=truth.get(step.target, ""), sentence="moved by others")
-        return Sighting(seen=Seen.NEVER_STARTED, mark={"moves": known})
+        refused = any(m.refused for m in visible if m.vm == step.target)
+        return Sighting(seen=Seen.NEVER_STARTED, mark={"moves": known, "refused": refused})
 
     async def start(self, step: Step) -> Receipt:
         if step.key in self.refuse:
@@ -146,7 +154,10 @@ class ToyCloud:
             assert self.groups.get(step.target) not in groups or not groups, "two of one server group at once"
             fails = step.target in self.fails
             self.fails.discard(step.target)
-            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.clock.now(), "host-2", fails))
+            wished = step.wish and not (step.before or {}).get("refused")
+            to = step.wish if wished else "host-2"
+            refused = bool(wished) and step.target in self.turns_away
+            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.clock.now(), to, fails, refused))
         if fate == "after":
             raise Unreachable("connection reset")
         return Receipt(id=f"req-{len(self.starts)}")
@@ -168,6 +179,6 @@ class ToyCloud:
     def _truth(self) -> dict[str, str]:
         """Where every VM is now."""
         for move in self.moves:
-            if self._ended(move) and not move.fails and self.vms.get(move.vm) == "host-1":
+            if self._ended(move) and not (move.fails or move.refused) and self.vms.get(move.vm) == "host-1":
                 self.vms[move.vm] = move.to
         return self.vms

@@ -1,0 +1,123 @@
+"""At what pace VMs move: a place is taken again as soon as a VM is verified, and nobody waits for somebody else's call."""
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from bot.domain.cloud import Unreachable
+from bot.domain.operation import State
+from bot.domain.plan import Receipt, Step
+from bot.domain.steps import StepState
+from bot.domain.values import OperationId
+from tests.engine.conftest import Workshop
+from tests.engine.toy_cloud import MOVE_SECONDS
+
+
+async def took(shop: Workshop, id: OperationId) -> float:
+    """Seconds from the start of the operation to its end."""
+    operation = await shop.operation(id)
+    assert operation.state is State.SUCCEEDED
+    assert operation.started_at is not None
+    return (shop.clock.now() - operation.started_at).total_seconds()
+
+
+async def test_a_place_that_becomes_free_is_taken_in_the_same_round(shop: Workshop) -> None:
+    id = await shop.approved()
+    await shop.work()
+    moves = sorted(shop.cloud.moves, key=lambda m: m.at)
+    for early, late in zip(moves, moves[3:], strict=False):
+        assert late.at - early.at <= timedelta(seconds=MOVE_SECONDS + shop.cloud.poll), "a look, and no second poll"
+    waves = 2
+    assert await took(shop, id) <= waves * (MOVE_SECONDS + shop.cloud.poll) + shop.cloud.poll
+
+
+async def test_the_first_vm_moves_without_a_pause_after_the_host_is_out(shop: Workshop) -> None:
+    id = await shop.approved()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.started_at == min(m.at for m in shop.cloud.moves), "no time passed, however many looks it took"
+
+
+async def test_a_call_that_is_not_answered_holds_up_nobody_else(shop: Workshop) -> None:
+    shop.cloud.poll = 0.05
+    answered, original, look = asyncio.Event(), shop.cloud.start, shop.cloud.look
+
+    async def start(step: Step) -> Receipt:
+        if step.key == "move:vm-0":
+            await answered.wait()
+        return await original(step)
+
+    async def watch(steps: Sequence[Step]):
+        records = {r.key: r.state for r in await shop.steps(id)}
+        if sum(state is StepState.DONE for key, state in records.items() if key.startswith("move")) >= 3:
+            assert records["move:vm-0"] is StepState.INTENT or answered.is_set()
+            answered.set()
+        return await look(steps)
+
+    shop.cloud.start, shop.cloud.look = start, watch  # type: ignore[method-assign]
+    id = await shop.approved()
+    async with asyncio.timeout(20):
+        await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert shop.cloud.starts.count("move:vm-0") == 1
+
+
+async def test_a_call_on_the_wire_is_not_looked_at_until_its_answer_is_stored(shop: Workshop) -> None:
+    """A look beside it would read its row without the receipt, and write it back so."""
+    shop.cloud.poll = 0.05
+    answered, original_start, original_look = asyncio.Event(), shop.cloud.start, shop.cloud.look
+    looked_at: list[str] = []
+
+    async def start(step: Step) -> Receipt:
+        receipt = await original_start(step)
+        if step.key == "move:vm-0":
+            looked_at.clear()
+            await answered.wait()
+        return receipt
+
+    async def look(steps: Sequence[Step]):
+        looked_at.extend(s.key for s in steps)
+        if not answered.is_set() and looked_at.count("move:vm-1") > 3:
+            assert "move:vm-0" not in looked_at
+            answered.set()
+        return await original_look(steps)
+
+    shop.cloud.start, shop.cloud.look = start, look  # type: ignore[method-assign]
+    id = await shop.approved()
+    await shop.work()
+    record = next(r for r in await shop.steps(id) if r.key == "move:vm-0")
+    assert record.state is StepState.DONE
+    assert record.step.receipt is not None
+
+
+async def test_a_cloud_that_falls_silent_before_the_second_look_leaves_the_step_as_if_never_begun(
+    shop: Workshop,
+) -> None:
+    original, looks = shop.cloud.look, 0
+
+    async def look(steps: Sequence[Step]):
+        nonlocal looks
+        looks += 1
+        if looks == 2:
+            raise Unreachable("the cloud does not answer")
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    id = await shop.approved()
+    await shop.work()
+    assert await took(shop, id) < 60, "nobody waits out the quiet period of a call that was never made"
+    assert [r.starts for r in await shop.steps(id) if r.key == "disable"] == [1]
+
+
+async def test_a_vm_that_its_wished_for_host_refuses_is_started_once_more_without_the_wish(shop: Workshop) -> None:
+    shop.cloud.wish = "host-3"
+    shop.cloud.turns_away = {"vm-2"}
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert shop.cloud.starts.count("move:vm-2") == 2
+    assert {k: shop.cloud.starts.count(k) for k in shop.cloud.starts if k != "move:vm-2"} == dict.fromkeys(
+        ["disable", "move:vm-0", "move:vm-1", "move:vm-3", "move:vm-4", "move:vm-5"], 1
+    )
+    assert {vm: host for vm, host in shop.cloud.vms.items() if vm == "vm-2"} == {"vm-2": "host-2"}
+    assert shop.cloud.vms["vm-1"] == "host-3"
