@@ -6,7 +6,7 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-demo test-openstack cover-domain chromium lint types check format
+.PHONY: help setup demo test test-demo test-openstack bench-evacuate cover-domain chromium lint types check format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -39,6 +39,9 @@ chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; } \
 	  || { echo "Install the package chromium (here: apt-get install chromium as root)." >&2; exit 1; }
+
+bench-evacuate: setup ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
+	@$(VENV)/bin/python -m tests.benchmarks.evacuate $(BENCH)
 
 lint: setup ## Check format, style and the import contracts
 	@$(VENV)/bin/ruff format --check .
