@@ -109,6 +109,8 @@ class Actions:
         name = body["host"]
         policy = "migrate_live:host" if name else "migrate_live"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
+        if _has_vtpm(vm) and not _tpm_secret_moves(vm):
+            raise ApiError(400, f"Operation 'live-migration' not supported for vTPM-enabled instance ({vm.id}).")
         _must_be_unlocked(vm, asked)
         _must_be(vm, "os-migrateLive", {"active", "paused"})
         target = self._target(name, status=400, message=f"Compute host {name} could not be found.")
@@ -217,6 +219,10 @@ def _has_vtpm(vm: Vm) -> bool:
     of_flavor = dict(vm.flavor.extra) if vm.flavor else {}
     of_image = dict(vm.image.properties) if vm.image else {}
     return "hw:tpm_version" in of_flavor or "hw_tpm_version" in of_image
+
+
+def _tpm_secret_moves(vm: Vm) -> bool:
+    return vm.flavor is not None and dict(vm.flavor.extra).get("hw:tpm_secret_security") == "host"
 
 
 def _must_be_unlocked(vm: Vm, asked: Context) -> None:

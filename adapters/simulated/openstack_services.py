@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
@@ -81,10 +82,15 @@ class Services:
             "zone": host.zone,
             "status": "enabled" if host.enabled else "disabled",
             "state": "up" if self.world.is_up(host) else "down",
-            "updated_at": iso_micro(self.world.last_beat(host)),
+            "updated_at": iso_micro(self._updated_at(host)),
             "disabled_reason": host.disabled_reason,
         }
         return {**shown, "forced_down": host.forced_down} if minor >= 11 else shown
+
+    def _updated_at(self, host: Host) -> datetime:
+        """When its record changed last: by a heartbeat or by an API call. Liveness goes by heartbeats alone."""
+        beat = self.world.last_beat(host)
+        return max(beat, host.changed_at or beat)
 
     def _number(self, host: Host) -> int:
         """The id of a service and a hypervisor before 2.53."""
@@ -118,6 +124,7 @@ class Services:
             self._force(host, down=truth(body["forced_down"]))
         if status is not None:
             host.enabled, host.disabled_reason = status == "enabled", reason
+        host.changed_at = self.world.now
         return web.json_response({"service": self._service(host, minor)})
 
     def _act(self, action: str, body: dict[str, Any], minor: int) -> web.Response:
@@ -137,6 +144,7 @@ class Services:
         if host is None:
             raise ApiError(404, f"Host '{name}' is not mapped to any cell")
         shown: dict[str, Any] = {"host": name, "binary": "nova-compute"}
+        host.changed_at = self.world.now
         if action == "force-down":
             self._force(host, down=truth(body["forced_down"]))
             shown["forced_down"] = host.forced_down

@@ -117,6 +117,7 @@ class Host:
     enabled: bool = True
     disabled_reason: str | None = None
     forced_down: bool = False
+    changed_at: datetime | None = None  #: last change of its service's record by a person, which `updated_at` shows too
     vcpu_ratio: float = 4.0
     claim_free_at: datetime | None = None  #: nova-compute takes one claim at a time
     # --- CloudTower

@@ -1,5 +1,6 @@
 """Live and cold migration in the simulated Nova behave as they were measured on the real one."""
 
+import dataclasses
 from collections.abc import AsyncIterator
 
 import pytest
@@ -54,6 +55,17 @@ async def test_a_paused_server_migrates_and_a_stopped_one_does_not(cloud: Region
     answer = await cloud.act("shop-web-2", "os-migrateLive", AUTO)
     assert answer.status == 409
     assert answer.message == f"Cannot 'os-migrateLive' instance {stopped.id} while it is in vm_state stopped"
+
+
+async def test_a_guest_whose_vtpm_cannot_move_is_not_live_migrated(cloud: Region) -> None:
+    vm = cloud.world.vm("shop-web-1")
+    assert vm.flavor is not None
+    vm.flavor = dataclasses.replace(vm.flavor, extra=(("hw:tpm_version", "2.0"),))
+    answer = await cloud.act("shop-web-1", "os-migrateLive", AUTO)
+    assert answer.status == 400
+    assert answer.message == f"Operation 'live-migration' not supported for vTPM-enabled instance ({vm.id})."
+    vm.flavor = dataclasses.replace(vm.flavor, extra=(*vm.flavor.extra, ("hw:tpm_secret_security", "host")))
+    assert (await cloud.act("shop-web-1", "os-migrateLive", AUTO)).status == 202
 
 
 async def test_nothing_else_may_be_done_while_it_migrates(cloud: Region) -> None:

@@ -40,6 +40,14 @@ async def test_a_silent_service_goes_down_after_the_service_down_time(cloud: Reg
     assert (await service(cloud, "compute-3"))["updated_at"] > last
 
 
+async def test_a_change_by_hand_moves_the_time_of_the_record_but_brings_nobody_to_life(cloud: Region) -> None:
+    dead = await service(cloud, "compute-2")
+    await cloud.nova("PUT", f"/os-services/{dead['id']}", {"status": "disabled", "disabled_reason": "no power"})
+    shown = await service(cloud, "compute-2")
+    assert shown["updated_at"] > dead["updated_at"]
+    assert shown["state"] == "down"
+
+
 async def test_force_down_has_one_route_up_to_2_52_and_another_from_2_53(cloud: Region) -> None:
     old = {"host": "compute-2", "binary": "nova-compute", "forced_down": True}
     too_old = await force_down(cloud, old, at="2.1")
