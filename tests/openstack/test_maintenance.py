@@ -24,7 +24,7 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
         assert not cloud.migrations(HOST, kind="live-migration")
         await stage.workspace.click(BOB, stage.card, label="Approve")
         await stage.card_says("5 of 5 done and verified", seconds=120)
-        assert stage.thread_says("safe to power off")
+        await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
 
         # read back independently
         listed = await asyncio.to_thread(cloud.cli_json, "server", "list", "--all-projects", "--long")
@@ -79,7 +79,7 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
             cloud.turn_knobs(other, lm_check_fail="")
         await stage.workspace.click(BOB, stage.card, label="Retry Failed")
         await stage.card_says("2 of 2 done and verified", seconds=120)
-        assert stage.thread_says("safe to power off")
+        await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
     assert cloud.servers(on=HOST) == []
 
 

@@ -1,6 +1,5 @@
 """A host brought back to service over a socket, after maintenance and after an evacuation."""
 
-
 from bot.domain.cloud import Seen
 from bot.domain.plan import Plan
 from bot.domain.values import Action
@@ -30,6 +29,7 @@ async def test_after_maintenance_it_is_enabled_and_nothing_else_is_changed() -> 
 async def test_after_an_evacuation_it_waits_for_the_clean_up_and_is_then_released_and_enabled() -> None:
     async with openstack_arena(vms=2) as arena:
         assert not (await carry_out(arena, await arena.planned())).bad()
+        await arena.pass_time(90)
         silent = await coming_back(arena)
         assert silent.is_blocked
         assert {"compute-silent", "old-guests"} <= codes(silent)
@@ -65,6 +65,16 @@ async def test_a_host_that_dies_again_while_it_is_watched_is_not_enabled() -> No
         assert not arena.host.enabled
         states = {r.step.verb: str(r.state) for r in done.records.values()}
         assert states == {"verify-up": "unknown", "enable-service": "skipped"}
+
+
+async def test_a_dead_host_that_was_forced_down_a_moment_ago_is_not_taken_for_one_that_reports() -> None:
+    async with openstack_arena(vms=0) as arena:
+        assert not (await carry_out(arena, await arena.planned())).bad()
+        done = await carry_out(arena, await coming_back(arena))
+        states = {r.step.verb: str(r.state) for r in done.records.values()}
+        assert states["verify-up"] == "unknown"
+        assert states["enable-service"] == "skipped"
+        assert not arena.host.enabled
 
 
 async def test_a_host_that_is_looked_at_often_within_one_heartbeat_is_not_trusted_sooner() -> None:

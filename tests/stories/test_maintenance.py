@@ -29,7 +29,7 @@ async def test_a_living_compute_is_emptied_for_maintenance_and_returned_to_servi
     assert (host.disabled_reason or "").startswith("muster run=")
     asked = [next(iter(c.body or {})) for c in stage.world.mutations() if c.path.endswith("/action")]
     assert sorted(asked) == ["confirmResize", "migrate", *["os-migrateLive"] * 6]
-    assert stage.thread_says("safe to power off")
+    await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
 
     # and back
     places = [vm.host for vm in vms]
