@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 
-from adapters.openstack import check, drain_plan, look, plan, return_plan, service, survey, verbs
+from adapters.openstack import check, drain_plan, look, plan, return_plan, service, survey, translate, verbs
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.session import Session
@@ -64,9 +64,9 @@ class OpenStackCloud:
         services = await survey.compute_services(self._session)
         computes = [s for s in services if s.binary == "nova-compute" and wanted in s.host.casefold()]
         computes.sort(key=lambda s: (s.host != matching, s.host.casefold() != wanted, s.host))
-        count = {}
+        hypervisors: dict[str, Mapping[str, Any]] = {}
         for hypervisor in await survey.hypervisors_of(self._session):
-            count[str((hypervisor.get("service") or {}).get("host"))] = hypervisor.get("running_vms")
+            hypervisors[str((hypervisor.get("service") or {}).get("host"))] = hypervisor
         return [
             Host(
                 id=HostId(s.host),
@@ -74,7 +74,8 @@ class OpenStackCloud:
                 area=s.zone,
                 state=s.state,
                 in_service=s.is_up and s.is_enabled,
-                vms=count.get(s.host),
+                vms=hypervisors.get(s.host, {}).get("running_vms"),
+                note=", ".join(filter(None, (service.why_disabled(s), translate.memory(hypervisors.get(s.host, {}))))),
                 is_down=not s.is_up,
                 down_since=None if s.is_up else s.updated_at,
                 taken_out_by=service.marked_by(s),

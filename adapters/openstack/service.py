@@ -25,6 +25,15 @@ def marked_by(service: Service) -> str:
     return service.disabled_reason.removeprefix(MARK).partition(":")[0].strip() if is_ours(service) else ""
 
 
+def why_disabled(service: Service) -> str:
+    """Who disabled the host, and why, as far as the cloud tells; empty when it is enabled."""
+    if service.is_enabled:
+        return ""
+    if run := marked_by(service):
+        return f"disabled by Muster for operation {run}"
+    return f"disabled by somebody else: {service.disabled_reason or 'no reason given'}"
+
+
 # ---------------------------------------------------------------------- steps
 
 

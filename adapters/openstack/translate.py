@@ -113,6 +113,14 @@ def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
     return found
 
 
+def memory(hypervisor: Json) -> str:
+    """How full a host is, as Nova counts; empty where it does not say (from 2.88 on)."""
+    used, total = hypervisor.get("memory_mb_used"), hypervisor.get("memory_mb")
+    if not isinstance(used, int) or not isinstance(total, int) or not total:
+        return ""
+    return f"memory {used / 1024:.0f} of {total / 1024:.0f} GiB"
+
+
 def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:
     """The uuid of Placement's provider of a host; None when it has none, or more than one."""
     ids = [str(h["id"]) for h in hypervisors if (h.get("service") or {}).get("host") == host]
