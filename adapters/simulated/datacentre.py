@@ -7,7 +7,9 @@
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
+from typing import Any
 
+from adapters.simulated.cloudtower_state import Alert, Tower
 from adapters.simulated.things import (
     Aggregate,
     Backup,
@@ -74,6 +76,7 @@ _ELSEWHERE = {
     ),
 }
 _TOWER_ROLES = ("erp", "crm", "mes", "wiki", "build", "test", "vdi", "log")
+_TOWER_OWNERS = ("finance", "sales", "plant", "it", "dev", "dev", "it-desktops", "it")
 
 
 def build(
@@ -96,6 +99,24 @@ def build(
     _openstack(world, cinder_on)
     _cloudtower(world)
     return world
+
+
+def cloudtower(world: World, **switches: Any) -> Tower:
+    """What the CloudTower of this data centre knows besides: who owns each VM, and what is wrong with node-1.
+
+    Args:
+        world: made by `build`.
+        switches: fields of `Tower`.
+    """
+    tower = Tower(world=world, **switches)
+    owners = dict(zip(_TOWER_ROLES, _TOWER_OWNERS, strict=True))
+    for vm in world.vms_of(Kind.CLOUDTOWER):
+        if owner := owners.get(vm.name.partition("-")[0]):
+            tower.labels[vm.cuid] = {"owner": owner}
+    node = world.host("node-1")
+    tower.labels[node.cuid] = {"rack": "B7"}
+    tower.alerts.append(Alert(id=world.new_cuid(), host=node, message="Fan 2 turns too slowly", severity="NOTICE"))
+    return tower
 
 
 def bare_openstack(world: World, *, hosts: int = 3, prefix: str = "compute") -> list[Host]:

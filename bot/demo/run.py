@@ -42,7 +42,7 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
     shutil.rmtree(folder, ignore_errors=True)  # the pretend clouds begin anew, so must what the bot remembers of them
     async with AsyncExitStack() as stack:
         openstack_url = await stack.enter_async_context(openstack_api.serve(world))
-        tower_url = await stack.enter_async_context(cloudtower_api.serve(world))
+        tower_url = await stack.enter_async_context(cloudtower_api.serve(world, tower=datacentre.cloudtower(world)))
         served = await stack.enter_async_context(serve(workspace, port=port, scenarios=_scenarios(world, workspace)))
         config, env = configuration.write(
             folder,

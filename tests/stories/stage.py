@@ -149,7 +149,7 @@ async def staged(
     clock = SystemClock()
     workspace = standard_workspace()
     world = datacentre.build(clock.now, sleep=clock.sleep)
-    tower = Tower(world=world, sync=2, lanes=8)  # quicker than a real one, so that stories stay short
+    tower = datacentre.cloudtower(world, sync=2, lanes=8)  # quicker than a real one, so that stories stay short
     async with (
         openstack_api.serve(world) as openstack_url,
         cloudtower_api.serve(world, tower=tower) as tower_url,

@@ -106,6 +106,8 @@ async def test_a_host_is_powered_off_after_maintenance_when_that_was_approved(st
     await stage.start_bot()
     await stage.workspace.type_command(ALICE, OPS, "/maintenance enter tower/node-1 --then poweroff")
     await stage.card_says("power off node-1")
+    for words in ("Open alert on node-1 (NOTICE): Fan 2 turns too slowly.", "labelled rack=B7", "vdi-1  it-desktops"):
+        assert words in stage.card.plain
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("Done and verified", seconds=100)
     assert not stage.world.host("node-1").alive
