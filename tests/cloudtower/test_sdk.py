@@ -23,7 +23,9 @@ from cloudtower.utils import login
 
 from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Alert
 from adapters.simulated.things import Maintenance, Power
-from tests.cloudtower.bench import Bench
+from bot.domain.values import Action, Then
+from tests.cloudtower import spec
+from tests.cloudtower.bench import Bench, Walk
 
 T = TypeVar("T")
 S = 1.0  #: one step of simulated time
@@ -155,6 +157,19 @@ async def test_the_sdk_operates_vms_and_hosts(sdk: Sdk) -> None:
     switched = await sdk.call(HostApi(sdk.client).power_off_host, power)
     await sdk.until_ended(switched.task_id)
     assert not node.alive
+
+
+async def test_every_call_of_the_adapter_is_one_that_the_document_knows(tower: Bench) -> None:
+    """The bench holds bodies and replies against the document; a path that is not in it would slip through."""
+    await Walk(bench=tower, plan=await tower.plan(then=Then.REBOOT)).to_end()
+    await tower.clock.pass_time(tower.tower.sync)
+    await Walk(bench=tower, plan=await tower.plan(action=Action.EXIT)).to_end()
+    await tower.cloud.instead(Action.EVACUATE, "node-1")
+    await tower.cloud.hosts("node", limit=5)
+    assert list(await tower.cloud.check()) == []
+    asked = {call.path.removeprefix(spec.PREFIX) for call in tower.world.calls}
+    assert asked - set(spec.document()["paths"]) == set()
+    assert asked >= {"/operate-host-power", "/enter-maintance-mode", "/exit-maintance-mode", "/get-alerts"}
 
 
 async def test_the_sdk_is_told_off_like_everybody(sdk: Sdk) -> None:
