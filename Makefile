@@ -43,6 +43,9 @@ chromium:
 bench-evacuate: setup ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
 	@$(VENV)/bin/python -m tests.benchmarks.evacuate $(BENCH)
 
+test-services: setup ## Run the bot against real programs of the system's package archive (Alertmanager)
+	@$(VENV)/bin/python -m pytest tests/services
+
 lint: setup ## Check format, style and the import contracts
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
