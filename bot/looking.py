@@ -1,6 +1,7 @@
 """What people ask to see: hosts, past operations, the audit, the policy; gathered as facts for a private note."""
 
 import asyncio
+import re
 from collections.abc import Mapping, Sequence
 
 from bot import quorum, which_host
@@ -17,10 +18,15 @@ HOSTS = 30
 COUNTED = 500
 """How many hosts of one cloud are counted."""
 PAST = 20
-ENTRIES = 40
+ENTRIES = 80
+"""How many lines of the audit are shown at most; a message may hold fewer."""
 _BY_NAME = 200
 """Among how many of the newest operations a host is looked for that its cloud does not know any more."""
 _CELL = 160
+_SAID_ELSEWHERE = frozenset({"verb", "target", "step"})
+"""Of a step; its title says it to people."""
+_ID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b([0-9a-f]{12})[0-9a-f]{52}\b")
+"""UUIDs and hashes: the beginning is enough to find one again."""
 
 
 async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> Facts:
@@ -143,7 +149,8 @@ async def audit(desk: Desk, id: OperationId) -> Facts:
     Raises:
         UnknownOperation
     """
-    operation, _ = await desk.show(id)
+    operation, records = await desk.show(id)
+    titles = {str(record.key): record.step.title for record in records}
     async with desk.archive.unit() as unit:
         number, entries = await unit.entries(id, limit=ENTRIES)
     return {
@@ -153,17 +160,22 @@ async def audit(desk: Desk, id: OperationId) -> Facts:
         "cloud": operation.request.cloud,
         "host": operation.request.host_name,
         "number": number,
-        "rows": [_entry_row(one) for one in entries],
+        "rows": [_entry_row(one, titles) for one in entries],
     }
 
 
-def _entry_row(recorded: Recorded) -> Json:
-    short = {k: _short(v) for k, v in recorded.entry.facts.items() if v not in (None, "", [], {})}
+def _entry_row(recorded: Recorded, titles: Mapping[str, str]) -> Json:
+    facts = recorded.entry.facts
+    short = {k: _short(v) for k, v in facts.items() if v not in (None, "", [], {}) and k not in _SAID_ELSEWHERE}
+    key = str(facts.get("step") or "")
+    step = [titles.get(key, key)[:_CELL]] if key else []
+    if short.get("starts") == "1":
+        del short["starts"]
     return {
         "at": recorded.at.isoformat(),
         "actor": recorded.entry.actor,
         "event": recorded.entry.event,
-        "facts": [f"{name}: {value}"[:_CELL] for name, value in sorted(short.items())],
+        "facts": [*step, *(f"{name}: {value}"[:_CELL] for name, value in sorted(short.items()))],
     }
 
 
@@ -172,8 +184,7 @@ def _short(value: Json) -> str:
         return f"{len(value)}" if len(value) > 3 else ", ".join(_short(one) for one in value)
     if isinstance(value, Mapping):
         return f"{len(value)}"
-    word = str(value)
-    return word[:12] if len(word) == 64 and word.isalnum() else word
+    return _ID.sub(lambda found: f"{found[1] or found[2]}…", str(value))
 
 
 async def policy(desk: Desk, actor: Actor, *, cloud: str) -> Facts:

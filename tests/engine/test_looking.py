@@ -142,7 +142,8 @@ async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(sh
     assert rows[0]["actor"] == "U0ALICE"
     digest = (await shop.operation(id)).digest
     assert digest is not None
-    assert f"digest: {digest[:12]}" in rows[1]["facts"]  # type: ignore[operator]
+    assert f"digest: {digest[:12]}…" in rows[1]["facts"]  # type: ignore[operator]
+    assert ["disable host-1"] in [row["facts"] for row in rows if row["event"] == "step intent"]
     assert [row["at"] for row in rows] == sorted(str(row["at"]) for row in rows)
     with pytest.raises(UnknownOperation):
         await looking.audit(shop.desk, OperationId("NOSUCHID"))

@@ -98,10 +98,17 @@ async def test_a_host_whose_name_begins_alike_is_left_alone() -> None:
     for host in hosts:
         datacentre.add_server(world, f"vm-on-{host.name}", host)
     world.kill_host("compute-1")
+    hosts[9].disabled_reason, hosts[9].enabled = "new fan", False
+    hosts[10].disabled_reason, hosts[10].enabled = "muster run=K7M2PQRS: new fan", False
     async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
         await clock.pass_time(60)
         found = await cloud.hosts("compute-1", limit=5)
         assert [h.name for h in found] == ["compute-1", "compute-10", "compute-11"]
+        assert found[0].note.startswith("memory ")
+        assert [h.note.partition(",")[0] for h in found[1:]] == [
+            "disabled by somebody else: new fan",
+            "disabled by Muster for operation K7M2PQRS",
+        ]
         arena = OpenStackArena(
             face="openstack",
             action=Action.EVACUATE,

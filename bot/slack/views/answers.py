@@ -5,14 +5,16 @@ from datetime import datetime, timedelta
 
 from bot.domain.operation import FINAL, Operation
 from bot.domain.values import Action, Facts, OperationId
-from bot.slack.views import standing, subject, text
-from bot.slack.views.message import Message
+from bot.slack.views import message, standing, subject, text
+from bot.slack.views.message import Block, Message
 from bot.slack.views.thread import word, words
 
 Links = Mapping[OperationId, str]
 """Addresses of cards, where Slack told them."""
 _ROOM = text.MAX_TEXT - 400
 """Characters for lines; the rest is for what stands around them."""
+_ROOMS = (10_500, 8_000, 4_000, 2_000)
+"""Characters for lines in blocks, which are counted as JSON: the most that fit."""
 
 
 def rows_of(facts: Facts) -> Sequence[Facts]:
@@ -115,7 +117,7 @@ def _past(operation: Operation, link: str) -> str:
         f"*{operation.state.value}*" + (" (dry run)" if operation.dry_run else ""),
         f"asked for by {text.mention(operation.requested_by)} {text.day_and_time(operation.created_at)}{until}",
         decided.rstrip("."),
-        text.escape(operation.outcome, limit=160) if operation.outcome != operation.state.value else "",
+        text.escape(operation.outcome, limit=160) if " " in operation.outcome else "",
         f"id {text.code(operation.id)}",
         text.link(link, "card") if link else "",
     ]
@@ -130,13 +132,30 @@ def audit(facts: Facts, links: Links) -> Message:
     id = OperationId(word(facts, "operation"))
     number = _whole(facts, "number")
     newest_first = [_entry(row) for row in reversed(rows_of(facts))]
-    shown = list(reversed(_fitting(newest_first)))
     what = f"{word(facts, 'action')} {text.code(_place(facts), limit=90)}"
     card = f" · {text.link(links[id], 'card')}" if links.get(id) else ""
-    told = [f"*Audit of {text.code(id)}*: {what}, {_lines(number)}{card}"]
-    if len(shown) < number:
-        told.append(f"{_lines(number - len(shown))} before these; `muster audit export` has them all.")
-    return Message(text="\n".join([*told, *shown]))
+    title = f"*Audit of {text.code(id)}*: {what}, {_lines(number)}{card}"
+    for room in _ROOMS:
+        shown = list(reversed(_fitting(newest_first, room=room)))
+        told = [title]
+        if len(shown) < number:
+            told.append(f"{_lines(number - len(shown))} before these; `muster audit export` has them all.")
+        made = Message(
+            text=text.cut_lines([*told, *shown[-1:]], limit=text.MAX_TEXT), blocks=_sections([*told, *shown])
+        )
+        if made.fits:
+            return made
+    return Message(text=title)
+
+
+def _sections(lines: Sequence[str]) -> tuple[Block, ...]:
+    """Lines as paragraphs, as many to one as Slack takes."""
+    made: list[list[str]] = [[]]
+    for line in lines:
+        if sum(len(one) + 1 for one in made[-1]) + len(line) > text.MAX_SECTION:
+            made.append([])
+        made[-1].append(line)
+    return tuple(message.section("\n".join(part)) for part in made)
 
 
 def _lines(number: int) -> str:
@@ -149,7 +168,7 @@ def _entry(row: Facts) -> str:
     at = word(row, "at")
     when = text.moment(datetime.fromisoformat(at), form="{date_num} {time_secs}") if at else ""
     line = f"• {when} {who}: *{text.escape(word(row, 'event'), limit=80)}*"
-    return line + (f" · {text.cut(said, limit=280)}" if said else "")
+    return line + (f" · {text.cut(said, limit=240)}" if said else "")
 
 
 # the policy ------------------------------------------------------------------------------------------------------
@@ -197,10 +216,9 @@ def _number(facts: Facts, name: str) -> float:
     return value if isinstance(value, int | float) else 0
 
 
-def _fitting(lines: Sequence[str]) -> list[str]:
-    """As many whole lines from the beginning as a message holds."""
+def _fitting(lines: Sequence[str], *, room: int = _ROOM) -> list[str]:
+    """As many whole lines from the beginning as that many characters hold."""
     shown: list[str] = []
-    room = _ROOM
     for line in lines:
         if len(line) + 1 > room:
             break
