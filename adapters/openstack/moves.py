@@ -41,6 +41,7 @@ class Way:
     stages: Mapping[str | None, str]  #: what a task means
     left: str  #: what a VM that is elsewhere has left
     stays: str  #: what is said of one that has not left
+    as_planned: bool = True  #: whether it depends on the VM's status, so that it must still be as approvers saw it
 
 
 _WAYS: Mapping[str, Way] = {
@@ -57,6 +58,7 @@ _WAYS: Mapping[str, Way] = {
         },
         left="the dead host",
         stays="Its record is",
+        as_planned=False,
     ),
     verbs.LIVE: Way(
         noun="live migration",
@@ -232,6 +234,15 @@ def _untouched(step: Step, name: str, way: Way, server: Server, mark: Facts) -> 
     if before is not None and server.task is not None and server.task != before.get("task"):
         sentence = f"Somebody does something else with {name} ({server.task}), so it cannot be told whether it was"
         return unclear(f"{sentence} {way.done}.", server, None, mark)
+    if before is None and way.as_planned and server.status not in evidence.words(step, "wanted"):
+        return Sighting(
+            seen=Seen.FAILED,
+            sentence=f"{name} is {server.status} now, which is not what was approved: it was not {way.done}.",
+            remedy="Ask for the same anew: it will be planned as it is now.",
+            raw=evidence.raw(server, None),
+            place=server.host,
+            mark=mark,
+        )
     return Sighting(
         seen=Seen.NEVER_STARTED,
         sentence=f"{name} is still on {server.host}, {server.status}.",
