@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import NotAllowed
+from bot.domain.operation import Choice, Vote
 from bot.domain.policy import EVERYONE, Actor, Rule, Standing
-from bot.domain.values import UserId
+from bot.domain.values import Digest, UserId
+from tests.domain.plans import NOW, operation
 
 RULE = Rule(requesters=("S0SRE", "U0DAVE"), approvers=("S0LEADS", "U0CHIEF"))
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))
@@ -108,3 +110,42 @@ def test_whoever_decides_is_a_full_member_named_as_approver_and_not_the_requeste
     assert actor.standing is Standing.FULL_MEMBER
     assert {actor.id, *actor.groups} & set(rule.approvers)
     assert actor.id != requester or rule.self_approval
+
+
+@given(rules, actors)
+def test_whoever_breaks_glass_is_a_full_member_named_for_that(rule: Rule, actor: Actor):
+    named = bool({actor.id, *actor.groups} & set(rule.break_glass))
+    if actor.standing is Standing.FULL_MEMBER and named:
+        rule.check_may_break_glass(actor)
+        return
+    error = refused(rule.check_may_break_glass, actor)
+    assert error.ask == rule.break_glass or actor.standing is not Standing.FULL_MEMBER
+
+
+def test_everyone_is_no_word_for_those_who_may_break_glass():
+    refused(replace(RULE, break_glass=(EVERYONE,)).check_may_break_glass, BOB)
+
+
+votes = st.builds(
+    Vote,
+    by=st.sampled_from([UserId("U0A"), UserId("U0B"), UserId("U0C")]),
+    choice=st.sampled_from(Choice),
+    digest=st.sampled_from([Digest("this"), Digest("another")]),
+    at=st.just(NOW),
+    broke_glass=st.booleans(),
+)
+
+
+@given(st.lists(votes, max_size=6), st.integers(1, 3), st.booleans())
+def test_a_plan_may_be_executed_with_enough_approvals_of_it_or_broken_glass_for_it(cast, quorum: int, breakable: bool):
+    rule = replace(RULE, quorum=quorum, break_glass=("U0A",) if breakable else ())
+    decided = operation(digest=Digest("this"), votes=tuple(cast))
+    yes = [v for v in cast if v.choice is Choice.APPROVE and v.digest == "this"]
+    enough = len({v.by for v in yes}) >= quorum
+    assert rule.is_met_by(decided) is (enough or (breakable and any(v.broke_glass for v in yes)))
+
+
+@given(rules, actors)
+def test_who_has_a_part_in_a_rule_is_named_in_it_somewhere(rule: Rule, actor: Actor):
+    anywhere = {actor.id, *actor.groups} & {*rule.requesters, *rule.approvers, *rule.break_glass}
+    assert rule.names(actor) is (bool(anywhere) or EVERYONE in rule.requesters)

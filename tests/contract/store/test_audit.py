@@ -153,3 +153,20 @@ async def test_tampering_is_found(archive: SqlArchive, kind: str, statements: li
     assert await found_broken(archive) == []
     await tamper(archive, kind, *statements)
     assert await found_broken(archive) == expected
+
+
+async def test_the_lines_of_one_operation_are_read_newest_first_cut_and_counted(archive: Archive) -> None:
+    async with archive.unit() as unit:
+        for number in range(5):
+            await unit.record(OperationId("op-1"), Entry(event=f"one {number}", facts={"n": number}))
+            await unit.record(OperationId("op-2"), Entry(event=f"two {number}", actor=UserId("U1")))
+        await unit.record(None, Entry(event="of nobody"))
+        await unit.commit()
+    async with archive.unit() as unit:
+        number, newest = await unit.entries(OperationId("op-1"), limit=2)
+        assert number == 5
+        assert [one.entry for one in newest] == [Entry(event=f"one {n}", facts={"n": n}) for n in (3, 4)]
+        number, every = await unit.entries(OperationId("op-2"), limit=50)
+        assert (number, [one.entry.actor for one in every]) == (5, ["U1"] * 5)
+        assert [one.at for one in every] == sorted(one.at for one in every)
+        assert await unit.entries(OperationId("op-3"), limit=50) == (0, [])
