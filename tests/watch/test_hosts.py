@@ -1,0 +1,44 @@
+"""What each cloud tells of its hosts, as far as the rounds rely on it."""
+
+from datetime import timedelta
+
+from adapters.simulated.things import Maintenance
+from tests.contract.arena_cloudtower import cloudtower_arena
+from tests.contract.arena_openstack import openstack_arena
+
+
+async def test_openstack_tells_which_host_is_down_and_since_when() -> None:
+    async with openstack_arena(vms=1) as arena:
+        dead, alive, *_ = await arena.cloud.hosts("", limit=10)
+        assert (dead.is_down, dead.down_since) == (True, arena.world.last_beat(arena.host))
+        assert (alive.is_down, alive.down_since) == (False, None)
+        assert (dead.taken_out_by, alive.taken_out_by) == ("", "")
+
+
+async def test_openstack_tells_which_operation_of_ours_disabled_a_host() -> None:
+    async with openstack_arena(vms=1) as arena:
+        for reason, by in {
+            "muster run=7F3K: the DIMM is bad: again": "7F3K",
+            "muster run=7F3K": "7F3K",
+            "bob: keep off": "",
+            "see muster run=7F3K": "",
+        }.items():
+            arena.host.enabled, arena.host.disabled_reason = False, reason
+            (host,) = await arena.cloud.hosts(arena.host.name, limit=1)
+            assert (host.taken_out_by, host.in_service) == (by, False)
+        arena.host.enabled = True
+        (host,) = await arena.cloud.hosts(arena.host.name, limit=1)
+        assert host.taken_out_by == ""
+
+
+async def test_cloudtower_tells_which_host_is_lost_unless_it_is_in_maintenance() -> None:
+    async with cloudtower_arena(vms=1) as arena:
+        (host,) = await arena.cloud.hosts(arena.host.name, limit=1)
+        assert (host.is_down, host.taken_out_by) == (False, None)
+        arena.world.kill_host(arena.host.name)
+        await arena.clock.pass_time(timedelta(minutes=2).total_seconds())
+        (host,) = await arena.cloud.hosts(arena.host.name, limit=1)
+        assert (host.is_down, host.in_service) == (True, False)
+        arena.host.maintenance = Maintenance.IN_MAINTENANCE
+        (host,) = await arena.cloud.hosts(arena.host.name, limit=1)
+        assert (host.is_down, host.in_service) == (False, False)
