@@ -13,12 +13,12 @@ from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
-from bot.domain.cloud import NotSupported, Seen, Sighting
+from bot.domain.cloud import NotSupported, Seen, Sighting, Unreachable
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
 _FEW = 5
-"""So many VMs that vanished without a move are asked for one by one; for more, all servers are listed."""
+"""So many VMs are asked for one by one; for more, servers are listed: a list of details costs Nova by the server."""
 _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controllers, generously
 _OF_VMS = verbs.MOVES | {verbs.CONFIRM}
 
@@ -69,10 +69,7 @@ async def _at_servers(session: Session, host: str, steps: Sequence[Step]) -> dic
     filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
     records = [m for m in await migrations_of(session, filters) if m.source == host]
     mine = [m for m in records if m.server in ids and (m.type == EVACUATION) is evacuates]
-    servers = {s.id: s for s in await servers_on(session, host)}
-    missing = ids - servers.keys()
-    if missing:
-        servers |= await _elsewhere(session, missing, [m for m in mine if m.server in missing])
+    servers = await _servers(session, host, ids, mine)
     by_server = {server_id: [m for m in mine if m.server == server_id] for server_id in ids}
     ahead = sum(1 for m in records if not m.is_open)
 
@@ -108,13 +105,25 @@ async def _with_reasons(
     return seen
 
 
+async def _servers(session: Session, host: str, ids: set[str], moved_by: Sequence[Migration]) -> dict[str, Server]:
+    """The servers of these ids, wherever they are; without those that Nova knows no more."""
+    if len(ids) <= _FEW:
+        return await _one_by_one(session, ids)
+    servers = {s.id: s for s in await servers_on(session, host)}
+    missing = ids - servers.keys()
+    if len(missing) <= _FEW:
+        return servers | await _one_by_one(session, missing)
+    return servers | await _elsewhere(session, missing, [m for m in moved_by if m.server in missing])
+
+
 async def _elsewhere(session: Session, missing: set[str], moved_by: Sequence[Migration]) -> dict[str, Server]:
     """Servers that are not on the host any more, wherever they are.
 
-    Those that were moved have changed since their migration began, by the cloud's own clocks.
+    Those that were moved have changed since their last migration began, by the cloud's own clocks.
     """
     found: dict[str, Server] = {}
-    began = [t for t in (translate.moment(m.created_at) for m in moved_by) if t is not None]
+    latest = {m.server: m for m in sorted(moved_by, key=lambda m: m.id)}
+    began = [t for t in (translate.moment(m.created_at) for m in latest.values()) if t is not None]
     if began:
         since = (min(began) - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
         changed = await list_servers(session, {"changes-since": since}, doing="list the servers that moved")
@@ -123,19 +132,28 @@ async def _elsewhere(session: Session, missing: set[str], moved_by: Sequence[Mig
     if len(rest) > _FEW:
         everywhere = await list_servers(session, {}, doing="list all servers")
         return found | {s.id: s for s in everywhere if s.id in rest}
-    for server_id in sorted(rest):
-        server = await _one(session, server_id)
-        if server is not None:
-            found[server_id] = server
-    return found
+    return found | await _one_by_one(session, rest)
+
+
+async def _one_by_one(session: Session, ids: set[str]) -> dict[str, Server]:
+    """A few servers by their ids; without those that Nova knows no more.
+
+    Raises:
+        Unreachable: a cell of Nova does not answer, so that nothing can be told of one of them.
+    """
+    found = await session.together(*(_one(session, server_id) for server_id in sorted(ids)))
+    if any(s is not None and s.is_shadow for s in found):
+        raise Unreachable(
+            "A cell of Nova does not answer, so a server in it cannot be looked at.",
+            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
+        )
+    return {s.id: s for s in found if s is not None}
 
 
 async def _one(session: Session, server_id: str) -> Server | None:
     """A server by its id; None when Nova knows it no more."""
     try:
-        document = await session.get(
-            "compute", f"/servers/{server_id}", microversion="2.53", doing="find a server that left"
-        )
+        document = await session.get("compute", f"/servers/{server_id}", microversion="2.53", doing="look at a server")
     except Missing:
         return None
     return translate.server(document["server"])
