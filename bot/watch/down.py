@@ -39,8 +39,13 @@ class Look:
 
     @property
     def is_doubtful(self) -> bool:
-        """Whether most hosts look dead at once: then it is rather us, or the way to them."""
-        return len(self.unexplained) > 1 and 2 * len(self.unexplained) > len(self.hosts)
+        """Whether most hosts look dead at once: then it is rather us, or the way to them.
+
+        Hosts that are down and empty do not count: a cloud may list many that were retired long ago.
+        """
+        counted = [host for host in self.hosts if not (host.is_down and host.vms == 0)]
+        lost = [host for host in self.unexplained if host.vms != 0]
+        return len(lost) > 1 and 2 * len(lost) > len(counted)
 
 
 async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence[Host], *, gap: timedelta) -> None:

@@ -1,10 +1,12 @@
 """[watch] and [alertmanager]: defaults, tokens and what is wrong with them."""
 
+import io
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from bot import check
 from bot.settings import SettingsError, load
 from tests.settings.test_load import ENV
 
@@ -54,3 +56,16 @@ def test_what_is_wrong_is_named_by_its_key(tmp_path: Path, more: str, key: str) 
         load(written(tmp_path, more), ENV)
     assert [problem.key for problem in wrong.value.problems] == [key]
     assert "planted" not in str(wrong.value)
+
+
+@pytest.mark.parametrize(
+    ("has_token", "said"),
+    [
+        (True, "✓ alertmanager: POST /hook takes alerts from whoever bears the token"),
+        (False, "– alertmanager: no token is configured, so /hook answers 404; set ALERTMANAGER_TOKEN to take alerts"),
+    ],
+)
+async def test_check_says_whether_alerts_are_taken(has_token: bool, said: str) -> None:
+    out = io.StringIO()
+    assert await check.report([check.of_webhook("/hook", has_token=has_token)], out) == 0
+    assert out.getvalue().splitlines()[0] == said

@@ -141,6 +141,16 @@ async def test_when_most_hosts_look_down_one_message_suspects_the_observer(post:
     assert (real.kind, real.host_name) == (AlarmKind.HOST_DOWN, "host-3")
 
 
+async def test_hosts_that_were_retired_long_ago_do_not_hide_one_that_dies(post: Post) -> None:
+    post.fleet.fell("host-1", "host-2", "host-3", "host-4")
+    for retired in ("host-1", "host-2", "host-3"):
+        post.fleet.change(retired, vms=0)
+    await post.look(2)
+    raised = await post.shown()
+    assert {alarm.kind for alarm in raised} == {AlarmKind.HOST_DOWN}
+    assert "host-4" in {alarm.host_name for alarm in raised}
+
+
 async def test_most_hosts_down_in_one_look_only_is_not_told_of(post: Post) -> None:
     post.fleet.fell("host-1", "host-2", "host-3")
     await post.look()
