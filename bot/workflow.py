@@ -6,11 +6,10 @@ and the settled delivery in one transaction. Nothing here waits for a cloud but 
 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
-from enum import StrEnum
 
-from bot import choosing, quorum, voting, which_host
+from bot import choosing, quorum, steering, voting, which_host
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
     AlreadySettled,
@@ -25,26 +24,16 @@ from bot.domain.operation import Choice, Event, Operation
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Stale, Unit
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.steps import StepRecord
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId, VmId
-from bot.turning import settled, turn
+from bot.steering import Steer
+from bot.turning import turn
 
 Rules = Mapping[tuple[str, Action], Rule]
 
 RECALL = timedelta(minutes=30)
 """How old an unsettled delivery may be to be served after a restart; an older one would surprise its sender."""
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-
-
-class Steer(StrEnum):
-    """What a person may ask of an operation besides a vote."""
-
-    CANCEL = "cancel"
-    PAUSE = "pause"
-    RESUME = "resume"
-    RETRY = "retry"
-    RECHECK = "recheck"
-    REQUEST_APPROVAL = "request_approval"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,74 +199,17 @@ class Desk:
             UnknownOperation, NotAllowed
             AlreadySettled: the operation's state does not allow it.
         """
-        verbs: Mapping[Steer, Callable[[Unit, Operation, Actor], Awaitable[None]]] = {
-            Steer.CANCEL: self._cancel,
-            Steer.PAUSE: self._pause,
-            Steer.RESUME: self._resume,
-            Steer.RETRY: self._retry,
-            Steer.RECHECK: self._recheck,
-            Steer.REQUEST_APPROVAL: self._request_approval,
-        }
-
         if verb is Steer.REQUEST_APPROVAL:
-            request = (await self.show(id))[0].request
-            await self._check_possible(request.cloud, request.action, by)
+            operation, _ = await self.show(id)
+            steering.check_may(operation, self._rule(operation), verb, by)
+            await self._check_possible(operation.request.cloud, operation.request.action, by)
 
         async def steered(unit: Unit) -> str:
             operation = await unit.operation(id)
-            self._rule(operation).check_may_steer(by, requester=operation.requested_by)
-            await verbs[verb](unit, operation, by)
+            await steering.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now())
             return str(verb)
 
         await self._retrying(steered, key)
-
-    async def _cancel(self, unit: Unit, operation: Operation, by: Actor) -> None:
-        if operation.may(Event.STOP_ASKED):
-            records = await unit.steps(operation.id)
-            moving = sum(1 for r in records if r.state in IN_FLIGHT)
-            await turn(unit, operation, Event.STOP_ASKED, self.clock.now(), by.id, {"moving": moving}, moving=moving)
-            return
-        if operation.may(Event.CLOSED):
-            left = [r.step.title for r in await unit.steps(operation.id) if r.state is not StepState.DONE]
-            closed = replace(operation, outcome=f"closed with {len(left)} steps left undone")
-            await turn(unit, closed, Event.CLOSED, self.clock.now(), by.id, {"left": left}, left=left)
-            return
-        self._check_may(operation, Event.CANCELLED)
-        await turn(unit, operation, Event.CANCELLED, self.clock.now(), by.id, {})
-
-    async def _pause(self, unit: Unit, operation: Operation, by: Actor) -> None:
-        self._check_may(operation, Event.PAUSED)
-        await turn(unit, operation, Event.PAUSED, self.clock.now(), by.id, {})
-
-    async def _resume(self, unit: Unit, operation: Operation, by: Actor) -> None:
-        self._check_may(operation, Event.RESUMED)
-        await turn(unit, operation, Event.RESUMED, self.clock.now(), by.id, {})
-
-    async def _retry(self, unit: Unit, operation: Operation, by: Actor) -> None:
-        """Plan the failed steps anew, under the approval they had; each looks before it acts."""
-        self._check_may(operation, Event.RETRIED)
-        records = await unit.steps(operation.id)
-        again = [r.again() for r in records if r.has_ended and r.state is not StepState.DONE]
-        entries: list[tuple[StepRecord, Entry | None]] = [
-            (r, Entry(event="step planned again", actor=by.id, facts={"step": r.key})) for r in again
-        ]
-        await unit.save_steps(operation.id, entries)
-        await turn(unit, operation, Event.RETRIED, self.clock.now(), by.id, {"count": len(again)}, count=len(again))
-
-    async def _recheck(self, unit: Unit, operation: Operation, by: Actor) -> None:
-        self._check_may(operation, Event.RECHECK)
-        await turn(unit, operation, Event.RECHECK, self.clock.now(), by.id, {})
-
-    async def _request_approval(self, unit: Unit, operation: Operation, by: Actor) -> None:
-        """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
-        self._check_may(operation, Event.APPROVAL_REQUESTED)
-        self._rule(operation).check_may_request(by)
-        serious = replace(operation, dry_run=False, requested_by=by.id)
-        await turn(unit, serious, Event.APPROVAL_REQUESTED, self.clock.now(), by.id, {})
-
-    def _check_may(self, operation: Operation, event: Event) -> None:
-        if not operation.may(event):
-            raise settled(operation)
 
     # ---------------------------------------------------------------------------------------------------- expiry
     async def expire(self) -> int:

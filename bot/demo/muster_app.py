@@ -70,7 +70,9 @@ MUSTER = App(
         SlashCommand(
             name="/muster",
             description="Look at operations, or get help",
-            usage_hint="hosts [cloud] [text] | list | show ID | history [cloud/]host | audit ID | policy [cloud] | help",
+            usage_hint=(
+                "hosts [cloud] [text] | list | show ID | history [cloud/]host | audit ID | policy [cloud] | help"
+            ),
             should_escape=False,
         ),
     ),

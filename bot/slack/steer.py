@@ -12,7 +12,8 @@ from bot.domain.values import OperationId
 from bot.slack import reception
 from bot.slack.reception import Reception
 from bot.slack.views import buttons
-from bot.workflow import Desk, Steer
+from bot.steering import Steer
+from bot.workflow import Desk
 
 KIND = "steering"
 UNKNOWN = "unknown click"

@@ -17,8 +17,9 @@ from bot.domain.steps import StepRecord
 from bot.domain.values import Action, OperationId, UserId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
+from bot.steering import Steer
 from bot.store.archive import SqlArchive
-from bot.workflow import Desk, Steer
+from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
 
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))

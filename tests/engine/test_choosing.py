@@ -11,8 +11,8 @@ from bot.domain.operation import Choice, State
 from bot.domain.order import Order
 from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Digest, OperationId, Then, VmId
+from bot.steering import Steer
 from bot.store.archive import SqlArchive
-from bot.workflow import Steer
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud
 

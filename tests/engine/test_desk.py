@@ -21,7 +21,7 @@ from bot.domain.order import Order
 from bot.domain.policy import Standing
 from bot.domain.ports import Delivery
 from bot.domain.values import Action, UserId
-from bot.workflow import Steer
+from bot.steering import Steer
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 

@@ -6,7 +6,7 @@ from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.steps import StepState
-from bot.workflow import Steer
+from bot.steering import Steer
 from tests.engine.conftest import ALICE, Workshop
 
 

@@ -12,7 +12,8 @@ from bot.domain.operation import State
 from bot.domain.policy import Actor, Standing
 from bot.domain.values import Action, Facts, HostId, OperationId, UserId
 from bot.slack.views.answers import rows_of
-from bot.workflow import Desk, Steer
+from bot.steering import Steer
+from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop
 from tests.engine.toy_cloud import ToyCloud
 

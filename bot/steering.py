@@ -1,0 +1,109 @@
+"""What a person asks of an operation besides a vote: cancel, pause, resume, retry, re-check, request approval."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from bot.domain.operation import Event, Operation
+from bot.domain.policy import Actor, Rule
+from bot.domain.ports import Entry, Unit
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.turning import settled, turn
+
+
+class Steer(StrEnum):
+    """What a person may ask of an operation besides a vote."""
+
+    CANCEL = "cancel"
+    PAUSE = "pause"
+    RESUME = "resume"
+    RETRY = "retry"
+    RECHECK = "recheck"
+    REQUEST_APPROVAL = "request_approval"
+
+
+def check_may(operation: Operation, rule: Rule, verb: Steer, by: Actor) -> None:
+    """Let somebody pass who may ask for this.
+
+    Raises:
+        NotAllowed
+    """
+    rule.check_may_steer(by, requester=operation.requested_by)
+    if verb is Steer.REQUEST_APPROVAL:
+        rule.check_may_request(by)
+
+
+async def steer(unit: Unit, operation: Operation, rule: Rule, verb: Steer, *, by: Actor, at: datetime) -> None:
+    """Do it, in the caller's transaction.
+
+    Raises:
+        NotAllowed
+        AlreadySettled: the operation's state does not allow it.
+        Stale
+    """
+    check_may(operation, rule, verb, by)
+    await _VERBS[verb](_Turn(unit=unit, operation=operation, by=by, at=at))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Turn:
+    """Who asks it of which operation, when, in which transaction."""
+
+    unit: Unit
+    operation: Operation
+    by: Actor
+    at: datetime
+
+    async def simply(self, event: Event) -> None:
+        """Turn the operation, and nothing else."""
+        self.check(event)
+        await turn(self.unit, self.operation, event, self.at, self.by.id, {})
+
+    def check(self, event: Event) -> None:
+        """Let an event pass that may happen now."""
+        if not self.operation.may(event):
+            raise settled(self.operation)
+
+
+async def _cancel(asked: _Turn) -> None:
+    unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
+    if operation.may(Event.STOP_ASKED):
+        records = await unit.steps(operation.id)
+        moving = sum(1 for r in records if r.state in IN_FLIGHT)
+        await turn(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
+        return
+    if operation.may(Event.CLOSED):
+        left = [r.step.title for r in await unit.steps(operation.id) if r.state is not StepState.DONE]
+        closed = replace(operation, outcome=f"closed with {len(left)} steps left undone")
+        await turn(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
+        return
+    await asked.simply(Event.CANCELLED)
+
+
+async def _retry(asked: _Turn) -> None:
+    """Plan the failed steps anew, under the approval they had; each looks before it acts."""
+    asked.check(Event.RETRIED)
+    unit, operation, by = asked.unit, asked.operation, asked.by.id
+    again = [r.again() for r in await unit.steps(operation.id) if r.has_ended and r.state is not StepState.DONE]
+    entries: list[tuple[StepRecord, Entry | None]] = [
+        (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again
+    ]
+    await unit.save_steps(operation.id, entries)
+    await turn(unit, operation, Event.RETRIED, asked.at, by, {"count": len(again)}, count=len(again))
+
+
+async def _request_approval(asked: _Turn) -> None:
+    """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
+    serious = replace(asked, operation=replace(asked.operation, dry_run=False, requested_by=asked.by.id))
+    await serious.simply(Event.APPROVAL_REQUESTED)
+
+
+_VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {
+    Steer.CANCEL: _cancel,
+    Steer.PAUSE: lambda asked: asked.simply(Event.PAUSED),
+    Steer.RESUME: lambda asked: asked.simply(Event.RESUMED),
+    Steer.RETRY: _retry,
+    Steer.RECHECK: lambda asked: asked.simply(Event.RECHECK),
+    Steer.REQUEST_APPROVAL: _request_approval,
+}
