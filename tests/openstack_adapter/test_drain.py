@@ -211,3 +211,18 @@ async def test_a_move_that_is_confirmed_is_not_confirmed_again() -> None:
         assert not done.bad()
         confirm = next(s for s in plan.steps if s.verb == "confirm")
         assert (await arena.cloud.look([confirm]))[confirm.key].seen is Seen.DONE
+
+
+async def test_moves_of_long_ago_do_not_make_a_look_read_all_that_has_changed_since() -> None:
+    async with openstack_enter_arena(vms=8) as arena:
+        vms = arena.world.vms_on(arena.host)
+        assert not (await carry_out(arena, await arena.planned())).bad()
+        for vm in vms:
+            arena.world.relocate(vm, arena.host)
+        arena.host.enabled = True
+        await arena.pass_time(30 * 86400)
+        began = len(arena.calls())
+        assert not (await carry_out(arena, await arena.planned())).bad()
+        asked = [c.query for c in arena.calls()[began:] if "changes-since" in c.query]
+        assert asked
+        assert all("2026-12-21" in query for query in asked)

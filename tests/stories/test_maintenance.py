@@ -1,5 +1,10 @@
 """Planned work on a living OpenStack host: emptied from Slack, called safe to power off, and returned to service."""
 
+import asyncio
+
+import pytest
+
+from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Power
 from tests.stories.stage import ALICE, BOB, OPS, Stage
 
@@ -43,3 +48,29 @@ async def test_a_living_compute_is_emptied_for_maintenance_and_returned_to_servi
     assert (host.enabled, host.disabled_reason) == (True, None)
     assert len(stage.mutations()) == changed + 1
     assert [vm.host for vm in vms] == places
+
+
+@pytest.mark.timeout(240)
+@pytest.mark.parametrize("action", ["os-migrateLive", "migrate", "confirmResize"])
+async def test_killed_in_the_middle_of_a_move_it_ends_what_it_began_and_nothing_twice(
+    stage: Stage, action: str
+) -> None:
+    host = stage.world.host("compute-1")
+    stage.world.set_power(stage.world.vm("etl-1"), Power.STOPPED)
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1")
+    await stage.card_says("Waiting for approval")
+    hold = stage.world.faults.order(
+        CallFault(effect=Effect.HOLD, face="openstack", method="POST", path="/action$", body=action)
+    )
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    async with asyncio.timeout(30):
+        await hold.arrived.wait()
+    await stage.kill_bot()
+    hold.release()  # the call was on the wire: it takes effect though nobody hears the answer
+    await stage.start_bot()
+    await stage.card_says("7 of 7 done and verified", seconds=150)
+
+    assert stage.world.vms_on(host) == []
+    asked = [(c.path, next(iter(c.body or {}))) for c in stage.world.mutations() if c.path.endswith("/action")]
+    assert len(asked) == len(set(asked)) == 8
