@@ -6,7 +6,7 @@ from bot.domain.plan import Plan, Vm
 from bot.slack.views import message, text
 from bot.slack.views.message import Block
 
-MANY = 30  #: more VMs than this are told by number; those that are left out by name
+MANY = 80  #: more VMs than this are told by number; those that are left out by name
 _ROWS = 15  #: of one block of fixed-width text
 _CAPS = (2, 28, 16, 10, 18, 36)
 _VM = 1  #: the column that is always there
