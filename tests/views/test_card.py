@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from bot.domain.operation import Event, State
 from bot.domain.plan import Disposition
 from bot.domain.policy import Rule
+from bot.domain.values import Digest
 from bot.slack.views import card
 from bot.slack.views.message import Message
 from tests.views import golden
@@ -185,3 +186,35 @@ def test_a_settled_card_has_no_buttons_and_says_who_settled_it() -> None:
 def test_a_plan_that_came_back_shows_the_difference() -> None:
     said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, drift=("+ db-3 (ERROR): evacuate",))))
     assert "• + db-3 (ERROR): evacuate" in said
+
+
+def test_break_glass_stands_there_only_where_the_policy_names_somebody_who_may() -> None:
+    shown = operation(State.AWAITING_APPROVAL)
+    assert "break_glass" not in str(card.render(shown, (), RULE, now=NOW).blocks)
+    drawn = card.render(shown, (), replace(RULE, break_glass=("U0CHIEF",), quorum=2), now=NOW)
+    assert_slack_takes(drawn)
+    golden.check("card-with-break-glass", drawn)
+    assert "Break Glass" not in str(card.render(operation(State.QUEUED), (), RULE, now=NOW).blocks)
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+@pytest.mark.parametrize("state", [State.DENIED, State.QUEUED, State.SUCCEEDED])
+def test_a_reason_stands_on_the_card_and_never_becomes_markup(state: State, words: str) -> None:
+    shown = operation(state)
+    (vote,) = shown.votes
+    glass = replace(shown, votes=(replace(vote, reason=words, broke_glass=state is not State.DENIED),))
+    drawn = card.render(glass, records(state, plan()), RULE, now=NOW)
+    assert_slack_takes(drawn)
+    (line,) = {said for said in visible_text(drawn) if "Reason: " in said and said.startswith(":")}
+    assert ("Glass broken by <@U0CHIEF>" in line) is (state is not State.DENIED)
+    told = line.split("Reason: ", 1)[1]
+    assert not re.search(r"[<>`~]", told), told
+
+
+def test_glass_that_was_broken_for_an_earlier_plan_is_not_told_of_the_present_one() -> None:
+    shown = operation(State.QUEUED)
+    (vote,) = shown.votes
+    earlier = replace(vote, digest=Digest("0" * 64), broke_glass=True, reason="In a hurry.")
+    drawn = card.render(replace(shown, votes=(earlier, vote)), (), RULE, now=NOW)
+    assert "Glass broken" not in drawn.text
+    assert "Approved by <@U0CHIEF>" in drawn.text

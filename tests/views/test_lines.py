@@ -24,6 +24,7 @@ def facts(words: str) -> dict[str, Json]:
         "count": 1,
         "quorum": 2,
         "reason": words,
+        "requester": "U0ALICE",
         "lines": [f"+ {words}", "- web-9 is not on the host any more"],
         "ask": ["S0LEADS"],
         "phase": words,
