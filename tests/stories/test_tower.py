@@ -1,8 +1,11 @@
 """A host of CloudTower goes into maintenance and comes back, with people choosing what comes back."""
 
+import asyncio
+
 import pytest
 
 from adapters.simulated import cloudtower_ha
+from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power, Vm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
@@ -139,3 +142,25 @@ async def test_a_failed_host_of_the_tower_is_explained_with_what_its_own_ha_does
         assert "high availability restarts the VMs of a failed host" in answer
         assert "CloudTower shows node-1 as error" in answer
     assert stage.cards() == []
+
+
+@pytest.mark.parametrize("path", ["/enter-maintance-mode$", "/operate-host-power$"])
+async def test_a_bot_killed_while_it_asks_the_tower_finds_its_call_again_and_makes_it_once(
+    stage: Stage, path: str
+) -> None:
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter tower/node-1 --then poweroff")
+    await stage.card_says("Waiting for approval")
+    hold = stage.world.faults.order(CallFault(effect=Effect.HOLD, face="cloudtower", method="POST", path=path))
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    async with asyncio.timeout(100):
+        await hold.arrived.wait()
+    await stage.kill_bot()
+    hold.release()  # the call was on the wire: it takes effect though nobody hears the answer
+    await stage.start_bot()
+    await stage.card_says("Done and verified", seconds=150)
+    assert [c.path.rpartition("/")[2] for c in stage.world.mutations()] == [
+        "enter-maintance-mode",
+        "operate-host-power",
+    ]
+    assert len(stage.cards()) == 1
