@@ -96,7 +96,7 @@ def _scenarios(world: World, workspace: Workspace) -> Sequence[Scenario]:
         ),
         Scenario(
             name="compute-3 dies too",
-            description="Its compute service stops; Nova calls it down after 20 s.",
+            description="Nova calls it down after 20 s; #incidents hears of it, with an Evacuate… button.",
             run=at_once(lambda: world.kill_host("compute-3")),
         ),
         Scenario(
