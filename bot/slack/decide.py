@@ -14,6 +14,8 @@ from bot.slack.views import buttons
 from bot.workflow import Desk
 
 KIND = "decision"
+CHOICES = {buttons.APPROVE: Choice.APPROVE, buttons.REJECT: Choice.REJECT}
+"""What a click that was recorded means: an earlier release took both without a window."""
 
 
 def register(app: AsyncApp, desk: Reception) -> None:
@@ -37,7 +39,7 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """
     await desk.vote(
         OperationId(reception.word(delivery, "operation")),
-        Choice.APPROVE,
+        CHOICES[reception.word(delivery, "action")],
         digest=reception.digest_of(delivery),
         by=actor,
         key=delivery.key,

@@ -11,7 +11,9 @@ from bot.demo.messages import Message
 from bot.demo.view_stack import View
 from bot.domain.operation import State
 from bot.domain.policy import Rule
+from bot.domain.ports import Delivery
 from bot.slack import app as slack_app
+from bot.slack import decide
 from tests.slack.house import House, opened
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",), quorum=2)
@@ -118,6 +120,17 @@ async def test_a_click_of_which_a_process_died_is_answered_by_the_next_one(house
     next_process = slack_app.receive_at(replace(house.desk), house.people)
     assert await next_process.serve_left_over() == 1
     assert "Press the button again" in await house.note_to("U0CAROL")
+
+
+async def test_a_rejection_that_an_earlier_release_recorded_is_still_a_rejection(house: House) -> None:
+    await house.planned()
+    (shown,) = await house.operations()
+    payload = {"action": "reject", "operation": shown.id, "digest": shown.digest, "user": "U0BOB", "channel": "C0OPS"}
+    await house.desk.receive(
+        Delivery(key="earlier", kind=decide.KIND, payload=payload, received_at=house.desk.clock.now())
+    )
+    assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
+    assert await house.state() is State.DENIED
 
 
 async def test_a_window_sent_in_after_somebody_else_decided_is_answered_with_what_happened(house: House) -> None:
