@@ -42,7 +42,8 @@ def check_may_vote(operation: Operation, rule: Rule, decision: Decision) -> None
     """
     rule.check_may_decide(decision.by, requester=operation.requested_by)
     _check_open(operation, decision)
-    if any(v.by == decision.by.id and v.digest == decision.digest for v in operation.votes):
+    cast_before = (v for v in operation.votes if v.digest == decision.digest and not (v.void or v.broke_glass))
+    if any(v.by == decision.by.id for v in cast_before):
         raise AlreadySettled("You have voted on this plan already; one vote a person.")
 
 
@@ -84,7 +85,7 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         told = {"reason": decision.reason, "requester": operation.requested_by}
         await turn(unit, voted, Event.REJECTED, at, by, facts, **told)
         return "rejected"
-    count = len(voted.approvals)
+    count = rule.count(voted)
     counted: Facts = {"by": by, "count": count, "quorum": rule.quorum}
     if count < rule.quorum:
         await unit.save(replace(voted, changed_at=at), Entry(event="vote", actor=by, facts={**facts, **counted}))
@@ -108,7 +109,7 @@ async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: De
     told: Facts = {
         "by": decision.by.id,
         "reason": decision.reason,
-        "count": len(operation.approvals),
+        "count": rule.count(operation),
         "quorum": rule.quorum,
     }
     facts: Facts = {**told, "digest": decision.digest}

@@ -1,5 +1,6 @@
 """How the plan made now differs from the plan that was approved, in words a lead can judge."""
 
+from collections import Counter
 from dataclasses import dataclass
 
 from bot.domain.plan import Plan, Step, Verdict, Vm
@@ -52,12 +53,15 @@ def _vm_changes(old: Vm, new: Vm) -> list[str]:
 
 
 def _new_risks(approved: Plan, present: Plan) -> list[str]:
-    known = {(f.code, f.vm) for f in approved.findings if f.verdict is not Verdict.OK}
-    return [
-        f"new {f.verdict}: {f.sentence}"
-        for f in present.sorted_findings
-        if f.verdict is not Verdict.OK and (f.code, f.vm) not in known
-    ]
+    known = Counter((f.code, f.vm) for f in approved.findings if f.verdict is not Verdict.OK)
+    lines = []
+    for finding in present.sorted_findings:
+        if finding.verdict is Verdict.OK:
+            continue
+        known[finding.code, finding.vm] -= 1
+        if known[finding.code, finding.vm] < 0:
+            lines.append(f"new {finding.verdict}: {finding.sentence}")
+    return lines
 
 
 def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str]:

@@ -137,6 +137,7 @@ class Vote:
     at: datetime
     reason: str = ""  #: why, where they were asked
     broke_glass: bool = False  #: an approval that counts alone, by somebody whom policy lets break glass
+    void: bool = False  #: counts no more: another plan was put before the approvers since
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -173,15 +174,19 @@ class Operation:
         """Approvals of the plan that is stored now, one a person."""
         first: dict[UserId, Vote] = {}
         for vote in self.votes:
-            if vote.choice is Choice.APPROVE and vote.digest == self.digest:
+            if vote.choice is Choice.APPROVE and vote.digest == self.digest and not vote.void:
                 first.setdefault(vote.by, vote)
         return tuple(first.values())
 
     @property
     def broken_glass(self) -> Vote | None:
         """The vote by which somebody went ahead alone with exactly the plan that is stored now."""
-        alone = (v for v in self.votes if v.broke_glass and v.choice is Choice.APPROVE and v.digest == self.digest)
-        return next(alone, None)
+        approvals = (v for v in self.votes if v.choice is Choice.APPROVE and v.digest == self.digest and not v.void)
+        return next((v for v in approvals if v.broke_glass), None)
+
+    def anew(self) -> "Operation":
+        """The operation put before the approvers again: whatever was decided before counts no more."""
+        return replace(self, votes=tuple(replace(vote, void=True) for vote in self.votes))
 
     def may(self, event: Event) -> bool:
         """Whether the table lets this event happen now."""

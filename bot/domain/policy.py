@@ -1,7 +1,7 @@
 """Who may ask, who may approve, how many, until when."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -110,7 +110,16 @@ class Rule:
         Broken glass counts only while policy still names somebody who may.
         """
         alone = operation.broken_glass is not None and bool(self.break_glass)
-        return alone or len(operation.approvals) >= self.quorum
+        return alone or self.count(operation) >= self.quorum
+
+    def count(self, operation: Operation) -> int:
+        """How many people's approvals count for the plan that is stored now.
+
+        Broken glass counts alone or not at all: who may break it need not be an approver. The requester's does not
+        count where policy says so, however it came to be stored.
+        """
+        ordinary = replace(operation, votes=tuple(v for v in operation.votes if not v.broke_glass))
+        return sum(1 for v in ordinary.approvals if self.self_approval or v.by != operation.requested_by)
 
     def check_may_steer(self, actor: Actor, *, requester: UserId) -> None:
         """Let the requester or an approver cancel or retry.

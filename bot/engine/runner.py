@@ -8,11 +8,12 @@ from datetime import datetime
 from bot.domain.cloud import CloudError
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
-from bot.domain.ports import Entry, Stale
+from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Facts, StepKey
 from bot.engine import execution, survey, telling
 from bot.engine.execution import Next
+from bot.engine.footing import Footing, Stumbles
 from bot.engine.held import Held
 from bot.engine.starts import Starts
 
@@ -30,6 +31,10 @@ class Runner:
     failed_looks: int = field(default=0)
     silence_told: bool = field(default=False)
     starts: Starts = field(default_factory=Starts)
+    stumbles: Stumbles = field(default_factory=Stumbles)
+
+    def __post_init__(self) -> None:
+        self.held = replace(self.held, cloud=Footing(self.held.cloud, self.stumbles))
 
     async def run(self) -> None:
         """Work until the operation waits for people or has ended.
@@ -51,6 +56,10 @@ class Runner:
             return await self._work_on(operation, records, on_the_wire)
         except Stale:
             return True  # a person changed it meanwhile: read it again
+        except (LeaseLost, StoreFailed):
+            raise
+        except Exception as error:  # noqa: BLE001 - logged with a reference, and told
+            return await self._stumbled(error)
 
     async def _work_on(
         self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
@@ -59,13 +68,35 @@ class Runner:
             await survey.check(self.held, operation)
             return True
         if operation.state is State.QUEUED:
-            if not await survey.begin(self.held, operation):
-                await self._pause()
+            await self._begin(operation)
             return True
         if operation.state in EXECUTING:
             await self._execute(operation, records, on_the_wire)
             return True
         return False
+
+    async def _begin(self, operation: Operation) -> None:
+        try:
+            await survey.begin(self.held, operation)
+        except CloudError as error:
+            await self._silence(operation, error)
+            return
+        await self._heard_again(operation)
+
+    async def _stumbled(self, error: Exception) -> bool:
+        """Muster's own fault: it is told, nothing is started on the strength of it, and it is tried again."""
+        operation, _ = await self.held.load()
+        said = self.stumbles.said("this operation", error)
+        if operation.state is State.CHECKING:
+            try:
+                await survey.could_not_check(self.held, operation, said)
+            except Stale:
+                return True
+        elif operation.state is State.QUEUED and await survey.is_too_late(self.held, operation):
+            return True
+        elif operation.state in EXECUTING or operation.state is State.QUEUED:
+            await self._silence(operation, said)
+        return True
 
     async def _execute(
         self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]

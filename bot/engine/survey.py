@@ -12,6 +12,7 @@ from bot.domain.operation import Event, Operation
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord
+from bot.domain.values import Digest
 from bot.engine import telling
 from bot.engine.held import Held
 
@@ -20,18 +21,18 @@ S = TypeVar("S")
 TRIES = 3
 PAUSE_SECONDS = 2.0
 
+_OTHER_TERMS = "what policy asks of an approval has changed since it was given"
+
 
 async def check(held: Held, operation: Operation) -> None:
     """Make the plan of a new request and put it before the approvers, or say what forbids it."""
     plan = await _judged(held, operation)
     now = held.clock.now()
-    planned = replace(operation, plan=plan, digest=digest_of(plan, terms=held.rule.terms()), drift=())
-    facts = {"digest": planned.digest, "vms": len(plan.vms), "findings": [f.code for f in plan.findings]}
+    planned = _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms()))
     if plan.is_blocked:
-        outcome = next(f.sentence for f in plan.sorted_findings)
-        blocked = replace(planned.after(Event.FORBIDDEN, at=now), outcome=outcome)
-        await held.save(blocked, Entry(event="blocked", facts=facts), News(kind=Kind.BLOCKED, operation=operation.id))
+        await _block(held, planned, plan)
         return
+    facts = {"digest": planned.digest, "vms": len(plan.vms), "findings": [f.code for f in plan.findings]}
     if operation.dry_run:
         await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts))
         return
@@ -39,23 +40,44 @@ async def check(held: Held, operation: Operation) -> None:
     await held.save(asked, Entry(event="approval asked for", facts=facts), _waiting(held, operation))
 
 
+async def could_not_check(held: Held, operation: Operation, error: CloudError) -> None:
+    """Block a request that could not be judged, whatever the reason."""
+    plan = _could_not_ask(operation.request, error)
+    await _block(held, _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms())), plan)
+
+
+def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> Operation:
+    """The operation with a new plan. What was decided on another one counts no more, not even if that comes back."""
+    kept = operation if digest == operation.digest else operation.anew()
+    return replace(kept, plan=plan, digest=digest, drift=())
+
+
+async def _block(held: Held, planned: Operation, plan: Plan) -> None:
+    outcome = next(f.sentence for f in plan.sorted_findings)
+    blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
+    facts = {"digest": planned.digest, "vms": len(plan.vms), "findings": [f.code for f in plan.findings]}
+    await held.save(blocked, Entry(event="blocked", facts=facts), News(kind=Kind.BLOCKED, operation=planned.id))
+
+
 def _waiting(held: Held, operation: Operation) -> News:
     return News(kind=Kind.WAITING, operation=operation.id, facts={"ask": list(held.rule.approvers)})
 
 
-async def begin(held: Held, operation: Operation) -> bool:
-    """Survey an approved operation again, and start it if the plan is still true.
+async def begin(held: Held, operation: Operation) -> None:
+    """Survey an approved operation again, and start it if the plan is still true and so is what approved it.
 
-    Returns:
-        Whether the operation moved on; False means that the cloud could not be asked and that it waits.
+    Who approved is not looked up in Slack again: they were entitled when they decided, on-call groups change hands
+    at every hour, and a start must not hang on Slack. The policy itself is looked at again: it is in the digest.
+
+    Raises:
+        Refused, Unreachable: the cloud could not be asked; the operation waits.
     """
-    try:
-        present = await _plan(held, operation)
-    except CloudError as error:
-        return await _wait_for_cloud(held, operation, error)
+    if await is_too_late(held, operation):
+        return
+    present = await _plan(held, operation)
     now = held.clock.now()
-    approved = operation.plan
-    digest = digest_of(present, terms=held.rule.terms())
+    approved, terms = operation.plan, held.rule.terms()
+    digest = digest_of(present, terms=terms)
     current = replace(operation, plan=present, digest=digest)
     if present.is_blocked:
         outcome = next(f.sentence for f in present.sorted_findings)
@@ -63,20 +85,22 @@ async def begin(held: Held, operation: Operation) -> bool:
         facts = {"digest": digest, "findings": [f.code for f in present.findings]}
         news = News(kind=Kind.BLOCKED, operation=operation.id)
         await held.save(blocked, Entry(event="blocked", facts=facts), *telling.aloud(news))
-        return True
+        return
     difference = Drift(lines=(), only_shrinks=True) if approved is None else drift.between(approved, present)
-    unchanged = digest == operation.digest
-    if approved is None or not held.rule.is_met_by(operation) or not (unchanged or difference.only_shrinks):
+    is_what_was_approved = approved is not None and digest_of(approved, terms=terms) == operation.digest
+    if approved is not None and not is_what_was_approved:
+        difference = replace(difference, lines=(_OTHER_TERMS, *difference.lines))
+    may_differ = digest == operation.digest or difference.only_shrinks
+    if approved is None or not (is_what_was_approved and may_differ and held.rule.is_met_by(operation)):
         await _ask_again(held, current, difference, now=now)
-        return True
+        return
     await _start(held, replace(current, approved_plan=approved), operation, difference, now=now)
-    return True
 
 
 async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: datetime) -> None:
     """The plan is another one: back to the people who approve, with the difference shown."""
     lines = difference.lines or ("the approvals needed by policy are not complete for this plan",)
-    asked = replace(current.after(Event.PLAN_CHANGED, at=now), drift=lines, expires_at=now + held.rule.expires)
+    asked = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines, expires_at=now + held.rule.expires)
     facts = {"digest": current.digest, "lines": list(lines)}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
     entry = Entry(event="plan changed", facts=facts)
@@ -107,16 +131,17 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
         await unit.commit()
 
 
-async def _wait_for_cloud(held: Held, operation: Operation, error: CloudError) -> bool:
-    """An approved operation whose cloud does not answer waits, but not longer than an approval is good for."""
+async def is_too_late(held: Held, operation: Operation) -> bool:
+    """Cancel an approved operation that could not be started for longer than an approval is good for."""
     now = held.clock.now()
     if now - operation.changed_at < held.rule.expires:
         return False
-    outcome = f"Cancelled: {held.cloud.name} could not be asked since it was approved. {error.sentence}"
+    minutes = int(held.rule.expires.total_seconds() // 60)
+    outcome = f"It could not be started within {minutes} min of its approval."
     cancelled = replace(operation.after(Event.CANCELLED, at=now), outcome=outcome)
     facts = {"by": None, "sentence": outcome}
     news = News(kind=Kind.CANCELLED, operation=operation.id, facts=facts)
-    await held.save(cancelled, Entry(event="cancelled", facts=facts), news)
+    await held.save(cancelled, Entry(event="cancelled", facts=facts), *telling.aloud(news))
     return True
 
 

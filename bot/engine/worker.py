@@ -10,6 +10,7 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost
 from bot.domain.values import Action, OperationId
+from bot.engine.absent import Absent
 from bot.engine.held import Held
 from bot.engine.runner import Runner
 
@@ -18,6 +19,7 @@ log = structlog.get_logger(__name__)
 POLL_SECONDS = 1.0
 LEASE = timedelta(seconds=8)
 """Short, so that an operation of a dead process goes on within ten seconds of a restart."""
+_NOBODY = Rule(requesters=(), approvers=())
 RENEW_SECONDS = 2.0
 
 
@@ -99,8 +101,8 @@ class Worker:
             lease=lease,
             archive=self._archive,
             clock=self._clock,
-            cloud=self._clouds[request.cloud],
-            rule=self._rules[request.cloud, request.action],
+            cloud=self._clouds.get(request.cloud) or Absent(request.cloud),
+            rule=self._rules.get((request.cloud, request.action), _NOBODY),
         )
 
     async def _renew(self, lease: Lease) -> None:

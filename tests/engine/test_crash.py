@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import pytest
 
@@ -10,7 +11,7 @@ from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Unit
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import LeapingClock, NoBell, Workshop
+from tests.engine.conftest import RULE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
 
 
@@ -71,7 +72,8 @@ async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[
         clock=clock, vms={f"vm-{i}": "host-1" for i in range(4)}, concurrency=2, shows_after=shows_after
     )
     cloud.fate = Fate(0)
-    shop = Workshop(archive=archive, clock=clock, cloud=cloud)
+    # the lease of a dead worker runs out after hours here: the approval must outlive that
+    shop = Workshop(archive=archive, clock=clock, cloud=cloud, rule=replace(RULE, expires=timedelta(days=9)))
     try:
         id = await shop.approved()
         fate = cloud.fate = Fate(n)

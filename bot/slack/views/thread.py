@@ -99,6 +99,11 @@ def _said(facts: Facts) -> str:
     return text.sentence_of(word(facts, "sentence"), word(facts, "remedy"))
 
 
+def _because(facts: Facts) -> str:
+    """Why Muster itself did it."""
+    return f". {_said(facts)}".rstrip(". ")
+
+
 def _raw(facts: Facts) -> str:
     raw = text.plain(word(facts, "raw"), limit=_RAW)
     return f"\n{text.preformatted([raw])}" if raw else ""
@@ -170,7 +175,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.GLASS_BROKEN: _glass_broken,
     Kind.REJECTED: _rejected,
     Kind.EXPIRED: lambda _: ":hourglass: Expired without a decision. Nothing was changed.",
-    Kind.CANCELLED: lambda f: f":no_entry: Cancelled{_by(f)}. Nothing was changed.",
+    Kind.CANCELLED: lambda f: f":no_entry: Cancelled{_by(f) or _because(f)}. Nothing was changed.",
     Kind.PLAN_CHANGED: lambda f: (
         f":warning: The cloud has changed since the approval, so the plan needs a new one:\n{_lines(f)}"
     ),

@@ -1,0 +1,122 @@
+"""Keeps the footing where an adapter stumbles: an error that nobody named becomes one that people are told of.
+
+A `TypeError` out of an adapter says nothing about what became of a call, so it is taken for a lost answer: whoever
+survives it looks before anything else. The log has the whole of it once, under the reference that people are told.
+"""
+
+import secrets
+import traceback
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from bot.domain.cloud import AnyCloud, CloudError, Host, Request, Sighting, Unreachable
+from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.values import StepKey
+
+log = structlog.get_logger(__name__)
+
+
+class Stumbled(Unreachable):
+    """Muster itself failed where a cloud was asked: nobody knows what it would have said."""
+
+
+class Stumbles:
+    """What went wrong so far, each with its reference; logged the first time, not at every repetition."""
+
+    def __init__(self) -> None:
+        self._references: dict[str, str] = {}
+
+    def said(self, over: str, error: Exception) -> Stumbled:
+        """What people are told of an error that nobody named; never its text, which may hold anything.
+
+        Args:
+            over: what was being done, as people say it.
+            error: what was raised.
+        """
+        frames = traceback.extract_tb(error.__traceback__)
+        kind = type(error).__name__
+        where = f"{over} {kind} {frames[-1].filename}:{frames[-1].lineno}" if frames else f"{over} {kind}"
+        reference = self._references.get(where)
+        if reference is None:
+            reference = self._references[where] = secrets.token_hex(4)
+            log.error("muster stumbled", reference=reference, over=over, exc_info=error)
+        return Stumbled(
+            f"Muster stumbled over {over} ({kind}).",
+            remedy=f"Look into Muster's log for the reference {reference} and report it.",
+        )
+
+
+class Footing:
+    """A cloud whose every call ends as the port says, however its adapter is made.
+
+    Args:
+        cloud: the adapter.
+        stumbles: where what it stumbles over is kept.
+    """
+
+    def __init__(self, cloud: AnyCloud, stumbles: Stumbles) -> None:
+        self.name = cloud.name
+        self.actions = cloud.actions
+        self.concurrency = cloud.concurrency
+        self.poll = cloud.poll
+        self._cloud = cloud
+        self._stumbles = stumbles
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        """See `bot.domain.cloud.Cloud`."""
+        try:
+            return await self._cloud.hosts(matching, limit=limit)
+        except CloudError:
+            raise
+        except Exception as error:
+            raise self._stumbles.said(f"the list of hosts of {self.name}", error) from error
+
+    async def survey(self, request: Request) -> Any:
+        """See `bot.domain.cloud.Cloud`."""
+        try:
+            return await self._cloud.survey(request)
+        except CloudError:
+            raise
+        except Exception as error:
+            raise self._stumbles.said(f"the survey of {request.host_name}", error) from error
+
+    def plan(self, request: Request, survey: Any) -> Plan:
+        """See `bot.domain.cloud.Cloud`.
+
+        Raises:
+            Stumbled
+        """
+        try:
+            return self._cloud.plan(request, survey)
+        except CloudError:
+            raise
+        except Exception as error:
+            raise self._stumbles.said(f"the plan for {request.host_name}", error) from error
+
+    async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        """See `bot.domain.cloud.Cloud`."""
+        try:
+            return await self._cloud.look(steps)
+        except CloudError:
+            raise
+        except Exception as error:
+            raise self._stumbles.said(f"a look at {self.name}", error) from error
+
+    async def start(self, step: Step) -> Receipt:
+        """See `bot.domain.cloud.Cloud`."""
+        try:
+            return await self._cloud.start(step)
+        except CloudError:
+            raise
+        except Exception as error:
+            raise self._stumbles.said(f"the start of “{step.title}”", error) from error
+
+    async def check(self) -> Sequence[str]:
+        """See `bot.domain.cloud.Cloud`."""
+        return await self._cloud.check()
+
+    async def aclose(self) -> None:
+        """See `bot.domain.cloud.Cloud`."""
+        await self._cloud.aclose()
