@@ -59,7 +59,8 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         return []
     name = next((v.name for v in plan.vms if v.id == vm), vm)
     took = (record.ended_at - record.intent_at).total_seconds() if record.ended_at and record.intent_at else None
-    facts: Facts = {**told, "vm": name, "place": record.place, "seconds": took}
+    move = next(step.title for step in plan.steps if step.vm == vm)  # what began it: "migrate vm-2", not "confirm vm-2"
+    facts: Facts = {**told, "title": move, "vm": name, "place": record.place, "seconds": took}
     return [News(kind=Kind.VM_DONE, operation=operation.id, facts=facts)]
 
 

@@ -34,7 +34,9 @@ def vms(plan: Plan) -> str:
     """How many VMs the plan found, or touches of those that it leaves to choose."""
     if plan.choices:
         return f"{sum(1 for vm in plan.choices if vm.chosen)} of {text.count(len(plan.vms), 'VM')}"
-    return text.count(len(plan.vms), "VM") if plan.vms else "no VMs"
+    if plan.vms:
+        return text.count(len(plan.vms), "VM")
+    return "VMs stay where they are" if plan.action is Action.EXIT else "no VMs"
 
 
 def expected(plan: Plan) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.plan import Disposition, Plan, Vm
-from bot.domain.values import VmId
+from bot.domain.values import Action, VmId
 from bot.slack.views import groups, message, text
 from bot.slack.views.message import Block
 from bot.slack.views.progress import Course, Fate, Progress
@@ -22,7 +22,8 @@ _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     """What the plan does to each VM, or to how many when they are many; those that it shuts down stand apart."""
     if not plan.vms:
-        return [message.section("*VMs*: none on this host.")]
+        stay = "they stay where they are." if plan.action is Action.EXIT else "none on this host."
+        return [message.section(f"*VMs*: {stay}")]
     if plan.choices:
         return groups.planned(plan, brief=brief)
     stops = [vm for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN]
