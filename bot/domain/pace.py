@@ -15,8 +15,9 @@ from bot.domain.steps import StepRecord, StepState
 
 FIRST = 10
 """In flight at first, where the cloud's limit allows it."""
-FLAT = 1.2
-"""A round may take so many times as long per VM as the one before and still count as flat."""
+FLAT = 1.35
+"""A round may take so many times as long per VM as the one before and still count as flat: half as many VMs more take
+half as long again where the cloud is full, and less than this is lost in the rhythm of the looks."""
 CALM = 2
 """So many rounds pass after a step back before more is tried again."""
 HURRY = 1.0
