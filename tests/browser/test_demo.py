@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(480)
 
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 PICTURES = os.environ.get("MUSTER_PICTURES")
@@ -66,11 +66,12 @@ async def approve_and_follow(page: Page, *, name: str, ends: str) -> None:
     await page.click("#confirm [data-role=confirm]")
     await card.locator("[data-role=open-thread]").click()
     await page.wait_for_selector(f"#messages .message:has-text('{ends}')", timeout=120_000)
-    await page.wait_for_selector("#thread .message:has-text('Done: everything was verified')")
+    await page.wait_for_selector("#thread .message:has-text('Done: everything was verified')", timeout=150_000)
+    await page.wait_for_selector("#messages .message:last-child:has-text('Done and verified')")
     await picture(page, f"{name}-done")
 
 
-async def test_a_dead_host_is_evacuated_and_a_living_one_enters_maintenance_by_clicks(page: Page) -> None:
+async def test_a_dead_host_is_evacuated_and_a_living_one_leaves_and_comes_back_by_clicks(page: Page) -> None:
     await act_as(page, "U0ALICE")
     await type_command(page, "/evacuate prod/compute-2")
     await page.wait_for_selector("#messages .message:has-text('compute-2')", timeout=3_000)
@@ -83,3 +84,13 @@ async def test_a_dead_host_is_evacuated_and_a_living_one_enters_maintenance_by_c
     await page.wait_for_selector("#messages .message:has-text('node-1')", timeout=3_000)
     await page.wait_for_selector("#messages [data-action-id=approve]")
     await approve_and_follow(page, name="maintenance", ends="done and verified in")
+
+    await page.click("[data-role=close-thread]")
+    await act_as(page, "U0ALICE")
+    await type_command(page, "/maintenance exit tower/node-1")
+    await page.wait_for_selector("#messages .message:last-child [data-action-id=choose_vms]")
+    await page.click("#messages .message:last-child [data-action-id=choose_vms]")
+    await page.wait_for_selector(".modal")
+    await picture(page, "exit-choose")
+    await page.click(".modal [data-role=close]")
+    await approve_and_follow(page, name="exit", ends="Exit maintenance on")
