@@ -36,7 +36,9 @@ async def check(held: Held, operation: Operation) -> None:
     if operation.dry_run:
         await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts))
         return
-    asked = replace(planned.after(Event.CHECKED, at=now), expires_at=now + held.rule.expires)
+    # an approval that still counts does not live longer because somebody checks again and again
+    expires_at = operation.expires_at if planned.approvals else None
+    asked = replace(planned.after(Event.CHECKED, at=now), expires_at=expires_at or now + held.rule.expires)
     await held.save(asked, Entry(event="approval asked for", facts=facts), _waiting(held, operation))
 
 

@@ -228,3 +228,17 @@ async def test_a_rejection_keeps_its_reason_for_the_card_and_names_the_requester
     assert [(v.by, v.reason) for v in (await shop.operation(id)).votes] == [("U0BOB", "backups are running")]
     (told,) = [n for n in await shop.news() if n.kind is Kind.REJECTED]
     assert (told.facts["reason"], told.facts["requester"]) == ("backups are running", "U0ALICE")
+
+
+async def test_checking_again_keeps_the_votes_for_an_unchanged_plan_and_does_not_prolong_them(shop: Workshop) -> None:
+    shop.rule = replace(RULE, quorum=2)
+    id = await shop.ask()
+    await shop.work()
+    await shop.vote(id, by=BOB)
+    expires_at = (await shop.operation(id)).expires_at
+    await shop.clock.sleep(20 * 60)
+    await shop.steer(id, Steer.RECHECK)
+    await shop.work()
+    operation = await shop.operation(id)
+    assert [v.by for v in operation.approvals] == [BOB.id]
+    assert operation.expires_at == expires_at

@@ -12,6 +12,15 @@ from bot.domain.values import Action, HostId, StepKey, VmId
 MOVE_SECONDS = 5.0
 
 
+class Wrecked(BaseException):
+    """Something was done that must never be done; nothing that runs a step may take it for a lost answer."""
+
+
+def _never(happened: bool, what: str) -> None:
+    if happened:
+        raise Wrecked(what)
+
+
 @dataclass
 class Move:
     id: str
@@ -147,11 +156,11 @@ class ToyCloud:
             self.disabled = True
         else:
             underway = [m for m in self.moves if not self._ended(m)]
-            assert step.target not in {m.vm for m in underway}, f"{step.target} was moved twice at once"
-            assert self._truth()[step.target] == "host-1", f"{step.target} was moved again"
+            _never(step.target in {m.vm for m in underway}, f"{step.target} was moved twice at once")
+            _never(self._truth()[step.target] != "host-1", f"{step.target} was moved again")
             self.most_at_once = max(self.most_at_once, len(underway) + 1)
             groups = [self.groups.get(m.vm) for m in underway if self.groups.get(m.vm)]
-            assert self.groups.get(step.target) not in groups or not groups, "two of one server group at once"
+            _never(self.groups.get(step.target) in groups, "two of one server group at once")
             fails = step.target in self.fails
             self.fails.discard(step.target)
             wished = step.wish and not (step.before or {}).get("refused")

@@ -55,7 +55,8 @@ def decided_by(operation: Operation) -> str:
 def _approvals(operation: Operation) -> tuple[Vote, ...]:
     if operation.approvals:
         return operation.approvals
-    return tuple(v for v in operation.votes if v.choice is Choice.APPROVE) if operation.started_at else ()
+    counted = (v for v in operation.votes if v.choice is Choice.APPROVE and not v.void)
+    return tuple(counted) if operation.started_at else ()
 
 
 def _rejected_by(operation: Operation) -> str:
