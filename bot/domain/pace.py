@@ -66,15 +66,18 @@ def _times(records: Sequence[StepRecord]) -> list[float]:
 
     Of a VM's steps the kind that takes longest counts: locking it says nothing about moving it.
     """
-    ended = sorted((r for r in records if _moved(r)), key=lambda r: (r.ended_at, r.seq))
+    taken = sorted(
+        (r.ended_at, r.seq, r.step.verb, (r.ended_at - r.intent_at).total_seconds())
+        for r in records
+        if _moved(r) and r.ended_at is not None and r.intent_at is not None
+    )
     by_verb: defaultdict[str, list[float]] = defaultdict(list)
-    for record in ended:
-        if record.ended_at is not None and record.intent_at is not None:
-            by_verb[record.step.verb].append(max((record.ended_at - record.intent_at).total_seconds(), HURRY))
+    for _, _, verb, seconds in taken:
+        by_verb[verb].append(max(seconds, HURRY))
     return max(by_verb.values(), key=sum, default=[])
 
 
 def _moved(record: StepRecord) -> bool:
     """Whether we started it for a VM and saw it done; what failed is over sooner or later than a move."""
     is_ours = record.step.by is By.MUSTER and record.step.vm is not None and record.starts > 0
-    return is_ours and record.state is StepState.DONE and record.ended_at is not None and record.intent_at is not None
+    return is_ours and record.state is StepState.DONE

@@ -145,3 +145,11 @@ def test_only_approvals_of_the_stored_plan_count_and_one_of_each_person():
     )
     assert [one.by for one in current.approvals] == ["U0CAROL", "U0BOB"]
     assert replace(current, digest=Digest("newer")).approvals == ()
+
+
+def test_what_was_decided_before_counts_no_more_once_it_is_asked_anew():
+    vote = Vote(by=UserId("U0B"), choice=Choice.APPROVE, digest=Digest("this"), at=NOW)
+    asked = operation(digest=Digest("this"), votes=(vote,))
+    assert asked.approvals == (vote,)
+    assert asked.anew().approvals == ()
+    assert [v.by for v in asked.anew().votes] == ["U0B"]

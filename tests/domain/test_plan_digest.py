@@ -120,3 +120,8 @@ def test_the_step_of_a_vm_is_the_last_of_its_steps():
     lock, move = step("lock", vm=VmId("vm-1")), step("move", vm=VmId("vm-1"))
     assert plan(steps=(lock, move, step("other"))).step_of(VmId("vm-1")) is move
     assert plan(steps=(step("other"),)).step_of(VmId("vm-1")) is None
+
+
+def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open():
+    ticked, open_, fixed = vm("a", chosen=True), vm("b", chosen=False), vm("c")
+    assert plan(vms=(ticked, open_, fixed)).choices == (ticked, open_)
