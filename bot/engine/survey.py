@@ -8,7 +8,7 @@ from bot.domain import drift
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
 from bot.domain.news import Kind, News
-from bot.domain.operation import Event, Operation
+from bot.domain.operation import Event, Operation, State
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord
@@ -55,10 +55,13 @@ def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> Operation:
 
 
 async def _block(held: Held, planned: Operation, plan: Plan) -> None:
+    """End it by its findings. The incident channel hears it only of what had been approved."""
     outcome = next(f.sentence for f in plan.sorted_findings)
     blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
     facts = {"digest": planned.digest, "vms": len(plan.vms), "findings": [f.code for f in plan.findings]}
-    await held.save(blocked, Entry(event="blocked", facts=facts), News(kind=Kind.BLOCKED, operation=planned.id))
+    news = News(kind=Kind.BLOCKED, operation=planned.id)
+    told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
+    await held.save(blocked, Entry(event="blocked", facts=facts), *told)
 
 
 def _waiting(held: Held, operation: Operation) -> News:
@@ -76,24 +79,22 @@ async def begin(held: Held, operation: Operation) -> None:
     """
     if await is_too_late(held, operation):
         return
+    approved, terms = operation.plan, held.rule.terms()
+    if approved is None:
+        raise TypeError("nothing is approved without a plan")
     present = await _plan(held, operation)
     now = held.clock.now()
-    approved, terms = operation.plan, held.rule.terms()
     digest = digest_of(present, terms=terms)
     current = replace(operation, plan=present, digest=digest)
     if present.is_blocked:
-        outcome = next(f.sentence for f in present.sorted_findings)
-        blocked = replace(current.after(Event.FORBIDDEN, at=now), outcome=outcome)
-        facts = {"digest": digest, "findings": [f.code for f in present.findings]}
-        news = News(kind=Kind.BLOCKED, operation=operation.id)
-        await held.save(blocked, Entry(event="blocked", facts=facts), *telling.aloud(news))
+        await _block(held, current, present)
         return
-    difference = Drift(lines=(), only_shrinks=True) if approved is None else drift.between(approved, present)
-    is_what_was_approved = approved is not None and digest_of(approved, terms=terms) == operation.digest
-    if approved is not None and not is_what_was_approved:
+    difference = drift.between(approved, present)
+    is_what_was_approved = digest_of(approved, terms=terms) == operation.digest
+    if not is_what_was_approved:
         difference = replace(difference, lines=(_OTHER_TERMS, *difference.lines))
     may_differ = digest == operation.digest or difference.only_shrinks
-    if approved is None or not (is_what_was_approved and may_differ and held.rule.is_met_by(operation)):
+    if not (is_what_was_approved and may_differ and held.rule.is_met_by(operation)):
         await _ask_again(held, current, difference, now=now)
         return
     await _start(held, replace(current, approved_plan=approved), operation, difference, now=now)

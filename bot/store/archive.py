@@ -1,23 +1,19 @@
 """The archive: the database as the other rooms know it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from bot.domain.ports import Bell, Clock, StoreFailed
 from bot.store import database, schema
 from bot.store.guard import Guard
 from bot.store.mapping import PlanShelf
-from bot.store.tables import ExecutorRow, table_of
 from bot.store.transaction import patiently
 from bot.store.unit import SqlUnit
-
-_EXECUTOR = table_of(ExecutorRow)
 
 
 class SqlArchive:
@@ -114,21 +110,6 @@ class SqlArchive:
         """
         async with self.unit() as unit:
             await unit.run(text("SELECT 1"))
-
-    async def beat(self, id: str) -> None:
-        """Note that a process of ours is alive."""
-        async with self._begin(_nobody_waits_for_this) as unit:
-            row = {"id": id, "beat_at": await unit.now()}
-            statement = unit.insert(_EXECUTOR).values(**row)
-            again = statement.on_conflict_do_update(index_elements=["id"], set_={"beat_at": row["beat_at"]})
-            await unit.run(again)
-            await unit.commit()
-
-    async def beats(self) -> Mapping[str, datetime]:
-        """When each process of ours was last heard of."""
-        async with self.unit() as unit:
-            rows = await unit.all(select(_EXECUTOR.c.id, _EXECUTOR.c.beat_at))
-        return {row.id: row.beat_at for row in rows}
 
     @asynccontextmanager
     async def _begin(self, ring: Callable[[], None]) -> AsyncIterator[SqlUnit]:

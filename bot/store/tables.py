@@ -209,15 +209,6 @@ class AuditHeadRow(Row, table=True):
     hash: str = Field(sa_type=Text)
 
 
-class ExecutorRow(Row, table=True):
-    """When a process of ours was last heard of."""
-
-    __tablename__ = "executor"
-
-    id: str = Field(primary_key=True, sa_type=Exact)
-    beat_at: datetime = Field(sa_type=Moment)
-
-
 def table_of(row: type[Row]) -> Table:
     """The table behind a row, for statements that write."""
     return metadata.tables[str(row.__tablename__)]

@@ -16,7 +16,7 @@ from bot.domain.values import OperationId
 from bot.store import SqlArchive, upgrade
 from bot.store.audit import broken
 from tests.store.databases import ALL, Postgresql, database_url
-from tests.store.examples import ENTRY, START, news, operation
+from tests.store.examples import ENTRY, news, operation
 
 HOLD = """
 import asyncio, sys
@@ -204,23 +204,6 @@ async def cancel_everywhere(archive: SqlArchive) -> None:
         audited = {line.operation_id async for line in unit.lines()}
         assert await broken(unit) == []
     assert stored == audited == {f"op-{len(fates) - 2}", f"op-{len(fates) - 1}"}  # cut in the commit, and not cut
-    await archive.close()
-
-
-async def test_heartbeats_are_kept_and_wake_nobody(tmp_path: Path) -> None:
-    class Alarm(WakeUp):
-        def ring(self) -> None:
-            raise AssertionError("rung")
-
-    clock = ManualClock()
-    archive = SqlArchive("sqlite://", clock=clock, bell=Alarm(clock))
-    await archive.open()
-    await archive.beat("a")
-    await clock.pass_time(5)
-    await archive.beat("b")
-    await archive.beat("a")
-    await archive.ping()
-    assert await archive.beats() == {"a": START + timedelta(seconds=5), "b": START + timedelta(seconds=5)}
     await archive.close()
 
 

@@ -17,12 +17,6 @@ def upgrade() -> None:
     _operations()
     _traffic()
     _audit()
-    op.create_table(
-        "executor",
-        sa.Column("id", Exact(), nullable=False),
-        sa.Column("beat_at", Moment(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_executor"),
-    )
 
 
 def downgrade() -> None:
@@ -30,7 +24,7 @@ def downgrade() -> None:
         op.execute("DROP TRIGGER audit_is_append_only ON audit")
         op.execute("DROP TRIGGER audit_is_never_emptied ON audit")
         op.execute("DROP FUNCTION refuse_to_change_the_audit()")
-    for table in ("executor", "audit_head", "audit", "card", "outbox", "inbox", "step", "plan", "operation"):
+    for table in ("audit_head", "audit", "card", "outbox", "inbox", "step", "plan", "operation"):
         op.drop_table(table)
 
 
