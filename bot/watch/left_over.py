@@ -43,13 +43,12 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
 
 
 async def _take_up(unit: Unit, operation: Operation, now: datetime) -> None:
-    """From an operation's end on, its host is watched; a later operation of the host takes over from an earlier one."""
+    """From an operation's end on, its host is watched; a later operation of the host takes over from an earlier one.
+
+    Whoever opens the alarm does the rest: another process that took the operation up first has done it.
+    """
     request = operation.request
     takes_out = request.action in _TAKES_OUT and operation.started_at is not None
-    if takes_out or operation.state is State.SUCCEEDED:
-        for earlier in await unit.alarms(AlarmKind.LEFT_OVER, cloud=request.cloud):
-            if earlier.host == request.host:
-                await _gone(unit, earlier, now, quietly=takes_out)
     alarm = Alarm(
         id=operation.id,
         kind=AlarmKind.LEFT_OVER,
@@ -61,7 +60,12 @@ async def _take_up(unit: Unit, operation: Operation, now: datetime) -> None:
         first_seen_at=now,
         operation=operation.id,
     )
-    await unit.open_alarm(alarm if takes_out else alarm.cleared(now))
+    if not await unit.open_alarm(alarm if takes_out else alarm.cleared(now)):
+        return
+    if takes_out or operation.state is State.SUCCEEDED:
+        for earlier in await unit.alarms(AlarmKind.LEFT_OVER, cloud=request.cloud):
+            if earlier.host == request.host and earlier.id != alarm.id:
+                await _gone(unit, earlier, now, quietly=takes_out)
 
 
 async def _judge(

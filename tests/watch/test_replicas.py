@@ -1,7 +1,7 @@
 """Several replicas look, and hear of alerts, at the same moment over one PostgreSQL: each thing is told once."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
@@ -12,8 +12,9 @@ from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import Host
 from bot.domain.news import Kind
 from bot.domain.operation import State
-from bot.domain.values import HostId
+from bot.domain.values import HostId, OperationId
 from bot.store.archive import SqlArchive
+from bot.store.unit import SqlUnit
 from bot.watch.alerts import Alerts, Group, Told
 from tests.store.conftest import server
 from tests.store.databases import Postgresql
@@ -67,6 +68,26 @@ async def test_a_left_over_is_reminded_of_once(posts: list[Post]) -> None:
     for _ in range(3):
         await look(posts)
     assert [news.kind for news in await posts[0].told()] == [Kind.LEFT_OVER] * 2
+
+
+async def test_a_replica_that_is_overtaken_between_two_reads_does_not_undo_what_the_other_one_did(
+    posts: list[Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await posts[0].operation("host-3", State.SUCCEEDED)
+    posts[0].fleet.change("host-3", in_service=False, state="disabled", taken_out_by="OP1")
+    read = SqlUnit.unwatched
+    ahead = iter(posts[1:2])
+
+    async def read_and_be_overtaken(unit: SqlUnit, cloud: str, *, limit: int) -> Sequence[OperationId]:
+        found = await read(unit, cloud, limit=limit)
+        for other in ahead:
+            await other.rounds.go()
+        return found
+
+    monkeypatch.setattr(SqlUnit, "unwatched", read_and_be_overtaken)
+    await posts[0].rounds.go()
+    (alarm,) = await alarms(posts[0], AlarmKind.LEFT_OVER)
+    assert alarm.host == "host-3"
 
 
 async def test_an_alert_that_every_replica_hears_of_is_one_alarm(posts: list[Post]) -> None:
