@@ -47,6 +47,8 @@ class Finding:
     remedy: str = ""
     vm: VmId | None = None
     raw: str = ""
+    vouch: str = ""
+    """What two people must vouch for before the plan may be approved, as they would say it: "compute-2 is dead: …"."""
 
 
 class Disposition(StrEnum):
@@ -152,6 +154,11 @@ class Plan:
         return any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in self.findings)
 
     @property
+    def vouches(self) -> tuple[str, ...]:
+        """The sentences that two people must vouch for; each once."""
+        return tuple(dict.fromkeys(f.vouch for f in self.findings if f.vouch))
+
+    @property
     def phases_used(self) -> tuple[str, ...]:
         """The phases that have steps, in order."""
         used = {step.phase for step in self.steps}
@@ -165,6 +172,10 @@ class Plan:
     def step_of(self, vm: VmId) -> Step | None:
         """The step that moves or verifies this VM: the last of its steps."""
         return next((s for s in reversed(self.steps) if s.vm == vm), None)
+
+
+def _warns(finding: Finding) -> bool:
+    return finding.verdict is not Verdict.OK
 
 
 def digest_of(plan: Plan, *, terms: Facts) -> Digest:
@@ -187,7 +198,7 @@ def digest_of(plan: Plan, *, terms: Facts) -> Digest:
             [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments]
             for s in sorted(plan.steps, key=lambda s: s.key)
         ],
-        "warnings": sorted([f.code, f.vm or ""] for f in plan.findings if f.verdict is not Verdict.OK),
+        "warnings": sorted([f.code, f.vm or "", *filter(None, [f.vouch])] for f in plan.findings if _warns(f)),
         "facts": dict(plan.facts),
         "terms": terms,
     }

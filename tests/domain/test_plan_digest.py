@@ -42,6 +42,7 @@ RELIED_ON = {
     "a new warning": plan(findings=(finding(), finding("no-room", Verdict.WARNING))),
     "a finding that became a warning": plan(findings=(finding(verdict=Verdict.WARNING),)),
     "the VM a warning is about": plan(findings=(finding(verdict=Verdict.WARNING, vm=VmId("vm-1")),)),
+    "what is to be vouched for": plan(findings=(finding(verdict=Verdict.WARNING, vouch="it is dead"),)),
     "a choice": plan(facts={"microversion": "2.95"}),
     "one choice more": plan(facts={"microversion": "2.94", "stops": "yes"}),
 }
@@ -125,3 +126,13 @@ def test_the_step_of_a_vm_is_the_last_of_its_steps():
 def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open():
     ticked, open_, fixed = vm("a", chosen=True), vm("b", chosen=False), vm("c")
     assert plan(vms=(ticked, open_, fixed)).choices == (ticked, open_)
+
+
+def test_what_is_to_be_vouched_for_is_named_once():
+    findings = (
+        finding("a", vouch="it is dead"),
+        finding("b", vouch="it is dead"),
+        finding("c"),
+        finding("d", vouch="x"),
+    )
+    assert plan(findings=findings).vouches == ("it is dead", "x")
