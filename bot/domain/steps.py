@@ -202,6 +202,12 @@ def _out_of_patience(record: StepRecord, sighting: Sighting, *, now: datetime) -
     )
 
 
+def of_host(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    """The calls that change the host itself and are in effect, or were begun and may be."""
+    calls = [r for r in records if r.step.vm is None and r.step.by is By.MUSTER]
+    return [r for r in calls if r.state is StepState.DONE or r.starts]
+
+
 def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str | None:
     """The first phase with a step that has not ended, or None when all have."""
     open_phases = {r.step.phase for r in records if not r.has_ended}

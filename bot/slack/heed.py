@@ -1,6 +1,7 @@
-"""Story: somebody heeds an alarm: its button begins the ordinary path, as if they had typed the command there."""
+"""Story: a button under an alarm or an ended card begins the ordinary path, as if its command had been typed there."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,14 +14,15 @@ from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.slack import reception
 from bot.slack.reception import Reception
-from bot.slack.views import alarm
+from bot.slack.views import alarm, buttons
 from bot.workflow import Desk
 
 KIND = "alarm heeded"
+ASKS_FOR: Mapping[str, Action] = {alarm.EVACUATE: Action.EVACUATE, buttons.RETURN: Action.EXIT}
 
 
 def register(app: AsyncApp, desk: Reception) -> None:
-    """Listen to *Evacuate…* under an alarm."""
+    """Listen to *Evacuate…* under an alarm, and to *Exit Maintenance* and *Return to Service* under a card."""
 
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         plain = reception.click(body, kind=KIND, clock=desk.clock)
@@ -30,19 +32,20 @@ def register(app: AsyncApp, desk: Reception) -> None:
         if fresh:
             await desk.serve(delivery)
 
-    app.action(alarm.EVACUATE)(on_click)
+    for action in ASKS_FOR:
+        app.action(action)(on_click)
 
 
 async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
-    """Ask for the evacuation; its card will stand where the button was clicked.
+    """Ask for what the button says; the new card will stand where it was clicked.
 
     Raises:
         Refusal: why it was not begun.
     """
     cloud, host = reception.word(delivery, "cloud"), reception.word(delivery, "host")
     if not cloud or not host:
-        raise UnknownHost("That button names no host.", remedy="Type `/evacuate` with the host's name.")
-    order = Order(action=Action.EVACUATE, cloud=cloud, host=host)
+        raise UnknownHost("That button names no host.", remedy="Type the command with the host's name.")
+    order = Order(action=ASKS_FOR[reception.word(delivery, "action")], cloud=cloud, host=host)
     await desk.ask(order, by=actor, channel=reception.word(delivery, "channel"), key=delivery.key)
 
 

@@ -17,10 +17,11 @@ from bot.domain.steps import (
     StepState,
     after_look,
     current_phase,
+    of_host,
     to_skip,
     to_start,
 )
-from bot.domain.values import StepKey
+from bot.domain.values import StepKey, VmId
 from tests.domain.plans import NOW, PHASES, RECEIPT, moments, record, records, sightings
 
 A_WHILE = timedelta(seconds=10)
@@ -361,3 +362,15 @@ def test_an_operation_always_comes_to_its_end(all_of_them):
             if one.state in IN_FLIGHT:
                 current[one.key] = one.end(StepState.DONE, now=NOW)
     raise AssertionError(f"never ends: {[(one.key, one.state, one.step.phase) for one in current.values()]}")
+
+
+# what an end leaves --------------------------------------------------------------------------------------------------
+
+
+def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be():
+    already = replace(record(0, StepState.DONE), starts=0)
+    begun = record(1, StepState.UNKNOWN)
+    never = replace(record(2, StepState.SKIPPED), starts=0)
+    of_a_vm = record(3, StepState.DONE, vm=VmId("v"))
+    seen = record(4, StepState.DONE, by=By.CLOUD)
+    assert of_host([already, begun, never, of_a_vm, seen]) == [already, begun]

@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from bot.domain.operation import Event, State
 from bot.domain.plan import Disposition
 from bot.domain.policy import Rule
-from bot.domain.values import Digest
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import Action, Digest
 from bot.slack.views import card
 from bot.slack.views.message import Message
 from tests.views import golden
@@ -53,7 +54,35 @@ def test_the_card_of_each_state_is_drawn_as_it_was_when_somebody_last_looked(sta
 @pytest.mark.parametrize("state", State)
 def test_a_button_stands_there_exactly_when_the_state_allows_what_it_does(state: State) -> None:
     allowed = {label for event, label in LABEL_OF.items() if operation(state).may(event)}
+    if state in {State.SUCCEEDED, State.ENDED_INCOMPLETE}:
+        allowed.add("Return to Service")
     assert set(buttons_of(drawn(state))) == allowed
+
+
+def test_the_card_of_an_ended_operation_has_the_way_back_for_its_host() -> None:
+    ended = operation(State.SUCCEEDED)
+    for action, label in {Action.EVACUATE: "Return to Service", Action.ENTER: "Exit Maintenance"}.items():
+        shown = replace(ended, request=replace(ended.request, action=action))
+        (row,) = [b for b in card.render(shown, (), RULE, now=NOW).blocks if b["type"] == "actions"]
+        (button,) = row["elements"]
+        assert button["text"]["text"] == label
+        assert json.loads(button["value"]) == {"cloud": "prod", "host": "89"}
+    returned = replace(ended, request=replace(ended.request, action=Action.EXIT))
+    assert buttons_of(card.render(returned, (), RULE, now=NOW)) == []
+
+
+def test_an_operation_that_ended_short_says_what_it_leaves_of_the_host_and_what_brings_it_back() -> None:
+    shown, of = operation(State.ENDED_INCOMPLETE), plan()
+
+    def said(*rows: StepRecord) -> str:
+        return "\n".join(visible_text(card.render(shown, rows, RULE, now=NOW)))
+
+    close, *_ = records(State.ENDED_INCOMPLETE, of)
+    assert "In effect and not undone: force compute-89 down." in said(close)
+    assert "*Return to Service* brings it back" in said(close)
+    assert "force compute-89 down (unknown)" in said(replace(close, state=StepState.UNKNOWN, starts=1))
+    assert "Nothing was changed on the host itself." in said(replace(close, state=StepState.SKIPPED, starts=0))
+    assert "left as it is" not in "\n".join(visible_text(drawn(State.SUCCEEDED)))
 
 
 @pytest.mark.parametrize("state", State)

@@ -18,6 +18,8 @@ RESUME = "resume"
 RETRY = "retry"
 BREAK_GLASS = "break_glass"
 CHOOSE = "choose_vms"
+RETURN = "return_host"
+"""Asks for a new operation: the return of the host that an ended one took out of service."""
 
 _PLAIN = (
     (Event.APPROVAL_REQUESTED, REQUEST_APPROVAL, "Request Approval", "primary"),
@@ -51,6 +53,9 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
             elements.append(message.button(label, action=action, value=value, style=style))
     if any(operation.may(event) for event in _ENDING):
         elements.append(_cancel(operation, value))
+    if label := subject.way_back(operation):
+        host = json.dumps({"cloud": operation.request.cloud, "host": operation.request.host}, separators=(",", ":"))
+        elements.append(message.button(label, action=RETURN, value=host))
     if not elements:
         return []
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]

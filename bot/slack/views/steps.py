@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from bot.domain.operation import Operation, State
 from bot.domain.plan import By, Plan, Step
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
-from bot.slack.views import message, text
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, of_host
+from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
 
 _BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: " _(by hand)_"}
@@ -38,6 +39,26 @@ def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
         if mine:
             lines.append(f"{_sign(mine)} {number}. {text.escape(phase, limit=80)}: {_done(mine)}")
     return [message.section(text.cut_lines(lines))] if lines else []
+
+
+def left_as_is(operation: Operation, records: Sequence[StepRecord]) -> str:
+    """What an operation that ended short did to its host and does not undo, and what does; empty when it is nothing."""
+    way_back = subject.way_back(operation)
+    if operation.state is not State.ENDED_INCOMPLETE or not way_back:
+        return ""
+    done = of_host(records)
+    if not done:
+        return "Nothing was changed on the host itself."
+    calls = "; ".join(_call(r) for r in done[:_MOST_NAMED])
+    return (
+        f"*The host is left as it is.* In effect and not undone: {calls}. VMs may have left it, and whether"
+        f" the work goes on is for people to say: *{way_back}* brings it back, with an approval of its own."
+    )
+
+
+def _call(record: StepRecord) -> str:
+    title = text.escape(record.step.title, limit=120)
+    return title if record.state is StepState.DONE else f"{title} ({record.state.value})"
 
 
 def _sign(records: Sequence[StepRecord]) -> str:

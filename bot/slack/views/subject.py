@@ -8,6 +8,7 @@ from bot.slack.views import text
 _DO = {Action.EVACUATE: "Evacuate", Action.ENTER: "Enter maintenance on", Action.EXIT: "Exit maintenance on"}
 _DOING = {Action.EVACUATE: "Evacuating", Action.ENTER: "Entering maintenance on", Action.EXIT: "Exiting maintenance on"}
 _THEN = {Then.POWER_OFF: "powered off", Then.REBOOT: "rebooted"}
+_WAY_BACK = {Action.ENTER: "Exit Maintenance", Action.EVACUATE: "Return to Service"}
 _NOUN = {Action.EVACUATE: "Evacuation", Action.ENTER: "Maintenance", Action.EXIT: "Return to Service"}
 
 
@@ -57,6 +58,12 @@ def named(operation: Operation) -> str:
 def doing(operation: Operation) -> str:
     """The whole as something that goes on, for mrkdwn."""
     return f"{_DOING[operation.request.action]} {host(operation)}"
+
+
+def way_back(operation: Operation) -> str:
+    """What the button is called that asks for the host's return; empty unless it was taken out of service."""
+    has_acted = operation.state in {State.SUCCEEDED, State.ENDED_INCOMPLETE}
+    return _WAY_BACK.get(operation.request.action, "") if has_acted else ""
 
 
 def noun(operation: Operation) -> str:

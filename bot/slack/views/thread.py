@@ -7,7 +7,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
 from bot.domain.steps import StepRecord
 from bot.domain.values import Facts
-from bot.slack.views import judgement, message, progress, text, vms
+from bot.slack.views import judgement, message, progress, steps, text, vms
 from bot.slack.views.message import Message
 
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
@@ -31,7 +31,8 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
         return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT))
     line = line_of(first)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
-        return _with_report(line, operation, records)
+        left = steps.left_as_is(operation, records)
+        return _with_report(f"{line}\n{left}" if left else line, operation, records)
     return Message(text=line)
 
 
