@@ -79,7 +79,7 @@ def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str
 
 def _same(old: Step, new: Step, *, gone: set[VmId]) -> bool:
     """Whether a step is the one that was approved, but for ids of VMs that left the host."""
-    if (old.verb, old.target, old.by, old.phase, old.follows) != (new.verb, new.target, new.by, new.phase, new.follows):
+    if any(getattr(old, name) != getattr(new, name) for name in ("verb", "target", "by", "phase", "follows", "tidies")):
         return False
     if old.arguments.keys() != new.arguments.keys():
         return False

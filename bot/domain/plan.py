@@ -113,6 +113,9 @@ class Step:
     vm: VmId | None = None
     arguments: Facts = field(default_factory=dict)
     follows: StepKey | None = None  #: starts only after that step is done
+    tidies: StepKey | None = None
+    """The step whose doing it undoes (a lock): due once the one it follows has ended in any way, in a stop too."""
+
     apart: str = ""  #: two steps of the same non-empty group never run at once (server group)
     priority: int = 0  #: higher starts first
     essential: bool = False  #: its failure stops all later phases
@@ -170,8 +173,8 @@ class Plan:
         return tuple(sorted(self.findings, key=lambda f: WORST_FIRST.index(f.verdict)))
 
     def step_of(self, vm: VmId) -> Step | None:
-        """The step that moves or verifies this VM: the last of its steps."""
-        return next((s for s in reversed(self.steps) if s.vm == vm), None)
+        """The step that moves or verifies this VM: the last of its steps, but for what only tidies up."""
+        return next((s for s in reversed(self.steps) if s.vm == vm and s.tidies is None), None)
 
 
 def _warns(finding: Finding) -> bool:
@@ -195,7 +198,7 @@ def digest_of(plan: Plan, *, terms: Facts) -> Digest:
         ],
         "phases": list(plan.phases_used),
         "steps": [
-            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments]
+            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments, *filter(None, [s.tidies])]
             for s in sorted(plan.steps, key=lambda s: s.key)
         ],
         "warnings": sorted([f.code, f.vm or "", *filter(None, [f.vouch])] for f in plan.findings if _warns(f)),

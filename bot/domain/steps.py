@@ -233,6 +233,7 @@ def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[St
             order[r.step.phase] > first_broken
             or (
                 r.step.follows is not None
+                and r.step.tidies is None
                 and by_key[r.step.follows].has_ended
                 and by_key[r.step.follows].state is not StepState.DONE
             )
@@ -263,7 +264,7 @@ def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int
         step = record.step
         if record.key in not_any_more:
             continue
-        if step.follows is not None and by_key[step.follows].state is not StepState.DONE:
+        if not _may_follow(step, by_key):
             continue
         if step.by is By.MUSTER:
             if room <= 0 or (step.apart and step.apart in busy_groups):
@@ -275,3 +276,27 @@ def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int
             continue
         chosen.append(record)
     return chosen
+
+
+def _may_follow(step: Step, by_key: Mapping[StepKey, StepRecord]) -> bool:
+    """Whether the step that it follows is as far as it must be: done, or for one that tidies up ended in any way."""
+    if step.follows is None:
+        return True
+    followed = by_key[step.follows]
+    return followed.has_ended if step.tidies else followed.state is StepState.DONE
+
+
+def to_tidy(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    """Planned steps that undo what has been done for the operation's own sake: all that a stop still starts.
+
+    What stands between the two is not waited for unless it is in flight: a stop starts it no more.
+    """
+    by_key = {r.key: r for r in records}
+    return [
+        r
+        for r in records
+        if r.state is StepState.PLANNED
+        and r.step.tidies is not None
+        and by_key[r.step.tidies].starts > 0
+        and not any(by_key[key].state in IN_FLIGHT for key in (r.step.follows, r.step.tidies) if key)
+    ]

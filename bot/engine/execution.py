@@ -24,6 +24,7 @@ from bot.domain.steps import (
     after_look,
     to_skip,
     to_start,
+    to_tidy,
 )
 from bot.domain.values import StepKey
 from bot.engine import telling
@@ -55,6 +56,8 @@ class _Round:
 
     def coming(self, records: Sequence[StepRecord], *, besides: int = 0) -> Sequence[StepRecord]:
         """The steps whose turn it is, or would be if so many in flight had ended."""
+        if self.operation.state is State.STOPPING:
+            return to_tidy(records)
         if self.operation.state is not State.RUNNING:
             return []
         limit = pace.in_flight(records, ceiling=self.held.cloud.concurrency)
@@ -165,16 +168,20 @@ async def _start(
         await held.save_steps([(_back(r), None) for r in intents])
         raise
     present, _ = await held.load()
-    if present.state is not State.RUNNING:
-        await held.save_steps([(_back(r), None) for r in intents])
-        return
+    wanted = [r for r in intents if _is_wanted(present.state, r)]
+    await held.save_steps([(_back(r), None) for r in intents if r not in wanted])
     calls = {}
-    for record in intents:
+    for record in wanted:
         if again.get(record.key, _NOTHING).seen is Seen.NEVER_STARTED:
             calls[record.key] = _start_one(held, operation, record)
         else:
             await _keep(held, operation, [record], [_look(held, record, again)])
     await this.starts.begin(calls, seconds=held.cloud.poll)
+
+
+def _is_wanted(state: State, record: StepRecord) -> bool:
+    """Whether a step may still be started: nobody has paused or stopped the operation, or it only tidies up."""
+    return state is State.RUNNING or (state is State.STOPPING and record.step.tidies is not None)
 
 
 def _back(record: StepRecord) -> StepRecord:

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
+from bot.domain.plan import Plan
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Facts
+from bot.domain.values import Facts, VmId
 
 
 def entry(record: StepRecord) -> Entry:
@@ -59,9 +60,15 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         return []
     name = next((v.name for v in plan.vms if v.id == vm), vm)
     took = (record.ended_at - record.intent_at).total_seconds() if record.ended_at and record.intent_at else None
-    move = next(step.title for step in plan.steps if step.vm == vm)  # what began it: "migrate vm-2", not "confirm vm-2"
-    facts: Facts = {**told, "title": move, "vm": name, "place": record.place, "seconds": took}
+    facts: Facts = {**told, "title": _move_of(plan, vm), "vm": name, "place": record.place, "seconds": took}
     return [News(kind=Kind.VM_DONE, operation=operation.id, facts=facts)]
+
+
+def _move_of(plan: Plan, vm: VmId) -> str:
+    """What began the move of a VM: "migrate vm-2", not "confirm vm-2", nor "lock vm-2" before it."""
+    mine = [step for step in plan.steps if step.vm == vm]
+    around = {key for step in mine if step.tidies for key in (step.key, step.tidies)}
+    return next(step.title for step in mine if step.key not in around)
 
 
 def aloud(news: News) -> tuple[News, News]:

@@ -109,6 +109,7 @@ steps = st.builds(
     vm=st.none() | vm_ids,
     arguments=arguments,
     follows=st.none() | st.just(StepKey("step-0")),
+    tidies=st.none() | st.just(StepKey("step-0")),
     priority=st.integers(0, 2),
 )
 findings = st.builds(
@@ -175,7 +176,9 @@ def pairs(draw: st.DrawFn) -> tuple[Plan, Plan]:
         present = replace(present, vms=kept, steps=tuple(s for s in present.steps if s.vm != left.id))
     if present.steps and draw(st.booleans()):
         place = draw(st.integers(0, len(present.steps) - 1))
-        name = draw(st.sampled_from(["phase", "verb", "target", "by", "arguments", "follows", "priority", "title"]))
+        name = draw(
+            st.sampled_from(["phase", "verb", "target", "by", "arguments", "follows", "tidies", "priority", "title"])
+        )
         changed = replace(present.steps[place], **{name: getattr(draw(steps), name)})
         present = replace(present, steps=(*present.steps[:place], changed, *present.steps[place + 1 :]))
     return approved, present

@@ -37,6 +37,7 @@ RELIED_ON = {
     "a step's target": steps_with(target="other"),
     "who does a step": steps_with(by=By.PERSON),
     "what a step follows": steps_with(follows=None),
+    "what a step tidies up": steps_with(tidies=StepKey("close")),
     "a step's arguments": steps_with(arguments={"host": "compute-7"}),
     "the order of phases": plan(phases=("move", "close", "verify")),
     "a new warning": plan(findings=(finding(), finding("no-room", Verdict.WARNING))),

@@ -20,6 +20,7 @@ from bot.domain.steps import (
     of_host,
     to_skip,
     to_start,
+    to_tidy,
 )
 from bot.domain.values import StepKey, VmId
 from tests.domain.plans import NOW, PHASES, RECEIPT, moments, record, records, sightings
@@ -275,6 +276,44 @@ def test_a_step_starts_only_after_the_one_it_follows_is_done():
     assert start(with_state(first, StepState.DONE), second) == ["step 1"]
 
 
+def locked(lock: StepState, move: StepState, **changes) -> list[StepRecord]:
+    """A lock, the move that follows it, and the unlocking after it."""
+    first, second = StepKey("step 0"), StepKey("step 1")
+    return [
+        record(0, lock),
+        record(1, move, follows=first),
+        replace(record(2, follows=second, tidies=first), **changes),
+    ]
+
+
+@pytest.mark.parametrize("state", sorted(ENDED))
+def test_what_tidies_up_starts_whatever_became_of_the_step_it_follows(state):
+    assert start(*locked(StepState.DONE, state)) == ["step 2"]
+    assert skip(*locked(StepState.DONE, state)) == []
+
+
+@pytest.mark.parametrize("state", sorted(set(StepState) - ENDED))
+def test_what_tidies_up_waits_for_the_end_of_the_step_it_follows(state):
+    assert "step 2" not in start(*locked(StepState.DONE, state))
+
+
+@pytest.mark.parametrize("state", sorted(set(StepState) - IN_FLIGHT))
+def test_a_stop_tidies_up_what_was_done_and_waits_only_for_what_is_in_flight(state):
+    assert named(list(to_tidy(locked(StepState.DONE, state)))) == ["step 2"]
+
+
+@pytest.mark.parametrize("state", sorted(IN_FLIGHT))
+def test_a_stop_does_not_tidy_up_under_what_is_in_flight(state):
+    assert to_tidy(locked(StepState.DONE, state)) == []
+    assert to_tidy(locked(state, StepState.PLANNED)) == []
+
+
+def test_a_stop_has_nothing_to_tidy_up_where_nothing_was_begun_or_all_is_tidy():
+    assert to_tidy(locked(StepState.PLANNED, StepState.PLANNED)) == []
+    assert to_tidy(locked(StepState.DONE, StepState.DONE, state=StepState.DONE)) == []
+    assert to_tidy([record(0), record(1, follows=StepKey("step 0"))]) == []
+
+
 @pytest.mark.parametrize("state", sorted(ENDED - {StepState.DONE}))
 def test_what_follows_a_step_that_did_not_get_done_is_skipped(state):
     assert skip(record(0, state), record(1, follows=StepKey("step 0"))) == ["step 1"]
@@ -307,7 +346,7 @@ chains = st.lists(
         st.sampled_from(["", "db"]),
         st.integers(0, 2),
         st.booleans(),
-        st.booleans(),
+        st.sampled_from(["", "follows", "tidies"]),
     ),
     max_size=8,
 ).map(
@@ -321,11 +360,14 @@ chains = st.lists(
             priority=priority,
             essential=essential,
             # no plan has a step that follows one of a later phase
-            follows=StepKey(f"step {seq - 1}")
-            if follows and seq and PHASES.index(rows[seq - 1][1]) <= PHASES.index(phase)
-            else None,
+            **dict.fromkeys(
+                {"": (), "follows": ("follows",), "tidies": ("follows", "tidies")}[how]
+                if seq and PHASES.index(rows[seq - 1][1]) <= PHASES.index(phase)
+                else (),
+                StepKey(f"step {seq - 1}"),
+            ),
         )
-        for seq, (state, phase, by, apart, priority, essential, follows) in enumerate(rows)
+        for seq, (state, phase, by, apart, priority, essential, how) in enumerate(rows)
     ]
 )
 
@@ -342,7 +384,12 @@ def test_what_is_started_keeps_to_limit_phase_and_groups_and_is_never_what_must_
     assert len(groups) == len(set(groups))
     assert not {one.step.apart for one in flying if one.step.apart} & set(groups)
     by_key = {one.key: one for one in all_of_them}
-    assert all(one.step.follows is None or by_key[one.step.follows].state is StepState.DONE for one in begun)
+    assert all(
+        one.step.follows is None
+        or by_key[one.step.follows].state is StepState.DONE
+        or (one.step.tidies and by_key[one.step.follows].has_ended)
+        for one in begun
+    )
     assert not set(named(begun)) & set(named(list(to_skip(all_of_them, PHASES))))
 
 

@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.plan import Finding, Topic, Verdict
@@ -228,3 +230,37 @@ async def test_a_vm_that_somebody_moves_between_look_and_start_is_not_moved_agai
     await shop.work()
     assert (await shop.operation(id)).state is State.SUCCEEDED
     assert "move:vm-3" not in shop.cloud.starts
+
+
+async def test_what_was_locked_for_a_move_is_unlocked_whatever_became_of_the_move(shop: Workshop) -> None:
+    shop.cloud.locks, shop.cloud.fails = True, {"vm-2"}
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
+    assert {r.key for r in await shop.steps(id) if r.state is StepState.FAILED} == {"move:vm-2"}
+    assert shop.cloud.locked == set()
+    assert shop.cloud.starts.index("lock:vm-0") < shop.cloud.starts.index("move:vm-0")
+    told = [n for n in await shop.news() if n.kind is Kind.VM_DONE]
+    assert {n.facts["title"] for n in told} >= {"move name-vm-0", "move name-vm-5"}
+    assert {n.facts["place"] for n in told if n.facts["vm"] != "name-vm-2"} == {"host-2"}
+
+
+@pytest.mark.parametrize(("during", "moved"), [("lock:vm-1", 0), ("move:vm-0", 3)])
+async def test_a_stop_unlocks_what_was_locked_and_moves_nothing_more(shop: Workshop, during: str, moved: int) -> None:
+    shop.cloud.locks = True
+    id = await shop.approved()
+    original = shop.cloud.start
+
+    async def start_and_stop(step):
+        receipt = await original(step)
+        if step.key == during:
+            await shop.steer(id, Steer.CANCEL, by=ALICE)
+        return receipt
+
+    shop.cloud.start = start_and_stop  # type: ignore[method-assign]
+    await shop.work()
+    assert (await shop.operation(id)).state is State.ENDED_INCOMPLETE
+    assert len(shop.cloud.moves) == moved
+    assert sum(key.startswith("lock:") for key in shop.cloud.starts) == 3
+    assert sum(key.startswith("unlock:") for key in shop.cloud.starts) == 3
+    assert shop.cloud.locked == set()

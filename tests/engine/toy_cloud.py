@@ -1,7 +1,7 @@
 """A cloud of dictionaries that keeps state, takes time and fails to order: the port straight over its own truth."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
@@ -54,6 +54,8 @@ class ToyCloud:
     shows_after: float = 0.0  #: seconds until a look can see a move that was accepted
     wish: str = ""  #: where VMs would best go
     turns_away: set[str] = field(default_factory=set)  #: VMs that this host does not take
+    locks: bool = False  #: whether VMs are locked while they are moved
+    locked: set[str] = field(default_factory=set)
     meddler: str = ""  #: this VM is moved by somebody else right after it was first looked at
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
@@ -75,19 +77,7 @@ class ToyCloud:
             title="disable host-1",
             essential=True,
         )
-        moves = tuple(
-            Step(
-                key=StepKey(f"move:{v.id}"),
-                phase="Move",
-                verb="move",
-                target=v.id,
-                title=f"move {v.name}",
-                vm=v.id,
-                apart=self.groups.get(v.id, ""),
-                wish=self.wish,
-            )
-            for v in vms
-        )
+        moves = tuple(step for v in vms for step in self._steps_of(v))
         empty = Step(
             key=StepKey("empty"),
             phase="Verify",
@@ -107,6 +97,30 @@ class ToyCloud:
             steps=(disable, *moves, empty),
         )
 
+    def _steps_of(self, vm: Vm) -> list[Step]:
+        move = Step(
+            key=StepKey(f"move:{vm.id}"),
+            phase="Move",
+            verb="move",
+            target=vm.id,
+            title=f"move {vm.name}",
+            vm=vm.id,
+            apart=self.groups.get(vm.id, ""),
+            wish=self.wish,
+        )
+        if not self.locks:
+            return [move]
+        lock = replace(move, key=StepKey(f"lock:{vm.id}"), verb="lock", title=f"lock {vm.name}", apart="")
+        unlock = replace(
+            lock,
+            key=StepKey(f"unlock:{vm.id}"),
+            verb="unlock",
+            title=f"unlock {vm.name}",
+            follows=move.key,
+            tidies=lock.key,
+        )
+        return [lock, replace(move, follows=lock.key), unlock]
+
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         self._answer()
         sightings = {s.key: self._look(s) for s in steps}
@@ -119,6 +133,9 @@ class ToyCloud:
         truth = self._truth()
         if step.verb == "disable":
             return Sighting(seen=Seen.DONE if self.disabled else Seen.NEVER_STARTED, mark={"disabled": self.disabled})
+        if step.verb in {"lock", "unlock"}:
+            is_so = (step.target in self.locked) is (step.verb == "lock")
+            return Sighting(seen=Seen.DONE if is_so else Seen.NEVER_STARTED, place=truth[step.target])
         if step.verb == "empty":
             left = [v for v, h in truth.items() if h == step.target]
             return Sighting(
@@ -154,6 +171,10 @@ class ToyCloud:
         self.starts.append(step.key)
         if step.verb == "disable":
             self.disabled = True
+        elif step.verb == "lock":
+            self.locked.add(step.target)
+        elif step.verb == "unlock":
+            self.locked.remove(step.target)
         else:
             underway = [m for m in self.moves if not self._ended(m)]
             _never(step.target in {m.vm for m in underway}, f"{step.target} was moved twice at once")
