@@ -60,6 +60,8 @@ async def turn(
     await unit.tell(news)
     if event in _LOUD and not operation.dry_run:
         await unit.tell(replace(news, audience=Audience.INCIDENT))
+    if event is Event.CLOSED:
+        await unit.tell(News(kind=Kind.TIMELINE, operation=operation.id))
 
 
 def settled(operation: Operation) -> AlreadySettled:

@@ -47,9 +47,10 @@ class Kind(StrEnum):
     RESUMED = "resumed"  #: by
     STOPPING = "stopping"  #: by, moving (number of steps still in flight)
     RETRIED = "retried"  #: by, count
-    NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts)
+    NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts), ask (ids)
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
+    TIMELINE = "timeline"  #: -; the whole story as a file, drawn from the audit
     LEFT_OVER = "left over"  #: state (the cloud's words), seconds (since the operation's end)
     LEFT_OVER_GONE = "left over gone"  #: seconds
     REFUSED = "refused"  #: sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation)

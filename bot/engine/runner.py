@@ -150,7 +150,7 @@ class Runner:
             vms = len({r.step.vm for r in records if r.step.vm})
             ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{vms} VMs verified")
             news = News(kind=Kind.FINISHED, operation=operation.id, facts={"seconds": took, "vms": vms})
-            await self.held.save(ended, Entry(event="finished", facts=news.facts), *telling.aloud(news))
+            await self.held.save(ended, Entry(event="finished", facts=news.facts), *telling.at_the_end(news))
             return
         left = [r.step.title for r in records if r.state is not StepState.DONE]
         facts: Facts = {
@@ -163,8 +163,9 @@ class Runner:
         if operation.state is State.STOPPING:
             outcome = f"stopped with {len(left)} of {total} steps left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
-            news = News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts)
+            told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         else:
             ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=f"{len(left)} of {total} steps not done")
             news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=facts)
-        await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *telling.aloud(news))
+            told = telling.calling(news, requester=operation.requested_by, approvers=self.held.rule.approvers)
+        await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)

@@ -8,7 +8,7 @@ from bot.domain.operation import Operation
 from bot.domain.plan import Plan
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Facts, VmId
+from bot.domain.values import Facts, UserId, VmId
 
 
 def entry(record: StepRecord) -> Entry:
@@ -71,6 +71,17 @@ def _move_of(plan: Plan, vm: VmId) -> str:
     return next(step.title for step in mine if step.key not in around)
 
 
-def aloud(news: News) -> tuple[News, News]:
+def aloud(news: News) -> tuple[News, ...]:
     """The same line for the thread and for the incident channel."""
     return news, replace(news, audience=Audience.INCIDENT)
+
+
+def calling(news: News, *, requester: UserId, approvers: Sequence[str]) -> tuple[News, ...]:
+    """Aloud, and each is called once: who asked for it in the thread, the approvers in the incident channel."""
+    loud = replace(news, audience=Audience.INCIDENT, facts={**news.facts, "ask": list(approvers)})
+    return replace(news, facts={**news.facts, "ask": [requester]}), loud
+
+
+def at_the_end(news: News) -> tuple[News, ...]:
+    """How an operation ended, aloud, and its whole story as a file below."""
+    return *aloud(news), News(kind=Kind.TIMELINE, operation=news.operation)

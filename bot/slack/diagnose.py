@@ -24,6 +24,7 @@ SCOPES: Mapping[str, str] = {
     "groups:history": "not posting a line twice after a crash, in private channels",
     "im:history": "not posting a private answer twice after a crash",
     "im:write": "private answers where it cannot post",
+    "files:write": "the timeline at the end of an operation",
     "users:read": "who is a full member",
     "usergroups:read": "who may ask and approve",
 }

@@ -11,8 +11,8 @@ from bot.domain.values import OperationId
 from bot.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
-from bot.slack.views import answers, incident, notes, thread
-from bot.slack.views.message import Message
+from bot.slack.views import answers, incident, notes, thread, timeline
+from bot.slack.views.message import File, Message
 from bot.slack.wire import SlackError
 
 log = logger(__name__)
@@ -91,12 +91,27 @@ class Drawing:
             return await self._note(first)
         if first.operation is None:
             return notes.noted(first)
+        if first.kind is Kind.TIMELINE:
+            return await self._timeline(first, first.operation)
         async with self._archive.unit() as unit:
             operation = await unit.operation(first.operation)
             records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
         if first.audience is Audience.INCIDENT:
             return incident.render(first, operation, link=await self.link(operation.id))
         return thread.render(news, operation, records)
+
+    async def _timeline(self, news: News, id: OperationId) -> Message:
+        async with self._archive.unit() as unit:
+            operation, records = await unit.operation(id), await unit.steps(id)
+            _, entries = await unit.entries(id, limit=_ENTRIES)
+        names = {who: await self._poster.name(who) for who in timeline.people_in(operation, entries)}
+        content = timeline.render(operation, entries, records, names=names)
+        elsewhere = (
+            f":page_facing_up: The whole story, for the postmortem: `/muster audit {id}`. No file could be attached."
+        )
+        return Message(
+            text=thread.line_of(news), file=File(name=timeline.file_name(id), content=content, otherwise=elsewhere)
+        )
 
     async def _note(self, news: News) -> Message:
         if news.kind is Kind.REFUSED:
@@ -144,5 +159,7 @@ class Drawing:
         return self._links[where]
 
 
+_ENTRIES = 10_000
+"""Lines of the audit in a timeline at most, the newest."""
 _LINKED = 20
 _REMEMBERED = 1_000

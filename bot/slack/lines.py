@@ -1,6 +1,6 @@
 """Tells the outbox: thread lines, incident lines and private notes, each lane in its order, none lost or told twice."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,7 +9,8 @@ from bot.domain.ports import Archive, Clock, Outgoing
 from bot.log import logger
 from bot.slack.drawing import Drawing, Place
 from bot.slack.pace import POST, WHISPER
-from bot.slack.poster import LINE, Poster
+from bot.slack.poster import FILE, LINE, Poster
+from bot.slack.views import timeline
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 
@@ -144,8 +145,7 @@ class Lines:
         if not unsure or place.is_private:
             return batch
         try:
-            marks = [str(line.id) for line in unsure]
-            found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread)
+            found = await self._found(place, unsure)
         except SlackRefused as refusal:
             log.warning("cannot look for lines", channel=place.channel, code=refusal.code)
             return batch
@@ -153,6 +153,17 @@ class Lines:
             if ts := found.get(str(line.id)):
                 await self._note_told([line], ts=ts)
         return [line for line in batch if str(line.id) not in found]
+
+    async def _found(self, place: Place, lines: Sequence[Outgoing]) -> Mapping[str, str]:
+        """Ids of lines that stand in Slack → ts. A file has no mark of ours but its name."""
+        marks = [str(line.id) for line in lines]
+        found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread)
+        first = lines[0]
+        if found or first.news.kind is not Kind.TIMELINE or first.news.operation is None:
+            return found
+        name = timeline.file_name(first.news.operation)
+        files = await self._poster.find(place.channel, event=FILE, marks=[name], thread=place.thread)
+        return {marks[0]: files[name]} if files else {}
 
     def _is_unsure(self, line: Outgoing) -> bool:
         """Whether it may stand in Slack though we hold no answer."""
@@ -162,7 +173,7 @@ class Lines:
         await self._note_attempt(batch)
         mark = ",".join(str(line.id) for line in batch)
         try:
-            ts = await self._poster.post(place.channel, drawn, event=LINE, mark=mark, thread=place.thread)
+            ts = await self._put(place, drawn, mark)
         except SlackSilent:
             raise
         except SlackError as error:
@@ -171,6 +182,20 @@ class Lines:
                 await self._drawing.card_is_gone(batch[0].news)
             raise
         await self._note_told(batch, ts=ts)
+
+    async def _put(self, place: Place, drawn: Message, mark: str) -> str:
+        """Post it, with its file; where Slack takes no file from us, the line says where its content is to be had."""
+        if drawn.file is not None:
+            try:
+                await self._poster.upload(place.channel, drawn, drawn.file, thread=place.thread)
+            except SlackRefused as refusal:
+                if refusal.code in _CARD_GONE:
+                    raise
+                log.warning("a file cannot be uploaded", channel=place.channel, code=refusal.code)
+                drawn = drawn.without_file(why=refusal.code)
+            else:
+                return ""
+        return await self._poster.post(place.channel, drawn, event=LINE, mark=mark, thread=place.thread)
 
     async def _whisper(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> None:
         """A private note where the person acted; by direct message where Muster cannot whisper.

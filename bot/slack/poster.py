@@ -7,12 +7,13 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
-from bot.slack.views.message import Message
-from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackRefused, answer
+from bot.slack.views.message import File, Message
+from bot.slack.wire import MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, answer
 
 CARD = "muster_card"
 LINE = "muster_line"
 ALARM = "muster_alarm"
+FILE = "file"
 
 WRONG_SHAPE = frozenset(
     {
@@ -27,6 +28,8 @@ WRONG_SHAPE = frozenset(
     }
 )
 """Slack takes the message, but not these blocks: a plainer one is tried."""
+UPLOAD_SECONDS = 30.0
+"""How long the three calls of an upload may take together."""
 _PAGE = 200
 _PAGES = 25
 
@@ -55,6 +58,22 @@ class Poster:
 
         answered = await self._said(POST, channel, message, call)
         return str(answered["ts"])
+
+    async def upload(self, channel: str, message: Message, file: File, *, thread: str) -> None:
+        """Put a file into a thread, with the message's text above it.
+
+        Slack's three calls (files.getUploadURLExternal, the bytes, files.completeUploadExternal) are the library's; the
+        file appears with the last one. Its name is the mark by which `find` knows it again.
+        """
+        call = self._client.files_upload_v2(
+            content=file.content,
+            filename=file.name,
+            title=file.name,
+            channel=channel,
+            thread_ts=thread,
+            initial_comment=message.text,
+        )
+        await self._permitted("files.completeUploadExternal", call, seconds=UPLOAD_SECONDS)
 
     async def edit(self, channel: str, ts: str, message: Message, *, card: str) -> None:
         """Rewrite a message."""
@@ -89,13 +108,22 @@ class Poster:
             return ""
         return str(answered["permalink"])
 
+    async def name(self, user: str) -> str:
+        """What a person is called; empty when Slack does not tell."""
+        try:
+            answered = await self._permitted("users.info", self._client.users_info(user=user))
+        except SlackRefused:
+            return ""
+        known = answered.get("user") or {}
+        return str(known.get("real_name") or known.get("name") or "")
+
     async def find(self, channel: str, *, event: str, marks: Collection[str], thread: str = "") -> Mapping[str, str]:
         """Which of our messages stand in a channel or thread already.
 
         Args:
             channel: where to look.
-            event: CARD, LINE or ALARM.
-            marks: what `post` was given; a line's mark is a list of numbers joined by commas.
+            event: CARD, LINE or ALARM; or FILE.
+            marks: what `post` was given; a line's mark is a list of numbers joined by commas. Of files: their names.
             thread: look among its replies; empty: among the channel's own messages, newest first.
 
         Returns:
@@ -140,25 +168,31 @@ class Poster:
                     raise
         return await self._asked(method, call(forms[-1]), place=place)
 
-    async def _permitted(self, method: str, call: Awaitable[AsyncSlackResponse]) -> Mapping[str, Any]:
+    async def _permitted(
+        self, method: str, call: Awaitable[AsyncSlackResponse], *, seconds: float = SECONDS
+    ) -> Mapping[str, Any]:
         """Ask what we can live without: a scope that is missing is a plain no, not something to wait for."""
         try:
-            return await self._asked(method, call)
+            return await self._asked(method, call, seconds=seconds)
         except SlackBusy as busy:
             if busy.code == MISSING_SCOPE:
                 raise SlackRefused(busy.code) from busy
             raise
 
-    async def _asked(self, method: str, call: Awaitable[AsyncSlackResponse], *, place: str = "") -> Mapping[str, Any]:
+    async def _asked(
+        self, method: str, call: Awaitable[AsyncSlackResponse], *, place: str = "", seconds: float = SECONDS
+    ) -> Mapping[str, Any]:
         self.pace.took(method, place)
         try:
-            return await answer(call)
+            return await answer(call, seconds=seconds)
         except SlackBusy as busy:
             self.pace.hold(method, seconds=busy.seconds)
             raise
 
 
 def _marks_of(said: Mapping[str, Any], event: str) -> set[str]:
+    if event == FILE:
+        return {str(file.get("name", "")) for file in said.get("files", [])}
     metadata = said.get("metadata") or {}
     if metadata.get("event_type") != event:
         return set()

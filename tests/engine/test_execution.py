@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.news import Kind
+from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.steps import StepState
@@ -22,7 +22,7 @@ async def test_an_approved_evacuation_moves_every_vm_once_and_ends_verified(shop
     assert shop.cloud.most_at_once == 3
     kinds = await shop.kinds()
     assert kinds.count(Kind.VM_DONE) == 6
-    assert kinds[-2:] == [Kind.FINISHED, Kind.FINISHED]
+    assert kinds[-3:] == [Kind.FINISHED, Kind.FINISHED, Kind.TIMELINE]
 
 
 async def test_nothing_is_started_without_an_approval(shop: Workshop) -> None:
@@ -105,6 +105,14 @@ async def test_one_vm_that_fails_does_not_stop_the_others_and_is_named(shop: Wor
     failed = next(n for n in await shop.news() if n.kind is Kind.STEP_FAILED)
     assert failed.facts["sentence"] == "No valid host was found."
     assert failed.facts["remedy"] == "Make room."
+
+
+async def test_who_asked_is_called_in_the_thread_and_the_approvers_once_in_the_incident_channel(shop: Workshop) -> None:
+    shop.cloud.fails = {"vm-2"}
+    await shop.approved()
+    await shop.work()
+    called = [(n.audience, n.facts["ask"]) for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
+    assert called == [(Audience.THREAD, ["U0ALICE"]), (Audience.INCIDENT, ["S0LEADS"])]
 
 
 async def test_retry_plans_only_the_failed_ones_anew(shop: Workshop) -> None:

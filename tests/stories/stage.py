@@ -89,6 +89,12 @@ class Stage:
         card = card or self.card
         return [m.plain for m in self.workspace.thread(OPS, card.ts) if m.ts != card.ts]
 
+    def files(self) -> list[str]:
+        """The texts of the files under the newest card."""
+        replies = self.workspace.thread(OPS, self.card.ts)
+        ids = [str(file["id"]) for reply in replies for file in reply.body.get("files", [])]
+        return [(self.workspace.files[id].content or b"").decode() for id in ids]
+
     def thread_says(self, text: str) -> list[str]:
         """The lines under the newest card that say this."""
         return [line for line in self.thread() if text in line]

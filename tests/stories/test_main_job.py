@@ -28,6 +28,10 @@ async def test_an_engineer_asks_a_lead_approves_and_the_dead_host_is_evacuated(s
     assert len(incident) == 2
     assert stage.link() in incident[0]
     assert stage.link() in incident[1]
+    await stage.until(stage.files, what="the timeline")
+    (timeline,) = stage.files()
+    for beat in ("Reason: no power", "Approved by Bob", "approved", *lost):
+        assert beat in timeline
 
 
 async def test_a_tower_host_enters_maintenance_with_exactly_the_approved_shutdown_list(stage: Stage) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from bot.domain.values import Json
@@ -12,11 +12,21 @@ Block: TypeAlias = dict[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True)
+class File:
+    """A text file that a message carries. By its name it is known again in its thread."""
+
+    name: str
+    content: str
+    otherwise: str  #: said in its place where Slack takes no file: where its content is to be had
+
+
+@dataclass(frozen=True, kw_only=True)
 class Message:
     """One message for Slack. `text` carries the point where blocks are not shown."""
 
     text: str
     blocks: tuple[Block, ...] = ()
+    file: File | None = None
 
     @property
     def fits(self) -> bool:
@@ -27,6 +37,10 @@ class Message:
     def size(self) -> int:
         """Characters in all blocks as they are sent."""
         return len(json.dumps(self.blocks, ensure_ascii=False)) if self.blocks else 0
+
+    def without_file(self, *, why: str) -> "Message":
+        """What to say when Slack refuses the file; `why` is Slack's code."""
+        return replace(self, text=f"{self.file.otherwise} (Slack: {why})" if self.file else self.text, file=None)
 
     def plainer(self) -> tuple["Message", ...]:
         """What to try when Slack refuses the blocks: the point with the buttons, then the point alone."""

@@ -131,7 +131,9 @@ def _lines(facts: Facts) -> str:
 
 def _attention(facts: Facts) -> str:
     parts = [f"{_number(facts, name)} {name}" for name in ("done", "failed", "unknown", "skipped")]
-    return f":rotating_light: *Needs a person*: {', '.join(parts)}. Press *Retry Failed* or *Cancel* on the card."
+    ask = words(facts, "ask")
+    who = f"{text.mentions(ask)}: " if ask else ""
+    return f":rotating_light: {who}*Needs a person*: {', '.join(parts)}. Press *Retry Failed* or *Cancel* on the card."
 
 
 def _incomplete(facts: Facts) -> str:
@@ -199,6 +201,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.NEEDS_ATTENTION: _attention,
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
+    Kind.TIMELINE: lambda _: ":page_facing_up: The whole story, for the postmortem.",
     Kind.LEFT_OVER: lambda f: (
         f":alarm_clock: Still not back in service{_span(f, since=True)}; "
         f"the cloud says: {_state(f)}. Return it to service, or tell the next shift."

@@ -1,0 +1,90 @@
+"""At the end of an operation its whole story stands in the thread, as one file."""
+
+import pytest
+
+from bot.demo.messages import Message
+from bot.domain.news import Kind, News
+from bot.domain.operation import Operation, State
+from bot.domain.ports import Entry
+from bot.domain.values import UserId
+from tests.slack.conftest import NOON, Office, operation
+from tests.views.examples import HOSTILE, plan, records
+
+
+async def ended(office: Office) -> Operation:
+    """An operation that ended, and whose story is to be told."""
+    of = plan(2)
+    made = operation(plan=of, state=State.SUCCEEDED, started_at=NOON, ended_at=NOON)
+    await office.add(made, records(State.SUCCEEDED, of))
+    async with office.archive.unit() as unit:
+        facts = {"step": "evacuate id-0001", "verb": "evacuate", "sentence": "Now on compute-2."}
+        await unit.record(made.id, Entry(event="approved", actor=UserId("U0BOB"), facts={"digest": "ab"}))
+        await unit.record(made.id, Entry(event="step done", facts=facts))
+        await unit.tell(News(kind=Kind.TIMELINE, operation=made.id))
+        await unit.commit()
+    return made
+
+
+def replies(office: Office) -> list[Message]:
+    return [m for card in office.cards() for m in office.workspace.thread(card.channel, card.ts)]
+
+
+def files(office: Office) -> list[str]:
+    """The texts of all files in the thread."""
+    found = [str(file["id"]) for reply in replies(office) for file in reply.body.get("files", [])]
+    return [(office.workspace.files[id].content or b"").decode() for id in found]
+
+
+async def test_it_tells_who_decided_what_when_and_what_became_of_each_vm(office: Office) -> None:
+    await ended(office)
+    await office.until(lambda: files(office), office.board())
+    (story,) = files(office)
+    assert story.startswith("# Evacuation: prod/h-OP1\n")
+    assert "Asked for by Alice" in story
+    assert "`2026-11-21 12:00:00`, Bob" in story
+    assert "(U0BOB): approved (digest: ab)" in story
+    assert "step done *evacuate web-1* (sentence: Now on compute-2.)" in story
+    assert "| Server UUID | Name | Accepted | Error Message | Target | Seconds |" in story
+    assert "| id-0001 | web-1 | " in story
+
+
+async def test_an_upload_whose_answer_was_lost_is_not_repeated(office: Office) -> None:
+    await ended(office)
+    office.served.faults.lose_reply(method="files.completeUploadExternal")
+    await office.until(lambda: files(office), office.board())
+    await office.quiet(office.board(), seconds=120)
+    assert len(files(office)) == 1
+    assert office.served.faults.used["lost_reply"] == 1
+
+
+@pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
+async def test_an_upload_that_broke_off_is_made_again(office: Office, method: str) -> None:
+    await ended(office)
+    office.served.faults.fail(503, method=method, times=2)
+    await office.until(lambda: files(office), office.board())
+    assert len(files(office)) == 1
+
+
+@pytest.mark.parametrize("code", ["missing_scope", "not_in_channel"])
+async def test_where_slack_takes_no_file_the_line_says_where_the_story_is(office: Office, code: str) -> None:
+    await ended(office)
+    office.served.faults.refuse(code, method="files.*", times=1_000)
+    await office.until(lambda: replies(office), office.board())
+    await office.quiet(office.board(), seconds=120)
+    (line,) = replies(office)
+    assert "`/muster audit OP1`" in line.plain
+    assert code in line.plain
+
+
+async def test_what_clouds_and_people_wrote_makes_no_markup_in_it(office: Office) -> None:
+    made = await ended(office)
+    async with office.archive.unit() as unit:
+        for words in HOSTILE:
+            await unit.record(made.id, Entry(event="refused", facts={"sentence": words}))
+        await unit.commit()
+    await office.until(lambda: files(office), office.board())
+    (story,) = files(office)
+    assert "<" not in story
+    assert "\u202e" not in story
+    assert "\x1b" not in story
+    assert max(len(line) for line in story.splitlines()) < 1_000
