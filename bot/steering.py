@@ -9,6 +9,7 @@ from bot.domain.operation import Event, Operation
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.turns import to_retry
 from bot.turning import settled, turn
 
 
@@ -70,11 +71,12 @@ async def _cancel(asked: _Turn) -> None:
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.may(Event.STOP_ASKED):
         records = await unit.steps(operation.id)
-        moving = sum(1 for r in records if r.state in IN_FLIGHT)
+        moving = sum(1 for r in records if r.counts and r.state in IN_FLIGHT)
         await turn(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
         return
     if operation.may(Event.CLOSED):
-        left = [r.step.title for r in await unit.steps(operation.id) if r.state is not StepState.DONE]
+        records = await unit.steps(operation.id)
+        left = [r.step.title for r in records if r.counts and r.state is not StepState.DONE]
         closed = replace(operation, outcome=f"closed with {len(left)} steps left undone")
         await turn(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
         return
@@ -85,12 +87,13 @@ async def _retry(asked: _Turn) -> None:
     """Plan the failed steps anew, under the approval they had; each looks before it acts."""
     asked.check(Event.RETRIED)
     unit, operation, by = asked.unit, asked.operation, asked.by.id
-    again = [r.again() for r in await unit.steps(operation.id) if r.has_ended and r.state is not StepState.DONE]
+    again = [r.again() for r in to_retry(await unit.steps(operation.id))]
     entries: list[tuple[StepRecord, Entry | None]] = [
         (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again
     ]
     await unit.save_steps(operation.id, entries)
-    await turn(unit, operation, Event.RETRIED, asked.at, by, {"count": len(again)}, count=len(again))
+    count = sum(1 for r in again if r.counts)
+    await turn(unit, operation, Event.RETRIED, asked.at, by, {"count": count}, count=count)
 
 
 async def _request_approval(asked: _Turn) -> None:

@@ -72,6 +72,7 @@ class Sighting:
     place: str = ""  #: name of the host the VM is on now
     progress: float | None = None  #: 0..1, when the cloud tells
     movement: str = ""  #: differs whenever the cloud made headway; a step's patience counts from its last change
+    waits: bool = False  #: the cloud has it, and has not begun with it: its turn there is yet to come
     mark: Facts = field(default_factory=dict)  #: what was there before: stored as `Step.before` with the intent
 
 

@@ -77,9 +77,12 @@ def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str
     return lines
 
 
+_AS_APPROVED = ("verb", "target", "by", "phase", "follows", "tidies", "relieves", "deadline")
+
+
 def _same(old: Step, new: Step, *, gone: set[VmId]) -> bool:
     """Whether a step is the one that was approved, but for ids of VMs that left the host."""
-    if any(getattr(old, name) != getattr(new, name) for name in ("verb", "target", "by", "phase", "follows", "tidies")):
+    if any(getattr(old, name) != getattr(new, name) for name in _AS_APPROVED):
         return False
     if old.arguments.keys() != new.arguments.keys():
         return False

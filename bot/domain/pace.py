@@ -80,4 +80,4 @@ def _times(records: Sequence[StepRecord]) -> list[float]:
 def _moved(record: StepRecord) -> bool:
     """Whether we started it for a VM and saw it done; what failed is over sooner or later than a move."""
     is_ours = record.step.by is By.MUSTER and record.step.vm is not None and record.starts > 0
-    return is_ours and record.state is StepState.DONE
+    return is_ours and record.counts and record.state is StepState.DONE

@@ -115,6 +115,10 @@ class Step:
     follows: StepKey | None = None  #: starts only after that step is done
     tidies: StepKey | None = None
     """The step whose doing it undoes (a lock): due once the one it follows has ended in any way, in a stop too."""
+    relieves: StepKey | None = None
+    """It keeps the deadline of that step: due only while that one is under way for longer than `deadline`, else never.
+    Whether the operation ends well depends on that step alone."""
+    deadline: timedelta = timedelta(0)  #: with `relieves`
 
     apart: str = ""  #: two steps of the same non-empty group never run at once (server group)
     priority: int = 0  #: higher starts first
@@ -173,8 +177,15 @@ class Plan:
         return tuple(sorted(self.findings, key=lambda f: WORST_FIRST.index(f.verdict)))
 
     def step_of(self, vm: VmId) -> Step | None:
-        """The step that moves or verifies this VM: the last of its steps, but for what only tidies up."""
-        return next((s for s in reversed(self.steps) if s.vm == vm and s.tidies is None), None)
+        """The step that moves or verifies this VM: the last of its steps, but for relief and for what tidies up."""
+        mine = (s for s in reversed(self.steps) if s.vm == vm)
+        return next((s for s in mine if s.tidies is None and s.relieves is None), None)
+
+
+def _beside(step: Step) -> list[Json]:
+    """What it tidies up or relieves; nothing for most steps, so that the digests of plans without such stay."""
+    relief: list[Json] = [step.relieves, step.deadline.total_seconds()] if step.relieves is not None else []
+    return [*filter(None, [step.tidies]), *relief]
 
 
 def _warns(finding: Finding) -> bool:
@@ -198,7 +209,7 @@ def digest_of(plan: Plan, *, terms: Facts) -> Digest:
         ],
         "phases": list(plan.phases_used),
         "steps": [
-            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments, *filter(None, [s.tidies])]
+            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments, *_beside(s)]
             for s in sorted(plan.steps, key=lambda s: s.key)
         ],
         "warnings": sorted([f.code, f.vm or "", *filter(None, [f.vouch])] for f in plan.findings if _warns(f)),

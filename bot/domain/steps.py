@@ -46,6 +46,7 @@ class StepRecord:
     state: StepState = StepState.PLANNED
     starts: int = 0  #: how many times its mutating call was about to be made
     intent_at: datetime | None = None
+    begun_at: datetime | None = None  #: since when the cloud is at it, no longer waiting for its turn there
     moved_at: datetime | None = None  #: last time the cloud made headway
     ended_at: datetime | None = None
     movement: str = ""
@@ -65,6 +66,11 @@ class StepRecord:
         """Whether nothing more will happen to it by itself."""
         return self.state in ENDED
 
+    @property
+    def counts(self) -> bool:
+        """Whether the end of the operation depends on it: of a relief, it depends on what that relieved."""
+        return self.step.relieves is None
+
     def intend(self, mark: Mapping[str, object], *, now: datetime) -> "StepRecord":
         """The record to commit before the mutating call."""
         step = replace(self.step, before=mark)  # type: ignore[arg-type]  # marks are JSON by contract
@@ -74,6 +80,7 @@ class StepRecord:
             state=StepState.INTENT,
             starts=self.starts + 1,
             intent_at=now,
+            begun_at=None,
             moved_at=now,
             sentence="",
             remedy="",
@@ -126,6 +133,8 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
     if seen is Seen.UNDERWAY:
         if moved.state is not StepState.ACCEPTED:
             moved = replace(moved, state=StepState.ACCEPTED, moved_at=now)
+        if moved.begun_at is None and not sighting.waits:
+            moved = replace(moved, begun_at=now)
         return _out_of_patience(moved, sighting, now=now)
     if record.state is StepState.PLANNED:
         return _planned(moved, sighting, now=now)
@@ -206,97 +215,3 @@ def of_host(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     """The calls that change the host itself and are in effect, or were begun and may be."""
     calls = [r for r in records if r.step.vm is None and r.step.by is By.MUSTER]
     return [r for r in calls if r.state is StepState.DONE or r.starts]
-
-
-def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str | None:
-    """The first phase with a step that has not ended, or None when all have."""
-    open_phases = {r.step.phase for r in records if not r.has_ended}
-    return next((p for p in phases if p in open_phases), None)
-
-
-def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
-    """Planned steps that must not happen any more.
-
-    They follow a step that did not get done, or stand in a phase after one in which an essential step did not.
-    """
-    by_key = {r.key: r for r in records}
-    order = {name: place for place, name in enumerate(phases)}
-    broken = [
-        order[r.step.phase] for r in records if r.step.essential and r.has_ended and r.state is not StepState.DONE
-    ]
-    first_broken = min(broken, default=len(phases))
-    return [
-        r
-        for r in records
-        if r.state is StepState.PLANNED
-        and (
-            order[r.step.phase] > first_broken
-            or (
-                r.step.follows is not None
-                and r.step.tidies is None
-                and by_key[r.step.follows].has_ended
-                and by_key[r.step.follows].state is not StepState.DONE
-            )
-        )
-    ]
-
-
-def to_start(records: Sequence[StepRecord], phases: Sequence[str], *, limit: int) -> Sequence[StepRecord]:
-    """Planned steps whose turn has come: of the current phase, by priority, within the limit and server groups.
-
-    What comes about as the consequence of our steps is watched only once those of its phase have begun.
-
-    Args:
-        records: all steps of the operation.
-        phases: the plan's phases, in order.
-        limit: how many of our own steps may be in flight at once.
-    """
-    phase = current_phase(records, phases)
-    by_key = {r.key: r for r in records}
-    in_flight = [r for r in records if r.state in IN_FLIGHT]
-    busy_groups = {r.step.apart for r in in_flight if r.step.apart}
-    room = limit - sum(1 for r in in_flight if r.step.by is By.MUSTER)
-    not_any_more = {r.key for r in to_skip(records, phases)}
-    planned = [r for r in records if r.state is StepState.PLANNED and r.step.phase == phase]
-    ours_wait = any(r.step.by is By.MUSTER and not r.step.follows and r.key not in not_any_more for r in planned)
-    chosen: list[StepRecord] = []
-    for record in sorted(planned, key=lambda r: (-r.step.priority, r.seq)):
-        step = record.step
-        if record.key in not_any_more:
-            continue
-        if not _may_follow(step, by_key):
-            continue
-        if step.by is By.MUSTER:
-            if room <= 0 or (step.apart and step.apart in busy_groups):
-                continue
-            room -= 1
-            if step.apart:
-                busy_groups.add(step.apart)
-        elif step.by is By.CLOUD and ours_wait:
-            continue
-        chosen.append(record)
-    return chosen
-
-
-def _may_follow(step: Step, by_key: Mapping[StepKey, StepRecord]) -> bool:
-    """Whether the step that it follows is as far as it must be: done, or for one that tidies up ended in any way."""
-    if step.follows is None:
-        return True
-    followed = by_key[step.follows]
-    return followed.has_ended if step.tidies else followed.state is StepState.DONE
-
-
-def to_tidy(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
-    """Planned steps that undo what has been done for the operation's own sake: all that a stop still starts.
-
-    What stands between the two is not waited for unless it is in flight: a stop starts it no more.
-    """
-    by_key = {r.key: r for r in records}
-    return [
-        r
-        for r in records
-        if r.state is StepState.PLANNED
-        and r.step.tidies is not None
-        and by_key[r.step.tidies].starts > 0
-        and not any(by_key[key].state in IN_FLIGHT for key in (r.step.follows, r.step.tidies) if key)
-    ]

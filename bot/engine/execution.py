@@ -22,15 +22,15 @@ from bot.domain.steps import (
     StepRecord,
     StepState,
     after_look,
-    to_skip,
-    to_start,
-    to_tidy,
 )
+from bot.domain.turns import to_skip, to_start, to_tidy
 from bot.domain.values import StepKey
 from bot.engine import telling
 from bot.engine.held import Held
 from bot.engine.starts import Starts
 
+_NOT_STARTED = "Not started: a step it depends on did not get done."
+_NOT_NEEDED = "Not needed."
 _NOTHING = Sighting(seen=Seen.UNCLEAR, sentence="The cloud said nothing about it.")
 
 
@@ -61,7 +61,7 @@ class _Round:
         if self.operation.state is not State.RUNNING:
             return []
         limit = pace.in_flight(records, ceiling=self.held.cloud.concurrency)
-        return to_start(records, self.phases, limit=limit + besides)
+        return to_start(records, self.phases, limit=limit + besides, now=self.held.clock.now())
 
 
 async def round_of(
@@ -122,10 +122,10 @@ async def _skip(held: Held, records: Sequence[StepRecord], phases: Sequence[str]
     while skipped := to_skip(records, phases):
         now = held.clock.now()
         ended = {
-            r.key: r.end(StepState.SKIPPED, now=now, sentence="Not started: a step it depends on did not get done.")
+            r.key: r.end(StepState.SKIPPED, now=now, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)
             for r in skipped
         }
-        await held.save_steps([(r, telling.entry(r)) for r in ended.values()])
+        await held.save_steps([(r, telling.entry(r) if r.counts else None) for r in ended.values()])
         records = [ended.get(r.key, r) for r in records]
     return records
 

@@ -141,7 +141,8 @@ class Runner:
 
     async def _end(self, operation: Operation) -> None:
         """Nothing is in flight and nothing may start: say how it ended, and never "done" over something unverified."""
-        _, records = await self.held.load()
+        _, rows = await self.held.load()
+        records = [r for r in rows if r.counts]
         now = self.held.clock.now()
         counts = Counter(r.state for r in records)
         total, done = len(records), counts[StepState.DONE]

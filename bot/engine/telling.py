@@ -51,12 +51,12 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         return [News(kind=Kind.STEP_FAILED, operation=operation.id, facts=told)]
     if record.state is StepState.UNKNOWN:
         return [News(kind=Kind.STEP_UNKNOWN, operation=operation.id, facts=told)]
-    if record.state is not StepState.DONE:
+    if record.state is not StepState.DONE or not (record.counts or record.starts):
         return []
     vm, plan = record.step.vm, operation.plan
-    if vm is None or plan is None:
+    if vm is None or plan is None or not record.counts:
         return [News(kind=Kind.STEP_DONE, operation=operation.id, facts=told)]
-    if any(step.vm == vm for step in plan.steps[record.seq + 1 :]):
+    if any(step.vm == vm and step.relieves is None for step in plan.steps[record.seq + 1 :]):
         return []
     name = next((v.name for v in plan.vms if v.id == vm), vm)
     took = (record.ended_at - record.intent_at).total_seconds() if record.ended_at and record.intent_at else None

@@ -17,7 +17,8 @@ from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
 from bot.domain.plan import By, Plan
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, after_look, to_skip, to_start
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, after_look
+from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId
 from tests.cloudtower import spec
 
@@ -129,7 +130,7 @@ class Walk:
         """Look, start, and let a poll go by."""
         for skipped in to_skip(self.records, self.plan.phases):
             self._keep(skipped.end(StepState.SKIPPED, now=self.bench.clock.now()))
-        following = to_start(self.records, self.plan.phases, limit=10)
+        following = to_start(self.records, self.plan.phases, limit=10, now=self.bench.clock.now())
         live = [*(r for r in self.records if r.state in IN_FLIGHT), *following]
         if live:
             seen = await self.bench.cloud.look([r.step for r in live])

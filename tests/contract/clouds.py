@@ -18,7 +18,8 @@ from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import AnyCloud, Request, Seen, Sighting
 from bot.domain.plan import By, Plan, Step
-from bot.domain.steps import StepRecord, StepState, after_look, to_skip, to_start
+from bot.domain.steps import StepRecord, StepState, after_look
+from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -135,7 +136,7 @@ async def carry_out(arena: Arena, plan: Plan, *, rounds: int = 400) -> Carried:
         open_ones = [r for r in records.values() if not r.has_ended]
         if not open_ones:
             return Carried(records)
-        ready = to_start(list(records.values()), plan.phases, limit=arena.cloud.concurrency)
+        ready = to_start(list(records.values()), plan.phases, limit=arena.cloud.concurrency, now=arena.clock.now())
         watched = [r for r in open_ones if r.state is not StepState.PLANNED]
         sightings = await arena.cloud.look([r.step for r in (*watched, *ready)])
         for record in (*watched, *ready):

@@ -38,6 +38,8 @@ RELIED_ON = {
     "who does a step": steps_with(by=By.PERSON),
     "what a step follows": steps_with(follows=None),
     "what a step tidies up": steps_with(tidies=StepKey("close")),
+    "what a step relieves": steps_with(relieves=StepKey("close")),
+    "when relief is due": steps_with(relieves=StepKey("close"), deadline=timedelta(minutes=30)),
     "a step's arguments": steps_with(arguments={"host": "compute-7"}),
     "the order of phases": plan(phases=("move", "close", "verify")),
     "a new warning": plan(findings=(finding(), finding("no-room", Verdict.WARNING))),

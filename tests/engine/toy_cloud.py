@@ -10,6 +10,7 @@ from bot.domain.ports import Clock
 from bot.domain.values import Action, HostId, StepKey, VmId
 
 MOVE_SECONDS = 5.0
+DEADLINE = timedelta(minutes=2)
 
 
 class Wrecked(BaseException):
@@ -29,6 +30,8 @@ class Move:
     to: str
     fails: bool = False
     refused: bool = False
+    hangs: bool = False
+    aborted: bool = False
 
 
 @dataclass
@@ -52,6 +55,9 @@ class ToyCloud:
     silent: int = 0  #: so many looks and surveys fail
     most_at_once: int = 0
     shows_after: float = 0.0  #: seconds until a look can see a move that was accepted
+    hangs: set[str] = field(default_factory=set)  #: VMs whose next move never ends by itself
+    waits: set[str] = field(default_factory=set)  #: VMs whose move waits for its turn in the cloud
+    relief: str = ""  #: what is done to a move past its deadline: "abort" or "hurry"
     wish: str = ""  #: where VMs would best go
     turns_away: set[str] = field(default_factory=set)  #: VMs that this host does not take
     locks: bool = False  #: whether VMs are locked while they are moved
@@ -78,6 +84,20 @@ class ToyCloud:
             essential=True,
         )
         moves = tuple(step for v in vms for step in self._steps_of(v))
+        reliefs = tuple(
+            replace(
+                move,
+                key=StepKey(f"{self.relief}:{move.target}"),
+                verb=self.relief,
+                title=f"{self.relief} {move.title}",
+                apart="",
+                follows=None,
+                relieves=move.key,
+                deadline=DEADLINE,
+            )
+            for move in moves
+            if self.relief and move.verb == "move"
+        )
         empty = Step(
             key=StepKey("empty"),
             phase="Verify",
@@ -94,7 +114,7 @@ class ToyCloud:
             findings=(ok, *self.blockers),
             vms=vms,
             phases=("Out", "Move", "Verify"),
-            steps=(disable, *moves, empty),
+            steps=(disable, *moves, *reliefs, empty),
         )
 
     def _steps_of(self, vm: Vm) -> list[Step]:
@@ -141,6 +161,8 @@ class ToyCloud:
             return Sighting(
                 seen=Seen.UNDERWAY if left else Seen.DONE, sentence=f"{len(left)} left", movement=str(len(left))
             )
+        if step.verb in {"abort", "hurry"}:
+            return self._relieved(step)
         before = step.before["moves"] if step.before else None
         visible = [m for m in self.moves if self.clock.now() - m.at >= timedelta(seconds=self.shows_after)]
         known = [m.id for m in visible if m.vm == step.target]
@@ -150,7 +172,10 @@ class ToyCloud:
         if new:
             move = new[-1]
             if not self._ended(move):
-                return Sighting(seen=Seen.UNDERWAY, movement=move.id, place=truth[step.target])
+                waits = step.target in self.waits
+                return Sighting(seen=Seen.UNDERWAY, movement=move.id, place=truth[step.target], waits=waits)
+            if move.aborted:
+                return Sighting(seen=Seen.FAILED, sentence="It was aborted.")
             if move.refused:
                 mark = {"moves": known, "refused": True}
                 return Sighting(seen=Seen.TURNED_AWAY, sentence=f"{move.to} did not take it.", mark=mark)
@@ -175,6 +200,10 @@ class ToyCloud:
             self.locked.add(step.target)
         elif step.verb == "unlock":
             self.locked.remove(step.target)
+        elif step.verb in {"abort", "hurry"}:
+            move = next(m for m in reversed(self.moves) if m.vm == step.target)
+            _never(self._ended(move), f"{step.target} was relieved though it had ended")
+            move.hangs, move.aborted, move.at = False, step.verb == "abort", self.clock.now()
         else:
             underway = [m for m in self.moves if not self._ended(m)]
             _never(step.target in {m.vm for m in underway}, f"{step.target} was moved twice at once")
@@ -187,10 +216,18 @@ class ToyCloud:
             wished = step.wish and not (step.before or {}).get("refused")
             to = step.wish if wished else "host-2"
             refused = bool(wished) and step.target in self.turns_away
-            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.clock.now(), to, fails, refused))
+            hangs = step.target in self.hangs
+            self.hangs.discard(step.target)
+            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.clock.now(), to, fails, refused, hangs))
         if fate == "after":
             raise Unreachable("connection reset")
         return Receipt(id=f"req-{len(self.starts)}")
+
+    def _relieved(self, step: Step) -> Sighting:
+        move = next(m for m in reversed(self.moves) if m.vm == step.target)
+        if self._ended(move):
+            return Sighting(seen=Seen.DONE, sentence="It has ended.")
+        return Sighting(seen=Seen.NEVER_STARTED if move.hangs else Seen.UNDERWAY, movement=str(move.hangs))
 
     async def check(self) -> Sequence[str]:
         return []
@@ -204,11 +241,15 @@ class ToyCloud:
             raise Unreachable("the cloud does not answer", remedy="wait")
 
     def _ended(self, move: Move) -> bool:
-        return self.clock.now() - move.at >= timedelta(seconds=MOVE_SECONDS)
+        return not move.hangs and self.clock.now() - move.at >= timedelta(seconds=MOVE_SECONDS)
 
     def _truth(self) -> dict[str, str]:
         """Where every VM is now."""
         for move in self.moves:
-            if self._ended(move) and not (move.fails or move.refused) and self.vms.get(move.vm) == "host-1":
+            if (
+                self._ended(move)
+                and not (move.fails or move.refused or move.aborted)
+                and self.vms.get(move.vm) == "host-1"
+            ):
                 self.vms[move.vm] = move.to
         return self.vms

@@ -19,7 +19,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
         return []
     lines = ["*Plan*"]
     for number, phase in enumerate(plan.phases, start=1):
-        steps = [s for s in plan.steps if s.phase == phase]
+        steps = [s for s in plan.steps if s.phase == phase and s.relieves is None]
         if steps:
             lines.append(f"{number}. {text.escape(phase, limit=80)}: {_said(steps, brief=brief)}")
     return [message.section(text.cut_lines(lines))]

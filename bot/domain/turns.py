@@ -1,0 +1,131 @@
+"""Whose turn it is among the steps of an operation, and what must not happen any more. Pure.
+
+A step that relieves another is due only when that one, started by us, is under way past the deadline; it is no part of
+the plan's course, so it takes no place of its own, holds up no phase, and is set aside when what it was for has ended.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from bot.domain.plan import By, Step
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.values import StepKey
+
+
+def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str | None:
+    """The first phase with a step that has not ended, or None when all have."""
+    open_phases = {r.step.phase for r in records if r.counts and not r.has_ended}
+    return next((p for p in phases if p in open_phases), None)
+
+
+def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
+    """Planned steps that must not happen any more.
+
+    They follow a step that did not get done, stand in a phase after one in which an essential step did not, or were to
+    relieve a step that has ended.
+    """
+    by_key = {r.key: r for r in records}
+    order = {name: place for place, name in enumerate(phases)}
+    broken = [
+        order[r.step.phase] for r in records if r.step.essential and r.has_ended and r.state is not StepState.DONE
+    ]
+    first_broken = min(broken, default=len(phases))
+    return [
+        r
+        for r in records
+        if r.state is StepState.PLANNED
+        and (
+            order[r.step.phase] > first_broken
+            or (
+                r.step.follows is not None
+                and r.step.tidies is None
+                and by_key[r.step.follows].has_ended
+                and by_key[r.step.follows].state is not StepState.DONE
+            )
+            or (r.step.relieves is not None and by_key[r.step.relieves].has_ended)
+        )
+    ]
+
+
+def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    """The steps that a person wants tried again: those that did not get done, and whatever was to relieve them."""
+    undone = {r.key for r in records if r.counts and r.has_ended and r.state is not StepState.DONE}
+    return [r for r in records if r.key in undone or r.step.relieves in undone]
+
+
+def to_start(
+    records: Sequence[StepRecord], phases: Sequence[str], *, limit: int, now: datetime
+) -> Sequence[StepRecord]:
+    """Planned steps whose turn has come: of the current phase, by priority, within the limit and server groups.
+
+    What comes about as the consequence of our steps is watched only once those of its phase have begun. Relief that is
+    due comes first, whatever the limit.
+
+    Args:
+        records: all steps of the operation.
+        phases: the plan's phases, in order.
+        limit: how many of our own steps may be in flight at once.
+        now: the time, for deadlines.
+    """
+    phase = current_phase(records, phases)
+    by_key = {r.key: r for r in records}
+    in_flight = [r for r in records if r.counts and r.state in IN_FLIGHT]
+    busy_groups = {r.step.apart for r in in_flight if r.step.apart}
+    room = limit - sum(1 for r in in_flight if r.step.by is By.MUSTER)
+    not_any_more = {r.key for r in to_skip(records, phases)}
+    planned = [r for r in records if r.counts and r.state is StepState.PLANNED and r.step.phase == phase]
+    ours_wait = any(r.step.by is By.MUSTER and not r.step.follows and r.key not in not_any_more for r in planned)
+    chosen = [r for r in records if r.state is StepState.PLANNED and _is_due(r, by_key, now=now)]
+    for record in sorted(planned, key=lambda r: (-r.step.priority, r.seq)):
+        step = record.step
+        if record.key in not_any_more:
+            continue
+        if not _may_follow(step, by_key):
+            continue
+        if step.by is By.MUSTER:
+            if room <= 0 or (step.apart and step.apart in busy_groups):
+                continue
+            room -= 1
+            if step.apart:
+                busy_groups.add(step.apart)
+        elif step.by is By.CLOUD and ours_wait:
+            continue
+        chosen.append(record)
+    return chosen
+
+
+def _may_follow(step: Step, by_key: Mapping[StepKey, StepRecord]) -> bool:
+    """Whether the step that it follows is as far as it must be: done, or for one that tidies up ended in any way."""
+    if step.follows is None:
+        return True
+    followed = by_key[step.follows]
+    return followed.has_ended if step.tidies else followed.state is StepState.DONE
+
+
+def to_tidy(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    """Planned steps that undo what has been done for the operation's own sake: all that a stop still starts.
+
+    What stands between the two is not waited for unless it is in flight: a stop starts it no more.
+    """
+    by_key = {r.key: r for r in records}
+    return [
+        r
+        for r in records
+        if r.state is StepState.PLANNED
+        and r.step.tidies is not None
+        and by_key[r.step.tidies].starts > 0
+        and not any(by_key[key].state in IN_FLIGHT for key in (r.step.follows, r.step.tidies) if key)
+    ]
+
+
+def _is_due(record: StepRecord, by_key: Mapping[StepKey, StepRecord], *, now: datetime) -> bool:
+    """Whether it relieves a step that we started and that is under way past its deadline."""
+    if record.step.relieves is None:
+        return False
+    late = by_key[record.step.relieves]
+    return (
+        late.state in IN_FLIGHT
+        and late.starts > 0
+        and late.begun_at is not None
+        and now - late.begun_at >= record.step.deadline
+    )

@@ -1,0 +1,114 @@
+"""What becomes of a VM that is under way past its deadline, where the plan has relief for it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from bot.domain.news import Kind
+from bot.domain.operation import State
+from bot.domain.plan import Receipt, Step
+from bot.domain.steps import StepState
+from bot.domain.values import StepKey
+from bot.steering import Steer
+from tests.engine.conftest import Workshop
+from tests.engine.toy_cloud import DEADLINE
+
+
+async def test_a_move_past_its_deadline_is_aborted_and_a_person_is_asked(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs = "abort", {"vm-1"}
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
+    states = {r.key: r.state for r in await shop.steps(id)}
+    assert (states["move:vm-1"], states["abort:vm-1"]) == (StepState.FAILED, StepState.DONE)
+    assert [key for key in shop.cloud.starts if key.startswith("abort")] == ["abort:vm-1"]
+    assert shop.cloud.vms["vm-1"] == "host-1"
+    told = {n.kind: n.facts for n in await shop.news()}
+    assert (told[Kind.NEEDS_ATTENTION]["failed"], told[Kind.NEEDS_ATTENTION]["skipped"]) == (1, 0)
+
+
+async def test_relief_comes_at_the_deadline_and_not_before(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs = "hurry", {"vm-1"}
+    id = await shop.approved()
+    await shop.work()
+    rows = {r.key: r for r in await shop.steps(id)}
+    began, came = rows["move:vm-1"].begun_at, rows["hurry:vm-1"].intent_at
+    assert isinstance(began, datetime)
+    assert came is not None
+    assert timedelta(0) <= came - began - DEADLINE < timedelta(seconds=3 * shop.cloud.poll)
+
+
+async def test_a_move_that_was_hurried_is_verified_as_any_other_and_all_ends_well(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs = "hurry", {"vm-1", "vm-4"}
+    id = await shop.approved()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert (operation.state, operation.outcome) == (State.SUCCEEDED, "6 VMs verified")
+    assert set(shop.cloud.vms.values()) == {"host-2"}
+    assert sorted(k for k in shop.cloud.starts if k.startswith("hurry")) == ["hurry:vm-1", "hurry:vm-4"]
+    assert (await shop.kinds()).count(Kind.VM_DONE) == 6
+
+
+async def test_relief_that_nobody_needed_is_told_nowhere(shop: Workshop) -> None:
+    shop.cloud.relief = "abort"
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    reliefs = [r for r in await shop.steps(id) if r.step.relieves]
+    assert {r.state for r in reliefs} == {StepState.SKIPPED}
+    assert not any("abort" in str(n.facts) for n in await shop.news())
+    async with shop.archive.unit() as unit:
+        _, lines = await unit.entries(id, limit=1000)
+    assert not any("abort" in str(line.entry.facts) for line in lines)
+
+
+async def test_what_waits_for_its_turn_in_the_cloud_is_left_waiting(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs, shop.cloud.waits = "abort", {"vm-1"}, {"vm-1"}
+    shop.cloud.poll = 20.0
+    id = await shop.approved()
+    await shop.work()
+    assert "abort:vm-1" not in shop.cloud.starts
+    states = {r.key: r.state for r in await shop.steps(id)}
+    assert states["move:vm-1"] is StepState.UNKNOWN, "its patience, not its deadline, has run out"
+
+
+@pytest.mark.parametrize("fate", ["before", "after"])
+async def test_an_abort_whose_answer_is_lost_is_looked_for_and_ends_alike(shop: Workshop, fate: str) -> None:
+    shop.cloud.relief, shop.cloud.hangs = "abort", {"vm-1"}
+    id = await shop.approved()
+    shop.cloud.lose = {StepKey("abort:vm-1"): fate}
+    await shop.work()
+    states = {r.key: r.state for r in await shop.steps(id)}
+    assert (states["move:vm-1"], states["abort:vm-1"]) == (StepState.FAILED, StepState.DONE)
+    assert shop.cloud.starts.count(StepKey("abort:vm-1")) == 1
+
+
+async def test_a_retry_after_an_abort_keeps_the_deadline_again(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs = "abort", {"vm-1"}
+    id = await shop.approved()
+    await shop.work()
+    shop.cloud.hangs = {"vm-1"}
+    await shop.steer(id, Steer.RETRY)
+    assert (await shop.news())[-1].facts["count"] == 2, "the move, and that the host is empty"
+    await shop.work()
+    assert shop.cloud.starts.count(StepKey("abort:vm-1")) == 2
+    await shop.steer(id, Steer.RETRY)
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+
+
+async def test_nothing_is_aborted_any_more_once_somebody_has_cancelled(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs, shop.cloud.poll = "abort", {"vm-1"}, 20.0
+    id = await shop.approved()
+    original = shop.cloud.start
+
+    async def start_and_stop(step: Step) -> Receipt:
+        receipt = await original(step)
+        if step.key == "move:vm-1":
+            await shop.steer(id, Steer.CANCEL)
+        return receipt
+
+    shop.cloud.start = start_and_stop  # type: ignore[method-assign]
+    await shop.work()
+    assert (await shop.operation(id)).state is State.ENDED_INCOMPLETE
+    assert not [key for key in shop.cloud.starts if key.startswith("abort")]
