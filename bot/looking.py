@@ -213,6 +213,7 @@ async def _rule_row(desk: Desk, actor: Actor, cloud: str, action: Action, rule: 
         "break_glass": list(rule.break_glass),
         "quorum": rule.quorum,
         "self_approval": rule.self_approval,
+        "typed_confirmation": rule.typed_confirmation,
         "minutes": rule.expires.total_seconds() / 60,
         "you": await _you_can(desk, actor, rule),
         "impossible": await _impossible(desk, rule),

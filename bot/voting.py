@@ -1,15 +1,23 @@
-"""People's decisions about exactly the plan they saw: votes, and broken glass. Each in the caller's transaction."""
+"""People's decisions about exactly the plan they saw: votes, vouching, broken glass; in the caller's transaction."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain.errors import AlreadySettled, BadCommand
+from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.news import Audience, Kind, News
-from bot.domain.operation import Choice, Event, Operation, State, Vote
+from bot.domain.operation import VOUCHERS, Choice, Event, Operation, State, Vote
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
 from bot.domain.values import Digest, Facts
 from bot.turning import settled, turn
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmation:
+    """What somebody put into the window in which they said yes."""
+
+    host: str = ""  #: the host's name, as they typed it
+    vouched: tuple[str, ...] = ()  #: the sentences that they ticked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,9 +29,11 @@ class Decision:
     by: Actor
     at: datetime
     reason: str = ""
+    confirmed: Confirmation = field(default_factory=Confirmation)
 
-    def vote(self, *, broke_glass: bool = False) -> Vote:
-        """The vote to store."""
+    def vote(self, operation: Operation, *, broke_glass: bool = False) -> Vote:
+        """The vote to store; it vouches for what this operation's plan asks, and for nothing else."""
+        sentences = operation.plan.vouches if operation.plan and self.choice is not Choice.REJECT else ()
         return Vote(
             by=self.by.id,
             choice=self.choice,
@@ -31,30 +41,50 @@ class Decision:
             at=self.at,
             reason=self.reason,
             broke_glass=broke_glass,
+            vouched=tuple(sentence for sentence in sentences if sentence in self.confirmed.vouched),
         )
 
 
 def check_may_vote(operation: Operation, rule: Rule, decision: Decision) -> None:
-    """Let a vote pass that would count.
+    """Let a vote pass that would count, once it is confirmed.
 
     Raises:
         NotAllowed, AlreadySettled
     """
-    rule.check_may_decide(decision.by, requester=operation.requested_by)
+    if decision.choice is Choice.VOUCH:
+        rule.check_may_vouch(decision.by, requester=operation.requested_by)
+    else:
+        rule.check_may_decide(decision.by, requester=operation.requested_by)
     _check_open(operation, decision)
-    cast_before = (v for v in operation.votes if v.digest == decision.digest and not (v.void or v.broke_glass))
-    if any(v.by == decision.by.id for v in cast_before):
+    cast_before = [v for v in operation.votes if v.digest == decision.digest and not (v.void or v.broke_glass)]
+    mine = [v.choice for v in cast_before if v.by == decision.by.id]
+    if any(choice is not Choice.VOUCH for choice in mine):
         raise AlreadySettled("You have voted on this plan already; one vote a person.")
+    if decision.choice is Choice.VOUCH:
+        if operation.plan is None or not operation.plan.vouches:
+            raise AlreadySettled("This plan asks nobody to vouch for anything.")
+        if mine:
+            raise AlreadySettled("You have vouched for this plan already.")
 
 
 def check_may_break_glass(operation: Operation, rule: Rule, decision: Decision) -> None:
-    """Let somebody pass who may go ahead alone now. Having voted before does not matter.
+    """Let somebody pass who may go ahead now. Having voted before does not matter.
+
+    What two people must vouch for, two people must vouch for here too: whoever breaks glass is one of them.
 
     Raises:
-        NotAllowed, AlreadySettled
+        NotAllowed: not among those who may, or nobody else has vouched yet.
+        AlreadySettled
     """
     rule.check_may_break_glass(decision.by)
     _check_open(operation, decision)
+    for sentence in operation.plan.vouches if operation.plan else ():
+        if not any(vote.by != decision.by.id for vote in operation.vouched_by(sentence)):
+            raise NotAllowed(
+                f"Two people must vouch for this, with broken glass too, and nobody else has yet: {sentence}.",
+                remedy="The requester may do so by Vouch, an approver by Approve.",
+                ask=tuple(who for who in (operation.requested_by, *rule.approvers) if who != decision.by.id),
+            )
 
 
 def _check_open(operation: Operation, decision: Decision) -> None:
@@ -71,28 +101,56 @@ def _check_open(operation: Operation, decision: Decision) -> None:
         )
 
 
+def _check_confirmed(operation: Operation, rule: Rule, decision: Decision) -> None:
+    """Whatever button or window it came by: a yes counts only as confirmed as the stored plan asks."""
+    if operation.plan is not None:
+        rule.check_confirmed(operation.plan, host=decision.confirmed.host, vouched=decision.confirmed.vouched)
+
+
 async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision) -> str:
     """Count a vote, and turn the operation when it decides; answers what became of it.
 
     Raises:
         NotAllowed, AlreadySettled
+        NotConfirmed: the host's name was not typed, or not every sentence was ticked.
     """
     check_may_vote(operation, rule, decision)
-    voted = replace(operation, votes=(*operation.votes, decision.vote()))
     by, at = decision.by.id, decision.at
     facts: Facts = {"digest": decision.digest, "reason": decision.reason}
+    vote = decision.vote(operation)
+    voted = replace(operation, votes=(*operation.votes, vote))
     if decision.choice is Choice.REJECT:
         told = {"reason": decision.reason, "requester": operation.requested_by}
         await turn(unit, voted, Event.REJECTED, at, by, facts, **told)
         return "rejected"
+    _check_confirmed(operation, rule, decision)
     count = rule.count(voted)
     counted: Facts = {"by": by, "count": count, "quorum": rule.quorum}
-    if count < rule.quorum:
-        await unit.save(replace(voted, changed_at=at), Entry(event="vote", actor=by, facts={**facts, **counted}))
-        await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
-        return "vote counted"
-    await turn(unit, voted, Event.APPROVED, at, by, {**facts, **counted}, count=count, quorum=rule.quorum)
-    return "approved"
+    if vote.vouched:
+        await _tell_vouched(unit, voted, vote)
+    if rule.is_met_by(voted):
+        # whose word came last need not have approved: the audit says who did
+        last = by if decision.choice is Choice.APPROVE else None
+        facts = {**facts, **counted, "by": last, "approved_by": [v.by for v in voted.approvals]}
+        await turn(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum)
+        return "approved"
+    changed = replace(voted, changed_at=at)
+    if decision.choice is Choice.VOUCH:
+        await unit.save(changed, Entry(event="vouch", actor=by, facts=facts))
+        return "vouch counted"
+    await unit.save(changed, Entry(event="vote", actor=by, facts={**facts, **counted}))
+    await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
+    return "vote counted"
+
+
+async def _tell_vouched(unit: Unit, voted: Operation, vote: Vote) -> None:
+    """What somebody vouched for, sentence by sentence, for the audit; and once for the thread."""
+    for sentence in vote.vouched:
+        facts: Facts = {"digest": vote.digest, "sentence": sentence, "host": voted.request.host_name}
+        await unit.record(voted.id, Entry(event="vouched", actor=vote.by, facts=facts))
+    count = min(len(voted.vouched_by(sentence)) for sentence in vote.vouched)
+    told: Facts = {"by": vote.by, "sentences": list(vote.vouched), "count": count, "needed": VOUCHERS}
+    await unit.tell(News(kind=Kind.VOUCHED, operation=voted.id, facts=told))
 
 
 async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: Decision) -> str:
@@ -101,11 +159,16 @@ async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: De
     Raises:
         BadCommand: without a reason.
         NotAllowed, AlreadySettled
+        NotConfirmed: the host's name was not typed, or not every sentence was ticked.
     """
     check_may_break_glass(operation, rule, decision)
     if not decision.reason.strip():
         raise BadCommand("Breaking glass needs a reason; nothing was done.", remedy="Press Break Glass again.")
-    voted = replace(operation, votes=(*operation.votes, decision.vote(broke_glass=True)))
+    _check_confirmed(operation, rule, decision)
+    vote = decision.vote(operation, broke_glass=True)
+    voted = replace(operation, votes=(*operation.votes, vote))
+    if vote.vouched:
+        await _tell_vouched(unit, voted, vote)
     told: Facts = {
         "by": decision.by.id,
         "reason": decision.reason,

@@ -28,11 +28,14 @@ from bot.domain.steps import StepRecord
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId, VmId
 from bot.steering import Steer
 from bot.turning import turn
+from bot.voting import Confirmation
 
 Rules = Mapping[tuple[str, Action], Rule]
 
 RECALL = timedelta(minutes=30)
 """How old an unsettled delivery may be to be served after a restart; an older one would surprise its sender."""
+_CLICKED = Confirmation()
+"""A click that came by no window."""
 _ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
 
 
@@ -119,16 +122,25 @@ class Desk:
 
     # ------------------------------------------------------------------------------------------------------ vote
     async def vote(
-        self, id: OperationId, choice: Choice, *, digest: Digest, by: Actor, key: str, reason: str = ""
+        self,
+        id: OperationId,
+        choice: Choice,
+        *,
+        digest: Digest,
+        by: Actor,
+        key: str,
+        reason: str = "",
+        confirmed: Confirmation = _CLICKED,
     ) -> None:
-        """Approve or reject exactly the plan whose digest the button carried.
+        """Approve, reject or vouch for exactly the plan whose digest the button carried.
 
         Raises:
             UnknownOperation, NotAllowed
             AlreadySettled: decided, expired, or another plan is stored now.
+            NotConfirmed: the plan asks for more than a click, and that is not what was put in.
         """
         now = self.clock.now()
-        decision = voting.Decision(choice=choice, digest=digest, by=by, at=now, reason=reason)
+        decision = voting.Decision(choice=choice, digest=digest, by=by, at=now, reason=reason, confirmed=confirmed)
 
         async def decide(unit: Unit) -> str:
             operation = await unit.operation(id)
@@ -136,16 +148,29 @@ class Desk:
 
         await self._retrying(decide, key)
 
-    async def break_glass(self, id: OperationId, *, digest: Digest, reason: str, by: Actor, key: str) -> None:
+    async def break_glass(
+        self,
+        id: OperationId,
+        *,
+        digest: Digest,
+        reason: str,
+        by: Actor,
+        key: str,
+        confirmed: Confirmation = _CLICKED,
+    ) -> None:
         """Go ahead alone with exactly the plan whose digest the button carried.
 
         Raises:
-            UnknownOperation, NotAllowed
+            UnknownOperation
+            NotAllowed: not among those who may, or a second person has still to vouch.
             BadCommand: without a reason.
             AlreadySettled: decided, expired, or another plan is stored now.
+            NotConfirmed: the plan asks for more, and that is not what was put in.
         """
         now = self.clock.now()
-        decision = voting.Decision(choice=Choice.APPROVE, digest=digest, by=by, at=now, reason=reason)
+        decision = voting.Decision(
+            choice=Choice.APPROVE, digest=digest, by=by, at=now, reason=reason, confirmed=confirmed
+        )
 
         async def go_ahead(unit: Unit) -> str:
             operation = await unit.operation(id)
@@ -153,13 +178,13 @@ class Desk:
 
         await self._retrying(go_ahead, key)
 
-    async def check_may_reject(self, id: OperationId, *, digest: Digest, by: Actor) -> Operation:
-        """The operation, when a rejection would count now; changes nothing.
+    async def check_may_vote(self, id: OperationId, choice: Choice, *, digest: Digest, by: Actor) -> Operation:
+        """The operation, when this vote would count now, confirmed as its plan asks; changes nothing.
 
         Raises:
             UnknownOperation, NotAllowed, AlreadySettled
         """
-        decision = voting.Decision(choice=Choice.REJECT, digest=digest, by=by, at=self.clock.now())
+        decision = voting.Decision(choice=choice, digest=digest, by=by, at=self.clock.now())
         operation, _ = await self.show(id)
         voting.check_may_vote(operation, self._rule(operation), decision)
         return operation

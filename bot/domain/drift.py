@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from bot.domain.plan import Plan, Step, Verdict, Vm
+from bot.domain.plan import Finding, Plan, Step, Vm
 from bot.domain.values import Json, VmId
 
 
@@ -53,15 +53,20 @@ def _vm_changes(old: Vm, new: Vm) -> list[str]:
 
 
 def _new_risks(approved: Plan, present: Plan) -> list[str]:
-    known = Counter((f.code, f.vm) for f in approved.findings if f.verdict is not Verdict.OK)
+    known = Counter(_risk(f) for f in approved.findings if f.is_risk)
     lines = []
     for finding in present.sorted_findings:
-        if finding.verdict is Verdict.OK:
+        if not finding.is_risk:
             continue
-        known[finding.code, finding.vm] -= 1
-        if known[finding.code, finding.vm] < 0:
+        known[_risk(finding)] -= 1
+        if known[_risk(finding)] < 0:
             lines.append(f"new {finding.verdict}: {finding.sentence}")
     return lines
+
+
+def _risk(finding: Finding) -> tuple[str, VmId | None, str]:
+    """What makes two findings the same risk: who vouched for one sentence did not vouch for another."""
+    return finding.code, finding.vm, finding.vouch
 
 
 def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str]:

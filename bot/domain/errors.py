@@ -8,6 +8,7 @@ Refusal
 ├── AmbiguousHost         two hosts answer to that name
 ├── NotOffered            this cloud cannot do this action
 ├── NotAllowed            policy: not a requester, not an approver, own request, not a full member
+├── NotConfirmed          the host's name was not typed, or a sentence that must be vouched for was not ticked
 ├── AlreadyUnderWay       another operation holds this host
 ├── AlreadySettled        the click came too late: somebody decided, or it expired or was superseded
 ├── UnknownOperation      no operation has this id
@@ -58,6 +59,10 @@ class NotOffered(Refusal):
 
 class NotAllowed(Refusal):
     """You are not allowed to do this."""
+
+
+class NotConfirmed(Refusal):
+    """This needs the host's name typed and every sentence ticked, so it was not counted."""
 
 
 class AlreadyUnderWay(Refusal):

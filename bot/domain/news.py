@@ -27,6 +27,7 @@ class Kind(StrEnum):
     BLOCKED = "blocked"  #: -
     WAITING = "waiting for approval"  #: ask (ids); an edited card notifies nobody, this line does
     APPROVED = "approved"  #: by, count, quorum
+    VOUCHED = "vouched"  #: by, sentences, count (people so far), needed
     CHOSEN = "vms chosen"  #: by, chosen (count), left (names)
     QUORUM = "quorum reached"  #: by (last voter)
     GLASS_BROKEN = "glass broken"  #: by, reason, count, quorum

@@ -121,10 +121,16 @@ TABLE: dict[tuple[State, Event], State] = {
 
 
 class Choice(StrEnum):
-    """What an approver chose."""
+    """What somebody decided."""
 
     APPROVE = "approve"
     REJECT = "reject"
+    VOUCH = "vouch"
+    """The requester's word for what the plan asks two people to vouch for; never an approval."""
+
+
+VOUCHERS = 2
+"""How many people must vouch for data loss or an unproven death; the requester may be one of them."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,6 +143,7 @@ class Vote:
     at: datetime
     reason: str = ""  #: why, where they were asked
     broke_glass: bool = False  #: an approval that counts alone, by somebody whom policy lets break glass
+    vouched: tuple[str, ...] = ()  #: the sentences that they ticked, having typed the host's name
     void: bool = False  #: counts no more: another plan was put before the approvers since
 
 
@@ -177,6 +184,25 @@ class Operation:
             if vote.choice is Choice.APPROVE and vote.digest == self.digest and not vote.void:
                 first.setdefault(vote.by, vote)
         return tuple(first.values())
+
+    def vouched_by(self, sentence: str) -> tuple[Vote, ...]:
+        """Who vouches for a sentence of the plan that is stored now, one vote a person, in whatever way they did."""
+        first: dict[UserId, Vote] = {}
+        for vote in self.votes:
+            if vote.digest == self.digest and not vote.void and sentence in vote.vouched:
+                first.setdefault(vote.by, vote)
+        return tuple(first.values())
+
+    def has_vouched(self, person: UserId) -> bool:
+        """Whether this person vouches for everything that the stored plan wants vouched for."""
+        sentences = self.plan.vouches if self.plan else ()
+        return all(person in {vote.by for vote in self.vouched_by(sentence)} for sentence in sentences)
+
+    @property
+    def is_vouched(self) -> bool:
+        """Whether two different people vouch for every sentence of the plan that wants it."""
+        sentences = self.plan.vouches if self.plan else ()
+        return all(len(self.vouched_by(sentence)) >= VOUCHERS for sentence in sentences)
 
     @property
     def broken_glass(self) -> Vote | None:

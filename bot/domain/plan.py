@@ -20,6 +20,8 @@ class Verdict(StrEnum):
     OK = "ok"
 
 
+NAMED = 20
+"""How many VMs a sentence names one by one."""
 WORST_FIRST = (Verdict.BLOCKER, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 
 
@@ -49,6 +51,11 @@ class Finding:
     raw: str = ""
     vouch: str = ""
     """What two people must vouch for before the plan may be approved, as they would say it: "compute-2 is dead: …"."""
+
+    @property
+    def is_risk(self) -> bool:
+        """Whether an approver takes something upon them by it."""
+        return self.verdict is not Verdict.OK or bool(self.vouch)
 
 
 class Disposition(StrEnum):
@@ -162,8 +169,11 @@ class Plan:
 
     @property
     def vouches(self) -> tuple[str, ...]:
-        """The sentences that two people must vouch for; each once."""
-        return tuple(dict.fromkeys(f.vouch for f in self.findings if f.vouch))
+        """The sentences that two people must vouch for, each once: those of findings, and any loss of data."""
+        lost = [vm.name for vm in self.vms if vm.loses_disk]
+        named = f"{', '.join(lost[:NAMED])}{f' and {len(lost) - NAMED} more' if len(lost) > NAMED else ''}"
+        loss = [f"the local disks of {named} on {self.host_name} are lost for good"] if lost else []
+        return tuple(dict.fromkeys([*(f.vouch for f in self.findings if f.vouch), *loss]))
 
     @property
     def phases_used(self) -> tuple[str, ...]:
@@ -188,10 +198,6 @@ def _beside(step: Step) -> list[Json]:
     return [*filter(None, [step.tidies]), *relief]
 
 
-def _warns(finding: Finding) -> bool:
-    return finding.verdict is not Verdict.OK
-
-
 def digest_of(plan: Plan, *, terms: Facts) -> Digest:
     """The hash of everything an approver relies on, without clocks and counters.
 
@@ -212,7 +218,7 @@ def digest_of(plan: Plan, *, terms: Facts) -> Digest:
             [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments, *_beside(s)]
             for s in sorted(plan.steps, key=lambda s: s.key)
         ],
-        "warnings": sorted([f.code, f.vm or "", *filter(None, [f.vouch])] for f in plan.findings if _warns(f)),
+        "warnings": sorted([f.code, f.vm or "", *filter(None, [f.vouch])] for f in plan.findings if f.is_risk),
         "facts": dict(plan.facts),
         "terms": terms,
     }

@@ -1,14 +1,16 @@
 """Who may ask, who may approve, how many, until when."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.domain.errors import NotAllowed
+from bot.domain.errors import NotAllowed, NotConfirmed
 from bot.domain.operation import Operation
+from bot.domain.plan import Plan
 from bot.domain.values import Facts, UserId
 
+_AGAIN = "Press the button on the card as it stands now, type the name and tick every sentence."
 EVERYONE = "*"
 """In a list of requesters: every full member of the workspace."""
 
@@ -45,14 +47,17 @@ class Rule:
     break_glass: tuple[str, ...] = ()
     quorum: int = 1
     self_approval: bool = False
+    typed_confirmation: bool = False  #: whoever approves types the host's name, on every plan
     expires: timedelta = timedelta(minutes=30)
 
     def terms(self) -> Facts:
         """What of the policy an approver relies on; part of the digest."""
+        typed = {"typed_confirmation": True} if self.typed_confirmation else {}
         return {
             "approvers": sorted(self.approvers),
             "quorum": self.quorum,
             "self_approval": self.self_approval,
+            **typed,
         }
 
     def lets_request(self, actor: Actor) -> bool:
@@ -94,6 +99,44 @@ class Rule:
                 ask=self.approvers,
             )
 
+    def check_may_vouch(self, actor: Actor, *, requester: UserId) -> None:
+        """Let the requester pass, who may vouch without approving; approvers vouch by approving.
+
+        Raises:
+            NotAllowed: somebody else, or somebody who may not ask for this any more.
+        """
+        self.check_may_request(actor)
+        if actor.id != requester:
+            raise NotAllowed(
+                "Only the requester vouches without approving; approvers vouch when they approve.",
+                ask=(requester, *self.approvers),
+            )
+
+    def is_window_needed(self, plan: Plan) -> bool:
+        """Whether a yes to this plan takes more than a click: the host's name typed, and what must be vouched for."""
+        return self.typed_confirmation or bool(plan.vouches)
+
+    def check_confirmed(self, plan: Plan, *, host: str, vouched: Collection[str]) -> None:
+        """Let a yes pass that was confirmed as this plan asks.
+
+        Args:
+            plan: what is said yes to.
+            host: its name, as typed.
+            vouched: the sentences that were ticked.
+
+        Raises:
+            NotConfirmed: another name or none, or a sentence that was not ticked.
+        """
+        if not self.is_window_needed(plan):
+            return
+        if host.strip() != plan.host_name:
+            raise NotConfirmed(
+                f"The name of the host was not typed exactly as {plan.host_name}, so nothing was counted.",
+                remedy=_AGAIN,
+            )
+        if missing := [sentence for sentence in plan.vouches if sentence not in vouched]:
+            raise NotConfirmed(f"Nobody counts who does not vouch for this: {missing[0]}.", remedy=_AGAIN)
+
     def check_may_break_glass(self, actor: Actor) -> None:
         """Let somebody pass who may go ahead alone, with their own request too.
 
@@ -107,10 +150,11 @@ class Rule:
     def is_met_by(self, operation: Operation) -> bool:
         """Whether the plan that is stored now may be executed: enough approvals of it, or broken glass.
 
-        Broken glass counts only while policy still names somebody who may.
+        Broken glass counts only while policy still names somebody who may. What two people must vouch for they must
+        vouch for in either case.
         """
         alone = operation.broken_glass is not None and bool(self.break_glass)
-        return alone or self.count(operation) >= self.quorum
+        return (alone or self.count(operation) >= self.quorum) and operation.is_vouched
 
     def count(self, operation: Operation) -> int:
         """How many people's approvals count for the plan that is stored now.

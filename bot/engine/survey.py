@@ -12,7 +12,7 @@ from bot.domain.operation import Event, Operation, State
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord
-from bot.domain.values import Digest
+from bot.domain.values import Digest, Facts
 from bot.engine import telling
 from bot.engine.held import Held
 
@@ -32,7 +32,7 @@ async def check(held: Held, operation: Operation) -> None:
     if plan.is_blocked:
         await _block(held, planned, plan)
         return
-    facts = {"digest": planned.digest, "vms": len(plan.vms), "findings": [f.code for f in plan.findings]}
+    facts = _facts(planned, plan)
     if operation.dry_run:
         await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts))
         return
@@ -58,10 +58,24 @@ async def _block(held: Held, planned: Operation, plan: Plan) -> None:
     """End it by its findings. The incident channel hears it only of what had been approved."""
     outcome = next(f.sentence for f in plan.sorted_findings)
     blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
-    facts = {"digest": planned.digest, "vms": len(plan.vms), "findings": [f.code for f in plan.findings]}
+    facts = _facts(planned, plan)
     news = News(kind=Kind.BLOCKED, operation=planned.id)
     told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
     await held.save(blocked, Entry(event="blocked", facts=facts), *told)
+
+
+def _facts(planned: Operation, plan: Plan) -> Facts:
+    """What of a plan the audit keeps."""
+    return {
+        "digest": planned.digest,
+        "vms": len(plan.vms),
+        "findings": [f.code for f in plan.findings],
+        "vouches": list(_vouches(planned)),
+    }
+
+
+def _vouches(operation: Operation) -> tuple[str, ...]:
+    return operation.plan.vouches if operation.plan else ()
 
 
 def _waiting(held: Held, operation: Operation) -> News:
@@ -104,7 +118,7 @@ async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: 
     """The plan is another one: back to the people who approve, with the difference shown."""
     lines = difference.lines or ("the approvals needed by policy are not complete for this plan",)
     asked = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines, expires_at=now + held.rule.expires)
-    facts = {"digest": current.digest, "lines": list(lines)}
+    facts = {"digest": current.digest, "lines": list(lines), "vouches": list(_vouches(current))}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
     entry = Entry(event="plan changed", facts=facts)
     await held.save(asked, entry, *telling.aloud(news), _waiting(held, current))

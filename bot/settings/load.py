@@ -201,6 +201,7 @@ def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
         "break_glass": [],
         "quorum": 1,
         "self_approval": False,
+        "typed_confirmation": False,
         "expires": timedelta(minutes=30),
     }
     for terms in (general, getattr(general, action.value), cloud, getattr(cloud, action.value)):
@@ -211,5 +212,6 @@ def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
         break_glass=tuple(dict.fromkeys(said["break_glass"])),
         quorum=said["quorum"],
         self_approval=said["self_approval"],
+        typed_confirmation=said["typed_confirmation"],
         expires=said["expires"],
     )

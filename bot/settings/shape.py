@@ -70,6 +70,7 @@ class Terms(Table):
     break_glass: list[fields.PersonOrGroup] | None = None
     quorum: Annotated[int, Field(ge=1, le=20)] | None = None
     self_approval: bool | None = None
+    typed_confirmation: bool | None = None
     expires: fields.Expiry | None = None
 
 

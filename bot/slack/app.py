@@ -10,7 +10,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.log import logger
-from bot.slack import choose, decide, dissent, heed, lookup, request, steer, windows
+from bot.slack import choose, confirm, decide, dissent, heed, lookup, request, steer, windows
 from bot.slack.people import SlackPeople
 from bot.slack.reception import Reception, new_reference
 from bot.slack.views import notes
@@ -28,8 +28,10 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
             request.KIND: request.serve,
             lookup.KIND: lookup.serve,
             decide.KIND: decide.serve,
-            dissent.REJECTION: dissent.serve_rejection,
-            dissent.BROKEN_GLASS: dissent.serve_broken_glass,
+            dissent.KIND: dissent.serve,
+            confirm.APPROVAL: confirm.serve,
+            confirm.VOUCH: confirm.serve,
+            confirm.BROKEN_GLASS: confirm.serve_broken_glass,
             choose.KIND: choose.serve,
             windows.KIND: windows.serve,
             heed.KIND: heed.serve,
@@ -50,7 +52,7 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
     """
     app = AsyncApp(client=client, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people)
-    for story in (request, lookup, decide, dissent, heed, choose, steer):
+    for story in (request, lookup, decide, confirm, dissent, heed, choose, steer):
         story.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:

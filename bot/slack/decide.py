@@ -1,4 +1,4 @@
-"""Story 2: an approver says yes to exactly the plan that the card showed; a no has its reason in `dissent`."""
+"""Story 2: an approver says yes to exactly the plan that the card showed; more in `confirm`, a no in `dissent`."""
 
 from typing import Any
 

@@ -1,6 +1,5 @@
-"""Story 5: what needs words: a rejection with its reason, and somebody who goes ahead alone (break glass)."""
+"""Story 5: a no, with its reason."""
 
-from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -14,63 +13,40 @@ from bot.slack import reception, windows
 from bot.slack.reception import Reception
 from bot.slack.views import buttons, window
 from bot.slack.views.message import Block
-from bot.slack.windows import Draw
 from bot.workflow import Desk
 
-REJECTION = "rejection"
-BROKEN_GLASS = "broken glass"
-_NEEDED = "Say why; everybody will read it."
+KIND = "rejection"
 
 
 def register(app: AsyncApp, desk: Reception) -> None:
-    """Listen to Reject and Break Glass, and to their windows."""
-    for action, draw in _WINDOWS.items():
-        app.action(action)(_opener(draw, desk))
-    app.view(window.REJECT)(_taker(REJECTION, desk))
-    app.view(window.BREAK_GLASS)(_taker(BROKEN_GLASS, desk, needs_reason=True))
+    """Listen to Reject, and to its window."""
 
-
-def _opener(draw: Draw, desk: Reception) -> Callable[..., Awaitable[None]]:
     async def on_click(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
-        await windows.open_for(body, ack=ack, client=client, desk=desk, draw=draw)
+        await windows.open_for(body, ack=ack, client=client, desk=desk, draw=_draw)
 
-    return on_click
-
-
-def _taker(kind: str, desk: Reception, *, needs_reason: bool = False) -> Callable[..., Awaitable[None]]:
     async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
-        reason = window.reason_in(body["view"])
-        if needs_reason and not reason:
-            await ack(response_action="errors", errors={window.REASON: _NEEDED})
-            return
-        delivery = reception.submission(body, kind=kind, clock=desk.clock, told={"reason": reason})
+        told = {"reason": window.reason_in(body["view"])}
+        delivery = reception.submission(body, kind=KIND, clock=desk.clock, told=told)
         fresh = await desk.receive(delivery)
         await ack()
         if fresh:
             await desk.serve(delivery)
 
-    return on_submit
+    app.action(buttons.REJECT)(on_click)
+    app.view(window.REJECT)(on_submit)
 
 
-async def _draw_reject(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
-    operation = await desk.check_may_reject(
-        OperationId(reception.word(clicked, "operation")), digest=reception.digest_of(clicked), by=actor
+async def _draw(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
+    operation = await desk.check_may_vote(
+        OperationId(reception.word(clicked, "operation")),
+        Choice.REJECT,
+        digest=reception.digest_of(clicked),
+        by=actor,
     )
     return window.reject(operation, channel=reception.word(clicked, "channel"))
 
 
-async def _draw_break_glass(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
-    operation = await desk.check_may_break_glass(
-        OperationId(reception.word(clicked, "operation")), digest=reception.digest_of(clicked), by=actor
-    )
-    quorum = desk.rules[operation.request.cloud, operation.request.action].quorum
-    return window.break_glass(operation, quorum=quorum, channel=reception.word(clicked, "channel"))
-
-
-_WINDOWS: Mapping[str, Draw] = {buttons.REJECT: _draw_reject, buttons.BREAK_GLASS: _draw_break_glass}
-
-
-async def serve_rejection(desk: Desk, actor: Actor, delivery: Delivery) -> None:
+async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """Reject the plan, with the reason that was given.
 
     Raises:
@@ -79,21 +55,6 @@ async def serve_rejection(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     await desk.vote(
         OperationId(reception.word(delivery, "operation")),
         Choice.REJECT,
-        digest=reception.digest_of(delivery),
-        by=actor,
-        key=delivery.key,
-        reason=reception.word(delivery, "reason"),
-    )
-
-
-async def serve_broken_glass(desk: Desk, actor: Actor, delivery: Delivery) -> None:
-    """Go ahead alone, with the reason that was given.
-
-    Raises:
-        Refusal: why it does not count.
-    """
-    await desk.break_glass(
-        OperationId(reception.word(delivery, "operation")),
         digest=reception.digest_of(delivery),
         by=actor,
         key=delivery.key,

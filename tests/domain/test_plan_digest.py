@@ -46,6 +46,7 @@ RELIED_ON = {
     "a finding that became a warning": plan(findings=(finding(verdict=Verdict.WARNING),)),
     "the VM a warning is about": plan(findings=(finding(verdict=Verdict.WARNING, vm=VmId("vm-1")),)),
     "what is to be vouched for": plan(findings=(finding(verdict=Verdict.WARNING, vouch="it is dead"),)),
+    "what is to be vouched for where all seems well": plan(findings=(finding(vouch="it is off"),)),
     "a choice": plan(facts={"microversion": "2.95"}),
     "one choice more": plan(facts={"microversion": "2.94", "stops": "yes"}),
 }
@@ -57,7 +58,13 @@ def test_each_thing_an_approver_relies_on_changes_the_digest():
 
 
 @pytest.mark.parametrize(
-    "terms", [TERMS | {"quorum": 2}, TERMS | {"approvers": ["U0EVE"]}, TERMS | {"self_approval": True}]
+    "terms",
+    [
+        TERMS | {"quorum": 2},
+        TERMS | {"approvers": ["U0EVE"]},
+        TERMS | {"self_approval": True},
+        TERMS | {"typed_confirmation": True},
+    ],
 )
 def test_another_policy_changes_the_digest(terms):
     assert digest_of(plan(), terms=terms) != digest_of(plan(), terms=TERMS)

@@ -47,6 +47,7 @@ class ToyCloud:
     groups: dict[str, str] = field(default_factory=dict)
     disabled: bool = False
     blockers: list[Finding] = field(default_factory=list)
+    loses: set[str] = field(default_factory=set)  #: VMs whose disk is on the dead host alone
     moves: list[Move] = field(default_factory=list)
     starts: list[StepKey] = field(default_factory=list)  #: every mutating call that took effect
     refuse: dict[StepKey, str] = field(default_factory=dict)
@@ -73,7 +74,14 @@ class ToyCloud:
 
     def plan(self, request: Request, survey: dict[str, str]) -> Plan:
         vms = tuple(
-            Vm(id=VmId(v), name=f"name-{v}", status="ACTIVE", disposition=Disposition.EVACUATE) for v in sorted(survey)
+            Vm(
+                id=VmId(v),
+                name=f"name-{v}",
+                status="ACTIVE",
+                disposition=Disposition.EVACUATE,
+                loses_disk=v in self.loses,
+            )
+            for v in sorted(survey)
         )
         disable = Step(
             key=StepKey("disable"),

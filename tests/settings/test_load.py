@@ -114,6 +114,7 @@ quorum = 2
 [clouds.policy.exit]
 quorum = 1
 self_approval = true
+typed_confirmation = true
 [[clouds]]
 name = "stage"
 kind = "openstack"
@@ -131,6 +132,8 @@ quorum = 3
     assert rules["prod", Action.ENTER].quorum == 2
     assert rules["prod", Action.EXIT].quorum == 1
     assert rules["prod", Action.EXIT].self_approval is True
+    assert rules["prod", Action.EXIT].typed_confirmation is True
+    assert rules["prod", Action.ENTER].typed_confirmation is False
     assert rules["prod", Action.EXIT].approvers == ("U0PROD",)
     assert rules["prod", Action.EVACUATE].quorum == 2
     assert rules["prod", Action.EVACUATE].expires == timedelta(minutes=10)

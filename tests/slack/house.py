@@ -79,11 +79,15 @@ class House:
         (one,) = await self.operations()
         return one
 
-    async def planned(self) -> Message:
-        """What the worker does to it: a plan that waits for approval; answers the card as it stands then."""
+    async def planned(self, *, losing: int = 0) -> Message:
+        """What the worker does to it: a plan that waits for approval; answers the card as it stands then.
+
+        Args:
+            losing: how many VMs lose their disk, so that two people must vouch for it.
+        """
         await self.types("U0ALICE", "/evacuate toy/host-1 --reason DIMM")
         begun = await self.begun()
-        drawn = plan()
+        drawn = replace(plan(losing=losing), host_name=begun.request.host_name)
         await self.save(
             replace(
                 begun,

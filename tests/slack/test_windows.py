@@ -114,7 +114,7 @@ async def test_a_click_of_which_a_process_died_is_answered_by_the_next_one(house
         asked.set()
         await answers.wait()
 
-    object.__setattr__(house.desk, "check_may_reject", dies)  # the process stops here
+    object.__setattr__(house.desk, "check_may_vote", dies)  # the process stops here
     await house.workspace.click("U0CAROL", card, label="Reject")
     await asked.wait()
     next_process = slack_app.receive_at(replace(house.desk), house.people)

@@ -19,6 +19,9 @@ class _Story:
     requester: str = ""
     votes: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     alone: set[str] = field(default_factory=set)  #: digests for which glass was broken
+    vouched: dict[tuple[str, str], set[str]] = field(default_factory=lambda: defaultdict(set))
+    """Who vouched, by digest and sentence."""
+    asked: dict[str, list[str]] = field(default_factory=dict)  #: what two people must vouch for, by digest
     started: bool = False
 
 
@@ -37,7 +40,11 @@ def complaints(database: Path, calls: Sequence[Call]) -> list[str]:
         if event in {"requested", "approval requested"}:
             story.requester = actor
         elif event in {"vote", "approved"}:
-            story.votes[facts["digest"]].add(actor)
+            story.votes[facts["digest"]] |= {actor} - {""}
+        elif event in {"approval asked for", "plan changed"}:
+            story.asked[facts["digest"]] = facts["vouches"]
+        elif event == "vouched":
+            story.vouched[facts["digest"], facts["sentence"]].add(actor)
         elif event == "glass broken":
             story.alone.add(facts["digest"])
         elif event == "started":
@@ -45,6 +52,8 @@ def complaints(database: Path, calls: Sequence[Call]) -> list[str]:
             digest = facts["approved_digest"]
             if digest not in story.alone and not story.votes[digest] - {story.requester}:
                 found.append(f"{operation} started the plan {digest[:8]} that nobody else approved")
+            alone = [s for s in story.asked.get(digest, ()) if len(story.vouched[digest, s]) < 2]
+            found += [f"{operation} started though no two people vouched for this: {s}" for s in alone]
             if facts["digest"] != digest and not facts["shrunk"]:
                 found.append(f"{operation} started another plan than was approved, and did not say how it differs")
         elif event == "step intent":

@@ -1,16 +1,15 @@
 """Private lists: hosts, past operations, the audit, the policy."""
 
 import re
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from bot.domain.operation import State
-from bot.domain.values import Facts, Json, OperationId, UserId
-from bot.slack.views import answers, window
+from bot.domain.values import Facts, Json, OperationId
+from bot.slack.views import answers
 from tests.views import golden
-from tests.views.examples import DIGEST, HOSTILE, NOW, operation
+from tests.views.examples import HOSTILE, NOW, operation
 from tests.views.limits import assert_slack_takes, visible_text
 
 ID = OperationId("K7M2PQRS")
@@ -125,19 +124,3 @@ def test_a_host_s_past_says_what_how_it_ended_who_asked_and_who_approved() -> No
     message = answers.history("Operations on prod/compute-89: 3", past, LINKS)
     assert_slack_takes(message)
     golden.check("answer-history", message)
-
-
-@pytest.mark.parametrize("words", HOSTILE)
-def test_windows_are_such_as_slack_takes_whatever_the_host_is_called(words: str) -> None:
-    from bot.demo.blockkit import check_view
-
-    shown = operation(State.AWAITING_APPROVAL, name=words)
-    for view in (window.reject(shown, channel="C0OPS"), window.break_glass(shown, quorum=2, channel="C0OPS")):
-        assert check_view(view) == []
-
-
-def test_a_window_carries_exactly_the_plan_that_was_shown() -> None:
-    shown = operation(State.AWAITING_APPROVAL, requested_by=UserId("U0ALICE"))
-    drawn = window.break_glass(replace(shown, votes=()), quorum=2, channel="C0OPS")
-    assert drawn["private_metadata"] == f'{{"op":"K7M2PQRS","digest":"{DIGEST}","channel":"C0OPS"}}'
-    assert "with 0 of 2 approvals" in str(drawn["blocks"])

@@ -43,6 +43,8 @@ def facts(words: str) -> dict[str, Json]:
         "left": [words, words],
         "chosen": 2,
         "state": words,
+        "sentences": [words, "compute-2 is dead"],
+        "needed": 2,
     }
 
 

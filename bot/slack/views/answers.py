@@ -186,10 +186,11 @@ def policy(facts: Facts, _links: Links) -> Message:
 def _rule(row: Facts) -> str:
     approvals = text.count(_whole(row, "quorum"), "approval")
     own = "own requests too" if row.get("self_approval") else "never one's own request"
+    typed = ", the host's name typed" if row.get("typed_confirmation") else ""
     lines = [
         f"*{_SPOKEN[Action(word(row, 'action'))]} on {text.code(word(row, 'cloud'))}*",
         f"    asks: {text.mentions(words(row, 'requesters'))}",
-        f"    approves: {text.mentions(words(row, 'approvers'))} · {approvals} needed, {own}",
+        f"    approves: {text.mentions(words(row, 'approvers'))} · {approvals} needed, {own}{typed}",
         f"    breaks glass: {text.mentions(words(row, 'break_glass'))}",
         f"    a request expires after {text.minutes(timedelta(minutes=_number(row, 'minutes')))}",
     ]

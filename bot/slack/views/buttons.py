@@ -3,12 +3,15 @@
 import json
 
 from bot.domain.operation import Event, Operation
-from bot.domain.plan import Disposition
+from bot.domain.plan import Plan
 from bot.domain.policy import Rule
-from bot.slack.views import message, subject, text
+from bot.slack.views import message, subject
 from bot.slack.views.message import Block
 
 APPROVE = "approve"
+CONFIRM = "approve_confirmed"
+"""*Approve* where it opens a window."""
+VOUCH = "vouch"
 REJECT = "reject"
 CANCEL = "cancel"
 RECHECK = "recheck"
@@ -36,12 +39,14 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
 
     Args:
         operation: whose buttons they are.
-        rule: *Break Glass…* is there only where it names somebody who may.
+        rule: *Break Glass…* is there only where it names somebody who may, and it says whether a click is enough.
     """
     value = json.dumps({"op": operation.id, "digest": operation.digest or ""}, separators=(",", ":"))
     elements: list[Block] = []
     if operation.may(Event.APPROVED) and operation.plan is not None:
-        elements.append(_approve(operation, value))
+        elements.append(_approve(operation, operation.plan, rule, value))
+        if operation.plan.vouches and not operation.has_vouched(operation.requested_by):
+            elements.append(message.button("Vouch", action=VOUCH, value=value))
     if operation.may(Event.REJECTED):
         elements.append(message.button("Reject", action=REJECT, value=value))
     if operation.may(Event.APPROVED) and rule.break_glass:
@@ -61,30 +66,14 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
 
 
-def _approve(operation: Operation, value: str) -> Block:
-    plan = operation.plan
-    losing = sum(1 for vm in plan.vms if vm.loses_disk) if plan else 0
-    number = subject.vms(plan) if plan else ""
-    said = f"{subject.host(operation)}: {number}."
-    if losing:
-        said += f" *{text.count(losing, 'VM')} will lose the local disk. That data is gone for good.*"
-    else:
-        said += " Muster checks the cloud once more and starts at once."
-    stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
-    said += f" *{text.count(stops, 'VM')} will be shut down.*" if stops else ""
-    said += subject.afterwards(operation)
-    return message.button(
-        "Approve",
-        action=APPROVE,
-        value=value,
-        style="danger" if losing else "primary",
-        confirm=message.dialog(
-            f"Approve {subject.noun(operation)}?",
-            said,
-            yes="Approve Data Loss" if losing else "Approve",
-            danger=bool(losing),
-        ),
-    )
+def _approve(operation: Operation, plan: Plan, rule: Rule, value: str) -> Block:
+    """One click and the question after it; or what opens a window, where the plan asks for more than a click."""
+    if rule.is_window_needed(plan):
+        style = "danger" if plan.vouches else "primary"
+        return message.button("Approve", action=CONFIRM, value=value, style=style)
+    said = f"{subject.host(operation)}: {subject.consequences(operation)}"
+    dialog = message.dialog(f"Approve {subject.noun(operation)}?", said, yes="Approve")
+    return message.button("Approve", action=APPROVE, value=value, style="primary", confirm=dialog)
 
 
 def _cancel(operation: Operation, value: str) -> Block:

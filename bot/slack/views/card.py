@@ -68,6 +68,8 @@ def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
     if operation.state is State.AWAITING_APPROVAL:
         yield from judgement.drift(operation)
     yield from judgement.findings(plan, brief=brief)
+    if operation.state not in FINAL and plan.vouches:
+        yield message.section(text.cut_lines(standing.vouching(operation)))
     yield from vms.planned(plan, brief=brief)
     yield from judgement.evidence_and_room(plan, brief=brief)
     yield from steps.planned(plan, brief=brief)

@@ -1,6 +1,8 @@
 """Where an operation stands, in one sentence: who is asked, who decided, when, and what happens next."""
 
-from bot.domain.operation import Choice, Operation, State, Vote
+from collections.abc import Sequence
+
+from bot.domain.operation import VOUCHERS, Choice, Operation, State, Vote
 from bot.domain.policy import Rule
 from bot.slack.views import text
 
@@ -73,10 +75,26 @@ def _reason(vote: Vote) -> str:
 
 def _asked(operation: Operation, rule: Rule) -> str:
     votes = operation.approvals
-    counted = f"*Waiting for approval*, {len(votes)} of {rule.quorum}"
-    so_far = f" (by {text.mentions([v.by for v in votes])})" if votes else ""
+    wanted = "Waiting for approval" if rule.count(operation) < rule.quorum else "Approved, but not vouched for by two"
+    counted = f"*{wanted}*, {len(votes)} of {rule.quorum}"
+    so_far = f", {_by_and_when(votes)}" if votes else ""
     until = f", expires {text.moment(operation.expires_at)}" if operation.expires_at else ""
     return f":hourglass_flowing_sand: {counted}{so_far}{until}."
+
+
+def _by_and_when(votes: Sequence[Vote]) -> str:
+    return "by " + ", ".join(f"{text.mention(v.by)} at {text.moment(v.at)}" for v in votes)
+
+
+def vouching(operation: Operation) -> list[str]:
+    """For each sentence that two people must vouch for, who does; mrkdwn lines."""
+    lines = []
+    for sentence in operation.plan.vouches if operation.plan else ():
+        votes = operation.vouched_by(sentence)
+        by = f", {_by_and_when(votes)}" if votes else ""
+        said = text.escape(sentence).rstrip(".")
+        lines.append(f":writing_hand: {len(votes)} of {VOUCHERS} vouched for *{said}*{by}.")
+    return lines
 
 
 def _at(operation: Operation) -> str:

@@ -1,7 +1,7 @@
 """What an operation is called: in headlines, lists, threads and dialogs."""
 
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Plan
+from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Then
 from bot.slack.views import text
 
@@ -29,6 +29,15 @@ def afterwards(operation: Operation) -> str:
     """What becomes of the host's power at the end, as a sentence after others; empty when nothing does."""
     then = operation.request.then
     return f" Then *the host is {_THEN[then]}*." if then in _THEN else ""
+
+
+def consequences(operation: Operation) -> str:
+    """What an approval sets off, in a sentence or two, for somebody who is about to give it; mrkdwn."""
+    plan = operation.plan
+    stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
+    said = f"{vms(plan) if plan else ''}. Muster checks the cloud once more and starts at once."
+    said += f" *{text.count(stops, 'VM')} will be shut down.*" if stops else ""
+    return said + afterwards(operation)
 
 
 def vms(plan: Plan) -> str:

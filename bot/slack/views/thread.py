@@ -158,6 +158,12 @@ def _glass_broken(facts: Facts) -> str:
     return f":rotating_light: *Glass broken{_by(facts)}*: it goes ahead with {had}.{_reason(facts)}"
 
 
+def _vouched(facts: Facts) -> str:
+    said = "\n".join(f"• {text.escape(sentence)}" for sentence in words(facts, "sentences"))
+    people = f"{_number(facts, 'count')} of {_number(facts, 'needed')} people"
+    return text.cut(f":writing_hand: Vouched{_by(facts)}, {people}:\n{said}", limit=text.MAX_SECTION)
+
+
 def _chosen(facts: Facts) -> str:
     left = words(facts, "left")
     said = f":ballot_box_with_check: {text.count(_number(facts, 'chosen'), 'VM')} chosen{_by(facts)}"
@@ -173,6 +179,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.APPROVED: lambda f: (
         f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
     ),
+    Kind.VOUCHED: _vouched,
     Kind.CHOSEN: _chosen,
     Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. The cloud is checked once more, then it starts.",
     Kind.GLASS_BROKEN: _glass_broken,

@@ -4,14 +4,17 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.domain.operation import Operation
-from bot.slack.views import message, subject, text
+from bot.domain.operation import Choice, Operation
+from bot.domain.policy import Rule
+from bot.slack.views import confirm, message, subject, text
 from bot.slack.views.message import Block
 
 MAX_TITLE = 24  #: https://docs.slack.dev/reference/views/modal-views
 MAX_REASON = 500
 
 REJECT = "reject_window"
+APPROVE = "approve_window"
+VOUCH = "vouch_window"
 BREAK_GLASS = "break_glass_window"
 REASON = "reason"
 """Block and action id of the field for the reason."""
@@ -26,29 +29,54 @@ def reject(operation: Operation, *, channel: str) -> Block:
         REJECT,
         "Reject",
         blocks=[message.section(said), _reason(optional=True, hint="What has to change before it could be approved?")],
-        carries={"op": operation.id, "digest": operation.digest or "", "channel": channel},
+        carries=_carried(operation, channel),
     )
 
 
-def break_glass(operation: Operation, *, quorum: int, channel: str) -> Block:
-    """Ask why somebody goes ahead alone; they must say."""
+def yes(operation: Operation, rule: Rule, choice: Choice, *, channel: str) -> Block:
+    """Let somebody confirm that they approve, or vouch without approving.
+
+    Args:
+        operation: what they say yes to.
+        rule: the policy it is decided under.
+        choice: to approve or to vouch.
+        channel: where the button was pressed.
+    """
+    if choice is Choice.VOUCH:
+        callback, title = VOUCH, "Vouch"
+        said = f"{subject.named(operation)}: this is no approval; an approver must still say yes."
+    else:
+        callback, title = APPROVE, "Approve"
+        said = f"{subject.named(operation)}: {subject.consequences(operation)}"
+    blocks = [message.section(said), *confirm.fields(operation, rule)]
+    return _window(callback, title, blocks=blocks, carries=_carried(operation, channel))
+
+
+def break_glass(operation: Operation, rule: Rule, *, channel: str) -> Block:
+    """Ask why somebody goes ahead alone; they must say, and confirm what anybody must who says yes."""
     said = (
         f":rotating_light: {subject.named(operation)} starts at once, on your word alone, with "
-        f"{len(operation.approvals)} of {text.count(quorum, 'approval')}. Your name and your reason go to the thread, "
-        "the incident channel and the audit."
+        f"{len(operation.approvals)} of {text.count(rule.quorum, 'approval')}. Your name and your reason go to the "
+        "thread, the incident channel and the audit."
     )
-    return _window(
-        BREAK_GLASS,
-        "Break Glass",
-        blocks=[message.section(said), _reason(optional=False, hint="Why can it not wait for the approvals?")],
-        carries={"op": operation.id, "digest": operation.digest or "", "channel": channel},
-    )
+    reason = _reason(optional=False, hint="Why can it not wait for the approvals?")
+    blocks = [message.section(said), reason, *confirm.fields(operation, rule)]
+    return _window(BREAK_GLASS, "Break Glass", blocks=blocks, carries=_carried(operation, channel))
 
 
 def reason_in(view: Mapping[str, Any]) -> str:
     """What was typed as the reason."""
     field = view.get("state", {}).get("values", {}).get(REASON, {}).get(REASON, {})
     return str(field.get("value") or "").strip()[:MAX_REASON]
+
+
+def _carried(operation: Operation, channel: str) -> Mapping[str, str]:
+    return {
+        "op": operation.id,
+        "digest": operation.digest or "",
+        "channel": channel,
+        confirm.HOST: confirm.host_of(operation),
+    }
 
 
 def _window(callback: str, title: str, *, blocks: Sequence[Block], carries: Mapping[str, str]) -> Block:

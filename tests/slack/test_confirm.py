@@ -1,0 +1,150 @@
+"""A yes that takes more than a click, as people see it: windows, their complaints, the card, and a second person."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bot.demo.view_stack import View
+from bot.domain.operation import State
+from bot.domain.policy import Rule
+from bot.domain.ports import Delivery
+from bot.slack import app as slack_app
+from bot.slack import decide
+from tests.slack.house import House, opened
+
+RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",))
+TICKED = [{"value": "yes"}]
+CONFIRMED = {"host": "host-1", "vouch-0": TICKED}
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path, rule=RULE) as made:
+        yield made
+
+
+async def window(house: House, who: str, *, label: str) -> View:
+    """What opens when that person presses that button."""
+    assert (await house.workspace.click(who, house.cards()[0], label=label)).error == ""
+    await house.workspace.until(lambda: house.workspace.modal(who))
+    shown = house.workspace.modal(who)
+    assert shown is not None
+    return shown
+
+
+async def sends_in(house: House, who: str, values: dict[str, Any] = CONFIRMED) -> dict[str, str]:
+    """What the window complains of."""
+    result = await house.workspace.submit(who, values=values)
+    assert result.error == ""
+    return result.errors
+
+
+def thread(house: House) -> list[str]:
+    card = house.cards()[0]
+    return [m.plain for m in house.workspace.thread("C0OPS", card.ts) if m.ts != card.ts]
+
+
+async def test_a_lead_approves_and_the_requester_vouches_with_the_hosts_name_typed(house: House) -> None:
+    card = await house.planned(losing=2)
+    assert card.buttons == ["Approve", "Vouch", "Reject", "Break Glass…", "Re-check", "Cancel"]
+    assert "0 of 2 vouched for" in card.plain
+    shown = await window(house, "U0CAROL", label="Approve")
+    assert "The local disks of web-0, web-1 on host-1 are lost for good" in str(shown.blocks)
+    assert await sends_in(house, "U0CAROL") == {}
+    await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
+    assert await house.state() is State.AWAITING_APPROVAL
+    await window(house, "U0ALICE", label="Vouch")
+    assert await sends_in(house, "U0ALICE") == {}
+    await house.workspace.until(lambda: "Approved by <@U0CAROL>" in house.cards()[0].plain)
+    assert "Approved by <@U0ALICE>" not in house.cards()[0].plain
+    assert await house.state() is State.QUEUED
+    await house.workspace.until(lambda: any("Vouched by <@U0ALICE>, 2 of 2 people" in line for line in thread(house)))
+
+
+@pytest.mark.parametrize(
+    ("values", "complained"),
+    [
+        ({"host": "host-10", "vouch-0": TICKED}, {"host"}),
+        ({"host": "HOST-1", "vouch-0": TICKED}, {"host"}),
+        ({"host": "host-1"}, {"vouch-0"}),
+        ({}, {"host", "vouch-0"}),
+    ],
+)
+async def test_a_wrong_name_or_a_sentence_without_its_tick_is_said_in_the_window_and_nothing_is_counted(
+    house: House, values: dict[str, Any], complained: set[str]
+) -> None:
+    await house.planned(losing=1)
+    await window(house, "U0CAROL", label="Approve")
+    assert set(await sends_in(house, "U0CAROL", values)) == complained
+    assert house.workspace.modal("U0CAROL") is not None
+    (one,) = await house.operations()
+    assert one.votes == ()
+    assert await sends_in(house, "U0CAROL") == {}
+    await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
+
+
+async def test_a_forged_click_that_passes_the_window_by_is_refused_by_the_desk(house: House) -> None:
+    await house.planned(losing=1)
+    (one,) = await house.operations()
+    payload = {"action": "approve", "operation": one.id, "digest": one.digest, "user": "U0BOB", "channel": "C0OPS"}
+    forged = Delivery(key="forged", kind=decide.KIND, payload=payload, received_at=house.desk.clock.now())
+    await house.desk.receive(forged)
+    await slack_app.receive_at(house.desk, house.people).serve_left_over()
+    assert "was not typed exactly as host-1" in await house.note_to("U0BOB")
+    (one,) = await house.operations()
+    assert (one.votes, one.state) == ((), State.AWAITING_APPROVAL)
+
+
+@pytest.mark.parametrize(
+    ("who", "label", "why"),
+    [
+        ("U0BOB", "Vouch", "Only the requester vouches"),
+        ("U0ALICE", "Approve", "not an approver"),
+        ("U0GUEST", "Vouch", "full members"),
+        ("U0DAVE", "Break Glass…", "nobody else has yet"),
+    ],
+)
+async def test_who_may_not_reads_why_at_once_and_no_window_opens(house: House, who: str, label: str, why: str) -> None:
+    card = await house.planned(losing=1)
+    await house.workspace.click(who, card, label=label)
+    assert why in await house.note_to(who)
+    assert house.workspace.modal(who) is None
+
+
+async def test_broken_glass_takes_a_second_person_and_the_name_and_the_ticks(house: House) -> None:
+    await house.planned(losing=1)
+    await window(house, "U0ALICE", label="Vouch")
+    await sends_in(house, "U0ALICE")
+    await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
+    assert "Vouch" not in house.cards()[0].buttons
+    await window(house, "U0DAVE", label="Break Glass…")
+    assert set(await sends_in(house, "U0DAVE", {"reason": "Asleep.", "host": "host-2"})) == {"vouch-0"}
+    assert set(await sends_in(house, "U0DAVE", {"reason": " ", "host": "host-2", "vouch-0": TICKED})) == {
+        "reason",
+        "host",
+    }
+    assert await house.state() is State.AWAITING_APPROVAL
+    assert await sends_in(house, "U0DAVE", {"reason": "Asleep.", **CONFIRMED}) == {}
+    await house.workspace.until(lambda: "Glass broken by <@U0DAVE>" in house.cards()[0].plain)
+
+
+async def test_a_window_delivered_five_times_counts_once(house: House) -> None:
+    await house.planned(losing=1)
+    await window(house, "U0CAROL", label="Approve")
+    house.served.faults.duplicate(1, copies=5)
+    await sends_in(house, "U0CAROL")
+    await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
+    (one,) = await house.operations()
+    assert len(one.votes) == 1
+
+
+async def test_where_policy_wants_the_name_typed_approve_opens_a_window_on_every_plan(tmp_path: Path) -> None:
+    typed = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), typed_confirmation=True)
+    async with opened(tmp_path, rule=typed) as house:
+        assert "Vouch" not in (await house.planned()).buttons
+        await window(house, "U0CAROL", label="Approve")
+        assert set(await sends_in(house, "U0CAROL", {"host": "host-2"})) == {"host"}
+        assert await sends_in(house, "U0CAROL", {"host": "host-1"}) == {}
+        await house.workspace.until(lambda: "Approved by <@U0CAROL>" in house.cards()[0].plain)

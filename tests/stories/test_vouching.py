@@ -1,0 +1,39 @@
+"""Data would be lost: two people vouch for it with the host's name typed, before anything is touched."""
+
+from bot.demo.view_stack import View
+from tests.stories.stage import ALICE, BOB, OPS, Stage
+
+TICKED = [{"value": "yes"}]
+
+
+async def window(stage: Stage, who: str, label: str) -> View:
+    await stage.workspace.click(who, stage.card, label=label)
+    await stage.until(lambda: stage.workspace.modal(who), what=f"the window of {label}")
+    shown = stage.workspace.modal(who)
+    assert shown is not None
+    return shown
+
+
+async def test_disks_that_would_be_lost_are_vouched_for_by_a_lead_and_the_requester(stage: Stage) -> None:
+    stage.config.write_text(stage.config.read_text().replace("shared_storage = true", "shared_storage = false"))
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+    await stage.card_says("0 of 2 vouched for")
+    dead = stage.world.host("compute-2")
+    losing = sorted(vm.name for vm in stage.world.vms_on(dead) if vm.image is not None)
+    assert losing
+
+    shown = await window(stage, BOB, "Approve")
+    assert all(name in str(shown.blocks) for name in losing)
+    complained = await stage.workspace.submit(BOB, values={"host": "compute-22", "vouch-0": TICKED})
+    assert set(complained.errors) == {"host"}
+    assert not (await stage.workspace.submit(BOB, values={"host": "compute-2"})).errors
+    await stage.card_says("1 of 2 vouched for")
+    assert stage.mutations() == []
+
+    await window(stage, ALICE, "Vouch")
+    await stage.workspace.submit(ALICE, values={"host": "compute-2", "vouch-0": TICKED})
+    await stage.card_says("12 of 12 done and verified", seconds=90)
+    assert stage.world.vms_on(dead) == []
+    assert stage.thread_says("Vouched by <@U0ALICE>, 2 of 2 people")
+    assert "Approved by <@U0BOB>" in stage.card.plain

@@ -1,0 +1,137 @@
+"""Windows in which somebody says no, or yes in so many words."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.demo.blockkit import check_blocks, check_view
+from bot.domain.operation import Choice, Operation, State, Vote
+from bot.domain.plan import Finding, Plan, Topic, Verdict
+from bot.domain.values import Json, UserId
+from bot.slack.views import card, confirm, window
+from bot.slack.views.message import Message
+from tests.views import golden
+from tests.views.examples import DIGEST, HOSTILE, NOW, RULE, operation, plan
+from tests.views.limits import assert_slack_takes, visible_text
+
+DEAD = "compute-89 is dead: nobody could read its power"
+TYPED = replace(RULE, typed_confirmation=True)
+
+
+def grave(sentence: str = DEAD, *, name: str = "", losing: int = 2) -> Plan:
+    """A plan that two people must vouch for."""
+    unproven = Finding(
+        code="unproven-death",
+        verdict=Verdict.WARNING,
+        topic=Topic.EVIDENCE,
+        sentence="Nobody read the power state.",
+        vouch=sentence,
+    )
+    made = plan(3, name=name, losing=losing)
+    return replace(made, findings=(*made.findings, unproven))
+
+
+def asked(of: Plan, *votes: Vote, name: str = "") -> Operation:
+    return operation(State.AWAITING_APPROVAL, of=of, name=name, votes=votes)
+
+
+def vouched(by: str, choice: Choice = Choice.APPROVE) -> Vote:
+    return Vote(by=UserId(by), choice=choice, digest=DIGEST, at=NOW, vouched=grave().vouches)
+
+
+def buttons(shown: Operation, rule: Any = RULE) -> dict[str, str]:
+    """The action behind each label."""
+    rows = [b for b in card.render(shown, (), rule, now=NOW).blocks if b["type"] == "actions"]
+    elements: Any = [element for row in rows for element in row["elements"]]  # type: ignore[union-attr]
+    return {e["text"]["text"]: e["action_id"] for e in elements}
+
+
+def submitted(drawn: dict[str, Json], *, host: str, ticked: tuple[int, ...]) -> dict[str, Any]:
+    values: dict[str, Any] = {"host": {"host": {"value": host}}}
+    for place in range(2):
+        options = [{"value": "yes"}] if place in ticked else []
+        values[f"vouch-{place}"] = {"vouch": {"selected_options": options}}
+    return {"private_metadata": drawn["private_metadata"], "state": {"values": values}}
+
+
+@pytest.mark.parametrize("words", HOSTILE)
+def test_windows_are_such_as_slack_takes_whatever_the_host_is_called(words: str) -> None:
+    shown = asked(grave(words, name=words), name=words)
+    for view in (
+        window.reject(shown, channel="C0OPS"),
+        window.break_glass(shown, RULE, channel="C0OPS"),
+        window.yes(shown, RULE, Choice.APPROVE, channel="C0OPS"),
+        window.yes(shown, TYPED, Choice.VOUCH, channel="C0OPS"),
+    ):
+        assert check_view(view) == []
+        assert len(str(view["private_metadata"])) <= 3_000
+
+
+def test_a_window_carries_exactly_the_plan_that_was_shown() -> None:
+    shown = operation(State.AWAITING_APPROVAL, requested_by=UserId("U0ALICE"))
+    drawn = window.break_glass(replace(shown, votes=()), replace(RULE, quorum=2), channel="C0OPS")
+    carried = json.loads(str(drawn["private_metadata"]))
+    assert carried == {"op": "K7M2PQRS", "digest": DIGEST, "channel": "C0OPS", "host": "compute-89"}
+    assert "with 0 of 2 approvals" in str(drawn["blocks"])
+
+
+def test_a_yes_that_two_must_vouch_for_shows_each_sentence_with_a_box_of_its_own() -> None:
+    drawn = window.yes(asked(grave()), RULE, Choice.APPROVE, channel="C0OPS")
+    golden.check("window-approve", Message(text=str(drawn["title"]), blocks=tuple(drawn["blocks"])))  # type: ignore[arg-type]
+    assert check_blocks(json.loads(json.dumps(drawn["blocks"]))) == []
+    wanted = [b for b in drawn["blocks"] if b["type"] == "input"]  # type: ignore[union-attr]
+    assert [b["optional"] for b in wanted] == [False, False, False]  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize(
+    ("host", "ticked", "complained"),
+    [
+        ("compute-89", (0, 1), set()),
+        (" compute-89 ", (0, 1), set()),
+        ("Compute-89", (0, 1), {"host"}),
+        ("compute-8", (0, 1), {"host"}),
+        ("", (0, 1), {"host"}),
+        ("compute-89", (0,), {"vouch-1"}),
+        ("compute-8", (), {"host", "vouch-0", "vouch-1"}),
+    ],
+)
+def test_a_wrong_name_and_a_box_without_a_tick_are_complained_of(
+    host: str, ticked: tuple[int, ...], complained: set[str]
+) -> None:
+    drawn = window.yes(asked(grave()), RULE, Choice.APPROVE, channel="C0OPS")
+    view = submitted(drawn, host=host, ticked=ticked)
+    assert set(confirm.complaints(view)) == complained
+    assert confirm.ticked_in(view) == ticked
+
+
+def test_a_window_without_these_fields_is_complained_of_for_nothing() -> None:
+    drawn = window.break_glass(asked(plan()), RULE, channel="C0OPS")
+    assert confirm.complaints({"private_metadata": drawn["private_metadata"], "state": {"values": {}}}) == {}
+    assert "host" not in str(drawn["blocks"])
+
+
+def test_approve_is_one_click_with_a_question_until_more_than_a_click_is_needed() -> None:
+    assert buttons(asked(plan()))["Approve"] == "approve"
+    assert buttons(asked(plan()), TYPED)["Approve"] == "approve_confirmed"
+    assert buttons(asked(grave(losing=0)))["Approve"] == "approve_confirmed"
+    assert buttons(asked(plan(losing=1)))["Approve"] == "approve_confirmed"
+
+
+def test_the_requester_has_a_button_to_vouch_until_they_have() -> None:
+    assert "Vouch" not in buttons(asked(plan()), TYPED)
+    assert "Vouch" in buttons(asked(grave()))
+    assert "Vouch" in buttons(asked(grave(), vouched("U0CHIEF")))
+    assert "Vouch" not in buttons(asked(grave(), vouched("U0ALICE", Choice.VOUCH)))
+
+
+def test_the_card_says_who_vouches_for_what_since_when() -> None:
+    drawn = card.render(asked(grave(), vouched("U0CHIEF")), (), RULE, now=NOW)
+    assert_slack_takes(drawn)
+    golden.check("card-vouched-by-one", drawn)
+    said = "\n".join(visible_text(drawn))
+    assert f"1 of 2 vouched for *{DEAD}*, by <@U0CHIEF> at <!date^" in said
+    assert "1 of 2 vouched for *the local disks of web-0, web-1 on compute-89 are lost for good*" in said
+    assert "*Approved, but not vouched for by two*, 1 of 1, by <@U0CHIEF>" in said
+    assert "0 of 2 vouched for" in "\n".join(visible_text(card.render(asked(grave()), (), RULE, now=NOW)))
