@@ -48,6 +48,7 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         shared_storage=options["shared_storage"],
         minimum_version=options["minimum_version"],
         platform_version=options["platform_version"],
+        priority_metadata=options["priority_metadata"],
     )
 
 

@@ -27,6 +27,7 @@ class OpenStackCloud:
         shared_storage: whether local disks of VMs are on storage that all hosts share; None: nobody said.
         minimum_version: dotted; below it evacuation is refused. Empty: no such limit.
         platform_version: dotted; at what version the cloud is.
+        priority_metadata: the metadata of a VM that tells its turn; empty: none does.
     """
 
     actions = frozenset(Action)
@@ -43,6 +44,7 @@ class OpenStackCloud:
         shared_storage: bool | None = None,
         minimum_version: str = "",
         platform_version: str = "",
+        priority_metadata: str = "",
     ) -> None:
         self.name = name
         self.concurrency = concurrency
@@ -55,6 +57,7 @@ class OpenStackCloud:
             shared_storage=shared_storage,
             minimum_version=minimum_version,
             platform_version=platform_version,
+            priority_metadata=priority_metadata,
             quiet=timedelta(seconds=session.longest + 30),
         )
 

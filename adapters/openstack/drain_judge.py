@@ -146,11 +146,11 @@ def of_server(server: Server, survey: OpenStackSurvey, reason: str) -> Iterator[
     if reason:
         sentence = f"{server.name} stays on {survey.host}: it {reason}."
         yield _vms("stays-behind", sentence, "", vm=VmId(server.id))
-    elif server.is_live and server.risks:
+    elif server.is_live and server.devices:
         yield _vms(
             "may-not-live-migrate",
-            f"{server.name} has {' and '.join(server.risks)}: whether it can be live-migrated depends on its device and"
-            " the hypervisors. If not, it stays as it is.",
+            f"{server.name} has {' and '.join(server.devices)}: whether it can be live-migrated depends on its device"
+            " and the hypervisors. If not, it stays as it is.",
             "If it is refused, have its owner stop it, then retry.",
             vm=VmId(server.id),
         )

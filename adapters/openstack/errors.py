@@ -32,7 +32,13 @@ _SECRETS = (
     ),
     (re.compile(r"://[^/\s:@]+:[^/\s@]+@"), "://***@"),
 )
-_SERVICES = {"compute": "Nova", "placement": "Placement", "block-storage": "Cinder", "identity": "Keystone"}
+_SERVICES = {
+    "compute": "Nova",
+    "placement": "Placement",
+    "block-storage": "Cinder",
+    "identity": "Keystone",
+    "network": "Neutron",
+}
 _NOT_TAKEN = frozenset({408, 425, 429})
 """4xx answers that are about the moment, not about the request."""
 

@@ -25,6 +25,7 @@ class Terms:
     shared_storage: bool | None = None  #: whether local disks are on shared storage; None: nobody said
     minimum_version: str = ""
     platform_version: str = ""
+    priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
     quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
 
 
@@ -230,6 +231,8 @@ def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
     if server.has_vtpm:
         return "has a vTPM: Nova does not evacuate that. It comes back when its host does."
+    if "accelerator-direct" in server.ports:
+        return "has a port with an accelerator: Nova does not evacuate that. It comes back when its host does."
     leaving = next((m for m in moves if m.server == server.id and m.is_open and m.type != EVACUATION), None)
     if leaving is not None and server.task is not None:
         return (

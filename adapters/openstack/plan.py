@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import asked, judge, room, service, spread, verbs, versions, vms
+from adapters.openstack import asked, judge, room, service, special, spread, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
@@ -29,13 +29,16 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *chosen.findings,
         *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
-        *room.of_room(survey, leaving, to=request.to),
+        *room.of_room(survey, leaving, to=request.to, others=request.beside),
         *judge.of_storage(survey, off="dead"),
+        *special.of_disks(leaving, shared_storage=terms.shared_storage),
+        *special.of_ports(survey),
         *_of_servers(chosen.servers, reasons, survey, terms),
     )
     steps: tuple[Step, ...] = ()
     if survey.service is not None:
-        best = {} if request.to else spread.wishes(survey, sorted(leaving, key=_priority, reverse=True))
+        in_turn = sorted(leaving, key=lambda s: _priority(s, terms), reverse=True)
+        best = {} if request.to else spread.wishes(survey, in_turn, others=request.beside)
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
         steps = (
             disable,
@@ -81,6 +84,7 @@ def _of_servers(
             )
         else:
             yield from judge.of_server(server, survey, terms)
+            yield from special.of_server(server, survey, priority_key=terms.priority_metadata)
 
 
 def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool) -> Vm:
@@ -107,15 +111,16 @@ def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: T
         microversion=microversion,
         wanted=_wanted(server, microversion),
         phase=EVACUATE,
-        priority=_priority(server),
+        priority=_priority(server, terms),
         patience=timedelta(minutes=30),
         quiet=terms.quiet,
     )
 
 
-def _priority(server: Server) -> int:
-    """Those that ran come first."""
-    return 1 if server.vm_state == "active" else 0
+def _priority(server: Server, terms: Terms) -> int:
+    """By what its metadata say, where a key is configured; among equals those that ran come first."""
+    said = special.priority(server, terms.priority_metadata) if terms.priority_metadata else 0
+    return 2 * (said or 0) + (1 if server.vm_state == "active" else 0)
 
 
 def _wanted(server: Server, microversion: str) -> tuple[str, ...]:

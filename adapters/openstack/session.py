@@ -29,7 +29,12 @@ from bot.domain.cloud import Refused, Unreachable
 T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
 _WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, ValueError)
-_VERSIONS = {"compute": ("2.1", "2.latest"), "block-storage": ("3.0", "3.latest"), "identity": ("3", "3.latest")}
+_VERSIONS = {
+    "compute": ("2.1", "2.latest"),
+    "block-storage": ("3.0", "3.latest"),
+    "identity": ("3", "3.latest"),
+    "network": ("2", "2.latest"),
+}
 
 
 class Offer(NamedTuple):
@@ -102,7 +107,7 @@ class Session:
         return self._offers[service]
 
     async def get(
-        self, service: str, path: str, *, microversion: str = "", params: Mapping[str, str] | None = None, doing: str
+        self, service: str, path: str, *, microversion: str = "", params: Mapping[str, Any] | None = None, doing: str
     ) -> Mapping[str, Any]:
         """Read one document.
 

@@ -10,19 +10,21 @@ from collections.abc import Mapping, Sequence
 
 from adapters.openstack.room import fits, free_on
 from adapters.openstack.things import OpenStackSurvey, Server
+from bot.domain.plan import Step
 
 _PLAIN = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
 """What every compute has; a VM that needs more than that is for the scheduler alone."""
 
 
-def wishes(survey: OpenStackSurvey, leaving: Sequence[Server]) -> Mapping[str, str]:
+def wishes(survey: OpenStackSurvey, leaving: Sequence[Server], *, others: Sequence[Step] = ()) -> Mapping[str, str]:
     """The best target of each VM by its id; those that are not in it are left to the scheduler.
 
     Args:
         survey: the cloud.
         leaving: the VMs that leave the host, in the order in which they will.
+        others: what other operations have still to start.
     """
-    free = {host: dict(amounts) for host, amounts in free_on(survey).items() if host in _alike(survey)}
+    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if host in _alike(survey)}
     room = {host: amounts.get("MEMORY_MB", 0) for host, amounts in free.items()}
     given = dict.fromkeys(free, 0)
     found: dict[str, str] = {}
@@ -59,5 +61,6 @@ def _is_plain(server: Server, survey: OpenStackSurvey) -> bool:
         server.vm_state == "active"
         and survey.group_of(server) is None
         and server.pinned_zone in {None, zone}
+        and not (server.traits or server.scope or server.devices or server.ports)
         and all(name in _PLAIN for name, amount in survey.needs(server).items() if amount)
     )

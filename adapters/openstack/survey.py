@@ -6,6 +6,7 @@ account may list all projects and every server in it is on the host that was ask
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -31,7 +32,7 @@ async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
     """
     nova = await compute_offer(session)
     services = await compute_services(session)  # a member gets 403 here, before any list is trusted
-    servers, hypervisors, groups, migrations, aggregates, candidates, projects, storage = await session.together(
+    servers, hypervisors, groups, migrations, aggregates, candidates, projects, storage, ports = await session.together(
         servers_on(session, host),
         hypervisors_of(session),
         _groups(session, nova),
@@ -40,20 +41,28 @@ async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
         _candidates(session),
         _projects(session),
         _storage(session, host),
+        _ports(session, host),
     )
+    attached = frozenset[str]().union(*(s.volumes for s in servers))
     return OpenStackSurvey(
         host=host,
         at=at,
         highest=nova.highest,
         services=tuple(services),
-        servers=tuple(sorted(servers, key=lambda s: (_natural(s.name), s.id))),
+        servers=tuple(
+            replace(s, ports=(ports or {}).get(s.id, frozenset()))
+            for s in sorted(servers, key=lambda s: (_natural(s.name), s.id))
+        ),
         projects=projects,
         groups=tuple(translate.group(g) for g in groups),
         migrations=tuple(migrations),
         room=None if candidates is None else translate.rooms(candidates, hypervisors),
         held=await _held(session, translate.provider_of(host, hypervisors)),
         aggregates=translate.aggregates_by_host(aggregates),
+        tags=translate.tags_by_host(aggregates),
         storage=storage,
+        encrypted=await _encrypted(session, attached),
+        ports_known=ports is not None,
     )
 
 
@@ -220,6 +229,32 @@ async def _storage(session: Session, host: str) -> Storage | None:
             remedy=_ADMIN,
         )
     return Storage(services=tuple(services), volumes=len(managed))
+
+
+async def _encrypted(session: Session, attached: frozenset[str]) -> frozenset[str]:
+    """Which of some volumes are encrypted. Cinder lists no volumes by id or key, so all that are in use are read."""
+    if not attached or await session.offer("block-storage") is None:
+        return frozenset()
+    volumes = await session.pages(
+        "block-storage",
+        "/volumes/detail",
+        "volumes",
+        params={"all_tenants": "1", "status": "in-use"},
+        doing="list the volumes in use",
+    )
+    return frozenset(str(v["id"]) for v in volumes if v.get("encrypted")) & attached
+
+
+async def _ports(session: Session, host: str) -> Mapping[str, frozenset[str]] | None:
+    """The kinds of ports of the host's servers; None when Neutron does not tell, which forbids nothing."""
+    try:
+        if await session.offer("network") is None:
+            return {}
+        params = {"binding:host_id": host, "fields": ["device_id", "binding:vnic_type"]}
+        found = await session.get("network", "/ports", params=params, doing=f"list the ports on {host}")
+    except (Refused, Unreachable):
+        return None
+    return translate.ports_by_server(found["ports"])
 
 
 def _natural(name: str) -> tuple[tuple[str, int], ...]:

@@ -72,7 +72,13 @@ class Server:
     is_locked: bool = False
     has_vtpm: bool = False  #: by its flavor; Nova does not evacuate it
     tied_by: tuple[str, ...] = ()  #: what in its flavor makes Nova refuse to live-migrate it
-    risks: tuple[str, ...] = ()  #: what in its flavor may make a hypervisor refuse to live-migrate it
+    devices: tuple[str, ...] = ()  #: what in its flavor needs a device of the host: "a PCI device"
+    traits: Mapping[str, str] = field(default_factory=dict)  #: "required" or "forbidden", by trait
+    scope: Mapping[str, str] = field(default_factory=dict)  #: what the aggregates of its host must say of themselves
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    volumes: frozenset[str] = frozenset()  #: ids of those attached
+    ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
+    locked_reason: str = ""  #: from 2.73 on
 
     @property
     def is_shadow(self) -> bool:
@@ -116,6 +122,7 @@ class Room:
     capacity: Amounts
     used: Amounts
     traits: frozenset[str] = frozenset()
+    largest: Amounts = field(default_factory=dict)  #: what one VM may take at most, as far as the cloud tells
 
     @property
     def free(self) -> Amounts:
@@ -156,7 +163,11 @@ class OpenStackSurvey:
     room: Mapping[str, Room] | None = None  #: by host; None: Placement does not tell
     held: Mapping[str, Amounts] = field(default_factory=dict)  #: what each server holds on the host, by Placement
     aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
+    tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
+    """What a host's aggregates say of themselves (their metadata): by host, then by key."""
     storage: Storage | None = None  #: None: the cloud has no Cinder
+    encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
+    ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
 
     @property
     def computes(self) -> tuple[Service, ...]:
@@ -178,6 +189,10 @@ class OpenStackSurvey:
         """Names of the host's aggregates in which no other host is in service; none when there is no other at all."""
         living = {name for s in self.survivors for name in self.aggregates.get(s.host, ())}
         return tuple(name for name in self.aggregates.get(self.host, ()) if self.survivors and name not in living)
+
+    def zone_of(self, host: str) -> str | None:
+        """The availability zone of a compute host; None when Nova does not list it."""
+        return next((s.zone for s in self.computes if s.host == host), None)
 
     def needs(self, server: Server) -> Amounts:
         """What a server takes: what it holds on the host by Placement, else what its flavor says."""

@@ -30,6 +30,7 @@ def server(found: Json) -> Server:
     volume_backed = not found.get("image")
     extra_disk = int(flavor.get("ephemeral") or 0) + -(-int(flavor.get("swap") or 0) // 1024)
     extra = flavor.get("extra_specs") or {}
+    of_image = (found.get("image") or {}).get("properties") or {}  # from 2.98 on
     fault = found.get("fault") or {}
     return Server(
         id=str(found["id"]),
@@ -51,13 +52,27 @@ def server(found: Json) -> Server:
         fault=str(fault.get("message") or ""),
         updated_at=str(found.get("updated") or ""),
         is_locked=bool(found.get("locked")),
-        has_vtpm="hw:tpm_version" in extra,
+        has_vtpm="hw:tpm_version" in extra or "hw_tpm_version" in of_image,
         tied_by=tuple(_ties(extra)),
-        risks=tuple(word for key, word in _RISKS.items() if key in extra),
+        devices=tuple(word for key, word in _DEVICES.items() if key in extra),
+        traits={
+            key.removeprefix("trait:"): str(value)
+            for key, value in {**of_image, **extra}.items()
+            if key.startswith("trait:")
+        },
+        scope={key.removeprefix(_SCOPE): str(value) for key, value in extra.items() if key.startswith(_SCOPE)},
+        metadata={str(key): str(value) for key, value in (found.get("metadata") or {}).items()},
+        volumes=frozenset(str(v["id"]) for v in found.get("os-extended-volumes:volumes_attached") or []),
+        locked_reason=str(found.get("locked_reason") or ""),
     )
 
 
-_RISKS = {"pci_passthrough:alias": "a PCI device", "resources:VGPU": "a vGPU"}
+_DEVICES = {
+    "pci_passthrough:alias": "a PCI device",
+    "resources:VGPU": "a vGPU",
+    "accel:device_profile": "an accelerator",
+}
+_SCOPE = "aggregate_instance_extra_specs:"
 
 
 def _ties(extra: Json) -> Iterator[str]:
@@ -109,8 +124,17 @@ def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
             capacity={name: int(amount["capacity"]) for name, amount in resources.items()},
             used={name: int(amount["used"]) for name, amount in resources.items()},
             traits=frozenset(summary.get("traits") or []),
+            largest={
+                name: int(hypervisor[field])
+                for name, field in _TOTALS.items()
+                if isinstance(hypervisor.get(field), int) and hypervisor[field] > 0
+            },
         )
     return found
+
+
+_TOTALS = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "local_gb"}
+"""Nova makes a host's totals the `max_unit` of its inventories: one VM takes no more, whatever is overcommitted."""
 
 
 def memory(hypervisor: Json) -> str:
@@ -142,6 +166,28 @@ def aggregates_by_host(found: Sequence[Json]) -> Mapping[str, tuple[str, ...]]:
         for host in aggregate.get("hosts") or []:
             by_host.setdefault(str(host), []).append(str(aggregate["name"]))
     return {host: tuple(sorted(names)) for host, names in by_host.items()}
+
+
+def tags_by_host(found: Sequence[Json]) -> Mapping[str, Mapping[str, frozenset[str]]]:
+    """The metadata of each host's aggregates, put together; a value may be a list with commas."""
+    by_host: dict[str, dict[str, frozenset[str]]] = {}
+    for aggregate in found:
+        for host in aggregate.get("hosts") or []:
+            mine = by_host.setdefault(str(host), {})
+            for key, value in (aggregate.get("metadata") or {}).items():
+                words = frozenset(word.strip() for word in str(value).split(","))
+                mine[str(key)] = mine.get(str(key), frozenset()) | words
+    return by_host
+
+
+def ports_by_server(found: Sequence[Json]) -> Mapping[str, frozenset[str]]:
+    """The kinds of ports of each server that are more than a virtual switch: `GET /v2.0/ports`."""
+    by_server: dict[str, frozenset[str]] = {}
+    for port in found:
+        kind, server_id = str(port.get("binding:vnic_type") or "normal"), str(port.get("device_id") or "")
+        if kind != "normal" and server_id:
+            by_server[server_id] = by_server.get(server_id, frozenset()) | {kind}
+    return by_server
 
 
 def moment(text: Any) -> datetime | None:

@@ -8,7 +8,7 @@ SERVICES = Microversion((2, 53))
 """The oldest that Muster works with: from here on services have uuids, and hypervisors those of their providers."""
 GROUPS = Microversion((2, 64))  #: server groups say their one policy
 MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
-SERVERS = Microversion((2, 96))  #: servers say the zone that they are pinned to
+SERVERS = Microversion((2, 98))  #: servers say the zone that they are pinned to (2.96) and their image's properties
 EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what went wrong
 COLD_TARGET = Microversion((2, 56))  #: a cold migration can be told its target
 UNFORCED = Microversion((2, 68))  #: nobody can force a live migration past the scheduler any more

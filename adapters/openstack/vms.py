@@ -32,7 +32,7 @@ def row(
 def remarks(server: Server, survey: OpenStackSurvey) -> Iterator[str]:
     """What people should know of a VM that is moved."""
     if server.is_locked:
-        yield "locked"
+        yield f"locked: {server.locked_reason}" if server.locked_reason else "locked"
     group = survey.group_of(server)
     if group is not None:
         yield f"server group {group.name} ({group.policy})"
@@ -81,6 +81,7 @@ def move(
             "to": to,
             "microversion": microversion,
             "wanted": list(wanted),
+            "needs": {name: amount for name, amount in server.needs.items() if amount},
         },
         follows=follows,
         apart=group.id if group and follows is None else "",

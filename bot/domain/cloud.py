@@ -42,6 +42,9 @@ class Request:
     reason: str = ""
     to: str = ""  #: name of a target host; empty lets the cloud's scheduler choose
     vms: tuple[str, ...] = ()  #: names or ids of the VMs meant; empty means what the cloud does by default
+    beside: tuple[Step, ...] = ()
+    """What other approved operations of the cloud still have to start: set for a survey's judgement, never stored."""
+
     is_choice: bool = False  #: `vms` are the ids that a person ticked in a list: none of them means none
     then: Then = Then.NOTHING  #: what becomes of the host's power after the last verification
 

@@ -139,6 +139,16 @@ def _split(value: str) -> SplitResult | None:
     return parts
 
 
+def _metadata_key(value: str) -> str:
+    # https://docs.openstack.org/api-ref/compute/#create-or-update-server-metadata-items
+    if not re.fullmatch(r"[a-zA-Z0-9-_:. ]{1,255}", value):
+        raise wrong(
+            "cannot be the key of a VM's metadata.",
+            "Use up to 255 letters, digits, blanks and any of - _ : .",
+        )
+    return value
+
+
 def _version(value: str) -> str:
     if not re.fullmatch(r"\d+(\.\d+)*", value):
         raise wrong("is not a version.", 'Write numbers with dots between them, such as "6.4.3.0.0.0".')
@@ -176,6 +186,7 @@ SlackAddress = Annotated[str, AfterValidator(_slack_address)]
 TowerAddress = Annotated[str, AfterValidator(_tower_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
 StoreAddress = Annotated[str, AfterValidator(_store_in_file)]
+MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
 Version = Annotated[str, AfterValidator(_version)]
 EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
 Expiry = Annotated[timedelta, duration("1m", "7d")]

@@ -161,6 +161,7 @@ def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
         platform_version=cloud.platform_version or "",
         shared_storage=cloud.shared_storage,
         evacuated_vms=cloud.evacuated_vms,
+        priority_metadata=cloud.priority_metadata or "",
         cinder=CinderSettings(
             runner=cloud.cinder.runner,
             host=cloud.cinder.host or "",

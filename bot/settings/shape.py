@@ -130,6 +130,7 @@ class OpenStack(Cloud):
     platform_version: fields.Version | None = None
     shared_storage: bool | None = None
     evacuated_vms: Literal["running", "stopped"] = "running"
+    priority_metadata: fields.MetadataKey | None = None
     cinder: Cinder = Cinder()
     fencing: Fencing = Fencing()
 

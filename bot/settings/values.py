@@ -133,6 +133,7 @@ class OpenStackSettings:
     platform_version: str
     shared_storage: bool | None  #: None: not said, so the adapter finds out
     evacuated_vms: Literal["running", "stopped"]
+    priority_metadata: str  #: key of VMs' metadata; empty: none tells their turn
     cinder: CinderSettings
     redfish: Mapping[str, RedfishSettings]  #: by host name
 

@@ -145,11 +145,11 @@ def test_nobody_stays_when_all_can_move() -> None:
 
 
 def test_a_device_is_a_warning_while_the_vm_runs_and_none_while_it_is_stopped() -> None:
-    found = finding(enter(living(server("gpu-1", risks=("a vGPU",)))), "may-not-live-migrate")
+    found = finding(enter(living(server("gpu-1", devices=("a vGPU",)))), "may-not-live-migrate")
     assert found is not None
     assert found.verdict is Verdict.WARNING
     assert "a vGPU" in found.sentence
-    for calm in (server("gpu-1", risks=("a vGPU",), **STOPPED), server("web-1")):
+    for calm in (server("gpu-1", devices=("a vGPU",), **STOPPED), server("web-1")):
         assert "may-not-live-migrate" not in codes(enter(living(calm)))
 
 

@@ -1,9 +1,13 @@
 """Whether the VMs fit elsewhere, and the wishes that narrow it: a target, a chosen set."""
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
-from adapters.openstack.things import Group, Room
-from bot.domain.plan import Disposition, Verdict
+from adapters.openstack.judge import Terms
+from adapters.openstack.things import Group, Room, Server
+from bot.domain.plan import Disposition, Step, Verdict
 from tests.openstack_adapter.build import codes, finding, plan, room, server, survey, with_service
 
 
@@ -76,6 +80,95 @@ def test_a_vm_pinned_to_a_zone_needs_room_there() -> None:
 def test_a_vm_that_stays_behind_needs_no_room() -> None:
     made = plan(survey(server("big", vm_state="paused", needs={"VCPU": 999}), server("small")))
     assert "room" in codes(made)
+
+
+@pytest.mark.parametrize("resource", ["VCPU", "MEMORY_MB", "DISK_GB"])
+def test_one_vm_takes_no_more_than_a_host_has_whatever_is_overcommitted(resource: str) -> None:
+    big = server("big", needs={resource: 64})
+    hosts = {f"compute-{n}": replace(room(1000, 1000), largest={resource: 63}) for n in (2, 3, 4)}
+    assert finding(plan(survey(big, room=hosts)), "fits-nowhere") is not None
+    hosts["compute-4"] = replace(room(1000, 1000), largest={resource: 64})
+    assert finding(plan(survey(big, room=hosts)), "fits-nowhere") is None
+
+
+@pytest.mark.parametrize(("how", "with_it"), [("required", True), ("forbidden", False)])
+def test_a_vm_that_asks_for_a_trait_needs_a_host_that_has_it_or_has_it_not(how: str, with_it: bool) -> None:
+    asking = server("a", traits={"HW_CPU_X86_AVX512F": how})
+    hosts = {"compute-2": room(), "compute-3": replace(room(), traits=frozenset({"HW_CPU_X86_AVX512F"}))}
+    good, bad = ("compute-3", "compute-2") if with_it else ("compute-2", "compute-3")
+    assert "fits-nowhere" not in codes(plan(survey(asking, room=hosts), to=good))
+    found = finding(plan(survey(asking, room=hosts), to=bad), "fits-nowhere")
+    assert found is not None
+    assert "HW_CPU_X86_AVX512F" in found.sentence
+
+
+# ---------------------------------------------------------------------- what others have still to move
+
+
+def theirs(*, gib: int = 60, **changes: Any) -> Step:
+    """A VM that another operation has still to move."""
+    moving = server("theirs", needs={"VCPU": 1, "MEMORY_MB": gib * 1024})
+    return replace(plan(survey(moving)).steps[-1], **{"wish": "", **changes})
+
+
+def test_what_others_have_still_to_move_takes_its_room_away() -> None:
+    big = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
+    assert "fits-nowhere" not in codes(plan(survey(big), beside=(theirs(), theirs())))
+    made = plan(survey(big), beside=(theirs(), theirs(), theirs()))
+    assert finding(made, "fits-nowhere") is not None
+
+
+def test_room_that_is_kept_for_others_is_said() -> None:
+    found = finding(plan(survey(), beside=(theirs(), theirs())), "room")
+    assert found is not None
+    assert "180 GiB free (2 VMs of other operations are counted as there already)" in found.sentence
+
+
+@pytest.mark.parametrize(
+    "said", [{"wish": "compute-3"}, {"arguments": {"to": "compute-3", "needs": {"MEMORY_MB": 61440}}}]
+)
+def test_what_others_have_a_place_for_is_counted_there(said: dict[str, Any]) -> None:
+    big = server("big", needs={"MEMORY_MB": 60 * 1024})
+    beside = (theirs(**said),)
+    assert "fits-nowhere" in codes(plan(survey(big), to="compute-3", beside=beside))
+    assert "fits-nowhere" not in codes(plan(survey(big), to="compute-2", beside=beside))
+
+
+def test_a_vm_is_not_wished_onto_the_room_of_others() -> None:
+    filled = tuple(theirs(gib=100, wish=host) for host in ("compute-2", "compute-3"))
+    made = plan(survey(server("a"), server("b")), beside=filled)
+    assert {s.wish for s in made.steps if s.verb == "evacuate"} == {"compute-4"}
+
+
+def test_steps_of_others_that_move_no_vm_keep_no_room() -> None:
+    disable = plan(survey()).steps[0]
+    found = finding(plan(survey(), beside=(disable,)), "room")
+    assert found is not None
+    assert "other operations" not in found.sentence
+
+
+# ---------------------------------------------------------------------- whose turn it is
+
+
+def in_turn(*servers: Server, terms: Terms) -> list[str]:
+    moves = [s for s in plan(survey(*servers), terms=terms).steps if s.verb == "evacuate"]
+    return [s.arguments["name"] for s in sorted(moves, key=lambda s: -s.priority)]
+
+
+def test_those_that_ran_come_first_and_metadata_counts_only_where_a_key_is_configured() -> None:
+    vms = (
+        server("off", vm_state="stopped", metadata={"turn": "5"}),
+        server("low", metadata={"turn": "-1"}),
+        server("on"),
+    )
+    assert in_turn(*vms, terms=Terms()) == ["low", "on", "off"]
+    assert in_turn(*vms, terms=Terms(priority_metadata="turn")) == ["off", "on", "low"]
+
+
+@pytest.mark.parametrize("said", ["1001", "-1001", "1.5", "", "first"])
+def test_a_turn_that_is_no_number_within_bounds_counts_as_none(said: str) -> None:
+    vms = (server("a", metadata={"turn": said}), server("b", metadata={"turn": "1"}), server("c"))
+    assert in_turn(*vms, terms=Terms(priority_metadata="turn")) == ["b", "a", "c"]
 
 
 # ---------------------------------------------------------------------- a target

@@ -133,19 +133,45 @@ def test_the_microversion_for_an_evacuation_is_chosen_on_purpose() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "ties", "risks"),
+    ("extra", "ties", "devices"),
     [
         ({}, (), ()),
         ({"hw:tpm_version": "2.0"}, ("a vTPM whose secret cannot move",), ()),
         ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "host"}, (), ()),
         ({"hw:mem_encryption": "True"}, ("encrypted memory",), ()),
         ({"hw:mem_encryption": "false"}, (), ()),
-        ({"accel:device_profile": "fpga"}, ("an accelerator",), ()),
+        ({"accel:device_profile": "fpga"}, ("an accelerator",), ("an accelerator",)),
         ({"pci_passthrough:alias": "nic:1", "resources:VGPU": "1"}, (), ("a PCI device", "a vGPU")),
     ],
 )
 def test_what_ties_a_running_server_to_its_host_is_read_from_its_flavor(
-    extra: dict[str, str], ties: tuple[str, ...], risks: tuple[str, ...]
+    extra: dict[str, str], ties: tuple[str, ...], devices: tuple[str, ...]
 ) -> None:
     shown = translate.server({"id": "s", "flavor": {"extra_specs": extra}})
-    assert (shown.tied_by, shown.risks) == (ties, risks)
+    assert (shown.tied_by, shown.devices) == (ties, devices)
+
+
+def test_what_an_image_says_counts_too_where_nova_shows_it() -> None:
+    properties = {"hw_tpm_version": "2.0", "trait:HW_A": "required", "trait:HW_B": "required"}
+    shown = translate.server(
+        {
+            "id": "s",
+            "image": {"id": "i", "properties": properties},
+            "flavor": {"extra_specs": {"trait:HW_B": "forbidden"}},
+        }
+    )
+    assert shown.has_vtpm
+    assert shown.traits == {"HW_A": "required", "HW_B": "forbidden"}
+    assert not translate.server({"id": "s", "image": {"id": "i"}}).has_vtpm
+
+
+def test_the_metadata_of_a_host_s_aggregates_are_put_together() -> None:
+    found = [
+        {"hosts": ["a", "b"], "metadata": {"disk": "ssd"}},
+        {"hosts": ["b"], "metadata": {"disk": "nvme, hdd", "net": "fast"}},
+        {"hosts": [], "metadata": {"disk": "tape"}},
+    ]
+    assert translate.tags_by_host(found) == {
+        "a": {"disk": frozenset({"ssd"})},
+        "b": {"disk": frozenset({"ssd", "nvme", "hdd"}), "net": frozenset({"fast"})},
+    }

@@ -1,0 +1,60 @@
+"""What other approved operations have still to start is told to the adapter that judges the room."""
+
+from bot.domain.cloud import Request
+from bot.domain.operation import State
+from tests.engine.conftest import Workshop
+
+
+def listen(shop: Workshop) -> dict[str, list[str]]:
+    """Beside what the last plan of each host was made."""
+    told: dict[str, list[str]] = {}
+    plan = shop.cloud.plan
+
+    def listening(request: Request, survey: dict[str, str]):
+        told[request.host] = [s.key for s in request.beside]
+        return plan(request, survey)
+
+    shop.cloud.plan = listening  # type: ignore[method-assign]
+    return told
+
+
+async def test_a_plan_is_made_beside_all_steps_of_an_operation_that_is_approved(shop: Workshop) -> None:
+    first = await shop.ask()
+    await shop.work()
+    told = listen(shop)
+    second = await shop.ask("host-10")
+    await shop.clock.sleep(1)
+    await shop.vote(first)
+    await shop.work()
+    assert (await shop.operation(second)).state is State.AWAITING_APPROVAL
+    assert told == {"host-10": ["disable", *(f"move:vm-{n}" for n in range(6)), "empty"]}
+    assert (await shop.operation(second)).request.beside == ()
+
+
+async def test_of_an_operation_that_runs_only_what_the_cloud_has_not_taken_counts(shop: Workshop) -> None:
+    first = await shop.approved()
+    told = listen(shop)
+    start = shop.cloud.start
+
+    async def start_and_ask(step):
+        receipt = await start(step)
+        if step.key == "move:vm-0":
+            await shop.ask("host-10")
+            await shop.work()
+        return receipt
+
+    shop.cloud.start = start_and_ask  # type: ignore[method-assign]
+    await shop.work()
+    assert (await shop.operation(first)).state is State.SUCCEEDED
+    assert told["host-1"] == []
+    assert set(told["host-10"]) >= {"move:vm-3", "move:vm-4", "move:vm-5", "empty"}
+    assert "disable" not in told["host-10"]
+
+
+async def test_what_waits_for_approval_or_has_ended_keeps_no_room(shop: Workshop) -> None:
+    await shop.ask()
+    await shop.work()
+    told = listen(shop)
+    await shop.ask("host-10")
+    await shop.work()
+    assert told == {"host-10": []}

@@ -1,0 +1,263 @@
+"""Every finding of the adapter: a survey that produces it, and one, as like it as can be, that does not.
+
+A finding without a pair here fails the first test: whoever adds one adds its pair.
+"""
+
+import ast
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import adapters.openstack
+from adapters.openstack.judge import Terms
+from adapters.openstack.things import Group, OpenStackSurvey, Server, Storage
+from adapters.openstack.versions import Microversion
+from bot.domain.plan import Plan
+from tests.openstack_adapter.build import (
+    DEAD,
+    NOW,
+    back,
+    codes,
+    enter,
+    living,
+    migration,
+    plan,
+    room,
+    server,
+    service,
+    survey,
+    with_service,
+)
+
+Made = Callable[[], Plan]
+OLD = Microversion((2, 94))
+LOCAL = {"has_local_disk": True, "boots_from_volume": False}
+OURS = {"is_enabled": False, "disabled_reason": "muster run=01RUN"}
+
+
+def dead(*servers: Server, terms: Terms | None = None, asked: dict[str, Any] | None = None, **changes: Any) -> Made:
+    """The plan of an evacuation."""
+    return lambda: plan(survey(*servers, **changes), terms=terms, **(asked or {}))
+
+
+def where(taken: OpenStackSurvey, host: str, of: Callable[[OpenStackSurvey], Plan] = plan, **changes: Any) -> Made:
+    """The plan when one compute service is otherwise."""
+    return lambda: of(with_service(taken, host, **changes))
+
+
+def without(binary: str) -> Made:
+    taken = survey()
+    return lambda: plan(replace(taken, services=tuple(s for s in taken.services if s.binary != binary)))
+
+
+def alive(*servers: Server, asked: dict[str, Any] | None = None, **changes: Any) -> Made:
+    """The plan of entering maintenance."""
+    return lambda: enter(living(*servers, **changes), **(asked or {}))
+
+
+def returning(asked: dict[str, Any] | None = None, host: dict[str, Any] | None = None, **changes: Any) -> Made:
+    """The plan of a return to service."""
+    return lambda: back(with_service(living(**changes), DEAD, **(host or OURS)), **(asked or {}))
+
+
+BIG = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
+CINDER = service(DEAD, binary="cinder-volume", is_up=False)
+GROUP = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
+SCOPED = {"scope": {"ssd": "true"}}
+TAGGED = {"tags": {"compute-3": {"ssd": frozenset({"true"})}}}
+STALE = {"is_forced_down": True, "is_up": False}
+
+PAIRS: dict[str, tuple[Made, Made]] = {
+    # the host and its cloud
+    "service-unknown": (
+        lambda: plan(replace(survey(), services=tuple(s for s in survey().services if s.host != DEAD))),
+        dead(),
+    ),
+    "service-up": (where(survey(), DEAD, is_up=True), dead()),
+    "service-down": (dead(), where(survey(), DEAD, is_up=True)),
+    "unproven-death": (dead(), where(survey(), DEAD, is_up=True)),
+    "forced-down-before": (where(survey(), DEAD, is_forced_down=True), dead()),
+    "disabled-before": (where(survey(), DEAD, is_enabled=False), dead()),
+    "others-down": (where(survey(), "compute-2", is_up=False), where(survey(), "compute-2", is_enabled=False)),
+    "observer-blind": (
+        lambda: plan(with_service(with_service(survey(), "compute-2", is_up=False), "compute-3", is_up=False)),
+        where(survey(), "compute-2", is_up=False),
+    ),
+    "no-survivors": (
+        lambda: plan(
+            replace(survey(), services=tuple(s for s in survey().services if s.zone != "az-1" or s.host == DEAD))
+        ),
+        dead(),
+    ),
+    "no-scheduler": (without("nova-scheduler"), without("nova-conductor")),
+    "no-conductor": (without("nova-conductor"), without("nova-scheduler")),
+    "aggregate-empty": (
+        dead(aggregates={DEAD: ("ssd",)}),
+        dead(aggregates={DEAD: ("ssd",), "compute-2": ("ssd",)}),
+    ),
+    # versions
+    "comes-up-running": (
+        dead(highest=OLD, terms=Terms(stopped=True)),
+        dead(highest=Microversion((2, 95)), terms=Terms(stopped=True)),
+    ),
+    "platform-version": (
+        dead(terms=Terms(minimum_version="6.4.3")),
+        dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.3")),
+    ),
+    "platform-too-old": (
+        dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.2.9")),
+        dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.3.0")),
+    ),
+    # what was asked for
+    "vm-not-here": (dead(asked={"vms": ("web-2",)}), dead(asked={"vms": ("web-1",)})),
+    "vm-ambiguous": (
+        dead(server("a", id="1"), server("a", id="2"), asked={"vms": ("a",)}),
+        dead(server("a", id="1"), server("a", id="2"), asked={"vms": ("2",)}),
+    ),
+    "target-unknown": (dead(asked={"to": "compute"}), dead(asked={"to": "compute-2"})),
+    "target-is-source": (dead(asked={"to": DEAD}), dead(asked={"to": "compute-2"})),
+    "target-not-in-service": (
+        lambda: plan(with_service(survey(), "compute-2", is_enabled=False), to="compute-2"),
+        dead(asked={"to": "compute-2"}),
+    ),
+    # room
+    "room": (dead(), dead(room=None)),
+    "room-unknown": (dead(room=None), dead()),
+    "no-room": (dead(BIG, replace(BIG, id="2"), room={"compute-2": room()}), dead(BIG, room={"compute-2": room()})),
+    "tight-room": (
+        dead(*(replace(BIG, id=str(n)) for n in range(4))),
+        dead(*(replace(BIG, id=str(n)) for n in range(3))),
+    ),
+    "fits-nowhere": (
+        dead(server("big", needs={"VCPU": 101})),
+        dead(server("big", needs={"VCPU": 100})),
+    ),
+    # single VMs
+    "no-vms": (lambda: plan(replace(survey(), servers=())), dead()),
+    "cannot-evacuate": (dead(server("a", vm_state="paused")), dead(server("a", vm_state="error"))),
+    "disk-lost": (
+        dead(server("a", **LOCAL), terms=Terms(shared_storage=False)),
+        dead(server("a"), terms=Terms(shared_storage=False)),
+    ),
+    "disk-may-be-lost": (dead(server("a", **LOCAL)), dead(server("a"))),
+    "disks-shared": (
+        dead(server("a", **LOCAL), terms=Terms(shared_storage=True)),
+        dead(server("a"), terms=Terms(shared_storage=True)),
+    ),
+    "evacuation-open": (
+        dead(migrations=(migration(9, "web-1", "accepted", None),)),
+        dead(migrations=(migration(9, "web-1", "failed"),)),
+    ),
+    "amphora": (dead(server("amphora-6f1c")), dead(server("my-amphora"))),
+    "needs-device": (dead(server("a", devices=("a PCI device",))), dead(server("a"))),
+    "special-port": (dead(server("a", ports=frozenset({"vdpa"}))), dead(server("a"))),
+    "ports-unknown": (dead(ports_known=False), dead()),
+    "encrypted-volume": (
+        dead(server("a", volumes=frozenset({"v1"})), encrypted=frozenset({"v1"})),
+        dead(server("a", volumes=frozenset({"v1"})), encrypted=frozenset({"v2"})),
+    ),
+    "aggregate-bound": (dead(server("a", **SCOPED)), dead(server("a", **SCOPED), **TAGGED)),
+    "priority-unreadable": (
+        dead(server("a", metadata={"turn": "first"}), terms=Terms(priority_metadata="turn")),
+        dead(server("a", metadata={"turn": "-7"}), terms=Terms(priority_metadata="turn")),
+    ),
+    # volumes and backups of the host itself
+    "volumes-managed-here": (dead(storage=Storage(volumes=1)), dead(storage=Storage())),
+    "backups-managed-here": (
+        dead(storage=Storage(services=(service(DEAD, binary="cinder-backup"),))),
+        dead(storage=Storage(services=(service(DEAD, binary="cinder-volume"),))),
+    ),
+    # entering maintenance
+    "stays-disabled": (alive(), lambda: enter(replace(living(), services=()))),
+    "last-in-zone": (where(living(), DEAD, enter, zone="az-9"), alive()),
+    "last-in-aggregate": (
+        alive(aggregates={DEAD: ("ssd",)}),
+        alive(aggregates={DEAD: ("ssd",), "compute-2": ("ssd",)}),
+    ),
+    "only-whole": (alive(asked={"vms": ("web-1",)}), alive()),
+    "target-too-new": (
+        alive(server("a", vm_state="stopped"), highest=Microversion((2, 55)), asked={"to": "compute-2"}),
+        alive(server("a", vm_state="stopped"), highest=Microversion((2, 56)), asked={"to": "compute-2"}),
+    ),
+    "incoming": (
+        alive(migrations=(migration(4, "b", "running", DEAD, source="compute-2", type="live-migration"),)),
+        alive(migrations=(migration(4, "b", "completed", DEAD, source="compute-2", type="live-migration"),)),
+    ),
+    "unconfirmed": (
+        alive(migrations=(migration(4, "gone", "finished", type="resize"),)),
+        alive(migrations=(migration(4, "gone", "confirmed", type="resize"),)),
+    ),
+    "must-stay-together": (alive(server("a"), server("b"), groups=(GROUP,)), alive(server("a"), groups=(GROUP,))),
+    "stays-behind": (alive(server("a", vm_state="suspended")), alive(server("a", vm_state="paused"))),
+    "will-not-be-empty": (alive(server("a", vm_state="suspended")), alive(server("a"))),
+    "may-not-live-migrate": (alive(server("a", devices=("a vGPU",))), alive(server("a"))),
+    # returning to service
+    "vms-stay": (returning(), dead()),
+    "none-brought-back": (returning({"vms": ("web-1",)}), returning()),
+    "compute-silent": (returning(host=OURS | {"is_up": False}), returning()),
+    "reports": (returning(host=OURS | STALE), returning()),
+    "forced-by-others": (returning(host=STALE | {"updated_at": NOW}), returning(host=OURS | STALE)),
+    "old-guests": (
+        returning(migrations=(migration(9, "web-1", "done"),)),
+        returning(migrations=(migration(9, "web-1", "completed"),)),
+    ),
+    "disabled-by-us": (returning(), returning(host={"is_enabled": False, "disabled_reason": "new fan"})),
+    "disabled-by-others": (returning(host={"is_enabled": False, "disabled_reason": "new fan"}), returning()),
+    "in-service": (returning(host={"is_enabled": True}), returning()),
+    "cinder-down": (
+        returning(storage=Storage(services=(CINDER,))),
+        returning(storage=Storage(services=(replace(CINDER, is_up=True),))),
+    ),
+}
+
+
+@pytest.mark.parametrize("code", PAIRS)
+def test_a_finding_is_there_when_it_should_be_and_absent_when_it_should_not(code: str) -> None:
+    produced, absent = PAIRS[code]
+    assert code in codes(produced())
+    assert code not in codes(absent())
+
+
+def test_every_finding_of_the_adapter_has_its_pair() -> None:
+    written = set(codes_in(Path(inspect.getfile(adapters.openstack)).parent))
+    assert len(written) > 40
+    assert {pattern for pattern in written if not any(fnmatch(code, pattern) for code in PAIRS)} == set()
+    assert {code for code in PAIRS if not any(fnmatch(code, pattern) for pattern in written)} == set()
+
+
+# ---------------------------------------------------------------------- reading the source
+
+
+def codes_in(package: Path) -> Iterator[str]:
+    """What the source passes for a parameter called `code`; what is put together there stands as a pattern."""
+    trees = [ast.parse(path.read_text()) for path in package.glob("*.py")]
+    places = {"Finding": -1}
+    for tree in trees:
+        for made in ast.walk(tree):
+            if isinstance(made, ast.FunctionDef):
+                names = [argument.arg for argument in made.args.args]
+                if "code" in names:
+                    places[made.name] = names.index("code")
+    for tree in trees:
+        for call in ast.walk(tree):
+            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute):
+                name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
+                if name in places:
+                    yield from _text(_code_of(call, places[name]))
+
+
+def _code_of(call: ast.Call, place: int) -> ast.expr | None:
+    named = next((k.value for k in call.keywords if k.arg == "code"), None)
+    return named if named or not 0 <= place < len(call.args) else call.args[place]
+
+
+def _text(code: ast.expr | None) -> Iterator[str]:
+    if isinstance(code, ast.Constant):
+        yield str(code.value)
+    elif isinstance(code, ast.JoinedStr):
+        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in code.values)
