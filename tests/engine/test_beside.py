@@ -1,5 +1,7 @@
 """What other approved operations have still to start is told to the adapter that judges the room."""
 
+from datetime import timedelta
+
 from bot.domain.cloud import Request
 from bot.domain.operation import State
 from tests.engine.conftest import Workshop
@@ -19,12 +21,14 @@ def listen(shop: Workshop) -> dict[str, list[str]]:
 
 
 async def test_a_plan_is_made_beside_all_steps_of_an_operation_that_is_approved(shop: Workshop) -> None:
-    first = await shop.ask()
-    await shop.work()
+    first = await shop.approved()
     told = listen(shop)
+    async with shop.archive.unit() as unit:  # somebody else's hands are on it, and have not begun
+        lease = await unit.claim("another worker", span=timedelta(hours=1))
+        await unit.commit()
+    assert lease is not None
+    assert lease.operation == first
     second = await shop.ask("host-10")
-    await shop.clock.sleep(1)
-    await shop.vote(first)
     await shop.work()
     assert (await shop.operation(second)).state is State.AWAITING_APPROVAL
     assert told == {"host-10": ["disable", *(f"move:vm-{n}" for n in range(6)), "empty"]}
