@@ -231,11 +231,9 @@ async def _you_can(desk: Desk, actor: Actor, rule: Rule) -> list[str]:
         can.append("approve it, your own requests too" if rule.self_approval else "approve what others ask for")
     if actor.is_one_of(rule.break_glass):
         can.append("break glass: go ahead alone, with a reason that everybody reads")
-    if desk.people is not None and rule.lets_request(actor) and actor.is_one_of(rule.approvers):
-        try:
-            await quorum.check_possible(desk.people, rule, requester=actor.id, where="it")
-        except NotAllowed:
-            can[0] += " (but then nobody else could approve it)"
+    has_both = rule.lets_request(actor) and actor.is_one_of(rule.approvers)
+    if desk.people and has_both and not await quorum.is_possible(desk.people, rule, requester=actor.id):
+        can[0] += " (but then nobody else could approve it)"
     return can
 
 
@@ -244,4 +242,4 @@ async def _impossible(desk: Desk, rule: Rule) -> str:
     if desk.people is None:
         return ""
     able = await quorum.approvers(desk.people, rule, requester=None)
-    return "" if len(able) >= rule.quorum else quorum.said(able, rule, besides="")
+    return "" if len(able) >= rule.quorum else quorum.said(able, rule)

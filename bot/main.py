@@ -77,7 +77,7 @@ def build(settings: Settings) -> Bot:
         people=people,
         desk=desk,
         board=Board(archive, clock, bell, client, rules, slack.incident_channel),
-        worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules),
+        worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules, people=people),
         rounds=Rounds(
             archive=archive,
             clock=clock,

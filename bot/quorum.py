@@ -1,8 +1,10 @@
-"""Whether enough people could ever approve: a request that nobody can grant is refused at once, with why."""
+"""Whether enough people could ever say yes: what policy makes impossible is a finding on the card, with why."""
 
 from collections.abc import Sequence
 
-from bot.domain.errors import NotAllowed
+from bot.domain.errors import CouldNotAsk
+from bot.domain.operation import VOUCHERS, Operation
+from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.policy import Rule
 from bot.domain.ports import People
 from bot.domain.values import UserId
@@ -24,27 +26,60 @@ async def approvers(people: People, rule: Rule, *, requester: UserId | None) -> 
     return counting[: rule.quorum]
 
 
-async def check_possible(people: People, rule: Rule, *, requester: UserId, where: str) -> None:
-    """Let a request pass that could be approved by enough people, or by one who may break glass.
+async def is_possible(people: People, rule: Rule, *, requester: UserId) -> bool:
+    """Whether this person's request could be approved by enough people, or by one who may break glass.
+
+    Raises:
+        CouldNotAsk: Slack did not answer.
+    """
+    able = await approvers(people, rule, requester=requester)
+    return len(able) >= rule.quorum or bool(await people.named(rule.break_glass, most=1))
+
+
+async def finding(people: People, rule: Rule, operation: Operation) -> Finding | None:
+    """Why nobody could ever say yes to this operation's plan; None when they could.
 
     Args:
         people: who is who.
         rule: the policy it will be decided under.
-        requester: who asks.
-        where: the cloud and action, as an admin finds them in the settings.
-
-    Raises:
-        NotAllowed: nobody could ever say yes to it.
-        CouldNotAsk: Slack did not answer.
+        operation: with its plan.
     """
-    able = await approvers(people, rule, requester=requester)
-    if len(able) >= rule.quorum or await people.named(rule.break_glass, most=1):
-        return
-    raise NotAllowed(said(able, rule), remedy=f"Ask an admin to name more approvers, or a smaller quorum, for {where}.")
+    requester = operation.requested_by
+    try:
+        if not await is_possible(people, rule, requester=requester):
+            able = await approvers(people, rule, requester=requester)
+            return _unapprovable(able, rule, operation)
+        if operation.plan is not None and operation.plan.vouches:
+            named = await people.named([*rule.approvers, *rule.break_glass], most=VOUCHERS)
+            return None if len({requester, *named}) >= VOUCHERS else _unvouchable()
+    except CouldNotAsk as refusal:
+        return _finding("approvers-unknown", refusal.sentence, refusal.remedy, verdict=Verdict.UNKNOWN)
+    return None
 
 
-def said(able: Sequence[UserId], rule: Rule, *, besides: str = "besides you") -> str:
-    """Why a quorum cannot be reached."""
+def _unapprovable(able: Sequence[UserId], rule: Rule, operation: Operation) -> Finding:
+    where = f"{operation.request.action} on {operation.request.cloud}"
+    remedy = f"Ask an admin to name more approvers, or a smaller quorum, for {where}."
+    return _finding("quorum-impossible", said(able, rule, besides="besides the requester"), remedy)
+
+
+def _unvouchable() -> Finding:
+    sentence = "Two people must vouch for this, but nobody besides the requester could."
+    return _finding("vouching-impossible", sentence, "Ask an admin to name more approvers.")
+
+
+def _finding(code: str, sentence: str, remedy: str, *, verdict: Verdict = Verdict.BLOCKER) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.POLICY, sentence=sentence, remedy=remedy)
+
+
+def said(able: Sequence[UserId], rule: Rule, *, besides: str = "") -> str:
+    """Why a quorum cannot be reached.
+
+    Args:
+        able: who could approve.
+        rule: the policy.
+        besides: who else may not, where the policy says so: "besides the requester".
+    """
     number = "nobody" if not able else "only one person" if len(able) == 1 else f"only {len(able)} people"
     needed = "one approval" if rule.quorum == 1 else f"{rule.quorum} approvals"
     there = f" {besides}" if besides and not rule.self_approval else ""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot import choosing, quorum, steering, voting, which_host
+from bot import choosing, steering, voting, which_host
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
     AlreadySettled,
@@ -47,7 +47,7 @@ class Desk:
     clock: Clock
     clouds: Mapping[str, AnyCloud]
     rules: Rules
-    people: People | None = None  #: asked whether enough could approve; None: that is not asked
+    people: People | None = None  #: asked who could approve, where that is shown; None: nobody is asked
 
     # ------------------------------------------------------------------------------------------------ deliveries
     async def receive(self, delivery: Delivery) -> bool:
@@ -82,8 +82,6 @@ class Desk:
         cloud, host = await which_host.resolve(self.clouds, order, may_look=may_look)
         await which_host.check_possible(self.clouds, cloud, order, may_look=may_look)
         self.rules[cloud, order.action].check_may_request(by)
-        if not order.check:
-            await self._check_possible(cloud, order.action, by)
         now = self.clock.now()
         new = _new_id()
         operation = Operation(
@@ -224,10 +222,6 @@ class Desk:
             UnknownOperation, NotAllowed
             AlreadySettled: the operation's state does not allow it.
         """
-        if verb is Steer.REQUEST_APPROVAL:
-            operation, _ = await self.show(id)
-            steering.check_may(operation, self._rule(operation), verb, by)
-            await self._check_possible(operation.request.cloud, operation.request.action, by)
 
         async def steered(unit: Unit) -> str:
             operation = await unit.operation(id)
@@ -333,12 +327,6 @@ class Desk:
                 f"Cloud {operation.request.cloud} is not configured any more.", remedy="Put it back into muster.toml."
             )
         return rule
-
-    async def _check_possible(self, cloud: str, action: Action, by: Actor) -> None:
-        """Let a request pass that enough people could approve; Slack is asked outside of any transaction."""
-        rule = self.rules.get((cloud, action))
-        if self.people is not None and rule is not None:
-            await quorum.check_possible(self.people, rule, requester=by.id, where=f"{action} on {cloud}")
 
     async def done(self, key: str, *, result: str) -> None:
         """Mark a delivery as acted on that changes nothing here, such as a click that opened a window.

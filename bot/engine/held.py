@@ -8,7 +8,7 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.news import News
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
-from bot.domain.ports import Archive, Clock, Entry, Lease, Unit
+from bot.domain.ports import Archive, Clock, Entry, Lease, People, Unit
 from bot.domain.steps import StepRecord
 
 
@@ -21,6 +21,7 @@ class Held:
     clock: Clock
     cloud: AnyCloud
     rule: Rule
+    people: People | None = None  #: asked whether enough of them could say yes; None: nobody is asked
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
+from bot import quorum
 from bot.domain import drift
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
@@ -27,8 +28,11 @@ _OTHER_TERMS = "what policy asks of an approval has changed since it was given"
 async def check(held: Held, operation: Operation) -> None:
     """Make the plan of a new request and put it before the approvers, or say what forbids it."""
     plan = await _judged(held, operation)
-    now = held.clock.now()
     planned = _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms()))
+    if not planned.approvals and (impossible := await _impossible(held, planned)):
+        plan = replace(plan, findings=(*plan.findings, impossible))
+        planned = _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms()))
+    now = held.clock.now()
     if plan.is_blocked:
         await _block(held, planned, plan)
         return
@@ -40,6 +44,17 @@ async def check(held: Held, operation: Operation) -> None:
     expires_at = operation.expires_at if planned.approvals else None
     asked = replace(planned.after(Event.CHECKED, at=now), expires_at=expires_at or now + held.rule.expires)
     await held.save(asked, Entry(event="approval asked for", facts=facts), _waiting(held, operation))
+
+
+async def _impossible(held: Held, planned: Operation) -> Finding | None:
+    """Why nobody could ever say yes, if so. Slack is asked a few times before that counts as not found out."""
+    found = None
+    for attempt in range(TRIES if held.people else 0):
+        await held.clock.sleep(PAUSE_SECONDS if attempt else 0)
+        found = await quorum.finding(held.people, held.rule, planned) if held.people else None
+        if found is None or found.verdict is not Verdict.UNKNOWN:
+            break
+    return found
 
 
 async def could_not_check(held: Held, operation: Operation, error: CloudError) -> None:

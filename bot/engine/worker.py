@@ -8,7 +8,7 @@ import structlog
 
 from bot.domain.cloud import AnyCloud
 from bot.domain.policy import Rule
-from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost
+from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
 from bot.domain.values import Action, OperationId
 from bot.engine.absent import Absent
 from bot.engine.held import Held
@@ -35,6 +35,7 @@ class Worker:
         bell: Bell,
         clouds: Mapping[str, AnyCloud],
         rules: Mapping[tuple[str, Action], Rule],
+        people: People | None = None,
         at_once: int = 20,
     ) -> None:
         self._owner = owner
@@ -43,6 +44,7 @@ class Worker:
         self._bell = bell
         self._clouds = clouds
         self._rules = rules
+        self._people = people
         self._at_once = at_once
         self._running: dict[OperationId, asyncio.Task[None]] = {}
         self.beat_at: datetime | None = None  #: last time the loop came round
@@ -103,6 +105,7 @@ class Worker:
             clock=self._clock,
             cloud=self._clouds.get(request.cloud) or Absent(request.cloud),
             rule=self._rules.get((request.cloud, request.action), _NOBODY),
+            people=self._people,
         )
 
     async def _renew(self, lease: Lease) -> None:

@@ -12,7 +12,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule, Standing
-from bot.domain.ports import Archive, Delivery
+from bot.domain.ports import Archive, Delivery, People
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, OperationId, UserId
 from bot.engine.held import Held
@@ -57,6 +57,7 @@ class Workshop:
     clock: LeapingClock
     cloud: ToyCloud
     rule: Rule = RULE
+    people: People | None = None
     keys: int = 0
     told: list[News] = field(default_factory=list)
 
@@ -67,6 +68,7 @@ class Workshop:
             clock=self.clock,
             clouds={"toy": self.cloud},
             rules={("toy", Action.EVACUATE): self.rule},
+            people=self.people,
         )
 
     async def key(self) -> str:
@@ -102,7 +104,15 @@ class Workshop:
         if lease is None:
             return False
         try:
-            await Runner(Held(lease=lease, archive=archive, clock=self.clock, cloud=self.cloud, rule=self.rule)).run()
+            held = Held(
+                lease=lease,
+                archive=archive,
+                clock=self.clock,
+                cloud=self.cloud,
+                rule=self.rule,
+                people=self.people,
+            )
+            await Runner(held).run()
         finally:
             with contextlib.suppress(Exception):
                 async with archive.unit() as unit:

@@ -1,7 +1,7 @@
 """What people ask to see, gathered from clouds, archive, audit and policy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -9,29 +9,14 @@ from bot import looking
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
 from bot.domain.operation import State
-from bot.domain.policy import Actor, Standing
-from bot.domain.values import Action, Facts, HostId, OperationId, UserId
+from bot.domain.policy import Actor
+from bot.domain.values import Action, Facts, HostId, OperationId
 from bot.slack.views.answers import rows_of
 from bot.steering import Steer
 from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop
+from tests.engine.crowd import LEADS, Crowd
 from tests.engine.toy_cloud import ToyCloud
-
-LEADS = {"S0LEADS": ("U0BOB", "U0CAROL"), "S0SRE": ("U0ALICE", "U0BOB"), "S0CHIEFS": ("U0CHIEF",)}
-
-
-@dataclass
-class Crowd:
-    """Who is in which group."""
-
-    groups: dict[str, tuple[str, ...]] = field(default_factory=lambda: dict(LEADS))
-
-    async def actor(self, user: UserId) -> Actor:
-        return Actor(id=user, standing=Standing.FULL_MEMBER)
-
-    async def named(self, who: Sequence[str], *, most: int) -> Sequence[UserId]:
-        found = dict.fromkeys(user for one in who for user in self.groups.get(one, (one,)))
-        return [UserId(user) for user in found][:most]
 
 
 @dataclass
@@ -188,35 +173,3 @@ async def test_an_approver_hears_that_nobody_else_could_approve_their_request(sh
         "ask for it (but then nobody else could approve it)",
         "approve what others ask for",
     ]
-
-
-async def ask(shop: Workshop, *, by: Actor, crowd: Crowd | None = None, check: bool = False) -> OperationId:
-    from bot.domain.order import Order
-
-    desk = replace(shop.desk, people=crowd or Crowd())
-    order = Order(action=Action.EVACUATE, cloud="toy", host="host-1", check=check)
-    return await desk.ask(order, by=by, channel="C0OPS", key=await shop.key())
-
-
-async def test_what_nobody_could_ever_approve_is_refused_at_once(shop: Workshop) -> None:
-    shop.rule = replace(RULE, quorum=2)
-    with pytest.raises(NotAllowed, match="wants 2 approvals, but only one person besides you"):
-        await ask(shop, by=BOB)
-    assert await shop.desk.live() == []
-    await ask(shop, by=ALICE)
-
-
-@pytest.mark.parametrize("changes", [{"self_approval": True}, {"break_glass": ("U0CHIEF",)}, {"quorum": 1}])
-async def test_it_is_let_through_where_somebody_could_let_it_pass(shop: Workshop, changes: dict[str, object]) -> None:
-    shop.rule = replace(replace(RULE, quorum=2), **changes)  # type: ignore[arg-type]
-    await ask(shop, by=BOB)
-
-
-async def test_a_dry_run_needs_nobody_until_it_turns_serious(shop: Workshop) -> None:
-    shop.rule = replace(RULE, approvers=())
-    id = await ask(shop, by=ALICE, check=True)
-    await shop.work()
-    desk = replace(shop.desk, people=Crowd())
-    with pytest.raises(NotAllowed, match="nobody besides you"):
-        await desk.steer(id, Steer.REQUEST_APPROVAL, by=ALICE, key=await shop.key())
-    assert (await shop.operation(id)).state is State.READY
