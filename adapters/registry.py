@@ -10,7 +10,11 @@ from adapters.cloudtower.client import Login
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
+from adapters.redfish.bmcs import Bmc, Bmcs
 from bot.domain.cloud import AnyCloud
+
+BMC_SECONDS = 10.0
+"""How long a BMC may be silent: one that died with its host keeps nobody waiting longer."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,22 +53,36 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         minimum_version=options["minimum_version"],
         platform_version=options["platform_version"],
         priority_metadata=options["priority_metadata"],
+        bmcs=_bmcs(options["redfish"], time, timeout=options["api_timeout"]),
+        fence=options["fence"],
     )
+
+
+def _bmcs(entries: Mapping[str, Options], time: Time, *, timeout: float) -> Bmcs:
+    known = {
+        host: Bmc(url=entry["url"], username=entry["username"], password=entry["password"], verify=_verify(entry))
+        for host, entry in entries.items()
+    }
+    return Bmcs(known, now=time.now, timeout=min(timeout, BMC_SECONDS))
+
+
+def _verify(options: Options) -> bool | str:
+    """How a server's certificate is checked: by the system's authorities, by those in a file, or not at all."""
+    ca_file: Path | None = options["ca_file"]
+    return False if options["insecure"] else str(ca_file) if ca_file else True
 
 
 def _cloudtower(options: Options, time: Time) -> AnyCloud:
     token: str = options["token"]
-    ca_file: Path | None = options["ca_file"]
     login = (
         None if token else Login(username=options["username"], password=options["password"], source=options["source"])
     )
-    verify: bool | str = False if options["insecure"] else str(ca_file) if ca_file else True
     return CloudTowerCloud(
         name=options["name"],
         url=options["url"],
         token=token or None,
         login=login,
-        verify=verify,
+        verify=_verify(options),
         concurrency=options["concurrency"],
         poll=options["poll"],
         now=time.now,

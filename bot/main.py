@@ -6,9 +6,9 @@ import secrets
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
-from typing import TextIO
+from typing import Any, TextIO
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
@@ -218,6 +218,13 @@ async def _slack_event(app: AsyncApp, request: web.Request) -> web.Response:
 
 def _cloud(settings: CloudSettings, clock: SystemClock) -> AnyCloud:
     kind = "openstack" if isinstance(settings, OpenStackSettings) else "cloudtower"
-    values = {field.name: getattr(settings, field.name) for field in fields(settings)}
-    options = {name: value.reveal() if isinstance(value, Secret) else value for name, value in values.items()}
-    return registry.open_cloud(kind, options, registry.Time(now=clock.now, sleep=clock.sleep))
+    return registry.open_cloud(kind, _plain(settings), registry.Time(now=clock.now, sleep=clock.sleep))
+
+
+def _plain(value: Any) -> Any:
+    """Settings as adapters take them: tables by name, secrets in the clear."""
+    if isinstance(value, Secret):
+        return value.reveal()
+    if isinstance(value, Mapping):
+        return {name: _plain(inner) for name, inner in value.items()}
+    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)} if is_dataclass(value) else value

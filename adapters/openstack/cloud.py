@@ -1,6 +1,7 @@
 """The port, in Nova's, Placement's and Cinder's words."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -9,7 +10,9 @@ from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey
-from bot.domain.cloud import Host, Request, Sighting
+from adapters.redfish.bmcs import Bmcs
+from adapters.redfish.reading import Reading
+from bot.domain.cloud import CloudError, Host, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, HostId, StepKey
 
@@ -28,6 +31,8 @@ class OpenStackCloud:
         minimum_version: dotted; below it evacuation is refused. Empty: no such limit.
         platform_version: dotted; at what version the cloud is.
         priority_metadata: the metadata of a VM that tells its turn; empty: none does.
+        bmcs: the baseboard controllers of its hosts; closed with this. None: it has none.
+        fence: whether a host that has one is powered off by it before it is evacuated.
     """
 
     actions = frozenset(Action)
@@ -45,6 +50,8 @@ class OpenStackCloud:
         minimum_version: str = "",
         platform_version: str = "",
         priority_metadata: str = "",
+        bmcs: Bmcs | None = None,
+        fence: bool = False,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
@@ -52,12 +59,14 @@ class OpenStackCloud:
         self._session = session
         self._now = now
         self._heartbeats = Heartbeats()
+        self._bmcs = bmcs or Bmcs({}, now=now)
         self._terms = Terms(
             stopped=evacuated_vms == "stopped",
             shared_storage=shared_storage,
             minimum_version=minimum_version,
             platform_version=platform_version,
             priority_metadata=priority_metadata,
+            fence=fence,
             quiet=timedelta(seconds=session.longest + 30),
         )
 
@@ -87,8 +96,25 @@ class OpenStackCloud:
         ]
 
     async def survey(self, request: Request) -> OpenStackSurvey:
-        """Read everything that the request's host and its VMs depend on."""
-        return await survey.take(self._session, request.host, at=self._now())
+        """Read everything that the request's host and its VMs depend on.
+
+        Power counts as off when it is both before and after all else was read. Before the host is forced down, the
+        engine's two looks read it twice more: people's time has passed by then, so nothing needs to wait here.
+        """
+        taking = survey.take(self._session, request.host, at=self._now())
+        if request.action is not Action.EVACUATE or request.host not in self._bmcs:
+            return await taking
+        power: Reading
+        taken: OpenStackSurvey
+        taken, power = await self._session.together(taking, self._power(request.host))
+        return replace(taken, power=await self._power(request.host) if power.is_off else power)
+
+    async def _power(self, host: str) -> Reading:
+        """What the BMC of a host says; why, when it says nothing."""
+        try:
+            return await self._bmcs.read(host)
+        except CloudError as error:
+            return Reading(silence=error.sentence)
 
     def plan(self, request: Request, survey: OpenStackSurvey) -> Plan:
         """Judge a survey."""
@@ -102,10 +128,13 @@ class OpenStackCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
-        return await look.at(self._session, steps, self._heartbeats)
+        return await look.at(self._session, steps, self._heartbeats, self._bmcs)
 
     async def start(self, step: Step) -> Receipt:
         """Make the one call of a step."""
+        if step.verb == verbs.POWER_OFF:
+            await self._bmcs.force_off(step.target)
+            return Receipt()
         call = verbs.call_of(step)
         request_id = await self._session.act(
             "compute", call.method, call.path, call.body, microversion=call.microversion, doing=step.title
@@ -114,8 +143,12 @@ class OpenStackCloud:
 
     async def check(self) -> Sequence[str]:
         """Complaints about reachability, rights and versions."""
-        return await check.complaints(self._session, self._terms)
+        ours, theirs = await self._session.together(
+            check.complaints(self._session, self._terms), self._bmcs.complaints()
+        )
+        return [*ours, *theirs]
 
     async def aclose(self) -> None:
         """Let go of connections."""
         await self._session.aclose()
+        await self._bmcs.aclose()

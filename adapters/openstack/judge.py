@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.openstack import versions
+from adapters.openstack import power, versions
 from adapters.openstack.explain import how_to_free
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
@@ -26,10 +26,11 @@ class Terms:
     minimum_version: str = ""
     platform_version: str = ""
     priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
+    fence: bool = False  #: whether a host is powered off by its BMC before it is evacuated
     quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
 
 
-def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
     """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
     service = survey.service
     if service is None:
@@ -45,6 +46,7 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
     else:
         yield from _death(survey, service)
+        yield from power.findings(survey, fence=terms.fence)
     yield from of_cloud(survey)
     if not service.is_enabled:
         yield disabled_before(service)
@@ -91,14 +93,6 @@ def _death(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
             topic=Topic.EVIDENCE,
             sentence=f"{survey.host}'s compute service is down{heard(survey, service)}.",
         )
-    yield Finding(
-        code="unproven-death",
-        verdict=Verdict.WARNING,
-        topic=Topic.EVIDENCE,
-        sentence=f"Nothing proves that {survey.host} is powered off: Nova has only stopped hearing from it. If it still"
-        " runs, its VMs will run twice and may destroy their disks.",
-        remedy=f"See with your own eyes or on its BMC that {survey.host} is off before you approve.",
-    )
 
 
 def heard(survey: OpenStackSurvey, service: Service) -> str:

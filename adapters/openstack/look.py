@@ -7,12 +7,13 @@ task, so "never started" cannot be told of it by mistake.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from adapters.openstack import drain, moves, reasons, service, translate, verbs
+from adapters.openstack import drain, moves, power, reasons, service, translate, verbs
 from adapters.openstack.errors import Missing
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
+from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, Seen, Sighting, Unreachable
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
@@ -23,7 +24,7 @@ _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controlle
 _OF_VMS = verbs.MOVES | {verbs.CONFIRM}
 
 
-async def at(session: Session, steps: Sequence[Step], heartbeats: Heartbeats) -> Mapping[StepKey, Sighting]:
+async def at(session: Session, steps: Sequence[Step], heartbeats: Heartbeats, bmcs: Bmcs) -> Mapping[StepKey, Sighting]:
     """What the cloud shows about each step.
 
     Raises:
@@ -36,7 +37,9 @@ async def at(session: Session, steps: Sequence[Step], heartbeats: Heartbeats) ->
     seen: dict[StepKey, Sighting] = {}
     for host in sorted({str(s.arguments["host"]) for s in steps}):
         mine = [s for s in steps if s.arguments["host"] == host]
-        seen |= await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)
+        seen |= await _at_power(session, host, [s for s in mine if s.verb == verbs.POWER_OFF], bmcs)
+        at_service = await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)
+        seen |= await _while_off(host, [s for s in mine if s.key in at_service], at_service, bmcs)
         seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS])
         seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY])
     return seen
@@ -50,6 +53,25 @@ async def _at_service(
     by_id = {s.id: s for s in await compute_services(session, host=host)}
     beats = {s.id: heartbeats.count(s) for s in by_id.values()}
     return {s.key: service.sighting(s, by_id.get(s.target), beats=beats.get(s.target, 0)) for s in steps}
+
+
+async def _at_power(session: Session, host: str, steps: Sequence[Step], bmcs: Bmcs) -> dict[StepKey, Sighting]:
+    if not steps:
+        return {}
+    reading = await bmcs.read(host)
+    found = await compute_services(session, host=host)
+    return {s.key: power.sighting(s, reading, found[0] if found else None) for s in steps}
+
+
+async def _while_off(
+    host: str, steps: Sequence[Step], seen: dict[StepKey, Sighting], bmcs: Bmcs
+) -> dict[StepKey, Sighting]:
+    """The same, but a host that was proven to be off is not forced down once it has power."""
+    due = [s for s in steps if s.arguments.get("power") == "off" and seen[s.key].seen is Seen.NEVER_STARTED]
+    if not due:
+        return seen
+    reading = await bmcs.read(host)
+    return seen | {s.key: power.still_off(s, reading, seen[s.key]) for s in due}
 
 
 async def _at_host(session: Session, host: str, steps: Sequence[Step]) -> dict[StepKey, Sighting]:

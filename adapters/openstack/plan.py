@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import asked, judge, room, service, special, spread, verbs, versions, vms
+from adapters.openstack import asked, judge, power, room, service, special, spread, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
@@ -24,7 +24,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
     findings = (
-        *judge.of_host(survey),
+        *judge.of_host(survey, terms),
         *judge.of_versions(survey.highest, terms),
         *chosen.findings,
         *asked.of_target(request, survey),
@@ -40,9 +40,17 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         in_turn = sorted(leaving, key=lambda s: _priority(s, terms), reverse=True)
         best = {} if request.to else spread.wishes(survey, in_turn, others=request.beside)
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
+        forced = service.force_down(
+            survey.service,
+            phase=OUT_OF_SERVICE,
+            quiet=terms.quiet,
+            follows=disable.key,
+            is_off=power.will_be_off(survey, fence=terms.fence),
+        )
         steps = (
+            *([power.fencing(survey, quiet=terms.quiet)] if terms.fence and power.is_told(survey) else []),
             disable,
-            service.force_down(survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet, follows=disable.key),
+            forced,
             *(replace(_rebuild(s, request, survey, terms, microversion), wish=best.get(s.id, "")) for s in leaving),
         )
     return Plan(
@@ -51,7 +59,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         host_name=request.host_name,
         findings=findings,
         vms=tuple(_vm(s, survey, terms, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
-        phases=(OUT_OF_SERVICE, EVACUATE),
+        phases=(power.FENCE, OUT_OF_SERVICE, EVACUATE),
         steps=steps,
         estimate=_estimate(len(leaving), concurrency),
         facts={

@@ -1,6 +1,7 @@
 """A host's compute service: the steps that take it out of service and return it, and the evidence about them. Pure."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack import verbs
@@ -46,9 +47,18 @@ def disable(request: Request, service: Service, *, phase: str, quiet: timedelta)
     )
 
 
-def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepKey) -> Step:
-    """The step after which Nova counts the host as down."""
-    return _step(verbs.FORCE_DOWN, service, f"force {service.host} down", phase=phase, quiet=quiet, follows=follows)
+def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepKey, is_off: bool) -> Step:
+    """The step after which Nova counts the host as down.
+
+    Args:
+        service: as it is now.
+        phase: of the plan.
+        quiet: how long a call whose answer is lost may still take effect.
+        follows: the step that disables it.
+        is_off: whether its power is off by then, so that it must not be forced down if it has power nevertheless.
+    """
+    step = _step(verbs.FORCE_DOWN, service, f"force {service.host} down", phase=phase, quiet=quiet, follows=follows)
+    return replace(step, arguments={**step.arguments, "power": "off"}) if is_off else step
 
 
 def back(service: Service, *, phases: tuple[str, str, str], quiet: timedelta) -> Iterator[Step]:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from adapters.openstack.versions import Microversion
+from adapters.redfish.reading import Reading
 
 Amounts: TypeAlias = Mapping[str, int]
 """Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
@@ -168,6 +169,7 @@ class OpenStackSurvey:
     storage: Storage | None = None  #: None: the cloud has no Cinder
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
+    power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
 
     @property
     def computes(self) -> tuple[Service, ...]:

@@ -11,13 +11,14 @@ from bot.domain.plan import Step
 
 DISABLE, ENABLE = "disable-service", "enable-service"
 FORCE_DOWN, RELEASE = "force-down", "release-service"
+POWER_OFF = "power-off"  #: by the BMC, which is no call of Nova
 REBUILD = "evacuate"
 LIVE, COLD, CONFIRM = "live-migrate", "cold-migrate", "confirm"
 EMPTY, SETTLED = "verify-empty", "verify-up"  #: brought about by other steps
 
 OF_SERVICES = frozenset({DISABLE, ENABLE, FORCE_DOWN, RELEASE, SETTLED})
 MOVES = frozenset({REBUILD, LIVE, COLD})
-ALL = OF_SERVICES | MOVES | {CONFIRM, EMPTY}
+ALL = OF_SERVICES | MOVES | {CONFIRM, EMPTY, POWER_OFF}
 
 
 @dataclass(frozen=True, kw_only=True)

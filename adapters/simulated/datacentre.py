@@ -196,7 +196,7 @@ def _openstack(world: World, cinder_on: str) -> None:
             add_server(world, name, computes[host], project=project, flavor=flavor)
     _groups(world)
     _special_servers(world, volume_host)
-    dead.alive = False
+    dead.alive = dead.powered = False
     dead.last_beat = world.now - timedelta(minutes=3)
     for service in world.cinder_services:
         if cinder_on == DEAD and service.host.partition("@")[0] == DEAD:

@@ -37,7 +37,7 @@ class CallFault:
     """An order about HTTP calls. Patterns are regular expressions searched for; empty ones match all."""
 
     effect: Effect
-    face: str = ""  #: openstack or cloudtower
+    face: str = ""  #: openstack, cloudtower or redfish
     method: str = ""
     path: str = ""  #: as on the wire, with its prefix and without the query
     body: str = ""

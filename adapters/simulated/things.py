@@ -94,6 +94,7 @@ class Knobs:
     precheck_fail: str = ""  #: refused by the target before anything was copied
     stop_seconds: float = 0.5
     clean_seconds: float = 3.0  #: a restarted host removes the guests that were evacuated meanwhile
+    power_seconds: float = 1.0  #: until a machine that was told to power off is off
 
 
 @dataclass(eq=False, kw_only=True)
@@ -108,6 +109,8 @@ class Host:
     address: str
     started_at: datetime
     alive: bool = True
+    powered: bool = True  #: what its BMC sees: a machine may be on and yet dead
+    bmc_says: str = ""  #: the name that its BMC has heard of; empty: its own
     last_beat: datetime | None = None  #: of a host that is dead; None while it lives
     knobs: Knobs = field(default_factory=Knobs)
     inbox: list[Deed] = field(default_factory=list)  #: messages that wait until it is back
@@ -364,7 +367,7 @@ class Call:
     """One HTTP call to a face, as the World saw it."""
 
     at: datetime
-    face: str  #: openstack or cloudtower
+    face: str  #: openstack, cloudtower or redfish
     method: str
     path: str
     query: str

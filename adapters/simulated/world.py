@@ -280,6 +280,12 @@ class World(Timeline):
 
     def kill_host(self, name: str) -> Host:
         """Pull its plug: guests stop, heartbeats end; the service counts as down only some time later."""
+        host = self.hang_host(name)
+        host.powered = False
+        return host
+
+    def hang_host(self, name: str) -> Host:
+        """Its power stays on, but nothing is heard of it any more: it hangs, or is cut off."""
         host = self.host(name)
         if host.alive:
             host.last_beat = self.last_beat(host)
@@ -299,7 +305,7 @@ class World(Timeline):
         host = self.host(name)
         if host.alive:
             return host
-        host.alive, host.last_beat, host.started_at = True, None, self.now
+        host.alive, host.powered, host.last_beat, host.started_at = True, True, None, self.now
         for service in self._cinder_on(host):
             service.died_at = None
         waiting, host.inbox = host.inbox, []

@@ -1,8 +1,10 @@
 """Writes the settings of a bot that lives in the demo: an ordinary muster.toml with other addresses."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 TOKEN = "simulated-api-key"  # noqa: S105 - of a pretend tower on loopback
+BMC_PASSWORD = "muster-bmc"  # noqa: S105 - of pretend BMCs on loopback
 
 _TOML = """\
 # Written by `muster demo`: an ordinary configuration, only the addresses are of this machine.
@@ -32,6 +34,9 @@ clouds_file = "{clouds_file}"
 poll = "1s"
 shared_storage = true
 
+[clouds.fencing.redfish]
+{bmcs}
+
 [[clouds]]
 name = "tower"
 kind = "cloudtower"
@@ -39,6 +44,8 @@ url = "{tower_url}"
 token_env = "TOWER_TOKEN"
 poll = "1s"
 """
+
+_BMC = '"{host}" = {{ url = "{url}", password_env = "BMC_PASSWORD" }}'
 
 _CLOUDS_YAML = """\
 clouds:
@@ -65,6 +72,7 @@ def write(
     username: str = "admin",
     password: str = "muster-demo",  # noqa: S107 - of a pretend Keystone on loopback
     tower_token: str = TOKEN,
+    bmcs: Mapping[str, str],
 ) -> tuple[Path, dict[str, str]]:
     """Write muster.toml and clouds.yaml into a folder.
 
@@ -78,6 +86,7 @@ def write(
         username: an admin of the OpenStack.
         password: theirs.
         tower_token: CloudTower's.
+        bmcs: the addresses of the machines of `prod` in Redfish, by host.
 
     Returns:
         The path of muster.toml, and the environment variables that hold its secrets.
@@ -93,7 +102,9 @@ def write(
             database=(folder / "muster.db").resolve(),
             clouds_file=clouds.resolve(),
             tower_url=tower_url,
+            bmcs="\n".join(_BMC.format(host=host, url=url) for host, url in bmcs.items()),
         )
     )
     env = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "TOWER_TOKEN": tower_token}
+    env["BMC_PASSWORD"] = BMC_PASSWORD
     return config, env

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from adapters.simulated import cloudtower_api, datacentre, openstack_api
+from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.world import World
 from bot import log
 from bot import main as house
@@ -43,6 +43,7 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
     async with AsyncExitStack() as stack:
         openstack_url = await stack.enter_async_context(openstack_api.serve(world))
         tower_url = await stack.enter_async_context(cloudtower_api.serve(world, tower=datacentre.cloudtower(world)))
+        redfish_url = await stack.enter_async_context(redfish_api.serve(world))
         served = await stack.enter_async_context(serve(workspace, port=port, scenarios=_scenarios(world, workspace)))
         config, env = configuration.write(
             folder,
@@ -51,6 +52,7 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
             app_token=served.app_token,
             auth_url=openstack_url + "/identity",
             tower_url=tower_url,
+            bmcs=redfish_api.systems(world, redfish_url),
         )
         settings = load(config, os.environ | env)
         log.configure(level="warning", format="console", secrets=settings.secrets)

@@ -88,6 +88,13 @@ def _tower_address(value: str) -> str:
     return address
 
 
+def _system_address(value: str) -> str:
+    address = _web_address(value).rstrip("/")
+    if not re.search(r"/Systems/[^/?#]+$", address):
+        raise wrong("names no system.", 'Redfish has one for each machine: "https://bmc-89/redfish/v1/Systems/1".')
+    return address
+
+
 def _listen(value: str) -> str:
     listen_parts(value)
     return value
@@ -183,6 +190,7 @@ PersonOrGroup = Annotated[str, AfterValidator(_person_or_group)]
 Requester = Annotated[str, AfterValidator(_requester)]
 WebAddress = Annotated[str, AfterValidator(_web_address)]
 SlackAddress = Annotated[str, AfterValidator(_slack_address)]
+SystemAddress = Annotated[str, AfterValidator(_system_address)]
 TowerAddress = Annotated[str, AfterValidator(_tower_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
 StoreAddress = Annotated[str, AfterValidator(_store_in_file)]

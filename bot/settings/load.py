@@ -171,8 +171,15 @@ def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
             known_hosts=its.files["known_hosts"],
             command=tuple(cloud.cinder.command),
         ),
+        fence=cloud.fencing.fence,
         redfish={
-            host: RedfishSettings(url=entry.url, username=entry.username, password=its.secrets[host])
+            host: RedfishSettings(
+                url=entry.url,
+                username=entry.username,
+                password=its.secrets[host],
+                ca_file=its.files[f"ca_file of {host}"],
+                insecure=entry.insecure,
+            )
             for host, entry in cloud.fencing.redfish.items()
         },
     )

@@ -130,12 +130,21 @@ def _openstack(at: str, cloud: Raw, secrets: Secrets) -> Found:
         "key_file": secrets.path(f"{at}.cinder.key_file", cinder.get("key_file"), what="private key"),
         "known_hosts": secrets.path(f"{at}.cinder.known_hosts", cinder.get("known_hosts"), what="known host keys"),
     }
-    redfish = _table(_table(cloud, "fencing"), "redfish")
-    passwords = {
-        host: secrets.from_keys(f"{at}.fencing.redfish.{host}", "password", entry)
-        for host, entry in redfish.items()
-        if isinstance(entry, Mapping)
-    }
+    fencing = _table(cloud, "fencing")
+    passwords = {}
+    for host, entry in _table(fencing, "redfish").items():
+        if isinstance(entry, Mapping):
+            key = f"{at}.fencing.redfish.{host}"
+            passwords[host] = secrets.from_keys(key, "password", entry)
+            files[f"ca_file of {host}"] = _certificate(key, entry, secrets)
+    if fencing.get("fence") is True and not passwords:
+        secrets.problems.append(
+            Problem(
+                key=f"{at}.fencing.fence",
+                sentence="has no BMC to power a host off with.",
+                remedy="Add the hosts' BMCs under [clouds.fencing.redfish].",
+            ),
+        )
     return Found(files=files, secrets=passwords)
 
 
@@ -150,18 +159,23 @@ def _cloudtower(at: str, cloud: Raw, secrets: Secrets) -> Found:
         secrets.problems.append(
             Problem(key=f"{at}.username", sentence="is missing.", remedy="Add the user whose password this is."),
         )
-    if cloud.get("insecure") is True and "ca_file" in cloud:
-        secrets.problems.append(
-            Problem(key=f"{at}.insecure", sentence="makes ca_file meaningless.", remedy="Remove one of them."),
-        )
     found = {
         "token": secrets.from_keys(at, "token", cloud, needed=not with_name),
         "password": secrets.from_keys(at, "password", cloud, needed=with_name),
     }
     return Found(
-        files={"ca_file": secrets.path(f"{at}.ca_file", cloud.get("ca_file"), what="certificate")},
+        files={"ca_file": _certificate(at, cloud, secrets)},
         secrets=found,
     )
+
+
+def _certificate(at: str, table: Raw, secrets: Secrets) -> Path | None:
+    """The file of the authority that a server's certificate is checked against."""
+    if table.get("insecure") is True and "ca_file" in table:
+        secrets.problems.append(
+            Problem(key=f"{at}.insecure", sentence="makes ca_file meaningless.", remedy="Remove one of them."),
+        )
+    return secrets.path(f"{at}.ca_file", table.get("ca_file"), what="certificate")
 
 
 def _table(raw: Raw, key: str) -> Raw:

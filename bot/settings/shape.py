@@ -107,15 +107,18 @@ class Cinder(Table):
 class Redfish(Table):
     """One entry of `[clouds.fencing.redfish]`."""
 
-    url: fields.WebAddress
+    url: fields.SystemAddress
     username: fields.Text = "root"
     password_env: fields.EnvironmentName | None = None
     password_file: fields.Text | None = None
+    ca_file: fields.Text | None = None
+    insecure: bool = False
 
 
 class Fencing(Table):
     """`[clouds.fencing]`."""
 
+    fence: bool = False
     redfish: dict[fields.Text, Redfish] = {}
 
 

@@ -114,9 +114,11 @@ class CinderSettings:
 class RedfishSettings:
     """The baseboard controller of one host."""
 
-    url: str
+    url: str  #: of its ComputerSystem, without a slash behind it
     username: str
     password: Secret
+    ca_file: Path | None = None
+    insecure: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +137,7 @@ class OpenStackSettings:
     evacuated_vms: Literal["running", "stopped"]
     priority_metadata: str  #: key of VMs' metadata; empty: none tells their turn
     cinder: CinderSettings
+    fence: bool  #: whether a host is powered off before it is evacuated
     redfish: Mapping[str, RedfishSettings]  #: by host name
 
 
@@ -183,6 +186,4 @@ class Settings:
                 continue
             if cloud.cinder.runner != "none":
                 said.append(f"clouds.{cloud.name}.cinder: volumes of a dead host are not re-homed in this release.")
-            if cloud.redfish:
-                said.append(f"clouds.{cloud.name}.fencing: power is neither read nor switched in this release.")
         return tuple(said)

@@ -1,18 +1,12 @@
 """The wire between Muster and CloudTower when it is not kind: tokens, certificates, silence, proxies, secrets."""
 
 import asyncio
-import datetime as dt
-import ipaddress
-import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from aiohttp import web
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from adapters.cloudtower.client import Client, Login
 from adapters.simulated import cloudtower_api
@@ -23,6 +17,7 @@ from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
+from tests import tls
 from tests.cloudtower.bench import Bench, furnish
 
 LOGIN = Login(username=USERNAME, password=PASSWORD)
@@ -196,27 +191,7 @@ async def test_nobody_at_the_address_is_said_with_its_name(tower: Bench) -> None
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A self-signed certificate of 127.0.0.1 and its key."""
-    folder = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "tower")])
-    now = dt.datetime.now(dt.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=2))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    return folder / "cert.pem", folder / "key.pem"
+    return tls.self_signed(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture
@@ -224,11 +199,9 @@ async def secure_url(certificate: tuple[Path, Path]) -> AsyncIterator[str]:
     clock = ManualClock()
     world = World(clock.now)
     furnish(world)
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(*certificate)
     runner = web.AppRunner(cloudtower_api.app(world, tower=Tower(world=world)))
     await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls.serving(certificate)).start()
     yield f"https://127.0.0.1:{runner.addresses[0][1]}/v2/api"
     await runner.cleanup()
 

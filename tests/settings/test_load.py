@@ -79,7 +79,6 @@ def test_the_sample_of_the_documentation_is_read_whole():
 def test_what_is_read_but_does_nothing_yet_is_named():
     assert [sentence.split(":")[0] for sentence in load(SAMPLE, ENV).not_in_effect] == [
         "clouds.prod.cinder",
-        "clouds.prod.fencing",
     ]
 
 

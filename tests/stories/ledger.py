@@ -65,6 +65,8 @@ def complaints(database: Path, calls: Sequence[Call]) -> list[str]:
         if nth > len(before):
             found.append(f"{call.method} {call.path} came as change {nth}, but only {len(before)} were intended")
         parts = call.path.split("/")
+        if parts[-1] == "ComputerSystem.Reset" and parts[-3] not in before:
+            found.append(f"{call.method} {call.path}: nobody intended to touch the power of that machine")
         if parts[-1] == "action" and parts[-2] not in before:
             found.append(f"{call.method} {call.path}: nobody intended anything for that server")
     return found

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from adapters.simulated import cloudtower_api, datacentre, openstack_api
+from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.world import World
 from bot.clock import SystemClock
@@ -159,6 +159,7 @@ async def staged(
     async with (
         openstack_api.serve(world) as openstack_url,
         cloudtower_api.serve(world, tower=tower) as tower_url,
+        redfish_api.serve(world) as redfish_url,
         serve(workspace) as served,
     ):
         config, env = configuration.write(
@@ -169,6 +170,7 @@ async def staged(
             auth_url=auth_url or openstack_url + "/identity",
             password=password,
             tower_url=tower_url,
+            bmcs=redfish_api.systems(world, redfish_url),
         )
         # a call whose fate is unknown is waited for by the API's timeout: a short one keeps the tests short
         config.write_text(settings + config.read_text().replace('poll = "1s"', 'poll = "1s"\napi_timeout = "5s"'))

@@ -1,0 +1,213 @@
+"""The one place that talks to baseboard controllers: `sushy`, a blocking library, on threads with a deadline.
+
+Each question opens its own connection and logs in by basic authentication: nothing is left behind on a BMC, which has
+few sessions to give. Sushy repeats calls whose answer is lost, even those that change something (5.14: three times
+unless told otherwise, and once more when an iDRAC or iLO says that it is not ready); here these are made once.
+"""
+
+import asyncio
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+import requests
+from sushy import Sushy
+from sushy import exceptions as sushy
+from sushy.auth import BasicAuth
+from sushy.connector import Connector
+from sushy.resources.constants import ResetType
+from sushy.resources.system.system import System
+
+from adapters.redfish.reading import Reading
+from bot.domain.cloud import CloudError, Refused, Unreachable
+
+T = TypeVar("T")
+_RAW_LIMIT = 600
+_APART = timedelta(seconds=3)  #: between two readings that count as two; less may be one and the same of the BMC
+_NO_REDFISH = (
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    sushy.MissingAttributeError,
+    sushy.MalformedAttributeError,
+)
+_NOT_TAKEN = frozenset({408, 425, 429})  #: 4xx answers that are about the moment, not about the request
+_SETTINGS = "[clouds.fencing.redfish]"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bmc:
+    """How to reach one machine's."""
+
+    url: str  #: of its ComputerSystem: https://bmc-89/redfish/v1/Systems/1
+    username: str
+    password: str = field(repr=False)
+    verify: bool | str = True  #: whether its certificate is checked, or the file of the authority that signed it
+
+    @property
+    def origin(self) -> str:
+        """Scheme and authority."""
+        scheme, _, rest = self.url.partition("://")
+        return f"{scheme}://{rest.partition('/')[0]}"
+
+    @property
+    def path(self) -> str:
+        """Of the ComputerSystem."""
+        return self.url.removeprefix(self.origin)
+
+    @property
+    def root(self) -> str:
+        """Of the Redfish service."""
+        return self.path.partition("Systems/")[0]
+
+
+class _Once(Connector):  # type: ignore[misc]  # sushy has no types
+    """Makes each call that changes something once."""
+
+    def post(self, path: str = "", data: Any = None, **more: Any) -> requests.Response:
+        answer: requests.Response = super().post(path, data=data, server_side_retries_left=0, **more)
+        return answer
+
+
+class Bmcs:
+    """The BMCs of a cloud's hosts.
+
+    Args:
+        known: by the exact name of the host.
+        now: the time, aware and UTC.
+        timeout: seconds that a socket may be silent. A question as a whole is given up after three times as long.
+    """
+
+    def __init__(self, known: Mapping[str, Bmc], *, now: Callable[[], datetime], timeout: float = 10.0) -> None:
+        self._known = dict(known)
+        self._now = now
+        self._timeout = timeout
+        self._off: dict[str, tuple[int, datetime]] = {}  #: readings in a row, and when the last that counted was
+        self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="redfish")
+
+    def __contains__(self, host: str) -> bool:
+        return host in self._known
+
+    async def read(self, host: str) -> Reading:
+        """What the BMC of a host that has one says of its power, and for how many readings it has been off.
+
+        The count lives in memory only: after a restart it begins anew, which costs a few seconds.
+
+        Raises:
+            Refused, Unreachable: it says nothing.
+        """
+
+        def call(system: System, _: threading.Event) -> Reading:
+            state = system.power_state
+            return Reading(state=state.value if state else "", host_name=str(system.hostname or ""))
+
+        reading = await self._ask(host, call, doing="read its power")
+        return replace(reading, times=self._count(host, is_off=reading.is_off))
+
+    def _count(self, host: str, *, is_off: bool) -> int:
+        if not is_off:
+            self._off.pop(host, None)
+            return 0
+        now = self._now()
+        times, last = self._off.get(host, (0, now - _APART))
+        if now - last >= _APART:
+            times, last = times + 1, now
+        self._off[host] = (times, last)
+        return times
+
+    async def force_off(self, host: str) -> None:
+        """Take the power from a host that has a BMC: `ComputerSystem.Reset` with `ForceOff`. Made once.
+
+        Raises:
+            Refused: nothing took effect.
+            Unreachable: its fate is unknown.
+        """
+
+        def call(system: System, abandoned: threading.Event) -> None:
+            if abandoned.is_set():  # the login took so long that nobody waits any more: do not start it late
+                raise TimeoutError("given up before it was sent")
+            system.reset_system(ResetType.FORCE_OFF)
+
+        await self._ask(host, call, doing="power it off")
+
+    async def complaints(self) -> Sequence[str]:
+        """What is wrong with each, with remedies; empty when all answer."""
+        asked = await asyncio.gather(*(self.read(host) for host in self._known), return_exceptions=True)
+        found = []
+        for host, answer in zip(self._known, asked, strict=True):
+            if isinstance(answer, CloudError):
+                found.append(str(answer))
+            elif isinstance(answer, BaseException):
+                raise answer
+            elif answer.contradicts(host):
+                found.append(f"The BMC configured for {host} belongs to {answer.host_name}. Correct {_SETTINGS}.")
+        return found
+
+    async def aclose(self) -> None:
+        """Questions that wait for a thread are never asked."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _ask(self, host: str, call: Callable[[System, threading.Event], T], *, doing: str) -> T:
+        """The one way onto a thread: with a deadline, and with errors translated."""
+        bmc, abandoned = self._known[host], threading.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(3 * self._timeout):
+                return await loop.run_in_executor(self._pool, lambda: self._with_system(bmc, call, abandoned))
+        except (sushy.SushyError, OSError, *_NO_REDFISH) as error:
+            raise _translated(error, host=host, doing=doing) from error
+        finally:
+            abandoned.set()
+
+    def _with_system(self, bmc: Bmc, call: Callable[[System, threading.Event], T], abandoned: threading.Event) -> T:
+        connector = _Once(bmc.origin, verify=bmc.verify, server_side_retries=1, default_request_timeout=self._timeout)
+        try:
+            auth = BasicAuth(username=bmc.username, password=bmc.password)
+            service = Sushy(bmc.origin, root_prefix=bmc.root, auth=auth, connector=connector)
+            return call(service.get_system(bmc.path), abandoned)
+        finally:
+            connector.close()
+
+
+def _translated(error: Exception, *, host: str, doing: str) -> CloudError:
+    """What an exception of sushy, requests or the network means, or an answer that is no Redfish."""
+    raw = f"{type(error).__name__}: {error}"[:_RAW_LIMIT]
+    whose = f"The BMC of {host}"
+    match error:
+        case sushy.AccessError(status_code=403):
+            remedy = f"Give the user of {host} in {_SETTINGS} the right to read and switch power (Operator)."
+            return Refused(f"{whose} does not let Muster {doing}.", remedy=remedy, raw=raw)
+        case sushy.AccessError():
+            remedy = f"Correct `username` and the password of {host} in {_SETTINGS}, then run `muster check`."
+            return Refused(f"{whose} does not accept Muster's credentials.", remedy=remedy, raw=raw)
+        case sushy.ResourceNotFoundError():
+            remedy = f"Correct `url` of {host} in {_SETTINGS}: it ends with /redfish/v1/Systems/ and the system's id."
+            return Refused(f"{whose} knows no such system.", remedy=remedy, raw=raw)
+        case sushy.HTTPError(status_code=status) if status >= 500 or status in _NOT_TAKEN:
+            return _silent(raw, host=host, doing=doing)
+        case sushy.HTTPError() | sushy.InvalidParameterValueError() | sushy.MissingActionError():
+            why = str(getattr(error, "detail", None) or "it does not offer that").rstrip(".")
+            return Refused(f"{whose} refused to {doing}: {why}.", remedy="Use its own console.", raw=raw)
+        case (
+            ValueError()
+            | LookupError()
+            | TypeError()
+            | AttributeError()
+            | sushy.MissingAttributeError()
+            | sushy.MalformedAttributeError()
+        ):
+            remedy = f"Check that `url` of {host} in {_SETTINGS} leads to a Redfish service."
+            return Unreachable(f"{whose} does not answer as Redfish does.", remedy=remedy, raw=raw)
+    return _silent(raw, host=host, doing=doing)
+
+
+def _silent(raw: str, *, host: str, doing: str) -> Unreachable:
+    if "SSL" in raw and "certificate" in raw.casefold():
+        remedy = f"Set `ca_file` of {host} in {_SETTINGS} to the authority that signed it."
+        return Unreachable(f"The certificate of the BMC of {host} is not trusted.", remedy=remedy, raw=raw)
+    remedy = "Check that it has power and that Muster reaches its network."
+    return Unreachable(f"The BMC of {host} did not answer when asked to {doing}.", remedy=remedy, raw=raw)

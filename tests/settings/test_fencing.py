@@ -1,0 +1,41 @@
+"""`[clouds.fencing]`: the BMCs of hosts, and whether they are used to power a host off."""
+
+import pytest
+
+from tests.settings.test_load import ENV, SAMPLE, SMALL, complaints, load, read
+
+BMC = '[clouds.fencing.redfish]\n"a" = { url = "https://bmc-a/redfish/v1/Systems/1", password_env = "BMC_89"'
+
+
+def test_hosts_are_fenced_only_when_it_is_said_and_each_bmc_has_a_certificate_of_its_own(tmp_path):
+    assert not load(SAMPLE, ENV).clouds[0].fence
+    (tmp_path / "ca.pem").write_text("-")
+    text = (
+        "[clouds.fencing]\nfence = true\n[clouds.fencing.redfish]\n"
+        '"a" = { url = "https://bmc-a/redfish/v1/Systems/1/", password_env = "BMC_89", ca_file = "ca.pem" }\n'
+        '"b" = { url = "https://bmc-b/redfish/v1/Systems/1", password_env = "BMC_89", insecure = true }\n'
+    )
+    prod = read(tmp_path, SMALL + text).clouds[0]
+    assert prod.fence
+    assert prod.redfish["a"].url == "https://bmc-a/redfish/v1/Systems/1"
+    assert [(b.ca_file, b.insecure) for b in prod.redfish.values()] == [(tmp_path / "ca.pem", False), (None, True)]
+    assert "planted-bmc" not in repr(prod)
+
+
+@pytest.mark.parametrize(
+    ("addition", "sentence"),
+    [
+        (BMC.replace("/Systems/1", "") + " }\n", "clouds.prod.fencing.redfish.a.url: names no system."),
+        (BMC.replace("https", "ftp") + " }\n", "clouds.prod.fencing.redfish.a.url: is not an http or https address."),
+        (BMC.replace("BMC_89", "NOT_SET") + " }\n", "clouds.prod.fencing.redfish.a.password_env: NOT_SET is not set"),
+        (BMC + ', ca_file = "none.pem" }\n', 'clouds.prod.fencing.redfish.a.ca_file: "'),
+        (
+            BMC + ', ca_file = "muster.toml", insecure = true }\n',
+            "clouds.prod.fencing.redfish.a.insecure: makes ca_file meaningless.",
+        ),
+        ("[clouds.fencing]\nfence = true\n", "clouds.prod.fencing.fence: has no BMC to power a host off with."),
+    ],
+)
+def test_a_bmc_that_could_not_be_used_is_told_with_its_key(tmp_path, addition, sentence):
+    (problem,) = complaints(tmp_path, SMALL + addition)
+    assert problem.startswith(sentence)
