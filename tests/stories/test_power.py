@@ -59,5 +59,5 @@ async def test_when_the_bmc_refuses_nothing_else_is_done(stage: Stage) -> None:
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("Needs a person")
     assert len(stage.mutations()) == 1
-    assert stage.thread_says("does not let Muster power it off")
+    await stage.until(lambda: stage.thread_says("does not let Muster power it off"), what="the thread says why")
     assert stage.world.host(DEAD).enabled
