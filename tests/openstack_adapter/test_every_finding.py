@@ -17,6 +17,7 @@ import adapters.openstack
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, OpenStackSurvey, Server, Storage
 from adapters.openstack.versions import Microversion
+from adapters.redfish.reading import Reading
 from bot.domain.plan import Plan
 from tests.openstack_adapter.build import (
     DEAD,
@@ -70,6 +71,7 @@ CINDER = service(DEAD, binary="cinder-volume", is_up=False)
 GROUP = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
 SCOPED = {"scope": {"ssd": "true"}}
 TAGGED = {"tags": {"compute-3": {"ssd": frozenset({"true"})}}}
+OFF, ON = Reading(state="Off", host_name=DEAD), Reading(state="On", host_name=DEAD)
 STALE = {"is_forced_down": True, "is_up": False}
 
 PAIRS: dict[str, tuple[Made, Made]] = {
@@ -80,7 +82,12 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     ),
     "service-up": (where(survey(), DEAD, is_up=True), dead()),
     "service-down": (dead(), where(survey(), DEAD, is_up=True)),
-    "unproven-death": (dead(), where(survey(), DEAD, is_up=True)),
+    "unproven-death": (dead(), dead(power=OFF)),
+    "power-off": (dead(power=OFF), dead(power=ON)),
+    "power-on": (dead(power=ON), dead(power=ON, terms=Terms(fence=True))),
+    "to-be-fenced": (dead(power=ON, terms=Terms(fence=True)), dead(power=OFF, terms=Terms(fence=True))),
+    "bmc-silent": (dead(power=Reading(silence="The BMC of compute-1 did not answer.")), dead(power=ON)),
+    "bmc-of-another": (dead(power=replace(OFF, host_name="compute-11")), dead(power=OFF)),
     "forced-down-before": (where(survey(), DEAD, is_forced_down=True), dead()),
     "disabled-before": (where(survey(), DEAD, is_enabled=False), dead()),
     "others-down": (where(survey(), "compute-2", is_up=False), where(survey(), "compute-2", is_enabled=False)),
