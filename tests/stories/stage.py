@@ -12,6 +12,7 @@ from pathlib import Path
 
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower_state import Tower
+from adapters.simulated.things import Kind
 from adapters.simulated.world import World
 from bot.clock import SystemClock
 from bot.demo import configuration
@@ -149,12 +150,15 @@ async def staged(
     Args:
         folder: for configuration, database and log.
         settings: TOML to put in front of the clouds, e.g. another policy.
-        auth_url: Keystone of another OpenStack to use as `prod` than the simulated one.
+        auth_url: Keystone of another OpenStack to use as `prod` than the simulated one. Its hosts have no BMCs of
+            their own: the simulated ones of the same names stand in for them, and say that the power is off.
         password: of its user admin.
     """
     clock = SystemClock()
     workspace = standard_workspace()
     world = datacentre.build(clock.now, sleep=clock.sleep)
+    for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
+        host.powered = False
     tower = datacentre.cloudtower(world, sync=2, lanes=8)  # quicker than a real one, so that stories stay short
     async with (
         openstack_api.serve(world) as openstack_url,
