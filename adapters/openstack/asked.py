@@ -7,6 +7,8 @@ from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
 from bot.domain.plan import Finding, Topic, Verdict
 
+LEFT_OUT = "not asked for"
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -17,7 +19,9 @@ class Choice:
 
 
 def chosen(request: Request, survey: OpenStackSurvey) -> Choice:
-    """The servers asked for by name or id, or all of them."""
+    """The servers asked for by name or id, or all of them; of those ticked in a list, the ones that are still here."""
+    if request.is_choice:
+        return Choice(tuple(s for s in survey.servers if s.id in request.vms))
     if not request.vms:
         return Choice(survey.servers)
     meant: dict[str, Server] = {}

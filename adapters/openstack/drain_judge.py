@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from adapters.openstack import judge
 from adapters.openstack.asked import blocker
 from adapters.openstack.things import Migration, OpenStackSurvey, Server, Service
-from bot.domain.cloud import Request
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -72,17 +71,6 @@ def _last_of_its_kind(survey: OpenStackSurvey, service: Service) -> Iterator[Fin
             Topic.HOST,
             f"{survey.host} is the last host in service of the aggregate {name}.",
             "Enable, repair or add another host there, then re-check.",
-        )
-
-
-def of_request(request: Request) -> Iterator[Finding]:
-    """Whether it asks for what entering maintenance means: all VMs."""
-    if request.vms:
-        yield blocker(
-            "only-whole",
-            Topic.VMS,
-            "Entering maintenance empties the whole host; single VMs cannot be chosen.",
-            "Ask again without naming VMs.",
         )
 
 
@@ -156,17 +144,28 @@ def of_server(server: Server, survey: OpenStackSurvey, reason: str) -> Iterator[
         )
 
 
-def of_rest(survey: OpenStackSurvey, staying: int) -> Iterator[Finding]:
-    """Whether the host will be empty."""
+def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Finding]:
+    """Whether the host will be empty.
+
+    Args:
+        survey: of the host.
+        left: how many VMs were left out by choice.
+        staying: how many stay in all.
+    """
     if not survey.servers:
         sentence = f"{survey.host} has no VMs: it is only taken out of service."
         yield Finding(code="no-vms", verdict=Verdict.OK, topic=Topic.VMS, sentence=sentence)
     if staying:
+        whole = len(survey.servers)
+        why = [f"{staying - left} of its {whole} VMs cannot be moved"] if staying > left else []
+        why += [f"{left} of its {whole} VMs were left out by choice"] if left else []
         yield _vms(
             "will-not-be-empty",
-            f"{survey.host} will not be empty: {staying} of its {len(survey.servers)} VMs cannot be moved. It must not"
-            " be powered off before they are dealt with.",
-            "Deal with them first and re-check; or approve, deal with them meanwhile, and retry the last step.",
+            f"{survey.host} will not be empty: {', and '.join(why)}. It must not be powered off before they are dealt"
+            " with.",
+            "Ask again for all of them later."
+            if left
+            else "Deal with them first and re-check; or approve, deal with them meanwhile, and retry the last step.",
         )
 
 

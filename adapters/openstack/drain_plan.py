@@ -24,28 +24,32 @@ _PATIENCE = timedelta(hours=1)
 
 def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
     """Judge the way into maintenance and lay out its steps."""
+    chosen = asked.chosen(request, survey)
     reasons = {s.id: drain_judge.reason_against(s, survey.migrations) for s in survey.servers}
-    leaving = [s for s in survey.servers if not reasons[s.id]]
+    leaving = [s for s in chosen.servers if not reasons[s.id]]
+    is_whole = len(chosen.servers) == len(survey.servers)
     findings = (
         *drain_judge.of_host(survey),
-        *drain_judge.of_request(request),
+        *chosen.findings,
         *asked.of_target(request, survey),
         *_of_versions(request, survey),
         *room.of_room(survey, leaving, to=request.to, fewer="", others=request.beside),
         *judge.of_storage(survey, off="off"),
         *drain_judge.of_moves(survey),
         *drain_judge.of_groups(survey),
-        *(finding for s in survey.servers for finding in drain_judge.of_server(s, survey, reasons[s.id])),
-        *drain_judge.of_rest(survey, len(survey.servers) - len(leaving)),
+        *(finding for s in chosen.servers for finding in drain_judge.of_server(s, survey, reasons[s.id])),
+        *drain_judge.of_rest(
+            survey, left=len(survey.servers) - len(chosen.servers), staying=len(survey.servers) - len(leaving)
+        ),
     )
     return Plan(
         action=request.action,
         host=request.host,
         host_name=request.host_name,
         findings=findings,
-        vms=tuple(_vm(s, survey, reasons[s.id]) for s in survey.servers),
+        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
-        steps=tuple(_steps(request, survey, leaving, terms)),
+        steps=tuple(_steps(request, survey, leaving, terms, is_whole=is_whole)),
         facts={
             "live migration": f"block migration decided by Nova, microversion {_live(survey)}",
             "stopped VMs": "are migrated cold, and that is confirmed",
@@ -69,14 +73,19 @@ def _live(survey: OpenStackSurvey) -> str:
     return versions.up_to(versions.UNFORCED, survey.highest)
 
 
-def _vm(server: Server, survey: OpenStackSurvey, reason: str) -> Vm:
+def _vm(server: Server, survey: OpenStackSurvey, reason: str, *, is_meant: bool) -> Vm:
     if reason:
         return vms.row(server, survey, Disposition.CANNOT, [reason])
+    if not is_meant:
+        return vms.row(server, survey, Disposition.LEAVE, [asked.LEFT_OUT], chosen=False)
     way = Disposition.LIVE_MIGRATE if server.is_live else Disposition.COLD_MIGRATE
-    return vms.row(server, survey, way, vms.remarks(server, survey))
+    return vms.row(server, survey, way, vms.remarks(server, survey), chosen=True)
 
 
-def _steps(request: Request, survey: OpenStackSurvey, leaving: list[Server], terms: Terms) -> Iterator[Step]:
+def _steps(
+    request: Request, survey: OpenStackSurvey, leaving: list[Server], terms: Terms, *, is_whole: bool
+) -> Iterator[Step]:
+    """The steps; the host is verified empty only where all its VMs are meant to leave it."""
     if survey.service is None:
         return
     yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
@@ -85,6 +94,8 @@ def _steps(request: Request, survey: OpenStackSurvey, leaving: list[Server], ter
             yield _live_migration(server, request, survey, terms)
         else:
             yield from _cold_migration(server, request, survey, terms)
+    if not is_whole:
+        return
     yield Step(
         key=StepKey(f"{verbs.EMPTY}:{survey.service.id}"),
         phase=VERIFY,

@@ -100,13 +100,14 @@ def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, i
     if goes:
         notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
     else:
-        notes = [reason if is_meant else "not asked for"]
+        notes = [reason if is_meant else asked.LEFT_OUT]
     return vms.row(
         server,
         survey,
         Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
         notes,
         loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
+        chosen=None if reason else is_meant,
     )
 
 

@@ -15,8 +15,18 @@ def row(
     notes: Iterable[str],
     *,
     loses_disk: bool = False,
+    chosen: bool | None = None,
 ) -> Vm:
-    """The VM as approvers see it."""
+    """The VM as approvers see it.
+
+    Args:
+        server: the VM.
+        survey: of its host.
+        disposition: what is done to it.
+        notes: what people should know of it.
+        loses_disk: whether what is done costs its local disk.
+        chosen: whether it is among those meant; None: nobody can choose it.
+    """
     return Vm(
         id=VmId(server.id),
         name=server.name,
@@ -26,6 +36,7 @@ def row(
         disposition=disposition,
         note="; ".join(notes),
         loses_disk=loses_disk,
+        chosen=chosen,
     )
 
 

@@ -223,9 +223,24 @@ def test_vms_without_room_block_and_nobody_is_told_to_leave_some_out() -> None:
     assert "--vm" not in found.remedy
 
 
-def test_chosen_vms_are_refused_for_maintenance_means_all() -> None:
-    assert enter(living(), vms=("web-1",)).is_blocked
-    assert "only-whole" not in codes(enter(living()))
+def test_of_vms_that_people_chose_only_those_are_moved_and_the_host_is_not_verified_empty() -> None:
+    made = enter(living(server("a"), server("b"), server("c", vm_state="suspended")), vms=("id-a",), is_choice=True)
+    assert {vm.name: (vm.disposition, vm.chosen) for vm in made.vms} == {
+        "a": (Disposition.LIVE_MIGRATE, True),
+        "b": (Disposition.LEAVE, False),
+        "c": (Disposition.CANNOT, None),
+    }
+    assert [s.verb for s in made.steps] == ["disable-service", "live-migrate"]
+    found = finding(made, "will-not-be-empty")
+    assert found is not None
+    assert "2 of its 3 VMs were left out by choice" in found.sentence
+    assert "stays-behind" not in codes(made)
+
+
+def test_when_all_vms_are_meant_each_that_can_be_moved_may_be_left_out() -> None:
+    made = enter(living(server("a"), server("b", vm_state="suspended")))
+    assert [vm.chosen for vm in made.vms] == [True, None]
+    assert made.steps[-1].verb == "verify-empty"
 
 
 @pytest.mark.parametrize("to", ["nowhere", DEAD])

@@ -186,7 +186,6 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         alive(aggregates={DEAD: ("ssd",)}),
         alive(aggregates={DEAD: ("ssd",), "compute-2": ("ssd",)}),
     ),
-    "only-whole": (alive(asked={"vms": ("web-1",)}), alive()),
     "target-too-new": (
         alive(server("a", vm_state="stopped"), highest=Microversion((2, 55)), asked={"to": "compute-2"}),
         alive(server("a", vm_state="stopped"), highest=Microversion((2, 56)), asked={"to": "compute-2"}),

@@ -219,6 +219,19 @@ def test_only_the_vms_asked_for_are_evacuated_and_the_others_are_shown_as_left()
     assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a", "id-c"]
 
 
+def test_vms_may_be_chosen_unless_they_cannot_be_evacuated() -> None:
+    made = plan(survey(server("a"), server("b"), server("c", vm_state="paused")), vms=("id-a",), is_choice=True)
+    assert {vm.name: vm.chosen for vm in made.vms} == {"a": True, "b": False, "c": None}
+    assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a"]
+    assert {vm.chosen for vm in plan(survey(server("a"), server("b"))).vms} == {True}
+
+
+def test_a_chosen_vm_that_has_left_the_host_meanwhile_does_not_block() -> None:
+    made = plan(survey(server("a")), vms=("id-a", "id-gone"), is_choice=True)
+    assert not made.is_blocked
+    assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a"]
+
+
 def test_a_vm_that_is_not_on_the_host_blocks() -> None:
     made = plan(survey(server("a")), vms=("b",))
     assert "vm-not-here" in codes(made)

@@ -42,8 +42,9 @@ def consequences(operation: Operation) -> str:
 
 def vms(plan: Plan) -> str:
     """How many VMs the plan found, or touches of those that it leaves to choose."""
-    if plan.choices:
-        return f"{sum(1 for vm in plan.choices if vm.chosen)} of {text.count(len(plan.vms), 'VM')}"
+    touched = sum(1 for vm in plan.choices if vm.chosen)
+    if plan.choices and touched < len(plan.vms):
+        return f"{touched} of {text.count(len(plan.vms), 'VM')}"
     if plan.vms:
         return text.count(len(plan.vms), "VM")
     return "VMs stay where they are" if plan.action is Action.EXIT else "no VMs"

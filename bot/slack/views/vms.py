@@ -24,7 +24,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     if not plan.vms:
         stay = "they stay where they are." if plan.action is Action.EXIT else "none on this host."
         return [message.section(f"*VMs*: {stay}")]
-    if plan.choices:
+    if any(vm.group for vm in plan.vms):
         return groups.planned(plan, brief=brief)
     stops = [vm for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN]
     if 0 < len(stops) <= MANY and not brief:
