@@ -9,9 +9,12 @@ from typing import Any, TypeAlias
 from adapters.cloudtower.client import Login
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.rehome import Rehoming
+from adapters.openstack.runner import Local, Runner, Ssh
 from adapters.openstack.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from bot.domain.cloud import AnyCloud
+from bot.domain.plan import By
 
 BMC_SECONDS = 10.0
 """How long a BMC may be silent: one that died with its host keeps nobody waiting longer."""
@@ -42,6 +45,7 @@ def open_cloud(kind: str, options: Options, time: Time) -> AnyCloud:
 
 def _openstack(options: Options, time: Time) -> AnyCloud:
     clouds_file: Path | None = options["clouds_file"]
+    rehoming, runner = _rehoming(options["cinder"])
     return OpenStackCloud(
         name=options["name"],
         session=Session.of(options["cloud"], clouds_yaml=clouds_file, timeout=options["api_timeout"]),
@@ -55,6 +59,8 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         priority_metadata=options["priority_metadata"],
         bmcs=_bmcs(options["redfish"], time, timeout=options["api_timeout"]),
         fence=options["fence"],
+        rehoming=rehoming,
+        runner=runner,
     )
 
 
@@ -70,6 +76,19 @@ def _verify(options: Options) -> bool | str:
     """How a server's certificate is checked: by the system's authorities, by those in a file, or not at all."""
     ca_file: Path | None = options["ca_file"]
     return False if options["insecure"] else str(ca_file) if ca_file else True
+
+
+def _rehoming(cinder: Options) -> tuple[Rehoming, Runner | None]:
+    """Who runs `cinder-manage`, and how, by `[clouds.cinder]`."""
+    match cinder["runner"]:
+        case "ssh":
+            where = {name: cinder[name] for name in ("host", "user", "port", "key_file", "known_hosts")}
+            runner: Runner = Ssh(**where, command=cinder["command"])
+        case "local":
+            runner = Local(command=cinder["command"])
+        case _:
+            return Rehoming(), None
+    return Rehoming(by=By.MUSTER, command=cinder["command"]), runner
 
 
 def _cloudtower(options: Options, time: Time) -> AnyCloud:

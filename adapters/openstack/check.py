@@ -2,15 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 
-from adapters.openstack import judge, survey
+from adapters.openstack import judge, storage, survey
 from adapters.openstack.judge import Terms
+from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.versions import SERVICES, SUMMARIES, spoken
 from bot.domain.cloud import CloudError, Refused
 from bot.domain.plan import Verdict
 
 
-async def complaints(session: Session, terms: Terms) -> Sequence[str]:
+async def complaints(session: Session, terms: Terms, runner: Runner | None = None) -> Sequence[str]:
     """Sentences with remedies; empty when all is well."""
     try:
         nova = await survey.compute_offer(session)
@@ -28,10 +29,21 @@ async def complaints(session: Session, terms: Terms) -> Sequence[str]:
         for finding in judge.of_versions(nova.highest, terms)
         if finding.verdict is not Verdict.OK
     ]
-    return found + await _refusals(session)
+    return found + await _refusals(session, terms) + await _complaints_of(runner)
 
 
-async def _refusals(session: Session) -> list[str]:
+async def _complaints_of(runner: Runner | None) -> list[str]:
+    """Whether `cinder-manage` can be run, by the one command of it that only reads and shows all that is needed."""
+    if runner is None:
+        return []
+    try:
+        await storage.backups_of(runner)
+    except CloudError as error:
+        return [f"{error} {error.raw}".strip()]
+    return []
+
+
+async def _refusals(session: Session, terms: Terms) -> list[str]:
     """What a survey would stumble over: one small read of each kind that it needs."""
     found = []
     for service, path, microversion, params, doing in (
@@ -45,6 +57,11 @@ async def _refusals(session: Session) -> list[str]:
             "read how much room hosts have",
         ),
         ("block-storage", "/os-services", "", {}, "list Cinder's services"),
+        *(
+            [("block-storage", "/scheduler-stats/get_pools", "", {}, "list Cinder's pools")]
+            if terms.rehoming.by
+            else []
+        ),
     ):
         try:
             await _ask(session, service, path, microversion, params, doing)

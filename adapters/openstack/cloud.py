@@ -5,9 +5,22 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from adapters.openstack import check, drain_plan, look, plan, return_plan, service, survey, translate, verbs
+from adapters.openstack import (
+    check,
+    drain_plan,
+    look,
+    plan,
+    rehome_look,
+    return_plan,
+    service,
+    survey,
+    translate,
+    verbs,
+)
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
+from adapters.openstack.rehome import Rehoming
+from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey
 from adapters.redfish.bmcs import Bmcs
@@ -33,6 +46,8 @@ class OpenStackCloud:
         priority_metadata: the metadata of a VM that tells its turn; empty: none does.
         bmcs: the baseboard controllers of its hosts; closed with this. None: it has none.
         fence: whether a host that has one is powered off by it before it is evacuated.
+        rehoming: who gives the volumes and backups of a dead host a new manager, and by which command.
+        runner: how that command is run; None: not by Muster.
     """
 
     actions = frozenset(Action)
@@ -52,11 +67,14 @@ class OpenStackCloud:
         priority_metadata: str = "",
         bmcs: Bmcs | None = None,
         fence: bool = False,
+        rehoming: Rehoming | None = None,
+        runner: Runner | None = None,
     ) -> None:
         self.name = name
         self.concurrency = concurrency
         self.poll = poll
         self._session = session
+        self._runner = runner
         self._now = now
         self._heartbeats = Heartbeats()
         self._bmcs = bmcs or Bmcs({}, now=now)
@@ -67,6 +85,7 @@ class OpenStackCloud:
             platform_version=platform_version,
             priority_metadata=priority_metadata,
             fence=fence,
+            rehoming=rehoming or Rehoming(),
             quiet=timedelta(seconds=session.longest + 30),
         )
 
@@ -101,7 +120,10 @@ class OpenStackCloud:
         Power counts as off when it is both before and after all else was read. Before the host is forced down, the
         engine's two looks read it twice more: people's time has passed by then, so nothing needs to wait here.
         """
-        taking = survey.take(self._session, request.host, at=self._now())
+        rehomes = request.action is Action.EVACUATE and self._terms.rehoming.by is not None
+        taking = survey.take(
+            self._session, request.host, at=self._now(), rehomes=rehomes, runner=self._runner if rehomes else None
+        )
         if request.action is not Action.EVACUATE or request.host not in self._bmcs:
             return await taking
         power: Reading
@@ -128,13 +150,15 @@ class OpenStackCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
-        return await look.at(self._session, steps, self._heartbeats, self._bmcs)
+        return await look.at(self._session, steps, self._heartbeats, self._bmcs, self._runner)
 
     async def start(self, step: Step) -> Receipt:
-        """Make the one call of a step."""
+        """Make the one call of a step, or run its one command."""
         if step.verb == verbs.POWER_OFF:
             await self._bmcs.force_off(step.target)
             return Receipt()
+        if step.verb in verbs.OF_CINDER:
+            return await rehome_look.start(step, self._runner)
         call = verbs.call_of(step)
         request_id = await self._session.act(
             "compute", call.method, call.path, call.body, microversion=call.microversion, doing=step.title
@@ -144,7 +168,7 @@ class OpenStackCloud:
     async def check(self) -> Sequence[str]:
         """Complaints about reachability, rights and versions."""
         ours, theirs = await self._session.together(
-            check.complaints(self._session, self._terms), self._bmcs.complaints()
+            check.complaints(self._session, self._terms, self._runner), self._bmcs.complaints()
         )
         return [*ours, *theirs]
 

@@ -4,11 +4,12 @@ Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from adapters.openstack import power, versions
 from adapters.openstack.explain import how_to_free
+from adapters.openstack.rehome import Rehoming
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -27,6 +28,7 @@ class Terms:
     platform_version: str = ""
     priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
     fence: bool = False  #: whether a host is powered off by its BMC before it is evacuated
+    rehoming: Rehoming = field(default_factory=Rehoming)
     quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
 
 
@@ -197,16 +199,16 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
     """
     if survey.storage is None:
         return
-    if survey.storage.volumes:
+    if number := len(survey.storage.managed):
         yield Finding(
             code="volumes-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{survey.storage.volumes} Cinder volumes are managed by {survey.host} itself: while it is {off},"
+            sentence=f"{number} Cinder volumes are managed by {survey.host} itself: while it is {off},"
             " attaching and detaching them hangs, and VMs that use them may not start elsewhere.",
             remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
         )
-    if any(s.binary == "cinder-backup" for s in survey.storage.services):
+    if any(s.binary == "cinder-backup" for s in survey.storage.here):
         yield Finding(
             code="backups-managed-here",
             verdict=Verdict.WARNING,

@@ -7,9 +7,10 @@ task, so "never started" cannot be told of it by mistake.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from adapters.openstack import drain, moves, power, reasons, service, translate, verbs
+from adapters.openstack import drain, moves, power, reasons, rehome_look, service, translate, verbs
 from adapters.openstack.errors import Missing
 from adapters.openstack.heartbeats import Heartbeats
+from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
@@ -24,8 +25,17 @@ _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controlle
 _OF_VMS = verbs.MOVES | {verbs.CONFIRM}
 
 
-async def at(session: Session, steps: Sequence[Step], heartbeats: Heartbeats, bmcs: Bmcs) -> Mapping[StepKey, Sighting]:
+async def at(
+    session: Session, steps: Sequence[Step], heartbeats: Heartbeats, bmcs: Bmcs, runner: Runner | None
+) -> Mapping[StepKey, Sighting]:
     """What the cloud shows about each step.
+
+    Args:
+        session: the cloud.
+        steps: of this adapter.
+        heartbeats: seen so far.
+        bmcs: of the hosts.
+        runner: how `cinder-manage` is asked; None: not by Muster.
 
     Raises:
         NotSupported: a step is not of this adapter.
@@ -34,8 +44,8 @@ async def at(session: Session, steps: Sequence[Step], heartbeats: Heartbeats, bm
     unknown = [s.verb for s in steps if s.verb not in verbs.ALL]
     if unknown:
         raise NotSupported(f"This cloud knows no step called {unknown[0]}.")
-    seen: dict[StepKey, Sighting] = {}
-    for host in sorted({str(s.arguments["host"]) for s in steps}):
+    seen = await rehome_look.at(session, runner, [s for s in steps if s.verb in verbs.OF_CINDER])
+    for host in sorted({str(s.arguments["host"]) for s in steps if s.verb not in verbs.OF_CINDER}):
         mine = [s for s in steps if s.arguments["host"] == host]
         seen |= await _at_power(session, host, [s for s in mine if s.verb == verbs.POWER_OFF], bmcs)
         at_service = await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import asked, judge, power, room, service, special, spread, verbs, versions, vms
+from adapters.openstack import asked, judge, power, rehome, room, service, special, spread, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
@@ -23,6 +23,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     reasons = {s.id: judge.reason_against(s, survey.migrations) for s in survey.servers}
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
+    homes = rehome.moves(survey.storage, terms.rehoming)
     findings = (
         *judge.of_host(survey, terms),
         *judge.of_versions(survey.highest, terms),
@@ -30,7 +31,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
         *room.of_room(survey, leaving, to=request.to, others=request.beside),
-        *judge.of_storage(survey, off="dead"),
+        *(rehome.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
         *special.of_disks(leaving, shared_storage=terms.shared_storage),
         *special.of_ports(survey),
         *_of_servers(chosen.servers, reasons, survey, terms),
@@ -49,6 +50,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         )
         steps = (
             *([power.fencing(survey, quiet=terms.quiet)] if terms.fence and power.is_told(survey) else []),
+            *rehome.steps(request, homes, terms.rehoming),
             disable,
             forced,
             *(replace(_rebuild(s, request, survey, terms, microversion), wish=best.get(s.id, "")) for s in leaving),
@@ -59,7 +61,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         host_name=request.host_name,
         findings=findings,
         vms=tuple(_vm(s, survey, terms, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
-        phases=(power.FENCE, OUT_OF_SERVICE, EVACUATE),
+        phases=(power.FENCE, rehome.PHASE, OUT_OF_SERVICE, EVACUATE),
         steps=steps,
         estimate=_estimate(len(leaving), concurrency),
         facts={

@@ -134,7 +134,7 @@ def _of_who_disabled(survey: OpenStackSurvey, found: Service) -> Iterator[Findin
 
 def _of_cinder(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Cinder's services on the host, which should be back as well."""
-    down = sorted({s.binary for s in survey.storage.services if not s.is_up}) if survey.storage else []
+    down = sorted({s.binary for s in survey.storage.here if not s.is_up}) if survey.storage else []
     if down:
         yield Finding(
             code="cinder-down",

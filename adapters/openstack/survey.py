@@ -4,35 +4,40 @@ Rights come first: a non-admin's host filter is dropped in silence (measured), s
 account may list all projects and every server in it is on the host that was asked for.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.openstack import translate
+from adapters.openstack import storage, translate
+from adapters.openstack.names import natural
+from adapters.openstack.runner import Runner
 from adapters.openstack.session import Offer, Session
-from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service, Storage
+from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service
 from adapters.openstack.versions import GROUPS, MIGRATIONS, SERVERS, SERVICES, SUMMARIES, spoken, up_to
 from bot.domain.cloud import Refused, Unreachable
 
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
 
 
-async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
+async def take(
+    session: Session, host: str, *, at: datetime, rehomes: bool = False, runner: Runner | None = None
+) -> OpenStackSurvey:
     """Read everything about one host.
 
     Args:
         session: the cloud.
         host: its exact name in Nova.
         at: the time it is.
+        rehomes: whether its volumes may get another manager.
+        runner: how `cinder-manage` is run for that; None: not by Muster.
 
     Raises:
         Refused, Unreachable: something could not be read.
     """
     nova = await compute_offer(session)
     services = await compute_services(session)  # a member gets 403 here, before any list is trusted
-    servers, hypervisors, groups, migrations, aggregates, candidates, projects, storage, ports = await session.together(
+    servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder, ports = await session.together(
         servers_on(session, host),
         hypervisors_of(session),
         _groups(session, nova),
@@ -40,7 +45,7 @@ async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
         _aggregates(session),
         _candidates(session),
         _projects(session),
-        _storage(session, host),
+        storage.take(session, host, is_asked=rehomes, runner=runner),
         _ports(session, host),
     )
     attached = frozenset[str]().union(*(s.volumes for s in servers))
@@ -51,7 +56,7 @@ async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
         services=tuple(services),
         servers=tuple(
             replace(s, ports=(ports or {}).get(s.id, frozenset()))
-            for s in sorted(servers, key=lambda s: (_natural(s.name), s.id))
+            for s in sorted(servers, key=lambda s: (natural(s.name), s.id))
         ),
         projects=projects,
         groups=tuple(translate.group(g) for g in groups),
@@ -60,8 +65,8 @@ async def take(session: Session, host: str, *, at: datetime) -> OpenStackSurvey:
         held=await _held(session, translate.provider_of(host, hypervisors)),
         aggregates=translate.aggregates_by_host(aggregates),
         tags=translate.tags_by_host(aggregates),
-        storage=storage,
-        encrypted=await _encrypted(session, attached),
+        storage=cinder,
+        encrypted=await storage.encrypted(session, attached),
         ports_known=ports is not None,
     )
 
@@ -209,42 +214,6 @@ async def _projects(session: Session) -> Mapping[str, str]:
     return {str(p["id"]): str(p["name"]) for p in found["projects"]}
 
 
-async def _storage(session: Session, host: str) -> Storage | None:
-    """What Cinder has on the host. Its host filter also matches everything before `@` and `#` (measured)."""
-    if await session.offer("block-storage") is None:
-        return None
-    found = await session.get("block-storage", "/os-services", doing="list Cinder's services")
-    services = [s for s in map(translate.service, found["services"]) if s.host.partition("@")[0] == host]
-    volumes = await session.pages(
-        "block-storage",
-        "/volumes/detail",
-        "volumes",
-        params={"all_tenants": "1", "host": host},
-        doing=f"list the volumes that {host} manages",
-    )
-    managed = [v for v in volumes if _manager(v) == host]
-    if len(managed) != len(volumes):
-        raise Refused(
-            f"Cinder did not restrict the list of volumes to {host}: Muster's account may not filter by host.",
-            remedy=_ADMIN,
-        )
-    return Storage(services=tuple(services), volumes=len(managed))
-
-
-async def _encrypted(session: Session, attached: frozenset[str]) -> frozenset[str]:
-    """Which of some volumes are encrypted. Cinder lists no volumes by id or key, so all that are in use are read."""
-    if not attached or await session.offer("block-storage") is None:
-        return frozenset()
-    volumes = await session.pages(
-        "block-storage",
-        "/volumes/detail",
-        "volumes",
-        params={"all_tenants": "1", "status": "in-use"},
-        doing="list the volumes in use",
-    )
-    return frozenset(str(v["id"]) for v in volumes if v.get("encrypted")) & attached
-
-
 async def _ports(session: Session, host: str) -> Mapping[str, frozenset[str]] | None:
     """The kinds of ports of the host's servers; None when Neutron does not tell, which forbids nothing."""
     try:
@@ -255,12 +224,3 @@ async def _ports(session: Session, host: str) -> Mapping[str, frozenset[str]] | 
     except (Refused, Unreachable):
         return None
     return translate.ports_by_server(found["ports"])
-
-
-def _natural(name: str) -> tuple[tuple[str, int], ...]:
-    """Sorts web-2 before web-10."""
-    return tuple((text, int(digits or 0)) for text, digits in re.findall(r"(\D*)(\d*)", name))
-
-
-def _manager(volume: Mapping[str, Any]) -> str:
-    return str(volume.get("os-vol-host-attr:host") or "").partition("#")[0].partition("@")[0]

@@ -142,11 +142,51 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Storage:
-    """What Cinder has on the host."""
+class Volume:
+    """A Cinder volume, by who manages it."""
 
+    id: str
+    name: str
+    manager: str  #: host@backend#pool; old ones have no pool
+    service: str = ""  #: uuid of the service that its record names; empty where Cinder does not say
+    is_clustered: bool = False  #: served by whichever member of a cluster lives
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backup:
+    """A Cinder backup, by the host whose cinder-backup answers for it."""
+
+    id: str
+    name: str
+    host: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Storage:
+    """What Cinder has: all of its services, and what the host manages."""
+
+    host: str
     services: tuple[Service, ...] = ()
-    volumes: int = 0  #: whose manager is the host
+    pools: Mapping[str, str] = field(default_factory=dict)
+    """Of the backends that live: full name (host@backend#pool) -> where its storage is, as its driver says it."""
+    volumes: tuple[Volume, ...] = ()  #: whose manager is the host, or one of the names that were asked for besides
+    backups: tuple[Backup, ...] | None = ()  #: of every host; None: nobody asked, or nobody could tell
+    trouble: str = ""  #: why `cinder-manage` cannot be run, as a sentence; empty: it can, or nobody tried
+    remedy: str = ""  #: against the trouble
+
+    @property
+    def here(self) -> tuple[Service, ...]:
+        """Cinder's services on the host."""
+        return tuple(s for s in self.services if s.host.partition("@")[0] == self.host)
+
+    @property
+    def managed(self) -> tuple[Volume, ...]:
+        """The volumes that the host manages alone."""
+        return tuple(v for v in self.volumes if _host_of(v.manager) == self.host and not v.is_clustered)
+
+
+def _host_of(manager: str) -> str:
+    return manager.partition("#")[0].partition("@")[0]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,20 +4,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.openstack.things import Amounts, Group, Migration, Room, Server, Service
+from adapters.openstack.things import Amounts, Group, Migration, Room, Server, Service, Volume
 
 Json = Mapping[str, Any]
 
 
 def service(found: Json) -> Service:
-    """Of `GET /os-services`, Nova's at 2.53 or Cinder's."""
+    """Of `GET /os-services`: Nova's at 2.53, or Cinder's, whose driver may be down or frozen while it is up itself."""
     return Service(
         id=str(found.get("id", "")),
         binary=str(found["binary"]),
         host=str(found["host"]),
         zone=str(found.get("zone") or ""),
-        is_up=found.get("state") == "up",
-        is_enabled=found.get("status") == "enabled",
+        is_up=found.get("state") == "up" and found.get("backend_state") != "down",
+        is_enabled=found.get("status") == "enabled" and not found.get("frozen"),
         is_forced_down=bool(found.get("forced_down")),
         disabled_reason=str(found.get("disabled_reason") or ""),
         updated_at=moment(found.get("updated_at")),
@@ -83,6 +83,17 @@ def _ties(extra: Json) -> Iterator[str]:
         yield "encrypted memory"
     if "accel:device_profile" in extra:
         yield "an accelerator"
+
+
+def volume(found: Json) -> Volume:
+    """Of `GET /volumes/detail`; 3.48 names the service, 3.61 the cluster."""
+    return Volume(
+        id=str(found["id"]),
+        name=str(found.get("name") or found["id"]),
+        manager=str(found.get("os-vol-host-attr:host") or ""),
+        service=str(found.get("service_uuid") or ""),
+        is_clustered=bool(found.get("cluster_name")),
+    )
 
 
 def migration(found: Json) -> Migration:

@@ -15,10 +15,13 @@ POWER_OFF = "power-off"  #: by the BMC, which is no call of Nova
 REBUILD = "evacuate"
 LIVE, COLD, CONFIRM = "live-migrate", "cold-migrate", "confirm"
 EMPTY, SETTLED = "verify-empty", "verify-up"  #: brought about by other steps
+REHOME_VOLUMES, REHOME_SERVICE, REHOME_BACKUPS = "rehome-volumes", "rehome-service", "rehome-backups"
+REHOMED = "verify-rehomed"  #: brought about by those
 
 OF_SERVICES = frozenset({DISABLE, ENABLE, FORCE_DOWN, RELEASE, SETTLED})
 MOVES = frozenset({REBUILD, LIVE, COLD})
-ALL = OF_SERVICES | MOVES | {CONFIRM, EMPTY, POWER_OFF}
+OF_CINDER = frozenset({REHOME_VOLUMES, REHOME_SERVICE, REHOME_BACKUPS, REHOMED})
+ALL = OF_SERVICES | MOVES | OF_CINDER | {CONFIRM, EMPTY, POWER_OFF}
 
 
 @dataclass(frozen=True, kw_only=True)

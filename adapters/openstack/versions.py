@@ -13,6 +13,8 @@ EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what
 COLD_TARGET = Microversion((2, 56))  #: a cold migration can be told its target
 UNFORCED = Microversion((2, 68))  #: nobody can force a live migration past the scheduler any more
 COMES_UP_STOPPED = Microversion((2, 95))  #: from here on an evacuated VM is left stopped
+BACKEND_STATES = Microversion((3, 49))  #: Cinder's services say whether their driver is up
+VOLUMES = Microversion((3, 61))  #: volumes say which service (from 3.48) and which cluster they belong to
 SUMMARIES = Microversion((1, 27))  #: Placement's summaries tell of all resource classes
 
 

@@ -94,8 +94,9 @@ def _add_controller(root: web.Application, world: World) -> None:
     """The controller's command line, which is no API: see `cinder_manage.main`."""
 
     async def handler(request: web.Request) -> web.Response:
-        return web.json_response(cinder_manage.run(world, await request.json()))
+        return web.json_response(cinder_manage.answer_to(world, await request.json()))
 
+    root.router.add_get(cinder_manage.CONTROLLER_PATH, handler)
     root.router.add_post(cinder_manage.CONTROLLER_PATH, handler)
 
 

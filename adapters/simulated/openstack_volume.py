@@ -30,6 +30,7 @@ class Cinder:
             ("/volumes/detail", self._detail),
             ("/volumes/{id}", self._show),
             ("/os-services", self._services),
+            ("/scheduler-stats/get_pools", self._pools),
             ("/backups", self._backups),
             ("/backups/detail", self._backups),
             ("/backups/{id}", self._backup),
@@ -136,14 +137,14 @@ class Cinder:
         """What later microversions added."""
         added: dict[int, dict[str, Any]] = {
             13: {"group_id": None},
-            48: {"service_uuid": self._service_uuid(volume.host), "shared_targets": False},
+            48: {"service_uuid": self._service_uuid(volume.service), "shared_targets": False},
             63: {"volume_type_id": _ONE_TYPE},
             65: {"consumes_quota": True},
         }
         return {name: value for since, new in added.items() if asked.version >= since for name, value in new.items()}
 
-    def _service_uuid(self, host: str) -> str:
-        return self._service_ids.setdefault(host.partition("#")[0], self.world.new_uuid())
+    def _service_uuid(self, service: str) -> str:
+        return self._service_ids.setdefault(service, self.world.new_uuid())
 
     def _attachment(self, volume: Volume, held: Attachment, asked: Context) -> dict[str, Any]:
         vm = self.world.vms.get(held.vm_id)
@@ -191,7 +192,7 @@ class Cinder:
 
     def _service(self, service: CinderService, minor: int) -> dict[str, Any]:
         last = service.died_at or self.world.beat(self.world.born)
-        is_up = (self.world.now - last).total_seconds() <= self.world.service_down_time
+        is_up = self._is_up(service)
         shown: dict[str, Any] = {
             "binary": service.binary,
             "host": service.host,
@@ -208,6 +209,23 @@ class Cinder:
         if minor >= 49 and service.binary == "cinder-volume":
             shown["backend_state"] = "up" if is_up else "down"
         return shown
+
+    async def _pools(self, request: web.Request) -> web.Response:
+        """The pools of the backends whose service is up: one each, called like the backend."""
+        if not context(request).is_admin:
+            raise ApiError(403, "Policy doesn't allow scheduler_extension:scheduler_stats:get_pools to be performed.")
+        detail = request.query.get("detail", "").lower() in {"1", "true"}
+        pools: list[dict[str, Any]] = []
+        for service in self.world.cinder_services:
+            if service.binary == "cinder-volume" and self._is_up(service):
+                name = f"{service.host}#{service.host.partition('@')[2]}"
+                said = {"location_info": service.location_info, "pool_name": name.partition("#")[2]}
+                pools.append({"name": name, "capabilities": said} if detail else {"name": name})
+        return web.json_response({"pools": pools})
+
+    def _is_up(self, service: CinderService) -> bool:
+        last = service.died_at or self.world.beat(self.world.born)
+        return (self.world.now - last).total_seconds() <= self.world.service_down_time
 
     async def _backups(self, request: web.Request) -> web.Response:
         asked = context(request)
@@ -250,7 +268,7 @@ def _for_admins(volume: Volume, asked: Context) -> dict[str, Any]:
         "migration_status": None,
     }
     shown |= {"provider_id": None} if asked.version >= 21 else {}
-    return shown | ({"cluster_name": None} if asked.version >= 61 else {})
+    return shown | ({"cluster_name": volume.cluster} if asked.version >= 61 else {})
 
 
 def _filters(request: web.Request, members_may: set[str]) -> dict[str, str]:

@@ -286,9 +286,11 @@ class Volume:
     name: str
     size_gb: int
     host: str  #: host@backend#pool
+    service: str  #: host@backend of the service that its record names; `update_host` leaves it
     project: Project
     created_at: datetime
     status: str = "available"
+    cluster: str | None = None
     bootable: bool = False
     multiattach: bool = False
     encrypted: bool = False
@@ -316,6 +318,7 @@ class CinderService:
     host: str
     enabled: bool = True
     disabled_reason: str | None = None
+    location_info: str = "ceph:/etc/ceph/ceph.conf:fsid:cinder:volumes"  #: as its driver says where its storage is
     died_at: datetime | None = None
 
 

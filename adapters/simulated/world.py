@@ -253,6 +253,7 @@ class World(Timeline):
             name=name,
             size_gb=size_gb,
             host=host,
+            service=host.partition("#")[0],
             project=project,
             created_at=self.now,
         )

@@ -7,15 +7,28 @@ from typing import Any
 from adapters.openstack.drain_plan import entering
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import evacuation
+from adapters.openstack.rehome import Rehoming
 from adapters.openstack.return_plan import returning
-from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Room, Server, Service
+from adapters.openstack.things import (
+    EVACUATION,
+    Backup,
+    Migration,
+    OpenStackSurvey,
+    Room,
+    Server,
+    Service,
+    Storage,
+    Volume,
+)
 from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Request
-from bot.domain.plan import Finding, Plan, Step
+from bot.domain.plan import By, Finding, Plan, Step
 from bot.domain.values import Action, Facts, HostId, OperationId
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 DEAD = "compute-1"
+CINDER_MANAGE = ("cinder-manage", "--config-file", "/etc/cinder/cinder.conf")
+NIGHTLY = Backup(id="id-nightly", name="nightly", host=DEAD)
 
 
 def service(host: str, **changes: Any) -> Service:
@@ -85,6 +98,39 @@ def survey(*servers: Server, **changes: Any) -> OpenStackSurvey:
         room={f"compute-{n}": room() for n in (2, 3, 4)},
     )
     return replace(made, **changes)
+
+
+def volumes_with(host: str, number: int, *, manager: str = "@ceph#ceph") -> tuple[Volume, ...]:
+    """Volumes that a host manages, alone."""
+    return tuple(
+        Volume(id=f"id-data-{n}", name=f"data-{n}", manager=f"{host}{manager}", service=f"uuid-{host}")
+        for n in range(1, number + 1)
+    )
+
+
+def manager(host: str, binary: str = "cinder-volume", **changes: Any) -> Service:
+    return service(host, binary=binary, **changes)
+
+
+def cinder(**changes: Any) -> Storage:
+    """Three hosts of a Ceph backend; the first of them is dead and manages two volumes and a backup."""
+    made = Storage(
+        host=DEAD,
+        services=(
+            manager(f"{DEAD}@ceph", is_up=False),
+            manager(DEAD, "cinder-backup", is_up=False),
+            *(manager(f"storage-{n}@ceph") for n in (10, 2)),
+            *(manager(f"storage-{n}", "cinder-backup") for n in (10, 2)),
+        ),
+        pools={"storage-10@ceph#ceph": "", "storage-2@ceph#ceph": ""},
+        volumes=volumes_with(DEAD, 2),
+        backups=(NIGHTLY, replace(NIGHTLY, id="id-other", host="storage-2")),
+    )
+    return replace(made, **changes)
+
+
+def rehomed(storage: Storage, by: By | None = By.MUSTER) -> Plan:
+    return plan(survey(storage=storage), terms=Terms(rehoming=Rehoming(by=by, command=CINDER_MANAGE)))
 
 
 def with_service(taken: OpenStackSurvey, host: str, **changes: Any) -> OpenStackSurvey:

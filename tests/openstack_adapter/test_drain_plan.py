@@ -8,7 +8,18 @@ import pytest
 from adapters.openstack.things import Group, Service, Storage
 from adapters.openstack.versions import Microversion
 from bot.domain.plan import By, Disposition, Verdict
-from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, migration, room, server, with_service
+from tests.openstack_adapter.build import (
+    DEAD,
+    codes,
+    enter,
+    finding,
+    living,
+    migration,
+    room,
+    server,
+    volumes_with,
+    with_service,
+)
 from tests.openstack_adapter.build import service as compute
 
 PAUSED: dict[str, Any] = {"status": "PAUSED", "vm_state": "paused"}
@@ -291,12 +302,12 @@ def test_vms_that_must_stay_together_cannot_be_moved_one_by_one() -> None:
 
 def test_volumes_that_the_host_itself_manages_are_told() -> None:
     backup: Service = compute(DEAD, binary="cinder-backup")
-    made = enter(living(storage=Storage(services=(backup,), volumes=3)))
+    made = enter(living(storage=Storage(host=DEAD, services=(backup,), volumes=volumes_with(DEAD, 3))))
     found = finding(made, "volumes-managed-here")
     assert found is not None
     assert "while it is off" in found.sentence
     assert "backups-managed-here" in codes(made)
-    assert not {"volumes-managed-here", "backups-managed-here"} & codes(enter(living(storage=Storage())))
+    assert not {"volumes-managed-here", "backups-managed-here"} & codes(enter(living(storage=Storage(host=DEAD))))
 
 
 def test_an_empty_host_is_only_taken_out_of_service() -> None:

@@ -23,15 +23,18 @@ from tests.openstack_adapter.build import (
     DEAD,
     NOW,
     back,
+    cinder,
     codes,
     enter,
     living,
     migration,
     plan,
+    rehomed,
     room,
     server,
     service,
     survey,
+    volumes_with,
     with_service,
 )
 
@@ -174,10 +177,25 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         dead(server("a", metadata={"turn": "-7"}), terms=Terms(priority_metadata="turn")),
     ),
     # volumes and backups of the host itself
-    "volumes-managed-here": (dead(storage=Storage(volumes=1)), dead(storage=Storage())),
+    "volumes-managed-here": (
+        dead(storage=Storage(host=DEAD, volumes=volumes_with(DEAD, 1))),
+        dead(storage=Storage(host=DEAD)),
+    ),
     "backups-managed-here": (
-        dead(storage=Storage(services=(service(DEAD, binary="cinder-backup"),))),
-        dead(storage=Storage(services=(service(DEAD, binary="cinder-volume"),))),
+        dead(storage=Storage(host=DEAD, services=(service(DEAD, binary="cinder-backup"),))),
+        dead(storage=Storage(host=DEAD, services=(service(DEAD, binary="cinder-volume"),))),
+    ),
+    "volumes-rehomed": (lambda: rehomed(cinder()), lambda: rehomed(cinder(pools={}))),
+    "volumes-stay": (lambda: rehomed(cinder(pools={})), lambda: rehomed(cinder())),
+    "backups-rehomed": (lambda: rehomed(cinder()), lambda: rehomed(cinder(backups=()))),
+    "backups-stay": (lambda: rehomed(cinder(services=cinder().services[:-2])), lambda: rehomed(cinder())),
+    "volumes-clustered": (
+        lambda: rehomed(cinder(volumes=tuple(replace(v, is_clustered=True) for v in volumes_with(DEAD, 1)))),
+        lambda: rehomed(cinder()),
+    ),
+    "cannot-run-cinder-manage": (
+        lambda: rehomed(cinder(trouble="Nobody answers.")),
+        lambda: rehomed(cinder(trouble="Nobody answers.", volumes=(), backups=())),
     ),
     # entering maintenance
     "stays-disabled": (alive(), lambda: enter(replace(living(), services=()))),
@@ -216,8 +234,8 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "disabled-by-others": (returning(host={"is_enabled": False, "disabled_reason": "new fan"}), returning()),
     "in-service": (returning(host={"is_enabled": True}), returning()),
     "cinder-down": (
-        returning(storage=Storage(services=(CINDER,))),
-        returning(storage=Storage(services=(replace(CINDER, is_up=True),))),
+        returning(storage=Storage(host=DEAD, services=(CINDER,))),
+        returning(storage=Storage(host=DEAD, services=(replace(CINDER, is_up=True),))),
     ),
 }
 

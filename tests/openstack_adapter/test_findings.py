@@ -20,6 +20,7 @@ from tests.openstack_adapter.build import (
     server,
     service,
     survey,
+    volumes_with,
     with_service,
 )
 
@@ -152,12 +153,12 @@ def test_a_volume_backed_vm_with_an_ephemeral_disk_loses_that() -> None:
 
 def test_volumes_that_the_dead_host_manages_are_counted() -> None:
     backup = service(DEAD, binary="cinder-backup")
-    made = plan(survey(storage=Storage(services=(backup,), volumes=7)))
+    made = plan(survey(storage=Storage(host=DEAD, services=(backup,), volumes=volumes_with(DEAD, 7))))
     found = finding(made, "volumes-managed-here")
     assert found is not None
     assert "7 Cinder volumes" in found.sentence
     assert "backups-managed-here" in codes(made)
-    assert {"volumes-managed-here", "backups-managed-here"} & codes(plan(survey(storage=Storage()))) == set()
+    assert {"volumes-managed-here", "backups-managed-here"} & codes(plan(survey(storage=Storage(host=DEAD)))) == set()
 
 
 # ---------------------------------------------------------------------- versions

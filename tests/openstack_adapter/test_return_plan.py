@@ -147,10 +147,10 @@ def test_evacuations_to_the_host_do_not_matter() -> None:
 
 def test_cinder_s_services_that_are_down_there_are_told() -> None:
     dead = compute(f"{DEAD}@ceph", binary="cinder-volume", is_up=False)
-    found = finding(back(replace(living(), storage=Storage(services=(dead,)))), "cinder-down")
+    found = finding(back(replace(living(), storage=Storage(host=DEAD, services=(dead,)))), "cinder-down")
     assert found is not None
     assert "cinder-volume" in found.sentence
-    well = Storage(services=(replace(dead, is_up=True),))
+    well = Storage(host=DEAD, services=(replace(dead, is_up=True),))
     assert "cinder-down" not in codes(back(replace(living(), storage=well)))
 
 

@@ -76,10 +76,10 @@ def test_the_sample_of_the_documentation_is_read_whole():
     assert set(its.rules) == {(cloud, action) for cloud in ("prod", "tower") for action in Action}
 
 
-def test_what_is_read_but_does_nothing_yet_is_named():
-    assert [sentence.split(":")[0] for sentence in load(SAMPLE, ENV).not_in_effect] == [
-        "clouds.prod.cinder",
-    ]
+def test_what_is_read_but_does_nothing_yet_is_named(tmp_path):
+    manual = SMALL + '[clouds.cinder]\nrunner = "manual"\n'
+    assert [sentence.split(":")[0] for sentence in read(tmp_path, manual).not_in_effect] == ["clouds.prod.cinder"]
+    assert load(SAMPLE, ENV).not_in_effect == ()
 
 
 def test_a_language_without_effect_is_named(tmp_path):

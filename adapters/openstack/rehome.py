@@ -1,0 +1,310 @@
+"""Giving the volumes and backups of a dead host a new manager: where to, and by which commands. Pure.
+
+`cinder-manage` takes every name in silence, so both names must be known: the old one and the new one are services that
+Cinder lists, the new one up and enabled, of the same backend and with the same pool.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from adapters.openstack import verbs
+from adapters.openstack.names import natural
+from adapters.openstack.runner import LONGEST
+from adapters.openstack.things import Backup, Service, Storage, Volume
+from bot.domain.cloud import Request
+from bot.domain.plan import By, Finding, Step, Topic, Verdict
+from bot.domain.values import Json, StepKey
+
+PHASE = "Re-home volumes"
+_LOCAL_STORAGE = "LVMVolumeDriver:"
+"""How a driver's `location_info` begins whose volumes lie on the disks of one host (cinder/volume/drivers/lvm.py)."""
+_NAMED = 5  #: so many volumes are named in a sentence
+_PATIENCE = timedelta(minutes=5)
+_BY_HAND = timedelta(hours=2)  #: for a person to find a controller and run a command there
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehoming:
+    """What the operator of a cloud has laid down about `cinder-manage`."""
+
+    by: By | None = None  #: who runs it; None: nobody, volumes stay where they are
+    command: tuple[str, ...] = ("cinder-manage",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """What is given from one manager to another."""
+
+    old: str
+    new: str = ""  #: empty: it stays
+    volumes: tuple[Volume, ...] = ()
+    backups: tuple[Backup, ...] | None = None  #: of a move of backups: None too when nobody could tell which
+    others: tuple[str, ...] = ()  #: names that would have done as well
+    why: str = ""  #: it stays, as the end of "they stay where they are: "
+
+    @property
+    def is_of_backups(self) -> bool:
+        """Whether it is the backups of a host, not the volumes of a pool."""
+        return not self.volumes
+
+
+# ---------------------------------------------------------------------- where to
+
+
+def moves(storage: Storage | None, rehoming: Rehoming) -> tuple[Move, ...]:
+    """A move for each manager's name on the dead host, with its new home or the reason why it has none."""
+    if storage is None or rehoming.by is None:
+        return ()
+    by_manager: dict[str, list[Volume]] = {}
+    for volume in storage.managed:
+        by_manager.setdefault(volume.manager, []).append(volume)
+    # names without a pool come last: `update_host` takes those of every pool along with them
+    names = sorted(by_manager, key=lambda name: (not _pool(name), natural(name)))
+    found = [_of_volumes(name, tuple(by_manager[name]), storage) for name in names]
+    mine = None if storage.backups is None else tuple(b for b in storage.backups if b.host == storage.host)
+    has_service = any(s.binary == "cinder-backup" for s in storage.here)
+    return (*found, _of_backups(mine, storage, found)) if mine or (mine is None and has_service) else tuple(found)
+
+
+def _of_volumes(name: str, volumes: tuple[Volume, ...], storage: Storage) -> Move:
+    homes = [s.host for s in candidates(name, storage)]
+    why = "" if homes else _why_none(name, storage)
+    return Move(
+        old=name, new=_with_pool(homes[0], name) if homes else "", volumes=volumes, others=tuple(homes[1:]), why=why
+    )
+
+
+def candidates(name: str, storage: Storage) -> Sequence[Service]:
+    """The services that can take a manager's volumes: those of the same backend that live and have its pool."""
+    service, backend, pool = name.partition("#")[0], _backend(name), _pool(name)
+    if not backend or service not in {s.host for s in storage.services if s.binary == "cinder-volume"}:
+        return []
+    return sorted(
+        (
+            s
+            for s in storage.services
+            if s.binary == "cinder-volume"
+            and s.host != service
+            and _backend(s.host) == backend
+            and s.is_up
+            and s.is_enabled
+            and any(
+                (place == f"{s.host}#{pool}" if pool else place.startswith(f"{s.host}#"))
+                and not where.startswith(_LOCAL_STORAGE)
+                for place, where in storage.pools.items()
+            )
+        ),
+        key=lambda s: natural(s.host),
+    )
+
+
+def _why_none(name: str, storage: Storage) -> str:
+    service, backend = name.partition("#")[0], _backend(name)
+    if not backend:
+        return f"the name {name} carries no backend, so nothing tells which service reaches the same storage"
+    if service not in {s.host for s in storage.services if s.binary == "cinder-volume"}:
+        return f"Cinder lists no service {service}"
+    same = [s for s in storage.services if _backend(s.host) == backend and s.host != service]
+    living = [s for s in same if s.is_up and s.is_enabled]
+    if not living:
+        return f"no other service of the backend {backend} is up and enabled"
+    places = [where for place, where in storage.pools.items() if place.partition("#")[0] in {s.host for s in living}]
+    if any(where.startswith(_LOCAL_STORAGE) for where in places):
+        return f"the backend {backend} keeps its volumes on the disks of each host (LVM)"
+    return f"no living service of the backend {backend} reports the pool {_pool(name) or 'of any name'}"
+
+
+def _of_backups(mine: tuple[Backup, ...] | None, storage: Storage, found: Sequence[Move]) -> Move:
+    """The new home of a host's backups: where its volumes go, if a cinder-backup lives there; else the first one."""
+    living = [
+        s.host
+        for s in storage.services
+        if s.binary == "cinder-backup" and s.host != storage.host and s.is_up and s.is_enabled
+    ]
+    with_volumes = [move.new.partition("@")[0] for move in found if move.new]
+    homes = sorted(living, key=lambda host: (host not in with_volumes, natural(host)))
+    return Move(
+        old=storage.host,
+        new=homes[0] if homes else "",
+        backups=mine,
+        others=tuple(homes[1:]),
+        why="" if homes else "no other cinder-backup is up and enabled",
+    )
+
+
+def _backend(name: str) -> str:
+    return name.partition("#")[0].partition("@")[2]
+
+
+def _pool(name: str) -> str:
+    return name.partition("#")[2]
+
+
+def _with_pool(service: str, like: str) -> str:
+    """The same form as the old name: without `#pool` on both sides an `update_host` loses the pool."""
+    return f"{service}#{_pool(like)}" if _pool(like) else service
+
+
+# ---------------------------------------------------------------------- findings
+
+
+def findings(storage: Storage | None, found: Sequence[Move]) -> Iterator[Finding]:
+    """What becomes of the volumes and backups of a dead host, and whether the commands can be run at all."""
+    if storage is None:
+        return
+    if storage.trouble and found:
+        yield Finding(
+            code="cannot-run-cinder-manage",
+            verdict=Verdict.UNKNOWN,
+            topic=Topic.STORAGE,
+            sentence=f"Volumes of {storage.host} need a new home first. {storage.trouble}",
+            remedy=f'{storage.remedy} Or set `runner = "manual"` in [clouds.cinder], to run it by hand.'.strip(),
+        )
+    for move in found:
+        yield _of_move(storage, move)
+    clustered = [v for v in storage.volumes if v.is_clustered]
+    if clustered:
+        yield Finding(
+            code="volumes-clustered",
+            verdict=Verdict.OK,
+            topic=Topic.STORAGE,
+            sentence=f"{len(clustered)} volumes belong to a cluster of cinder-volume; its living members serve them.",
+        )
+
+
+def _of_move(storage: Storage, move: Move) -> Finding:
+    what = _what(move)
+    kind = "backups" if move.is_of_backups else "volumes"
+    if not move.new:
+        return Finding(
+            code=f"{kind}-stay",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            sentence=f"{what} of {move.old} stay where they are: {move.why}. Until {storage.host} is back, what"
+            " uses them may hang.",
+            remedy="Bring up a service that can take them and re-check, or leave out (`--vm`) the VMs that need them."
+            if not move.is_of_backups
+            else "",
+        )
+    chosen = f"; {', '.join(move.others[:_NAMED])} would do as well" if move.others else ""
+    known = "only by their names can it be told that both reach the same storage"
+    if move.is_of_backups:
+        known = (
+            "found by `cinder-manage backup list`, for the REST API hides a backup's host; whether both store in the"
+            " same place Cinder does not tell"
+            if move.backups is not None
+            else "whose backups they are tells only `cinder-manage backup list`, for the REST API hides it"
+        )
+    return Finding(
+        code=f"{kind}-rehomed",
+        verdict=Verdict.WARNING,
+        topic=Topic.STORAGE,
+        sentence=f"{what} of {move.old} get a new manager, {move.new}{chosen} ({known}).",
+        remedy="See that both services use the same storage with the same configuration before you approve.",
+    )
+
+
+def _what(move: Move) -> str:
+    if move.is_of_backups and move.backups is None:
+        return "All backups"
+    things: Sequence[Volume | Backup] = move.volumes or move.backups or ()
+    kind = "backup" if move.is_of_backups else "volume"
+    names = ", ".join(sorted((t.name for t in things), key=natural)[:_NAMED])
+    more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
+    return f"{len(things)} {kind}{'' if len(things) == 1 else 's'} ({names}{more})"
+
+
+# ---------------------------------------------------------------------- steps
+
+
+def steps(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tuple[Step, ...]:
+    """One step for each command, one after the other, and one that sees that nothing is left.
+
+    Each follows the last: a name without a pool must come after those with one, and a count before and after says
+    something only while nothing else is moved.
+    """
+    going = [move for move in found if move.new]
+    if rehoming.by is None or not going:
+        return ()
+    volumes = [v for move in going for v in move.volumes]
+    made = [_of_pool(request, move, rehoming) for move in going if not move.is_of_backups]
+    if was := sorted({v.service for v in volumes if v.service}):
+        made.append(_of_service(request, going, was, rehoming))
+    made += [_of_host(request, move, rehoming) for move in going if move.is_of_backups]
+    made.append(_nothing_left(request, found))
+    follows = [None, *(step.key for step in made)]
+    return tuple(replace(step, follows=before) for step, before in zip(made, follows, strict=False))
+
+
+def _of_pool(request: Request, move: Move, rehoming: Rehoming) -> Step:
+    number = f"{len(move.volumes)} volume{'' if len(move.volumes) == 1 else 's'}"
+    return _command(
+        verbs.REHOME_VOLUMES,
+        move.old,
+        f"give {number} of {move.old} to {move.new}",
+        ("volume", "update_host", "--currenthost", move.old, "--newhost", move.new),
+        rehoming,
+        {"host": request.host, "old": move.old, "new": move.new, "volumes": sorted(v.id for v in move.volumes)},
+    )
+
+
+def _of_service(request: Request, going: Sequence[Move], was: Sequence[str], rehoming: Rehoming) -> Step:
+    """`update_host` leaves the record's service as it was."""
+    return _command(
+        verbs.REHOME_SERVICE,
+        request.host,
+        "enter the new service into the records of the volumes",
+        ("volume", "update_service"),
+        rehoming,
+        {
+            "host": request.host,
+            "was": list(was),
+            "new": sorted({m.new for m in going if m.volumes}),
+            "volumes": sorted(v.id for m in going for v in m.volumes),
+        },
+    )
+
+
+def _of_host(request: Request, move: Move, rehoming: Rehoming) -> Step:
+    backups = None if move.backups is None else sorted(b.id for b in move.backups)
+    return _command(
+        verbs.REHOME_BACKUPS,
+        move.old,
+        f"give the backups of {move.old} to {move.new}",
+        ("backup", "update_backup_host", "--currenthost", move.old, "--newhost", move.new),
+        rehoming,
+        {"host": request.host, "old": move.old, "new": move.new, "backups": backups},
+    )
+
+
+def _nothing_left(request: Request, found: Sequence[Move]) -> Step:
+    return Step(
+        key=StepKey(f"{verbs.REHOMED}:{request.host}"),
+        phase=PHASE,
+        verb=verbs.REHOMED,
+        target=request.host,
+        title=f"no volume is left with {request.host}",
+        by=By.CLOUD,
+        arguments={"host": request.host, "stay": sorted(v.id for m in found if not m.new for v in m.volumes)},
+        essential=True,
+        patience=_PATIENCE,
+    )
+
+
+def _command(
+    verb: str, target: str, title: str, words: tuple[str, ...], rehoming: Rehoming, arguments: Mapping[str, Json]
+) -> Step:
+    by_hand = rehoming.by is By.PERSON
+    return Step(
+        key=StepKey(f"{verb}:{target}"),
+        phase=PHASE,
+        verb=verb,
+        target=target,
+        title=title,
+        by=By.PERSON if by_hand else By.MUSTER,
+        arguments={**arguments, "command": [*rehoming.command, *words]},
+        essential=True,
+        patience=_BY_HAND if by_hand else _PATIENCE,
+        quiet=timedelta(seconds=LONGEST + 30),
+    )
