@@ -53,6 +53,7 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         poll=options["poll"],
         now=time.now,
         evacuated_vms=options["evacuated_vms"],
+        bring_back=options["bring_back"],
         shared_storage=options["shared_storage"],
         minimum_version=options["minimum_version"],
         platform_version=options["platform_version"],

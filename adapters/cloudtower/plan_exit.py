@@ -156,6 +156,7 @@ def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
         size=translate.size(offer.vm) if offer.vm else "",
         disposition=disposition if is_chosen else Disposition.LEAVE,
         note=_flag(offer),
+        is_flagged=bool(_flag(offer)),
         chosen=is_chosen,
         group=_WORDS[offer.way],
         place=offer.place,

@@ -16,6 +16,7 @@ from adapters.openstack import (
     survey,
     translate,
     verbs,
+    whereabouts,
 )
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
@@ -40,6 +41,7 @@ class OpenStackCloud:
         poll: seconds between two looks.
         now: the time, aware and UTC.
         evacuated_vms: whether VMs that ran shall run again where they come up, or be left stopped.
+        bring_back: which of the VMs that were moved away come back with their host unless somebody chooses otherwise.
         shared_storage: whether local disks of VMs are on storage that all hosts share; None: nobody said.
         minimum_version: dotted; below it evacuation is refused. Empty: no such limit.
         platform_version: dotted; at what version the cloud is.
@@ -61,6 +63,7 @@ class OpenStackCloud:
         poll: float = 2.0,
         now: Callable[[], datetime],
         evacuated_vms: Literal["running", "stopped"] = "running",
+        bring_back: Literal["all", "none"] = "none",
         shared_storage: bool | None = None,
         minimum_version: str = "",
         platform_version: str = "",
@@ -80,6 +83,7 @@ class OpenStackCloud:
         self._bmcs = bmcs or Bmcs({}, now=now)
         self._terms = Terms(
             stopped=evacuated_vms == "stopped",
+            brings_back=bring_back == "all",
             shared_storage=shared_storage,
             minimum_version=minimum_version,
             platform_version=platform_version,
@@ -124,6 +128,10 @@ class OpenStackCloud:
         taking = survey.take(
             self._session, request.host, at=self._now(), rehomes=rehomes, runner=self._runner if rehomes else None
         )
+        if request.ledger:
+            surveyed = await taking
+            here = {server.id for server in surveyed.servers}
+            return replace(surveyed, away=await whereabouts.of(self._session, request.ledger, besides=here))
         if request.action is not Action.EVACUATE or request.host not in self._bmcs:
             return await taking
         power: Reading

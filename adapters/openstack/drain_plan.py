@@ -7,8 +7,7 @@ stays, by name and reason; then the last step fails, and the host is not called 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import asked, drain_judge, judge, room, service, verbs, versions, vms
-from adapters.openstack.drain import TO_BE_CONFIRMED
+from adapters.openstack import asked, drain_judge, judge, relocation, room, service, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import OUT_OF_SERVICE
 from adapters.openstack.things import OpenStackSurvey, Server
@@ -18,8 +17,6 @@ from bot.domain.values import StepKey
 
 MIGRATE = "Migrate its VMs"
 VERIFY = "Verify that it is empty"
-_PATIENCE = timedelta(hours=1)
-"""A VM with much memory migrates for long without any headway that a list shows."""
 
 
 def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
@@ -28,6 +25,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
     reasons = {s.id: drain_judge.reason_against(s, survey.migrations) for s in survey.servers}
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     is_whole = len(chosen.servers) == len(survey.servers)
+    live = relocation.live_microversion(survey.highest)
     findings = (
         *drain_judge.of_host(survey),
         *chosen.findings,
@@ -51,7 +49,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
         steps=tuple(_steps(request, survey, leaving, terms, is_whole=is_whole)),
         facts={
-            "live migration": f"block migration decided by Nova, microversion {_live(survey)}",
+            "live migration": f"block migration decided by Nova, microversion {live}",
             "stopped VMs": "are migrated cold, and that is confirmed",
             "target": request.to or "Nova's scheduler chooses",
             "if VMs are left": "the host stays disabled",
@@ -67,10 +65,6 @@ def _of_versions(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]
             f"This Nova ({versions.spoken(survey.highest)}) lets nobody choose where a stopped VM goes.",
             "Ask again without a target.",
         )
-
-
-def _live(survey: OpenStackSurvey) -> str:
-    return versions.up_to(versions.UNFORCED, survey.highest)
 
 
 def _vm(server: Server, survey: OpenStackSurvey, reason: str, *, is_meant: bool) -> Vm:
@@ -90,10 +84,7 @@ def _steps(
         return
     yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
     for server in leaving:
-        if server.is_live:
-            yield _live_migration(server, request, survey, terms)
-        else:
-            yield from _cold_migration(server, request, survey, terms)
+        yield from relocation.steps(server, survey, to=request.to, phase=MIGRATE, quiet=terms.quiet)
     if not is_whole:
         return
     yield Step(
@@ -106,48 +97,4 @@ def _steps(
         arguments={"host": survey.host},
         patience=timedelta(minutes=10),
         quiet=terms.quiet,
-    )
-
-
-def _live_migration(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms) -> Step:
-    return vms.move(
-        verbs.LIVE,
-        server,
-        survey,
-        to=request.to,
-        microversion=_live(survey),
-        wanted=(server.status,),
-        phase=MIGRATE,
-        patience=_PATIENCE,
-        quiet=terms.quiet,
-    )
-
-
-def _cold_migration(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms) -> Iterator[Step]:
-    """Two calls of Nova. What has moved is confirmed before the next VM moves, for it holds room at both ends."""
-    microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
-    move = vms.move(
-        verbs.COLD,
-        server,
-        survey,
-        to=request.to,
-        microversion=microversion,
-        wanted=(TO_BE_CONFIRMED, server.status),
-        phase=MIGRATE,
-        patience=_PATIENCE,
-        quiet=terms.quiet,
-    )
-    yield move
-    yield vms.move(
-        verbs.CONFIRM,
-        server,
-        survey,
-        to="",
-        microversion=microversion,
-        wanted=(server.status,),
-        phase=MIGRATE,
-        priority=1,
-        patience=timedelta(minutes=15),
-        quiet=terms.quiet,
-        follows=move.key,
     )

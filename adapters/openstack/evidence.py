@@ -63,6 +63,16 @@ def well(step: Step, server: Server, where: str, *, left: str, raw: str, mark: F
         raw: Nova's own words.
         mark: what there is now.
     """
+    if step.arguments.get("exactly") and server.host != step.arguments["to"]:
+        return Sighting(
+            seen=Seen.FAILED,
+            sentence=f"{step.arguments['name']} is on {server.host} and not on {step.arguments['to']}: somebody else"
+            " has moved it meanwhile.",
+            remedy="Ask them. To bring it back from there, ask for the host's return anew.",
+            raw=raw,
+            place=server.host,
+            mark=mark,
+        )
     good = words(step, "wanted")
     if server.status in good:
         how = "" if server.status == "ACTIVE" else f", {server.status}"

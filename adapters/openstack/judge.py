@@ -29,6 +29,7 @@ class Terms:
     priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
     fence: bool = False  #: whether a host is powered off by its BMC before it is evacuated
     rehoming: Rehoming = field(default_factory=Rehoming)
+    brings_back: bool = False  #: VMs that were moved away come back with their host unless somebody chooses otherwise
     quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
 
 

@@ -7,20 +7,17 @@ task, so "never started" cannot be told of it by mistake.
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
-from adapters.openstack import drain, moves, power, reasons, rehome_look, service, translate, verbs
-from adapters.openstack.errors import Missing
+from adapters.openstack import drain, moves, power, reasons, rehome_look, service, translate, verbs, whereabouts
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
 from adapters.redfish.bmcs import Bmcs
-from bot.domain.cloud import NotSupported, Seen, Sighting, Unreachable
+from bot.domain.cloud import NotSupported, Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
-_FEW = 5
-"""So many VMs are asked for one by one; for more, servers are listed: a list of details costs Nova by the server."""
 _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controllers, generously
 _OF_VMS = verbs.MOVES | {verbs.CONFIRM}
 
@@ -139,12 +136,12 @@ async def _with_reasons(
 
 async def _servers(session: Session, host: str, ids: set[str], moved_by: Sequence[Migration]) -> dict[str, Server]:
     """The servers of these ids, wherever they are; without those that Nova knows no more."""
-    if len(ids) <= _FEW:
-        return await _one_by_one(session, ids)
+    if len(ids) <= whereabouts.FEW:
+        return await whereabouts.one_by_one(session, ids)
     servers = {s.id: s for s in await servers_on(session, host)}
     missing = ids - servers.keys()
-    if len(missing) <= _FEW:
-        return servers | await _one_by_one(session, missing)
+    if len(missing) <= whereabouts.FEW:
+        return servers | await whereabouts.one_by_one(session, missing)
     return servers | await _elsewhere(session, missing, [m for m in moved_by if m.server in missing])
 
 
@@ -161,31 +158,7 @@ async def _elsewhere(session: Session, missing: set[str], moved_by: Sequence[Mig
         changed = await list_servers(session, {"changes-since": since}, doing="list the servers that moved")
         found = {s.id: s for s in changed if s.id in missing}
     rest = missing - found.keys()
-    if len(rest) > _FEW:
+    if len(rest) > whereabouts.FEW:
         everywhere = await list_servers(session, {}, doing="list all servers")
         return found | {s.id: s for s in everywhere if s.id in rest}
-    return found | await _one_by_one(session, rest)
-
-
-async def _one_by_one(session: Session, ids: set[str]) -> dict[str, Server]:
-    """A few servers by their ids; without those that Nova knows no more.
-
-    Raises:
-        Unreachable: a cell of Nova does not answer, so that nothing can be told of one of them.
-    """
-    found = await session.together(*(_one(session, server_id) for server_id in sorted(ids)))
-    if any(s is not None and s.is_shadow for s in found):
-        raise Unreachable(
-            "A cell of Nova does not answer, so a server in it cannot be looked at.",
-            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
-        )
-    return {s.id: s for s in found if s is not None}
-
-
-async def _one(session: Session, server_id: str) -> Server | None:
-    """A server by its id; None when Nova knows it no more."""
-    try:
-        document = await session.get("compute", f"/servers/{server_id}", microversion="2.53", doing="look at a server")
-    except Missing:
-        return None
-    return translate.server(document["server"])
+    return found | await whereabouts.one_by_one(session, rest)

@@ -206,6 +206,7 @@ class OpenStackSurvey:
     aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
     tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     """What a host's aggregates say of themselves (their metadata): by host, then by key."""
+    away: tuple[Server, ...] = ()  #: of the request's ledger, wherever they are now but on the host
     storage: Storage | None = None  #: None: the cloud has no Cinder
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports

@@ -62,6 +62,7 @@ def move(
     patience: timedelta,
     quiet: timedelta,
     follows: StepKey | None = None,
+    exactly: bool = False,
 ) -> Step:
     """A step that moves a VM or ends its move.
 
@@ -77,6 +78,7 @@ def move(
         patience: as in `Step`.
         quiet: as in `Step`.
         follows: the step that it ends; such a one waits for nobody else of its server group.
+        exactly: whether it counts only on `to`; else anywhere but on the host it is on now.
     """
     group = survey.group_of(server)
     return Step(
@@ -87,12 +89,13 @@ def move(
         title=f"{verb} {server.name}",
         vm=VmId(server.id),
         arguments={
-            "host": survey.host,
+            "host": server.host,
             "name": server.name,
             "to": to,
             "microversion": microversion,
             "wanted": list(wanted),
             "needs": {name: amount for name, amount in server.needs.items() if amount},
+            **({"exactly": True} if exactly else {}),
         },
         follows=follows,
         apart=group.id if group and follows is None else "",

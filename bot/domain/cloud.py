@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from bot.domain.plan import Plan, Receipt, Step
-from bot.domain.values import Action, Facts, HostId, OperationId, StepKey, Then
+from bot.domain.values import Action, Facts, HostId, OperationId, StepKey, Then, VmId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +31,16 @@ class Host:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Left:
+    """A VM as earlier operations of ours left it when they took its host out of service."""
+
+    id: VmId
+    name: str
+    status: str  #: before the first of them touched it
+    place: str = ""  #: name of the host where it was verified; empty: what became of it was not established
+
+
+@dataclass(frozen=True, kw_only=True)
 class Request:
     """What a person asked for, with the host resolved to one exact host."""
 
@@ -46,6 +56,7 @@ class Request:
     """What other approved operations of the cloud still have to start: set for a survey's judgement, never stored."""
 
     is_choice: bool = False  #: `vms` are the ids that a person ticked in a list: none of them means none
+    ledger: tuple[Left, ...] = ()  #: of a host that returns: the VMs that were moved away; read anew for each survey
     then: Then = Then.NOTHING  #: what becomes of the host's power after the last verification
 
 

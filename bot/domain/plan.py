@@ -85,6 +85,7 @@ class Vm:
     loses_disk: bool = False
     chosen: bool | None = None  #: whether it is among those that people chose; None: there is nothing to choose
     group: str = ""  #: the list it stands in, where a plan has several: "power on"
+    is_flagged: bool = False  #: something speaks against choosing it: it is only chosen by somebody who ticks it
     place: str = ""  #: name of the host it is on, where that may be another than the plan's
 
 
@@ -161,6 +162,11 @@ class Plan:
     def choices(self) -> tuple[Vm, ...]:
         """The VMs that people may choose or leave."""
         return tuple(vm for vm in self.vms if vm.chosen is not None)
+
+    @property
+    def unflagged(self) -> tuple[Vm, ...]:
+        """The VMs to choose from against which nothing speaks."""
+        return tuple(vm for vm in self.choices if not vm.is_flagged)
 
     @property
     def is_blocked(self) -> bool:

@@ -14,7 +14,7 @@ from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord
 from bot.domain.values import Digest, Facts
-from bot.engine import beside, telling
+from bot.engine import beside, earlier, telling
 from bot.engine.held import Held
 
 S = TypeVar("S")
@@ -191,8 +191,8 @@ async def _judged(held: Held, operation: Operation) -> Plan:
 
 
 async def _plan(held: Held, operation: Operation) -> Plan:
-    request = replace(operation.request, beside=await beside.steps(held, operation))
-    return await _survey_and_judge(held.cloud, request)
+    others, left = await beside.steps(held, operation), await earlier.left(held, operation.request)
+    return await _survey_and_judge(held.cloud, replace(operation.request, beside=others, ledger=left))
 
 
 async def _survey_and_judge(cloud: Cloud[S], request: Request) -> Plan:

@@ -162,6 +162,7 @@ def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
         shared_storage=cloud.shared_storage,
         evacuated_vms=cloud.evacuated_vms,
         priority_metadata=cloud.priority_metadata or "",
+        bring_back=cloud.bring_back,
         cinder=CinderSettings(
             runner=cloud.cinder.runner,
             host=cloud.cinder.host or "",

@@ -134,6 +134,7 @@ class OpenStack(Cloud):
     shared_storage: bool | None = None
     evacuated_vms: Literal["running", "stopped"] = "running"
     priority_metadata: fields.MetadataKey | None = None
+    bring_back: Literal["all", "none"] = "none"
     cinder: Cinder = Cinder()
     fencing: Fencing = Fencing()
 

@@ -136,6 +136,7 @@ class OpenStackSettings:
     shared_storage: bool | None  #: None: not said, so the adapter finds out
     evacuated_vms: Literal["running", "stopped"]
     priority_metadata: str  #: key of VMs' metadata; empty: none tells their turn
+    bring_back: Literal["all", "none"]  #: of the VMs that were moved away, when their host returns
     cinder: CinderSettings
     fence: bool  #: whether a host is powered off before it is evacuated
     redfish: Mapping[str, RedfishSettings]  #: by host name

@@ -33,6 +33,7 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
             confirm.VOUCH: confirm.serve,
             confirm.BROKEN_GLASS: confirm.serve_broken_glass,
             choose.KIND: choose.serve,
+            choose.ALL: choose.serve_all,
             windows.KIND: windows.serve,
             heed.KIND: heed.serve,
             steer.KIND: steer.serve,

@@ -1,4 +1,4 @@
-"""Story 6: people choose the VMs of a plan in a window, and get a plan of exactly those."""
+"""Story 6: people choose the VMs of a plan, in a window or all by one click, and get a plan of exactly those."""
 
 from typing import Any
 
@@ -18,10 +18,11 @@ from bot.slack.views.message import Block
 from bot.workflow import Desk
 
 KIND = "choice of VMs"
+ALL = "choice of all VMs"
 
 
 def register(app: AsyncApp, desk: Reception) -> None:
-    """Listen to Choose VMs, and to its window."""
+    """Listen to Choose VMs, to its window, and to All Back."""
 
     async def on_click(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await windows.open_for(body, ack=ack, client=client, desk=desk, draw=_draw)
@@ -34,7 +35,15 @@ def register(app: AsyncApp, desk: Reception) -> None:
         if fresh:
             await desk.serve(delivery)
 
+    async def on_all(ack: AsyncAck, body: dict[str, Any]) -> None:
+        delivery = reception.click(body, kind=ALL, clock=desk.clock)
+        fresh = await desk.receive(delivery)
+        await ack()
+        if fresh:
+            await desk.serve(delivery)
+
     app.action(buttons.CHOOSE)(on_click)
+    app.action(buttons.ALL_BACK)(on_all)
     app.view(view.CALLBACK)(on_submit)
 
 
@@ -66,3 +75,15 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
         by=actor,
         key=delivery.key,
     )
+
+
+async def serve_all(desk: Desk, actor: Actor, delivery: Delivery) -> None:
+    """Ask for a plan of all VMs against which nothing speaks.
+
+    Raises:
+        Refusal: why there is none.
+    """
+    operation, _ = await desk.show(OperationId(reception.word(delivery, "operation")))
+    digest = reception.digest_of(delivery)
+    plan = choosing.check_open(operation, digest)
+    await desk.choose(operation.id, [vm.id for vm in plan.unflagged], digest=digest, by=actor, key=delivery.key)

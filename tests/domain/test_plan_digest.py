@@ -135,7 +135,10 @@ def test_the_step_of_a_vm_is_the_last_of_its_steps():
 
 def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open():
     ticked, open_, fixed = vm("a", chosen=True), vm("b", chosen=False), vm("c")
-    assert plan(vms=(ticked, open_, fixed)).choices == (ticked, open_)
+    flagged = vm("d", chosen=False, is_flagged=True)
+    made = plan(vms=(ticked, open_, fixed, flagged))
+    assert made.choices == (ticked, open_, flagged)
+    assert made.unflagged == (ticked, open_)
 
 
 def test_what_is_to_be_vouched_for_is_named_once():

@@ -162,8 +162,8 @@ def enter(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -
     return entering(request(action=Action.ENTER, **asked), taken, terms or Terms())
 
 
-def back(taken: OpenStackSurvey, **asked: Any) -> Plan:
-    return returning(request(action=Action.EXIT, **asked), taken, Terms())
+def back(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
+    return returning(request(action=Action.EXIT, **asked), taken, terms or Terms())
 
 
 def finding(made: Plan, code: str) -> Finding | None:

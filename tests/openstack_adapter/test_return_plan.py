@@ -34,7 +34,7 @@ def test_after_an_evacuation_it_is_released_watched_and_enabled_in_this_order() 
     made = back(host(**FORCED))
     assert not made.is_blocked, made.sorted_findings
     assert [s.verb for s in made.steps] == ["release-service", "verify-up", "enable-service"]
-    assert [s.phase for s in made.steps] == list(made.phases)
+    assert [s.phase for s in made.steps] == list(made.phases_used)
     assert all(s.essential for s in made.steps)
     assert made.steps[1].by is By.CLOUD
 
@@ -61,11 +61,6 @@ def test_vms_stay_where_they_are_and_the_plan_says_so() -> None:
     assert found is not None
     assert found.verdict is Verdict.OK
     assert "has 2 now" in found.sentence
-
-
-def test_vms_cannot_be_chosen() -> None:
-    assert "none-brought-back" in codes(back(living(), vms=("a",)))
-    assert "none-brought-back" not in codes(back(living()))
 
 
 # ---------------------------------------------------------------------- who disabled it, who forced it

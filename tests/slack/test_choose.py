@@ -11,6 +11,7 @@ from bot.demo.view_stack import View
 from bot.domain.operation import State
 from bot.domain.plan import Plan, digest_of
 from bot.domain.ports import Delivery
+from bot.domain.values import Action
 from bot.slack import app as slack_app
 from bot.slack import choose
 from tests.slack.house import House, opened
@@ -60,6 +61,25 @@ async def test_a_choice_among_few_or_hundreds_is_taken_as_it_was_ticked(house: H
     await rechecked(house)
     (one,) = await house.operations()
     assert (one.request.vms, one.request.is_choice) == (("id-0000", "id-0002"), True)
+
+
+async def test_all_back_by_one_click_chooses_all_but_the_flagged_ones(house: House) -> None:
+    await planned(house)
+    (one,) = await house.operations()
+    assert one.plan is not None
+    first, *others = one.plan.vms
+    made = replace(
+        one.plan,
+        action=Action.EXIT,
+        vms=(replace(first, is_flagged=True), replace(others[0], chosen=False), *others[1:]),
+    )
+    await house.save(replace(one, plan=made, digest=digest_of(made, terms=house.rule.terms())))
+    await house.workspace.until(lambda: "All Back" in house.cards()[0].buttons)
+    await house.workspace.click("U0ALICE", house.cards()[0], label="All Back")
+    await rechecked(house)
+    (one,) = await house.operations()
+    assert one.request.is_choice
+    assert one.request.vms == tuple(vm.id for vm in others)
 
 
 async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(house: House) -> None:

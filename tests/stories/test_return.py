@@ -1,9 +1,118 @@
 """A host that was taken out of service comes back, by the button on the card that took it out."""
 
 import asyncio
+from collections.abc import Sequence
 
-from adapters.simulated.faults import CallFault, Effect
+import pytest
+
+from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
+from adapters.simulated.things import Host, Power, Vm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
+
+pytestmark = pytest.mark.timeout(240)
+
+
+async def emptied(stage: Stage) -> tuple[Host, Sequence[Vm]]:
+    """compute-1 in maintenance, and the seven VMs that were on it, one of them stopped."""
+    host = stage.world.host("compute-1")
+    stage.world.set_power(stage.world.vm("etl-1"), Power.STOPPED)
+    vms = stage.world.vms_on(host)
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("7 of 7 done and verified", seconds=120)
+    assert stage.world.vms_on(host) == []
+    return host, vms
+
+
+async def asked_back(stage: Stage) -> None:
+    """Click the way back on the newest card, and wait for the card of the return."""
+    cards = len(stage.cards())
+    await stage.workspace.click(ALICE, stage.card, label="Exit Maintenance")
+    await stage.until(lambda: len(stage.cards()) > cards, what="a card for its return")
+    await stage.card_says("Waiting for approval")
+
+
+async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(stage: Stage) -> None:
+    host, vms = await emptied(stage)
+    powers = [vm.power for vm in vms]
+    await asked_back(stage)
+    before = stage.card
+    assert "0 of 7 VMs" in before.plain
+    assert all(vm.name in before.plain for vm in vms)
+    await stage.workspace.click(DAVE, before, label="All Back")
+    await stage.hears(DAVE, "Only the requester and the approvers")
+    await stage.workspace.click(ALICE, before, label="All Back")
+    await stage.card_says("7 of 7 VMs")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, before, label="Approve")  # the plan that brought none back
+    await stage.hears(BOB, "plan has changed")
+    assert not host.enabled
+
+    moved = len(stage.world.mutations())
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("7 of 7 done and verified", seconds=120)
+    assert host.enabled
+    assert set(map(id, stage.world.vms_on(host))) == set(map(id, vms))
+    assert [vm.power for vm in vms] == powers
+    asked = [c.body for c in stage.world.mutations()[moved:] if c.path.endswith("/action")]
+    assert [b for b in asked if b and "os-migrateLive" in b] == [
+        {"os-migrateLive": {"host": "compute-1", "block_migration": "auto"}}
+    ] * 6
+    assert {"migrate": {"host": "compute-1"}} in asked
+
+
+async def test_only_the_chosen_come_back_and_who_was_moved_on_is_flagged(stage: Stage) -> None:
+    host, vms = await emptied(stage)
+    by_name = {vm.name: vm for vm in vms}
+    moved_on = by_name["dns-1"]
+    stage.world.relocate(
+        moved_on, next(h for n in (3, 4, 5) if (h := stage.world.host(f"compute-{n}")) is not moved_on.host)
+    )
+    stage.world.delete_vm(by_name["kafka-1"].id)
+    stage.world.set_vm_state("shop-web-1", "error")
+    places = {vm.name: vm.host for vm in vms}
+    await asked_back(stage)
+    shown = stage.card.plain
+    assert "deleted since: kafka-1" in shown
+    assert "shop-web-1 stays on" in shown
+    assert "moved since: Muster left it on" in shown
+
+    await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
+    await stage.until(lambda: stage.workspace.modal(ALICE), what="the window")
+    window = stage.workspace.modal(ALICE)
+    assert window is not None
+    lists = {b["label"]["text"]: b for b in window.blocks if b["type"] == "input"}
+    assert set(lists) == {"Live-migrate back", "Migrate back offline"}
+    await stage.workspace.submit(
+        ALICE, window, {lists["Live-migrate back"]["block_id"]: [by_name["shop-api-1"].id, moved_on.id]}
+    )
+    await stage.card_says("2 of 6 VMs")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("2 of 2 done and verified", seconds=120)
+    assert {vm.name for vm in stage.world.vms_on(host)} == {"shop-api-1", "dns-1"}
+    others = set(by_name) - {"shop-api-1", "dns-1", "kafka-1"}
+    assert {name: by_name[name].host for name in others} == {name: places[name] for name in others}
+
+
+async def test_a_vm_that_does_not_come_back_needs_a_person_while_the_host_and_the_others_are_back(stage: Stage) -> None:
+    host, vms = await emptied(stage)
+    await asked_back(stage)
+    await stage.workspace.click(ALICE, stage.card, label="All Back")
+    await stage.card_says("7 of 7 VMs")
+    await stage.card_says("Waiting for approval")
+    stays = stage.world.vm("prometheus-1")
+    stage.world.faults.order_move(MoveFault(how=Break.PRECHECK, vm=stays.name, reason="CPU incompatible"))
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("Retry Failed", seconds=120)
+    assert "CPU incompatible" in stage.card.plain
+    assert host.enabled
+    assert stage.world.vms_on(host) == [vm for vm in vms if vm is not stays]
+    await stage.workspace.click(BOB, stage.card, label="Retry Failed")
+    await stage.card_says("7 of 7 done and verified", seconds=120)
+    assert stays.host is host
 
 
 async def test_cancelled_right_after_the_host_was_disabled_it_says_so_and_one_click_asks_for_its_return(

@@ -25,6 +25,7 @@ def choosy(vms: int, *, name: str = "", note: str = "") -> Plan:
         replace(
             vm,
             chosen=n % 5 != 4,
+            is_flagged=n % 5 == 4,
             group=GROUPS[n % 3],
             place=name or f"node-{n % 3 + 2}",
             note=note or ("in the recycle bin" if n % 5 == 4 else ""),
@@ -51,6 +52,31 @@ def window(of: Plan) -> Any:
 
 def fields(view: Any) -> list[Any]:
     return [block for block in view["blocks"] if block["type"] == "input"]
+
+
+def buttons_of(of: Plan) -> list[str]:
+    rows = [b for b in card.render(asked(of), (), RULE, now=NOW).blocks if b["type"] == "actions"]
+    return [element["text"]["text"] for row in rows for element in row["elements"]]
+
+
+def test_all_back_is_offered_while_a_vm_against_which_nothing_speaks_would_be_left_away() -> None:
+    whole = choosy(7)
+    assert "All Back" not in buttons_of(whole)
+    none = replace(whole, vms=tuple(replace(vm, chosen=False) for vm in whole.vms))
+    assert buttons_of(none)[2:4] == ["All Back", "Choose VMs…"]
+    assert "All Back" not in buttons_of(replace(none, action=Action.EVACUATE))
+
+
+def test_a_vm_that_cannot_be_chosen_stands_in_a_list_of_its_own() -> None:
+    whole = choosy(3)
+    stays = replace(whole.vms[0], chosen=None, group="stay where they are", note="is in ERROR")
+    shown = card.render(asked(replace(whole, vms=(stays, *whole.vms[1:]))), (), RULE, now=NOW)
+    assert_slack_takes(shown)
+    said = "\n".join(visible_text(shown))
+    assert "*Stay where they are*: 1 VM\n" in said
+    only = card.render(asked(replace(whole, vms=(stays,))), (), RULE, now=NOW)
+    assert only.blocks[0]["text"]["text"].startswith("Exit maintenance on tower/node-1: VMs stay where they are")
+    assert "is in ERROR" in "\n".join(visible_text(only))
 
 
 def test_the_card_shows_each_list_with_where_every_vm_is_and_which_are_ticked() -> None:

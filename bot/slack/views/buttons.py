@@ -5,6 +5,7 @@ import json
 from bot.domain.operation import Event, Operation
 from bot.domain.plan import Plan
 from bot.domain.policy import Rule
+from bot.domain.values import Action
 from bot.slack.views import message, subject
 from bot.slack.views.message import Block
 
@@ -21,6 +22,7 @@ RESUME = "resume"
 RETRY = "retry"
 BREAK_GLASS = "break_glass"
 CHOOSE = "choose_vms"
+ALL_BACK = "all_back"
 RETURN = "return_host"
 """Asks for a new operation: the return of the host that an ended one took out of service."""
 
@@ -52,6 +54,8 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
     if operation.may(Event.APPROVED) and rule.break_glass:
         elements.append(message.button("Break Glass…", action=BREAK_GLASS, value=value, style="danger"))
     if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
+        if operation.plan.action is Action.EXIT and not all(vm.chosen for vm in operation.plan.unflagged):
+            elements.append(message.button("All Back", action=ALL_BACK, value=value))
         elements.append(message.button("Choose VMs…", action=CHOOSE, value=value))
     for event, action, label, style in _PLAIN:
         if operation.may(event):

@@ -20,8 +20,9 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     for group in sorted({vm.group for vm in plan.vms}):
         mine = [vm for vm in plan.vms if vm.group == group]
         title = text.escape(group[:1].upper() + group[1:]) or "VMs"
-        chosen = sum(1 for vm in mine if vm.chosen)
-        head = f"*{title}*: {chosen} of {text.count(len(mine), 'VM')}"
+        may_be_chosen = [vm for vm in mine if vm.chosen is not None]
+        of = f"{sum(1 for vm in may_be_chosen if vm.chosen)} of " if may_be_chosen else ""
+        head = f"*{title}*: {of}{text.count(len(mine), 'VM')}"
         blocks += [message.section(head + _left_out(mine))] if is_long else table(head, mine)
     return blocks
 

@@ -45,7 +45,7 @@ def vms(plan: Plan) -> str:
     touched = sum(1 for vm in plan.choices if vm.chosen)
     if plan.choices and touched < len(plan.vms):
         return f"{touched} of {text.count(len(plan.vms), 'VM')}"
-    if plan.vms:
+    if touched or (plan.vms and plan.action is not Action.EXIT):
         return text.count(len(plan.vms), "VM")
     return "VMs stay where they are" if plan.action is Action.EXIT else "no VMs"
 

@@ -1,0 +1,100 @@
+"""Which of the VMs that Muster moved away come back with their host: what speaks against each, and who is meant. Pure.
+
+Whoever can come back may be chosen. A VM that is not where Muster left it is flagged: somebody else has moved it since.
+Of those that are meant, only as many are brought back as there is room for, and as their server groups allow.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from adapters.openstack import drain_judge, room, versions, vms
+from adapters.openstack.judge import Terms
+from adapters.openstack.things import OpenStackSurvey, Server
+from bot.domain.cloud import Left, Request
+
+_APART = "anti-affinity"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Away:
+    """A VM that Muster moved away, as it is now."""
+
+    left: Left
+    server: Server
+    reason: str = ""  #: why it cannot come back, as the end of "it …"; empty when it can
+    flag: str = ""  #: what speaks against bringing it back; empty: nothing
+    obstacle: str = ""  #: why it does not come back though it is meant
+    is_meant: bool = False
+
+    @property
+    def comes(self) -> bool:
+        """Whether the plan brings it back."""
+        return self.is_meant and not self.obstacle
+
+
+def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, ...]:
+    """The VMs of the ledger that are elsewhere, in its order."""
+    left: dict[str, Left] = {one.id: one for one in request.ledger}
+    free = dict(survey.room[survey.host].free) if survey.room and survey.host in survey.room else {}
+    found: list[Away] = []
+    for server in survey.away:
+        one = left[server.id]
+        reason, flag = _reason_against(server, survey), _flag(one, server)
+        is_meant = not reason and _is_meant(request, one, terms, flag=flag)
+        obstacle = _obstacle(server, survey, free, found) if is_meant else ""
+        if is_meant and not obstacle:
+            for name, amount in server.needs.items():
+                free[name] = free.get(name, 0) - amount
+        found.append(Away(left=one, server=server, reason=reason, flag=flag, obstacle=obstacle, is_meant=is_meant))
+    return tuple(found)
+
+
+def _is_meant(request: Request, left: Left, terms: Terms, *, flag: str) -> bool:
+    if request.is_choice:
+        return left.id in request.vms
+    if request.vms:
+        return bool({left.id, left.name} & set(request.vms))
+    return terms.brings_back and not flag
+
+
+def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
+    """Why it cannot be moved to exactly this host; empty when it can."""
+    zone = survey.service.zone if survey.service else ""
+    if reason := drain_judge.reason_against(server, survey.migrations):
+        return reason
+    if server.pinned_zone not in {None, zone}:
+        return f"must stay in the zone {server.pinned_zone}"
+    if not server.is_live and survey.highest < versions.COLD_TARGET:
+        return f"is stopped, and this Nova ({versions.spoken(survey.highest)}) lets nobody choose where it goes"
+    return "" if survey.room is not None else "may find no room: Placement does not tell how much there is"
+
+
+def _flag(left: Left, server: Server) -> str:
+    if not left.place:
+        return "Muster did not see where it went"
+    return f"moved since: Muster left it on {left.place}" if server.host != left.place else ""
+
+
+def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], before: Sequence[Away]) -> str:
+    """Why Nova would not take it back, after those that come back before it; empty when nothing is known against it."""
+    if not room.fits(free, server.needs):
+        short = [name for name, amount in server.needs.items() if amount > free.get(name, 0)]
+        there = {name: max(0, free.get(name, 0)) for name in short}
+        return (
+            f"there is no room left for it on {survey.host}: it needs {room.spoken(server.needs, short)}, free are"
+            f" {room.spoken(there, short)}"
+        )
+    group = survey.group_of(server)
+    mates = [*survey.servers, *(away.server for away in before if away.comes)]
+    together = [s.name for s in mates if group is not None and group.policy == _APART and s.id in group.members]
+    if group is not None and together:
+        return f"it must be kept apart from {together[0]} (server group {group.name}, {group.policy})"
+    return ""
+
+
+def remarks(away: Away, survey: OpenStackSurvey) -> Iterator[str]:
+    """What people should know of it, the worst first."""
+    yield from filter(None, (away.reason, away.obstacle, away.flag))
+    if away.left.status != away.server.status:
+        yield f"was {away.left.status}"
+    yield from vms.remarks(away.server, survey)

@@ -1,0 +1,75 @@
+"""The steps that move a VM between living hosts: one call for a running one, two for a stopped one. Pure."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from adapters.openstack import verbs, versions, vms
+from adapters.openstack.drain import TO_BE_CONFIRMED
+from adapters.openstack.things import OpenStackSurvey, Server
+from adapters.openstack.versions import Microversion
+from bot.domain.plan import Step
+
+_PATIENCE = timedelta(hours=1)
+"""A VM with much memory migrates for long without any headway that a list shows."""
+
+
+def live_microversion(highest: Microversion) -> str:
+    """The microversion of a live migration: one at which nobody can force it past the scheduler."""
+    return versions.up_to(versions.UNFORCED, highest)
+
+
+def steps(
+    server: Server, survey: OpenStackSurvey, *, to: str, phase: str, quiet: timedelta, exactly: bool = False
+) -> Iterator[Step]:
+    """What moves one VM. A cold migration is confirmed before the next VM moves, for it holds room at both ends.
+
+    Args:
+        server: the VM, running, paused or stopped.
+        survey: of the cloud.
+        to: the host that it shall go to; empty: the scheduler's choice.
+        phase: of the plan.
+        quiet: as in `Step`.
+        exactly: whether it counts only on `to`.
+    """
+    if server.is_live:
+        yield vms.move(
+            verbs.LIVE,
+            server,
+            survey,
+            to=to,
+            microversion=live_microversion(survey.highest),
+            wanted=(server.status,),
+            phase=phase,
+            patience=_PATIENCE,
+            quiet=quiet,
+            exactly=exactly,
+        )
+        return
+    microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
+    move = vms.move(
+        verbs.COLD,
+        server,
+        survey,
+        to=to,
+        microversion=microversion,
+        wanted=(TO_BE_CONFIRMED, server.status),
+        phase=phase,
+        patience=_PATIENCE,
+        quiet=quiet,
+        exactly=exactly,
+    )
+    yield move
+    yield vms.move(
+        verbs.CONFIRM,
+        server,
+        survey,
+        to=to if exactly else "",
+        microversion=microversion,
+        wanted=(server.status,),
+        phase=phase,
+        priority=1,
+        patience=timedelta(minutes=15),
+        quiet=quiet,
+        follows=move.key,
+        exactly=exactly,
+    )

@@ -1,0 +1,187 @@
+"""What a survey says for and against returning a host to service, and about the VMs that were moved away. Pure."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from adapters.openstack import drain_judge, judge, service
+from adapters.openstack.asked import blocker
+from adapters.openstack.homecoming import Away
+from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Service
+from bot.domain.cloud import Request
+from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.values import VmId
+
+SILENT = timedelta(seconds=60)
+"""So long without a heartbeat, and nova-compute does not run: it reports every 10 s where nobody chose otherwise."""
+_NUMBERS = 5  #: so many migrations or VMs are named in a sentence
+
+
+def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether it lives, whether its old guests are gone, and who has taken it out of service."""
+    if survey.service is None:
+        yield judge.unknown(survey)
+        return
+    yield from _of_life(survey, survey.service)
+    yield from _of_evacuations(survey)
+    yield from _of_who_disabled(survey, survey.service)
+    yield from _of_cinder(survey)
+
+
+def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:
+    """What becomes of the VMs that were moved away."""
+    if survey.service is None:
+        return
+    here = f" {survey.host} has {len(survey.servers)} now." if survey.servers else ""
+    coming = [one for one in away if one.comes]
+    if not away:
+        said = f"All VMs stay where they are.{here}"
+    elif coming:
+        said = f"{len(coming)} of the {len(away)} VMs that Muster moved away come back.{here}"
+    else:
+        said = f"The {len(away)} VMs that Muster moved away stay where they are.{here}"
+    yield _vms("vms-away" if away else "vms-stay", Verdict.OK, said)
+    yield from _of_lost(request, survey, away)
+    for one in away:
+        yield from _of_vm(one, survey)
+
+
+def _of_vm(away: Away, survey: OpenStackSurvey) -> Iterator[Finding]:
+    server, id = away.server, VmId(away.server.id)
+    if away.reason:
+        yield _vms("stays-away", Verdict.OK, f"{server.name} stays on {server.host}: it {away.reason}.", vm=id)
+    elif away.obstacle:
+        sentence = f"{server.name} does not come back though it was chosen: {away.obstacle}."
+        yield _vms("no-way-back", Verdict.WARNING, sentence, remedy="Choose fewer VMs, or make room for it.", vm=id)
+    elif away.comes:
+        if away.flag:
+            yield _vms(
+                "not-as-left", Verdict.WARNING, f"{server.name} comes back from {server.host}: {away.flag}.", vm=id
+            )
+        yield from drain_judge.of_server(server, survey, "")
+
+
+def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:
+    """VMs of the ledger that need no way back, and VMs that were asked for and are not in it."""
+    here, elsewhere = {s.id for s in survey.servers}, {one.server.id for one in away}
+    home = [one.name for one in request.ledger if one.id in here]
+    gone = [one.name for one in request.ledger if one.id not in here | elsewhere]
+    if home:
+        yield _vms("vms-home", Verdict.OK, f"On {survey.host} already: {_named(home)}.")
+    if gone:
+        yield _vms("vms-gone", Verdict.OK, f"Moved away by Muster and deleted since: {_named(gone)}.")
+    known = {word for one in request.ledger for word in (one.id, one.name)}
+    if strange := [word for word in request.vms if word not in known]:
+        yield blocker(
+            "vm-not-offered",
+            Topic.VMS,
+            f"Not among the VMs that Muster moved away from {survey.host}: {_named(strange)}.",
+            "Ask for the host's return without naming VMs, then choose them on the card.",
+        )
+
+
+def _named(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NUMBERS} more" if len(names) > _NUMBERS else ""
+    return ", ".join(names[:_NUMBERS]) + more
+
+
+def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
+    """Whether nova-compute runs. Of a host that is forced down, only the time of its last report can tell."""
+    if found.is_forced_down:
+        silence = _silence(survey, found)
+        if silence is None or silence > SILENT:
+            ago = "" if silence is None else f": last heard of {judge.spoken_age(silence)} ago"
+            yield _not_running(survey, f"nova-compute does not seem to run on {survey.host}{ago}.")
+            return
+        sentence = f"nova-compute on {survey.host} reports, though Nova counts it as down by force; that is taken back."
+        yield _ok("reports", sentence)
+        if not service.is_ours(found):
+            yield Finding(
+                code="forced-by-others",
+                verdict=Verdict.WARNING,
+                topic=Topic.HOST,
+                sentence=f"{survey.host} was forced down, and not by Muster, which disables what it forces down.",
+                remedy="Ask who did it and why before you approve.",
+            )
+    elif not found.is_up:
+        yield _not_running(survey, f"{survey.host}'s compute service is down{judge.heard(survey, found)}.")
+    else:
+        yield _ok("service-up", f"{survey.host}'s compute service is up{judge.heard(survey, found)}.")
+
+
+def _silence(survey: OpenStackSurvey, found: Service) -> timedelta | None:
+    """How long ago it reported, by the clock of the cloud: that of the service that reported last."""
+    newest: datetime | None = max((s.updated_at for s in survey.services if s.updated_at), default=None)
+    return newest - found.updated_at if newest is not None and found.updated_at is not None else None
+
+
+def _not_running(survey: OpenStackSurvey, sentence: str) -> Finding:
+    return blocker(
+        "compute-silent", Topic.HOST, sentence, f"Start the host and nova-compute on {survey.host}, then re-check."
+    )
+
+
+def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Evacuations that nova-compute has not cleaned up: old guests may still lie on the host."""
+    away = [m for m in survey.migrations if m.type == EVACUATION and m.source == survey.host]
+    latest: dict[str, Migration] = {}
+    for move in sorted(away, key=lambda m: m.id):
+        latest[move.server] = move
+    opened = [m for m in latest.values() if m.is_open]
+    if opened:
+        yield blocker(
+            "evacuation-open",
+            Topic.VMS,
+            f"{len(opened)} evacuations from {survey.host} have not ended ({_numbers(opened)}): where these VMs run is"
+            " not certain, and nova-compute may delete their guests there.",
+            "See where their guests run, let the evacuations end or have the VMs' state reset, then re-check.",
+        )
+    kept = [m for m in away if m.status == "done"]
+    if kept:
+        yield blocker(
+            "old-guests",
+            Topic.VMS,
+            f"nova-compute has not yet removed the old guests of {len(kept)} VMs that were evacuated from"
+            f" {survey.host} ({_numbers(kept)}); until then Nova does not count it as up.",
+            "Restart nova-compute there, wait half a minute, then re-check.",
+        )
+
+
+def _numbers(moves: list[Migration]) -> str:
+    return _named([f"#{m.id}" for m in moves])
+
+
+def _of_who_disabled(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
+    if service.is_ours(found):
+        yield _ok("disabled-by-us", f"{survey.host} was disabled by Muster ({found.disabled_reason}); it is enabled.")
+    elif not found.is_enabled:
+        yield blocker(
+            "disabled-by-others",
+            Topic.HOST,
+            f"{survey.host} was disabled by somebody else: {found.disabled_reason or 'no reason given'}. Muster enables"
+            " only what it disabled itself.",
+            "Ask them. When it may return: `openstack compute service set --enable"
+            f" {survey.host} nova-compute`, then re-check.",
+        )
+    elif not found.is_forced_down:
+        yield _ok("in-service", f"{survey.host} is enabled already; Muster only sees that it is up.")
+
+
+def _of_cinder(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Cinder's services on the host, which should be back as well."""
+    down = sorted({s.binary for s in survey.storage.here if not s.is_up}) if survey.storage else []
+    if down:
+        yield Finding(
+            code="cinder-down",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            sentence=f"{' and '.join(down)} on {survey.host} {'is' if len(down) == 1 else 'are'} down.",
+            remedy="Start it as well; VMs that use its volumes may hang.",
+        )
+
+
+def _ok(code: str, sentence: str) -> Finding:
+    return Finding(code=code, verdict=Verdict.OK, topic=Topic.HOST, sentence=sentence)
+
+
+def _vms(code: str, verdict: Verdict, sentence: str, *, remedy: str = "", vm: VmId | None = None) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.VMS, sentence=sentence, remedy=remedy, vm=vm)

@@ -1,0 +1,65 @@
+"""Where servers are that may be on any host: a few by their ids, many by the lists of the hosts they should be on."""
+
+from collections.abc import Collection, Sequence
+
+from adapters.openstack import translate
+from adapters.openstack.errors import Missing
+from adapters.openstack.session import Session
+from adapters.openstack.survey import list_servers, servers_on
+from adapters.openstack.things import Server
+from bot.domain.cloud import Left, Unreachable
+
+FEW = 5
+"""So many VMs are asked for one by one; for more, servers are listed: a list of details costs Nova by the server."""
+
+
+async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]) -> tuple[Server, ...]:
+    """The servers of a ledger as they are now, in its order; without those that Nova knows no more.
+
+    The number of calls grows with the number of hosts they were left on, not with the number of servers.
+
+    Args:
+        session: the cloud.
+        left: the ledger.
+        besides: ids of servers that need not be looked for.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    missing = {one.id: one for one in left if one.id not in besides}
+    found: dict[str, Server] = {}
+    if len(missing) > FEW:
+        hosts = sorted({one.place for one in missing.values() if one.place})
+        for servers in await session.together(*(servers_on(session, host) for host in hosts)):
+            found |= {s.id: s for s in servers if s.id in missing}
+    rest = missing.keys() - found.keys()
+    if len(rest) > FEW:
+        everywhere = await list_servers(session, {}, doing="list all servers")
+        found |= {s.id: s for s in everywhere if s.id in rest}
+    else:
+        found |= await one_by_one(session, rest)
+    return tuple(found[id] for id in missing if id in found and not found[id].is_gone)
+
+
+async def one_by_one(session: Session, ids: Collection[str]) -> dict[str, Server]:
+    """A few servers by their ids; without those that Nova knows no more.
+
+    Raises:
+        Unreachable: a cell of Nova does not answer, so that nothing can be told of one of them.
+    """
+    found = await session.together(*(_one(session, server_id) for server_id in sorted(ids)))
+    if any(s is not None and s.is_shadow for s in found):
+        raise Unreachable(
+            "A cell of Nova does not answer, so a server in it cannot be looked at.",
+            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
+        )
+    return {s.id: s for s in found if s is not None}
+
+
+async def _one(session: Session, server_id: str) -> Server | None:
+    """A server by its id; None when Nova knows it no more."""
+    try:
+        document = await session.get("compute", f"/servers/{server_id}", microversion="2.53", doing="look at a server")
+    except Missing:
+        return None
+    return translate.server(document["server"])
