@@ -29,7 +29,7 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
         if operation.request.action is Action.EXIT:
             is_back |= operation.state is State.SUCCEEDED
             for id in {r.step.vm for r in records if r.step.vm}:
-                if all(r.state is StepState.DONE for r in records if r.step.vm == id):
+                if all(r.state is StepState.DONE for r in records if r.step.vm == id and r.counts):
                     left.pop(id, None)
             continue
         if is_back:

@@ -9,7 +9,7 @@ from bot.domain.cloud import Host, Left, Request
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Action, HostId, OperationId, UserId, VmId
+from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
 from tests.domain.plans import NOW, plan, step, vm
 
 DONE, FAILED, SKIPPED, UNKNOWN = StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.UNKNOWN
@@ -88,7 +88,9 @@ def test_several_operations_add_up_with_the_first_status_and_the_last_place():
 
 def test_who_was_brought_back_is_off_the_list_and_who_was_left_away_may_come_later():
     entered = past(Action.ENTER, moved("a", "compute-2"), moved("b", "compute-3"), moved("c", "compute-3"))
-    back = past(Action.EXIT, moved("a", "compute-1"), moved("b", "", FAILED), state=State.ENDED_INCOMPLETE)
+    relief = moved("a", "", SKIPPED, verb="abort")
+    unneeded = replace(relief, step=replace(relief.step, relieves=StepKey("live a")))
+    back = past(Action.EXIT, moved("a", "compute-1"), unneeded, moved("b", "", FAILED), state=State.ENDED_INCOMPLETE)
     assert ledger.of([entered, back]) == (left("b", "compute-3"), left("c", "compute-3"))
     again = past(Action.EXIT, moved("b", "compute-1"))
     assert ledger.of([entered, back, again]) == (left("c", "compute-3"),)
