@@ -32,14 +32,12 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> I
     if survey.service is None:
         return
     here = f" {survey.host} has {len(survey.servers)} now." if survey.servers else ""
-    coming = [one for one in away if one.comes]
-    if not away:
-        said = f"All VMs stay where they are.{here}"
-    elif coming:
-        said = f"{len(coming)} of the {len(away)} VMs that Muster moved away come back.{here}"
+    coming = sum(1 for one in away if one.comes)
+    if away:
+        said = f"{coming} of the {len(away)} VMs" if coming else f"None of the {len(away)} VMs"
+        yield _vms("vms-away", Verdict.OK, f"{said} that Muster moved away come back.{here}")
     else:
-        said = f"The {len(away)} VMs that Muster moved away stay where they are.{here}"
-    yield _vms("vms-away" if away else "vms-stay", Verdict.OK, said)
+        yield _vms("vms-stay", Verdict.OK, f"All VMs stay where they are.{here}")
     yield from _of_lost(request, survey, away)
     for one in away:
         yield from _of_vm(one, survey)

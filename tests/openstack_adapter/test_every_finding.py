@@ -15,10 +15,12 @@ import pytest
 
 import adapters.openstack
 from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, OpenStackSurvey, Server, Storage
+from adapters.openstack.things import Group, OpenStackSurvey, Room, Server, Storage
 from adapters.openstack.versions import Microversion
 from adapters.redfish.reading import Reading
+from bot.domain.cloud import Left
 from bot.domain.plan import Plan
+from bot.domain.values import VmId
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,
@@ -69,6 +71,14 @@ def returning(asked: dict[str, Any] | None = None, host: dict[str, Any] | None =
     return lambda: back(with_service(living(**changes), DEAD, **(host or OURS)), **(asked or {}))
 
 
+def homecoming(*away: Server, vms: tuple[str, ...] = (), there: Room | None = None) -> Made:
+    """The plan of a return when Muster's books say that web-1 was left on compute-2."""
+    here = () if away else (server("web-1"),)
+    return returning({"ledger": (LEFT,), "vms": vms}, servers=here, away=away, room={DEAD: there or room()})
+
+
+AWAY = server("web-1", host="compute-2")
+LEFT = Left(id=VmId(AWAY.id), name="web-1", status="ACTIVE", place="compute-2")
 BIG = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
 CINDER = service(DEAD, binary="cinder-volume", is_up=False)
 GROUP = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
@@ -222,7 +232,13 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "may-not-live-migrate": (alive(server("a", devices=("a vGPU",))), alive(server("a"))),
     # returning to service
     "vms-stay": (returning(), dead()),
-    "none-brought-back": (returning({"vms": ("web-1",)}), returning()),
+    "vms-away": (homecoming(AWAY), returning()),
+    "vms-home": (homecoming(), homecoming(AWAY)),
+    "vms-gone": (returning({"ledger": (LEFT,)}, servers=()), homecoming(AWAY)),
+    "vm-not-offered": (homecoming(AWAY, vms=("strange",)), homecoming(AWAY, vms=("web-1",))),
+    "stays-away": (homecoming(replace(AWAY, vm_state="error")), homecoming(AWAY)),
+    "no-way-back": (homecoming(AWAY, vms=("web-1",), there=room(memory_gib=1)), homecoming(AWAY, vms=("web-1",))),
+    "not-as-left": (homecoming(replace(AWAY, host="compute-3"), vms=("web-1",)), homecoming(AWAY, vms=("web-1",))),
     "compute-silent": (returning(host=OURS | {"is_up": False}), returning()),
     "reports": (returning(host=OURS | STALE), returning()),
     "forced-by-others": (returning(host=STALE | {"updated_at": NOW}), returning(host=OURS | STALE)),
