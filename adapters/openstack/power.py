@@ -1,9 +1,11 @@
 """The host's power as its BMC tells it: what that proves, the step that takes it away, and what shows that. Pure.
 
-A compute service that Nova calls down is a reason to ask, not a proof: only a machine without power runs no VM.
+A compute service that Nova calls down is a reason to ask, not a proof: only a machine without power runs no VM. Where
+nothing proves that, two people must vouch for it.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack import verbs
@@ -48,13 +50,14 @@ def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
         if power is not None:
             why = power.silence or f"The BMC of {host} does not tell its power."
             yield _finding("bmc-silent", Verdict.WARNING, why, f"What it would say is not known. {_OFF_YOURSELF}")
-        yield _finding(
+        unproven = _finding(
             "unproven-death",
             Verdict.WARNING,
             f"Nothing proves that {host} is powered off: Nova has only stopped hearing from it. If it still runs, its"
             " VMs will run twice and may destroy their disks.",
             f"See with your own eyes or on its BMC that {host} is off before you approve.",
         )
+        yield replace(unproven, vouch=f"{host} is dead: powered off, or cut off from its storage and network")
     elif power.is_off:
         yield _finding("power-off", Verdict.OK, f"The power of {host} is off, read twice by Redfish.", "")
     elif fence:

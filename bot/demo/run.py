@@ -23,6 +23,7 @@ from bot.process import run_until_signalled
 from bot.settings import load
 
 OUTAGE_SECONDS = 30.0
+WITHOUT_BMC = "compute-5"  #: nothing proves its death: two people must vouch for it
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -52,7 +53,7 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
             app_token=served.app_token,
             auth_url=openstack_url + "/identity",
             tower_url=tower_url,
-            bmcs=redfish_api.systems(world, redfish_url),
+            bmcs={h: bmc for h, bmc in redfish_api.systems(world, redfish_url).items() if h != WITHOUT_BMC},
         )
         settings = load(config, os.environ | env)
         log.configure(level="warning", format="console", secrets=settings.secrets)
@@ -100,6 +101,16 @@ def _scenarios(world: World, workspace: Workspace) -> Sequence[Scenario]:
             name="compute-3 dies too",
             description="Nova calls it down after 20 s; #incidents hears of it, with an Evacuate… button.",
             run=at_once(lambda: world.kill_host("compute-3")),
+        ),
+        Scenario(
+            name="compute-4 hangs",
+            description="Nova calls it down, its BMC says that it has power: it is not evacuated.",
+            run=at_once(lambda: world.hang_host("compute-4")),
+        ),
+        Scenario(
+            name=f"{WITHOUT_BMC} dies, and has no BMC",
+            description="Nothing proves its death: two people vouch for it, each with the host's name typed.",
+            run=at_once(lambda: world.kill_host(WITHOUT_BMC)),
         ),
         Scenario(
             name="compute-3 comes back",

@@ -68,6 +68,12 @@ def test_power_off_is_said_to_be_read_twice_and_is_no_warning() -> None:
     assert (found.verdict, found.sentence) == (Verdict.OK, "The power of compute-1 is off, read twice by Redfish.")
 
 
+def test_two_people_vouch_for_a_death_that_nothing_proves_and_for_no_other() -> None:
+    vouched = ("compute-1 is dead: powered off, or cut off from its storage and network",)
+    assert told(None).vouches == told(SILENT).vouches == told(Reading(), FENCED).vouches == vouched
+    assert told(OFF).vouches == told(ON, FENCED).vouches == told(OFF, FENCED).vouches == ()
+
+
 def test_power_on_is_a_contradiction_that_names_both_ways_out() -> None:
     found = finding(told(ON), "power-on")
     assert found is not None

@@ -1,7 +1,12 @@
 """Proof of death, as people see it: the host's power on the card, and taken where it still has some."""
 
+import re
+
+import pytest
+
 from adapters.simulated.faults import CallFault, Effect
 from tests.stories.stage import ALICE, BOB, OPS, Stage
+from tests.stories.test_vouching import TICKED, window
 
 DEAD = "compute-2"
 
@@ -23,6 +28,24 @@ async def test_the_power_of_a_dead_host_stands_on_the_card_as_proof(stage: Stage
     card = (await stage.card_says("Waiting for approval")).plain
     assert "The power of compute-2 is off, read twice by Redfish." in card
     assert "Nothing proves" not in card
+
+
+@pytest.mark.parametrize("bmc", ["none", "silent"])
+async def test_a_death_that_no_bmc_proves_is_vouched_for_by_two_people(stage: Stage, bmc: str) -> None:
+    if bmc == "none":
+        stage.config.write_text(re.sub(f'^"{DEAD}" = .*\n', "", stage.config.read_text(), flags=re.MULTILINE))
+    else:
+        stage.world.faults.order(CallFault(effect=Effect.CUT, face="redfish", path=DEAD, times=None))
+    await asked(stage)
+    card = (await stage.card_says("0 of 2 vouched for")).plain
+    assert ("The BMC of compute-2 did not answer" in card) is (bmc == "silent")
+    for who, label in ((BOB, "Approve"), (ALICE, "Vouch")):
+        assert stage.mutations() == []
+        shown = await window(stage, who, label)
+        assert "ompute-2 is dead: powered off, or cut off from its storage and network" in str(shown.blocks)
+        await stage.workspace.submit(who, values={"host": DEAD, "vouch-0": TICKED})
+        await stage.until(lambda: stage.thread_says(f"Vouched by <@{who}>"), what=f"{who} vouched")  # noqa: B023
+    await stage.card_says("12 of 12 done and verified", seconds=90)
 
 
 async def test_a_host_that_has_power_is_not_evacuated(stage: Stage) -> None:
