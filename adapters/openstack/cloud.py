@@ -158,7 +158,7 @@ class OpenStackCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
-        return await look.at(self._session, steps, self._heartbeats, self._bmcs, self._runner)
+        return await look.at(self._session, steps, self._heartbeats, self._bmcs, self._runner, now=self._now())
 
     async def start(self, step: Step) -> Receipt:
         """Make the one call of a step, or run its one command."""

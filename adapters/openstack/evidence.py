@@ -108,11 +108,14 @@ def fault(server: Server) -> str:
     return clean(server.fault)
 
 
-def raw(server: Server, move: Migration | None) -> str:
-    """Nova's own words about a VM and its move."""
-    parts = [f"server {server.id}: {server.status}/{server.vm_state}, task {server.task or 'none'}, host {server.host}"]
+def raw(server: Server | None, move: Migration | None) -> str:
+    """Nova's own words about a VM and its move, as far as they were asked for."""
+    parts = []
+    if server is not None:
+        state = f"{server.status}/{server.vm_state}, task {server.task or 'none'}, host {server.host}"
+        parts.append(f"server {server.id}: {state}")
     if move is not None:
         parts.append(f"migration #{move.id}: {move.status}, {move.source} to {move.target or '-'}")
-    if server.fault:
+    if server is not None and server.fault:
         parts.append(f"fault: {fault(server)}")
     return "; ".join(parts)

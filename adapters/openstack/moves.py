@@ -121,26 +121,40 @@ def sighting(
     return _untouched(step, name, way, server, mark)
 
 
+def by_record(step: Step, move: Migration, *, ahead: int = 0) -> Sighting:
+    """Judge a step by the open record of its VM's last move alone: whatever the server shows, it is underway.
+
+    Args:
+        step: one of `verbs.MOVES`.
+        move: the record.
+        ahead: as in `sighting`.
+    """
+    known = evidence.known(step.before)
+    is_new = known is not None and move.id not in known
+    return _underway(str(step.arguments["name"]), _WAYS[step.verb], None, move, {}, is_new=is_new, ahead=ahead)
+
+
 def _underway(
-    name: str, way: Way, server: Server, move: Migration, mark: Facts, *, is_new: bool, ahead: int
+    name: str, way: Way, server: Server | None, move: Migration, mark: Facts, *, is_new: bool, ahead: int
 ) -> Sighting:
     waits = move.status in _WAITING
     if is_new:
-        stage = "waiting for its turn there" if waits else way.stages.get(server.task, server.task)
+        stage = way.stages.get(server.task, server.task) if server else f"its {way.noun} runs"
+        stage = "waiting for its turn there" if waits else stage
         sentence = f"{name} goes to {move.target}: {stage}." if move.target else f"Nova has accepted {name}."
     else:
         sentence = (
             f"An earlier {way.noun} of {name}, which Muster did not start, is still open (#{move.id}, {move.status}); a"
             " second one would break the VM."
         )
+    shown = f" {server.host} {server.status} {server.task or '-'}" if server else ""
     return Sighting(
         seen=Seen.UNDERWAY,
         sentence=sentence,
         remedy="" if is_new else "If it never ends, see where the guest runs and have its state reset, then retry.",
         raw=evidence.raw(server, move),
-        place=server.host,
-        movement=f"{move.id} {move.status} {move.target or '-'} {server.host} {server.status} {server.task or '-'}"
-        + (f" after {ahead}" if waits else ""),
+        place=server.host if server else move.source,
+        movement=f"{move.id} {move.status} {move.target or '-'}{shown}" + (f" after {ahead}" if waits else ""),
         mark=mark,
     )
 

@@ -14,7 +14,16 @@ from adapters.openstack.names import natural
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Offer, Session
 from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service
-from adapters.openstack.versions import GROUPS, MIGRATIONS, SERVERS, SERVICES, SUMMARIES, spoken, up_to
+from adapters.openstack.versions import (
+    GROUPS,
+    MIGRATIONS,
+    SERVERS,
+    SERVICES,
+    SUMMARIES,
+    Microversion,
+    spoken,
+    up_to,
+)
 from bot.domain.cloud import Refused, Unreachable
 
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
@@ -101,14 +110,19 @@ async def compute_services(session: Session, *, host: str = "") -> Sequence[Serv
     return [s for s in map(translate.service, found["services"]) if not host or s.host == host]
 
 
-async def servers_on(session: Session, host: str) -> Sequence[Server]:
+async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS) -> Sequence[Server]:
     """Every server of any status and project on a host.
+
+    Args:
+        session: the cloud.
+        host: its exact name in Nova.
+        at: as in `list_servers`.
 
     Raises:
         Refused: the cloud dropped the host filter, so what it listed means nothing.
         Unreachable: a cell of Nova did not answer, so the list is not whole.
     """
-    servers = await list_servers(session, {"host": host}, doing=f"list the servers on {host}")
+    servers = await list_servers(session, {"host": host}, at=at, doing=f"list the servers on {host}")
     if any(server.is_shadow for server in servers):
         raise Unreachable(
             f"A cell of Nova does not answer, so the list of servers on {host} is not whole.",
@@ -122,14 +136,24 @@ async def servers_on(session: Session, host: str) -> Sequence[Server]:
     return servers
 
 
-async def list_servers(session: Session, filters: Mapping[str, str], *, doing: str) -> Sequence[Server]:
-    """Servers of all projects."""
+async def list_servers(
+    session: Session, filters: Mapping[str, str], *, at: Microversion = SERVERS, doing: str
+) -> Sequence[Server]:
+    """Servers of all projects.
+
+    Args:
+        session: the cloud.
+        filters: the query.
+        at: the microversion, or the highest that the cloud offers below it. What 2.96 tells of each server costs Nova
+            two thirds more than what 2.69 does (measured on Nova 34).
+        doing: as in `Session.get`.
+    """
     nova = await compute_offer(session)
     found = await session.pages(
         "compute",
         "/servers/detail",
         "servers",
-        microversion=up_to(SERVERS, nova.highest),
+        microversion=up_to(at, nova.highest),
         params={"all_tenants": "1", **filters},
         doing=doing,
     )

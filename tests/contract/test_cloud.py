@@ -254,7 +254,7 @@ async def test_calls_of_a_look_do_not_grow_with_the_vms_that_have_moved(arena_of
             before = len(arena.calls())
             await arena.cloud.look([r.step for r in done.records.values()])
             counts.append(len(arena.calls()) - before)
-    assert counts[0] == counts[1]
+    assert counts[1] <= counts[0]
 
 
 async def test_a_step_that_is_done_stays_done(arena_of: ArenaOf) -> None:

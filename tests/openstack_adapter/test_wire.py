@@ -198,6 +198,34 @@ async def test_one_that_hangs_is_handed_to_a_person_and_never_started_again() ->
         assert len(arena.move_calls()) == 1
 
 
+async def test_vms_that_are_underway_by_their_records_cost_a_look_one_call() -> None:
+    async with openstack_arena(vms=7) as arena:
+        first = await up_to_the_move(arena, await arena.planned())
+        steps = [s for s in (await arena.planned()).steps if s.verb == "evacuate"]
+        marks = await arena.cloud.look(steps)
+        begun = [replace(s, before=marks[s.key].mark) for s in steps]
+        for step in begun:
+            await arena.cloud.start(step)
+        before = len(arena.calls())
+        sightings = await arena.cloud.look(begun)
+        assert {s.seen for s in sightings.values()} == {Seen.UNDERWAY}
+        assert all(s.movement and s.place == arena.host.name for s in sightings.values())
+        assert [c.path.rpartition("/")[2] for c in arena.calls()[before:]] == ["os-migrations"]
+        assert (await settle(arena, first)).seen is Seen.DONE
+
+
+async def test_a_vm_that_is_deleted_while_its_move_hangs_is_found_out_after_a_minute() -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order_move(MoveFault(how=Break.HANG))
+        step = await started(arena)
+        arena.world.delete_vm("vm-1")
+        assert (await arena.cloud.look([step]))[step.key].seen is Seen.UNDERWAY
+        await arena.pass_time(61)
+        seen = (await arena.cloud.look([step]))[step.key]
+        assert seen.seen is Seen.DONE
+        assert "deleted" in seen.sentence
+
+
 async def test_an_evacuation_that_somebody_else_began_is_waited_for_and_not_doubled() -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
