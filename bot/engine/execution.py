@@ -3,8 +3,10 @@
 For each step: look → (as wanted already: done) → commit what was seen and the intent → look again → start once →
 commit the receipt → look until it has ended. A crash anywhere resumes at a look.
 
-The pace is that of completion: the look that shows a VM verified has also looked at those that come next, so that its
-place is taken in the same round.
+The pace is that of completion: the place of a VM that a look shows verified is taken in the same round, by one that was
+looked at before. What waits for its turn is looked at once, all of it together, and remembered: a list of a host's VMs
+costs little more than a few of them. The second look, right before the start, is never spared; where it shows that a
+remembered one was touched meanwhile, that is looked at anew before anything is made of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -53,6 +55,7 @@ class _Round:
     operation: Operation
     records: Sequence[StepRecord]  #: all steps, as stored
     phases: Sequence[str]
+    foreseen: dict[StepKey, Sighting]  #: of steps never started, by a look of an earlier round or of this one
 
     def coming(self, records: Sequence[StepRecord], *, besides: int = 0) -> Sequence[StepRecord]:
         """The steps whose turn it is, or would be if so many in flight had ended."""
@@ -70,6 +73,7 @@ async def round_of(
     operation: Operation,
     records: Sequence[StepRecord],
     *,
+    foreseen: dict[StepKey, Sighting],
     on_the_wire: frozenset[StepKey] = frozenset(),
 ) -> Next:
     """Take an executing operation one round further.
@@ -79,6 +83,7 @@ async def round_of(
         starts: its calls on the wire.
         operation: as stored.
         records: its steps, as stored.
+        foreseen: what earlier rounds saw of steps whose turn had not come; kept up to date.
         on_the_wire: steps whose start had not ended when `records` were read: they are left alone.
 
     Raises:
@@ -89,23 +94,39 @@ async def round_of(
         return Next.OVER
     phases = operation.plan.phases
     records = await _skip(held, records, phases)
-    this = _Round(held=held, starts=starts, operation=operation, records=records, phases=phases)
+    if operation.state is not State.RUNNING:
+        foreseen.clear()  # whoever pauses may do so for hours
+    this = _Round(held=held, starts=starts, operation=operation, records=records, phases=phases, foreseen=foreseen)
     in_flight = [r for r in records if r.state in IN_FLIGHT]
     watched = [r for r in in_flight if r.key not in on_the_wire]
     coming = this.coming(records, besides=len(watched))
     if not watched and not coming:
         is_over = operation.state is State.STOPPING or all(r.has_ended for r in records)
         return Next.OVER if is_over and not in_flight else Next.WAIT
-    seen = await held.cloud.look([r.step for r in (*watched, *coming)])
+    seen = await _see(this, watched, coming)
     looked = {r.key: _look(held, r, seen) for r in watched}
     return await _after(this, looked, seen)
+
+
+async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[StepRecord]) -> Mapping[StepKey, Sighting]:
+    """Look at what is in flight, and at all that waits for its turn once the first of it is not known yet."""
+    ahead: Sequence[StepRecord] = []
+    if any(r.key not in this.foreseen for r in coming):
+        all_of_them = this.coming(this.records, besides=len(this.records))
+        ahead = [r for r in all_of_them if r.key not in this.foreseen]
+    steps = [r.step for r in (*watched, *ahead)]
+    seen = await this.held.cloud.look(steps) if steps else {}
+    untouched = {r.key for r in ahead if r.step.by is By.MUSTER and _of(r, seen).seen is Seen.NEVER_STARTED}
+    this.foreseen.update({key: seen[key] for key in untouched})
+    return seen
 
 
 async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> Next:
     """Take over what a look showed, and start what may be started now."""
     records = [looked.get(r.key, r) for r in this.records]
     turn = this.coming(records)
-    fresh = [_look(this.held, r, seen) for r in turn if r.key in seen]
+    known = {**this.foreseen, **seen}
+    fresh = [_look(this.held, r, known) for r in turn if r.key in known]
     ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]
     waiting = {r.key for r in ready}
     await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
@@ -114,7 +135,7 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     has_ended = any(r.has_ended for r in (*looked.values(), *fresh))
     # a change of the host itself is mostly true as soon as it is answered
     is_quick = any(r.step.vm is None for r in ready)
-    return Next.LOOK if is_quick or (has_ended and any(r.key not in seen for r in this.coming(records))) else Next.WAIT
+    return Next.LOOK if is_quick or (has_ended and any(r.key not in known for r in this.coming(records))) else Next.WAIT
 
 
 async def _skip(held: Held, records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
@@ -131,7 +152,11 @@ async def _skip(held: Held, records: Sequence[StepRecord], phases: Sequence[str]
 
 
 def _look(held: Held, record: StepRecord, seen: Mapping[StepKey, Sighting]) -> StepRecord:
-    return after_look(record, seen.get(record.key, _NOTHING), now=held.clock.now())
+    return after_look(record, _of(record, seen), now=held.clock.now())
+
+
+def _of(record: StepRecord, seen: Mapping[StepKey, Sighting]) -> Sighting:
+    return seen.get(record.key, _NOTHING)
 
 
 async def _keep(held: Held, operation: Operation, before: Sequence[StepRecord], looked: Sequence[StepRecord]) -> None:
@@ -156,7 +181,9 @@ async def _start(
     """Commit what was seen and the intents, look again, and start each that is still untouched, side by side."""
     held, operation = this.held, this.operation
     now = held.clock.now()
-    intents = [r.intend(seen[r.key].mark, now=now) for r in ready]
+    intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in ready]
+    for record in intents:
+        this.foreseen.pop(record.key, None)
     entries, news = _changes(operation, {r.key: r for r in this.records}, looked)
     entries += [(r, telling.entry(r)) for r in intents]
     await held.save_steps(entries, *news, *telling.of_phase(operation, intents, this.records))
@@ -165,28 +192,25 @@ async def _start(
     try:
         again = await held.cloud.look([r.step for r in intents])
     except CloudError:
-        await held.save_steps([(_back(r), None) for r in intents])
+        await held.save_steps([(r, None) for r in ready])
         raise
     present, _ = await held.load()
-    wanted = [r for r in intents if _is_wanted(present.state, r)]
-    await held.save_steps([(_back(r), None) for r in intents if r not in wanted])
-    calls = {}
-    for record in wanted:
-        if again.get(record.key, _NOTHING).seen is Seen.NEVER_STARTED:
-            calls[record.key] = _start_one(held, operation, record)
+    go, not_acted_on = [], []
+    for planned, record in zip(ready, intents, strict=True):
+        is_untouched = _of(record, again).seen is Seen.NEVER_STARTED
+        if not _is_wanted(present.state, record) or not (is_untouched or record.key in seen):
+            not_acted_on.append((planned, None))  # paused just then; or what was remembered of it is not so any more
+        elif is_untouched:
+            go.append(record)
         else:
             await _keep(held, operation, [record], [_look(held, record, again)])
-    await this.starts.begin(calls, seconds=held.cloud.poll)
+    await held.save_steps(not_acted_on)
+    await this.starts.begin({r.key: _start_one(held, operation, r) for r in go}, seconds=held.cloud.poll)
 
 
 def _is_wanted(state: State, record: StepRecord) -> bool:
     """Whether a step may still be started: nobody has paused or stopped the operation, or it only tidies up."""
     return state is State.RUNNING or (state is State.STOPPING and record.step.tidies is not None)
-
-
-def _back(record: StepRecord) -> StepRecord:
-    """An intent that was not acted on: somebody paused or cancelled just then, or the cloud fell silent."""
-    return replace(record, state=StepState.PLANNED, starts=record.starts - 1, intent_at=None)
 
 
 async def _start_one(held: Held, operation: Operation, record: StepRecord) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain.cloud import CloudError
+from bot.domain.cloud import CloudError, Sighting
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
@@ -32,6 +32,7 @@ class Runner:
     silence_told: bool = field(default=False)
     starts: Starts = field(default_factory=Starts)
     stumbles: Stumbles = field(default_factory=Stumbles)
+    foreseen: dict[StepKey, Sighting] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.held = replace(self.held, cloud=Footing(self.held.cloud, self.stumbles))
@@ -103,7 +104,9 @@ class Runner:
     ) -> None:
         began = self.held.clock.now()
         try:
-            after = await execution.round_of(self.held, self.starts, operation, records, on_the_wire=on_the_wire)
+            after = await execution.round_of(
+                self.held, self.starts, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
+            )
         except CloudError as error:
             await self._silence(operation, error)
             return

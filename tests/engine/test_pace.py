@@ -9,6 +9,7 @@ from bot.domain.operation import State
 from bot.domain.plan import Receipt, Step
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId
+from bot.steering import Steer
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS
 
@@ -121,3 +122,49 @@ async def test_a_vm_that_its_wished_for_host_refuses_is_started_once_more_withou
     )
     assert {vm: host for vm, host in shop.cloud.vms.items() if vm == "vm-2"} == {"vm-2": "host-2"}
     assert shop.cloud.vms["vm-1"] == "host-3"
+
+
+async def test_what_waits_is_looked_at_once_all_together_and_once_more_right_before_its_start(shop: Workshop) -> None:
+    original, looks = shop.cloud.look, []
+
+    async def look(steps: Sequence[Step]):
+        looks.append([s.key for s in steps if s.verb == "move" and s.before is None])
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert [sorted(keys) for keys in looks if keys] == [[f"move:vm-{n}" for n in range(6)]]
+
+
+async def test_a_vm_that_somebody_moves_while_it_waits_for_its_turn_is_left_alone(shop: Workshop) -> None:
+    shop.cloud.meddler = "vm-5"
+    id = await shop.approved()
+    await shop.work()
+    record = next(r for r in await shop.steps(id) if r.key == "move:vm-5")
+    assert (record.state, record.sentence) == (StepState.DONE, "moved by others")
+    assert "move:vm-5" not in shop.cloud.starts
+    assert record.starts == 0
+
+
+async def test_after_a_pause_everything_that_waits_is_looked_at_anew(shop: Workshop) -> None:
+    original, looks, paused = shop.cloud.look, [], asyncio.Event()
+
+    async def look(steps: Sequence[Step]):
+        looks.append({s.key for s in steps if s.verb == "move" and s.before is None})
+        sightings = await original(steps)
+        if len(shop.cloud.starts) > 1 and not paused.is_set():
+            paused.set()
+            await shop.steer(id, Steer.PAUSE)
+        elif paused.is_set() and not [m for m in shop.cloud.moves if not shop.cloud._ended(m)]:
+            operation = await shop.operation(id)
+            if operation.state is State.PAUSED:
+                await shop.steer(id, Steer.RESUME)
+        return sightings
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert [len(keys) for keys in looks if keys] == [6, 3]
