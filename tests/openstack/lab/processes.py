@@ -83,6 +83,7 @@ class Processes:
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
                 (os.POSIX_SPAWN_OPEN, 1, *log),
                 (os.POSIX_SPAWN_DUP2, 1, 2),
+                *((os.POSIX_SPAWN_CLOSE, fd) for fd in _handed_on()),
             ],
             setsid=True,
         )
@@ -181,6 +182,18 @@ class Processes:
             return []  # the pid was given to somebody else, which needs the session to be empty
         every = (look(int(path.name)) for path in Path("/proc").iterdir() if path.name.isdigit())
         return [p.pid for p in every if p and p.session == leader and p.state != "Z"]
+
+
+def _handed_on() -> list[int]:
+    """What a child would inherit from us beside its three streams: a lock or a pipe of whoever started this run."""
+    return [fd for fd in (int(each.name) for each in Path("/proc/self/fd").iterdir()) if fd > 2 and _is_inheritable(fd)]
+
+
+def _is_inheritable(fd: int) -> bool:
+    try:
+        return os.get_inheritable(fd)
+    except OSError:  # the one that listed them, closed by now
+        return False
 
 
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:
