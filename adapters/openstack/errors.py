@@ -90,16 +90,16 @@ def of_answer(status: int, body: str, *, service: str, doing: str) -> CloudError
     raw = f"HTTP {status} from {name}: {message}"
     if status == 401:
         return Refused(f"The cloud does not accept Muster's credentials (to {doing}).", remedy=_CREDENTIALS, raw=raw)
-    if status == 403:
+    sentence, remedy = explain(message)
+    if status == 403 and not sentence:  # a quota that is used up is 403 too
         right = re.search(r"Policy doesn't allow (\S+)", message)
         missing = f": the right {right[1]} is missing" if right else ""
         return Refused(f"The cloud does not let Muster {doing}{missing}.", remedy=_RIGHTS, raw=raw)
     if status >= 500 or status in _NOT_TAKEN or status < 400:
         return Unreachable(f"{name} answered {status} when asked to {doing}.", remedy=_NETWORK, raw=raw)
-    sentence, remedy = explain(message)
     kind = Missing if status == 404 else Refused
     return kind(
-        sentence or f"{name} refused to {doing}: {message.rstrip('.')}.",
+        f"{name} refused to {doing}: {sentence or message.rstrip('.') + '.'}",
         remedy=remedy or "Nothing was changed. Correct what it says, then retry.",
         raw=raw,
     )

@@ -14,7 +14,7 @@ _STATES = {
     "shelved_offloaded": "Nothing to do: it is on no host.",
 }
 
-_EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (
+_EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more comes first
     (
         re.compile(r"Compute service of (?P<host>\S+) is still in use"),
         "{host}'s compute service is still in use: Nova counts it as up, so nothing is evacuated from it.",
@@ -61,14 +61,14 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "See where its guest runs, then have its state reset (`openstack server set --state active`).",
     ),
     (
+        re.compile(r"PCI device request .*failed|Claim pci failed|Insufficient .*PCI"),
+        "The target has no free PCI device of the kind that it needs.",
+        "Free one or choose another target, then retry.",
+    ),
+    (
         re.compile(r"Insufficient compute resources|Free \w+ .*< requested"),
         "The chosen host had no room for it when it claimed it.",
         "Retry: the scheduler will choose again.",
-    ),
-    (
-        re.compile(r"Failed to deploy instance: (?P<why>.+)"),
-        "The target could not start it: {why}.",
-        "Look into the nova-compute log of the target, then retry.",
     ),
     (
         re.compile(r"Operation '[\w-]+' not supported for (?:instance with )?(?P<why>.+?)(?:-enabled instance)? \("),
@@ -101,9 +101,74 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (
         "Unlock it, or give Muster's account the admin role.",
     ),
     (
+        re.compile(r"Starting with microversion 2\.95, evacuate API will stop"),
+        "Some of the cloud's nova-computes are too old to leave an evacuated VM stopped.",
+        'Set `evacuated_vms = "running"` of this cloud in the settings, then ask again; or finish the upgrade first.',
+    ),
+    (
+        re.compile(r"Upgrade your compute services|until computes have not been updated|Unsupported RPC version"),
+        "Some of the cloud's nova-computes are too old for it.",
+        "Finish the cloud's upgrade, then retry.",
+    ),
+    (
+        re.compile(r"Feature not supported with (?:instances that have )?(?P<what>shares|accelerators|Ports .+?)\.?$"),
+        "Nova does not do this to a VM with {what}.",
+        "It comes back when its host does; or restore it from a backup.",
+    ),
+    (
+        re.compile(r"(?P<policy>[\w-]+) instance group policy was violated"),
+        "Where it came up, it would break its server group ({policy}): another member arrived there first.",
+        "Retry: the scheduler will choose again.",
+    ),
+    (
+        re.compile(r"Binding failed for port (?P<port>[\w-]+)"),
+        "Neutron could not bind its port {port} on the target.",
+        "See that the target's network agent is alive (`openstack network agent list --host`), then retry.",
+    ),
+    (
+        re.compile(r"(?i)secret \S* ?(?:payload )?retrieval attempt not allowed|key manager error|barbican"),
+        "Nova could not read the key of an encrypted volume of it.",
+        "Give Muster's account a role that may read the project's secrets in Barbican, then retry.",
+    ),
+    (
+        re.compile(r"Volume (?P<volume>[\w-]+) could not be attached\. Reason: (?P<why>.+)"),
+        "Its volume {volume} could not be attached: {why}.",
+        "See that the volume's host answers (`openstack volume service list`), then retry.",
+    ),
+    (
+        re.compile(r"Connection to cinder host failed|cinderclient|Gateway Time-?out"),
+        "Cinder did not answer when Nova asked it about the volumes of the VM.",
+        "See that cinder-api and the volume's own cinder-volume run (`openstack volume service list`), then retry.",
+    ),
+    (
+        re.compile(r"supplied disk path \((?P<path>[^)]+)\) already exists"),
+        "The target still has an old copy of its disk at {path}.",
+        "Find out whose it is, move it aside on the target, then retry.",
+    ),
+    (
+        re.compile(r"Invalid state of instance files on shared storage|is not on shared storage"),
+        "Its disk is not where Nova expects it on the target: the hosts do not share their storage as told.",
+        "Mount the shared storage on the target, or correct `shared_storage` in Muster's settings.",
+    ),
+    (
+        re.compile(r"Timed out waiting for a reply to message ID"),
+        "A part of Nova did not answer another in time.",
+        "See that the message queue and nova-conductor are well, then retry: Muster looks first.",
+    ),
+    (
+        re.compile(r"Service is unavailable at this time"),
+        "A service of the cloud that is needed for it is down.",
+        "Look at `openstack compute service list`, then retry.",
+    ),
+    (
         re.compile(r"Version (?P<version>\S+) is not supported by the API"),
         "This cloud does not offer microversion {version}.",
         "Run `muster check`: it says which versions the cloud offers.",
+    ),
+    (
+        re.compile(r"Failed to deploy instance: (?P<why>.+)"),
+        "The target could not start it: {why}.",
+        "Look into the nova-compute log of the target, then retry.",
     ),
 )
 

@@ -44,6 +44,7 @@ class CallFault:
     first: int = 1  #: it begins with the n-th call that matches
     times: int | None = 1  #: how many calls it hits; None: until removed
     status: int = 503
+    message: str = ""  #: ANSWER: the service's own words; empty: those of the fault
     retry_after: int | None = None  #: seconds, for the header
     seconds: float = 0.0
     until_login: bool = False  #: a successful login ends it

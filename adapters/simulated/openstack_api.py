@@ -71,7 +71,7 @@ def app(world: World, *, keystone: Keystone | None = None) -> web.Application:
         ("/placement", *_placement(world, keystone)),
         ("/volume", *_cinder(world, keystone)),
         ("/image", *_glance(world, keystone)),
-        ("/network", *_neutron(keystone)),
+        ("/network", *_neutron(world, keystone)),
     ):
         _mount(root, prefix, one, routes)
     return root
@@ -181,7 +181,7 @@ def _glance(world: World, keystone: Keystone) -> tuple[web.Application, list[web
     return web.Application(middlewares=[middleware]), Glance(world).routes()
 
 
-def _neutron(keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+def _neutron(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
     open_paths = {"/network", "/network/", "/network/v2.0", "/network/v2.0/"}
     middleware = service(keystone, nova_refusal, None, open_paths=open_paths)
-    return web.Application(middlewares=[middleware]), Neutron().routes()
+    return web.Application(middlewares=[middleware]), Neutron(world).routes()

@@ -1,14 +1,14 @@
-"""The little of Glance and Neutron that clients of a compute cloud ask for: images, and that there are no networks."""
+"""The little of Glance and Neutron that clients of a compute cloud ask for: images, and ports without networks."""
 
 from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.openstack_http import ApiError, iso, page
-from adapters.simulated.things import Image
+from adapters.simulated.openstack_http import ApiError, context, iso, page
+from adapters.simulated.things import Image, Kind
 from adapters.simulated.world import World
 
-_COLLECTIONS = "networks|ports|subnets|floatingips|security-groups|routers|agents|extensions"
+_COLLECTIONS = "networks|subnets|floatingips|security-groups|routers|agents|extensions"
 
 
 class Glance:
@@ -42,19 +42,38 @@ class Glance:
 
 
 class Neutron:
-    """Handlers that find nothing: the servers of this cloud have no ports."""
+    """Handlers that find no networks, and the few ports that tests gave to servers."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
 
     def routes(self) -> list[web.RouteDef]:
         return [
             web.get("/", self._versions),
             web.get("/v2.0", self._versions),
             web.get("/v2.0/", self._versions),
+            web.get("/v2.0/ports", self._ports),
             web.get(f"/v2.0/{{collection:{_COLLECTIONS}}}", self._nothing),
         ]
 
     async def _versions(self, request: web.Request) -> web.Response:
         links = [{"rel": "self", "href": f"{request.url.origin()}/network/v2.0/"}]
         return web.json_response({"versions": [{"id": "v2.0", "status": "CURRENT", "links": links}]})
+
+    async def _ports(self, request: web.Request) -> web.Response:
+        """Only admins see where a port is bound; `fields` narrows each (Neutron API v2, List ports)."""
+        asked, wanted = context(request), request.query
+        shown = []
+        for vm in self.world.vms_of(Kind.OPENSTACK):
+            if not asked.is_admin and vm.project is not asked.login.project:
+                continue
+            host = vm.host.name if vm.host else ""
+            for number, kind in enumerate(vm.ports):
+                port = {"id": f"{vm.id[:-4]}{number:04}", "device_id": vm.id, "device_owner": "compute:nova"}
+                port |= {"binding:vnic_type": kind} | ({"binding:host_id": host} if asked.is_admin else {})
+                if all(port.get(name) == value for name, value in wanted.items() if name not in {"fields", "limit"}):
+                    shown.append({k: v for k, v in port.items() if k in wanted.getall("fields", list(port))})
+        return web.json_response({"ports": shown})
 
     async def _nothing(self, request: web.Request) -> web.Response:
         return web.json_response({request.match_info["collection"].replace("-", "_"): []})

@@ -203,6 +203,7 @@ class Vm:
     locked_by: str | None = None  #: "admin" or "owner"
     locked_reason: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    ports: tuple[str, ...] = ()  #: the kind (vnic_type) of each of its ports
     launched_at: datetime | None = None
     # --- CloudTower
     ha: bool = True

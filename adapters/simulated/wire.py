@@ -107,7 +107,7 @@ async def _answer(
 
 def _refused(request: web.Request, fault: CallFault | None, refusal: Refusal) -> web.Response:
     status = fault.status if fault else 503
-    response = refusal(request, status, "ordered by a fault")
+    response = refusal(request, status, (fault.message if fault else "") or "ordered by a fault")
     if fault and fault.retry_after is not None:
         response.headers["Retry-After"] = str(fault.retry_after)
     return response

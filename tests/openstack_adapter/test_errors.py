@@ -38,6 +38,12 @@ def test_a_missing_right_is_named() -> None:
     assert "admin" in error.remedy
 
 
+def test_a_quota_that_is_used_up_is_not_taken_for_a_missing_right() -> None:
+    error = answer(403, "Quota exceeded for cores: Requested 1, but already used 20 of 20 cores")
+    assert "quota" in error.sentence
+    assert "right" not in error.sentence
+
+
 def test_expired_credentials_are_named() -> None:
     error = answer(401)
     assert "credentials" in error.sentence
@@ -131,6 +137,27 @@ def test_endless_text_is_cut() -> None:
         ("Insufficient compute resources: Free memory 1 MB < requested 2 MB.", "no room for it"),
         ("Failed to deploy instance: disk image missing", "disk image missing"),
         ("Quota exceeded for cores: Requested 1", "quota"),
+        ("Starting with microversion 2.95, evacuate API will stop instance on destination.", "leave an evacuated VM"),
+        ("Feature not supported until computes have not been updated.", "too old"),
+        ("Unsupported RPC version for evacuate. Required >= 6.2", "too old"),
+        ("The port-resource-request-groups API is not supported. Upgrade your compute services to Xena.", "too old"),
+        ("Feature not supported with instances that have shares.", "VM with shares"),
+        ("Feature not supported with instances that have accelerators.", "VM with accelerators"),
+        ("Feature not supported with Ports that have accelerators.", "VM with Ports that have accelerators"),
+        ("Anti-affinity instance group policy was violated", "server group (Anti-affinity)"),
+        ("Binding failed for port 1-2, please check neutron logs for more information.", "its port 1-2"),
+        ("PCI device request [{}] failed", "no free PCI device"),
+        ("Insufficient compute resources: Claim pci failed.", "no free PCI device"),
+        ("Forbidden: Secret payload retrieval attempt not allowed - please review your user/project", "read the key"),
+        (
+            "Volume 1-2 could not be attached. Reason: multipathd is down",
+            "1-2 could not be attached: multipathd is down",
+        ),
+        ("Connection to cinder host failed: Unable to establish connection", "Cinder did not answer"),
+        ("The supplied disk path (/var/lib/nova/1-2) already exists, it is expected not to", "at /var/lib/nova/1-2"),
+        ("Invalid state of instance files on shared storage", "not where Nova expects it"),
+        ("Timed out waiting for a reply to message ID 1234", "did not answer another"),
+        ("Service is unavailable at this time.", "is down"),
         ("Instance 1-2 is locked", "is locked"),
         ("Operation 'evacuate' not supported for vTPM-enabled instance (1-2).", "VM with vTPM"),
         ("Operation 'evacuate' not supported for instance with vDPA ports (1-2).", "VM with vDPA ports"),
