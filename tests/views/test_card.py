@@ -186,8 +186,9 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
 def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
     (table,) = [b for b in drawn(State.SUCCEEDED).blocks if b["type"] == "table"]
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows[0] == ["Server", "Accepted", "Error Message", "Target", "Seconds"]
-    assert rows[1] == ["web-0", "True", "–", "compute-90", "60"]
+    assert rows[0] == ["Server UUID", "Name", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
+    assert rows[1][1:] == ["web-0", "True", "–", "compute-90", "60"]
+    assert rows[1][0] == plan(1).vms[0].id
 
 
 def test_many_vms_are_summarised_by_disposition_and_those_that_lose_a_disk_are_named() -> None:

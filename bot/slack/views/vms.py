@@ -108,19 +108,27 @@ def under_way(plan: Plan, progress: Progress) -> list[Block]:
 
 
 def report(plan: Plan, progress: Progress, *, brief: bool = False) -> list[Block]:
-    """The result in the columns of `nova host-evacuate` (server, accepted, error), with target and seconds."""
+    """The result in the columns of `nova host-evacuate` (uuid, accepted, error), with name, target and seconds."""
     courses = sorted((c for c in progress.courses if c.vm is not None), key=lambda c: _WORST_FIRST.index(c.fate))
     if not courses or brief:
         return []
     names = _name_of(plan)
-    columns = ("Server", "Accepted", "Error Message", "Target", "Seconds")
+    accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE else "Accepted"
+    columns = ("Server UUID", "Name", accepted, "Error Message", "Target", "Seconds")
     rows = [
-        (names.get(c.vm, c.title), str(c.accepted), _error(c), text.plain(c.place, limit=30), _seconds(c))
+        (
+            text.plain(str(c.vm), limit=36),
+            names.get(c.vm, c.title),
+            str(c.accepted),
+            _error(c),
+            text.plain(c.place, limit=30),
+            _seconds(c),
+        )
         for c in courses
     ]
     if len(rows) <= MANY:
         return [message.table(columns, rows)]
-    return _long(columns, rows)
+    return _long(("Name", "Accepted", *columns[3:]), [row[1:] for row in rows])  # the timeline has the ids of many
 
 
 def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
