@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from bot.domain import timing
+from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Event, Operation
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
@@ -44,7 +46,7 @@ async def steer(unit: Unit, operation: Operation, rule: Rule, verb: Steer, *, by
         Stale
     """
     check_may(operation, rule, verb, by)
-    await _VERBS[verb](_Turn(unit=unit, operation=operation, by=by, at=at))
+    await _VERBS[verb](_Turn(unit=unit, operation=operation, rule=rule, by=by, at=at))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +55,7 @@ class _Turn:
 
     unit: Unit
     operation: Operation
+    rule: Rule
     by: Actor
     at: datetime
 
@@ -86,7 +89,9 @@ async def _cancel(asked: _Turn) -> None:
 async def _retry(asked: _Turn) -> None:
     """Plan the failed steps anew, under the approval they had; each looks before it acts."""
     asked.check(Event.RETRIED)
-    unit, operation, by = asked.unit, asked.operation, asked.by.id
+    if closed := timing.closed(asked.operation, asked.rule, now=asked.at):
+        raise AlreadySettled(closed.sentence, remedy=closed.remedy)
+    unit, operation, by = asked.unit, replace(asked.operation, told=()), asked.by.id
     again = [r.again() for r in to_retry(await unit.steps(operation.id))]
     entries: list[tuple[StepRecord, Entry | None]] = [
         (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again

@@ -132,7 +132,7 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         # whose word came last need not have approved: the audit says who did
         last = by if decision.choice is Choice.APPROVE else None
         facts = {**facts, **counted, "by": last, "approved_by": [v.by for v in voted.approvals]}
-        await turn(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum)
+        await turn(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum, **voted.times())
         return "approved"
     changed = replace(voted, changed_at=at)
     if decision.choice is Choice.VOUCH:

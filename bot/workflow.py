@@ -7,9 +7,10 @@ and the settled delivery in one transaction. Nothing here waits for a cloud but 
 import secrets
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot import choosing, steering, voting, which_host
+from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
     AlreadySettled,
@@ -63,7 +64,9 @@ class Desk:
             return await unit.unsettled(since=self.clock.now() - RECALL)
 
     # ------------------------------------------------------------------------------------------------------- ask
-    async def ask(self, order: Order, *, by: Actor, channel: str, key: str) -> OperationId:
+    async def ask(
+        self, order: Order, *, by: Actor, channel: str, key: str, typed_at: datetime | None = None
+    ) -> OperationId:
         """Begin an operation.
 
         Args:
@@ -71,10 +74,15 @@ class Desk:
             by: who asks.
             channel: where; its card will stand there.
             key: the delivery this settles.
+            typed_at: when it was typed, where it is served later: "02:00" is the next one after that.
 
         Raises:
+            BadCommand: its time is past, too far ahead or ambiguous.
             UnknownCloud, UnknownHost, AmbiguousHost, NotOffered, NotAllowed, AlreadyUnderWay, CouldNotAsk
         """
+        zone = calendar.zone(by.zone)
+        typed_at = typed_at or self.clock.now()
+        starts_at = None if order.at is None else calendar.moment(order.at, now=typed_at, zone=zone)
         may_look = which_host.onlooker(self.rules, by)
         if order.cloud:
             await which_host.check_possible(self.clouds, order.cloud, order, may_look=may_look)
@@ -101,6 +109,9 @@ class Desk:
             requested_by=by.id,
             channel=channel,
             dry_run=order.check,
+            starts_at=starts_at,
+            window=order.window,
+            zone=by.zone if zone else "",
             created_at=now,
             changed_at=now,
         )
@@ -111,6 +122,7 @@ class Desk:
             "reason": order.reason,
             "check": order.check,
             "then": order.then,
+            **operation.times(),
         }
         async with self.archive.unit() as unit:
             await unit.add(operation, Entry(event="requested", actor=by.id, facts=facts))

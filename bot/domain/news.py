@@ -29,7 +29,7 @@ class Kind(StrEnum):
     APPROVED = "approved"  #: by, count, quorum
     VOUCHED = "vouched"  #: by, sentences, count (people so far), needed
     CHOSEN = "vms chosen"  #: by, chosen (count), left (names)
-    QUORUM = "quorum reached"  #: by (last voter)
+    QUORUM = "quorum reached"  #: by (last voter), starts_at (ISO; only with a start of its own)
     GLASS_BROKEN = "glass broken"  #: by, reason, count, quorum
     REJECTED = "rejected"  #: by, reason, requester
     EXPIRED = "expired"  #: -
@@ -48,7 +48,8 @@ class Kind(StrEnum):
     RESUMED = "resumed"  #: by
     STOPPING = "stopping"  #: by, moving (number of steps still in flight)
     RETRIED = "retried"  #: by, count
-    NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts), ask (ids)
+    CLOSED = "closed"  #: sentence (window or freeze), moving (number of steps still in flight)
+    NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts), ask (ids), sentence?, remedy?
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
     TIMELINE = "timeline"  #: -; the whole story as a file, drawn from the audit

@@ -1,13 +1,13 @@
 """An operation: its states, the events that move it, and the one table that says which event may move which state."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.plan import Plan
-from bot.domain.values import Digest, OperationId, UserId
+from bot.domain.values import Digest, Facts, OperationId, UserId
 
 
 class State(StrEnum):
@@ -20,7 +20,7 @@ class State(StrEnum):
     AWAITING_APPROVAL = "awaiting approval"
     """People decide, or the clock expires it. Died: votes and expiry are rows."""
     QUEUED = "queued"
-    """Approved. The worker surveys again and starts it. Died: the next worker does."""
+    """Approved. The worker surveys again, when its time has come, and starts it. Died: the next worker does."""
     RUNNING = "running"
     """The worker goes from step to step. Died: the next worker looks at every step in flight first."""
     PAUSED = "paused"
@@ -133,6 +133,13 @@ VOUCHERS = 2
 """How many people must vouch for data loss or an unproven death; the requester may be one of them."""
 
 
+class Told(StrEnum):
+    """What people are told once of each asking, or of each try; stored with the operation when it is told."""
+
+    CLOSED = "closed"
+    """Its window closed, or a freeze began, while it ran."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Vote:
     """One person's decision about one digest."""
@@ -164,6 +171,12 @@ class Operation:
     drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
     approved_plan: Plan | None = None  #: what the votes that started it were cast on
     expires_at: datetime | None = None
+    starts_at: datetime | None = None  #: not started before; None: as soon as it is approved
+    window: timedelta | None = None  #: how long from then on something may be started; None: open end
+    zone: str = ""  #: time zone of whoever asked, for words
+    asked_at: datetime | None = None  #: since when approvers are asked about it
+    told: tuple[Told, ...] = ()
+    approved_at: datetime | None = None  #: when the last approval turned it
     created_at: datetime
     changed_at: datetime
     started_at: datetime | None = None  #: when the first act was allowed
@@ -210,6 +223,22 @@ class Operation:
         approvals = (v for v in self.votes if v.choice is Choice.APPROVE and v.digest == self.digest and not v.void)
         return next((v for v in approvals if v.broke_glass), None)
 
+    @property
+    def window_ends(self) -> datetime | None:
+        """From when on nothing new is started; None: open end, or not known before the approval."""
+        opens = self.starts_at or self.approved_at
+        return opens + self.window if opens and self.window else None
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """When an approved operation's time comes; None where nothing waits for it."""
+        return self.starts_at if self.state is State.QUEUED else None
+
+    def times(self) -> Facts:
+        """What of its time an approver relies on; part of the digest."""
+        window = {"window_seconds": self.window.total_seconds()} if self.window else {}
+        return ({"starts_at": self.starts_at.isoformat()} if self.starts_at else {}) | window
+
     def anew(self) -> "Operation":
         """The operation put before the approvers again: whatever was decided before counts no more."""
         return replace(self, votes=tuple(replace(vote, void=True) for vote in self.votes))
@@ -232,5 +261,12 @@ class Operation:
             state=state,
             changed_at=at,
             started_at=at if event is Event.STARTED else self.started_at,
+            approved_at=_approved_at(self, event, at),
             ended_at=at if state in FINAL else None,
         )
+
+
+def _approved_at(operation: Operation, event: Event, at: datetime) -> datetime | None:
+    if event is Event.APPROVED:
+        return at
+    return None if event is Event.PLAN_CHANGED else operation.approved_at

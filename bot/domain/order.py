@@ -1,7 +1,9 @@
 """What a person typed, understood but not yet judged: an order names a host that may not exist."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
+from bot.domain.calendar import When
 from bot.domain.values import Action, Then
 
 
@@ -17,3 +19,5 @@ class Order:
     vms: tuple[str, ...] = ()
     reason: str = ""
     then: Then = Then.NOTHING
+    at: When | None = None  #: not to be started before; None: as soon as it is approved
+    window: timedelta | None = None  #: how long from then on something may be started; None: open end

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
+from bot.domain.calendar import Freeze
 from bot.domain.errors import NotAllowed, NotConfirmed
 from bot.domain.operation import Operation
 from bot.domain.plan import Plan
@@ -32,6 +33,7 @@ class Actor:
     id: UserId
     standing: Standing
     groups: frozenset[str] = frozenset()  #: ids of the user groups they are in
+    zone: str = ""  #: name of their time zone, when Slack tells
 
     def is_one_of(self, who: Sequence[str]) -> bool:
         """Whether a list of user and group ids names this person. An empty list names nobody."""
@@ -49,6 +51,7 @@ class Rule:
     self_approval: bool = False
     typed_confirmation: bool = False  #: whoever approves types the host's name, on every plan
     expires: timedelta = timedelta(minutes=30)
+    freezes: tuple[Freeze, ...] = ()  #: when this may not be begun; none of an evacuation
 
     def terms(self) -> Facts:
         """What of the policy an approver relies on; part of the digest."""

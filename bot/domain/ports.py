@@ -210,7 +210,7 @@ class Unit(Protocol):
 
     # leases --------------------------------------------------------------------------------------------------
     async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
-        """Take one operation in a WORKING state that nobody holds, the longest waiting first."""
+        """Take an operation in a WORKING state whose time has come and that nobody holds, the longest waiting first."""
         ...
 
     async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:

@@ -4,7 +4,7 @@ A step that relieves another is due only when that one, started by us, is under 
 the plan's course, so it takes no place of its own, holds up no phase, and is set aside when what it was for has ended.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.plan import By, Step
@@ -54,7 +54,12 @@ def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
 
 
 def to_start(
-    records: Sequence[StepRecord], phases: Sequence[str], *, limit: int, now: datetime
+    records: Sequence[StepRecord],
+    phases: Sequence[str],
+    *,
+    limit: int,
+    now: datetime,
+    among: Collection[StepKey] | None = None,
 ) -> Sequence[StepRecord]:
     """Planned steps whose turn has come: of the current phase, by priority, within the limit and server groups.
 
@@ -66,6 +71,7 @@ def to_start(
         phases: the plan's phases, in order.
         limit: how many of our own steps may be in flight at once.
         now: the time, for deadlines.
+        among: the only steps that may be started, relief aside; None: all.
     """
     phase = current_phase(records, phases)
     by_key = {r.key: r for r in records}
@@ -78,7 +84,7 @@ def to_start(
     chosen = [r for r in records if r.state is StepState.PLANNED and _is_due(r, by_key, now=now)]
     for record in sorted(planned, key=lambda r: (-r.step.priority, r.seq)):
         step = record.step
-        if record.key in not_any_more:
+        if record.key in not_any_more or (among is not None and record.key not in among):
             continue
         if not _may_follow(step, by_key):
             continue

@@ -13,10 +13,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from bot.domain import pace
+from bot.domain import pace, timing
 from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
-from bot.domain.news import News
-from bot.domain.operation import Operation, State
+from bot.domain.finishing import going_on, to_finish
+from bot.domain.news import Kind, News
+from bot.domain.operation import Operation, State, Told
 from bot.domain.plan import By
 from bot.domain.ports import Entry
 from bot.domain.steps import (
@@ -25,8 +26,9 @@ from bot.domain.steps import (
     StepState,
     after_look,
 )
+from bot.domain.timing import Closed
 from bot.domain.turns import to_skip, to_start, to_tidy
-from bot.domain.values import StepKey
+from bot.domain.values import Facts, StepKey
 from bot.engine import telling
 from bot.engine.held import Held
 from bot.engine.starts import Starts
@@ -63,8 +65,14 @@ class _Round:
             return to_tidy(records)
         if self.operation.state is not State.RUNNING:
             return []
-        limit = pace.in_flight(records, ceiling=self.held.cloud.concurrency)
-        return to_start(records, self.phases, limit=limit + besides, now=self.held.clock.now())
+        limit = pace.in_flight(records, ceiling=self.held.cloud.concurrency) + besides
+        take_up = to_finish if self.closed else to_start
+        return take_up(records, self.phases, limit=limit, now=self.held.clock.now())
+
+    @property
+    def closed(self) -> Closed | None:
+        """Why nothing new may be begun now; what runs is finished."""
+        return timing.closed(self.operation, self.held.rule, now=self.held.clock.now())
 
 
 async def round_of(
@@ -96,16 +104,31 @@ async def round_of(
     records = await _skip(held, records, phases)
     if operation.state is not State.RUNNING:
         foreseen.clear()  # whoever pauses may do so for hours
-    this = _Round(held=held, starts=starts, operation=operation, records=records, phases=phases, foreseen=foreseen)
+    this = await _say_if_closed(
+        _Round(held=held, starts=starts, operation=operation, records=records, phases=phases, foreseen=foreseen)
+    )
     in_flight = [r for r in records if r.state in IN_FLIGHT]
     watched = [r for r in in_flight if r.key not in on_the_wire]
     coming = this.coming(records, besides=len(watched))
     if not watched and not coming:
-        is_over = operation.state is State.STOPPING or all(r.has_ended for r in records)
+        is_over = operation.state is State.STOPPING or this.closed or all(r.has_ended for r in records)
         return Next.OVER if is_over and not in_flight else Next.WAIT
     seen = await _see(this, watched, coming)
     looked = {r.key: _look(held, r, seen) for r in watched}
     return await _after(this, looked, seen)
+
+
+async def _say_if_closed(this: _Round) -> _Round:
+    """Tell once that nothing new is begun any more, while something is left to begin."""
+    closed, operation = this.closed, this.operation
+    is_left = any(r.counts and r.state is StepState.PLANNED for r in this.records)
+    if closed is None or not is_left or operation.state is State.STOPPING or Told.CLOSED in operation.told:
+        return this
+    facts: Facts = {"sentence": closed.sentence, "moving": sum(1 for r in this.records if r.state in IN_FLIGHT)}
+    news = News(kind=Kind.CLOSED, operation=operation.id, facts=facts)
+    said = replace(operation, told=(*operation.told, Told.CLOSED))
+    saved = await this.held.save(said, Entry(event="closed", facts=facts), *telling.aloud(news))
+    return replace(this, operation=saved)
 
 
 async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[StepRecord]) -> Mapping[StepKey, Sighting]:
@@ -195,11 +218,13 @@ async def _start(
         await held.save_steps([(r, None) for r in ready])
         raise
     present, _ = await held.load()
+    may_go, begun = not this.closed, going_on(this.records)
     go, not_acted_on = [], []
     for planned, record in zip(ready, intents, strict=True):
         is_untouched = _of(record, again).seen is Seen.NEVER_STARTED
-        if not _is_wanted(present.state, record) or not (is_untouched or record.key in seen):
-            not_acted_on.append((planned, None))  # paused just then; or what was remembered of it is not so any more
+        is_wanted = _is_wanted(present.state, record) and (may_go or record.key in begun)
+        if not is_wanted or not (is_untouched or record.key in seen):
+            not_acted_on.append((planned, None))  # paused or out of time just then; or what was remembered is not so
         elif is_untouched:
             go.append(record)
         else:

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.domain import timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Facts, StepKey
+from bot.domain.values import Facts, Json, StepKey
 from bot.engine import execution, survey, telling
 from bot.engine.execution import Next
 from bot.engine.footing import Footing, Stumbles
@@ -69,6 +70,8 @@ class Runner:
             await survey.check(self.held, operation)
             return True
         if operation.state is State.QUEUED:
+            if timing.is_early(operation, now=self.held.clock.now()):
+                return False
             await self._begin(operation)
             return True
         if operation.state in EXECUTING:
@@ -157,7 +160,7 @@ class Runner:
             await self.held.save(ended, Entry(event="finished", facts=news.facts), *telling.at_the_end(news))
             return
         left = [r.step.title for r in records if r.state is not StepState.DONE]
-        facts: Facts = {
+        facts: dict[str, Json] = {
             "done": done,
             "failed": counts[StepState.FAILED],
             "unknown": counts[StepState.UNKNOWN],
@@ -169,7 +172,12 @@ class Runner:
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         else:
-            ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=f"{len(left)} of {total} steps not done")
+            closed = timing.closed(operation, self.held.rule, now=now) if counts[StepState.PLANNED] else None
+            outcome = f"{len(left)} of {total} steps not done"
+            if closed is not None:
+                outcome = f"{closed.sentence} {outcome}"
+                facts |= {"sentence": closed.sentence, "remedy": closed.remedy}
+            ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
             news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=facts)
             told = telling.calling(news, requester=operation.requested_by, approvers=self.held.rule.approvers)
         await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot import quorum
-from bot.domain import drift
+from bot.domain import drift, timing
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
 from bot.domain.news import Kind, News
@@ -28,10 +28,10 @@ _OTHER_TERMS = "what policy asks of an approval has changed since it was given"
 async def check(held: Held, operation: Operation) -> None:
     """Make the plan of a new request and put it before the approvers, or say what forbids it."""
     plan = await _judged(held, operation)
-    planned = _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms()))
+    planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation)))
     if not planned.approvals and (impossible := await _impossible(held, planned)):
         plan = replace(plan, findings=(*plan.findings, impossible))
-        planned = _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms()))
+        planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation)))
     now = held.clock.now()
     if plan.is_blocked:
         await _block(held, planned, plan)
@@ -41,8 +41,9 @@ async def check(held: Held, operation: Operation) -> None:
         await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts))
         return
     # an approval that still counts does not live longer because somebody checks again and again
-    expires_at = operation.expires_at if planned.approvals else None
-    asked = replace(planned.after(Event.CHECKED, at=now), expires_at=expires_at or now + held.rule.expires)
+    asked = planned.after(Event.CHECKED, at=now)
+    if not planned.approvals:
+        asked = timing.asked(asked, held.rule, now=now)
     await held.save(asked, Entry(event="approval asked for", facts=facts), _waiting(held, operation))
 
 
@@ -60,7 +61,7 @@ async def _impossible(held: Held, planned: Operation) -> Finding | None:
 async def could_not_check(held: Held, operation: Operation, error: CloudError) -> None:
     """Block a request that could not be judged, whatever the reason."""
     plan = _could_not_ask(operation.request, error)
-    await _block(held, _with_plan(operation, plan, digest_of(plan, terms=held.rule.terms())), plan)
+    await _block(held, _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation))), plan)
 
 
 def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> Operation:
@@ -108,7 +109,7 @@ async def begin(held: Held, operation: Operation) -> None:
     """
     if await is_too_late(held, operation):
         return
-    approved, terms = operation.plan, held.rule.terms()
+    approved, terms = operation.plan, _terms(held, operation)
     if approved is None:
         raise TypeError("nothing is approved without a plan")
     present = await _plan(held, operation)
@@ -132,7 +133,8 @@ async def begin(held: Held, operation: Operation) -> None:
 async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: datetime) -> None:
     """The plan is another one: back to the people who approve, with the difference shown."""
     lines = difference.lines or ("the approvals needed by policy are not complete for this plan",)
-    asked = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines, expires_at=now + held.rule.expires)
+    again = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines)
+    asked = timing.asked(again, held.rule, now=now)
     facts = {"digest": current.digest, "lines": list(lines), "vouches": list(_vouches(current))}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
     entry = Entry(event="plan changed", facts=facts)
@@ -164,12 +166,11 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
 
 
 async def is_too_late(held: Held, operation: Operation) -> bool:
-    """Cancel an approved operation that could not be started for longer than an approval is good for."""
+    """Cancel an approved operation that could not be started in its time."""
     now = held.clock.now()
-    if now - operation.changed_at < held.rule.expires:
+    outcome = timing.missed(operation, held.rule, now=now)
+    if not outcome:
         return False
-    minutes = int(held.rule.expires.total_seconds() // 60)
-    outcome = f"It could not be started within {minutes} min of its approval."
     cancelled = replace(operation.after(Event.CANCELLED, at=now), outcome=outcome)
     facts = {"by": None, "sentence": outcome}
     news = News(kind=Kind.CANCELLED, operation=operation.id, facts=facts)
@@ -192,7 +193,13 @@ async def _judged(held: Held, operation: Operation) -> Plan:
 
 async def _plan(held: Held, operation: Operation) -> Plan:
     others, left = await beside.steps(held, operation), await earlier.left(held, operation.request)
-    return await _survey_and_judge(held.cloud, replace(operation.request, beside=others, ledger=left))
+    plan = await _survey_and_judge(held.cloud, replace(operation.request, beside=others, ledger=left))
+    return replace(plan, findings=(*plan.findings, *timing.findings(operation, held.rule, now=held.clock.now())))
+
+
+def _terms(held: Held, operation: Operation) -> Facts:
+    """What an approver relies on beside the plan: the policy, and the operation's time."""
+    return {**held.rule.terms(), **operation.times()}
 
 
 async def _survey_and_judge(cloud: Cloud[S], request: Request) -> Plan:

@@ -8,9 +8,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
-_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+from bot.domain import calendar
 
 
 def wrong(sentence: str, remedy: str = "") -> PydanticCustomError:
@@ -20,21 +18,17 @@ def wrong(sentence: str, remedy: str = "") -> PydanticCustomError:
 
 def duration(least: str, most: str) -> BeforeValidator:
     """A validator for durations such as "2s", "30m", "1h30m", within bounds."""
-    shortest, longest = _seconds(least), _seconds(most)
+    shortest, longest = calendar.span(least), calendar.span(most)
 
     def parse(value: object) -> timedelta:
-        if not isinstance(value, str) or not _DURATION.fullmatch(value):
+        said = calendar.span(value) if isinstance(value, str) else None
+        if said is None:
             raise wrong("is not a duration.", 'Write a number with its unit in quotes, such as "2s", "30m" or "1h30m".')
-        seconds = _seconds(value)
-        if not shortest <= seconds <= longest:
+        if (shortest and said < shortest) or (longest and said > longest):
             raise wrong(f'"{value}" is out of range.', f"It must be between {least} and {most}.")
-        return timedelta(seconds=seconds)
+        return said
 
     return BeforeValidator(parse)
-
-
-def _seconds(text: str) -> float:
-    return sum(float(number) * _UNITS[unit] for number, unit in _DURATION_PART.findall(text))
 
 
 def _cloud_name(value: str) -> str:

@@ -4,9 +4,12 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
+from bot.domain import calendar
+from bot.domain.calendar import When
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
 from bot.domain.values import Action, OperationId, Then
@@ -15,6 +18,7 @@ from bot.slack.words import Word, split
 MAX_NAME = 255
 MAX_REASON = 500
 MAX_VMS = 100
+SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=1), timedelta(days=7)
 
 EVACUATE = "/evacuate"
 MAINTENANCE = "/maintenance"
@@ -23,14 +27,18 @@ COMMANDS = (EVACUATE, MAINTENANCE, MUSTER)
 
 USAGE = {
     EVACUATE: "Usage: `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`",
-    MAINTENANCE: "Usage: `/maintenance enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]`",
+    MAINTENANCE: (
+        "Usage: `/maintenance enter|exit [check] [cloud/]host [--at time] [--window 2h]"
+        " [--then poweroff|reboot] [--reason text]`"
+    ),
     MUSTER: (
         "Usage: `/muster hosts [cloud] [text] | list | show ID"
         " | history [cloud/]host | audit ID | policy [cloud] | help`"
     ),
 }
-_FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: ("--then", "--reason")}
-_ONE_VALUE = ("--to", "--then")
+_TIMES = ("--at", "--window")
+_FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: (*_TIMES, "--then", "--reason")}
+_ONE_VALUE = ("--to", "--then", *_TIMES)
 _CHECK = "check"
 _ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
@@ -165,6 +173,8 @@ def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
         vms=_vms(flags),
         reason=_reason(flags),
         then=then,
+        at=_at(flags),
+        window=_window(flags),
     )
 
 
@@ -176,7 +186,7 @@ def _too_many(names: Sequence[Word]) -> str:
 
 
 def _sorted(words: Sequence[Word], known: Sequence[str]) -> tuple[list[Word], dict[str, list[str]]]:
-    """Loose words, and the values of each flag: one for --to and --then, all that follow for --vm and --reason."""
+    """Loose words, and the values of each flag: all that follow for --vm and --reason, one for the others."""
     loose: list[Word] = []
     flags: dict[str, list[str]] = {}
     open_flag = ""
@@ -210,6 +220,8 @@ def _known(name: str, known: Sequence[str]) -> str:
         return name
     if name == f"--{_CHECK}":
         raise BadCommand(f"{_CHECK} is a word, not a flag: write it before the host.")
+    if name in _TIMES:
+        raise BadCommand("A dead host does not wait: an evacuation begins when it is approved.", remedy="Leave it out.")
     near = difflib.get_close_matches(name, known, n=1)
     meant = f" Did you mean {near[0]}?" if near else f" There {'are' if len(known) > 1 else 'is'} {', '.join(known)}."
     raise BadCommand(f"There is no flag {name} here.{meant}")
@@ -257,6 +269,29 @@ def _then(flags: dict[str, list[str]], action: Action) -> Then:
             f"{flags['--then'][0]} is not something to do then.", remedy=f"There is {' and '.join(known)}."
         )
     return Then(flags["--then"][0].lower())
+
+
+def _at(flags: dict[str, list[str]]) -> When | None:
+    if "--at" not in flags:
+        return None
+    at = calendar.when(flags["--at"][0])
+    if at is None:
+        raise BadCommand(
+            f"{flags['--at'][0]} is not a time.",
+            remedy="Write 02:00, 2026-11-22T02:00 (your time zone, or with an offset such as +01:00), or +2h.",
+        )
+    return at
+
+
+def _window(flags: dict[str, list[str]]) -> timedelta | None:
+    if "--window" not in flags:
+        return None
+    window = calendar.span(flags["--window"][0])
+    if window is None:
+        raise BadCommand(f"{flags['--window'][0]} is not a duration.", remedy="Write 2h, 90m or 1h30m.")
+    if not SHORTEST_WINDOW <= window <= LONGEST_WINDOW:
+        raise BadCommand("A window lasts from 1 minute to 7 days.", remedy="Leave it out for an open end.")
+    return window
 
 
 def _vms(flags: dict[str, list[str]]) -> tuple[str, ...]:

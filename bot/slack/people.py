@@ -1,6 +1,7 @@
 """Who is who, asked of Slack: standing and user groups, a minute old at most; "no" when Slack cannot be asked."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -35,7 +36,7 @@ class SlackPeople:
         self._clock = clock
         self._groups = groups_in(rules)
         self._team = ""
-        self._known: dict[str, tuple[datetime, Standing]] = {}
+        self._known: dict[str, tuple[datetime, Actor]] = {}
         self._members: dict[str, tuple[datetime, frozenset[str]]] = {}
         self._age = 0  # grows when something is forgotten: an older answer on its way is not remembered
 
@@ -45,11 +46,11 @@ class SlackPeople:
         Raises:
             CouldNotAsk: Slack did not answer.
         """
-        standing = await self._stands(user)
-        if standing is not Standing.FULL_MEMBER:
-            return Actor(id=user, standing=standing)
+        known = await self._account(user)
+        if known.standing is not Standing.FULL_MEMBER:
+            return known
         groups = [g for g in self._groups if user in await self._remembered(self._members, g, self._ask(g))]
-        return Actor(id=user, standing=standing, groups=frozenset(groups))
+        return replace(known, groups=frozenset(groups))
 
     async def named(self, who: Sequence[str], *, most: int) -> Sequence[UserId]:
         """Full members that a list of user and group ids names: all, or `most` of them. Asks of as few as it can.
@@ -66,12 +67,13 @@ class SlackPeople:
             for user in sorted(members - set(found)):
                 if len(found) >= most:
                     return found
-                if await self._stands(user) is Standing.FULL_MEMBER:
+                if (await self._account(user)).standing is Standing.FULL_MEMBER:
                     found.append(UserId(user))
         return found
 
-    async def _stands(self, user: str) -> Standing:
-        return await self._remembered(self._known, user, lambda: self._standing(UserId(user)))
+    async def _account(self, user: str) -> Actor:
+        """A person, but for their groups."""
+        return await self._remembered(self._known, user, lambda: self._info(UserId(user)))
 
     def forget(self, id: str) -> None:
         """Drop what is remembered of a group whose members changed, or of a person whose account did."""
@@ -109,16 +111,17 @@ class SlackPeople:
 
         return members
 
-    async def _standing(self, user: UserId) -> Standing:
+    async def _info(self, user: UserId) -> Actor:
         if not self._team:
             self._team = str((await answer(self._client.auth_test(), seconds=_SECONDS)).get("team_id", ""))
         try:
             answered = await answer(self._client.users_info(user=user), seconds=_SECONDS)
         except SlackRefused as refusal:
             if refusal.code in _NOT_OURS:
-                return Standing.FOREIGN
+                return Actor(id=user, standing=Standing.FOREIGN)
             raise
-        return _standing_of(answered.get("user", {}), team=self._team)
+        told = answered.get("user", {})
+        return Actor(id=user, standing=_standing_of(told, team=self._team), zone=str(told.get("tz") or ""))
 
 
 def _standing_of(user: Mapping[str, Any], *, team: str) -> Standing:

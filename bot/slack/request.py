@@ -43,4 +43,5 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """
     order = grammar.parse(reception.word(delivery, "command"), reception.word(delivery, "text"))
     if isinstance(order, Order):
-        await desk.ask(order, by=actor, channel=reception.word(delivery, "channel"), key=delivery.key)
+        channel = reception.word(delivery, "channel")
+        await desk.ask(order, by=actor, channel=channel, key=delivery.key, typed_at=delivery.received_at)

@@ -1,7 +1,8 @@
 """Leases: which worker may work on an operation, until when.
 
 A fence grows with every taking, so a worker that was frozen while another took over is recognised by its old one.
-Moments are the database's on PostgreSQL (`Transaction.now`). Locks there leave the row's key alone (`key_share`), or
+Moments are the database's on PostgreSQL (`Transaction.now`), but for the times that people set: those are judged by the
+clock that the desk and the engine judge them by. Locks there leave the row's key alone (`key_share`), or
 news about the operation, whose foreign key locks that, would wait for the worker that waits for the audit's end.
 """
 
@@ -31,6 +32,7 @@ class Leases(Transaction):
             .where(
                 col(OperationRow.state).in_(sorted(WORKING)),
                 or_(col(OperationRow.lease_until).is_(None), col(OperationRow.lease_until) <= now),
+                or_(col(OperationRow.not_before).is_(None), col(OperationRow.not_before) <= self._clock.now()),
             )
             .order_by(col(OperationRow.waiting_since), col(OperationRow.id))
             .limit(1)

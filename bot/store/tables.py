@@ -61,6 +61,7 @@ class OperationRow(Row, table=True):
     lease_until: datetime | None = Field(default=None, sa_type=Moment)
     fence: int = 0  #: grows with every taking, never goes back
     waiting_since: datetime = Field(sa_type=Moment)  #: when it was added, or last taken or given back
+    not_before: datetime | None = Field(default=None, sa_type=Moment)  #: `Operation.waits_until` when last saved
 
 
 class PlanRow(Row, table=True):

@@ -63,7 +63,9 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
     """
     async with archive.unit() as unit:
         live = await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)
-        look = Look(cloud=cloud, hosts=hosts, live={o.request.host: o.id for o in live}, at=clock.now())
+        now = clock.now()
+        busy = {o.request.host: o.id for o in live if o.starts_at is None or o.starts_at <= now}  # not what is to come
+        look = Look(cloud=cloud, hosts=hosts, live=busy, at=now)
         await _judge_each(unit, look, gap)
         await _judge_all(unit, look, gap)
         await unit.commit()

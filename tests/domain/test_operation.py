@@ -107,7 +107,8 @@ def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state, ev
     assert after.changed_at == later
     assert (after.ended_at == later) is (after.state in FINAL)
     assert (after.started_at == later) is (event is Event.STARTED)
-    assert replace(after, state=state, changed_at=NOW, ended_at=None, started_at=None) == before
+    assert (after.approved_at == later) is (event is Event.APPROVED)
+    assert replace(after, state=state, changed_at=NOW, ended_at=None, started_at=None, approved_at=None) == before
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=30))

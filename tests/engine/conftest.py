@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.domain import calendar
 from bot.domain.news import Kind, News
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.order import Order
@@ -77,8 +78,17 @@ class Workshop:
         await self.desk.receive(Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
         return key
 
-    async def ask(self, host: str = "host-1", *, by: Actor = ALICE, check: bool = False) -> OperationId:
-        order = Order(action=Action.EVACUATE, cloud="toy", host=host, check=check)
+    async def ask(
+        self, host: str = "host-1", *, by: Actor = ALICE, check: bool = False, at: str = "", window: str = ""
+    ) -> OperationId:
+        order = Order(
+            action=Action.EVACUATE,
+            cloud="toy",
+            host=host,
+            check=check,
+            at=calendar.when(at) if at else None,
+            window=calendar.span(window) if window else None,
+        )
         return await self.desk.ask(order, by=by, channel="C0OPS", key=await self.key())
 
     async def vote(self, id: OperationId, *, by: Actor = BOB, choice: Choice = Choice.APPROVE) -> None:
@@ -143,8 +153,8 @@ class Workshop:
                 await unit.keep_card(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
 
-    async def approved(self) -> OperationId:
-        id = await self.ask()
+    async def approved(self, *, at: str = "", window: str = "") -> OperationId:
+        id = await self.ask(at=at, window=window)
         await self.work()
         await self.vote(id)
         return id

@@ -1,6 +1,6 @@
 """A cloud of dictionaries that keeps state, takes time and fails to order: the port straight over its own truth."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -63,6 +63,9 @@ class ToyCloud:
     turns_away: set[str] = field(default_factory=set)  #: VMs that this host does not take
     locks: bool = False  #: whether VMs are locked while they are moved
     locked: set[str] = field(default_factory=set)
+    move_seconds: float = MOVE_SECONDS
+    look_seconds: float = 0.0
+    on_move: Callable[[], Awaitable[object]] | None = None  #: done once, while the next move is started
     meddler: str = ""  #: this VM is moved by somebody else right after it was first looked at
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
@@ -151,6 +154,7 @@ class ToyCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         self._answer()
+        await self.clock.sleep(self.look_seconds)
         sightings = {s.key: self._look(s) for s in steps}
         if self.meddler in {s.target for s in steps}:
             self.moves.append(Move("by hand", self.meddler, self.clock.now(), "host-2"))
@@ -213,6 +217,9 @@ class ToyCloud:
             _never(self._ended(move), f"{step.target} was relieved though it had ended")
             move.hangs, move.aborted, move.at = False, step.verb == "abort", self.clock.now()
         else:
+            meanwhile, self.on_move = self.on_move, None
+            if meanwhile is not None:
+                await meanwhile()
             underway = [m for m in self.moves if not self._ended(m)]
             _never(step.target in {m.vm for m in underway}, f"{step.target} was moved twice at once")
             _never(self._truth()[step.target] != "host-1", f"{step.target} was moved again")
@@ -249,7 +256,7 @@ class ToyCloud:
             raise Unreachable("the cloud does not answer", remedy="wait")
 
     def _ended(self, move: Move) -> bool:
-        return not move.hangs and self.clock.now() - move.at >= timedelta(seconds=MOVE_SECONDS)
+        return not move.hangs and self.clock.now() - move.at >= timedelta(seconds=self.move_seconds)
 
     def _truth(self) -> dict[str, str]:
         """Where every VM is now."""

@@ -1,5 +1,7 @@
 """What people type, and what it means."""
 
+from datetime import datetime, time, timedelta
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -44,6 +46,20 @@ E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
         ("/evacuate", "节点-1", Order(action=E, host="节点-1")),
         ("/evacuate", '"rack 4 node 2"', Order(action=E, host="rack 4 node 2")),
         ("/maintenance", "enter tower/node-3", Order(action=M, cloud="tower", host="node-3")),
+        ("/maintenance", "enter node-3 --at 02:00", Order(action=M, host="node-3", at=time(2))),
+        ("/maintenance", "exit —at=+2h node-3", Order(action=X, host="node-3", at=timedelta(hours=2))),
+        (
+            "/maintenance",
+            "enter tower/node-3 --at 2026-11-22T02:00+01:00 --window 1h30m --reason new memory",
+            Order(
+                action=M,
+                host="node-3",
+                cloud="tower",
+                at=datetime.fromisoformat("2026-11-22T02:00+01:00"),
+                window=timedelta(minutes=90),
+                reason="new memory",
+            ),
+        ),
         ("/maintenance", "Enter check tower/node-3", Order(action=M, cloud="tower", host="node-3", check=True)),
         ("/maintenance", "enter node-3 --then poweroff", Order(action=M, host="node-3", then=Then.POWER_OFF)),
         ("/maintenance", "enter --then=Reboot node-3", Order(action=M, host="node-3", then=Then.REBOOT)),
@@ -112,6 +128,15 @@ def test_a_command_means_exactly_what_was_typed(command: str, typed: str, meant:
         ("/maintenance", "exit node-3 --then reboot", "--then is for a host that enters maintenance."),
         ("/maintenance", "enter node-3 --then burn", "burn is not something to do then."),
         ("/maintenance", "enter node-3 --then", "--then needs a value."),
+        ("/maintenance", "enter node-3 --at tomorrow", "tomorrow is not a time. Write 02:00, 2026-11-22T02:00"),
+        ("/maintenance", "enter node-3 --at 25:00", "25:00 is not a time."),
+        ("/maintenance", "enter node-3 --at", "--at needs a value."),
+        ("/maintenance", "enter node-3 --at 02:00 --at 03:00", "--at was given twice."),
+        ("/maintenance", "enter node-3 --window long", "long is not a duration. Write 2h, 90m or 1h30m."),
+        ("/maintenance", "enter node-3 --window 30s", "A window lasts from 1 minute to 7 days."),
+        ("/maintenance", "enter node-3 --window 8d", "A window lasts from 1 minute to 7 days."),
+        ("/evacuate", "h1 --at 02:00", "A dead host does not wait: an evacuation begins when it is approved."),
+        ("/evacuate", "h1 --window 2h", "A dead host does not wait"),
         ("/muster", "lst", "Did you mean list?"),
         ("/muster", "show", "Say which operation to show."),
         ("/muster", "show one two", "There is more than can be understood: two."),

@@ -45,6 +45,12 @@ async def test_an_actor_is_in_the_groups_that_policy_names(people: SlackPeople) 
     assert (await people.actor(UserId("U0DAVE"))).groups == frozenset()
 
 
+async def test_an_actor_has_the_time_zone_that_slack_tells(office: Office, people: SlackPeople) -> None:
+    assert (await people.actor(UserId("U0ALICE"))).zone == "Europe/Berlin"
+    office.workspace.users["U0DAVE"] = replace(office.workspace.users["U0DAVE"], tz="")
+    assert (await people.actor(UserId("U0DAVE"))).zone == ""
+
+
 async def test_only_groups_that_policy_names_are_asked_for(office: Office) -> None:
     rules = {("prod", Action.ENTER): Rule(requesters=("*",), approvers=("S0LEADS", "U0CHIEF"))}
     people = SlackPeople(office.client, office.clock, rules)

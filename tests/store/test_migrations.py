@@ -31,7 +31,7 @@ def shape(connection: Connection) -> set[str]:
         found = {str(tuple(row)) for query in POSTGRESQL_SHAPE for row in connection.execute(text(query))}
     else:
         rows = connection.execute(text("SELECT sql FROM sqlite_master WHERE type IN ('table', 'index') AND sql != ''"))
-        found = {" ".join(sorted(re.split(r",\s*\n", re.sub(r"[ \t]+", " ", row.sql)))) for row in rows}
+        found = {" ".join(sorted(re.split(r",\s+(?![^()]*\))", re.sub(r"[ \t]+", " ", row.sql)))) for row in rows}
     return {line for line in found if "alembic_version" not in line and "sqlite_sequence" not in line}
 
 

@@ -3,17 +3,18 @@
 import json
 import re
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
 
-from bot.domain.operation import Event, State
+from bot.domain.operation import Event, Operation, State, Told
 from bot.domain.plan import Disposition
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest
-from bot.slack.views import card
-from bot.slack.views.message import Message
+from bot.slack.views import card, text
+from bot.slack.views.message import Block, Message
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
@@ -247,3 +248,39 @@ def test_glass_that_was_broken_for_an_earlier_plan_is_not_told_of_the_present_on
     drawn = card.render(replace(shown, votes=(earlier, vote)), (), RULE, now=NOW)
     assert "Glass broken" not in drawn.text
     assert "Approved by <@U0CHIEF>" in drawn.text
+
+
+# its time ------------------------------------------------------------------------------------------------------------
+
+LATER = NOW + timedelta(hours=8)
+
+
+def test_a_start_of_its_own_stands_on_the_card_in_the_readers_time_and_in_that_of_whoever_asked() -> None:
+    shown = operation(State.AWAITING_APPROVAL, starts_at=LATER, window=timedelta(hours=2), zone="Asia/Shanghai")
+    said = str(card.render(shown, (), RULE, now=NOW).blocks)
+    assert f"*Starts {text.day_and_time(LATER)}*, Sun 2026-03-01 18:14 (Asia/Shanghai) for <@U0ALICE>." in said
+    assert f"Nothing new is started after {text.day_and_time(LATER + timedelta(hours=2))}." in said
+    assert f"starts {text.day_and_time(LATER)}, not earlier" in said
+
+
+def test_a_window_without_a_start_opens_with_the_approval() -> None:
+    asked = operation(State.AWAITING_APPROVAL, window=timedelta(hours=2))
+    assert "Nothing new is started later than 2 h 00 min after the approval." in str(drawn_of(asked))
+    approved = operation(State.QUEUED, window=timedelta(hours=2), approved_at=NOW)
+    assert f"Nothing new is started after {text.day_and_time(NOW + timedelta(hours=2))}." in str(drawn_of(approved))
+    assert "calendar" not in str(drawn_of(operation(State.QUEUED)))
+
+
+def test_an_approved_card_says_when_it_starts() -> None:
+    said = str(drawn_of(operation(State.QUEUED, starts_at=LATER)))
+    assert f"Not started before {text.day_and_time(LATER)}; the cloud is checked once more then." in said
+
+
+def test_a_card_whose_window_closed_says_that_and_not_that_something_failed() -> None:
+    said = str(drawn_of(operation(State.NEEDS_ATTENTION, told=(Told.CLOSED,), outcome="The window closed. 3 not done")))
+    assert "*Needs a person.* The window closed. 3 not done." in said
+    assert "Something failed" not in said
+
+
+def drawn_of(shown: Operation) -> tuple[Block, ...]:
+    return card.render(shown, records(shown.state, plan()), RULE, now=NOW).blocks

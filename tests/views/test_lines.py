@@ -45,6 +45,7 @@ def facts(words: str) -> dict[str, Json]:
         "state": words,
         "sentences": [words, "compute-2 is dead"],
         "needed": 2,
+        "starts_at": NOW.isoformat(),
     }
 
 

@@ -52,6 +52,9 @@ def _blocks(
 ) -> Iterator[Block]:
     yield message.header(subject.headline(operation))
     yield message.section(standing.line(operation, rule))
+    times = standing.times(operation)
+    if times and operation.state not in FINAL:
+        yield message.section(times)
     if detail < Detail.BARE:
         if records and operation.state in _STARTED:
             yield from _course(operation, records, now=now, brief=detail > Detail.FULL)

@@ -14,14 +14,16 @@ from bot.slack.views.message import Message
 HELP = """\
 *Muster empties a hypervisor safely.* It shows a plan, people approve it, and every VM is verified.
 • `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`: the host is dead
-• `/maintenance enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]`: the host is alive
+• `/maintenance enter|exit [check] [cloud/]host [--at time] [--window 2h] [--then poweroff|reboot] [--reason text]`: \
+the host is alive
 • `/muster list`: operations that hold a host now
 • `/muster show ID`: one operation with its plan, votes and steps
 • `/muster hosts [cloud] [text]`: hosts with their state, and what Muster does there
 • `/muster history [cloud/]host`: past operations of a host
 • `/muster audit ID`: what was recorded about an operation
 • `/muster policy [cloud]`: who may ask, approve and break glass, and what you can do now
-`check` only shows the plan; nothing happens unless somebody requests approval."""
+`check` only shows the plan; nothing happens unless somebody requests approval. `--at` is 02:00 (the next one where \
+you are), 2026-11-22T02:00 (with +01:00 or without) or +2h; nothing new is started once `--window` is over."""
 
 
 def refused(news: News, *, link: str = "") -> Message:

@@ -1,8 +1,10 @@
 """Where an operation stands, in one sentence: who is asked, who decided, when, and what happens next."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
-from bot.domain.operation import VOUCHERS, Choice, Operation, State, Vote
+from bot.domain import calendar
+from bot.domain.operation import VOUCHERS, Choice, Operation, State, Told, Vote
 from bot.domain.policy import Rule
 from bot.slack.views import text
 
@@ -17,6 +19,8 @@ def line(operation: Operation, rule: Rule) -> str:
         ended=_at(operation),
         outcome=text.sentence_of(operation.outcome) or "",
         since=text.moment(operation.started_at) if operation.started_at else "just now",
+        next=_next(operation),
+        short=_short(operation),
     ).strip()
 
 
@@ -24,11 +28,11 @@ _LINES = {
     State.CHECKING: "*Checking.* Muster reads the cloud; nothing is changed.",
     State.READY: "*Dry run.* Nothing happens unless somebody requests approval.",
     State.AWAITING_APPROVAL: "{asked}",
-    State.QUEUED: ":white_check_mark: *{approved}* The cloud is checked once more before the first act.",
+    State.QUEUED: ":white_check_mark: *{approved}* {next}",
     State.RUNNING: ":arrow_forward: *Running* since {since}. {approved}",
     State.PAUSED: ":double_vertical_bar: *Paused.* Nothing new is started; what the cloud does goes on. {approved}",
     State.STOPPING: ":octagonal_sign: *Stopping.* Nothing new is started; the cloud ends what it does. {approved}",
-    State.NEEDS_ATTENTION: ":rotating_light: *Needs a person.* Something failed or is unclear; see below. {approved}",
+    State.NEEDS_ATTENTION: ":rotating_light: *Needs a person.* {short} {approved}",
     State.BLOCKED: ":no_entry: *Blocked.* Findings forbid it; nothing was changed.",
     State.DENIED: ":no_entry: *{rejected}* Nothing was changed.",
     State.EXPIRED: ":hourglass: *Expired* {ended} without a decision. Nothing was changed.",
@@ -95,6 +99,42 @@ def vouching(operation: Operation) -> list[str]:
         said = text.escape(sentence).rstrip(".")
         lines.append(f":writing_hand: {len(votes)} of {VOUCHERS} vouched for *{said}*{by}.")
     return lines
+
+
+def _next(operation: Operation) -> str:
+    """What comes after the approval."""
+    if operation.starts_at is None:
+        return "The cloud is checked once more before the first act."
+    at = text.day_and_time(operation.starts_at)
+    return f"Not started before {at}; the cloud is checked once more then."
+
+
+def _short(operation: Operation) -> str:
+    """Why a person is needed."""
+    if Told.CLOSED in operation.told:
+        return text.sentence_of(operation.outcome)
+    return "Something failed or is unclear; see below."
+
+
+def times(operation: Operation) -> str:
+    """When it may be started, and until when something new may be; empty where nobody said."""
+    starts, ends = operation.starts_at, operation.window_ends
+    told = []
+    if starts is not None:
+        told.append(f"*Starts {text.day_and_time(starts)}*{_for_whoever_asked(operation, starts)}.")
+    elif operation.window is not None:
+        told.append("*Starts when it is approved.*")
+    if ends is not None:
+        told.append(f"Nothing new is started after {text.day_and_time(ends)}.")
+    elif operation.window is not None:
+        told.append(f"Nothing new is started later than {text.minutes(operation.window)} after the approval.")
+    return f":calendar: {' '.join(told)}" if told else ""
+
+
+def _for_whoever_asked(operation: Operation, at: datetime) -> str:
+    """The same moment as whoever asked reads it from their clock."""
+    zone = calendar.zone(operation.zone)
+    return f", {calendar.spoken(at, zone)} for {text.mention(operation.requested_by)}" if zone else ""
 
 
 def _at(operation: Operation) -> str:

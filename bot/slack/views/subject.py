@@ -35,9 +35,13 @@ def consequences(operation: Operation) -> str:
     """What an approval sets off, in a sentence or two, for somebody who is about to give it; mrkdwn."""
     plan = operation.plan
     stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
-    said = f"{vms(plan) if plan else ''}. Muster checks the cloud once more and starts at once."
+    said = f"{vms(plan) if plan else ''}. Muster checks the cloud once more and starts {_when(operation)}."
     said += f" *{text.count(stops, 'VM')} will be shut down.*" if stops else ""
     return said + afterwards(operation)
+
+
+def _when(operation: Operation) -> str:
+    return "at once" if operation.starts_at is None else f"{text.day_and_time(operation.starts_at)}, not earlier"
 
 
 def vms(plan: Plan) -> str:

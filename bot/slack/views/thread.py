@@ -1,7 +1,7 @@
 """One line per event under the card: what a person would tell another."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
@@ -133,13 +133,21 @@ def _attention(facts: Facts) -> str:
     parts = [f"{_number(facts, name)} {name}" for name in ("done", "failed", "unknown", "skipped")]
     ask = words(facts, "ask")
     who = f"{text.mentions(ask)}: " if ask else ""
-    return f":rotating_light: {who}*Needs a person*: {', '.join(parts)}. Press *Retry Failed* or *Cancel* on the card."
+    what_next = _said(facts) or "Press *Retry Failed* or *Cancel* on the card."
+    return f":rotating_light: {who}*Needs a person*: {', '.join(parts)}. {what_next}"
 
 
 def _incomplete(facts: Facts) -> str:
     left = words(facts, "left")
     listed = "\n" + text.cut_lines([f"• {text.escape(t, limit=120)}" for t in left], most=20) if left else ""
     return f":warning: Ended incomplete{_by(facts)}. {text.count(len(left), 'step')} left undone.{listed}"
+
+
+def _start(facts: Facts) -> str:
+    """When what was approved starts."""
+    at = word(facts, "starts_at")
+    when = f"starts {text.day_and_time(datetime.fromisoformat(at))}, not earlier" if at else "starts"
+    return f"The cloud is checked once more, then it {when}."
 
 
 def _rejected(facts: Facts) -> str:
@@ -181,7 +189,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     ),
     Kind.VOUCHED: _vouched,
     Kind.CHOSEN: _chosen,
-    Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. The cloud is checked once more, then it starts.",
+    Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. {_start(f)}",
     Kind.GLASS_BROKEN: _glass_broken,
     Kind.REJECTED: _rejected,
     Kind.EXPIRED: lambda _: ":hourglass: Expired without a decision. Nothing was changed.",
@@ -205,6 +213,9 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
         f"{text.count(_number(f, 'moving'), 'step')} still under way."
     ),
     Kind.RETRIED: lambda f: f":repeat: {text.count(_number(f, 'count'), 'step')} planned again{_by(f)}.",
+    Kind.CLOSED: lambda f: (
+        f":calendar: {_said(f)} Nothing new is started; {text.count(_number(f, 'moving'), 'step')} still under way."
+    ),
     Kind.NEEDS_ATTENTION: _attention,
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
