@@ -43,7 +43,7 @@ chromium:
 bench-evacuate: setup ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
 	@$(VENV)/bin/python -m tests.benchmarks.evacuate $(BENCH)
 
-test-services: setup ## Run the bot against real programs of the system's package archive (Alertmanager)
+test-services: setup ## Run the bot against real programs of others (Alertmanager, an emulated BMC)
 	@$(VENV)/bin/python -m pytest tests/services
 
 lint: setup ## Check format, style and the import contracts
