@@ -54,6 +54,8 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         now=time.now,
         evacuated_vms=options["evacuated_vms"],
         bring_back=options["bring_back"],
+        deadline=options["deadline"],
+        late=options["late"],
         shared_storage=options["shared_storage"],
         minimum_version=options["minimum_version"],
         platform_version=options["platform_version"],

@@ -50,6 +50,8 @@ class OpenStackCloud:
         fence: whether a host that has one is powered off by it before it is evacuated.
         rehoming: who gives the volumes and backups of a dead host a new manager, and by which command.
         runner: how that command is run; None: not by Muster.
+        deadline: seconds that one VM may be live-migrated.
+        late: what is done about it then.
     """
 
     actions = frozenset(Action)
@@ -72,6 +74,8 @@ class OpenStackCloud:
         fence: bool = False,
         rehoming: Rehoming | None = None,
         runner: Runner | None = None,
+        deadline: float = 1800.0,
+        late: Literal["abort", "force-complete", "hold"] = "hold",
     ) -> None:
         self.name = name
         self.concurrency = concurrency
@@ -91,6 +95,8 @@ class OpenStackCloud:
             fence=fence,
             rehoming=rehoming or Rehoming(),
             quiet=timedelta(seconds=session.longest + 30),
+            deadline=timedelta(seconds=deadline),
+            late=late,
         )
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:

@@ -7,7 +7,7 @@ stays, by name and reason; then the last step fails, and the host is not called 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import asked, drain_judge, judge, relocation, room, service, verbs, versions, vms
+from adapters.openstack import asked, drain_judge, judge, late, relocation, room, service, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import OUT_OF_SERVICE
 from adapters.openstack.things import OpenStackSurvey, Server
@@ -50,6 +50,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         steps=tuple(_steps(request, survey, leaving, terms, is_whole=is_whole)),
         facts={
             "live migration": f"block migration decided by Nova, microversion {live}",
+            "a live migration": late.spoken(terms),
             "stopped VMs": "are migrated cold, and that is confirmed",
             "target": request.to or "Nova's scheduler chooses",
             "if VMs are left": "the host stays disabled",
@@ -84,7 +85,7 @@ def _steps(
         return
     yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
     for server in leaving:
-        yield from relocation.steps(server, survey, to=request.to, phase=MIGRATE, quiet=terms.quiet)
+        yield from relocation.steps(server, survey, terms, to=request.to, phase=MIGRATE)
     if not is_whole:
         return
     yield Step(

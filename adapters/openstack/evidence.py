@@ -7,7 +7,7 @@ from adapters.openstack.explain import explain
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
-from bot.domain.values import Facts
+from bot.domain.values import Facts, Json
 
 ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
 """Statuses of a migration that came to nothing."""
@@ -43,7 +43,15 @@ def wish(step: Step) -> str:
 
 def words(step: Step, name: str) -> list[str]:
     """An argument that is a list of words; empty when it is none."""
-    found = step.arguments.get(name)
+    return _list(step.arguments.get(name))
+
+
+def marked(step: Step, name: str) -> list[str]:
+    """What the mark before its start holds as a list of words; empty when there is none."""
+    return _list((step.before or {}).get(name))
+
+
+def _list(found: Json) -> list[str]:
     return [str(word) for word in found] if isinstance(found, Sequence) and not isinstance(found, str) else []
 
 

@@ -6,6 +6,7 @@ Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Literal
 
 from adapters.openstack import power, versions
 from adapters.openstack.explain import how_to_free
@@ -31,6 +32,8 @@ class Terms:
     rehoming: Rehoming = field(default_factory=Rehoming)
     brings_back: bool = False  #: VMs that were moved away come back with their host unless somebody chooses otherwise
     quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
+    deadline: timedelta = timedelta(minutes=30)  #: how long one VM may be live-migrated
+    late: Literal["abort", "force-complete", "hold"] = "hold"  #: what is done about it then
 
 
 def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:

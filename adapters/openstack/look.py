@@ -10,8 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.openstack import (
+    copying,
     drain,
     evidence,
+    late,
     moves,
     power,
     reasons,
@@ -35,7 +37,7 @@ from bot.domain.values import StepKey
 _YOUNG = timedelta(minutes=1)
 """The age up to which an open record is believed alone. Deleting a server closes no record, so an older one is not."""
 _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controllers, generously
-_OF_VMS = verbs.MOVES | {verbs.CONFIRM}
+_OF_VMS = verbs.MOVES | verbs.RELIEFS | {verbs.CONFIRM}
 
 
 async def at(
@@ -122,6 +124,8 @@ async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: d
     filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
     records = [m for m in await migrations_of(session, filters) if m.source == host]
     mine = [m for m in records if m.server in ids and (m.type == EVACUATION) is evacuates]
+    mine = await copying.measured(session, steps, mine)
+    orders = await copying.orders(session, steps)
     by_server = {server_id: [m for m in mine if m.server == server_id] for server_id in ids}
     last = {m.server: m for m in sorted(mine, key=lambda m: m.id)}
     ahead = sum(1 for m in records if not m.is_open)
@@ -138,7 +142,9 @@ async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: d
         server, moved_by = servers.get(step.target), by_server[step.target]
         if step.verb == verbs.CONFIRM:
             return drain.confirmed(step, server, moved_by)
-        return moves.sighting(step, server, moved_by, why=why, ahead=ahead)
+        if step.verb in verbs.RELIEFS:
+            return late.sighting(step, server, moved_by, orders.get(step.key, ()))
+        return moves.sighting(step, server, moved_by, why=why or late.reason(steps, moved_by), ahead=ahead)
 
     return underway | await _with_reasons(session, rest, servers, judged)
 

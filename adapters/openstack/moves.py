@@ -19,15 +19,16 @@ record in `error`. So:
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.openstack import evidence, verbs
+from adapters.openstack import copying, evidence, verbs
 from adapters.openstack.evidence import ENDED_BADLY, unclear
 from adapters.openstack.explain import explain
-from adapters.openstack.things import Migration, Server
+from adapters.openstack.things import ABORTED, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts
 
 _ENDED_WELL = frozenset({"done", "completed", "finished", "confirmed"})
+_WHEN_ABORTED = "Retry when its memory changes less, or have its owner stop it first: then it is migrated cold."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -94,7 +95,7 @@ def sighting(
         step: one of `verbs.MOVES`.
         server: the VM as Nova shows it now; None: Nova knows it no more.
         migrations: its moves from the host, read before the server was.
-        why: what Nova noted in the VM's action log about a move that failed.
+        why: what Nova noted in the VM's action log about a move that failed, or by whom it was aborted.
         ahead: how many moves from the host have ended: headway for one that waits for its turn there.
     """
     name, way = str(step.arguments["name"]), _WAYS[step.verb]
@@ -141,7 +142,8 @@ def _underway(
     if is_new:
         stage = way.stages.get(server.task, server.task) if server else f"its {way.noun} runs"
         stage = "waiting for its turn there" if waits else stage
-        sentence = f"{name} goes to {move.target}: {stage}." if move.target else f"Nova has accepted {name}."
+        course = f"{name} goes to {move.target}: {stage}{copying.how_far(move)}."
+        sentence = course if move.target else f"Nova has accepted {name}."
     else:
         sentence = (
             f"An earlier {way.noun} of {name}, which Muster did not start, is still open (#{move.id}, {move.status}); a"
@@ -154,7 +156,10 @@ def _underway(
         remedy="" if is_new else "If it never ends, see where the guest runs and have its state reset, then retry.",
         raw=evidence.raw(server, move),
         place=server.host if server else move.source,
-        movement=f"{move.id} {move.status} {move.target or '-'}{shown}" + (f" after {ahead}" if waits else ""),
+        movement=f"{move.id} {move.status} {move.target or '-'}{shown}"
+        + (f" after {ahead}" if waits else f" {move.memory_left}" if move.memory else ""),
+        progress=copying.share(move),
+        waits=waits,
         mark=mark,
     )
 
@@ -181,12 +186,13 @@ def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *
     said = why or evidence.fault(server)
     sentence, remedy = explain(said)
     reason = sentence or said or f"its record ended as {move.status}, without a reason."
-    where = f"the nova-compute log of {move.target or 'its target'} and of {move.source}"
+    look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
+    logged = why and move.status != ABORTED
     return Sighting(
         seen=Seen.FAILED,
         sentence=f"{name} was not {way.done}: {reason} {way.stays} still on {server.host}, {server.status}.",
-        remedy=remedy or f"Look into {where}, then retry.",
-        raw="; ".join(part for part in (evidence.raw(server, move), why and f"action log: {why}") if part),
+        remedy=_WHEN_ABORTED if move.status == ABORTED else remedy or look,
+        raw=evidence.raw(server, move) + (f"; action log: {why}" if logged else ""),
         place=server.host,
         mark=mark,
     )

@@ -1,10 +1,14 @@
-"""The steps that move a VM between living hosts: one call for a running one, two for a stopped one. Pure."""
+"""The steps that move a VM between living hosts: one call for a running one, two for a stopped one. Pure.
+
+A live migration has a deadline, and a step that keeps it.
+"""
 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import verbs, versions, vms
+from adapters.openstack import late, verbs, versions, vms
 from adapters.openstack.drain import TO_BE_CONFIRMED
+from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from adapters.openstack.versions import Microversion
 from bot.domain.plan import Step
@@ -19,20 +23,20 @@ def live_microversion(highest: Microversion) -> str:
 
 
 def steps(
-    server: Server, survey: OpenStackSurvey, *, to: str, phase: str, quiet: timedelta, exactly: bool = False
+    server: Server, survey: OpenStackSurvey, terms: Terms, *, to: str, phase: str, exactly: bool = False
 ) -> Iterator[Step]:
     """What moves one VM. A cold migration is confirmed before the next VM moves, for it holds room at both ends.
 
     Args:
         server: the VM, running, paused or stopped.
         survey: of the cloud.
+        terms: of the cloud.
         to: the host that it shall go to; empty: the scheduler's choice.
         phase: of the plan.
-        quiet: as in `Step`.
         exactly: whether it counts only on `to`.
     """
     if server.is_live:
-        yield vms.move(
+        live = vms.move(
             verbs.LIVE,
             server,
             survey,
@@ -41,9 +45,11 @@ def steps(
             wanted=(server.status,),
             phase=phase,
             patience=_PATIENCE,
-            quiet=quiet,
+            quiet=terms.quiet,
             exactly=exactly,
         )
+        yield live
+        yield late.relief(live, server, terms)
         return
     microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
     move = vms.move(
@@ -55,7 +61,7 @@ def steps(
         wanted=(TO_BE_CONFIRMED, server.status),
         phase=phase,
         patience=_PATIENCE,
-        quiet=quiet,
+        quiet=terms.quiet,
         exactly=exactly,
     )
     yield move
@@ -69,7 +75,7 @@ def steps(
         phase=phase,
         priority=1,
         patience=timedelta(minutes=15),
-        quiet=quiet,
+        quiet=terms.quiet,
         follows=move.key,
         exactly=exactly,
     )

@@ -55,4 +55,4 @@ def _steps(survey: OpenStackSurvey, away: Sequence[Away], terms: Terms) -> Itera
     yield from service.back(survey.service, phases=SERVICE, quiet=terms.quiet)
     for one in away:
         if one.comes:
-            yield from relocation.steps(one.server, survey, to=survey.host, phase=BACK, quiet=terms.quiet, exactly=True)
+            yield from relocation.steps(one.server, survey, terms, to=survey.host, phase=BACK, exactly=True)

@@ -170,7 +170,7 @@ class Session:
             query = query | {"marker": str(items[-1][marker])}
 
     async def act(
-        self, service: str, method: str, path: str, body: Mapping[str, Any], *, microversion: str, doing: str
+        self, service: str, method: str, path: str, body: Mapping[str, Any] | None, *, microversion: str, doing: str
     ) -> str:
         """Make one call that changes something, once, and answer its request id.
 
@@ -184,7 +184,8 @@ class Session:
             adapter.get_token()
             if abandoned.is_set():  # the login took so long that nobody waits any more: do not start it late
                 raise TimeoutError("given up before it was sent")
-            answer = self._send(service, method, path, microversion, json=dict(body), redirect=False)
+            content = {} if body is None else {"json": dict(body)}
+            answer = self._send(service, method, path, microversion, redirect=False, **content)
             if answer.status_code >= 300:
                 raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing)
             return str(answer.headers.get("x-openstack-request-id") or answer.headers.get("x-compute-request-id") or "")

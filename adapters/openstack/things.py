@@ -11,7 +11,8 @@ from adapters.redfish.reading import Reading
 Amounts: TypeAlias = Mapping[str, int]
 """Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
 
-EVACUATION = "evacuation"
+EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
+ABORTED = "cancelled"
 OPEN = frozenset(
     {
         "accepted",
@@ -109,6 +110,8 @@ class Migration:
     target: str | None
     created_at: str
     updated_at: str = ""
+    memory: int = 0  #: bytes to copy, where that was asked and Nova tells
+    memory_left: int = 0  #: bytes of these
 
     @property
     def is_open(self) -> bool:

@@ -14,6 +14,7 @@ class Migrations:
         self._conductor = conductor
         self._world = conductor.world
         self._forced: set[int] = set()
+        self._endless: dict[int, Course] = {}  #: what is left to do of copies that never end by themselves
 
     # ------------------------------------------------------------------ live
 
@@ -68,8 +69,10 @@ class Migrations:
         yield from self._copy(move, dest, entry)
 
     def _copy(self, move: Move, dest: Host, entry: ServerAction) -> Course:
-        vm, see = move.vm, self._conductor
         if self._world.faults.of_move(move, {Break.HANG}):
+            # its memory changes faster than it is copied: more is copied for ever, and the same is left
+            move.progress, move.updated_at = 1 - 1 / _SLICES, self._world.now
+            self._endless[move.id] = self._copied(move, dest, entry)
             return
         for part in range(1, _SLICES + 1):
             if move.id not in self._forced:
@@ -82,6 +85,11 @@ class Migrations:
                 self._strand(move, dest)
                 return
             move.progress, move.updated_at = part / _SLICES, self._world.now
+        yield from self._copied(move, dest, entry)
+
+    def _copied(self, move: Move, dest: Host, entry: ServerAction) -> Course:
+        """The copy is there: the guest goes on running on its new host."""
+        vm, see = move.vm, self._conductor
         order = self._world.faults.of_move(move, {Break.SPAWN})
         if order or dest.knobs.live_fail:
             # measured: the action log shows only success; the record is the only witness
@@ -121,8 +129,10 @@ class Migrations:
         self._world.after(0.4, cancel)
 
     def force_complete(self, move: Move) -> None:
-        """Let the copy end now."""
+        """Let the copy end now: the guest is paused, or fetches the rest from its new host."""
         self._forced.add(move.id)
+        if endless := self._endless.pop(move.id, None):
+            self._conductor.run(endless)
 
     # ------------------------------------------------------------------ cold
 

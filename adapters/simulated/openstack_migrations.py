@@ -72,19 +72,19 @@ class Records:
         asked.must_be_admin("os_compute_api:servers:migrations:index")
         return [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.LIVE]
 
-    def _one(self, request: web.Request, since: int) -> Move:
+    def _one(self, request: web.Request, since: int, *, missing: int = 404) -> Move:
         wanted = request.match_info["migration"]
         for move in self._live_migrations(request, since):
             if str(move.id) == wanted:
                 return move
         server = request.match_info["id"]
-        raise ApiError(404, f"Migration {wanted} not found for instance {server}")
+        raise ApiError(missing, f"Migration {wanted} not found for instance {server}")
 
     async def _list_migrations(self, request: web.Request) -> web.Response:
         shown = [
             views.live_migration(m, context(request).version)
             for m in self._live_migrations(request, 23)
-            if m.status in views.LIVE_IN_PROGRESS | {"accepted"}
+            if m.status in views.LIVE_IN_PROGRESS
         ]
         return web.json_response({"migrations": shown})
 
@@ -106,7 +106,8 @@ class Records:
     async def _force_complete(self, request: web.Request) -> web.Response:
         body = await json_body(request)
         check_shape(body, {"force_complete"}, required=["force_complete"])
-        move = self._one(request, 22)
+        move = self._one(request, 22, missing=400)
+        _must_be_active(move.vm, "force_complete")
         _must_be_migrating(move.vm, "force_complete")
         _must_have_status(move, {"running"}, "force complete")
         self._conductor.act(move.vm, "live_migration_force_complete", context(request).caller)
@@ -119,6 +120,11 @@ def _migration_filters(minor: int) -> set[str]:
     allowed |= {"limit", "marker", "changes-since"}
     allowed |= {"changes-before"} if minor >= 66 else set()
     return allowed | ({"user_id", "project_id"} if minor >= 80 else set())
+
+
+def _must_be_active(vm: Vm, action: str) -> None:
+    if vm.state != "active":
+        raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in vm_state {vm.state}")
 
 
 def _must_be_migrating(vm: Vm, action: str) -> None:

@@ -33,18 +33,27 @@ def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[St
     return [
         r
         for r in records
-        if r.state is StepState.PLANNED
-        and (
-            order[r.step.phase] > first_broken
-            or (
-                r.step.follows is not None
-                and r.step.tidies is None
-                and by_key[r.step.follows].has_ended
-                and by_key[r.step.follows].state is not StepState.DONE
+        if _is_needless(r, by_key)
+        or (
+            r.state is StepState.PLANNED
+            and (
+                order[r.step.phase] > first_broken
+                or (
+                    r.step.follows is not None
+                    and r.step.tidies is None
+                    and by_key[r.step.follows].has_ended
+                    and by_key[r.step.follows].state is not StepState.DONE
+                )
             )
-            or (r.step.relieves is not None and by_key[r.step.relieves].has_ended)
         )
     ]
+
+
+def _is_needless(record: StepRecord, by_key: Mapping[StepKey, StepRecord]) -> bool:
+    """Whether it was to relieve a step that has ended: not begun, or but a question that waits for a person."""
+    if record.step.relieves is None or not by_key[record.step.relieves].has_ended:
+        return False
+    return record.state is StepState.PLANNED or (record.step.by is By.PERSON and not record.has_ended)
 
 
 def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:

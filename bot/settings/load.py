@@ -163,6 +163,8 @@ def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
         evacuated_vms=cloud.evacuated_vms,
         priority_metadata=cloud.priority_metadata or "",
         bring_back=cloud.bring_back,
+        deadline=cloud.migration.deadline.total_seconds(),
+        late=cloud.migration.late,
         cinder=CinderSettings(
             runner=cloud.cinder.runner,
             host=cloud.cinder.host or "",

@@ -104,6 +104,14 @@ class Cinder(Table):
     command: Annotated[list[fields.Text], Field(min_length=1)] = ["cinder-manage"]
 
 
+class Migration(Table):
+    """`[clouds.migration]`: one VM's live migration."""
+
+    # the default is written as in the file
+    deadline: fields.Deadline = Field(default="30m", validate_default=True)
+    late: Literal["abort", "force-complete", "hold"] = "hold"
+
+
 class Redfish(Table):
     """One entry of `[clouds.fencing.redfish]`."""
 
@@ -135,6 +143,7 @@ class OpenStack(Cloud):
     evacuated_vms: Literal["running", "stopped"] = "running"
     priority_metadata: fields.MetadataKey | None = None
     bring_back: Literal["all", "none"] = "none"
+    migration: Migration = Migration()
     cinder: Cinder = Cinder()
     fencing: Fencing = Fencing()
 

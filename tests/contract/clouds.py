@@ -123,7 +123,7 @@ class Carried:
         return [
             f"{r.step.title}: {r.state}, {r.sentence} [{r.raw}]"
             for r in self.records.values()
-            if r.state is not StepState.DONE
+            if r.counts and r.state is not StepState.DONE
         ]
 
 

@@ -195,6 +195,14 @@ def test_relief_that_is_not_needed_any_more_is_set_aside():
         assert skip(late(state), relief()) == (["step 1"] if state in ENDED else [])
 
 
+@pytest.mark.parametrize("state", sorted(IN_FLIGHT))
+def test_a_question_about_what_has_ended_waits_for_nobody_any_more(state):
+    assert skip(late(StepState.UNKNOWN), relief(state=state, by=By.PERSON)) == ["step 1"]
+    assert skip(late(), relief(state=state, by=By.PERSON)) == []
+    assert skip(late(StepState.UNKNOWN), relief(state=state)) == []
+    assert skip(late(StepState.UNKNOWN), relief(state=StepState.DONE, by=By.PERSON)) == []
+
+
 def test_relief_holds_up_no_phase_and_no_consequence():
     assert current_phase([late(StepState.DONE), relief(), record(2, phase="verify")], PHASES) == "verify"
     assert start(late(), relief(deadline=2 * DEADLINE), record(2, by=By.CLOUD)) == ["step 2"]

@@ -112,3 +112,14 @@ async def test_nothing_is_aborted_any_more_once_somebody_has_cancelled(shop: Wor
     await shop.work()
     assert (await shop.operation(id)).state is State.ENDED_INCOMPLETE
     assert not [key for key in shop.cloud.starts if key.startswith("abort")]
+
+
+async def test_a_person_who_is_to_decide_is_asked_once_and_not_waited_for_when_it_has_ended(shop: Workshop) -> None:
+    shop.cloud.relief, shop.cloud.hangs, shop.cloud.poll = "ask", {"vm-1"}, 20.0
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
+    (asked,) = [n for n in await shop.news() if n.kind is Kind.BY_HAND]
+    assert asked.facts["title"] == "ask move name-vm-1"
+    states = {r.key: r.state for r in await shop.steps(id)}
+    assert (states["move:vm-1"], states["ask:vm-1"]) == (StepState.UNKNOWN, StepState.SKIPPED)

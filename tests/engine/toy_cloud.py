@@ -58,7 +58,7 @@ class ToyCloud:
     shows_after: float = 0.0  #: seconds until a look can see a move that was accepted
     hangs: set[str] = field(default_factory=set)  #: VMs whose next move never ends by itself
     waits: set[str] = field(default_factory=set)  #: VMs whose move waits for its turn in the cloud
-    relief: str = ""  #: what is done to a move past its deadline: "abort" or "hurry"
+    relief: str = ""  #: what is done to a move past its deadline: "abort", "hurry" or "ask"
     wish: str = ""  #: where VMs would best go
     turns_away: set[str] = field(default_factory=set)  #: VMs that this host does not take
     locks: bool = False  #: whether VMs are locked while they are moved
@@ -101,6 +101,7 @@ class ToyCloud:
                 key=StepKey(f"{self.relief}:{move.target}"),
                 verb=self.relief,
                 title=f"{self.relief} {move.title}",
+                by=By.PERSON if self.relief == "ask" else By.MUSTER,
                 apart="",
                 follows=None,
                 relieves=move.key,
@@ -173,7 +174,7 @@ class ToyCloud:
             return Sighting(
                 seen=Seen.UNDERWAY if left else Seen.DONE, sentence=f"{len(left)} left", movement=str(len(left))
             )
-        if step.verb in {"abort", "hurry"}:
+        if step.verb in {"abort", "hurry", "ask"}:
             return self._relieved(step)
         before = step.before["moves"] if step.before else None
         visible = [m for m in self.moves if self.clock.now() - m.at >= timedelta(seconds=self.shows_after)]
@@ -242,7 +243,9 @@ class ToyCloud:
         move = next(m for m in reversed(self.moves) if m.vm == step.target)
         if self._ended(move):
             return Sighting(seen=Seen.DONE, sentence="It has ended.")
-        return Sighting(seen=Seen.NEVER_STARTED if move.hangs else Seen.UNDERWAY, movement=str(move.hangs))
+        return Sighting(
+            seen=Seen.NEVER_STARTED if move.hangs and step.by is By.MUSTER else Seen.UNDERWAY, movement=str(move.hangs)
+        )
 
     async def check(self) -> Sequence[str]:
         return []

@@ -32,7 +32,6 @@ def render(operation: Operation, records: Sequence[StepRecord], rule: Rule, *, n
         now: for the time left.
     """
     made = Message(text="")
-    records = [r for r in records if r.counts]
     for detail in Detail:
         blocks = tuple(_blocks(operation, records, rule, now=now, detail=detail))
         made = Message(text=_fallback(operation, records, rule), blocks=blocks)

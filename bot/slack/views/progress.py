@@ -74,8 +74,9 @@ class Progress:
 
 
 def of(records: Sequence[StepRecord]) -> Progress:
-    """Count VMs by their steps; a plan without VM steps is counted by its steps."""
+    """Count VMs by their steps; a plan without VM steps is counted by its steps. What only relieves counts nowhere."""
     by_vm: dict[VmId, list[StepRecord]] = {}
+    records = [r for r in records if r.counts]
     for record in records:
         if record.step.vm is not None:
             by_vm.setdefault(record.step.vm, []).append(record)

@@ -35,7 +35,7 @@ def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
     """The same phases with how far each has come."""
     lines = []
     for number, phase in enumerate(plan.phases, start=1):
-        mine = [r for r in records if r.step.phase == phase]
+        mine = [r for r in records if r.counts and r.step.phase == phase]
         if mine:
             lines.append(f"{_sign(mine)} {number}. {text.escape(phase, limit=80)}: {_done(mine)}")
     return [message.section(text.cut_lines(lines))] if lines else []
@@ -93,7 +93,7 @@ def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Bloc
     """Each failed or unclear step with its cause and its remedy; those with the same cause together."""
     groups: dict[tuple[StepState, str], list[StepRecord]] = {}
     for record in records:
-        if record.state in _TROUBLE:
+        if record.counts and record.state in _TROUBLE:
             groups.setdefault((record.state, _cause(record)), []).append(record)
     lines = [f"{_TROUBLE[state]} {_titles(group)}: {cause}" for (state, cause), group in groups.items()]
     return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []

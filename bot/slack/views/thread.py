@@ -39,7 +39,7 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
 def _with_report(line: str, operation: Operation, records: Sequence[StepRecord]) -> Message:
     if operation.plan is None:
         return Message(text=line)
-    table = vms.report(operation.plan, progress.of([r for r in records if r.counts]))
+    table = vms.report(operation.plan, progress.of(records))
     full = Message(text=line, blocks=(message.section(line), *table))
     return full if table and full.fits else Message(text=line)
 
@@ -202,6 +202,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.PHASE: lambda f: f"Phase: *{text.escape(word(f, 'phase'), limit=80)}*",
     Kind.VM_DONE: _vm_done,
     Kind.STEP_DONE: _step_done,
+    Kind.BY_HAND: lambda f: f":raised_hand: To be done by hand: *{_title(f)}*. {_said(f)}",
     Kind.STEP_FAILED: lambda f: f":x: *{_title(f)}* failed. {_said(f)}{_raw(f)}",
     Kind.STEP_UNKNOWN: lambda f: f":question: *{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
     Kind.CLOUD_SILENT: lambda f: f":satellite_antenna: The cloud does not answer. {_said(f)} Muster keeps asking.",

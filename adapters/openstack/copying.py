@@ -1,0 +1,79 @@
+"""What Nova knows about live migrations under way besides their list: how far they are, and the orders about them.
+
+`GET /os-migrations` tells neither, so these are reads for one VM each: only of those whose memory is being copied now
+and of those past their deadline. Both are at most as many as are moved side by side, however many VMs the host has.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from adapters.openstack import verbs
+from adapters.openstack.errors import Missing
+from adapters.openstack.session import Session
+from adapters.openstack.things import LIVE_MIGRATION, Migration
+from adapters.openstack.versions import SERVICES, spoken
+from bot.domain.plan import Step
+from bot.domain.values import StepKey
+
+_ORDERS = {verbs.ABORT: "live_migration_cancel", verbs.FORCE: "live_migration_force_complete"}
+"""What Nova calls them in a VM's action log (nova/compute/instance_actions.py)."""
+_GIB = 1024**3
+
+
+def how_far(move: Migration) -> str:
+    """How much is left of its memory, as the end of a clause; empty when Nova does not tell."""
+    if not move.memory:
+        return ""
+    return f", {move.memory_left / _GIB:.1f} of {move.memory / _GIB:.1f} GiB left"
+
+
+def share(move: Migration) -> float | None:
+    """How much of its memory is copied, 0..1; None when Nova does not tell."""
+    return min(1.0, max(0.0, 1 - move.memory_left / move.memory)) if move.memory else None
+
+
+async def measured(session: Session, steps: Sequence[Step], migrations: Sequence[Migration]) -> list[Migration]:
+    """The same migrations; those that copy the memory of a VM that a step moves or relieves tell how far they are.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    asked = {s.target for s in steps if s.verb == verbs.LIVE or s.verb in verbs.RELIEFS}
+    copying = [m for m in migrations if m.type == LIVE_MIGRATION and m.status == "running" and m.server in asked]
+    found = await session.together(*(_measured(session, m) for m in copying))
+    known = {m.id: m for m in found}
+    return [known.get(m.id, m) for m in migrations]
+
+
+async def _measured(session: Session, move: Migration) -> Migration:
+    """With the figures that 2.23 and later show; a driver that counts nothing leaves them empty."""
+    path, doing = f"/servers/{move.server}/migrations", "read how far a live migration is"
+    try:
+        found = await session.get("compute", path, microversion=spoken(SERVICES), doing=doing)
+    except Missing:
+        return move
+    mine: dict[str, Any] = next((m for m in found["migrations"] if m["id"] == move.id), {})
+    return replace(
+        move, memory=int(mine.get("memory_total_bytes") or 0), memory_left=int(mine.get("memory_remaining_bytes") or 0)
+    )
+
+
+async def orders(session: Session, steps: Iterable[Step]) -> dict[StepKey, frozenset[str]]:
+    """The request ids under which Nova noted the orders that steps are about; of steps with a receipt nobody asks.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    asked = [s for s in steps if s.verb in _ORDERS and s.receipt is None]
+    noted = await session.together(*(_orders(session, s) for s in asked))
+    return {step.key: found for step, found in zip(asked, noted, strict=True)}
+
+
+async def _orders(session: Session, step: Step) -> frozenset[str]:
+    path, doing = f"/servers/{step.target}/os-instance-actions", "read what was ordered about a live migration"
+    try:
+        found = await session.get("compute", path, microversion=spoken(SERVICES), doing=doing)
+    except Missing:
+        return frozenset()
+    return frozenset(str(a["request_id"]) for a in found["instanceActions"] if a["action"] == _ORDERS[step.verb])
