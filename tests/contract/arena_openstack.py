@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
@@ -12,9 +13,9 @@ from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.things import Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
-from bot.domain.cloud import AnyCloud
-from bot.domain.values import Action, HostId
-from tests.contract.clouds import START, Arena
+from bot.domain.cloud import AnyCloud, Left
+from bot.domain.values import Action, HostId, VmId
+from tests.contract.clouds import START, Arena, ReturnArena
 
 PASSWORD = "muster-demo"
 NOBODY = "http://127.0.0.1:9"  #: the discard port: nothing listens there
@@ -45,10 +46,26 @@ class OpenStackArena(Arena):
             yield cloud
 
 
+@dataclass(kw_only=True)
+class OpenStackReturnArena(ReturnArena, OpenStackArena):
+    """Returns a host whose VMs are all on compute-2, so that their number is all that differs."""
+
+    def add_vm(self, name: str) -> Vm:
+        if not self.arranged:
+            return OpenStackArena.add_vm(self, name)
+        vm = datacentre.add_server(self.world, name, self.world.host("compute-2"), flavor="m1.small")
+        self.away.append(vm)
+        self.ledger += (Left(id=VmId(vm.id), name=name, status="ACTIVE", place="compute-2"),)
+        return vm
+
+
+A = TypeVar("A", bound=OpenStackArena)
+
+
 @asynccontextmanager
 async def openstack_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
     """A fresh region whose compute-1 died two minutes ago with so many servers on it."""
-    async with _region(Action.EVACUATE, vms=vms) as arena:
+    async with _region(Action.EVACUATE, vms=vms, kind=OpenStackArena) as arena:
         arena.world.kill_host(arena.host.name)
         await arena.pass_time(120)
         yield arena
@@ -57,17 +74,37 @@ async def openstack_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
 @asynccontextmanager
 async def openstack_enter_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
     """A fresh region whose living compute-1 has so many running servers."""
-    async with _region(Action.ENTER, vms=vms) as arena:
+    async with _region(Action.ENTER, vms=vms, kind=OpenStackArena) as arena:
         yield arena
 
 
 @asynccontextmanager
-async def _region(action: Action, *, vms: int) -> AsyncIterator[OpenStackArena]:
+async def openstack_exit_arena(*, vms: int = 3) -> AsyncIterator[OpenStackReturnArena]:
+    """A region whose compute-1 is in maintenance."""
+    async with _region(Action.EXIT, vms=vms, kind=OpenStackReturnArena) as arena:
+        await arena.empty(action=Action.ENTER, to="compute-2")
+        yield arena
+
+
+@asynccontextmanager
+async def openstack_revival_arena(*, vms: int = 3) -> AsyncIterator[OpenStackReturnArena]:
+    """A region whose compute-1 died, was evacuated, and has been started again."""
+    async with _region(Action.EXIT, vms=vms, kind=OpenStackReturnArena) as arena:
+        arena.world.kill_host(arena.host.name)
+        await arena.pass_time(120)
+        await arena.empty(action=Action.EVACUATE, to="compute-2")
+        arena.world.revive_host(arena.host.name)
+        await arena.pass_time(60)
+        yield arena
+
+
+@asynccontextmanager
+async def _region(action: Action, *, vms: int, kind: type[A]) -> AsyncIterator[A]:
     clock = ManualClock(START)
     world = World(clock.now)
     host, *_ = datacentre.bare_openstack(world, hosts=4)
     async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
-        arena = OpenStackArena(
+        arena = kind(
             face=openstack_api.FACE,
             action=action,
             clock=clock,

@@ -8,7 +8,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
@@ -16,11 +16,14 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Call, Host, Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
-from bot.domain.cloud import AnyCloud, Request, Seen, Sighting
+from bot.domain import ledger
+from bot.domain.cloud import AnyCloud, Left, Request, Seen, Sighting
+from bot.domain.cloud import Host as Listed
+from bot.domain.operation import Operation, State
 from bot.domain.plan import By, Plan, Step
 from bot.domain.steps import StepRecord, StepState, after_look
 from bot.domain.turns import to_skip, to_start
-from bot.domain.values import Action, HostId, OperationId, StepKey
+from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
@@ -37,6 +40,8 @@ class Arena(ABC):
     cloud: AnyCloud
     moves: str  #: what the path of the call that starts moving VMs matches, as a pattern
     address: str = ""
+    lost: Seen = Seen.UNDERWAY  #: what a look shows at once of a call whose answer was lost
+    arranged: int = 0  #: how many calls of the log belong to the arrangement
 
     @property
     @abstractmethod
@@ -45,7 +50,7 @@ class Arena(ABC):
 
     @abstractmethod
     def add_vm(self, name: str) -> Vm:
-        """One more running VM on the host, which the action can move."""
+        """One more running VM that the action can move."""
 
     @abstractmethod
     def move_verbs(self) -> frozenset[str]:
@@ -58,6 +63,14 @@ class Arena(ABC):
     @abstractmethod
     def with_bad_credentials(self) -> AbstractAsyncContextManager[AnyCloud]:
         """The adapter, with credentials that the cloud does not accept."""
+
+    def subjects(self) -> Sequence[Vm]:
+        """The VMs that the action is about."""
+        return self.world.vms_on(self.host)
+
+    def is_where_it_should_be(self, vm: Vm) -> bool:
+        """Whether a VM is where the action shall bring it."""
+        return vm.host is not self.host
 
     def id_of(self, vm: Vm) -> str:
         """What the port knows a VM by."""
@@ -82,11 +95,11 @@ class Arena(ABC):
 
     def calls(self) -> Sequence[Call]:
         """What the cloud was asked so far, logins and discovery included."""
-        return [c for c in self.world.calls if c.face == self.face]
+        return [c for c in self.world.calls[self.arranged :] if c.face == self.face]
 
     def mutations(self) -> Sequence[Call]:
         """What it was asked to change so far."""
-        return [c for c in self.world.mutations() if c.face == self.face]
+        return [c for c in self.calls() if c.changes]
 
     def move_calls(self) -> Sequence[Call]:
         """The calls so far that start moving VMs."""
@@ -104,8 +117,50 @@ class Arena(ABC):
         self.world.settle()
 
 
+@dataclass(kw_only=True)
+class ReturnArena(Arena):
+    """A cloud whose host Muster has taken out of service, and which is to return with its VMs."""
+
+    away: list[Vm] = field(default_factory=list)  #: the VMs that were moved away
+    ledger: tuple[Left, ...] = ()  #: as Muster's books have them
+
+    def subjects(self) -> Sequence[Vm]:
+        return [vm for vm in self.away if vm.id in self.world.vms]
+
+    def is_where_it_should_be(self, vm: Vm) -> bool:
+        return vm.host is self.host
+
+    def request(self, **changes: Any) -> Request:
+        """All VMs come back unless `vms` says otherwise."""
+        asked = {"ledger": self.ledger, "vms": tuple(map(self.id_of, self.subjects())), "is_choice": True}
+        return super().request(**asked | changes)
+
+    async def empty(self, **changes: Any) -> None:
+        """Take the host out of service as Muster does, and write the books."""
+        self.away = self.world.vms_on(self.host)
+        asked = Arena.request(self, **changes)
+        plan = self.cloud.plan(asked, await self.cloud.survey(asked))
+        done = await carry_out(self, plan)
+        assert not done.bad()
+        entered = Operation(
+            id=asked.run,
+            request=asked,
+            host=Listed(id=self.host_id, name=self.host.name),
+            requested_by=UserId("U0ALICE"),
+            channel="C0OPS",
+            state=State.SUCCEEDED,
+            plan=plan,
+            created_at=START,
+            changed_at=START,
+        )
+        self.ledger = ledger.of([(entered, list(done.records.values()))])
+        self.arranged = len(self.world.calls)
+
+
 ArenaOf: TypeAlias = Callable[..., AbstractAsyncContextManager[Arena]]
 """`arena_of(vms=3)`: a fresh arena whose host has that many VMs."""
+ReturnOf: TypeAlias = Callable[..., AbstractAsyncContextManager[ReturnArena]]
+"""The same, of a host that has been taken out of service with that many VMs."""
 
 
 @dataclass

@@ -44,7 +44,7 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
     await stage.workspace.click(DAVE, before, label="All Back")
     await stage.hears(DAVE, "Only the requester and the approvers")
     await stage.workspace.click(ALICE, before, label="All Back")
-    await stage.card_says("6 of 6 VMs")
+    await stage.card_says("6 of 6 VMs", seconds=60)
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, before, label="Approve")  # the plan that brought none back
     await stage.hears(BOB, "plan has changed")
@@ -101,7 +101,7 @@ async def test_a_vm_that_does_not_come_back_needs_a_person_while_the_host_and_th
     host, vms = await emptied(stage)
     await asked_back(stage)
     await stage.workspace.click(ALICE, stage.card, label="All Back")
-    await stage.card_says("6 of 6 VMs")
+    await stage.card_says("6 of 6 VMs", seconds=60)
     await stage.card_says("Waiting for approval")
     stays = stage.world.vm("prometheus-1")
     stage.world.faults.order_move(MoveFault(how=Break.PRECHECK, vm=stays.name, reason="CPU incompatible"))
