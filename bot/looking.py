@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from bot import quorum, which_host
+from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost
 from bot.domain.operation import Operation
@@ -215,6 +216,8 @@ async def _rule_row(desk: Desk, actor: Actor, cloud: str, action: Action, rule: 
         "self_approval": rule.self_approval,
         "typed_confirmation": rule.typed_confirmation,
         "minutes": rule.expires.total_seconds() / 60,
+        "freezes": [str(freeze) for freeze in rule.freezes],
+        "frozen": str(calendar.frozen(rule.freezes, desk.clock.now()) or ""),
         "you": await _you_can(desk, actor, rule),
         "impossible": await _impossible(desk, rule),
     }

@@ -137,6 +137,10 @@ class Mark:
             return day == self.day
         return self.weekday is None or day.weekday() == self.weekday
 
+    def __str__(self) -> str:
+        on = str(self.day) if self.day else "every day" if self.weekday is None else DAYS[self.weekday].capitalize()
+        return f"{on} {self.at:%H:%M}"
+
     def is_like(self, other: "Mark") -> bool:
         """Whether both are of one kind: of every day, of each week, or of one date."""
         return (self.weekday is None, self.day is None) == (other.weekday is None, other.day is None)
@@ -176,6 +180,9 @@ class Freeze:
     starts: Mark
     ends: Mark  #: of the same kind as `starts`
     zone: tzinfo
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.starts} until {self.ends} ({self.zone})"
 
     def periods(self, at: datetime) -> Iterator[Period]:
         """Occurrences that are not over at a moment, in their order: that of now, if any, and those of a week ahead."""

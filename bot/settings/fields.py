@@ -4,6 +4,7 @@ import re
 from datetime import timedelta
 from typing import Annotated
 from urllib.parse import SplitResult, urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
@@ -176,7 +177,23 @@ def _text(value: str) -> str:
     return value
 
 
+def _mark(value: object) -> calendar.Mark:
+    said = calendar.mark(value) if isinstance(value, str) else None
+    if said is None:
+        raise wrong("is not a time of a freeze.", 'Write "22:00" (every day), "fri 18:00" or "2026-12-20 18:00".')
+    return said
+
+
+def _zone(value: object) -> ZoneInfo:
+    zone = calendar.zone(value) if isinstance(value, str) else None
+    if zone is None:
+        raise wrong("is not a time zone.", 'Write a name such as "Europe/Berlin" or "Etc/UTC".')
+    return zone
+
+
 Text = Annotated[str, AfterValidator(_text)]
+Mark = Annotated[calendar.Mark, BeforeValidator(_mark)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Label = Annotated[str, AfterValidator(_label)]
 CloudName = Annotated[str, AfterValidator(_cloud_name)]
 Channel = Annotated[str, AfterValidator(_channel)]

@@ -1,13 +1,15 @@
 """Reads muster.toml and the environment, and tells everything that is wrong with them at once."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
+from bot.domain.calendar import Freeze
 from bot.domain.policy import Rule
 from bot.domain.values import Action
 from bot.settings import fields, lookups, sentences, shape
@@ -81,7 +83,7 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
     """
     secrets = Secrets(env=env, folder=folder)
     file, problems = _shaped(raw)
-    problems.extend(lookups.same_names(raw))
+    problems.extend([*lookups.same_names(raw), *lookups.strange_clouds(raw)])
     tokens = lookups.slack(raw, secrets)
     address = lookups.store(raw, secrets)
     found = lookups.clouds(raw, secrets)
@@ -112,7 +114,11 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
         log=LogSettings(level=file.log.level, format=file.log.format),
         clouds=tuple(_cloud(cloud, its) for cloud, its in zip(file.clouds, found, strict=True)),
         rules={
-            (cloud.name, action): _rule(file.policy, cloud.policy, action) for cloud in file.clouds for action in Action
+            (cloud.name, action): replace(
+                _rule(file.policy, cloud.policy, action), freezes=_freezes(file.freezes, cloud.name, action)
+            )
+            for cloud in file.clouds
+            for action in Action
         },
         secrets=tuple(secrets.read),
     )
@@ -225,4 +231,13 @@ def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
         self_approval=said["self_approval"],
         typed_confirmation=said["typed_confirmation"],
         expires=said["expires"],
+    )
+
+
+def _freezes(freezes: Sequence[shape.Freeze], cloud: str, action: Action) -> tuple[Freeze, ...]:
+    """The freezes that stop an action on a cloud; evacuations are stopped by none, and none can name them."""
+    return tuple(
+        Freeze(name=one.name, starts=one.starts, ends=one.ends, zone=one.timezone)
+        for one in freezes
+        if action in one.actions and (one.clouds is None or cloud in one.clouds)
     )

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from pydantic_core import PydanticCustomError
 
 from bot.settings import fields
-from bot.settings.problems import Problem
+from bot.settings.problems import Problem, nearest
 from bot.settings.secrets import Secrets
 from bot.settings.sentences import cloud_key
 from bot.settings.values import Secret
@@ -97,6 +97,17 @@ def clouds(raw: Raw, secrets: Secrets) -> Sequence[Found]:
     return found
 
 
+def strange_clouds(raw: Raw) -> Sequence[Problem]:
+    """Clouds that a freeze names and that are none of ours: it would freeze nothing."""
+    known = [name for cloud in _tables(raw, "clouds") if isinstance(name := cloud.get("name"), str)]
+    return [
+        Problem(key=f"freezes[{place}].clouds", sentence=f'"{name[:40]}" is no cloud.', remedy=nearest(name, known))
+        for place, freeze in enumerate(_tables(raw, "freezes"), start=1)
+        for name in _list(freeze, "clouds")
+        if isinstance(name, str) and name not in known
+    ]
+
+
 def same_names(raw: Raw) -> Sequence[Problem]:
     """Clouds that share a name; people type names in any case."""
     seen: set[str] = set()
@@ -182,6 +193,12 @@ def _table(raw: Raw, key: str) -> Raw:
     """A table inside a table; empty when it is something else, which the shape tells."""
     value = raw.get(key)
     return value if isinstance(value, Mapping) else {}
+
+
+def _list(raw: Raw, key: str) -> Sequence[object]:
+    """A list inside a table; empty when it is something else, which the shape tells."""
+    value = raw.get(key)
+    return value if isinstance(value, list) else []
 
 
 def _tables(raw: Raw, key: str) -> Sequence[Raw]:

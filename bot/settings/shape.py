@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from bot.settings import fields
 
@@ -80,6 +80,25 @@ class Policy(Terms):
     enter: Terms = Terms()
     exit: Terms = Terms()
     evacuate: Terms = Terms()
+
+
+class Freeze(Table):
+    """An entry of `[[freezes]]`."""
+
+    name: fields.Text
+    starts: fields.Mark
+    ends: fields.Mark
+    timezone: fields.Zone
+    clouds: list[fields.CloudName] | None = None
+    actions: list[Literal["enter", "exit"]] = ["enter", "exit"]
+
+    @model_validator(mode="after")
+    def _is_a_period(self) -> "Freeze":
+        if not self.starts.is_like(self.ends):
+            raise fields.wrong("starts and ends in different ways.", "Write both with a weekday, a date, or neither.")
+        if self.starts.day and self.ends.day and (self.ends.day, self.ends.at) <= (self.starts.day, self.starts.at):
+            raise fields.wrong("ends before it starts.", "Write a later date or time in ends.")
+        return self
 
 
 class Cloud(Table):
@@ -177,6 +196,7 @@ class File(Table):
     watch: Watch = Watch()
     alertmanager: Alertmanager = Alertmanager()
     policy: Policy = Policy()
+    freezes: list[Freeze] = []
     clouds: Annotated[
         list[Annotated[OpenStack | CloudTower, Field(discriminator="kind")]],
         Field(min_length=1),

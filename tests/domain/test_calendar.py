@@ -267,3 +267,11 @@ def test_a_freeze_that_is_now_is_the_one_that_was_next_just_before_it_began(now,
         return
     assert found.starts <= now < found.ends
     assert found in list(pair.periods(found.starts - timedelta(seconds=1)))
+
+
+def test_a_freeze_is_told_as_it_was_set():
+    assert str(freeze("fri 18:00", "mon 08:00")) == "Weekend, Fri 18:00 until Mon 08:00 (Europe/Berlin)"
+    assert str(freeze("22:00", "06:00")) == "Weekend, every day 22:00 until every day 06:00 (Europe/Berlin)"
+    assert str(freeze("2026-12-18 18:00", "2027-01-04 08:00")).endswith(
+        "2026-12-18 18:00 until 2027-01-04 08:00 (Europe/Berlin)"
+    )

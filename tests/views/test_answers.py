@@ -62,6 +62,8 @@ def policy(rules: int = 2, *, words: str = "") -> Facts:
             "quorum": n + 1,
             "self_approval": bool(n),
             "minutes": 30.0,
+            "freezes": [words or "Weekend, Fri 18:00 until Mon 08:00 (Europe/Berlin)"] if n else [],
+            "frozen": words or ("Weekend, from Fri 2026-11-20 18:00 until Mon 2026-11-23 08:00" if n else ""),
             "you": [] if n else ["ask for it", "approve what others ask for"],
             "impossible": words or ("Policy wants 2 approvals, but only one person could give one." if n else ""),
         }

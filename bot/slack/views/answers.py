@@ -194,6 +194,9 @@ def _rule(row: Facts) -> str:
         f"    breaks glass: {text.mentions(words(row, 'break_glass'))}",
         f"    a request expires after {text.minutes(timedelta(minutes=_number(row, 'minutes')))}",
     ]
+    lines += [f"    not begun in the freeze {text.escape(one)}" for one in words(row, "freezes")]
+    if word(row, "frozen"):
+        lines.append(f"    :snowflake: *Frozen now*: {text.sentence_of(word(row, 'frozen'))}")
     if word(row, "impossible"):
         lines.append(f"    :warning: {text.sentence_of(word(row, 'impossible'))}")
     can = words(row, "you")
