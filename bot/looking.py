@@ -216,6 +216,8 @@ async def _rule_row(desk: Desk, actor: Actor, cloud: str, action: Action, rule: 
         "self_approval": rule.self_approval,
         "typed_confirmation": rule.typed_confirmation,
         "minutes": rule.expires.total_seconds() / 60,
+        "escalate_to": list(rule.escalate_to),
+        "escalate_after": rule.escalate_after.total_seconds() / 60,
         "freezes": [str(freeze) for freeze in rule.freezes],
         "frozen": str(calendar.frozen(rule.freezes, desk.clock.now()) or ""),
         "you": await _you_can(desk, actor, rule),

@@ -18,7 +18,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters import registry
 from bot import check as questions
-from bot import health, schedule, webhooks
+from bot import health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
 from bot.engine.worker import Worker
@@ -105,8 +105,9 @@ async def run(settings: Settings) -> None:
         left_over = await slack_app.receive_at(bot.desk, bot.people).serve_left_over()
         if left_over:
             log.info("served what was left over", deliveries=left_over)
-        ticks = {
+        ticks: schedule.Ticks = {
             "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
+            "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.archive, bot.clock, settings.rules)),
             "rounds": (settings.watch.every.total_seconds(), bot.rounds.go),
         }
         await stack.enter_async_context(schedule.ticking(ticks))

@@ -6,6 +6,7 @@ store run jobs twice (docs/adr). Every deadline is also checked at the moment it
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from typing import TypeAlias
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -13,14 +14,18 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 log = structlog.get_logger(__name__)
 
 EXPIRY_SECONDS = 5
+REMINDER_SECONDS = 5
+
+Ticks: TypeAlias = Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]
+"""By name, the seconds between two calls and what to call; it must be harmless to call twice."""
 
 
 @asynccontextmanager
-async def ticking(ticks: Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]) -> AsyncIterator[None]:
+async def ticking(ticks: Ticks) -> AsyncIterator[None]:
     """Call each tick again and again while the context lasts.
 
     Args:
-        ticks: by name, the seconds between two calls and what to call; it must be harmless to call twice.
+        ticks: what to call.
     """
     scheduler = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}

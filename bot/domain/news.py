@@ -26,6 +26,9 @@ class Kind(StrEnum):
 
     BLOCKED = "blocked"  #: -
     WAITING = "waiting for approval"  #: ask (ids); an edited card notifies nobody, this line does
+    START_NEAR = "start near"  #: ask (ids), at (ISO), is_approved
+    EXPIRY_NEAR = "expiry near"  #: ask (ids), at (ISO), count, quorum
+    ESCALATED = "escalated"  #: ask (ids), at (ISO: since when nobody decides)
     APPROVED = "approved"  #: by, count, quorum
     VOUCHED = "vouched"  #: by, sentences, count (people so far), needed
     CHOSEN = "vms chosen"  #: by, chosen (count), left (names)

@@ -136,6 +136,9 @@ VOUCHERS = 2
 class Told(StrEnum):
     """What people are told once of each asking, or of each try; stored with the operation when it is told."""
 
+    START_NEAR = "start near"
+    EXPIRY_NEAR = "expiry near"
+    ESCALATED = "escalated"
     CLOSED = "closed"
     """Its window closed, or a freeze began, while it ran."""
 

@@ -51,6 +51,9 @@ class Rule:
     self_approval: bool = False
     typed_confirmation: bool = False  #: whoever approves types the host's name, on every plan
     expires: timedelta = timedelta(minutes=30)
+    remind_before: timedelta = timedelta(minutes=10)  #: a start, or an expiry, people are reminded of it
+    escalate_to: tuple[str, ...] = ()  #: who is called when nobody has decided; none of them approves by that
+    escalate_after: timedelta = timedelta(minutes=15)
     freezes: tuple[Freeze, ...] = ()  #: when this may not be begun; none of an evacuation
 
     def terms(self) -> Facts:

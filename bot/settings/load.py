@@ -220,6 +220,9 @@ def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
         "self_approval": False,
         "typed_confirmation": False,
         "expires": timedelta(minutes=30),
+        "remind_before": timedelta(minutes=10),
+        "escalate_to": [],
+        "escalate_after": timedelta(minutes=15),
     }
     for terms in (general, getattr(general, action.value), cloud, getattr(cloud, action.value)):
         said |= {key: getattr(terms, key) for key in said if getattr(terms, key) is not None}
@@ -231,6 +234,9 @@ def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
         self_approval=said["self_approval"],
         typed_confirmation=said["typed_confirmation"],
         expires=said["expires"],
+        remind_before=said["remind_before"],
+        escalate_to=tuple(dict.fromkeys(said["escalate_to"])),
+        escalate_after=said["escalate_after"],
     )
 
 

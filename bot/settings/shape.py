@@ -72,6 +72,9 @@ class Terms(Table):
     self_approval: bool | None = None
     typed_confirmation: bool | None = None
     expires: fields.Expiry | None = None
+    remind_before: fields.Reminder | None = None
+    escalate_to: list[fields.PersonOrGroup] | None = None
+    escalate_after: fields.Reminder | None = None
 
 
 class Policy(Terms):

@@ -281,5 +281,7 @@ def _grouped(rules: Mapping[tuple[str, Action], Rule]) -> Sequence[tuple[str, Ru
 
 def _named(rules: Mapping[tuple[str, Action], Rule], initials: str) -> Sequence[str]:
     """Ids with one of these initials in any rule, in the order of the file, each once."""
-    lists = [ids for rule in rules.values() for ids in (rule.requesters, rule.approvers, rule.break_glass)]
+    lists = [
+        ids for rule in rules.values() for ids in (rule.requesters, rule.approvers, rule.break_glass, rule.escalate_to)
+    ]
     return list(dict.fromkeys(one for ids in lists for one in ids if one[0] in initials))

@@ -114,6 +114,9 @@ quorum = 2
 quorum = 1
 self_approval = true
 typed_confirmation = true
+escalate_to = ["S0CHIEFS", "S0CHIEFS"]
+escalate_after = "5m"
+remind_before = "2m"
 [[clouds]]
 name = "stage"
 kind = "openstack"
@@ -132,6 +135,10 @@ quorum = 3
     assert rules["prod", Action.EXIT].quorum == 1
     assert rules["prod", Action.EXIT].self_approval is True
     assert rules["prod", Action.EXIT].typed_confirmation is True
+    assert rules["prod", Action.EXIT].escalate_to == ("S0CHIEFS",)
+    assert rules["prod", Action.EXIT].escalate_after == timedelta(minutes=5)
+    assert rules["prod", Action.EXIT].remind_before == timedelta(minutes=2)
+    assert rules["prod", Action.ENTER].escalate_to == ()
     assert rules["prod", Action.ENTER].typed_confirmation is False
     assert rules["prod", Action.EXIT].approvers == ("U0PROD",)
     assert rules["prod", Action.EVACUATE].quorum == 2

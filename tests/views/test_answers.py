@@ -62,6 +62,8 @@ def policy(rules: int = 2, *, words: str = "") -> Facts:
             "quorum": n + 1,
             "self_approval": bool(n),
             "minutes": 30.0,
+            "escalate_to": ["S0CHIEFS"] if n else [],
+            "escalate_after": 15.0,
             "freezes": [words or "Weekend, Fri 18:00 until Mon 08:00 (Europe/Berlin)"] if n else [],
             "frozen": words or ("Weekend, from Fri 2026-11-20 18:00 until Mon 2026-11-23 08:00" if n else ""),
             "you": [] if n else ["ask for it", "approve what others ask for"],

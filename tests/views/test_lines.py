@@ -46,6 +46,7 @@ def facts(words: str) -> dict[str, Json]:
         "sentences": [words, "compute-2 is dead"],
         "needed": 2,
         "starts_at": NOW.isoformat(),
+        "at": NOW.isoformat(),
     }
 
 

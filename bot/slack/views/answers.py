@@ -194,6 +194,9 @@ def _rule(row: Facts) -> str:
         f"    breaks glass: {text.mentions(words(row, 'break_glass'))}",
         f"    a request expires after {text.minutes(timedelta(minutes=_number(row, 'minutes')))}",
     ]
+    if words(row, "escalate_to"):
+        after = text.minutes(timedelta(minutes=_number(row, "escalate_after")))
+        lines.append(f"    undecided after {after}: calls {text.mentions(words(row, 'escalate_to'))}")
     lines += [f"    not begun in the freeze {text.escape(one)}" for one in words(row, "freezes")]
     if word(row, "frozen"):
         lines.append(f"    :snowflake: *Frozen now*: {text.sentence_of(word(row, 'frozen'))}")

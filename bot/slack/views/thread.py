@@ -143,6 +143,11 @@ def _incomplete(facts: Facts) -> str:
     return f":warning: Ended incomplete{_by(facts)}. {text.count(len(left), 'step')} left undone.{listed}"
 
 
+def _at(facts: Facts) -> str:
+    at = word(facts, "at")
+    return text.day_and_time(datetime.fromisoformat(at)) if at else "soon"
+
+
 def _start(facts: Facts) -> str:
     """When what was approved starts."""
     at = word(facts, "starts_at")
@@ -184,6 +189,15 @@ def _chosen(facts: Facts) -> str:
 _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.BLOCKED: lambda _: ":no_entry: Findings forbid it; see the card. Nothing was changed.",
     Kind.WAITING: lambda f: f":hourglass_flowing_sand: {text.mentions(words(f, 'ask'))}: this plan waits for approval.",
+    Kind.START_NEAR: lambda f: (
+        f":alarm_clock: {text.mentions(words(f, 'ask'))}: this starts {_at(f)}"
+        + ("." if f.get("is_approved") else ", and it is not approved yet.")
+    ),
+    Kind.EXPIRY_NEAR: lambda f: (
+        f":alarm_clock: {text.mentions(words(f, 'ask'))}: this request expires {_at(f)}; "
+        f"{_number(f, 'count')} of {text.count(_number(f, 'quorum'), 'approval')} so far."
+    ),
+    Kind.ESCALATED: lambda f: f":mega: {text.mentions(words(f, 'ask'))}: this waits for a decision since {_at(f)}.",
     Kind.APPROVED: lambda f: (
         f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
     ),

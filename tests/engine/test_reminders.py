@@ -1,0 +1,151 @@
+"""Reminders and escalation: told once whoever ticks, late after a stop where they are still of use, never after the end."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from dataclasses import replace
+
+import pytest
+
+from bot import reminding
+from bot.domain.news import Audience, Kind
+from bot.domain.operation import State
+from bot.domain.policy import Rule
+from bot.domain.values import Action
+from bot.steering import Steer
+from bot.store.archive import SqlArchive
+from tests.engine.conftest import LeapingClock, NoBell, Workshop
+from tests.engine.toy_cloud import ToyCloud
+from tests.store.conftest import server
+from tests.store.databases import Postgresql
+
+MINUTE = 60.0
+REMINDERS = frozenset({Kind.START_NEAR, Kind.EXPIRY_NEAR, Kind.ESCALATED})
+__all__ = ["server"]
+
+
+def rules(shop: Workshop) -> dict[tuple[str, Action], Rule]:
+    return {("toy", Action.EVACUATE): shop.rule}
+
+
+async def tick(shop: Workshop, minutes: float) -> int:
+    await shop.clock.sleep(minutes * MINUTE)
+    return await reminding.remind(shop.archive, shop.clock, rules(shop))
+
+
+async def told(shop: Workshop) -> list[Kind]:
+    return [kind for kind in await shop.kinds() if kind in REMINDERS]
+
+
+async def asked(shop: Workshop, *, at: str = "", window: str = "") -> str:
+    shop.rule = replace(shop.rule, escalate_to=("S0CHIEFS",))
+    id = await shop.ask(at=at, window=window)
+    await shop.work()
+    return id
+
+
+async def test_a_request_that_nobody_decides_is_escalated_and_then_reminded_of_once_each(shop: Workshop) -> None:
+    await asked(shop)
+    for _ in range(29):
+        await tick(shop, 1)
+    assert await told(shop) == [Kind.ESCALATED, Kind.EXPIRY_NEAR]
+    escalated, near = [n for n in shop.told if n.kind in REMINDERS]
+    assert (escalated.facts["ask"], near.facts["ask"]) == (["S0CHIEFS"], ["S0LEADS"])
+    assert {n.audience for n in (escalated, near)} == {Audience.THREAD}
+
+
+async def test_after_the_decision_nobody_is_reminded(shop: Workshop) -> None:
+    id = await asked(shop)
+    await shop.vote(id)
+    assert await tick(shop, 29) == 0
+    await shop.steer(id, Steer.CANCEL)
+    other = await asked(shop, at="+1h")
+    await shop.steer(other, Steer.CANCEL)
+    assert await tick(shop, 55) == 0
+    assert await told(shop) == []
+
+
+async def test_a_start_is_reminded_of_whether_it_is_approved_or_not(shop: Workshop) -> None:
+    id = await asked(shop, at="+2h")
+    await shop.vote(id)
+    assert [await tick(shop, 109), await tick(shop, 1), await tick(shop, 1)] == [0, 1, 0]
+    (near,) = [n for n in await shop.news() if n.kind in REMINDERS]
+    assert (near.kind, near.facts["ask"], near.facts["is_approved"]) == (Kind.START_NEAR, ["U0ALICE"], True)
+
+
+# the bot is stopped over it ------------------------------------------------------------------------------------------
+
+
+async def test_stopped_over_a_reminder_it_is_told_once_after_the_restart_where_it_is_still_of_use(
+    shop: Workshop,
+) -> None:
+    await asked(shop)
+    assert await tick(shop, 29) == 2
+    assert await tick(shop, 0.5) == 0
+
+
+async def test_stopped_over_the_expiry_too_the_request_expires_and_nobody_is_reminded(shop: Workshop) -> None:
+    id = await asked(shop)
+    assert await tick(shop, 31) == 0
+    assert await shop.desk.expire() == 1
+    assert (await shop.operation(id)).state is State.EXPIRED
+    assert await tick(shop, 1) == 0
+
+
+async def test_stopped_over_reminder_and_start_it_starts_and_nobody_is_reminded(shop: Workshop) -> None:
+    id = await asked(shop, at="+2h", window="2h")
+    await shop.vote(id)
+    assert await tick(shop, 121) == 0
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert await told(shop) == []
+
+
+async def test_what_was_told_is_told_again_only_of_a_new_asking(shop: Workshop) -> None:
+    id = await asked(shop)
+    assert await tick(shop, 15) == 1
+    await shop.steer(id, Steer.RECHECK)
+    await shop.work()
+    assert [await tick(shop, 14), await tick(shop, 1)] == [0, 1]
+    assert await told(shop) == [Kind.ESCALATED, Kind.ESCALATED]
+
+
+async def test_an_operation_whose_cloud_left_the_settings_is_not_reminded_of(shop: Workshop) -> None:
+    await asked(shop)
+    await shop.clock.sleep(20 * MINUTE)
+    assert await reminding.remind(shop.archive, shop.clock, {}) == 0
+
+
+# several replicas over one PostgreSQL --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def replicas(server: Postgresql) -> AsyncIterator[list[Workshop]]:  # pytest hands it in
+    clock = LeapingClock()
+    cloud = ToyCloud(clock=clock, vms={f"vm-{n}": "host-1" for n in range(3)})
+    async with server.database() as url, AsyncExitStack() as stack:
+        archives = [SqlArchive(url, clock=clock, bell=NoBell()) for _ in range(3)]
+        for archive in archives:
+            await archive.open()
+            stack.push_async_callback(archive.close)
+        yield [Workshop(archive=archive, clock=clock, cloud=cloud) for archive in archives]
+
+
+async def test_replicas_that_tick_at_once_tell_each_reminder_once(replicas: list[Workshop]) -> None:
+    first = replicas[0]
+    await asked(first)
+    await first.clock.sleep(29 * MINUTE)
+    for _ in range(3):
+        ticks = [reminding.remind(shop.archive, shop.clock, rules(first)) for shop in replicas]
+        await asyncio.gather(*ticks)
+    assert sorted(await told(first)) == sorted([Kind.ESCALATED, Kind.EXPIRY_NEAR])
+
+
+async def test_replicas_take_a_waiting_operation_at_its_time_and_only_one_of_them(replicas: list[Workshop]) -> None:
+    first = replicas[0]
+    id = await first.approved(at="+2h")
+    assert [await shop.work() for shop in replicas] == [False] * 3
+    await first.clock.sleep(2 * 60 * MINUTE)
+    assert sorted(await asyncio.gather(*(shop.work() for shop in replicas))) == [False, False, True]
+    assert (await first.operation(id)).state is State.SUCCEEDED
+    assert len(first.cloud.starts) == len(set(first.cloud.starts)) == 4
