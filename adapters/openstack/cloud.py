@@ -116,7 +116,7 @@ class OpenStackCloud:
                 state=s.state,
                 in_service=s.is_up and s.is_enabled,
                 vms=hypervisors.get(s.host, {}).get("running_vms"),
-                note=", ".join(filter(None, (service.why_disabled(s), translate.memory(hypervisors.get(s.host, {}))))),
+                note=", ".join(filter(None, (service.why_disabled(s), translate.filled(hypervisors.get(s.host, {}))))),
                 is_down=not s.is_up,
                 down_since=None if s.is_up else s.updated_at,
                 taken_out_by=service.marked_by(s),

@@ -7,9 +7,9 @@ Of those that are meant, only as many are brought back as there is room for, and
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from adapters.openstack import drain_judge, room, versions, vms
+from adapters.openstack import beside, drain_judge, room, versions, vms
 from adapters.openstack.judge import Terms
-from adapters.openstack.things import OpenStackSurvey, Server
+from adapters.openstack.things import Amounts, OpenStackSurvey, Server
 from bot.domain.cloud import Left, Request
 
 _APART = "anti-affinity"
@@ -35,7 +35,7 @@ class Away:
 def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, ...]:
     """The VMs of the ledger that are elsewhere, in its order."""
     left: dict[str, Left] = {one.id: one for one in request.ledger}
-    free = dict(survey.room[survey.host].free) if survey.room and survey.host in survey.room else {}
+    free = _free(request, survey)
     found: list[Away] = []
     for server in survey.away:
         one = left[server.id]
@@ -43,10 +43,24 @@ def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, .
         is_meant = not reason and _is_meant(request, one, terms, flag=flag)
         obstacle = _obstacle(server, survey, free, found) if is_meant else ""
         if is_meant and not obstacle:
-            for name, amount in server.needs.items():
-                free[name] = free.get(name, 0) - amount
+            _take(free, server.needs)
         found.append(Away(left=one, server=server, reason=reason, flag=flag, obstacle=obstacle, is_meant=is_meant))
     return tuple(found)
+
+
+def _free(request: Request, survey: OpenStackSurvey) -> dict[str, int]:
+    """What is free on the host, without what other operations have still to bring there."""
+    there = (survey.room or {}).get(survey.host)
+    free = dict(there.free) if there else {}
+    for needs, place in beside.coming(request.beside):
+        if place == survey.host:
+            _take(free, needs)
+    return free
+
+
+def _take(free: dict[str, int], needs: Amounts) -> None:
+    for name, amount in needs.items():
+        free[name] = free.get(name, 0) - amount
 
 
 def _is_meant(request: Request, left: Left, terms: Terms, *, flag: str) -> bool:

@@ -31,7 +31,8 @@ def why_disabled(service: Service) -> str:
     if service.is_enabled:
         return ""
     if run := marked_by(service):
-        return f"disabled by Muster for operation {run}"
+        reason = service.disabled_reason.removeprefix(MARK).partition(":")[2].strip()
+        return f"disabled by Muster for operation {run}" + (f": {reason}" if reason else "")
     return f"disabled by somebody else: {service.disabled_reason or 'no reason given'}"
 
 

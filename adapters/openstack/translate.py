@@ -148,12 +148,14 @@ _TOTALS = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "local_gb"}
 """Nova makes a host's totals the `max_unit` of its inventories: one VM takes no more, whatever is overcommitted."""
 
 
-def memory(hypervisor: Json) -> str:
+def filled(hypervisor: Json) -> str:
     """How full a host is, as Nova counts; empty where it does not say (from 2.88 on)."""
-    used, total = hypervisor.get("memory_mb_used"), hypervisor.get("memory_mb")
-    if not isinstance(used, int) or not isinstance(total, int) or not total:
-        return ""
-    return f"memory {used / 1024:.0f} of {total / 1024:.0f} GiB"
+    vcpus, vcpus_used = hypervisor.get("vcpus"), hypervisor.get("vcpus_used")
+    memory, memory_used = hypervisor.get("memory_mb"), hypervisor.get("memory_mb_used")
+    parts = [f"{vcpus_used} of {vcpus} vCPU"] if isinstance(vcpus, int) and isinstance(vcpus_used, int) else []
+    if isinstance(memory, int) and isinstance(memory_used, int):
+        parts.append(f"{memory_used / 1024:.0f} of {memory / 1024:.0f} GiB")
+    return f"{' and '.join(parts)} taken" if parts else ""
 
 
 def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:

@@ -199,6 +199,15 @@ def test_only_as_many_come_back_as_there_is_room_for() -> None:
     assert [vm.chosen for vm in unlisted.vms] == [False] * 3
 
 
+def test_what_other_operations_have_still_to_bring_there_is_taken_already() -> None:
+    taken = replace(surveyed(away("a")), room={DEAD: room(memory_gib=3)})
+    promised = steps(returned(away("b"), terms=ALL), "b")
+    elsewhere = [replace(s, arguments={**s.arguments, "to": "compute-4"}) for s in promised]
+    full = back(taken, ledger=(left("a"),), terms=ALL, beside=tuple(promised))
+    assert row(full, "a").chosen is False
+    assert row(back(taken, ledger=(left("a"),), terms=ALL, beside=tuple(elsewhere)), "a").chosen is True
+
+
 def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:
     apart = Group(id="g", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b", "id-c"}))
     books = (left("a"), left("b"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -104,10 +105,10 @@ async def test_a_host_whose_name_begins_alike_is_left_alone() -> None:
         await clock.pass_time(60)
         found = await cloud.hosts("compute-1", limit=5)
         assert [h.name for h in found] == ["compute-1", "compute-10", "compute-11"]
-        assert found[0].note.startswith("memory ")
+        assert re.fullmatch(r"\d+ of \d+ vCPU and \d+ of \d+ GiB taken", found[0].note)
         assert [h.note.partition(",")[0] for h in found[1:]] == [
             "disabled by somebody else: new fan",
-            "disabled by Muster for operation K7M2PQRS",
+            "disabled by Muster for operation K7M2PQRS: new fan",
         ]
         arena = OpenStackArena(
             face="openstack",

@@ -1,6 +1,7 @@
 """A host that was taken out of service comes back, by the button on the card that took it out."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -18,7 +19,7 @@ async def emptied(stage: Stage) -> tuple[Host, Sequence[Vm]]:
     stage.world.set_power(stage.world.vm("etl-1"), Power.STOPPED)
     vms = stage.world.vms_on(host)
     await stage.start_bot()
-    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1")
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1 --reason 'new memory'")
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("7 of 7 done and verified", seconds=120)
@@ -32,6 +33,21 @@ async def asked_back(stage: Stage) -> None:
     await stage.workspace.click(ALICE, stage.card, label="Exit Maintenance")
     await stage.until(lambda: len(stage.cards()) > cards, what="a card for its return")
     await stage.card_says("Waiting for approval")
+
+
+async def test_the_list_of_hosts_says_who_took_each_out_of_service_and_why_and_how_full_it_is(stage: Stage) -> None:
+    await emptied(stage)
+    theirs = stage.world.host("compute-5")
+    theirs.enabled, theirs.disabled_reason, theirs.forced_down = False, "bob: disk alarm", True
+    await stage.workspace.type_command(ALICE, OPS, "/muster hosts prod compute")
+    answer = await stage.hears(ALICE, "5 hosts")
+    ours, dead, well, *_, closed = answer.splitlines()[1:]
+    assert "up, disabled · az-1 · 0 VMs · disabled by Muster for operation " in ours
+    assert ": new memory, 0 of " in ours
+    assert "down · az-1 · 12 VMs" in dead
+    assert re.search(r"up · az-1 · \d+ VMs · \d+ of \d+ vCPU and \d+ of \d+ GiB taken$", well)
+    assert "down, forced down, disabled" in closed
+    assert "disabled by somebody else: bob: disk alarm" in closed
 
 
 async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(stage: Stage) -> None:
