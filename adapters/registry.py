@@ -59,6 +59,7 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         shared_storage=options["shared_storage"],
         minimum_version=options["minimum_version"],
         platform_version=options["platform_version"],
+        lock_vms=options["lock_vms"],
         priority_metadata=options["priority_metadata"],
         bmcs=_bmcs(options["redfish"], time, timeout=options["api_timeout"]),
         fence=options["fence"],

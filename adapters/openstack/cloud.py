@@ -45,6 +45,7 @@ class OpenStackCloud:
         shared_storage: whether local disks of VMs are on storage that all hosts share; None: nobody said.
         minimum_version: dotted; below it evacuation is refused. Empty: no such limit.
         platform_version: dotted; at what version the cloud is.
+        lock_vms: whether VMs are locked while they are moved.
         priority_metadata: the metadata of a VM that tells its turn; empty: none does.
         bmcs: the baseboard controllers of its hosts; closed with this. None: it has none.
         fence: whether a host that has one is powered off by it before it is evacuated.
@@ -69,6 +70,7 @@ class OpenStackCloud:
         shared_storage: bool | None = None,
         minimum_version: str = "",
         platform_version: str = "",
+        lock_vms: bool = False,
         priority_metadata: str = "",
         bmcs: Bmcs | None = None,
         fence: bool = False,
@@ -91,6 +93,7 @@ class OpenStackCloud:
             shared_storage=shared_storage,
             minimum_version=minimum_version,
             platform_version=platform_version,
+            lock_vms=lock_vms,
             priority_metadata=priority_metadata,
             fence=fence,
             rehoming=rehoming or Rehoming(),

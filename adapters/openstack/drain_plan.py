@@ -7,7 +7,7 @@ stays, by name and reason; then the last step fails, and the host is not called 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import asked, drain_judge, judge, late, relocation, room, service, verbs, versions, vms
+from adapters.openstack import around, asked, drain_judge, judge, late, relocation, room, service, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import OUT_OF_SERVICE
 from adapters.openstack.things import OpenStackSurvey, Server
@@ -85,7 +85,8 @@ def _steps(
         return
     yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
     for server in leaving:
-        yield from relocation.steps(server, survey, terms, to=request.to, phase=MIGRATE)
+        moves = relocation.steps(server, survey, terms, to=request.to, phase=MIGRATE)
+        yield from around.locked([*moves], server, request, survey, terms)
     if not is_whole:
         return
     yield Step(

@@ -27,6 +27,7 @@ class Terms:
     shared_storage: bool | None = None  #: whether local disks are on shared storage; None: nobody said
     minimum_version: str = ""
     platform_version: str = ""
+    lock_vms: bool = False  #: VMs are locked while they are moved
     priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
     fence: bool = False  #: whether a host is powered off by its BMC before it is evacuated
     rehoming: Rehoming = field(default_factory=Rehoming)
@@ -161,8 +162,8 @@ def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Findin
             code="comes-up-running",
             verdict=Verdict.WARNING,
             topic=Topic.VERSION,
-            sentence=f"VMs will come up as they were: this Nova ({versions.spoken(highest)}) cannot leave them"
-            " stopped as this cloud's settings ask for.",
+            sentence=f"VMs that ran come up running and are stopped then, one by one: this Nova"
+            f" ({versions.spoken(highest)}) cannot leave them stopped as this cloud's settings ask for.",
             remedy="",
         )
     if not terms.minimum_version:

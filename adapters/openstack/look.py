@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.openstack import (
+    around,
     copying,
     drain,
     evidence,
@@ -28,7 +29,7 @@ from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server
-from adapters.openstack.versions import SHADOWS
+from adapters.openstack.versions import LOCK_REASON, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, Seen, Sighting
 from bot.domain.plan import Step
@@ -74,6 +75,7 @@ async def at(
         at_service = await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)
         seen |= await _while_off(host, [s for s in mine if s.key in at_service], at_service, bmcs)
         seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS], now)
+        seen |= await _around(session, [s for s in mine if s.verb in verbs.AROUND])
         seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY])
     return seen
 
@@ -147,6 +149,20 @@ async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: d
         return moves.sighting(step, server, moved_by, why=why or late.reason(steps, moved_by), ahead=ahead)
 
     return underway | await _with_reasons(session, rest, servers, judged)
+
+
+async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
+    """Of many VMs only those that are locked are listed; a VM is stopped so seldom that each is asked for."""
+    of_locks = [s for s in steps if s.verb != verbs.STOP]
+    listed = of_locks if len(of_locks) > whereabouts.FEW else []
+    seen: dict[StepKey, Sighting] = {}
+    if listed:
+        shown = await list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
+        locked = {s.id: s for s in shown}
+        seen = {s.key: around.among_locked(s, locked.get(s.target)) for s in listed}
+    single = [s for s in steps if s.key not in seen]
+    found = await whereabouts.one_by_one(session, {s.target for s in single}, at=LOCK_REASON)
+    return seen | {s.key: around.sighting(s, found.get(s.target)) for s in single}
 
 
 def _speaks_for_itself(last: Migration, now: datetime) -> bool:

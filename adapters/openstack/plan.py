@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import asked, judge, power, rehome, room, service, special, spread, verbs, versions, vms
+from adapters.openstack import around, asked, judge, power, rehome, room, service, special, spread, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
@@ -34,6 +34,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *(rehome.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
         *special.of_disks(leaving, shared_storage=terms.shared_storage),
         *special.of_ports(survey),
+        *around.of_locks(survey, terms),
         *_of_servers(chosen.servers, reasons, survey, terms),
     )
     steps: tuple[Step, ...] = ()
@@ -53,7 +54,11 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
             *rehome.steps(request, homes, terms.rehoming),
             disable,
             forced,
-            *(replace(_rebuild(s, request, survey, terms, microversion), wish=best.get(s.id, "")) for s in leaving),
+            *(
+                step
+                for s in leaving
+                for step in _steps_of(s, request, survey, terms, microversion, wish=best.get(s.id, ""))
+            ),
         )
     return Plan(
         action=request.action,
@@ -66,7 +71,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         estimate=_estimate(len(leaving), concurrency),
         facts={
             "microversion": microversion,
-            "VMs come up": "stopped" if versions.leaves_stopped(microversion) else "as they were",
+            "VMs come up": "stopped" if terms.stopped else "as they were",
             "target": request.to or "spread over the hosts that are left, as Nova's scheduler allows",
             "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[terms.shared_storage],
         },
@@ -101,6 +106,8 @@ def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, i
     goes = is_meant and not reason
     if goes:
         notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
+        if server.vm_state == "error":
+            notes.append("comes up and is stopped again" if _is_stopped(server, survey, terms) else "comes up running")
     else:
         notes = [reason if is_meant else asked.LEFT_OUT]
     return vms.row(
@@ -111,6 +118,21 @@ def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, i
         loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
         chosen=None if reason else is_meant,
     )
+
+
+def _is_stopped(server: Server, survey: OpenStackSurvey, terms: Terms) -> bool:
+    microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
+    return around.stopped_after(server, microversion=microversion, stopped=terms.stopped)
+
+
+def _steps_of(
+    server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str, *, wish: str
+) -> list[Step]:
+    """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
+    steps = [replace(_rebuild(server, request, survey, terms, microversion), wish=wish)]
+    if _is_stopped(server, survey, terms):
+        steps.append(around.stop(steps[0], server))
+    return around.locked(steps, server, request, survey, terms)
 
 
 def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str) -> Step:

@@ -81,6 +81,7 @@ class Server:
     volumes: frozenset[str] = frozenset()  #: ids of those attached
     ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
     locked_reason: str = ""  #: from 2.73 on
+    is_off: bool = False  #: whether its guest was off when its host last told (power_state), whatever its status
 
     @property
     def is_shadow(self) -> bool:

@@ -64,6 +64,7 @@ def server(found: Json) -> Server:
         metadata={str(key): str(value) for key, value in (found.get("metadata") or {}).items()},
         volumes=frozenset(str(v["id"]) for v in found.get("os-extended-volumes:volumes_attached") or []),
         locked_reason=str(found.get("locked_reason") or ""),
+        is_off=found.get("OS-EXT-STS:power_state") in _OFF,
     )
 
 
@@ -72,6 +73,7 @@ _DEVICES = {
     "resources:VGPU": "a vGPU",
     "accel:device_profile": "an accelerator",
 }
+_OFF = frozenset({4, 6})  #: SHUTDOWN and CRASHED (nova/compute/power_state.py)
 _SCOPE = "aggregate_instance_extra_specs:"
 
 

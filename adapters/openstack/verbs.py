@@ -1,8 +1,8 @@
 """The verbs of OpenStack's steps, and the one call that each of them makes. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from adapters.openstack import evidence
 from adapters.openstack.versions import SERVICES, spoken
@@ -15,6 +15,7 @@ POWER_OFF = "power-off"  #: by the BMC, which is no call of Nova
 REBUILD = "evacuate"
 LIVE, COLD, CONFIRM = "live-migrate", "cold-migrate", "confirm"
 ABORT, FORCE, HOLD = "abort", "force-complete", "hold"  #: what may be done about a live migration past its deadline
+LOCK, UNLOCK, STOP = "lock", "unlock", "stop"  #: around the move of a VM
 EMPTY, SETTLED = "verify-empty", "verify-up"  #: brought about by other steps
 REHOME_VOLUMES, REHOME_SERVICE, REHOME_BACKUPS = "rehome-volumes", "rehome-service", "rehome-backups"
 REHOMED = "verify-rehomed"  #: brought about by those
@@ -23,7 +24,10 @@ OF_SERVICES = frozenset({DISABLE, ENABLE, FORCE_DOWN, RELEASE, SETTLED})
 MOVES = frozenset({REBUILD, LIVE, COLD})
 OF_CINDER = frozenset({REHOME_VOLUMES, REHOME_SERVICE, REHOME_BACKUPS, REHOMED})
 RELIEFS = frozenset({ABORT, FORCE, HOLD})
-ALL = OF_SERVICES | MOVES | RELIEFS | OF_CINDER | {CONFIRM, EMPTY, POWER_OFF}
+AROUND = frozenset({LOCK, UNLOCK, STOP})
+ALL = OF_SERVICES | MOVES | RELIEFS | AROUND | OF_CINDER | {CONFIRM, EMPTY, POWER_OFF}
+
+Body: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +36,7 @@ class Call:
 
     method: str
     path: str
-    body: Mapping[str, Any] | None
+    body: Body | None
     microversion: str
 
 
@@ -42,29 +46,38 @@ def call_of(step: Step) -> Call:
     Raises:
         NotSupported: it makes none, or is not of this adapter.
     """
-    said = step.arguments
-    match step.verb:
-        case "disable-service":
-            return _service(step, {"status": "disabled", "disabled_reason": said["reason"]})
-        case "enable-service":
-            return _service(step, {"status": "enabled"})
-        case "force-down" | "release-service":
-            return _service(step, {"forced_down": step.verb == FORCE_DOWN})
-        case "evacuate":
-            to = said["to"] or evidence.wish(step)
-            return _action(step, {"evacuate": {"host": to} if to else {}})
-        case "live-migrate":
-            return _action(step, {"os-migrateLive": {"host": said["to"] or None, "block_migration": "auto"}})
-        case "cold-migrate":
-            return _action(step, {"migrate": {"host": said["to"]} if said["to"] else None})
-        case "confirm":
-            return _action(step, {"confirmResize": None})
-        case "abort" | "force-complete":
-            return _of_migration(step)
+    if step.verb in _CHANGES:
+        return _service(step, _CHANGES[step.verb](step))
+    if step.verb in _ACTIONS:
+        return _action(step, _ACTIONS[step.verb](step))
+    if step.verb in {ABORT, FORCE}:
+        return _of_migration(step)
     raise NotSupported(f"This cloud knows no step called {step.verb}.")
 
 
-def _service(step: Step, body: Mapping[str, Any]) -> Call:
+def _evacuate(step: Step) -> Body:
+    to = step.arguments["to"] or evidence.wish(step)
+    return {"evacuate": {"host": to} if to else {}}
+
+
+_CHANGES: Mapping[str, Callable[[Step], Body]] = {
+    DISABLE: lambda step: {"status": "disabled", "disabled_reason": step.arguments["reason"]},
+    ENABLE: lambda _: {"status": "enabled"},
+    FORCE_DOWN: lambda _: {"forced_down": True},
+    RELEASE: lambda _: {"forced_down": False},
+}
+_ACTIONS: Mapping[str, Callable[[Step], Body]] = {
+    REBUILD: _evacuate,
+    LIVE: lambda step: {"os-migrateLive": {"host": step.arguments["to"] or None, "block_migration": "auto"}},
+    COLD: lambda step: {"migrate": {"host": step.arguments["to"]} if step.arguments["to"] else None},
+    CONFIRM: lambda _: {"confirmResize": None},
+    LOCK: lambda step: {"lock": {"locked_reason": step.arguments["reason"]}},
+    UNLOCK: lambda _: {"unlock": None},
+    STOP: lambda _: {"os-stop": None},
+}
+
+
+def _service(step: Step, body: Body) -> Call:
     """`PUT /os-services/{uuid}`, which 2.53 brought."""
     return Call(method="PUT", path=f"/os-services/{step.target}", body=body, microversion=spoken(SERVICES))
 
@@ -78,7 +91,7 @@ def _of_migration(step: Step) -> Call:
     return Call(method="POST", path=f"{path}/action", body={"force_complete": None}, microversion=microversion)
 
 
-def _action(step: Step, body: Mapping[str, Any]) -> Call:
+def _action(step: Step, body: Body) -> Call:
     """`POST /servers/{id}/action`, at the microversion that the plan chose."""
     microversion = str(step.arguments["microversion"])
     return Call(method="POST", path=f"/servers/{step.target}/action", body=body, microversion=microversion)

@@ -10,6 +10,7 @@ GROUPS = Microversion((2, 64))  #: server groups say their one policy
 MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
 SERVERS = Microversion((2, 98))  #: servers say the zone that they are pinned to (2.96) and their image's properties
 SHADOWS = Microversion((2, 69))  #: servers of a cell that does not answer are listed, with next to nothing in them
+LOCK_REASON = Microversion((2, 73))  #: a lock keeps a reason, and servers can be listed by whether they are locked
 EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what went wrong
 COLD_TARGET = Microversion((2, 56))  #: a cold migration can be told its target
 UNFORCED = Microversion((2, 68))  #: nobody can force a live migration past the scheduler any more

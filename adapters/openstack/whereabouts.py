@@ -5,8 +5,9 @@ from collections.abc import Collection, Sequence
 from adapters.openstack import translate
 from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
-from adapters.openstack.survey import list_servers, servers_on
+from adapters.openstack.survey import compute_offer, list_servers, servers_on
 from adapters.openstack.things import Server
+from adapters.openstack.versions import SERVICES, Microversion, up_to
 from bot.domain.cloud import Left, Unreachable
 
 FEW = 5
@@ -41,13 +42,19 @@ async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]
     return tuple(found[id] for id in missing if id in found and not found[id].is_gone)
 
 
-async def one_by_one(session: Session, ids: Collection[str]) -> dict[str, Server]:
+async def one_by_one(session: Session, ids: Collection[str], *, at: Microversion = SERVICES) -> dict[str, Server]:
     """A few servers by their ids; without those that Nova knows no more.
+
+    Args:
+        session: the cloud.
+        ids: of the servers.
+        at: the microversion, or the highest that the cloud offers below it.
 
     Raises:
         Unreachable: a cell of Nova does not answer, so that nothing can be told of one of them.
     """
-    found = await session.together(*(_one(session, server_id) for server_id in sorted(ids)))
+    microversion = up_to(at, (await compute_offer(session)).highest) if ids else ""
+    found = await session.together(*(_one(session, server_id, microversion) for server_id in sorted(ids)))
     if any(s is not None and s.is_shadow for s in found):
         raise Unreachable(
             "A cell of Nova does not answer, so a server in it cannot be looked at.",
@@ -56,10 +63,10 @@ async def one_by_one(session: Session, ids: Collection[str]) -> dict[str, Server
     return {s.id: s for s in found if s is not None}
 
 
-async def _one(session: Session, server_id: str) -> Server | None:
+async def _one(session: Session, server_id: str, at: str) -> Server | None:
     """A server by its id; None when Nova knows it no more."""
     try:
-        document = await session.get("compute", f"/servers/{server_id}", microversion="2.53", doing="look at a server")
+        document = await session.get("compute", f"/servers/{server_id}", microversion=at, doing="look at a server")
     except Missing:
         return None
     return translate.server(document["server"])

@@ -167,6 +167,7 @@ def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
         platform_version=cloud.platform_version or "",
         shared_storage=cloud.shared_storage,
         evacuated_vms=cloud.evacuated_vms,
+        lock_vms=cloud.lock_vms,
         priority_metadata=cloud.priority_metadata or "",
         bring_back=cloud.bring_back,
         deadline=cloud.migration.deadline.total_seconds(),

@@ -163,6 +163,7 @@ class OpenStack(Cloud):
     platform_version: fields.Version | None = None
     shared_storage: bool | None = None
     evacuated_vms: Literal["running", "stopped"] = "running"
+    lock_vms: bool = False
     priority_metadata: fields.MetadataKey | None = None
     bring_back: Literal["all", "none"] = "none"
     migration: Migration = Migration()

@@ -135,6 +135,7 @@ class OpenStackSettings:
     platform_version: str
     shared_storage: bool | None  #: None: not said, so the adapter finds out
     evacuated_vms: Literal["running", "stopped"]
+    lock_vms: bool
     priority_metadata: str  #: key of VMs' metadata; empty: none tells their turn
     bring_back: Literal["all", "none"]  #: of the VMs that were moved away, when their host returns
     deadline: float  #: seconds that one VM may be live-migrated

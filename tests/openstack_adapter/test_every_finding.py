@@ -133,6 +133,10 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.2.9")),
         dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.3.0")),
     ),
+    "cannot-lock": (
+        dead(highest=Microversion((2, 72)), terms=Terms(lock_vms=True)),
+        dead(highest=Microversion((2, 73)), terms=Terms(lock_vms=True)),
+    ),
     # what was asked for
     "vm-not-here": (dead(asked={"vms": ("web-2",)}), dead(asked={"vms": ("web-1",)})),
     "vm-ambiguous": (

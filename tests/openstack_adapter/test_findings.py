@@ -199,11 +199,12 @@ def test_vms_are_left_stopped_when_the_settings_say_so() -> None:
     assert made.steps[-1].arguments["wanted"] == ["SHUTOFF"]
 
 
-def test_an_older_nova_cannot_leave_vms_stopped_and_says_so() -> None:
+def test_an_older_nova_cannot_leave_vms_stopped_so_they_are_stopped_afterwards_and_that_is_said() -> None:
     made = plan(survey(highest=Microversion((2, 79))), terms=Terms(stopped=True))
     assert "comes-up-running" in codes(made)
     assert made.facts["microversion"] == "2.79"
-    assert made.facts["VMs come up"] == "as they were"
+    assert made.facts["VMs come up"] == "stopped"
+    assert [s.verb for s in made.steps[-2:]] == ["evacuate", "stop"]
 
 
 # ---------------------------------------------------------------------- VMs
