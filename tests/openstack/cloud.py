@@ -23,6 +23,8 @@ class Cloud:
 
     def __init__(self, lab: Lab) -> None:
         self._lab = lab
+        self.settings = lab.settings
+        self.processes = lab.processes
         self.computes = lab.settings.computes
         self.auth_url = lab.settings.auth_url
         self.clouds_yaml: Path = lab.settings.clouds_yaml  # has the clouds `admin` and `demo`

@@ -15,6 +15,7 @@ DEBIAN = {
     "rabbitmq-server": RABBIT_PROGRAM,
     "mariadb-server": "mariadbd",
     "memcached": "memcached",
+    "openssh-server": "sshd",
 }
 
 
