@@ -90,6 +90,8 @@ def _rehoming(cinder: Options) -> tuple[Rehoming, Runner | None]:
             runner: Runner = Ssh(**where, command=cinder["command"])
         case "local":
             runner = Local(command=cinder["command"])
+        case "manual":
+            return Rehoming(by=By.PERSON, command=cinder["command"]), None
         case _:
             return Rehoming(), None
     return Rehoming(by=By.MUSTER, command=cinder["command"]), runner

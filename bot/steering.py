@@ -98,6 +98,7 @@ async def _retry(asked: _Turn) -> None:
     ]
     await unit.save_steps(operation.id, entries)
     count = sum(1 for r in again if r.counts)
+    operation = replace(operation, words=())  # of the attempts before
     await turn(unit, operation, Event.RETRIED, asked.at, by, {"count": count}, count=count)
 
 

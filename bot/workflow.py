@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot import choosing, steering, voting, which_host
+from bot import by_hand, choosing, steering, voting, which_host
 from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
@@ -26,7 +26,7 @@ from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Stale, Unit
 from bot.domain.steps import StepRecord
-from bot.domain.values import Action, Digest, Facts, HostId, OperationId, UserId, VmId
+from bot.domain.values import Action, Digest, Facts, HostId, OperationId, StepKey, UserId, VmId
 from bot.steering import Steer
 from bot.turning import turn
 from bot.voting import Confirmation
@@ -241,6 +241,22 @@ class Desk:
             return str(verb)
 
         await self._retrying(steered, key)
+
+    async def say_done(self, id: OperationId, step: StepKey, *, by: Actor, key: str) -> None:
+        """Take somebody's word that they did a step by hand; a look says what is true of it.
+
+        Raises:
+            UnknownOperation, NotAllowed
+            AlreadySettled: the step does not wait for it.
+        """
+
+        async def said(unit: Unit) -> str:
+            operation = await unit.operation(id)
+            self._rule(operation).check_may_steer(by, requester=operation.requested_by)
+            await by_hand.say_done(unit, operation, step, by=by, at=self.clock.now())
+            return "said done"
+
+        await self._retrying(said, key)
 
     # ---------------------------------------------------------------------------------------------------- expiry
     async def expire(self) -> int:

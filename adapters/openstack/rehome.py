@@ -4,6 +4,7 @@
 Cinder lists, the new one up and enabled, of the same backend and with the same pool.
 """
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -303,6 +304,7 @@ def _command(
         target=target,
         title=title,
         by=By.PERSON if by_hand else By.MUSTER,
+        command=shlex.join((*rehoming.command, *words)) if by_hand else "",
         arguments={**arguments, "command": [*rehoming.command, *words]},
         essential=True,
         patience=_BY_HAND if by_hand else _PATIENCE,

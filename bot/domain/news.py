@@ -43,7 +43,8 @@ class Kind(StrEnum):
     PHASE = "phase"  #: phase
     VM_DONE = "vm done"  #: vm, title, place, seconds
     STEP_DONE = "step done"  #: title, sentence
-    BY_HAND = "by hand"  #: title, sentence, remedy: a person's turn has come
+    BY_HAND = "by hand"  #: title, sentence, remedy, command, ask (ids): a person's turn has come
+    SAID_DONE = "said done"  #: by, title
     STEP_FAILED = "step failed"  #: title, sentence, remedy, raw
     STEP_UNKNOWN = "step unknown"  #: title, sentence, remedy, raw
     CLOUD_SILENT = "cloud silent"  #: sentence, remedy

@@ -7,6 +7,7 @@ from enum import StrEnum
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.plan import Plan
+from bot.domain.steps import Word
 from bot.domain.values import Digest, Facts, OperationId, UserId
 
 
@@ -173,6 +174,7 @@ class Operation:
     votes: tuple[Vote, ...] = ()  #: all ever cast, of superseded digests too
     drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
     approved_plan: Plan | None = None  #: what the votes that started it were cast on
+    words: tuple[Word, ...] = ()  #: what people said they did by hand, oldest first
     expires_at: datetime | None = None
     starts_at: datetime | None = None  #: not started before; None: as soon as it is approved
     window: timedelta | None = None  #: how long from then on something may be started; None: open end

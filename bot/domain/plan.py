@@ -138,6 +138,9 @@ class Step:
     quiet: timedelta = timedelta(seconds=90)
     """How long after an intent without an answer the cloud must show nothing before a second start is allowed."""
 
+    command: str = ""
+    """Word for word what a person types, where it is theirs to do. Part of the arguments, so the digest has it."""
+
     before: Facts | None = None  #: `Sighting.mark` of the look before the start
     receipt: Receipt | None = None
 

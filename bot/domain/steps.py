@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import By, Receipt, Step
-from bot.domain.values import StepKey
+from bot.domain.values import StepKey, UserId
 
 
 class StepState(StrEnum):
@@ -35,6 +35,15 @@ IN_FLIGHT = frozenset({StepState.INTENT, StepState.ACCEPTED})
 
 MAX_STARTS = 3
 """How often a step whose start demonstrably never took effect is started before a human is asked."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Word:
+    """A person's word that they did what only a person can do. A look says what is true of it."""
+
+    step: StepKey
+    by: UserId
+    at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +112,25 @@ class StepRecord:
         """The record of its end."""
         return replace(self, state=state, ended_at=now, sentence=sentence, remedy=remedy, raw=raw)
 
+    @property
+    def waits_for_hands(self) -> bool:
+        """Whether it is somebody's turn to do it by hand."""
+        return self.step.by is By.PERSON and self.state in IN_FLIGHT
+
+    def told(self, word: Word) -> "StepRecord":
+        """The record with a person's word in the place of the cloud's receipt."""
+        receipt = Receipt(facts={"by": word.by, "at": word.at.isoformat()})
+        return replace(self, step=replace(self.step, receipt=receipt), moved_at=word.at)
+
     def again(self) -> "StepRecord":
         """The record of a new attempt that a person asked for."""
         return StepRecord(step=replace(self.step, before=None, receipt=None), seq=self.seq, starts=0)
+
+
+def with_words(records: Sequence[StepRecord], words: Sequence[Word]) -> Sequence[StepRecord]:
+    """The steps, those that wait for somebody's hands with what was said of them last."""
+    last = {word.step: word for word in words}
+    return [r.told(last[r.key]) if r.waits_for_hands and r.key in last else r for r in records]
 
 
 def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:

@@ -25,6 +25,7 @@ from bot.domain.steps import (
     StepRecord,
     StepState,
     after_look,
+    with_words,
 )
 from bot.domain.timing import Closed
 from bot.domain.turns import to_skip, to_start, to_tidy
@@ -101,7 +102,7 @@ async def round_of(
     if operation.plan is None:
         return Next.OVER
     phases = operation.plan.phases
-    records = await _skip(held, records, phases)
+    records = await _skip(held, operation, with_words(records, operation.words))
     if operation.state is not State.RUNNING:
         foreseen.clear()  # whoever pauses may do so for hours
     this = await _say_if_closed(
@@ -161,9 +162,13 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     return Next.LOOK if is_quick or (has_ended and any(r.key not in known for r in this.coming(records))) else Next.WAIT
 
 
-async def _skip(held: Held, records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
-    """Set aside what must not happen any more; one skip may cause the next."""
-    while skipped := to_skip(records, phases):
+async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+    """Set aside what must not happen any more; one skip may cause the next. Nobody's hands are waited for in a stop."""
+    phases = operation.plan.phases if operation.plan else ()
+    is_stopping = operation.state is State.STOPPING
+    by_hand = [r for r in records if is_stopping and r.waits_for_hands and r.step.relieves is None]
+    while skipped := [*by_hand, *to_skip(records, phases)]:
+        by_hand = []
         now = held.clock.now()
         ended = {
             r.key: r.end(StepState.SKIPPED, now=now, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)

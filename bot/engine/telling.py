@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
-from bot.domain.plan import By, Plan
+from bot.domain.plan import Plan
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Facts, UserId, VmId
@@ -51,8 +51,9 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         return [News(kind=Kind.STEP_FAILED, operation=operation.id, facts=told)]
     if record.state is StepState.UNKNOWN:
         return [News(kind=Kind.STEP_UNKNOWN, operation=operation.id, facts=told)]
-    if record.state is StepState.ACCEPTED and record.step.by is By.PERSON:
-        return [News(kind=Kind.BY_HAND, operation=operation.id, facts=told)]
+    if record.waits_for_hands:
+        news = News(kind=Kind.BY_HAND, operation=operation.id, facts={**told, "command": record.step.command})
+        return list(calling(news, requester=operation.requested_by, approvers=()))
     if record.state is not StepState.DONE or not (record.counts or record.starts):
         return []
     vm, plan = record.step.vm, operation.plan

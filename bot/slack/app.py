@@ -10,7 +10,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.log import logger
-from bot.slack import choose, confirm, decide, dissent, heed, lookup, request, steer, windows
+from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, steer, windows
 from bot.slack.people import SlackPeople
 from bot.slack.reception import Reception, new_reference
 from bot.slack.views import notes
@@ -36,6 +36,7 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
             choose.ALL: choose.serve_all,
             windows.KIND: windows.serve,
             heed.KIND: heed.serve,
+            hands.KIND: hands.serve,
             steer.KIND: steer.serve,
             steer.UNKNOWN: steer.serve_unknown,
         },
@@ -53,7 +54,7 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
     """
     app = AsyncApp(client=client, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people)
-    for story in (request, lookup, decide, confirm, dissent, heed, choose, steer):
+    for story in (request, lookup, decide, confirm, dissent, hands, heed, choose, steer):
         story.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:

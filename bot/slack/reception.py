@@ -127,6 +127,7 @@ def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
             "action": name,
             "operation": told.get("op", ""),
             "digest": told.get("digest", ""),
+            **({"step": told["step"]} if "step" in told else {}),
             "user": user,
             "channel": str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
         },

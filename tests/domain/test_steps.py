@@ -14,11 +14,13 @@ from bot.domain.steps import (
     MAX_STARTS,
     StepRecord,
     StepState,
+    Word,
     after_look,
     of_host,
+    with_words,
 )
 from bot.domain.turns import to_start
-from bot.domain.values import VmId
+from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.plans import NOW, PHASES, RECEIPT, moments, record, records, sightings
 
 A_WHILE = timedelta(seconds=10)
@@ -212,3 +214,26 @@ def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be():
     of_a_vm = record(3, StepState.DONE, vm=VmId("v"))
     seen = record(4, StepState.DONE, by=By.CLOUD)
     assert of_host([already, begun, never, of_a_vm, seen]) == [already, begun]
+
+
+# hands -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_persons_word_stands_where_the_clouds_receipt_would_and_the_last_one_counts():
+    waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED)
+    first, last = (Word(step=waiting.key, by=UserId(who), at=NOW) for who in ("U0ALICE", "U0BOB"))
+    (told,) = with_words([waiting], [first, last])
+    assert told.step.receipt is not None
+    assert told.step.receipt.facts["by"] == "U0BOB"
+    assert told.state is StepState.ACCEPTED
+
+
+def test_only_a_step_that_waits_for_hands_hears_what_is_said():
+    for other in (
+        replace(record(1), state=StepState.ACCEPTED),
+        record(1, by=By.PERSON),
+        replace(record(1, by=By.PERSON), state=StepState.DONE),
+    ):
+        assert with_words([other], [Word(step=other.key, by=UserId("U0ALICE"), at=NOW)]) == [other]
+    waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED)
+    assert with_words([waiting], [Word(step=StepKey("step 9"), by=UserId("U0ALICE"), at=NOW)]) == [waiting]

@@ -10,7 +10,7 @@ from pathlib import Path
 from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.client import Client
 from tests.openstack.lab.progress import until
-from tests.openstack.lab.settings import LabError, Port
+from tests.openstack.lab.settings import PASSWORD, REGION, LabError, Port
 
 BACKEND = "fake"
 SSHD = "sshd-of-the-controller"
@@ -63,21 +63,22 @@ class Storage:
         return found
 
     def fill(self, *, volumes: int) -> None:
-        """Make volumes on the host, and a backup of the first: the others are switched off meanwhile."""
-        self._switch("disable")
-        try:
-            made = [self._volume(f"{self._host}-data-{n}") for n in range(1, volumes + 1)]
-            backup = {"volume_id": made[0], "name": f"{self._host}-nightly"}
-            body = self._client.call("POST", Port.CINDER, "/v3/{project}/backups", {"backup": backup})
-            self._available("backups", body["backup"]["id"])
-        finally:
-            self._switch("enable")
+        """Make volumes and a backup of the first, and put them under the host.
 
-    def _switch(self, verb: str) -> None:
+        Cinder's scheduler decides who makes them; the host becomes their manager by the very commands of a re-homing.
+        """
+        made = [self._volume(f"{self._host}-data-{n}") for n in range(1, volumes + 1)]
+        backup = {"volume_id": made[0], "name": f"{self._host}-nightly"}
+        body = self._client.call("POST", Port.CINDER, "/v3/{project}/backups", {"backup": backup})
+        self._available("backups", body["backup"]["id"])
         for host in self._others:
-            for binary, name in (("cinder-volume", f"{host}@{BACKEND}"), ("cinder-backup", host)):
-                body = {"binary": binary, "host": name}
-                self._client.call("PUT", Port.CINDER, f"/v3/{{project}}/os-services/{verb}", body)
+            self.rename(f"{host}@{BACKEND}#{BACKEND}", f"{self._host}@{BACKEND}#{BACKEND}")
+            self.manage("backup", "update_backup_host", "--currenthost", host, "--newhost", self._host)
+        self.manage("volume", "update_service")
+
+    def rename(self, old: str, new: str) -> None:
+        """Write another manager into the records of volumes; any name is taken."""
+        self.manage("volume", "update_host", "--currenthost", old, "--newhost", new)
 
     def _volume(self, name: str) -> str:
         body = {"volume": {"name": name, "size": 1}}
@@ -104,9 +105,28 @@ class Storage:
 
     def listed_by_cinder(self, manager: str) -> set[str]:
         """Names of the volumes under a manager, as the `cinder` command line of the runbook lists them."""
+        settings = self._cloud.settings
         words = ["--os-volume-api-version", "3.33", "list", "--all-tenants", "--filters", f"host={manager}"]
-        printed = self._run("cinder", *words)
-        rows = [[cell.strip() for cell in line.split("|")] for line in printed.splitlines() if line.startswith("|")]
+        login = {
+            "OS_AUTH_URL": self._cloud.auth_url,
+            "OS_USERNAME": "admin",
+            "OS_PASSWORD": PASSWORD,
+            "OS_PROJECT_NAME": "admin",
+            "OS_USER_DOMAIN_NAME": "Default",
+            "OS_PROJECT_DOMAIN_NAME": "Default",
+            "OS_REGION_NAME": REGION,
+        }
+        done = subprocess.run(
+            [settings.tool("cinder"), *words],
+            env=settings.environment(**login),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        if done.returncode:
+            raise LabError(f"cinder {' '.join(words)}: {done.stderr}")
+        rows = [[cell.strip() for cell in line.split("|")] for line in done.stdout.splitlines() if line.startswith("|")]
         return {row[rows[0].index("Name")] for row in rows[1:]}
 
     def services_in_records(self) -> set[str]:
@@ -130,34 +150,6 @@ class Storage:
         """Run `cinder-manage` by hand."""
         done = subprocess.run([*self.command, *words], capture_output=True, text=True, timeout=60, check=True)
         return done.stdout
-
-    def _run(self, program: str, *words: str) -> str:
-        settings = self._cloud.settings
-        login = {"OS_CLIENT_CONFIG_FILE": settings.clouds_yaml, "OS_CLOUD": "admin"}
-        done = subprocess.run(
-            [settings.tool(program), "--os-cloud", "admin", *words] if program == "openstack" else
-            [settings.tool(program), *self._credentials(), *words],
-            env=settings.environment(**login),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )  # fmt: skip
-        if done.returncode:
-            raise LabError(f"{program} {' '.join(words)}: {done.stderr}")
-        return done.stdout
-
-    def _credentials(self) -> list[str]:
-        said = {
-            "os-auth-url": self._cloud.auth_url,
-            "os-username": "admin",
-            "os-password": "labpass",
-            "os-project-name": "admin",
-            "os-user-domain-name": "Default",
-            "os-project-domain-name": "Default",
-            "os-region-name": "RegionOne",
-        }
-        return [word for name, value in said.items() for word in (f"--{name}", value)]
 
     # ------------------------------------------------------------------ putting right
 

@@ -143,7 +143,7 @@ class Stage:
 
 @asynccontextmanager
 async def staged(
-    folder: Path, *, settings: str = "", auth_url: str = "", password: str = "muster-demo"
+    folder: Path, *, settings: str = "", auth_url: str = "", password: str = "muster-demo", cinder: str = ""
 ) -> AsyncIterator[Stage]:
     """A workspace and two clouds, served; the bot is started by the test.
 
@@ -153,10 +153,12 @@ async def staged(
         auth_url: Keystone of another OpenStack to use as `prod` than the simulated one. Its hosts have no BMCs of
             their own: the simulated ones of the same names stand in for them, and say that the power is off.
         password: of its user admin.
+        cinder: TOML of the `[clouds.cinder]` of `prod`, with {url} for the simulated controller; the simulated host
+            that is dead has managed volumes and backups then.
     """
     clock = SystemClock()
     workspace = standard_workspace()
-    world = datacentre.build(clock.now, sleep=clock.sleep)
+    world = datacentre.build(clock.now, sleep=clock.sleep, cinder_on=datacentre.DEAD if cinder else "")
     for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
         host.powered = False
     tower = datacentre.cloudtower(world, sync=2, lanes=8)  # quicker than a real one, so that stories stay short
@@ -177,7 +179,11 @@ async def staged(
             bmcs=redfish_api.systems(world, redfish_url),
         )
         # a call whose fate is unknown is waited for by the API's timeout: a short one keeps the tests short
-        config.write_text(settings + config.read_text().replace('poll = "1s"', 'poll = "1s"\napi_timeout = "5s"'))
+        text = settings + config.read_text().replace('poll = "1s"', 'poll = "1s"\napi_timeout = "5s"')
+        if cinder:
+            table = f"[clouds.cinder]\n{cinder.replace('{url}', openstack_url)}\n"
+            text = text.replace("[clouds.fencing.redfish]", f"{table}\n[clouds.fencing.redfish]")
+        config.write_text(text)
         stage = Stage(served=served, world=world, tower=tower, folder=folder, env=env, config=config)
         try:
             yield stage

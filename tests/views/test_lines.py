@@ -47,6 +47,7 @@ def facts(words: str) -> dict[str, Json]:
         "needed": 2,
         "starts_at": NOW.isoformat(),
         "at": NOW.isoformat(),
+        "command": words,
     }
 
 

@@ -5,8 +5,9 @@ import json
 from bot.domain.operation import Event, Operation
 from bot.domain.plan import Plan
 from bot.domain.policy import Rule
+from bot.domain.steps import StepRecord
 from bot.domain.values import Action
-from bot.slack.views import message, subject
+from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
 
 APPROVE = "approve"
@@ -23,6 +24,8 @@ RETRY = "retry"
 BREAK_GLASS = "break_glass"
 CHOOSE = "choose_vms"
 ALL_BACK = "all_back"
+DONE = "step_done"
+"""Says that a step is done which only a person can do."""
 RETURN = "return_host"
 """Asks for a new operation: the return of the host that an ended one took out of service."""
 
@@ -68,6 +71,15 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
     if not elements:
         return []
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
+
+
+def done(operation: Operation, record: StepRecord) -> Block:
+    """The button by which a person says that they did a step that is theirs."""
+    value = json.dumps({"op": operation.id, "step": record.key}, separators=(",", ":"))
+    said = f"{subject.host(operation)}: {text.escape(record.step.title, limit=160)}. Muster looks whether it is so."
+    confirm = message.dialog("Have you done it?", said, yes="Done")
+    button = message.button("Done", action=DONE, value=value, style="primary", confirm=confirm)
+    return message.actions([button], block_id=f"done:{operation.id}:{record.seq}")
 
 
 def _approve(operation: Operation, plan: Plan, rule: Rule, value: str) -> Block:

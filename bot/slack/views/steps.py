@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from bot.domain.operation import Operation, State
 from bot.domain.plan import By, Plan, Step
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, of_host
-from bot.slack.views import message, subject, text
+from bot.slack.views import buttons, message, subject, text
 from bot.slack.views.message import Block
 
 _BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: " _(by hand)_"}
 _MOST_TROUBLES = 10
 _MOST_NAMED = 10
+_MOST_BY_HAND = 4
 
 
 def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
@@ -79,14 +80,18 @@ def _done(records: Sequence[StepRecord]) -> str:
     return f"{done} of {len(records)} done" + (f", {skipped} skipped" if skipped else "")
 
 
-def by_hand(records: Sequence[StepRecord]) -> list[Block]:
+def by_hand(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
     """What waits for somebody's hands now."""
-    waiting = [r for r in records if r.step.by is By.PERSON and r.state in IN_FLIGHT]
-    lines = [
-        f":raised_hand: *To be done by hand*: {text.escape(r.step.title)}. {text.sentence_of(r.sentence, r.remedy)}"
-        for r in waiting
-    ]
-    return [message.section(text.cut_lines(lines, most=4))] if lines else []
+    blocks: list[Block] = []
+    for record in [r for r in records if r.waits_for_hands][:_MOST_BY_HAND]:
+        step = record.step
+        said = f":raised_hand: *To be done by hand*: {text.escape(step.title)}."
+        told = f"{said} {text.sentence_of(record.sentence, record.remedy)}".strip()
+        if step.command:
+            blocks += [message.section(f"{told}\n{text.typed(step.command)}"), buttons.done(operation, record)]
+        else:
+            blocks.append(message.section(told))
+    return blocks
 
 
 def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Block]:

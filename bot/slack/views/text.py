@@ -66,6 +66,14 @@ def preformatted(lines: Iterable[str]) -> str:
     return "```\n" + "\n".join(_entities(line.replace("`", "'")) for line in lines) + "\n```"
 
 
+def typed(command: str) -> str:
+    """A command in a block to be copied: not a character of it is another one, but for backticks, which end a block.
+
+    `shlex` quotes what a shell would read, so such a command differs only where a name holds a backtick.
+    """
+    return preformatted([plain(command, limit=MAX_SECTION // 2)])
+
+
 def _entities(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 

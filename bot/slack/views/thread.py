@@ -125,6 +125,14 @@ def _step_done(facts: Facts) -> str:
     return f":white_check_mark: {_title(facts)}" + (f": {said}" if said else "")
 
 
+def _by_hand(facts: Facts) -> str:
+    ask = words(facts, "ask")
+    who = f"{text.mentions(ask)}: " if ask else ""
+    said = f":raised_hand: {who}to be done by hand: *{_title(facts)}*. {_said(facts)}".rstrip()
+    command = word(facts, "command")
+    return f"{said} Say so with *Done* on the card.\n{text.typed(command)}" if command else said
+
+
 def _lines(facts: Facts) -> str:
     return text.cut_lines(judgement.difference(words(facts, "lines")), most=30)
 
@@ -216,7 +224,8 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.PHASE: lambda f: f"Phase: *{text.escape(word(f, 'phase'), limit=80)}*",
     Kind.VM_DONE: _vm_done,
     Kind.STEP_DONE: _step_done,
-    Kind.BY_HAND: lambda f: f":raised_hand: To be done by hand: *{_title(f)}*. {_said(f)}",
+    Kind.BY_HAND: _by_hand,
+    Kind.SAID_DONE: lambda f: f":raised_hand: {text.mention(word(f, 'by'))} says that this is done: {_title(f)}.",
     Kind.STEP_FAILED: lambda f: f":x: *{_title(f)}* failed. {_said(f)}{_raw(f)}",
     Kind.STEP_UNKNOWN: lambda f: f":question: *{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
     Kind.CLOUD_SILENT: lambda f: f":satellite_antenna: The cloud does not answer. {_said(f)} Muster keeps asking.",

@@ -1,0 +1,42 @@
+"""Story: somebody did by hand what only a person can do, and says so on the card."""
+
+from typing import Any
+
+from slack_bolt.async_app import AsyncAck, AsyncApp
+
+from bot.domain.policy import Actor
+from bot.domain.ports import Delivery
+from bot.domain.values import OperationId, StepKey
+from bot.slack import reception
+from bot.slack.reception import Reception
+from bot.slack.views import buttons
+from bot.workflow import Desk
+
+KIND = "done by hand"
+
+
+def register(app: AsyncApp, desk: Reception) -> None:
+    """Listen to *Done*."""
+
+    async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
+        delivery = reception.click(body, kind=KIND, clock=desk.clock)
+        fresh = await desk.receive(delivery)
+        await ack()
+        if fresh:
+            await desk.serve(delivery)
+
+    app.action(buttons.DONE)(on_click)
+
+
+async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
+    """Take their word; a look says what is true of it.
+
+    Raises:
+        Refusal: why it is not taken.
+    """
+    await desk.say_done(
+        OperationId(reception.word(delivery, "operation")),
+        StepKey(reception.word(delivery, "step")),
+        by=actor,
+        key=delivery.key,
+    )
