@@ -131,6 +131,29 @@ async def test_a_vm_that_does_not_come_back_needs_a_person_while_the_host_and_th
     assert stays.host is host
 
 
+@pytest.mark.parametrize("action", ["os-migrateLive", "migrate"])
+async def test_killed_while_a_vm_comes_back_it_ends_what_it_began_and_nothing_twice(stage: Stage, action: str) -> None:
+    host, vms = await emptied(stage)
+    await asked_back(stage)
+    await stage.workspace.click(ALICE, stage.card, label="All Back")
+    await stage.card_says("6 of 6 VMs", seconds=60)
+    await stage.card_says("Waiting for approval")
+    begun = len(stage.world.mutations())
+    hold = stage.world.faults.order(
+        CallFault(effect=Effect.HOLD, face="openstack", method="POST", path="/action$", body=action)
+    )
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    async with asyncio.timeout(60):
+        await hold.arrived.wait()
+    await stage.kill_bot()
+    hold.release()  # the call was on the wire: it takes effect though nobody hears the answer
+    await stage.start_bot()
+    await stage.card_says("7 of 7 done and verified", seconds=150)
+    assert set(map(id, stage.world.vms_on(host))) == set(map(id, vms))
+    asked = [(c.path, str(c.body)) for c in stage.world.mutations()[begun:] if c.path.endswith("/action")]
+    assert len(asked) == len(set(asked)) == 8
+
+
 async def test_cancelled_right_after_the_host_was_disabled_it_says_so_and_one_click_asks_for_its_return(
     stage: Stage,
 ) -> None:
