@@ -4,17 +4,20 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bot import reminding
+from bot.domain import calendar
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
+from bot.domain.order import Order
 from bot.domain.policy import Rule
 from bot.domain.values import Action
 from bot.steering import Steer
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import LeapingClock, NoBell, Workshop
+from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.conftest import server
 from tests.store.databases import Postgresql
@@ -114,6 +117,38 @@ async def test_an_operation_whose_cloud_left_the_settings_is_not_reminded_of(sho
     await asked(shop)
     await shop.clock.sleep(20 * MINUTE)
     assert await reminding.remind(shop.archive, shop.clock, {}) == 0
+
+
+# clocks change -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("evening", "at", "starts"),
+    [
+        # Berlin's clocks go back at 03:00 on 2026-10-25 and forward at 02:00 on 2027-03-28
+        (datetime(2026, 10, 24, 20, tzinfo=UTC), "03:30", datetime(2026, 10, 25, 2, 30, tzinfo=UTC)),
+        (datetime(2027, 3, 27, 20, tzinfo=UTC), "03:30", datetime(2027, 3, 28, 1, 30, tzinfo=UTC)),
+    ],
+)
+async def test_when_clocks_change_each_thing_happens_once_and_at_its_moment(
+    shop: Workshop, evening: datetime, at: str, starts: datetime
+) -> None:
+    await shop.clock.sleep((evening - shop.clock.now()).total_seconds())
+    order = Order(action=Action.EVACUATE, cloud="toy", host="host-1", at=calendar.when(at))
+    id = await shop.desk.ask(order, by=replace(ALICE, zone="Europe/Berlin"), channel="C0OPS", key=await shop.key())
+    await shop.work()
+    await shop.vote(id)
+    reminded, began = [], []
+    while shop.clock.now() < evening + timedelta(hours=10):
+        if await tick(shop, 1):
+            reminded.append(shop.clock.now())
+        at_minute = shop.clock.now()
+        if await shop.work():
+            began.append(at_minute)
+    assert reminded == [starts - timedelta(minutes=10)]
+    assert began[0] == starts
+    assert (await shop.operation(id)).started_at is not None
+    assert (await told(shop), len(began)) == ([Kind.START_NEAR], 1)
 
 
 # several replicas over one PostgreSQL --------------------------------------------------------------------------------

@@ -95,7 +95,14 @@ class Post:
         return [line.news for line in waiting]
 
     async def operation(
-        self, host: str, state: State, *, action: Action = Action.EVACUATE, id: str = "OP1", dry_run: bool = False
+        self,
+        host: str,
+        state: State,
+        *,
+        action: Action = Action.EVACUATE,
+        id: str = "OP1",
+        dry_run: bool = False,
+        starts_in: timedelta | None = None,
     ) -> Operation:
         """An operation on a host, as it is stored in this state."""
         now = self.clock.now()
@@ -109,6 +116,7 @@ class Post:
             channel="C0OPS",
             state=state,
             dry_run=dry_run,
+            starts_at=now + starts_in if starts_in else None,
             created_at=now,
             changed_at=now,
             started_at=now if state in {State.RUNNING, State.SUCCEEDED, State.ENDED_INCOMPLETE} else None,

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from bot.domain.alarm import AlarmKind
 from bot.domain.operation import State
-from bot.domain.values import OperationId
+from bot.domain.values import Action, OperationId
 from bot.store import audit
 from tests.watch.conftest import EVERY, Post
 
@@ -178,3 +178,12 @@ async def test_alarms_and_their_ends_are_in_the_audit(post: Post) -> None:
     async with post.archive.unit() as unit:
         events = [line["event"] async for line in audit.export(unit)]
     assert events == ["host seen down", "alarm over"]
+
+
+async def test_a_host_that_dies_before_its_planned_work_begins_is_told_of(post: Post) -> None:
+    await post.operation("host-3", State.QUEUED, action=Action.ENTER, starts_in=timedelta(hours=8))
+    await post.operation("host-4", State.QUEUED, action=Action.ENTER, starts_in=timedelta(seconds=1), id="OP2")
+    post.fleet.fell("host-3")
+    post.fleet.fell("host-4")
+    await post.look(3)
+    assert [alarm.host_name for alarm in await post.shown()] == ["host-3"]
