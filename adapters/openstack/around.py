@@ -5,7 +5,7 @@ the same. Only what bears our operation's reason is unlocked, and that whatever 
 stopped VM back, but not one that was in ERROR and off.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,6 +17,8 @@ from bot.domain.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, VmId
 
 _PATIENCE = timedelta(minutes=10)
+_OFF = ": moved off "
+_NAMES = 5  #: so many VMs are named in a sentence
 
 
 def stopped_after(server: Server, *, microversion: str, stopped: bool) -> bool:
@@ -50,7 +52,7 @@ def locked(
     first, *rest = steps
     last = [s for s in steps if s.relieves is None][-1]
     at = versions.spoken(versions.LOCK_REASON)
-    reason = f"{service.MARK}{request.run}"
+    reason = f"{service.MARK}{request.run}{_OFF}{survey.host}"
     lock = _step(verbs.LOCK, f"lock {server.name}", first, server, microversion=at, reason=reason)
     unlock = _step(verbs.UNLOCK, f"unlock {server.name}", first, server, microversion=at, reason=reason)
     return [
@@ -59,6 +61,27 @@ def locked(
         *rest,
         replace(unlock, follows=last.key, tidies=lock.key),
     ]
+
+
+def left_locked(servers: Sequence[Server]) -> Mapping[str, str]:
+    """What is to be said of VMs that are still locked by Muster, by the host that they were moved off.
+
+    Args:
+        servers: those that are locked, by whomever.
+    """
+    names: dict[str, list[str]] = {}
+    for server in servers:
+        if server.locked_reason.startswith(service.MARK) and _OFF in server.locked_reason:
+            names.setdefault(server.locked_reason.partition(_OFF)[2], []).append(server.name)
+    return {host: f"{_count(found)} still locked by Muster ({_listed(found)})" for host, found in names.items()}
+
+
+def _count(names: Sequence[str]) -> str:
+    return "1 VM" if len(names) == 1 else f"{len(names)} VMs"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(sorted(names)[:_NAMES]) + (", …" if len(names) > _NAMES else "")
 
 
 def of_locks(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:

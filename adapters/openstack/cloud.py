@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from adapters.openstack import (
+    around,
     check,
     drain_plan,
     look,
@@ -24,6 +25,7 @@ from adapters.openstack.rehome import Rehoming
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey
+from adapters.openstack.versions import LOCK_REASON
 from adapters.redfish.bmcs import Bmcs
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import CloudError, Host, Request, Sighting
@@ -111,6 +113,7 @@ class OpenStackCloud:
         hypervisors: dict[str, Mapping[str, Any]] = {}
         for hypervisor in await survey.hypervisors_of(self._session):
             hypervisors[str((hypervisor.get("service") or {}).get("host"))] = hypervisor
+        left = await self._left_locked()
         return [
             Host(
                 id=HostId(s.host),
@@ -122,10 +125,20 @@ class OpenStackCloud:
                 note=", ".join(filter(None, (service.why_disabled(s), translate.filled(hypervisors.get(s.host, {}))))),
                 is_down=not s.is_up,
                 down_since=None if s.is_up else s.updated_at,
+                left=left.get(s.host, ""),
                 taken_out_by=service.marked_by(s),
             )
             for s in computes[:limit]
         ]
+
+    async def _left_locked(self) -> Mapping[str, str]:
+        """What is to be said of VMs that Muster has locked, by host; asked for only where settings have VMs locked."""
+        if not self._terms.lock_vms or (await survey.compute_offer(self._session)).highest < LOCK_REASON:
+            return {}
+        shown = await survey.list_servers(
+            self._session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers"
+        )
+        return around.left_locked(shown)
 
     async def survey(self, request: Request) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on.

@@ -27,6 +27,9 @@ class Host:
     note: str = ""  #: what else the cloud says about it: who closed it and why, room
     is_down: bool = False  #: the cloud itself believes that it does not live; a reason to ask, not a proof
     down_since: datetime | None = None  #: its last sign of life, when the cloud tells
+    left: str = (
+        ""  #: what Muster did to its VMs and has not undone, in words: "2 VMs still locked by Muster (web-1, …)"
+    )
     taken_out_by: str | None = None  #: the operation of Muster that its mark names; "": none; None: no marks here
 
 

@@ -78,7 +78,12 @@ async def _judge(
     if is_busy or now < due:
         return
     await unit.save_alarm(replace(alarm, raised_at=alarm.raised_at or now, reminded_at=now))
-    facts: Facts = {"state": host.state, "seconds": (now - alarm.since).total_seconds()}
+    facts: Facts = {
+        "state": host.state,
+        "out": not host.in_service,
+        "still": host.left,
+        "seconds": (now - alarm.since).total_seconds(),
+    }
     await _tell(unit, alarm, Kind.LEFT_OVER, facts)
 
 
@@ -95,5 +100,5 @@ async def _tell(unit: Unit, alarm: Alarm, kind: Kind, facts: Facts) -> None:
 
 
 def _is_out(host: Host) -> bool:
-    """Whether it is out of service by us; where the cloud shows whose mark it bears, only by that mark."""
-    return not host.in_service and host.taken_out_by != ""
+    """Whether we left something: the host out of service (where it bears a mark, only by ours), or its VMs locked."""
+    return bool(host.left) or (not host.in_service and host.taken_out_by != "")

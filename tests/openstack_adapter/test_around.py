@@ -20,7 +20,7 @@ from tests.contract.clouds import carry_out
 from tests.openstack_adapter.build import enter, living, plan, server, survey
 
 LOCKS = Terms(lock_vms=True)
-OURS = "muster run=01RUN"
+OURS = "muster run=01RUN: moved off compute-1"
 
 
 def of_vm(made: Plan, name: str) -> list[str]:
@@ -146,6 +146,20 @@ def asked_of(arena: OpenStackArena, name: str) -> list[str]:
     return [next(iter(c.body)) for c in arena.mutations() if c.path.endswith(f"/servers/{vm.id}/action")]
 
 
+async def test_vms_that_are_left_locked_are_told_with_the_host_they_were_moved_off() -> None:
+    async with openstack_arena(vms=2) as dead, locking(dead) as arena:
+        plan = await arena.planned()
+        await carry_out(arena, replace(plan, steps=tuple(s for s in plan.steps if s.verb != "unlock")))
+        theirs = arena.add_vm("theirs")
+        theirs.locked_by, theirs.locked_reason = "owner", "billing"
+        hosts = {host.name: host.left for host in await arena.cloud.hosts("", limit=9)}
+        assert hosts.pop("compute-1") == "2 VMs still locked by Muster (vm-1, vm-2)"
+        assert set(hosts.values()) == {""}
+        asked = len(arena.calls())
+        assert {host.left for host in await dead.cloud.hosts("", limit=9)} == {""}
+        assert not [c for c in arena.calls()[asked:] if "/servers" in c.path]
+
+
 @pytest.mark.parametrize("vms", [3, 12])
 async def test_every_vm_is_locked_evacuated_and_unlocked_in_this_order(vms: int) -> None:
     async with openstack_arena(vms=vms) as dead, locking(dead) as arena:
@@ -162,7 +176,7 @@ async def test_the_lock_bears_the_operation_while_the_vm_is_moved() -> None:
         steps = tuple(s for s in plan.steps if s.verb != "unlock")
         await carry_out(arena, replace(plan, steps=steps))
         vm = arena.world.vm("vm-1")
-        assert (vm.locked_by, vm.locked_reason) == ("admin", f"muster run={arena.request().run}")
+        assert (vm.locked_by, vm.locked_reason) == ("admin", f"muster run={arena.request().run}: moved off compute-1")
 
 
 async def test_somebody_elses_lock_is_neither_broken_nor_in_the_way() -> None:

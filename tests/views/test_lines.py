@@ -43,6 +43,7 @@ def facts(words: str) -> dict[str, Json]:
         "left": [words, words],
         "chosen": 2,
         "state": words,
+        "still": words,
         "sentences": [words, "compute-2 is dead"],
         "needed": 2,
         "starts_at": NOW.isoformat(),
@@ -58,6 +59,19 @@ def test_every_kind_of_news_has_its_line(kind: Kind) -> None:
     message = thread.render([news], shown, records(State.NEEDS_ATTENTION, plan()))
     assert_slack_takes(message)
     golden.check(f"line-{kind.value.replace(' ', '-')}", message)
+
+
+def test_vms_that_were_left_locked_are_reminded_of_by_name_whether_or_not_the_host_is_back() -> None:
+    told = {"seconds": 14400, "state": "up", "still": "1 VM still locked by Muster (db-1)"}
+    shown = operation(State.SUCCEEDED)
+    back, out = (
+        thread.render([News(kind=Kind.LEFT_OVER, operation=shown.id, facts={**told, "out": out})], shown).text
+        for out in (False, True)
+    )
+    assert "db-1" in back
+    assert "not back in service" not in back
+    assert "db-1" in out
+    assert "not back in service" in out
 
 
 @pytest.mark.parametrize("kind", Kind)

@@ -142,3 +142,15 @@ async def test_the_first_reminder_comes_at_the_first_look_after_it_is_due(post: 
     assert await post.told() == []
     await post.look()
     assert len(await post.told()) == 2
+
+
+async def test_vms_left_locked_are_reminded_of_though_the_host_is_back_until_they_are_not(post: Post) -> None:
+    await take_out(post)
+    post.fleet.change("host-3", in_service=True, state="up", taken_out_by="", left="1 VM still locked by Muster (db-1)")
+    await wait(post, 4)
+    told = await post.told()
+    assert kinds(told) == [Kind.LEFT_OVER] * 2
+    assert (told[0].facts["still"], told[0].facts["out"]) == ("1 VM still locked by Muster (db-1)", False)
+    post.fleet.change("host-3", left="")
+    await post.look(2)
+    assert kinds(await post.told()) == [Kind.LEFT_OVER_GONE] * 2

@@ -133,6 +133,18 @@ def _by_hand(facts: Facts) -> str:
     return f"{said} Say so with *Done* on the card.\n{text.typed(command)}" if command else said
 
 
+def _left_over(facts: Facts) -> str:
+    left = text.escape(word(facts, "still"), limit=200)
+    if left and facts.get("out") is False:
+        said = f":alarm_clock: Still left over{_span(facts, since=True)}: {left}."
+        return f"{said} Unlock them, or tell the next shift."
+    besides = f" Besides, {left}." if left else ""
+    return (
+        f":alarm_clock: Still not back in service{_span(facts, since=True)}; "
+        f"the cloud says: {_state(facts)}. Return it to service, or tell the next shift.{besides}"
+    )
+
+
 def _lines(facts: Facts) -> str:
     return text.cut_lines(judgement.difference(words(facts, "lines")), most=30)
 
@@ -244,11 +256,10 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
     Kind.TIMELINE: lambda _: ":page_facing_up: The whole story, for the postmortem.",
-    Kind.LEFT_OVER: lambda f: (
-        f":alarm_clock: Still not back in service{_span(f, since=True)}; "
-        f"the cloud says: {_state(f)}. Return it to service, or tell the next shift."
+    Kind.LEFT_OVER: _left_over,
+    Kind.LEFT_OVER_GONE: lambda f: (
+        f":white_check_mark: The host is back in service, and nothing is left over{_span(f, since=True)}."
     ),
-    Kind.LEFT_OVER_GONE: lambda f: f":white_check_mark: The host is back in service{_span(f, since=True)}.",
     Kind.REFUSED: _said,
     Kind.NOTED: _said,
 }
