@@ -6,7 +6,7 @@ from adapters.openstack import judge, storage, survey
 from adapters.openstack.judge import Terms
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.versions import SERVICES, SUMMARIES, spoken
+from adapters.openstack.versions import SERVICES, SUMMARIES, spoken, up_to
 from bot.domain.cloud import CloudError, Refused
 from bot.domain.plan import Verdict
 
@@ -29,7 +29,7 @@ async def complaints(session: Session, terms: Terms, runner: Runner | None = Non
         for finding in judge.of_versions(nova.highest, terms)
         if finding.verdict is not Verdict.OK
     ]
-    return found + await _refusals(session, terms) + await _complaints_of(runner)
+    return found + await _refusals(session, terms, up_to(SERVICES, nova.highest)) + await _complaints_of(runner)
 
 
 async def _complaints_of(runner: Runner | None) -> list[str]:
@@ -43,12 +43,12 @@ async def _complaints_of(runner: Runner | None) -> list[str]:
     return []
 
 
-async def _refusals(session: Session, terms: Terms) -> list[str]:
+async def _refusals(session: Session, terms: Terms, nova: str) -> list[str]:
     """What a survey would stumble over: one small read of each kind that it needs."""
     found = []
     for service, path, microversion, params, doing in (
-        ("compute", "/os-services", spoken(SERVICES), {}, "list compute services"),
-        ("compute", "/servers", spoken(SERVICES), {"all_tenants": "1", "limit": "1"}, "list servers of all projects"),
+        ("compute", "/os-services", nova, {}, "list compute services"),
+        ("compute", "/servers", nova, {"all_tenants": "1", "limit": "1"}, "list servers of all projects"),
         (
             "placement",
             "/allocation_candidates",
@@ -81,4 +81,6 @@ async def _ask(
             f"The cloud's catalog has no {service} service in this region, so Muster cannot {doing}.",
             remedy="Check `region_name` and `interface` of this cloud in clouds.yaml.",
         )
+    if service == "placement" and offer.highest < SUMMARIES:
+        path, microversion, params = "/resource_providers", "", {}
     await session.get(service, path, microversion=microversion, params=params, doing=doing)

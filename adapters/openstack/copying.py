@@ -12,7 +12,7 @@ from adapters.openstack import verbs
 from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
 from adapters.openstack.things import LIVE_MIGRATION, Migration
-from adapters.openstack.versions import SERVICES, spoken
+from adapters.openstack.versions import OLDEST, spoken
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
@@ -50,7 +50,7 @@ async def _measured(session: Session, move: Migration) -> Migration:
     """With the figures that 2.23 and later show; a driver that counts nothing leaves them empty."""
     path, doing = f"/servers/{move.server}/migrations", "read how far a live migration is"
     try:
-        found = await session.get("compute", path, microversion=spoken(SERVICES), doing=doing)
+        found = await session.get("compute", path, microversion=spoken(OLDEST), doing=doing)
     except Missing:
         return move
     mine: dict[str, Any] = next((m for m in found["migrations"] if m["id"] == move.id), {})
@@ -73,7 +73,7 @@ async def orders(session: Session, steps: Iterable[Step]) -> dict[StepKey, froze
 async def _orders(session: Session, step: Step) -> frozenset[str]:
     path, doing = f"/servers/{step.target}/os-instance-actions", "read what was ordered about a live migration"
     try:
-        found = await session.get("compute", path, microversion=spoken(SERVICES), doing=doing)
+        found = await session.get("compute", path, microversion=spoken(OLDEST), doing=doing)
     except Missing:
         return frozenset()
     return frozenset(str(a["request_id"]) for a in found["instanceActions"] if a["action"] == _ORDERS[step.verb])

@@ -37,7 +37,7 @@ def relief(move: Step, server: Server, terms: Terms) -> Step:
             "host": move.arguments["host"],
             "name": server.name,
             "deadline": deadline,
-            "microversion": versions.spoken(versions.SERVICES),
+            "microversion": versions.spoken(versions.OLDEST),
         },
         follows=None,
         apart="",

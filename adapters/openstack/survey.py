@@ -9,14 +9,17 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from adapters.openstack import storage, translate
+from adapters.openstack import older, storage, translate
 from adapters.openstack.names import natural
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Offer, Session
 from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service
 from adapters.openstack.versions import (
+    FLAVORS,
     GROUPS,
     MIGRATIONS,
+    OLDEST,
+    PAGES,
     SERVERS,
     SERVICES,
     SUMMARIES,
@@ -57,6 +60,10 @@ async def take(
         storage.take(session, host, is_asked=rehomes, runner=runner),
         _ports(session, host),
     )
+    if nova.highest < FLAVORS:
+        servers = await older.with_flavors(session, servers)
+    if nova.highest < SERVICES:
+        hypervisors = await older.with_providers(session, hypervisors)
     attached = frozenset[str]().union(*(s.volumes for s in servers))
     return OpenStackSurvey(
         host=host,
@@ -70,7 +77,9 @@ async def take(
         projects=projects,
         groups=tuple(translate.group(g) for g in groups),
         migrations=tuple(migrations),
-        room=None if candidates is None else translate.rooms(candidates, hypervisors),
+        room=await older.rooms(session, hypervisors)
+        if candidates is None
+        else translate.rooms(candidates, hypervisors),
         held=await _held(session, translate.provider_of(host, hypervisors)),
         aggregates=translate.aggregates_by_host(aggregates),
         tags=translate.tags_by_host(aggregates),
@@ -93,19 +102,24 @@ async def compute_offer(session: Session) -> Offer:
             "The cloud's catalog has no Nova in this region.",
             remedy="Check `region_name` and `interface` of this cloud in clouds.yaml.",
         )
-    if offer.highest < SERVICES:
+    if offer.highest < OLDEST:
         raise Refused(
-            f"This cloud's Nova offers microversions up to {spoken(offer.highest)}; Muster needs {spoken(SERVICES)}.",
-            remedy="Muster works with Nova from Pike (2017) on.",
+            f"This cloud's Nova offers microversions up to {spoken(offer.highest)}; Muster needs {spoken(OLDEST)}.",
+            remedy="Muster works with Nova from Mitaka (2016) on.",
         )
     return offer
 
 
 async def compute_services(session: Session, *, host: str = "") -> Sequence[Service]:
     """Nova's services: all of them, or the one compute service of a host."""
+    nova = await compute_offer(session)
     params = {"binary": "nova-compute", "host": host} if host else {}
     found = await session.get(
-        "compute", "/os-services", microversion=spoken(SERVICES), params=params, doing="list compute services"
+        "compute",
+        "/os-services",
+        microversion=up_to(SERVICES, nova.highest),
+        params=params,
+        doing="list compute services",
     )
     return [s for s in map(translate.service, found["services"]) if not host or s.host == host]
 
@@ -177,8 +191,14 @@ async def migrations_of(session: Session, filters: Mapping[str, str]) -> Sequenc
 
 async def hypervisors_of(session: Session) -> Sequence[Mapping[str, Any]]:
     """All hypervisors, as Nova's JSON has them."""
+    nova = await compute_offer(session)
     return await session.pages(
-        "compute", "/os-hypervisors/detail", "hypervisors", microversion=spoken(SERVICES), doing="list hypervisors"
+        "compute",
+        "/os-hypervisors/detail",
+        "hypervisors",
+        microversion=up_to(SERVICES, nova.highest),
+        marker="id" if nova.highest >= PAGES else "",
+        doing="list hypervisors",
     )
 
 
@@ -199,7 +219,7 @@ async def _groups(session: Session, nova: Offer) -> Sequence[Mapping[str, Any]]:
 
 
 async def _aggregates(session: Session) -> Sequence[Mapping[str, Any]]:
-    page = await session.get("compute", "/os-aggregates", microversion=spoken(SERVICES), doing="list host aggregates")
+    page = await session.get("compute", "/os-aggregates", microversion=spoken(OLDEST), doing="list host aggregates")
     found: Sequence[Mapping[str, Any]] = page["aggregates"]
     return found
 

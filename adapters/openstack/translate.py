@@ -1,6 +1,7 @@
 """From the JSON of OpenStack's APIs to the values of a survey. Pure; `Any` because the JSON is not ours."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ Json = Mapping[str, Any]
 
 
 def service(found: Json) -> Service:
-    """Of `GET /os-services`: Nova's at 2.53, or Cinder's, whose driver may be down or frozen while it is up itself."""
+    """Of `GET /os-services`: Nova's (numbered before 2.53), or Cinder's, whose driver may be down or frozen alone."""
     return Service(
         id=str(found.get("id", "")),
         binary=str(found["binary"]),
@@ -25,14 +26,12 @@ def service(found: Json) -> Service:
 
 
 def server(found: Json) -> Server:
-    """Of `GET /servers/detail` at 2.47 or later, which embeds the flavor."""
+    """Of `GET /servers/detail`, which embeds the flavor from 2.47 on and tells its id before."""
     flavor = found.get("flavor") or {}
     volume_backed = not found.get("image")
-    extra_disk = int(flavor.get("ephemeral") or 0) + -(-int(flavor.get("swap") or 0) // 1024)
-    extra = flavor.get("extra_specs") or {}
     of_image = (found.get("image") or {}).get("properties") or {}  # from 2.98 on
     fault = found.get("fault") or {}
-    return Server(
+    bare = Server(
         id=str(found["id"]),
         name=str(found.get("name") or found["id"]),
         project=str(found.get("tenant_id") or ""),
@@ -40,32 +39,47 @@ def server(found: Json) -> Server:
         status=str(found.get("status") or "UNKNOWN"),
         vm_state=str(found.get("OS-EXT-STS:vm_state") or ""),
         task=found.get("OS-EXT-STS:task_state") or None,
-        flavor=str(flavor.get("original_name") or ""),
-        needs={
-            "VCPU": int(flavor.get("vcpus") or 0),
-            "MEMORY_MB": int(flavor.get("ram") or 0),
-            "DISK_GB": extra_disk + (0 if volume_backed else int(flavor.get("disk") or 0)),
-        },
-        has_local_disk=not volume_backed or extra_disk > 0,
+        flavor=str(flavor.get("id") or ""),
+        needs={},
+        has_local_disk=not volume_backed,
         boots_from_volume=volume_backed,
         pinned_zone=found.get("pinned_availability_zone") or None,
         fault=str(fault.get("message") or ""),
         updated_at=str(found.get("updated") or ""),
         is_locked=bool(found.get("locked")),
-        has_vtpm="hw:tpm_version" in extra or "hw_tpm_version" in of_image,
-        tied_by=tuple(_ties(extra)),
-        devices=tuple(word for key, word in _DEVICES.items() if key in extra),
-        traits={
-            key.removeprefix("trait:"): str(value)
-            for key, value in {**of_image, **extra}.items()
-            if key.startswith("trait:")
-        },
-        scope={key.removeprefix(_SCOPE): str(value) for key, value in extra.items() if key.startswith(_SCOPE)},
+        has_vtpm="hw_tpm_version" in of_image,
+        traits=_traits(of_image),
         metadata={str(key): str(value) for key, value in (found.get("metadata") or {}).items()},
         volumes=frozenset(str(v["id"]) for v in found.get("os-extended-volumes:volumes_attached") or []),
         locked_reason=str(found.get("locked_reason") or ""),
         is_off=found.get("OS-EXT-STS:power_state") in _OFF,
     )
+    return bare if "id" in flavor else with_flavor(bare, flavor)
+
+
+def with_flavor(bare: Server, flavor: Json) -> Server:
+    """A server with what its flavor says, as 2.47 embeds it."""
+    extra_disk = int(flavor.get("ephemeral") or 0) + -(-int(flavor.get("swap") or 0) // 1024)
+    extra = flavor.get("extra_specs") or {}
+    return replace(
+        bare,
+        flavor=str(flavor.get("original_name") or ""),
+        needs={
+            "VCPU": int(flavor.get("vcpus") or 0),
+            "MEMORY_MB": int(flavor.get("ram") or 0),
+            "DISK_GB": extra_disk + (0 if bare.boots_from_volume else int(flavor.get("disk") or 0)),
+        },
+        has_local_disk=bare.has_local_disk or extra_disk > 0,
+        has_vtpm=bare.has_vtpm or "hw:tpm_version" in extra,
+        tied_by=tuple(_ties(extra)),
+        devices=tuple(word for key, word in _DEVICES.items() if key in extra),
+        traits={**bare.traits, **_traits(extra)},
+        scope={key.removeprefix(_SCOPE): str(value) for key, value in extra.items() if key.startswith(_SCOPE)},
+    )
+
+
+def _traits(said: Json) -> dict[str, str]:
+    return {key.removeprefix("trait:"): str(value) for key, value in said.items() if key.startswith("trait:")}
 
 
 _DEVICES = {

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from adapters.openstack import evidence
-from adapters.openstack.versions import SERVICES, spoken
+from adapters.openstack.versions import FORCED_DOWN, SERVICES, spoken
 from bot.domain.cloud import NotSupported
 from bot.domain.plan import Step
 
@@ -77,8 +77,16 @@ _ACTIONS: Mapping[str, Callable[[Step], Body]] = {
 }
 
 
+_BEFORE = {DISABLE: "disable-log-reason", ENABLE: "enable", FORCE_DOWN: "force-down", RELEASE: "force-down"}
+"""The last part of the path up to 2.52, where a service is told by its host and binary."""
+
+
 def _service(step: Step, body: Body) -> Call:
-    """`PUT /os-services/{uuid}`, which 2.53 brought."""
+    """`PUT /os-services/{uuid}`, which 2.53 brought; where Nova only numbers its services, the route before."""
+    if step.target.isdigit():
+        said = {name: value for name, value in body.items() if name != "status"}
+        old = {"host": step.arguments["host"], "binary": "nova-compute", **said}
+        return Call(method="PUT", path=f"/os-services/{_BEFORE[step.verb]}", body=old, microversion=spoken(FORCED_DOWN))
     return Call(method="PUT", path=f"/os-services/{step.target}", body=body, microversion=spoken(SERVICES))
 
 

@@ -4,8 +4,12 @@ from typing import NewType
 
 Microversion = NewType("Microversion", tuple[int, ...])
 
-SERVICES = Microversion((2, 53))
-"""The oldest that Muster works with: from here on services have uuids, and hypervisors those of their providers."""
+OLDEST = Microversion((2, 25))
+"""The oldest that Muster works with (Mitaka): records say their type, and Nova finds out itself where disks are."""
+SERVICES = Microversion((2, 53))  #: services have uuids, and hypervisors those of their providers
+FORCED_DOWN = Microversion((2, 11))  #: services are forced down, by host and binary up to 2.52
+PAGES = Microversion((2, 33))  #: hypervisors come in pages
+FLAVORS = Microversion((2, 47))  #: servers say what is in their flavor
 GROUPS = Microversion((2, 64))  #: server groups say their one policy
 MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
 SERVERS = Microversion((2, 98))  #: servers say the zone that they are pinned to (2.96) and their image's properties

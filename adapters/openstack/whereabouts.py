@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from adapters.openstack import translate
+from adapters.openstack import older, translate
 from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_offer, list_servers, servers_on
 from adapters.openstack.things import Server
-from adapters.openstack.versions import SERVICES, Microversion, up_to
+from adapters.openstack.versions import FLAVORS, SERVICES, Microversion, up_to
 from bot.domain.cloud import Left, Unreachable
 
 FEW = 5
@@ -39,7 +39,9 @@ async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]
         found |= {s.id: s for s in everywhere if s.id in rest}
     else:
         found |= await one_by_one(session, rest)
-    return tuple(found[id] for id in missing if id in found and not found[id].is_gone)
+    left_over = [found[id] for id in missing if id in found and not found[id].is_gone]
+    is_old = (await compute_offer(session)).highest < FLAVORS
+    return tuple(await older.with_flavors(session, left_over) if is_old else left_over)
 
 
 async def one_by_one(session: Session, ids: Collection[str], *, at: Microversion = SERVICES) -> dict[str, Server]:

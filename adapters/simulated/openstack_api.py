@@ -9,6 +9,8 @@ Neutron that clients ask for. What it answers follows what was measured on, or r
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from aiohttp import web
@@ -36,21 +38,32 @@ from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
 FACE = "openstack"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Release:
+    """The highest minor versions that a release of OpenStack speaks."""
+
+    nova: int = 104
+    placement: int = 39
+
+
+OCATA = Release(nova=42, placement=4)
+"""The last release (2017) below 2.53. https://docs.openstack.org/nova/latest/reference/api-microversion-history.html"""
 KEYSTONE = web.AppKey("keystone", Keystone)
-_NOVA = Microversions(service="compute", major=2, lowest=1, highest=104, legacy_header="X-OpenStack-Nova-API-Version")
-_PLACEMENT = Microversions(service="placement", major=1, lowest=0, highest=39)
 _CINDER = Microversions(service="volume", major=3, lowest=0, highest=71)
 _LOGIN = "/identity/v3/auth/tokens"
 
 
-def app(world: World, *, keystone: Keystone | None = None) -> web.Application:
+def app(world: World, *, keystone: Keystone | None = None, release: Release | None = None) -> web.Application:
     """The whole face as one application.
 
     Args:
         world: the data centre behind it.
         keystone: who may log in; None: the usual users.
+        release: what it speaks; None: of 2025.
     """
-    keystone = keystone or Keystone(world)
+    keystone, release = keystone or Keystone(world), release or Release()
     root = web.Application(
         middlewares=[
             front(
@@ -65,10 +78,10 @@ def app(world: World, *, keystone: Keystone | None = None) -> web.Application:
     root[KEYSTONE] = keystone
     _mount(root, "/identity", web.Application(), keystone.routes())
     _add_controller(root, world)
-    nova = _nova(world, keystone)
+    nova = _nova(world, keystone, release.nova)
     for prefix, one, routes in (
         ("/compute", *nova),
-        ("/placement", *_placement(world, keystone)),
+        ("/placement", *_placement(world, keystone, release.placement)),
         ("/volume", *_cinder(world, keystone)),
         ("/image", *_glance(world, keystone)),
         ("/network", *_neutron(world, keystone)),
@@ -78,15 +91,18 @@ def app(world: World, *, keystone: Keystone | None = None) -> web.Application:
 
 
 @asynccontextmanager
-async def serve(world: World, *, port: int = 0, keystone: Keystone | None = None) -> AsyncIterator[str]:
+async def serve(
+    world: World, *, port: int = 0, keystone: Keystone | None = None, release: Release | None = None
+) -> AsyncIterator[str]:
     """Serve the face on 127.0.0.1 and yield its address; `auth_url` is that plus `/identity`.
 
     Args:
         world: the data centre behind it.
         port: 0: a free one.
         keystone: who may log in; None: the usual users.
+        release: what it speaks; None: of 2025.
     """
-    async with served(app(world, keystone=keystone), port=port) as url:
+    async with served(app(world, keystone=keystone, release=release), port=port) as url:
         yield url
 
 
@@ -117,13 +133,14 @@ def _refused_by_order(request: web.Request, status: int, message: str) -> web.Re
     return nova_refusal(status, message)
 
 
-def _nova(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
+def _nova(world: World, keystone: Keystone, highest: int) -> tuple[web.Application, list[web.RouteDef]]:
     servers, conductor = Servers(world), Conductor(world)
     migrations = Migrations(conductor)
+    versions = Microversions(
+        service="compute", major=2, lowest=1, highest=highest, legacy_header="X-OpenStack-Nova-API-Version"
+    )
     routes = [
-        web.get("/", _nova_versions),
-        web.get("/v2.1", _nova_version),
-        web.get("/v2.1/", _nova_version),
+        *_nova_versions(versions),
         *servers.routes(),
         *Actions(servers, conductor, migrations).routes(),
         *Records(servers, conductor, migrations).routes(),
@@ -131,42 +148,41 @@ def _nova(world: World, keystone: Keystone) -> tuple[web.Application, list[web.R
         *Groupings(world).routes(),
     ]
     open_paths = {"/compute", "/compute/", "/compute/v2.1", "/compute/v2.1/"}
-    middleware = service(keystone, nova_refusal, _NOVA, open_paths=open_paths, refuse_path=no_such_path)
+    middleware = service(keystone, nova_refusal, versions, open_paths=open_paths, refuse_path=no_such_path)
     return web.Application(middlewares=[middleware]), routes
 
 
-def _nova_document(request: web.Request) -> dict[str, Any]:
-    return {
-        "id": "v2.1",
-        "status": "CURRENT",
-        "version": "2.104",
-        "min_version": "2.1",
-        "updated": "2025-07-04T12:00:00Z",
-        "links": [
-            {"rel": "self", "href": f"{request.url.origin()}/compute/v2.1/"},
-            {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"},
-        ],
-    }
+def _nova_versions(versions: Microversions) -> list[web.RouteDef]:
+    """The documents that tell which microversions there are."""
+
+    def document(request: web.Request) -> dict[str, Any]:
+        return {
+            "id": "v2.1",
+            "status": "CURRENT",
+            "version": versions.text(versions.highest),
+            "min_version": versions.text(versions.lowest),
+            "updated": "2025-07-04T12:00:00Z",
+            "links": [
+                {"rel": "self", "href": f"{request.url.origin()}/compute/v2.1/"},
+                {"rel": "describedby", "type": "text/html", "href": "http://docs.openstack.org/"},
+            ],
+        }
+
+    async def all_of_them(request: web.Request) -> web.Response:
+        return web.json_response({"versions": [document(request)]})
+
+    async def one(request: web.Request) -> web.Response:
+        media = {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}
+        return web.json_response({"version": {**document(request), "media-types": [media]}})
+
+    return [web.get("/", all_of_them), web.get("/v2.1", one), web.get("/v2.1/", one)]
 
 
-async def _nova_versions(request: web.Request) -> web.Response:
-    return web.json_response({"versions": [_nova_document(request)]})
-
-
-async def _nova_version(request: web.Request) -> web.Response:
-    media = {"base": "application/json", "type": "application/vnd.openstack.compute+json;version=2.1"}
-    return web.json_response({"version": {**_nova_document(request), "media-types": [media]}})
-
-
-def _placement(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:
-    open_paths = {"/placement", "/placement/"}
-    middleware = service(
-        keystone,
-        openstack_placement.refusal,
-        _PLACEMENT,
-        open_paths=open_paths,
-    )
-    return web.Application(middlewares=[middleware]), Placement(world).routes()
+def _placement(world: World, keystone: Keystone, highest: int) -> tuple[web.Application, list[web.RouteDef]]:
+    versions = Microversions(service="placement", major=1, lowest=0, highest=highest)
+    refuse = partial(openstack_placement.refusal, highest=highest)
+    middleware = service(keystone, refuse, versions, open_paths={"/placement", "/placement/"})
+    return web.Application(middlewares=[middleware]), Placement(world, highest=highest).routes()
 
 
 def _cinder(world: World, keystone: Keystone) -> tuple[web.Application, list[web.RouteDef]]:

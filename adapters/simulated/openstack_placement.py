@@ -19,7 +19,7 @@ _NO_PATH = "The resource could not be found.\n\n   "
 _DISABLED = "COMPUTE_STATUS_DISABLED"
 
 
-def refusal(status: int, message: str, minor: int, request_id: str) -> web.Response:
+def refusal(status: int, message: str, minor: int, request_id: str, *, highest: int = 39) -> web.Response:
     """An error as Placement words it; from 1.23 it has a code."""
     if status == 406:
         version = re.search(r"\d+\.\d+", message)
@@ -33,15 +33,16 @@ def refusal(status: int, message: str, minor: int, request_id: str) -> web.Respo
         error["code"] = "placement.undefined_code"
     error["request_id"] = request_id
     if status == 406:
-        error |= {"max_version": "1.39", "min_version": "1.0"}
+        error |= {"max_version": f"1.{highest}", "min_version": "1.0"}
     return web.json_response({"errors": [error]}, status=status)
 
 
 class Placement:
     """Handlers of the Placement API."""
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: World, *, highest: int = 39) -> None:
         self.world = world
+        self.highest = highest  #: minor version
 
     def routes(self) -> list[web.RouteDef]:
         one = "/resource_providers/{id}"
@@ -65,7 +66,7 @@ class Placement:
         version = {
             "id": "v1.0",
             "min_version": "1.0",
-            "max_version": "1.39",
+            "max_version": f"1.{self.highest}",
             "status": "CURRENT",
             "links": [{"rel": "self", "href": ""}],
         }

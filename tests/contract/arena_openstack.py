@@ -10,6 +10,7 @@ from typing import TypeVar
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.simulated import datacentre, openstack_api
+from adapters.simulated.openstack_api import Release
 from adapters.simulated.things import Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
@@ -63,18 +64,18 @@ A = TypeVar("A", bound=OpenStackArena)
 
 
 @asynccontextmanager
-async def openstack_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
+async def openstack_arena(*, vms: int = 3, release: Release | None = None) -> AsyncIterator[OpenStackArena]:
     """A fresh region whose compute-1 died two minutes ago with so many servers on it."""
-    async with _region(Action.EVACUATE, vms=vms, kind=OpenStackArena) as arena:
+    async with _region(Action.EVACUATE, vms=vms, kind=OpenStackArena, release=release) as arena:
         arena.world.kill_host(arena.host.name)
         await arena.pass_time(120)
         yield arena
 
 
 @asynccontextmanager
-async def openstack_enter_arena(*, vms: int = 3) -> AsyncIterator[OpenStackArena]:
+async def openstack_enter_arena(*, vms: int = 3, release: Release | None = None) -> AsyncIterator[OpenStackArena]:
     """A fresh region whose living compute-1 has so many running servers."""
-    async with _region(Action.ENTER, vms=vms, kind=OpenStackArena) as arena:
+    async with _region(Action.ENTER, vms=vms, kind=OpenStackArena, release=release) as arena:
         yield arena
 
 
@@ -99,11 +100,11 @@ async def openstack_revival_arena(*, vms: int = 3) -> AsyncIterator[OpenStackRet
 
 
 @asynccontextmanager
-async def _region(action: Action, *, vms: int, kind: type[A]) -> AsyncIterator[A]:
+async def _region(action: Action, *, vms: int, kind: type[A], release: Release | None = None) -> AsyncIterator[A]:
     clock = ManualClock(START)
     world = World(clock.now)
     host, *_ = datacentre.bare_openstack(world, hosts=4)
-    async with openstack_api.serve(world) as url, adapter(url, clock) as cloud:
+    async with openstack_api.serve(world, release=release) as url, adapter(url, clock) as cloud:
         arena = kind(
             face=openstack_api.FACE,
             action=action,
