@@ -261,6 +261,7 @@ def test_a_start_of_its_own_stands_on_the_card_in_the_readers_time_and_in_that_o
     assert f"*Starts {text.day_and_time(LATER)}*, Sun 2026-03-01 18:14 (Asia/Shanghai) for <@U0ALICE>." in said
     assert f"Nothing new is started after {text.day_and_time(LATER + timedelta(hours=2))}." in said
     assert f"starts {text.day_and_time(LATER)}, not earlier" in said
+    assert f"expires {text.day_and_time(NOW + timedelta(minutes=30))}" in said
 
 
 def test_a_window_without_a_start_opens_with_the_approval() -> None:

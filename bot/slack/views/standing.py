@@ -82,7 +82,8 @@ def _asked(operation: Operation, rule: Rule) -> str:
     wanted = "Waiting for approval" if rule.count(operation) < rule.quorum else "Approved, but not vouched for by two"
     counted = f"*{wanted}*, {len(votes)} of {rule.quorum}"
     so_far = f", {_by_and_when(votes)}" if votes else ""
-    until = f", expires {text.moment(operation.expires_at)}" if operation.expires_at else ""
+    said = text.day_and_time if operation.starts_at else text.moment  # with a start of its own it may be days ahead
+    until = f", expires {said(operation.expires_at)}" if operation.expires_at else ""
     return f":hourglass_flowing_sand: {counted}{so_far}{until}."
 
 
