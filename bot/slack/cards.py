@@ -75,11 +75,12 @@ class Cards:
         return done
 
     async def _edit(self, operation: Operation, card: Card) -> bool:
-        if not self._pace.allows(EDIT, operation.id):
+        at = f"{operation.id} {operation.state}"  # progress waits for its turn; what people must know or click does not
+        if not self._pace.allows(EDIT, at):
             return False
         drawn = await self._drawn(operation, card.channel)
         try:
-            await self._poster.edit(card.channel, card.ts, drawn, card=operation.id)
+            await self._poster.edit(card.channel, card.ts, drawn, pace_of=at)
         except SlackRefused as refusal:
             if refusal.code in _GONE:
                 await self._keep(replace(card, ts="", revision=-1, attempted_at=None))

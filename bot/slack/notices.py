@@ -82,7 +82,7 @@ class Notices:
         if not self._pace.allows(EDIT, alarm.id):
             return False
         try:
-            await self._poster.edit(notice.channel, notice.ts, await self._draw(alarm), card=alarm.id)
+            await self._poster.edit(notice.channel, notice.ts, await self._draw(alarm), pace_of=alarm.id)
         except SlackRefused as refusal:
             if refusal.code in _GONE and alarm.is_open:
                 await self._keep(Notice(alarm=alarm.id))

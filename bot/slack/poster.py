@@ -75,13 +75,13 @@ class Poster:
         )
         await self._permitted("files.completeUploadExternal", call, seconds=UPLOAD_SECONDS)
 
-    async def edit(self, channel: str, ts: str, message: Message, *, card: str) -> None:
-        """Rewrite a message."""
+    async def edit(self, channel: str, ts: str, message: Message, *, pace_of: str) -> None:
+        """Rewrite a message; edits of the same `pace_of` keep their distance."""
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_update(channel=channel, ts=ts, text=form.text, blocks=list(form.blocks))
 
-        await self._said(EDIT, card, message, call)
+        await self._said(EDIT, pace_of, message, call)
 
     async def whisper(self, channel: str, user: str, message: Message) -> None:
         """Show a message to one person only."""
