@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
 from adapters.simulated import cinder_manage, openstack_placement
 from adapters.simulated.migrations import Migrations
@@ -64,17 +65,7 @@ def app(world: World, *, keystone: Keystone | None = None, release: Release | No
         release: what it speaks; None: of 2025.
     """
     keystone, release = keystone or Keystone(world), release or Release()
-    root = web.Application(
-        middlewares=[
-            front(
-                world,
-                face=FACE,
-                changes=lambda r: r.method not in {"GET", "HEAD"} and not r.path.startswith("/identity"),
-                is_login=lambda r: r.method == "POST" and r.path == _LOGIN,
-                refusal=_refused_by_order,
-            )
-        ]
-    )
+    root = web.Application(middlewares=[door(world)])
     root[KEYSTONE] = keystone
     _mount(root, "/identity", web.Application(), keystone.routes())
     _add_controller(root, world)
@@ -88,6 +79,17 @@ def app(world: World, *, keystone: Keystone | None = None, release: Release | No
     ):
         _mount(root, prefix, one, routes)
     return root
+
+
+def door(world: World) -> Middleware:
+    """What every call to the face passes: the log, and ordered faults."""
+    return front(
+        world,
+        face=FACE,
+        changes=lambda r: r.method not in {"GET", "HEAD"} and not r.path.startswith("/identity"),
+        is_login=lambda r: r.method == "POST" and r.path == _LOGIN,
+        refusal=_refused_by_order,
+    )
 
 
 @asynccontextmanager

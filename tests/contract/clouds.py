@@ -1,7 +1,7 @@
 """What the contract needs of each cloud: a world arranged, one face of it served, and the adapter that speaks to it.
 
-A case arranges the *world* and asks the *port*, so one case serves every cloud. A new cloud is one more arena in
-`conftest.py`.
+A case arranges the *world* and asks the *port*, so one case serves every cloud, simulated or real. A new cloud is one
+more arena in `conftest.py`.
 """
 
 import re
@@ -26,6 +26,14 @@ from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guest:
+    """A VM as a case needs it."""
+
+    id: str  #: what the port knows it by
+    name: str
 
 
 @dataclass(kw_only=True)
@@ -75,6 +83,23 @@ class Arena(ABC):
     def id_of(self, vm: Vm) -> str:
         """What the port knows a VM by."""
         return vm.id
+
+    async def guests(self) -> Sequence[Guest]:
+        """The VMs that the plan shall name."""
+        return [Guest(id=self.id_of(vm), name=vm.name) for vm in self.subjects()]
+
+    async def misplaced(self) -> Sequence[Guest]:
+        """Those of them that are not yet where the action shall bring them."""
+        there = {self.id_of(vm) for vm in self.subjects() if self.is_where_it_should_be(vm)}
+        return [guest for guest in await self.guests() if guest.id not in there]
+
+    async def one_more(self, name: str) -> None:
+        """Let there be one more VM that the request means."""
+        self.add_vm(name)
+
+    async def delete(self, guest: Guest) -> None:
+        """Somebody deletes a VM."""
+        self.world.delete_vm(guest.name)
 
     def request(self, **changes: Any) -> Request:
         """What a person would ask for."""
