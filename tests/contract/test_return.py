@@ -4,7 +4,7 @@ import pytest
 
 from adapters.simulated.faults import Effect
 from adapters.simulated.things import Maintenance
-from bot.domain.cloud import Refused
+from bot.domain.cloud import Refused, Seen
 from bot.domain.drift import between
 from bot.domain.plan import By, Disposition, digest_of
 from tests.contract.clouds import Arena, ReturnArena, ReturnOf, carry_out
@@ -96,6 +96,20 @@ async def test_a_vm_that_is_moved_on_after_the_approval_is_a_difference(return_o
         present = await arena.planned()
         assert digest_of(approved, terms={}) != digest_of(present, terms={})
         assert not between(approved, present).only_shrinks
+
+
+async def test_a_vm_that_is_elsewhere_in_the_end_is_not_called_back(return_of: ReturnOf) -> None:
+    async with return_of(vms=2) as arena:
+        plan = await arena.planned()
+        assert not (await carry_out(arena, plan)).bad()
+        astray = arena.world.vm("vm-1")
+        other = next(h for h in arena.world.hosts.values() if h is not arena.host and h.cluster is arena.host.cluster)
+        arena.world.relocate(astray, other)
+        moves = [s for s in plan.steps if s.vm and s.relieves is None]
+        seen = await arena.cloud.look(moves)
+        assert {s.vm for s in moves} == {arena.id_of(vm) for vm in arena.subjects()}
+        assert {s.vm for s in moves if seen[s.key].seen is not Seen.DONE} == {arena.id_of(astray)}
+        assert {seen[s.key].place for s in moves if s.vm == arena.id_of(astray)} == {other.name}
 
 
 async def test_a_host_that_does_not_live_does_not_return(return_of: ReturnOf) -> None:
