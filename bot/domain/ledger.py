@@ -36,7 +36,7 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
             left.clear()
         is_back = False
         for vm in operation.plan.vms if operation.plan else ():
-            mine = [r for r in records if r.step.vm == vm.id]
+            mine = [r for r in records if r.step.vm == vm.id and r.counts]
             if any(r.starts or r.state in {StepState.DONE, StepState.UNKNOWN} for r in mine):
                 left[vm.id] = _left(vm, mine, before=left.get(vm.id))
     return tuple(left.values())

@@ -56,6 +56,9 @@ def test_each_vm_is_where_it_was_verified_and_was_as_the_plan_found_it():
 def test_of_several_steps_of_a_vm_the_last_that_tells_a_place_counts():
     cold = [moved("a", "compute-2", verb="migrate"), moved("a", "", FAILED, verb="confirm")]
     assert ledger.of([past(Action.ENTER, *cold)]) == (left("a", "compute-2"),)
+    abort = moved("a", "compute-1", verb="abort")
+    relief = replace(abort, step=replace(abort.step, relieves=StepKey("migrate a")))
+    assert ledger.of([past(Action.ENTER, *cold, relief)]) == (left("a", "compute-2"),)
 
 
 @pytest.mark.parametrize(
