@@ -73,13 +73,15 @@ def _is_meant(request: Request, left: Left, terms: Terms, *, flag: str) -> bool:
 
 def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why it cannot be moved to exactly this host; empty when it can."""
-    zone = survey.service.zone if survey.service else ""
+    zone, nova = survey.service.zone if survey.service else "", versions.spoken(survey.highest)
     if reason := drain_judge.reason_against(server, survey.migrations):
         return reason
     if server.pinned_zone not in {None, zone}:
         return f"must stay in the zone {server.pinned_zone}"
+    if server.is_live and survey.highest < versions.VALIDATED:
+        return f"runs, and this Nova ({nova}) would force it onto the host, past its scheduler"
     if not server.is_live and survey.highest < versions.COLD_TARGET:
-        return f"is stopped, and this Nova ({versions.spoken(survey.highest)}) lets nobody choose where it goes"
+        return f"is stopped, and this Nova ({nova}) lets nobody choose where it goes"
     return "" if survey.room is not None else "may find no room: Placement does not tell how much there is"
 
 

@@ -17,6 +17,7 @@ SHADOWS = Microversion((2, 69))  #: servers of a cell that does not answer are l
 LOCK_REASON = Microversion((2, 73))  #: a lock keeps a reason, and servers can be listed by whether they are locked
 EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what went wrong
 COLD_TARGET = Microversion((2, 56))  #: a cold migration can be told its target
+VALIDATED = Microversion((2, 30))  #: a host named for a live migration goes past the scheduler no more
 UNFORCED = Microversion((2, 68))  #: nobody can force a live migration past the scheduler any more
 COMES_UP_STOPPED = Microversion((2, 95))  #: from here on an evacuated VM is left stopped
 BACKEND_STATES = Microversion((3, 49))  #: Cinder's services say whether their driver is up

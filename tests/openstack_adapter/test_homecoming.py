@@ -178,6 +178,14 @@ def test_an_old_nova_does_not_let_a_stopped_vm_choose_its_host() -> None:
     assert row(running, "a").chosen is True
 
 
+def test_an_old_nova_would_force_a_running_vm_past_its_scheduler_so_it_stays() -> None:
+    old = back(surveyed(away("a"), highest=Microversion((2, 29))), ledger=(left("a"),), terms=ALL)
+    assert "past its scheduler" in (finding(old, "stays-away") or pytest.fail("not found")).sentence
+    assert row(old, "a").chosen is None
+    newer = back(surveyed(away("a"), highest=Microversion((2, 30))), ledger=(left("a"),), terms=ALL)
+    assert row(newer, "a").chosen is True
+
+
 def test_without_placement_nothing_is_brought_back_and_the_host_returns_all_the_same() -> None:
     made = back(replace(surveyed(away("a")), room=None), ledger=(left("a"),), terms=ALL)
     assert row(made, "a").chosen is None
