@@ -277,6 +277,10 @@ kind = "openstak"
             '[[clouds]]\nname = "x"\nkind = "openstack"\nminimum_version = "6.x"\n',
             "clouds.x.minimum_version: is not a version.",
         ),
+        (
+            '[[clouds]]\nname = "x"\nkind = "openstack"\npriority_metadata = "muster/priority"\n',
+            "clouds.x.priority_metadata: cannot be the key of a VM's metadata.",
+        ),
         ('[store]\nurl = "postgresql:///muster"\n', "store.url: names no host."),
         ('[store]\nurl = "sqlite:///a"\nurl_env = "SQLITE"\n', "store.url: is there, and url_env too."),
         ('[store]\nurl_env = "BMC_89"\n', "store.url_env: leads to what is not a database Muster can use."),
