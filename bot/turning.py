@@ -56,7 +56,8 @@ async def turn(
     kind = _KINDS.get(event)
     if kind is None:
         return
-    news = News(kind=kind, operation=operation.id, facts={**told, "by": by})
+    line: Facts = {**told, "by": by, "requester": operation.requested_by}
+    news = News(kind=kind, operation=operation.id, facts=line)
     await unit.tell(news)
     if event in _LOUD and not operation.dry_run:
         await unit.tell(replace(news, audience=Audience.INCIDENT))

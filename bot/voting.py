@@ -120,8 +120,7 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
     vote = decision.vote(operation)
     voted = replace(operation, votes=(*operation.votes, vote))
     if decision.choice is Choice.REJECT:
-        told = {"reason": decision.reason, "requester": operation.requested_by}
-        await turn(unit, voted, Event.REJECTED, at, by, facts, **told)
+        await turn(unit, voted, Event.REJECTED, at, by, facts, reason=decision.reason)
         return "rejected"
     _check_confirmed(operation, rule, decision)
     count = rule.count(voted)

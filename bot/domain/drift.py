@@ -22,7 +22,9 @@ def between(approved: Plan, present: Plan) -> Drift:
     grown = [f"+ {vm.name} ({vm.status}): {vm.disposition}" for vm in present.vms if vm.id not in old]
     changed = [line for vm in present.vms if vm.id in old for line in _vm_changes(old[vm.id], vm)]
     gone = [f"- {vm.name} is not on the host any more" for vm in approved.vms if vm.id not in new]
-    risks = _new_risks(approved, present)
+    risks = [f"new {f.verdict}: {f.sentence}" for f in _risks_beyond(approved, present)]
+    spared = [f"- {vm.name} keeps its local disk" for vm in present.vms if _is_spared(vm, old.get(vm.id))]
+    eased = [f"- no longer: {f.sentence}" for f in _risks_beyond(present, approved) if f.vm is None or f.vm in new]
     terms = [
         f"{name}: {approved.facts.get(name, 'unset')} → {present.facts.get(name, 'unset')}"
         for name in sorted({*approved.facts, *present.facts})
@@ -30,7 +32,7 @@ def between(approved: Plan, present: Plan) -> Drift:
     ]
     steps = _step_changes(approved, present, gone={vm for vm in old if vm not in new})
     worse = [*_other_host(approved, present), *risks, *grown, *changed, *terms, *steps]
-    return Drift(lines=(*worse, *gone), only_shrinks=not worse)
+    return Drift(lines=(*worse, *gone, *spared, *eased), only_shrinks=not worse)
 
 
 def _other_host(approved: Plan, present: Plan) -> list[str]:
@@ -52,16 +54,21 @@ def _vm_changes(old: Vm, new: Vm) -> list[str]:
     return lines
 
 
-def _new_risks(approved: Plan, present: Plan) -> list[str]:
-    known = Counter(_risk(f) for f in approved.findings if f.is_risk)
-    lines = []
-    for finding in present.sorted_findings:
+def _is_spared(new: Vm, old: Vm | None) -> bool:
+    return old is not None and old.loses_disk and not new.loses_disk
+
+
+def _risks_beyond(known: Plan, other: Plan) -> list[Finding]:
+    """The risks of the other plan that the known one does not have, worst first; each as often as it is there."""
+    left = Counter(_risk(f) for f in known.findings if f.is_risk)
+    beyond = []
+    for finding in other.sorted_findings:
         if not finding.is_risk:
             continue
-        known[_risk(finding)] -= 1
-        if known[_risk(finding)] < 0:
-            lines.append(f"new {finding.verdict}: {finding.sentence}")
-    return lines
+        left[_risk(finding)] -= 1
+        if left[_risk(finding)] < 0:
+            beyond.append(finding)
+    return beyond
 
 
 def _risk(finding: Finding) -> tuple[str, VmId | None, str]:

@@ -47,9 +47,16 @@ def test_when_one_vm_left_and_another_came_both_are_told_the_new_one_first():
     assert not found.only_shrinks
 
 
-def test_a_risk_that_went_away_is_let_through():
+def test_a_risk_that_went_away_is_let_through_with_a_note():
     risky = plan(findings=(finding("no-room", Verdict.WARNING),), vms=(vm(loses_disk=True),))
-    assert drift.between(risky, plan()) == drift.Drift(lines=(), only_shrinks=True)
+    found = drift.between(risky, plan())
+    assert found.only_shrinks
+    assert found.lines == ("- name of vm-1 keeps its local disk", "- no longer: no-room it is")
+
+
+def test_a_risk_of_a_vm_that_left_is_not_told_beside_its_leaving():
+    risky = plan(findings=(finding("no-room", Verdict.WARNING, vm=VmId("vm-1")),))
+    assert drift.between(risky, plan(vms=())).lines[-1] == "- name of vm-1 is not on the host any more"
 
 
 LISTED = step("verify", phase="verify", arguments={"vms": ["vm-1", "vm-2"], "host": "compute-1"})

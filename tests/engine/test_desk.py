@@ -105,6 +105,8 @@ async def test_the_tick_expires_what_nobody_decided_and_frees_the_host(shop: Wor
     await shop.clock.sleep(30 * 60)
     assert await shop.desk.expire() == 1
     assert await shop.desk.expire() == 0
+    (told,) = [n for n in await shop.news() if n.kind is Kind.EXPIRED]
+    assert told.facts["requester"] == ALICE.id
     assert (await shop.operation(id)).state is State.EXPIRED
     await shop.ask()
 

@@ -126,6 +126,11 @@ def test_the_requester_has_a_button_to_vouch_until_they_have() -> None:
     assert "Vouch" not in buttons(asked(grave(), vouched("U0ALICE", Choice.VOUCH)))
 
 
+def test_votes_are_shown_as_they_come_with_who_and_when() -> None:
+    drawn = card.render(asked(plan(), vouched("U0CHIEF")), (), replace(RULE, quorum=2), now=NOW)
+    assert "*Waiting for approval*, 1 of 2, by <@U0CHIEF> at <!date^" in "\n".join(visible_text(drawn))
+
+
 def test_the_card_says_who_vouches_for_what_since_when() -> None:
     drawn = card.render(asked(grave(), vouched("U0CHIEF")), (), RULE, now=NOW)
     assert_slack_takes(drawn)

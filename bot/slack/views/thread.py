@@ -181,6 +181,12 @@ def _rejected(facts: Facts) -> str:
     return f"{said} {text.mention(who)}, nothing was changed." if who else said
 
 
+def _requester(facts: Facts) -> str:
+    """Who asked, called by name where something was decided for them."""
+    who = word(facts, "requester")
+    return f"{text.mention(who)}: " if who else ""
+
+
 def _reason(facts: Facts) -> str:
     reason = text.sentence_of(word(facts, "reason"))
     return f" Reason: {reason}" if reason else ""
@@ -223,10 +229,10 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     ),
     Kind.VOUCHED: _vouched,
     Kind.CHOSEN: _chosen,
-    Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. {_start(f)}",
+    Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. {_requester(f)}{_start(f)}",
     Kind.GLASS_BROKEN: _glass_broken,
     Kind.REJECTED: _rejected,
-    Kind.EXPIRED: lambda _: ":hourglass: Expired without a decision. Nothing was changed.",
+    Kind.EXPIRED: lambda f: f":hourglass: Expired without a decision. {_requester(f)}Nothing was changed.",
     Kind.CANCELLED: lambda f: f":no_entry: Cancelled{_by(f) or _because(f)}. Nothing was changed.",
     Kind.PLAN_CHANGED: lambda f: (
         f":warning: The cloud has changed since the approval, so the plan needs a new one:\n{_lines(f)}"
