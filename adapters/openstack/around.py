@@ -22,7 +22,10 @@ _NAMES = 5  #: so many VMs are named in a sentence
 
 
 def stopped_after(server: Server, *, microversion: str, stopped: bool) -> bool:
-    """Whether an evacuated VM must be stopped, because Nova will not do it.
+    """Whether an evacuated VM must be stopped, because Nova will not do it, or not where a first try has failed.
+
+    A stopped one is rebuilt stopped, so that the step mostly finds nothing to do. But where that fails Nova leaves it in
+    ERROR, and what is in ERROR comes up running at the second try.
 
     Args:
         server: the VM as it was.
@@ -31,6 +34,8 @@ def stopped_after(server: Server, *, microversion: str, stopped: bool) -> bool:
     """
     if server.vm_state == "error":
         return stopped or server.is_off
+    if server.vm_state == "stopped":
+        return True
     return stopped and server.vm_state == "active" and not versions.leaves_stopped(microversion)
 
 

@@ -157,10 +157,13 @@ def _priority(server: Server, terms: Terms) -> int:
 
 
 def _wanted(server: Server, microversion: str) -> tuple[str, ...]:
-    """The statuses that count as restored: as it was; from 2.95 stopped; one in ERROR comes up either way."""
-    if server.vm_state == "error":
+    """The statuses that count as evacuated: as it was; from 2.95 stopped.
+
+    One in ERROR comes up either way, and so does a stopped one that a first try has put into ERROR.
+    """
+    if server.vm_state in {"error", "stopped"}:
         return ("ACTIVE", "SHUTOFF")
-    if server.vm_state == "stopped" or versions.leaves_stopped(microversion):
+    if versions.leaves_stopped(microversion):
         return ("SHUTOFF",)
     return ("ACTIVE",)
 

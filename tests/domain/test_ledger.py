@@ -105,3 +105,8 @@ def test_after_a_return_the_next_operation_that_empties_the_host_begins_anew():
     fell_short = past(Action.EXIT, state=State.ENDED_INCOMPLETE)
     both = ledger.of([entered, fell_short, past(Action.ENTER, moved("new", "compute-3"))])
     assert [one.id for one in both] == ["old", "new"]
+
+
+def test_a_vm_whose_migration_was_aborted_is_where_nobody_has_verified_it():
+    aborted = replace(moved("a", "compute-1", verb="abort"), step=step("abort a", vm=VmId("a"), relieves=StepKey("x")))
+    assert ledger.of([past(Action.ENTER, moved("a", "", FAILED), aborted)]) == (left("a", ""),)

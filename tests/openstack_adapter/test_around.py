@@ -71,7 +71,7 @@ def test_locking_keeps_two_of_one_server_group_apart_all_the_same() -> None:
         (server("a", vm_state="error"), True, (2, 104), True),
         (server("a"), True, (2, 104), False),  # Nova leaves it stopped
         (server("a"), True, (2, 94), True),
-        (server("a", vm_state="stopped"), True, (2, 94), False),  # Nova puts it back as it was
+        (server("a", vm_state="stopped"), False, (2, 94), True),  # Nova starts it where a first try has failed
         (server("a"), False, (2, 94), False),
     ],
 )
