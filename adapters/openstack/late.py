@@ -97,13 +97,13 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration],
 
 
 def _held(step: Step, server: Server, move: Migration) -> Sighting:
-    sentence = f"{server.name} has been migrating for longer than {step.arguments['deadline']}{copying.how_far(move)}."
-    osc = "`openstack server migration"
-    remedy = (
-        f"Abort it ({osc} abort {server.id} {move.id}`), force it ({osc} force complete {server.id} {move.id}`), or let"
-        " it go on: Muster sees what becomes of it."
+    osc, which = "`openstack server migration", f"{server.id} {move.id}`"
+    far = copying.how_far(move)
+    sentence = (
+        f"{server.name} has been migrating for longer than {step.arguments['deadline']}{far}. Abort it ({osc} abort"
+        f" {which}), force it ({osc} force complete {which}), or let it go on: Muster sees what becomes of it."
     )
-    return replace(_seen(Seen.UNDERWAY, sentence, server, move), remedy=remedy)
+    return _seen(Seen.UNDERWAY, sentence, server, move)
 
 
 def _over(step: Step, server: Server, move: Migration | None) -> Sighting:

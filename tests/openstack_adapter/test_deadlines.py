@@ -122,8 +122,8 @@ async def test_where_people_decide_they_are_told_how_and_whatever_they_do_is_see
         seen = (await arena.cloud.look([move, held]))[held.key]
         assert seen.seen is Seen.UNDERWAY
         assert "for longer than 30 s" in seen.sentence
-        assert f"openstack server migration abort {busy.id} 1" in seen.remedy
-        assert f"openstack server migration force complete {busy.id} 1" in seen.remedy
+        assert f"openstack server migration abort {busy.id} 1" in seen.sentence
+        assert f"openstack server migration force complete {busy.id} 1" in seen.sentence
         arena.world.settle()
         assert orders(arena) == []
 

@@ -67,7 +67,7 @@ def complaints(database: Path, calls: Sequence[Call]) -> list[str]:
         parts = call.path.split("/")
         if parts[-1] == "ComputerSystem.Reset" and parts[-3] not in before:
             found.append(f"{call.method} {call.path}: nobody intended to touch the power of that machine")
-        if parts[-1] == "action" and parts[-2] not in before:
+        if "servers" in parts and parts[parts.index("servers") + 1] not in before:
             found.append(f"{call.method} {call.path}: nobody intended anything for that server")
     return found
 

@@ -1,0 +1,66 @@
+"""A live migration that takes too long, as people see it: aborted by the plan they approved, or put before them."""
+
+import asyncio
+
+import pytest
+
+from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
+from adapters.simulated.things import MoveKind
+from tests.stories.stage import ALICE, BOB, OPS, Stage
+
+
+async def approved(stage: Stage, late: str) -> str:
+    """compute-1 on its way into maintenance, with one VM whose memory changes faster than it is copied; its name."""
+    name = stage.world.vms_on(stage.world.host("compute-1"))[0].name
+    stage.world.faults.order_move(MoveFault(how=Break.HANG, kind=MoveKind.LIVE, vm=name))
+    terms = f'\n[clouds.migration]\ndeadline = "3s"\nlate = "{late}"\n\n[clouds.fencing.redfish]'
+    stage.config.write_text(stage.config.read_text().replace("\n[clouds.fencing.redfish]", terms, 1))
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    return name
+
+
+def aborts(stage: Stage) -> int:
+    return sum(call.startswith("DELETE") and "/migrations/" in call for call in stage.mutations())
+
+
+@pytest.mark.timeout(240)
+async def test_it_is_aborted_once_though_the_bot_dies_over_it_and_goes_when_it_is_retried(stage: Stage) -> None:
+    hold = stage.world.faults.order(
+        CallFault(effect=Effect.HOLD, face="openstack", method="DELETE", path="/migrations/")
+    )
+    name = await approved(stage, "abort")
+    async with asyncio.timeout(60):
+        await hold.arrived.wait()
+    await stage.kill_bot()
+    hold.release()  # the call was on the wire: it takes effect though nobody hears the answer
+    await stage.start_bot()
+    await stage.card_says("Retry Failed", seconds=120)
+
+    vm = stage.world.vm(name)
+    assert aborts(stage) == 1
+    assert stage.world.vms_on(stage.world.host("compute-1")) == [vm]
+    await stage.until(lambda: stage.thread_says(f"{name} was not live-migrated"), what="the thread says why")
+    (why,) = stage.thread_says(f"{name} was not live-migrated")
+    assert "aborted" in why
+    assert "It is still on compute-1, ACTIVE" in why
+    assert f"abort the live migration of {name}" not in stage.card.plain, "what relieves is no trouble of its own"
+
+    await stage.workspace.click(BOB, stage.card, label="Retry Failed")
+    await stage.card_says("7 of 7 done and verified", seconds=120)
+    assert aborts(stage) == 1
+
+
+async def test_people_are_told_how_far_it_is_and_what_they_can_do_about_it(stage: Stage) -> None:
+    name = await approved(stage, "hold")
+    await stage.card_says(f"decide about the live migration of {name}", seconds=60)
+    await stage.until(lambda: stage.thread_says("To be done by hand"), what="the thread says it too")
+    (said,) = stage.thread_says("To be done by hand")
+    assert f"{name} has been migrating for longer than 3 s" in said
+    assert "openstack server migration abort" in said
+    assert "GiB left" in said
+    await stage.card_says("6/7", seconds=60)
+    assert "under way 80%" in stage.card.plain
+    assert aborts(stage) == 0
