@@ -24,7 +24,7 @@ _NAMES = 5  #: so many VMs are named in a sentence
 def stopped_after(server: Server, *, microversion: str, stopped: bool) -> bool:
     """Whether an evacuated VM must be stopped, because Nova will not do it, or not where a first try has failed.
 
-    A stopped one is rebuilt stopped, so that the step mostly finds nothing to do. But where that fails Nova leaves it in
+    A stopped one is rebuilt stopped, so that the step mostly finds nothing to do. But where that fails it is left in
     ERROR, and what is in ERROR comes up running at the second try.
 
     Args:
