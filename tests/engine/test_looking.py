@@ -2,10 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import time
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from bot import looking
+from bot.domain.calendar import Freeze, Mark
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
 from bot.domain.operation import State
@@ -159,6 +162,20 @@ async def test_the_policy_says_who_may_and_what_the_reader_can_do(shop: Workshop
     ]
     row = await told(shop, DAVE)
     assert (row["you"], row["approvers"], row["break_glass"], row["impossible"]) == ([], ["S0LEADS"], ["U0BOB"], "")
+
+
+async def test_the_policy_names_its_freezes_the_one_of_now_and_who_is_called_when_nobody_decides(
+    shop: Workshop,
+) -> None:
+    starts, ends = Mark(at=time(22)), Mark(at=time(6))
+    night = Freeze(name="Night", starts=starts, ends=ends, zone=ZoneInfo("Etc/UTC"))
+    shop.rule = replace(RULE, freezes=(night,), escalate_to=("S0CHIEFS",))
+    row = await told(shop, ALICE)
+    assert row["freezes"] == ["Night, every day 22:00 until every day 06:00 (Etc/UTC)"]
+    assert str(row["frozen"]).startswith("Night, from Fri 2026-11-20 22:00 (Etc/UTC)")
+    assert (row["escalate_to"], row["escalate_after"]) == (["S0CHIEFS"], 15.0)
+    await shop.clock.sleep(12 * 3600)
+    assert (await told(shop, ALICE))["frozen"] == ""
 
 
 async def test_a_quorum_that_cannot_be_reached_is_named(shop: Workshop) -> None:
