@@ -134,11 +134,15 @@ def sighting(step: Step, power: Reading, service: Service | None) -> Sighting:
 
 def still_off(step: Step, power: Reading, before: Sighting) -> Sighting:
     """Judge the step that forces a host down whose power was proven to be off: not if it has power now."""
-    host = str(step.arguments["host"])
-    if power.is_off and not power.contradicts(host):
+    host, mark = str(step.arguments["host"]), {**before.mark, "power": power.state}
+    if power.contradicts(host):
+        return _failed(
+            f"The BMC configured for {host} belongs to {power.host_name}: that it is off proves nothing.", mark
+        )
+    if power.is_off:
         return before
     sentence = f"{host} has power again ({power.state or 'its BMC does not say'}): it is not forced down."
-    return _failed(sentence, {**before.mark, "power": power.state})
+    return _failed(sentence, mark)
 
 
 def _failed(sentence: str, mark: Facts) -> Sighting:

@@ -280,6 +280,15 @@ async def test_a_host_that_was_proven_off_and_has_power_again_is_not_forced_down
         assert len(arena.world.vms_on(arena.host)) == 2
 
 
+async def test_a_host_whose_proof_was_that_of_another_machine_is_not_forced_down() -> None:
+    async with fenced(fence=False) as arena:
+        made = await arena.planned()
+        arena.host.bmc_says = "compute-3"
+        done = await carry_out(arena, made)
+        assert "belongs to compute-3" in " ".join(done.bad())
+        assert not arena.host.forced_down
+
+
 async def test_while_the_bmc_is_silent_a_host_that_was_proven_off_is_not_forced_down() -> None:
     async with fenced(fence=False) as arena:
         made = await arena.planned()
