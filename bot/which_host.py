@@ -155,9 +155,11 @@ _SPOKEN = {
     Action.EVACUATE: "Evacuating a failed host",
     Action.ENTER: "Entering maintenance",
     Action.EXIT: "Exiting maintenance",
+    Action.REHOME: "Moving volumes back",
 }
 _INSTEAD = {
     Action.EVACUATE: "There the product's own high availability restarts the VMs of a failed host by itself.",
     Action.ENTER: "Use the cloud's own procedure.",
     Action.EXIT: "Use the cloud's own procedure.",
+    Action.REHOME: "Use the cloud's own procedure; for OpenStack, see `runner` of [clouds.cinder].",
 }

@@ -11,6 +11,7 @@ from adapters.openstack import (
     drain_plan,
     look,
     plan,
+    rehome_back,
     rehome_look,
     return_plan,
     service,
@@ -57,8 +58,6 @@ class OpenStackCloud:
         late: what is done about it then.
     """
 
-    actions = frozenset(Action)
-
     def __init__(
         self,
         *,
@@ -82,6 +81,7 @@ class OpenStackCloud:
         late: Literal["abort", "force-complete", "hold"] = "hold",
     ) -> None:
         self.name = name
+        self.actions = frozenset(Action) - (frozenset() if rehoming and rehoming.by else {Action.REHOME})
         self.concurrency = concurrency
         self.poll = poll
         self._session = session
@@ -146,9 +146,14 @@ class OpenStackCloud:
         Power counts as off when it is both before and after all else was read. Before the host is forced down, the
         engine's two looks read it twice more: people's time has passed by then, so nothing needs to wait here.
         """
-        rehomes = request.action is Action.EVACUATE and self._terms.rehoming.by is not None
+        rehomes = request.action in {Action.EVACUATE, Action.REHOME} and self._terms.rehoming.by is not None
         taking = survey.take(
-            self._session, request.host, at=self._now(), rehomes=rehomes, runner=self._runner if rehomes else None
+            self._session,
+            request.host,
+            at=self._now(),
+            rehomes=rehomes,
+            runner=self._runner if rehomes else None,
+            managers=rehome_back.managers(request),
         )
         if request.ledger:
             surveyed = await taking
@@ -177,6 +182,8 @@ class OpenStackCloud:
                 return drain_plan.entering(request, survey, self._terms)
             case Action.EXIT:
                 return return_plan.returning(request, survey, self._terms)
+            case Action.REHOME:
+                return rehome_back.giving_back(request, survey, self._terms)
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""

@@ -5,7 +5,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import around, asked, judge, power, rehome, room, service, special, spread, verbs, versions, vms
+from adapters.openstack import (
+    around,
+    asked,
+    judge,
+    power,
+    rehome,
+    rehome_steps,
+    room,
+    service,
+    special,
+    spread,
+    verbs,
+    versions,
+    vms,
+)
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
@@ -51,7 +65,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         )
         steps = (
             *([power.fencing(survey, quiet=terms.quiet)] if terms.fence and power.is_told(survey) else []),
-            *rehome.steps(request, homes, terms.rehoming),
+            *rehome_steps.away(request, homes, terms.rehoming),
             disable,
             forced,
             *(
@@ -66,7 +80,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         host_name=request.host_name,
         findings=findings,
         vms=tuple(_vm(s, survey, terms, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
-        phases=(power.FENCE, rehome.PHASE, OUT_OF_SERVICE, EVACUATE),
+        phases=(power.FENCE, rehome_steps.PHASE, OUT_OF_SERVICE, EVACUATE),
         steps=steps,
         estimate=_estimate(len(leaving), concurrency),
         facts={

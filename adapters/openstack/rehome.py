@@ -1,28 +1,19 @@
-"""Giving the volumes and backups of a dead host a new manager: where to, and by which commands. Pure.
+"""Giving the volumes and backups of a dead host a new manager: where to. Pure.
 
 `cinder-manage` takes every name in silence, so both names must be known: the old one and the new one are services that
 Cinder lists, the new one up and enabled, of the same backend and with the same pool.
 """
 
-import shlex
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from adapters.openstack import verbs
 from adapters.openstack.names import natural
-from adapters.openstack.runner import LONGEST
 from adapters.openstack.things import Backup, Service, Storage, Volume
-from bot.domain.cloud import Request
-from bot.domain.plan import By, Finding, Step, Topic, Verdict
-from bot.domain.values import Json, StepKey
+from bot.domain.plan import By, Finding, Topic, Verdict
 
-PHASE = "Re-home volumes"
 _LOCAL_STORAGE = "LVMVolumeDriver:"
 """How a driver's `location_info` begins whose volumes lie on the disks of one host (cinder/volume/drivers/lvm.py)."""
 _NAMED = 5  #: so many volumes are named in a sentence
-_PATIENCE = timedelta(minutes=5)
-_BY_HAND = timedelta(hours=2)  #: for a person to find a controller and run a command there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,28 +67,28 @@ def _of_volumes(name: str, volumes: tuple[Volume, ...], storage: Storage) -> Mov
     )
 
 
+def can_take(service: Service, name: str, storage: Storage) -> bool:
+    """Whether a service lives and has the pool of a manager's name, on storage that other hosts reach too."""
+    pool = _pool(name)
+    return (
+        service.binary == "cinder-volume"
+        and service.is_up
+        and service.is_enabled
+        and any(
+            (place == f"{service.host}#{pool}" if pool else place.startswith(f"{service.host}#"))
+            and not where.startswith(_LOCAL_STORAGE)
+            for place, where in storage.pools.items()
+        )
+    )
+
+
 def candidates(name: str, storage: Storage) -> Sequence[Service]:
     """The services that can take a manager's volumes: those of the same backend that live and have its pool."""
-    service, backend, pool = name.partition("#")[0], _backend(name), _pool(name)
+    service, backend = name.partition("#")[0], _backend(name)
     if not backend or service not in {s.host for s in storage.services if s.binary == "cinder-volume"}:
         return []
-    return sorted(
-        (
-            s
-            for s in storage.services
-            if s.binary == "cinder-volume"
-            and s.host != service
-            and _backend(s.host) == backend
-            and s.is_up
-            and s.is_enabled
-            and any(
-                (place == f"{s.host}#{pool}" if pool else place.startswith(f"{s.host}#"))
-                and not where.startswith(_LOCAL_STORAGE)
-                for place, where in storage.pools.items()
-            )
-        ),
-        key=lambda s: natural(s.host),
-    )
+    others = [s for s in storage.services if s.host != service and _backend(s.host) == backend]
+    return sorted((s for s in others if can_take(s, name, storage)), key=lambda s: natural(s.host))
 
 
 def _why_none(name: str, storage: Storage) -> str:
@@ -214,99 +205,3 @@ def _what(move: Move) -> str:
     names = ", ".join(sorted((t.name for t in things), key=natural)[:_NAMED])
     more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
     return f"{len(things)} {kind}{'' if len(things) == 1 else 's'} ({names}{more})"
-
-
-# ---------------------------------------------------------------------- steps
-
-
-def steps(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tuple[Step, ...]:
-    """One step for each command, one after the other, and one that sees that nothing is left.
-
-    Each follows the last: a name without a pool must come after those with one, and a count before and after says
-    something only while nothing else is moved.
-    """
-    going = [move for move in found if move.new]
-    if rehoming.by is None or not going:
-        return ()
-    volumes = [v for move in going for v in move.volumes]
-    made = [_of_pool(request, move, rehoming) for move in going if not move.is_of_backups]
-    if was := sorted({v.service for v in volumes if v.service}):
-        made.append(_of_service(request, going, was, rehoming))
-    made += [_of_host(request, move, rehoming) for move in going if move.is_of_backups]
-    made.append(_nothing_left(request, found))
-    follows = [None, *(step.key for step in made)]
-    return tuple(replace(step, follows=before) for step, before in zip(made, follows, strict=False))
-
-
-def _of_pool(request: Request, move: Move, rehoming: Rehoming) -> Step:
-    number = f"{len(move.volumes)} volume{'' if len(move.volumes) == 1 else 's'}"
-    return _command(
-        verbs.REHOME_VOLUMES,
-        move.old,
-        f"give {number} of {move.old} to {move.new}",
-        ("volume", "update_host", "--currenthost", move.old, "--newhost", move.new),
-        rehoming,
-        {"host": request.host, "old": move.old, "new": move.new, "volumes": sorted(v.id for v in move.volumes)},
-    )
-
-
-def _of_service(request: Request, going: Sequence[Move], was: Sequence[str], rehoming: Rehoming) -> Step:
-    """`update_host` leaves the record's service as it was."""
-    return _command(
-        verbs.REHOME_SERVICE,
-        request.host,
-        "enter the new service into the records of the volumes",
-        ("volume", "update_service"),
-        rehoming,
-        {
-            "host": request.host,
-            "was": list(was),
-            "new": sorted({m.new for m in going if m.volumes}),
-            "volumes": sorted(v.id for m in going for v in m.volumes),
-        },
-    )
-
-
-def _of_host(request: Request, move: Move, rehoming: Rehoming) -> Step:
-    backups = None if move.backups is None else sorted(b.id for b in move.backups)
-    return _command(
-        verbs.REHOME_BACKUPS,
-        move.old,
-        f"give the backups of {move.old} to {move.new}",
-        ("backup", "update_backup_host", "--currenthost", move.old, "--newhost", move.new),
-        rehoming,
-        {"host": request.host, "old": move.old, "new": move.new, "backups": backups},
-    )
-
-
-def _nothing_left(request: Request, found: Sequence[Move]) -> Step:
-    return Step(
-        key=StepKey(f"{verbs.REHOMED}:{request.host}"),
-        phase=PHASE,
-        verb=verbs.REHOMED,
-        target=request.host,
-        title=f"no volume is left with {request.host}",
-        by=By.CLOUD,
-        arguments={"host": request.host, "stay": sorted(v.id for m in found if not m.new for v in m.volumes)},
-        essential=True,
-        patience=_PATIENCE,
-    )
-
-
-def _command(
-    verb: str, target: str, title: str, words: tuple[str, ...], rehoming: Rehoming, arguments: Mapping[str, Json]
-) -> Step:
-    by_hand = rehoming.by is By.PERSON
-    return Step(
-        key=StepKey(f"{verb}:{target}"),
-        phase=PHASE,
-        verb=verb,
-        target=target,
-        title=title,
-        by=By.PERSON if by_hand else By.MUSTER,
-        command=shlex.join((*rehoming.command, *words)) if by_hand else "",
-        arguments={**arguments, "command": [*rehoming.command, *words]},
-        essential=True,
-        patience=_BY_HAND if by_hand else _PATIENCE,
-        quiet=timedelta(seconds=LONGEST + 30),
-    )

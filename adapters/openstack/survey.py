@@ -4,7 +4,7 @@ Rights come first: a non-admin's host filter is dropped in silence (measured), s
 account may list all projects and every server in it is on the host that was asked for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -33,7 +33,13 @@ _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster c
 
 
 async def take(
-    session: Session, host: str, *, at: datetime, rehomes: bool = False, runner: Runner | None = None
+    session: Session,
+    host: str,
+    *,
+    at: datetime,
+    rehomes: bool = False,
+    runner: Runner | None = None,
+    managers: Collection[str] = (),
 ) -> OpenStackSurvey:
     """Read everything about one host.
 
@@ -43,6 +49,7 @@ async def take(
         at: the time it is.
         rehomes: whether its volumes may get another manager.
         runner: how `cinder-manage` is run for that; None: not by Muster.
+        managers: full names of others whose volumes are wanted too.
 
     Raises:
         Refused, Unreachable: something could not be read.
@@ -57,7 +64,7 @@ async def take(
         _aggregates(session),
         _candidates(session),
         _projects(session),
-        storage.take(session, host, is_asked=rehomes, runner=runner),
+        storage.take(session, host, is_asked=rehomes, runner=runner, besides=managers),
         _ports(session, host),
     )
     if nova.highest < FLAVORS:

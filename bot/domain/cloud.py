@@ -60,6 +60,7 @@ class Request:
 
     is_choice: bool = False  #: `vms` are the ids that a person ticked in a list: none of them means none
     ledger: tuple[Left, ...] = ()  #: of a host that returns: the VMs that were moved away; read anew for each survey
+    undoes: tuple[Step, ...] = ()  #: what earlier operations did that this one takes back; read anew for each survey
     then: Then = Then.NOTHING  #: what becomes of the host's power after the last verification
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.cloud import Left
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Vm
+from bot.domain.plan import Step, Vm
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, VmId
 
@@ -26,6 +26,8 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
     left: dict[VmId, Left] = {}
     is_back = False
     for operation, records in past:
+        if operation.request.action is Action.REHOME:
+            continue
         if operation.request.action is Action.EXIT:
             is_back |= operation.state is State.SUCCEEDED
             for id in {r.step.vm for r in records if r.step.vm}:
@@ -40,6 +42,21 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
             if any(r.starts or r.state in {StepState.DONE, StepState.UNKNOWN} for r in mine):
                 left[vm.id] = _left(vm, mine, before=left.get(vm.id))
     return tuple(left.values())
+
+
+def undone(past: Iterable[tuple[Operation, Sequence[StepRecord]]], by: Action) -> tuple[Step, ...]:
+    """The steps that an action takes back: those that got done since it was last done itself.
+
+    Args:
+        past: operations of one host in `CLOSED_STATES` with their steps, oldest first.
+        by: the action.
+    """
+    steps: list[Step] = []
+    for operation, records in past:
+        if operation.request.action is by and operation.state is State.SUCCEEDED:
+            steps.clear()
+        steps += [r.step for r in records if r.step.undone_by is by and r.state is StepState.DONE]
+    return tuple(steps)
 
 
 def _left(vm: Vm, records: Sequence[StepRecord], *, before: Left | None) -> Left:

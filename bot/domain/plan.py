@@ -138,6 +138,7 @@ class Step:
     quiet: timedelta = timedelta(seconds=90)
     """How long after an intent without an answer the cloud must show nothing before a second start is allowed."""
 
+    undone_by: Action | None = None  #: what takes it back: offered on the card once its operation has ended
     command: str = ""
     """Word for word what a person types, where it is theirs to do. Part of the arguments, so the digest has it."""
 

@@ -32,3 +32,5 @@ class Action(StrEnum):
     """Return a host to service."""
     EVACUATE = "evacuate"
     """Rebuild the VMs of a dead host elsewhere."""
+    REHOME = "rehome"
+    """Give the volumes back to a host that managed them before an evacuation."""

@@ -192,8 +192,9 @@ async def _judged(held: Held, operation: Operation) -> Plan:
 
 
 async def _plan(held: Held, operation: Operation) -> Plan:
-    others, left = await beside.steps(held, operation), await earlier.left(held, operation.request)
-    plan = await _survey_and_judge(held.cloud, replace(operation.request, beside=others, ledger=left))
+    others = await beside.steps(held, operation)
+    request = await earlier.with_what_was(held, operation.request)
+    plan = await _survey_and_judge(held.cloud, replace(request, beside=others))
     return replace(plan, findings=(*plan.findings, *timing.findings(operation, held.rule, now=held.clock.now())))
 
 

@@ -83,6 +83,7 @@ class Policy(Terms):
     enter: Terms = Terms()
     exit: Terms = Terms()
     evacuate: Terms = Terms()
+    rehome: Terms = Terms()
 
 
 class Freeze(Table):

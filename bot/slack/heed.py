@@ -18,7 +18,11 @@ from bot.slack.views import alarm, buttons
 from bot.workflow import Desk
 
 KIND = "alarm heeded"
-ASKS_FOR: Mapping[str, Action] = {alarm.EVACUATE: Action.EVACUATE, buttons.RETURN: Action.EXIT}
+ASKS_FOR: Mapping[str, Action] = {
+    alarm.EVACUATE: Action.EVACUATE,
+    buttons.RETURN: Action.EXIT,
+    buttons.UNDO: Action.REHOME,
+}
 
 
 def register(app: AsyncApp, desk: Reception) -> None:

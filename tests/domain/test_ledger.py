@@ -110,3 +110,27 @@ def test_after_a_return_the_next_operation_that_empties_the_host_begins_anew():
 def test_a_vm_whose_migration_was_aborted_is_where_nobody_has_verified_it():
     aborted = replace(moved("a", "compute-1", verb="abort"), step=step("abort a", vm=VmId("a"), relieves=StepKey("x")))
     assert ledger.of([past(Action.ENTER, moved("a", "", FAILED), aborted)]) == (left("a", ""),)
+
+
+# what an action takes back -----------------------------------------------------------------------------------------
+
+
+def given(key: str, state: StepState = DONE, by: Action | None = Action.REHOME) -> StepRecord:
+    return StepRecord(step=replace(step(key), undone_by=by), seq=0, state=state, starts=1)
+
+
+def test_an_action_takes_back_what_got_done_since_it_was_last_done_itself():
+    first, second = given("volumes"), given("backups")
+    history = [past(Action.EVACUATE, first, given("failed", FAILED), given("other", by=None))]
+    assert ledger.undone(history, Action.REHOME) == (first.step,)
+    short = past(Action.REHOME, state=State.ENDED_INCOMPLETE)
+    assert ledger.undone([*history, short], Action.REHOME) == (first.step,)
+    assert ledger.undone([*history, past(Action.REHOME), past(Action.EVACUATE, second)], Action.REHOME) == (
+        second.step,
+    )
+
+
+def test_giving_volumes_back_says_nothing_about_where_vms_are():
+    away = past(Action.EVACUATE, moved("vm-1", "compute-2"))
+    back = past(Action.EXIT)
+    assert ledger.of([away, back, past(Action.REHOME)]) == ledger.of([away, back])

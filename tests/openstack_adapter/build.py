@@ -8,6 +8,7 @@ from adapters.openstack.drain_plan import entering
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import evacuation
 from adapters.openstack.rehome import Rehoming
+from adapters.openstack.rehome_back import giving_back
 from adapters.openstack.return_plan import returning
 from adapters.openstack.things import (
     EVACUATION,
@@ -131,6 +132,25 @@ def cinder(**changes: Any) -> Storage:
 
 def rehomed(storage: Storage, by: By | None = By.MUSTER) -> Plan:
     return plan(survey(storage=storage), terms=Terms(rehoming=Rehoming(by=by, command=CINDER_MANAGE)))
+
+
+def given_back(storage: Storage, *undoes: Step) -> Plan:
+    """The plan that gives back what the evacuation of `cinder()` moved, or what these steps did."""
+    mine = [s for s in rehomed(cinder()).steps if s.undone_by is Action.REHOME]
+    asked = request(action=Action.REHOME, undoes=undoes or tuple(mine))
+    return giving_back(asked, survey(storage=storage), Terms(rehoming=Rehoming(by=By.MUSTER, command=CINDER_MANAGE)))
+
+
+def taken_over(**changes: Any) -> Storage:
+    """`cinder()` after its evacuation, with its first host back: its volumes and its backup are with storage-2."""
+    volumes = tuple(replace(v, manager="storage-2@ceph#ceph") for v in volumes_with(DEAD, 2))
+    made = cinder(
+        services=tuple(replace(s, is_up=True) for s in cinder().services),
+        pools={**cinder().pools, f"{DEAD}@ceph#ceph": ""},
+        volumes=volumes,
+        backups=(replace(NIGHTLY, host="storage-2"),),
+    )
+    return replace(made, **changes)
 
 
 def with_service(taken: OpenStackSurvey, host: str, **changes: Any) -> OpenStackSurvey:

@@ -28,6 +28,7 @@ from tests.openstack_adapter.build import (
     cinder,
     codes,
     enter,
+    given_back,
     living,
     migration,
     plan,
@@ -36,12 +37,14 @@ from tests.openstack_adapter.build import (
     server,
     service,
     survey,
+    taken_over,
     volumes_with,
     with_service,
 )
 
 Made = Callable[[], Plan]
 OLD = Microversion((2, 94))
+OWN = replace(volumes_with(DEAD, 3)[2], manager="storage-2@ceph#ceph")
 LOCAL = {"has_local_disk": True, "boots_from_volume": False}
 OURS = {"is_enabled": False, "disabled_reason": "muster run=01RUN"}
 
@@ -210,6 +213,12 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "cannot-run-cinder-manage": (
         lambda: rehomed(cinder(trouble="Nobody answers.")),
         lambda: rehomed(cinder(trouble="Nobody answers.", volumes=(), backups=())),
+    ),
+    "nothing-to-give-back": (lambda: given_back(taken_over(volumes=(), backups=())), lambda: given_back(taken_over())),
+    "old-manager-not-up": (lambda: given_back(taken_over(pools={})), lambda: given_back(taken_over())),
+    "comes-along": (
+        lambda: given_back(taken_over(volumes=(*taken_over().volumes, OWN))),
+        lambda: given_back(taken_over()),
     ),
     # entering maintenance
     "stays-disabled": (alive(), lambda: enter(replace(living(), services=()))),

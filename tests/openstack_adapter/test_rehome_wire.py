@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.rehome import PHASE, Rehoming
+from adapters.openstack.rehome import Rehoming
+from adapters.openstack.rehome_steps import PHASE
 from adapters.openstack.runner import Local, Runner
 from adapters.simulated import cinder_manage, datacentre, openstack_api
 from adapters.simulated.world import World

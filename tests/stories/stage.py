@@ -49,7 +49,7 @@ class Stage:
             env=os.environ | self.env, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(120):
             while not self.served.sockets.connections:
                 if self.process.returncode is not None:
                     raise AssertionError(f"the bot ended at once:\n{self.log()}")

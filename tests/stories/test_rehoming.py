@@ -95,3 +95,26 @@ async def test_a_stop_does_not_wait_for_anybodys_hands(by_hand: Stage) -> None:
     await by_hand.workspace.click(ALICE, card, label="Done")
     await by_hand.hears(ALICE, "does not wait for anybody's hands")
     assert by_hand.mutations() == []
+
+
+async def test_the_volumes_go_back_by_one_click_and_one_approval_once_their_host_lives_again(by_muster: Stage) -> None:
+    card = await asked(by_muster)
+    await by_muster.workspace.click(BOB, card, label="Approve")
+    ended = await by_muster.card_says("12 of 12 done and verified", seconds=120)
+    await by_muster.workspace.click(ALICE, ended, label="Move Volumes Back")
+    await by_muster.until(lambda: len(by_muster.cards()) == 2, what="a card for it")
+    await by_muster.card_says("compute-2@ceph#ceph is not up and enabled")  # the host is dead still
+    assert homes(by_muster) == {NEW}
+
+    by_muster.world.revive_host(DEAD)
+    await by_muster.workspace.click(ALICE, ended, label="Move Volumes Back")
+    await by_muster.until(lambda: len(by_muster.cards()) == 3, what="another card")
+    again = await by_muster.card_says("Waiting for approval")
+    assert "Move volumes back to prod/compute-2" in again.plain
+    assert "had itself come along" in again.plain
+    before = len(by_muster.mutations())
+    await by_muster.workspace.click(BOB, again, label="Approve")
+    await by_muster.card_says("3 of 3 done and verified", seconds=60)
+    assert homes(by_muster) == {"compute-2@ceph#ceph"}
+    assert {b.host for b in by_muster.world.backups.values()} == {DEAD}
+    assert by_muster.mutations()[before:] == [f"POST {cinder_manage.CONTROLLER_PATH}"] * 3

@@ -211,6 +211,7 @@ _SPOKEN = {
     Action.EVACUATE: "Evacuate a dead host",
     Action.ENTER: "Enter maintenance",
     Action.EXIT: "Exit maintenance",
+    Action.REHOME: "Move volumes back",
 }
 
 

@@ -1,11 +1,12 @@
 """The buttons that the state allows. Each carries the operation and the digest, and is checked again at the desk."""
 
 import json
+from collections.abc import Sequence
 
-from bot.domain.operation import Event, Operation
+from bot.domain.operation import FINAL, Event, Operation
 from bot.domain.plan import Plan
 from bot.domain.policy import Rule
-from bot.domain.steps import StepRecord
+from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
@@ -24,6 +25,8 @@ RETRY = "retry"
 BREAK_GLASS = "break_glass"
 CHOOSE = "choose_vms"
 ALL_BACK = "all_back"
+UNDO = "undo_rehoming"
+"""Asks for a new operation: that what an ended one moved goes back."""
 DONE = "step_done"
 """Says that a step is done which only a person can do."""
 RETURN = "return_host"
@@ -71,6 +74,19 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
     if not elements:
         return []
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
+
+
+_UNDOING = {Action.REHOME: "Move Volumes Back"}
+
+
+def undo(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
+    """What asks for what takes back the steps of an ended operation; none when nothing does."""
+    offered = dict.fromkeys(r.step.undone_by for r in records if r.state is StepState.DONE and r.step.undone_by)
+    if operation.state not in FINAL or not offered:
+        return []
+    host = json.dumps({"cloud": operation.request.cloud, "host": operation.request.host}, separators=(",", ":"))
+    elements = [message.button(_UNDOING[action], action=UNDO, value=host) for action in offered if action]
+    return [message.actions(elements, block_id=f"undo:{operation.id}")]
 
 
 def done(operation: Operation, record: StepRecord) -> Block:

@@ -88,6 +88,7 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield message.section(_result(operation, counted))
         if left := steps.left_as_is(operation, records):
             yield message.section(left)
+        yield from buttons.undo(operation, records)
     yield from steps.by_hand(operation, records)
     yield from steps.troubles(records, brief=brief)
     if plan is None:

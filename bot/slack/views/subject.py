@@ -5,11 +5,26 @@ from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Then
 from bot.slack.views import text
 
-_DO = {Action.EVACUATE: "Evacuate", Action.ENTER: "Enter maintenance on", Action.EXIT: "Exit maintenance on"}
-_DOING = {Action.EVACUATE: "Evacuating", Action.ENTER: "Entering maintenance on", Action.EXIT: "Exiting maintenance on"}
+_DO = {
+    Action.EVACUATE: "Evacuate",
+    Action.ENTER: "Enter maintenance on",
+    Action.EXIT: "Exit maintenance on",
+    Action.REHOME: "Move volumes back to",
+}
+_DOING = {
+    Action.EVACUATE: "Evacuating",
+    Action.ENTER: "Entering maintenance on",
+    Action.EXIT: "Exiting maintenance on",
+    Action.REHOME: "Moving volumes back to",
+}
 _THEN = {Then.POWER_OFF: "powered off", Then.REBOOT: "rebooted"}
 _WAY_BACK = {Action.ENTER: "Exit Maintenance", Action.EVACUATE: "Return to Service"}
-_NOUN = {Action.EVACUATE: "Evacuation", Action.ENTER: "Maintenance", Action.EXIT: "Return to Service"}
+_NOUN = {
+    Action.EVACUATE: "Evacuation",
+    Action.ENTER: "Maintenance",
+    Action.EXIT: "Return to Service",
+    Action.REHOME: "Move of Volumes",
+}
 
 
 def headline(operation: Operation) -> str:
@@ -51,7 +66,7 @@ def vms(plan: Plan) -> str:
         return f"{touched} of {text.count(len(plan.vms), 'VM')}"
     if touched or (plan.vms and plan.action is not Action.EXIT):
         return text.count(len(plan.vms), "VM")
-    return "VMs stay where they are" if plan.action is Action.EXIT else "no VMs"
+    return "VMs stay where they are" if plan.action in {Action.EXIT, Action.REHOME} else "no VMs"
 
 
 def expected(plan: Plan) -> str:
