@@ -72,11 +72,11 @@ class Case:
     policy_breaks: bool  #: policy names people who may break glass
     must_vouch: bool
     others_vouch: bool  #: one other person vouches already
-    votes: str  #: approvals that are there already: "none", "one short", "own too" or "enough"
+    votes: str  #: approvals that are there already; "own too": with the requester's, one short
 
     @property
     def others(self) -> int:
-        return {"none": 0, "one short": self.quorum - 1, "own too": self.quorum - 1, "enough": self.quorum}[self.votes]
+        return {"none": 0, "one short": self.quorum - 1, "own too": max(0, self.quorum - 2), "enough": self.quorum}[self.votes]
 
     @property
     def has_own(self) -> bool:
