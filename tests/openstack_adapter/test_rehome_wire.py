@@ -142,6 +142,17 @@ async def test_a_living_host_costs_no_command(dead: Region) -> None:
     assert dead.controller.ran == []
 
 
+async def test_check_tries_the_way_to_the_controller_and_names_what_is_wrong(tmp_path: Path) -> None:
+    async with region(tmp_path) as one:
+        assert await one.cloud.check() == []
+        assert one.controller.ran == ["cinder-manage --config-file /etc/cinder/cinder.conf backup list"]
+        (tmp_path / "known_hosts").write_text("")
+        [complaint] = await one.cloud.check()
+        assert "host key" in complaint
+        assert "ssh-keyscan" in complaint
+        assert one.world.mutations() == []
+
+
 # ---------------------------------------------------------------------- what a look shows
 
 
