@@ -76,7 +76,8 @@ class Case:
 
     @property
     def others(self) -> int:
-        return {"none": 0, "one short": self.quorum - 1, "own too": max(0, self.quorum - 2), "enough": self.quorum}[self.votes]
+        missing = {"none": self.quorum, "one short": 1, "own too": min(2, self.quorum), "enough": 0}
+        return self.quorum - missing[self.votes]
 
     @property
     def has_own(self) -> bool:
