@@ -34,8 +34,8 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> I
     here = f" {survey.host} has {len(survey.servers)} now." if survey.servers else ""
     coming = sum(1 for one in away if one.comes)
     if away:
-        said = f"{coming} of the {len(away)} VMs" if coming else f"None of the {len(away)} VMs"
-        yield _vms("vms-away", Verdict.OK, f"{said} that Muster moved away come back.{here}")
+        number = f"{coming or 'none'} of {len(away)}"
+        yield _vms("vms-away", Verdict.OK, f"VMs that Muster moved away and that come back: {number}.{here}")
     else:
         yield _vms("vms-stay", Verdict.OK, f"All VMs stay where they are.{here}")
     yield from _of_lost(request, survey, away)

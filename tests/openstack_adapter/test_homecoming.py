@@ -54,7 +54,7 @@ def test_by_default_every_vm_is_offered_and_none_is_brought_back() -> None:
     assert [(vm.chosen, vm.disposition, vm.place) for vm in made.vms] == [(False, Disposition.LEAVE, "compute-2")] * 2
     assert [s.verb for s in made.steps] == ["verify-up", "enable-service"]
     assert made.may_choose_none
-    assert "None of the 2 VMs" in (finding(made, "vms-away") or pytest.fail("not found")).sentence
+    assert "come back: none of 2." in (finding(made, "vms-away") or pytest.fail("not found")).sentence
 
 
 def test_the_setting_brings_back_all_but_those_that_are_flagged() -> None:
