@@ -350,6 +350,17 @@ class Evening(RuleBasedStateMachine):
         else:
             self.cloud.blockers = [UNPROVEN] if change == "dead?" else []
 
+    @precondition(is_open)
+    @rule()
+    def another_plan_comes_and_goes(self) -> None:
+        """The old one is shown again, but what was said of it before counts no more."""
+        for change in ("+vm", "-vm"):
+            self.drifts(change, 9)
+            if self.told is not None and self.told.state is State.QUEUED:
+                self.begins()
+            elif self.told is not None and self.is_open():
+                self.steers(self.told.requester, "recheck")
+
     @rule(policy=st.sampled_from(RULES))
     def rules_change(self, policy: Rule) -> None:
         self.shop.rule = policy
