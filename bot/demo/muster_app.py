@@ -65,7 +65,9 @@ MUSTER = App(
         SlashCommand(
             name="/maintenance",
             description="Empty a living host so that its hardware can be worked on",
-            usage_hint="enter|exit [check] [cloud/]host [--then poweroff|reboot] [--reason text]",
+            usage_hint=(
+                "enter|exit [check] [cloud/]host [--at time] [--window 2h] [--then poweroff|reboot] [--reason text]"
+            ),
             should_escape=False,
         ),
         SlashCommand(
