@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from adapters.openstack.things import OpenStackSurvey, Server
+from adapters.openstack.versions import VALIDATED, spoken
 from bot.domain.cloud import Request
 from bot.domain.plan import Finding, Topic, Verdict
 
@@ -54,6 +55,14 @@ def of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
     if not request.to:
         return
     service = next((s for s in survey.computes if s.host == request.to), None)
+    if survey.highest < VALIDATED:
+        yield blocker(
+            "target-past-scheduler",
+            Topic.VERSION,
+            f"This Nova ({spoken(survey.highest)}) would put VMs on {request.to} without asking its scheduler whether"
+            " they fit.",
+            "Ask again without a target.",
+        )
     if service is None:
         yield blocker(
             "target-unknown",

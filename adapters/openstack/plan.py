@@ -54,7 +54,8 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     steps: tuple[Step, ...] = ()
     if survey.service is not None:
         in_turn = sorted(leaving, key=lambda s: _priority(s, terms), reverse=True)
-        best = {} if request.to else spread.wishes(survey, in_turn, others=request.beside)
+        may_wish = not request.to and survey.highest >= versions.VALIDATED
+        best = spread.wishes(survey, in_turn, others=request.beside) if may_wish else {}
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
         forced = service.force_down(
             survey.service,

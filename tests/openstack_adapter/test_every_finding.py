@@ -148,6 +148,10 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     ),
     "target-unknown": (dead(asked={"to": "compute"}), dead(asked={"to": "compute-2"})),
     "target-is-source": (dead(asked={"to": DEAD}), dead(asked={"to": "compute-2"})),
+    "target-past-scheduler": (
+        dead(highest=Microversion((2, 29)), asked={"to": "compute-2"}),
+        dead(highest=Microversion((2, 30)), asked={"to": "compute-2"}),
+    ),
     "target-not-in-service": (
         lambda: plan(with_service(survey(), "compute-2", is_enabled=False), to="compute-2"),
         dead(asked={"to": "compute-2"}),

@@ -137,3 +137,10 @@ async def test_the_check_is_content_with_an_old_cloud_and_says_which_are_too_old
         assert "Muster needs 2.25" in complaint
         with pytest.raises(Refused, match=r"up to 2\.24"):
             await arena.planned()
+
+
+async def test_no_vm_is_put_anywhere_past_the_scheduler() -> None:
+    """Below 2.29 a host named in an evacuation is forced (Nova's REST API history), so nothing is wished for."""
+    async with openstack_arena(vms=3, release=replace(OCATA, nova=25)) as arena:
+        plan = await arena.planned()
+        assert {step.wish for step in plan.steps} == {""}
