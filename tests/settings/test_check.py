@@ -69,7 +69,7 @@ async def test_a_workspace_in_order_is_fine_in_every_line(slack):
         "✓ Slack, incident channel: #incidents",
         "✓ user group @sre: 2 full members",
         "✓ user group @on-call-leads: 2 full members",
-        "✓ policy of prod (enter, exit, evacuate): 1 of 2 approvers needed",
+        "✓ policy of prod (enter, exit, evacuate, rehome): 1 of 2 approvers needed",
     ]
     assert not any(method.startswith(("chat.", "views.", "files.")) for method, _ in slack.api.calls)
 
