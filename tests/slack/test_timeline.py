@@ -44,7 +44,7 @@ async def test_it_tells_who_decided_what_when_and_what_became_of_each_vm(office:
     assert "`2026-11-21 12:00:00`, Bob" in story
     assert "(U0BOB): approved (digest: ab)" in story
     assert "step done *evacuate web-1* (sentence: Now on compute-2.)" in story
-    assert "| Server UUID | Name | Accepted | Error Message | Target | Seconds |" in story
+    assert "| Server UUID | Server | Accepted | Error Message | Target | Seconds |" in story
     assert "| id-0001 | web-1 | " in story
 
 

@@ -8,12 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, settings
 
+from bot.domain.news import Kind, News
 from bot.domain.operation import Event, Operation, State, Told
 from bot.domain.plan import Disposition
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest
-from bot.slack.views import card, text
+from bot.slack.views import card, text, thread
 from bot.slack.views.message import Block, Message
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
@@ -187,9 +188,25 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
 def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
     (table,) = [b for b in drawn(State.SUCCEEDED).blocks if b["type"] == "table"]
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows[0] == ["Server UUID", "Name", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
-    assert rows[1][1:] == ["web-0", "True", "–", "compute-90", "60"]
-    assert rows[1][0] == plan(1).vms[0].id
+    assert rows[0] == ["Server", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
+    assert rows[1] == ["web-0", "True", "–", "compute-90", "60"]
+
+
+def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:
+    shown = operation(State.SUCCEEDED)
+    news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 60})
+    drawn_line = thread.render([news], shown, records(State.SUCCEEDED, plan()))
+    (table,) = [b for b in drawn_line.blocks if b["type"] == "table"]
+    rows = [[cell["text"] for cell in row] for row in table["rows"]]
+    assert rows[0][:3] == ["Server UUID", "Server", "Evacuate Accepted"]
+    assert rows[1][:2] == [plan(1).vms[0].id, "web-0"]
+    assert [column["is_wrapped"] for column in table["column_settings"]] == [False, True, True, True, True, True]
+
+
+def test_phases_are_numbered_as_they_are_shown() -> None:
+    of = replace(plan(), phases=("Fence", *plan().phases))
+    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=of)))
+    assert "1. Close the host: force compute-89 down" in said
 
 
 def test_many_vms_are_summarised_by_disposition_and_those_that_lose_a_disk_are_named() -> None:

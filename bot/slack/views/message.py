@@ -115,13 +115,19 @@ def dialog(title: str, mrkdwn: str, *, yes: str, danger: bool = False) -> Block:
     return made
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Block:
-    """A table of plain cells (no markup is read in them); at most one stands in a message."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: str = "") -> Block:
+    """A table of plain cells (no markup is read in them); at most one stands in a message.
+
+    Args:
+        columns: headings.
+        rows: cells.
+        whole: the heading of a column whose cells are not broken into lines, such as ids that people copy.
+    """
     cells: list[Json] = [_row(columns)]
     cells.extend(_row(row) for row in rows[: text.MAX_TABLE_ROWS - 1])
     return {
         "type": "table",
-        "column_settings": [{"is_wrapped": True} for _ in columns],
+        "column_settings": [{"is_wrapped": column != whole} for column in columns],
         "rows": cells,
     }
 

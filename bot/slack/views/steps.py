@@ -19,7 +19,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     if not plan.steps:
         return []
     lines = ["*Plan*"]
-    for number, phase in enumerate(plan.phases, start=1):
+    for number, phase in enumerate(plan.phases_used, start=1):
         steps = [s for s in plan.steps if s.phase == phase and s.relieves is None]
         if steps:
             lines.append(f"{number}. {text.escape(phase, limit=80)}: {_said(steps, brief=brief)}")
@@ -35,7 +35,7 @@ def _said(steps: Sequence[Step], *, brief: bool) -> str:
 def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
     """The same phases with how far each has come."""
     lines = []
-    for number, phase in enumerate(plan.phases, start=1):
+    for number, phase in enumerate(plan.phases_used, start=1):
         mine = [r for r in records if r.counts and r.step.phase == phase]
         if mine:
             lines.append(f"{_sign(mine)} {number}. {text.escape(phase, limit=80)}: {_done(mine)}")

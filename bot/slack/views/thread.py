@@ -39,7 +39,7 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
 def _with_report(line: str, operation: Operation, records: Sequence[StepRecord]) -> Message:
     if operation.plan is None:
         return Message(text=line)
-    table = vms.report(operation.plan, progress.of(records))
+    table = vms.report(operation.plan, progress.of(records), with_ids=True)
     full = Message(text=line, blocks=(message.section(line), *table))
     return full if table and full.fits else Message(text=line)
 

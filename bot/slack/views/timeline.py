@@ -114,7 +114,7 @@ def _vms(operation: Operation, records: Sequence[StepRecord]) -> list[str]:
         )
         for c in courses
     ]
-    head = ("Server UUID", "Name", "Accepted", "Error Message", "Target", "Seconds")
+    head = ("Server UUID", "Server", "Accepted", "Error Message", "Target", "Seconds")
     lines = [head, tuple("---" for _ in head), *rows]
     return ["## VMs", "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines)]
 

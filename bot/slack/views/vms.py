@@ -15,6 +15,7 @@ MANY = 30
 _REPORT_ROWS = 140
 _NAMES_ROOM = 2_600
 _CAPS = (28, 16, 40, 28, 30)
+_UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
@@ -107,17 +108,22 @@ def under_way(plan: Plan, progress: Progress) -> list[Block]:
     return [message.table(("VM", "State", "Now on", "Seconds"), rows)]
 
 
-def report(plan: Plan, progress: Progress, *, brief: bool = False) -> list[Block]:
-    """The result in the columns of `nova host-evacuate` (uuid, accepted, error), with name, target and seconds."""
+def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Block]:
+    """The result in the columns of `nova host-evacuate` (uuid, accepted, error), with name, target and seconds.
+
+    Args:
+        plan: for the names.
+        progress: what came of each VM.
+        with_ids: whether the UUIDs stand there too; of many VMs, only the timeline has them.
+    """
     courses = sorted((c for c in progress.courses if c.vm is not None), key=lambda c: _WORST_FIRST.index(c.fate))
-    if not courses or brief:
+    if not courses:
         return []
     names = _name_of(plan)
     accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE else "Accepted"
-    columns = ("Server UUID", "Name", accepted, "Error Message", "Target", "Seconds")
+    columns = ("Server", accepted, "Error Message", "Target", "Seconds")
     rows = [
         (
-            text.plain(str(c.vm), limit=36),
             names.get(c.vm, c.title),
             str(c.accepted),
             _error(c),
@@ -126,9 +132,12 @@ def report(plan: Plan, progress: Progress, *, brief: bool = False) -> list[Block
         )
         for c in courses
     ]
-    if len(rows) <= MANY:
+    if len(rows) > MANY:
+        return _long((columns[0], "Accepted", *columns[2:]), rows)
+    if not with_ids:
         return [message.table(columns, rows)]
-    return _long(("Name", "Accepted", *columns[3:]), [row[1:] for row in rows])  # the timeline has the ids of many
+    ids = [text.plain(str(c.vm), limit=36) for c in courses]
+    return [message.table((_UUID, *columns), [(id, *row) for id, row in zip(ids, rows, strict=True)], whole=_UUID)]
 
 
 def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
