@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.openstack.cloud import Cloud
+from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.settings import PASSWORD
 from tests.openstack.storage import Storage, sshd
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
@@ -41,7 +41,7 @@ async def bot(cloud: Cloud, storage: Storage, folder: Path) -> AsyncIterator[Sta
             yield stage
 
 
-async def test_volumes_and_backups_are_rehomed_over_ssh_before_the_vms_move_and_read_back(
+async def test_volumes_and_backups_are_rehomed_over_ssh_before_the_vms_move_and_go_back_by_a_click(
     cloud: Cloud, storage: Storage, tmp_path: Path
 ) -> None:
     assert set((await asyncio.to_thread(storage.managers)).values()) == {OLD}
@@ -62,10 +62,25 @@ async def test_volumes_and_backups_are_rehomed_over_ssh_before_the_vms_move_and_
         await stage.card_says("2 of 2 done and verified", seconds=300)
         await stage.until(lambda: stage.thread_says("Done: everything was verified"), what="the end in the thread")
         story = "\n".join(stage.thread())
+        assert "Re-home volumes" in story
+        assert f"(0 before, {VOLUMES} now)" in story
+        await _read_back(cloud, storage, booted, old_service)
 
-    assert "Re-home volumes" in story
-    assert f"(0 before, {VOLUMES} now)" in story
-    # read back by two clients, and by cinder-manage for what they do not show
+        # and back, once Cinder lives there again
+        await asyncio.to_thread(storage.start)
+        await stage.workspace.click(ALICE, stage.card, label="Move Volumes Back")
+        await stage.until(lambda: len(stage.cards()) == 2, what="a card for the way back")
+        await stage.card_says("Waiting for approval", seconds=90)
+        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await stage.card_says("3 of 3 done and verified", seconds=200)
+
+    assert set((await asyncio.to_thread(storage.managers)).values()) == {OLD}
+    assert set((await asyncio.to_thread(storage.backup_hosts)).values()) == {DEAD}
+    assert await asyncio.to_thread(storage.services_in_records) == old_service
+
+
+async def _read_back(cloud: Cloud, storage: Storage, booted: list[Record], old_service: set[str]) -> None:
+    """By two clients, and by cinder-manage for what they do not show."""
     managers = await asyncio.to_thread(storage.managers)
     assert managers == {f"{DEAD}-data-{n}": NEW for n in range(1, VOLUMES + 1)}
     assert await asyncio.to_thread(storage.listed_by_cinder, DEAD) == set()
