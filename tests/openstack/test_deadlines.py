@@ -53,6 +53,7 @@ async def test_a_migration_that_hangs_is_aborted_at_its_deadline_while_others_go
         )
         cloud.turn_knobs(HOST, lm_seconds=1)  # those that begin from now on
         await stage.card_says("Retry Failed", seconds=120)
+        await stage.until(lambda: stage.thread_says("Needs a person"), what="the end in the thread")
         (why,) = stage.thread_says("it was aborted at its deadline of 8 s")
         assert f"It is still on {HOST}, ACTIVE" in why
 
@@ -77,7 +78,7 @@ async def test_a_migration_that_hangs_is_forced_to_complete_and_verified(cloud: 
     cloud.turn_knobs(HOST, lm_seconds=300)
     async with approved(cloud, tmp_path, "force-complete") as stage:
         await stage.card_says("1 of 1 done and verified", seconds=120)
-        assert stage.thread_says("force the live migration of")
+        await stage.until(lambda: stage.thread_says("force the live migration of"), what="it is told")
     assert await live_migrations(cloud) == {booted["id"]: "completed"}
     events = [e["Action"] for e in await shown(cloud, "server", "event", "list", booted["id"])]
     assert events.count("live_migration_force_complete") == 1

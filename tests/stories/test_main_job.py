@@ -21,6 +21,7 @@ async def test_an_engineer_asks_a_lead_approves_and_the_dead_host_is_evacuated(s
 
     assert stage.world.vms_on(dead) == []
     assert sorted(stage.evacuated()) == sorted(vm.id for vm in stage.world.vms.values() if vm.name in lost)
+    await stage.until(stage.files, what="the timeline, which comes last")
     story = "\n".join(stage.thread())
     for beat in ("<@U0BOB>", "Take the host out of service", "Evacuate", *lost):
         assert beat in story
@@ -28,7 +29,6 @@ async def test_an_engineer_asks_a_lead_approves_and_the_dead_host_is_evacuated(s
     incident = [m.plain for m in stage.workspace.channel_messages(INCIDENT)]
     assert stage.link() in incident[0]
     assert stage.link() in incident[1]
-    await stage.until(stage.files, what="the timeline")
     (timeline,) = stage.files()
     for beat in ("Reason: no power", "Approved by Bob", "approved", *lost):
         assert beat in timeline

@@ -29,7 +29,7 @@ async def test_work_asked_for_a_time_waits_for_it_also_over_a_restart_and_then_b
     await stage.start_bot()
     await stage.card_says("7 of 7 done and verified", seconds=120)
     assert stage.world.vms_on(host) == []
-    assert stage.thread_says("not earlier")
+    await stage.until(lambda: stage.thread_says("not earlier"), what="the wait is told")
     first = stage.world.mutations()[0]
     asked_at = datetime.fromtimestamp(float(stage.card.ts), UTC)
     assert first.at >= asked_at + timedelta(seconds=15)

@@ -70,7 +70,7 @@ async def test_a_host_that_hangs_is_powered_off_by_an_approved_step_and_then_eva
     assert not stage.world.host(DEAD).powered
     assert stage.mutations()[0] == "POST /redfish/v1/Systems/compute-2/Actions/ComputerSystem.Reset"
     assert sum("redfish" in call for call in stage.mutations()) == 1
-    assert stage.thread_says("Fence")
+    await stage.until(lambda: stage.thread_says("Fence"), what="the phase is told")
 
 
 async def test_when_the_bmc_refuses_nothing_else_is_done(stage: Stage) -> None:
