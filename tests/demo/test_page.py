@@ -1,6 +1,8 @@
 """The page's own addresses: what each user gets to see, and the verbs behind its buttons."""
 
+import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
@@ -122,3 +124,10 @@ async def test_scenario_buttons_run_what_the_demo_registered(ws: Workspace) -> N
             assert answer.status == 404
     assert shown == [{"name": "Kill compute-3", "description": "It loses power"}]
     assert ran == ["killed"]
+
+
+def test_it_knows_every_emoji_that_the_bot_writes() -> None:
+    root = Path(__file__).parents[2] / "bot"
+    known = set(re.findall(r"(\w+): \"", (root / "demo" / "static" / "mrkdwn.js").read_text()))
+    views = "".join(path.read_text() for path in (root / "slack" / "views").glob("*.py"))
+    assert set(re.findall(r":([a-z][a-z_]{2,30}):", views)) <= known

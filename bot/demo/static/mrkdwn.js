@@ -1,6 +1,7 @@
 // Slack's texts as DOM nodes. Nothing here ever becomes HTML: every character ends in a text node.
 
 const EMOJI = {
+  mega: "📣", satellite_antenna: "📡", writing_hand: "✍️",
   white_check_mark: "✅", heavy_check_mark: "✔️", ballot_box_with_check: "☑️", x: "❌", heavy_multiplication_x: "✖️",
   warning: "⚠️", rotating_light: "🚨", octagonal_sign: "🛑", stop_sign: "🛑", no_entry: "⛔", no_entry_sign: "🚫",
   question: "❓", grey_question: "❔", exclamation: "❗", grey_exclamation: "❕", heavy_exclamation_mark: "❗",
