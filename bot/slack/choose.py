@@ -30,17 +30,11 @@ def register(app: AsyncApp, desk: Reception) -> None:
     async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
         ticked = view.chosen_in(body["view"])
         delivery = reception.submission(body, kind=KIND, clock=desk.clock, told={"vms": list(ticked)})
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     async def on_all(ack: AsyncAck, body: dict[str, Any]) -> None:
         delivery = reception.click(body, kind=ALL, clock=desk.clock)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     app.action(buttons.CHOOSE)(on_click)
     app.action(buttons.ALL_BACK)(on_all)

@@ -54,10 +54,7 @@ def _taker(kind: str, desk: Reception) -> Callable[..., Awaitable[None]]:
             return
         told: Facts = {"reason": reason, "typed": confirm.typed_in(view), "ticked": list(confirm.ticked_in(view))}
         delivery = reception.submission(body, kind=kind, clock=desk.clock, told=told)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     return on_submit
 

@@ -23,10 +23,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
 
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         delivery = reception.click(body, kind=KIND, clock=desk.clock)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     app.action(buttons.APPROVE)(on_click)
 

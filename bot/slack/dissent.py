@@ -27,10 +27,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
     async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
         told = {"reason": window.reason_in(body["view"])}
         delivery = reception.submission(body, kind=KIND, clock=desk.clock, told=told)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     app.action(buttons.REJECT)(on_click)
     app.view(window.REJECT)(on_submit)

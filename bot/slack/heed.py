@@ -31,10 +31,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         plain = reception.click(body, kind=KIND, clock=desk.clock)
         delivery = replace(plain, payload={**plain.payload, **_target(body)})
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     for action in ASKS_FOR:
         app.action(action)(on_click)

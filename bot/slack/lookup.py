@@ -33,10 +33,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
             await ack(text=notes.HELP)
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     app.command(grammar.MUSTER)(on_command)
 

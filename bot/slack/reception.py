@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from slack_bolt.async_app import AsyncAck
+
 from bot.domain.errors import Refusal, UnknownOperation
 from bot.domain.policy import Actor
 from bot.domain.ports import Clock, Delivery, People, Stale
@@ -37,6 +39,13 @@ class Reception:
     async def receive(self, delivery: Delivery) -> bool:
         """Record it, before Slack is answered; False when it had come in before."""
         return await self.desk.receive(delivery)
+
+    async def take(self, delivery: Delivery, ack: AsyncAck) -> None:
+        """Record it, answer Slack, and act on it if it had not come in before: the order on which "once" rests."""
+        fresh = await self.receive(delivery)
+        await ack()
+        if fresh:
+            await self.serve(delivery)
 
     async def serve(self, delivery: Delivery, story: Story | None = None) -> None:
         """Act on it. Serving twice is harmless: the effect and the settling are one transaction.

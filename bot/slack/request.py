@@ -26,10 +26,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
             await ack(text=notes.not_understood(str(bad), grammar.usage(body["command"])))
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     for name in (grammar.EVACUATE, grammar.MAINTENANCE):
         app.command(name)(on_command)

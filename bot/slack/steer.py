@@ -33,10 +33,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
     async def on_click(ack: AsyncAck, body: dict[str, Any]) -> None:
         known = body["actions"][0].get("action_id") in VERBS
         delivery = reception.click(body, kind=KIND if known else UNKNOWN, clock=desk.clock)
-        fresh = await desk.receive(delivery)
-        await ack()
-        if fresh:
-            await desk.serve(delivery)
+        await desk.take(delivery, ack)
 
     for action in VERBS:
         app.action(action)(on_click)
