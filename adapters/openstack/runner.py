@@ -71,12 +71,13 @@ class Ssh:
             connection = await asyncio.wait_for(self._connect(), _CONNECT)
         except (OSError, asyncssh.Error, ValueError) as error:  # ValueError: a key file that holds no key
             raise self._no_login(error, doing=doing) from error
-        async with connection:
-            try:
-                async with asyncio.timeout(LONGEST):
-                    ended = await connection.run(shlex.join(words), encoding=None)
-            except (OSError, asyncssh.Error) as error:  # a time-out is an OSError too
-                raise self._lost(doing, clean(f"{type(error).__name__}: {error}")) from error
+        try:
+            async with asyncio.timeout(LONGEST):
+                ended = await connection.run(shlex.join(words), encoding=None)
+        except (OSError, asyncssh.Error) as error:  # a time-out is an OSError too
+            raise self._lost(doing, clean(f"{type(error).__name__}: {error}")) from error
+        finally:
+            connection.abort()  # a farewell would wait for a controller that may be dead
         if ended.exit_status is None:
             raise self._lost(doing, "no exit code came")
         return _judged(

@@ -180,12 +180,6 @@ class Workspace(Acting):
 
         self._tell_of_group(group)
 
-    def disable_group(self, group: str) -> None:
-        """Switch a user group off, as Slack does instead of deleting it; the app hears of it."""
-        self.groups[group] = replace(self.groups[group], disabled=True)
-        self.changed()
-        self._tell_of_group(group)
-
     def _tell_of_group(self, group: str) -> None:
         as_slack = self.groups[group].as_slack(team_id=self.team.id, with_users=True, with_count=True)
         self.send_event({"type": "subteam_updated", "subteam": as_slack, "event_ts": self.next_ts()})

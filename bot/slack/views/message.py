@@ -69,11 +69,6 @@ def context(mrkdwn: str) -> Block:
     return {"type": "context", "elements": [_mrkdwn(text.cut(mrkdwn, limit=text.MAX_SECTION))]}
 
 
-def divider() -> Block:
-    """A line."""
-    return {"type": "divider"}
-
-
 def actions(elements: Sequence[Block], *, block_id: str) -> Block:
     """A row of buttons."""
     return {"type": "actions", "block_id": block_id, "elements": list(elements)}
