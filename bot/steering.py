@@ -1,10 +1,11 @@
-"""What a person asks of an operation besides a vote: cancel, pause, resume, retry, re-check, request approval."""
+"""What a person asks of an operation besides a vote: cancel, pause, resume, retry, skip, re-check, request approval."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
+from bot import skipping
 from bot.domain import timing
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Event, Operation
@@ -12,6 +13,7 @@ from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.turns import to_retry
+from bot.domain.values import VmId
 from bot.turning import settled, turn
 
 
@@ -22,6 +24,8 @@ class Steer(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     RETRY = "retry"
+    SKIP = "skip"
+    """Set failed VMs aside: those that were ticked."""
     RECHECK = "recheck"
     REQUEST_APPROVAL = "request_approval"
 
@@ -37,16 +41,30 @@ def check_may(operation: Operation, rule: Rule, verb: Steer, by: Actor) -> None:
         rule.check_may_request(by)
 
 
-async def steer(unit: Unit, operation: Operation, rule: Rule, verb: Steer, *, by: Actor, at: datetime) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What a person put in besides pressing a button."""
+
+    vms: Collection[VmId] = ()  #: that they ticked
+    reason: str = ""
+
+
+NOTHING_SAID = Said()
+
+
+async def steer(
+    unit: Unit, operation: Operation, rule: Rule, verb: Steer, *, by: Actor, at: datetime, said: Said = NOTHING_SAID
+) -> None:
     """Do it, in the caller's transaction.
 
     Raises:
         NotAllowed
         AlreadySettled: the operation's state does not allow it.
+        BadChoice: these VMs cannot be set aside.
         Stale
     """
     check_may(operation, rule, verb, by)
-    await _VERBS[verb](_Turn(unit=unit, operation=operation, rule=rule, by=by, at=at))
+    await _VERBS[verb](_Turn(unit=unit, operation=operation, rule=rule, by=by, at=at, said=said))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +76,7 @@ class _Turn:
     rule: Rule
     by: Actor
     at: datetime
+    said: Said
 
     async def simply(self, event: Event) -> None:
         """Turn the operation, and nothing else."""
@@ -102,6 +121,11 @@ async def _retry(asked: _Turn) -> None:
     await turn(unit, operation, Event.RETRIED, asked.at, by, {"count": count}, count=count)
 
 
+async def _skip(asked: _Turn) -> None:
+    said = asked.said
+    await skipping.skip(asked.unit, asked.operation, said.vms, reason=said.reason, by=asked.by, at=asked.at)
+
+
 async def _request_approval(asked: _Turn) -> None:
     """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
     serious = replace(asked, operation=replace(asked.operation, dry_run=False, requested_by=asked.by.id))
@@ -113,6 +137,7 @@ _VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {
     Steer.PAUSE: lambda asked: asked.simply(Event.PAUSED),
     Steer.RESUME: lambda asked: asked.simply(Event.RESUMED),
     Steer.RETRY: _retry,
+    Steer.SKIP: _skip,
     Steer.RECHECK: lambda asked: asked.simply(Event.RECHECK),
     Steer.REQUEST_APPROVAL: _request_approval,
 }

@@ -27,7 +27,7 @@ from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Stale, Unit
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, StepKey, UserId, VmId
-from bot.steering import Steer
+from bot.steering import NOTHING_SAID, Said, Steer
 from bot.turning import turn
 from bot.voting import Confirmation
 
@@ -227,17 +227,17 @@ class Desk:
         await self._retrying(chosen, key)
 
     # ----------------------------------------------------------------------------------------------------- steer
-    async def steer(self, id: OperationId, verb: Steer, *, by: Actor, key: str) -> None:
-        """Cancel, pause, resume, retry, re-check, or turn a dry run into a request.
+    async def steer(self, id: OperationId, verb: Steer, *, by: Actor, key: str, said: Said = NOTHING_SAID) -> None:
+        """Cancel, pause, resume, retry, set VMs aside, re-check, or turn a dry run into a request.
 
         Raises:
-            UnknownOperation, NotAllowed
+            UnknownOperation, NotAllowed, BadChoice
             AlreadySettled: the operation's state does not allow it.
         """
 
         async def steered(unit: Unit) -> str:
             operation = await unit.operation(id)
-            await steering.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now())
+            await steering.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), said=said)
             return str(verb)
 
         await self._retrying(steered, key)

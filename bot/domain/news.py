@@ -53,10 +53,13 @@ class Kind(StrEnum):
     RESUMED = "resumed"  #: by
     STOPPING = "stopping"  #: by, moving (number of steps still in flight)
     RETRIED = "retried"  #: by, count
+    SET_ASIDE = "vms set aside"  #: by, vms (names), reason
     CLOSED = "closed"  #: sentence (window or freeze), moving (number of steps still in flight)
-    NEEDS_ATTENTION = "needs attention"  #: failed, unknown, skipped, done (counts), ask (ids), sentence?, remedy?
+    NEEDS_ATTENTION = (
+        "needs attention"  #: failed, unknown, skipped, done, aside (counts), ask (ids), sentence?, remedy?
+    )
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
-    ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles)
+    ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles), sentence?
     TIMELINE = "timeline"  #: -; the whole story as a file, drawn from the audit
     LEFT_OVER = "left over"  #: state (the cloud's words), seconds (since the operation's end)
     LEFT_OVER_GONE = "left over gone"  #: seconds

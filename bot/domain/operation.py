@@ -39,7 +39,7 @@ class State(StrEnum):
     SUCCEEDED = "succeeded"
     """Every step done and verified. Final."""
     ENDED_INCOMPLETE = "ended incomplete"
-    """Closed by a person with something left undone. Final."""
+    """Closed with something left undone, by a person, or when nothing is left but what people set aside. Final."""
 
 
 FINAL = frozenset(
@@ -115,6 +115,9 @@ TABLE: dict[tuple[State, Event], State] = {
     (State.PAUSED, Event.FINISHED): State.SUCCEEDED,
     (State.RUNNING, Event.FELL_SHORT): State.NEEDS_ATTENTION,
     (State.PAUSED, Event.FELL_SHORT): State.NEEDS_ATTENTION,
+    # nothing is left but what people set aside
+    (State.RUNNING, Event.CLOSED): State.ENDED_INCOMPLETE,
+    (State.PAUSED, Event.CLOSED): State.ENDED_INCOMPLETE,
     # failed steps are planned again under the same approval, each looks before it acts
     (State.NEEDS_ATTENTION, Event.RETRIED): State.RUNNING,
     (State.NEEDS_ATTENTION, Event.CLOSED): State.ENDED_INCOMPLETE,

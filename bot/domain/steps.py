@@ -47,6 +47,15 @@ class Word:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Aside:
+    """A person's decision that a step which did not get done is not tried again; it never counts as done."""
+
+    by: UserId
+    at: datetime
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class StepRecord:
     """A step and what became of it."""
 
@@ -64,6 +73,7 @@ class StepRecord:
     raw: str = ""
     place: str = ""
     progress: float | None = None
+    aside: Aside | None = None  #: set aside, with all that its VM has left to do
 
     @property
     def key(self) -> StepKey:

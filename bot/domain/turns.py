@@ -21,8 +21,8 @@ def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str |
 def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
     """Planned steps that must not happen any more.
 
-    They follow a step that did not get done, stand in a phase after one in which an essential step did not, or were to
-    relieve a step that has ended.
+    They were set aside, follow a step that did not get done, stand in a phase after one in which an essential step did
+    not, or were to relieve a step that has ended.
     """
     by_key = {r.key: r for r in records}
     order = {name: place for place, name in enumerate(phases)}
@@ -37,7 +37,8 @@ def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[St
         or (
             r.state is StepState.PLANNED
             and (
-                order[r.step.phase] > first_broken
+                r.aside is not None
+                or order[r.step.phase] > first_broken
                 or (
                     r.step.follows is not None
                     and r.step.tidies is None
@@ -57,8 +58,11 @@ def _is_needless(record: StepRecord, by_key: Mapping[StepKey, StepRecord]) -> bo
 
 
 def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
-    """The steps that a person wants tried again: those that did not get done, and whatever was to relieve them."""
-    undone = {r.key for r in records if r.counts and r.has_ended and r.state is not StepState.DONE}
+    """The steps that a person wants tried again: those that did not get done, and whatever was to relieve them.
+
+    What was set aside is not among them.
+    """
+    undone = {r.key for r in records if r.counts and r.has_ended and r.state is not StepState.DONE and not r.aside}
     return [r for r in records if r.key in undone or r.step.relieves in undone]
 
 

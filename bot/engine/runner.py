@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain import timing
+from bot.domain import aside, timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
@@ -150,7 +150,7 @@ class Runner:
         _, rows = await self.held.load()
         records = [r for r in rows if r.counts]
         now = self.held.clock.now()
-        counts = Counter(r.state for r in records)
+        counts = Counter(r.state for r in records if not r.aside)
         total, done = len(records), counts[StepState.DONE]
         if done == total:
             took = (now - operation.started_at).total_seconds() if operation.started_at else 0.0
@@ -165,11 +165,17 @@ class Runner:
             "failed": counts[StepState.FAILED],
             "unknown": counts[StepState.UNKNOWN],
             "skipped": counts[StepState.SKIPPED] + counts[StepState.PLANNED],
+            "aside": sum(1 for r in records if r.aside),
             "left": left,
         }
+        phases = operation.plan.phases if operation.plan else ()
         if operation.state is State.STOPPING:
             outcome = f"stopped with {len(left)} of {total} steps left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
+            told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
+        elif aside.is_all_that_is_left(rows, phases):
+            ended = replace(operation.after(Event.CLOSED, at=now), outcome=aside.outcome(rows))
+            facts |= {"sentence": ended.outcome}
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         else:
             closed = timing.closed(operation, self.held.rule, now=now) if counts[StepState.PLANNED] else None

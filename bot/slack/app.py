@@ -10,7 +10,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.log import logger
-from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, steer, windows
+from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
 from bot.slack.people import SlackPeople
 from bot.slack.reception import Reception, new_reference
 from bot.slack.views import notes
@@ -34,6 +34,7 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
             confirm.BROKEN_GLASS: confirm.serve_broken_glass,
             choose.KIND: choose.serve,
             choose.ALL: choose.serve_all,
+            skip.KIND: skip.serve,
             windows.KIND: windows.serve,
             heed.KIND: heed.serve,
             hands.KIND: hands.serve,
@@ -54,7 +55,7 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
     """
     app = AsyncApp(client=client, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people)
-    for story in (request, lookup, decide, confirm, dissent, hands, heed, choose, steer):
+    for story in (request, lookup, decide, confirm, dissent, hands, heed, choose, skip, steer):
         story.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:

@@ -9,10 +9,10 @@ from bot import choosing
 from bot.domain.errors import BadChoice
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
-from bot.domain.values import OperationId, VmId
+from bot.domain.values import OperationId
 from bot.slack import reception, windows
 from bot.slack.reception import Reception
-from bot.slack.views import buttons
+from bot.slack.views import buttons, ticks
 from bot.slack.views import choose as view
 from bot.slack.views.message import Block
 from bot.workflow import Desk
@@ -28,7 +28,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
         await windows.open_for(body, ack=ack, client=client, desk=desk, draw=_draw)
 
     async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
-        ticked = view.chosen_in(body["view"])
+        ticked = ticks.ticked_in(body["view"])
         delivery = reception.submission(body, kind=KIND, clock=desk.clock, told={"vms": list(ticked)})
         await desk.take(delivery, ack)
 
@@ -61,10 +61,9 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     Raises:
         Refusal: why there is none.
     """
-    ticked = delivery.payload.get("vms")
     await desk.choose(
         OperationId(reception.word(delivery, "operation")),
-        [VmId(str(vm)) for vm in ticked] if isinstance(ticked, list | tuple) else [],
+        reception.vms_of(delivery),
         digest=reception.digest_of(delivery),
         by=actor,
         key=delivery.key,

@@ -12,7 +12,7 @@ from slack_bolt.async_app import AsyncAck
 from bot.domain.errors import Refusal, UnknownOperation
 from bot.domain.policy import Actor
 from bot.domain.ports import Clock, Delivery, People, Stale
-from bot.domain.values import Digest, Facts, OperationId, UserId
+from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
 from bot.log import logger
 from bot.slack.views import notes
 from bot.workflow import Desk
@@ -106,6 +106,12 @@ def word(delivery: Delivery, name: str) -> str:
 def digest_of(delivery: Delivery) -> Digest:
     """The plan that the clicked button showed."""
     return Digest(word(delivery, "digest"))
+
+
+def vms_of(delivery: Delivery) -> list[VmId]:
+    """The VMs that were ticked in the submitted window."""
+    ticked = delivery.payload.get("vms")
+    return [VmId(str(vm)) for vm in ticked] if isinstance(ticked, list | tuple) else []
 
 
 def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:

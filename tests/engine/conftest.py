@@ -15,10 +15,10 @@ from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Archive, Delivery, People
 from bot.domain.steps import StepRecord
-from bot.domain.values import Action, OperationId, UserId
+from bot.domain.values import Action, OperationId, UserId, VmId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
-from bot.steering import Steer
+from bot.steering import Said, Steer
 from bot.store.archive import SqlArchive
 from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
@@ -98,6 +98,10 @@ class Workshop:
 
     async def steer(self, id: OperationId, verb: Steer, *, by: Actor = BOB) -> None:
         await self.desk.steer(id, verb, by=by, key=await self.key())
+
+    async def skip(self, id: OperationId, *vms: str, by: Actor = BOB, reason: str = "") -> None:
+        said = Said(vms=[VmId(vm) for vm in vms], reason=reason)
+        await self.desk.steer(id, Steer.SKIP, by=by, key=await self.key(), said=said)
 
     async def operation(self, id: OperationId) -> Operation:
         return (await self.desk.show(id))[0]

@@ -13,11 +13,12 @@ from bot.domain.cloud import Host, Request
 from bot.domain.errors import Refusal
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.order import Order
-from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict, Vm, digest_of
+from bot.domain.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm, digest_of
 from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Archive, Entry
-from bot.domain.values import Action, HostId, OperationId, UserId, VmId
-from bot.steering import Steer
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
+from bot.steering import Said, Steer
 from bot.voting import Confirmation
 from bot.workflow import Desk
 from tests.engine.conftest import LeapingClock
@@ -247,6 +248,31 @@ async def test_who_asks_is_a_full_member_among_the_requesters(
     except Refusal:
         asked = False
     assert (asked, len(await desk.live())) == (may, int(may))
+
+
+@pytest.mark.parametrize("name", ROLES)
+async def test_who_sets_a_failed_vm_aside_is_a_full_member_who_asked_or_approves(
+    archive: Archive, clock: LeapingClock, cloud: ToyCloud, name: str
+) -> None:
+    role = ROLES[name]
+    case = replace(CASES[0], role=role)
+    move = Step(key=StepKey("move"), phase="Move", verb="move", target="vm-1", title="move vm-1", vm=VmId("vm-1"))
+    failed = StepRecord(step=move, seq=0, state=StepState.FAILED, starts=1)
+    operation = replace(operation_of(0, case, Action.EVACUATE, clock), state=State.NEEDS_ATTENTION)
+    async with archive.unit() as unit:
+        await unit.add(operation, Entry(event="fell short"))
+        await unit.lay_out(operation.id, [failed])
+        await unit.commit()
+    rules = {("toy", Action.EVACUATE): rule_of(case)}
+    desk = Desk(archive=archive, clock=clock, clouds={"toy": cloud}, rules=rules)
+    may = (role.asked or role.leads) and role.standing is Standing.FULL_MEMBER
+    try:
+        await desk.steer(operation.id, Steer.SKIP, by=role.actor, key="k", said=Said(vms=[VmId("vm-1")]))
+        heard = True
+    except Refusal:
+        heard = False
+    stands, (record,) = await desk.show(operation.id)
+    assert (heard, record.aside is not None, stands.state is State.ENDED_INCOMPLETE) == (may, may, may)
 
 
 @pytest.mark.parametrize("name", ROLES)

@@ -10,7 +10,7 @@ from bot.demo.blockkit import check_blocks, check_view
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Then
-from bot.slack.views import card, choose
+from bot.slack.views import card, choose, ticks
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan
 from tests.views.limits import assert_slack_takes, visible_text
@@ -142,8 +142,8 @@ def test_what_was_ticked_is_read_from_all_lists_and_nothing_else() -> None:
         return {"vms": {"selected_options": [{"value": id} for id in ids]}}
 
     values = {"vms-0": ticked("a", "b"), "vms-1": ticked(), "vms-2": ticked("b", "c"), "other": ticked("d")}
-    assert choose.chosen_in({"state": {"values": values}}) == ("a", "b", "c")
-    assert choose.chosen_in({}) == ()
+    assert ticks.ticked_in({"state": {"values": values}}) == ("a", "b", "c")
+    assert ticks.ticked_in({}) == ()
 
 
 def test_the_button_is_there_while_the_plan_may_still_change_and_only_with_something_to_choose() -> None:

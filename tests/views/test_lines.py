@@ -49,6 +49,8 @@ def facts(words: str) -> dict[str, Json]:
         "starts_at": NOW.isoformat(),
         "at": NOW.isoformat(),
         "command": words,
+        "vms": [words, words],
+        "aside": 2,
     }
 
 

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from bot.domain import aside
 from bot.domain.operation import FINAL, Event, Operation
 from bot.domain.plan import Plan
 from bot.domain.policy import Rule
@@ -22,6 +23,8 @@ REQUEST_APPROVAL = "request_approval"
 PAUSE = "pause"
 RESUME = "resume"
 RETRY = "retry"
+SKIP = "skip"
+"""Opens the window in which failed VMs are set aside."""
 BREAK_GLASS = "break_glass"
 CHOOSE = "choose_vms"
 ALL_BACK = "all_back"
@@ -42,14 +45,37 @@ _PLAIN = (
 _ENDING = (Event.CANCELLED, Event.STOP_ASKED, Event.CLOSED)
 
 
-def row(operation: Operation, rule: Rule) -> list[Block]:
+def row(operation: Operation, rule: Rule, records: Sequence[StepRecord]) -> list[Block]:
     """One row of buttons, or none when nothing may be done.
 
     Args:
         operation: whose buttons they are.
         rule: *Break Glass…* is there only where it names somebody who may, and it says whether a click is enough.
+        records: its step rows; *Skip* is there only where they have a VM that may be set aside.
     """
     value = json.dumps({"op": operation.id, "digest": operation.digest or ""}, separators=(",", ":"))
+    elements = _deciding(operation, rule, value)
+    if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
+        if operation.plan.action is Action.EXIT and not all(vm.chosen for vm in operation.plan.unflagged):
+            elements.append(message.button("All Back", action=ALL_BACK, value=value))
+        elements.append(message.button("Choose VMs…", action=CHOOSE, value=value))
+    for event, action, label, style in _PLAIN:
+        if operation.may(event):
+            elements.append(message.button(label, action=action, value=value, style=style))
+    if operation.may(Event.RETRIED) and aside.may_be(records):
+        elements.append(message.button("Skip", action=SKIP, value=value))
+    if any(operation.may(event) for event in _ENDING):
+        elements.append(_cancel(operation, value))
+    if label := subject.way_back(operation):
+        host = json.dumps({"cloud": operation.request.cloud, "host": operation.request.host}, separators=(",", ":"))
+        elements.append(message.button(label, action=RETURN, value=host))
+    if not elements:
+        return []
+    return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
+
+
+def _deciding(operation: Operation, rule: Rule, value: str) -> list[Block]:
+    """What approvers and the requester decide by."""
     elements: list[Block] = []
     if operation.may(Event.APPROVED) and operation.plan is not None:
         elements.append(_approve(operation, operation.plan, rule, value))
@@ -59,21 +85,7 @@ def row(operation: Operation, rule: Rule) -> list[Block]:
         elements.append(message.button("Reject", action=REJECT, value=value))
     if operation.may(Event.APPROVED) and rule.break_glass:
         elements.append(message.button("Break Glass…", action=BREAK_GLASS, value=value, style="danger"))
-    if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
-        if operation.plan.action is Action.EXIT and not all(vm.chosen for vm in operation.plan.unflagged):
-            elements.append(message.button("All Back", action=ALL_BACK, value=value))
-        elements.append(message.button("Choose VMs…", action=CHOOSE, value=value))
-    for event, action, label, style in _PLAIN:
-        if operation.may(event):
-            elements.append(message.button(label, action=action, value=value, style=style))
-    if any(operation.may(event) for event in _ENDING):
-        elements.append(_cancel(operation, value))
-    if label := subject.way_back(operation):
-        host = json.dumps({"cloud": operation.request.cloud, "host": operation.request.host}, separators=(",", ":"))
-        elements.append(message.button(label, action=RETURN, value=host))
-    if not elements:
-        return []
-    return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
+    return elements
 
 
 _UNDOING = {Action.REHOME: "Move Volumes Back"}

@@ -60,7 +60,7 @@ def _blocks(
         elif operation.plan is not None:
             yield from _plan(operation, rule, brief=detail > Detail.FULL)
     yield message.context(standing.asked_by(operation))
-    yield from buttons.row(operation, rule)
+    yield from buttons.row(operation, rule, records)
 
 
 def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
@@ -91,6 +91,8 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield from buttons.undo(operation, records)
     yield from steps.by_hand(operation, records)
     yield from steps.troubles(records, brief=brief)
+    if lines := steps.set_aside(records):
+        yield message.section(text.cut_lines(lines))
     if plan is None:
         return
     yield from steps.under_way(plan, records)
@@ -116,6 +118,9 @@ def _bar(operation: Operation, records: Sequence[StepRecord], counted: progress.
     skipped = counted.number(progress.Fate.SKIPPED)
     if skipped:
         parts.append(f"{skipped} skipped")
+    aside = counted.number(progress.Fate.SET_ASIDE)
+    if aside:
+        parts.append(f"{aside} set aside")
     return " · ".join(parts)
 
 
@@ -123,8 +128,10 @@ def _result(operation: Operation, counted: progress.Progress) -> str:
     took = ""
     if operation.started_at and operation.ended_at:
         took = f" in {text.minutes(operation.ended_at - operation.started_at)}"
-    left = counted.total - counted.number(progress.Fate.DONE)
+    aside = counted.number(progress.Fate.SET_ASIDE)
+    left = counted.total - counted.number(progress.Fate.DONE) - aside
     done = f"*{counted.number(progress.Fate.DONE)} of {counted.total} done and verified*{took}"
     stay = len(operation.plan.vms) - counted.total if operation.plan and operation.plan.steps else 0
     others = f" {text.count(stay, 'VM')} left in place, as planned." if stay > 0 and counted.has_vms else ""
-    return (f"{done}; {left} not." if left else f"{done}.") + others
+    short = [f"{left} not"] * bool(left) + [f"{aside} set aside"] * bool(aside)
+    return "; ".join([done, *short]) + f".{others}"

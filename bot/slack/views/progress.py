@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.operation import Operation, State
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState
 from bot.domain.values import VmId
 
 _WIDTH = 8
@@ -21,9 +21,11 @@ class Fate(StrEnum):
     FAILED = "failed"
     UNKNOWN = "unknown"
     SKIPPED = "skipped"
+    SET_ASIDE = "set aside"
+    """By a person: it did not get done, and is not tried again."""
 
 
-ENDED = frozenset({Fate.DONE, Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED})
+ENDED = frozenset({Fate.DONE, Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.SET_ASIDE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,6 +41,7 @@ class Course:
     share: float | None = None  #: 0..1 while under way, when the cloud tells
     sentence: str = ""
     remedy: str = ""
+    aside: Aside | None = None  #: who set it aside, and why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,9 +89,7 @@ def of(records: Sequence[StepRecord]) -> Progress:
 
 def _course(records: Sequence[StepRecord]) -> Course:
     fate = _fate(records)
-    telling = next((r for r in records if r.state.value == fate.value), records[-1])
-    if fate is Fate.MOVING:
-        telling = next((r for r in records if r.state in IN_FLIGHT), records[-1])
+    telling = next((r for r in records if r.state in _TELLING.get(fate, ())), records[-1])
     starts = [r.intent_at for r in records if r.intent_at is not None]
     ends = [r.ended_at for r in records if r.ended_at is not None]
     seconds = (max(ends) - min(starts)).total_seconds() if fate in ENDED and starts and ends else None
@@ -102,10 +103,23 @@ def _course(records: Sequence[StepRecord]) -> Course:
         share=telling.progress if fate is Fate.MOVING else None,
         sentence=telling.sentence,
         remedy=telling.remedy,
+        aside=telling.aside,
     )
 
 
+_TELLING = {
+    Fate.MOVING: IN_FLIGHT,
+    Fate.FAILED: {StepState.FAILED},
+    Fate.UNKNOWN: {StepState.UNKNOWN},
+    Fate.SKIPPED: {StepState.SKIPPED},
+    Fate.SET_ASIDE: {StepState.FAILED, StepState.UNKNOWN},
+}
+"""Of a VM's steps the first in one of these states tells how it stands; else the last does."""
+
+
 def _fate(records: Sequence[StepRecord]) -> Fate:
+    if any(r.aside for r in records):
+        return Fate.SET_ASIDE
     states = {r.state for r in records}
     for state, fate in ((StepState.FAILED, Fate.FAILED), (StepState.UNKNOWN, Fate.UNKNOWN)):
         if state in states:

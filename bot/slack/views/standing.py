@@ -73,8 +73,7 @@ def _rejected_by(operation: Operation) -> str:
 
 
 def _reason(vote: Vote) -> str:
-    reason = text.sentence_of(vote.reason)
-    return f" Reason: {reason}" if reason else ""
+    return f" {text.because(vote.reason)}".rstrip()
 
 
 def _asked(operation: Operation, rule: Rule) -> str:

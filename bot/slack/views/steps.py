@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.operation import Operation, State
 from bot.domain.plan import By, Plan, Step
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, of_host
+from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
 from bot.slack.views import buttons, message, subject, text
 from bot.slack.views.message import Block
 
@@ -12,6 +12,7 @@ _BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: "
 _MOST_TROUBLES = 10
 _MOST_NAMED = 10
 _MOST_BY_HAND = 4
+_NO_CAUSE = "No cause was told"
 
 
 def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
@@ -73,11 +74,13 @@ def _sign(records: Sequence[StepRecord]) -> str:
 
 def _done(records: Sequence[StepRecord]) -> str:
     done = sum(1 for r in records if r.state is StepState.DONE)
-    skipped = sum(1 for r in records if r.state is StepState.SKIPPED)
+    skipped = sum(1 for r in records if r.state is StepState.SKIPPED and not r.aside)
+    aside = sum(1 for r in records if r.aside)
     if len(records) == 1:
         title = text.escape(records[0].step.title, limit=120)
         return f"{title} ({'under way' if records[0].state in IN_FLIGHT else records[0].state.value})"
-    return f"{done} of {len(records)} done" + (f", {skipped} skipped" if skipped else "")
+    said = f"{done} of {len(records)} done" + (f", {skipped} skipped" if skipped else "")
+    return f"{said}, {aside} set aside" if aside else said
 
 
 def by_hand(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
@@ -98,10 +101,24 @@ def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Bloc
     """Each failed or unclear step with its cause and its remedy; those with the same cause together."""
     groups: dict[tuple[StepState, str], list[StepRecord]] = {}
     for record in records:
-        if record.counts and record.state in _TROUBLE:
+        if record.counts and record.state in _TROUBLE and not record.aside:
             groups.setdefault((record.state, _cause(record)), []).append(record)
     lines = [f"{_TROUBLE[state]} {_titles(group)}: {cause}" for (state, cause), group in groups.items()]
     return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []
+
+
+def set_aside(records: Sequence[StepRecord]) -> list[str]:
+    """What was set aside, by whom, when and why, with what had become of it; mrkdwn lines, none where nothing was."""
+    groups: dict[tuple[Aside, StepState, str], list[StepRecord]] = {}
+    for record in records:
+        if record.aside and record.counts and record.state in _TROUBLE:
+            cause = text.sentence_of(record.sentence or _NO_CAUSE)
+            groups.setdefault((record.aside, record.state, cause), []).append(record)
+    return [
+        f":fast_forward: *Set aside* by {text.mention(aside.by)} at {text.moment(aside.at)}: {_titles(group)}"
+        f" ({state.value}). {cause} {text.because(aside.reason)}".rstrip()
+        for (aside, state, cause), group in groups.items()
+    ]
 
 
 def _titles(records: Sequence[StepRecord]) -> str:
@@ -110,7 +127,7 @@ def _titles(records: Sequence[StepRecord]) -> str:
 
 
 def _cause(record: StepRecord) -> str:
-    return text.sentence_of(record.sentence or "No cause was told", record.remedy)
+    return text.sentence_of(record.sentence or _NO_CAUSE, record.remedy)
 
 
 _TROUBLE = {StepState.FAILED: ":x: *Failed*:", StepState.UNKNOWN: ":question: *Fate unknown*:"}

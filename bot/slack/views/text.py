@@ -156,3 +156,9 @@ def sentence_of(sentence: str, remedy: str = "") -> str:
     """What is wrong and what to do, from wherever it came, made inert."""
     both = [escape(part) for part in (sentence, remedy) if part.strip()]
     return " ".join(part if part[-1:] in ".!?…" else f"{part}." for part in both)
+
+
+def because(reason: str) -> str:
+    """Why somebody decided it, in their words made inert; empty where they did not say."""
+    said = sentence_of(reason)
+    return f"Reason: {said}" if said else ""

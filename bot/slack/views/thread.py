@@ -31,8 +31,8 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
         return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT))
     line = line_of(first)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
-        left = steps.left_as_is(operation, records)
-        return _with_report(f"{line}\n{left}" if left else line, operation, records)
+        lines = [line, *steps.set_aside(records), steps.left_as_is(operation, records)]
+        return _with_report("\n".join(said for said in lines if said), operation, records)
     return Message(text=line)
 
 
@@ -151,6 +151,7 @@ def _lines(facts: Facts) -> str:
 
 def _attention(facts: Facts) -> str:
     parts = [f"{_number(facts, name)} {name}" for name in ("done", "failed", "unknown", "skipped")]
+    parts += [f"{aside} set aside"] if (aside := _number(facts, "aside")) else []
     ask = words(facts, "ask")
     who = f"{text.mentions(ask)}: " if ask else ""
     what_next = _said(facts) or "Press *Retry Failed* or *Cancel* on the card."
@@ -160,7 +161,8 @@ def _attention(facts: Facts) -> str:
 def _incomplete(facts: Facts) -> str:
     left = words(facts, "left")
     listed = "\n" + text.cut_lines([f"• {text.escape(t, limit=120)}" for t in left], most=20) if left else ""
-    return f":warning: Ended incomplete{_by(facts)}. {text.count(len(left), 'step')} left undone.{listed}"
+    said = f" {text.sentence_of(word(facts, 'sentence'))}".rstrip()
+    return f":warning: Ended incomplete{_by(facts)}.{said} {text.count(len(left), 'step')} left undone.{listed}"
 
 
 def _at(facts: Facts) -> str:
@@ -188,8 +190,7 @@ def _requester(facts: Facts) -> str:
 
 
 def _reason(facts: Facts) -> str:
-    reason = text.sentence_of(word(facts, "reason"))
-    return f" Reason: {reason}" if reason else ""
+    return f" {text.because(word(facts, 'reason'))}".rstrip()
 
 
 def _glass_broken(facts: Facts) -> str:
@@ -210,6 +211,13 @@ def _chosen(facts: Facts) -> str:
     more = f" and {len(left) - 12} more" if len(left) > 12 else ""
     others = f", {len(left)} left where they are: {names}{more}" if left else ""
     return f"{said}{others}. A new plan is being made; approvals of the old one count no more."
+
+
+def _set_aside(facts: Facts) -> str:
+    vms = words(facts, "vms")
+    names = ", ".join(text.escape(name, limit=text.NAME) for name in vms[:12])
+    more = f" and {len(vms) - 12} more" if len(vms) > 12 else ""
+    return f":fast_forward: {text.count(len(vms), 'VM')} set aside{_by(facts)}: {names}{more}.{_reason(facts)}"
 
 
 _LINES: Mapping[Kind, Callable[[Facts], str]] = {
@@ -255,6 +263,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
         f"{text.count(_number(f, 'moving'), 'step')} still under way."
     ),
     Kind.RETRIED: lambda f: f":repeat: {text.count(_number(f, 'count'), 'step')} planned again{_by(f)}.",
+    Kind.SET_ASIDE: _set_aside,
     Kind.CLOSED: lambda f: (
         f":calendar: {_said(f)} Nothing new is started; {text.count(_number(f, 'moving'), 'step')} still under way."
     ),

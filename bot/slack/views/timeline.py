@@ -42,7 +42,7 @@ def render(
         *_summary(operation, names),
         "## What happened (UTC)",
         *_story(entries, records, names),
-        *_vms(operation, records),
+        *_vms(operation, records, names),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -96,7 +96,7 @@ def _value(value: Json) -> str:
     return _plain(str(value))
 
 
-def _vms(operation: Operation, records: Sequence[StepRecord]) -> list[str]:
+def _vms(operation: Operation, records: Sequence[StepRecord], names: Mapping[UserId, str]) -> list[str]:
     """The result in the columns of `nova host-evacuate`, with name, target and time."""
     plan = operation.plan
     courses = [c for c in progress.of(records).courses if c.vm is not None]
@@ -108,7 +108,7 @@ def _vms(operation: Operation, records: Sequence[StepRecord]) -> list[str]:
             str(c.vm),
             known.get(c.vm, "") if c.vm else "",
             str(c.accepted),
-            "" if c.fate is progress.Fate.DONE else c.sentence or c.fate.value,
+            "" if c.fate is progress.Fate.DONE else _error(c, names),
             c.place,
             "" if c.seconds is None else f"{c.seconds:.0f}",
         )
@@ -117,6 +117,14 @@ def _vms(operation: Operation, records: Sequence[StepRecord]) -> list[str]:
     head = ("Server UUID", "Server", "Accepted", "Error Message", "Target", "Seconds")
     lines = [head, tuple("---" for _ in head), *rows]
     return ["## VMs", "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines)]
+
+
+def _error(course: progress.Course, names: Mapping[UserId, str]) -> str:
+    aside, said = course.aside, course.sentence or course.fate.value
+    if aside is None:
+        return said
+    because = f" (reason: {aside.reason})" if aside.reason else ""
+    return f"set aside by {_who(aside.by, names)}{because}: {said}"
 
 
 def _who(user: UserId, names: Mapping[UserId, str]) -> str:

@@ -16,7 +16,7 @@ _REPORT_ROWS = 140
 _NAMES_ROOM = 2_600
 _CAPS = (28, 16, 40, 28, 30)
 _UUID = "Server UUID"
-_WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
+_WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
 
@@ -177,4 +177,6 @@ def _seconds(course: Course) -> str:
 def _error(course: Course) -> str:
     if course.fate is Fate.DONE:
         return ""
+    if course.fate is Fate.SET_ASIDE:
+        return text.plain(f"set aside: {course.sentence}", limit=60)
     return text.plain(course.sentence, limit=60) or course.fate.value

@@ -25,11 +25,11 @@ def reject(operation: Operation, *, channel: str) -> Block:
     said = (
         f"{subject.named(operation)} will not be done. {text.mention(operation.requested_by)} reads why in the thread."
     )
-    return _window(
+    return asking(
         REJECT,
         "Reject",
-        blocks=[message.section(said), _reason(optional=True, hint="What has to change before it could be approved?")],
-        carries=_carried(operation, channel),
+        blocks=[message.section(said), reason(optional=True, hint="What has to change before it could be approved?")],
+        carries=carried(operation, channel),
     )
 
 
@@ -49,7 +49,7 @@ def yes(operation: Operation, rule: Rule, choice: Choice, *, channel: str) -> Bl
         callback, title = APPROVE, "Approve"
         said = f"{subject.named(operation)}: {subject.consequences(operation)}"
     blocks = [message.section(said), *confirm.fields(operation, rule)]
-    return _window(callback, title, blocks=blocks, carries=_carried(operation, channel))
+    return asking(callback, title, blocks=blocks, carries=carried(operation, channel))
 
 
 def break_glass(operation: Operation, rule: Rule, *, channel: str) -> Block:
@@ -59,9 +59,9 @@ def break_glass(operation: Operation, rule: Rule, *, channel: str) -> Block:
         f"{len(operation.approvals)} of {text.count(rule.quorum, 'approval')}. Your name and your reason go to the "
         "thread, the incident channel and the audit."
     )
-    reason = _reason(optional=False, hint="Why can it not wait for the approvals?")
-    blocks = [message.section(said), reason, *confirm.fields(operation, rule)]
-    return _window(BREAK_GLASS, "Break Glass", blocks=blocks, carries=_carried(operation, channel))
+    why = reason(optional=False, hint="Why can it not wait for the approvals?")
+    blocks = [message.section(said), why, *confirm.fields(operation, rule)]
+    return asking(BREAK_GLASS, "Break Glass", blocks=blocks, carries=carried(operation, channel))
 
 
 def reason_in(view: Mapping[str, Any]) -> str:
@@ -70,7 +70,8 @@ def reason_in(view: Mapping[str, Any]) -> str:
     return str(field.get("value") or "").strip()[:MAX_REASON]
 
 
-def _carried(operation: Operation, channel: str) -> Mapping[str, str]:
+def carried(operation: Operation, channel: str) -> Mapping[str, str]:
+    """What a window brings back: the operation and the plan that were shown, and where."""
     return {
         "op": operation.id,
         "digest": operation.digest or "",
@@ -79,7 +80,15 @@ def _carried(operation: Operation, channel: str) -> Mapping[str, str]:
     }
 
 
-def _window(callback: str, title: str, *, blocks: Sequence[Block], carries: Mapping[str, str]) -> Block:
+def asking(callback: str, title: str, *, blocks: Sequence[Block], carries: Mapping[str, str]) -> Block:
+    """A window of ours.
+
+    Args:
+        callback: by which its submission is known.
+        title: of the window and of the button that submits it.
+        blocks: what it says and asks.
+        carries: what comes back with the submission.
+    """
     return {
         "type": "modal",
         "callback_id": callback,
@@ -91,7 +100,8 @@ def _window(callback: str, title: str, *, blocks: Sequence[Block], carries: Mapp
     }
 
 
-def _reason(*, optional: bool, hint: str) -> Block:
+def reason(*, optional: bool, hint: str) -> Block:
+    """The field for the reason."""
     return {
         "type": "input",
         "block_id": REASON,

@@ -1,0 +1,93 @@
+"""Setting failed VMs aside: a person ticks them, and nothing of this operation touches them again."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bot.domain import aside
+from bot.domain.errors import AlreadySettled, BadChoice
+from bot.domain.news import Kind, News
+from bot.domain.operation import Event, Operation
+from bot.domain.policy import Actor
+from bot.domain.ports import Entry, Unit
+from bot.domain.steps import Aside, StepRecord, StepState
+from bot.domain.values import Facts, VmId
+from bot.turning import turn
+
+_REMEDY = "See the card as it stands now."
+
+
+def check_open(operation: Operation, records: Sequence[StepRecord]) -> Mapping[VmId, StepRecord]:
+    """The VMs that may be set aside now, each with the step that did not get done.
+
+    Raises:
+        AlreadySettled: the operation does not wait for people any more.
+        BadChoice: there is none.
+    """
+    _check_waits(operation)
+    offered = aside.may_be(records)
+    if not offered:
+        raise BadChoice("No VM of this operation can be set aside.", remedy=_REMEDY)
+    return offered
+
+
+async def skip(
+    unit: Unit, operation: Operation, vms: Collection[VmId], *, reason: str, by: Actor, at: datetime
+) -> None:
+    """Set these VMs aside, all or none; where nothing else is left to do, that ends the operation.
+
+    Args:
+        unit: the transaction.
+        operation: as read in it.
+        vms: the ids that were ticked.
+        reason: why, in the person's words; may be empty.
+        by: who sets them aside.
+        at: when.
+
+    Raises:
+        AlreadySettled: the operation does not wait for people any more, or somebody set one of them aside already.
+        BadChoice: none was chosen, or one of them has not failed, or not any more.
+        Stale
+    """
+    _check_waits(operation)
+    records = await unit.steps(operation.id)
+    names = _names(operation, vms)
+    _check(records, names)
+    marked = {r.key: r for r in aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
+    entry = Entry(event="step set aside", actor=by.id)
+    await unit.save_steps(
+        operation.id,
+        [(r, replace(entry, facts={"step": key, "reason": reason}) if r.counts else None) for key, r in marked.items()],
+    )
+    facts: Facts = {"vms": list(names.values()), "reason": reason}
+    saved = await unit.save(operation, Entry(event="vms set aside", actor=by.id, facts=facts))
+    await unit.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
+    records = [marked.get(r.key, r) for r in records]
+    if operation.plan is not None and aside.is_all_that_is_left(records, operation.plan.phases):
+        left = [r.step.title for r in records if r.counts and r.state is not StepState.DONE]
+        ended = replace(saved, outcome=aside.outcome(records))
+        await turn(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
+
+
+def _check_waits(operation: Operation) -> None:
+    if not operation.may(Event.RETRIED):
+        raise AlreadySettled(f"This operation is {operation.state} now, so no VM was set aside.", remedy=_REMEDY)
+
+
+def _check(records: Sequence[StepRecord], names: Mapping[VmId, str]) -> None:
+    """Let VMs pass that may all be set aside now."""
+    if not names:
+        raise BadChoice("No VM was chosen, so none was set aside.")
+    offered = aside.may_be(records)
+    earlier = {r.step.vm: r.aside for r in records if r.aside}
+    for vm, name in names.items():
+        if before := earlier.get(vm):
+            remedy = f"Nothing was changed. {_REMEDY}"
+            raise AlreadySettled(f"{name} was set aside already", by=(before.by,), at=before.at, remedy=remedy)
+        if vm not in offered:
+            raise BadChoice(f"{name} has not failed, or not any more, so no VM was set aside.", remedy=_REMEDY)
+
+
+def _names(operation: Operation, vms: Collection[VmId]) -> Mapping[VmId, str]:
+    known = {vm.id: vm.name for vm in operation.plan.vms} if operation.plan else {}
+    return {vm: known.get(vm) or vm for vm in dict.fromkeys(vms)}
