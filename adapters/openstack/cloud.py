@@ -25,7 +25,7 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.things import OpenStackSurvey
+from adapters.openstack.things import OpenStackSurvey, Service
 from adapters.openstack.versions import LOCK_REASON
 from adapters.redfish.bmcs import Bmcs
 from adapters.redfish.reading import Reading
@@ -110,26 +110,23 @@ class OpenStackCloud:
         services = await survey.compute_services(self._session)
         computes = [s for s in services if s.binary == "nova-compute" and wanted in s.host.casefold()]
         computes.sort(key=lambda s: (s.host != matching, s.host.casefold() != wanted, s.host))
-        hypervisors: dict[str, Mapping[str, Any]] = {}
-        for hypervisor in await survey.hypervisors_of(self._session):
-            hypervisors[str((hypervisor.get("service") or {}).get("host"))] = hypervisor
+        shown = computes[:limit]
+        told = {str((h.get("service") or {}).get("host")): h for h in await survey.hypervisors_of(self._session)}
+        counted = await self._counted([s for s in shown if told.get(s.host, {}).get("running_vms")])
         left = await self._left_locked()
-        return [
-            Host(
-                id=HostId(s.host),
-                name=s.host,
-                area=s.zone,
-                state=s.state,
-                in_service=s.is_up and s.is_enabled,
-                vms=hypervisors.get(s.host, {}).get("running_vms"),
-                note=", ".join(filter(None, (service.why_disabled(s), translate.filled(hypervisors.get(s.host, {}))))),
-                is_down=not s.is_up,
-                down_since=None if s.is_up else s.updated_at,
-                left=left.get(s.host, ""),
-                taken_out_by=service.marked_by(s),
-            )
-            for s in computes[:limit]
-        ]
+        return [_host(s, told.get(s.host, {}), counted=counted.get(s.host), left=left.get(s.host, "")) for s in shown]
+
+    async def _counted(self, computes: Sequence[Service]) -> Mapping[str, int]:
+        """How many VMs Nova lists on those hosts that are down and that somebody has dealt with since.
+
+        A hypervisor tells what its nova-compute wrote last (`ResourceTracker._update_usage`): while that is dead, also
+        the VMs that were evacuated from it.
+        """
+        stale = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
+        listed = await self._session.together(
+            *(survey.list_servers(self._session, {"host": host}, doing=f"count the VMs of {host}") for host in stale)
+        )
+        return dict(zip(stale, map(len, listed), strict=True))
 
     async def _left_locked(self) -> Mapping[str, str]:
         """What is to be said of VMs that Muster has locked, by host; asked for only where settings have VMs locked."""
@@ -213,3 +210,28 @@ class OpenStackCloud:
         """Let go of connections."""
         await self._session.aclose()
         await self._bmcs.aclose()
+
+
+def _host(compute: Service, hypervisor: Mapping[str, Any], *, counted: int | None, left: str) -> Host:
+    """A host as people are shown it.
+
+    Args:
+        compute: its compute service.
+        hypervisor: its hypervisor, as Nova's JSON has it; empty when Nova lists none.
+        counted: VMs that Nova lists on it, if the hypervisor's own numbers do not hold any more; None: they do.
+        left: what is to be said of VMs that Muster has left locked.
+    """
+    notes = (service.why_disabled(compute), translate.filled(hypervisor) if counted is None else "")
+    return Host(
+        id=HostId(compute.host),
+        name=compute.host,
+        area=compute.zone,
+        state=compute.state,
+        in_service=compute.is_up and compute.is_enabled,
+        vms=hypervisor.get("running_vms") if counted is None else counted,
+        note=", ".join(filter(None, notes)),
+        is_down=not compute.is_up,
+        down_since=None if compute.is_up else compute.updated_at,
+        left=left,
+        taken_out_by=service.marked_by(compute),
+    )

@@ -197,6 +197,7 @@ def _openstack(world: World, cinder_on: str) -> None:
     _groups(world)
     _special_servers(world, volume_host)
     dead.alive = dead.powered = False
+    dead.last_report = world.vms_on(dead)
     dead.last_beat = world.now - timedelta(minutes=3)
     for service in world.cinder_services:
         if cinder_on == DEAD and service.host.partition("@")[0] == DEAD:

@@ -224,8 +224,8 @@ class Services:
         return shown
 
     def _capacity(self, host: Host, minor: int) -> dict[str, Any]:
-        """What hypervisors told before 2.88."""
-        here = self.world.vms_on(host)
+        """What hypervisors told before 2.88: as nova-compute has last written it (ResourceTracker._update_usage)."""
+        here = self.world.vms_on(host) if host.alive else host.last_report
         memory, disk = sum(v.memory_mb for v in here), sum(v.disk_gb for v in here)
         return {
             "vcpus": host.capacity.vcpus,

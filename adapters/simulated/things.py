@@ -3,7 +3,7 @@
 One file, though over 300 lines: they refer to each other, hold no behaviour, and are looked up together.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -112,6 +112,7 @@ class Host:
     powered: bool = True  #: what its BMC sees: a machine may be on and yet dead
     bmc_says: str = ""  #: the name that its BMC has heard of; empty: its own
     last_beat: datetime | None = None  #: of a host that is dead; None while it lives
+    last_report: Sequence["Vm"] = ()  #: the VMs that its nova-compute counted last, of a host that is dead
     knobs: Knobs = field(default_factory=Knobs)
     inbox: list[Deed] = field(default_factory=list)  #: messages that wait until it is back
     # --- OpenStack

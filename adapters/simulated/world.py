@@ -290,7 +290,7 @@ class World(Timeline):
         host = self.host(name)
         if host.alive:
             host.last_beat = self.last_beat(host)
-            host.alive = False
+            host.alive, host.last_report = False, self.vms_on(host)
             for service in self._cinder_on(host):
                 service.died_at = host.last_beat
         return host

@@ -15,6 +15,29 @@ async def test_openstack_tells_which_host_is_down_and_since_when() -> None:
         assert (dead.taken_out_by, alive.taken_out_by) == ("", "")
 
 
+async def test_openstack_counts_the_vms_of_a_dead_host_anew_once_somebody_has_dealt_with_it() -> None:
+    """Its nova-compute cannot: what it wrote last still counts those that were evacuated."""
+    async with openstack_arena(vms=2) as arena:
+        stays, goes = arena.world.vms_on(arena.host)
+        arena.world.kill_host("compute-2")
+
+        async def counted() -> list[int | None]:
+            return [host.vms for host in await arena.cloud.hosts("", limit=2)]
+
+        asked = len(arena.world.calls)
+        assert await counted() == [2, 0]
+        goes.host = arena.world.host("compute-3")
+        assert await counted() == [2, 0], "nobody has dealt with it"
+        assert not any("/servers" in call.path for call in arena.world.calls[asked:])
+        arena.host.forced_down = True
+        assert await counted() == [1, 0]
+        arena.host.forced_down, arena.host.enabled = False, False
+        assert await counted() == [1, 0]
+        stays.host = goes.host
+        assert await counted() == [0, 0]
+        assert "taken" not in (await arena.cloud.hosts(arena.host.name, limit=1))[0].note
+
+
 async def test_openstack_tells_which_operation_of_ours_disabled_a_host() -> None:
     async with openstack_arena(vms=1) as arena:
         for reason, by in {
