@@ -1,4 +1,4 @@
-"""How many VMs to move side by side: more while the time per VM stays flat, fewer when it grows. Pure.
+"""At what pace VMs are moved: how many side by side, how many begun together, how often they are looked at. Pure.
 
 A cloud digests so many at once; more only wait inside it, each of them down (measured on Nova, 60 VMs: 20 in flight
 took a fifth longer than 10). The right number differs per cloud, so it is found while working: after as many VMs as
@@ -8,10 +8,11 @@ knows it too.
 
 from collections import defaultdict
 from collections.abc import Sequence
+from datetime import datetime
 from statistics import median
 
 from bot.domain.plan import By
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 
 FIRST = 10
 """In flight at first, where the cloud's limit allows it."""
@@ -22,6 +23,10 @@ CALM = 2
 """So many rounds pass after a step back before more is tried again."""
 HURRY = 1.0
 """Seconds; what is over sooner tells nothing about the cloud."""
+SHARE = 1 / 6
+"""A look comes after this part of what a VM takes: what ends before it holds the place of another, unnoticed."""
+OFTENEST = 1 / 4
+"""The part of the cloud's poll that lies between two looks at the least."""
 
 
 def in_flight(records: Sequence[StepRecord], *, ceiling: int) -> int:
@@ -51,6 +56,48 @@ def in_flight(records: Sequence[StepRecord], *, ceiling: int) -> int:
     return limit
 
 
+def between_looks(records: Sequence[StepRecord], *, poll: float, now: datetime) -> float:
+    """How many seconds to let pass between two looks: the less, the quicker VMs are moved, and never more than `poll`.
+
+    Looks at a fixed distance show several VMs done at once, whose places are then taken at once, so that a cloud that
+    moves VMs quickly stands idle in between (measured on Nova, 60 VMs at 4 s each: looks every 2 s left it idle a
+    third of the time).
+
+    Args:
+        records: all steps of the operation.
+        poll: what the cloud's settings give, in seconds.
+        now: aware UTC.
+    """
+    moving = [r for r in records if r.state in IN_FLIGHT and _is_move(r)]
+    if not moving:
+        return poll
+    youngest = min((now - r.intent_at).total_seconds() for r in moving if r.intent_at is not None)
+    known = _times(records)[-FIRST:]
+    takes = max(youngest, median(known) if known else 0.0)
+    return min(max(takes * SHARE, poll * OFTENEST), poll)
+
+
+def begun_together(coming: Sequence[StepRecord], *, limit: int) -> Sequence[StepRecord]:
+    """Those of the steps whose turn it is that are begun in one round: with as many new VMs as a third of the places.
+
+    VMs that begin together end together, and then none moves (measured on Nova, 60 VMs, 10 in flight: taken up ten at
+    once, they ended ten at once, and the cloud stood idle for a second each time).
+
+    Args:
+        coming: in the order of their turns.
+        limit: how many may be in flight at once.
+    """
+    left = -(-limit // 3)
+    chosen = []
+    for record in coming:
+        if _begins_a_vm(record):
+            if not left:
+                continue
+            left -= 1
+        chosen.append(record)
+    return chosen
+
+
 def more(limit: int) -> int:
     """The next higher number to try."""
     return limit + max(1, limit // 2)
@@ -78,6 +125,17 @@ def _times(records: Sequence[StepRecord]) -> list[float]:
 
 
 def _moved(record: StepRecord) -> bool:
-    """Whether we started it for a VM and saw it done; what failed is over sooner or later than a move."""
+    """Whether we saw it done; what failed is over sooner or later than a move."""
+    return _is_move(record) and record.state is StepState.DONE
+
+
+def _begins_a_vm(record: StepRecord) -> bool:
+    """Whether it is the first of our steps for its VM."""
+    step = record.step
+    return step.by is By.MUSTER and step.vm is not None and record.counts and step.follows is None
+
+
+def _is_move(record: StepRecord) -> bool:
+    """Whether we started it for a VM."""
     is_ours = record.step.by is By.MUSTER and record.step.vm is not None and record.starts > 0
-    return is_ours and record.counts and record.state is StepState.DONE
+    return is_ours and record.counts

@@ -66,9 +66,13 @@ class _Round:
             return to_tidy(records)
         if self.operation.state is not State.RUNNING:
             return []
-        limit = pace.in_flight(records, ceiling=self.held.cloud.concurrency) + besides
         take_up = to_finish if self.closed else to_start
-        return take_up(records, self.phases, limit=limit, now=self.held.clock.now())
+        return take_up(records, self.phases, limit=self.limit + besides, now=self.held.clock.now())
+
+    @property
+    def limit(self) -> int:
+        """How many may be in flight at once."""
+        return pace.in_flight(self.records, ceiling=self.held.cloud.concurrency)
 
     @property
     def closed(self) -> Closed | None:
@@ -148,7 +152,7 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
 async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> Next:
     """Take over what a look showed, and start what may be started now."""
     records = [looked.get(r.key, r) for r in this.records]
-    turn = this.coming(records)
+    turn = pace.begun_together(this.coming(records), limit=this.limit)
     known = {**this.foreseen, **seen}
     fresh = [_look(this.held, r, known) for r in turn if r.key in known]
     ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]

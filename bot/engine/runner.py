@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.domain import aside, timing
+from bot.domain import aside, pace, timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
@@ -19,7 +19,7 @@ from bot.engine.held import Held
 from bot.engine.starts import Starts
 
 BREATH = 0.25
-"""The part of a poll that lies between the end of a round and the next look, however slowly the cloud answers."""
+"""The part of the time between two looks that lies between the end of one and the next at the least."""
 SILENCE_POLLS = 3
 """How many looks in a row may fail before the thread is told that the cloud does not answer."""
 
@@ -119,11 +119,12 @@ class Runner:
         elif after is Next.WAIT:
             await self._pause(since=began)
 
-    async def _pause(self, *, since: datetime | None = None) -> None:
+    async def _pause(self, *, since: datetime) -> None:
         """Wait for the next look: so many seconds after the last one began, but never without a breath."""
-        poll = self.held.cloud.poll
-        gone = (self.held.clock.now() - since).total_seconds() if since else 0.0
-        await self.held.clock.sleep(max(poll - gone, poll * BREATH))
+        _, records = await self.held.load()
+        now = self.held.clock.now()
+        between = pace.between_looks(records, poll=self.held.cloud.poll, now=now)
+        await self.held.clock.sleep(max(between - (now - since).total_seconds(), between * BREATH))
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
         """The cloud cannot be looked at: start nothing, say so once, keep looking."""
@@ -135,7 +136,7 @@ class Runner:
                 await unit.record(operation.id, Entry(event="cloud silent", facts={**facts, "raw": error.raw}))
                 await unit.tell(News(kind=Kind.CLOUD_SILENT, operation=operation.id, facts=facts))
                 await unit.commit()
-        await self._pause()
+        await self.held.clock.sleep(self.held.cloud.poll)
 
     async def _heard_again(self, operation: Operation) -> None:
         self.failed_looks = 0

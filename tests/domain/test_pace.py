@@ -1,4 +1,4 @@
-"""How many VMs at once: more while the time per VM stays flat, fewer when it grows, and always within the limit."""
+"""How many VMs at once (more while the time per VM stays flat, fewer when it grows), and how often they are looked at."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from bot.domain import pace
 from bot.domain.plan import By
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import VmId
+from bot.domain.values import StepKey, VmId
 from tests.domain.plans import NOW, record
 
 
@@ -103,3 +103,76 @@ def test_one_more_verified_vm_moves_it_by_one_step_at_most(seconds: list[float])
     limits = [pace.in_flight(history(*seconds[:n]), ceiling=1000) for n in range(len(seconds) + 1)]
     for before, after in pairwise(limits):
         assert after in {before, pace.more(before), pace.fewer(before)}
+
+
+# ---------------------------------------------------------------------- how often
+
+LATER = NOW + timedelta(hours=2)
+
+
+def moving(seq: int, age: float, **changes: object) -> StepRecord:
+    """A VM that was started so many seconds ago."""
+    begun = record(seq, StepState.ACCEPTED, vm=VmId(f"vm-{seq}"), verb="evacuate")
+    return replace(begun, intent_at=LATER - timedelta(seconds=age), **changes)  # type: ignore[arg-type]
+
+
+def between(*records: StepRecord) -> float:
+    return pace.between_looks(records, poll=2.0, now=LATER)
+
+
+def test_vms_that_move_quickly_are_looked_at_more_often_and_slow_ones_as_the_settings_say() -> None:
+    assert between(*history(*[0.5] * 10), moving(90, 0.1)) == pytest.approx(0.5)
+    assert between(*history(*[6.0] * 10), moving(90, 0.1)) == pytest.approx(1.0)
+    assert between(*history(*[60.0] * 10), moving(90, 0.1)) == pytest.approx(2.0)
+
+
+def test_what_vms_take_now_counts_and_not_what_they_took_at_first() -> None:
+    assert between(*history(*[60.0] * 20, *[6.0] * 10), moving(90, 0.1)) == pytest.approx(1.0)
+
+
+def test_before_the_first_has_ended_looks_become_rarer_as_time_passes() -> None:
+    waits = [between(moving(90, age), moving(91, age + 5)) for age in (0.0, 3.0, 6.0, 9.0, 12.0, 600.0)]
+    assert waits == pytest.approx([0.5, 0.5, 1.0, 1.5, 2.0, 2.0])
+
+
+def test_one_that_hangs_alone_is_not_looked_at_the_more_often_for_those_that_were_quick() -> None:
+    assert between(*history(*[1.0] * 30), moving(90, 600.0)) == pytest.approx(2.0)
+
+
+def test_where_no_vm_of_ours_moves_the_settings_count() -> None:
+    watched = moving(90, 0.1)
+    by_the_cloud = replace(watched, step=replace(watched.step, by=By.CLOUD))
+    of_the_host = replace(watched, step=replace(watched.step, vm=None))
+    assert between() == between(*history(*[1.0] * 5), by_the_cloud, of_the_host) == pytest.approx(2.0)
+
+
+@given(times, st.lists(st.floats(0, 7200), max_size=20), st.floats(0.01, 60))
+def test_it_lies_between_a_quarter_of_the_poll_and_the_poll(taken: list[float], ages: list[float], poll: float) -> None:
+    records = [*history(*taken), *(moving(1000 + n, age) for n, age in enumerate(ages))]
+    assert poll / 4 <= pace.between_looks(records, poll=poll, now=LATER) <= poll
+
+
+# ---------------------------------------------------------------------- how many are begun together
+
+
+def planned(seq: int, by: By = By.MUSTER, **changes: object) -> StepRecord:
+    return record(seq, vm=VmId(f"vm-{seq}"), by=by, **changes)
+
+
+@pytest.mark.parametrize(("limit", "few"), [(1, 1), (2, 1), (3, 1), (4, 2), (10, 4), (40, 14)])
+def test_a_third_of_the_places_is_given_in_one_round(limit: int, few: int) -> None:
+    coming = [planned(n) for n in range(50)]
+    assert pace.begun_together(coming, limit=limit) == coming[:few]
+
+
+def test_what_the_cloud_or_people_do_and_what_relieves_is_never_put_off() -> None:
+    ours = [planned(n) for n in range(3)]
+    others = [planned(5, By.CLOUD), planned(6, By.PERSON), planned(7, relieves=ours[0].key)]
+    assert pace.begun_together([others[2], *ours, *others[:2]], limit=3) == [others[2], ours[0], *others[:2]]
+
+
+def test_what_follows_for_a_vm_that_has_begun_and_what_is_done_to_the_host_is_never_put_off() -> None:
+    goes_on = [planned(n, follows=StepKey(f"lock:{n}")) for n in range(5)]
+    of_the_host = replace(planned(9), step=replace(planned(9).step, vm=None))
+    coming = [planned(7), *goes_on, of_the_host, planned(8)]
+    assert pace.begun_together(coming, limit=1) == coming[:-1]
