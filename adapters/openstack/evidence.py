@@ -1,16 +1,38 @@
 """What every judgement of a VM's move shares: the mark before its start, which records are new, the raw words."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
+from adapters.openstack import translate
 from adapters.openstack.errors import clean
 from adapters.openstack.explain import explain
-from adapters.openstack.things import Migration, Server
+from adapters.openstack.things import EVACUATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts, Json
 
 ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
 """Statuses of a migration that came to nothing."""
+AT_REST = timedelta(minutes=5)
+"""How long nothing may have touched a record and its VM for the record to be nobody's; more than clocks differ."""
+
+
+def is_nobodys(move: Migration, server: Server, *, now: datetime) -> bool:
+    """Whether the open record of an evacuation will never end, and nothing stands behind it any more.
+
+    A target that dies in the middle leaves the record `pre-migrating` for ever, also once it is back, and the VM its
+    task until somebody resets its state; a second evacuation works then (measured on Nova 34). While one runs, the VM
+    has a task but for moments. One that is `accepted` still waits in its target's queue, and begins when that is back.
+
+    Args:
+        move: the record.
+        server: its VM.
+        now: aware UTC.
+    """
+    if move.type != EVACUATION or move.status != "pre-migrating" or server.task is not None:
+        return False
+    touched = [translate.moment(move.updated_at or move.created_at), translate.moment(server.updated_at)]
+    return all(at is not None and now - at >= AT_REST for at in touched)
 
 
 def known(before: Facts | None) -> frozenset[int] | None:

@@ -276,7 +276,8 @@ def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator
             topic=Topic.VMS,
             vm=vm,
             sentence=f"An earlier evacuation of {server.name} has not ended (#{opened.id}, {opened.status}, to"
-            f" {opened.target or 'no host yet'}): Muster waits for it and starts no second one.",
+            f" {opened.target or 'no host yet'}): Muster waits for it, and starts no second one unless its target died"
+            " with it.",
             remedy="If it never ends, see where its guest runs and have its state reset.",
         )
 

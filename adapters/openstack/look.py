@@ -146,7 +146,8 @@ async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: d
             return drain.confirmed(step, server, moved_by)
         if step.verb in verbs.RELIEFS:
             return late.sighting(step, server, moved_by, orders.get(step.key, ()))
-        return moves.sighting(step, server, moved_by, why=why or late.reason(steps, moved_by), ahead=ahead)
+        why = why or late.reason(steps, moved_by)
+        return moves.sighting(step, server, moved_by, now=now, why=why, ahead=ahead)
 
     return underway | await _with_reasons(session, rest, servers, judged)
 

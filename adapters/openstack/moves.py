@@ -8,6 +8,7 @@ record in `error`. So:
 | evidence, against the mark                              | sighting      |
 |---------------------------------------------------------|---------------|
 | an open migration, new or old, ours or not              | underway      |
+| the same of an evacuation whose target died, VM reset   | failed, or never started |
 | a new one ended as done, elsewhere, no task, as wanted  | done          |
 | a new one failed                                        | failed        |
 | it failed on the target that was only wished for        | turned away   |
@@ -18,6 +19,7 @@ record in `error`. So:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from adapters.openstack import copying, evidence, verbs
 from adapters.openstack.evidence import ENDED_BADLY, unclear
@@ -29,6 +31,10 @@ from bot.domain.values import Facts
 
 _ENDED_WELL = frozenset({"done", "completed", "finished", "confirmed"})
 _WHEN_ABORTED = "Retry when its memory changes less, or have its owner stop it first: then it is migrated cold."
+_IF_IT_NEVER_ENDS = (
+    "If it never ends, its target may have died with it: see where the guest runs, have the VM's state reset"
+    " (`openstack server set --state active`), then retry."
+)
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -87,7 +93,13 @@ _WAYS: Mapping[str, Way] = {
 
 
 def sighting(
-    step: Step, server: Server | None, migrations: Sequence[Migration], *, why: str = "", ahead: int = 0
+    step: Step,
+    server: Server | None,
+    migrations: Sequence[Migration],
+    *,
+    now: datetime,
+    why: str = "",
+    ahead: int = 0,
 ) -> Sighting:
     """Judge one step that moves a VM.
 
@@ -95,6 +107,7 @@ def sighting(
         step: one of `verbs.MOVES`.
         server: the VM as Nova shows it now; None: Nova knows it no more.
         migrations: its moves from the host, read before the server was.
+        now: aware UTC.
         why: what Nova noted in the VM's action log about a move that failed, or by whom it was aborted.
         ahead: how many moves from the host have ended: headway for one that waits for its turn there.
     """
@@ -106,13 +119,15 @@ def sighting(
     new = [m for m in all_of_them if known is not None and m.id not in known]
     has_left = server.host != step.arguments["host"]
     # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
-    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open]
+    # and of one that has not, none that hangs behind a VM whose state was reset since
+    died = [] if has_left else [m for m in all_of_them if evidence.is_nobodys(m, server, now=now)]
+    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in died]
     mark = evidence.mark(server, migrations)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:
         return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
-    if new and new[-1].status in ENDED_BADLY:
+    if new and (new[-1].status in ENDED_BADLY or new[-1] in died):
         if _is_refusal(step, server, new[-1]):
             return _turned_away(name, server, new[-1], mark)
         return _failed(name, way, server, new[-1], mark, why=why)
@@ -153,7 +168,7 @@ def _underway(
     return Sighting(
         seen=Seen.UNDERWAY,
         sentence=sentence,
-        remedy="" if is_new else "If it never ends, see where the guest runs and have its state reset, then retry.",
+        remedy=_IF_IT_NEVER_ENDS,
         raw=evidence.raw(server, move),
         place=server.host if server else move.source,
         movement=f"{move.id} {move.status} {move.target or '-'}{shown}"
@@ -167,7 +182,8 @@ def _underway(
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
     """Whether the record proves that the target we wished for did not take it, and that it came to rest."""
     was_asked_for = step.verb == verbs.REBUILD and not step.arguments["to"] and move.target == evidence.wish(step)
-    return bool(move.target) and was_asked_for and server.vm_state == "error" and server.task is None
+    has_ended = move.status in ENDED_BADLY and server.task is None
+    return bool(move.target) and was_asked_for and server.vm_state == "error" and has_ended
 
 
 def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sighting:
@@ -185,7 +201,10 @@ def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sig
 def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
     said = why or evidence.fault(server)
     sentence, remedy = explain(said)
-    reason = sentence or said or f"its record ended as {move.status}, without a reason."
+    without = (
+        f"{move.target} died with it." if move.is_open else f"its record ended as {move.status}, without a reason."
+    )
+    reason = sentence or said or without
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     logged = why and move.status != ABORTED
     return Sighting(

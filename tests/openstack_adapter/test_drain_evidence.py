@@ -10,7 +10,7 @@ from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts
-from tests.openstack_adapter.build import DEAD, enter, living, migration, server
+from tests.openstack_adapter.build import DEAD, NOW, enter, living, migration, server
 from tests.openstack_adapter.build import service as compute
 
 THERE: dict[str, Any] = {"host": "compute-2"}
@@ -37,7 +37,7 @@ def web(**changes: Any) -> Server:
 
 
 def look(verb: str, shown: Server | None, *records: Migration, before: Facts | None = BEFORE) -> Sighting:
-    return moves.sighting(step(verb, before=before), shown, records)
+    return moves.sighting(step(verb, before=before), shown, records, now=NOW)
 
 
 # ---------------------------------------------------------------------- live
@@ -65,7 +65,9 @@ def test_a_failed_live_migration_says_that_the_vm_is_still_there(status: str) ->
 
 def test_the_reason_of_the_action_log_is_told_with_its_own_words_in_raw() -> None:
     record = live(1, "error", None)
-    seen = moves.sighting(step("live-migrate"), web(), [record], why="Migration pre-check error: CPU incompatible")
+    seen = moves.sighting(
+        step("live-migrate"), web(), [record], now=NOW, why="Migration pre-check error: CPU incompatible"
+    )
     assert "CPU incompatible" in seen.sentence
     assert "action log" in seen.raw
 
@@ -77,9 +79,9 @@ def test_a_vm_on_the_target_of_a_move_that_failed_is_left_to_a_person() -> None:
 
 
 def test_a_vm_that_waits_for_its_turn_makes_headway_with_every_other_that_ends() -> None:
-    waiting = [moves.sighting(step("live-migrate"), web(), [live(1, "queued")], ahead=n) for n in (0, 1, 2)]
+    waiting = [moves.sighting(step("live-migrate"), web(), [live(1, "queued")], now=NOW, ahead=n) for n in (0, 1, 2)]
     assert len({s.movement for s in waiting}) == 3
-    copying = [moves.sighting(step("live-migrate"), web(), [live(1, "running")], ahead=n) for n in (0, 1, 2)]
+    copying = [moves.sighting(step("live-migrate"), web(), [live(1, "running")], now=NOW, ahead=n) for n in (0, 1, 2)]
     assert len({s.movement for s in copying}) == 1
 
 

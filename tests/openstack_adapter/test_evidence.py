@@ -9,14 +9,14 @@ from adapters.openstack import moves, service, verbs
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
-from tests.openstack_adapter.build import DEAD, evacuate_step, migration, plan, server, survey
+from tests.openstack_adapter.build import DEAD, NOW, evacuate_step, migration, plan, server, survey
 from tests.openstack_adapter.build import service as compute
 
 STILL: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state": "active", "task": None}
 
 
 def look(shown: Server | None, *migrations: Migration, before: Facts | None = STILL, **arguments: Any) -> Sighting:
-    return moves.sighting(evacuate_step(before=before, **arguments), shown, migrations)
+    return moves.sighting(evacuate_step(before=before, **arguments), shown, migrations, now=NOW)
 
 
 def web(**changes: Any) -> Server:
@@ -147,7 +147,7 @@ BROKEN: dict[str, Any] = {"status": "ERROR", "vm_state": "error", "fault": "No v
 
 def wishing(shown: Server, *migrations: Migration, wish: str = "compute-2", **changes: Any) -> Sighting:
     step = evacuate_step(before=changes.pop("before", STILL), to=changes.pop("to", ""))
-    return moves.sighting(replace(step, wish=wish), shown, migrations)
+    return moves.sighting(replace(step, wish=wish), shown, migrations, now=NOW)
 
 
 @pytest.mark.parametrize("status", ["failed", "error"])

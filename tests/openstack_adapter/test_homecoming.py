@@ -12,7 +12,7 @@ from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Left, Seen
 from bot.domain.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
 from bot.domain.values import VmId
-from tests.openstack_adapter.build import DEAD, back, codes, finding, living, migration, room, server
+from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, room, server
 from tests.openstack_adapter.build import with_service as having
 
 ALL = Terms(brings_back=True)
@@ -240,10 +240,10 @@ def live_step(**before: Any) -> Step:
 
 def test_it_is_back_only_on_its_own_host() -> None:
     step = live_step()
-    assert moves.sighting(step, away("a"), ()).seen is Seen.NEVER_STARTED
-    home = moves.sighting(step, server("a"), ())
+    assert moves.sighting(step, away("a"), (), now=NOW).seen is Seen.NEVER_STARTED
+    home = moves.sighting(step, server("a"), (), now=NOW)
     assert (home.seen, home.place) == (Seen.DONE, DEAD)
-    astray = moves.sighting(step, away("a", "compute-3"), ())
+    astray = moves.sighting(step, away("a", "compute-3"), (), now=NOW)
     assert astray.seen is Seen.FAILED
     assert "is on compute-3 and not on compute-1: somebody else has moved it" in astray.sentence
 
@@ -260,7 +260,7 @@ def test_a_confirmed_vm_counts_only_on_its_own_host_too() -> None:
 def test_a_refusal_of_the_scheduler_is_told_with_nova_s_reason() -> None:
     mark = evidence.mark(away("a"), ())
     failed = migration(9, "a", "error", DEAD, type="live-migration", source="compute-2")
-    seen = moves.sighting(live_step(**mark), away("a"), (failed,), why="No valid host was found. ")
+    seen = moves.sighting(live_step(**mark), away("a"), (failed,), now=NOW, why="No valid host was found. ")
     assert seen.seen is Seen.FAILED
     assert "still on compute-2" in seen.sentence
 

@@ -1,0 +1,115 @@
+"""A target that dies in the middle of a rebuild leaves a record that never ends: when nothing stands behind it any more."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.openstack import moves
+from adapters.openstack.session import Session
+from adapters.openstack.things import Migration, Server
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.values import Facts
+from tests.contract.arena_openstack import OpenStackArena, clouds_yaml, openstack_arena
+from tests.contract.clouds import up_to_the_move
+from tests.openstack_adapter.build import DEAD, NOW, evacuate_step, migration, server
+
+LONG_AGO, JUST_NOW = NOW - timedelta(minutes=5), NOW - timedelta(minutes=4, seconds=59)
+OURS: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state": "active", "task": None}
+
+
+def hanging(status: str = "pre-migrating", **changes: Any) -> Migration:
+    return migration(5, "web-1", status, **{"updated_at": LONG_AGO.isoformat(), **changes})
+
+
+def web(**changes: Any) -> Server:
+    return server("web-1", **{"updated_at": LONG_AGO.isoformat(), **changes})
+
+
+def look(shown: Server, *records: Migration, before: Facts | None = None) -> Sighting:
+    return moves.sighting(evacuate_step(before=before), shown, records, now=NOW)
+
+
+# ---------------------------------------------------------------------- when nothing stands behind it
+
+
+def test_once_the_vm_was_reset_and_all_is_at_rest_it_can_be_evacuated_again() -> None:
+    assert look(web(), hanging()).seen is Seen.NEVER_STARTED
+    assert look(web(status="ERROR", vm_state="error"), hanging()).seen is Seen.NEVER_STARTED
+
+
+def test_our_own_attempt_has_failed_then_and_says_who_died() -> None:
+    seen = look(web(), hanging(), before=OURS)
+    assert seen.seen is Seen.FAILED
+    assert "compute-2 died with it" in seen.sentence
+
+
+def test_a_later_attempt_is_judged_by_its_own_record() -> None:
+    later = migration(6, "web-1", "failed", updated_at=LONG_AGO.isoformat())
+    assert look(web(), hanging(), later, before={**OURS, "migrations": [5]}).seen is Seen.FAILED
+    running = migration(6, "web-1", "accepted")
+    assert look(web(), hanging(), running, before={**OURS, "migrations": [5]}).seen is Seen.UNDERWAY
+
+
+@pytest.mark.parametrize(
+    ("shown", "record"),
+    [
+        (web(task="rebuild_spawning", status="REBUILD"), hanging()),
+        (web(updated_at=JUST_NOW.isoformat()), hanging()),
+        (web(), hanging(updated_at=JUST_NOW.isoformat())),
+        (web(updated_at=""), hanging()),
+        (web(), hanging("accepted")),
+        (web(host="compute-2"), hanging()),
+    ],
+    ids=["it has a task", "just reset", "just written", "age not told", "still in its target's queue", "it has left"],
+)
+@pytest.mark.parametrize("before", [None, OURS])
+def test_otherwise_no_second_evacuation_is_begun(shown: Server, record: Migration, before: Facts | None) -> None:
+    assert look(shown, record, before=before).seen is Seen.UNDERWAY
+
+
+# ---------------------------------------------------------------------- over the wire
+
+
+async def reset_state(arena: OpenStackArena, server_id: str, folder: Path) -> None:
+    """`openstack server set --state active`, as an operator."""
+    path = folder / "clouds.yaml"
+    path.write_text(clouds_yaml(arena.address))
+    session = Session.of("sim", clouds_yaml=path, timeout=5)
+    body = {"os-resetState": {"state": "active"}}
+    await session.act(
+        "compute", "POST", f"/servers/{server_id}/action", body, microversion="2.53", doing="reset a server"
+    )
+    await session.aclose()
+
+
+async def test_a_vm_whose_target_died_is_evacuated_again_after_somebody_reset_its_state(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+
+        async def sight(step: Any) -> Sighting:
+            return (await arena.cloud.look([step]))[step.key]
+
+        planned = replace(await up_to_the_move(arena, await arena.planned()), wish="compute-3")
+        first = replace(planned, receipt=await arena.cloud.start(planned))
+        while arena.world.moves[0].status != "pre-migrating":
+            await arena.pass_time(0.1)
+        arena.world.kill_host("compute-3")
+        await arena.pass_time(300)
+        assert (await sight(first)).seen is Seen.UNDERWAY
+        await reset_state(arena, first.target, tmp_path)
+        again = replace(planned, before=None, wish="")
+        assert (await sight(again)).seen is Seen.UNDERWAY, "too fresh to be believed"
+        await arena.pass_time(301)
+        assert (await sight(first)).seen is Seen.FAILED
+        untouched = await sight(again)
+        assert untouched.seen is Seen.NEVER_STARTED
+        marked = replace(again, before=untouched.mark)
+        await arena.cloud.start(marked)
+        for _ in range(60):
+            await arena.pass_time(1)
+            if (seen := await sight(marked)).seen is Seen.DONE:
+                break
+        assert seen.seen is Seen.DONE
+        assert seen.place in {"compute-2", "compute-4"}
