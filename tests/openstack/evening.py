@@ -45,16 +45,16 @@ class Evening:
 
 
 @asynccontextmanager
-async def evening(folder: Path, cloud: Cloud, *, at_once: int = 10) -> AsyncIterator[Evening]:
+async def evening(folder: Path, cloud: Cloud, *, terms: str = "") -> AsyncIterator[Evening]:
     """A running bot over the real cloud.
 
     Args:
         folder: for its settings, database and log.
         cloud: the real one.
-        at_once: VMs moved side by side at most.
+        terms: a line of TOML for the cloud's own table.
     """
     async with staged(folder, auth_url=cloud.auth_url, password=PASSWORD) as stage:
         text = stage.config.read_text()
-        stage.config.write_text(text.replace('cloud = "prod"\n', f'cloud = "prod"\nconcurrency = {at_once}\n'))
+        stage.config.write_text(text.replace('cloud = "prod"\n', f'cloud = "prod"\n{terms}\n'))
         await stage.start_bot()
         yield Evening(stage=stage, cloud=cloud)

@@ -1,28 +1,41 @@
 """Planned work on a compute of a real OpenStack: emptied from Slack, read back by the command line, and returned."""
 
 import asyncio
+import re
 from pathlib import Path
 
 from tests.openstack.cloud import Cloud
+from tests.openstack.evening import SLOW, evening
 from tests.openstack.lab.progress import until
-from tests.openstack.lab.settings import PASSWORD
-from tests.stories.stage import ALICE, BOB, OPS, staged
+from tests.stories.stage import ALICE, BOB, Stage
 
 HOST = "compute-1"
+LOCKS = ("--os-compute-api-version", "2.73")  # from which Nova keeps a reason with a lock
 
 
 async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cloud: Cloud, tmp_path: Path) -> None:
     booted = await asyncio.to_thread(cloud.boot, 5, on=HOST)
-    stopped = booted[-1]["id"]
+    stopped, held = booted[-1]["id"], booted[0]["id"]
     await _stop(cloud, stopped)
-    async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
-        await stage.start_bot()
+    await asyncio.to_thread(cloud.cli, *LOCKS, "server", "lock", "--reason", "billing", held)
+    cloud.change_service("compute-4", {"status": "disabled", "disabled_reason": "broken fan"})
+    async with evening(tmp_path, cloud, terms="lock_vms = true") as night:
+        stage = night.stage
+        first, second, _, last = await _hosts(stage)
+        assert f":white_check_mark: `prod/{HOST}` · up · nova · 5 VMs · 5 of 1000 vCPU and " in first
+        assert ":white_check_mark: `prod/compute-2` · up · nova · 0 VMs · 0 of 1000 vCPU and " in second
+        assert (
+            ":warning: `prod/compute-4` · up, disabled · nova · 0 VMs · disabled by somebody else: broken fan" in last
+        )
 
-        await stage.workspace.type_command(ALICE, OPS, f"/maintenance enter prod/{HOST} --reason 'new memory'")
-        await stage.card_says("Waiting for approval", seconds=60)
+        await night.ask(f"/maintenance enter prod/{HOST} --reason 'new memory'")
+        await stage.card_says("Waiting for approval", seconds=SLOW)
         assert "5 VMs" in stage.card.plain
+        assert "locked: billing" in stage.card.plain
         assert not cloud.migrations(HOST, kind="live-migration")
-        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await night.approve()
+        await asyncio.to_thread(until, "ours to be locked", lambda: len(_locked(cloud)) > 1, seconds=SLOW, pause=0.1)
+        locks = _locked(cloud)
         await stage.card_says("5 of 5 done and verified", seconds=120)
         await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
 
@@ -40,82 +53,69 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
         assert (cold["instance_uuid"], cold["status"]) == (stopped, "confirmed")
         assert await _service(cloud) == ("disabled", "up")
         assert "muster run=" in cloud.service(HOST)["disabled_reason"]
+        # who has locked what meanwhile, and now
+        (ours,) = set(locks.values()) - {"billing"}
+        assert re.fullmatch(rf"muster run=\w+: moved off {HOST}", ours)
+        assert (locks[held], _locked(cloud)) == ("billing", {held: "billing"})
+        listed = await asyncio.to_thread(cloud.cli_json, *LOCKS, "server", "list", "--all-projects", "--locked")
+        assert [s["ID"] for s in listed] == [held]
+        events = await asyncio.to_thread(cloud.cli_json, "server", "event", "list", stopped)
+        assert [e["Action"] for e in events[:4]] == ["unlock", "confirmResize", "migrate", "lock"], "the newest first"
+
+        # who has taken it out, and why
+        (told,) = [line for line in await _hosts(stage) if HOST in line]
+        assert re.search(
+            "up, disabled · .* · disabled by Muster for operation .*: new memory, .* vCPU and .* taken", told
+        )
 
         # and back
-        await stage.workspace.type_command(ALICE, OPS, f"/maintenance exit prod/{HOST}")
-        await stage.until(lambda: len(stage.cards()) == 2, what="a second card")
-        await stage.card_says("Waiting for approval", seconds=60)
-        await stage.workspace.click(BOB, stage.card, label="Approve")
+        await night.ask(f"/maintenance exit prod/{HOST}")
+        await night.approve()
         await stage.card_says("done and verified", seconds=60)
+        told = (await stage.answer(ALICE, f"/muster history prod/{HOST}")).splitlines()
+        assert told[0] == f"Operations on prod/{HOST}: 2."
+        for line, what in zip(told[1:], ("Exit", "Enter"), strict=True):
+            assert line.startswith(f"• {what} maintenance on `prod/{HOST}` · *succeeded* · asked for by <@U0ALICE>")
+            assert "Approved by <@U0BOB>" in line
+        assert "5 VMs verified" in told[2]
 
     assert await _service(cloud) == ("enabled", "up")
     assert {s["id"] for s in cloud.servers(on=HOST)} == set()
+    cloud.change_service("compute-4", {"status": "enabled"})
 
 
 async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_until_it_has_left(
     cloud: Cloud, tmp_path: Path
 ) -> None:
-    staying, stopped = await asyncio.to_thread(cloud.boot, 2, on=HOST)
+    staying, leaving, stopped = await asyncio.to_thread(cloud.boot, 3, on=HOST)
     await _stop(cloud, stopped["id"])
     for other in cloud.computes:
         if other != HOST:
-            cloud.turn_knobs(other, lm_check_fail="CPU incompatible")
-    async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
-        await stage.start_bot()
-        await stage.workspace.type_command(ALICE, OPS, f"/maintenance enter prod/{HOST}")
-        await stage.card_says("Waiting for approval", seconds=60)
-        await stage.workspace.click(BOB, stage.card, label="Approve")
+            cloud.turn_knobs(other, lm_check_fail="CPU incompatible", lm_guest=staying["name"])
+    async with evening(tmp_path, cloud) as night:
+        stage = night.stage
+        await night.ask(f"/maintenance enter prod/{HOST}")
+        await night.approve()
         await stage.card_says("Retry Failed", seconds=120)
         await stage.until(lambda: stage.thread_says("is not empty"), what="the thread says what is left")
         (why,) = stage.thread_says("was not live-migrated")
-        assert "CPU incompatible" in why, "Nova shows it in the action log alone"
+        for said in (why, stage.card.plain):
+            assert "The check before the live migration failed: CPU incompatible" in said, "in Nova's action log alone"
+            assert "Correct what it says, or have its owner stop it" in said
         assert stage.thread_says(f"{HOST} is not empty: 1 VM is still on it: {staying['name']} (ACTIVE)")
         assert not stage.thread_says("safe to power off")
-        assert cloud.server(staying["id"])["status"] == "ACTIVE"
-        assert [s["id"] for s in cloud.servers(on=HOST)] == [staying["id"]]
+        listed = await asyncio.to_thread(cloud.cli_json, "server", "list", "--all-projects", "--long")
+        here = {s["ID"]: s["Status"] for s in listed if s["Host"] == HOST}
+        away = {s["ID"]: s["Status"] for s in listed if s["Host"] != HOST}
+        assert here == {staying["id"]: "ACTIVE"}
+        assert away == {leaving["id"]: "ACTIVE", stopped["id"]: "SHUTOFF"}
         assert await _service(cloud) == ("disabled", "up")
 
         for other in cloud.computes:
             cloud.turn_knobs(other, lm_check_fail="")
         await stage.workspace.click(BOB, stage.card, label="Retry Failed")
-        await stage.card_says("2 of 2 done and verified", seconds=120)
-        await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
-    assert cloud.servers(on=HOST) == []
-
-
-async def test_a_compute_that_was_evacuated_returns_only_once_it_has_removed_its_old_guests(
-    cloud: Cloud, tmp_path: Path
-) -> None:
-    booted = await asyncio.to_thread(cloud.boot, 3, on=HOST)
-    await asyncio.to_thread(cloud.stop_compute, HOST)
-    await asyncio.to_thread(cloud.wait_for_service, HOST, "down")
-    async with staged(tmp_path, auth_url=cloud.auth_url, password=PASSWORD) as stage:
-        await stage.start_bot()
-        await stage.workspace.type_command(ALICE, OPS, f"/evacuate prod/{HOST}")
-        await stage.card_says("Waiting for approval", seconds=60)
-        await stage.workspace.click(BOB, stage.card, label="Approve")
         await stage.card_says("3 of 3 done and verified", seconds=120)
-
-        # dead as it is, it does not return
-        await stage.workspace.type_command(ALICE, OPS, f"/maintenance exit prod/{HOST}")
-        await stage.until(lambda: len(stage.cards()) == 2, what="a second card")
-        await stage.card_says("Blocked", seconds=60)
-        assert "has not yet removed the old guests of 3 VMs" in stage.card.plain
-        assert cloud.service(HOST)["forced_down"]
-
-        # its process starts, which removes them; it is still forced down and disabled
-        await asyncio.to_thread(cloud.start_compute, HOST)
-        assert cloud.service(HOST)["forced_down"]
-        await stage.workspace.type_command(ALICE, OPS, f"/maintenance exit prod/{HOST}")
-        await stage.until(lambda: len(stage.cards()) == 3, what="a third card")
-        await stage.card_says("Waiting for approval", seconds=60)
-        await stage.workspace.click(BOB, stage.card, label="Approve")
-        await stage.card_says("done and verified", seconds=90)
-
-    assert await _service(cloud) == ("enabled", "up")
-    assert not cloud.service(HOST)["forced_down"]
-    assert {m["status"] for m in cloud.migrations(HOST)} == {"completed"}
-    assert {s["id"] for s in cloud.servers()} == {s["id"] for s in booted}
+        await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
     assert cloud.servers(on=HOST) == []
 
 
@@ -131,3 +131,13 @@ async def _service(cloud: Cloud) -> tuple[str, str]:
     listed = await asyncio.to_thread(cloud.cli_json, "compute", "service", "list")
     (found,) = [s for s in listed if s["Host"] == HOST]
     return found["Status"], found["State"]
+
+
+def _locked(cloud: Cloud) -> dict[str, str]:
+    """The reasons of the servers that are locked, by server."""
+    return {s["id"]: s["locked_reason"] for s in cloud.servers() if s["locked"]}
+
+
+async def _hosts(stage: Stage) -> list[str]:
+    """What Alice is told of each host."""
+    return (await stage.answer(ALICE, "/muster hosts prod")).splitlines()[1:]

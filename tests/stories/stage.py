@@ -105,6 +105,13 @@ class Stage:
         await self.until(lambda: any(text in n for n in self.notes(user)), what=f"{user} hears {text!r}")
         return next(n for n in self.notes(user) if text in n)
 
+    async def answer(self, user: str, line: str) -> str:
+        """Have a person type a question; answers what they are told privately."""
+        before = len(self.notes(user))
+        assert not (await self.workspace.type_command(user, OPS, line)).error
+        await self.until(lambda: len(self.notes(user)) > before, what=f"an answer to {line}")
+        return self.notes(user)[-1]
+
     def notes(self, user: str) -> list[str]:
         """What only this person was told."""
         return [m.plain for m in self.workspace.ephemerals(user)]

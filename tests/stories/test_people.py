@@ -32,10 +32,7 @@ async def test_an_evening_of_questions_a_reasoned_no_and_broken_glass(tmp_path: 
 
 async def answered(stage: Stage, who: str, line: str, says: str) -> str:
     """Type a command; the private answer to it."""
-    before = len(stage.notes(who))
-    assert not (await stage.workspace.type_command(who, OPS, line)).error
-    await stage.until(lambda: len(stage.notes(who)) > before, what=f"an answer to {line}")
-    answer = stage.notes(who)[-1]
+    answer = await stage.answer(who, line)
     assert says in answer, answer
     return answer
 

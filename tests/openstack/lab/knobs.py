@@ -12,6 +12,7 @@ KNOBS = {
     "lm_fail": "live migrations away from this host fail in the copy, with this text",
     "lm_check_fail": "live migrations to this host fail in the check, with this text",
     "lm_prepare_fail": "live migrations to this host fail in the preparation, with this text",
+    "lm_guest": "the name of the one guest that these three failures concern (all guests)",
     "vcpus": "vCPUs of the host, known to Placement within a minute (1000)",
     "memory_mb": "memory of the host in MiB, likewise (800000)",
     "local_gb": "disk of the host in GiB, likewise (600000)",

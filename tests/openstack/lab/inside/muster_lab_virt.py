@@ -93,15 +93,15 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
         super().finish_revert_migration(*args, **kwargs)
         self._save()
 
-    def check_can_live_migrate_destination(self, *args, **kwargs):
-        if reason := self._knob("lm_check_fail"):
+    def check_can_live_migrate_destination(self, context, instance, *args, **kwargs):
+        if reason := self._spoilt("lm_check_fail", instance):
             raise exception.MigrationPreCheckError(reason=reason)
-        return super().check_can_live_migrate_destination(*args, **kwargs)
+        return super().check_can_live_migrate_destination(context, instance, *args, **kwargs)
 
-    def pre_live_migration(self, *args, **kwargs):
-        if reason := self._knob("lm_prepare_fail"):
+    def pre_live_migration(self, context, instance, *args, **kwargs):
+        if reason := self._spoilt("lm_prepare_fail", instance):
             raise exception.MigrationError(reason=reason)
-        return super().pre_live_migration(*args, **kwargs)
+        return super().pre_live_migration(context, instance, *args, **kwargs)
 
     def live_migration(
         self,
@@ -116,7 +116,7 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
         copying = self._copying[instance.uuid] = Copying()
         try:
             copying.wait(float(self._knob("lm_seconds", 1)))
-            if reason := self._knob("lm_fail"):
+            if reason := self._spoilt("lm_fail", instance):
                 LOG.error("live migration made to fail: %s", reason, instance=instance)
                 recover_method(context, instance, dest, migrate_data)
             elif copying.aborted.is_set():
@@ -141,6 +141,10 @@ class LabDriver(fake.FakeDriverWithoutFakeNodes):
     def _become(self, instance, state):
         self.instances[instance.uuid].state = state
         self._save()
+
+    def _spoilt(self, name, instance):
+        guest = self._knob("lm_guest")
+        return self._knob(name) if guest in (None, instance.display_name) else None
 
     def _knob(self, name, default=None):
         try:
