@@ -1,6 +1,7 @@
 """A BMC that nobody here wrote: the emulator of `sushy-tools` with its fake driver, run on loopback."""
 
 import asyncio
+import re
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ import aiohttp
 import bcrypt
 
 from tests.services.alertmanager import free_port
+from tests.stories.stage import Stage
 
 SYSTEM = "27946b59-9e44-4fa7-8e91-f3527a1ef094"
 USERNAME, PASSWORD = "operator", "password-of-the-bmc"
@@ -30,9 +32,37 @@ class Emulator:
             assert answer.status == 200, await answer.text()
             return str((await answer.json())["PowerState"])
 
+    async def switch_on(self) -> None:
+        """Somebody powers it on after its repair."""
+        action = f"{self.url}/Actions/ComputerSystem.Reset"
+        async with self.session.post(action, json={"ResetType": "On"}) as answer:
+            assert answer.status == 204, await answer.text()
+
     def resets(self) -> int:
         """How often it was asked to switch the power."""
         return self.log.read_text().count("POST /redfish/")
+
+    def readings_since(self) -> int:
+        """How often its power was read after it was first asked to switch it."""
+        return self.log.read_text().partition("POST /redfish/")[2].count(f"GET /redfish/v1/Systems/{SYSTEM} ")
+
+
+def put_in_charge(stage: Stage, url: str, *, host: str, password: str = PASSWORD, fence: bool = False) -> None:
+    """Give the power of a host of `prod` into the hands of a BMC, in the settings of a bot that has not started yet.
+
+    Args:
+        stage: the bot's.
+        url: of the machine.
+        host: its name in Nova.
+        password: that the bot knows.
+        fence: whether the bot may power hosts off.
+    """
+    entry = f'"{host}" = {{ url = "{url}", username = "{USERNAME}", password_env = "REAL_BMC" }}'
+    text = re.sub(f'^"{host}" = .*$', entry, stage.config.read_text(), flags=re.MULTILINE)
+    if fence:
+        text = text.replace("[clouds.fencing.redfish]", "[clouds.fencing]\nfence = true\n[clouds.fencing.redfish]")
+    stage.config.write_text(text)
+    stage.env["REAL_BMC"] = password
 
 
 @asynccontextmanager

@@ -1,6 +1,5 @@
 """Power read from and taken by a BMC that nobody here wrote, as the person in Slack sees it."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -22,12 +21,7 @@ async def governed(
 ) -> AsyncIterator[Stage]:
     """The stage, with the dead host's power in the hands of a BMC at an address."""
     async with staged(folder) as stage:
-        entry = f'"{DEAD}" = {{ url = "{url}", username = "{bmc.USERNAME}", password_env = "REAL_BMC" }}'
-        text = re.sub(f'^"{DEAD}" = .*$', entry, stage.config.read_text(), flags=re.MULTILINE)
-        if fence:
-            text = text.replace("[clouds.fencing.redfish]", "[clouds.fencing]\nfence = true\n[clouds.fencing.redfish]")
-        stage.config.write_text(text)
-        stage.env["REAL_BMC"] = password
+        bmc.put_in_charge(stage, url, host=DEAD, password=password, fence=fence)
         await stage.start_bot()
         await stage.workspace.type_command(ALICE, OPS, f"/evacuate prod/{DEAD}")
         yield stage
