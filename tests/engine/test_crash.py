@@ -71,6 +71,7 @@ async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[
     cloud = MortalCloud(
         clock=clock, vms={f"vm-{i}": "host-1" for i in range(4)}, concurrency=2, shows_after=shows_after
     )
+    cloud.poll = 4.0  # every look is a seam, and a quarter of this lies between two while VMs move quickly
     cloud.fate = Fate(0)
     # the lease of a dead worker runs out after hours here: the approval must outlive that
     shop = Workshop(archive=archive, clock=clock, cloud=cloud, rule=replace(RULE, expires=timedelta(days=9)))
