@@ -92,7 +92,7 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
     for other in cloud.computes:
         if other != HOST:
             cloud.turn_knobs(other, lm_check_fail="CPU incompatible", lm_guest=staying["name"])
-    async with evening(tmp_path, cloud) as night:
+    async with evening(tmp_path, cloud, terms="lock_vms = true") as night:
         stage = night.stage
         await night.ask(f"/maintenance enter prod/{HOST}")
         await night.approve()
@@ -110,6 +110,7 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
         assert here == {staying["id"]: "ACTIVE"}
         assert away == {leaving["id"]: "ACTIVE", stopped["id"]: "SHUTOFF"}
         assert await _service(cloud) == ("disabled", "up")
+        assert _locked(cloud) == {}, "the one that stays is unlocked too"
 
         for other in cloud.computes:
             cloud.turn_knobs(other, lm_check_fail="")
@@ -117,6 +118,7 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
         await stage.card_says("3 of 3 done and verified", seconds=120)
         await stage.until(lambda: stage.thread_says("safe to power off"), what="it is called safe")
     assert cloud.servers(on=HOST) == []
+    assert _locked(cloud) == {}
 
 
 async def _stop(cloud: Cloud, server_id: str) -> None:
