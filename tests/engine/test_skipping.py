@@ -7,6 +7,7 @@ import pytest
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, Refusal
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
+from bot.domain.ports import Entry, Stale
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId
 from bot.steering import Steer
@@ -193,6 +194,15 @@ async def test_of_two_who_submit_at_once_exactly_one_is_heard(shop: Workshop) ->
     heard = await asyncio.gather(tries("vm-2", by=BOB), tries("vm-2", by=CAROL))
     assert sorted(heard) == [False, True]
     assert [event for event, _ in await audit(shop, id)].count("vms set aside") == 1
+
+
+async def test_a_retry_that_read_the_operation_before_decides_anew(shop: Workshop) -> None:
+    id = await short_of(shop, "vm-1", "vm-2")
+    seen_before = await shop.operation(id)
+    await shop.skip(id, "vm-2")
+    async with shop.archive.unit() as unit:
+        with pytest.raises(Stale):
+            await unit.save(seen_before, Entry(event="retried"))
 
 
 async def test_only_who_may_steer_sets_vms_aside(shop: Workshop) -> None:

@@ -158,3 +158,18 @@ def test_names_causes_and_reasons_never_become_markup(words: str) -> None:
         for said in visible_text(message):
             assert not re.search(r"[<>]", OURS.sub("", said)), said
             assert "\u202e" not in said
+
+
+@pytest.mark.parametrize("vms", [40, 1_000])
+def test_any_number_of_them_with_any_number_of_causes_fits_into_card_and_thread(vms: int) -> None:
+    of, rows = failed(vms, words="n" * 200)
+    rows = [replace(r, sentence=f"{n} {'cause ' * 80}") for n, r in enumerate(rows)]
+    some = set_aside(rows, reason="because " * 60)
+    ended = operation(State.ENDED_INCOMPLETE, of=of)
+    left = [r.step.title for r in rows]
+    news = News(kind=Kind.ENDED_INCOMPLETE, operation=ended.id, facts={"left": left})
+    line = News(kind=Kind.SET_ASIDE, operation=ended.id, facts={"vms": left, "reason": "because " * 60})
+    told = thread.render([news], ended, some)
+    for message in (card.render(ended, some, RULE, now=NOW), told, thread.render([line], ended)):
+        assert_slack_takes(message)
+    assert "*Set aside* by <@U0BOB>" in told.text

@@ -13,6 +13,7 @@ from bot.slack.views.message import Message
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
 """Lines under which the table of results stands."""
 _RAW = 600
+_ASIDE = 2_000
 
 
 def render(news: Sequence[News], operation: Operation, records: Sequence[StepRecord] = ()) -> Message:
@@ -31,8 +32,10 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
         return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT))
     line = line_of(first)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
-        lines = [line, *steps.set_aside(records), steps.left_as_is(operation, records)]
-        return _with_report("\n".join(said for said in lines if said), operation, records)
+        aside = text.cut_lines(steps.set_aside(records), limit=_ASIDE)
+        lines = [line, aside, steps.left_as_is(operation, records)]
+        whole = text.cut("\n".join(said for said in lines if said), limit=text.MAX_TEXT)
+        return _with_report(whole, operation, records)
     return Message(text=line)
 
 
