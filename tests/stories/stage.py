@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -74,6 +74,16 @@ class Stage:
         """What the bot logged so far."""
         path = self.folder / "muster.log"
         return path.read_text() if path.exists() else ""
+
+    # what people do -----------------------------------------------------------------------------------------
+    async def choose(self, vms: Collection[str]) -> None:
+        """Alice ticks exactly these ids in the window of the newest card, which has one list."""
+        await self.workspace.click(ALICE, self.card, label="Choose VMs…")
+        await self.until(lambda: self.workspace.modal(ALICE), what="the window")
+        window = self.workspace.modal(ALICE)
+        assert window is not None
+        (listed,) = [block for block in window.blocks if block["type"] == "input"]
+        await self.workspace.submit(ALICE, window, {listed["block_id"]: list(vms)})
 
     # what people see ---------------------------------------------------------------------------------------
     def cards(self) -> Sequence[Message]:

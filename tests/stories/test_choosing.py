@@ -1,20 +1,8 @@
 """People choose the VMs of an OpenStack host from the card, and get a plan of exactly those."""
 
-from collections.abc import Sequence
-
 import pytest
 
-from adapters.simulated.things import Vm
 from tests.stories.stage import ALICE, BOB, OPS, Stage
-
-
-async def choose(stage: Stage, vms: Sequence[Vm]) -> None:
-    await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
-    await stage.until(lambda: stage.workspace.modal(ALICE), what="the window")
-    window = stage.workspace.modal(ALICE)
-    assert window is not None
-    (listed,) = [b for b in window.blocks if b["type"] == "input"]
-    await stage.workspace.submit(ALICE, window, {listed["block_id"]: [vm.id for vm in vms]})
 
 
 @pytest.mark.parametrize(
@@ -28,7 +16,7 @@ async def test_only_the_chosen_vms_leave_the_host(stage: Stage, command: str, ho
     await stage.workspace.type_command(ALICE, OPS, command)
     await stage.card_says("Waiting for approval")
     before = stage.card
-    await choose(stage, chosen)
+    await stage.choose([vm.id for vm in chosen])
     await stage.card_says(f"2 of {len(here)} VMs")
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, before, label="Approve")
