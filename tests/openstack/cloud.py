@@ -70,7 +70,7 @@ class Cloud:
         Args:
             count: How many; beyond one they are called name-1, name-2, ...
             on: The host.
-            name: A name no other server begins with.
+            name: Theirs.
             flavor: m1.tiny, m1.large or m1.huge.
 
         Returns:
@@ -90,17 +90,18 @@ class Cloud:
             "min_count": count,
             "max_count": count,
         }
+        before = {each["id"] for each in self.servers()}
         self._tenant.call("POST", Port.NOVA, "/v2.1/servers", {"server": server})
 
         def booted() -> list[Record] | None:
-            found = [each for each in self.servers() if each["name"].startswith(name)]
+            found = [each for each in self.servers() if each["id"] not in before]
             if failed := [each for each in found if each["status"] == "ERROR"]:
                 reason = failed[0].get("fault", {}).get("message")
                 raise LabError(f"{len(failed)} of {count} servers are in ERROR: {reason}")
             ready = len(found) == count and all(each["status"] == "ACTIVE" for each in found)
             return sorted(found, key=lambda each: str(each["name"])) if ready else None
 
-        return until(f"{count} servers on {on}", booted, seconds=60 + 5 * count, pause=1)
+        return until(f"{count} servers on {on}", booted, seconds=60 + 5 * count, pause=0.5)
 
     def servers(self, *, on: str | None = None) -> list[Record]:
         """All servers of all projects as Nova shows them, or those of one host."""
@@ -116,6 +117,15 @@ class Cloud:
     def act(self, server_id: str, action: str, argument: object = None) -> None:
         """Ask Nova for an action on a server, such as `lock`, `pause` or `os-stop`."""
         self._admin.act(server_id, action, argument)
+
+    def rename(self, server_id: str, name: str) -> None:
+        """Give a server another name."""
+        self._admin.call("PUT", Port.NOVA, f"/v2.1/servers/{server_id}", {"server": {"name": name}})
+
+    def delete(self, server_id: str) -> None:
+        """Delete a server and wait until it is gone."""
+        self._delete(server_id)
+        until("a server to be deleted", lambda: server_id not in {s["id"] for s in self.servers()}, seconds=60)
 
     def delete_all_servers(self) -> None:
         """Delete every server of every project and wait until none is left."""
@@ -199,9 +209,9 @@ class Cloud:
             pause=0.5,
         )
 
-    def migrations(self, host: str, *, kind: str = "evacuation") -> list[Record]:
-        """Migration records of servers that left a host, whatever became of them."""
-        query = f"source_compute={host}&migration_type={kind}&limit=1000"
+    def migrations(self, host: str, *, kind: str | None = "evacuation") -> list[Record]:
+        """Migration records of servers that left a host, whatever became of them; kind None: of every kind."""
+        query = f"source_compute={host}&limit=1000" + (f"&migration_type={kind}" if kind else "")
         found: list[Record] = self._admin.get(Port.NOVA, f"/v2.1/os-migrations?{query}")["migrations"]
         return found
 
