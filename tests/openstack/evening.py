@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.openstack.cloud import Cloud
+from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.settings import PASSWORD
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
@@ -31,10 +31,16 @@ class Evening:
         await self.stage.card_says("Waiting for approval", seconds=SLOW)
         await self.stage.workspace.click(BOB, self.stage.card, label="Approve")
 
+    async def servers(self) -> list[Record]:
+        """All servers as the `openstack` client lists them."""
+        listed: list[Record] = await asyncio.to_thread(
+            self.cloud.cli_json, "server", "list", "--all-projects", "--long"
+        )
+        return listed
+
     async def places(self, ids: Collection[str]) -> dict[str, str]:
         """Where the `openstack` client shows these servers, by their names; all of them must be ACTIVE."""
-        listed = await asyncio.to_thread(self.cloud.cli_json, "server", "list", "--all-projects", "--long")
-        mine = [s for s in listed if s["ID"] in ids]
+        mine = [s for s in await self.servers() if s["ID"] in ids]
         assert {s["Status"] for s in mine} == {"ACTIVE"}, mine
         return {s["Name"]: s["Host"] for s in mine}
 

@@ -1,15 +1,16 @@
-"""A compute process is stopped, a command typed, servers evacuated and verified; a target that dies with its share."""
+"""A compute process is stopped, a command typed, servers evacuated and verified: all, one, some, and without room."""
 
 import asyncio
 from collections import Counter
 from pathlib import Path
 
-from tests.openstack.cloud import Cloud
+from tests.openstack.cloud import Cloud, Record
 from tests.openstack.evening import SLOW, evening
 from tests.openstack.lab.progress import until
-from tests.stories.stage import ALICE, OPS
+from tests.stories.stage import ALICE, BOB, OPS
 
 DEAD = "compute-2"
+OTHERS = ("compute-1", "compute-3", "compute-4")
 
 
 async def test_twenty_servers_of_a_dead_compute_are_evacuated_from_slack_and_verified(
@@ -53,6 +54,63 @@ async def test_twenty_servers_of_a_dead_compute_are_evacuated_from_slack_and_ver
         assert host in story
 
 
+async def test_one_vm_then_a_chosen_few_to_a_named_host_then_the_rest_while_the_room_goes(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    booted = await asyncio.to_thread(cloud.boot, 7, on=DEAD)
+    ids = {s["name"]: s["id"] for s in booted}
+    async with evening(tmp_path, cloud, terms="concurrency = 2") as night:
+        stage = night.stage
+        await night.dies(DEAD)
+
+        await night.ask(f"/evacuate prod/{DEAD} --vm vm-1")
+        await stage.card_says("1 of 7 VMs", seconds=SLOW)
+        await night.approve()
+        await stage.card_says("1 of 1 done and verified", seconds=SLOW)
+        places = await night.places(ids.values())
+        assert {name for name, host in places.items() if host in OTHERS} == {"vm-1"}
+
+        await night.ask(f"/evacuate prod/{DEAD} --to compute-4")
+        await stage.card_says("Waiting for approval", seconds=SLOW)
+        await stage.choose([ids["vm-2"], ids["vm-3"]])
+        await stage.card_says("2 of 6 VMs", seconds=SLOW)
+        await night.approve()
+        await stage.card_says("2 of 2 done and verified", seconds=SLOW)
+        places = await night.places(ids.values())
+        assert {places[name] for name in ("vm-2", "vm-3")} == {"compute-4"}
+        assert {name for name, host in places.items() if host == DEAD} == {"vm-4", "vm-5", "vm-6", "vm-7"}
+
+        # the other hosts are closed while the first two of the rest come up there
+        for host in OTHERS:
+            cloud.turn_knobs(host, spawn_seconds=6)
+        await night.ask(f"/evacuate prod/{DEAD}")
+        await night.approve()
+        await asyncio.to_thread(
+            until, "two to come up", lambda: len(_records(cloud, "pre-migrating")) == 2, seconds=SLOW, pause=0.2
+        )
+        for host in OTHERS:
+            cloud.change_service(host, {"status": "disabled"})
+        await stage.card_says("Retry Failed", seconds=SLOW)
+        left = {s["Name"]: s["Status"] for s in await night.servers() if s["Host"] == DEAD}
+        assert list(left.values()) == ["ERROR", "ERROR"], "Nova turns a VM for which it finds no host into that"
+        lines = "\n".join(stage.thread()).splitlines()
+        for name in left:
+            why = f"{name} was not evacuated: Nova's scheduler found no host that has room for it"
+            (told,) = [line for line in lines if f"*evacuate {name}* failed" in line]
+            assert why in told
+            assert "Make room or enable a host, then retry" in told
+            assert why in stage.card.plain
+
+        for host in OTHERS:
+            cloud.turn_knobs(host, spawn_seconds=0)
+            cloud.change_service(host, {"status": "enabled"})
+        await stage.workspace.click(BOB, stage.card, label="Retry Failed")
+        await stage.card_says("4 of 4 done and verified", seconds=SLOW)
+        places = await night.places(ids.values())
+    assert DEAD not in places.values()
+    assert Counter(m["instance_uuid"] for m in _records(cloud, "done")) == Counter(ids.values()), "each exactly once"
+
+
 async def test_a_host_forced_down_by_hand_is_evacuated_to_one_that_dies_and_returns(
     cloud: Cloud, tmp_path: Path
 ) -> None:
@@ -83,3 +141,8 @@ async def test_a_host_forced_down_by_hand_is_evacuated_to_one_that_dies_and_retu
         places = await night.places(ids)
     assert set(places.values()) == {"compute-3"}
     assert Counter(m["instance_uuid"] for m in cloud.migrations(DEAD)) == Counter(ids), "each evacuated exactly once"
+
+
+def _records(cloud: Cloud, status: str) -> list[Record]:
+    """The evacuations from the dead host that Nova shows in a status."""
+    return [m for m in cloud.migrations(DEAD) if m["status"] == status]
