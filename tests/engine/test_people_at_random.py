@@ -440,7 +440,6 @@ def test_whatever_people_and_clouds_do_the_model_knows_where_it_ends(part: int) 
                 settings=settings(
                     max_examples=COURSES,
                     stateful_step_count=TURNS,
-                    deadline=None,
                     database=None,
                     suppress_health_check=list(HealthCheck),
                 ),

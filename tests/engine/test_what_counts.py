@@ -200,7 +200,7 @@ async def test_a_retry_looks_at_what_the_world_has_become_before_it_acts(shop: W
     assert (shop.cloud.starts.count("move:vm-2"), shop.cloud.starts.count("move:vm-3")) == (1, 2)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(pairs())
 def test_a_plan_that_may_start_in_the_place_of_another_is_a_part_of_it(pair: tuple[Plan, Plan]) -> None:
     """Where only_shrinks lets a plan through: no VM, step, argument or risk is in it that was not approved."""

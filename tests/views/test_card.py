@@ -110,7 +110,7 @@ def test_what_a_cloud_or_a_person_wrote_never_becomes_markup(state: State, words
         assert "\u200b" not in said
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(words=anything)
 def test_any_text_at_all_is_shown_in_a_message_that_slack_takes(words: str) -> None:
     of = plan(3, name=words or "x")

@@ -94,7 +94,7 @@ async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlAr
 
 
 @given(drawn=any_of(News))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_news_comes_back_as_it_was(archive: SqlArchive, drawn: News) -> None:
     stored = replace(drawn, operation=None)
     await tell(archive, stored)

@@ -98,7 +98,7 @@ async def test_a_key_that_never_came_in_may_be_settled(archive: SqlArchive) -> N
 
 
 @given(drawn=any_of(Delivery))
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_delivery_comes_back_as_it_was(archive: SqlArchive, drawn: Delivery) -> None:
     stored = replace(drawn, key=f"{drawn.key}{next(_numbers)}")
     assert await receive(archive, stored)

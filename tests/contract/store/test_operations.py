@@ -17,7 +17,7 @@ from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, operation, plan, records, step
 
 over_the_same_database = settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 _numbers = iter(range(10**9))
 
