@@ -1,14 +1,44 @@
 """The simulated OpenStack against the real one: wherever both can be asked the same question, they answer alike."""
 
-from adapters.simulated.datacentre import build
+import asyncio
+
+from adapters.simulated import datacentre
+from adapters.simulated.world import World
+from bot.clock import ManualClock
 from tests.openstack.cloud import Cloud
+from tests.openstack.lab.progress import until
 from tests.openstack.lab.settings import PASSWORD
 from tests.simulated import openstack_questions as questions
 from tests.simulated import openstack_wire as wire
 
+SOURCE, TARGET = "compute-1", "compute-3"
+MOVE = {"host": TARGET, "block_migration": "auto"}
+
 
 async def test_the_simulated_cloud_answers_as_the_real_one(cloud: Cloud) -> None:
-    real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD)
-    async with wire.region(lambda clock: build(clock.now)) as region:
-        simulated = questions.Cloud(auth_url=f"{region.url}/identity/v3", password=wire.PASSWORD)
-        assert await questions.differences(simulated, real) == []
+    real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD, server=await asyncio.to_thread(moved, cloud))
+    async with wire.region(twin) as region:
+        vm = region.world.vm("vm")
+        assert (await region.act("vm", "os-migrateLive", MOVE)).status == 202
+        await region.move_ends("vm")
+        simulated = questions.Cloud(auth_url=f"{region.url}/identity/v3", password=wire.PASSWORD, server=vm.id)
+        found = await questions.differences(simulated, real)
+    assert not found, "\n".join(found)
+
+
+def moved(cloud: Cloud) -> str:
+    """The id of a real server that was live-migrated."""
+    (booted,) = cloud.boot(1, on=SOURCE)
+    cloud.act(booted["id"], "os-migrateLive", MOVE)
+    until(
+        "it to move", lambda: [m for m in cloud.migrations(SOURCE, kind=None) if m["status"] == "completed"], seconds=60
+    )
+    return str(booted["id"])
+
+
+def twin(clock: ManualClock) -> World:
+    """A simulated region like the real one, with a server like its server."""
+    world = World(clock.now)
+    source, *_ = datacentre.bare_openstack(world, hosts=4)
+    datacentre.add_server(world, "vm", source, project="demo", flavor="m1.small", from_image=True)
+    return world

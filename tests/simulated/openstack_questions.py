@@ -39,6 +39,7 @@ class Cloud:
 
     auth_url: str  #: ends with /v3
     password: str
+    server: str = NOBODY  #: id of the one that stands for `{server}` in questions; it lives, and has moved
 
 
 def _read(service: str, *questions: tuple[str, str]) -> list[Question]:
@@ -49,8 +50,8 @@ def _put(path: str, version: str, body: dict[str, Any]) -> Question:
     return Question(service="compute", method="PUT", path=f"/os-services/{path}", version=version, body=body)
 
 
-def _act(version: str, body: Any) -> Question:
-    return Question(service="compute", method="POST", path=f"/servers/{NOBODY}/action", version=version, body=body)
+def _act(version: str, body: Any, server: str = NOBODY) -> Question:
+    return Question(service="compute", method="POST", path=f"/servers/{server}/action", version=version, body=body)
 
 
 _NEW = "2.96"
@@ -99,6 +100,32 @@ _COMPUTE_REFUSALS = [
     Question(service="compute", method="DELETE", path=f"/servers/{NOBODY}", version=_NEW),
     Question(service="compute", method="DELETE", path=f"/servers/{NOBODY}/migrations/1", version=_NEW),
 ]
+_ONE = "{server}"
+_OF_ONE_SERVER = (
+    *_read("compute", *((at, f"/servers/{_ONE}") for at in ("2.1", "2.9", "2.47", "2.73", _NEW, "2.104"))),
+    *_read(
+        "compute",
+        *((_NEW, "/servers/detail?all_tenants=1"), (_NEW, "/servers/detail?all_tenants=1&host=compute-3")),
+        *((_NEW, "/servers?all_tenants=1&host=compute-1"), (_NEW, f"/servers/{_ONE}/os-instance-actions")),
+        *((_NEW, f"/servers/{_ONE}/migrations"), (_NEW, f"/servers/{_ONE}/migrations/99999")),
+        *((_NEW, f"/servers/{_ONE}/os-volume_attachments"), (_NEW, f"/os-migrations?instance_uuid={_ONE}")),
+        *((at, "/os-migrations?source_compute=compute-1") for at in ("2.22", "2.23", "2.58", "2.59", _NEW)),
+        (_NEW, "/os-migrations?source_compute=compute-1&migration_type=evacuation"),
+    ),
+    *_read("placement", ("1.39", f"/allocations/{_ONE}"), ("1.11", f"/allocations/{_ONE}")),
+    *(_act(_NEW, {"evacuate": {"host": host} if host else {}}, _ONE) for host in ("", "nope", "compute-1")),
+    *(_act(_NEW, {verb: None}, _ONE) for verb in ("os-start", "unpause", "resume", "confirmResize", "revertResize")),
+    *(_act(_NEW, {"os-migrateLive": {"host": to, "block_migration": "auto"}}, _ONE) for to in ("nope", "compute-3")),
+    _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
+    Question(service="compute", method="DELETE", path=f"/servers/{_ONE}/migrations/99999", version=_NEW),
+    Question(
+        service="compute",
+        method="POST",
+        path=f"/servers/{_ONE}/migrations/99999/action",
+        version=_NEW,
+        body={"force_complete": None},
+    ),
+)
 _PLACEMENT = _read(
     "placement",
     *(("1.39", "/resource_providers"), ("1.0", "/resource_providers"), ("1.99", "/resource_providers")),
@@ -115,7 +142,7 @@ _VOLUME = _read(
     *(("3.0", "/os-services"), ("3.70", "/backups/detail"), ("3.70", f"/backups/{NOBODY}"), ("3.70", "/types")),
     *(("3.70", "/attachments"), ("3.26", "/attachments")),
 )
-QUESTIONS: Sequence[Question] = (*_COMPUTE_READS, *_COMPUTE_REFUSALS, *_PLACEMENT, *_VOLUME)
+QUESTIONS: Sequence[Question] = (*_COMPUTE_READS, *_COMPUTE_REFUSALS, *_OF_ONE_SERVER, *_PLACEMENT, *_VOLUME)
 
 
 @dataclass(kw_only=True)
@@ -125,6 +152,7 @@ class _Guest:
     http: aiohttp.ClientSession
     token: str
     urls: dict[str, str]
+    server: str
 
     async def ask(self, question: Question) -> tuple[int, str, Any]:
         """Status, the sentence of a refusal, and the parsed answer."""
@@ -132,11 +160,11 @@ class _Guest:
         headers = {"X-Auth-Token": self.token}
         if question.version:
             headers["OpenStack-API-Version"] = f"{question.service} {question.version}"
-        address = f"{url}{question.path}"
+        address = f"{url}{question.path.replace(_ONE, self.server)}"
         async with self.http.request(question.method, address, json=question.body, headers=headers) as answer:
             text = await answer.text()
             shown = json.loads(text) if answer.content_type == "application/json" and text else text
-            return answer.status, _sentence(shown), shown
+            return answer.status, _sentence(shown).replace(self.server, _ONE), shown
 
 
 async def _log_in(http: aiohttp.ClientSession, cloud: Cloud, user: str) -> _Guest:
@@ -157,7 +185,7 @@ async def _log_in(http: aiohttp.ClientSession, cloud: Cloud, user: str) -> _Gues
             for endpoint in service["endpoints"]
             if endpoint["interface"] == "public"
         }
-        return _Guest(http=http, token=answer.headers["X-Subject-Token"], urls=urls)
+        return _Guest(http=http, token=answer.headers["X-Subject-Token"], urls=urls, server=cloud.server)
 
 
 async def differences(simulated: Cloud, real: Cloud, *, questions: Sequence[Question] = QUESTIONS) -> list[str]:
