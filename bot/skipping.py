@@ -85,7 +85,9 @@ def _check(records: Sequence[StepRecord], names: Mapping[VmId, str]) -> None:
             remedy = f"Nothing was changed. {_REMEDY}"
             raise AlreadySettled(f"{name} was set aside already", by=(before.by,), at=before.at, remedy=remedy)
         if vm not in offered:
-            raise BadChoice(f"{name} has not failed, or not any more, so no VM was set aside.", remedy=_REMEDY)
+            raise BadChoice(
+                f"{name} is not among the failed VMs that can be set aside now, so none was.", remedy=_REMEDY
+            )
 
 
 def _names(operation: Operation, vms: Collection[VmId]) -> Mapping[VmId, str]:

@@ -145,9 +145,9 @@ async def test_a_stop_or_a_cancel_afterwards_still_says_what_is_left(shop: Works
     ("vms", "why"),
     [
         ((), "No VM was chosen"),
-        (("vm-1",), "name-vm-1 has not failed, or not any more"),
-        (("vm-2", "vm-1"), "name-vm-1 has not failed"),
-        (("vm-9",), "vm-9 has not failed"),
+        (("vm-1",), "name-vm-1 is not among the failed VMs"),
+        (("vm-2", "vm-1"), "name-vm-1 is not among"),
+        (("vm-9",), "vm-9 is not among"),
     ],
 )
 async def test_what_did_not_fail_is_refused_and_with_it_all_that_was_ticked(
@@ -167,7 +167,7 @@ async def test_a_window_that_was_opened_before_a_retry_changes_nothing(shop: Wor
         await shop.skip(id, "vm-2")
     shop.cloud.fails = {"vm-1"}
     await shop.work()
-    with pytest.raises(BadChoice, match="name-vm-2 has not failed, or not any more"):
+    with pytest.raises(BadChoice, match="name-vm-2 is not among the failed VMs that can be set aside now"):
         await shop.skip(id, "vm-2")
     assert not [r for r in await shop.steps(id) if r.aside]
 
@@ -217,7 +217,7 @@ async def test_a_step_of_the_host_that_failed_is_still_retried(shop: Workshop) -
     shop.cloud.refuse["disable"] = "not allowed"
     id = await shop.approved()
     await shop.work()
-    with pytest.raises(BadChoice, match="name-vm-2 has not failed"):
+    with pytest.raises(BadChoice, match="name-vm-2 is not among"):
         await shop.skip(id, "vm-2")
 
 
