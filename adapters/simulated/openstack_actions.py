@@ -127,7 +127,7 @@ class Actions:
         _must_be_unlocked(vm, asked)
         _must_be(vm, "migrate", {"active", "stopped"})
         if vm.host is None or not self._world.is_up(vm.host):
-            raise ApiError(409, "The service is unavailable at this time.")
+            raise ApiError(409, "Service is unavailable at this time.")
         target = self._target(name, status=400, message=f"Compute host {name} could not be found.")
         if target is vm.host:
             raise ApiError(400, "Cannot migrate to the host where the server exists.")

@@ -64,52 +64,55 @@ class Records:
 
     # ------------------------------------------------------------------ live migrations in progress
 
-    def _live_migrations(self, request: web.Request, since: int, rule: str) -> list[Move]:
-        """Those of a server, for whom the policy's rule `servers:migrations:…` allows it."""
+    def _server(self, request: web.Request, since: int, rule: str) -> Vm:
+        """The server that the path names, for whom the policy's rule `servers:migrations:…` allows it."""
         asked = context(request)
         if asked.version < since:
             raise ApiError(404, "The resource could not be found.")
         vm = self._servers.find(request)
         asked.must_be_admin(f"os_compute_api:servers:migrations:{rule}")
+        return vm
+
+    def _live_migrations(self, vm: Vm) -> list[Move]:
         return [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.LIVE]
 
     def _one(
         self,
         request: web.Request,
-        since: int,
-        rule: str,
+        vm: Vm,
         *,
         status: int = 404,
         missing: str = "Migration {} not found for instance {}",
     ) -> Move:
-        """The one that the path names; each call has its own rule, status and words for one that is not there.
+        """The migration that the path names; calls differ in how they say that there is none.
 
         Read in nova/api/openstack/compute/server_migrations.py, and asked of Nova 34 by `tests/openstack`.
         """
         wanted = request.match_info["migration"]
-        for move in self._live_migrations(request, since, rule):
+        for move in self._live_migrations(vm):
             if str(move.id) == wanted:
                 return move
-        raise ApiError(status, missing.format(wanted, request.match_info["id"]))
+        raise ApiError(status, missing.format(wanted, vm.id))
 
     async def _list_migrations(self, request: web.Request) -> web.Response:
         shown = [
             views.live_migration(m, context(request).version)
-            for m in self._live_migrations(request, 23, "index")
+            for m in self._live_migrations(self._server(request, 23, "index"))
             if m.status in views.LIVE_IN_PROGRESS
         ]
         return web.json_response({"migrations": shown})
 
     async def _show_migration(self, request: web.Request) -> web.Response:
         missing = "In-progress live migration {} is not found for server {}."
-        move, asked = self._one(request, 23, "show", missing=missing), context(request)
+        move, asked = self._one(request, self._server(request, 23, "show"), missing=missing), context(request)
         if move.status not in views.LIVE_IN_PROGRESS:
             raise ApiError(404, f"Live migration {move.id} for server {move.vm.id} is not in progress.")
         return web.json_response({"migration": views.live_migration(move, asked.version)})
 
     async def _abort(self, request: web.Request) -> web.Response:
-        move, asked = self._one(request, 24, "delete"), context(request)
-        _must_be_migrating(move.vm, "abort live migration")
+        vm, asked = self._server(request, 24, "delete"), context(request)
+        _must_be_migrating(vm, "abort live migration")
+        move = self._one(request, vm)
         allowed = {"running"} if asked.version < 65 else {"running", "queued", "preparing"}
         _must_have_status(move, allowed, "abort live migration")
         self._conductor.act(move.vm, "live_migration_cancel", asked.caller)
@@ -119,9 +122,10 @@ class Records:
     async def _force_complete(self, request: web.Request) -> web.Response:
         body = await json_body(request)
         check_shape(body, {"force_complete"}, required=["force_complete"])
-        move = self._one(request, 22, "force_complete", status=400)
-        _must_be_active(move.vm, "force_complete")
-        _must_be_migrating(move.vm, "force_complete")
+        vm = self._server(request, 22, "force_complete")
+        _must_be_active(vm, "force_complete")
+        _must_be_migrating(vm, "force_complete")
+        move = self._one(request, vm, status=400)
         _must_have_status(move, {"running"}, "force complete")
         self._conductor.act(move.vm, "live_migration_force_complete", context(request).caller)
         self._migrations.force_complete(move)
@@ -141,6 +145,8 @@ def _must_be_active(vm: Vm, action: str) -> None:
 
 
 def _must_be_migrating(vm: Vm, action: str) -> None:
+    if vm.task is None:  # a state that is null has no name: nova/api/openstack/common.py
+        raise ApiError(409, f"Instance {vm.id} is in an invalid state for '{action}'")
     if vm.task != "migrating":
         raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in task_state {vm.task}")
 

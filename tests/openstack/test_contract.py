@@ -1,19 +1,29 @@
 """What every cloud promises to the house, asked of the real services: each case of `tests/contract/test_cloud.py`.
 
 A door on loopback stands between the adapter and the services: it counts the calls, and loses answers when ordered to.
+While the host is dead, the simulated cloud is held to the real one about its servers as well.
 """
 
+import asyncio
 from collections.abc import Iterator
 from functools import partial
 
 import pytest
 
+from adapters.simulated import datacentre
+from adapters.simulated.world import World
+from bot.clock import ManualClock
 from tests.contract.clouds import ArenaOf
 from tests.contract.test_cloud import *  # noqa: F403 - a case that is added there is asked here too
 from tests.openstack.arena import DEAD, LIVING, dead_host, living_host
 from tests.openstack.cloud import Cloud
+from tests.openstack.lab.progress import until
+from tests.openstack.lab.settings import PASSWORD
+from tests.simulated import openstack_questions as questions
+from tests.simulated import openstack_wire as wire
 
-POOL = 20  #: what all cases together take away from the dead host, and a few
+POOL = 18  #: what all cases together take away from the dead host, and a few
+SPARE = {"host": "compute-3"}
 ARENAS = {"openstack": dead_host, "openstack-enter": living_host}
 
 
@@ -37,3 +47,36 @@ def _empty_and_whole() -> None:
 def arena_of(request: pytest.FixtureRequest, cloud: Cloud) -> ArenaOf:
     """Opens arenas on the dead host and on the living one in turn."""
     return partial(ARENAS[request.param], cloud)
+
+
+async def test_the_simulated_cloud_answers_as_the_real_one_about_the_servers_of_a_dead_host(cloud: Cloud) -> None:
+    moved, waiting = await asyncio.to_thread(one_evacuated, cloud)
+    async with wire.region(twin) as region:
+        await region.fall_silent(DEAD)
+        assert (await region.act("vm-1", "evacuate", SPARE, at="2.90")).status == 200
+        await region.move_ends("vm-1")
+        found = []
+        for name, id_there in (("vm-1", moved), ("vm-2", waiting)):
+            here = f"{region.url}/identity/v3"
+            simulated = questions.Cloud(auth_url=here, password=wire.PASSWORD, server=region.world.vm(name).id)
+            real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD, server=id_there)
+            found += await questions.differences(simulated, real, questions=questions.OF_A_DEAD_HOST)
+    assert not found, "\n".join(found)
+
+
+def one_evacuated(cloud: Cloud) -> tuple[str, str]:
+    """The id of a server that is evacuated from the dead host, and of one that waits there."""
+    moved, waiting, *_ = (server["id"] for server in cloud.servers(on=DEAD))
+    cloud.act(moved, "evacuate", SPARE)
+    until("it to be evacuated", lambda: cloud.server(moved)["OS-EXT-SRV-ATTR:host"] != DEAD, seconds=60)
+    until("it to be at rest", lambda: cloud.server(moved)["OS-EXT-STS:task_state"] is None, seconds=60)
+    return moved, waiting
+
+
+def twin(clock: ManualClock) -> World:
+    """A simulated region like the real one, with two servers on the host that dies."""
+    world = World(clock.now)
+    host = datacentre.bare_openstack(world, hosts=4)[1]
+    for name in ("vm-1", "vm-2"):
+        datacentre.add_server(world, name, host, project="demo", flavor="m1.small", from_image=True)
+    return world

@@ -115,7 +115,7 @@ _OF_ONE_SERVER = (
     *_read("placement", ("1.39", f"/allocations/{_ONE}"), ("1.11", f"/allocations/{_ONE}")),
     *(_act(_NEW, {"evacuate": {"host": host} if host else {}}, _ONE) for host in ("", "nope", "compute-1")),
     *(_act(_NEW, {verb: None}, _ONE) for verb in ("os-start", "unpause", "resume", "confirmResize", "revertResize")),
-    *(_act(_NEW, {"os-migrateLive": {"host": to, "block_migration": "auto"}}, _ONE) for to in ("nope", "compute-3")),
+    _act(_NEW, {"os-migrateLive": {"host": "nope", "block_migration": "auto"}}, _ONE),
     _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
     Question(service="compute", method="DELETE", path=f"/servers/{_ONE}/migrations/99999", version=_NEW),
     Question(
@@ -126,6 +126,21 @@ _OF_ONE_SERVER = (
         body={"force_complete": None},
     ),
 )
+OF_A_DEAD_HOST: Sequence[Question] = (
+    *_read(
+        "compute",
+        *((_NEW, "/os-services?host=compute-2"), (_NEW, "/os-hypervisors/detail")),
+        *((at, f"/servers/{_ONE}") for at in ("2.1", "2.16", "2.69", _NEW)),
+        *((_NEW, f"/servers/{_ONE}/os-instance-actions"), (_NEW, f"/os-migrations?instance_uuid={_ONE}")),
+        *((_NEW, "/servers/detail?all_tenants=1&host=compute-2"), (_NEW, f"/servers/{_ONE}/migrations")),
+        *((at, "/os-migrations?source_compute=compute-2&migration_type=evacuation") for at in ("2.59", _NEW)),
+    ),
+    *_read("placement", ("1.39", f"/allocations/{_ONE}")),
+    *(_act(at, {"evacuate": {"host": host}}, _ONE) for at in ("2.67", _NEW) for host in ("nope", "compute-2")),
+    *(_act(_NEW, {verb: None}, _ONE) for verb in ("unpause", "confirmResize")),
+    _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
+)
+"""Of a server of compute-2, which is dead: one that still waits there, or one that was evacuated from it."""
 _PLACEMENT = _read(
     "placement",
     *(("1.39", "/resource_providers"), ("1.0", "/resource_providers"), ("1.99", "/resource_providers")),
