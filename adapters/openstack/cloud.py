@@ -26,7 +26,7 @@ from adapters.openstack.rehome import Rehoming
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey, Service
-from adapters.openstack.versions import LOCK_REASON
+from adapters.openstack.versions import LOCK_REASON, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import CloudError, Host, Request, Sighting
@@ -123,9 +123,7 @@ class OpenStackCloud:
         the VMs that were evacuated from it.
         """
         stale = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
-        listed = await self._session.together(
-            *(survey.list_servers(self._session, {"host": host}, doing=f"count the VMs of {host}") for host in stale)
-        )
+        listed = await self._session.together(*(survey.servers_on(self._session, host, at=SHADOWS) for host in stale))
         return dict(zip(stale, map(len, listed), strict=True))
 
     async def _left_locked(self) -> Mapping[str, str]:

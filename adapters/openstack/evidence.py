@@ -13,11 +13,13 @@ from bot.domain.values import Facts, Json
 
 ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
 """Statuses of a migration that came to nothing."""
+IN_REBUILD = "pre-migrating"
+"""The status of an evacuation that its target has taken up."""
 AT_REST = timedelta(minutes=5)
-"""How long nothing may have touched a record and its VM for the record to be nobody's; more than clocks differ."""
+"""How long nothing may have touched a record and its VM for the record to be orphaned; more than clocks differ."""
 
 
-def is_nobodys(move: Migration, server: Server, *, now: datetime) -> bool:
+def is_orphaned(move: Migration, server: Server, *, now: datetime) -> bool:
     """Whether the open record of an evacuation will never end, and nothing stands behind it any more.
 
     A target that dies in the middle leaves the record `pre-migrating` for ever, also once it is back, and the VM its
@@ -29,7 +31,7 @@ def is_nobodys(move: Migration, server: Server, *, now: datetime) -> bool:
         server: its VM.
         now: aware UTC.
     """
-    if move.type != EVACUATION or move.status != "pre-migrating" or server.task is not None:
+    if move.type != EVACUATION or move.status != IN_REBUILD or server.task is not None:
         return False
     touched = [translate.moment(move.updated_at or move.created_at), translate.moment(server.updated_at)]
     return all(at is not None and now - at >= AT_REST for at in touched)

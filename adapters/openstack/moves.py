@@ -24,14 +24,15 @@ from datetime import datetime
 from adapters.openstack import copying, evidence, verbs
 from adapters.openstack.evidence import ENDED_BADLY, unclear
 from adapters.openstack.explain import explain
-from adapters.openstack.things import ABORTED, Migration, Server
+from adapters.openstack.things import ABORTED, EVACUATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts
 
 _ENDED_WELL = frozenset({"done", "completed", "finished", "confirmed"})
 _WHEN_ABORTED = "Retry when its memory changes less, or have its owner stop it first: then it is migrated cold."
-_IF_IT_NEVER_ENDS = (
+_IF_IT_NEVER_ENDS = "If it never ends, see where the guest runs and have its state reset, then retry."
+_IF_ITS_TARGET_DIED = (
     "If it never ends, its target may have died with it: see where the guest runs, have the VM's state reset"
     " (`openstack server set --state active`), then retry."
 )
@@ -120,14 +121,14 @@ def sighting(
     has_left = server.host != step.arguments["host"]
     # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
     # and of one that has not, none that hangs behind a VM whose state was reset since
-    died = [] if has_left else [m for m in all_of_them if evidence.is_nobodys(m, server, now=now)]
-    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in died]
+    orphans = [] if has_left else [m for m in all_of_them if evidence.is_orphaned(m, server, now=now)]
+    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
     mark = evidence.mark(server, migrations)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:
         return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
-    if new and (new[-1].status in ENDED_BADLY or new[-1] in died):
+    if new and (new[-1].status in ENDED_BADLY or new[-1] in orphans):
         if _is_refusal(step, server, new[-1]):
             return _turned_away(name, server, new[-1], mark)
         return _failed(name, way, server, new[-1], mark, why=why)
@@ -168,7 +169,7 @@ def _underway(
     return Sighting(
         seen=Seen.UNDERWAY,
         sentence=sentence,
-        remedy=_IF_IT_NEVER_ENDS,
+        remedy=_when_it_hangs(move, is_new=is_new),
         raw=evidence.raw(server, move),
         place=server.host if server else move.source,
         movement=f"{move.id} {move.status} {move.target or '-'}{shown}"
@@ -177,6 +178,12 @@ def _underway(
         waits=waits,
         mark=mark,
     )
+
+
+def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
+    if move.type == EVACUATION and move.status == evidence.IN_REBUILD:
+        return _IF_ITS_TARGET_DIED
+    return "" if is_new else _IF_IT_NEVER_ENDS
 
 
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
@@ -201,10 +208,10 @@ def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sig
 def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
     said = why or evidence.fault(server)
     sentence, remedy = explain(said)
-    without = (
+    unexplained = (
         f"{move.target} died with it." if move.is_open else f"its record ended as {move.status}, without a reason."
     )
-    reason = sentence or said or without
+    reason = sentence or said or unexplained
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     logged = why and move.status != ABORTED
     return Sighting(

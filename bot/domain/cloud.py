@@ -131,7 +131,7 @@ class Cloud(Protocol[S]):
     name: str
     actions: frozenset[Action]
     concurrency: int  #: VMs moved side by side at most
-    poll: float  #: seconds between two looks
+    poll: float  #: seconds between two looks at the most; less while VMs move quickly
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """Hosts whose name or id contains `matching` (case-insensitive; empty: all), exact matches first.

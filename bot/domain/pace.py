@@ -68,7 +68,7 @@ def between_looks(records: Sequence[StepRecord], *, poll: float, now: datetime) 
         poll: what the cloud's settings give, in seconds.
         now: aware UTC.
     """
-    moving = [r for r in records if r.state in IN_FLIGHT and _is_move(r)]
+    moving = [r for r in records if r.state in IN_FLIGHT and _started_by_us(r)]
     if not moving:
         return poll
     youngest = min((now - r.intent_at).total_seconds() for r in moving if r.intent_at is not None)
@@ -126,7 +126,7 @@ def _times(records: Sequence[StepRecord]) -> list[float]:
 
 def _moved(record: StepRecord) -> bool:
     """Whether we saw it done; what failed is over sooner or later than a move."""
-    return _is_move(record) and record.state is StepState.DONE
+    return _started_by_us(record) and record.state is StepState.DONE
 
 
 def _begins_a_vm(record: StepRecord) -> bool:
@@ -135,7 +135,7 @@ def _begins_a_vm(record: StepRecord) -> bool:
     return step.by is By.MUSTER and step.vm is not None and record.counts and step.follows is None
 
 
-def _is_move(record: StepRecord) -> bool:
+def _started_by_us(record: StepRecord) -> bool:
     """Whether we started it for a VM."""
     is_ours = record.step.by is By.MUSTER and record.step.vm is not None and record.starts > 0
     return is_ours and record.counts

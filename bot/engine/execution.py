@@ -4,9 +4,10 @@ For each step: look → (as wanted already: done) → commit what was seen and t
 commit the receipt → look until it has ended. A crash anywhere resumes at a look.
 
 The pace is that of completion: the place of a VM that a look shows verified is taken in the same round, by one that was
-looked at before. What waits for its turn is looked at once, all of it together, and remembered: a list of a host's VMs
-costs little more than a few of them. The second look, right before the start, is never spared; where it shows that a
-remembered one was touched meanwhile, that is looked at anew before anything is made of it.
+looked at before; of places that become free together, a third in each round. What waits for its turn is looked at once,
+all of it together, and remembered: a list of a host's VMs costs little more than a few of them. The second look, right
+before the start, is never spared; where it shows that a remembered one was touched meanwhile, that is looked at anew
+before anything is made of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -67,12 +68,11 @@ class _Round:
         if self.operation.state is not State.RUNNING:
             return []
         take_up = to_finish if self.closed else to_start
-        return take_up(records, self.phases, limit=self.limit + besides, now=self.held.clock.now())
+        return take_up(records, self.phases, limit=self.limit(records) + besides, now=self.held.clock.now())
 
-    @property
-    def limit(self) -> int:
+    def limit(self, records: Sequence[StepRecord]) -> int:
         """How many may be in flight at once."""
-        return pace.in_flight(self.records, ceiling=self.held.cloud.concurrency)
+        return pace.in_flight(records, ceiling=self.held.cloud.concurrency)
 
     @property
     def closed(self) -> Closed | None:
@@ -152,7 +152,7 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
 async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> Next:
     """Take over what a look showed, and start what may be started now."""
     records = [looked.get(r.key, r) for r in this.records]
-    turn = pace.begun_together(this.coming(records), limit=this.limit)
+    turn = pace.begun_together(this.coming(records), limit=this.limit(records))
     known = {**this.foreseen, **seen}
     fresh = [_look(this.held, r, known) for r in turn if r.key in known]
     ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]

@@ -70,6 +70,12 @@ def test_otherwise_no_second_evacuation_is_begun(shown: Server, record: Migratio
     assert look(shown, record, before=before).seen is Seen.UNDERWAY
 
 
+def test_only_a_rebuild_that_hangs_is_said_to_need_a_reset() -> None:
+    spawning = web(task="rebuild_spawning", status="REBUILD")
+    assert "server set --state active" in look(spawning, hanging(), before=OURS).remedy
+    assert look(spawning, hanging("accepted"), before=OURS).remedy == "", "it begins when its target is back"
+
+
 # ---------------------------------------------------------------------- over the wire
 
 

@@ -18,11 +18,7 @@ def draw(operation: Operation, plan: Plan, *, channel: str) -> Block | None:
         plan: its plan.
         channel: where the button was pressed.
     """
-    for is_brief in (False, True):
-        view = _view(operation, plan, channel=channel, is_brief=is_brief)
-        if ticks.fits(view):
-            return view
-    return None
+    return ticks.first_that_fits(_view(operation, plan, channel=channel, is_brief=short) for short in (False, True))
 
 
 def _view(operation: Operation, plan: Plan, *, channel: str, is_brief: bool) -> Block:

@@ -19,29 +19,29 @@ def draw(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: s
         offered: the VMs that may be set aside, each with the step that did not get done.
         channel: where the button was pressed.
     """
+    return ticks.first_that_fits(_view(operation, offered, channel=channel, is_brief=short) for short in (False, True))
+
+
+def _view(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: str, is_brief: bool) -> Block:
     said = (
         f"{subject.named(operation)}: tick the VMs that Muster shall leave as they are. *Retry Failed* leaves them out,"
         " and they never count as done. When nothing else is left to retry, the operation ends incomplete."
     )
     names = {vm.id: vm.name for vm in operation.plan.vms} if operation.plan else {}
-    for is_brief in (False, True):
-        boxes = [
-            ticks.Box(value=vm, name=names.get(vm, ""), about="" if is_brief else _cause(record))
-            for vm, record in offered.items()
-        ]
-        view = window.asking(
-            CALLBACK,
-            "Skip",
-            blocks=[
-                message.section(said),
-                *ticks.lists("Failed or unclear", boxes),
-                window.reason(optional=True, hint="Why are they left, and who takes care of them?"),
-            ],
-            carries=window.carried(operation, channel),
-        )
-        if ticks.fits(view):
-            return view
-    return None
+    boxes = [
+        ticks.Box(value=vm, name=names.get(vm, ""), about="" if is_brief else _cause(record))
+        for vm, record in offered.items()
+    ]
+    return window.asking(
+        CALLBACK,
+        "Skip",
+        blocks=[
+            message.section(said),
+            *ticks.lists("Failed or unclear", boxes),
+            window.reason(optional=True, hint="Why are they left, and who takes care of them?"),
+        ],
+        carries=window.carried(operation, channel),
+    )
 
 
 def _cause(record: StepRecord) -> str:

@@ -1,7 +1,7 @@
 """Lists of VMs to be ticked in a window: boxes where they are few, menus where they are many."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -73,8 +73,12 @@ def _option(box: Box) -> Block:
     return option
 
 
-def fits(view: Block) -> bool:
-    """Whether Slack takes a window with these lists."""
+def first_that_fits(views: Iterable[Block]) -> Block | None:
+    """The first of these windows that Slack takes; None when it takes none of them."""
+    return next((view for view in views if _fits(view)), None)
+
+
+def _fits(view: Block) -> bool:
     return len(json.dumps(view)) <= MAX_VIEW and len(view["blocks"]) <= _MAX_BLOCKS  # type: ignore[arg-type]
 
 

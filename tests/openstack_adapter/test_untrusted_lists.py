@@ -1,0 +1,61 @@
+"""Lists of servers that are not what was asked for, as Nova gives them without a word."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from adapters.openstack import survey as reading
+from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.session import Session
+from adapters.simulated import datacentre
+from bot.domain.cloud import Refused, Unreachable
+from tests.contract.arena_openstack import clouds_yaml, openstack_arena
+
+
+class DropsTheFilter(Session):
+    """A cloud whose policy lets the account list all projects but drops its host filter, as Nova does in silence."""
+
+    async def pages(self, service: str, path: str, key: str, **how: Any) -> Sequence[Mapping[str, Any]]:
+        params = {k: v for k, v in (how.pop("params", None) or {}).items() if k != "host"}
+        return await super().pages(service, path, key, params=params, **how)
+
+
+async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        datacentre.add_server(arena.world, "elsewhere", arena.world.host("compute-2"))
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = DropsTheFilter.of("sim", clouds_yaml=path)
+        try:
+            with pytest.raises(Refused) as refused:
+                await reading.servers_on(session, "compute-1")
+            assert "did not restrict" in refused.value.sentence
+            arena.host.forced_down = True  # so that its VMs are counted by a list
+            with pytest.raises(Refused):
+                await OpenStackCloud(name="sim", session=session, now=arena.clock.now).hosts("compute-1", limit=1)
+        finally:
+            await session.aclose()
+
+
+class HasADeadCell(Session):
+    """A cloud of which one cell does not answer: from 2.69 Nova lists its servers with next to nothing in them."""
+
+    async def pages(self, service: str, path: str, key: str, **how: Any) -> Sequence[Mapping[str, Any]]:
+        found = await super().pages(service, path, key, **how)
+        shadow = {"id": "s1", "status": "UNKNOWN", "tenant_id": "p1", "created": "2026-11-21T00:00:00Z", "links": []}
+        return [*found, shadow]
+
+
+async def test_a_list_that_lacks_the_servers_of_a_dead_cell_is_not_trusted(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = HasADeadCell.of("sim", clouds_yaml=path)
+        try:
+            with pytest.raises(Unreachable) as lost:
+                await reading.servers_on(session, "compute-1")
+            assert "not whole" in lost.value.sentence
+        finally:
+            await session.aclose()
