@@ -160,10 +160,12 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
     by_key = {r.key: r for r in fresh}
     records = [by_key.get(r.key, r) for r in records]
-    has_ended = any(r.has_ended for r in (*looked.values(), *fresh))
     # a change of the host itself is mostly true as soon as it is answered
     is_quick = any(r.step.vm is None for r in ready)
-    return Next.LOOK if is_quick or (has_ended and any(r.key not in known for r in this.coming(records))) else Next.WAIT
+    has_ended = any(r.has_ended for r in (*looked.values(), *fresh))
+    is_idle = not ready and not any(r.state in IN_FLIGHT for r in records)
+    leads_on = is_idle or any(r.key not in known for r in this.coming(records))
+    return Next.LOOK if is_quick or (has_ended and leads_on) else Next.WAIT
 
 
 async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
@@ -239,7 +241,19 @@ async def _start(
         else:
             await _keep(held, operation, [record], [_look(held, record, again)])
     await held.save_steps(not_acted_on)
-    await this.starts.begin({r.key: _start_one(held, operation, r) for r in go}, seconds=held.cloud.poll)
+    calls = {r.key: _start_one(held, operation, r) for r in go}
+    await this.starts.begin(calls, seconds=_patience(this, go))
+
+
+def _patience(this: _Round, begun: Sequence[StepRecord]) -> float:
+    """How many seconds a round waits for the answers to its starts: a look at what else moves is not held up by them.
+
+    A change of the host itself is waited for: nothing else can begin before it has come about.
+    """
+    poll = this.held.cloud.poll
+    if any(r.step.vm is None for r in begun):
+        return poll
+    return pace.between_looks([*this.records, *begun], poll=poll, now=this.held.clock.now())
 
 
 def _is_wanted(state: State, record: StepRecord) -> bool:

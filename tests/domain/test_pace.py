@@ -53,6 +53,22 @@ def test_when_the_time_per_vm_grows_it_falls_back_and_waits_before_it_tries_agai
     assert pace.in_flight(history(*risen, *[5.0] * 30), ceiling=40) == 15
 
 
+@pytest.mark.parametrize(("grown", "limit"), [(9.9, 10), (10.1, 6)])
+def test_with_as_many_as_before_only_twice_the_time_per_vm_makes_it_fall(grown: float, limit: int):
+    assert pace.in_flight(history(*[5.0] * 20, *[grown] * 10), ceiling=10) == limit
+
+
+def test_a_step_up_that_wins_nothing_is_taken_back_by_less():
+    assert pace.in_flight(history(*[5.0] * 20, *[6.7] * 15), ceiling=15) == 15
+    assert pace.in_flight(history(*[5.0] * 20, *[6.8] * 15), ceiling=15) == 10
+
+
+def test_while_vms_become_slower_no_more_are_tried():
+    slower = [5.0] * 10 + [5.0] * 10 + [5.0] * 15
+    assert pace.in_flight(history(*slower, *[5.0] * 22), ceiling=40) == 33
+    assert pace.in_flight(history(*slower, *[6.0] * 22, *[10.0] * 33), ceiling=40) == 22
+
+
 def test_a_cloud_that_only_gets_slower_is_given_less_and_less_but_never_nothing():
     assert pace.in_flight(history(*(1.5**n for n in range(60))), ceiling=10) == 1
 

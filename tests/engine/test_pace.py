@@ -47,6 +47,13 @@ async def test_the_first_vm_moves_without_a_pause_after_the_host_is_out(shop: Wo
     assert operation.started_at == min(m.at for m in shop.cloud.moves), "no time passed, however many looks it took"
 
 
+async def test_the_end_is_told_without_a_pause_after_the_last_vm_is_verified(shop: Workshop) -> None:
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert max(r.ended_at for r in await shop.steps(id) if r.ended_at) == shop.clock.now()
+
+
 async def test_a_call_that_is_not_answered_holds_up_nobody_else(shop: Workshop) -> None:
     shop.cloud.poll = 0.05
     answered, original, look = asyncio.Event(), shop.cloud.start, shop.cloud.look
