@@ -65,7 +65,8 @@ class Worker:
             try:
                 async with self._archive.unit() as unit:
                     lease = await unit.claim(self._owner, span=LEASE)
-                    await unit.commit()
+                    if lease is not None:  # nothing changed otherwise, so nobody is to be woken
+                        await unit.commit()
             except Exception:
                 log.exception("claiming work failed")  # the database is away: the next poll tries again
                 return
