@@ -56,7 +56,7 @@ class Kind(StrEnum):
     SET_ASIDE = "vms set aside"  #: by, vms (names), reason
     CLOSED = "closed"  #: sentence (window or freeze), moving (number of steps still in flight)
     NEEDS_ATTENTION = (
-        "needs attention"  #: counts of done, failed, unknown, skipped, aside; ask (ids), sentence?, remedy?
+        "needs attention"  #: counts of done, failed, unknown, skipped, aside; ask (ids), sentence?, remedy?, may_skip
     )
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles), sentence?

@@ -167,6 +167,7 @@ class Runner:
             "unknown": counts[StepState.UNKNOWN],
             "skipped": counts[StepState.SKIPPED] + counts[StepState.PLANNED],
             "aside": sum(1 for r in records if r.aside),
+            "may_skip": bool(aside.may_be(rows)),
             "left": left,
         }
         phases = operation.plan.phases if operation.plan else ()

@@ -9,7 +9,7 @@ from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.ports import Entry, Stale
 from bot.domain.steps import StepState
-from bot.domain.values import OperationId
+from bot.domain.values import OperationId, StepKey
 from bot.steering import Steer
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, Workshop
 from tests.engine.toy_cloud import ToyCloud
@@ -66,6 +66,17 @@ async def test_it_is_told_and_written_down_who_set_what_aside_and_why(shop: Work
     assert record.aside is not None
     assert (record.key, record.state, record.sentence) == ("move:vm-2", StepState.FAILED, "No valid host was found.")
     assert (record.aside.by, record.aside.reason, record.aside.at) == ("U0ALICE", WHY, shop.clock.now())
+
+
+@pytest.mark.parametrize(("refused", "may_skip"), [("move:vm-2", True), ("disable", False)])
+async def test_whoever_is_called_is_told_of_skip_where_a_vm_may_be_set_aside(
+    shop: Workshop, refused: str, may_skip: bool
+) -> None:
+    shop.cloud.refuse[StepKey(refused)] = "no"
+    await shop.approved()
+    await shop.work()
+    told = [n.facts["may_skip"] for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
+    assert told == [may_skip, may_skip]
 
 
 async def test_a_retry_leaves_out_what_was_set_aside_and_the_end_names_it(shop: Workshop) -> None:

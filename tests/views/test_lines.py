@@ -1,13 +1,15 @@
 """Thread lines, incident lines and private notes."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from bot.domain import aside
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import State
 from bot.domain.values import Json, OperationId, UserId
-from bot.slack.views import incident, notes, thread
+from bot.slack.views import card, incident, notes, thread
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
@@ -74,6 +76,21 @@ def test_vms_that_were_left_locked_are_reminded_of_by_name_whether_or_not_the_ho
     assert "not back in service" not in back
     assert "db-1" in out
     assert "not back in service" in out
+
+
+@pytest.mark.parametrize("step_of", ["vm", "host"])
+def test_whoever_is_called_reads_the_very_buttons_that_are_on_the_card(step_of: str) -> None:
+    of = plan()
+    shown, rows = operation(State.NEEDS_ATTENTION, of=of), records(State.NEEDS_ATTENTION, of)
+    if step_of == "host":
+        rows = [replace(r, step=replace(r.step, vm=None)) for r in rows]
+    told = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"may_skip": bool(aside.may_be(rows))})
+    (row,) = [b for b in card.render(shown, rows, RULE, now=NOW).blocks if b["type"] == "actions"]
+    on_the_card = [element["text"]["text"] for element in row["elements"]]  # type: ignore[call-overload, index, union-attr]
+    named = re.search(r"Press (.+) on the card", thread.render([told], shown).text)
+    assert named is not None
+    assert re.findall(r"\*(.+?)\*", named[1]) == on_the_card
+    assert ("Skip" in on_the_card) is (step_of == "vm")
 
 
 @pytest.mark.parametrize("kind", Kind)

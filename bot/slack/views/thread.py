@@ -157,7 +157,8 @@ def _attention(facts: Facts) -> str:
     parts += [f"{aside} set aside"] if (aside := _number(facts, "aside")) else []
     ask = words(facts, "ask")
     who = f"{text.mentions(ask)}: " if ask else ""
-    what_next = _said(facts) or "Press *Retry Failed* or *Cancel* on the card."
+    buttons = "*Retry Failed*, *Skip* or *Cancel*" if facts.get("may_skip") else "*Retry Failed* or *Cancel*"
+    what_next = _said(facts) or f"Press {buttons} on the card."
     return f":rotating_light: {who}*Needs a person*: {', '.join(parts)}. {what_next}"
 
 
