@@ -41,6 +41,16 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more c
         "Wait until that has ended, or have its state reset, then retry.",
     ),
     (
+        re.compile(r"Instance \S+ is in an invalid state for '(?:abort live migration|force_complete)'"),
+        "The VM is not being migrated any more.",
+        "Nothing needs to be done: how its migration ended is told in a moment.",
+    ),
+    (
+        re.compile(r"Migration \S+ state of instance \S+ is (?P<status>.+?)\. Cannot (?:abort live|force complete)"),
+        "Nova takes this order only while the migration is running, and it is {status}.",
+        "Nothing needs to be done: how it ends is told when it has ended.",
+    ),
+    (
         re.compile(r"Instance \S+ (?:could not be found|is not found)"),
         "The VM does not exist any more.",
         "Somebody deleted it; re-check.",

@@ -166,17 +166,32 @@ async def test_an_order_that_never_reached_nova_may_be_given_again() -> None:
         assert (await arena.cloud.look([order]))[order.key].seen is Seen.NEVER_STARTED
 
 
-async def test_an_abort_that_comes_too_late_is_refused_and_the_vm_has_arrived() -> None:
-    async with arena_with("abort", vms=1) as arena:
+@pytest.mark.parametrize("late", ["abort", "force-complete"])
+async def test_an_order_that_comes_too_late_is_refused_and_the_vm_has_arrived(late: str) -> None:
+    async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
         _, order = await relief_of(arena)
         arena.world.faults.clear()
         move = arena.world.moves[-1]
         move.status, move.vm.task, move.vm.host = "completed", None, arena.world.host("compute-2")
-        with pytest.raises(Refused):
+        with pytest.raises(Refused) as refused:
             await arena.cloud.start(order)
+        assert refused.value.sentence == f"Nova refused to {order.title}: The VM is not being migrated any more."
+        assert "Nothing needs to be done" in refused.value.remedy
         seen = (await arena.cloud.look([order]))[order.key]
         assert (seen.seen, seen.place) == (Seen.DONE, "compute-2")
+
+
+@pytest.mark.parametrize("late", ["abort", "force-complete"])
+async def test_an_order_about_one_that_is_about_to_arrive_is_refused_in_words(late: str) -> None:
+    async with arena_with(late, vms=1) as arena:
+        hangs(arena, "vm-1")
+        _, order = await relief_of(arena)
+        arena.world.moves[-1].status = "post-migrating"
+        with pytest.raises(Refused) as refused:
+            await arena.cloud.start(order)
+        assert "only while the migration is running, and it is post-migrating" in refused.value.sentence
+        assert "Nothing needs to be done" in refused.value.remedy
 
 
 async def test_what_is_about_to_arrive_is_not_aborted_any_more() -> None:

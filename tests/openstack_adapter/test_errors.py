@@ -129,6 +129,16 @@ def test_endless_text_is_cut() -> None:
         ("Compute host nope could not be found.", "no compute host nope"),
         ("Cannot 'evacuate' instance 1-2 while it is in vm_state paused", "is paused"),
         ("Cannot 'evacuate' instance 1-2 while it is in task_state migrating", "(migrating)"),
+        ("Instance 1-2 is in an invalid state for 'abort live migration'", "not being migrated any more"),
+        ("Instance 1-2 is in an invalid state for 'force_complete'", "not being migrated any more"),
+        (
+            "Migration 5 state of instance 1-2 is post-migrating. Cannot abort live migration while it is in this state.",
+            "only while the migration is running, and it is post-migrating",
+        ),
+        (
+            "Migration 5 state of instance 1-2 is preparing. Cannot force complete while it is in this state.",
+            "preparing",
+        ),
         ("Instance 1-2 could not be found.", "does not exist any more"),
         ("Service 1-2 could not be found.", "knows this compute service no more"),
         ("Host 'nope' is not mapped to any cell", "knows this compute service no more"),
