@@ -64,7 +64,7 @@ class Cloud:
 
     # --- servers
 
-    def boot(self, count: int, *, on: str, name: str = "vm", flavor: str = "m1.tiny") -> list[Record]:
+    def boot(self, count: int, *, on: str, name: str = "vm", flavor: str = "m1.tiny", group: str = "") -> list[Record]:
         """Boot servers of the demo project on a host and wait until they are ACTIVE.
 
         Args:
@@ -72,6 +72,7 @@ class Cloud:
             on: The host.
             name: Theirs.
             flavor: m1.tiny, m1.large or m1.huge.
+            group: The id of the server group they belong to; empty: none.
 
         Returns:
             The servers, ordered by name.
@@ -91,7 +92,8 @@ class Cloud:
             "max_count": count,
         }
         before = {each["id"] for each in self.servers()}
-        self._tenant.call("POST", Port.NOVA, "/v2.1/servers", {"server": server})
+        hints = {"os:scheduler_hints": {"group": group}} if group else {}
+        self._tenant.call("POST", Port.NOVA, "/v2.1/servers", {"server": server, **hints})
 
         def booted() -> list[Record] | None:
             found = [each for each in self.servers() if each["id"] not in before]
@@ -163,8 +165,13 @@ class Cloud:
         self._lab.processes.stop(host)
 
     def freeze_compute(self, host: str) -> None:
-        """Hang nova-compute of a host (SIGSTOP); `revive` lets it go on."""
+        """Hang nova-compute of a host (SIGSTOP); `revive` lets it go on too."""
         self._lab.processes.freeze(host)
+
+    def thaw_compute(self, host: str) -> None:
+        """Let a hung nova-compute go on, and wait until Nova has heard of it."""
+        self._lab.processes.thaw(host)
+        self.wait_for_service(host, "up")
 
     def start_compute(self, host: str) -> None:
         """Start nova-compute of a host, and wait until it has reported and cleaned up.
