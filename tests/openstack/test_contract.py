@@ -10,15 +10,13 @@ from functools import partial
 
 import pytest
 
-from adapters.simulated import datacentre
-from adapters.simulated.world import World
-from bot.clock import ManualClock
 from tests.contract.clouds import ArenaOf
 from tests.contract.test_cloud import *  # noqa: F403 - a case that is added there is asked here too
 from tests.openstack.arena import DEAD, LIVING, dead_host, living_host
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.progress import until
 from tests.openstack.lab.settings import PASSWORD
+from tests.openstack.twin import twin
 from tests.simulated import openstack_questions as questions
 from tests.simulated import openstack_wire as wire
 
@@ -51,7 +49,7 @@ def arena_of(request: pytest.FixtureRequest, cloud: Cloud) -> ArenaOf:
 
 async def test_the_simulated_cloud_answers_as_the_real_one_about_the_servers_of_a_dead_host(cloud: Cloud) -> None:
     moved, waiting = await asyncio.to_thread(one_evacuated, cloud)
-    async with wire.region(twin) as region:
+    async with wire.region(partial(twin, on=DEAD)) as region:
         await region.fall_silent(DEAD)
         assert (await region.act("vm-1", "evacuate", SPARE, at="2.90")).status == 200
         await region.move_ends("vm-1")
@@ -71,12 +69,3 @@ def one_evacuated(cloud: Cloud) -> tuple[str, str]:
     until("it to be evacuated", lambda: cloud.server(moved)["OS-EXT-SRV-ATTR:host"] != DEAD, seconds=60)
     until("it to be at rest", lambda: cloud.server(moved)["OS-EXT-STS:task_state"] is None, seconds=60)
     return moved, waiting
-
-
-def twin(clock: ManualClock) -> World:
-    """A simulated region like the real one, with two servers on the host that dies."""
-    world = World(clock.now)
-    host = datacentre.bare_openstack(world, hosts=4)[1]
-    for name in ("vm-1", "vm-2"):
-        datacentre.add_server(world, name, host, project="demo", flavor="m1.small", from_image=True)
-    return world

@@ -1,13 +1,12 @@
 """The simulated OpenStack against the real one: wherever both can be asked the same question, they answer alike."""
 
 import asyncio
+from functools import partial
 
-from adapters.simulated import datacentre
-from adapters.simulated.world import World
-from bot.clock import ManualClock
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.progress import until
 from tests.openstack.lab.settings import PASSWORD
+from tests.openstack.twin import twin
 from tests.simulated import openstack_questions as questions
 from tests.simulated import openstack_wire as wire
 
@@ -17,7 +16,7 @@ MOVE = {"host": TARGET, "block_migration": "auto"}
 
 async def test_the_simulated_cloud_answers_as_the_real_one(cloud: Cloud) -> None:
     real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD, server=await asyncio.to_thread(moved, cloud))
-    async with wire.region(twin) as region:
+    async with wire.region(partial(twin, on=SOURCE, servers=("vm",))) as region:
         vm = region.world.vm("vm")
         assert (await region.act("vm", "os-migrateLive", MOVE)).status == 202
         await region.move_ends("vm")
@@ -34,11 +33,3 @@ def moved(cloud: Cloud) -> str:
         "it to move", lambda: [m for m in cloud.migrations(SOURCE, kind=None) if m["status"] == "completed"], seconds=60
     )
     return str(booted["id"])
-
-
-def twin(clock: ManualClock) -> World:
-    """A simulated region like the real one, with a server like its server."""
-    world = World(clock.now)
-    source, *_ = datacentre.bare_openstack(world, hosts=4)
-    datacentre.add_server(world, "vm", source, project="demo", flavor="m1.small", from_image=True)
-    return world
