@@ -12,8 +12,8 @@ from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Moved, Tower
 from adapters.simulated.things import Kind, Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
-from bot.domain.cloud import AnyCloud, Seen
-from bot.domain.values import Action, HostId
+from bot.domain.cloud import AnyCloud, Left, Seen
+from bot.domain.values import Action, HostId, VmId
 from tests.contract.clouds import START, Arena, ReturnArena
 
 NOBODY = "http://127.0.0.1:9/v2/api"  #: the discard port: nothing listens there
@@ -63,7 +63,7 @@ class CloudTowerReturnArena(ReturnArena, CloudTowerArena):
         there = self.world.host("node-2")
         vm = self.world.add_vm(name, there, memory_mb=1024)
         self.tower.moved[self.host.cuid].append(Moved(vm=vm, how="live", to=there))
-        self.away.append(vm)
+        self.ledger += (Left(id=VmId(vm.id), name=name, status="RUNNING", place=there.name),)
         return vm
 
 

@@ -49,13 +49,12 @@ class OpenStackArena(Arena):
 
 @dataclass(kw_only=True)
 class OpenStackReturnArena(ReturnArena, OpenStackArena):
-    """Returns a host whose VMs are all on compute-2, so that their number is all that differs."""
+    """Returns a host whose VMs are all on compute-2, so that their number is all that differs. All come by default."""
 
     def add_vm(self, name: str) -> Vm:
         if not self.arranged:
             return OpenStackArena.add_vm(self, name)
         vm = datacentre.add_server(self.world, name, self.world.host("compute-2"), flavor="m1.small")
-        self.away.append(vm)
         self.ledger += (Left(id=VmId(vm.id), name=name, status="ACTIVE", place="compute-2"),)
         return vm
 
@@ -82,7 +81,7 @@ async def openstack_enter_arena(*, vms: int = 3, release: Release | None = None)
 @asynccontextmanager
 async def openstack_exit_arena(*, vms: int = 3) -> AsyncIterator[OpenStackReturnArena]:
     """A region whose compute-1 is in maintenance."""
-    async with _region(Action.EXIT, vms=vms, kind=OpenStackReturnArena) as arena:
+    async with _region(Action.EXIT, vms=vms, kind=OpenStackReturnArena, bring_back="all") as arena:
         await arena.empty(action=Action.ENTER, to="compute-2")
         yield arena
 
@@ -90,9 +89,8 @@ async def openstack_exit_arena(*, vms: int = 3) -> AsyncIterator[OpenStackReturn
 @asynccontextmanager
 async def openstack_revival_arena(*, vms: int = 3) -> AsyncIterator[OpenStackReturnArena]:
     """A region whose compute-1 died, was evacuated, and has been started again."""
-    async with _region(Action.EXIT, vms=vms, kind=OpenStackReturnArena) as arena:
-        arena.world.kill_host(arena.host.name)
-        await arena.pass_time(120)
+    async with _region(Action.EXIT, vms=vms, kind=OpenStackReturnArena, bring_back="all") as arena:
+        await arena.kill_host()
         await arena.empty(action=Action.EVACUATE, to="compute-2")
         arena.world.revive_host(arena.host.name)
         await arena.pass_time(60)
@@ -100,11 +98,13 @@ async def openstack_revival_arena(*, vms: int = 3) -> AsyncIterator[OpenStackRet
 
 
 @asynccontextmanager
-async def _region(action: Action, *, vms: int, kind: type[A], release: Release | None = None) -> AsyncIterator[A]:
+async def _region(
+    action: Action, *, vms: int, kind: type[A], release: Release | None = None, **settings: object
+) -> AsyncIterator[A]:
     clock = ManualClock(START)
     world = World(clock.now)
     host, *_ = datacentre.bare_openstack(world, hosts=4)
-    async with openstack_api.serve(world, release=release) as url, adapter(url, clock) as cloud:
+    async with openstack_api.serve(world, release=release) as url, adapter(url, clock, **settings) as cloud:
         arena = kind(
             face=openstack_api.FACE,
             action=action,

@@ -8,12 +8,12 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Call, Host, Vm
+from adapters.simulated.things import Call, Host, Maintenance, Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain import ledger
@@ -30,10 +30,12 @@ START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
 @dataclass(frozen=True, kw_only=True)
 class Guest:
-    """A VM as a case needs it."""
+    """A VM as a case needs it, as the cloud has it now."""
 
     id: str  #: what the port knows it by
     name: str
+    host: str  #: name of the host where it is
+    status: str  #: in the cloud's own words
 
 
 @dataclass(kw_only=True)
@@ -76,9 +78,9 @@ class Arena(ABC):
         """The VMs that the action is about."""
         return self.world.vms_on(self.host)
 
-    def is_where_it_should_be(self, vm: Vm) -> bool:
+    def is_where_it_should_be(self, guest: Guest) -> bool:
         """Whether a VM is where the action shall bring it."""
-        return vm.host is not self.host
+        return guest.host != self.host.name
 
     def id_of(self, vm: Vm) -> str:
         """What the port knows a VM by."""
@@ -86,12 +88,14 @@ class Arena(ABC):
 
     async def guests(self) -> Sequence[Guest]:
         """The VMs that the plan shall name."""
-        return [Guest(id=self.id_of(vm), name=vm.name) for vm in self.subjects()]
+        return [
+            Guest(id=self.id_of(vm), name=vm.name, host=vm.host.name if vm.host else "", status=vm.power)
+            for vm in self.subjects()
+        ]
 
     async def misplaced(self) -> Sequence[Guest]:
         """Those of them that are not yet where the action shall bring them."""
-        there = {self.id_of(vm) for vm in self.subjects() if self.is_where_it_should_be(vm)}
-        return [guest for guest in await self.guests() if guest.id not in there]
+        return [guest for guest in await self.guests() if not self.is_where_it_should_be(guest)]
 
     async def one_more(self, name: str) -> None:
         """Let there be one more VM that the request means."""
@@ -146,23 +150,42 @@ class Arena(ABC):
 class ReturnArena(Arena):
     """A cloud whose host Muster has taken out of service, and which is to return with its VMs."""
 
-    away: list[Vm] = field(default_factory=list)  #: the VMs that were moved away
-    ledger: tuple[Left, ...] = ()  #: as Muster's books have them
+    ledger: tuple[Left, ...] = ()  #: the VMs that were moved away, as Muster's books have them
 
     def subjects(self) -> Sequence[Vm]:
-        return [vm for vm in self.away if vm.id in self.world.vms]
+        return [self.world.vms[left.id] for left in self.ledger if left.id in self.world.vms]
 
-    def is_where_it_should_be(self, vm: Vm) -> bool:
-        return vm.host is self.host
+    def is_where_it_should_be(self, guest: Guest) -> bool:
+        return guest.host == self.host.name
 
     def request(self, **changes: Any) -> Request:
         """All VMs come back unless `vms` says otherwise."""
-        asked = {"ledger": self.ledger, "vms": tuple(map(self.id_of, self.subjects())), "is_choice": True}
+        asked = {"ledger": self.ledger, "vms": tuple(left.id for left in self.ledger), "is_choice": True}
         return super().request(**asked | changes)
+
+    async def is_in_service(self) -> bool:
+        """Whether the cloud would put VMs on the host."""
+        host = self.host
+        is_taken_out = not host.enabled or host.forced_down or host.maintenance is not Maintenance.IN_USE
+        return not is_taken_out and self.world.is_up(host)
+
+    async def move_on(self, guest: Guest) -> str:
+        """Somebody moves a VM to another host, but not to the one that returns; answers that host's name."""
+        there = next(
+            host
+            for host in self.world.hosts.values()
+            if host.cluster is self.host.cluster and host.name not in {guest.host, self.host.name}
+        )
+        self.world.relocate(self.world.vm(guest.id), there)
+        return there.name
+
+    async def kill_host(self) -> None:
+        """The host dies, and the cloud has noticed."""
+        self.world.kill_host(self.host.name)
+        await self.pass_time(120)
 
     async def empty(self, **changes: Any) -> None:
         """Take the host out of service as Muster does, and write the books."""
-        self.away = self.world.vms_on(self.host)
         asked = Arena.request(self, **changes)
         plan = self.cloud.plan(asked, await self.cloud.survey(asked))
         done = await carry_out(self, plan)

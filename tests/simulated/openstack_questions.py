@@ -141,6 +141,19 @@ OF_A_DEAD_HOST: Sequence[Question] = (
     _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
 )
 """Of a server of compute-2, which is dead: one that still waits there, or one that was evacuated from it."""
+OF_A_RETURNED_HOST: Sequence[Question] = (
+    *_read(
+        "compute",
+        *((_NEW, "/os-services?host=compute-1"), (_NEW, "/os-hypervisors/detail")),
+        *((at, f"/servers/{_ONE}") for at in ("2.1", "2.69", _NEW)),
+        *((_NEW, f"/servers/{_ONE}/os-instance-actions"), (_NEW, f"/os-migrations?instance_uuid={_ONE}")),
+        *((_NEW, "/servers/detail?all_tenants=1&host=compute-1"), (_NEW, f"/servers/{_ONE}/migrations")),
+        *((at, "/os-migrations?source_compute=compute-1&migration_type=evacuation") for at in ("2.59", _NEW)),
+    ),
+    *_read("placement", ("1.39", f"/allocations/{_ONE}")),
+    _act(_NEW, {"evacuate": {}}, _ONE),
+)
+"""Of a server that was evacuated from compute-1, which lives again: one that stayed away, or one that came back."""
 _PLACEMENT = _read(
     "placement",
     *(("1.39", "/resource_providers"), ("1.0", "/resource_providers"), ("1.99", "/resource_providers")),
