@@ -266,10 +266,21 @@ class Cloud:
                 if not self._is_well(host):
                     self.revive(host)
             self.delete_all_servers()
+            self._delete_groupings()
         except LabError as error:
             say(f"begins anew, for it could not be tidied: {error}")
             self._lab.up()
             self._connect()
+
+    def _delete_groupings(self) -> None:
+        """Delete every aggregate and every server group."""
+        for aggregate in self._admin.get(Port.NOVA, "/v2.1/os-aggregates")["aggregates"]:
+            path = f"/v2.1/os-aggregates/{aggregate['id']}"
+            for host in aggregate["hosts"]:
+                self._admin.call("POST", Port.NOVA, f"{path}/action", {"remove_host": {"host": host}})
+            self._admin.call("DELETE", Port.NOVA, path)
+        for group in self._admin.get(Port.NOVA, "/v2.1/os-server-groups?all_projects=True")["server_groups"]:
+            self._admin.call("DELETE", Port.NOVA, f"/v2.1/os-server-groups/{group['id']}")
 
     def _connect(self) -> None:
         self._admin = Client(self._lab.settings)

@@ -14,7 +14,7 @@ from tests.openstack.lab.settings import LabError
 
 DEAD = "compute-2"
 TERMS = 'concurrency = 3\npriority_metadata = "turn"'
-GOES = ("apart-1", "apart-2", "broken", "first", "locked", "off")
+GOES = ("amphora-1", "apart-1", "apart-2", "bound", "broken", "first", "locked", "off")
 STAYS = {
     "paused": ("pause", None, "PAUSED", "is paused: Nova does not evacuate that"),
     "asleep": ("suspend", None, "SUSPENDED", "is suspended: Nova does not evacuate that"),
@@ -22,12 +22,24 @@ STAYS = {
     "moving": ("migrate", {"host": DEAD}, "VERIFY_RESIZE", "is resized: Nova does not evacuate that"),
 }
 """By name: the action that brings it there, with its argument, the status it has then, and what is said of it."""
+FINDINGS = (
+    "going stays behind: it is being deleted",
+    "locked: billing",
+    "server group apart (soft-anti-affinity)",
+    "amphora-1 is an amphora of Octavia",
+    "amphora-1 says turn = 'soon', which is no whole number",
+    "No other host of the aggregate rack-2 is in service",
+    "The flavor of bound asks for an aggregate with rack=2, and no host that is left is in one",
+)
 
 
 async def test_each_vm_of_a_dead_compute_gets_what_its_state_allows(cloud: Cloud, tmp_path: Path) -> None:
     ids = await asyncio.to_thread(_populated, cloud)
     async with evening(tmp_path, cloud, terms=TERMS) as night:
         stage = night.stage
+        await night.ask(f"/maintenance enter check prod/{DEAD}")
+        await stage.card_says(f"{DEAD} is the last host in service of the aggregate rack-2", seconds=SLOW)
+
         # Nova hears of three of the four no more: more likely it has gone deaf than that they all died
         cloud.freeze_compute("compute-3")
         cloud.freeze_compute("compute-4")
@@ -47,12 +59,12 @@ async def test_each_vm_of_a_dead_compute_gets_what_its_state_allows(cloud: Cloud
             assert f"{name} stays behind: it {why}" in stage.card.plain
             with pytest.raises(LabError, match=" 409 "):
                 cloud.act(ids[name], "evacuate", {})
-        assert "going stays behind: it is being deleted" in stage.card.plain
-        assert "locked: billing" in stage.card.plain
+        for said in FINDINGS:
+            assert said in stage.card.plain
         assert cloud.migrations(DEAD) == []
 
         await night.approve()
-        await stage.card_says("6 of 6 done and verified", seconds=3 * SLOW)
+        await stage.card_says("8 of 8 done and verified", seconds=3 * SLOW)
         listed = {s["Name"]: s for s in await night.servers()}
 
     assert {name for name in ids if listed[name]["Host"] != DEAD} == set(GOES)
@@ -77,8 +89,13 @@ def _populated(cloud: Cloud) -> dict[str, str]:
         cloud="demo",
     )
     ids = {s["name"]: s["id"] for s in cloud.boot(2, on=DEAD, name="apart", group=group["id"])}
-    for name in ("broken", "first", "locked", "off", "going", *STAYS):
-        (server,) = cloud.boot(1, on="compute-1" if name == "moving" else DEAD, name=name)
+    bound = ("--vcpus", "1", "--ram", "128", "--disk", "1", "--property", "aggregate_instance_extra_specs:rack=2")
+    cloud.cli("flavor", "create", *bound, "m1.bound")
+    cloud.cli("aggregate", "create", "--property", "rack=2", "rack-2")
+    cloud.cli("aggregate", "add", "host", "rack-2", DEAD)
+    for name in (*sorted(set(GOES) - ids.keys()), "going", *STAYS):
+        flavor = "m1.bound" if name == "bound" else "m1.tiny"
+        (server,) = cloud.boot(1, on="compute-1" if name == "moving" else DEAD, name=name, flavor=flavor)
         ids[name] = server["id"]
     for name, (action, argument, status, _) in STAYS.items():
         cloud.act(ids[name], action, argument)
@@ -88,6 +105,8 @@ def _populated(cloud: Cloud) -> dict[str, str]:
     cloud.act(ids["broken"], "os-resetState", {"state": "error"})
     cloud.act(ids["locked"], "lock", {"locked_reason": "billing"})
     cloud.cli("server", "set", "--property", "turn=7", ids["first"])
+    cloud.cli("server", "set", "--property", "turn=soon", ids["amphora-1"])
+    cloud.cli("flavor", "delete", "m1.bound")
     for host in cloud.computes:
         cloud.turn_knobs(host, spawn_seconds=2)
     return ids
