@@ -151,7 +151,7 @@ def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
             verdict=Verdict.WARNING,
             topic=Topic.ROOM,
             sentence=f"No other host of the aggregate {name} is in service: VMs that must stay in it find no host.",
-            remedy="Enable or add a host there, or leave those VMs out with `--vm`.",
+            remedy="Enable or add a host there, or evacuate only the others: name each with `--vm`.",
         )
 
 

@@ -4,17 +4,17 @@ What other operations of Muster have still to move counts as there already. Nova
 shortage shown here is one it cannot talk its way out of.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.openstack import beside
 from adapters.openstack.things import Amounts, OpenStackSurvey, Server
 from bot.domain.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
 
-_UNITS = {"VCPU": "vCPU", "MEMORY_MB": "GiB", "DISK_GB": "GB disk"}
+_UNITS = {"VCPU": "vCPU", "PCPU": "PCPU", "MEMORY_MB": "GiB", "DISK_GB": "GB disk"}
 
 
-_FEWER = ", or leave some VMs out with `--vm`"
+_FEWER = ", or evacuate only those that fit: name each with `--vm`"
 
 
 def of_room(
@@ -118,10 +118,10 @@ def _room(code: str, verdict: Verdict, sentence: str, remedy: str = "") -> Findi
     return Finding(code=code, verdict=verdict, topic=Topic.ROOM, sentence=sentence, remedy=remedy)
 
 
-def spoken(amounts: Amounts, names: Sequence[str]) -> str:
-    """As people say it: "12 vCPU, 48 GiB"."""
+def spoken(amounts: Amounts, names: Collection[str]) -> str:
+    """As people say it, whatever order Placement has them in: "12 vCPU, 48 GiB"."""
     parts = []
-    for name in names:
+    for name in [*(n for n in _UNITS if n in names), *(n for n in names if n not in _UNITS)]:
         amount = amounts.get(name, 0)
         number = f"{amount / 1024:.4g}" if name == "MEMORY_MB" else str(amount)
         parts.append(f"{number} {_UNITS.get(name, name)}")
@@ -131,14 +131,14 @@ def spoken(amounts: Amounts, names: Sequence[str]) -> str:
 def _nowhere(survey: OpenStackSurvey, server: Server, where: str, fewer: str) -> Finding:
     needs = survey.needs(server)
     names = [name for name in needs if needs[name]]
-    zone = f" in zone {server.pinned_zone}, where it must stay" if server.pinned_zone else ""
-    asks = [f"a host {'with' if how == 'required' else 'without'} {trait}" for trait, how in server.traits.items()]
+    asks = [f"a host in zone {server.pinned_zone}"] if server.pinned_zone else []
+    asks += [f"a host {'with' if how == 'required' else 'without'} {trait}" for trait, how in server.traits.items()]
     return Finding(
         code="fits-nowhere",
         verdict=Verdict.BLOCKER,
         topic=Topic.ROOM,
         vm=VmId(server.id),
-        sentence=f"There is no room {where}{zone} for {server.name}, which needs {spoken(needs, names)}"
+        sentence=f"There is no room for {server.name} {where}: it needs {spoken(needs, names)}"
         f"{''.join(f' and {ask}' for ask in asks)}.",
         remedy=f"Make room for it{fewer}.",
     )

@@ -1,4 +1,4 @@
-"""A compute process is stopped, a command typed, servers evacuated and verified: all, one, some, and without room."""
+"""A compute process dies, a command is typed, servers are evacuated and verified: all, one, some, and without room."""
 
 import asyncio
 from collections import Counter
@@ -102,6 +102,12 @@ async def test_one_vm_then_a_chosen_few_to_a_named_host_then_the_rest_while_the_
             assert "Make room or enable a host, then retry" in told
             assert why in stage.card.plain
 
+        await stage.workspace.click(BOB, stage.card, label="Retry Failed")
+        await stage.until(
+            lambda: len(stage.thread_says("Needs a person")) == 2, seconds=SLOW, what="Nova refuses again"
+        )
+        assert {s["Name"]: s["Status"] for s in await night.servers() if s["Host"] == DEAD} == left, "and did no harm"
+
         for host in OTHERS:
             cloud.turn_knobs(host, spawn_seconds=0)
             cloud.change_service(host, {"status": "enabled"})
@@ -142,6 +148,56 @@ async def test_a_host_forced_down_by_hand_is_evacuated_to_one_that_dies_and_retu
         places = await night.places(ids)
     assert set(places.values()) == {"compute-3"}
     assert Counter(m["instance_uuid"] for m in cloud.migrations(DEAD)) == Counter(ids), "each evacuated exactly once"
+
+
+async def test_a_vm_for_which_the_full_survivors_have_no_room_forbids_it_until_room_is_made(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    (big,) = await asyncio.to_thread(cloud.boot, 1, on=DEAD, name="db", flavor="m1.huge")
+    small = await asyncio.to_thread(cloud.boot, 2, on=DEAD, name="web")
+    await asyncio.to_thread(cloud.kill_compute, DEAD)
+    # two of the huge ones fill a host to its last byte; beside one and a large one there is room for small ones alone
+    filling, _ = await asyncio.to_thread(cloud.boot, 2, on="compute-1", name="filling", flavor="m1.huge")
+    for host, count, flavor in (("compute-3", 2, "m1.huge"), ("compute-4", 1, "m1.huge"), ("compute-4", 1, "m1.large")):
+        await asyncio.to_thread(cloud.boot, count, on=host, flavor=flavor)
+    await asyncio.to_thread(cloud.wait_for_service, DEAD, "down")
+    assert await _candidates(cloud) == 0
+    async with evening(tmp_path, cloud) as night:
+        stage = night.stage
+        await night.ask(f"/evacuate prod/{DEAD}")
+        await stage.card_says("Blocked", seconds=SLOW)
+        needs = "it needs 500 vCPU, 390.6 GiB, 10 GB disk and a host in zone nova"
+        assert f"There is no room for db on the hosts that are left: {needs}. Make room for it" in stage.card.plain
+        assert "or evacuate only those that fit: name each with '--vm'" in stage.card.plain
+        assert stage.card.plain.count("There is no room for") == 1, "the small ones have theirs"
+        assert not stage.card.buttons, "there is nothing to approve"
+        untouched = cloud.service(DEAD)
+        assert (untouched["status"], untouched["forced_down"]) == ("enabled", False)
+
+        await night.ask(f"/evacuate prod/{DEAD} --vm web-1 --vm web-2")
+        await stage.card_says("2 of 3 VMs", seconds=SLOW)
+        await night.approve()
+        await stage.card_says("2 of 2 done and verified", seconds=SLOW)
+        places = await night.places({s["id"] for s in (big, *small)})
+        assert places == {"db": DEAD, "web-1": "compute-4", "web-2": "compute-4"}
+
+        await asyncio.to_thread(cloud.cli, "server", "delete", "--wait", filling["id"])
+        assert await _candidates(cloud) == 1
+        await night.ask(f"/evacuate prod/{DEAD}")
+        await stage.card_says("There is room on the hosts that are left", seconds=SLOW)
+        await night.approve()
+        await stage.card_says("1 of 1 done and verified", seconds=SLOW)
+        places = await night.places({big["id"]})
+    assert places == {"db": "compute-1"}, "where it fits to the last byte"
+    moved = Counter(m["instance_uuid"] for m in cloud.migrations(DEAD))
+    assert moved == Counter(s["id"] for s in (big, *small)), "Nova was never asked for what does not fit"
+
+
+async def _candidates(cloud: Cloud) -> int:
+    """How many hosts Placement itself would give to one more huge VM."""
+    needs = [word for need in ("VCPU=500", "MEMORY_MB=400000", "DISK_GB=10") for word in ("--resource", need)]
+    words = ("--os-placement-api-version", "1.29", "allocation", "candidate", "list", *needs)
+    return len({one["resource provider"] for one in await asyncio.to_thread(cloud.cli_json, *words)})
 
 
 def _records(cloud: Cloud, status: str) -> list[Record]:

@@ -26,6 +26,13 @@ def test_what_placement_says_a_vm_holds_counts_more_than_its_flavor() -> None:
     assert "4 PCPU, 8 GiB" in found.sentence
 
 
+def test_what_a_vm_needs_is_said_in_one_order_whatever_order_placement_has() -> None:
+    made = plan(survey(server("a"), held={"id-a": {"FPGA": 1, "DISK_GB": 10, "MEMORY_MB": 999 * 1024, "VCPU": 2}}))
+    found = finding(made, "fits-nowhere")
+    assert found is not None
+    assert "needs 2 vCPU, 999 GiB, 10 GB disk, 1 FPGA." in found.sentence
+
+
 def test_a_vm_that_fits_nowhere_is_named() -> None:
     made = plan(survey(server("big", needs={"VCPU": 101, "MEMORY_MB": 1024}), server("small")))
     found = finding(made, "fits-nowhere")
