@@ -11,6 +11,7 @@ from typing import Any
 
 from adapters.simulated.cloudtower_state import Alert, Tower
 from adapters.simulated.things import (
+    ActionEvent,
     Aggregate,
     Backup,
     CinderService,
@@ -21,6 +22,7 @@ from adapters.simulated.things import (
     Kind,
     Power,
     Project,
+    ServerAction,
     ServerGroup,
     Vm,
 )
@@ -159,7 +161,30 @@ def add_server(
     vm = world.add_vm(name, host, flavor=size, project=owner, image=image, cluster=region)
     if not from_image:
         world.add_volume(f"{name}-root", size_gb=size.disk_gb, host=volume_host, project=owner, vm=vm)
+    world.actions.append(_creation(vm, owner))
     return vm
+
+
+def _creation(vm: Vm, owner: Project) -> ServerAction:
+    """The first entry of a server's action log (measured on Nova 34)."""
+    at = vm.created_at
+    built = ActionEvent(
+        event="compute__do_build_and_run_instance",
+        start=at,
+        finish=at,
+        result="Success",
+        host=vm.host.name if vm.host else None,
+    )
+    return ServerAction(
+        request_id=f"req-{vm.id}",
+        action="create",
+        vm_id=vm.id,
+        start=at,
+        updated=at,
+        user_id=owner.id,
+        project_id=owner.id,
+        events=[built],
+    )
 
 
 def _openstack(world: World, cinder_on: str) -> None:

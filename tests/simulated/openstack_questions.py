@@ -6,13 +6,14 @@ them to both; see `differences`.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import aiohttp
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
+_NEW = "2.96"
 _TYPES = {
     "compute": ("compute",),
     "placement": ("placement",),
@@ -27,6 +28,7 @@ class Question:
     path: str
     body: Any = None
     version: str = ""
+    alike: tuple[str, ...] = ()  #: keys that have the same values in both clouds, one after the other
 
     def __str__(self) -> str:
         body = "" if self.body is None else f" {json.dumps(self.body)}"
@@ -46,6 +48,10 @@ def _read(service: str, *questions: tuple[str, str]) -> list[Question]:
     return [Question(service=service, method="GET", path=path, version=version) for version, path in questions]
 
 
+def _told(path: str, *alike: str) -> Question:
+    return Question(service="compute", method="GET", path=path, version=_NEW, alike=alike)
+
+
 def _put(path: str, version: str, body: dict[str, Any]) -> Question:
     return Question(service="compute", method="PUT", path=f"/os-services/{path}", version=version, body=body)
 
@@ -54,7 +60,6 @@ def _act(version: str, body: Any, server: str = NOBODY) -> Question:
     return Question(service="compute", method="POST", path=f"/servers/{server}/action", version=version, body=body)
 
 
-_NEW = "2.96"
 _COMPUTE_READS = _read(
     "compute",
     *((_NEW, f"/servers/{NOBODY}"), (_NEW, "/servers/detail"), (_NEW, "/servers/detail?hots=1")),
@@ -126,31 +131,43 @@ _OF_ONE_SERVER = (
         body={"force_complete": None},
     ),
 )
+_SERVER = (
+    "status",
+    *(f"OS-EXT-STS:{key}" for key in ("vm_state", "task_state", "power_state")),
+    *(f"OS-EXT-SRV-ATTR:{key}" for key in ("host", "hypervisor_hostname")),
+    "progress",
+)
+_MIGRATION = ("migration_type", "status", "source_compute", "dest_compute", "source_node", "dest_node")
+_COURSE = (
+    _told(f"/servers/{_ONE}", *_SERVER),
+    _told(f"/servers/{_ONE}/os-instance-actions", "action", "message"),
+    _told(f"/os-migrations?instance_uuid={_ONE}", *_MIGRATION),
+    *_read(
+        "compute", *((at, f"/servers/{_ONE}") for at in ("2.1", "2.16", "2.69")), (_NEW, f"/servers/{_ONE}/migrations")
+    ),
+    *_read("placement", ("1.39", f"/allocations/{_ONE}")),
+)
 OF_A_DEAD_HOST: Sequence[Question] = (
+    *_COURSE,
     *_read(
         "compute",
         *((_NEW, "/os-services?host=compute-2"), (_NEW, "/os-hypervisors/detail")),
-        *((at, f"/servers/{_ONE}") for at in ("2.1", "2.16", "2.69", _NEW)),
-        *((_NEW, f"/servers/{_ONE}/os-instance-actions"), (_NEW, f"/os-migrations?instance_uuid={_ONE}")),
-        *((_NEW, "/servers/detail?all_tenants=1&host=compute-2"), (_NEW, f"/servers/{_ONE}/migrations")),
+        (_NEW, "/servers/detail?all_tenants=1&host=compute-2"),
         *((at, "/os-migrations?source_compute=compute-2&migration_type=evacuation") for at in ("2.59", _NEW)),
     ),
-    *_read("placement", ("1.39", f"/allocations/{_ONE}")),
     *(_act(at, {"evacuate": {"host": host}}, _ONE) for at in ("2.67", _NEW) for host in ("nope", "compute-2")),
     *(_act(_NEW, {verb: None}, _ONE) for verb in ("unpause", "confirmResize")),
     _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
 )
 """Of a server of compute-2, which is dead: one that still waits there, or one that was evacuated from it."""
 OF_A_RETURNED_HOST: Sequence[Question] = (
+    *_COURSE,
+    _told("/os-services?host=compute-1", "state", "status", "forced_down", "disabled_reason"),
     *_read(
         "compute",
-        *((_NEW, "/os-services?host=compute-1"), (_NEW, "/os-hypervisors/detail")),
-        *((at, f"/servers/{_ONE}") for at in ("2.1", "2.69", _NEW)),
-        *((_NEW, f"/servers/{_ONE}/os-instance-actions"), (_NEW, f"/os-migrations?instance_uuid={_ONE}")),
-        *((_NEW, "/servers/detail?all_tenants=1&host=compute-1"), (_NEW, f"/servers/{_ONE}/migrations")),
+        *((_NEW, "/os-hypervisors/detail"), (_NEW, "/servers/detail?all_tenants=1&host=compute-1")),
         *((at, "/os-migrations?source_compute=compute-1&migration_type=evacuation") for at in ("2.59", _NEW)),
     ),
-    *_read("placement", ("1.39", f"/allocations/{_ONE}")),
     _act(_NEW, {"evacuate": {}}, _ONE),
 )
 """Of a server that was evacuated from compute-1, which lives again: one that stayed away, or one that came back."""
@@ -217,7 +234,9 @@ async def _log_in(http: aiohttp.ClientSession, cloud: Cloud, user: str) -> _Gues
 
 
 async def differences(simulated: Cloud, real: Cloud, *, questions: Sequence[Question] = QUESTIONS) -> list[str]:
-    """Every question that the two answer differently: in status, in what they say, or in the keys they show."""
+    """Every question that the two answer differently: in status, in what they say, in the keys they show or in values
+    that the question names.
+    """
     found = []
     timeout = aiohttp.ClientTimeout(total=120)
     async with aiohttp.ClientSession(timeout=timeout) as http:
@@ -225,7 +244,7 @@ async def differences(simulated: Cloud, real: Cloud, *, questions: Sequence[Ques
             ours, theirs = await _log_in(http, simulated, user), await _log_in(http, real, user)
             for question in questions:
                 mine, truth = await ours.ask(question), await theirs.ask(question)
-                problem = _difference(mine, truth)
+                problem = _difference(mine, truth) or _unlike(question, mine[2], truth[2])
                 if problem:
                     found.append(f"{user}: {question}: {problem}")
     return found
@@ -241,6 +260,21 @@ def _difference(ours: tuple[int, str, Any], theirs: tuple[int, str, Any]) -> str
     extra = {key for key in mine - truth if _comparable(key, lists)}
     missing = {key for key in truth - mine if _comparable(key, lists)}
     return f"keys {sorted(extra)} too many, {sorted(missing)} missing" if extra or missing else ""
+
+
+def _unlike(question: Question, ours: Any, theirs: Any) -> str:
+    told = [(key, list(_values(ours, key)), list(_values(theirs, key))) for key in question.alike]
+    return "; ".join(f"{key} {mine} instead of {truth}" for key, mine, truth in told if mine != truth)
+
+
+def _values(shown: Any, key: str) -> Iterator[Any]:
+    """What stands under a key, wherever it does."""
+    for name, value in shown.items() if isinstance(shown, dict) else ():
+        if name == key:
+            yield value
+        yield from _values(value, key)
+    for value in shown if isinstance(shown, list) else ():
+        yield from _values(value, key)
 
 
 def _comparable(key: str, lists: set[str]) -> bool:

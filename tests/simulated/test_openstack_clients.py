@@ -134,7 +134,7 @@ async def test_the_sdk_forces_down_disables_and_evacuates(cloud: Region) -> None
         actions = [a.action for a in c.compute.server_actions(server)]
         return shown.compute_host, shown.status, move.migration_type, move.status, actions
 
-    assert await with_sdk(cloud, read) == ("compute-1", "SHUTOFF", "evacuation", "done", ["evacuate"])
+    assert await with_sdk(cloud, read) == ("compute-1", "SHUTOFF", "evacuation", "done", ["evacuate", "create"])
 
 
 async def test_the_sdks_live_migration_says_at_once_that_there_is_no_host(cloud: Region) -> None:

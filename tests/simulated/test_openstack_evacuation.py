@@ -263,6 +263,17 @@ async def test_the_request_id_of_the_call_names_its_entry_in_the_action_log(clou
     assert (log[0]["action"], log[0]["request_id"]) == ("evacuate", answer.headers["x-openstack-request-id"])
 
 
+async def test_the_action_log_of_a_server_begins_with_its_creation(cloud: Region) -> None:
+    await cloud.act("shop-web-3", "evacuate", {})
+    server = cloud.world.vm("shop-web-3").id
+    log = (await cloud.nova("GET", f"/servers/{server}/os-instance-actions")).body["instanceActions"]
+    assert [entry["action"] for entry in log] == ["evacuate", "create"]
+    path = f"/servers/{server}/os-instance-actions/{log[-1]['request_id']}"
+    (built,) = (await cloud.nova("GET", path)).body["instanceAction"]["events"]
+    assert (built["event"], built["result"]) == ("compute__do_build_and_run_instance", "Success")
+    assert built["host"] == "compute-2"
+
+
 async def test_anti_affinity_is_kept(cloud: Region) -> None:
     await cloud.act("kafka-2", "evacuate", {"host": "compute-1"})
     assert (await cloud.move_ends("kafka-2")).status == "error"
