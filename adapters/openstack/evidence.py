@@ -1,6 +1,6 @@
 """What every judgement of a VM's move shares: the mark before its start, which records are new, the raw words."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from adapters.openstack import translate
@@ -19,7 +19,7 @@ AT_REST = timedelta(minutes=5)
 """How long nothing may have touched a record and its VM for the record to be orphaned; more than clocks differ."""
 
 
-def is_orphaned(move: Migration, server: Server, *, now: datetime) -> bool:
+def is_orphaned(move: Migration, server: Server, *, now: datetime, earlier: Collection[int] = ()) -> bool:
     """Whether the open record of an evacuation will never end, and nothing stands behind it any more.
 
     A target that dies in the middle leaves the record `pre-migrating` for ever, also once it is back, and the VM its
@@ -30,11 +30,19 @@ def is_orphaned(move: Migration, server: Server, *, now: datetime) -> bool:
         move: the record.
         server: its VM.
         now: aware UTC.
+        earlier: ids of the records there were before our start. One of them that is open was orphaned then, or nothing
+            would have been started; what touched the VM since is our own.
     """
-    if move.type != EVACUATION or move.status != IN_REBUILD or server.task is not None:
+    if move.type != EVACUATION or move.status != IN_REBUILD:
         return False
-    touched = [translate.moment(move.updated_at or move.created_at), translate.moment(server.updated_at)]
-    return all(at is not None and now - at >= AT_REST for at in touched)
+    if move.id not in earlier and (server.task is not None or not _is_at_rest(server.updated_at, now=now)):
+        return False
+    return _is_at_rest(move.updated_at or move.created_at, now=now)
+
+
+def _is_at_rest(touched: str, *, now: datetime) -> bool:
+    at = translate.moment(touched)
+    return at is not None and now - at >= AT_REST
 
 
 def known(before: Facts | None) -> frozenset[int] | None:
@@ -47,20 +55,27 @@ def known(before: Facts | None) -> frozenset[int] | None:
     )
 
 
-def mark(server: Server, migrations: Sequence[Migration]) -> Facts:
-    """What there is now, to be stored as `Step.before`."""
+def mark(server: Server, migrations: Sequence[Migration], orphans: Sequence[Migration] = ()) -> Facts:
+    """What there is now, to be stored as `Step.before`.
+
+    Args:
+        server: the VM.
+        migrations: its moves.
+        orphans: those of them whose target died with them.
+    """
+    fruitless = [m for m in migrations if m.status in ENDED_BADLY or m in orphans]
     return {
         "migrations": sorted(m.id for m in migrations),
         "host": server.host,
         "status": server.status,
         "vm_state": server.vm_state,
         "task": server.task,
-        "refused_by": sorted({m.target for m in migrations if m.target and m.status in ENDED_BADLY}),
+        "refused_by": sorted({m.target for m in fruitless if m.target}),
     }
 
 
 def wish(step: Step) -> str:
-    """The target to ask for though nobody named one; empty once it has refused the VM, and where there is no wish."""
+    """The target to ask for though nobody named one; empty where there is none, or where it refused or died already."""
     refused = (step.before or {}).get("refused_by")
     return "" if isinstance(refused, Sequence) and step.wish in refused else step.wish
 

@@ -121,9 +121,9 @@ def sighting(
     has_left = server.host != step.arguments["host"]
     # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
     # and of one that has not, none that hangs behind a VM whose state was reset since
-    orphans = [] if has_left else [m for m in all_of_them if evidence.is_orphaned(m, server, now=now)]
+    orphans = [m for m in all_of_them if not has_left and evidence.is_orphaned(m, server, now=now, earlier=known or ())]
     opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
-    mark = evidence.mark(server, migrations)
+    mark = evidence.mark(server, migrations, orphans)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:

@@ -53,6 +53,19 @@ def test_a_later_attempt_is_judged_by_its_own_record() -> None:
     assert look(web(), hanging(), running, before={**OURS, "migrations": [5]}).seen is Seen.UNDERWAY
 
 
+def test_a_target_that_died_is_not_wished_for_again() -> None:
+    assert look(web(), hanging()).mark["refused_by"] == ["compute-2"]
+
+
+def test_an_attempt_that_ends_badly_is_seen_at_once_though_it_has_just_touched_the_vm() -> None:
+    touched: dict[str, Any] = {"updated_at": JUST_NOW.isoformat()}
+    broken = web(status="ERROR", vm_state="error", fault="No valid host was found. ", **touched)
+    ours = migration(6, "web-1", "error", **touched)
+    assert look(broken, hanging(), ours, before={**OURS, "migrations": [5]}).seen is Seen.FAILED
+    again = hanging(updated_at=JUST_NOW.isoformat())
+    assert look(broken, again, ours, before={**OURS, "migrations": [5]}).seen is Seen.UNDERWAY, "its target goes on"
+
+
 @pytest.mark.parametrize(
     ("shown", "record"),
     [
@@ -105,7 +118,7 @@ async def test_a_vm_whose_target_died_is_evacuated_again_after_somebody_reset_it
         await arena.pass_time(300)
         assert (await sight(first)).seen is Seen.UNDERWAY
         await reset_state(arena, first.target, tmp_path)
-        again = replace(planned, before=None, wish="")
+        again = replace(planned, before=None)
         assert (await sight(again)).seen is Seen.UNDERWAY, "too fresh to be believed"
         await arena.pass_time(301)
         assert (await sight(first)).seen is Seen.FAILED
@@ -119,3 +132,5 @@ async def test_a_vm_whose_target_died_is_evacuated_again_after_somebody_reset_it
                 break
         assert seen.seen is Seen.DONE
         assert seen.place in {"compute-2", "compute-4"}
+        asked = [call.body["evacuate"] for call in arena.mutations() if "evacuate" in (call.body or {})]
+        assert asked == [{"host": "compute-3"}, {}], "the dead target was wished for once"
