@@ -106,31 +106,6 @@ _COMPUTE_REFUSALS = [
     Question(service="compute", method="DELETE", path=f"/servers/{NOBODY}/migrations/1", version=_NEW),
 ]
 _ONE = "{server}"
-_OF_ONE_SERVER = (
-    *_read("compute", *((at, f"/servers/{_ONE}") for at in ("2.1", "2.9", "2.47", "2.73", _NEW, "2.104"))),
-    *_read(
-        "compute",
-        *((_NEW, "/servers/detail?all_tenants=1"), (_NEW, "/servers/detail?all_tenants=1&host=compute-3")),
-        *((_NEW, "/servers?all_tenants=1&host=compute-1"), (_NEW, f"/servers/{_ONE}/os-instance-actions")),
-        *((_NEW, f"/servers/{_ONE}/migrations"), (_NEW, f"/servers/{_ONE}/migrations/99999")),
-        *((_NEW, f"/servers/{_ONE}/os-volume_attachments"), (_NEW, f"/os-migrations?instance_uuid={_ONE}")),
-        *((at, "/os-migrations?source_compute=compute-1") for at in ("2.22", "2.23", "2.58", "2.59", _NEW)),
-        (_NEW, "/os-migrations?source_compute=compute-1&migration_type=evacuation"),
-    ),
-    *_read("placement", ("1.39", f"/allocations/{_ONE}"), ("1.11", f"/allocations/{_ONE}")),
-    *(_act(_NEW, {"evacuate": {"host": host} if host else {}}, _ONE) for host in ("", "nope", "compute-1")),
-    *(_act(_NEW, {verb: None}, _ONE) for verb in ("os-start", "unpause", "resume", "confirmResize", "revertResize")),
-    _act(_NEW, {"os-migrateLive": {"host": "nope", "block_migration": "auto"}}, _ONE),
-    _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
-    Question(service="compute", method="DELETE", path=f"/servers/{_ONE}/migrations/99999", version=_NEW),
-    Question(
-        service="compute",
-        method="POST",
-        path=f"/servers/{_ONE}/migrations/99999/action",
-        version=_NEW,
-        body={"force_complete": None},
-    ),
-)
 _SERVER = (
     "status",
     *(f"OS-EXT-STS:{key}" for key in ("vm_state", "task_state", "power_state")),
@@ -146,6 +121,31 @@ _COURSE = (
         "compute", *((at, f"/servers/{_ONE}") for at in ("2.1", "2.16", "2.69")), (_NEW, f"/servers/{_ONE}/migrations")
     ),
     *_read("placement", ("1.39", f"/allocations/{_ONE}")),
+)
+_OF_ONE_SERVER = (
+    *_COURSE,
+    *_read("compute", *((at, f"/servers/{_ONE}") for at in ("2.9", "2.47", "2.73", "2.104"))),
+    *_read(
+        "compute",
+        *((_NEW, "/servers/detail?all_tenants=1"), (_NEW, "/servers/detail?all_tenants=1&host=compute-3")),
+        *((_NEW, "/servers?all_tenants=1&host=compute-1"), (_NEW, f"/servers/{_ONE}/migrations/99999")),
+        (_NEW, f"/servers/{_ONE}/os-volume_attachments"),
+        *((at, "/os-migrations?source_compute=compute-1") for at in ("2.22", "2.23", "2.58", "2.59", _NEW)),
+        (_NEW, "/os-migrations?source_compute=compute-1&migration_type=evacuation"),
+    ),
+    *_read("placement", ("1.11", f"/allocations/{_ONE}")),
+    *(_act(_NEW, {"evacuate": {"host": host} if host else {}}, _ONE) for host in ("", "nope", "compute-1")),
+    *(_act(_NEW, {verb: None}, _ONE) for verb in ("os-start", "unpause", "resume", "confirmResize", "revertResize")),
+    _act(_NEW, {"os-migrateLive": {"host": "nope", "block_migration": "auto"}}, _ONE),
+    _act(_NEW, {"migrate": {"host": "nope"}}, _ONE),
+    Question(service="compute", method="DELETE", path=f"/servers/{_ONE}/migrations/99999", version=_NEW),
+    Question(
+        service="compute",
+        method="POST",
+        path=f"/servers/{_ONE}/migrations/99999/action",
+        version=_NEW,
+        body={"force_complete": None},
+    ),
 )
 OF_A_DEAD_HOST: Sequence[Question] = (
     *_COURSE,

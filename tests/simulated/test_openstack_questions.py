@@ -3,7 +3,7 @@
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Fault
-from tests.simulated.openstack_questions import NOBODY, Cloud, differences
+from tests.simulated.openstack_questions import NOBODY, OF_A_RETURNED_HOST, Cloud, differences
 from tests.simulated.openstack_wire import PASSWORD, Region, region
 
 
@@ -37,3 +37,12 @@ async def test_another_status_another_sentence_and_another_key_are_found() -> No
         assert "GET /os-aggregates: 200 '' instead of 500" in found[0]
         assert "instead of 'ordered by a fault'" in found[1]
         assert all("'.servers[].fault.message'] missing" in difference for difference in found[2:])
+
+
+async def test_another_value_is_found_where_a_question_names_its_key() -> None:
+    async with region(lambda clock: build(clock.now)) as one, region(lambda clock: build(clock.now)) as other:
+        here, there = (place(each, server=each.world.vm("demo-vm-1").id) for each in (one, other))
+        left = other.world.vm("demo-vm-1").host
+        other.world.relocate(other.world.vm("demo-vm-1"), other.world.host("compute-5"))
+        found = await differences(here, there, questions=OF_A_RETURNED_HOST)
+        assert f"OS-EXT-SRV-ATTR:host ['{left.name}'] instead of ['compute-5']" in found[0]
