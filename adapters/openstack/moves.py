@@ -36,6 +36,7 @@ _IF_ITS_TARGET_DIED = (
     "If it never ends, its target may have died with it: see where the guest runs, have the VM's state reset"
     " (`openstack server set --state active`), then retry."
 )
+_ELSEWHERE = "Retry: Nova's scheduler chooses another target, unless one was asked for."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -208,11 +209,11 @@ def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sig
 def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
     said = why or evidence.fault(server)
     sentence, remedy = explain(said)
-    unexplained = (
-        f"{move.target} died with it." if move.is_open else f"its record ended as {move.status}, without a reason."
-    )
-    reason = sentence or said or unexplained
+    unexplained = f"its record ended as {move.status}, without a reason."
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
+    if move.is_open:
+        unexplained, look = f"{move.target} died with it.", _ELSEWHERE
+    reason = sentence or said or unexplained
     logged = why and move.status != ABORTED
     return Sighting(
         seen=Seen.FAILED,

@@ -44,6 +44,7 @@ def test_our_own_attempt_has_failed_then_and_says_who_died() -> None:
     seen = look(web(), hanging(), before=OURS)
     assert seen.seen is Seen.FAILED
     assert "compute-2 died with it" in seen.sentence
+    assert seen.remedy == "Retry: Nova's scheduler chooses another target, unless one was asked for."
 
 
 def test_a_later_attempt_is_judged_by_its_own_record() -> None:
