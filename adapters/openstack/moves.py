@@ -36,7 +36,7 @@ _IF_ITS_TARGET_DIED = (
     "If it never ends, its target may have died with it: see where the guest runs, have the VM's state reset"
     " (`openstack server set --state active`), then retry."
 )
-_ELSEWHERE = "Retry: Nova's scheduler chooses another target, unless one was asked for."
+_RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target, unless one was asked for."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -212,7 +212,7 @@ def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *
     unexplained = f"its record ended as {move.status}, without a reason."
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     if move.is_open:
-        unexplained, look = f"{move.target} died with it.", _ELSEWHERE
+        unexplained, look = f"{move.target} died with it.", _RETRY_GOES_ELSEWHERE
     reason = sentence or said or unexplained
     logged = why and move.status != ABORTED
     return Sighting(

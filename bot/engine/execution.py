@@ -242,10 +242,10 @@ async def _start(
             await _keep(held, operation, [record], [_look(held, record, again)])
     await held.save_steps(not_acted_on)
     calls = {r.key: _start_one(held, operation, r) for r in go}
-    await this.starts.begin(calls, seconds=_patience(this, go))
+    await this.starts.begin(calls, seconds=_time_to_answer(this, go))
 
 
-def _patience(this: _Round, begun: Sequence[StepRecord]) -> float:
+def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
     """How many seconds a round waits for the answers to its starts: a look at what else moves is not held up by them.
 
     A change of the host itself is waited for: nothing else can begin before it has come about.

@@ -167,7 +167,6 @@ class Runner:
             "unknown": counts[StepState.UNKNOWN],
             "skipped": counts[StepState.SKIPPED] + counts[StepState.PLANNED],
             "aside": sum(1 for r in records if r.aside),
-            "may_skip": bool(aside.may_be(rows)),
             "left": left,
         }
         phases = operation.plan.phases if operation.plan else ()
@@ -186,6 +185,7 @@ class Runner:
                 outcome = f"{closed.sentence} {outcome}"
                 facts |= {"sentence": closed.sentence, "remedy": closed.remedy}
             ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
-            news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=facts)
+            what_next: Facts = {**facts, "may_skip": bool(aside.may_be(rows))}
+            news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=what_next)
             told = telling.calling(news, requester=operation.requested_by, approvers=self.held.rule.approvers)
         await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)

@@ -82,8 +82,6 @@ async def test_each_vm_of_a_dead_compute_gets_what_its_state_allows(cloud: Cloud
 
 def _populated(cloud: Cloud) -> dict[str, str]:
     """A VM in each state on the host that is to die; their ids by their names."""
-    for host in cloud.computes:
-        cloud.turn_knobs(host, spawn_seconds=0)
     group = cloud.cli_json(
         *("--os-compute-api-version", "2.64", "server", "group", "create", "--policy", "soft-anti-affinity", "apart"),
         cloud="demo",
@@ -108,7 +106,7 @@ def _populated(cloud: Cloud) -> dict[str, str]:
     cloud.cli("server", "set", "--property", "turn=soon", ids["amphora-1"])
     cloud.cli("flavor", "delete", "m1.bound")
     for host in cloud.computes:
-        cloud.turn_knobs(host, spawn_seconds=2)
+        cloud.turn_knobs(host, spawn_seconds=4)
     return ids
 
 

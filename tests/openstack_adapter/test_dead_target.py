@@ -84,6 +84,15 @@ def test_otherwise_no_second_evacuation_is_begun(shown: Server, record: Migratio
     assert look(shown, record, before=before).seen is Seen.UNDERWAY
 
 
+def test_while_somebody_evacuates_it_again_beside_us_the_second_look_starts_nothing() -> None:
+    marked: Facts = {**OURS, "migrations": [5]}
+    touched: dict[str, Any] = {"task": "rebuilding", "status": "REBUILD", "updated_at": JUST_NOW.isoformat()}
+    assert look(web(**touched), hanging(), before=marked).seen is Seen.UNDERWAY, "before there is a record"
+    theirs = migration(6, "web-1", "accepted", updated_at=JUST_NOW.isoformat())
+    between_tasks = web(updated_at=JUST_NOW.isoformat())
+    assert look(between_tasks, hanging(), theirs, before=marked).seen is Seen.UNDERWAY
+
+
 def test_only_a_rebuild_that_hangs_is_said_to_need_a_reset() -> None:
     spawning = web(task="rebuild_spawning", status="REBUILD")
     assert "server set --state active" in look(spawning, hanging(), before=OURS).remedy
