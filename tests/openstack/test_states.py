@@ -14,7 +14,8 @@ from tests.openstack.lab.settings import LabError
 
 DEAD = "compute-2"
 TERMS = 'concurrency = 3\npriority_metadata = "turn"'
-GOES = ("amphora-1", "apart-1", "apart-2", "bound", "broken", "first", "locked", "off")
+GOES = ("aloof-1", "aloof-2", "amphora-1", "bound", "broken", "first", "locked", "off")
+"""The two of a server group stand beside each other in the order of names: without a rule they would run together."""
 STAYS = {
     "paused": ("pause", None, "PAUSED", "is paused: Nova does not evacuate that"),
     "asleep": ("suspend", None, "SUSPENDED", "is suspended: Nova does not evacuate that"),
@@ -75,7 +76,7 @@ async def test_each_vm_of_a_dead_compute_gets_what_its_state_allows(cloud: Cloud
     moves = sorted(cloud.migrations(DEAD), key=lambda m: int(m["id"]))
     assert names[moves[0]["instance_uuid"]] == "first", "by its metadata"
     assert names[moves[-1]["instance_uuid"]] in {"off", "broken"}, "those that did not run are the last"
-    apart = {names[m["instance_uuid"]]: m for m in moves if names[m["instance_uuid"]].startswith("apart")}
+    apart = {names[m["instance_uuid"]]: m for m in moves if names[m["instance_uuid"]].startswith("aloof")}
     assert not _overlap(*apart.values()), "of a server group one at a time"
     assert any(_overlap(*pair) for pair in combinations(moves, 2)), "others side by side"
 
@@ -86,7 +87,7 @@ def _populated(cloud: Cloud) -> dict[str, str]:
         *("--os-compute-api-version", "2.64", "server", "group", "create", "--policy", "soft-anti-affinity", "apart"),
         cloud="demo",
     )
-    ids = {s["name"]: s["id"] for s in cloud.boot(2, on=DEAD, name="apart", group=group["id"])}
+    ids = {s["name"]: s["id"] for s in cloud.boot(2, on=DEAD, name="aloof", group=group["id"])}
     bound = ("--vcpus", "1", "--ram", "128", "--disk", "1", "--property", "aggregate_instance_extra_specs:rack=2")
     cloud.cli("flavor", "create", *bound, "m1.bound")
     cloud.cli("aggregate", "create", "--property", "rack=2", "rack-2")
