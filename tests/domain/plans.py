@@ -10,11 +10,11 @@ from bot.domain.cloud import Host, Request, Seen, Sighting
 from bot.domain.operation import Operation
 from bot.domain.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
+from bot.domain.values import Action, HostId, Json, OperationId, StepKey, UserId, VmId
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 PHASES = ("close", "move", "verify")
-TERMS = {"approvers": ["S0LEADS"], "quorum": 1, "self_approval": False}
+TERMS: dict[str, Json] = {"approvers": ["S0LEADS"], "quorum": 1, "self_approval": False}
 
 
 def vm(id: str = "vm-1", **changes: Any) -> Vm:
@@ -59,24 +59,22 @@ def record(seq: int = 0, state: StepState = StepState.PLANNED, **changes: Any) -
 
 
 def operation(**changes: Any) -> Operation:
-    return Operation(
-        **{
-            "id": OperationId("OP-1"),
-            "request": Request(
-                action=Action.EVACUATE,
-                cloud="prod",
-                host=HostId("h-1"),
-                host_name="compute-1",
-                run=OperationId("OP-1"),
-            ),
-            "host": Host(id=HostId("h-1"), name="compute-1"),
-            "requested_by": UserId("U0ALICE"),
-            "channel": "C0OPS",
-            "created_at": NOW,
-            "changed_at": NOW,
-        }
-        | changes
-    )
+    usual: dict[str, Any] = {
+        "id": OperationId("OP-1"),
+        "request": Request(
+            action=Action.EVACUATE,
+            cloud="prod",
+            host=HostId("h-1"),
+            host_name="compute-1",
+            run=OperationId("OP-1"),
+        ),
+        "host": Host(id=HostId("h-1"), name="compute-1"),
+        "requested_by": UserId("U0ALICE"),
+        "channel": "C0OPS",
+        "created_at": NOW,
+        "changed_at": NOW,
+    }
+    return Operation(**usual | changes)
 
 
 # strategies --------------------------------------------------------------------------------------------------------
@@ -170,11 +168,11 @@ def pairs(draw: st.DrawFn) -> tuple[Plan, Plan]:
     approved, other = draw(plans), draw(plans)
     taken = draw(st.sets(st.sampled_from(["findings", "vms", "steps", "phases", "facts", "host_name"]), max_size=2))
     present = replace(approved, **{name: getattr(other, name) for name in taken})
-    if present.vms and draw(st.booleans()):
+    if bool(present.vms) and draw(st.booleans()):
         left = draw(st.sampled_from(present.vms))
         kept = tuple(one for one in present.vms if one is not left)
         present = replace(present, vms=kept, steps=tuple(s for s in present.steps if s.vm != left.id))
-    if present.steps and draw(st.booleans()):
+    if bool(present.steps) and draw(st.booleans()):
         place = draw(st.integers(0, len(present.steps) - 1))
         name = draw(
             st.sampled_from(["phase", "verb", "target", "by", "arguments", "follows", "tidies", "priority", "title"])

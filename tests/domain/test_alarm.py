@@ -11,7 +11,7 @@ from tests.domain.plans import NOW
 ALARM = Alarm(id="a", kind=AlarmKind.HOST_DOWN, subject="compute-2", since=NOW, first_seen_at=NOW, sentence="is down")
 
 
-def test_an_alarm_is_open_until_it_is_cleared_and_keeps_its_sentence_unless_told_how_it_ended():
+def test_an_alarm_is_open_until_it_is_cleared_and_keeps_its_sentence_unless_told_how_it_ended() -> None:
     assert ALARM.is_open
     later = NOW + timedelta(minutes=3)
     over = ALARM.cleared(later)
@@ -20,7 +20,7 @@ def test_an_alarm_is_open_until_it_is_cleared_and_keeps_its_sentence_unless_told
 
 
 @pytest.mark.parametrize("kind", AlarmKind)
-def test_a_message_stands_for_what_was_raised_and_what_was_left_over_is_told_in_its_thread(kind: AlarmKind):
+def test_a_message_stands_for_what_was_raised_and_what_was_left_over_is_told_in_its_thread(kind: AlarmKind) -> None:
     alarm = replace(ALARM, kind=kind)
     assert not alarm.has_message
     assert replace(alarm, raised_at=NOW).has_message is (kind is not AlarmKind.LEFT_OVER)

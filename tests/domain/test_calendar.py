@@ -33,7 +33,7 @@ NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)  # Saturday, three in the morning
         ("999999999d", None),
     ],
 )
-def test_a_span_is_a_number_with_its_unit(text, meant):
+def test_a_span_is_a_number_with_its_unit(text: str, meant: timedelta | None) -> None:
     assert calendar.span(text) == meant
 
 
@@ -58,30 +58,32 @@ def test_a_span_is_a_number_with_its_unit(text, meant):
         ("", None),
     ],
 )
-def test_a_moment_is_typed_as_a_time_a_day_and_a_time_or_a_span_from_now(text, meant):
+def test_a_moment_is_typed_as_a_time_a_day_and_a_time_or_a_span_from_now(
+    text: str, meant: calendar.When | None
+) -> None:
     assert calendar.when(text) == meant
 
 
-def at(text, *, zone=BERLIN, now=NOW):
+def at(text: str, *, zone: ZoneInfo | None = BERLIN, now: datetime = NOW) -> datetime:
     meant = calendar.when(text)
     assert meant is not None
     return calendar.moment(meant, now=now, zone=zone)
 
 
-def test_a_time_of_day_is_the_next_one_on_the_clock_of_whoever_typed_it():
+def test_a_time_of_day_is_the_next_one_on_the_clock_of_whoever_typed_it() -> None:
     assert at("04:00") == datetime(2026, 11, 21, 3, tzinfo=UTC)
     assert at("03:00") == datetime(2026, 11, 22, 2, tzinfo=UTC)
     assert at("02:00") == datetime(2026, 11, 22, 1, tzinfo=UTC)
     assert at("04:00", zone=SHANGHAI) == datetime(2026, 11, 21, 20, tzinfo=UTC)
 
 
-def test_a_day_and_a_time_are_in_the_zone_of_whoever_typed_them_unless_they_say_otherwise():
+def test_a_day_and_a_time_are_in_the_zone_of_whoever_typed_them_unless_they_say_otherwise() -> None:
     assert at("2026-11-22T02:00") == datetime(2026, 11, 22, 1, tzinfo=UTC)
     assert at("2026-11-22T02:00+08:00") == datetime(2026, 11, 21, 18, tzinfo=UTC)
     assert at("2026-11-22T02:00Z", zone=None) == datetime(2026, 11, 22, 2, tzinfo=UTC)
 
 
-def test_a_span_counts_from_when_it_was_typed_in_any_zone():
+def test_a_span_counts_from_when_it_was_typed_in_any_zone() -> None:
     assert at("+2h", zone=None) == NOW + timedelta(hours=2)
     assert at("+2h", now=datetime(2026, 10, 25, 0, 30, tzinfo=UTC)) == datetime(2026, 10, 25, 2, 30, tzinfo=UTC)
 
@@ -96,7 +98,7 @@ def test_a_span_counts_from_when_it_was_typed_in_any_zone():
         ("02:00", None, "Slack does not tell your time zone. Write the day, the time and the offset"),
     ],
 )
-def test_a_time_that_cannot_be_meant_is_answered_with_why(text, zone, why):
+def test_a_time_that_cannot_be_meant_is_answered_with_why(text: str, zone: ZoneInfo | None, why: str) -> None:
     with pytest.raises(BadCommand) as bad:
         at(text, zone=zone)
     assert why in str(bad.value)
@@ -110,14 +112,18 @@ def test_a_time_that_cannot_be_meant_is_answered_with_why(text, zone, why):
         (datetime(2026, 10, 24, 12, tzinfo=UTC), "2026-10-25T02:30", ("02:30+02:00", "02:30+01:00")),
     ],
 )
-def test_a_time_that_the_clocks_skip_or_repeat_is_not_guessed_at(now, text, offsets):
+def test_a_time_that_the_clocks_skip_or_repeat_is_not_guessed_at(
+    now: datetime, text: str, offsets: tuple[str, str]
+) -> None:
     with pytest.raises(BadCommand, match="Clocks change then") as bad:
         at(text, now=now)
     assert all(offset in bad.value.remedy for offset in offsets)
 
 
 @given(moments, st.times(), st.sampled_from([BERLIN, SHANGHAI]))
-def test_the_next_such_time_is_ahead_by_no_more_than_a_day_and_shows_on_the_persons_clock(now, clock, zone):
+def test_the_next_such_time_is_ahead_by_no_more_than_a_day_and_shows_on_the_persons_clock(
+    now: datetime, clock: time, zone: ZoneInfo
+) -> None:
     try:
         found = calendar.moment(clock, now=now, zone=zone)
     except BadCommand:
@@ -126,7 +132,7 @@ def test_the_next_such_time_is_ahead_by_no_more_than_a_day_and_shows_on_the_pers
     assert found.astimezone(zone).time() == clock
 
 
-def test_a_zone_has_the_name_of_a_zone():
+def test_a_zone_has_the_name_of_a_zone() -> None:
     assert calendar.zone("Europe/Berlin") == BERLIN
     assert [calendar.zone(name) for name in ("", "Nowhere/Else", "../../etc/passwd", "\x00")] == [None] * 4
 
@@ -134,15 +140,15 @@ def test_a_zone_has_the_name_of_a_zone():
 # freezes -------------------------------------------------------------------------------------------------------------
 
 
-def freeze(starts, ends, *, zone=BERLIN, name="Weekend"):
+def freeze(starts: str, ends: str, *, zone: ZoneInfo = BERLIN, name: str = "Weekend") -> Freeze:
     begin, end = calendar.mark(starts), calendar.mark(ends)
     assert begin is not None
     assert end is not None
     return Freeze(name=name, starts=begin, ends=end, zone=zone)
 
 
-def local(*parts):
-    return datetime(*parts, tzinfo=BERLIN)
+def local(year: int, month: int, day: int, hour: int = 0, minute: int = 0) -> datetime:
+    return datetime(year, month, day, hour, minute, tzinfo=BERLIN)
 
 
 @pytest.mark.parametrize(
@@ -159,17 +165,17 @@ def local(*parts):
         ("", None),
     ],
 )
-def test_a_freeze_is_set_by_a_time_a_weekday_and_a_time_or_a_date_and_a_time(text, meant):
+def test_a_freeze_is_set_by_a_time_a_weekday_and_a_time_or_a_date_and_a_time(text: str, meant: Mark | None) -> None:
     assert calendar.mark(text) == meant
 
 
-def test_marks_are_alike_when_both_are_daily_weekly_or_of_a_date():
+def test_marks_are_alike_when_both_are_daily_weekly_or_of_a_date() -> None:
     daily, weekly, dated = Mark(at=time(1)), Mark(at=time(1), weekday=3), Mark(at=time(1), day=date(2026, 1, 1))
     alike = [(a, b) for a in (daily, weekly, dated) for b in (daily, weekly, dated) if a.is_like(b)]
     assert alike == [(daily, daily), (weekly, weekly), (dated, dated)]
 
 
-def test_a_weekly_freeze_lasts_from_its_first_minute_until_its_last_and_comes_again():
+def test_a_weekly_freeze_lasts_from_its_first_minute_until_its_last_and_comes_again() -> None:
     weekend = [freeze("fri 18:00", "mon 08:00")]
     friday, monday = local(2026, 11, 20, 18, 0), local(2026, 11, 23, 8, 0)
     minute = timedelta(minutes=1)
@@ -187,14 +193,14 @@ def test_a_weekly_freeze_lasts_from_its_first_minute_until_its_last_and_comes_ag
     assert following.starts == local(2026, 11, 27, 18, 0)
 
 
-def test_a_daily_freeze_may_go_over_midnight():
+def test_a_daily_freeze_may_go_over_midnight() -> None:
     night = [freeze("22:00", "06:00", name="Night")]
     assert calendar.frozen(night, local(2026, 11, 21, 23, 0)) is not None
     assert calendar.frozen(night, local(2026, 11, 21, 5, 59)) is not None
     assert calendar.frozen(night, local(2026, 11, 21, 12, 0)) is None
 
 
-def test_a_freeze_of_a_date_comes_once_and_may_last_for_weeks():
+def test_a_freeze_of_a_date_comes_once_and_may_last_for_weeks() -> None:
     year_end = [freeze("2026-12-18 18:00", "2027-01-04 08:00")]
     assert calendar.frozen(year_end, local(2027, 1, 3)) is not None
     assert calendar.frozen(year_end, local(2027, 1, 4, 8)) is None
@@ -204,11 +210,11 @@ def test_a_freeze_of_a_date_comes_once_and_may_last_for_weeks():
     assert coming.starts == local(2026, 12, 18, 18)
 
 
-def test_a_freeze_that_ends_before_it_begins_never_is():
+def test_a_freeze_that_ends_before_it_begins_never_is() -> None:
     assert calendar.frozen([freeze("2026-12-18 18:00", "2026-12-01 08:00")], local(2026, 12, 10)) is None
 
 
-def test_of_two_freezes_the_one_that_ends_last_counts_and_the_one_that_begins_first_is_next():
+def test_of_two_freezes_the_one_that_ends_last_counts_and_the_one_that_begins_first_is_next() -> None:
     both = [freeze("fri 18:00", "mon 08:00"), freeze("2026-11-20 12:00", "2026-12-01 08:00", name="Release")]
     found = calendar.frozen(both, local(2026, 11, 21))
     assert found is not None
@@ -230,14 +236,16 @@ def test_of_two_freezes_the_one_that_ends_last_counts_and_the_one_that_begins_fi
         (date(2026, 10, 25), "02:00", "02:30", 1.5),
     ],
 )
-def test_a_freeze_is_never_shorter_than_its_clock_says_when_clocks_change(day, starts, ends, hours):
+def test_a_freeze_is_never_shorter_than_its_clock_says_when_clocks_change(
+    day: date, starts: str, ends: str, hours: float
+) -> None:
     nightly = freeze(starts, ends)
     midnight = datetime.combine(day, time(0), BERLIN)
     (found,) = [p for p in nightly.periods(midnight) if p.starts.astimezone(BERLIN).date() == day]
     assert found.ends - found.starts == timedelta(hours=hours)
 
 
-def test_a_freeze_begins_once_on_a_day_that_has_its_hour_twice():
+def test_a_freeze_begins_once_on_a_day_that_has_its_hour_twice() -> None:
     nightly = [freeze("02:30", "02:45")]
     moments = [datetime(2026, 10, 24, 22, tzinfo=UTC) + timedelta(minutes=m) for m in range(24 * 60)]
     frozen = [m for m in moments if calendar.frozen(nightly, m)]
@@ -254,7 +262,9 @@ def test_a_freeze_begins_once_on_a_day_that_has_its_hour_twice():
     st.none() | st.integers(0, 6),
     st.integers(0, 6),
 )
-def test_a_freeze_that_is_now_is_the_one_that_was_next_just_before_it_began(now, starts, ends, first, last):
+def test_a_freeze_that_is_now_is_the_one_that_was_next_just_before_it_began(
+    now: datetime, starts: time, ends: time, first: int | None, last: int
+) -> None:
     pair = Freeze(
         name="x",
         starts=Mark(at=starts, weekday=first),
@@ -269,7 +279,7 @@ def test_a_freeze_that_is_now_is_the_one_that_was_next_just_before_it_began(now,
     assert found in list(pair.periods(found.starts - timedelta(seconds=1)))
 
 
-def test_a_freeze_is_told_as_it_was_set():
+def test_a_freeze_is_told_as_it_was_set() -> None:
     assert str(freeze("fri 18:00", "mon 08:00")) == "Weekend, Fri 18:00 until Mon 08:00 (Europe/Berlin)"
     assert str(freeze("22:00", "06:00")) == "Weekend, every day 22:00 until every day 06:00 (Europe/Berlin)"
     assert str(freeze("2026-12-18 18:00", "2027-01-04 08:00")).endswith(

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from bot.domain import drift
-from bot.domain.plan import By, Disposition, Plan, Verdict, digest_of
-from bot.domain.values import HostId, StepKey, VmId
+from bot.domain.plan import By, Disposition, Plan, Verdict, Vm, digest_of
+from bot.domain.values import Facts, HostId, StepKey, VmId
 from tests.domain.plans import TERMS, finding, pairs, plan, plans, step, vm
 
 CLOSE = step("close", phase="close", verb="disable")
@@ -25,36 +25,36 @@ def moving(*ids: str, everywhere: bool = False) -> Plan:
     )
 
 
-def test_the_same_plan_has_not_drifted():
+def test_the_same_plan_has_not_drifted() -> None:
     assert drift.between(moving("vm-1"), moving("vm-1")) == drift.Drift(lines=(), only_shrinks=True)
 
 
-def test_a_vm_that_left_is_told_and_let_through_with_its_steps_and_its_place_in_lists():
+def test_a_vm_that_left_is_told_and_let_through_with_its_steps_and_its_place_in_lists() -> None:
     found = drift.between(moving("vm-1", "vm-2"), moving("vm-2"))
     assert found == drift.Drift(lines=("- name of vm-1 is not on the host any more",), only_shrinks=True)
 
 
-def test_a_vm_that_came_asks_again():
+def test_a_vm_that_came_asks_again() -> None:
     found = drift.between(moving("vm-1"), moving("vm-1", "vm-2"))
     assert not found.only_shrinks
     assert "+ name of vm-2 (ACTIVE): evacuate" in found.lines
 
 
-def test_when_one_vm_left_and_another_came_both_are_told_the_new_one_first():
+def test_when_one_vm_left_and_another_came_both_are_told_the_new_one_first() -> None:
     found = drift.between(moving("vm-1"), moving("vm-2"))
     assert found.lines[0] == "+ name of vm-2 (ACTIVE): evacuate"
     assert found.lines[-1] == "- name of vm-1 is not on the host any more"
     assert not found.only_shrinks
 
 
-def test_a_risk_that_went_away_is_let_through_with_a_note():
+def test_a_risk_that_went_away_is_let_through_with_a_note() -> None:
     risky = plan(findings=(finding("no-room", Verdict.WARNING),), vms=(vm(loses_disk=True),))
     found = drift.between(risky, plan())
     assert found.only_shrinks
     assert found.lines == ("- name of vm-1 keeps its local disk", "- no longer: no-room it is")
 
 
-def test_a_risk_of_a_vm_that_left_is_not_told_beside_its_leaving():
+def test_a_risk_of_a_vm_that_left_is_not_told_beside_its_leaving() -> None:
     risky = plan(findings=(finding("no-room", Verdict.WARNING, vm=VmId("vm-1")),))
     assert drift.between(risky, plan(vms=())).lines[-1] == "- name of vm-1 is not on the host any more"
 
@@ -84,7 +84,7 @@ LISTED = step("verify", phase="verify", arguments={"vms": ["vm-1", "vm-2"], "hos
         (plan(), plan(phases=("move", "close")), "the phases come in another order"),
     ],
 )
-def test_every_other_difference_is_told_and_asks_again(approved, present, line):
+def test_every_other_difference_is_told_and_asks_again(approved: Plan, present: Plan, line: str) -> None:
     found = drift.between(approved, present)
     assert line in found.lines
     assert not found.only_shrinks
@@ -101,7 +101,7 @@ def test_every_other_difference_is_told_and_asks_again(approved, present, line):
         {"vms": [{"id": "vm-2"}], "host": "compute-1"},
     ],
 )
-def test_when_a_vm_left_a_step_may_only_lose_that_vm(arguments):
+def test_when_a_vm_left_a_step_may_only_lose_that_vm(arguments: Facts) -> None:
     both = plan(vms=(vm("vm-1"), vm("vm-2")), steps=(LISTED,))
     one = plan(vms=(vm("vm-2"),), steps=(replace(LISTED, arguments=arguments),))
     found = drift.between(both, one)
@@ -110,13 +110,13 @@ def test_when_a_vm_left_a_step_may_only_lose_that_vm(arguments):
 
 
 @given(plans)
-def test_no_plan_drifts_from_itself(one: Plan):
+def test_no_plan_drifts_from_itself(one: Plan) -> None:
     assert drift.between(one, one) == drift.Drift(lines=(), only_shrinks=True)
 
 
 @settings(max_examples=500)
 @given(pairs())
-def test_nothing_an_approver_relies_on_changes_unseen(pair: tuple[Plan, Plan]):
+def test_nothing_an_approver_relies_on_changes_unseen(pair: tuple[Plan, Plan]) -> None:
     """Where the digest differs, either something is told, or the only difference is a risk that went away."""
     approved, present = pair
     found = drift.between(approved, present)
@@ -137,7 +137,7 @@ def test_nothing_an_approver_relies_on_changes_unseen(pair: tuple[Plan, Plan]):
 
 @settings(max_examples=500)
 @given(pairs())
-def test_a_plan_that_only_shrinks_does_nothing_new(pair: tuple[Plan, Plan]):
+def test_a_plan_that_only_shrinks_does_nothing_new(pair: tuple[Plan, Plan]) -> None:
     approved, present = pair
     if not drift.between(approved, present).only_shrinks:
         return
@@ -146,5 +146,5 @@ def test_a_plan_that_only_shrinks_does_nothing_new(pair: tuple[Plan, Plan]):
     assert {(s.key, s.verb, s.target, s.by, s.phase) for s in present.steps} <= known
 
 
-def _now(present: Plan, id: VmId):
+def _now(present: Plan, id: VmId) -> Vm:
     return next(one for one in present.vms if one.id == id)

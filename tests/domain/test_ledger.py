@@ -43,17 +43,17 @@ def left(id: str, place: str, status: str = "ACTIVE") -> Left:
     return Left(id=VmId(id), name=f"name of {id}", status=status, place=place)
 
 
-def test_a_host_that_was_never_emptied_has_none():
+def test_a_host_that_was_never_emptied_has_none() -> None:
     assert ledger.of([]) == ()
     assert ledger.of([past(Action.EXIT)]) == ()
 
 
-def test_each_vm_is_where_it_was_verified_and_was_as_the_plan_found_it():
+def test_each_vm_is_where_it_was_verified_and_was_as_the_plan_found_it() -> None:
     found = ledger.of([past(Action.ENTER, moved("a", "compute-2"), moved("b", "compute-3"), status="SHUTOFF")])
     assert found == (left("a", "compute-2", "SHUTOFF"), left("b", "compute-3", "SHUTOFF"))
 
 
-def test_of_several_steps_of_a_vm_the_last_that_tells_a_place_counts():
+def test_of_several_steps_of_a_vm_the_last_that_tells_a_place_counts() -> None:
     cold = [moved("a", "compute-2", verb="migrate"), moved("a", "", FAILED, verb="confirm")]
     assert ledger.of([past(Action.ENTER, *cold)]) == (left("a", "compute-2"),)
     abort = moved("a", "compute-1", verb="abort")
@@ -71,11 +71,11 @@ def test_of_several_steps_of_a_vm_the_last_that_tells_a_place_counts():
         (moved("a", "", SKIPPED, starts=0), False),
     ],
 )
-def test_what_was_begun_and_not_verified_is_listed_without_a_place(record: StepRecord, is_listed: bool):
+def test_what_was_begun_and_not_verified_is_listed_without_a_place(record: StepRecord, is_listed: bool) -> None:
     assert ledger.of([past(Action.EVACUATE, record)]) == ((left("a", ""),) if is_listed else ())
 
 
-def test_vms_without_steps_and_operations_without_a_plan_add_nothing():
+def test_vms_without_steps_and_operations_without_a_plan_add_nothing() -> None:
     entered, records = past(Action.ENTER, moved("a", "compute-2"))
     stays = vm("stays", disposition=Disposition.CANNOT)
     assert entered.plan is not None
@@ -83,13 +83,13 @@ def test_vms_without_steps_and_operations_without_a_plan_add_nothing():
     assert ledger.of([(more, records), (replace(entered, plan=None), records)]) == (left("a", "compute-2"),)
 
 
-def test_several_operations_add_up_with_the_first_status_and_the_last_place():
+def test_several_operations_add_up_with_the_first_status_and_the_last_place() -> None:
     first = past(Action.ENTER, moved("a", "compute-2"), state=State.ENDED_INCOMPLETE)
     second = past(Action.EVACUATE, moved("b", "compute-3"), moved("a", "compute-4"), status="SHUTOFF")
     assert ledger.of([first, second]) == (left("a", "compute-4"), left("b", "compute-3", "SHUTOFF"))
 
 
-def test_who_was_brought_back_is_off_the_list_and_who_was_left_away_may_come_later():
+def test_who_was_brought_back_is_off_the_list_and_who_was_left_away_may_come_later() -> None:
     entered = past(Action.ENTER, moved("a", "compute-2"), moved("b", "compute-3"), moved("c", "compute-3"))
     relief = moved("a", "", SKIPPED, verb="abort")
     unneeded = replace(relief, step=replace(relief.step, relieves=StepKey("live a")))
@@ -99,7 +99,7 @@ def test_who_was_brought_back_is_off_the_list_and_who_was_left_away_may_come_lat
     assert ledger.of([entered, back, again]) == (left("c", "compute-3"),)
 
 
-def test_after_a_return_the_next_operation_that_empties_the_host_begins_anew():
+def test_after_a_return_the_next_operation_that_empties_the_host_begins_anew() -> None:
     entered, returned = past(Action.ENTER, moved("old", "compute-2")), past(Action.EXIT)
     assert ledger.of([entered, returned, past(Action.ENTER, moved("new", "compute-3"))]) == (left("new", "compute-3"),)
     fell_short = past(Action.EXIT, state=State.ENDED_INCOMPLETE)
@@ -107,7 +107,7 @@ def test_after_a_return_the_next_operation_that_empties_the_host_begins_anew():
     assert [one.id for one in both] == ["old", "new"]
 
 
-def test_a_vm_whose_migration_was_aborted_is_where_nobody_has_verified_it():
+def test_a_vm_whose_migration_was_aborted_is_where_nobody_has_verified_it() -> None:
     aborted = replace(moved("a", "compute-1", verb="abort"), step=step("abort a", vm=VmId("a"), relieves=StepKey("x")))
     assert ledger.of([past(Action.ENTER, moved("a", "", FAILED), aborted)]) == (left("a", ""),)
 
@@ -119,7 +119,7 @@ def given(key: str, state: StepState = DONE, by: Action | None = Action.REHOME) 
     return StepRecord(step=replace(step(key), undone_by=by), seq=0, state=state, starts=1)
 
 
-def test_an_action_takes_back_what_got_done_since_it_was_last_done_itself():
+def test_an_action_takes_back_what_got_done_since_it_was_last_done_itself() -> None:
     first, second = given("volumes"), given("backups")
     history = [past(Action.EVACUATE, first, given("failed", FAILED), given("other", by=None))]
     assert ledger.undone(history, Action.REHOME) == (first.step,)
@@ -130,7 +130,7 @@ def test_an_action_takes_back_what_got_done_since_it_was_last_done_itself():
     )
 
 
-def test_giving_volumes_back_says_nothing_about_where_vms_are():
+def test_giving_volumes_back_says_nothing_about_where_vms_are() -> None:
     away = past(Action.EVACUATE, moved("vm-1", "compute-2"))
     back = past(Action.EXIT)
     assert ledger.of([away, back, past(Action.REHOME)]) == ledger.of([away, back])

@@ -37,20 +37,20 @@ def vote(by: str, digest: str = "d", choice: Choice = Choice.APPROVE) -> Vote:
 
 
 @pytest.mark.parametrize("state", State)
-def test_each_state_is_in_exactly_one_named_set(state):
+def test_each_state_is_in_exactly_one_named_set(state: State) -> None:
     assert sum(state in one for one in (FINAL, WAITING_FOR_PEOPLE, WORKING)) == 1
 
 
-def test_steps_are_executed_only_where_the_worker_is_at_work():
+def test_steps_are_executed_only_where_the_worker_is_at_work() -> None:
     assert EXECUTING < WORKING
 
 
-def test_each_state_can_be_reached():
+def test_each_state_can_be_reached() -> None:
     assert reachable_from(State.CHECKING) == set(State)
 
 
 @pytest.mark.parametrize("state", State)
-def test_an_operation_ends_only_in_a_final_state_and_from_every_other_it_can_end(state):
+def test_an_operation_ends_only_in_a_final_state_and_from_every_other_it_can_end(state: State) -> None:
     leads_on = {to for (at, _), to in TABLE.items() if at is state}
     if state in FINAL:
         assert leads_on == set()
@@ -60,22 +60,22 @@ def test_an_operation_ends_only_in_a_final_state_and_from_every_other_it_can_end
 
 
 @pytest.mark.parametrize("event", Event)
-def test_each_event_moves_something(event):
+def test_each_event_moves_something(event: Event) -> None:
     assert any(event is one for _, one in TABLE)
 
 
 @pytest.mark.parametrize("state", sorted(BEFORE_THE_FIRST_ACT))
-def test_before_the_first_act_anything_can_be_cancelled(state):
+def test_before_the_first_act_anything_can_be_cancelled(state: State) -> None:
     assert TABLE[state, Event.CANCELLED] is State.CANCELLED
 
 
 @pytest.mark.parametrize("state", [State.RUNNING, State.PAUSED])
-def test_once_something_was_done_a_cancel_only_stops_what_was_not_begun(state):
+def test_once_something_was_done_a_cancel_only_stops_what_was_not_begun(state: State) -> None:
     assert (state, Event.CANCELLED) not in TABLE
     assert TABLE[state, Event.STOP_ASKED] is State.STOPPING
 
 
-def test_nothing_runs_that_was_not_approved():
+def test_nothing_runs_that_was_not_approved() -> None:
     assert {state for (state, _), to in TABLE.items() if to is State.QUEUED} == {State.AWAITING_APPROVAL}
     assert [event for (_, event), to in TABLE.items() if to is State.QUEUED] == [Event.APPROVED]
     before_running = {state for (state, _), to in TABLE.items() if to is State.RUNNING} - EXECUTING
@@ -87,13 +87,13 @@ def test_nothing_runs_that_was_not_approved():
     assert not reached & (EXECUTING | {State.SUCCEEDED})
 
 
-def test_a_dry_run_never_waits_for_approval_without_another_survey():
+def test_a_dry_run_never_waits_for_approval_without_another_survey() -> None:
     assert TABLE[State.READY, Event.APPROVAL_REQUESTED] is State.CHECKING
 
 
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("event", Event)
-def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state, event):
+def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state: State, event: Event) -> None:
     before = operation(state=state)
     later = NOW + timedelta(minutes=1)
     assert before.may(event) is ((state, event) in TABLE)
@@ -112,7 +112,7 @@ def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state, ev
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=30))
-def test_whatever_happens_a_final_operation_stays_as_it_ended(events):
+def test_whatever_happens_a_final_operation_stays_as_it_ended(events: list[Event]) -> None:
     current = operation()
     for number, event in enumerate(events):
         at = NOW + timedelta(seconds=number + 1)
@@ -128,12 +128,12 @@ def test_whatever_happens_a_final_operation_stays_as_it_ended(events):
 
 
 @pytest.mark.parametrize("state", State)
-def test_an_operation_holds_its_host_until_it_is_final_unless_it_is_a_dry_run(state):
+def test_an_operation_holds_its_host_until_it_is_final_unless_it_is_a_dry_run(state: State) -> None:
     assert operation(state=state).is_live is (state not in FINAL)
     assert operation(state=state, dry_run=True).is_live is False
 
 
-def test_only_approvals_of_the_stored_plan_count_and_one_of_each_person():
+def test_only_approvals_of_the_stored_plan_count_and_one_of_each_person() -> None:
     current = operation(
         digest=Digest("d"),
         votes=(
@@ -148,7 +148,7 @@ def test_only_approvals_of_the_stored_plan_count_and_one_of_each_person():
     assert replace(current, digest=Digest("newer")).approvals == ()
 
 
-def test_what_was_decided_before_counts_no_more_once_it_is_asked_anew():
+def test_what_was_decided_before_counts_no_more_once_it_is_asked_anew() -> None:
     vote = Vote(by=UserId("U0B"), choice=Choice.APPROVE, digest=Digest("this"), at=NOW)
     asked = operation(digest=Digest("this"), votes=(vote,))
     assert asked.approvals == (vote,)

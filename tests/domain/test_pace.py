@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,18 +17,18 @@ from bot.domain.values import StepKey, VmId
 from tests.domain.plans import NOW, record
 
 
-def moved(seq: int, seconds: float, *, verb: str = "evacuate", by: By = By.MUSTER, **changes: object) -> StepRecord:
+def moved(seq: int, seconds: float, *, verb: str = "evacuate", by: By = By.MUSTER, **changes: Any) -> StepRecord:
     """A VM that was verified in its turn, after so many seconds."""
     done = record(seq, StepState.DONE, vm=VmId(f"vm-{seq}"), verb=verb, by=by)
     ended = NOW + timedelta(hours=1, seconds=seq)
-    return replace(done, intent_at=ended - timedelta(seconds=seconds), ended_at=ended, **changes)  # type: ignore[arg-type]
+    return replace(done, intent_at=ended - timedelta(seconds=seconds), ended_at=ended, **changes)
 
 
 def history(*seconds: float) -> list[StepRecord]:
     return [moved(seq, each) for seq, each in enumerate(seconds)]
 
 
-def test_it_begins_with_ten_or_with_what_the_cloud_allows():
+def test_it_begins_with_ten_or_with_what_the_cloud_allows() -> None:
     assert pace.in_flight([], ceiling=40) == 10
     assert pace.in_flight([], ceiling=4) == 4
 
@@ -42,11 +44,11 @@ def test_it_begins_with_ten_or_with_what_the_cloud_allows():
         ([5.0] * 300, 40),
     ],
 )
-def test_while_the_time_per_vm_stays_flat_it_rises_up_to_the_limit(verified: list[float], limit: int):
+def test_while_the_time_per_vm_stays_flat_it_rises_up_to_the_limit(verified: list[float], limit: int) -> None:
     assert pace.in_flight(history(*verified), ceiling=40) == limit
 
 
-def test_when_the_time_per_vm_grows_it_falls_back_and_waits_before_it_tries_again():
+def test_when_the_time_per_vm_grows_it_falls_back_and_waits_before_it_tries_again() -> None:
     risen = [5.0] * 20 + [8.0] * 15
     assert pace.in_flight(history(*risen), ceiling=40) == 10
     assert pace.in_flight(history(*risen, *[5.0] * 20), ceiling=40) == 10
@@ -54,32 +56,32 @@ def test_when_the_time_per_vm_grows_it_falls_back_and_waits_before_it_tries_agai
 
 
 @pytest.mark.parametrize(("grown", "limit"), [(9.9, 10), (10.1, 6)])
-def test_with_as_many_as_before_only_twice_the_time_per_vm_makes_it_fall(grown: float, limit: int):
+def test_with_as_many_as_before_only_twice_the_time_per_vm_makes_it_fall(grown: float, limit: int) -> None:
     assert pace.in_flight(history(*[5.0] * 20, *[grown] * 10), ceiling=10) == limit
 
 
-def test_a_step_up_that_wins_nothing_is_taken_back_by_less():
+def test_a_step_up_that_wins_nothing_is_taken_back_by_less() -> None:
     assert pace.in_flight(history(*[5.0] * 20, *[6.7] * 15), ceiling=15) == 15
     assert pace.in_flight(history(*[5.0] * 20, *[6.8] * 15), ceiling=15) == 10
 
 
-def test_while_vms_become_slower_no_more_are_tried():
+def test_while_vms_become_slower_no_more_are_tried() -> None:
     slower = [5.0] * 10 + [5.0] * 10 + [5.0] * 15
     assert pace.in_flight(history(*slower, *[5.0] * 22), ceiling=40) == 33
     assert pace.in_flight(history(*slower, *[6.0] * 22, *[10.0] * 33), ceiling=40) == 22
 
 
-def test_a_cloud_that_only_gets_slower_is_given_less_and_less_but_never_nothing():
+def test_a_cloud_that_only_gets_slower_is_given_less_and_less_but_never_nothing() -> None:
     assert pace.in_flight(history(*(1.5**n for n in range(60))), ceiling=10) == 1
 
 
-def test_vms_that_are_slower_from_some_point_on_cost_one_step_back_only():
+def test_vms_that_are_slower_from_some_point_on_cost_one_step_back_only() -> None:
     found = [pace.in_flight(history(*[5.0] * 20, *[60.0] * n), ceiling=10) for n in range(60)]
     assert min(found) == 6
     assert found[-1] == 10
 
 
-def test_only_moves_of_ours_that_were_verified_count():
+def test_only_moves_of_ours_that_were_verified_count() -> None:
     flat = history(*[5.0] * 19)
     others = [
         moved(90, 5, by=By.CLOUD),
@@ -92,7 +94,7 @@ def test_only_moves_of_ours_that_were_verified_count():
     assert pace.in_flight([*flat, moved(95, 5)], ceiling=40) == 15
 
 
-def test_the_quick_steps_around_a_move_say_nothing_about_it():
+def test_the_quick_steps_around_a_move_say_nothing_about_it() -> None:
     locks = [moved(100 + n, 0.2, verb="lock") for n in range(50)]
     assert pace.in_flight(locks + history(*[5.0] * 19), ceiling=40) == 10
 
@@ -102,12 +104,12 @@ ceilings = st.integers(-1, 60)
 
 
 @given(times, ceilings)
-def test_it_stays_within_the_limit_and_never_stops(seconds: list[float], ceiling: int):
+def test_it_stays_within_the_limit_and_never_stops(seconds: list[float], ceiling: int) -> None:
     assert 1 <= pace.in_flight(history(*seconds), ceiling=ceiling) <= max(1, ceiling)
 
 
 @given(times, st.randoms())
-def test_it_depends_on_the_rows_alone_and_not_on_their_order(seconds: list[float], random):
+def test_it_depends_on_the_rows_alone_and_not_on_their_order(seconds: list[float], random: Random) -> None:
     rows = history(*seconds)
     shuffled = list(rows)
     random.shuffle(shuffled)
@@ -115,7 +117,7 @@ def test_it_depends_on_the_rows_alone_and_not_on_their_order(seconds: list[float
 
 
 @given(times)
-def test_one_more_verified_vm_moves_it_by_one_step_at_most(seconds: list[float]):
+def test_one_more_verified_vm_moves_it_by_one_step_at_most(seconds: list[float]) -> None:
     limits = [pace.in_flight(history(*seconds[:n]), ceiling=1000) for n in range(len(seconds) + 1)]
     for before, after in pairwise(limits):
         assert after in {before, pace.more(before), pace.fewer(before)}
@@ -126,10 +128,10 @@ def test_one_more_verified_vm_moves_it_by_one_step_at_most(seconds: list[float])
 LATER = NOW + timedelta(hours=2)
 
 
-def moving(seq: int, age: float, **changes: object) -> StepRecord:
+def moving(seq: int, age: float, **changes: Any) -> StepRecord:
     """A VM that was started so many seconds ago."""
     begun = record(seq, StepState.ACCEPTED, vm=VmId(f"vm-{seq}"), verb="evacuate")
-    return replace(begun, intent_at=LATER - timedelta(seconds=age), **changes)  # type: ignore[arg-type]
+    return replace(begun, intent_at=LATER - timedelta(seconds=age), **changes)
 
 
 def between(*records: StepRecord) -> float:
@@ -171,7 +173,7 @@ def test_it_lies_between_a_quarter_of_the_poll_and_the_poll(taken: list[float], 
 # ---------------------------------------------------------------------- how many are begun together
 
 
-def planned(seq: int, by: By = By.MUSTER, **changes: object) -> StepRecord:
+def planned(seq: int, by: By = By.MUSTER, **changes: Any) -> StepRecord:
     return record(seq, vm=VmId(f"vm-{seq}"), by=by, **changes)
 
 

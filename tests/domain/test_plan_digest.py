@@ -3,19 +3,20 @@
 import random
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.plan import By, Disposition, Plan, Topic, Verdict, digest_of
-from bot.domain.values import Action, HostId, StepKey, VmId
+from bot.domain.values import Action, Facts, HostId, StepKey, VmId
 from tests.domain.plans import PHASES, RECEIPT, TERMS, finding, plan, plans, step, vm
 
 
-def steps_with(**changes: object) -> Plan:
+def steps_with(**changes: Any) -> Plan:
     first, second = plan().steps
-    return plan(steps=(first, replace(second, **changes)))  # type: ignore[arg-type]
+    return plan(steps=(first, replace(second, **changes)))
 
 
 RELIED_ON = {
@@ -52,7 +53,7 @@ RELIED_ON = {
 }
 
 
-def test_each_thing_an_approver_relies_on_changes_the_digest():
+def test_each_thing_an_approver_relies_on_changes_the_digest() -> None:
     digests = {name: digest_of(one, terms=TERMS) for name, one in RELIED_ON.items()}
     assert len({*digests.values(), digest_of(plan(), terms=TERMS)}) == len(RELIED_ON) + 1
 
@@ -66,7 +67,7 @@ def test_each_thing_an_approver_relies_on_changes_the_digest():
         TERMS | {"typed_confirmation": True},
     ],
 )
-def test_another_policy_changes_the_digest(terms):
+def test_another_policy_changes_the_digest(terms: Facts) -> None:
     assert digest_of(plan(), terms=terms) != digest_of(plan(), terms=TERMS)
 
 
@@ -85,23 +86,23 @@ def test_another_policy_changes_the_digest(terms):
         steps_with(before={"host": "compute-1"}, receipt=RECEIPT),
     ],
 )
-def test_clocks_counters_and_sentences_do_not_change_the_digest(same):
+def test_clocks_counters_and_sentences_do_not_change_the_digest(same: Plan) -> None:
     assert digest_of(same, terms=TERMS) == digest_of(plan(), terms=TERMS)
 
 
 @given(plans, st.randoms(use_true_random=False))
-def test_the_order_in_which_a_cloud_lists_things_does_not_change_the_digest(one: Plan, dice: random.Random):
+def test_the_order_in_which_a_cloud_lists_things_does_not_change_the_digest(one: Plan, dice: random.Random) -> None:
     other = replace(
         one,
         vms=tuple(dice.sample(one.vms, len(one.vms))),
         steps=tuple(dice.sample(one.steps, len(one.steps))),
         findings=tuple(dice.sample(one.findings, len(one.findings))),
-        facts=dict(reversed(one.facts.items())),
+        facts=dict(reversed([*one.facts.items()])),
     )
-    assert digest_of(other, terms=TERMS) == digest_of(one, terms=dict(reversed(TERMS.items())))
+    assert digest_of(other, terms=TERMS) == digest_of(one, terms=dict(reversed([*TERMS.items()])))
 
 
-def test_the_digest_is_the_same_in_every_process_and_release():
+def test_the_digest_is_the_same_in_every_process_and_release() -> None:
     # A digest stands in buttons and rows that outlive a restart: changing this value needs a line in CHANGELOG.md.
     assert digest_of(plan(), terms=TERMS) == "b1d20cc01e0201d65ccba10d469fb53324a1a293f8b8ac440bf790fe97fcc1ad"
 
@@ -115,25 +116,25 @@ def test_the_digest_is_the_same_in_every_process_and_release():
         ([Verdict.UNKNOWN], True),
     ],
 )
-def test_a_blocker_and_what_could_not_be_found_out_forbid_a_plan(verdicts, blocked):
+def test_a_blocker_and_what_could_not_be_found_out_forbid_a_plan(verdicts: list[Verdict], blocked: bool) -> None:
     assert plan(findings=tuple(finding(f"f-{n}", one) for n, one in enumerate(verdicts))).is_blocked is blocked
 
 
 @given(plans)
-def test_findings_are_shown_worst_first(one: Plan):
+def test_findings_are_shown_worst_first(one: Plan) -> None:
     order = [Verdict.BLOCKER, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK]
     places = [order.index(f.verdict) for f in one.sorted_findings]
     assert places == sorted(places)
     assert sorted(map(repr, one.sorted_findings)) == sorted(map(repr, one.findings))
 
 
-def test_the_step_of_a_vm_is_the_last_of_its_steps():
+def test_the_step_of_a_vm_is_the_last_of_its_steps() -> None:
     lock, move = step("lock", vm=VmId("vm-1")), step("move", vm=VmId("vm-1"))
     assert plan(steps=(lock, move, step("other"))).step_of(VmId("vm-1")) is move
     assert plan(steps=(step("other"),)).step_of(VmId("vm-1")) is None
 
 
-def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open():
+def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open() -> None:
     ticked, open_, fixed = vm("a", chosen=True), vm("b", chosen=False), vm("c")
     flagged = vm("d", chosen=False, is_flagged=True)
     made = plan(vms=(ticked, open_, fixed, flagged))
@@ -141,7 +142,7 @@ def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open():
     assert made.unflagged == (ticked, open_)
 
 
-def test_what_is_to_be_vouched_for_is_named_once():
+def test_what_is_to_be_vouched_for_is_named_once() -> None:
     findings = (
         finding("a", vouch="it is dead"),
         finding("b", vouch="it is dead"),

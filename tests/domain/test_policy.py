@@ -1,5 +1,6 @@
 """Who may ask, decide and steer, and what a person is told who may not."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
@@ -19,53 +20,53 @@ CHIEF = Actor(id=UserId("U0CHIEF"), standing=Standing.FULL_MEMBER)
 EVE = Actor(id=UserId("U0EVE"), standing=Standing.FULL_MEMBER)
 
 
-def refused(check, *arguments, **named) -> NotAllowed:
+def refused(check: Callable[..., None], *arguments: object, **named: object) -> NotAllowed:
     with pytest.raises(NotAllowed) as caught:
         check(*arguments, **named)
     return caught.value
 
 
 @pytest.mark.parametrize("actor", [ALICE, BOB, Actor(id=UserId("U0DAVE"), standing=Standing.FULL_MEMBER)])
-def test_those_named_by_id_or_group_may_ask(actor):
+def test_those_named_by_id_or_group_may_ask(actor: Actor) -> None:
     RULE.check_may_request(actor)
 
 
-def test_others_may_not_ask_and_hear_who_may():
+def test_others_may_not_ask_and_hear_who_may() -> None:
     assert refused(RULE.check_may_request, EVE).ask == ("S0SRE", "U0DAVE")
     replace(RULE, requesters=(EVERYONE,)).check_may_request(EVE)
 
 
-def test_an_empty_list_names_nobody():
+def test_an_empty_list_names_nobody() -> None:
     nobody = Rule(requesters=(), approvers=())
     refused(nobody.check_may_request, ALICE)
     assert "not an approver" in refused(nobody.check_may_decide, BOB, requester=ALICE.id).sentence
 
 
-def test_everyone_is_a_word_for_requesters_only():
+def test_everyone_is_a_word_for_requesters_only() -> None:
     open_to_all = Rule(requesters=(EVERYONE,), approvers=(EVERYONE,))
     refused(open_to_all.check_may_decide, BOB, requester=ALICE.id)
 
 
-def test_approvers_decide_about_what_others_asked_for():
+def test_approvers_decide_about_what_others_asked_for() -> None:
     RULE.check_may_decide(BOB, requester=ALICE.id)
     RULE.check_may_decide(CHIEF, requester=ALICE.id)
     assert refused(RULE.check_may_decide, EVE, requester=ALICE.id).ask == ("S0LEADS", "U0CHIEF")
 
 
-def test_nobody_decides_about_their_own_request_unless_policy_says_so():
+def test_nobody_decides_about_their_own_request_unless_policy_says_so() -> None:
     assert "You asked for this yourself" in refused(RULE.check_may_decide, BOB, requester=BOB.id).sentence
     replace(RULE, self_approval=True).check_may_decide(BOB, requester=BOB.id)
     refused(replace(RULE, self_approval=True).check_may_decide, ALICE, requester=ALICE.id)
 
 
-def test_the_requester_and_the_approvers_may_steer():
+def test_the_requester_and_the_approvers_may_steer() -> None:
     RULE.check_may_steer(ALICE, requester=ALICE.id)
     RULE.check_may_steer(BOB, requester=ALICE.id)
     assert refused(RULE.check_may_steer, EVE, requester=ALICE.id).ask == ("U0ALICE", "S0LEADS", "U0CHIEF")
 
 
 @pytest.mark.parametrize("standing", sorted(set(Standing) - {Standing.FULL_MEMBER}))
-def test_only_full_members_ever_act_however_policy_names_them(standing):
+def test_only_full_members_ever_act_however_policy_names_them(standing: Standing) -> None:
     anybody = Rule(requesters=(EVERYONE, "U0X"), approvers=("U0X",), self_approval=True)
     stranger = Actor(id=UserId("U0X"), standing=standing)
     for check in (
@@ -78,7 +79,7 @@ def test_only_full_members_ever_act_however_policy_names_them(standing):
         assert standing.value in error.sentence or standing is Standing.DEACTIVATED
 
 
-def test_the_terms_of_a_rule_do_not_depend_on_the_order_in_which_it_names_people():
+def test_the_terms_of_a_rule_do_not_depend_on_the_order_in_which_it_names_people() -> None:
     assert replace(RULE, approvers=("U0CHIEF", "S0LEADS")).terms() == RULE.terms()
     assert replace(RULE, quorum=2).terms() != RULE.terms()
     assert replace(RULE, self_approval=True).terms() != RULE.terms()
@@ -102,7 +103,9 @@ rules = st.builds(
 
 
 @given(rules, actors, st.sampled_from([UserId("U0A"), UserId("U0B")]))
-def test_whoever_decides_is_a_full_member_named_as_approver_and_not_the_requester(rule: Rule, actor: Actor, requester):
+def test_whoever_decides_is_a_full_member_named_as_approver_and_not_the_requester(
+    rule: Rule, actor: Actor, requester: UserId
+) -> None:
     try:
         rule.check_may_decide(actor, requester=requester)
     except NotAllowed:
@@ -113,7 +116,7 @@ def test_whoever_decides_is_a_full_member_named_as_approver_and_not_the_requeste
 
 
 @given(rules, actors)
-def test_whoever_breaks_glass_is_a_full_member_named_for_that(rule: Rule, actor: Actor):
+def test_whoever_breaks_glass_is_a_full_member_named_for_that(rule: Rule, actor: Actor) -> None:
     named = bool({actor.id, *actor.groups} & set(rule.break_glass))
     if actor.standing is Standing.FULL_MEMBER and named:
         rule.check_may_break_glass(actor)
@@ -122,7 +125,7 @@ def test_whoever_breaks_glass_is_a_full_member_named_for_that(rule: Rule, actor:
     assert error.ask == rule.break_glass or actor.standing is not Standing.FULL_MEMBER
 
 
-def test_everyone_is_no_word_for_those_who_may_break_glass():
+def test_everyone_is_no_word_for_those_who_may_break_glass() -> None:
     refused(replace(RULE, break_glass=(EVERYONE,)).check_may_break_glass, BOB)
 
 
@@ -138,7 +141,9 @@ votes = st.builds(
 
 
 @given(st.lists(votes, max_size=6), st.integers(1, 3), st.booleans())
-def test_a_plan_may_be_executed_with_enough_approvals_of_it_or_broken_glass_for_it(cast, quorum: int, breakable: bool):
+def test_a_plan_may_be_executed_with_enough_approvals_of_it_or_broken_glass_for_it(
+    cast: list[Vote], quorum: int, breakable: bool
+) -> None:
     rule = replace(RULE, quorum=quorum, break_glass=("U0A",) if breakable else ())
     decided = operation(digest=Digest("this"), votes=tuple(cast))
     yes = [v for v in cast if v.choice is Choice.APPROVE and v.digest == "this" and not v.void]
@@ -147,6 +152,6 @@ def test_a_plan_may_be_executed_with_enough_approvals_of_it_or_broken_glass_for_
 
 
 @given(rules, actors)
-def test_who_has_a_part_in_a_rule_is_named_in_it_somewhere(rule: Rule, actor: Actor):
+def test_who_has_a_part_in_a_rule_is_named_in_it_somewhere(rule: Rule, actor: Actor) -> None:
     anywhere = {actor.id, *actor.groups} & {*rule.requesters, *rule.approvers, *rule.break_glass}
     assert rule.names(actor) is (bool(anywhere) or EVERYONE in rule.requesters)

@@ -1,7 +1,8 @@
 """The life of a step: what a look makes of it."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -28,19 +29,19 @@ QUIET = timedelta(seconds=90)
 PATIENCE = timedelta(minutes=30)
 
 
-def looked(before: StepRecord, seen: Seen, *, after: timedelta = A_WHILE, **said: object) -> StepRecord:
-    return after_look(before, Sighting(seen=seen, **said), now=NOW + after)  # type: ignore[arg-type]
+def looked(before: StepRecord, seen: Seen, *, after: timedelta = A_WHILE, **said: Any) -> StepRecord:
+    return after_look(before, Sighting(seen=seen, **said), now=NOW + after)
 
 
 # one step ----------------------------------------------------------------------------------------------------------
 
 
-def test_each_state_is_planned_in_flight_or_ended():
+def test_each_state_is_planned_in_flight_or_ended() -> None:
     assert {StepState.PLANNED} | IN_FLIGHT | ENDED == set(StepState)
     assert not IN_FLIGHT & ENDED
 
 
-def test_an_intent_is_counted_and_forgets_what_was_said_before():
+def test_an_intent_is_counted_and_forgets_what_was_said_before() -> None:
     before = replace(record(), sentence="s", remedy="r", raw="w")
     intent = before.intend({"ids": [1]}, now=NOW)
     assert (intent.state, intent.starts, intent.intent_at, intent.moved_at) == (StepState.INTENT, 1, NOW, NOW)
@@ -48,13 +49,13 @@ def test_an_intent_is_counted_and_forgets_what_was_said_before():
     assert (intent.sentence, intent.remedy, intent.raw) == ("", "", "")
 
 
-def test_an_accepted_step_keeps_its_receipt_and_what_was_there_before():
+def test_an_accepted_step_keeps_its_receipt_and_what_was_there_before() -> None:
     accepted = record().intend({"ids": [1]}, now=NOW).accept(RECEIPT, now=NOW + A_WHILE)
     assert (accepted.state, accepted.moved_at) == (StepState.ACCEPTED, NOW + A_WHILE)
     assert (accepted.step.receipt, accepted.step.before) == (RECEIPT, {"ids": [1]})
 
 
-def test_a_new_attempt_begins_from_nothing():
+def test_a_new_attempt_begins_from_nothing() -> None:
     failed = record().intend({}, now=NOW).accept(RECEIPT, now=NOW).end(StepState.FAILED, now=NOW, sentence="no room")
     assert failed.has_ended
     assert failed.key == "step 0"
@@ -62,19 +63,19 @@ def test_a_new_attempt_begins_from_nothing():
 
 
 @pytest.mark.parametrize("state", [StepState.PLANNED, StepState.INTENT, StepState.ACCEPTED])
-def test_what_is_as_wanted_is_done_whoever_did_it(state):
+def test_what_is_as_wanted_is_done_whoever_did_it(state: StepState) -> None:
     done = looked(record(state=state), Seen.DONE, sentence="on compute-2", place="compute-2")
     assert (done.state, done.place, done.progress, done.ended_at) == (StepState.DONE, "compute-2", 1.0, NOW + A_WHILE)
 
 
 @pytest.mark.parametrize("state", [StepState.PLANNED, StepState.INTENT, StepState.ACCEPTED])
-def test_a_failure_keeps_its_cause_and_remedy(state):
+def test_a_failure_keeps_its_cause_and_remedy(state: StepState) -> None:
     failed = looked(record(state=state), Seen.FAILED, sentence="no valid host", remedy="make room", raw="NoValidHost")
     assert failed.state is StepState.FAILED
     assert (failed.sentence, failed.remedy, failed.raw) == ("no valid host", "make room", "NoValidHost")
 
 
-def test_a_step_has_begun_when_its_turn_in_the_cloud_has_come_and_that_is_not_counted_anew():
+def test_a_step_has_begun_when_its_turn_in_the_cloud_has_come_and_that_is_not_counted_anew() -> None:
     waiting = looked(record(state=StepState.INTENT), Seen.UNDERWAY, waits=True)
     assert (waiting.state, waiting.begun_at) == (StepState.ACCEPTED, None)
     begun = looked(waiting, Seen.UNDERWAY)
@@ -83,12 +84,12 @@ def test_a_step_has_begun_when_its_turn_in_the_cloud_has_come_and_that_is_not_co
     assert begun.intend({}, now=NOW).begun_at is None
 
 
-def test_a_planned_step_of_ours_waits_to_be_started():
+def test_a_planned_step_of_ours_waits_to_be_started() -> None:
     assert looked(record(), Seen.NEVER_STARTED).state is StepState.PLANNED
 
 
 @pytest.mark.parametrize("by", [By.CLOUD, By.PERSON])
-def test_a_planned_step_of_somebody_else_is_awaited_from_the_first_look(by):
+def test_a_planned_step_of_somebody_else_is_awaited_from_the_first_look(by: By) -> None:
     awaited = looked(record(by=by), Seen.NEVER_STARTED, sentence="run this command")
     assert (awaited.state, awaited.moved_at, awaited.sentence) == (
         StepState.ACCEPTED,
@@ -97,22 +98,22 @@ def test_a_planned_step_of_somebody_else_is_awaited_from_the_first_look(by):
     )
 
 
-def test_a_planned_step_that_is_already_under_way_is_not_started_again():
+def test_a_planned_step_that_is_already_under_way_is_not_started_again() -> None:
     assert looked(record(), Seen.UNDERWAY).state is StepState.ACCEPTED
 
 
-def test_a_planned_step_about_which_the_cloud_contradicts_itself_is_never_started():
+def test_a_planned_step_about_which_the_cloud_contradicts_itself_is_never_started() -> None:
     unknown = looked(record(), Seen.UNCLEAR, sentence="both records", remedy="look", raw="[1, 2]")
     assert (unknown.state, unknown.sentence, unknown.remedy) == (StepState.UNKNOWN, "both records", "look")
 
 
-def test_an_intent_without_a_trace_may_be_started_again_only_after_the_quiet_period():
+def test_an_intent_without_a_trace_may_be_started_again_only_after_the_quiet_period() -> None:
     intent = record().intend({}, now=NOW)
     assert looked(intent, Seen.NEVER_STARTED, after=QUIET - timedelta(seconds=1)).state is StepState.INTENT
     assert looked(intent, Seen.NEVER_STARTED, after=QUIET).state is StepState.PLANNED
 
 
-def test_what_never_takes_effect_is_given_to_a_human_after_three_starts():
+def test_what_never_takes_effect_is_given_to_a_human_after_three_starts() -> None:
     tried = record()
     for _ in range(MAX_STARTS):
         assert tried.state is StepState.PLANNED
@@ -121,24 +122,24 @@ def test_what_never_takes_effect_is_given_to_a_human_after_three_starts():
     assert tried.sentence == "Started 3 times without a trace in the cloud."
 
 
-def test_a_lost_answer_is_found_again_by_looking():
+def test_a_lost_answer_is_found_again_by_looking() -> None:
     found = looked(record().intend({}, now=NOW), Seen.UNDERWAY, progress=0.4, movement="copying", place="compute-1")
     assert (found.state, found.progress, found.movement) == (StepState.ACCEPTED, 0.4, "copying")
 
 
-def test_a_step_whose_wish_was_refused_may_be_started_again_at_once():
+def test_a_step_whose_wish_was_refused_may_be_started_again_at_once() -> None:
     accepted = record(wish="compute-2").intend({"ids": [1]}, now=NOW).accept(RECEIPT, now=NOW)
     again = looked(accepted, Seen.TURNED_AWAY, sentence="compute-2 did not take it")
     assert (again.state, again.starts, again.sentence) == (StepState.PLANNED, 1, "compute-2 did not take it")
     assert to_start([again], PHASES, limit=1, now=NOW) == [again]
 
 
-def test_a_step_that_wished_for_nothing_and_was_turned_away_has_failed():
+def test_a_step_that_wished_for_nothing_and_was_turned_away_has_failed() -> None:
     accepted = record().intend({}, now=NOW).accept(RECEIPT, now=NOW)
     assert looked(accepted, Seen.TURNED_AWAY).state is StepState.FAILED
 
 
-def test_a_step_that_is_turned_away_again_and_again_fails():
+def test_a_step_that_is_turned_away_again_and_again_fails() -> None:
     tried = replace(record(wish="compute-2"), state=StepState.ACCEPTED, starts=MAX_STARTS)
     failed = looked(tried, Seen.TURNED_AWAY, sentence="no host takes it", remedy="make room", raw="NoValidHost")
     assert (failed.state, failed.sentence, failed.remedy, failed.raw) == (
@@ -150,7 +151,7 @@ def test_a_step_that_is_turned_away_again_and_again_fails():
 
 
 @pytest.mark.parametrize("seen", [Seen.UNDERWAY, Seen.UNCLEAR, Seen.NEVER_STARTED])
-def test_an_accepted_step_without_headway_is_given_to_a_human_when_patience_ends(seen):
+def test_an_accepted_step_without_headway_is_given_to_a_human_when_patience_ends(seen: Seen) -> None:
     accepted = record(state=StepState.ACCEPTED)
     waiting = looked(accepted, seen, after=PATIENCE - timedelta(seconds=1))
     assert waiting.state is StepState.ACCEPTED
@@ -160,7 +161,7 @@ def test_an_accepted_step_without_headway_is_given_to_a_human_when_patience_ends
     assert given_up.remedy == "Look at it in the cloud, then retry or cancel."
 
 
-def test_patience_counts_from_the_last_headway():
+def test_patience_counts_from_the_last_headway() -> None:
     accepted = record(state=StepState.ACCEPTED)
     moved = looked(accepted, Seen.UNDERWAY, after=PATIENCE - A_WHILE, movement="half")
     assert looked(moved, Seen.UNDERWAY, after=PATIENCE + A_WHILE, movement="half").state is StepState.ACCEPTED
@@ -169,7 +170,9 @@ def test_patience_counts_from_the_last_headway():
 
 
 @given(records, sightings, moments)
-def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(before, sighting, now):
+def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(
+    before: StepRecord, sighting: Sighting, now: datetime
+) -> None:
     after = after_look(before, sighting, now=now)
     assert after.starts == before.starts
     assert after.step == before.step
@@ -197,7 +200,7 @@ def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(before, s
 
 
 @given(records, sightings, moments)
-def test_to_look_twice_is_to_look_once(before, sighting, now):
+def test_to_look_twice_is_to_look_once(before: StepRecord, sighting: Sighting, now: datetime) -> None:
     once = after_look(before, sighting, now=now)
     twice = after_look(once, sighting, now=now)
     if once.state is before.state or once.has_ended:
@@ -207,7 +210,7 @@ def test_to_look_twice_is_to_look_once(before, sighting, now):
 # what an end leaves --------------------------------------------------------------------------------------------------
 
 
-def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be():
+def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be() -> None:
     already = replace(record(0, StepState.DONE), starts=0)
     begun = record(1, StepState.UNKNOWN)
     never = replace(record(2, StepState.SKIPPED), starts=0)
@@ -219,7 +222,7 @@ def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be():
 # hands -------------------------------------------------------------------------------------------------------------
 
 
-def test_a_persons_word_stands_where_the_clouds_receipt_would_and_the_last_one_counts():
+def test_a_persons_word_stands_where_the_clouds_receipt_would_and_the_last_one_counts() -> None:
     waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED)
     first, last = (Word(step=waiting.key, by=UserId(who), at=NOW) for who in ("U0ALICE", "U0BOB"))
     (told,) = with_words([waiting], [first, last])
@@ -228,7 +231,7 @@ def test_a_persons_word_stands_where_the_clouds_receipt_would_and_the_last_one_c
     assert told.state is StepState.ACCEPTED
 
 
-def test_only_a_step_that_waits_for_hands_hears_what_is_said():
+def test_only_a_step_that_waits_for_hands_hears_what_is_said() -> None:
     for other in (
         replace(record(1), state=StepState.ACCEPTED),
         record(1, by=By.PERSON),

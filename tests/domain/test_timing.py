@@ -1,6 +1,7 @@
 """When an operation may be decided, begun and gone on with."""
 
 from datetime import timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -29,7 +30,7 @@ def frozen(starts: str, ends: str) -> Rule:
 # what is stored ------------------------------------------------------------------------------------------------------
 
 
-def test_a_window_opens_at_its_start_or_else_with_the_approval():
+def test_a_window_opens_at_its_start_or_else_with_the_approval() -> None:
     assert operation().window_ends is None
     assert operation(starts_at=NOW).window_ends is None
     assert operation(starts_at=NOW, window=2 * HOUR).window_ends == NOW + 2 * HOUR
@@ -41,14 +42,14 @@ def test_a_window_opens_at_its_start_or_else_with_the_approval():
     assert approved.after(Event.STARTED, at=NOW + HOUR).window_ends == approved.window_ends
 
 
-def test_only_an_approved_operation_with_a_start_of_its_own_waits():
+def test_only_an_approved_operation_with_a_start_of_its_own_waits() -> None:
     assert [operation(state=state, starts_at=NOW).waits_until for state in State] == [
         NOW if state is State.QUEUED else None for state in State
     ]
     assert operation(state=State.QUEUED).waits_until is None
 
 
-def test_approvers_rely_on_its_time():
+def test_approvers_rely_on_its_time() -> None:
     assert operation().times() == {}
     assert operation(starts_at=NOW).times() == {"starts_at": "2026-11-21T02:00:00+00:00"}
     assert operation(window=HOUR).times() == {"window_seconds": 3600.0}
@@ -68,7 +69,9 @@ def test_approvers_rely_on_its_time():
         ({"window": 10 * MINUTE}, 30),
     ],
 )
-def test_a_request_expires_after_its_start_at_the_earliest_and_with_its_window_at_the_latest(times, minutes):
+def test_a_request_expires_after_its_start_at_the_earliest_and_with_its_window_at_the_latest(
+    times: dict[str, Any], minutes: int
+) -> None:
     asked = timing.asked(operation(told=(Told.CLOSED,), **times), RULE, now=NOW)
     assert (asked.asked_at, asked.expires_at, asked.told) == (NOW, NOW + minutes * MINUTE, ())
 
@@ -76,7 +79,7 @@ def test_a_request_expires_after_its_start_at_the_earliest_and_with_its_window_a
 # beginning -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_approved_operation_is_early_until_its_time_has_come():
+def test_an_approved_operation_is_early_until_its_time_has_come() -> None:
     waiting = operation(state=State.QUEUED, starts_at=NOW)
     assert timing.is_early(waiting, now=NOW - MINUTE)
     assert not timing.is_early(waiting, now=NOW)
@@ -102,7 +105,9 @@ def test_an_approved_operation_is_early_until_its_time_has_come():
         ),
     ],
 )
-def test_an_approval_that_was_not_used_in_time_is_good_for_nothing(times, good_for, why):
+def test_an_approval_that_was_not_used_in_time_is_good_for_nothing(
+    times: dict[str, Any], good_for: int, why: str
+) -> None:
     approved = operation(state=State.QUEUED, **times)
     end = NOW + good_for * MINUTE
     assert timing.missed(approved, RULE, now=end - timedelta(microseconds=1)) == ""
@@ -112,7 +117,7 @@ def test_an_approval_that_was_not_used_in_time_is_good_for_nothing(times, good_f
 # going on ------------------------------------------------------------------------------------------------------------
 
 
-def test_nothing_new_is_started_from_the_end_of_the_window_on():
+def test_nothing_new_is_started_from_the_end_of_the_window_on() -> None:
     running = operation(state=State.RUNNING, starts_at=NOW, window=HOUR)
     assert timing.closed(running, RULE, now=NOW + HOUR - MINUTE) is None
     closed = timing.closed(running, RULE, now=NOW + HOUR)
@@ -121,7 +126,7 @@ def test_nothing_new_is_started_from_the_end_of_the_window_on():
     assert "ask again" in closed.remedy
 
 
-def test_nothing_new_is_started_in_a_freeze():
+def test_nothing_new_is_started_in_a_freeze() -> None:
     closed = timing.closed(operation(), frozen("01:00", "06:00"), now=NOW)
     assert closed is not None
     assert closed.sentence == (
@@ -147,7 +152,9 @@ def test_nothing_new_is_started_in_a_freeze():
         ({"starts_at": NOW, "window": 5 * HOUR}, frozen("06:30", "07:00"), [("freeze-ahead", Verdict.WARNING)]),
     ],
 )
-def test_a_window_that_is_over_and_a_freeze_at_the_start_forbid_and_a_freeze_ahead_warns(times, rule, found):
+def test_a_window_that_is_over_and_a_freeze_at_the_start_forbid_and_a_freeze_ahead_warns(
+    times: dict[str, Any], rule: Rule, found: list[tuple[str, Verdict]]
+) -> None:
     findings = timing.findings(operation(**times), rule, now=NOW)
     assert [(f.code, f.verdict) for f in findings] == found
     assert all(f.topic is Topic.POLICY and f.sentence and f.remedy for f in findings)

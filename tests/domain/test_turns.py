@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -32,7 +33,7 @@ def skip(*all_of_them: StepRecord) -> list[str]:
     return named(list(to_skip(all_of_them, PHASES)))
 
 
-def test_a_phase_begins_when_the_one_before_has_ended():
+def test_a_phase_begins_when_the_one_before_has_ended() -> None:
     close, move = record(0, phase="close"), record(1)
     assert current_phase([close, move], PHASES) == "close"
     assert start(close, move) == ["step 0"]
@@ -41,14 +42,14 @@ def test_a_phase_begins_when_the_one_before_has_ended():
         assert start(with_state(close, ended), move) == ["step 1"]
 
 
-def test_when_everything_has_ended_there_is_no_phase_and_nothing_to_start():
+def test_when_everything_has_ended_there_is_no_phase_and_nothing_to_start() -> None:
     ended = [record(0, StepState.DONE, phase="close"), record(1, StepState.FAILED)]
     assert current_phase(ended, PHASES) is None
     assert start(*ended) == []
     assert current_phase([], PHASES) is None
 
 
-def test_no_more_steps_of_ours_are_in_flight_than_the_limit():
+def test_no_more_steps_of_ours_are_in_flight_than_the_limit() -> None:
     flying = [record(0, StepState.ACCEPTED), record(1, StepState.INTENT)]
     waiting = [record(n) for n in range(2, 6)]
     assert start(*flying, *waiting, limit=4) == ["step 2", "step 3"]
@@ -56,20 +57,20 @@ def test_no_more_steps_of_ours_are_in_flight_than_the_limit():
     assert start(*flying, *waiting, limit=1) == []
 
 
-def test_steps_of_the_cloud_and_of_people_take_no_room():
+def test_steps_of_the_cloud_and_of_people_take_no_room() -> None:
     flying = [record(0, StepState.ACCEPTED, by=By.CLOUD), record(1, StepState.ACCEPTED)]
     waiting = [record(2, by=By.PERSON), record(3, follows=StepKey("step 1")), record(4, by=By.CLOUD)]
     assert start(*flying, *waiting, limit=1) == ["step 2", "step 4"]
 
 
-def test_a_consequence_is_watched_only_once_what_causes_it_has_begun():
+def test_a_consequence_is_watched_only_once_what_causes_it_has_begun() -> None:
     cause, consequence = record(0), record(1, by=By.CLOUD)
     assert start(cause, consequence) == ["step 0"]
     for state in (StepState.INTENT, StepState.ACCEPTED, StepState.DONE, StepState.FAILED):
         assert start(with_state(cause, state), consequence) == ["step 1"]
 
 
-def test_the_important_ones_start_first_and_equals_in_the_order_of_the_plan():
+def test_the_important_ones_start_first_and_equals_in_the_order_of_the_plan() -> None:
     assert start(record(0), record(1, priority=5), record(2, priority=5), record(3), limit=3) == [
         "step 1",
         "step 2",
@@ -77,14 +78,14 @@ def test_the_important_ones_start_first_and_equals_in_the_order_of_the_plan():
     ]
 
 
-def test_two_of_one_server_group_never_run_at_once():
+def test_two_of_one_server_group_never_run_at_once() -> None:
     pair = [record(0, apart="db"), record(1, apart="db"), record(2, apart="web")]
     assert start(*pair) == ["step 0", "step 2"]
     assert start(with_state(pair[0], StepState.INTENT), *pair[1:]) == ["step 2"]
     assert start(with_state(pair[0], StepState.DONE), *pair[1:]) == ["step 1", "step 2"]
 
 
-def test_a_step_starts_only_after_the_one_it_follows_is_done():
+def test_a_step_starts_only_after_the_one_it_follows_is_done() -> None:
     first, second = record(0), record(1, follows=StepKey("step 0"))
     assert start(first, second) == ["step 0"]
     for state in set(StepState) - {StepState.DONE, StepState.PLANNED}:
@@ -92,7 +93,7 @@ def test_a_step_starts_only_after_the_one_it_follows_is_done():
     assert start(with_state(first, StepState.DONE), second) == ["step 1"]
 
 
-def locked(lock: StepState, move: StepState, **changes) -> list[StepRecord]:
+def locked(lock: StepState, move: StepState, **changes: Any) -> list[StepRecord]:
     """A lock, the move that follows it, and the unlocking after it."""
     first, second = StepKey("step 0"), StepKey("step 1")
     return [
@@ -103,45 +104,45 @@ def locked(lock: StepState, move: StepState, **changes) -> list[StepRecord]:
 
 
 @pytest.mark.parametrize("state", sorted(ENDED))
-def test_what_tidies_up_starts_whatever_became_of_the_step_it_follows(state):
+def test_what_tidies_up_starts_whatever_became_of_the_step_it_follows(state: StepState) -> None:
     assert start(*locked(StepState.DONE, state)) == ["step 2"]
     assert skip(*locked(StepState.DONE, state)) == []
 
 
 @pytest.mark.parametrize("state", sorted(set(StepState) - ENDED))
-def test_what_tidies_up_waits_for_the_end_of_the_step_it_follows(state):
+def test_what_tidies_up_waits_for_the_end_of_the_step_it_follows(state: StepState) -> None:
     assert "step 2" not in start(*locked(StepState.DONE, state))
 
 
 @pytest.mark.parametrize("state", sorted(set(StepState) - IN_FLIGHT))
-def test_a_stop_tidies_up_what_was_done_and_waits_only_for_what_is_in_flight(state):
+def test_a_stop_tidies_up_what_was_done_and_waits_only_for_what_is_in_flight(state: StepState) -> None:
     assert named(list(to_tidy(locked(StepState.DONE, state)))) == ["step 2"]
 
 
 @pytest.mark.parametrize("state", sorted(IN_FLIGHT))
-def test_a_stop_does_not_tidy_up_under_what_is_in_flight(state):
+def test_a_stop_does_not_tidy_up_under_what_is_in_flight(state: StepState) -> None:
     assert to_tidy(locked(StepState.DONE, state)) == []
     assert to_tidy(locked(state, StepState.PLANNED)) == []
 
 
-def test_a_stop_has_nothing_to_tidy_up_where_nothing_was_begun_or_all_is_tidy():
+def test_a_stop_has_nothing_to_tidy_up_where_nothing_was_begun_or_all_is_tidy() -> None:
     assert to_tidy(locked(StepState.PLANNED, StepState.PLANNED)) == []
     assert to_tidy(locked(StepState.DONE, StepState.DONE, state=StepState.DONE)) == []
     assert to_tidy([record(0), record(1, follows=StepKey("step 0"))]) == []
 
 
 @pytest.mark.parametrize("state", sorted(ENDED - {StepState.DONE}))
-def test_what_follows_a_step_that_did_not_get_done_is_skipped(state):
+def test_what_follows_a_step_that_did_not_get_done_is_skipped(state: StepState) -> None:
     assert skip(record(0, state), record(1, follows=StepKey("step 0"))) == ["step 1"]
 
 
 @pytest.mark.parametrize("state", sorted(set(StepState) - ENDED | {StepState.DONE}))
-def test_what_follows_a_step_that_may_still_get_done_is_not_skipped(state):
+def test_what_follows_a_step_that_may_still_get_done_is_not_skipped(state: StepState) -> None:
     assert skip(record(0, state), record(1, follows=StepKey("step 0"))) == []
 
 
 @pytest.mark.parametrize("state", sorted(ENDED - {StepState.DONE}))
-def test_after_an_essential_step_that_did_not_get_done_no_later_phase_happens(state):
+def test_after_an_essential_step_that_did_not_get_done_no_later_phase_happens(state: StepState) -> None:
     broken = record(0, state, phase="close", essential=True)
     same, later, last = record(1, phase="close"), record(2, phase="move"), record(3, phase="verify")
     assert skip(broken, same, later, last) == ["step 2", "step 3"]
@@ -149,7 +150,7 @@ def test_after_an_essential_step_that_did_not_get_done_no_later_phase_happens(st
     assert skip(replace(broken, step=replace(broken.step, essential=False)), same, later, last) == []
 
 
-def test_what_has_begun_is_never_skipped():
+def test_what_has_begun_is_never_skipped() -> None:
     broken = record(0, StepState.FAILED, phase="close", essential=True)
     assert skip(broken, record(1, StepState.INTENT), record(2, StepState.ACCEPTED), record(3, StepState.DONE)) == []
 
@@ -162,58 +163,58 @@ def late(state: StepState = StepState.ACCEPTED, *, since: timedelta = DEADLINE, 
     return replace(record(0, state), begun_at=NOW - since, starts=starts)
 
 
-def relief(seq: int = 1, state: StepState = StepState.PLANNED, **changes: object) -> StepRecord:
+def relief(seq: int = 1, state: StepState = StepState.PLANNED, **changes: Any) -> StepRecord:
     return record(seq, state, **{"relieves": StepKey("step 0"), "deadline": DEADLINE} | changes)
 
 
-def test_relief_is_due_at_the_deadline_and_not_before():
+def test_relief_is_due_at_the_deadline_and_not_before() -> None:
     assert start(late(), relief()) == ["step 1"]
     assert start(late(since=DEADLINE - timedelta(seconds=1)), relief()) == []
 
 
 @pytest.mark.parametrize("state", sorted(set(StepState) - IN_FLIGHT))
-def test_only_what_is_under_way_is_relieved(state):
+def test_only_what_is_under_way_is_relieved(state: StepState) -> None:
     assert "step 1" not in start(late(state), relief())
 
 
-def test_what_waits_for_its_turn_in_the_cloud_is_not_late():
+def test_what_waits_for_its_turn_in_the_cloud_is_not_late() -> None:
     assert start(replace(late(), begun_at=None), relief()) == []
 
 
-def test_what_somebody_else_started_is_not_ours_to_relieve():
+def test_what_somebody_else_started_is_not_ours_to_relieve() -> None:
     assert start(late(starts=0), relief()) == []
 
 
-def test_relief_takes_nobodys_place_and_waits_for_none():
+def test_relief_takes_nobodys_place_and_waits_for_none() -> None:
     others = [record(2, StepState.ACCEPTED), record(3)]
     assert start(late(), relief(), *others, limit=2) == ["step 1"]
     assert start(late(), relief(state=StepState.ACCEPTED), *others, limit=3) == ["step 3"]
 
 
-def test_relief_that_is_not_needed_any_more_is_set_aside():
+def test_relief_that_is_not_needed_any_more_is_set_aside() -> None:
     for state in StepState:
         assert skip(late(state), relief()) == (["step 1"] if state in ENDED else [])
 
 
 @pytest.mark.parametrize("state", sorted(IN_FLIGHT))
-def test_a_question_about_what_has_ended_waits_for_nobody_any_more(state):
+def test_a_question_about_what_has_ended_waits_for_nobody_any_more(state: StepState) -> None:
     assert skip(late(StepState.UNKNOWN), relief(state=state, by=By.PERSON)) == ["step 1"]
     assert skip(late(), relief(state=state, by=By.PERSON)) == []
     assert skip(late(StepState.UNKNOWN), relief(state=state)) == []
     assert skip(late(StepState.UNKNOWN), relief(state=StepState.DONE, by=By.PERSON)) == []
 
 
-def test_relief_holds_up_no_phase_and_no_consequence():
+def test_relief_holds_up_no_phase_and_no_consequence() -> None:
     assert current_phase([late(StepState.DONE), relief(), record(2, phase="verify")], PHASES) == "verify"
     assert start(late(), relief(deadline=2 * DEADLINE), record(2, by=By.CLOUD)) == ["step 2"]
 
 
-def test_whether_the_operation_ends_well_does_not_depend_on_relief():
+def test_whether_the_operation_ends_well_does_not_depend_on_relief() -> None:
     assert record().counts
     assert not relief().counts
 
 
-def test_a_retry_takes_up_what_did_not_get_done_with_its_relief_and_nothing_else():
+def test_a_retry_takes_up_what_did_not_get_done_with_its_relief_and_nothing_else() -> None:
     failed, aborted = late(StepState.FAILED), relief(state=StepState.DONE)
     done, unneeded = record(2, StepState.DONE), relief(3, StepState.SKIPPED, relieves=StepKey("step 2"))
     going, skipped = record(4, StepState.ACCEPTED), record(5, StepState.SKIPPED)
@@ -258,7 +259,9 @@ chains = st.lists(
 
 
 @given(chains, st.integers(1, 4))
-def test_what_is_started_keeps_to_limit_phase_and_groups_and_is_never_what_must_be_skipped(all_of_them, limit):
+def test_what_is_started_keeps_to_limit_phase_and_groups_and_is_never_what_must_be_skipped(
+    all_of_them: list[StepRecord], limit: int
+) -> None:
     begun = list(to_start(all_of_them, PHASES, limit=limit, now=NOW))
     flying = [one for one in all_of_them if one.state in IN_FLIGHT]
     ours = [one for one in begun if one.step.by is By.MUSTER]
@@ -279,7 +282,7 @@ def test_what_is_started_keeps_to_limit_phase_and_groups_and_is_never_what_must_
 
 
 @given(chains)
-def test_an_operation_always_comes_to_its_end(all_of_them):
+def test_an_operation_always_comes_to_its_end(all_of_them: list[StepRecord]) -> None:
     """Skipping what must be skipped and finishing what starts leaves nothing behind, whatever failed before."""
     current = {one.key: one for one in all_of_them}
     for _ in range(4 * len(all_of_them) + 1):
