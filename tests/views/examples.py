@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -37,7 +38,7 @@ HOSTILE = (
 anything = st.text(st.characters(), max_size=80) | st.sampled_from(HOSTILE)
 
 
-def vm(number: int, *, name: str = "", **changes: object) -> Vm:
+def vm(number: int, *, name: str = "", **changes: Any) -> Vm:
     made = Vm(
         id=VmId(f"id-{number:04d}"),
         name=name or f"web-{number}",
@@ -46,7 +47,7 @@ def vm(number: int, *, name: str = "", **changes: object) -> Vm:
         size="2 vCPU, 4 GiB",
         disposition=Disposition.EVACUATE,
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def plan(vms: int = 3, *, name: str = "", losing: int = 0) -> Plan:
@@ -102,7 +103,7 @@ def blocked_plan() -> Plan:
     return replace(plan(), findings=(*plan().findings, blocker, unknown))
 
 
-def operation(state: State = State.CHECKING, *, of: Plan | None = None, name: str = "", **changes: object) -> Operation:
+def operation(state: State = State.CHECKING, *, of: Plan | None = None, name: str = "", **changes: Any) -> Operation:
     started = state in EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}
     choice = Choice.REJECT if state is State.DENIED else Choice.APPROVE
     voted = started or state in {State.QUEUED, State.DENIED}
@@ -136,7 +137,7 @@ def operation(state: State = State.CHECKING, *, of: Plan | None = None, name: st
         ended_at=NOW if state in FINAL else None,
         outcome="closed with 1 step left undone" if state is State.ENDED_INCOMPLETE else "",
     )
-    return replace(made, **changes)  # type: ignore[arg-type]
+    return replace(made, **changes)
 
 
 def records(state: State, of: Plan, *, words: str = "") -> Sequence[StepRecord]:

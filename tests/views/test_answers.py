@@ -1,6 +1,7 @@
 """Private lists: hosts, past operations, the audit, the policy."""
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -111,7 +112,7 @@ def test_of_a_long_audit_the_newest_lines_are_shown_and_the_others_counted() -> 
 @pytest.mark.parametrize(
     "make", [lambda w: hosts(31, words=w), lambda w: audit(60, words=w), lambda w: policy(words=w)]
 )
-def test_foreign_words_stay_words_and_every_list_fits(make, words: str) -> None:
+def test_foreign_words_stay_words_and_every_list_fits(make: Callable[[str], Facts], words: str) -> None:
     message = answers.render(make(words), LINKS)
     assert_slack_takes(message)
     for said in visible_text(message):

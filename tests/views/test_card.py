@@ -4,6 +4,7 @@ import json
 import re
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,6 +20,7 @@ from bot.slack.views.message import Block, Message
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
+from tests.views.sent import blocks, labels
 
 LABEL_OF = {
     Event.APPROVED: "Approve",
@@ -36,14 +38,9 @@ LABEL_OF = {
 OURS = re.compile(r"<@U0ALICE>|<@U0CHIEF>|<!subteam\^S0LEADS>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<#C0OPS>")
 
 
-def drawn(state: State, **changes: object) -> Message:
+def drawn(state: State, **changes: Any) -> Message:
     shown = operation(state, **changes)
     return card.render(shown, records(state, shown.plan or plan()), RULE, now=NOW)
-
-
-def buttons_of(message: Message) -> list[str]:
-    rows = [b for b in message.blocks if b["type"] == "actions"]
-    return [element["text"]["text"] for row in rows for element in row["elements"]]
 
 
 @pytest.mark.parametrize("state", State)
@@ -60,19 +57,19 @@ def test_a_button_stands_there_exactly_when_the_state_allows_what_it_does(state:
         allowed.add("Return to Service")
     if state is State.NEEDS_ATTENTION:
         allowed.add("Skip")
-    assert set(buttons_of(drawn(state))) == allowed
+    assert set(labels(drawn(state))) == allowed
 
 
 def test_the_card_of_an_ended_operation_has_the_way_back_for_its_host() -> None:
     ended = operation(State.SUCCEEDED)
     for action, label in {Action.EVACUATE: "Return to Service", Action.ENTER: "Exit Maintenance"}.items():
         shown = replace(ended, request=replace(ended.request, action=action))
-        (row,) = [b for b in card.render(shown, (), RULE, now=NOW).blocks if b["type"] == "actions"]
+        (row,) = blocks(card.render(shown, (), RULE, now=NOW), "actions")
         (button,) = row["elements"]
         assert button["text"]["text"] == label
         assert json.loads(button["value"]) == {"cloud": "prod", "host": "89"}
     returned = replace(ended, request=replace(ended.request, action=Action.EXIT))
-    assert buttons_of(card.render(returned, (), RULE, now=NOW)) == []
+    assert labels(card.render(returned, (), RULE, now=NOW)) == []
 
 
 def test_an_operation_that_ended_short_says_what_it_leaves_of_the_host_and_what_brings_it_back() -> None:
@@ -123,19 +120,19 @@ def test_any_text_at_all_is_shown_in_a_message_that_slack_takes(words: str) -> N
 
 
 def test_the_first_line_says_action_host_number_of_vms_and_minutes() -> None:
-    assert drawn(State.AWAITING_APPROVAL).blocks[0]["text"]["text"] == "Evacuate prod/compute-89: 3 VMs, about 12 min"
+    assert blocks(drawn(State.AWAITING_APPROVAL))[0]["text"]["text"] == "Evacuate prod/compute-89: 3 VMs, about 12 min"
     assert drawn(State.AWAITING_APPROVAL).text.startswith("Evacuate prod/compute-89: 3 VMs, about 12 min. ")
 
 
 def test_a_click_brings_back_the_operation_and_the_digest_of_the_plan_that_was_shown() -> None:
-    (row,) = [b for b in drawn(State.AWAITING_APPROVAL).blocks if b["type"] == "actions"]
+    (row,) = blocks(drawn(State.AWAITING_APPROVAL), "actions")
     assert {json.loads(element["value"])["digest"] for element in row["elements"]} == {"ab" * 32}
     assert {json.loads(element["value"])["op"] for element in row["elements"]} == {"K7M2PQRS"}
 
 
 def test_approving_the_loss_of_disks_is_a_red_button_that_opens_a_window() -> None:
     message = drawn(State.AWAITING_APPROVAL, of=plan(5, losing=2))
-    (row,) = [b for b in message.blocks if b["type"] == "actions"]
+    (row,) = blocks(message, "actions")
     approve = row["elements"][0]
     assert approve["style"] == "danger"
     assert "confirm" not in approve
@@ -188,7 +185,7 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
 
 
 def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
-    (table,) = [b for b in drawn(State.SUCCEEDED).blocks if b["type"] == "table"]
+    (table,) = blocks(drawn(State.SUCCEEDED), "table")
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[0] == ["Server", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
     assert rows[1] == ["web-0", "True", "–", "compute-90", "60"]
@@ -198,7 +195,7 @@ def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:
     shown = operation(State.SUCCEEDED)
     news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 60})
     drawn_line = thread.render([news], shown, records(State.SUCCEEDED, plan()))
-    (table,) = [b for b in drawn_line.blocks if b["type"] == "table"]
+    (table,) = blocks(drawn_line, "table")
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[0][:3] == ["Server UUID", "Server", "Evacuate Accepted"]
     assert rows[1][:2] == [plan(1).vms[0].id, "web-0"]
@@ -227,7 +224,7 @@ def test_every_vm_that_will_be_shut_down_is_named_however_many_are_moved() -> No
 
 
 def test_a_settled_card_has_no_buttons_and_says_who_settled_it() -> None:
-    assert buttons_of(drawn(State.DENIED)) == []
+    assert labels(drawn(State.DENIED)) == []
     assert "Rejected by <@U0CHIEF> at" in drawn(State.DENIED).text
     assert "Approved by <@U0CHIEF> at" in drawn(State.SUCCEEDED).text
 

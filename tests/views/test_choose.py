@@ -11,7 +11,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Then
 from bot.slack.views import card, choose, ticks
-from tests.views import golden
+from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan
 from tests.views.limits import assert_slack_takes, visible_text
 
@@ -55,8 +55,7 @@ def fields(view: Any) -> list[Any]:
 
 
 def buttons_of(of: Plan) -> list[str]:
-    rows = [b for b in card.render(asked(of), (), RULE, now=NOW).blocks if b["type"] == "actions"]
-    return [element["text"]["text"] for row in rows for element in row["elements"]]
+    return sent.labels(card.render(asked(of), (), RULE, now=NOW))
 
 
 def test_all_back_is_offered_while_a_vm_against_which_nothing_speaks_would_be_left_away() -> None:
@@ -75,7 +74,7 @@ def test_a_vm_that_cannot_be_chosen_stands_in_a_list_of_its_own() -> None:
     said = "\n".join(visible_text(shown))
     assert "*Stay where they are*: 1 VM\n" in said
     only = card.render(asked(replace(whole, vms=(stays,))), (), RULE, now=NOW)
-    assert only.blocks[0]["text"]["text"].startswith("Exit maintenance on tower/node-1: VMs stay where they are")
+    assert sent.blocks(only)[0]["text"]["text"].startswith("Exit maintenance on tower/node-1: VMs stay where they are")
     assert "is in ERROR" in "\n".join(visible_text(only))
 
 
@@ -83,7 +82,7 @@ def test_the_card_shows_each_list_with_where_every_vm_is_and_which_are_ticked() 
     message = card.render(asked(choosy(7)), (), RULE, now=NOW)
     assert_slack_takes(message)
     golden.check("card-exit-with-choices", message)
-    assert message.blocks[0]["text"]["text"] == "Exit maintenance on tower/node-1: 6 of 7 VMs, about 12 min"
+    assert sent.blocks(message)[0]["text"]["text"] == "Exit maintenance on tower/node-1: 6 of 7 VMs, about 12 min"
 
 
 @pytest.mark.parametrize("vms", [1, 40, 80, 81, 300, 1_000])
@@ -148,7 +147,7 @@ def test_what_was_ticked_is_read_from_all_lists_and_nothing_else() -> None:
 
 def test_the_button_is_there_while_the_plan_may_still_change_and_only_with_something_to_choose() -> None:
     def labels(shown: Operation) -> list[str]:
-        (row,) = [b for b in card.render(shown, (), RULE, now=NOW).blocks if b["type"] == "actions"]
+        (row,) = sent.blocks(card.render(shown, (), RULE, now=NOW), "actions")
         return [e["text"]["text"] for e in row["elements"]]
 
     assert "Choose VMs…" in labels(asked(choosy(3)))
@@ -170,7 +169,7 @@ def test_the_vms_that_will_be_shut_down_stand_apart_with_their_owners_and_in_the
     (listed,) = [said for said in visible_text(message) if "*Will be shut down* (2)" in said]
     assert "gpu-1  render-team  ACTIVE  cannot be migrated\ngpu-2  render-team  ACTIVE" in listed
     assert any("*VMs*: 38" in said for said in visible_text(message))
-    (row,) = [b for b in message.blocks if b["type"] == "actions"]
+    (row,) = sent.blocks(message, "actions")
     assert "*2 VMs will be shut down.*" in row["elements"][0]["confirm"]["text"]["text"]
 
 
@@ -178,6 +177,6 @@ def test_whoever_approves_reads_what_becomes_of_the_hosts_power() -> None:
     shown = operation(State.AWAITING_APPROVAL)
     shown = replace(shown, request=replace(shown.request, action=Action.ENTER, then=Then.POWER_OFF))
     message = card.render(shown, (), RULE, now=NOW)
-    (row,) = [b for b in message.blocks if b["type"] == "actions"]
+    (row,) = sent.blocks(message, "actions")
     assert "*the host is powered off*" in row["elements"][0]["confirm"]["text"]["text"]
     assert "then poweroff" in "\n".join(visible_text(message))

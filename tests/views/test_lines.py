@@ -8,9 +8,9 @@ import pytest
 from bot.domain import aside
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import State
-from bot.domain.values import Json, OperationId, UserId
+from bot.domain.values import Facts, Json, OperationId, UserId
 from bot.slack.views import card, incident, notes, thread
-from tests.views import golden
+from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
 
@@ -66,7 +66,7 @@ def test_every_kind_of_news_has_its_line(kind: Kind) -> None:
 
 
 def test_vms_that_were_left_locked_are_reminded_of_by_name_whether_or_not_the_host_is_back() -> None:
-    told = {"seconds": 14400, "state": "up", "still": "1 VM still locked by Muster (db-1)"}
+    told: Facts = {"seconds": 14400, "state": "up", "still": "1 VM still locked by Muster (db-1)"}
     shown = operation(State.SUCCEEDED)
     back, out = (
         thread.render([News(kind=Kind.LEFT_OVER, operation=shown.id, facts={**told, "out": out})], shown).text
@@ -85,8 +85,7 @@ def test_whoever_is_called_reads_the_very_buttons_that_are_on_the_card(step_of: 
     if step_of == "host":
         rows = [replace(r, step=replace(r.step, vm=None)) for r in rows]
     told = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"may_skip": bool(aside.may_be(rows))})
-    (row,) = [b for b in card.render(shown, rows, RULE, now=NOW).blocks if b["type"] == "actions"]
-    on_the_card = [element["text"]["text"] for element in row["elements"]]  # type: ignore[call-overload, index, union-attr]
+    on_the_card = sent.labels(card.render(shown, rows, RULE, now=NOW))
     named = re.search(r"Press (.+) on the card", thread.render([told], shown).text)
     assert named is not None
     assert re.findall(r"\*(.+?)\*", named[1]) == on_the_card
@@ -200,5 +199,5 @@ def test_an_operation_in_full_shows_its_votes_and_no_buttons() -> None:
     shown = operation(State.RUNNING)
     message = notes.in_full(shown, records(State.RUNNING, plan()), RULE, now=NOW, link="https://s/p1")
     assert_slack_takes(message)
-    assert not [b for b in message.blocks if b["type"] == "actions"]
+    assert sent.blocks(message, "actions") == []
     assert "<@U0CHIEF>: approve" in str(message.blocks)

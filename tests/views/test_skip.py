@@ -17,7 +17,7 @@ from bot.domain.steps import Aside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
 from bot.slack.views import card, skip, text, thread, ticks, timeline, window
 from bot.slack.views.message import Message
-from tests.views import golden
+from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
 
@@ -42,10 +42,6 @@ def drawn_window(of: Plan, rows: Sequence[StepRecord]) -> Any:
     view = json.loads(json.dumps(drawn))
     assert check_view(view) == []
     return view
-
-
-def labels(message: Message) -> list[str]:
-    return [e["text"]["text"] for b in message.blocks if b["type"] == "actions" for e in b["elements"]]  # type: ignore[call-overload, index, union-attr]
 
 
 def test_the_window_lists_what_failed_with_its_cause_and_asks_why() -> None:
@@ -90,7 +86,7 @@ def test_the_button_is_there_only_while_there_is_a_vm_to_set_aside() -> None:
     of, rows = failed(6)
 
     def shown(state: State, rows: Sequence[StepRecord]) -> list[str]:
-        return labels(card.render(operation(state, of=of), rows, RULE, now=NOW))
+        return sent.labels(card.render(operation(state, of=of), rows, RULE, now=NOW))
 
     assert "Skip" in shown(State.NEEDS_ATTENTION, rows)
     assert "Skip" in shown(State.NEEDS_ATTENTION, set_aside(rows, VmId("id-0001")))

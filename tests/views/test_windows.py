@@ -12,7 +12,7 @@ from bot.domain.plan import Finding, Plan, Topic, Verdict
 from bot.domain.values import Json, UserId
 from bot.slack.views import card, confirm, window
 from bot.slack.views.message import Message
-from tests.views import golden
+from tests.views import golden, sent
 from tests.views.examples import DIGEST, HOSTILE, NOW, RULE, operation, plan
 from tests.views.limits import assert_slack_takes, visible_text
 
@@ -43,9 +43,7 @@ def vouched(by: str, choice: Choice = Choice.APPROVE) -> Vote:
 
 def buttons(shown: Operation, rule: Any = RULE) -> dict[str, str]:
     """The action behind each label."""
-    rows = [b for b in card.render(shown, (), rule, now=NOW).blocks if b["type"] == "actions"]
-    elements: Any = [element for row in rows for element in row["elements"]]  # type: ignore[union-attr]
-    return {e["text"]["text"]: e["action_id"] for e in elements}
+    return {e["text"]["text"]: e["action_id"] for e in sent.buttons(card.render(shown, (), rule, now=NOW))}
 
 
 def submitted(drawn: dict[str, Json], *, host: str, ticked: tuple[int, ...]) -> dict[str, Any]:
@@ -78,11 +76,11 @@ def test_a_window_carries_exactly_the_plan_that_was_shown() -> None:
 
 
 def test_a_yes_that_two_must_vouch_for_shows_each_sentence_with_a_box_of_its_own() -> None:
-    drawn = window.yes(asked(grave()), RULE, Choice.APPROVE, channel="C0OPS")
-    golden.check("window-approve", Message(text=str(drawn["title"]), blocks=tuple(drawn["blocks"])))  # type: ignore[arg-type]
-    assert check_blocks(json.loads(json.dumps(drawn["blocks"]))) == []
-    wanted = [b for b in drawn["blocks"] if b["type"] == "input"]  # type: ignore[union-attr]
-    assert [b["optional"] for b in wanted] == [False, False, False]  # type: ignore[index, call-overload]
+    drawn: Any = window.yes(asked(grave()), RULE, Choice.APPROVE, channel="C0OPS")
+    shown = Message(text=str(drawn["title"]), blocks=tuple(drawn["blocks"]))
+    golden.check("window-approve", shown)
+    assert check_blocks(sent.blocks(shown)) == []
+    assert [block["optional"] for block in sent.blocks(shown, "input")] == [False, False, False]
 
 
 @pytest.mark.parametrize(
