@@ -31,7 +31,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *chosen.findings,
         *asked.of_target(request, survey),
         *_of_versions(request, survey),
-        *room.of_room(survey, leaving, to=request.to, fewer="", others=request.beside),
+        *room.of_room(survey, leaving, to=request.to, others=request.beside),
         *judge.of_storage(survey, off="off"),
         *drain_judge.of_moves(survey),
         *drain_judge.of_groups(survey),

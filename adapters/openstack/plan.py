@@ -35,7 +35,9 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     """Judge an evacuation and lay out its steps."""
     chosen = asked.chosen(request, survey)
     reasons = {s.id: judge.reason_against(s, survey.migrations) for s in survey.servers}
-    leaving = [s for s in chosen.servers if not reasons[s.id]]
+    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_priority(s, terms))
+    crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=request.beside)
+    leaving = [s for s in in_turn if s.id not in crowded_out]
     microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
     homes = rehome.moves(survey.storage, terms.rehoming)
     findings = (
@@ -45,17 +47,17 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
         *room.of_room(survey, leaving, to=request.to, others=request.beside),
+        *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
         *(rehome.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
         *special.of_disks(leaving, shared_storage=terms.shared_storage),
         *special.of_ports(survey),
         *around.of_locks(survey, terms),
-        *_of_servers(chosen.servers, reasons, survey, terms),
+        *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
     )
     steps: tuple[Step, ...] = ()
     if survey.service is not None:
-        in_turn = sorted(leaving, key=lambda s: _priority(s, terms), reverse=True)
         may_wish = not request.to and survey.highest >= versions.VALIDATED
-        best = spread.wishes(survey, in_turn, others=request.beside) if may_wish else {}
+        best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
         forced = service.force_down(
             survey.service,
@@ -80,7 +82,17 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         host=request.host,
         host_name=request.host_name,
         findings=findings,
-        vms=tuple(_vm(s, survey, terms, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
+        vms=tuple(
+            _vm(
+                s,
+                survey,
+                terms,
+                reasons[s.id] or crowded_out.get(s.id, ""),
+                is_meant=s in chosen.servers,
+                is_evacuable=not reasons[s.id],
+            )
+            for s in survey.servers
+        ),
         phases=(power.FENCE, rehome_steps.PHASE, OUT_OF_SERVICE, EVACUATE),
         steps=steps,
         estimate=_estimate(len(leaving), concurrency),
@@ -117,7 +129,9 @@ def _of_servers(
             yield from special.of_server(server, survey, priority_key=terms.priority_metadata)
 
 
-def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool) -> Vm:
+def _vm(
+    server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool, is_evacuable: bool
+) -> Vm:
     goes = is_meant and not reason
     if goes:
         notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
@@ -131,7 +145,7 @@ def _vm(server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, i
         Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
         notes,
         loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
-        chosen=None if reason else is_meant,
+        chosen=goes if is_evacuable else None,
     )
 
 

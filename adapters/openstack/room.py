@@ -12,9 +12,7 @@ from bot.domain.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
 
 _UNITS = {"VCPU": "vCPU", "PCPU": "PCPU", "MEMORY_MB": "GiB", "DISK_GB": "GB disk"}
-
-
-_FEWER = ", or evacuate only those that fit: name each with `--vm`"
+_NAMED = 5  #: VMs named one by one, each with what it needs
 
 
 def of_room(
@@ -22,16 +20,14 @@ def of_room(
     leaving: Sequence[Server],
     *,
     to: str = "",
-    fewer: str = _FEWER,
     others: Sequence[Step] = (),
 ) -> Iterator[Finding]:
-    """Judge the room for some servers.
+    """Judge the room for some servers, all of which have to leave.
 
     Args:
         survey: the cloud.
         leaving: the servers that shall leave the host.
         to: the one host they shall go to; empty: any survivor.
-        fewer: how a person asks for fewer VMs, as the end of a remedy; empty: there is no such way.
         others: what other operations have still to start.
     """
     if not leaving or not survey.survivors or (to and to not in {s.host for s in survey.survivors}):
@@ -44,15 +40,54 @@ def of_room(
             "Check that the catalog has Placement, at 1.27 or later, and that Muster's account may read it.",
         )
         return
-    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if to in {"", host}}
-    where = f"on {to}" if to else "on the hosts that are left"
-    fits_nowhere = [
-        s for s in leaving if not any(_may(survey, s, h) and fits(f, survey.needs(s)) for h, f in free.items())
-    ]
+    free = _free_for(survey, to, others)
+    fits_nowhere = [s for s in leaving if not _somewhere(survey, s, free)]
     if fits_nowhere:
-        yield from (_nowhere(survey, s, where, fewer) for s in fits_nowhere)
+        yield from (_nowhere(survey, s, to) for s in fits_nowhere)
     else:
-        yield _all_together(survey, leaving, free, where, fewer, coming=beside.how_many(others))
+        yield _all_together(survey, leaving, free, to, coming=beside.how_many(others))
+
+
+def too_little_for(
+    survey: OpenStackSurvey, in_turn: Sequence[Server], *, to: str = "", others: Sequence[Step] = ()
+) -> Mapping[str, str]:
+    """The servers that stay behind for want of room so that the others can go: the reason of each, by its id.
+
+    Empty as well where none of them has room, and where Placement does not tell: that is for `of_room` to judge.
+
+    Args:
+        survey: the cloud.
+        in_turn: the servers that shall leave the host; where room is short, the earlier ones have it.
+        to: the one host they shall go to; empty: any survivor.
+        others: what other operations have still to start.
+    """
+    free = _free_for(survey, to, others)
+    fit = [s for s in in_turn if _somewhere(survey, s, free)]
+    behind = {s.id: f"no room {_where(to)}" for s in in_turn if s not in fit}
+    if _short(survey, fit, free):
+        behind |= {s.id: "no room beside those that go first" for s in _pack(survey, fit, free)}
+    return behind if len(behind) < len(in_turn) else {}
+
+
+def of_those_behind(survey: OpenStackSurvey, behind: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
+    """Name the servers that stay behind for want of room.
+
+    Args:
+        survey: the cloud.
+        behind: those that `too_little_for` has told.
+        to: the one host the others go to; empty: any survivor.
+    """
+    if not behind:
+        return
+    named = ", ".join(f"{s.name} ({_wants(survey, s)})" for s in behind[:_NAMED])
+    more = f" and {len(behind) - _NAMED} more" if len(behind) > _NAMED else ""
+    stay = "it stays" if len(behind) == 1 else f"these {len(behind)} stay"
+    yield _room(
+        "stays-for-room",
+        Verdict.WARNING,
+        f"There is no room {_where(to)} for {named}{more}: {stay} behind.",
+        "Make room and ask anew, or choose others to stay in their place.",
+    )
 
 
 def free_on(survey: OpenStackSurvey, others: Sequence[Step] = ()) -> Mapping[str, Amounts]:
@@ -75,18 +110,36 @@ def free_on(survey: OpenStackSurvey, others: Sequence[Step] = ()) -> Mapping[str
     return free
 
 
+def _free_for(survey: OpenStackSurvey, to: str, others: Sequence[Step]) -> Mapping[str, dict[str, int]]:
+    """What is free on the one host that was asked for, or on each that the scheduler may choose."""
+    return {host: dict(amounts) for host, amounts in free_on(survey, others).items() if to in {"", host}}
+
+
+def _somewhere(survey: OpenStackSurvey, server: Server, free: Mapping[str, Amounts]) -> bool:
+    return any(_may(survey, server, host) and fits(amounts, survey.needs(server)) for host, amounts in free.items())
+
+
+def _short(survey: OpenStackSurvey, leaving: Sequence[Server], free: Mapping[str, Amounts]) -> list[str]:
+    """The resources of which there is too little in sum."""
+    needed, there = _sum(survey.needs(s) for s in leaving), _sum(free.values())
+    return [name for name, amount in needed.items() if amount > there.get(name, 0)]
+
+
+def _where(to: str) -> str:
+    return f"on {to}" if to else "on the hosts that are left"
+
+
 def _all_together(
     survey: OpenStackSurvey,
     leaving: Sequence[Server],
     free: Mapping[str, dict[str, int]],
-    where: str,
-    fewer: str,
+    to: str,
     *,
     coming: int,
 ) -> Finding:
     """Each server fits somewhere; do they fit all at once?"""
-    needed, there = _sum(survey.needs(s) for s in leaving), _sum(free.values())
-    short = [name for name, amount in needed.items() if amount > there.get(name, 0)]
+    needed, there, where = _sum(survey.needs(s) for s in leaving), _sum(free.values()), _where(to)
+    short = _short(survey, leaving, free)
     kept = f" ({coming} VMs of other operations are counted as there already)" if coming else ""
     if short:
         return _room(
@@ -94,11 +147,12 @@ def _all_together(
             Verdict.BLOCKER,
             f"There is not enough room {where}: the VMs need {spoken(needed, short)}, free are"
             f" {spoken(there, short)}{kept}.",
-            f"Make room or enable another host{fewer}.",
+            "Make room or enable another host.",
         )
-    left_over = _pack(survey, leaving, free)
+    biggest_first = sorted(leaving, key=lambda s: (-survey.needs(s).get("MEMORY_MB", 0), s.id))
+    left_over = _pack(survey, biggest_first, free)
     if left_over:
-        names = ", ".join(s.name for s in left_over[:5])
+        names = ", ".join(s.name for s in left_over[:_NAMED])
         return _room(
             "tight-room",
             Verdict.WARNING,
@@ -128,27 +182,30 @@ def spoken(amounts: Amounts, names: Collection[str]) -> str:
     return ", ".join(parts)
 
 
-def _nowhere(survey: OpenStackSurvey, server: Server, where: str, fewer: str) -> Finding:
-    needs = survey.needs(server)
-    names = [name for name in needs if needs[name]]
-    asks = [f"a host in zone {server.pinned_zone}"] if server.pinned_zone else []
-    asks += [f"a host {'with' if how == 'required' else 'without'} {trait}" for trait, how in server.traits.items()]
+def _nowhere(survey: OpenStackSurvey, server: Server, to: str) -> Finding:
     return Finding(
         code="fits-nowhere",
         verdict=Verdict.BLOCKER,
         topic=Topic.ROOM,
         vm=VmId(server.id),
-        sentence=f"There is no room for {server.name} {where}: it needs {spoken(needs, names)}"
-        f"{''.join(f' and {ask}' for ask in asks)}.",
-        remedy=f"Make room for it{fewer}.",
+        sentence=f"There is no room for {server.name} {_where(to)}: it needs {_wants(survey, server)}.",
+        remedy="Make room for it.",
     )
 
 
-def _pack(survey: OpenStackSurvey, leaving: Sequence[Server], free: Mapping[str, dict[str, int]]) -> list[Server]:
-    """The servers left over when the biggest are placed first, each on the host with most memory left."""
+def _wants(survey: OpenStackSurvey, server: Server) -> str:
+    """What a host must have for it, as people say it."""
+    needs = survey.needs(server)
+    asks = [f"a host in zone {server.pinned_zone}"] if server.pinned_zone else []
+    asks += [f"a host {'with' if how == 'required' else 'without'} {trait}" for trait, how in server.traits.items()]
+    return " and ".join([spoken(needs, [name for name in needs if needs[name]]), *asks])
+
+
+def _pack(survey: OpenStackSurvey, in_order: Iterable[Server], free: Mapping[str, Amounts]) -> list[Server]:
+    """The servers left over when they are placed in this order, each on the host with most memory left."""
     rest = {host: dict(amounts) for host, amounts in free.items()}
     left_over = []
-    for server in sorted(leaving, key=lambda s: (-survey.needs(s).get("MEMORY_MB", 0), s.id)):
+    for server in in_order:
         needs = survey.needs(server)
         fit = [h for h, amounts in rest.items() if _may(survey, server, h) and fits(amounts, needs)]
         if not fit:

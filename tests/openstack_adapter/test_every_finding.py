@@ -159,7 +159,11 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     # room
     "room": (dead(), dead(room=None)),
     "room-unknown": (dead(room=None), dead()),
-    "no-room": (dead(BIG, replace(BIG, id="2"), room={"compute-2": room()}), dead(BIG, room={"compute-2": room()})),
+    "no-room": (alive(BIG, replace(BIG, id="2"), room={"compute-2": room()}), alive(BIG, room={"compute-2": room()})),
+    "stays-for-room": (
+        dead(BIG, replace(BIG, id="2"), room={"compute-2": room()}),
+        dead(BIG, room={"compute-2": room()}),
+    ),
     "tight-room": (
         dead(*(replace(BIG, id=str(n)) for n in range(4))),
         dead(*(replace(BIG, id=str(n)) for n in range(3))),

@@ -7,8 +7,8 @@ import pytest
 
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, Room, Server
-from bot.domain.plan import Disposition, Step, Verdict
-from tests.openstack_adapter.build import codes, finding, plan, room, server, survey, with_service
+from bot.domain.plan import Disposition, Plan, Step, Verdict
+from tests.openstack_adapter.build import codes, enter, finding, living, plan, room, server, survey, with_service
 
 
 def test_the_room_needed_and_free_is_said_in_numbers() -> None:
@@ -33,22 +33,13 @@ def test_what_a_vm_needs_is_said_in_one_order_whatever_order_placement_has() -> 
     assert "needs 2 vCPU, 999 GiB, 10 GB disk, 1 FPGA." in found.sentence
 
 
-def test_a_vm_that_fits_nowhere_is_named() -> None:
-    made = plan(survey(server("big", needs={"VCPU": 101, "MEMORY_MB": 1024}), server("small")))
+def test_a_vm_that_alone_fits_nowhere_blocks() -> None:
+    made = plan(survey(server("big", needs={"VCPU": 101, "MEMORY_MB": 1024}), server("small")), vms=("big",))
     found = finding(made, "fits-nowhere")
     assert found is not None
     assert found.vm == "id-big"
     assert made.is_blocked
-    assert sum(1 for f in made.findings if f.code == "fits-nowhere") == 1
-
-
-def test_too_little_room_in_sum_blocks() -> None:
-    many = [server(f"vm-{n}", needs={"VCPU": 1, "MEMORY_MB": 50 * 1024}) for n in range(7)]
-    made = plan(survey(*many))
-    found = finding(made, "no-room")
-    assert found is not None
-    assert "350 GiB" in found.sentence
-    assert made.is_blocked
+    assert finding(made, "stays-for-room") is None
 
 
 def test_room_that_is_scattered_warns() -> None:
@@ -152,6 +143,85 @@ def test_steps_of_others_that_move_no_vm_keep_no_room() -> None:
     found = finding(plan(survey(), beside=(disable,)), "room")
     assert found is not None
     assert "other operations" not in found.sentence
+
+
+# ---------------------------------------------------------------------- room for some
+
+
+def big(name: str, gib: int = 50, **changes: Any) -> Server:
+    return server(name, needs={"VCPU": 1, "MEMORY_MB": gib * 1024}, **changes)
+
+
+def staying(made: Plan) -> set[str]:
+    """The VMs that have no step, and of which it is said that they stay."""
+    stay = {vm.name for vm in made.vms if vm.disposition is Disposition.CANNOT}
+    moved = {s.arguments["name"] for s in made.steps if s.vm}
+    assert not stay & moved
+    assert stay | moved == {vm.name for vm in made.vms}
+    return stay
+
+
+def test_a_vm_that_fits_nowhere_stays_behind_so_that_the_others_can_go() -> None:
+    made = plan(survey(server("big", needs={"VCPU": 101, "MEMORY_MB": 1024}), server("small")))
+    found = finding(made, "stays-for-room")
+    assert found is not None
+    assert found.verdict is Verdict.WARNING
+    assert "There is no room on the hosts that are left for big (101 vCPU, 1 GiB): it stays behind." in found.sentence
+    assert not made.is_blocked
+    assert staying(made) == {"big"}
+    assert {vm.name: (vm.chosen, vm.note) for vm in made.vms} == {
+        "big": (False, "no room on the hosts that are left"),
+        "small": (True, ""),
+    }
+    assert "1 vCPU" in str(finding(made, "room")), "the room that is told is that of those who go"
+
+
+def test_where_room_is_short_in_sum_those_whose_turn_comes_last_stay_behind() -> None:
+    many = [big(f"vm-{n}", metadata={"turn": str(n)}) for n in range(8)]
+    made = plan(survey(*many), terms=Terms(priority_metadata="turn"))
+    assert staying(made) == {"vm-0", "vm-1"}
+    assert not made.is_blocked
+    found = finding(made, "stays-for-room")
+    assert found is not None
+    assert "vm-1 (1 vCPU, 50 GiB), vm-0 (1 vCPU, 50 GiB): these 2 stay behind" in found.sentence
+    assert {vm.note for vm in made.vms if not vm.chosen} == {"no room beside those that go first"}
+
+
+def test_many_that_stay_behind_are_one_finding() -> None:
+    made = plan(survey(*(big(f"vm-{n}") for n in range(16))))
+    (found,) = (f for f in made.findings if f.code == "stays-for-room")
+    assert "and 5 more: these 10 stay behind" in found.sentence
+
+
+def test_one_that_stays_behind_may_be_chosen_in_the_place_of_another() -> None:
+    many = [big(f"vm-{n}") for n in range(7)]
+    assert staying(plan(survey(*many))) == {"vm-6"}
+    made = plan(survey(*many), vms=tuple(f"id-vm-{n}" for n in range(1, 7)), is_choice=True)
+    assert finding(made, "stays-for-room") is None
+    assert {s.arguments["name"] for s in made.steps if s.vm} == {f"vm-{n}" for n in range(1, 7)}
+
+
+def test_to_a_named_host_go_those_that_fit_there() -> None:
+    made = plan(survey(big("a"), big("b"), big("c")), to="compute-3")
+    assert staying(made) == {"c"}
+    assert "no room on compute-3 for c" in str(finding(made, "stays-for-room"))
+
+
+def test_a_vm_that_stays_behind_loses_nothing_and_asks_nobody_to_vouch_for_it() -> None:
+    local = {"has_local_disk": True, "boots_from_volume": False}
+    made = plan(survey(big("a", 999, **local), big("b")), terms=Terms(shared_storage=False))
+    assert staying(made) == {"a"}
+    assert not any(vm.loses_disk for vm in made.vms)
+    assert "disk-lost" not in codes(made)
+
+
+def test_a_host_that_is_to_be_empty_for_maintenance_is_not_emptied_in_part() -> None:
+    made = enter(living(big("a", 999), big("b")))
+    assert finding(made, "fits-nowhere") is not None
+    assert made.is_blocked
+    made = enter(living(*(big(f"vm-{n}") for n in range(7))))
+    assert "350 GiB" in str(finding(made, "no-room"))
+    assert made.is_blocked
 
 
 # ---------------------------------------------------------------------- whose turn it is

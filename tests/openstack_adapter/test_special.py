@@ -32,7 +32,9 @@ async def test_what_flavors_ask_for_is_read_and_only_whom_it_concerns_is_named()
         plan = await arena.planned()
         assert about(plan, "needs-device") == {"vm-1"}
         assert about(plan, "aggregate-bound") == {"vm-2"}
-        assert about(plan, "fits-nowhere") == {"vm-3"}
+        assert {vm.name for vm in plan.vms if not vm.chosen} == {"vm-3"}
+        (room,) = (f.sentence for f in plan.findings if f.code == "stays-for-room")
+        assert "HW_CPU_X86_AVX512F" in room
         arena.world.aggregates[7] = Aggregate(
             id=7,
             uuid=arena.world.new_uuid(),

@@ -1,5 +1,7 @@
 """People choose the VMs of an OpenStack host from the card, and get a plan of exactly those."""
 
+from dataclasses import replace
+
 import pytest
 
 from tests.stories.stage import ALICE, BOB, OPS, Stage
@@ -28,3 +30,33 @@ async def test_only_the_chosen_vms_leave_the_host(stage: Stage, command: str, ho
     left = stage.world.vms_on(stage.world.host(host))
     assert {vm.name for vm in left} == {vm.name for vm in here} - {vm.name for vm in chosen}
     assert f"{len(left)} VMs left in place" in stage.card.plain
+
+
+async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_nobody_up(stage: Stage) -> None:
+    dead = stage.world.host("compute-2")
+    here = stage.world.vms_on(dead)
+    big, *others = sorted(here, key=lambda vm: vm.name)
+    assert big.flavor is not None
+    big.flavor, stage.world.allocations[big.id] = replace(big.flavor, vcpus=100_000), {}
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+    await stage.card_says("Waiting for approval")
+    assert f"There is no room on the hosts that are left for {big.name} (100000 vCPU" in stage.card.plain
+    assert f"{len(others)} of {len(here)} VMs" in stage.card.plain
+
+    await stage.choose([big.id])
+    await stage.card_says("Blocked")
+    assert f"There is no room for {big.name} on the hosts that are left: it needs 100000 vCPU" in stage.card.plain
+    assert stage.mutations() == []
+
+    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says(f"{len(others)} of {len(others)} done and verified", seconds=90)
+    assert "1 VM left in place, as planned" in stage.card.plain
+    assert stage.world.vms_on(dead) == [big]
+    assert big.id not in stage.evacuated()
+    behind = f"{big.name}: no room on the hosts that are left"
+    assert behind in stage.card.plain.replace("'", "").replace("`", "")
+    await stage.until(lambda: stage.thread_says("Left where they are, as planned"), what="who was left, in the thread")
+    assert big.name in stage.thread_says("Left where they are, as planned")[0]

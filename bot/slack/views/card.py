@@ -86,6 +86,8 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield message.section(_bar(operation, records, counted, now=now))
     else:
         yield message.section(_result(operation, counted))
+        if plan is not None and (behind := vms.left_behind(plan)):
+            yield message.section(behind)
         if left := steps.left_as_is(operation, records):
             yield message.section(left)
         yield from buttons.undo(operation, records)
