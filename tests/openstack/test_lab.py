@@ -1,5 +1,7 @@
 """The lab itself: what the other tests of this folder rely on is true."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.openstack.cloud import Cloud
@@ -48,3 +50,10 @@ def test_a_member_sees_its_own_servers_and_no_services(cloud: Cloud) -> None:
     assert [each["Name"] for each in cloud.cli_json("server", "list", cloud="demo")] == ["vm"]
     with pytest.raises(LabError, match="403"):
         cloud.cli("compute", "service", "list", cloud="demo")
+
+
+def test_its_processes_stand_in_the_labs_own_folder_and_import_nothing_from_where_a_person_stands(cloud: Cloud) -> None:
+    pids = {name: cloud.processes.pid(name) for name in cloud.processes.names()}
+    folders = {name: Path(f"/proc/{pid}/cwd").resolve() for name, pid in pids.items()}
+    assert {name for name, folder in folders.items() if not folder.is_relative_to(cloud.settings.home)} == set()
+    assert {name for name, folder in folders.items() if [*folder.glob("*.py")]} == set()

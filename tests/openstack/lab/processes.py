@@ -1,7 +1,9 @@
 """The processes the lab started: each has a name, a log, a record on disk and its own session.
 
-The record makes them findable by the next run, also after a crash of the one that started them. It
-holds the start time beside the pid, so that a recycled pid is never taken for one of ours.
+All stand in a folder of the lab's own: a server takes modules from where it stands before those of its own language, so
+that a `grp.py` in the folder of whoever starts the lab would end it. The record makes them findable by the next run,
+also after a crash of the one that started them. It holds the start time beside the pid, so that a recycled pid is never
+taken for one of ours.
 """
 
 import os
@@ -17,6 +19,7 @@ from pathlib import Path
 from tests.openstack.lab.settings import LabError
 
 GRACE_SECONDS = 10.0
+ENV = "/usr/bin/env"  # becomes the program it starts: pid, session and streams stay
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +42,7 @@ def look(pid: int) -> Stat | None:
 
 
 def command(words: Sequence[object], *, environment: Mapping[str, str], log: Path, allowed: int = 0) -> None:
-    """Run a program to its end, its output appended to a log.
+    """Run a program to its end, in the folder of a log that its output is appended to.
 
     Args:
         words: The command line.
@@ -53,7 +56,9 @@ def command(words: Sequence[object], *, environment: Mapping[str, str], log: Pat
     line = [str(word) for word in words]
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as out:
-        code = subprocess.run(line, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False).returncode
+        code = subprocess.run(
+            line, cwd=log.parent, env=environment, stdout=out, stderr=subprocess.STDOUT, check=False
+        ).returncode
     if code not in {0, allowed}:
         tail = log.read_text(errors="replace")[-3000:]
         raise LabError(f"`{' '.join(line)}` exited with {code}:\n{tail}")
@@ -76,8 +81,8 @@ class Processes:
             raise LabError(f"{line[0]} is not installed: run `install` first")
         log = (str(self.log(name)), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         pid = os.posix_spawn(
-            program,
-            line,
+            ENV,
+            [ENV, f"--chdir={self._run}", program, *line[1:]],
             environment,
             file_actions=[
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
