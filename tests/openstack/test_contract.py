@@ -15,10 +15,9 @@ from tests.contract.test_cloud import *  # noqa: F403 - a case that is added the
 from tests.openstack.arena import DEAD, LIVING, dead_host, living_host
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.progress import until
-from tests.openstack.lab.settings import PASSWORD
-from tests.openstack.twin import twin
-from tests.simulated import openstack_questions as questions
+from tests.openstack.twin import differences, twin
 from tests.simulated import openstack_wire as wire
+from tests.simulated.openstack_questions import OF_A_DEAD_HOST
 
 POOL = 18  #: what all cases together take away from the dead host, and a few
 SPARE = {"host": "compute-3"}
@@ -53,12 +52,7 @@ async def test_the_simulated_cloud_answers_as_the_real_one_about_the_servers_of_
         await region.fall_silent(DEAD)
         assert (await region.act("vm-1", "evacuate", SPARE, at="2.90")).status == 200
         await region.move_ends("vm-1")
-        found = []
-        for name, id_there in (("vm-1", moved), ("vm-2", waiting)):
-            here = f"{region.url}/identity/v3"
-            simulated = questions.Cloud(auth_url=here, password=wire.PASSWORD, server=region.world.vm(name).id)
-            real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD, server=id_there)
-            found += await questions.differences(simulated, real, questions=questions.OF_A_DEAD_HOST)
+        found = await differences(region, cloud, {"vm-1": moved, "vm-2": waiting}, questions=OF_A_DEAD_HOST)
     assert not found, "\n".join(found)
 
 

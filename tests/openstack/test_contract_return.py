@@ -15,10 +15,9 @@ from tests.contract.clouds import ReturnOf
 from tests.contract.test_return import *  # noqa: F403 - a case that is added there is asked here too
 from tests.openstack.arena import LIVING, TARGET, emptied_host, revived_host
 from tests.openstack.cloud import Cloud
-from tests.openstack.lab.settings import PASSWORD
-from tests.openstack.twin import twin
-from tests.simulated import openstack_questions as questions
+from tests.openstack.twin import differences, twin
 from tests.simulated import openstack_wire as wire
+from tests.simulated.openstack_questions import OF_A_RETURNED_HOST
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,12 +46,7 @@ async def test_after_an_evacuation_too_exactly_the_chosen_come_back_and_both_clo
     back, stayed = await asyncio.to_thread(one_back_and_one_away, cloud)
     async with wire.region(partial(twin, on=LIVING)) as region:
         await one_of_two_returns(region)
-        found = []
-        for name, id_there in (("vm-1", back), ("vm-2", stayed)):
-            here = f"{region.url}/identity/v3"
-            simulated = questions.Cloud(auth_url=here, password=wire.PASSWORD, server=region.world.vm(name).id)
-            real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD, server=id_there)
-            found += await questions.differences(simulated, real, questions=questions.OF_A_RETURNED_HOST)
+        found = await differences(region, cloud, {"vm-1": back, "vm-2": stayed}, questions=OF_A_RETURNED_HOST)
     assert not found, "\n".join(found)
 
 

@@ -5,9 +5,7 @@ from functools import partial
 
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.progress import until
-from tests.openstack.lab.settings import PASSWORD
-from tests.openstack.twin import twin
-from tests.simulated import openstack_questions as questions
+from tests.openstack.twin import differences, twin
 from tests.simulated import openstack_wire as wire
 
 SOURCE, TARGET = "compute-1", "compute-3"
@@ -15,13 +13,11 @@ MOVE = {"host": TARGET, "block_migration": "auto"}
 
 
 async def test_the_simulated_cloud_answers_as_the_real_one(cloud: Cloud) -> None:
-    real = questions.Cloud(auth_url=cloud.auth_url, password=PASSWORD, server=await asyncio.to_thread(moved, cloud))
+    real = await asyncio.to_thread(moved, cloud)
     async with wire.region(partial(twin, on=SOURCE, servers=("vm",))) as region:
-        vm = region.world.vm("vm")
         assert (await region.act("vm", "os-migrateLive", MOVE)).status == 202
         await region.move_ends("vm")
-        simulated = questions.Cloud(auth_url=f"{region.url}/identity/v3", password=wire.PASSWORD, server=vm.id)
-        found = await questions.differences(simulated, real)
+        found = await differences(region, cloud, {"vm": real})
     assert not found, "\n".join(found)
 
 
