@@ -80,6 +80,11 @@ def wish(step: Step) -> str:
     return "" if isinstance(refused, Sequence) and step.wish in refused else step.wish
 
 
+def asked_for(step: Step) -> str:
+    """The only target that it may go to, where a person named one; a VM that comes home has no other."""
+    return "" if step.arguments.get("exactly") else str(step.arguments.get("to") or "")
+
+
 def words(step: Step, name: str) -> list[str]:
     """An argument that is a list of words; empty when it is none."""
     return _list(step.arguments.get(name))

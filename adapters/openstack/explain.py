@@ -14,6 +14,7 @@ _STATES = {
     "shelved_offloaded": "Nothing to do: it is on no host.",
 }
 
+_NO_HOST = re.compile(r"No valid host was found")
 _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more comes first
     (
         re.compile(r"Compute service of (?P<host>\S+) is still in use"),
@@ -61,7 +62,7 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more c
         "Look at `openstack compute service list`; somebody may have deleted it.",
     ),
     (
-        re.compile(r"No valid host was found"),
+        _NO_HOST,
         "Nova's scheduler found no host that has room for it and that its zone, traits and server group allow.",
         "Make room or enable a host, then retry: its disk was not touched, whatever status Nova shows.",
     ),
@@ -183,14 +184,34 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more c
 )
 
 
-def explain(message: str) -> tuple[str, str]:
-    """A sentence and a remedy for a message of Nova; two empty strings when it is not known."""
+def explain(message: str, *, asked_for: str = "") -> tuple[str, str]:
+    """A sentence and a remedy for a message of Nova; two empty strings when it is not known.
+
+    Args:
+        message: Nova's.
+        asked_for: the only target that a person would have; empty: any would have done.
+    """
+    if asked_for and _NO_HOST.search(message):
+        why = "it is down, disabled or full, or the VM's zone, traits or server group forbid it."
+        untouched = "Its disk was not touched, whatever status Nova shows."
+        return (
+            f"Nova's scheduler did not take {asked_for}, which was asked for: {why}",
+            f"{only(asked_for)} {untouched}",
+        )
     for pattern, sentence, remedy in _EXPLAINED:
         found = pattern.search(message)
         if found:
             words = {name: value.rstrip(".") for name, value in found.groupdict().items()}
             return sentence.format(**words), remedy or how_to_free(words.get("state", ""))
     return "", ""
+
+
+def only(asked_for: str) -> str:
+    """What helps a VM that may go to one target alone, which did not take it."""
+    return (
+        f"Retry once {asked_for} takes VMs again: no other target was approved. To go elsewhere, cancel this and ask"
+        " anew with another `--to`, or without."
+    )
 
 
 def how_to_free(vm_state: str) -> str:

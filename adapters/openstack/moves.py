@@ -23,7 +23,7 @@ from datetime import datetime
 
 from adapters.openstack import copying, evidence, verbs
 from adapters.openstack.evidence import ENDED_BADLY, unclear
-from adapters.openstack.explain import explain
+from adapters.openstack.explain import explain, only
 from adapters.openstack.things import ABORTED, EVACUATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
@@ -36,7 +36,7 @@ _IF_ITS_TARGET_DIED = (
     "If it never ends, its target may have died with it: see where the guest runs, have the VM's state reset"
     " (`openstack server set --state active`), then retry."
 )
-_RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target, unless one was asked for."
+_RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -132,7 +132,7 @@ def sighting(
     if new and (new[-1].status in ENDED_BADLY or new[-1] in orphans):
         if _is_refusal(step, server, new[-1]):
             return _turned_away(name, server, new[-1], mark)
-        return _failed(name, way, server, new[-1], mark, why=why)
+        return _failed(step, way, server, new[-1], mark, why=why)
     if new:
         sentence = f"The record says that {name} went to {new[-1].target}, yet Nova shows it on {server.host}."
         return unclear(sentence, server, new[-1], mark)
@@ -206,13 +206,14 @@ def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sig
     )
 
 
-def _failed(name: str, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
+def _failed(step: Step, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
+    name, to = step.arguments["name"], evidence.asked_for(step)
     said = why or evidence.fault(server)
-    sentence, remedy = explain(said)
+    sentence, remedy = explain(said, asked_for=to)
     unexplained = f"its record ended as {move.status}, without a reason."
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     if move.is_open:
-        unexplained, look = f"{move.target} died with it.", _RETRY_GOES_ELSEWHERE
+        unexplained, look = f"{move.target} died with it.", only(to) if to else _RETRY_GOES_ELSEWHERE
     reason = sentence or said or unexplained
     logged = why and move.status != ABORTED
     return Sighting(
@@ -269,7 +270,7 @@ def _untouched(step: Step, name: str, way: Way, server: Server, mark: Facts) -> 
             mark=mark,
         )
     if before is not None and server.vm_state == "error" and before.get("vm_state") != "error":
-        sentence, remedy = explain(evidence.fault(server))
+        sentence, remedy = explain(evidence.fault(server), asked_for=evidence.asked_for(step))
         return Sighting(
             seen=Seen.FAILED,
             sentence=f"{name} went into ERROR: {sentence or evidence.fault(server) or 'Nova gives no reason.'}",

@@ -44,7 +44,15 @@ def test_our_own_attempt_has_failed_then_and_says_who_died() -> None:
     seen = look(web(), hanging(), before=OURS)
     assert seen.seen is Seen.FAILED
     assert "compute-2 died with it" in seen.sentence
-    assert seen.remedy == "Retry: Nova's scheduler chooses another target, unless one was asked for."
+    assert seen.remedy == "Retry: Nova's scheduler chooses another target."
+
+
+def test_where_a_person_asked_for_the_target_that_died_they_are_told_to_ask_for_another() -> None:
+    step = evacuate_step(before=OURS, to="compute-2")
+    hung = moves.sighting(step, web(), [hanging()], now=NOW)
+    assert "compute-2 died with it" in hung.sentence
+    assert "Retry once compute-2 takes VMs again: no other target was approved. To go elsewhere, cancel" in hung.remedy
+    assert "ask anew with another `--to`" in hung.remedy
 
 
 def test_a_later_attempt_is_judged_by_its_own_record() -> None:
@@ -144,3 +152,17 @@ async def test_a_vm_whose_target_died_is_evacuated_again_after_somebody_reset_it
         assert seen.place in {"compute-2", "compute-4"}
         asked = [call.body["evacuate"] for call in arena.mutations() if "evacuate" in (call.body or {})]
         assert asked == [{"host": "compute-3"}, {}], "the dead target was wished for once"
+
+
+async def test_a_retry_to_a_target_that_is_dead_is_refused_by_name_with_the_way_out() -> None:
+    async with openstack_arena(vms=1) as arena:
+        planned = await up_to_the_move(arena, await arena.planned(to="compute-3"))
+        arena.world.kill_host("compute-3")
+        await arena.pass_time(120)
+        step = replace(planned, receipt=await arena.cloud.start(planned))
+        await arena.pass_time(2)
+        seen = (await arena.cloud.look([step]))[step.key]
+    assert seen.seen is Seen.FAILED
+    assert "Nova's scheduler did not take compute-3, which was asked for: it is down, disabled or full" in seen.sentence
+    assert "cancel this and ask anew with another `--to`, or without" in seen.remedy
+    assert "No valid host was found" in seen.raw
