@@ -12,7 +12,6 @@ before anything is made of it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 
 from bot.domain import pace, timing
 from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
@@ -40,16 +39,6 @@ _NOT_NEEDED = "Not needed."
 _NOTHING = Sighting(seen=Seen.UNCLEAR, sentence="The cloud said nothing about it.")
 
 
-class Next(Enum):
-    """What follows a round."""
-
-    LOOK = "look"
-    """Something has just come about, so that a look at once is worth its calls."""
-    WAIT = "wait"
-    OVER = "over"
-    """Every step has ended, or none may start."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Round:
     """What one round works on."""
@@ -61,18 +50,22 @@ class _Round:
     phases: Sequence[str]
     foreseen: dict[StepKey, Sighting]  #: of steps never started, by a look of an earlier round or of this one
 
-    def coming(self, records: Sequence[StepRecord], *, besides: int = 0) -> Sequence[StepRecord]:
-        """The steps whose turn it is, or would be if so many in flight had ended."""
+    def coming(self, records: Sequence[StepRecord], *, limit: int) -> Sequence[StepRecord]:
+        """The steps whose turn it is, when so many may be in flight at once."""
         if self.operation.state is State.STOPPING:
             return to_tidy(records)
         if self.operation.state is not State.RUNNING:
             return []
         take_up = to_finish if self.closed else to_start
-        return take_up(records, self.phases, limit=self.limit(records) + besides, now=self.held.clock.now())
+        return take_up(records, self.phases, limit=limit, now=self.held.clock.now())
 
     def limit(self, records: Sequence[StepRecord]) -> int:
         """How many may be in flight at once."""
         return pace.in_flight(records, ceiling=self.held.cloud.concurrency)
+
+    def wait(self, records: Sequence[StepRecord]) -> float:
+        """How many seconds to let pass between this look and the next."""
+        return pace.between_looks(records, poll=self.held.cloud.poll, now=self.held.clock.now())
 
     @property
     def closed(self) -> Closed | None:
@@ -88,7 +81,7 @@ async def round_of(
     *,
     foreseen: dict[StepKey, Sighting],
     on_the_wire: frozenset[StepKey] = frozenset(),
-) -> Next:
+) -> float | None:
     """Take an executing operation one round further.
 
     Args:
@@ -99,12 +92,16 @@ async def round_of(
         foreseen: what earlier rounds saw of steps whose turn had not come; kept up to date.
         on_the_wire: steps whose start had not ended when `records` were read: they are left alone.
 
+    Returns:
+        How many seconds to let pass between this look and the next; 0 when something has just come about, so that a
+        look at once is worth its calls; None when every step has ended, or none may start.
+
     Raises:
         Refused, Unreachable: the cloud could not be looked at; nothing was started.
         LeaseLost
     """
     if operation.plan is None:
-        return Next.OVER
+        return None
     phases = operation.plan.phases
     records = await _skip(held, operation, with_words(records, operation.words))
     if operation.state is not State.RUNNING:
@@ -114,10 +111,10 @@ async def round_of(
     )
     in_flight = [r for r in records if r.state in IN_FLIGHT]
     watched = [r for r in in_flight if r.key not in on_the_wire]
-    coming = this.coming(records, besides=len(watched))
+    coming = this.coming(records, limit=this.limit(records) + len(watched))  # as if what is watched had ended
     if not watched and not coming:
         is_over = operation.state is State.STOPPING or this.closed or all(r.has_ended for r in records)
-        return Next.OVER if is_over and not in_flight else Next.WAIT
+        return None if is_over and not in_flight else this.wait(records)
     seen = await _see(this, watched, coming)
     looked = {r.key: _look(held, r, seen) for r in watched}
     return await _after(this, looked, seen)
@@ -140,7 +137,7 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
     """Look at what is in flight, and at all that waits for its turn once the first of it is not known yet."""
     ahead: Sequence[StepRecord] = []
     if any(r.key not in this.foreseen for r in coming):
-        all_of_them = this.coming(this.records, besides=len(this.records))
+        all_of_them = this.coming(this.records, limit=len(this.records))
         ahead = [r for r in all_of_them if r.key not in this.foreseen]
     steps = [r.step for r in (*watched, *ahead)]
     seen = await this.held.cloud.look(steps) if steps else {}
@@ -149,23 +146,24 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
     return seen
 
 
-async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> Next:
-    """Take over what a look showed, and start what may be started now."""
+async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> float:
+    """Take over what a look showed, and start what may be started now; see `round_of` for the answer."""
     records = [looked.get(r.key, r) for r in this.records]
-    turn = pace.begun_together(this.coming(records), limit=this.limit(records))
+    limit = this.limit(records)
+    turn = pace.begun_together(this.coming(records, limit=limit), limit=limit)
     known = {**this.foreseen, **seen}
     fresh = [_look(this.held, r, known) for r in turn if r.key in known]
     ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]
     waiting = {r.key for r in ready}
-    await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
+    begun = await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
     by_key = {r.key: r for r in fresh}
     records = [by_key.get(r.key, r) for r in records]
     # a change of the host itself is mostly true as soon as it is answered
     is_quick = any(r.step.vm is None for r in ready)
     has_ended = any(r.has_ended for r in (*looked.values(), *fresh))
     is_idle = not ready and not any(r.state in IN_FLIGHT for r in records)
-    leads_on = is_idle or any(r.key not in known for r in this.coming(records))
-    return Next.LOOK if is_quick or (has_ended and leads_on) else Next.WAIT
+    leads_on = is_idle or any(r.key not in known for r in this.coming(records, limit=limit))
+    return 0.0 if is_quick or (has_ended and leads_on) else this.wait([*records, *begun])
 
 
 async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
@@ -211,8 +209,13 @@ def _changes(
 
 async def _start(
     this: _Round, looked: Sequence[StepRecord], ready: Sequence[StepRecord], seen: Mapping[StepKey, Sighting]
-) -> None:
-    """Commit what was seen and the intents, look again, and start each that is still untouched, side by side."""
+) -> Sequence[StepRecord]:
+    """Commit what was seen and the intents, look again, and start each that is still untouched, side by side.
+
+    Returns:
+        Those that were started, as they were before their answers: counted as moving though one may be refused by now,
+        they make the next look come sooner, never later.
+    """
     held, operation = this.held, this.operation
     now = held.clock.now()
     intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in ready]
@@ -222,13 +225,13 @@ async def _start(
     entries += [(r, telling.entry(r)) for r in intents]
     await held.save_steps(entries, *news, *telling.of_phase(operation, intents, this.records))
     if not intents:
-        return
+        return []
     try:
         again = await held.cloud.look([r.step for r in intents])
     except CloudError:
         await held.save_steps([(r, None) for r in ready])
         raise
-    present, _ = await held.load()
+    present = await held.operation()
     may_go, begun = not this.closed, going_on(this.records)
     go, not_acted_on = [], []
     for planned, record in zip(ready, intents, strict=True):
@@ -243,6 +246,7 @@ async def _start(
     await held.save_steps(not_acted_on)
     calls = {r.key: _start_one(held, operation, r) for r in go}
     await this.starts.begin(calls, seconds=_time_to_answer(this, go))
+    return go
 
 
 def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
@@ -250,10 +254,9 @@ def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
 
     A change of the host itself is waited for: nothing else can begin before it has come about.
     """
-    poll = this.held.cloud.poll
     if any(r.step.vm is None for r in begun):
-        return poll
-    return pace.between_looks([*this.records, *begun], poll=poll, now=this.held.clock.now())
+        return this.held.cloud.poll
+    return this.wait([*this.records, *begun])
 
 
 def _is_wanted(state: State, record: StepRecord) -> bool:

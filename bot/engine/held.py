@@ -39,6 +39,11 @@ class Held:
         async with self.unit() as unit:
             return await unit.operation(self.lease.operation), await unit.steps(self.lease.operation)
 
+    async def operation(self) -> Operation:
+        """The operation as stored now."""
+        async with self.unit() as unit:
+            return await unit.operation(self.lease.operation)
+
     async def save(self, operation: Operation, entry: Entry, *news: News) -> Operation:
         """Store a changed operation with its audit entry and its news.
 

@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 
-from bot.domain import aside, pace, timing
+from bot.domain import aside, timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
@@ -13,7 +12,6 @@ from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Facts, Json, StepKey
 from bot.engine import execution, survey, telling
-from bot.engine.execution import Next
 from bot.engine.footing import Footing, Stumbles
 from bot.engine.held import Held
 from bot.engine.starts import Starts
@@ -89,7 +87,7 @@ class Runner:
 
     async def _stumbled(self, error: Exception) -> bool:
         """Muster's own fault: it is told, nothing is started on the strength of it, and it is tried again."""
-        operation, _ = await self.held.load()
+        operation = await self.held.operation()
         said = self.stumbles.said("this operation", error)
         if operation.state is State.CHECKING:
             try:
@@ -107,24 +105,18 @@ class Runner:
     ) -> None:
         began = self.held.clock.now()
         try:
-            after = await execution.round_of(
+            between = await execution.round_of(
                 self.held, self.starts, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
             )
         except CloudError as error:
             await self._silence(operation, error)
             return
         await self._heard_again(operation)
-        if after is Next.OVER:
+        if between is None:
             await self._end(operation)
-        elif after is Next.WAIT:
-            await self._pause(since=began)
-
-    async def _pause(self, *, since: datetime) -> None:
-        """Wait for the next look: so many seconds after the last one began, but never without a breath."""
-        _, records = await self.held.load()
-        now = self.held.clock.now()
-        between = pace.between_looks(records, poll=self.held.cloud.poll, now=now)
-        await self.held.clock.sleep(max(between - (now - since).total_seconds(), between * BREATH))
+        elif between:
+            passed = (self.held.clock.now() - began).total_seconds()
+            await self.held.clock.sleep(max(between - passed, between * BREATH))
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
         """The cloud cannot be looked at: start nothing, say so once, keep looking."""
