@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import and_, exists, or_, select, update
+from sqlalchemy import bindparam, exists, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -12,12 +12,42 @@ from bot.domain.operation import Operation
 from bot.domain.ports import Card, Entry, Outgoing
 from bot.domain.values import OperationId
 from bot.store import codec
+from bot.store.columns import Moment
 from bot.store.mapping import card_columns, card_of, outgoing_of
 from bot.store.operations import Operations
 from bot.store.tables import CardRow, NewsRow, OperationRow, table_of
 
 _OUTBOX = table_of(NewsRow)
 _CARD = table_of(CardRow)
+
+# Asked for in every round, and built once: to build one takes longer than to ask it.
+_BEHIND = (
+    select(OperationRow, CardRow)
+    .join(CardRow, col(CardRow.operation_id) == col(OperationRow.id), isouter=True)
+    .where(or_(col(CardRow.operation_id).is_(None), col(CardRow.revision) < col(OperationRow.revision)))
+    .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
+    .limit(bindparam("most"))
+)
+_now = bindparam("now", type_=Moment())
+_earlier = aliased(NewsRow)
+_is_overtaking = exists().where(
+    col(_earlier.lane) == col(NewsRow.lane),
+    col(_earlier.waiting),
+    col(_earlier.id) < col(NewsRow.id),
+    col(_earlier.not_before) > _now,
+)
+_has_card = exists().where(col(CardRow.operation_id) == col(NewsRow.operation_id), col(CardRow.ts) != "")
+_TO_TELL = (
+    select(NewsRow)
+    .where(
+        col(NewsRow.waiting),
+        or_(col(NewsRow.not_before).is_(None), col(NewsRow.not_before) <= _now),
+        or_(~col(NewsRow.needs_card), _has_card),
+        ~_is_overtaking,
+    )
+    .order_by(col(NewsRow.id))
+    .limit(bindparam("most"))
+)
 
 
 class Board(Operations):
@@ -30,19 +60,7 @@ class Board(Operations):
 
     async def unposted(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
         """See `bot.domain.ports.Unit`. Operations without a card come first, then the card kept longest ago."""
-        query = (
-            select(OperationRow, CardRow)
-            .join(CardRow, col(CardRow.operation_id) == col(OperationRow.id), isouter=True)
-            .where(
-                or_(
-                    col(CardRow.operation_id).is_(None),
-                    col(CardRow.revision) < col(OperationRow.revision),
-                )
-            )
-            .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
-            .limit(limit)
-        )
-        found: Sequence[tuple[OperationRow, CardRow | None]] = await self.all(query)
+        found: Sequence[tuple[OperationRow, CardRow | None]] = await self.all(_BEHIND, most=limit)
         operations = await self.values_of([row for row, _ in found])
         return [
             (operation, row.revision, card_of(card) if card else None)
@@ -66,28 +84,7 @@ class Board(Operations):
 
     async def outgoing(self, now: datetime, *, limit: int) -> Sequence[Outgoing]:
         """See `bot.domain.ports.Unit`. What is told below a card or links to it waits until the card stands."""
-        earlier = aliased(NewsRow)
-        is_overtaking = exists().where(
-            col(earlier.lane) == col(NewsRow.lane),
-            col(earlier.waiting),
-            col(earlier.id) < col(NewsRow.id),
-            col(earlier.not_before) > now,
-        )
-        has_card = exists().where(col(CardRow.operation_id) == col(NewsRow.operation_id), col(CardRow.ts) != "")
-        query = (
-            select(NewsRow)
-            .where(
-                and_(
-                    col(NewsRow.waiting),
-                    or_(col(NewsRow.not_before).is_(None), col(NewsRow.not_before) <= now),
-                    or_(~col(NewsRow.needs_card), has_card),
-                    ~is_overtaking,
-                )
-            )
-            .order_by(col(NewsRow.id))
-            .limit(limit)
-        )
-        return [outgoing_of(row) for row in await self.scalars(query)]
+        return [outgoing_of(row) for row in await self.scalars(_TO_TELL, now=now, most=limit)]
 
     async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
         """See `bot.domain.ports.Unit`."""

@@ -60,15 +60,15 @@ class Transaction:
         result = await patiently(self._session.execute(statement, rows))
         return result.rowcount if isinstance(result, CursorResult) else 0
 
-    async def all(self, query: Executable) -> list[Any]:
-        """The rows of a query, each as a tuple."""
+    async def all(self, query: Executable, **bound: object) -> list[Any]:
+        """The rows of a query, each as a tuple; `bound` are the values of its named parameters."""
         self._check_not_over()
-        result = await patiently(self._session.execute(query, execution_options=_FRESH))
+        result = await patiently(self._session.execute(query, bound, execution_options=_FRESH))
         return list(result.all())
 
-    async def scalars(self, query: Executable) -> list[Any]:
+    async def scalars(self, query: Executable, **bound: object) -> list[Any]:
         """The first column of each row of a query."""
-        return [row[0] for row in await self.all(query)]
+        return [row[0] for row in await self.all(query, **bound)]
 
     async def first(self, query: Executable) -> Any:
         """The first column of the first row of a query, or None."""
