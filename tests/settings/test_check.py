@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import check
 from bot.check import Line, Outcome, Question
+from bot.demo.faults import Faults
 from bot.demo.people import Channel, UserGroup
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
@@ -61,7 +62,7 @@ async def wrong(slack: Served, rules: Rules | None = None, **changes: Any) -> Se
 # Slack -------------------------------------------------------------------------------------------------------------
 
 
-async def test_a_workspace_in_order_is_fine_in_every_line(slack):
+async def test_a_workspace_in_order_is_fine_in_every_line(slack: Served) -> None:
     assert await lines(slack) == [
         "✓ Slack, token of the bot: acts as @muster in Muster Demo",
         "✓ Slack, scopes: all granted",
@@ -74,7 +75,7 @@ async def test_a_workspace_in_order_is_fine_in_every_line(slack):
     assert not any(method.startswith(("chat.", "views.", "files.")) for method, _ in slack.api.calls)
 
 
-async def test_without_a_working_bot_token_the_rest_is_still_looked_at(slack):
+async def test_without_a_working_bot_token_the_rest_is_still_looked_at(slack: Served) -> None:
     rules = {("prod", Action.ENTER): replace(RULE, approvers=())}
     assert await wrong(slack, rules, bot_token="xoxb-planted", app_token=slack.bot_token) == [
         "Slack, token of the bot: Slack does not know this token.",
@@ -84,11 +85,11 @@ async def test_without_a_working_bot_token_the_rest_is_still_looked_at(slack):
     ]
 
 
-async def test_in_http_mode_no_app_token_is_asked_about(slack):
+async def test_in_http_mode_no_app_token_is_asked_about(slack: Served) -> None:
     assert not any("of the app" in line for line in await lines(slack, app_token=""))
 
 
-async def test_each_missing_scope_is_named_with_what_it_is_for(slack, ws):
+async def test_each_missing_scope_is_named_with_what_it_is_for(slack: Served, ws: Workspace) -> None:
     ws.app = replace(ws.app, scopes=tuple(scope for scope in SCOPES if scope not in {"im:write", "commands"}))
     assert await wrong(slack) == [
         "Slack, scopes: commands is missing; it is for slash commands.",
@@ -96,7 +97,7 @@ async def test_each_missing_scope_is_named_with_what_it_is_for(slack, ws):
     ]
 
 
-async def test_a_lacking_right_to_read_is_told_where_it_bites(slack, ws):
+async def test_a_lacking_right_to_read_is_told_where_it_bites(slack: Served, ws: Workspace) -> None:
     ws.app = replace(ws.app, scopes=("commands",))
     found = await wrong(slack)
     assert "Slack, incident channel: The token lacks a scope." in found
@@ -111,12 +112,14 @@ async def test_a_lacking_right_to_read_is_told_where_it_bites(slack, ws):
         (Channel(id="C0INCIDENT", name="x", is_private=True), "Slack shows the bot no such channel."),
     ],
 )
-async def test_an_incident_channel_that_cannot_be_used_is_told(slack, ws, channel, sentence):
+async def test_an_incident_channel_that_cannot_be_used_is_told(
+    slack: Served, ws: Workspace, channel: Channel, sentence: str
+) -> None:
     ws.channels["C0INCIDENT"] = channel
     assert await wrong(slack) == [f"Slack, incident channel: {sentence}"]
 
 
-async def test_people_who_can_never_act_are_named(slack):
+async def test_people_who_can_never_act_are_named(slack: Served) -> None:
     rules = {
         ("prod", Action.ENTER): replace(
             RULE, requesters=("U0GUEST", "U0GONE", "U0OTHER", "U0MUSTER", "U0NOBODY", "U0ALICE")
@@ -131,7 +134,7 @@ async def test_people_who_can_never_act_are_named(slack):
     ]
 
 
-async def test_a_group_that_is_unknown_disabled_or_empty_is_told(slack, ws):
+async def test_a_group_that_is_unknown_disabled_or_empty_is_told(slack: Served, ws: Workspace) -> None:
     ws.groups["S0OFF"] = UserGroup(id="S0OFF", handle="off", name="Off", users=("U0BOB",), disabled=True)
     ws.groups["S0EMPTY"] = UserGroup(id="S0EMPTY", handle="empty", name="Empty", users=("U0GONE",))
     rules = {("prod", Action.ENTER): replace(RULE, approvers=("S0OFF", "S0EMPTY", "S0NONE"))}
@@ -162,17 +165,19 @@ async def test_a_group_that_is_unknown_disabled_or_empty_is_told(slack, ws):
         (Rule(requesters=("*",), approvers=("S0LEADS",), quorum=2), None),
     ],
 )
-async def test_a_policy_under_which_nothing_could_ever_start_is_told(slack, rule, complaint):
+async def test_a_policy_under_which_nothing_could_ever_start_is_told(
+    slack: Served, rule: Rule, complaint: str | None
+) -> None:
     expected = [f"policy of prod (exit): {complaint}"] if complaint else []
     assert await wrong(slack, {("prod", Action.EXIT): rule}) == expected
 
 
-async def test_requesters_who_cannot_act_leave_nobody_to_ask(slack):
+async def test_requesters_who_cannot_act_leave_nobody_to_ask(slack: Served) -> None:
     found = await wrong(slack, {("prod", Action.EXIT): replace(RULE, requesters=("U0GONE",))})
     assert found[-1] == "policy of prod (exit): nobody of those named in requesters can act."
 
 
-async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack):
+async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack: Served) -> None:
     address = "http://127.0.0.1:9/api/"
     found = await wrong(slack, {}, api_url=address)
     assert found[0].startswith(f"Slack, token of the bot: {address} does not answer (")
@@ -191,7 +196,9 @@ async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack):
         (lambda faults: faults.fail(503, method="auth.test"), "{api} does not answer (HTTP 503)."),
     ],
 )
-async def test_a_refusal_of_slack_is_told_in_words(slack, harm, sentence):
+async def test_a_refusal_of_slack_is_told_in_words(
+    slack: Served, harm: Callable[[Faults], object], sentence: str
+) -> None:
     harm(slack.faults)
     assert f"Slack, token of the bot: {sentence.format(api=slack.api_url)}" in await wrong(slack, {})
 
@@ -219,13 +226,13 @@ def failing(error: Exception, title: str = "part") -> Question:
     return Question(title=title, ask=ask)
 
 
-async def test_when_all_is_well_the_exit_code_is_0():
+async def test_when_all_is_well_the_exit_code_is_0() -> None:
     outcome, text = await printed(saying(Line(title="store", detail="schema 0001"), Line(title="clock")))
     assert outcome == 0
     assert text == ["✓ store: schema 0001", "✓ clock", "", "All is well (2 looked at)."]
 
 
-async def test_everything_is_asked_though_much_is_broken_and_the_order_stays():
+async def test_everything_is_asked_though_much_is_broken_and_the_order_stays() -> None:
     waiting = asyncio.Event()
 
     async def slow() -> Sequence[Line]:
@@ -258,7 +265,7 @@ async def test_everything_is_asked_though_much_is_broken_and_the_order_stays():
     ]
 
 
-async def test_a_part_that_never_answers_is_given_up(monkeypatch):
+async def test_a_part_that_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(check, "QUESTION_SECONDS", 0.05)
 
     async def never() -> Sequence[Line]:
@@ -270,7 +277,7 @@ async def test_a_part_that_never_answers_is_given_up(monkeypatch):
     assert text[0] == "✗ cloud prod: no answer within 0.05 s."
 
 
-async def test_secrets_and_control_characters_do_not_reach_the_terminal():
+async def test_secrets_and_control_characters_do_not_reach_the_terminal() -> None:
     _, text = await printed(
         saying(Line(title="cloud \x1b[31mred", complaint="told planted-secret\nand more", remedy="use planted-secret")),
         hide=lambda line: line.replace("planted-secret", "•••"),
@@ -279,7 +286,7 @@ async def test_secrets_and_control_characters_do_not_reach_the_terminal():
     assert text[1] == "    → use •••"
 
 
-async def test_what_is_set_but_does_nothing_is_noted_and_not_wrong():
+async def test_what_is_set_but_does_nothing_is_noted_and_not_wrong() -> None:
     outcome, text = await printed(check.of_settings(["slack.locale: texts are in English in this release."]))
     assert outcome == 0
     assert text[:2] == ["✓ settings: can be used", "– settings: slack.locale: texts are in English in this release."]
@@ -293,7 +300,7 @@ def cloud(*complaints: str) -> Any:
     return SimpleNamespace(name="prod", actions=frozenset({Action.EVACUATE, Action.ENTER}), check=look)
 
 
-async def test_each_complaint_of_a_cloud_is_a_line():
+async def test_each_complaint_of_a_cloud_is_a_line() -> None:
     _, text = await printed(check.of_cloud(cloud("no admin rights.", "too old.")), check.of_cloud(cloud()))
     assert text[:3] == [
         "✗ cloud prod: no admin rights.",
@@ -302,7 +309,7 @@ async def test_each_complaint_of_a_cloud_is_a_line():
     ]
 
 
-async def test_the_store_says_what_was_found():
+async def test_the_store_says_what_was_found() -> None:
     async def look() -> str:
         return "schema 0001, 12 operations"
 
@@ -310,7 +317,7 @@ async def test_the_store_says_what_was_found():
     assert text[0] == "✓ store: schema 0001, 12 operations"
 
 
-def test_settings_that_cannot_be_read_have_an_exit_code_of_their_own():
+def test_settings_that_cannot_be_read_have_an_exit_code_of_their_own() -> None:
     out = io.StringIO()
     outcome = check.unreadable([Line(title="slack.mode", complaint="is wrong.", remedy="Write socket.")], out)
     assert outcome == 2

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from tests.stories.stage import Stage, staged
 
 
 @pytest.fixture
-async def stage(tmp_path: Path):
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(tmp_path) as stage:
         stage.workspace.app = replace(stage.workspace.app, scopes=tuple(SCOPES))
         yield stage
@@ -47,7 +48,7 @@ async def migrated(stage: Stage) -> None:
     await schema.upgrade(url)
 
 
-async def test_a_whole_configuration_is_fine_line_by_line(stage):
+async def test_a_whole_configuration_is_fine_line_by_line(stage: Stage) -> None:
     await migrated(stage)
     code, lines = await checked(stage)
     assert code == 0, lines
@@ -60,7 +61,7 @@ async def test_a_whole_configuration_is_fine_line_by_line(stage):
     assert stage.mutations() == []
 
 
-async def test_what_is_broken_at_once_is_told_at_once_with_its_remedy(stage):
+async def test_what_is_broken_at_once_is_told_at_once_with_its_remedy(stage: Stage) -> None:
     stage.workspace.channels["C0INCIDENT"] = Channel(id="C0INCIDENT", name="incidents")
     (stage.folder / "clouds.yaml").write_text(
         (stage.folder / "clouds.yaml").read_text().replace("password: ", "password: not-")

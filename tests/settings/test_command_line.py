@@ -66,19 +66,19 @@ async def with_lines(config: Path, *entries: Entry) -> Path:
     return database
 
 
-def test_the_release_is_printed():
+def test_the_release_is_printed() -> None:
     done = muster("version")
     assert (done.returncode, done.stdout) == (0, f"muster {metadata.version('muster')}\n")
 
 
 @pytest.mark.parametrize("arguments", [[], ["fly"], ["audit"], ["run", "--fast"]])
-def test_a_command_line_that_cannot_be_read_shows_how_to_write_it(arguments):
+def test_a_command_line_that_cannot_be_read_shows_how_to_write_it(arguments: list[str]) -> None:
     done = muster(*arguments)
     assert done.returncode == 2
     assert "usage: muster" in done.stderr
 
 
-def test_help_names_every_command():
+def test_help_names_every_command() -> None:
     done = muster("--help")
     assert done.returncode == 0
     for command in ("run", "demo", "check", "migrate", "audit", "version"):
@@ -86,7 +86,7 @@ def test_help_names_every_command():
 
 
 @pytest.mark.parametrize("command", ["run", "check"])
-def test_settings_that_cannot_be_used_end_with_2_and_all_reasons(command, config):
+def test_settings_that_cannot_be_used_end_with_2_and_all_reasons(command: str, config: Path) -> None:
     config.write_text(config.read_text() + "concurency = 3\n[slak]\n")
     done = muster(command, "--config", str(config), env={"SLACK_BOT_TOKEN": "xapp-planted"})
     assert done.returncode == 2
@@ -98,13 +98,13 @@ def test_settings_that_cannot_be_used_end_with_2_and_all_reasons(command, config
     assert "Traceback" not in done.stderr
 
 
-def test_a_settings_file_that_is_not_there_is_told(tmp_path):
+def test_a_settings_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     done = muster("migrate", "--config", str(tmp_path / "absent.toml"))
     assert done.returncode == 2
     assert "absent.toml: cannot be read: No such file or directory." in done.stderr
 
 
-def test_the_database_is_made_and_migrated_without_any_token(config):
+def test_the_database_is_made_and_migrated_without_any_token(config: Path) -> None:
     for _ in range(2):
         done = muster("migrate", "--config", str(config))
         assert done.returncode == 0, done.stderr
@@ -114,7 +114,7 @@ def test_the_database_is_made_and_migrated_without_any_token(config):
     database.close()
 
 
-async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config):
+async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Path) -> None:
     await with_three_lines(config)
     done = muster("audit", "verify", "--config", str(config))
     assert (done.returncode, done.stderr) == (0, "")
@@ -132,7 +132,7 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config):
     assert "File exists" in again.stderr
 
 
-async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(config):
+async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(config: Path) -> None:
     formula = '=HYPERLINK("http://evil.example")'
     events = (formula, "+1", "-1", "@SUM(A1)", "\tx", "two\nlines, and more")
     told = {"reason": formula}
@@ -158,7 +158,7 @@ async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(con
     assert rows[1]["prev_hash"] == rows[0]["hash"]
 
 
-async def test_an_audit_that_was_changed_is_found_and_ends_with_1(config):
+async def test_an_audit_that_was_changed_is_found_and_ends_with_1(config: Path) -> None:
     database = await with_three_lines(config)
     connection = sqlite3.connect(database)
     for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
@@ -171,7 +171,7 @@ async def test_an_audit_that_was_changed_is_found_and_ends_with_1(config):
     assert done.stdout.startswith("✗ changed, missing or out of place: line 2 of 3")
 
 
-def test_the_audit_of_a_database_that_is_not_there_does_not_make_one(config):
+def test_the_audit_of_a_database_that_is_not_there_does_not_make_one(config: Path) -> None:
     done = muster("audit", "verify", "--config", str(config))
     assert done.returncode == 1
     assert "There is no database" in done.stderr
@@ -212,14 +212,14 @@ def started(*, ending: str = "pass", seconds: float = 10.0) -> subprocess.Popen[
 
 
 @pytest.mark.parametrize("one", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_work_gracefully(one):
+def test_a_signal_ends_the_work_gracefully(one: signal.Signals) -> None:
     with started() as process:
         process.send_signal(one)
         out, error = process.communicate(timeout=20)
     assert (process.returncode, out) == (0, "put away\nover\n"), error
 
 
-def test_a_stop_that_hangs_is_cut_off():
+def test_a_stop_that_hangs_is_cut_off() -> None:
     with started(ending="await asyncio.Event().wait()", seconds=0.3) as process:
         process.send_signal(signal.SIGTERM)
         out, _ = process.communicate(timeout=20)
@@ -228,7 +228,7 @@ def test_a_stop_that_hangs_is_cut_off():
     assert "over" not in out.splitlines()
 
 
-def test_a_second_signal_ends_the_process_at_once():
+def test_a_second_signal_ends_the_process_at_once() -> None:
     with started(ending="await asyncio.Event().wait()", seconds=60) as process:
         process.send_signal(signal.SIGTERM)
         assert process.stdout is not None
@@ -239,7 +239,7 @@ def test_a_second_signal_ends_the_process_at_once():
     assert process.returncode == -signal.SIGTERM
 
 
-def test_work_that_fails_says_so():
+def test_work_that_fails_says_so() -> None:
     code = "import asyncio\nfrom bot.process import run_until_signalled\nasync def work(): raise OSError('taken')\nrun_until_signalled(work())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
     assert done.returncode == 1

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from bot.settings import load, shape
 from bot.settings.sentences import table_in
-from tests.settings.test_load import ENV
+from tests.settings.test_load import ENV, openstack_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "muster.example.toml"
 
@@ -22,13 +22,13 @@ def keys(table: type[BaseModel]) -> Iterator[str]:
             yield from keys(inner)
 
 
-def test_every_key_is_shown():
+def test_every_key_is_shown() -> None:
     shown = set(re.findall(r"[a-z_]+(?=(?: = |[\]. ]|$))", EXAMPLE.read_text(), re.MULTILINE))
     known = set(keys(shape.File)) | set(keys(shape.OpenStack)) | set(keys(shape.CloudTower))
     assert known - shown == set()
 
 
-def test_every_line_that_is_commented_out_is_understood_too(tmp_path):
+def test_every_line_that_is_commented_out_is_understood_too(tmp_path: Path) -> None:
     text = re.sub(r"^# (?=(\"compute-89\"|\[|[a-z_]+ = ))", "", EXAMPLE.read_text(), flags=re.MULTILINE)
     for alternative in ("url_env", "url_file", "token_env", "token_file", "username", "password_env", "password_file"):
         text = re.sub(rf"^{alternative} = .*\n", "", text, flags=re.MULTILINE)
@@ -36,11 +36,11 @@ def test_every_line_that_is_commented_out_is_understood_too(tmp_path):
         (tmp_path / name).write_text("-")
     text = text.replace('kind = "cloudtower"', 'kind = "cloudtower"\ntoken_file = "token"')
     (tmp_path / "muster.toml").write_text(text)
-    prod = load(tmp_path / "muster.toml", ENV).clouds[0]
+    prod = openstack_of(load(tmp_path / "muster.toml", ENV))
     assert prod.cinder.host == "controller-1"
 
 
-def test_it_can_be_used_and_shows_the_defaults(tmp_path):
+def test_it_can_be_used_and_shows_the_defaults(tmp_path: Path) -> None:
     whole = load(EXAMPLE, ENV)
     raw = tomllib.loads(EXAMPLE.read_text())
     bare = tmp_path / "muster.toml"

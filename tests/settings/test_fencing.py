@@ -1,21 +1,24 @@
 """`[clouds.fencing]`: the BMCs of hosts, and whether they are used to power a host off."""
 
+from pathlib import Path
+
 import pytest
 
-from tests.settings.test_load import ENV, SAMPLE, SMALL, complaints, load, read
+from bot.settings import load
+from tests.settings.test_load import ENV, SAMPLE, SMALL, complaints, openstack_of, read
 
 BMC = '[clouds.fencing.redfish]\n"a" = { url = "https://bmc-a/redfish/v1/Systems/1", password_env = "BMC_89"'
 
 
-def test_hosts_are_fenced_only_when_it_is_said_and_each_bmc_has_a_certificate_of_its_own(tmp_path):
-    assert not load(SAMPLE, ENV).clouds[0].fence
+def test_hosts_are_fenced_only_when_it_is_said_and_each_bmc_has_a_certificate_of_its_own(tmp_path: Path) -> None:
+    assert not openstack_of(load(SAMPLE, ENV)).fence
     (tmp_path / "ca.pem").write_text("-")
     text = (
         "[clouds.fencing]\nfence = true\n[clouds.fencing.redfish]\n"
         '"a" = { url = "https://bmc-a/redfish/v1/Systems/1/", password_env = "BMC_89", ca_file = "ca.pem" }\n'
         '"b" = { url = "https://bmc-b/redfish/v1/Systems/1", password_env = "BMC_89", insecure = true }\n'
     )
-    prod = read(tmp_path, SMALL + text).clouds[0]
+    prod = openstack_of(read(tmp_path, SMALL + text))
     assert prod.fence
     assert prod.redfish["a"].url == "https://bmc-a/redfish/v1/Systems/1"
     assert [(b.ca_file, b.insecure) for b in prod.redfish.values()] == [(tmp_path / "ca.pem", False), (None, True)]
@@ -36,6 +39,6 @@ def test_hosts_are_fenced_only_when_it_is_said_and_each_bmc_has_a_certificate_of
         ("[clouds.fencing]\nfence = true\n", "clouds.prod.fencing.fence: has no BMC to power a host off with."),
     ],
 )
-def test_a_bmc_that_could_not_be_used_is_told_with_its_key(tmp_path, addition, sentence):
+def test_a_bmc_that_could_not_be_used_is_told_with_its_key(tmp_path: Path, addition: str, sentence: str) -> None:
     (problem,) = complaints(tmp_path, SMALL + addition)
     assert problem.startswith(sentence)

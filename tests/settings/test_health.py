@@ -67,14 +67,14 @@ async def asking(parts: Parts) -> AsyncIterator[Callable[[str], Awaitable[httpx.
         yield client.get
 
 
-async def test_a_whole_bot_is_alive_and_ready():
+async def test_a_whole_bot_is_alive_and_ready() -> None:
     async with asking(Parts()) as get:
         assert (await get("/healthz")).status_code == 200
         answer = await get("/readyz")
         assert (answer.status_code, answer.json()) == (200, {"ready": True, "ailing": {}})
 
 
-async def test_everything_that_ails_is_named():
+async def test_everything_that_ails_is_named() -> None:
     parts = Parts()
     parts.store_error = OSError("disk of 10.0.0.1 with token xoxb-planted")
     parts.connected = False
@@ -90,7 +90,7 @@ async def test_everything_that_ails_is_named():
         assert (await get("/healthz")).status_code == 200
 
 
-async def test_a_worker_that_never_started_is_not_ready():
+async def test_a_worker_that_never_started_is_not_ready() -> None:
     parts = Parts()
     parts.beat = None
     parts.slack_error = RuntimeError("no session")
@@ -101,7 +101,7 @@ async def test_a_worker_that_never_started_is_not_ready():
         }
 
 
-async def test_a_probe_that_hangs_counts_as_failed(monkeypatch):
+async def test_a_probe_that_hangs_counts_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
     parts = Parts()
     parts.hangs = True
@@ -115,7 +115,7 @@ async def test_a_probe_that_hangs_counts_as_failed(monkeypatch):
         assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
 
 
-async def test_metrics_are_read_by_prometheus_own_parser():
+async def test_metrics_are_read_by_prometheus_own_parser() -> None:
     async with asking(Parts()) as get:
         answer = await get("/metrics")
     assert answer.headers["content-type"].startswith("text/plain; version=0.0.4")
@@ -133,7 +133,7 @@ async def test_metrics_are_read_by_prometheus_own_parser():
     assert not any("something" in part for sample in samples for part in sample)
 
 
-async def test_what_could_not_be_counted_is_absent_and_not_zero():
+async def test_what_could_not_be_counted_is_absent_and_not_zero() -> None:
     parts = Parts()
     parts.store_error = OSError("gone")
     async with asking(parts) as get:
@@ -143,7 +143,7 @@ async def test_what_could_not_be_counted_is_absent_and_not_zero():
     assert "muster_operations" not in answer.text
 
 
-async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open():
+async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() -> None:
     async with asking(Parts()) as get:
         port = (await get("/healthz")).url.port
         assert port

@@ -3,6 +3,7 @@
 import pickle
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -42,6 +43,12 @@ def read(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> Settin
     return load(path, ENV if env is None else env)
 
 
+def openstack_of(its: Settings) -> OpenStackSettings:
+    first = its.clouds[0]
+    assert isinstance(first, OpenStackSettings)
+    return first
+
+
 def complaints(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> list[str]:
     with pytest.raises(SettingsError) as caught:
         read(tmp_path, text, env)
@@ -51,7 +58,7 @@ def complaints(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> 
 # what is read ------------------------------------------------------------------------------------------------------
 
 
-def test_the_sample_of_the_documentation_is_read_whole():
+def test_the_sample_of_the_documentation_is_read_whole() -> None:
     its = load(SAMPLE, ENV)
     assert its.slack.mode == "socket"
     assert its.slack.api_url == "https://slack.com/api/"
@@ -76,17 +83,17 @@ def test_the_sample_of_the_documentation_is_read_whole():
     assert set(its.rules) == {(cloud, action) for cloud in ("prod", "tower") for action in Action}
 
 
-def test_everything_that_the_sample_says_is_in_effect():
+def test_everything_that_the_sample_says_is_in_effect() -> None:
     assert load(SAMPLE, ENV).not_in_effect == ()
 
 
-def test_a_language_without_effect_is_named(tmp_path):
+def test_a_language_without_effect_is_named(tmp_path: Path) -> None:
     text = SMALL.replace("[slack]", '[slack]\nlocale = "zh-CN"')
     assert [sentence.split(" ")[0] for sentence in read(tmp_path, text).not_in_effect] == ["slack.locale"]
     assert read(tmp_path, SMALL).not_in_effect == ()
 
 
-def test_what_is_left_out_has_a_safe_default(tmp_path):
+def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:
     its = read(tmp_path, SMALL)
     rule = its.rules["prod", Action.ENTER]
     assert rule.approvers == ()
@@ -100,7 +107,7 @@ def test_what_is_left_out_has_a_safe_default(tmp_path):
     assert prod.cinder.runner == "none"
 
 
-def test_the_nearest_word_about_policy_wins(tmp_path):
+def test_the_nearest_word_about_policy_wins(tmp_path: Path) -> None:
     its = read(
         tmp_path,
         SMALL
@@ -147,7 +154,7 @@ quorum = 3
     assert all(rule.requesters == ("*",) for rule in rules.values())
 
 
-def test_secrets_may_come_from_files(tmp_path):
+def test_secrets_may_come_from_files(tmp_path: Path) -> None:
     (tmp_path / "bot").write_text("xoxb-from-file\n")
     (tmp_path / "tower-password").write_text("pass phrase\n")
     env = {"SLACK_BOT_TOKEN_FILE": str(tmp_path / "bot"), "SLACK_APP_TOKEN": "xapp-1"}
@@ -160,7 +167,7 @@ def test_secrets_may_come_from_files(tmp_path):
     assert not tower.token
 
 
-def test_http_mode_needs_the_signing_secret_and_no_app_token(tmp_path):
+def test_http_mode_needs_the_signing_secret_and_no_app_token(tmp_path: Path) -> None:
     text = SMALL.replace("[slack]", '[slack]\nmode = "http"')
     its = read(tmp_path, text, {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s"})
     assert its.slack.signing_secret.reveal() == "s"
@@ -169,7 +176,7 @@ def test_http_mode_needs_the_signing_secret_and_no_app_token(tmp_path):
     assert problem.startswith("SLACK_SIGNING_SECRET: is not set.")
 
 
-def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path):
+def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path: Path) -> None:
     url = "postgresql://muster:planted-pw@db/muster"
     text = SMALL + '[store]\nurl_env = "MUSTER_DB"\n'
     its = read(tmp_path, text, {**ENV, "MUSTER_DB": url})
@@ -180,7 +187,7 @@ def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path)
     assert "planted" not in problem
 
 
-def test_a_command_that_needs_only_the_database_needs_no_token(tmp_path):
+def test_a_command_that_needs_only_the_database_needs_no_token(tmp_path: Path) -> None:
     path = tmp_path / "muster.toml"
     path.write_text(SMALL + TOWER + 'token_env = "NOT_SET"\n')
     assert load_store(path, {}).url == "sqlite:///muster.db"
@@ -189,14 +196,14 @@ def test_a_command_that_needs_only_the_database_needs_no_token(tmp_path):
         load_store(path, {})
 
 
-def test_an_ipv6_address_can_be_listened_on(tmp_path):
+def test_an_ipv6_address_can_be_listened_on(tmp_path: Path) -> None:
     assert read(tmp_path, SMALL + '[http]\nlisten = "[::1]:0"\n').http.host == "::1"
 
 
 # what is refused ---------------------------------------------------------------------------------------------------
 
 
-def test_everything_wrong_is_told_at_once(tmp_path):
+def test_everything_wrong_is_told_at_once(tmp_path: Path) -> None:
     problems = complaints(
         tmp_path,
         """
@@ -320,19 +327,19 @@ kind = "openstak"
         ),
     ],
 )
-def test_a_wrong_value_is_told_with_its_key_and_a_remedy(tmp_path, addition, sentence):
+def test_a_wrong_value_is_told_with_its_key_and_a_remedy(tmp_path: Path, addition: str, sentence: str) -> None:
     problems = complaints(tmp_path, SMALL + addition)
     shown = [problem.replace(str(tmp_path) + "/", "") for problem in problems]
     assert len(shown) == 1, shown
     assert shown[0].startswith(sentence)
 
 
-def test_a_channel_is_named_by_its_id(tmp_path):
+def test_a_channel_is_named_by_its_id(tmp_path: Path) -> None:
     (problem,) = complaints(tmp_path, SMALL.replace("C0INCIDENT", "#incidents"))
     assert problem.startswith("slack.incident_channel: is not the id of a channel. Ids begin with C or G")
 
 
-def test_a_key_of_another_kind_of_cloud_is_not_taken_silently(tmp_path):
+def test_a_key_of_another_kind_of_cloud_is_not_taken_silently(tmp_path: Path) -> None:
     (problem,) = complaints(tmp_path, SMALL + 'token_env = "TOWER_TOKEN"\n')
     assert problem.startswith("clouds.prod.token_env: is not a key known here.")
 
@@ -345,13 +352,13 @@ def test_a_key_of_another_kind_of_cloud_is_not_taken_silently(tmp_path):
         (TOWER + 'username = "u"\npassword = "planted"\n', "clouds.tower.password", "password_env"),
     ],
 )
-def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path, addition, key, remedy):
+def test_a_secret_in_the_file_is_refused_and_not_repeated(tmp_path: Path, addition: str, key: str, remedy: str) -> None:
     problems = complaints(tmp_path, SMALL + addition)
     assert any(problem.startswith(key + ":") and remedy in problem for problem in problems)
     assert "planted" not in "".join(problems)
 
 
-def test_a_slack_token_in_the_file_is_refused_and_not_repeated(tmp_path):
+def test_a_slack_token_in_the_file_is_refused_and_not_repeated(tmp_path: Path) -> None:
     (problem,) = complaints(tmp_path, SMALL.replace("[slack]", '[slack]\nbot_token = "xoxb-planted"'))
     assert problem == (
         "slack.bot_token: does not belong here: secrets never stand in this file. "
@@ -359,7 +366,7 @@ def test_a_slack_token_in_the_file_is_refused_and_not_repeated(tmp_path):
     )
 
 
-def test_a_token_of_the_wrong_kind_is_told_apart_without_showing_it(tmp_path):
+def test_a_token_of_the_wrong_kind_is_told_apart_without_showing_it(tmp_path: Path) -> None:
     problems = complaints(tmp_path, SMALL, {"SLACK_BOT_TOKEN": "xapp-planted", "SLACK_APP_TOKEN": "xoxb-planted"})
     assert [problem.split(". ")[0] for problem in problems] == [
         'SLACK_BOT_TOKEN: does not begin with "xoxb-"',
@@ -368,13 +375,13 @@ def test_a_token_of_the_wrong_kind_is_told_apart_without_showing_it(tmp_path):
     assert "planted" not in "".join(problems)
 
 
-def test_a_token_given_twice_is_refused(tmp_path):
+def test_a_token_given_twice_is_refused(tmp_path: Path) -> None:
     (problem,) = complaints(tmp_path, SMALL, {**ENV, "SLACK_BOT_TOKEN_FILE": "somewhere"})
     assert problem.startswith("SLACK_BOT_TOKEN: is set, and SLACK_BOT_TOKEN_FILE too.")
 
 
 @pytest.mark.parametrize("content", [b"", b"  \n", b"\xff\xfe", b"two\nlines", b"x" * 70_000])
-def test_a_file_that_holds_no_secret_is_refused(tmp_path, content):
+def test_a_file_that_holds_no_secret_is_refused(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
     (problem,) = complaints(tmp_path, SMALL + TOWER + 'token_file = "token"\n')
     assert problem.startswith("clouds.tower.token_file: ")
@@ -390,7 +397,7 @@ def test_a_file_that_holds_no_secret_is_refused(tmp_path, content):
         (b"", "slack: is missing. Add a [slack] table"),
     ],
 )
-def test_a_file_that_is_no_settings_file_is_refused(tmp_path, content, sentence):
+def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
     path = tmp_path / "muster.toml"
     path.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
@@ -398,7 +405,7 @@ def test_a_file_that_is_no_settings_file_is_refused(tmp_path, content, sentence)
     assert sentence in str(caught.value)
 
 
-def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path):
+def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.toml: cannot be read: No such file or directory"):
         load(tmp_path / "absent.toml", ENV)
 
@@ -406,13 +413,13 @@ def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path):
 # secrets -----------------------------------------------------------------------------------------------------------
 
 
-def test_no_secret_shows_in_what_is_printed():
+def test_no_secret_shows_in_what_is_printed() -> None:
     its = load(SAMPLE, ENV)
     assert "planted" not in repr(its) + str(its) + f"{its.slack.bot_token}"
     assert set(its.secrets) == {value for name, value in ENV.items() if name not in {"SLACK_SIGNING_SECRET", "SQLITE"}}
 
 
-def test_a_secret_is_equal_to_itself_only_and_cannot_be_written_down():
+def test_a_secret_is_equal_to_itself_only_and_cannot_be_written_down() -> None:
     assert Secret("a") == Secret("a")
     assert Secret("a") != Secret("b")
     assert Secret("a") != "a"
@@ -452,7 +459,7 @@ json_like = st.recursive(
         },
     ),
 )
-def test_whatever_a_file_holds_the_answer_is_a_list_of_problems(raw):
+def test_whatever_a_file_holds_the_answer_is_a_list_of_problems(raw: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
         understand(raw, env={}, folder=Path("/nonexistent"))
     assert all(problem.key and problem.sentence for problem in caught.value.problems)

@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import warnings
+from collections.abc import Iterator
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ KNOWN = "correct horse/battery+staple"
 
 
 @pytest.fixture
-def lines():
+def lines() -> Iterator[io.StringIO]:
     """What the process logs, as the stream shows it. Puts the process's logging back afterwards."""
     root = logging.getLogger()
     before = (root.handlers[:], root.level)
@@ -38,7 +39,7 @@ def crash(text: str) -> None:
     raise RuntimeError(text)
 
 
-def test_a_line_is_one_json_object_with_time_level_and_room(lines):
+def test_a_line_is_one_json_object_with_time_level_and_room(lines: io.StringIO) -> None:
     log.logger("bot.engine").info("step done", vm="web-1", seconds=4.5)
     line = only(lines)
     assert line["event"] == "step done"
@@ -46,7 +47,7 @@ def test_a_line_is_one_json_object_with_time_level_and_room(lines):
     assert str(line["at"]).endswith("Z")
 
 
-def test_every_line_inside_an_operation_carries_its_id_also_those_of_libraries(lines):
+def test_every_line_inside_an_operation_carries_its_id_also_those_of_libraries(lines: io.StringIO) -> None:
     with log.about(OperationId("OP-1")):
         logging.getLogger("somebody.else").warning("slow %s", "reply")
         log.logger("bot").info("looked")
@@ -85,7 +86,7 @@ def test_every_line_inside_an_operation_carries_its_id_also_those_of_libraries(l
         "TOWER_TOKEN='PLANTED'",
     ],
 )
-def test_what_is_shaped_or_named_like_a_secret_is_hidden_wherever_it_stands(lines, text):
+def test_what_is_shaped_or_named_like_a_secret_is_hidden_wherever_it_stands(lines: io.StringIO, text: str) -> None:
     logger = log.logger("bot")
     logger.info(text)
     logger.info("event", detail=text, nested={"deep": [text]})
@@ -100,7 +101,7 @@ def test_what_is_shaped_or_named_like_a_secret_is_hidden_wherever_it_stands(line
     assert all(json.loads(line) for line in lines.getvalue().splitlines())
 
 
-def test_a_known_secret_is_hidden_in_every_spelling(lines):
+def test_a_known_secret_is_hidden_in_every_spelling(lines: io.StringIO) -> None:
     logger = log.logger("bot")
     logger.info("with %s inside", KNOWN, list=[KNOWN], thing=Exception(KNOWN))
     logger.info(
@@ -109,7 +110,7 @@ def test_a_known_secret_is_hidden_in_every_spelling(lines):
     assert "battery" not in lines.getvalue()
 
 
-def test_a_value_under_a_secret_name_is_hidden_and_the_line_stays_json(lines):
+def test_a_value_under_a_secret_name_is_hidden_and_the_line_stays_json(lines: io.StringIO) -> None:
     log.logger("bot").info("login", password={"a": 1}, token=12345, api_key=["PLANTED"], secret=None, tokens=3)
     line = only(lines)
     assert (line["password"], line["token"], line["api_key"]) == (log.HIDDEN,) * 3
@@ -117,19 +118,19 @@ def test_a_value_under_a_secret_name_is_hidden_and_the_line_stays_json(lines):
     assert line["tokens"] == 3
 
 
-def test_ordinary_words_stay_readable(lines):
+def test_ordinary_words_stay_readable(lines: io.StringIO) -> None:
     sentence = "evacuate web-1 (abc) of host:compute-89, volume xoxo at https://keystone:5000/v3, 3 tokens left"
     log.logger("bot").info(sentence)
     assert only(lines)["event"] == sentence
 
 
-def test_a_page_long_value_is_cut(lines):
+def test_a_page_long_value_is_cut(lines: io.StringIO) -> None:
     log.logger("bot").info("answer", raw="x" * 50_000)
     assert str(only(lines)["raw"]).endswith("… cut, 50000 characters")
     assert len(lines.getvalue()) < 5_000
 
 
-def test_libraries_do_not_log_requests_and_bodies_even_when_we_debug(lines):
+def test_libraries_do_not_log_requests_and_bodies_even_when_we_debug(lines: io.StringIO) -> None:
     for name in (
         "slack_sdk.web.async_base_client",
         "openstack",
@@ -143,7 +144,7 @@ def test_libraries_do_not_log_requests_and_bodies_even_when_we_debug(lines):
     assert only(lines)["event"] == "connection lost"
 
 
-def test_a_warning_of_python_becomes_a_line(lines):
+def test_a_warning_of_python_becomes_a_line(lines: io.StringIO) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         log.configure(stream=lines)
@@ -152,14 +153,14 @@ def test_a_warning_of_python_becomes_a_line(lines):
     assert "PLANTED" not in lines.getvalue()
 
 
-def test_lines_below_the_level_are_not_written(lines):
+def test_lines_below_the_level_are_not_written(lines: io.StringIO) -> None:
     log.configure(level="warning", stream=lines)
     log.logger("bot").info("quiet")
     log.logger("bot").warning("loud")
     assert only(lines)["event"] == "loud"
 
 
-def test_the_console_shape_hides_secrets_too(lines):
+def test_the_console_shape_hides_secrets_too(lines: io.StringIO) -> None:
     log.configure(format="console", secrets=[KNOWN], stream=lines)
     try:
         crash(f"{KNOWN} xoxb-1-PLANTED")

@@ -35,11 +35,11 @@ def complaints(manifest: Mapping[str, Any]) -> list[str]:
     return [error.message for error in Draft7Validator(SCHEMA).iter_errors(manifest)]
 
 
-def test_slack_takes_it(manifest):
+def test_slack_takes_it(manifest: dict[str, Any]) -> None:
     assert complaints(manifest) == []
 
 
-def test_the_schema_would_find_a_mistake(manifest):
+def test_the_schema_would_find_a_mistake(manifest: dict[str, Any]) -> None:
     for path, value in [
         (("display_information", "name"), "M" * 36),
         (("features", "slash_commands", 0, "command"), "evacuate"),
@@ -53,34 +53,34 @@ def test_the_schema_would_find_a_mistake(manifest):
         assert complaints(broken), path
 
 
-def test_its_commands_are_those_the_bot_listens_to(manifest):
+def test_its_commands_are_those_the_bot_listens_to(manifest: dict[str, Any]) -> None:
     assert {one["command"] for one in manifest["features"]["slash_commands"]} == set(grammar.COMMANDS)
 
 
-def test_every_usage_hint_can_be_understood_in_one_line(manifest):
+def test_every_usage_hint_can_be_understood_in_one_line(manifest: dict[str, Any]) -> None:
     for one in manifest["features"]["slash_commands"]:
         assert one["usage_hint"] == one["usage_hint"].strip()
         assert one["should_escape"] is False
 
 
-def test_clicks_and_socket_mode_are_switched_on(manifest):
+def test_clicks_and_socket_mode_are_switched_on(manifest: dict[str, Any]) -> None:
     settings = manifest["settings"]
     assert settings["interactivity"] == {"is_enabled": True}
     assert settings["socket_mode_enabled"] is True
     assert settings["token_rotation_enabled"] is False
 
 
-def test_its_events_are_those_the_bot_listens_to(manifest):
+def test_its_events_are_those_the_bot_listens_to(manifest: dict[str, Any]) -> None:
     source = "".join(path.read_text() for path in _sources())
     listened = set(re.findall(r'"((?:subteam|app|message|member|user|team)_[a-z_]+)"', source)) & _events()
     assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == listened
 
 
-def test_its_scopes_are_those_that_check_asks_for_and_nothing_more(manifest):
+def test_its_scopes_are_those_that_check_asks_for_and_nothing_more(manifest: dict[str, Any]) -> None:
     assert manifest["oauth_config"]["scopes"]["bot"] == sorted(SCOPES)
 
 
-def test_every_scope_is_needed_and_every_method_allowed(manifest):
+def test_every_scope_is_needed_and_every_method_allowed(manifest: dict[str, Any]) -> None:
     """By Slack's own definitions of the methods that the source calls."""
     scopes = set(manifest["oauth_config"]["scopes"]["bot"])
     used: set[str] = set(NOT_OF_A_METHOD)
