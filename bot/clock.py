@@ -3,6 +3,8 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
+from bot.domain.ports import Clock
+
 
 class SystemClock:
     """The machine's clock."""
@@ -68,7 +70,7 @@ class ManualClock:
 class WakeUp:
     """A bell within one process. `wait` answers at the next ring, or after so many seconds of the clock."""
 
-    def __init__(self, clock: SystemClock | FastClock | ManualClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._waiters: set[asyncio.Event] = set()
 

@@ -14,7 +14,7 @@ from bot.domain.operation import Choice, Operation, State
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Archive, Delivery, People
-from bot.domain.steps import StepRecord
+from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, OperationId, UserId, VmId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
@@ -108,6 +108,12 @@ class Workshop:
 
     async def steps(self, id: OperationId) -> list[StepRecord]:
         return list((await self.desk.show(id))[1])
+
+    async def rows(self, id: OperationId) -> dict[str, StepRecord]:
+        return {record.key: record for record in await self.steps(id)}
+
+    async def states(self, id: OperationId) -> dict[str, StepState]:
+        return {record.key: record.state for record in await self.steps(id)}
 
     async def work(self, archive: Archive | None = None) -> bool:
         """Take one operation that waits for work as far as it goes; False when there was none."""

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from bot.domain.cloud import Request
 from bot.domain.operation import State
+from bot.domain.plan import Plan, Receipt, Step
 from tests.engine.conftest import Workshop
 
 
@@ -12,7 +13,7 @@ def listen(shop: Workshop) -> dict[str, list[str]]:
     told: dict[str, list[str]] = {}
     plan = shop.cloud.plan
 
-    def listening(request: Request, survey: dict[str, str]):
+    def listening(request: Request, survey: dict[str, str]) -> Plan:
         told[request.host] = [s.key for s in request.beside]
         return plan(request, survey)
 
@@ -40,7 +41,7 @@ async def test_of_an_operation_that_runs_only_what_the_cloud_has_not_taken_count
     told = listen(shop)
     start = shop.cloud.start
 
-    async def start_and_ask(step):
+    async def start_and_ask(step: Step) -> Receipt:
         receipt = await start(step)
         if step.key == "move:vm-0":
             await shop.ask("host-10")

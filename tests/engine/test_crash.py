@@ -1,15 +1,18 @@
 """Die at every seam, before and after every commit and every outside call: same end, nothing done twice."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import pytest
 
+from bot.domain.cloud import Sighting
 from bot.domain.news import Kind
 from bot.domain.operation import State
+from bot.domain.plan import Receipt, Step
 from bot.domain.ports import Archive, Unit
+from bot.domain.values import StepKey
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import RULE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
@@ -53,11 +56,11 @@ class MortalArchive:
 class MortalCloud(ToyCloud):
     fate: Fate
 
-    async def look(self, steps: Sequence) -> dict:
+    async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         self.fate.seam()
         return await super().look(steps)
 
-    async def start(self, step):
+    async def start(self, step: Step) -> Receipt:
         self.fate.seam()
         receipt = await super().start(step)
         self.fate.seam()

@@ -19,7 +19,7 @@ async def test_a_move_past_its_deadline_is_aborted_and_a_person_is_asked(shop: W
     id = await shop.approved()
     await shop.work()
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert (states["move:vm-1"], states["abort:vm-1"]) == (StepState.FAILED, StepState.DONE)
     assert [key for key in shop.cloud.starts if key.startswith("abort")] == ["abort:vm-1"]
     assert shop.cloud.vms["vm-1"] == "host-1"
@@ -31,7 +31,7 @@ async def test_relief_comes_at_the_deadline_and_not_before(shop: Workshop) -> No
     shop.cloud.relief, shop.cloud.hangs = "hurry", {"vm-1"}
     id = await shop.approved()
     await shop.work()
-    rows = {r.key: r for r in await shop.steps(id)}
+    rows = await shop.rows(id)
     began, came = rows["move:vm-1"].begun_at, rows["hurry:vm-1"].intent_at
     assert isinstance(began, datetime)
     assert came is not None
@@ -68,7 +68,7 @@ async def test_what_waits_for_its_turn_in_the_cloud_is_left_waiting(shop: Worksh
     id = await shop.approved()
     await shop.work()
     assert "abort:vm-1" not in shop.cloud.starts
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert states["move:vm-1"] is StepState.UNKNOWN, "its patience, not its deadline, has run out"
 
 
@@ -78,7 +78,7 @@ async def test_an_abort_whose_answer_is_lost_is_looked_for_and_ends_alike(shop: 
     id = await shop.approved()
     shop.cloud.lose = {StepKey("abort:vm-1"): fate}
     await shop.work()
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert (states["move:vm-1"], states["abort:vm-1"]) == (StepState.FAILED, StepState.DONE)
     assert shop.cloud.starts.count(StepKey("abort:vm-1")) == 1
 
@@ -121,5 +121,5 @@ async def test_a_person_who_is_to_decide_is_asked_once_and_not_waited_for_when_i
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
     asked, _ = [n for n in await shop.news() if n.kind is Kind.BY_HAND]  # in the thread and in the incident channel
     assert asked.facts["title"] == "ask move name-vm-1"
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert (states["move:vm-1"], states["ask:vm-1"]) == (StepState.UNKNOWN, StepState.SKIPPED)

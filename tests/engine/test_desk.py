@@ -1,10 +1,12 @@
 """Who may ask, decide and steer, and what people hear when they may not."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
+from bot.domain.cloud import Host
 from bot.domain.errors import (
     AlreadySettled,
     AlreadyUnderWay,
@@ -191,7 +193,7 @@ async def test_a_near_name_is_suggested_and_never_taken(shop: Workshop) -> None:
 
 
 async def test_a_cloud_that_does_not_answer_is_said_and_nothing_begins(shop: Workshop) -> None:
-    async def hosts(matching: str, *, limit: int) -> list:
+    async def hosts(matching: str, *, limit: int) -> Sequence[Host]:
         from bot.domain.cloud import Unreachable
 
         raise Unreachable("prod's Keystone refused the credentials.", remedy="Renew them.")

@@ -1,13 +1,16 @@
 """What the workshop does with an approved plan."""
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pytest
 
+from bot.domain.cloud import Sighting
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plan import Finding, Receipt, Step, Topic, Verdict
 from bot.domain.steps import StepState
+from bot.domain.values import StepKey
 from bot.steering import Steer
 from tests.engine.conftest import ALICE, Workshop
 
@@ -99,7 +102,7 @@ async def test_one_vm_that_fails_does_not_stop_the_others_and_is_named(shop: Wor
     await shop.work()
     operation = await shop.operation(id)
     assert operation.state is State.NEEDS_ATTENTION
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert states["move:vm-2"] is StepState.FAILED
     assert sum(s is StepState.DONE for k, s in states.items() if k.startswith("move")) == 5
     failed = next(n for n in await shop.news() if n.kind is Kind.STEP_FAILED)
@@ -138,7 +141,7 @@ async def test_an_essential_step_that_fails_keeps_the_later_phases_from_starting
     shop.cloud.refuse["disable"] = "not allowed"
     id = await shop.approved()
     await shop.work()
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
     assert shop.cloud.starts == []
     assert set(states.values()) == {StepState.FAILED, StepState.SKIPPED}
@@ -148,7 +151,7 @@ async def test_a_silent_cloud_is_told_once_and_the_operation_goes_on_when_it_ans
     id = await shop.approved()
     original = shop.cloud.start
 
-    async def start_then_fall_silent(step):
+    async def start_then_fall_silent(step: Step) -> Receipt:
         receipt = await original(step)
         if step.key == "move:vm-0":
             shop.cloud.silent = 10
@@ -184,7 +187,7 @@ async def test_a_stop_while_running_starts_nothing_new_and_watches_what_moves(sh
     id = await shop.approved()
     original = shop.cloud.start
 
-    async def start_and_stop(step):
+    async def start_and_stop(step: Step) -> Receipt:
         receipt = await original(step)
         if step.key == "move:vm-0":
             await shop.steer(id, Steer.CANCEL, by=ALICE)
@@ -203,7 +206,7 @@ async def test_pause_starts_nothing_new_and_resume_goes_on(shop: Workshop) -> No
     id = await shop.approved()
     original_look, looks = shop.cloud.look, 0
 
-    async def look(steps):
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         nonlocal looks
         looks += 1
         if looks == 4:
@@ -217,7 +220,7 @@ async def test_pause_starts_nothing_new_and_resume_goes_on(shop: Workshop) -> No
     shop.cloud.look = look  # type: ignore[method-assign]
     original_sleep = shop.clock.sleep
 
-    async def sleep(seconds):
+    async def sleep(seconds: float) -> None:
         nonlocal looks
         if (await shop.operation(id)).state is State.PAUSED:
             looks += 1
@@ -261,7 +264,7 @@ async def test_a_stop_unlocks_what_was_locked_and_moves_nothing_more(
     id = await shop.approved()
     original = shop.cloud.start
 
-    async def start_and_stop(step):
+    async def start_and_stop(step: Step) -> Receipt:
         receipt = await original(step)
         if step.key == during:
             await shop.steer(id, Steer.CANCEL, by=ALICE)

@@ -1,14 +1,14 @@
 """At what pace VMs move: a place is taken again as soon as a VM is verified, and nobody waits for somebody else's call."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bot.domain.cloud import Unreachable
+from bot.domain.cloud import Sighting, Unreachable
 from bot.domain.operation import State
 from bot.domain.plan import Receipt, Step
 from bot.domain.steps import StepState
-from bot.domain.values import OperationId
+from bot.domain.values import OperationId, StepKey
 from bot.steering import Steer
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS
@@ -63,18 +63,18 @@ async def test_a_call_that_is_not_answered_holds_up_nobody_else(shop: Workshop) 
             await answered.wait()
         return await original(step)
 
-    async def watch(steps: Sequence[Step]):
-        records = {r.key: r.state for r in await shop.steps(id)}
+    async def watch(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        records = await shop.states(asked)
         if sum(state is StepState.DONE for key, state in records.items() if key.startswith("move")) >= 3:
             assert records["move:vm-0"] is StepState.INTENT or answered.is_set()
             answered.set()
         return await look(steps)
 
     shop.cloud.start, shop.cloud.look = start, watch  # type: ignore[method-assign]
-    id = await shop.approved()
+    asked = await shop.approved()
     async with asyncio.timeout(20):
         await shop.work()
-    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert (await shop.operation(asked)).state is State.SUCCEEDED
     assert shop.cloud.starts.count("move:vm-0") == 1
 
 
@@ -91,7 +91,7 @@ async def test_a_call_on_the_wire_is_not_looked_at_until_its_answer_is_stored(sh
             await answered.wait()
         return receipt
 
-    async def look(steps: Sequence[Step]):
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         looked_at.extend(s.key for s in steps)
         if not answered.is_set() and looked_at.count("move:vm-1") > 3:
             assert "move:vm-0" not in looked_at
@@ -111,7 +111,7 @@ async def test_a_cloud_that_falls_silent_before_the_second_look_leaves_the_step_
 ) -> None:
     original, looks = shop.cloud.look, 0
 
-    async def look(steps: Sequence[Step]):
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         nonlocal looks
         looks += 1
         if looks == 2:
@@ -142,7 +142,7 @@ async def test_a_vm_that_its_wished_for_host_refuses_is_started_once_more_withou
 async def test_what_waits_is_looked_at_once_all_together_and_once_more_right_before_its_start(shop: Workshop) -> None:
     original, looks = shop.cloud.look, []
 
-    async def look(steps: Sequence[Step]):
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         looks.append([s.key for s in steps if s.verb == "move" and s.before is None])
         return await original(steps)
 
@@ -166,20 +166,20 @@ async def test_a_vm_that_somebody_moves_while_it_waits_for_its_turn_is_left_alon
 async def test_after_a_pause_everything_that_waits_is_looked_at_anew(shop: Workshop) -> None:
     original, looks, paused = shop.cloud.look, [], asyncio.Event()
 
-    async def look(steps: Sequence[Step]):
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         looks.append({s.key for s in steps if s.verb == "move" and s.before is None})
         sightings = await original(steps)
         if len(shop.cloud.starts) > 1 and not paused.is_set():
             paused.set()
-            await shop.steer(id, Steer.PAUSE)
+            await shop.steer(asked, Steer.PAUSE)
         elif paused.is_set() and not [m for m in shop.cloud.moves if not shop.cloud._ended(m)]:
-            operation = await shop.operation(id)
+            operation = await shop.operation(asked)
             if operation.state is State.PAUSED:
-                await shop.steer(id, Steer.RESUME)
+                await shop.steer(asked, Steer.RESUME)
         return sightings
 
     shop.cloud.look = look  # type: ignore[method-assign]
-    id = await shop.approved()
+    asked = await shop.approved()
     await shop.work()
-    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert (await shop.operation(asked)).state is State.SUCCEEDED
     assert [len(keys) for keys in looks if keys] == [6, 5]

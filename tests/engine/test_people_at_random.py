@@ -31,6 +31,7 @@ from bot.domain.values import Action, Digest, OperationId, UserId
 from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from bot.voting import Confirmation
+from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
 
@@ -226,7 +227,7 @@ class Evening(RuleBasedStateMachine):
         self._checked(dry=dry)
 
     @property
-    def desk(self) -> Any:
+    def desk(self) -> Desk:
         return replace(
             self.shop.desk,
             clouds={self.cloud.name: self.cloud},
@@ -431,12 +432,13 @@ def test_whatever_people_and_clouds_do_the_model_knows_where_it_ends(part: int) 
         runner.run(archive.open())
 
         @seed(part)
-        def evening() -> Evening:
-            return Evening(runner, archive, clock, f"toy-{next(evenings)}")
+        class ThisEvening(Evening):
+            def __init__(self) -> None:
+                super().__init__(runner, archive, clock, f"toy-{next(evenings)}")
 
         try:
             run_state_machine_as_test(
-                evening,
+                ThisEvening,
                 settings=settings(
                     max_examples=COURSES,
                     stateful_step_count=TURNS,

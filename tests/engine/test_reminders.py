@@ -14,7 +14,7 @@ from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.order import Order
 from bot.domain.policy import Rule
-from bot.domain.values import Action
+from bot.domain.values import Action, OperationId
 from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop
@@ -40,7 +40,7 @@ async def told(shop: Workshop) -> list[Kind]:
     return [kind for kind in await shop.kinds() if kind in REMINDERS]
 
 
-async def asked(shop: Workshop, *, at: str = "", window: str = "") -> str:
+async def asked(shop: Workshop, *, at: str = "", window: str = "") -> OperationId:
     shop.rule = replace(shop.rule, escalate_to=("S0CHIEFS",))
     id = await shop.ask(at=at, window=window)
     await shop.work()

@@ -43,7 +43,9 @@ async def shops(server: Postgresql, clock: LeapingClock, cloud: ToyCloud) -> Asy
         yield [Workshop(archive=archive, clock=clock, cloud=cloud) for archive in archives]
 
 
-def vote(shop: Workshop, id: OperationId, digest: Any, by: Actor, choice: Choice = Choice.APPROVE) -> Coroutine:
+def vote(
+    shop: Workshop, id: OperationId, digest: Any, by: Actor, choice: Choice = Choice.APPROVE
+) -> Coroutine[Any, Any, None]:
     return shop.desk.vote(id, choice, digest=digest, by=by, key=f"{by.id} {choice} {id}", confirmed=CONFIRMED)
 
 
@@ -53,7 +55,7 @@ async def waiting(shop: Workshop) -> tuple[OperationId, Any]:
     return id, (await shop.operation(id)).digest
 
 
-async def at_once(*clicks: Coroutine) -> tuple[int, list[Refusal]]:
+async def at_once(*clicks: Coroutine[Any, Any, None]) -> tuple[int, list[Refusal]]:
     """How many counted, and what the others were told."""
     ends = await asyncio.gather(*clicks, return_exceptions=True)
     assert [end for end in ends if end is not None and not isinstance(end, Refusal)] == []

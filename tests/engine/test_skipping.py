@@ -99,7 +99,7 @@ async def test_the_host_is_not_called_empty_over_a_vm_that_was_set_aside(shop: W
     await shop.skip(id, "vm-2")
     await shop.steer(id, Steer.RETRY)
     await shop.work()
-    states = {r.key: r.state for r in await shop.steps(id)}
+    states = await shop.states(id)
     assert states["move:vm-1"] is StepState.DONE
     assert states["empty"] is not StepState.DONE
 

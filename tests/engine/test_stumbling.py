@@ -9,9 +9,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.clock import SystemClock, WakeUp
+from bot.domain.cloud import Request
 from bot.domain.news import Kind
 from bot.domain.operation import State
-from bot.domain.plan import Verdict
+from bot.domain.plan import Plan, Verdict
 from bot.domain.ports import LeaseLost, StoreFailed
 from bot.engine.absent import Absent
 from bot.engine.worker import Worker
@@ -120,8 +121,8 @@ async def test_a_plan_that_cannot_be_laid_out_is_told_and_nothing_of_it_is_start
     """Two steps of one key: the fault shows only in the engine, when the rows are written."""
     plan = shop.cloud.plan
 
-    def doubled(*given: Any) -> Any:
-        made = plan(*given)
+    def doubled(request: Request, survey: dict[str, str]) -> Plan:
+        made = plan(request, survey)
         return replace(made, steps=(*made.steps, made.steps[-1]))
 
     shop.cloud.plan = doubled  # type: ignore[method-assign]

@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 
 from bot.domain import drift
+from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Choice, State, Vote
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
-from bot.domain.values import OperationId
-from bot.workflow import Steer
+from bot.domain.values import Digest, OperationId, UserId
+from bot.steering import Steer
 from tests.domain.plans import TERMS, pairs
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, Workshop
 
@@ -108,6 +110,7 @@ async def queued_with(shop: Workshop, *votes: Vote) -> OperationId:
     id = await shop.ask()
     await shop.work()
     operation = await shop.operation(id)
+    assert operation.digest is not None
     stored = tuple(replace(vote, digest=operation.digest) for vote in votes)
     async with shop.archive.unit() as unit:
         queued = replace(operation, state=State.QUEUED, votes=stored, changed_at=shop.clock.now())
@@ -116,8 +119,8 @@ async def queued_with(shop: Workshop, *votes: Vote) -> OperationId:
     return id
 
 
-def vote(shop: Workshop, by: str, **marks: bool) -> Vote:
-    return Vote(by=by, choice=Choice.APPROVE, digest="", at=shop.clock.now(), **marks)  # type: ignore[arg-type]
+def vote(shop: Workshop, by: str, **marks: Any) -> Vote:
+    return Vote(by=UserId(by), choice=Choice.APPROVE, digest=Digest(""), at=shop.clock.now(), **marks)
 
 
 async def test_the_requesters_own_approval_does_not_count_however_it_came_there(shop: Workshop) -> None:
@@ -176,7 +179,7 @@ async def test_a_cancel_between_the_survey_and_the_start_wins(shop: Workshop) ->
     id = await shop.approved()
     survey = shop.cloud.survey
 
-    async def cancelled_meanwhile(request):
+    async def cancelled_meanwhile(request: Request) -> dict[str, str]:
         found = await survey(request)
         await shop.steer(id, Steer.CANCEL, by=ALICE)
         return found

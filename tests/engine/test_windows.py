@@ -12,6 +12,7 @@ from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.policy import Actor
 from bot.domain.steps import StepState
+from bot.domain.values import OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
 from bot.steering import Steer
@@ -178,7 +179,7 @@ async def test_stopped_over_a_start_without_a_window_it_begins_no_later_than_an_
 # a window closes while it runs ---------------------------------------------------------------------------------------
 
 
-async def closing(shop: Workshop, *, after: float = 60.0) -> str:
+async def closing(shop: Workshop, *, after: float = 60.0) -> OperationId:
     """An operation whose window closes while its first VMs move."""
     shop.cloud.move_seconds = 4 * after
     id = await shop.approved(window=f"{after:.0f}s")

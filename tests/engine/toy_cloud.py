@@ -3,11 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.ports import Clock
-from bot.domain.values import Action, HostId, StepKey, VmId
+from bot.domain.values import Action, Facts, HostId, StepKey, VmId
 
 MOVE_SECONDS = 5.0
 DEADLINE = timedelta(minutes=2)
@@ -49,9 +50,9 @@ class ToyCloud:
     blockers: list[Finding] = field(default_factory=list)
     loses: set[str] = field(default_factory=set)  #: VMs whose disk is on the dead host alone
     moves: list[Move] = field(default_factory=list)
-    starts: list[StepKey] = field(default_factory=list)  #: every mutating call that took effect
-    refuse: dict[StepKey, str] = field(default_factory=dict)
-    lose: dict[StepKey, str] = field(default_factory=dict)  #: "before" or "after" the effect
+    starts: list[str] = field(default_factory=list)  #: every mutating call that took effect
+    refuse: dict[str, str] = field(default_factory=dict)
+    lose: dict[str, str] = field(default_factory=dict)  #: "before" or "after" the effect
     fails: set[str] = field(default_factory=set)  #: VMs whose next move fails
     silent: int = 0  #: so many looks and surveys fail
     most_at_once: int = 0
@@ -176,7 +177,7 @@ class ToyCloud:
             )
         if step.verb in {"abort", "hurry", "ask"}:
             return self._relieved(step)
-        before = step.before["moves"] if step.before else None
+        before: Any = step.before["moves"] if step.before else None
         visible = [m for m in self.moves if self.clock.now() - m.at >= timedelta(seconds=self.shows_after)]
         known = [m.id for m in visible if m.vm == step.target]
         new = [m for m in visible if m.vm == step.target and (before is None or m.id not in before)]
@@ -190,7 +191,7 @@ class ToyCloud:
             if move.aborted:
                 return Sighting(seen=Seen.FAILED, sentence="It was aborted.")
             if move.refused:
-                mark = {"moves": known, "refused": True}
+                mark: Facts = {"moves": known, "refused": True}
                 return Sighting(seen=Seen.TURNED_AWAY, sentence=f"{move.to} did not take it.", mark=mark)
             if move.fails:
                 return Sighting(seen=Seen.FAILED, sentence="No valid host was found.", remedy="Make room.")
