@@ -191,11 +191,11 @@ async def _doors(bot: Bot) -> AsyncIterator[int]:
 @asynccontextmanager
 async def _socket_mode(bot: Bot) -> AsyncIterator[IsConnected]:
     handler = AsyncSocketModeHandler(bot.app, bot.settings.slack.app_token.reveal())
-    await handler.connect_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+    await handler.connect_async()
     try:
         yield handler.client.is_connected
     finally:
-        await handler.close_async()  # type: ignore[no-untyped-call]  # Bolt leaves it untyped
+        await handler.close_async()
 
 
 def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:

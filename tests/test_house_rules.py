@@ -49,7 +49,7 @@ def diagram() -> str:
 
 
 @pytest.mark.parametrize("folder", MOST_LINES)
-def test_a_file_can_be_read_in_one_sitting(folder):
+def test_a_file_can_be_read_in_one_sitting(folder: str) -> None:
     too_long = {
         name(path): count
         for path in files(folder)
@@ -58,7 +58,7 @@ def test_a_file_can_be_read_in_one_sitting(folder):
     assert too_long == {}
 
 
-def test_each_file_names_its_duty_in_its_first_line():
+def test_each_file_names_its_duty_in_its_first_line() -> None:
     silent = [
         name(path)
         for path in files("bot", "adapters")
@@ -70,7 +70,7 @@ def test_each_file_names_its_duty_in_its_first_line():
 
 
 @pytest.mark.parametrize("pattern", FORBIDDEN, ids=list(FORBIDDEN.values()))
-def test_some_words_do_not_stand_in_the_source(pattern):
+def test_some_words_do_not_stand_in_the_source(pattern: str) -> None:
     here = Path(__file__)
     found = [
         f"{name(path)}:{number}: {line.strip()}"
@@ -82,11 +82,11 @@ def test_some_words_do_not_stand_in_the_source(pattern):
     assert found == []
 
 
-def test_classes_are_named_after_what_they_are():
+def test_classes_are_named_after_what_they_are() -> None:
     assert [name(path) for path in files("bot", "adapters") if WEAK_NAMES.search(path.read_text())] == []
 
 
-def test_only_main_and_its_like_read_the_environment():
+def test_only_main_and_its_like_read_the_environment() -> None:
     readers = [
         name(path) for path in files("bot", "adapters") if re.search(r"\bos\.(environ|getenv)\b", path.read_text())
     ]
@@ -96,7 +96,7 @@ def test_only_main_and_its_like_read_the_environment():
 # walls -------------------------------------------------------------------------------------------------------------
 
 
-def test_the_walls_between_the_rooms_stand():
+def test_the_walls_between_the_rooms_stand() -> None:
     done = subprocess.run(
         [Path(sys.executable).parent / "lint-imports", "--no-cache"],
         cwd=ROOT,
@@ -111,18 +111,18 @@ def test_the_walls_between_the_rooms_stand():
 # documents ---------------------------------------------------------------------------------------------------------
 
 
-def test_the_diagram_in_the_operations_guide_is_the_table():
+def test_the_diagram_in_the_operations_guide_is_the_table() -> None:
     guide = (ROOT / "docs" / "operations.md").read_text()
     (drawn,) = re.findall(r"```mermaid\n(.*?)\n```", guide, re.DOTALL)
     assert drawn == diagram(), f"replace the diagram in docs/operations.md by:\n{diagram()}"
 
 
-def test_the_operations_guide_explains_every_state():
+def test_the_operations_guide_explains_every_state() -> None:
     guide = (ROOT / "docs" / "operations.md").read_text()
     assert [state.name for state in State if f"| {state.value} |" not in guide] == []
 
 
-def test_the_readme_and_the_manifest_name_the_commands_that_are_registered():
+def test_the_readme_and_the_manifest_name_the_commands_that_are_registered() -> None:
     commands = set(grammar.COMMANDS)
     readme = (ROOT / "README.md").read_text()
     assert commands <= set(re.findall(r"(?<![\w.])/[a-z]+\b", readme))
@@ -130,7 +130,7 @@ def test_the_readme_and_the_manifest_name_the_commands_that_are_registered():
     assert {one["command"] for one in manifest["features"]["slash_commands"]} == commands
 
 
-def test_decisions_are_short_and_numbered_without_gaps():
+def test_decisions_are_short_and_numbered_without_gaps() -> None:
     records = sorted((ROOT / "docs" / "adr").glob("*.md"))
     assert [path.name[:4] for path in records] == [f"{number:04}" for number in range(1, len(records) + 1)]
     for path in records:
@@ -139,7 +139,7 @@ def test_decisions_are_short_and_numbered_without_gaps():
         assert [head for head in ("## Context", "## Decision", "## Consequences") if head not in text] == [], path.name
 
 
-def test_links_between_documents_lead_somewhere():
+def test_links_between_documents_lead_somewhere() -> None:
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
     broken = [
         f"{name(document)} → {target}"
@@ -150,7 +150,7 @@ def test_links_between_documents_lead_somewhere():
     assert broken == []
 
 
-def test_every_dependency_is_accounted_for():
+def test_every_dependency_is_accounted_for() -> None:
     """The record of dependencies names each package that pyproject.toml asks for."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]

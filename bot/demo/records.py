@@ -80,7 +80,7 @@ class Records:
         finally:
             self._waiting.discard(event)
 
-    async def until(self, predicate: Callable[[], Answer], *, timeout: float = 20.0) -> Answer:  # noqa: ASYNC109
+    async def until(self, predicate: Callable[[], Answer | None], *, timeout: float = 20.0) -> Answer:  # noqa: ASYNC109
         """Wait until `predicate()` is true and return what it answered.
 
         Raises TimeoutError with the workspace's messages after `timeout` seconds of real time.

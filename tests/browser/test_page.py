@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from playwright.async_api import Page, async_playwright
+from slack_bolt.async_app import AsyncAck
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served
 from bot.demo.workspace import Workspace
@@ -71,14 +73,14 @@ async def test_a_person_types_clicks_confirms_and_reads_the_thread(ws: Workspace
     button = {"type": "button", "action_id": "approve", "text": plain("Approve"), "confirm": confirm}
 
     @app.command("/evacuate")
-    async def evacuate(ack, client, command):
+    async def evacuate(ack: AsyncAck, client: AsyncWebClient, command: dict[str, Any]) -> None:
         await ack("Surveying")
         blocks = [{"type": "actions", "elements": [button]}]
         card = await client.chat_postMessage(channel=command["channel_id"], text="card", blocks=blocks)
         await client.chat_postMessage(channel=command["channel_id"], text="line one", thread_ts=card["ts"])
 
     @app.action("approve")
-    async def approve(ack, body, client):
+    async def approve(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         text = f"Approved by <@{body['user']['id']}>"
         await client.chat_update(channel=body["channel"]["id"], ts=body["message"]["ts"], text=text)
@@ -117,16 +119,16 @@ async def test_a_modal_keeps_what_was_typed_when_the_app_refuses_it(ws: Workspac
     }
 
     @app.command("/maintenance")
-    async def ask(ack, body, client):
+    async def ask(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=view)
 
     @app.options("host")
-    async def hosts(ack):
+    async def hosts(ack: AsyncAck) -> None:
         await ack(options=[{"text": plain(name), "value": name} for name in ("node-1", "node-2")])
 
     @app.view("ask")
-    async def submitted(ack, view):
+    async def submitted(ack: AsyncAck, view: dict[str, Any]) -> None:
         values = view["state"]["values"]
         taken.append((values["where"]["host"]["selected_option"]["value"], values["reason"]["why"]["value"]))
         if len(taken) == 1:

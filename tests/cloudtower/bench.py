@@ -9,7 +9,9 @@ from typing import Any
 from aiohttp import web
 
 from adapters.cloudtower.cloud import CloudTowerCloud
+from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.simulated import cloudtower_api
+from adapters.simulated.cloudtower_gate import PREFIX
 from adapters.simulated.cloudtower_state import API_KEY, Tower
 from adapters.simulated.things import Cluster, Host, Kind, Power, Vm
 from adapters.simulated.wire import served
@@ -47,6 +49,12 @@ class Bench:
             action=action, cloud="tower", host=HostId(host.cuid), host_name=host.name, run=OperationId("op-1"), **more
         )
 
+    async def survey(self) -> CloudTowerSurvey:
+        """Of node-1, which shall enter maintenance."""
+        found = await self.cloud.survey(self.request())
+        assert isinstance(found, CloudTowerSurvey)
+        return found
+
     async def plan(self, *, action: Action = Action.ENTER, **more: Any) -> Plan:
         request = self.request(action=action, **more)
         return self.cloud.plan(request, await self.cloud.survey(request))
@@ -70,7 +78,7 @@ async def bench(**switches: Any) -> AsyncIterator[Bench]:
     app = cloudtower_api.app(world, tower=tower)
     app.middlewares.insert(0, recorder(violations))
     async with served(app) as address:
-        url = address + cloudtower_api.PREFIX
+        url = address + PREFIX
         cloud = made(url, clock)
         try:
             yield Bench(clock=clock, world=world, tower=tower, url=url, violations=violations, cloud=cloud)
@@ -97,7 +105,7 @@ def recorder(violations: list[str]) -> Any:
     @web.middleware
     async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
         raw = await request.read()
-        response = await handler(request)
+        response: web.StreamResponse = await handler(request)
         if isinstance(response, web.Response) and response.content_type == "application/json":
             body = json.loads(raw) if raw else None
             reply = json.loads(response.body)  # type: ignore[arg-type]  # json_response holds bytes

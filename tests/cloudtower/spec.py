@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jsonschema import Draft202012Validator
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT202012
 
 DATA = Path(__file__).parent / "data"
@@ -16,7 +16,7 @@ PREFIX = "/v2/api"
 @cache
 def document() -> dict[str, Any]:
     """The document with `nullable` said in JSON Schema's words, and the host fields that 4.7.0 added."""
-    spec = _translated(json.loads((DATA / "openapi-subset.json").read_text()))
+    spec: dict[str, Any] = _translated(json.loads((DATA / "openapi-subset.json").read_text()))
     host = spec["components"]["schemas"]["Host"]["properties"]
     host["connect_status"] = {"enum": ["CONNECTED", "DISCONNECTED"]}
     host["merged_status"] = {"enum": ["HEALTHY", "UNUSUAL", "DISCONNECTED", "INITIALIZING"]}
@@ -34,7 +34,8 @@ def _translated(node: Any) -> Any:
 
 @cache
 def _registry() -> Registry[Any]:
-    return Registry().with_resource("urn:tower", Resource(contents=document(), specification=DRAFT202012)).crawl()
+    registry: Registry[Any] = Registry().with_resource("urn:tower", DRAFT202012.create_resource(document()))
+    return registry.crawl()
 
 
 @cache

@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.simulated import cloudtower_api, cloudtower_rows
+from adapters.simulated import cloudtower_rows
+from adapters.simulated.cloudtower_gate import PREFIX
 from adapters.simulated.cloudtower_state import API_KEY
 from adapters.simulated.things import Maintenance, Power
 from tests.cloudtower import spec
@@ -175,7 +176,7 @@ async def test_what_the_official_sdk_was_seen_to_send_is_understood(tower: Bench
     host = tower.host("node-1")
     host.cuid, host.id = HOST_ID, HOST_UUID
     tower.tower.users["bot"] = "pw"
-    async with httpx.AsyncClient(base_url=tower.url.removesuffix(cloudtower_api.PREFIX)) as http:
+    async with httpx.AsyncClient(base_url=tower.url.removesuffix(PREFIX)) as http:
         for request in capture["requests"]:
             body = request["body"]
             response = await http.request(

@@ -149,7 +149,7 @@ async def test_a_host_that_is_gone_blocks_its_plan(tower: Bench) -> None:
 
 
 async def test_a_shutdown_list_with_a_vm_of_another_host_is_not_believed(tower: Bench) -> None:
-    survey = await tower.cloud.survey(tower.request())
+    survey = await tower.survey()
     away = next(vm for vm in survey.vms if vm.name == "gpu-1")
     odd = replace(
         survey,
@@ -160,7 +160,7 @@ async def test_a_shutdown_list_with_a_vm_of_another_host_is_not_believed(tower: 
 
 
 async def test_a_cluster_that_recovers_data_or_is_cut_off_blocks(tower: Bench) -> None:
-    survey = await tower.cloud.survey(tower.request())
+    survey = await tower.survey()
     assert survey.cluster is not None
     recovering = replace(survey, cluster=replace(survey.cluster, recovering=3 * 2**30))
     assert bad(tower.cloud.plan(tower.request(), recovering)) == {"data-recovery": Verdict.BLOCKER}
@@ -213,7 +213,7 @@ async def test_the_labels_of_the_host_are_on_the_card(tower: Bench) -> None:
 
 
 async def test_room_that_holds_the_sum_but_not_the_pieces_is_tight(tower: Bench) -> None:
-    survey = await tower.cloud.survey(tower.request())
+    survey = await tower.survey()
     assert survey.host is not None
     web = next(vm for vm in survey.vms if vm.name == "web-1")
     three = tuple(replace(web, id=f"v{n}", local_id=f"u{n}", memory=6 * 2**30) for n in range(3))

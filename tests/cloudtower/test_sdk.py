@@ -72,7 +72,7 @@ async def host_state(sdk: Sdk) -> str:
 
 async def test_the_sdk_enters_and_exits_maintenance(sdk: Sdk) -> None:
     tower, hosts = sdk.tower, HostApi(sdk.client)
-    host_id, gpu = tower.host("node-1").cuid, tower.world.vm("gpu-1")
+    host_id = tower.host("node-1").cuid
 
     check = EnterMaintenanceModeCheckParams(where=HostWhereInput(id=host_id))
     task = await sdk.call(hosts.enter_maintenance_mode_pre_check, check)
@@ -81,7 +81,7 @@ async def test_the_sdk_enters_and_exits_maintenance(sdk: Sdk) -> None:
     await sdk.until_ended(task.task_id)
     result = await sdk.call(hosts.enter_maintenance_mode_precheck_result, ask)
     assert result.done
-    assert [vm.vm_uuid for vm in result.shutdown_vms] == [gpu.id]
+    assert [vm.vm_uuid for vm in result.shutdown_vms] == [tower.world.vm("gpu-1").id]
 
     entered = await sdk.call(
         hosts.enter_maintenance_mode,
@@ -93,7 +93,7 @@ async def test_the_sdk_enters_and_exits_maintenance(sdk: Sdk) -> None:
     assert entered.data.id == host_id
     assert (await sdk.until_ended(entered.task_id)).status == "SUCCESSED"
     assert await host_state(sdk) == "MAINTENANCE_MODE"
-    assert gpu.power is Power.STOPPED
+    assert tower.world.vm("gpu-1").power is Power.STOPPED
 
     leave = ExitMaintenanceModeResultParams(where=HostWhereInput(id=host_id))
     lists = await sdk.call(hosts.exit_maintenance_mode_precheck_result, leave)
@@ -115,7 +115,7 @@ async def test_the_sdk_enters_and_exits_maintenance(sdk: Sdk) -> None:
     )
     assert (await sdk.until_ended(left.task_id)).status == "SUCCESSED"
     assert await host_state(sdk) == "IN_USE"
-    assert gpu.power is Power.RUNNING
+    assert tower.world.vm("gpu-1").power is Power.RUNNING
     assert {vm.name for vm in tower.world.vms_on(tower.host("node-1"))} == {"web-1", "web-2", "gpu-1", "batch-1"}
 
 

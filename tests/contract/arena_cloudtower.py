@@ -14,7 +14,7 @@ from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import AnyCloud, Left, Seen
 from bot.domain.values import Action, HostId, VmId
-from tests.contract.clouds import START, Arena, ReturnArena
+from tests.contract.clouds import START, Arena, Passing, ReturnArena
 
 NOBODY = "http://127.0.0.1:9/v2/api"  #: the discard port: nothing listens there
 
@@ -118,7 +118,7 @@ async def _cluster() -> AsyncIterator[tuple[Tower, dict[str, Any]]]:
 
 
 @asynccontextmanager
-async def adapter(url: str, clock: ManualClock, *, password: str = PASSWORD) -> AsyncIterator[CloudTowerCloud]:
+async def adapter(url: str, clock: Passing, *, password: str = PASSWORD) -> AsyncIterator[CloudTowerCloud]:
     """The adapter, logging in with a password; its waits move the clock on."""
     login = Login(username=USERNAME, password=password)
     cloud = CloudTowerCloud(name="tower", url=url, login=login, now=clock.now, sleep=clock.pass_time, timeout=10)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
@@ -15,6 +15,7 @@ from adapters.simulated.things import Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import AnyCloud, Left
+from bot.domain.ports import Clock
 from bot.domain.values import Action, HostId, VmId
 from tests.contract.clouds import START, Arena, ReturnArena
 
@@ -99,7 +100,7 @@ async def openstack_revival_arena(*, vms: int = 3) -> AsyncIterator[OpenStackRet
 
 @asynccontextmanager
 async def _region(
-    action: Action, *, vms: int, kind: type[A], release: Release | None = None, **settings: object
+    action: Action, *, vms: int, kind: type[A], release: Release | None = None, **settings: Any
 ) -> AsyncIterator[A]:
     clock = ManualClock(START)
     world = World(clock.now)
@@ -122,14 +123,14 @@ async def _region(
 
 @asynccontextmanager
 async def adapter(
-    url: str, clock: ManualClock, *, user: str = "admin", password: str = PASSWORD, **settings: object
+    url: str, clock: Clock, *, user: str = "admin", password: str = PASSWORD, **settings: Any
 ) -> AsyncIterator[OpenStackCloud]:
     """The adapter with a clouds.yaml of its own."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clouds.yaml"
         path.write_text(clouds_yaml(url, user=user, password=password))
         session = Session.of("sim", clouds_yaml=path, timeout=10)
-        cloud = OpenStackCloud(name="sim", session=session, now=clock.now, **settings)  # type: ignore[arg-type]
+        cloud = OpenStackCloud(name="sim", session=session, now=clock.now, **settings)
         try:
             yield cloud
         finally:

@@ -10,22 +10,28 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Call, Host, Maintenance, Vm
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain import ledger
 from bot.domain.cloud import AnyCloud, Left, Request, Seen, Sighting
 from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
 from bot.domain.plan import By, Plan, Step
+from bot.domain.ports import Clock
 from bot.domain.steps import StepRecord, StepState, after_look
 from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
+
+
+class Passing(Clock, Protocol):
+    """A clock that a case moves on."""
+
+    async def pass_time(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +50,7 @@ class Arena(ABC):
 
     face: str  #: its name in the world's call log and faults
     action: Action
-    clock: ManualClock
+    clock: Passing
     world: World
     host: Host
     cloud: AnyCloud

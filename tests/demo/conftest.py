@@ -36,6 +36,11 @@ def client(slack: Served) -> AsyncWebClient:
     return AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
 
 
+async def greeted_again(served: Served, before: int) -> None:
+    """Return when more hellos than so many have been said."""
+    await served.workspace.until(lambda: served.sockets.greeted > before)
+
+
 @contextlib.asynccontextmanager
 async def connected(app: AsyncApp, served: Served, connections: int = 1) -> AsyncIterator[AsyncSocketModeHandler]:
     """The app, connected over Socket Mode; returns when the hello has been said."""
@@ -47,8 +52,7 @@ async def connected(app: AsyncApp, served: Served, connections: int = 1) -> Asyn
         yield handler
     finally:
         await handler.close_async()
-        pending = [t for t in (handler.client.message_processor,) if t is not None]
-        await asyncio.gather(*pending, return_exceptions=True)
+        await asyncio.gather(handler.client.message_processor, return_exceptions=True)
 
 
 def bolt(served: Served) -> AsyncApp:

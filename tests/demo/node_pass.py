@@ -12,6 +12,7 @@ import pytest
 
 from bot.demo.server import Served
 from bot.demo.workspace import Workspace
+from tests.demo.conftest import greeted_again
 
 FOLDER = Path(__file__).parent / "node_client"
 
@@ -57,5 +58,5 @@ async def test_the_client_comes_back_after_warning_and_refresh(ws: Workspace, sl
     for reason in ("warning", "refresh_requested"):
         opened = slack.sockets.greeted
         await slack.disconnect(reason)
-        await ws.until(lambda before=opened: slack.sockets.greeted > before)
+        await greeted_again(slack, opened)
     assert (await ws.type_command("U0ALICE", "#ops", "/evacuate x")).text == "Surveying"

@@ -4,6 +4,7 @@ import asyncio
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncAck
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
@@ -77,7 +78,7 @@ async def test_a_lost_acknowledgement_of_a_click_is_told_to_the_person() -> None
         app, seen = bolt(slack), []
 
         @app.action("go")
-        async def go(ack):
+        async def go(ack: AsyncAck) -> None:
             seen.append(1)
             await ack()
 
@@ -102,7 +103,7 @@ async def test_in_an_outage_nothing_gets_through_and_afterwards_the_app_is_back(
         app = bolt(slack)
 
         @app.command("/evacuate")
-        async def evacuate(ack):
+        async def evacuate(ack: AsyncAck) -> None:
             await ack("here")
 
         async with connected(app, slack):

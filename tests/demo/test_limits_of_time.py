@@ -1,6 +1,8 @@
 """What Slack allows only for a while or only so often: triggers, response URLs, calls a minute, connections."""
 
 import contextlib
+from collections.abc import Awaitable
+from typing import Any
 
 import aiohttp
 import pytest
@@ -14,7 +16,7 @@ from tests.demo.conftest import EVERYTHING
 
 SECTION = [{"type": "section", "text": {"type": "mrkdwn", "text": "*hi*"}}]
 MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": SECTION}
-ASKING = {
+ASKING: dict[str, Any] = {
     "type": "modal",
     "title": {"type": "plain_text", "text": "T"},
     "submit": {"type": "plain_text", "text": "Go"},
@@ -39,7 +41,7 @@ def ws(clock: ManualClock) -> Workspace:
     return standard_workspace(clock=clock, app=EVERYTHING)
 
 
-async def error_of(call) -> str:
+async def error_of(call: Awaitable[object]) -> str:
     with pytest.raises(SlackApiError) as caught:
         await call
     return str(caught.value.response["error"])

@@ -1,9 +1,11 @@
 """The workspace gives the bot what its manifest asks for, and nothing more."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+from slack_bolt.async_app import AsyncAck
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -43,7 +45,7 @@ async def test_a_global_shortcut_opens_a_modal() -> None:
         app = bolt(slack)
 
         @app.shortcut("new")
-        async def new(ack, body, client):
+        async def new(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
             await ack()
             view = {"type": "modal", "title": {"type": "plain_text", "text": "New"}, "blocks": [{"type": "divider"}]}
             await client.views_open(trigger_id=body["trigger_id"], view=view)

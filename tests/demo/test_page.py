@@ -3,9 +3,11 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from slack_bolt.async_app import AsyncAck
 
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
@@ -19,12 +21,13 @@ async def browser(slack: Served) -> AsyncIterator[aiohttp.ClientSession]:
         yield session
 
 
-async def state(browser: aiohttp.ClientSession, user: str) -> dict:
+async def state(browser: aiohttp.ClientSession, user: str) -> dict[str, Any]:
     async with browser.get("/_page/state", params={"user": user}) as answer:
-        return await answer.json()
+        seen: dict[str, Any] = await answer.json()
+    return seen
 
 
-def texts(seen: dict, channel: str) -> list[str]:
+def texts(seen: dict[str, Any], channel: str) -> list[str]:
     [found] = [c for c in seen["channels"] if c["id"] == channel]
     return [m["text"] for m in found["messages"]]
 
@@ -60,11 +63,11 @@ async def test_commands_messages_and_clicks_go_through_the_page(
     app, clicks = bolt(slack), []
 
     @app.command("/evacuate")
-    async def evacuate(ack, command):
+    async def evacuate(ack: AsyncAck, command: dict[str, Any]) -> None:
         await ack(f"Surveying {command['text']}")
 
     @app.action("go")
-    async def go(ack, body):
+    async def go(ack: AsyncAck, body: dict[str, Any]) -> None:
         clicks.append(body["user"]["id"])
         await ack()
 
@@ -72,9 +75,10 @@ async def test_commands_messages_and_clicks_go_through_the_page(
     card = ws.add_message("C0OPS", author="U0MUSTER", text="card", blocks=[{"type": "actions", "elements": [button]}])
     block = card.blocks[0]["block_id"]
 
-    async def act(verb: str, **body) -> dict:
+    async def act(verb: str, **body: object) -> dict[str, Any]:
         async with browser.post(f"/_page/act/{verb}", json=body) as answer:
-            return await answer.json()
+            said: dict[str, Any] = await answer.json()
+        return said
 
     async with connected(app, slack):
         typed = await act("command", user="U0ALICE", channel="C0OPS", line="/evacuate prod/x")

@@ -1,12 +1,13 @@
 """The payloads and frames have exactly the keys of the samples in data/envelopes."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served
 from bot.demo.workspace import Workspace
@@ -31,7 +32,7 @@ VIEW = {
         }
     ],
 }
-CARD = [
+CARD: list[dict[str, Any]] = [
     {"type": "section", "block_id": "plan", "text": {"type": "mrkdwn", "text": "*Evacuate*"}},
     {
         "type": "actions",
@@ -51,7 +52,8 @@ CARD = [
 
 
 def sample(name: str) -> dict[str, Any]:
-    return json.loads((SAMPLES / name).read_text())
+    read: dict[str, Any] = json.loads((SAMPLES / name).read_text())
+    return read
 
 
 def shape(node: Any, at: str = "", *, closed: frozenset[str] = frozenset()) -> set[str]:
@@ -72,28 +74,28 @@ async def app(slack: Served) -> AsyncIterator[AsyncApp]:
     app = bolt(slack)
 
     @app.command("/maintenance")
-    async def open_modal(ack, body, client):
+    async def open_modal(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=VIEW)
 
     @app.options("host_pick")
-    async def options(ack, payload):
+    async def options(ack: AsyncAck, payload: dict[str, Any]) -> None:
         await ack(options=[{"text": P | {"text": payload["value"] or "compute-07"}, "value": "compute-07"}])
 
     @app.action("host_pick")
     @app.action("plan_approve")
-    async def acted(ack):
+    async def acted(ack: AsyncAck) -> None:
         await ack()
 
     @app.view("maint_new")
     @app.view_closed("maint_new")
-    async def viewed(ack):
+    async def viewed(ack: AsyncAck) -> None:
         await ack()
 
     @app.event("app_mention")
     @app.event("app_home_opened")
     @app.event("subteam_members_changed")
-    async def heard(ack):
+    async def heard(ack: AsyncAck) -> None:
         await ack()
 
     async with connected(app, slack):
@@ -105,9 +107,9 @@ def sent(slack: Served, kind: str) -> dict[str, Any]:
     return frame
 
 
-def same(frame: dict[str, Any], name: str, *, closed: set[str], extra: set[str] = frozenset()) -> None:
+def same(frame: dict[str, Any], name: str, *, closed: set[str], extra: Iterable[str] = ()) -> None:
     expected = shape(sample(f"socket/{name}"), closed=frozenset(closed))
-    assert shape(frame, closed=frozenset(closed)) - extra == expected
+    assert shape(frame, closed=frozenset(closed)) - set(extra) == expected
 
 
 async def test_a_slash_command_has_slacks_keys(ws: Workspace, slack: Served, app: AsyncApp) -> None:

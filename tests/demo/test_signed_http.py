@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from aiohttp import web
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.people import App, SlashCommand
@@ -39,16 +40,16 @@ async def test_a_command_a_click_and_an_event_arrive_signed(ws: Workspace) -> No
         assert await slack.verify_request_url()
 
         @app.command("/evacuate")
-        async def evacuate(ack, command):
+        async def evacuate(ack: AsyncAck, command: dict[str, Any]) -> None:
             await ack(f"Surveying {command['text']}")
 
         @app.action("go")
-        async def go(ack, body):
+        async def go(ack: AsyncAck, body: dict[str, Any]) -> None:
             heard.append(body["actions"][0]["value"])
             await ack()
 
         @app.event("app_mention")
-        async def mention(event):
+        async def mention(event: dict[str, Any]) -> None:
             heard.append(event["text"])
             ws.changed()
 
@@ -92,7 +93,7 @@ async def test_another_signing_secret_is_refused_by_the_app(ws: Workspace) -> No
     async with joined(ws, secret="another secret") as (app, _):
 
         @app.command("/evacuate")
-        async def evacuate(ack):
+        async def evacuate(ack: AsyncAck) -> None:
             await ack("never")
 
         result = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
@@ -103,7 +104,7 @@ async def test_an_app_that_breaks_makes_the_command_fail(ws: Workspace) -> None:
     async with joined(ws) as (app, _):
 
         @app.command("/evacuate")
-        async def evacuate(ack):
+        async def evacuate(ack: AsyncAck) -> None:
             raise RuntimeError("broken")
 
         result = await ws.type_command("U0ALICE", "#ops", "/evacuate x")

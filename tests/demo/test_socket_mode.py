@@ -1,12 +1,14 @@
 """A real Bolt app against the emulated workspace, over Socket Mode."""
 
 import asyncio
+from typing import Any
 
-from slack_bolt.async_app import AsyncApp
+from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltRequest, AsyncRespond, AsyncSay
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served
 from bot.demo.workspace import Workspace
-from tests.demo.conftest import bolt, connected
+from tests.demo.conftest import bolt, connected, greeted_again
 
 MODAL = {
     "type": "modal",
@@ -25,7 +27,7 @@ MODAL = {
 }
 
 
-def buttons(*labels: str) -> list[dict]:
+def buttons(*labels: str) -> list[dict[str, Any]]:
     elements = [
         {"type": "button", "action_id": label.lower(), "value": "op-1", "text": {"type": "plain_text", "text": label}}
         for label in labels
@@ -42,7 +44,7 @@ async def test_a_typed_command_reaches_the_app_and_its_acknowledgement_is_shown_
     app, seen = bolt(slack), []
 
     @app.command("/evacuate")
-    async def evacuate(ack, command, say):
+    async def evacuate(ack: AsyncAck, command: dict[str, Any], say: AsyncSay) -> None:
         seen.append(command)
         await ack("Surveying")
 
@@ -68,7 +70,7 @@ async def test_a_command_acknowledged_too_late_fails_for_the_person_though_the_a
     app, release, done = bolt(slack), asyncio.Event(), asyncio.Event()
 
     @app.command("/evacuate")
-    async def evacuate(ack):
+    async def evacuate(ack: AsyncAck) -> None:
         await release.wait()
         await ack("too late")
         done.set()
@@ -87,7 +89,7 @@ async def test_a_click_carries_the_stored_message_and_the_response_url_replaces_
     app, seen = bolt(slack), []
 
     @app.action("approve")
-    async def approve(ack, body, respond):
+    async def approve(ack: AsyncAck, body: dict[str, Any], respond: AsyncRespond) -> None:
         await ack()
         seen.append(body)
         await respond(text="Approved", replace_original=True)
@@ -116,7 +118,7 @@ async def test_a_click_on_an_old_copy_sends_the_old_button_with_the_message_of_n
     app, seen = bolt(slack), []
 
     @app.action("approve")
-    async def approve(ack, body):
+    async def approve(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         seen.append(body)
 
@@ -129,16 +131,16 @@ async def test_a_click_on_an_old_copy_sends_the_old_button_with_the_message_of_n
     assert seen[0]["message"]["text"] == "Done"
 
 
-def modal_app(slack: Served, seen: list) -> AsyncApp:
+def modal_app(slack: Served, seen: list[Any]) -> AsyncApp:
     app = bolt(slack)
 
     @app.command("/maintenance")
-    async def ask(ack, body, client):
+    async def ask(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
         await ack()
         await client.views_open(trigger_id=body["trigger_id"], view=MODAL)
 
     @app.view("ask")
-    async def submitted(ack, view):
+    async def submitted(ack: AsyncAck, view: dict[str, Any]) -> None:
         why = view["state"]["values"]["reason"]["why"]["value"]
         seen.append(why)
         if why == "because":
@@ -147,7 +149,7 @@ def modal_app(slack: Served, seen: list) -> AsyncApp:
             await ack()
 
     @app.view_closed("ask")
-    async def closed(ack, body):
+    async def closed(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         seen.append(body["is_cleared"])
 
@@ -155,7 +157,7 @@ def modal_app(slack: Served, seen: list) -> AsyncApp:
 
 
 async def test_a_modal_is_filled_in_refused_corrected_and_closed(ws: Workspace, slack: Served) -> None:
-    seen: list = []
+    seen: list[Any] = []
     async with connected(modal_app(slack, seen), slack):
         await ws.type_command("U0ALICE", "#ops", "/maintenance")
         view = await ws.until(lambda: ws.modal("U0ALICE"))
@@ -171,7 +173,7 @@ async def test_a_modal_is_filled_in_refused_corrected_and_closed(ws: Workspace, 
 
 
 async def test_cancelling_a_modal_tells_the_app(ws: Workspace, slack: Served) -> None:
-    seen: list = []
+    seen: list[Any] = []
     async with connected(modal_app(slack, seen), slack):
         await ws.type_command("U0ALICE", "#ops", "/maintenance")
         await ws.until(lambda: ws.modal("U0ALICE"))
@@ -184,12 +186,12 @@ async def test_a_mention_and_an_opened_home_arrive_as_events(ws: Workspace, slac
     app, seen = bolt(slack), []
 
     @app.event("app_mention")
-    async def mention(event):
+    async def mention(event: dict[str, Any]) -> None:
         seen.append(event["text"])
         ws.changed()
 
     @app.event("app_home_opened")
-    async def home(event, client):
+    async def home(event: dict[str, Any], client: AsyncWebClient) -> None:
         text = {"type": "mrkdwn", "text": "*Open plans*"}
         await client.views_publish(
             user_id=event["user"], view={"type": "home", "blocks": [{"type": "section", "text": text}]}
@@ -207,7 +209,7 @@ async def test_a_group_change_is_told_with_who_came_and_who_went(ws: Workspace, 
     app, seen = bolt(slack), []
 
     @app.event("subteam_members_changed")
-    async def changed(event):
+    async def changed(event: dict[str, Any]) -> None:
         seen.append((event["added_users"], event["removed_users"]))
         ws.changed()
 
@@ -223,7 +225,7 @@ async def test_an_event_whose_acknowledgement_is_lost_comes_again_with_a_retry_m
     app, seen = bolt(slack), []
 
     @app.event("app_mention")
-    async def mention(body, request):
+    async def mention(body: dict[str, Any], request: AsyncBoltRequest) -> None:
         seen.append((body["event_id"], request.headers.get("x-slack-retry-num")))
         ws.changed()
 
@@ -240,7 +242,7 @@ async def test_a_doubled_delivery_runs_the_listener_twice(ws: Workspace, slack: 
     app, seen = bolt(slack), []
 
     @app.command("/evacuate")
-    async def evacuate(ack, body):
+    async def evacuate(ack: AsyncAck, body: dict[str, Any]) -> None:
         await ack()
         seen.append(body["trigger_id"])
         ws.changed()
@@ -256,7 +258,7 @@ async def test_a_held_delivery_is_overtaken_by_the_next(ws: Workspace, slack: Se
     app, seen = bolt(slack), []
 
     @app.command("/evacuate")
-    async def evacuate(ack, command):
+    async def evacuate(ack: AsyncAck, command: dict[str, Any]) -> None:
         seen.append(command["text"])
         await ack()
 
@@ -273,14 +275,15 @@ async def test_the_app_comes_back_after_a_refresh_and_after_a_broken_connection(
     app = bolt(slack)
 
     @app.command("/evacuate")
-    async def evacuate(ack):
+    async def evacuate(ack: AsyncAck) -> None:
         await ack("here")
 
     async with connected(app, slack):
         for reason in ("warning", "refresh_requested", ""):
             greeted = slack.sockets.greeted
             await slack.disconnect(reason)
-            await ws.until(lambda before=greeted: slack.sockets.greeted > before and slack.sockets.connections == 1)
+            await greeted_again(slack, greeted)
+            await ws.until(lambda: slack.sockets.connections == 1)
             assert (await ws.type_command("U0ALICE", "#ops", "/evacuate x")).text == "here"
 
 

@@ -63,9 +63,9 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
         assert [e["Action"] for e in events[:4]] == ["unlock", "confirmResize", "migrate", "lock"], "the newest first"
 
         # who has taken it out, and why
-        (told,) = [line for line in await _hosts(stage) if HOST in line]
+        (shown,) = [line for line in await _hosts(stage) if HOST in line]
         assert re.search(
-            "up, disabled · .* · disabled by Muster for operation .*: new memory, .* vCPU and .* taken", told
+            "up, disabled · .* · disabled by Muster for operation .*: new memory, .* vCPU and .* taken", shown
         )
 
         # and back

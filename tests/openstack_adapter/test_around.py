@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -135,7 +136,7 @@ def test_a_vm_that_is_not_among_the_locked_ones_is_not_locked() -> None:
 
 
 @asynccontextmanager
-async def locking(arena: OpenStackArena, **settings: object) -> AsyncIterator[OpenStackArena]:
+async def locking(arena: OpenStackArena, **settings: Any) -> AsyncIterator[OpenStackArena]:
     async with adapter(arena.address, arena.clock, lock_vms=True, **settings) as cloud:
         yield replace(arena, cloud=cloud)
 

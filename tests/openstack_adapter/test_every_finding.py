@@ -86,7 +86,7 @@ BIG = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
 CINDER = service(DEAD, binary="cinder-volume", is_up=False)
 GROUP = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
 SCOPED = {"scope": {"ssd": "true"}}
-TAGGED = {"tags": {"compute-3": {"ssd": frozenset({"true"})}}}
+TAGGED: dict[str, Any] = {"tags": {"compute-3": {"ssd": frozenset({"true"})}}}
 OFF, ON = Reading(state="Off", host_name=DEAD), Reading(state="On", host_name=DEAD)
 STALE = {"is_forced_down": True, "is_up": False}
 

@@ -229,7 +229,7 @@ def test_a_host_that_is_to_be_empty_for_maintenance_is_not_emptied_in_part() -> 
 
 def in_turn(*servers: Server, terms: Terms) -> list[str]:
     moves = [s for s in plan(survey(*servers), terms=terms).steps if s.verb == "evacuate"]
-    return [s.arguments["name"] for s in sorted(moves, key=lambda s: -s.priority)]
+    return [str(s.arguments["name"]) for s in sorted(moves, key=lambda s: -s.priority)]
 
 
 def test_those_that_ran_come_first_and_metadata_counts_only_where_a_key_is_configured() -> None:

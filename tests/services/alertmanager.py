@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -75,10 +75,10 @@ class Alertmanager:
     url: str
     session: aiohttp.ClientSession
 
-    async def tell(self, *, is_over: bool = False, summary: str, **labels: str) -> None:
+    async def tell(self, labels: Mapping[str, str], *, summary: str, is_over: bool = False) -> None:
         """Have an alert fire, or end, as Prometheus does."""
         now = datetime.now(UTC)
-        alert: dict[str, Any] = {"labels": labels, "annotations": {"summary": summary}}
+        alert: dict[str, Any] = {"labels": dict(labels), "annotations": {"summary": summary}}
         if is_over:
             alert["endsAt"] = now.isoformat()
         async with self.session.post(f"{self.url}/api/v2/alerts", json=[alert]) as answer:

@@ -51,7 +51,7 @@ async def test_an_alert_fires_into_a_message_with_a_button_and_is_cleared_when_i
     stage: Stage, watcher: Alertmanager
 ) -> None:
     await stage.start_bot()
-    await watcher.tell(summary=SAYS, **WHAT)
+    await watcher.tell(WHAT, summary=SAYS)
     await stage.until(lambda: told(stage), what="the alert is told")
     (alarm,) = told(stage)
     assert "*1 alert about `prod/compute-2`, 12 VMs*" in alarm.plain
@@ -63,7 +63,7 @@ async def test_an_alert_fires_into_a_message_with_a_button_and_is_cleared_when_i
     await stage.workspace.click(ALICE, alarm, label="Evacuate…")
     await stage.until(lambda: told(stage, "Evacuate prod/compute-2: 12 VMs"), what="a card")
 
-    await watcher.tell(is_over=True, summary=SAYS, **WHAT)
+    await watcher.tell(WHAT, summary=SAYS, is_over=True)
     await stage.until(lambda: told(stage, "Resolved after"), what="the end is told")
     assert len(told(stage, "alert")) == 1
     assert told(stage, "Resolved after")[0].buttons == []
@@ -72,8 +72,8 @@ async def test_an_alert_fires_into_a_message_with_a_button_and_is_cleared_when_i
 async def test_what_fired_while_the_bot_was_stopped_is_told_when_it_runs_again(
     stage: Stage, watcher: Alertmanager
 ) -> None:
-    await watcher.tell(summary=SAYS, **WHAT)
-    await watcher.tell(summary="the disk is full", alertname="Disk", instance="nobody-knows-this")
+    await watcher.tell(WHAT, summary=SAYS)
+    await watcher.tell({"alertname": "Disk", "instance": "nobody-knows-this"}, summary="the disk is full")
     await stage.start_bot()
     await stage.until(
         lambda: told(stage, "`prod/compute-2`") and told(stage, "nobody-knows-this"), what="both are told"
@@ -81,6 +81,6 @@ async def test_what_fired_while_the_bot_was_stopped_is_told_when_it_runs_again(
     assert [m.buttons for m in told(stage, "nobody-knows-this")] == [[]]
     await stage.kill_bot()
     await stage.start_bot()
-    await watcher.tell(is_over=True, summary=SAYS, **WHAT)
+    await watcher.tell(WHAT, summary=SAYS, is_over=True)
     await stage.until(lambda: told(stage, "Resolved after"), what="the end is told")
     assert len(told(stage)) == 2

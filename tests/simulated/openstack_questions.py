@@ -82,6 +82,7 @@ _COMPUTE_READS = _read(
     (_NEW, f"/servers/{NOBODY}/os-volume_attachments"),
 )
 _FORCE = {"host": "nope", "binary": "nova-compute", "forced_down": True}
+_NO_ACTIONS: tuple[Any, ...] = ({}, {"nonsense": {}}, {"evacuate": {}, "lock": None}, [1])
 _COMPUTE_REFUSALS = [
     *(_put("force-down", at, _FORCE) for at in ("2.1", "2.11", "2.52", "2.53")),
     _put("force-down", "2.11", {"host": "nope"}),
@@ -95,7 +96,7 @@ _COMPUTE_REFUSALS = [
     *(_act("2.13", {"evacuate": body}) for body in ({}, {"onSharedStorage": "maybe"})),
     _act("2.68", {"evacuate": {"host": "c1", "force": True}}),
     _act("2.67", {"evacuate": {"host": "c1", "force": "maybe"}}),
-    *(_act(_NEW, body) for body in ({}, {"nonsense": {}}, {"evacuate": {}, "lock": None}, [1])),
+    *(_act(_NEW, body) for body in _NO_ACTIONS),
     *(_act(_NEW, {"os-migrateLive": body}) for body in ({}, {"host": None, "block_migration": "maybe"})),
     _act("2.24", {"os-migrateLive": {"host": None, "block_migration": "auto"}}),
     *(_act(_NEW, {"migrate": body}) for body in ({"force": 1}, {"host": ""})),

@@ -27,7 +27,7 @@ class Answer:
     @property
     def message(self) -> str:
         """The sentence inside a Nova-like error."""
-        return next(iter(self.body.values()))["message"]
+        return str(next(iter(self.body.values()))["message"])
 
 
 @dataclass(kw_only=True)
@@ -76,12 +76,14 @@ class Region:
         return await self.nova("POST", f"/servers/{self.world.vm(vm).id}/action", {action: body}, at=at, user=user)
 
     async def show(self, vm: str, *, at: str = "2.96") -> dict[str, Any]:
-        return (await self.nova("GET", f"/servers/{self.world.vm(vm).id}", at=at)).body["server"]
+        shown: dict[str, Any] = (await self.nova("GET", f"/servers/{self.world.vm(vm).id}", at=at)).body["server"]
+        return shown
 
     async def migrations(self, vm: str) -> list[dict[str, Any]]:
         """The migration records of a server, newest first."""
         path = f"/os-migrations?instance_uuid={self.world.vm(vm).id}"
-        return (await self.nova("GET", path)).body["migrations"]
+        records: list[dict[str, Any]] = (await self.nova("GET", path)).body["migrations"]
+        return records
 
     async def until(self, is_so: Callable[[], bool], *, within: float = 30.0) -> None:
         """Move the clock from deed to deed until something is so."""

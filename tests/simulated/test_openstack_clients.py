@@ -122,6 +122,8 @@ async def test_the_sdk_forces_down_disables_and_evacuates(cloud: Region) -> None
         service = next(s for s in c.compute.services(host="compute-2", binary="nova-compute"))
         forced = c.compute.update_service_forced_down(service, forced=True)
         disabled = c.compute.disable_service(service, disabled_reason="muster 01J")
+        assert forced is not None
+        assert disabled is not None
         c.compute.evacuate_server(server)
         return forced.is_forced_down, disabled.status, disabled.disabled_reason
 

@@ -48,6 +48,7 @@ async def test_an_evacuation_runs_through_its_measured_course(cloud: Region) -> 
     def look() -> bool:
         vm = cloud.world.vm("shop-web-3")
         move = cloud.world.moves[-1]
+        assert vm.host is not None
         now = (vm.state, vm.task, vm.host.name, move.status, move.dest.name if move.dest else None)
         if not seen or seen[-1] != now:
             seen.append(now)

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.simulated.datacentre import build
+from bot.domain.values import Facts
 from tests.simulated.openstack_wire import PASSWORD, Answer, Region, region
 
 
@@ -62,7 +63,8 @@ async def test_a_login_without_a_project_gets_the_users_own(cloud: Region) -> No
 
 
 async def test_a_login_that_makes_no_sense_is_a_bad_request(cloud: Region) -> None:
-    for body in ({}, {"auth": {}}, {"auth": {"identity": None}}):
+    senseless: tuple[Facts, ...] = ({}, {"auth": {}}, {"auth": {"identity": None}})
+    for body in senseless:
         async with cloud.http.post(f"{cloud.url}/identity/v3/auth/tokens", json=body) as answer:
             assert answer.status == 400
 

@@ -21,15 +21,18 @@ async def cloud() -> AsyncIterator[Region]:
 async def events(cloud: Region, vm: str, request_id: str) -> list[dict[str, str | None]]:
     server = cloud.world.vm(vm).id
     answer = await cloud.nova("GET", f"/servers/{server}/os-instance-actions/{request_id}")
-    return answer.body["instanceAction"]["events"]
+    found: list[dict[str, str | None]] = answer.body["instanceAction"]["events"]
+    return found
 
 
 async def test_a_live_migration_runs_through_its_course(cloud: Region) -> None:
     answer = await cloud.act("shop-web-1", "os-migrateLive", AUTO)
     assert (answer.status, answer.body) == (202, None)
-    vm, seen = cloud.world.vm("shop-web-1"), []
+    vm = cloud.world.vm("shop-web-1")
+    seen: list[tuple[str | None, str, str]] = []
 
     def look() -> bool:
+        assert vm.host is not None
         now = (vm.task, vm.host.name, cloud.world.moves[0].status)
         if not seen or seen[-1] != now:
             seen.append(now)

@@ -43,6 +43,7 @@ async def test_another_value_is_found_where_a_question_names_its_key() -> None:
     async with region(lambda clock: build(clock.now)) as one, region(lambda clock: build(clock.now)) as other:
         here, there = (place(each, server=each.world.vm("demo-vm-1").id) for each in (one, other))
         left = other.world.vm("demo-vm-1").host
+        assert left is not None
         other.world.relocate(other.world.vm("demo-vm-1"), other.world.host("compute-5"))
         found = await differences(here, there, questions=OF_A_RETURNED_HOST)
         assert f"OS-EXT-SRV-ATTR:host ['{left.name}'] instead of ['compute-5']" in found[0]

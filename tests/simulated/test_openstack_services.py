@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
@@ -17,9 +18,10 @@ async def cloud() -> AsyncIterator[Region]:
         yield one
 
 
-async def service(cloud: Region, host: str, *, at: str = "2.96") -> dict[str, object]:
+async def service(cloud: Region, host: str, *, at: str = "2.96") -> dict[str, Any]:
     answer = await cloud.nova("GET", f"/os-services?host={host}&binary=nova-compute", at=at)
-    return answer.body["services"][0]
+    found: dict[str, Any] = answer.body["services"][0]
+    return found
 
 
 async def force_down(cloud: Region, body: dict[str, object], *, at: str, user: str = "admin") -> Answer:

@@ -19,8 +19,12 @@ async def test_deeds_happen_in_order_each_at_its_own_moment() -> None:
     def note(name: str) -> None:
         seen.append((name, (world.now - world.born).total_seconds()))
 
+    def note_first() -> None:
+        note("first")
+        world.after(1, lambda: note("second"))
+
     world.after(3, lambda: note("third"))
-    world.after(1, lambda: (note("first"), world.after(1, lambda: note("second"))))
+    world.after(1, note_first)
     world.settle()
     assert seen == []
     await clock.pass_time(10)

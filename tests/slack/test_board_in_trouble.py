@@ -1,6 +1,7 @@
 """Crashes, lost answers, rate limits and outages: no line lost, none told twice, none out of its order."""
 
 import contextlib
+from functools import partial
 
 import pytest
 
@@ -47,11 +48,11 @@ async def test_killed_at_any_commit_the_next_board_tells_the_rest_and_nothing_tw
     for at in range(1, await commits_of_a_story() + 1):
         async with opened() as office:
             await tell_a_story(office)
-            mortal = MortalArchive(office.archive, at=at, after=after)
+            mortal, is_so = MortalArchive(office.archive, at=at, after=after), partial(is_told, office)
             with contextlib.suppress(Killed):
-                await office.until(lambda office=office: is_told(office), office.board(mortal))
+                await office.until(is_so, office.board(mortal))
             board = office.board()
-            await office.until(lambda office=office: is_told(office), board, seconds=60)
+            await office.until(is_so, board, seconds=60)
             await office.quiet(board, seconds=5)
             assert is_told(office), office.workspace.transcript()
 

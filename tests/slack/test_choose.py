@@ -56,7 +56,7 @@ async def test_a_choice_among_few_or_hundreds_is_taken_as_it_was_ticked(house: H
     shown = await window(house, "U0ALICE", await planned(house, vms=vms))
     fields = [block["block_id"] for block in shown.blocks if block["type"] == "input"]
     assert len(fields) == (vms + 99) // 100
-    values = {field: [] for field in fields} | {fields[0]: ["id-0000", "id-0002"]}
+    values: dict[str, list[str]] = {field: [] for field in fields} | {fields[0]: ["id-0000", "id-0002"]}
     assert (await house.workspace.submit("U0ALICE", values=values)).error == ""
     await rechecked(house)
     (one,) = await house.operations()

@@ -1,6 +1,6 @@
 """A yes that takes more than a click, as people see it: windows, their complaints, the card, and a second person."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ async def window(house: House, who: str, *, label: str) -> View:
     return shown
 
 
-async def sends_in(house: House, who: str, values: dict[str, Any] = CONFIRMED) -> dict[str, str]:
+async def sends_in(house: House, who: str, values: dict[str, Any] = CONFIRMED) -> Mapping[str, str]:
     """What the window complains of."""
     result = await house.workspace.submit(who, values=values)
     assert result.error == ""

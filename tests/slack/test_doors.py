@@ -1,7 +1,7 @@
 """Commands and clicks, over a real Socket Mode connection: what people type and press, and what comes of it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -291,7 +291,7 @@ async def test_only_a_request_that_slack_signed_is_taken_over_http(house: House)
         client = connect(house.served.bot_token, api_url=house.served.api_url)
         app = slack_app.build(house.desk, house.people, client, signing_secret=ours)
         signature = str(SignatureVerifier(theirs).generate_signature(timestamp=now, body=body))
-        headers = {"x-slack-request-timestamp": [now], "x-slack-signature": [signature]}
+        headers: dict[str, str | Sequence[str]] = {"x-slack-request-timestamp": [now], "x-slack-signature": [signature]}
         return (await app.async_dispatch(AsyncBoltRequest(body=body, headers=headers))).status
 
     assert await status(ours="the real one", theirs="the real one") == 200

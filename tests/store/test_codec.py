@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,7 +18,7 @@ from tests.store.examples import any_of, plan, records
 
 
 @pytest.mark.parametrize("kind", [Host, Request, Step, StepRecord, Plan, News, Operation], ids=lambda k: k.__name__)
-def test_any_value_comes_back_equal_and_has_one_text(kind: type) -> None:
+def test_any_value_comes_back_equal_and_has_one_text(kind: type[Any]) -> None:
     @given(drawn=any_of(kind))
     @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     def comes_back(drawn: object) -> None:

@@ -32,8 +32,8 @@ def marked_up(value: object) -> list[str]:
     if not isinstance(value, dict):
         return []
     own = value.get("text")
-    obeyed = isinstance(own, str) and value.get("type", "mrkdwn") == "mrkdwn"
-    return [*([own] if obeyed else []), *(text for one in value.values() for text in marked_up(one))]
+    obeyed = [own] if isinstance(own, str) and value.get("type", "mrkdwn") == "mrkdwn" else []
+    return [*obeyed, *(text for one in value.values() for text in marked_up(one))]
 
 
 async def evacuate(stage: Stage, *, says: str) -> None:

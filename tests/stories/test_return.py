@@ -64,12 +64,12 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, before, label="Approve")  # the plan that brought none back
     await stage.hears(BOB, "plan has changed")
-    assert not host.enabled
+    assert not stage.world.host("compute-1").enabled
 
     moved = len(stage.world.mutations())
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("7 of 7 done and verified", seconds=120)
-    assert host.enabled
+    assert stage.world.host("compute-1").enabled
     assert set(map(id, stage.world.vms_on(host))) == set(map(id, vms))
     assert [vm.power for vm in vms] == powers
     asked = [c.body for c in stage.world.mutations()[moved:] if c.path.endswith("/action")]
@@ -174,7 +174,7 @@ async def test_cancelled_right_after_the_host_was_disabled_it_says_so_and_one_cl
     assert said in ended.plain
     await stage.until(lambda: stage.thread_says(said), what="the thread says it too")
     assert stage.world.vms_on(host) == vms
-    assert not host.enabled
+    assert not stage.world.host("compute-1").enabled
 
     await stage.workspace.click(DAVE, ended, label="Exit Maintenance")
     await stage.hears(DAVE, "not among those who may ask")
@@ -183,5 +183,5 @@ async def test_cancelled_right_after_the_host_was_disabled_it_says_so_and_one_cl
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("done and verified", seconds=60)
-    assert host.enabled
+    assert stage.world.host("compute-1").enabled
     assert stage.world.vms_on(host) == vms

@@ -37,7 +37,7 @@ async def test_forty_vms_leave_and_only_the_chosen_come_back(stage: Stage) -> No
     stopped = [vm for vm in were_here.values() if not vm.migratable]
     await stage.start_bot()
     await enter(stage)
-    assert node.maintenance is Maintenance.IN_MAINTENANCE
+    assert world.host("node-1").maintenance is Maintenance.IN_MAINTENANCE
     moved = next(vm for vm in were_here.values() if vm.name == "erp-1")
     world.relocate(moved, next(h for n in (2, 3, 4) if (h := world.host(f"node-{n}")) is not moved.host))
 
@@ -80,7 +80,7 @@ async def test_forty_vms_leave_and_only_the_chosen_come_back(stage: Stage) -> No
             },
         }
     ]
-    assert node.maintenance is Maintenance.IN_USE
+    assert world.host("node-1").maintenance is Maintenance.IN_USE
     assert {vm.name for vm in world.vms_on(node) if vm.power is Power.RUNNING} == names([*back, *stopped])
 
 

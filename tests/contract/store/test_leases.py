@@ -172,7 +172,7 @@ async def test_two_workers_racing_for_fifty_operations_never_share_one(
         await second.open()
 
     async def work(through: Archive, owner: str) -> list[str]:
-        mine = []
+        mine: list[str] = []
         while (lease := await claim(through, owner)) is not None:
             mine.append(lease.operation)
         return mine

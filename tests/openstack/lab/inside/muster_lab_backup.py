@@ -7,21 +7,33 @@ its storage connector with sudo and opens the attached device: those three calls
 
 import os
 from pathlib import Path
+from typing import Any
 
 from cinder.backup import manager
 from cinder.tests.unit.backup.fake_service import FakeBackupService
 from cinder.volume import volume_utils
 
 
-def _connector(*args, **kwargs):
+def _connector(*args: Any, **kwargs: Any) -> dict[str, str]:
     return {"host": os.uname()[1], "ip": "127.0.0.1"}
 
 
-def _attach(self, context, backup_device, properties, is_snapshot=False):
+def _attach(
+    self: object, context: Any, backup_device: Any, properties: Any, is_snapshot: bool = False
+) -> dict[str, Any]:
     return {"device": {"path": Path(os.devnull).open("rb")}}
 
 
-def _detach(self, context, attach_info, device, properties, is_snapshot=False, force=False, **more):
+def _detach(
+    self: object,
+    context: Any,
+    attach_info: dict[str, Any],
+    device: Any,
+    properties: Any,
+    is_snapshot: bool = False,
+    force: bool = False,
+    **more: Any,
+) -> None:
     attach_info["device"]["path"].close()
 
 
@@ -30,5 +42,5 @@ manager.BackupManager._attach_device = _attach
 manager.BackupManager._detach_device = _detach
 
 
-class LabBackupService(FakeBackupService):
+class LabBackupService(FakeBackupService):  # type: ignore[misc]  # Cinder has no types
     pass

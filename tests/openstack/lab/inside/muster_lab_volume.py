@@ -7,5 +7,5 @@ Cinder (cinder/tests/fake_driver.py, Copyright 2012 OpenStack Foundation; Apache
 from cinder.tests.fake_driver import FakeLoggingVolumeDriver
 
 
-class LabVolumeDriver(FakeLoggingVolumeDriver):
+class LabVolumeDriver(FakeLoggingVolumeDriver):  # type: ignore[misc]  # Cinder has no types
     pass
