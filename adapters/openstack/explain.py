@@ -196,7 +196,7 @@ def explain(message: str, *, asked_for: str = "") -> tuple[str, str]:
         untouched = "Its disk was not touched, whatever status Nova shows."
         return (
             f"Nova's scheduler did not take {asked_for}, which was asked for: {why}",
-            f"{only(asked_for)} {untouched}",
+            f"{how_to_go_elsewhere(asked_for)} {untouched}",
         )
     for pattern, sentence, remedy in _EXPLAINED:
         found = pattern.search(message)
@@ -206,7 +206,7 @@ def explain(message: str, *, asked_for: str = "") -> tuple[str, str]:
     return "", ""
 
 
-def only(asked_for: str) -> str:
+def how_to_go_elsewhere(asked_for: str) -> str:
     """What helps a VM that may go to one target alone, which did not take it."""
     return (
         f"Retry once {asked_for} takes VMs again: no other target was approved. To go elsewhere, cancel this and ask"

@@ -23,7 +23,7 @@ from datetime import datetime
 
 from adapters.openstack import copying, evidence, verbs
 from adapters.openstack.evidence import ENDED_BADLY, unclear
-from adapters.openstack.explain import explain, only
+from adapters.openstack.explain import explain, how_to_go_elsewhere
 from adapters.openstack.things import ABORTED, EVACUATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
@@ -213,7 +213,7 @@ def _failed(step: Step, way: Way, server: Server, move: Migration, mark: Facts, 
     unexplained = f"its record ended as {move.status}, without a reason."
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     if move.is_open:
-        unexplained, look = f"{move.target} died with it.", only(to) if to else _RETRY_GOES_ELSEWHERE
+        unexplained, look = f"{move.target} died with it.", how_to_go_elsewhere(to) if to else _RETRY_GOES_ELSEWHERE
     reason = sentence or said or unexplained
     logged = why and move.status != ABORTED
     return Sighting(
