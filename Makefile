@@ -6,10 +6,11 @@ VENV := .venv
 UV := $(VENV)/bin/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-demo test-openstack bench-evacuate cover-domain chromium lint types check format
+.PHONY: help setup demo test test-demo test-openstack test-openstack-slow test-services bench-evacuate \
+  cover-domain chromium lint types check format
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
 $(VENV)/.ready: pyproject.toml uv.lock
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
@@ -29,7 +30,10 @@ test-demo: setup chromium ## Walk through the demo in headless Chromium
 	@$(VENV)/bin/python -m pytest tests/browser
 
 test-openstack: setup ## Bring up a real OpenStack on loopback and run the bot against it
-	@$(VENV)/bin/python -m pytest tests/openstack
+	@$(VENV)/bin/python -m pytest tests/openstack -m "not slow"
+
+test-openstack-slow: setup ## Run there what waits for minutes, such as a target that dies in a rebuild
+	@$(VENV)/bin/python -m pytest tests/openstack -m slow
 
 cover-domain: setup ## Show that the tests walk every branch of the law
 	@$(VENV)/bin/coverage run --branch --source=bot/domain -m pytest -q tests/domain
