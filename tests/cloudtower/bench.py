@@ -108,7 +108,7 @@ def recorder(violations: list[str]) -> Any:
         response: web.StreamResponse = await handler(request)
         if isinstance(response, web.Response) and response.content_type == "application/json":
             body = json.loads(raw) if raw else None
-            reply = json.loads(response.body)  # type: ignore[arg-type]  # json_response holds bytes
+            reply = json.loads(response.text or "")
             violations.extend(spec.complaints(request.method, request.path, body, response.status, reply))
         return response
 

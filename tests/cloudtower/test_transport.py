@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -25,9 +26,9 @@ NOWHERE: dict[str, Json] = {"where": {"host_id": "no-such-host"}, "data": {}}
 
 
 @asynccontextmanager
-async def client(url: str, clock: ManualClock, **options: object) -> AsyncIterator[Client]:
-    settings: dict[str, object] = {"token": None, "login": LOGIN, "verify": True, "timeout": 10.0} | options
-    made = Client(name="tower", url=url, sleep=clock.pass_time, **settings)  # type: ignore[arg-type]
+async def client(url: str, clock: ManualClock, **options: Any) -> AsyncIterator[Client]:
+    settings: dict[str, Any] = {"token": None, "login": LOGIN, "verify": True, "timeout": 10.0} | options
+    made = Client(name="tower", url=url, sleep=clock.pass_time, **settings)
     try:
         yield made
     finally:

@@ -10,6 +10,7 @@ from bot.domain.news import Kind
 from bot.domain.operation import Choice, State
 from bot.domain.order import Order
 from bot.domain.plan import Disposition, Plan
+from bot.domain.policy import Actor
 from bot.domain.values import Action, Digest, OperationId, Then, VmId
 from bot.steering import Steer
 from bot.store.archive import SqlArchive
@@ -48,14 +49,14 @@ async def asked(shop: Workshop) -> OperationId:
     return id
 
 
-async def choose(shop: Workshop, id: OperationId, *vms: str, by: object = ALICE, digest: str = "") -> None:
+async def choose(shop: Workshop, id: OperationId, *vms: str, by: Actor = ALICE, digest: str = "") -> None:
     shown = (await shop.operation(id)).digest
     assert shown is not None
     await shop.desk.choose(
         id,
         [VmId(vm) for vm in vms],
         digest=Digest(digest) if digest else shown,
-        by=by,  # type: ignore[arg-type]
+        by=by,
         key=await shop.key(),
     )
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import time
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -36,9 +37,9 @@ class BigCloud(ToyCloud):
         return [Host(id=HostId(f"id-{n}"), name=n, state="fine", vms=3) for n in names if matching in n][:limit]
 
 
-def big(shop: Workshop, **changes: object) -> Desk:
+def big(shop: Workshop, **changes: Any) -> Desk:
     """A desk with a second cloud."""
-    cloud = BigCloud(clock=shop.clock, vms={}, name="big", **changes)  # type: ignore[arg-type]
+    cloud = BigCloud(clock=shop.clock, vms={}, name="big", **changes)
     rules = {**shop.desk.rules, ("big", Action.EVACUATE): replace(RULE, requesters=("U0DAVE",), approvers=("U0BOB",))}
     return replace(shop.desk, clouds={"toy": shop.cloud, "big": cloud}, rules=rules)
 
@@ -131,7 +132,8 @@ async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(sh
     assert rows[0]["actor"] == "U0ALICE"
     digest = (await shop.operation(id)).digest
     assert digest is not None
-    assert f"digest: {digest[:12]}…" in rows[1]["facts"]  # type: ignore[operator]
+    told: Any = rows[1]["facts"]
+    assert f"digest: {digest[:12]}…" in told
     assert ["disable host-1"] in [row["facts"] for row in rows if row["event"] == "step intent"]
     assert [row["at"] for row in rows] == sorted(str(row["at"]) for row in rows)
     with pytest.raises(UnknownOperation):

@@ -7,6 +7,7 @@ import pytest
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, Refusal
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
+from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Stale
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId, StepKey
@@ -195,9 +196,9 @@ async def test_the_second_of_two_people_reads_who_set_it_aside_before(shop: Work
 async def test_of_two_who_submit_at_once_exactly_one_is_heard(shop: Workshop) -> None:
     id = await short_of(shop, "vm-1", "vm-2")
 
-    async def tries(*vms: str, by: object) -> bool:
+    async def tries(*vms: str, by: Actor) -> bool:
         try:
-            await shop.skip(id, *vms, by=by)  # type: ignore[arg-type]
+            await shop.skip(id, *vms, by=by)
         except Refusal:
             return False
         return True

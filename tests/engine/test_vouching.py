@@ -1,6 +1,7 @@
 """What two people must vouch for: who counts, what they put in, and what the engine takes for it."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -225,7 +226,7 @@ async def test_less_loss_than_was_vouched_for_goes_on(shop: Workshop) -> None:
     ],
 )
 async def test_the_engine_takes_nothing_else_for_two_people_who_vouch(
-    shop: Workshop, first: dict[str, object], second: dict[str, object]
+    shop: Workshop, first: dict[str, Any], second: dict[str, Any]
 ) -> None:
     """However the row came to be so."""
     id = await waiting(shop)
@@ -233,7 +234,7 @@ async def test_the_engine_takes_nothing_else_for_two_people_who_vouch(
     assert operation.digest is not None
     bob = Vote(by=BOB.id, choice=Choice.APPROVE, digest=operation.digest, at=shop.clock.now(), vouched=(DEAD, LOST))
     carol = replace(bob, by=CAROL.id)
-    await queue(shop, operation, replace(bob, **first), replace(carol, **second))  # type: ignore[arg-type]
+    await queue(shop, operation, replace(bob, **first), replace(carol, **second))
     await shop.work()
     assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
     assert shop.cloud.starts == []

@@ -28,10 +28,10 @@ async def waits(shop: Workshop, id: OperationId) -> bool:
     [{"approvers": ("S0OTHERS",)}, {"self_approval": True}, {"quorum": 2}, {"approvers": ("S0LEADS", "S0SRE")}],
 )
 async def test_an_approval_given_under_another_policy_is_asked_for_again(
-    shop: Workshop, policy: dict[str, object]
+    shop: Workshop, policy: dict[str, Any]
 ) -> None:
     id = await shop.approved()
-    shop.rule = replace(RULE, **policy)  # type: ignore[arg-type]
+    shop.rule = replace(RULE, **policy)
     await shop.work()
     assert await waits(shop, id)
     assert "policy" in (await shop.operation(id)).drift[0]

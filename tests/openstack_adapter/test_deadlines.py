@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
+from typing import Literal
 
 import pytest
 
@@ -13,6 +14,7 @@ from adapters.simulated.things import Power, Vm
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plan import By, Step
 from bot.domain.steps import StepState
+from bot.domain.values import StepKey
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_enter_arena
 from tests.contract.clouds import Carried, carry_out, up_to_the_move
 from tests.openstack_adapter.build import enter, living, server
@@ -40,7 +42,7 @@ def orders(arena: OpenStackArena) -> list[str]:
 
 
 def moved(done: Carried, vm: Vm) -> tuple[StepState, str]:
-    record = done.records[f"live-migrate:{vm.id}"]  # type: ignore[index]
+    record = done.records[StepKey(f"live-migrate:{vm.id}")]
     return record.state, record.sentence
 
 
@@ -67,8 +69,10 @@ async def relief_of(arena: OpenStackArena) -> tuple[Step, Step]:
         ("hold", "decide about the live migration of web-1", By.PERSON),
     ],
 )
-def test_what_happens_at_the_deadline_is_part_of_the_plan(late: str, title: str, by: By) -> None:
-    made = enter(living(server("web-1")), terms=Terms(late=late, deadline=timedelta(minutes=45)))  # type: ignore[arg-type]
+def test_what_happens_at_the_deadline_is_part_of_the_plan(
+    late: Literal["abort", "force-complete", "hold"], title: str, by: By
+) -> None:
+    made = enter(living(server("web-1")), terms=Terms(late=late, deadline=timedelta(minutes=45)))
     (relief,) = [s for s in made.steps if s.relieves]
     assert (relief.title, relief.by, relief.deadline) == (title, by, timedelta(minutes=45))
     assert relief.relieves == "live-migrate:id-web-1"

@@ -13,7 +13,8 @@ from tests.openstack_adapter.build import DEAD, cinder, finding, manager, rehome
 
 def commands(made: Plan) -> list[str]:
     """What is run, without the program and its configuration."""
-    return [" ".join(s.arguments["command"][3:]) for s in made.steps if "command" in s.arguments]  # type: ignore[arg-type,index]
+    run: list[Any] = [s.arguments["command"] for s in made.steps if "command" in s.arguments]
+    return [" ".join(command[3:]) for command in run]
 
 
 # ---------------------------------------------------------------------- the commands

@@ -21,7 +21,8 @@ from tests.openstack_adapter.build import (
 
 
 def commands(made: Plan) -> list[str]:
-    return [" ".join(s.arguments["command"][3:]) for s in made.steps]  # type: ignore[arg-type,index]
+    run: list[Any] = [s.arguments["command"] for s in made.steps]
+    return [" ".join(command[3:]) for command in run]
 
 
 def test_each_name_goes_back_to_what_it_was() -> None:
@@ -47,7 +48,8 @@ def test_what_the_other_had_itself_is_named_and_approved_by_id() -> None:
     found = finding(made, "comes-along")
     assert found is not None
     assert "data-3" in found.sentence
-    assert "id-data-3" in made.steps[0].arguments["volumes"]  # type: ignore[operator]
+    taken: Any = made.steps[0].arguments["volumes"]
+    assert "id-data-3" in taken
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import Reading
@@ -175,10 +176,10 @@ async def test_a_machine_that_offers_no_forced_power_off_is_told_as_that(rack: R
 
 
 @asynccontextmanager
-async def answering(handle: object) -> AsyncIterator[str]:
+async def answering(handle: Handler) -> AsyncIterator[str]:
     """A server that answers everything alike."""
     app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", handle)  # type: ignore[arg-type]
+    app.router.add_route("*", "/{tail:.*}", handle)
     async with served(app) as address:
         yield address
 

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,12 +28,12 @@ async def any_archive(request: pytest.FixtureRequest, tmp_path: Path, server: Po
         await archive.close()
 
 
-def alarm(id: str = "a1", **changes: object) -> Alarm:
+def alarm(id: str = "a1", **changes: Any) -> Alarm:
     alert = Alert(key="k", summary="<!channel> it burns", since=START)
     plain = Alarm(
         id=id, kind=AlarmKind.HOST_DOWN, cloud="prod", subject="h-1", since=START, first_seen_at=START, alerts=(alert,)
     )
-    return replace(plain, **changes)  # type: ignore[arg-type]
+    return replace(plain, **changes)
 
 
 async def opened(archive: SqlArchive, new: Alarm) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,8 @@ class Fleet(ToyCloud):
             raise Unreachable("the cloud does not answer")
         return [host for host in self.known.values() if matching in host.name][:limit]
 
-    def change(self, name: str, **changes: object) -> None:
-        self.known[name] = replace(self.known[name], **changes)  # type: ignore[arg-type]
+    def change(self, name: str, **changes: Any) -> None:
+        self.known[name] = replace(self.known[name], **changes)
 
     def fell(self, *names: str) -> None:
         for name in names:

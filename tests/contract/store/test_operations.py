@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -210,9 +211,9 @@ async def test_operations_are_listed_newest_first_and_filtered(archive: SqlArchi
     await add(archive, operation(1, host="a"), operation(2, host="b"), operation(3, host="c", dry_run=True))
     await save(archive, (await read(archive, "op-1")).after(Event.FORBIDDEN, at=START))
 
-    async def ids(**filters: object) -> list[str]:
+    async def ids(**filters: Any) -> list[str]:
         async with archive.unit() as unit:
-            return [o.id for o in await unit.operations(**filters)]  # type: ignore[arg-type]
+            return [o.id for o in await unit.operations(**filters)]
 
     assert await ids() == ["op-3", "op-2", "op-1"]
     assert await ids(limit=1) == ["op-3"]
