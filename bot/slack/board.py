@@ -20,6 +20,8 @@ log = logger(__name__)
 
 POLL = 1.0
 """Seconds between two looks when no bell rings."""
+GATHER = 0.2
+"""Seconds from a ring to the look: an operation that moves many VMs commits several times in that while."""
 
 
 class Board:
@@ -44,6 +46,7 @@ class Board:
         incident_channel: str = "",
     ) -> None:
         self._bell = bell
+        self._clock = clock
         self._pace = Pace(clock)
         poster = Poster(client, self._pace)
         self._cards = Cards(archive, clock, poster, rules)
@@ -57,6 +60,7 @@ class Board:
         while True:
             if not await self.round():
                 await self._bell.wait(self._pace.soonest(most=POLL))
+                await self._clock.sleep(GATHER)
 
     async def round(self) -> bool:
         """Bring up to date what may be touched now; whether anything was."""
