@@ -15,9 +15,10 @@ from bot.domain.plan import By
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 
 FIRST = 7
-"""In flight at first, where the cloud's limit allows it: what keeps a small cloud busy, the time from a VM's end to the
-start of the next counted in (measured on Nova, two cores, 60 VMs, a client without any checks: 4, 6 and 10 in flight
-took 41.7, 38.7 and 42.1 s; with 10 the cloud's services cost a seventh more CPU time for the same work)."""
+"""In flight at first, where the cloud's limit allows it: enough to keep a small cloud busy, the time from a VM's end to
+the start of the next counted in (measured on Nova, two cores, 60 VMs, a client without any checks, one run each: 4, 6
+and 10 in flight took 41.7, 38.7 and 42.1 s, and 10 another time 38.5 s). A cloud that takes more gets more after two
+rounds."""
 FLAT = 1.35
 """A round may take so many times as long per VM as the one before and still count as flat: half as many VMs more take
 half as long again where the cloud is full, so that a step up beyond this wins nothing and is taken back."""
