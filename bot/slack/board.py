@@ -3,12 +3,11 @@
 It may be killed at any line. What is about to be posted is committed before, and looked for in Slack after a restart.
 """
 
-from collections.abc import Awaitable, Callable
-
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Archive, Bell, Clock
 from bot.log import logger
+from bot.slack.behind import Behind, read
 from bot.slack.cards import Cards, Rules
 from bot.slack.drawing import Drawing
 from bot.slack.lines import Lines
@@ -45,6 +44,7 @@ class Board:
         rules: Rules,
         incident_channel: str = "",
     ) -> None:
+        self._archive = archive
         self._bell = bell
         self._clock = clock
         self._pace = Pace(clock)
@@ -63,20 +63,19 @@ class Board:
                 await self._clock.sleep(GATHER)
 
     async def round(self) -> bool:
-        """Bring up to date what may be touched now; whether anything was."""
-        shown = await self._surviving(self._cards.round)
-        told = await self._surviving(self._lines.round)
-        warned = await self._surviving(self._notices.round)
-        return shown or told or warned
+        """Bring up to date what may be touched now; whether anything was.
 
-    async def _surviving(self, part: Callable[[], Awaitable[bool]]) -> bool:
-        """The top of the board: an error here is logged once until it is over, and the loop goes on."""
-        try:
-            did = await part()
-        except Exception:
-            if not self._is_troubled:
-                log.exception("the board stumbled")
-            self._is_troubled = True
-            return False
-        self._is_troubled = False
+        An error in one part is logged once until it is over, and the other parts go on.
+        """
+        did, was_troubled, self._is_troubled = False, self._is_troubled, False
+        behind: Behind | None = None
+        for part in (self._cards.round, self._lines.round, self._notices.round):
+            try:
+                behind = behind or await read(self._archive, self._clock)
+                if await part(behind):
+                    did, behind = True, None  # what was read is old by now
+            except Exception:
+                if not (was_troubled or self._is_troubled):
+                    log.exception("the board stumbled")
+                self._is_troubled = True
         return did

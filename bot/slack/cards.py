@@ -10,6 +10,7 @@ from bot.domain.ports import Archive, Card, Clock
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, OperationId
 from bot.log import logger
+from bot.slack.behind import Behind
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import CARD, Poster
 from bot.slack.views import card as view
@@ -27,7 +28,6 @@ _ELSEWHERE = (
     ":warning: Muster cannot post in <#{channel}>, so this card stands here, where only you see it. "
     "Add Muster to that channel with `/invite` and ask again there, so that approvers can see it."
 )
-_CARDS = 100
 _SLOWEST = 60.0
 
 
@@ -43,12 +43,10 @@ class Cards:
         self._tries: dict[OperationId, int] = {}
         self._not_before: dict[OperationId, datetime] = {}
 
-    async def round(self) -> bool:
+    async def round(self, behind: Behind) -> bool:
         """Bring every card up to date that may be touched now; whether any was."""
-        async with self._archive.unit() as unit:
-            behind = await unit.unposted(limit=_CARDS)
         shown = False
-        for operation, revision, card in behind:
+        for operation, revision, card in behind.cards:
             try:
                 shown |= await self._show(operation, revision, card)
             except SlackError as error:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
-from bot.domain.operation import FINAL, Operation
+from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Clock
 from bot.domain.values import OperationId
 from bot.log import logger
@@ -25,8 +25,6 @@ class Place:
     channel: str
     thread: str = ""
     person: str = ""
-    vms: int = 0
-    is_over: bool = False
 
     @property
     def is_private(self) -> bool:
@@ -44,6 +42,7 @@ class Drawing:
         self._cards = cards
         self._incident_channel = incident_channel
         self._links: dict[tuple[str, str], str] = {}
+        self._vms: dict[OperationId, int] = {}
 
     async def place_of(self, news: News) -> Place | None:
         """Where it belongs; None while its card does not stand."""
@@ -55,11 +54,22 @@ class Drawing:
             return Place(channel="")
         async with self._archive.unit() as unit:
             card = await unit.card(news.operation)
-            operation = await unit.operation(news.operation)
         if card is None or not card.ts:
             return None
-        vms = len(operation.plan.vms) if operation.plan is not None else 0
-        return Place(channel=card.channel, thread=card.ts, vms=vms, is_over=operation.state in FINAL)
+        return Place(channel=card.channel, thread=card.ts)
+
+    async def vms_of(self, news: News) -> int:
+        """How many VMs the plan of an operation moves that has begun: it is not planned anew any more."""
+        id = news.operation
+        if id is None:
+            return 0
+        if id not in self._vms:
+            async with self._archive.unit() as unit:
+                operation = await unit.operation(id)
+            if len(self._vms) > _REMEMBERED:
+                self._vms.clear()
+            self._vms[id] = len(operation.plan.vms) if operation.plan is not None else 0
+        return self._vms[id]
 
     async def card_is_gone(self, news: News) -> None:
         """Somebody deleted the card: let it be posted anew, and the lines wait for that."""

@@ -7,6 +7,7 @@ from datetime import timedelta
 from bot.domain.news import Audience, Kind
 from bot.domain.ports import Archive, Clock, Outgoing
 from bot.log import logger
+from bot.slack.behind import Behind
 from bot.slack.drawing import Drawing, Place
 from bot.slack.pace import POST, WHISPER
 from bot.slack.poster import FILE, LINE, Poster
@@ -16,7 +17,6 @@ from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 
 log = logger(__name__)
 
-_TAKEN = 1_000
 _TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 3}
 """How many lines of a kind are told as one when they queue up."""
 _GATHER = timedelta(seconds=10)
@@ -71,12 +71,10 @@ class Lines:
         self._served: dict[Lane, int] = {}
         self._serving = 0
 
-    async def round(self) -> bool:
+    async def round(self, behind: Behind) -> bool:
         """Tell the head of every lane that may speak now; whether anything was told."""
-        async with self._archive.unit() as unit:
-            waiting = await unit.outgoing(self._clock.now(), limit=_TAKEN)
         lanes: dict[Lane, list[Outgoing]] = {}
-        for line in waiting:
+        for line in behind.lines:
             lanes.setdefault(_lane_of(line), []).append(line)
         self._served = {lane: at for lane, at in self._served.items() if lane in lanes}
         told = False
@@ -105,14 +103,14 @@ class Lines:
         return batch
 
     async def _tell(self, lane: Lane, batch: list[Outgoing], *, is_last: bool) -> bool:
+        if is_last and await self._gathers(batch):
+            return False
         place = await self._drawing.place_of(batch[0].news)
         if place is None:
             return False  # its card does not stand yet
         if not place.channel:
             await self._note_told(batch, ts="")  # no incident channel is configured: told nowhere, by choice
             return True
-        if is_last and self._gathers(place, batch):
-            return False
         method = WHISPER if lane.audience is Audience.PERSON else POST
         if not self._pace.allows(method, place.channel):
             return False
@@ -128,13 +126,12 @@ class Lines:
             await self._post(place, batch, drawn)
         return True
 
-    def _gathers(self, place: Place, batch: Sequence[Outgoing]) -> bool:
-        """With many VMs, lines about single ones wait a little for each other."""
-        most = _TOGETHER[Kind.VM_DONE]
-        if batch[0].news.kind is not Kind.VM_DONE or place.vms <= _MANY_VMS or len(batch) >= most:
+    async def _gathers(self, batch: Sequence[Outgoing]) -> bool:
+        """With many VMs, lines about single ones wait a little for each other; whatever else is told ends that."""
+        news, due = batch[0].news, batch[0].created_at + _GATHER
+        if news.kind is not Kind.VM_DONE or len(batch) >= _TOGETHER[news.kind]:
             return False
-        due = batch[0].created_at + _GATHER
-        if due <= self._clock.now() or place.is_over:
+        if due <= self._clock.now() or await self._drawing.vms_of(news) <= _MANY_VMS:
             return False
         self._pace.come_back(due)
         return True

@@ -8,6 +8,7 @@ from bot.domain.alarm import Alarm, Notice
 from bot.domain.ports import Archive, Clock
 from bot.domain.values import OperationId
 from bot.log import logger
+from bot.slack.behind import Behind
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import ALARM, Poster
 from bot.slack.views import alarm as view
@@ -17,7 +18,6 @@ from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 log = logger(__name__)
 
 _GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
-_NOTICES = 50
 _SLOWEST = 60.0
 
 
@@ -50,12 +50,10 @@ class Notices:
         self._tries: dict[str, int] = {}
         self._not_before: dict[str, datetime] = {}
 
-    async def round(self) -> bool:
+    async def round(self, behind: Behind) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""
-        async with self._archive.unit() as unit:
-            behind = await unit.unshown(limit=_NOTICES)
         shown = False
-        for alarm, notice in behind:
+        for alarm, notice in behind.notices:
             try:
                 shown |= await self._show(alarm, notice)
             except SlackError as error:
