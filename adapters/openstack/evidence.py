@@ -17,6 +17,8 @@ IN_REBUILD = "pre-migrating"
 """The status of an evacuation that its target has taken up."""
 AT_REST = timedelta(minutes=5)
 """How long nothing may have touched a record and its VM for the record to be orphaned; more than clocks differ."""
+_SETTLED = timedelta(minutes=1)
+"""The age from which the stamp of a VM tells it from every later change: stamps are in seconds."""
 
 
 def is_orphaned(move: Migration, server: Server, *, now: datetime, earlier: Collection[int] = ()) -> bool:
@@ -40,9 +42,9 @@ def is_orphaned(move: Migration, server: Server, *, now: datetime, earlier: Coll
     return _is_at_rest(move.updated_at or move.created_at, now=now)
 
 
-def _is_at_rest(touched: str, *, now: datetime) -> bool:
+def _is_at_rest(touched: str, *, now: datetime, span: timedelta = AT_REST) -> bool:
     at = translate.moment(touched)
-    return at is not None and now - at >= AT_REST
+    return at is not None and now - at >= span
 
 
 def known(before: Facts | None) -> frozenset[int] | None:
@@ -55,13 +57,16 @@ def known(before: Facts | None) -> frozenset[int] | None:
     )
 
 
-def mark(server: Server, migrations: Sequence[Migration], orphans: Sequence[Migration] = ()) -> Facts:
+def mark(
+    server: Server, migrations: Sequence[Migration], orphans: Sequence[Migration] = (), *, now: datetime | None = None
+) -> Facts:
     """What there is now, to be stored as `Step.before`.
 
     Args:
         server: the VM.
         migrations: its moves.
         orphans: those of them whose target died with them.
+        now: aware UTC; without it the mark does not say since when the VM is at rest.
     """
     fruitless = [m for m in migrations if m.status in ENDED_BADLY or m in orphans]
     return {
@@ -71,6 +76,7 @@ def mark(server: Server, migrations: Sequence[Migration], orphans: Sequence[Migr
         "vm_state": server.vm_state,
         "task": server.task,
         "refused_by": sorted({m.target for m in fruitless if m.target}),
+        "at_rest_since": server.updated_at if now and _is_at_rest(server.updated_at, now=now, span=_SETTLED) else "",
     }
 
 

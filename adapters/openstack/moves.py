@@ -124,7 +124,7 @@ def sighting(
     # and of one that has not, none that hangs behind a VM whose state was reset since
     orphans = [m for m in all_of_them if not has_left and evidence.is_orphaned(m, server, now=now, earlier=known or ())]
     opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
-    mark = evidence.mark(server, migrations, orphans)
+    mark = evidence.mark(server, migrations, orphans, now=now)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:
@@ -150,6 +150,23 @@ def by_record(step: Step, move: Migration, *, ahead: int = 0) -> Sighting:
     known = evidence.known(step.before)
     is_new = known is not None and move.id not in known
     return _underway(str(step.arguments["name"]), _WAYS[step.verb], None, move, {}, is_new=is_new, ahead=ahead)
+
+
+def untouched(step: Step) -> Sighting:
+    """Judge a step whose VM is proven to be as its mark has it.
+
+    Args:
+        step: one of `verbs.MOVES`, with a mark without a task.
+    """
+    mark = step.before or {}
+    host, status = str(mark["host"]), str(mark["status"])
+    return Sighting(
+        seen=Seen.NEVER_STARTED,
+        sentence=f"{step.arguments['name']} is still on {host}, {status}.",
+        raw=f"server {step.target}: not changed since {mark['at_rest_since']}, when it was {status} on {host}",
+        place=host,
+        mark=mark,
+    )
 
 
 def _underway(

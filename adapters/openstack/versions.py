@@ -13,6 +13,7 @@ FLAVORS = Microversion((2, 47))  #: servers say what is in their flavor
 GROUPS = Microversion((2, 64))  #: server groups say their one policy
 MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
 SERVERS = Microversion((2, 98))  #: servers say the zone that they are pinned to (2.96) and their image's properties
+CHANGES = Microversion((2, 66))  #: servers can be listed by when they were changed last
 SHADOWS = Microversion((2, 69))  #: servers of a cell that does not answer are listed, with next to nothing in them
 LOCK_REASON = Microversion((2, 73))  #: a lock keeps a reason, and servers can be listed by whether they are locked
 EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what went wrong

@@ -268,7 +268,7 @@ class Conductor:
             vm.power = Power.STOPPED
         self.show(vm, "active" if vm.power is Power.RUNNING else "stopped", None)
         yield 0.15  # no task, and still the old host
-        vm.host = dest
+        vm.host, vm.updated_at = dest, self.world.now
         self.become(move, "done")
         self._finish(entry, "compute_rebuild_instance", dest)
         if any(m.wrecked and m.vm is vm and m.status == "accepted" for m in self.world.moves):

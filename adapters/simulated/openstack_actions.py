@@ -160,6 +160,7 @@ class Actions:
     def _lock(self, vm: Vm, body: dict[str, Any] | None, asked: Context) -> web.Response:
         vm.locked_by = "owner" if vm.project is asked.login.project else "admin"
         vm.locked_reason = (body or {}).get("locked_reason") if asked.version >= 73 else None
+        self._conductor.show(vm, vm.state, vm.task)  # touched, as every change of its record
         self._conductor.act(vm, "lock", asked.caller)
         return web.Response(status=_ACCEPTED)
 
@@ -167,6 +168,7 @@ class Actions:
         if vm.locked_by == "admin":
             asked.must_be_admin("os_compute_api:os-lock-server:unlock:unlock_override")
         vm.locked_by = vm.locked_reason = None
+        self._conductor.show(vm, vm.state, vm.task)
         self._conductor.act(vm, "unlock", asked.caller)
         return web.Response(status=_ACCEPTED)
 

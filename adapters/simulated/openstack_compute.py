@@ -1,12 +1,13 @@
 """Reading servers from the simulated Nova: lists with their filters and pages, one server, its action log, flavors."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from aiohttp import web
 
 from adapters.simulated import openstack_views as views
-from adapters.simulated.openstack_http import ApiError, Context, changed_since, context, page
+from adapters.simulated.openstack_http import ApiError, Context, context, moment, page
 from adapters.simulated.openstack_schemas import check_query, check_server_query
 from adapters.simulated.things import Flavor, Kind, Vm
 from adapters.simulated.world import World
@@ -118,8 +119,9 @@ class Servers:
             if asked.version >= 38:
                 raise ApiError(400, "Invalid status value")
             return []
-        since = changed_since(request)
-        return [v for v in vms if _matches(v, wanted, statuses) and (since is None or v.updated_at >= since)]
+        since = moment(request, "changes-since")
+        before = moment(request, "changes-before") if asked.version >= 66 else None
+        return [v for v in vms if _matches(v, wanted, statuses) and _was_changed(v, since=since, before=before)]
 
     async def _show(self, request: web.Request) -> web.Response:
         vm = self.find(request)
@@ -239,6 +241,12 @@ def _all_tenants(text: str | None) -> bool:
         f"Unrecognized value '{text}', acceptable values are:"
         " '0', '1', 'f', 'false', 'n', 'no', 'off', 'on', 't', 'true', 'y', 'yes'",
     )
+
+
+def _was_changed(vm: Vm, *, since: datetime | None, before: datetime | None) -> bool:
+    """Whether it was changed last between two moments, both included; Nova keeps that in whole seconds."""
+    at = vm.updated_at.replace(microsecond=0)
+    return (since is None or at >= since) and (before is None or at <= before)
 
 
 def _matches(vm: Vm, wanted: dict[str, str], statuses: set[str]) -> bool:

@@ -262,23 +262,23 @@ def page(
     return shown, [{"rel": "next", "href": href}]
 
 
-def changed_since(request: web.Request) -> datetime | None:
-    """The moment of a `changes-since` filter.
+def moment(request: web.Request, name: str) -> datetime | None:
+    """The moment of a filter such as `changes-since`.
 
     Raises:
         ApiError: 400 for what is no time.
     """
-    text = request.query.get("changes-since")
+    text = request.query.get(name)
     if text is None:
         return None
     try:
-        moment = datetime.fromisoformat(text)
+        told = datetime.fromisoformat(text)
     except ValueError:
         raise ApiError(
             400,
-            f"Invalid input for query parameters changes-since. Value: {text}. {text!r} is not a 'date-time'",
+            f"Invalid input for query parameters {name}. Value: {text}. {text!r} is not a 'date-time'",
         ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return told if told.tzinfo else told.replace(tzinfo=UTC)
 
 
 def natural(request: web.Request, name: str, default: int) -> int:

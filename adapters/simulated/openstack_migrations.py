@@ -6,7 +6,7 @@ from adapters.simulated import openstack_views as views
 from adapters.simulated.migrations import Migrations
 from adapters.simulated.moves import Conductor
 from adapters.simulated.openstack_compute import Servers
-from adapters.simulated.openstack_http import ApiError, changed_since, context, json_body, page, page_size
+from adapters.simulated.openstack_http import ApiError, context, json_body, moment, page, page_size
 from adapters.simulated.openstack_schemas import check_query, check_shape
 from adapters.simulated.things import Move, MoveKind, Vm
 
@@ -35,9 +35,9 @@ class Records:
         if minor >= 59:
             check_query(request, _migration_filters(minor))
             page_size(request)
-            changed_since(request)
+            moment(request, "changes-since")
         asked.must_be_admin("os_compute_api:os-migrations:index")
-        wanted, since = request.query, changed_since(request) if minor >= 59 else None
+        wanted, since = request.query, moment(request, "changes-since") if minor >= 59 else None
         found = [
             m
             for m in self._world.moves

@@ -116,6 +116,11 @@ class Cloud:
         found: Record = self._admin.get(Port.NOVA, f"/v2.1/servers/{server_id}")["server"]
         return found
 
+    def ask(self, path: str) -> Record:
+        """What Nova answers to a question."""
+        found: Record = self._admin.get(Port.NOVA, path)
+        return found
+
     def act(self, server_id: str, action: str, argument: object = None) -> None:
         """Ask Nova for an action on a server, such as `lock`, `pause` or `os-stop`."""
         self._admin.act(server_id, action, argument)

@@ -2,8 +2,9 @@
 
 import asyncio
 from functools import partial
+from time import sleep
 
-from tests.openstack.cloud import Cloud
+from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.progress import until
 from tests.openstack.twin import differences, twin
 from tests.simulated import openstack_wire as wire
@@ -19,6 +20,30 @@ async def test_the_simulated_cloud_answers_as_the_real_one(cloud: Cloud) -> None
         await region.move_ends("vm")
         found = await differences(region, cloud, {"vm": real})
     assert not found, "\n".join(found)
+
+
+def test_nova_lists_a_server_by_its_last_change_until_somebody_touches_it(cloud: Cloud) -> None:
+    """What the look right before a start relies on, also for a server whose host is dead."""
+    locked, deleted, evacuated = cloud.boot(3, on=SOURCE)
+    cloud.kill_compute(SOURCE)
+    cloud.change_service(SOURCE, {"forced_down": True})  # or deleting waits for its host
+    for server in (locked, deleted, evacuated):
+        assert unchanged(cloud, server) == [server["id"]]
+        assert unchanged(cloud, server, host=TARGET) == []
+    sleep(1.1)  # the stamp is in whole seconds
+    cloud.act(evacuated["id"], "evacuate", {})
+    assert unchanged(cloud, evacuated) == [], "the server is touched before Nova answers"
+    cloud.act(locked["id"], "lock")
+    cloud.delete(deleted["id"])
+    assert unchanged(cloud, locked) == []
+    assert unchanged(cloud, deleted) == []
+    assert unchanged(cloud, cloud.server(locked["id"])) == [locked["id"]]
+
+
+def unchanged(cloud: Cloud, server: Record, *, host: str = SOURCE) -> list[str]:
+    """The ids that Nova lists of a server on a host, as it was shown."""
+    asked = f"all_tenants=1&uuid={server['id']}&host={host}&deleted=false&changes-before={server['updated']}"
+    return [str(found["id"]) for found in cloud.ask(f"/v2.1/servers?{asked}")["servers"]]
 
 
 def moved(cloud: Cloud) -> str:

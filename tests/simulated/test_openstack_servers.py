@@ -80,6 +80,23 @@ async def test_only_what_changed_since_a_moment_can_be_asked_for(cloud: Region) 
     assert (await cloud.nova("GET", "/os-migrations?changes-since=yesterday")).status == 400
 
 
+async def test_a_server_is_listed_by_its_last_change_until_somebody_touches_it(cloud: Region) -> None:
+    """As `tests/openstack/test_questions.py` asks the real Nova."""
+    shown = await cloud.show("shop-web-3")
+    asked = f"all_tenants=1&uuid={shown['id']}&deleted=false&changes-before={shown['updated']}"
+    assert await names(cloud, f"{asked}&host=compute-2") == ["shop-web-3"]
+    assert await names(cloud, f"{asked}&host=compute-3") == []
+    await cloud.clock.pass_time(1)
+    await cloud.act("shop-web-3", "lock")
+    assert await names(cloud, f"{asked}&host=compute-2") == []
+    other = await cloud.show("shop-web-4")
+    asked = f"all_tenants=1&uuid={other['id']}&host=compute-2&changes-before={other['updated']}"
+    assert await names(cloud, asked) == ["shop-web-4"]
+    await cloud.act("shop-web-4", "evacuate", {})
+    assert await names(cloud, asked) == []
+    assert (await cloud.nova("GET", "/servers?changes-before=yesterday")).status == 400
+
+
 async def test_host_status_tells_forced_down_from_disabled_and_silent(cloud: Region) -> None:
     host = cloud.world.host("compute-2")
     assert (await cloud.show("shop-web-3"))["host_status"] == "UNKNOWN"
