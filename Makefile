@@ -4,6 +4,8 @@ PYTHON ?= python3
 UV_VERSION := 0.13.8
 VENV := .venv
 UV := $(VENV)/bin/uv
+# A bot that a test starts is there in a second when Python may keep what it compiled, and in five when it may not.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-demo test-openstack test-openstack-slow test-services bench-evacuate \
@@ -15,7 +17,8 @@ help: ## Show this list
 $(VENV)/.ready: pyproject.toml uv.lock
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
-	@UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --inexact --python $(VENV)/bin/python
+	@UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --inexact --compile-bytecode \
+	  --python $(VENV)/bin/python
 	@touch $@
 
 setup: $(VENV)/.ready ## Create .venv with the console script `muster`, from the lock file
