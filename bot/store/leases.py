@@ -9,7 +9,7 @@ news about the operation, whose foreign key locks that, would wait for the worke
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import bindparam, or_, select, update
 from sqlmodel import col
 
 from bot.domain.operation import WORKING
@@ -19,6 +19,17 @@ from bot.store.tables import OperationRow, table_of
 from bot.store.transaction import Transaction
 
 _OPERATION = table_of(OperationRow)
+
+# Asked for in every round, and built once: to build one takes longer than to ask it.
+_HELD = (
+    select(OperationRow)
+    .where(
+        col(OperationRow.id) == bindparam("operation"),
+        col(OperationRow.lease_owner) == bindparam("owner"),
+        col(OperationRow.fence) == bindparam("fence"),
+    )
+    .with_for_update(key_share=True)
+)
 
 
 class Leases(Transaction):
@@ -70,13 +81,7 @@ class Leases(Transaction):
     async def _locked(self, lease: Lease) -> OperationRow | None:
         """The operation's row, locked until the end of the transaction, if the lease's taking was the last one."""
         row: OperationRow | None = await self.first(
-            select(OperationRow)
-            .where(
-                col(OperationRow.id) == lease.operation,
-                col(OperationRow.lease_owner) == lease.owner,
-                col(OperationRow.fence) == lease.fence,
-            )
-            .with_for_update(key_share=True)
+            _HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence
         )
         return row
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import col
 
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
@@ -19,6 +19,13 @@ from bot.store.transaction import Transaction
 
 _OPERATION = table_of(OperationRow)
 _PLAN = table_of(PlanRow)
+
+# Asked for in every round, and built once: to build one takes longer than to ask it.
+_BY_ID = select(OperationRow).where(col(OperationRow.id) == bindparam("id"))
+_BEFORE = select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved_plan_sha).where(
+    _OPERATION.c.id == bindparam("id"), _OPERATION.c.version == bindparam("version")
+)
+_REVISE = update(_OPERATION).where(_OPERATION.c.id == bindparam("of")).values(revision=_OPERATION.c.revision + 1)
 
 
 class Operations(Transaction):
@@ -39,22 +46,20 @@ class Operations(Transaction):
 
     async def operation(self, id: OperationId) -> Operation:
         """See `bot.domain.ports.Unit`."""
-        found: Sequence[OperationRow] = await self.scalars(select(OperationRow).where(col(OperationRow.id) == id))
+        found: Sequence[OperationRow] = await self.scalars(_BY_ID, id=id)
         if not found:
             raise UnknownOperation(f"No operation has the id {id}.", remedy="List them with `/muster list`.")
         return (await self.values_of(found))[0]
 
     async def save(self, operation: Operation, entry: Entry) -> Operation:
         """See `bot.domain.ports.Unit`."""
-        is_it = (_OPERATION.c.id == operation.id, _OPERATION.c.version == operation.version)
-        before = await self.all(
-            select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved_plan_sha).where(*is_it)
-        )
+        before = await self.all(_BEFORE, id=operation.id, version=operation.version)
         if not before:
             raise _stale(operation)
         saved = replace(operation, version=operation.version + 1)
         columns = operation_columns(saved) | self._plan_columns(saved)
         columns |= {"version": saved.version, "revision": _OPERATION.c.revision + 1}
+        is_it = (_OPERATION.c.id == operation.id, _OPERATION.c.version == operation.version)
         statement = update(_OPERATION).where(*is_it).values(**columns)
         takes_the_host = saved.is_live and not before[0].live
         met = await (self.try_run(statement) if takes_the_host else self.run(statement))
@@ -110,10 +115,7 @@ class Operations(Transaction):
 
     async def revise(self, operation: OperationId) -> None:
         """Count a change, so that the card is drawn again; locks the operation's row."""
-        met = await self.run(
-            update(_OPERATION).where(_OPERATION.c.id == operation).values(revision=_OPERATION.c.revision + 1)
-        )
-        if met == 0:
+        if await self.run(_REVISE, [{"of": operation}]) == 0:
             raise UnknownOperation(f"No operation has the id {operation}.")
 
     async def _plans_of(self, rows: Sequence[OperationRow]) -> Mapping[str, Plan]:

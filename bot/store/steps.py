@@ -13,6 +13,18 @@ from bot.store.tables import StepRow, table_of
 
 _STEP = table_of(StepRow)
 
+# Asked for in every round, and built once: to build one takes longer than to ask it.
+_OF_ONE = (
+    select(_STEP.c.step, _STEP.c.body, _STEP.c.seq, _STEP.c.state)
+    .where(_STEP.c.operation_id == bindparam("of"))
+    .order_by(_STEP.c.seq)
+)
+_CHANGE = (
+    update(_STEP)
+    .where(_STEP.c.operation_id == bindparam("of"), _STEP.c.key == bindparam("named"))
+    .values({name: bindparam(f"new_{name}") for name in ("seq", "state", "step", "body")})
+)
+
 
 class Steps(Operations):
     """The part of a unit of work that keeps steps; every change of one counts as a change of its operation."""
@@ -26,12 +38,8 @@ class Steps(Operations):
 
     async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
         """See `bot.domain.ports.Unit`."""
-        query = (
-            select(_STEP.c.step, _STEP.c.body, _STEP.c.seq, _STEP.c.state)
-            .where(_STEP.c.operation_id == operation)
-            .order_by(_STEP.c.seq)
-        )
-        return [step_of(**row._mapping) for row in await self.all(query)]  # noqa: SLF001 (its public name)
+        rows = await self.all(_OF_ONE, of=operation)
+        return [step_of(**row._mapping) for row in rows]  # noqa: SLF001 (its public name)
 
     async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
         """See `bot.domain.ports.Unit`.
@@ -43,12 +51,7 @@ class Steps(Operations):
             return
         await self.revise(operation)
         rows = [_to_update(step_columns(operation, r)) for r, _ in records]
-        statement = (
-            update(_STEP)
-            .where(_STEP.c.operation_id == bindparam("of"), _STEP.c.key == bindparam("named"))
-            .values({name: bindparam(f"new_{name}") for name in ("seq", "state", "step", "body")})
-        )
-        met = await self.run(statement, rows)
+        met = await self.run(_CHANGE, rows)
         if met != len(rows):
             raise LookupError(f"Operation {operation} has {met} of the {len(rows)} steps to save.")
         for _, entry in records:

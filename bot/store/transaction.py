@@ -70,9 +70,9 @@ class Transaction:
         """The first column of each row of a query."""
         return [row[0] for row in await self.all(query, **bound)]
 
-    async def first(self, query: Executable) -> Any:
+    async def first(self, query: Executable, **bound: object) -> Any:
         """The first column of the first row of a query, or None."""
-        found = await self.all(query)
+        found = await self.all(query, **bound)
         return found[0][0] if found else None
 
     async def try_run(self, statement: Executable) -> int | None:
