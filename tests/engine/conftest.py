@@ -22,6 +22,7 @@ from bot.steering import Said, Steer
 from bot.store.archive import SqlArchive
 from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
+from tests.store.migrated import open_migrated
 
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))
 BOB = Actor(id=UserId("U0BOB"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0LEADS", "S0SRE"}))
@@ -183,7 +184,7 @@ def cloud(clock: LeapingClock) -> ToyCloud:
 @pytest.fixture
 async def archive(clock: LeapingClock) -> AsyncIterator[SqlArchive]:
     archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
-    await archive.open()
+    await open_migrated(archive)
     yield archive
     await archive.close()
 

@@ -16,6 +16,7 @@ from bot.domain.values import StepKey
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import RULE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.store.migrated import open_migrated
 
 
 class Died(BaseException):
@@ -70,7 +71,7 @@ class MortalCloud(ToyCloud):
 async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[Fate, Workshop, str]:
     clock = LeapingClock()
     archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
-    await archive.open()
+    await open_migrated(archive)
     cloud = MortalCloud(
         clock=clock, vms={f"vm-{i}": "host-1" for i in range(4)}, concurrency=2, shows_after=shows_after
     )

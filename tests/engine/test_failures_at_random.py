@@ -23,6 +23,7 @@ from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.store.migrated import open_migrated
 
 PARTS, COURSES, TURNS = 2, 75, 8
 
@@ -39,7 +40,7 @@ class Shift(RuleBasedStateMachine):
         super().__init__()
         self.runner = runner
         self.archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
-        self.run(self.archive.open())
+        self.run(open_migrated(self.archive))
         self.cloud = ToyCloud(clock=clock, vms=dict.fromkeys(VMS, "host-1"), poll=120.0)
         self.shop = Workshop(archive=self.archive, clock=clock, cloud=self.cloud)
         self.id = OperationId("")

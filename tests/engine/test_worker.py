@@ -8,6 +8,7 @@ from bot.domain.operation import State
 from bot.engine.worker import Worker
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import Workshop
+from tests.store.migrated import open_migrated
 
 
 @dataclass
@@ -38,7 +39,7 @@ async def test_a_worker_without_work_wakes_nobody_and_one_with_work_does(shop: W
     """Each ring makes the board read what is to be posted, and a board that posts rings again."""
     bell, clock = Bell(), SystemClock()
     archive = SqlArchive("sqlite://", clock=clock, bell=bell)
-    await archive.open()
+    await open_migrated(archive)
     bell.rings = 0
     worker = Worker(owner="w", archive=archive, clock=clock, bell=bell, clouds={"toy": shop.cloud}, rules={})
     running = asyncio.create_task(worker.run())

@@ -25,6 +25,7 @@ from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.slack.board import Board
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
+from tests.store.migrated import open_migrated
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RULES = {("prod", action): Rule(requesters=("S0SRE",), approvers=("S0LEADS",)) for action in Action}
@@ -141,7 +142,7 @@ async def opened(*, rate_limits: bool = True) -> AsyncIterator[Office]:
     clock = ManualClock(NOON)
     bell = WakeUp(clock)
     archive = SqlArchive("sqlite://", clock=clock, bell=bell)
-    await archive.open()
+    await open_migrated(archive)
     calls: list[str] = []
     too_many: list[str] = []
     tracing = aiohttp.TraceConfig()

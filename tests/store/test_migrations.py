@@ -15,6 +15,7 @@ from bot.store import ForeignSchema, SqlArchive, schema, upgrade
 from bot.store.database import connect, parse
 from bot.store.tables import metadata
 from tests.store.databases import Postgresql
+from tests.store.migrated import open_migrated
 
 POSTGRESQL_SHAPE = (
     "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
@@ -105,3 +106,20 @@ async def test_a_database_of_a_newer_release_is_not_touched(tmp_path: Path) -> N
         await archive.open()
     with pytest.raises(ForeignSchema, match="9999"):
         await archive.open_beside()
+
+
+async def test_what_other_tests_copy_is_what_the_migrations_make() -> None:
+    made: list[dict[str, list[tuple[object, ...]]]] = []
+    for opening in (SqlArchive.open, open_migrated):
+        clock = ManualClock()
+        archive = SqlArchive("sqlite://", clock=clock, bell=WakeUp(clock))
+        await opening(archive)
+        async with archive.unit() as unit:
+            things = await unit.all(text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"))
+            rows = {
+                one.name: await unit.all(text(f'SELECT * FROM "{one.name}"')) for one in things if one.type == "table"
+            }
+        made.append({"things": things} | rows)
+        await archive.close()
+    assert len(made[0]["things"]) > 20
+    assert made[0] == made[1]

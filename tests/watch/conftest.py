@@ -17,6 +17,7 @@ from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.store.archive import SqlArchive
 from bot.watch.rounds import Rounds
 from tests.engine.toy_cloud import ToyCloud
+from tests.store.migrated import open_migrated
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EVERY = timedelta(seconds=15)
@@ -139,7 +140,7 @@ class Post:
 async def post() -> AsyncIterator[Post]:
     clock = ManualClock(NOON)
     archive = SqlArchive("sqlite://", clock=clock, bell=WakeUp(clock))
-    await archive.open()
+    await open_migrated(archive)
     names = [f"host-{n}" for n in range(1, 6)]
     known = {n: Host(id=HostId(n), name=n, state="up", vms=21, taken_out_by="") for n in names}
     yield Post(archive=archive, clock=clock, fleet=Fleet(clock=clock, vms={}, known=known))
