@@ -17,8 +17,8 @@ IN_REBUILD = "pre-migrating"
 """The status of an evacuation that its target has taken up."""
 AT_REST = timedelta(minutes=5)
 """How long nothing may have touched a record and its VM for the record to be orphaned; more than clocks differ."""
-_SETTLED = timedelta(minutes=1)
-"""The age from which the stamp of a VM tells it from every later change: stamps are in seconds."""
+_SETTLED = timedelta(seconds=30)
+"""The age from which the stamp of a VM, in whole seconds, tells it from every later change; more than clocks differ."""
 
 
 def is_orphaned(move: Migration, server: Server, *, now: datetime, earlier: Collection[int] = ()) -> bool:

@@ -83,7 +83,7 @@ async def test_a_vm_whose_evacuation_has_a_record_is_underway_by_that() -> None:
 async def test_a_vm_that_was_touched_right_before_its_mark_is_looked_at() -> None:
     """Its stamp, in whole seconds, would not tell another change in the same second."""
     async with openstack_arena(vms=2) as arena:
-        (step,) = await marked(arena, age=59)
+        (step,) = await marked(arena, age=29)
         assert await looked(arena, step) == ({Seen.NEVER_STARTED}, ["os-migrations", step.target])
 
 
