@@ -4,6 +4,7 @@ import contextlib
 from functools import partial
 
 import pytest
+from structlog.testing import capture_logs
 
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import State
@@ -213,9 +214,14 @@ async def test_a_database_that_fails_for_a_while_does_not_end_the_board(office: 
     flaky = MortalArchive(office.archive)
     flaky.is_broken = True
     board = office.board(flaky)
-    assert await board.round() is False
-    flaky.is_broken = False
-    await office.until(lambda: is_told(office), board)
+    with capture_logs() as logs:
+        for _ in range(3):
+            assert await board.round() is False
+        flaky.is_broken = False
+        await office.until(lambda: is_told(office), board)
+        flaky.is_broken = True
+        assert await board.round() is False
+    assert [line["event"] for line in logs] == ["the board stumbled"] * 2, "once each time"
 
 
 async def test_a_reason_that_nobody_foresaw_is_retried_and_then_given_up(office: Office) -> None:
