@@ -27,7 +27,7 @@ demo: setup ## Open a local Slack-like workspace with two simulated clouds
 	@$(VENV)/bin/muster demo
 
 test: setup ## Run the whole suite that needs nothing but PyPI
-	@$(VENV)/bin/python -m pytest -n 4 --maxschedchunk 2
+	@$(VENV)/bin/python -m pytest -n 4 --dist worksteal
 
 test-demo: setup chromium ## Walk through the demo in headless Chromium
 	@$(VENV)/bin/python -m pytest tests/browser
