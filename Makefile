@@ -4,7 +4,7 @@ PYTHON ?= python3
 UV_VERSION := 0.13.8
 VENV := .venv
 UV := $(VENV)/bin/uv
-# A bot that a test starts is there in a second when Python may keep what it compiled, and in five when it may not.
+# A bot that a test starts is there in half the time when Python may keep what it compiled.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help

@@ -1,9 +1,9 @@
 """The evidence about the move of one VM: what Nova shows, against what it showed before the start. Pure.
 
-The migration record is the only honest witness (measured on Nova 34): an evacuating server has moments without a task
-on its old host; a live-migrating one is ACTIVE on its new host while its record still runs; a second evacuation while
-the first runs is answered 200 and wrecks the server; and where no host has room, a 202 is followed by no more than a
-record in `error`. So:
+The migration record is the only honest witness of a move (measured on Nova 34): an evacuating server has moments
+without a task on its old host; a live-migrating one is ACTIVE on its new host while its record still runs; a second
+evacuation while the first runs is answered 200 and wrecks the server; and where no host has room, a 202 is followed by
+no more than a record in `error`. So:
 
 | evidence, against the mark                              | sighting      |
 |---------------------------------------------------------|---------------|
@@ -13,6 +13,7 @@ record in `error`. So:
 | a new one failed                                        | failed        |
 | it failed on the target that was only wished for        | turned away   |
 | nothing new, same host, no task or the same stuck one   | never started |
+| a row that shows it untouched (`unchanged`), no more    | never started |
 | gone from the host by other means, and well             | done          |
 | on the target of a move that failed; anything else      | unclear       |
 """
