@@ -57,6 +57,12 @@ def known(before: Facts | None) -> frozenset[int] | None:
     )
 
 
+def has_moved(step: Step, last: Migration) -> bool:
+    """Whether the last record of a VM from its host is of our start, and ended well."""
+    earlier = known(step.before)
+    return earlier is not None and last.id not in earlier and not last.is_open and last.status not in ENDED_BADLY
+
+
 def mark(
     server: Server, migrations: Sequence[Migration], orphans: Sequence[Migration] = (), *, now: datetime | None = None
 ) -> Facts:

@@ -3,7 +3,7 @@
 The migrations are read before the servers: an evacuation that Nova takes up in between shows itself by the server's
 task, so "never started" cannot be told of it by mistake. They cost Nova next to nothing, and a server a lot (measured
 on Nova 34: 60 records 30 ms, a server 40 ms, a list of servers 5 ms each), so a VM whose move is seen to be underway by
-its record is not asked for, and right before its start no more than a row that proves it untouched.
+its record is not asked for. Right before its start and at its end, a row may prove all that a look would show (`rows`).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,9 +19,9 @@ from adapters.openstack import (
     power,
     reasons,
     rehome_look,
+    rows,
     service,
     translate,
-    unchanged,
     verbs,
     whereabouts,
 )
@@ -120,7 +120,7 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step]) -> dict[S
 
 
 async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:
-    still = await unchanged.among(session, host, steps)
+    still = await rows.untouched(session, host, steps)
     untouched = {s.key: moves.untouched(s) for s in steps if s.key in still}
     return untouched | await _by_records(session, host, [s for s in steps if s.key not in still], now)
 
@@ -144,7 +144,10 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         if s.verb in verbs.MOVES and s.target in last and _speaks_for_itself(last[s.target], now)
     }
     rest = [s for s in steps if s.key not in underway]
-    gone = {s.target for s in rest if s.target in last and _has_moved(s, last[s.target])}
+    there = await rows.arrived(session, rest, last)
+    arrived = {s.key: moves.arrived(s, last[s.target]) for s in rest if s.key in there}
+    rest = [s for s in rest if s.key not in there]
+    gone = {s.target for s in rest if s.target in last and evidence.has_moved(s, last[s.target])}
     servers = await _servers(session, host, {s.target for s in rest}, gone, last)
 
     def judged(step: Step, why: str = "") -> Sighting:
@@ -156,7 +159,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         why = why or late.reason(steps, moved_by)
         return moves.sighting(step, server, moved_by, now=now, why=why, ahead=ahead)
 
-    return underway | await _with_reasons(session, rest, servers, judged)
+    return underway | arrived | await _with_reasons(session, rest, servers, judged)
 
 
 async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
@@ -200,12 +203,6 @@ async def _with_reasons(
         if why:
             seen[step.key] = judged(step, why)
     return seen
-
-
-def _has_moved(step: Step, last: Migration) -> bool:
-    """Whether the last record of a VM is of our start, and ended well: no use in looking for it on the host."""
-    known = evidence.known(step.before)
-    return known is not None and last.id not in known and not last.is_open and last.status not in evidence.ENDED_BADLY
 
 
 async def _servers(

@@ -13,7 +13,8 @@ no more than a record in `error`. So:
 | a new one failed                                        | failed        |
 | it failed on the target that was only wished for        | turned away   |
 | nothing new, same host, no task or the same stuck one   | never started |
-| a row that shows it untouched (`unchanged`), no more    | never started |
+| a row that shows it untouched (`rows`), no more         | never started |
+| a new one ended as done, a row shows it there (`rows`)  | done          |
 | gone from the host by other means, and well             | done          |
 | on the target of a move that failed; anything else      | unclear       |
 """
@@ -167,6 +168,21 @@ def untouched(step: Step) -> Sighting:
         raw=f"server {step.target}: not changed since {mark['at_rest_since']}, when it was {status} on {host}",
         place=host,
         mark=mark,
+    )
+
+
+def arrived(step: Step, move: Migration) -> Sighting:
+    """Judge a step whose VM is proven to be ACTIVE and at rest on the target of the move that was ours.
+
+    Args:
+        step: one of `verbs.MOVES`.
+        move: the record that ended well.
+    """
+    return Sighting(
+        seen=Seen.DONE,
+        sentence=f"{step.arguments['name']} is on {move.target}.",
+        raw=f"{evidence.raw(None, move)}; server {step.target}: ACTIVE on {move.target}, not changed since then",
+        place=move.target or "",
     )
 
 

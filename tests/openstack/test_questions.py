@@ -40,9 +40,39 @@ def test_nova_lists_a_server_by_its_last_change_until_somebody_touches_it(cloud:
     assert unchanged(cloud, cloud.server(locked["id"])) == [locked["id"]]
 
 
+def test_nova_lists_a_server_on_its_target_as_not_changed_since_the_record_of_its_move_ended(cloud: Cloud) -> None:
+    """What the look at the end of a move relies on; and a dead host's hypervisor names the servers that are left."""
+    evacuated, left = cloud.boot(2, on=SOURCE)
+    migrated = moved(cloud)
+    (of_live,) = (m for m in cloud.migrations(SOURCE, kind=None) if m["instance_uuid"] == migrated)
+    cloud.kill_compute(SOURCE)
+    cloud.change_service(SOURCE, {"forced_down": True})
+    cloud.act(evacuated["id"], "evacuate", {"host": TARGET})
+    (of_evacuation,) = cloud.wait_for_evacuations(SOURCE, 1)
+    for record in (of_live, of_evacuation):
+        assert arrived(cloud, record) == [record["instance_uuid"]]
+        assert arrived(cloud, record, host=SOURCE) == []
+    sleep(1.1)  # the stamp is in whole seconds
+    cloud.act(evacuated["id"], "os-stop")
+    assert arrived(cloud, of_evacuation) == []
+    (dead,) = (h for h in cloud.ask("/v2.1/os-hypervisors/detail")["hypervisors"] if h["service"]["host"] == SOURCE)
+    named = cloud.ask(f"/v2.1/os-hypervisors/{dead['id']}?with_servers=true")["hypervisor"]["servers"]
+    assert [each["uuid"] for each in named] == [left["id"]]
+
+
 def unchanged(cloud: Cloud, server: Record, *, host: str = SOURCE) -> list[str]:
     """The ids that Nova lists of a server on a host, as it was shown."""
-    asked = f"all_tenants=1&uuid={server['id']}&host={host}&deleted=false&changes-before={server['updated']}"
+    return row(cloud, server["id"], f"host={host}&changes-before={server['updated']}")
+
+
+def arrived(cloud: Cloud, record: Record, *, host: str = TARGET) -> list[str]:
+    """The ids that Nova lists of a server that is ACTIVE on a host, not changed since the record of its move ended."""
+    ended = f"{record['updated_at'].partition('.')[0]}Z"
+    return row(cloud, record["instance_uuid"], f"host={host}&status=ACTIVE&changes-before={ended}")
+
+
+def row(cloud: Cloud, server_id: str, filters: str) -> list[str]:
+    asked = f"all_tenants=1&uuid={server_id}&deleted=false&limit=1&{filters}"
     return [str(found["id"]) for found in cloud.ask(f"/v2.1/servers?{asked}")["servers"]]
 
 
