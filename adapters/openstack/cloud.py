@@ -26,7 +26,7 @@ from adapters.openstack.rehome import Rehoming
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey, Service
-from adapters.openstack.versions import LOCK_REASON, SHADOWS
+from adapters.openstack.versions import LOCK_REASON
 from adapters.redfish.bmcs import Bmcs
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import CloudError, Host, Request, Sighting
@@ -112,19 +112,20 @@ class OpenStackCloud:
         computes.sort(key=lambda s: (s.host != matching, s.host.casefold() != wanted, s.host))
         shown = computes[:limit]
         told = {str((h.get("service") or {}).get("host")): h for h in await survey.hypervisors_of(self._session)}
-        counted = await self._counted([s for s in shown if told.get(s.host, {}).get("running_vms")])
+        counted = await self._counted(shown, told)
         left = await self._left_locked()
         return [_host(s, told.get(s.host, {}), counted=counted.get(s.host), left=left.get(s.host, "")) for s in shown]
 
-    async def _counted(self, computes: Sequence[Service]) -> Mapping[str, int]:
-        """How many VMs Nova lists on those hosts that are down and that somebody has dealt with since.
+    async def _counted(self, computes: Sequence[Service], told: Mapping[str, Mapping[str, Any]]) -> Mapping[str, int]:
+        """How many VMs Nova has on those hosts that are down and that somebody has dealt with since.
 
         A hypervisor tells what its nova-compute wrote last (`ResourceTracker._update_usage`): while that is dead, also
         the VMs that were evacuated from it.
         """
-        stale = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
-        listed = await self._session.together(*(survey.servers_on(self._session, host, at=SHADOWS) for host in stale))
-        return dict(zip(stale, map(len, listed), strict=True))
+        dealt_with = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
+        stale = [host for host in dealt_with if told.get(host, {}).get("running_vms")]
+        counted = await self._session.together(*(survey.number_on(self._session, host, told[host]) for host in stale))
+        return dict(zip(stale, counted, strict=True))
 
     async def _left_locked(self) -> Mapping[str, str]:
         """What is to be said of VMs that Muster has locked, by host; asked for only where settings have VMs locked."""

@@ -157,6 +157,32 @@ async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS)
     return servers
 
 
+async def number_on(session: Session, host: str, hypervisor: Mapping[str, Any]) -> int:
+    """How many servers of any status and project are on a host; from 2.53 on its hypervisor names them.
+
+    Named, they cost Nova a quarter of what a list of them costs (measured on Nova 34), and there is no filter to drop.
+
+    Args:
+        session: the cloud.
+        host: its exact name in Nova.
+        hypervisor: of that host, as Nova's JSON has it.
+
+    Raises:
+        Refused, Unreachable: as `servers_on`.
+    """
+    nova = await compute_offer(session)
+    if nova.highest < SERVICES:
+        return len(await servers_on(session, host))
+    found = await session.get(
+        "compute",
+        f"/os-hypervisors/{hypervisor['id']}",
+        microversion=spoken(SERVICES),
+        params={"with_servers": "true"},
+        doing=f"count the servers on {host}",
+    )
+    return len(found["hypervisor"].get("servers", []))
+
+
 async def list_servers(
     session: Session, filters: Mapping[str, str], *, at: Microversion = SERVERS, doing: str
 ) -> Sequence[Server]:

@@ -10,6 +10,7 @@ from adapters.openstack import survey as reading
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.simulated import datacentre
+from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import Refused, Unreachable
 from tests.contract.arena_openstack import clouds_yaml, openstack_arena
 
@@ -32,9 +33,28 @@ async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: 
             with pytest.raises(Refused) as refused:
                 await reading.servers_on(session, "compute-1")
             assert "did not restrict" in refused.value.sentence
-            arena.host.forced_down = True  # so that its VMs are counted by a list
-            with pytest.raises(Refused):
-                await OpenStackCloud(name="sim", session=session, now=arena.clock.now).hosts("compute-1", limit=1)
+        finally:
+            await session.aclose()
+
+
+@pytest.mark.parametrize("release", [Release(), Release(nova=52)])
+async def test_the_vms_of_a_dead_host_are_counted_of_that_host_alone_or_not_at_all(
+    release: Release, tmp_path: Path
+) -> None:
+    async with openstack_arena(vms=2, release=release) as arena:
+        gone, _ = arena.world.vms_on(arena.host)
+        gone.host = arena.world.host("compute-2")
+        arena.host.forced_down = True  # so that what its nova-compute wrote last is not believed
+        path = tmp_path / "clouds.yaml"
+        path.write_text(clouds_yaml(arena.address))
+        session = DropsTheFilter.of("sim", clouds_yaml=path)
+        cloud = OpenStackCloud(name="sim", session=session, now=arena.clock.now)
+        try:
+            if release.nova >= 53:
+                assert [host.vms for host in await cloud.hosts("compute-1", limit=1)] == [1]
+            else:
+                with pytest.raises(Refused):
+                    await cloud.hosts("compute-1", limit=1)
         finally:
             await session.aclose()
 
