@@ -35,7 +35,7 @@ from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
 
-PARTS, COURSES, TURNS = 6, 400, 8
+PARTS, COURSES, TURNS = 16, 150, 8
 
 DEAD = "host-1 is dead"
 UNPROVEN = Finding(code="d", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence="It may live.", vouch=DEAD)
