@@ -113,6 +113,7 @@ class Evening(RuleBasedStateMachine):
         self.cloud = ToyCloud(clock=clock, vms={"vm-0": "host-1", "vm-1": "host-1"}, name=name)
         self.shop = Workshop(archive=archive, clock=clock, cloud=self.cloud, rule=RULES[0])
         self.id: OperationId | None = None
+        self.came_and_went: set[OperationId | None] = set()  #: operations that had another plan in between
         self.told: Told | None = None
         self.digests: list[Digest] = []  #: that were ever shown
         self.stored: Operation | None = None  #: as it was after the last turn that could have changed it
@@ -351,10 +352,11 @@ class Evening(RuleBasedStateMachine):
         else:
             self.cloud.blockers = [UNPROVEN] if change == "dead?" else []
 
-    @precondition(is_open)
+    @precondition(lambda self: self.is_open() and self.id not in self.came_and_went)
     @rule()
     def another_plan_comes_and_goes(self) -> None:
-        """The old one is shown again, but what was said of it before counts no more."""
+        """The old one is shown again, but what was said of it before counts no more. Once each: it costs two surveys."""
+        self.came_and_went.add(self.id)
         for change in ("+vm", "-vm"):
             self.drifts(change, 9)
             if self.told is not None and self.told.state is State.QUEUED:
