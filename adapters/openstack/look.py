@@ -143,10 +143,9 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         for s in steps
         if s.verb in verbs.MOVES and s.target in last and _speaks_for_itself(last[s.target], now)
     }
-    rest = [s for s in steps if s.key not in underway]
-    there = await rows.arrived(session, rest, last)
-    arrived = {s.key: moves.arrived(s, last[s.target]) for s in rest if s.key in there}
-    rest = [s for s in rest if s.key not in there]
+    there = await rows.arrived(session, [s for s in steps if s.key not in underway], last)
+    settled = underway | {s.key: moves.arrived(s, last[s.target]) for s in steps if s.key in there}
+    rest = [s for s in steps if s.key not in settled]
     gone = {s.target for s in rest if s.target in last and evidence.has_moved(s, last[s.target])}
     servers = await _servers(session, host, {s.target for s in rest}, gone, last)
 
@@ -159,7 +158,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         why = why or late.reason(steps, moved_by)
         return moves.sighting(step, server, moved_by, now=now, why=why, ahead=ahead)
 
-    return underway | arrived | await _with_reasons(session, rest, servers, judged)
+    return settled | await _with_reasons(session, rest, servers, judged)
 
 
 async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sighting]:

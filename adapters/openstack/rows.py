@@ -17,7 +17,7 @@ Measured on Nova 34: 28 ms of CPU (46 ms without a limit) where the server costs
 
 from collections.abc import Mapping, Sequence
 
-from adapters.openstack import evidence, translate, verbs, whereabouts
+from adapters.openstack import evidence, verbs, whereabouts
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_offer
 from adapters.openstack.things import Migration
@@ -56,14 +56,9 @@ async def arrived(session: Session, steps: Sequence[Step], last: Mapping[str, Mi
         Refused, Unreachable: could not ask.
     """
     able = [(s, last[s.target]) for s in steps if s.target in last and _should_be_active(s, last[s.target])]
-    ended = [(s, move, translate.moment(move.updated_at)) for s, move in able]
     return await _shown(
         session,
-        [
-            (s, {"host": move.target or "", "status": _ACTIVE, "changes-before": at.strftime("%Y-%m-%dT%H:%M:%SZ")})
-            for s, move, at in ended
-            if at is not None
-        ],
+        [(s, {"host": str(m.target), "status": _ACTIVE, "changes-before": m.updated_at}) for s, m in able],
     )
 
 
@@ -82,7 +77,7 @@ async def _is_shown(session: Session, step: Step, filters: Mapping[str, str]) ->
         "/servers",
         microversion=spoken(CHANGES),
         params={"all_tenants": "1", "uuid": step.target, "deleted": "false", "limit": "1", **filters},
-        doing=f"see whether {step.arguments['name']} was touched",
+        doing=f"see whether {step.arguments['name']} is where it should be",
     )
     return any(server["id"] == step.target for server in found["servers"])
 
@@ -99,6 +94,7 @@ def _since(step: Step) -> str:
 
 def _should_be_active(step: Step, last: Migration) -> bool:
     """Whether the VM's last record says that our move ended well, where and as the step wants it."""
-    is_there = bool(last.target) and (not step.arguments.get("exactly") or last.target == step.arguments["to"])
+    is_told = bool(last.target and last.updated_at)
+    is_there = not step.arguments.get("exactly") or last.target == step.arguments["to"]
     is_meant = step.verb in _ENDS_ACTIVE and _ACTIVE in evidence.words(step, "wanted")
-    return is_there and is_meant and evidence.has_moved(step, last)
+    return is_told and is_there and is_meant and evidence.has_moved(step, last)

@@ -160,7 +160,8 @@ async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS)
 async def number_on(session: Session, host: str, hypervisor: Mapping[str, Any]) -> int:
     """How many servers of any status and project are on a host; from 2.53 on its hypervisor names them.
 
-    Named, they cost Nova a quarter of what a list of them costs (measured on Nova 34), and there is no filter to drop.
+    There is no filter that Nova could drop, and to name them costs it less than a third of listing them (measured on
+    Nova 34, 20 servers: 45 ms and 154 ms of CPU).
 
     Args:
         session: the cloud.

@@ -67,8 +67,7 @@ def unchanged(cloud: Cloud, server: Record, *, host: str = SOURCE) -> list[str]:
 
 def arrived(cloud: Cloud, record: Record, *, host: str = TARGET) -> list[str]:
     """The ids that Nova lists of a server that is ACTIVE on a host, not changed since the record of its move ended."""
-    ended = f"{record['updated_at'].partition('.')[0]}Z"
-    return row(cloud, record["instance_uuid"], f"host={host}&status=ACTIVE&changes-before={ended}")
+    return row(cloud, record["instance_uuid"], f"host={host}&status=ACTIVE&changes-before={record['updated_at']}")
 
 
 def row(cloud: Cloud, server_id: str, filters: str) -> list[str]:
