@@ -106,7 +106,7 @@ async def test_in_an_outage_nothing_gets_through_and_afterwards_the_app_is_back(
         async def evacuate(ack: AsyncAck) -> None:
             await ack("here")
 
-        async with connected(app, slack):
+        async with connected(app, slack, ping_interval=1):
             await ws.outage(30)
             during = await ws.type_command("U0ALICE", "#ops", "/evacuate x")
             with pytest.raises(SlackApiError) as caught:

@@ -108,9 +108,7 @@ async def test_a_rate_limit_says_when_to_try_again(office: Office, people: Slack
 async def listening(office: Office, people: SlackPeople) -> AsyncIterator[None]:
     """The app, connected, on a clock that stands: nothing is forgotten because of its age."""
     desk = Desk(archive=office.archive, clock=office.clock, clouds={}, rules=RULES)
-    handler = AsyncSocketModeHandler(
-        slack_app.build(desk, people, office.client), office.served.app_token, ping_interval=0.2
-    )
+    handler = AsyncSocketModeHandler(slack_app.build(desk, people, office.client), office.served.app_token)
     await handler.connect_async()
     await office.workspace.until(lambda: office.served.sockets.connections >= 1)
     try:

@@ -14,7 +14,7 @@ from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfis
 from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.things import Kind
 from adapters.simulated.world import World
-from bot.clock import SystemClock
+from bot.clock import FastClock, SystemClock
 from bot.demo import configuration
 from bot.demo.messages import Message
 from bot.demo.server import Served, serve
@@ -118,7 +118,8 @@ class Stage:
     async def answer(self, user: str, line: str) -> str:
         """Have a person type a question; answers what they are told privately."""
         before = len(self.notes(user))
-        assert not (await self.workspace.type_command(user, OPS, line)).error
+        result = await self.workspace.type_command(user, OPS, line)
+        assert not result.error, result.error
         await self.until(lambda: len(self.notes(user)) > before, what=f"an answer to {line}")
         return self.notes(user)[-1]
 
@@ -174,7 +175,7 @@ async def staged(
             that is dead has managed volumes and backups then.
     """
     clock = SystemClock()
-    workspace = standard_workspace()
+    workspace = standard_workspace(clock=FastClock(0.3))  # its three seconds are ten of a machine that may be busy
     world = datacentre.build(clock.now, sleep=clock.sleep, cinder_on=datacentre.DEAD if cinder else "")
     for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
         host.powered = False
