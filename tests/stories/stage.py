@@ -14,7 +14,7 @@ from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfis
 from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.things import Kind
 from adapters.simulated.world import World
-from bot.clock import FastClock, SystemClock
+from bot.clock import SystemClock
 from bot.demo import configuration
 from bot.demo.messages import Message
 from bot.demo.server import Served, serve
@@ -175,7 +175,7 @@ async def staged(
             that is dead has managed volumes and backups then.
     """
     clock = SystemClock()
-    workspace = standard_workspace(clock=FastClock(0.3))  # its three seconds are ten of a machine that may be busy
+    workspace = standard_workspace()
     world = datacentre.build(clock.now, sleep=clock.sleep, cinder_on=datacentre.DEAD if cinder else "")
     for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
         host.powered = False
