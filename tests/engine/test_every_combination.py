@@ -193,7 +193,6 @@ def rules_of(case: Case, action: Action) -> dict[tuple[str, Action], Rule]:
     return {("toy", other): rule_of(case) if other is action else nothing for other in Action}
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("verb", VERBS)
 @pytest.mark.parametrize("quorum", [1, 2, 3])
 @pytest.mark.parametrize("action", Action)

@@ -144,7 +144,6 @@ class Shift(RuleBasedStateMachine):
         self.run(self.archive.close())
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_people_do_about_failures_the_model_knows_where_it_ends(part: int) -> None:
     with asyncio.Runner() as runner:

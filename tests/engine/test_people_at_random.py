@@ -425,7 +425,6 @@ class Evening(RuleBasedStateMachine):
             self.does(self.shop_steer(self.id, Steer.CANCEL, self.told.requester))
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_people_and_clouds_do_the_model_knows_where_it_ends(part: int) -> None:
     clock, evenings = LeapingClock(), iter(range(1_000_000))

@@ -144,7 +144,7 @@ class Stage:
             if call.path.endswith("/action") and "evacuate" in (call.body or {})
         ]
 
-    async def until(self, happened: Callable[[], object], *, seconds: float = 30, what: str = "") -> None:
+    async def until(self, happened: Callable[[], object], *, seconds: float = 90, what: str = "") -> None:
         """Wait for something that people would see."""
         try:
             await self.workspace.until(lambda *_: bool(happened()), timeout=seconds)
@@ -153,7 +153,7 @@ class Stage:
             notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
             raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}") from None
 
-    async def card_says(self, text: str, *, seconds: float = 30) -> Message:
+    async def card_says(self, text: str, *, seconds: float = 90) -> Message:
         """Wait until the newest card says this."""
         await self.until(lambda: self.cards() and text in self.card.plain, seconds=seconds, what=f"card says {text!r}")
         return self.card

@@ -2,8 +2,6 @@
 
 import asyncio
 
-import pytest
-
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import MoveKind
 from tests.stories.stage import ALICE, BOB, OPS, Stage
@@ -26,7 +24,6 @@ def aborts(stage: Stage) -> int:
     return sum(call.startswith("DELETE") and "/migrations/" in call for call in stage.mutations())
 
 
-@pytest.mark.timeout(240)
 async def test_it_is_aborted_once_though_the_bot_dies_over_it_and_goes_when_it_is_retried(stage: Stage) -> None:
     hold = stage.world.faults.order(
         CallFault(effect=Effect.HOLD, face="openstack", method="DELETE", path="/migrations/")

@@ -2,11 +2,7 @@
 
 import json
 
-import pytest
-
 from tests.stories.stage import ALICE, BOB, OPS, Stage
-
-pytestmark = pytest.mark.timeout(240)
 
 HOSTILE = [
     "<!channel>",

@@ -8,8 +8,6 @@ import pytest
 from adapters.simulated.faults import CallFault, Effect
 from tests.stories.stage import ALICE, BOB, OPS, Stage
 
-pytestmark = pytest.mark.timeout(240)
-
 # path and body of the call at which the bot dies, and which of them
 POINTS = {
     "while it surveys the approved plan again": ("GET", "/servers/detail", "", 1),

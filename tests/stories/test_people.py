@@ -2,12 +2,8 @@
 
 from pathlib import Path
 
-import pytest
-
 from bot.demo.view_stack import View
 from tests.stories.stage import ALICE, BOB, CAROL, DAVE, INCIDENT, OPS, Stage, staged
-
-pytestmark = pytest.mark.timeout(240)
 
 POLICY = """
 [policy.evacuate]

@@ -13,7 +13,6 @@ from bot.demo.messages import Message
 from tests.stories import ledger
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage, staged
 
-pytestmark = pytest.mark.timeout(240)
 DEAD, NEW = "compute-2", "storage-1@ceph#ceph"
 PROGRAM = [sys.executable, "-m", "adapters.simulated.cinder_manage", "{url}"]
 

@@ -10,8 +10,6 @@ from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Host, Power, Vm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
-pytestmark = pytest.mark.timeout(240)
-
 
 async def emptied(stage: Stage) -> tuple[Host, Sequence[Vm]]:
     """compute-1 in maintenance, and the seven VMs that were on it, one of them stopped."""

@@ -3,8 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 
-import pytest
-
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.things import Vm
 from bot.demo.view_stack import View
@@ -45,7 +43,6 @@ def migrations_of(stage: Stage, vm: Vm) -> int:
     return sum("os-migrateLive" in (c.body or {}) for c in calls)
 
 
-@pytest.mark.timeout(240)
 async def test_one_is_set_aside_the_other_is_retried_and_the_host_is_not_called_empty(stage: Stage) -> None:
     aside, other = await short_of(stage, 2)
     await stage.until(lambda: stage.thread_says("*Retry Failed*, *Skip* or *Cancel*"), what="the buttons are named")
@@ -86,7 +83,6 @@ async def test_one_is_set_aside_the_other_is_retried_and_the_host_is_not_called_
     assert any("6 of 7 VMs verified, 1 set aside" in line for line in told)
 
 
-@pytest.mark.timeout(240)
 async def test_when_all_that_failed_is_set_aside_it_ends_though_the_bot_dies_over_it_and_the_host_is_free(
     stage: Stage,
 ) -> None:

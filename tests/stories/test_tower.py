@@ -9,8 +9,6 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power, Vm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
-pytestmark = pytest.mark.timeout(240)
-
 
 async def enter(stage: Stage, *, then: str = "") -> None:
     """Take node-1 with its 40 VMs into maintenance."""

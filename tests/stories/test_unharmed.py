@@ -4,13 +4,9 @@ import asyncio
 import json
 from collections import Counter
 
-import pytest
-
 from bot.demo import configuration
 from tests.stories import ledger
 from tests.stories.stage import ALICE, BOB, OPS, Stage
-
-pytestmark = pytest.mark.timeout(240)
 
 
 def everything(stage: Stage) -> list[dict[str, object]]:
