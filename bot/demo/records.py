@@ -27,8 +27,23 @@ class File:
     channel: str | None = None
 
 
+PATIENCE_SECONDS = 3.0
+"""How long Slack waits for an app's answer, and how long a trigger id opens a window
+(https://docs.slack.dev/interactivity/handling-user-interaction)."""
+
+
 class Records:
-    """The dictionaries. Nothing here talks to a socket."""
+    """The dictionaries. Nothing here talks to a socket.
+
+    Args:
+        team: whose workspace it is.
+        app: what is installed.
+        users: everybody, bots as well.
+        groups: the user groups.
+        channels: with their members.
+        clock: the workspace's time.
+        patience: seconds of the clock that an app has for an answer, and for opening a window after a click.
+    """
 
     def __init__(
         self,
@@ -39,10 +54,12 @@ class Records:
         groups: Iterable[UserGroup],
         channels: Iterable[Channel],
         clock: Clock,
+        patience: float = PATIENCE_SECONDS,
     ) -> None:
         self.team = team
         self.app = app
         self.clock = clock
+        self.patience = patience
         self.users: dict[str, User] = {user.id: user for user in users}
         self.groups: dict[str, UserGroup] = {group.id: group for group in groups}
         self.channels: dict[str, Channel] = {channel.id: channel for channel in channels}

@@ -10,7 +10,7 @@ import aiohttp
 from bot.demo.faults import Faults
 from bot.demo.people import Json
 from bot.demo.records import Records
-from bot.demo.socket_mode import ACK_SECONDS, Kind, Reply, within
+from bot.demo.socket_mode import Kind, Reply, within
 
 
 class SignedHttp:
@@ -30,7 +30,7 @@ class SignedHttp:
             fields = payload if kind == "slash_commands" else {"payload": json.dumps(payload)}
             body, content_type = urlencode(fields), "application/x-www-form-urlencoded"
         try:
-            reply = await within(self._records.clock, ACK_SECONDS, self._post(body, content_type, retry))
+            reply = await within(self._records.clock, self._records.patience, self._post(body, content_type, retry))
         except TimeoutError:
             return Reply(error="operation_timeout")
         except aiohttp.ClientError:

@@ -20,7 +20,6 @@ from bot.demo.people import Json
 from bot.demo.records import Records
 from bot.domain.ports import Clock
 
-ACK_SECONDS = 3.0
 MOST_CONNECTIONS = 10
 TICKET_SECONDS = 30.0
 WARNING_SECONDS = 10.0
@@ -175,7 +174,7 @@ class SocketMode:
             if not await self._send_somewhere(envelope):
                 return Reply(error="dispatch_failed")
             self._records.changed()
-            answer = await within(self._records.clock, ACK_SECONDS, acknowledged)
+            answer = await within(self._records.clock, self._records.patience, acknowledged)
             return Reply(payload=answer if answerable else None)
         except TimeoutError:
             return Reply(error="operation_timeout")

@@ -10,7 +10,6 @@ from bot.demo.errors import SlackError
 from bot.demo.people import Json
 from bot.demo.records import Records
 
-TRIGGER_SECONDS = 3.0
 STACK_LIMIT = 3
 VIEW_BYTES = 250_000
 
@@ -72,12 +71,12 @@ class ViewStack:
         """Fault: so many of the next trigger ids are too old when they are exchanged."""
 
     def issue_trigger(self, user: str) -> str:
-        """A trigger id: 3 s to live, one use."""
+        """A trigger id: it lives as long as Slack waits for an answer, for one use."""
         trigger = f"{secrets.randbelow(10**13)}.{secrets.randbelow(10**13)}.{secrets.token_hex(16)}"
         issued = self._records.seconds()
         if self.expire_next_triggers > 0:
             self.expire_next_triggers -= 1
-            issued -= TRIGGER_SECONDS + 1
+            issued -= self._records.patience + 1
         self._triggers[trigger] = _Trigger(user=user, issued=issued)
         return trigger
 
@@ -88,7 +87,7 @@ class ViewStack:
             raise SlackError("invalid_trigger_id")
         if trigger.used:
             raise SlackError("exchanged_trigger_id")
-        if self._records.seconds() - trigger.issued > TRIGGER_SECONDS:
+        if self._records.seconds() - trigger.issued > self._records.patience:
             raise SlackError("expired_trigger_id")
         trigger.used = True
         return trigger.user

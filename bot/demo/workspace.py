@@ -12,6 +12,7 @@ from bot.demo.blocks import elements, is_empty, label_of
 from bot.demo.errors import SlackError
 from bot.demo.muster_app import MUSTER
 from bot.demo.people import App, Channel, Json, Team, User, UserGroup
+from bot.demo.records import PATIENCE_SECONDS
 from bot.demo.view_stack import View
 from bot.domain.ports import Clock
 
@@ -209,12 +210,14 @@ def standard_workspace(
     *,
     clock: Clock | None = None,
     app: App = MUSTER,
+    patience: float = PATIENCE_SECONDS,
 ) -> Workspace:
     """The workspace that the demo and most tests use: people of every kind, two groups, five channels.
 
     Args:
         clock: the workspace's time; the machine's where none is given.
         app: what is installed; Muster with the rights of its manifest where nothing else is given.
+        patience: seconds in which the app has to answer; Slack's own three where nothing else is given.
     """
     home, other = "T0DEMO", "T0ELSEWHERE"
 
@@ -249,4 +252,5 @@ def standard_workspace(
             Channel(id="G0SECRET", name="secret", members={"U0BOB"}, is_private=True),
         ),
         clock=clock or SystemClock(),
+        patience=patience,
     )

@@ -121,7 +121,7 @@ async def _cluster() -> AsyncIterator[tuple[Tower, dict[str, Any]]]:
 async def adapter(url: str, clock: Passing, *, password: str = PASSWORD) -> AsyncIterator[CloudTowerCloud]:
     """The adapter, logging in with a password; its waits move the clock on."""
     login = Login(username=USERNAME, password=password)
-    cloud = CloudTowerCloud(name="tower", url=url, login=login, now=clock.now, sleep=clock.pass_time, timeout=10)
+    cloud = CloudTowerCloud(name="tower", url=url, login=login, now=clock.now, sleep=clock.pass_time, timeout=30)
     try:
         yield cloud
     finally:

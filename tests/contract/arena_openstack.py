@@ -129,7 +129,7 @@ async def adapter(
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "clouds.yaml"
         path.write_text(clouds_yaml(url, user=user, password=password))
-        session = Session.of("sim", clouds_yaml=path, timeout=10)
+        session = Session.of("sim", clouds_yaml=path, timeout=30)
         cloud = OpenStackCloud(name="sim", session=session, now=clock.now, **settings)
         try:
             yield cloud

@@ -114,7 +114,7 @@ async def reset_state(arena: OpenStackArena, server_id: str, folder: Path) -> No
     """`openstack server set --state active`, as an operator."""
     path = folder / "clouds.yaml"
     path.write_text(clouds_yaml(arena.address))
-    session = Session.of("sim", clouds_yaml=path, timeout=5)
+    session = Session.of("sim", clouds_yaml=path, timeout=30)
     body = {"os-resetState": {"state": "active"}}
     await session.act(
         "compute", "POST", f"/servers/{server_id}/action", body, microversion="2.53", doing="reset a server"

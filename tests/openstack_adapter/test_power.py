@@ -176,7 +176,7 @@ async def fenced(*, fence: bool = True, **entry: Any) -> AsyncIterator[OpenStack
     async with openstack_arena(vms=2) as arena, redfish_api.serve(arena.world) as url:
         name = arena.host.name
         bmc = Bmc(**{"url": url + redfish_api.system_path(name), "username": "root", "password": "muster-bmc"} | entry)
-        bmcs = Bmcs({name: bmc}, now=arena.clock.now, timeout=5)
+        bmcs = Bmcs({name: bmc}, now=arena.clock.now, timeout=30)
         async with adapter(arena.address, arena.clock, bmcs=bmcs, fence=fence) as cloud:
             yield replace(arena, cloud=cloud)
 

@@ -423,7 +423,7 @@ async def test_a_change_whose_login_came_too_late_is_never_made(tmp_path: Path) 
         step = await up_to_the_move(arena, await arena.planned())
         path = tmp_path / "clouds.yaml"
         path.write_text(clouds_yaml(arena.address))
-        ready = Session.of("sim", clouds_yaml=path, timeout=5)
+        ready = Session.of("sim", clouds_yaml=path, timeout=30)
         gate = threading.Event()
 
         def late() -> Any:

@@ -41,7 +41,7 @@ async def slack(ws: Workspace) -> AsyncIterator[Served]:
 
 async def lines(slack: Served, rules: Rules | None = None, **changes: Any) -> Sequence[str]:
     client = AsyncWebClient(
-        token=changes.pop("bot_token", slack.bot_token), base_url=changes.pop("api_url", slack.api_url), timeout=5
+        token=changes.pop("bot_token", slack.bot_token), base_url=changes.pop("api_url", slack.api_url), timeout=30
     )
     found = await diagnose(
         client,

@@ -235,7 +235,7 @@ async def test_news_about_an_operation_does_not_wait_for_its_worker(server: Post
             lease = await worker.claim("a", span=timedelta(minutes=1))
             assert lease is not None
             await worker.hold(lease, span=timedelta(minutes=1))
-            async with asyncio.timeout(10), archive.unit() as other:
+            async with asyncio.timeout(60), archive.unit() as other:
                 await other.tell(news())
                 await other.commit()
             await worker.commit()

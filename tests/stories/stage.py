@@ -23,6 +23,9 @@ from bot.demo.workspace import Workspace, standard_workspace
 ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST"
 OPS, INCIDENT = "C0OPS", "C0INCIDENT"
 
+PATIENCE_SECONDS = 15.0
+"""How long people's Slack waits for the bot, instead of three seconds: a busy machine may stand still for some."""
+
 
 @dataclass
 class Stage:
@@ -175,7 +178,7 @@ async def staged(
             that is dead has managed volumes and backups then.
     """
     clock = SystemClock()
-    workspace = standard_workspace()
+    workspace = standard_workspace(patience=PATIENCE_SECONDS)
     world = datacentre.build(clock.now, sleep=clock.sleep, cinder_on=datacentre.DEAD if cinder else "")
     for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
         host.powered = False
