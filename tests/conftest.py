@@ -18,8 +18,7 @@ ROOM = 2 * 1024**3
 def pytest_configure() -> None:
     """Keep what tests write in memory where there is room for it.
 
-    Muster has each commit flushed to the disk before it goes on. A disk that others use too can take seconds for that,
-    and whatever a person waits for in a test waits with it.
+    Muster has each commit flushed to the disk before it goes on, and a test is not about a disk that others use too.
     """
     if "TMPDIR" in os.environ or not IN_MEMORY.is_dir() or not os.access(IN_MEMORY, os.W_OK):
         return
