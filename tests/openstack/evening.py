@@ -10,7 +10,7 @@ from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.settings import PASSWORD
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
-SLOW = 60.0  #: seconds; what the cloud does on a busy machine
+SLOW = 120.0  #: seconds; what the cloud does on a busy machine
 
 
 @dataclass(kw_only=True)

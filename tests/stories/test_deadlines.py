@@ -52,12 +52,12 @@ async def test_it_is_aborted_once_though_the_bot_dies_over_it_and_goes_when_it_i
 
 async def test_people_are_told_how_far_it_is_and_what_they_can_do_about_it(stage: Stage) -> None:
     name = await approved(stage, "hold")
-    await stage.card_says(f"decide about the live migration of {name}", seconds=60)
+    await stage.card_says(f"decide about the live migration of {name}")
     await stage.until(lambda: stage.thread_says("decide about the live migration"), what="the thread says it too")
     (said,) = stage.thread_says("decide about the live migration")
     assert f"{name} has been migrating for longer than 3 s" in said
     assert "openstack server migration abort" in said
     assert "GiB left" in said
-    await stage.card_says("6/7", seconds=60)
+    await stage.card_says("6/7")
     assert "under way 80%" in stage.card.plain
     assert aborts(stage) == 0

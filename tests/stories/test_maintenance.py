@@ -43,7 +43,7 @@ async def test_a_living_compute_is_emptied_for_maintenance_and_returned_to_servi
     await stage.until(lambda: len(stage.cards()) == 2, what="a second card")
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says("done and verified", seconds=60)
+    await stage.card_says("done and verified")
 
     assert (host.enabled, host.disabled_reason) == (True, None)
     assert len(stage.mutations()) == changed + 1

@@ -91,7 +91,7 @@ async def goes_ahead_for_one_alone(stage: Stage) -> None:
     assert "0 of 2 approvals" in str(shown.blocks)
     assert stage.mutations() == []
     await stage.workspace.submit(DAVE, values={"reason": "Shop is down, leads do not answer."})
-    await stage.card_says("12 of 12 done and verified", seconds=90)
+    await stage.card_says("12 of 12 done and verified")
     assert "Glass broken by <@U0DAVE>" in stage.card.plain
     loud = [m.plain for m in stage.workspace.channel_messages(INCIDENT) if "Glass broken" in m.plain]
     assert len(loud) == 1

@@ -43,7 +43,7 @@ async def test_a_vm_added_between_approval_and_start_brings_the_plan_back_and_ol
     await survey.arrived.wait()
     stage.world.add_vm("late-arrival", stage.world.host("compute-2"), memory_mb=1024)
     survey.release()
-    await stage.card_says("late-arrival", seconds=30)
+    await stage.card_says("late-arrival")
     await stage.card_says("Waiting for approval")
     await stage.until(lambda: stage.thread_says("late-arrival"), what="the thread tells the difference")
     assert stage.mutations() == []
@@ -53,7 +53,7 @@ async def test_a_vm_added_between_approval_and_start_brings_the_plan_back_and_ol
     assert stage.mutations() == []
 
     await stage.workspace.click(CAROL, stage.card, label="Approve")
-    await stage.card_says("13 of 13 done and verified", seconds=90)
+    await stage.card_says("13 of 13 done and verified")
 
 
 SENSELESS = [

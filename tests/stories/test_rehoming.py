@@ -113,7 +113,7 @@ async def test_the_volumes_go_back_by_one_click_and_one_approval_once_their_host
     assert "had itself come along" in again.plain
     before = len(by_muster.mutations())
     await by_muster.workspace.click(BOB, again, label="Approve")
-    await by_muster.card_says("3 of 3 done and verified", seconds=60)
+    await by_muster.card_says("3 of 3 done and verified")
     assert homes(by_muster) == {"compute-2@ceph#ceph"}
     assert {b.host for b in by_muster.world.backups.values()} == {DEAD}
     assert by_muster.mutations()[before:] == [f"POST {cinder_manage.CONTROLLER_PATH}"] * 3

@@ -58,7 +58,7 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
     await stage.workspace.click(DAVE, before, label="All Back")
     await stage.hears(DAVE, "Only the requester and the approvers")
     await stage.workspace.click(ALICE, before, label="All Back")
-    await stage.card_says("6 of 6 VMs", seconds=60)
+    await stage.card_says("6 of 6 VMs")
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, before, label="Approve")  # the plan that brought none back
     await stage.hears(BOB, "plan has changed")
@@ -115,7 +115,7 @@ async def test_a_vm_that_does_not_come_back_needs_a_person_while_the_host_and_th
     host, vms = await emptied(stage)
     await asked_back(stage)
     await stage.workspace.click(ALICE, stage.card, label="All Back")
-    await stage.card_says("6 of 6 VMs", seconds=60)
+    await stage.card_says("6 of 6 VMs")
     await stage.card_says("Waiting for approval")
     stays = stage.world.vm("prometheus-1")
     stage.world.faults.order_move(MoveFault(how=Break.PRECHECK, vm=stays.name, reason="CPU incompatible"))
@@ -134,7 +134,7 @@ async def test_killed_while_a_vm_comes_back_it_ends_what_it_began_and_nothing_tw
     host, vms = await emptied(stage)
     await asked_back(stage)
     await stage.workspace.click(ALICE, stage.card, label="All Back")
-    await stage.card_says("6 of 6 VMs", seconds=60)
+    await stage.card_says("6 of 6 VMs")
     await stage.card_says("Waiting for approval")
     begun = len(stage.world.mutations())
     hold = stage.world.faults.order(
@@ -180,6 +180,6 @@ async def test_cancelled_right_after_the_host_was_disabled_it_says_so_and_one_cl
     await stage.until(lambda: len(stage.cards()) == 2, what="a card for its return")
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says("done and verified", seconds=60)
+    await stage.card_says("done and verified")
     assert stage.world.host("compute-1").enabled
     assert stage.world.vms_on(host) == vms

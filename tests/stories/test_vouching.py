@@ -33,7 +33,7 @@ async def test_disks_that_would_be_lost_are_vouched_for_by_a_lead_and_the_reques
 
     await window(stage, ALICE, "Vouch")
     await stage.workspace.submit(ALICE, values={"host": "compute-2", "vouch-0": TICKED})
-    await stage.card_says("12 of 12 done and verified", seconds=90)
+    await stage.card_says("12 of 12 done and verified")
     assert stage.world.vms_on(dead) == []
     await stage.until(lambda: stage.thread_says("Vouched by <@U0ALICE>, 2 of 2 people"), what="who vouched is told")
     assert "Approved by <@U0BOB>" in stage.card.plain

@@ -54,7 +54,7 @@ async def test_a_dead_host_is_told_of_once_and_a_click_begins_its_evacuation(sta
     assert stage.mutations() == []
 
     await stage.workspace.click(BOB, card, label="Approve")
-    await stage.until(lambda: told(stage, "7 of 7 done and verified"), seconds=90, what="evacuated")
+    await stage.until(lambda: told(stage, "7 of 7 done and verified"), what="evacuated")
     await stage.until(lambda: told(stage, "Still not back in service"), what="a reminder of what is left over")
     assert len(told(stage, "`prod/compute-3` has been down")) == 1
 
