@@ -1,5 +1,7 @@
 """The lab itself: what the other tests of this folder rely on is true."""
 
+import socket
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,26 @@ def test_its_processes_stand_in_the_labs_own_folder_and_import_nothing_from_wher
     folders = {name: Path(f"/proc/{pid}/cwd").resolve() for name, pid in pids.items()}
     assert {name for name, folder in folders.items() if not folder.is_relative_to(cloud.settings.home)} == set()
     assert {name for name, folder in folders.items() if [*folder.glob("*.py")]} == set()
+
+
+def test_rabbitmq_starts_no_epmd_that_would_outlive_the_lab(cloud: Cloud) -> None:
+    """RabbitMQ looks each minute whether epmd knows it; if not, it starts a node, and Erlang an epmd for the node.
+
+    Source: rabbit_epmd_monitor and rabbit_nodes_common:ensure_epmd of RabbitMQ 3.10.
+    """
+    given = Path(f"/proc/{cloud.processes.pid('rabbit')}/environ").read_text().split("\0")
+    environment = dict(each.split("=", 1) for each in given if each)
+    with socket.socket() as door:
+        door.bind(("127.0.0.1", 0))
+        port = door.getsockname()[1]
+    node = ["erl", "-sname", "epmd-starter", "-noinput", "-s", "erlang", "halt"]
+    subprocess.run(
+        node,
+        env=environment | {"ERL_EPMD_PORT": str(port)},
+        cwd=cloud.settings.run,
+        capture_output=True,
+        timeout=60,
+        check=False,  # without an epmd the node cannot live
+    )
+    with socket.socket() as door, pytest.raises(ConnectionRefusedError):
+        door.connect(("127.0.0.1", port))

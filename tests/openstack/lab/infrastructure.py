@@ -133,6 +133,7 @@ def _start_rabbit(settings: Settings, processes: Processes) -> None:
         RABBITMQ_NODE_PORT=settings.port(Port.RABBIT),
         ERL_EPMD_ADDRESS="127.0.0.1",
         ERL_EPMD_PORT=settings.port(Port.EPMD),
+        ERL_FLAGS="-start_epmd false",  # RabbitMQ looks for it each minute, and one it started itself would outlive us
         ERL_CRASH_DUMP=settings.run / "rabbit.crash",
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=("+sbwt none +S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"),
     )
