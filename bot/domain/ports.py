@@ -47,7 +47,7 @@ class Stale(Exception):
 
 
 class LeaseLost(Exception):
-    """Another worker holds this operation now: stop, write nothing."""
+    """This worker's time with the operation is over, and another may hold it by now: stop, write nothing."""
 
 
 class StoreHeld(Exception):
@@ -217,7 +217,7 @@ class Unit(Protocol):
         """Assert the lease inside this transaction, and renew it when `span` is given.
 
         Raises:
-            LeaseLost: somebody else has taken it since.
+            LeaseLost: it is over; somebody else may have taken it since.
         """
         ...
 

@@ -28,7 +28,7 @@ class Held:
         """A transaction that is only ours while the lease is.
 
         Raises:
-            LeaseLost: another worker holds the operation now; nothing is written.
+            LeaseLost: its time is over, and another worker may hold it; nothing is written.
         """
         async with self.archive.unit() as unit:
             await unit.hold(self.lease)

@@ -40,7 +40,7 @@ class Runner:
         """Work until the operation waits for people or has ended.
 
         Raises:
-            LeaseLost: another worker holds it now; nothing more is written.
+            LeaseLost: its time is over, and another worker may hold it; nothing more is written.
         """
         try:
             while await self._one_round():

@@ -87,7 +87,7 @@ class Worker:
             ends = await asyncio.gather(work, renewal, return_exceptions=True)
             for end in ends:
                 if isinstance(end, LeaseLost):
-                    bound.warning("another worker took over")
+                    bound.warning("the lease was lost; the operation is taken up again", why=str(end))
                 elif isinstance(end, Exception):
                     bound.error("work on the operation failed; it is taken up again", exc_info=end)
                     await self._clock.sleep(RENEW_SECONDS)
