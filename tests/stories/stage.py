@@ -1,13 +1,13 @@
 """The whole product on a stage: a workspace, two clouds and a real bot process, joined by addresses alone."""
 
 import asyncio
-import contextlib
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from math import ceil
 from pathlib import Path
 
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
@@ -68,7 +68,7 @@ class Stage:
 
     async def _end(self, sig: signal.Signals) -> int:
         assert self.process is not None
-        with contextlib.suppress(ProcessLookupError):
+        with suppress(ProcessLookupError):
             self.process.send_signal(sig)
         async with asyncio.timeout(15):
             return await self.process.wait()
@@ -148,13 +148,14 @@ class Stage:
         ]
 
     async def until(self, happened: Callable[[], object], *, seconds: float = 90, what: str = "") -> None:
-        """Wait for something that people would see."""
-        try:
-            await self.workspace.until(lambda *_: bool(happened()), timeout=seconds)
-        except TimeoutError:
-            seen = "\n".join(m.plain for m in self.workspace.channel_messages(OPS))
-            notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
-            raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}") from None
+        """Wait for something that people would see, second by second: a machine that stands still costs one of them."""
+        for _ in range(ceil(seconds)):
+            with suppress(TimeoutError):
+                await self.workspace.until(lambda *_: bool(happened()), timeout=1)
+                return
+        seen = "\n".join(m.plain for m in self.workspace.channel_messages(OPS))
+        notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
+        raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}")
 
     async def card_says(self, text: str, *, seconds: float = 90) -> Message:
         """Wait until the newest card says this."""
