@@ -41,7 +41,7 @@ async def page(tmp_path: Path) -> AsyncIterator[Page]:
             await browser.close()
     finally:
         demo.terminate()
-        async with asyncio.timeout(15):
+        async with asyncio.timeout(60):
             assert await demo.wait() == 0
 
 

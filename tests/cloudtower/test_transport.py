@@ -140,8 +140,8 @@ async def test_a_change_is_never_asked_for_twice(tower: Bench, effect: Effect) -
 
 async def test_a_tower_that_does_not_answer_in_time_is_unreachable(tower: Bench) -> None:
     held = tower.world.faults.order(CallFault(effect=Effect.HOLD, path="/enter-maintance-mode$"))
-    async with client(tower.url, tower.clock, timeout=0.2) as wire:
-        with pytest.raises(Unreachable, match=r"did not answer within 0\.2 s"):
+    async with client(tower.url, tower.clock, timeout=1) as wire:
+        with pytest.raises(Unreachable, match=r"did not answer within 1 s"):
             await wire.act("/enter-maintance-mode", NOWHERE)
     held.release()
 

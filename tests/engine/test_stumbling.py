@@ -159,7 +159,7 @@ async def test_a_new_request_of_a_cloud_taken_out_of_the_settings_is_blocked_and
     worker = Worker(owner="w", archive=shop.archive, clock=clock, bell=WakeUp(clock), clouds={}, rules={})
     running = asyncio.create_task(worker.run())
     try:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await shop.operation(id)).state is not State.BLOCKED:
                 await clock.sleep(0.05)
     finally:

@@ -30,7 +30,7 @@ class Bell:
 
     async def comes_round(self, times: int) -> None:
         """Wait until the worker has come round so many times more."""
-        async with asyncio.timeout(20), self.waited:
+        async with asyncio.timeout(60), self.waited:
             goal = self.waits + times
             await self.waited.wait_for(lambda: self.waits >= goal)
 
@@ -49,7 +49,7 @@ async def test_a_worker_without_work_wakes_nobody_and_one_with_work_does(shop: W
         shop.archive = archive
         id = await shop.ask()
         asked = bell.rings
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await shop.operation(id)).state is State.CHECKING:
                 await bell.comes_round(1)
         assert bell.rings > asked

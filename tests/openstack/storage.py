@@ -193,7 +193,7 @@ def sshd(cloud: Cloud, folder: Path) -> Iterator[str]:
     program = shutil.which("sshd", path=cloud.settings.environment()["PATH"])
     cloud.processes.start(SSHD, [program, "-D", "-e", "-f", config], cloud.settings.environment())
     try:
-        until("sshd to listen", lambda: _listens(port), seconds=20, pause=0.1)
+        until("sshd to listen", lambda: _listens(port), seconds=60, pause=0.1)
         yield (
             f'runner = "ssh"\nhost = "127.0.0.1"\nport = {port}\nuser = "root"\n'
             f'key_file = "{folder}/key"\nknown_hosts = "{folder}/known_hosts"\n'

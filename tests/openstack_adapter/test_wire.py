@@ -266,7 +266,7 @@ async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(
         step = await up_to_the_move(arena, await arena.planned())
         path = tmp_path / "clouds.yaml"
         path.write_text(clouds_yaml(arena.address))
-        session = Session.of("sim", clouds_yaml=path, timeout=0.3)
+        session = Session.of("sim", clouds_yaml=path, timeout=2)
         held = arena.fault(Effect.HOLD)
         try:
             with pytest.raises(Unreachable) as lost:

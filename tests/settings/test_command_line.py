@@ -215,14 +215,14 @@ def started(*, ending: str = "pass", seconds: float = 10.0) -> subprocess.Popen[
 def test_a_signal_ends_the_work_gracefully(one: signal.Signals) -> None:
     with started() as process:
         process.send_signal(one)
-        out, error = process.communicate(timeout=20)
+        out, error = process.communicate(timeout=60)
     assert (process.returncode, out) == (0, "put away\nover\n"), error
 
 
 def test_a_stop_that_hangs_is_cut_off() -> None:
     with started(ending="await asyncio.Event().wait()", seconds=0.3) as process:
         process.send_signal(signal.SIGTERM)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert out.startswith("put away\n")
     assert "over" not in out.splitlines()
@@ -235,12 +235,12 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
         while process.stdout.readline() != "put away\n":
             pass
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
+        process.communicate(timeout=60)
     assert process.returncode == -signal.SIGTERM
 
 
 def test_work_that_fails_says_so() -> None:
     code = "import asyncio\nfrom bot.process import run_until_signalled\nasync def work(): raise OSError('taken')\nrun_until_signalled(work())"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=20, check=False)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "OSError: taken" in done.stderr

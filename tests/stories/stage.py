@@ -62,16 +62,19 @@ class Stage:
         """SIGKILL: no farewell."""
         await self._end(signal.SIGKILL)
 
-    async def stop_bot(self) -> int:
+    async def stop_bot(self, *, seconds: int = 60) -> int:
         """SIGTERM, as a service manager stops it; answers its exit code."""
-        return await self._end(signal.SIGTERM)
+        return await self._end(signal.SIGTERM, seconds=seconds)
 
-    async def _end(self, sig: signal.Signals) -> int:
+    async def _end(self, sig: signal.Signals, *, seconds: int = 60) -> int:
         assert self.process is not None
         with suppress(ProcessLookupError):
             self.process.send_signal(sig)
-        async with asyncio.timeout(15):
-            return await self.process.wait()
+        for _ in range(seconds):  # one by one, as in `until`
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    return await self.process.wait()
+        raise AssertionError(f"the bot goes on after {sig.name}:\n{self.log()}")
 
     def log(self) -> str:
         """What the bot logged so far."""

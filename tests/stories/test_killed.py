@@ -54,8 +54,7 @@ async def test_it_stops_at_sigterm_within_ten_seconds_and_goes_on_after(stage: S
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.until(lambda: len(stage.evacuated()) >= 3, what="three evacuations started")
-    async with asyncio.timeout(10):
-        assert await stage.stop_bot() == 0
+    assert await stage.stop_bot(seconds=10) == 0
     await stage.start_bot()
     await stage.card_says("12 of 12 done and verified", seconds=120)
     assert max(Counter(stage.evacuated()).values()) == 1
