@@ -1,19 +1,13 @@
 """The adapter over a socket, against the simulated OpenStack: what goes wrong there, and what it makes of it."""
 
-import asyncio
-import logging
 import re
-import threading
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.openstack.session import Session
 from adapters.simulated import datacentre, openstack_api
-from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.openstack_identity import Keystone
+from adapters.simulated.faults import Break, Effect, MoveFault
 from adapters.simulated.things import Power
 from adapters.simulated.world import World
 from bot.clock import ManualClock
@@ -21,7 +15,7 @@ from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plan import Disposition
 from bot.domain.steps import StepState
 from bot.domain.values import Action
-from tests.contract.arena_openstack import PASSWORD, OpenStackArena, adapter, clouds_yaml, openstack_arena
+from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import START, carry_out, up_to_the_move
 from tests.openstack_adapter.build import codes, finding
 
@@ -261,23 +255,6 @@ async def test_a_call_that_takes_effect_a_minute_late_is_found_before_a_second_s
         assert len(arena.move_calls()) == 1
 
 
-async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:
-    async with openstack_arena(vms=1) as arena:
-        step = await up_to_the_move(arena, await arena.planned())
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
-        session = Session.of("sim", clouds_yaml=path, timeout=2)
-        held = arena.fault(Effect.HOLD)
-        try:
-            with pytest.raises(Unreachable) as lost:
-                await evacuate(session, step)
-            assert "in time" in lost.value.sentence
-        finally:
-            held.release()
-            await session.aclose()
-        assert held.hits == 1
-
-
 # ---------------------------------------------------------------------- VMs that people touch meanwhile
 
 
@@ -347,107 +324,3 @@ async def test_hosts_tell_their_state_their_zone_and_how_many_vms_they_have() ->
         dead, alive = (await arena.cloud.hosts("", limit=2))[:2]
         assert (dead.name, dead.state, dead.in_service, dead.vms) == ("compute-1", "down", False, 3)
         assert (alive.name, alive.state, alive.in_service, alive.vms) == ("compute-2", "up", True, 0)
-
-
-# ---------------------------------------------------------------------- rights and configuration
-
-
-async def test_a_member_may_not_survey_and_the_missing_right_is_named() -> None:
-    async with openstack_arena(vms=1) as arena, adapter(arena.address, arena.clock, user="demo") as member:
-        with pytest.raises(Refused) as refused:
-            await member.survey(arena.request())
-        assert "os_compute_api:os-services:list" in refused.value.sentence
-        assert "admin" in refused.value.remedy
-        complaints = await member.check()
-        assert any("no admin role" in c for c in complaints)
-        assert any("os-services" in c for c in complaints)
-
-
-async def test_a_cloud_that_clouds_yaml_does_not_know_is_a_complaint_with_a_remedy(tmp_path: Path) -> None:
-    path = tmp_path / "clouds.yaml"
-    path.write_text(clouds_yaml("http://127.0.0.1:9"))
-    for name, file in (("other", path), ("sim", tmp_path / "missing.yaml")):
-        session = Session.of(name, clouds_yaml=file, timeout=1)
-        try:
-            with pytest.raises(Refused) as refused:
-                await session.offer("compute")
-            assert "clouds.yaml" in f"{refused.value.sentence} {refused.value.remedy}"
-        finally:
-            await session.aclose()
-
-
-async def test_check_names_a_version_that_is_too_low_and_rights_that_a_fault_takes_away() -> None:
-    terms = {"minimum_version": "6.4.3", "platform_version": "6.4.2"}
-    async with openstack_arena(vms=1) as arena, adapter(arena.address, arena.clock, **terms) as cloud:
-        arena.world.faults.order(CallFault(effect=Effect.ANSWER, path="allocation_candidates", status=403))
-        complaints = await cloud.check()
-        assert len(complaints) == 2
-        assert any("6.4.2" in c for c in complaints)
-        assert any("read how much room hosts have" in c for c in complaints)
-
-
-async def test_neither_password_nor_token_is_ever_logged(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
-    clock = ManualClock(START)
-    world = datacentre.build(clock.now)
-    keystone = Keystone(world)
-    async with openstack_api.serve(world, keystone=keystone) as url, adapter(url, clock) as cloud:
-        await cloud.check()
-        await cloud.hosts("", limit=5)
-        tokens = list(keystone._logins)
-    assert tokens
-    assert "compute/v2.1/os-services" in caplog.text, "the library's debug log was not captured"
-    assert all(token not in caplog.text for token in tokens)
-    assert PASSWORD not in caplog.text
-
-
-async def test_a_change_that_found_no_thread_in_time_is_never_made_later(tmp_path: Path) -> None:
-    async with openstack_arena(vms=1) as arena:
-        step = await up_to_the_move(arena, await arena.planned())
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
-        session = Session.of("sim", clouds_yaml=path, timeout=0.1, workers=1)
-        gate = threading.Event()
-        busy = asyncio.wrap_future(session._pool.submit(gate.wait))
-        with pytest.raises(Unreachable):
-            await evacuate(session, step)
-        gate.set()
-        await busy
-        await asyncio.wrap_future(session._pool.submit(int))  # all that was queued before has had its turn
-        await session.aclose()
-        assert arena.move_calls() == []
-
-
-async def test_a_change_whose_login_came_too_late_is_never_made(tmp_path: Path) -> None:
-    async with openstack_arena(vms=1) as arena:
-        step = await up_to_the_move(arena, await arena.planned())
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
-        ready = Session.of("sim", clouds_yaml=path, timeout=30)
-        gate = threading.Event()
-
-        def late() -> Any:
-            gate.wait()
-            return ready._region()
-
-        session = Session(late, timeout=0.1, workers=1)
-        with pytest.raises(Unreachable):
-            await evacuate(session, step)
-        gate.set()
-        await asyncio.wrap_future(session._pool.submit(int))
-        await session.aclose()
-        await ready.aclose()
-        assert any(c.path.endswith("/auth/tokens") for c in arena.calls()), "it did log in"
-        assert arena.move_calls() == []
-
-
-async def evacuate(session: Session, step: Any) -> str:
-    """Start an evacuation on a session of one's own."""
-    return await session.act(
-        "compute",
-        "POST",
-        f"/servers/{step.target}/action",
-        {"evacuate": {}},
-        microversion="2.94",
-        doing=step.title,
-    )

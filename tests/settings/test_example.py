@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from bot.settings import load, shape
 from bot.settings.sentences import table_in
-from tests.settings.test_load import ENV, openstack_of
+from tests.settings.written import ENV, openstack_of
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "muster.example.toml"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from bot.settings import load
-from tests.settings.test_load import ENV, SAMPLE, SMALL, complaints, openstack_of, read
+from tests.settings.written import ENV, SAMPLE, SMALL, complaints, openstack_of, read
 
 BMC = '[clouds.fencing.redfish]\n"a" = { url = "https://bmc-a/redfish/v1/Systems/1", password_env = "BMC_89"'
 

@@ -8,7 +8,7 @@ import pytest
 from bot.domain import calendar
 from bot.domain.values import Action
 from bot.settings import SettingsError
-from tests.settings.test_load import SMALL, TOWER, read
+from tests.settings.written import SMALL, TOWER, read
 
 SATURDAY = datetime(2026, 11, 21, 3, tzinfo=UTC)
 WEEKEND = """

@@ -8,7 +8,7 @@ import pytest
 
 from bot import check
 from bot.settings import SettingsError, load
-from tests.settings.test_load import ENV
+from tests.settings.written import ENV
 
 BARE = '[slack]\nincident_channel = "C0INCIDENT"\n[[clouds]]\nname = "prod"\nkind = "openstack"\n'
 
