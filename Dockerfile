@@ -11,7 +11,7 @@ COPY adapters adapters
 RUN uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11-slim
-RUN useradd --system --uid 10001 --create-home --home-dir /var/lib/muster muster
+RUN useradd --uid 10001 --create-home --home-dir /var/lib/muster muster
 COPY --from=build /opt/muster /opt/muster
 ENV PATH=/opt/muster/bin:$PATH PYTHONUNBUFFERED=1
 USER muster
