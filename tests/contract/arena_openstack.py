@@ -127,8 +127,7 @@ async def adapter(
 ) -> AsyncIterator[OpenStackCloud]:
     """The adapter with a clouds.yaml of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "clouds.yaml"
-        path.write_text(clouds_yaml(url, user=user, password=password))
+        path = clouds_file(Path(folder), url, user=user, password=password)
         session = Session.of("sim", clouds_yaml=path, timeout=30)
         cloud = OpenStackCloud(name="sim", session=session, now=clock.now, **settings)
         try:
@@ -137,10 +136,11 @@ async def adapter(
             await cloud.aclose()
 
 
-def clouds_yaml(url: str, *, user: str = "admin", password: str = PASSWORD) -> str:
-    """The entry `sim`."""
+def clouds_file(folder: Path, url: str, *, user: str = "admin", password: str = PASSWORD) -> Path:
+    """A clouds.yaml in a folder, with the entry `sim`."""
     project = "admin" if user == "admin" else "demo"
-    return f"""\
+    path = folder / "clouds.yaml"
+    path.write_text(f"""\
 clouds:
   sim:
     region_name: RegionOne
@@ -151,4 +151,5 @@ clouds:
       project_name: {project}
       user_domain_name: Default
       project_domain_name: Default
-"""
+""")
+    return path

@@ -12,6 +12,7 @@ from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.client import Client
 from tests.openstack.lab.progress import until
 from tests.openstack.lab.settings import PASSWORD, REGION, LabError, Port
+from tests.ports import free_port
 
 BACKEND = "fake"
 SSHD = "sshd-of-the-controller"
@@ -179,8 +180,7 @@ class Storage:
 @contextmanager
 def sshd(cloud: Cloud, folder: Path) -> Iterator[str]:
     """A real sshd on loopback that lets root in with a key of its own; yields the lines of `[clouds.cinder]`."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     for name in ("host_key", "key"):
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)], check=True)
     (folder / "known_hosts").write_text(f"[127.0.0.1]:{port} {(folder / 'host_key.pub').read_text()}")

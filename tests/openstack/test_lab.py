@@ -8,6 +8,7 @@ import pytest
 
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.settings import LabError
+from tests.ports import free_port
 
 HOST = "OS-EXT-SRV-ATTR:host"
 
@@ -68,9 +69,7 @@ def test_rabbitmq_starts_no_epmd_that_would_outlive_the_lab(cloud: Cloud) -> Non
     """
     given = Path(f"/proc/{cloud.processes.pid('rabbit')}/environ").read_text().split("\0")
     environment = dict(each.split("=", 1) for each in given if each)
-    with socket.socket() as door:
-        door.bind(("127.0.0.1", 0))
-        port = door.getsockname()[1]
+    port = free_port()
     node = ["erl", "-sname", "epmd-starter", "-noinput", "-s", "erlang", "halt"]
     subprocess.run(
         node,

@@ -12,7 +12,7 @@ from adapters.openstack.session import Session
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
-from tests.contract.arena_openstack import OpenStackArena, clouds_yaml, openstack_arena
+from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
 from tests.contract.clouds import up_to_the_move
 from tests.openstack_adapter.build import DEAD, NOW, evacuate_step, migration, server
 
@@ -112,8 +112,7 @@ def test_only_a_rebuild_that_hangs_is_said_to_need_a_reset() -> None:
 
 async def reset_state(arena: OpenStackArena, server_id: str, folder: Path) -> None:
     """`openstack server set --state active`, as an operator."""
-    path = folder / "clouds.yaml"
-    path.write_text(clouds_yaml(arena.address))
+    path = clouds_file(folder, arena.address)
     session = Session.of("sim", clouds_yaml=path, timeout=30)
     body = {"os-resetState": {"state": "active"}}
     await session.act(

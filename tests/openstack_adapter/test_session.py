@@ -14,7 +14,7 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_identity import Keystone
 from bot.clock import ManualClock
 from bot.domain.cloud import Refused, Unreachable
-from tests.contract.arena_openstack import PASSWORD, adapter, clouds_yaml, openstack_arena
+from tests.contract.arena_openstack import PASSWORD, adapter, clouds_file, openstack_arena
 from tests.contract.clouds import START, up_to_the_move
 
 
@@ -30,8 +30,7 @@ async def test_a_member_may_not_survey_and_the_missing_right_is_named() -> None:
 
 
 async def test_a_cloud_that_clouds_yaml_does_not_know_is_a_complaint_with_a_remedy(tmp_path: Path) -> None:
-    path = tmp_path / "clouds.yaml"
-    path.write_text(clouds_yaml("http://127.0.0.1:9"))
+    path = clouds_file(tmp_path, "http://127.0.0.1:9")
     for name, file in (("other", path), ("sim", tmp_path / "missing.yaml")):
         session = Session.of(name, clouds_yaml=file, timeout=1)
         try:
@@ -70,8 +69,7 @@ async def test_neither_password_nor_token_is_ever_logged(caplog: pytest.LogCaptu
 async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
+        path = clouds_file(tmp_path, arena.address)
         session = Session.of("sim", clouds_yaml=path, timeout=2)
         held = arena.fault(Effect.HOLD)
         try:
@@ -87,8 +85,7 @@ async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(
 async def test_a_change_that_found_no_thread_in_time_is_never_made_later(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
+        path = clouds_file(tmp_path, arena.address)
         session = Session.of("sim", clouds_yaml=path, timeout=0.1, workers=1)
         gate = threading.Event()
         busy = asyncio.wrap_future(session._pool.submit(gate.wait))
@@ -104,8 +101,7 @@ async def test_a_change_that_found_no_thread_in_time_is_never_made_later(tmp_pat
 async def test_a_change_whose_login_came_too_late_is_never_made(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
+        path = clouds_file(tmp_path, arena.address)
         ready = Session.of("sim", clouds_yaml=path, timeout=30)
         gate = threading.Event()
 

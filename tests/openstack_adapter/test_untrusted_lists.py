@@ -12,7 +12,7 @@ from adapters.openstack.session import Session
 from adapters.simulated import datacentre
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import Refused, Unreachable
-from tests.contract.arena_openstack import clouds_yaml, openstack_arena
+from tests.contract.arena_openstack import clouds_file, openstack_arena
 
 
 class DropsTheFilter(Session):
@@ -26,8 +26,7 @@ class DropsTheFilter(Session):
 async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         datacentre.add_server(arena.world, "elsewhere", arena.world.host("compute-2"))
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
+        path = clouds_file(tmp_path, arena.address)
         session = DropsTheFilter.of("sim", clouds_yaml=path)
         try:
             with pytest.raises(Refused) as refused:
@@ -45,8 +44,7 @@ async def test_the_vms_of_a_dead_host_are_counted_of_that_host_alone_or_not_at_a
         gone, _ = arena.world.vms_on(arena.host)
         gone.host = arena.world.host("compute-2")
         arena.host.forced_down = True  # so that what its nova-compute wrote last is not believed
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
+        path = clouds_file(tmp_path, arena.address)
         session = DropsTheFilter.of("sim", clouds_yaml=path)
         cloud = OpenStackCloud(name="sim", session=session, now=arena.clock.now)
         try:
@@ -70,8 +68,7 @@ class HasADeadCell(Session):
 
 async def test_a_list_that_lacks_the_servers_of_a_dead_cell_is_not_trusted(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
-        path = tmp_path / "clouds.yaml"
-        path.write_text(clouds_yaml(arena.address))
+        path = clouds_file(tmp_path, arena.address)
         session = HasADeadCell.of("sim", clouds_yaml=path)
         try:
             with pytest.raises(Unreachable) as lost:

@@ -11,7 +11,7 @@ from pathlib import Path
 import aiohttp
 import bcrypt
 
-from tests.services.alertmanager import free_port
+from tests.ports import free_port
 from tests.stories.stage import Stage
 
 SYSTEM = "27946b59-9e44-4fa7-8e91-f3527a1ef094"

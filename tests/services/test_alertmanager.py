@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.messages import Message
+from tests.ports import free_port
 from tests.services import alertmanager
 from tests.services.alertmanager import Alertmanager
 from tests.stories.stage import ALICE, INCIDENT, Stage, staged
@@ -27,7 +28,7 @@ def binary() -> Path:
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    port = alertmanager.free_port()
+    port = free_port()
     async with staged(tmp_path, settings="[watch]\nhosts = false\n") as stage:
         text = stage.config.read_text()
         assert 'listen = "127.0.0.1:0"' in text

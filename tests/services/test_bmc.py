@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
 from tests.services import bmc
-from tests.services.alertmanager import free_port
 from tests.services.bmc import Emulator
 from tests.stories import ledger
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged

@@ -4,11 +4,12 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
+from typing import TypeVar
 
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower_state import Tower
@@ -22,6 +23,7 @@ from bot.demo.workspace import Workspace, standard_workspace
 
 ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST"
 OPS, INCIDENT = "C0OPS", "C0INCIDENT"
+T = TypeVar("T")
 
 PATIENCE_SECONDS = 15.0
 """How long people's Slack waits for the bot, instead of three seconds: a busy machine may stand still for some."""
@@ -62,19 +64,18 @@ class Stage:
         """SIGKILL: no farewell."""
         await self._end(signal.SIGKILL)
 
-    async def stop_bot(self, *, seconds: int = 60) -> int:
+    async def stop_bot(self, *, seconds: float = 60) -> int:
         """SIGTERM, as a service manager stops it; answers its exit code."""
         return await self._end(signal.SIGTERM, seconds=seconds)
 
-    async def _end(self, sig: signal.Signals, *, seconds: int = 60) -> int:
+    async def _end(self, sig: signal.Signals, *, seconds: float = 60) -> int:
         assert self.process is not None
         with suppress(ProcessLookupError):
             self.process.send_signal(sig)
-        for _ in range(seconds):  # one by one, as in `until`
-            with suppress(TimeoutError):
-                async with asyncio.timeout(1):
-                    return await self.process.wait()
-        raise AssertionError(f"the bot goes on after {sig.name}:\n{self.log()}")
+        try:
+            return await second_by_second(self.process.wait, seconds=seconds)
+        except TimeoutError:
+            raise AssertionError(f"the bot goes on after {sig.name}:\n{self.log()}") from None
 
     def log(self) -> str:
         """What the bot logged so far."""
@@ -151,19 +152,31 @@ class Stage:
         ]
 
     async def until(self, happened: Callable[[], object], *, seconds: float = 90, what: str = "") -> None:
-        """Wait for something that people would see, second by second: a machine that stands still costs one of them."""
-        for _ in range(ceil(seconds)):
-            with suppress(TimeoutError):
-                await self.workspace.until(lambda *_: bool(happened()), timeout=1)
-                return
-        seen = "\n".join(m.plain for m in self.workspace.channel_messages(OPS))
-        notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
-        raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}")
+        """Wait for something that people would see."""
+        try:
+            await second_by_second(lambda: self.workspace.until(lambda: bool(happened())), seconds=seconds)
+        except TimeoutError:
+            seen = "\n".join(m.plain for m in self.workspace.channel_messages(OPS))
+            notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
+            raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}") from None
 
     async def card_says(self, text: str, *, seconds: float = 90) -> Message:
         """Wait until the newest card says this."""
         await self.until(lambda: self.cards() and text in self.card.plain, seconds=seconds, what=f"card says {text!r}")
         return self.card
+
+
+async def second_by_second(attempt: Callable[[], Awaitable[T]], *, seconds: float) -> T:
+    """Make an attempt of a second so many times: a machine that stands still costs one of them, not all.
+
+    Raises:
+        TimeoutError: None of them came to its end.
+    """
+    for _ in range(ceil(seconds)):
+        with suppress(TimeoutError):
+            async with asyncio.timeout(1):
+                return await attempt()
+    raise TimeoutError
 
 
 @asynccontextmanager

@@ -1,0 +1,11 @@
+"""TCP ports for servers that tests start."""
+
+import socket
+
+
+def free_port() -> int:
+    """A port of loopback that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
