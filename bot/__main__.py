@@ -48,7 +48,10 @@ def _parser() -> argparse.ArgumentParser:
     demo = command("demo", "Open a local Slack-like workspace with two simulated clouds.", _demo)
     demo.add_argument("--port", type=int, default=8765, help="of the page (default: %(default)s; 0 takes a free one)")
     demo.add_argument(
-        "--folder", type=Path, default=Path(".demo"), help="where it keeps its files (default: %(default)s)"
+        "--folder",
+        type=Path,
+        default=Path(".demo"),
+        help="of its own, for its files; a new or an empty one, or an earlier demo's (default: %(default)s)",
     )
     demo.add_argument("--no-browser", action="store_true", help="only print the address of the page")
     command("version", "Print the release.", _version)
@@ -169,7 +172,7 @@ def _leaves(error: BaseException) -> Sequence[BaseException]:
 def _demo(arguments: argparse.Namespace) -> int:
     from bot.demo.run import main as open_demo
 
-    return open_demo(arguments)
+    return _guarded(lambda: open_demo(arguments))
 
 
 def _version(_arguments: argparse.Namespace) -> int:

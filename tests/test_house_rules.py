@@ -93,6 +93,14 @@ def test_only_main_and_its_like_read_the_environment() -> None:
     assert set(readers) <= {"bot/__main__.py", "bot/demo/run.py"}
 
 
+def test_only_the_demo_deletes_files_and_only_in_its_own_folder() -> None:
+    destroying = re.compile(
+        r"\brmtree\b|\bos\.(remove|unlink|rmdir|removedirs)\b|\.(unlink|rmdir)\(|\bdrop_all\b|\bDROP (TABLE|DATABASE)\b"
+    )
+    destroyers = [name(path) for path in files("bot", "adapters") if destroying.search(path.read_text())]
+    assert destroyers == ["bot/demo/folder.py"]
+
+
 # walls -------------------------------------------------------------------------------------------------------------
 
 

@@ -2,8 +2,8 @@
 
 import argparse
 import asyncio
+import errno
 import os
-import shutil
 import sys
 import webbrowser
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,9 +16,11 @@ from bot import log
 from bot import main as house
 from bot.clock import SystemClock
 from bot.demo import configuration
+from bot.demo.folder import prepared
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
+from bot.domain.errors import Refusal
 from bot.process import run_until_signalled
 from bot.settings import load
 
@@ -40,14 +42,13 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
     clock = SystemClock()
     workspace = standard_workspace()
     world = datacentre.build(clock.now, sleep=clock.sleep)
-    shutil.rmtree(folder, ignore_errors=True)  # the pretend clouds begin anew, so must what the bot remembers of them
     async with AsyncExitStack() as stack:
         openstack_url = await stack.enter_async_context(openstack_api.serve(world))
         tower_url = await stack.enter_async_context(cloudtower_api.serve(world, tower=datacentre.cloudtower(world)))
         redfish_url = await stack.enter_async_context(redfish_api.serve(world))
-        served = await stack.enter_async_context(serve(workspace, port=port, scenarios=_scenarios(world, workspace)))
+        served = await _opened(stack, workspace, world, port=port)
         config, env = configuration.write(
-            folder,
+            prepared(folder),
             api_url=served.api_url,
             bot_token=served.bot_token,
             app_token=served.app_token,
@@ -64,6 +65,18 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
             sys.stdout.flush()
             if browser:
                 await asyncio.to_thread(webbrowser.open, served.url)
+
+
+async def _opened(stack: AsyncExitStack, workspace: Workspace, world: World, *, port: int) -> Served:
+    try:
+        return await stack.enter_async_context(serve(workspace, port=port, scenarios=_scenarios(world, workspace)))
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise Refusal(
+            f"Port {port} is in use by another program on this machine.",
+            remedy="Name another with --port, or take a free one with --port 0.",
+        ) from error
 
 
 async def _until_connected(served: Served, clock: SystemClock) -> None:

@@ -92,7 +92,11 @@ async def serve(
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     site = web.TCPSite(runner, host, port)
-    await site.start()
+    try:
+        await site.start()
+    except OSError:
+        await runner.cleanup()
+        raise
     address = f"http://{host}:{runner.addresses[0][1]}"
     workspace.page_address = address
     transport: Transport = sockets

@@ -88,6 +88,19 @@ async def test_migrations_can_be_taken_back_on_postgresql(server: Postgresql) ->
         await downgrade_and_upgrade(url)
 
 
+async def test_a_database_with_an_audit_is_never_taken_back() -> None:
+    engine = connect(parse("sqlite://"))
+    try:
+        async with engine.begin() as connection:
+            await connection.run_sync(lambda c: command.upgrade(schema.config(c), "head"))
+            row = "(1, '2026-11-21', 'asked', '{}', '0', '1')"
+            await connection.exec_driver_sql(f"INSERT INTO audit (seq, at, event, facts, prev_hash, hash) VALUES {row}")
+            with pytest.raises(RuntimeError, match="has an audit, which is never deleted"):
+                await connection.run_sync(lambda c: command.downgrade(schema.config(c), "base"))
+    finally:
+        await engine.dispose()
+
+
 async def test_upgrading_twice_changes_nothing(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'muster.db'}"
     assert await upgrade(url) == await upgrade(url) == schema.newest()

@@ -123,6 +123,11 @@ def from_environment() -> Settings:
     home = Path(given("MUSTER_LAB_HOME") or REPOSITORY / ".lab").resolve()
     if " " in str(home):  # the start scripts of MariaDB and RabbitMQ stumble over it
         raise LabError(f"`{home}` has a space in it: set MUSTER_LAB_HOME to a folder without")
+    mark = home / "made-by-muster-lab"
+    if home.exists() and not mark.exists() and home != REPOSITORY / ".lab" and any(home.iterdir()):
+        raise LabError(f"`{home}` holds files and is no lab's: set MUSTER_LAB_HOME to a new folder")
+    home.mkdir(parents=True, exist_ok=True)
+    mark.touch()
     chosen = tuple(name for name in given("MUSTER_LAB_COMPUTES", "").split(",") if name)
     return Settings(
         home=home,

@@ -20,6 +20,8 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_bind().scalar(sa.text("SELECT count(*) FROM audit")):
+        raise RuntimeError("This database has an audit, which is never deleted: restore a backup instead.")
     if op.get_bind().dialect.name == "postgresql":
         op.execute("DROP TRIGGER audit_is_append_only ON audit")
         op.execute("DROP TRIGGER audit_is_never_emptied ON audit")

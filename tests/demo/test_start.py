@@ -1,0 +1,104 @@
+"""`muster demo` at its start: it takes only a folder of its own, and says what is in its way."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from bot.demo.folder import MARK, prepared
+from bot.domain.errors import Refusal
+
+SECONDS = 60
+
+
+def demo(*arguments: str) -> subprocess.Popen[str]:
+    words = [sys.executable, "-m", "bot", "demo", "--no-browser", *arguments]
+    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def refused(*arguments: str) -> str:
+    """What a demo says that does not start."""
+    process = demo(*arguments)
+    try:
+        _, said = process.communicate(timeout=SECONDS)
+    finally:
+        process.kill()
+    assert process.returncode == 1
+    return said
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[None]:
+    """A demo that was started in the folder and has greeted."""
+    process = demo("--port", "0", "--folder", str(folder))
+    assert process.stdout is not None
+    try:
+        while not re.search(r"http://\S+", line := process.stdout.readline()):
+            assert line or process.poll() is None
+        yield
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=SECONDS)
+    assert process.returncode == 0
+
+
+def tree(folder: Path) -> Sequence[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+def test_a_folder_that_no_demo_made_is_refused_and_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter-1").write_text("years of work")
+    (tmp_path / "muster.toml").write_text("mine")
+    before = tree(tmp_path)
+    said = refused("--port", "0", "--folder", str(tmp_path))
+    assert "was not made by `muster demo`, so nothing in it was touched." in said
+    assert "--folder" in said
+    assert "Traceback" not in said
+    assert tree(tmp_path) == before
+    assert (tmp_path / "muster.toml").read_text() == "mine"
+
+
+def test_a_second_start_begins_anew_and_leaves_what_is_not_the_demos(tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "demo"
+    with running(folder):
+        assert "Another demo runs in" in refused("--port", "0", "--folder", str(folder))
+    assert {MARK, "muster.toml", "muster.db"} <= set(tree(folder))
+    (folder / "notes").write_text("mine")
+    assert prepared(folder) == folder
+    assert tree(folder) == [MARK, "muster.db.lock", "notes"]
+
+
+def test_a_mark_alone_lets_nothing_but_the_demos_own_files_go(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("somebody's")
+    folder = prepared(tmp_path / "demo")
+    (folder / "muster.db").symlink_to(elsewhere)
+    prepared(folder)
+    assert elsewhere.read_text() == "somebody's"
+
+
+def test_a_file_is_no_folder(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_text("a script")
+    with pytest.raises(Refusal, match="is no folder"):
+        prepared(tmp_path / "demo")
+
+
+def test_a_busy_port_is_said_in_a_sentence_before_anything_is_deleted(tmp_path: Path) -> None:
+    folder = prepared(tmp_path / "demo")
+    (folder / "muster.toml").write_text("of the last time")
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = refused("--port", str(port), "--folder", str(folder))
+    assert said == (
+        f"muster: Port {port} is in use by another program on this machine. "
+        f"Name another with --port, or take a free one with --port 0.{os.linesep}"
+    )
+    assert (folder / "muster.toml").read_text() == "of the last time"
