@@ -8,7 +8,7 @@ UV := $(VENV)/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-demo test-openstack test-openstack-slow test-services bench-evacuate \
+.PHONY: help setup demo test test-long test-share test-demo test-openstack test-openstack-slow test-services bench-evacuate \
   cover-domain chromium lint types check format
 
 help: ## Show this list
@@ -27,7 +27,14 @@ demo: setup ## Open a local Slack-like workspace with two simulated clouds
 	@$(VENV)/bin/muster demo
 
 test: setup ## Run the whole suite that needs nothing but PyPI
-	@$(VENV)/bin/python -m pytest -n 4 --dist worksteal
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal
+
+test-long: setup ## Run what the suite leaves out because it takes long, and every property with thousands of examples
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long
+
+test-share: setup ## Run three minutes of that, each commit another part
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long --share 180 \
+	  --hypothesis-seed "$$(git rev-parse HEAD 2>/dev/null || echo none)"
 
 test-demo: setup chromium ## Walk through the demo in headless Chromium
 	@$(VENV)/bin/python -m pytest tests/browser

@@ -1,14 +1,11 @@
-"""What holds for every test: how long a busy machine takes is nobody's finding."""
+"""What holds for every test: its tier, and a disk that is none."""
 
 import os
 import shutil
 import tempfile
 from pathlib import Path
 
-from hypothesis import HealthCheck, settings
-
-settings.register_profile("busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("busy machine")
+pytest_plugins = ["tests.tiers"]
 
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3

@@ -9,6 +9,7 @@ from bot.domain import drift
 from bot.domain.plan import By, Disposition, Plan, Verdict, Vm, digest_of
 from bot.domain.values import Facts, HostId, StepKey, VmId
 from tests.domain.plans import TERMS, finding, pairs, plan, plans, step, vm
+from tests.tiers import examples
 
 CLOSE = step("close", phase="close", verb="disable")
 
@@ -114,7 +115,7 @@ def test_no_plan_drifts_from_itself(one: Plan) -> None:
     assert drift.between(one, one) == drift.Drift(lines=(), only_shrinks=True)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(200))
 @given(pairs())
 def test_nothing_an_approver_relies_on_changes_unseen(pair: tuple[Plan, Plan]) -> None:
     """Where the digest differs, either something is told, or the only difference is a risk that went away."""
@@ -135,7 +136,7 @@ def test_nothing_an_approver_relies_on_changes_unseen(pair: tuple[Plan, Plan]) -
     assert all(old.loses_disk or not _now(present, old.id).loses_disk for old in approved.vms)
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(200))
 @given(pairs())
 def test_a_plan_that_only_shrinks_does_nothing_new(pair: tuple[Plan, Plan]) -> None:
     approved, present = pair

@@ -17,6 +17,7 @@ from bot.domain.values import Digest, OperationId, UserId
 from bot.steering import Steer
 from tests.domain.plans import TERMS, pairs
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, Workshop
+from tests.tiers import examples
 
 
 async def waits(shop: Workshop, id: OperationId) -> bool:
@@ -203,7 +204,7 @@ async def test_a_retry_looks_at_what_the_world_has_become_before_it_acts(shop: W
     assert (shop.cloud.starts.count("move:vm-2"), shop.cloud.starts.count("move:vm-3")) == (1, 2)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(100))
 @given(pairs())
 def test_a_plan_that_may_start_in_the_place_of_another_is_a_part_of_it(pair: tuple[Plan, Plan]) -> None:
     """Where only_shrinks lets a plan through: no VM, step, argument or risk is in it that was not approved."""

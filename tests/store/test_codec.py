@@ -15,12 +15,14 @@ from bot.domain.steps import StepRecord
 from bot.domain.values import Facts
 from bot.store import codec
 from tests.store.examples import any_of, plan, records
+from tests.tiers import examples
 
 
+@pytest.mark.both_tiers
 @pytest.mark.parametrize("kind", [Host, Request, Step, StepRecord, Plan, News, Operation], ids=lambda k: k.__name__)
 def test_any_value_comes_back_equal_and_has_one_text(kind: type[Any]) -> None:
     @given(drawn=any_of(kind))
-    @settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+    @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
     def comes_back(drawn: object) -> None:
         text = codec.encode(drawn)
         assert codec.decode(kind, text) == drawn

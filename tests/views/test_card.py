@@ -17,6 +17,7 @@ from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest
 from bot.slack.views import card, text, thread
 from bot.slack.views.message import Block, Message
+from tests.tiers import examples
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
@@ -107,7 +108,7 @@ def test_what_a_cloud_or_a_person_wrote_never_becomes_markup(state: State, words
         assert "\u200b" not in said
 
 
-@settings(max_examples=60)
+@settings(max_examples=examples(30))
 @given(words=anything)
 def test_any_text_at_all_is_shown_in_a_message_that_slack_takes(words: str) -> None:
     of = plan(3, name=words or "x")

@@ -20,6 +20,7 @@ from bot.domain.ports import StoreFailed
 from bot.health import LARGEST_REQUEST, serve
 from bot.watch.alerts import Alerts
 from bot.webhooks import BadPayload, Labels
+from tests.tiers import examples
 from tests.watch.conftest import Post
 
 TOKEN = "alert-token-1"
@@ -140,7 +141,7 @@ _JSON = st.recursive(
 
 
 @given(name=st.sampled_from(["version", "groupKey", "alerts"]), value=_JSON, inner=st.booleans())
-@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(100), suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_whatever_stands_in_a_payload_it_is_understood_or_refused(name: str, value: Any, inner: bool) -> None:
     inside = {"version": "labels", "groupKey": "status", "alerts": "startsAt"}[name]
     body = payload({**alert(), inside: value}) if inner else payload(**{name: value})

@@ -13,6 +13,7 @@ from bot.domain.ports import Archive, Card, Entry, Outgoing
 from bot.domain.values import OperationId
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, news, operation, private
+from tests.tiers import examples
 
 LATER = START + timedelta(minutes=1)
 CARD = Card(operation=OperationId("op-1"), channel="C1", ts="1.1", revision=1)
@@ -94,7 +95,7 @@ async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlAr
 
 
 @given(drawn=any_of(News))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_news_comes_back_as_it_was(archive: SqlArchive, drawn: News) -> None:
     stored = replace(drawn, operation=None)
     await tell(archive, stored)

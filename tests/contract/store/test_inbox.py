@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from bot.domain.ports import Archive, Delivery, Stale
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, operation
+from tests.tiers import examples
 
 DELIVERY = Delivery(key="k1", kind="command", payload={"text": "enter prod/host-1"}, received_at=START)
 EVER = START - timedelta(days=50_000)
@@ -98,7 +99,7 @@ async def test_a_key_that_never_came_in_may_be_settled(archive: SqlArchive) -> N
 
 
 @given(drawn=any_of(Delivery))
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_delivery_comes_back_as_it_was(archive: SqlArchive, drawn: Delivery) -> None:
     stored = replace(drawn, key=f"{drawn.key}{next(_numbers)}")
     assert await receive(archive, stored)

@@ -16,9 +16,10 @@ from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Digest, HostId, OperationId, StepKey, UserId
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, operation, plan, records, step
+from tests.tiers import examples
 
 over_the_same_database = settings(
-    max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
 )
 _numbers = iter(range(10**9))
 
