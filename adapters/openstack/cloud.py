@@ -10,7 +10,9 @@ from adapters.openstack import (
     check,
     drain_plan,
     look,
+    observer,
     plan,
+    readings,
     rehome_back,
     rehome_look,
     return_plan,
@@ -28,8 +30,7 @@ from adapters.openstack.session import Session
 from adapters.openstack.things import OpenStackSurvey, Service
 from adapters.openstack.versions import LOCK_REASON
 from adapters.redfish.bmcs import Bmcs
-from adapters.redfish.reading import Reading
-from bot.domain.cloud import CloudError, Host, Request, Sighting
+from bot.domain.cloud import Host, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, HostId, StepKey
 
@@ -137,12 +138,9 @@ class OpenStackCloud:
         return around.left_locked(shown)
 
     async def survey(self, request: Request) -> OpenStackSurvey:
-        """Read everything that the request's host and its VMs depend on.
-
-        Power counts as off when it is both before and after all else was read. Before the host is forced down, the
-        engine's two looks read it twice more: people's time has passed by then, so nothing needs to wait here.
-        """
+        """Read everything that the request's host and its VMs depend on."""
         rehomes = request.action in {Action.EVACUATE, Action.REHOME} and self._terms.rehoming.by is not None
+        others = await self._in_doubt(request)
         taking = survey.take(
             self._session,
             request.host,
@@ -151,23 +149,18 @@ class OpenStackCloud:
             runner=self._runner if rehomes else None,
             managers=rehome_back.managers(request),
         )
+        mine = request.host if request.action is Action.EVACUATE else ""
+        surveyed = await readings.during(taking, self._bmcs, host=mine, others=others)
         if request.ledger:
-            surveyed = await taking
             here = {server.id for server in surveyed.servers}
             return replace(surveyed, away=await whereabouts.of(self._session, request.ledger, besides=here))
-        if request.action is not Action.EVACUATE or request.host not in self._bmcs:
-            return await taking
-        power: Reading
-        taken: OpenStackSurvey
-        taken, power = await self._session.together(taking, self._power(request.host))
-        return replace(taken, power=await self._power(request.host) if power.is_off else power)
+        return surveyed
 
-    async def _power(self, host: str) -> Reading:
-        """What the BMC of a host says; why, when it says nothing."""
-        try:
-            return await self._bmcs.read(host)
-        except CloudError as error:
-            return Reading(silence=error.sentence)
+    async def _in_doubt(self, request: Request) -> Sequence[str]:
+        """Other hosts whose power matters: asked for only where hosts have BMCs and too many look dead."""
+        if request.action not in {Action.EVACUATE, Action.ENTER} or not self._bmcs:
+            return ()
+        return observer.in_doubt(await survey.compute_services(self._session), request.host)
 
     def plan(self, request: Request, survey: OpenStackSurvey) -> Plan:
         """Judge a survey."""

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from adapters.openstack import power, versions
+from adapters.openstack import observer, power, versions
 from adapters.openstack.explain import how_to_free
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
-MOST = 0.5  #: of the other compute services: if that share looks dead too, suspect the observer
 EVACUABLE = frozenset({"active", "stopped", "error"})
 
 
@@ -77,7 +76,14 @@ def disabled_before(service: Service) -> Finding:
 
 def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether the rest of the cloud can take over."""
-    yield from _others(survey)
+    yield from observer.findings(survey)
+    if not survey.survivors:
+        yield _host(
+            "no-survivors",
+            Verdict.BLOCKER,
+            "No other compute service is up and enabled, so there is nowhere to go.",
+            "Enable or repair a host, then re-check.",
+        )
     for binary in ("nova-scheduler", "nova-conductor"):
         running = [s for s in survey.services if s.binary == binary]
         if not any(s.is_up for s in running):
@@ -117,30 +123,6 @@ def spoken_age(age: timedelta) -> str:
     if seconds < 7200:
         return f"{seconds // 60} min"
     return f"{seconds // 3600} h" if seconds < 172800 else f"{seconds // 86400} days"
-
-
-def _others(survey: OpenStackSurvey) -> Iterator[Finding]:
-    """Whether only this host looks dead, or the one who looks is blind."""
-    others = [s for s in survey.computes if s.host != survey.host]
-    silent = [s for s in others if not s.is_up and not s.is_forced_down]
-    if others and len(silent) >= MOST * len(others):
-        yield _host(
-            "observer-blind",
-            Verdict.BLOCKER,
-            f"{len(silent)} of the {len(others)} other compute services look dead too. More likely Nova has stopped"
-            " hearing than that they all died.",
-            "Check the message queue, the database and the network of the controllers first.",
-        )
-    elif silent:
-        names = ", ".join(sorted(s.host for s in silent))
-        yield _host("others-down", Verdict.WARNING, f"Other compute services are down too: {names}.", "")
-    if not survey.survivors:
-        yield _host(
-            "no-survivors",
-            Verdict.BLOCKER,
-            "No other compute service is up and enabled, so there is nowhere to go.",
-            "Enable or repair a host, then re-check.",
-        )
 
 
 def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:

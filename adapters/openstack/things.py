@@ -215,6 +215,8 @@ class OpenStackSurvey:
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
     power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
+    others: Mapping[str, Reading] = field(default_factory=dict)
+    """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
 
     @property
     def computes(self) -> tuple[Service, ...]:

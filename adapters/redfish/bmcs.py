@@ -7,7 +7,7 @@ unless told otherwise, and once more when an iDRAC or iLO says that it is not re
 
 import asyncio
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -88,6 +88,12 @@ class Bmcs:
         self._timeout = timeout
         self._off: dict[str, tuple[int, datetime]] = {}  #: readings in a row, and when the last that counted was
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="redfish")
+        self._crowd = ThreadPoolExecutor(
+            max_workers=8, thread_name_prefix="redfish-many"
+        )  #: silent ones hold up no other
+
+    def __len__(self) -> int:
+        return len(self._known)
 
     def __contains__(self, host: str) -> bool:
         return host in self._known
@@ -100,12 +106,33 @@ class Bmcs:
         Raises:
             Refused, Unreachable: it says nothing.
         """
+        return await self._read(host, self._pool)
 
+    async def read_each(self, hosts: Collection[str], *, within: float) -> Mapping[str, Reading]:
+        """What the BMCs of several hosts say, asked side by side; why, where one says nothing.
+
+        Args:
+            hosts: each has one.
+            within: seconds that all of them have together.
+        """
+
+        async def one(host: str) -> Reading:
+            try:
+                async with asyncio.timeout(within):
+                    return await self._read(host, self._crowd)
+            except CloudError as error:
+                return Reading(silence=error.sentence)
+            except TimeoutError:
+                return Reading(silence=f"The BMC of {host} did not answer within {within:g} s.")
+
+        return dict(zip(hosts, await asyncio.gather(*map(one, hosts)), strict=True))
+
+    async def _read(self, host: str, pool: ThreadPoolExecutor) -> Reading:
         def call(system: System, _: threading.Event) -> Reading:
             state = system.power_state
             return Reading(state=state.value if state else "", host_name=str(system.hostname or ""))
 
-        reading = await self._ask(host, call, doing="read its power")
+        reading = await self._ask(host, call, doing="read its power", pool=pool)
         return replace(reading, times=self._count(host, is_off=reading.is_off))
 
     def _count(self, host: str, *, is_off: bool) -> int:
@@ -132,7 +159,7 @@ class Bmcs:
                 raise TimeoutError("given up before it was sent")
             system.reset_system(ResetType.FORCE_OFF)
 
-        await self._ask(host, call, doing="power it off")
+        await self._ask(host, call, doing="power it off", pool=self._pool)
 
     async def complaints(self) -> Sequence[str]:
         """What is wrong with each, with remedies; empty when all answer."""
@@ -149,15 +176,18 @@ class Bmcs:
 
     async def aclose(self) -> None:
         """Questions that wait for a thread are never asked."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._pool, self._crowd):
+            pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(self, host: str, call: Callable[[System, threading.Event], T], *, doing: str) -> T:
+    async def _ask(
+        self, host: str, call: Callable[[System, threading.Event], T], *, doing: str, pool: ThreadPoolExecutor
+    ) -> T:
         """The one way onto a thread: with a deadline, and with errors translated."""
         bmc, abandoned = self._known[host], threading.Event()
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(3 * self._timeout):
-                return await loop.run_in_executor(self._pool, lambda: self._with_system(bmc, call, abandoned))
+                return await loop.run_in_executor(pool, lambda: self._with_system(bmc, call, abandoned))
         except (sushy.SushyError, OSError, *_NO_REDFISH) as error:
             raise _translated(error, host=host, doing=doing) from error
         finally:
