@@ -39,7 +39,7 @@ def users_info(call: Call) -> Json:
 
 def users_list(call: Call) -> Json:
     """All accounts of this workspace; people of other workspaces are not among them."""
-    members = [user for user in call.ws.users.values() if user.team_id == call.ws.team.id]
+    members = [user for user in call.ws.users.values() if user.is_member_of(call.ws.team.id)]
     shown, cursor = call.page(members)
     return {
         "members": [_as_slack(call, user) for user in shown],
@@ -51,7 +51,7 @@ def users_list(call: Call) -> Json:
 def lookup_by_email(call: Call) -> Json:
     """The active account with that address."""
     for user in call.ws.users.values():
-        own = user.team_id == call.ws.team.id and not user.is_bot and not user.deleted
+        own = user.is_member_of(call.ws.team.id) and not user.is_bot and not user.deleted
         if own and user.email == call.text("email").lower():
             return {"user": _as_slack(call, user)}
     raise SlackError("users_not_found")

@@ -95,7 +95,7 @@ class Page:
         """Everything that the page shows to one user."""
         ws = self._ws
         account = ws.users[user]
-        guest = account.is_restricted or account.is_ultra_restricted or account.team_id != ws.team.id
+        guest = account.is_restricted or account.is_ultra_restricted or not account.is_member_of(ws.team.id)
         channels = [c for c in ws.channels.values() if user in c.members or not (c.is_private or c.is_im or guest)]
         return {
             "revision": ws.revision,
@@ -127,7 +127,7 @@ class Page:
             "title": account.title,
             "can_act": not account.deleted and not account.is_bot and user != SLACKBOT,
             "guest": account.is_restricted or account.is_ultra_restricted,
-            "foreign": account.team_id != self._ws.team.id,
+            "foreign": not account.is_member_of(self._ws.team.id),
             "bot": account.is_bot or user == SLACKBOT,
         }
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, NewType
+from typing import Any, Literal, NewType
 
 Json = dict[str, Any]
 UserId = NewType("UserId", str)
 ChannelId = NewType("ChannelId", str)
 GroupId = NewType("GroupId", str)
 
+ENTERPRISE = "E0DEMO"
 DEFAULT_SCOPES: tuple[str, ...] = (
     "app_mentions:read",
     "channels:history",
@@ -48,6 +49,11 @@ class User:
     name: str
     real_name: str
     team_id: str
+    """The workspace that Slack names as theirs; "": it names none, as it may on Enterprise Grid."""
+    teams: tuple[str, ...] = ()
+    """On Enterprise Grid, all workspaces that they are a member of."""
+    teams_in: Literal["enterprise_user", "teams"] = "enterprise_user"
+    """Where the user object has them."""
     title: str = ""
     is_restricted: bool = False
     is_ultra_restricted: bool = False
@@ -59,6 +65,10 @@ class User:
     @property
     def email(self) -> str:
         return f"{self.name}@example.com"
+
+    def is_member_of(self, team: str) -> bool:
+        """Whether the account belongs to that workspace, as its own or, on Enterprise Grid, as one of several."""
+        return team in {self.team_id, *self.teams}
 
     def as_slack(self, *, home_team: str, with_email: bool) -> Json:
         """The user object of users.info. `with_email` follows the scope users:read.email."""
@@ -85,9 +95,11 @@ class User:
             "is_app_user": False,
             "updated": 1_790_000_000,
         }
+        if not self.team_id:
+            del user["team_id"]
         if self.deleted:
             return user
-        user |= {
+        user |= self._on_grid() | {
             "color": "4bbe2e",
             "real_name": self.real_name,
             "tz": self.tz,
@@ -101,9 +113,19 @@ class User:
             "is_email_confirmed": True,
             "who_can_share_contact_card": "EVERYONE",
         }
-        if self.team_id != home_team:
+        if not self.is_member_of(home_team):
             user["is_stranger"] = True
         return user
+
+    def _on_grid(self) -> Json:
+        """What the user object has on Enterprise Grid alone."""
+        if not self.teams:
+            return {}
+        enterprise: Json = {"enterprise_id": ENTERPRISE, "teams": list(self.teams)}
+        if self.teams_in == "teams":
+            return enterprise
+        marks = {"id": self.id, "enterprise_name": "Muster Demo Corporation", "is_admin": False, "is_owner": False}
+        return {"enterprise_user": marks | enterprise}
 
 
 @dataclass(frozen=True, kw_only=True)

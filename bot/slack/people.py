@@ -130,11 +130,21 @@ def _standing_of(user: Mapping[str, Any], *, team: str) -> Standing:
         return Standing.DEACTIVATED
     if user.get("is_bot") or user.get("is_workflow_bot") or user.get("id") == "USLACKBOT":
         return Standing.BOT
-    if user.get("is_stranger") or user.get("team_id") != team:
+    if user.get("is_stranger") or team not in _teams_of(user):
         return Standing.FOREIGN
     if user.get("is_restricted") is not False or user.get("is_ultra_restricted") is not False:
         return Standing.GUEST
     return Standing.FULL_MEMBER
+
+
+def _teams_of(user: Mapping[str, Any]) -> set[Any]:
+    """The workspaces that a person is a member of.
+
+    On Enterprise Grid `team_id` is that of one of them, or missing; all of them stand in `enterprise_user.teams`, in
+    newer objects in `teams` (users.info in slackapi/java-slack-sdk, json-logs; slackapi/bolt-js issue 1875).
+    """
+    of_enterprise = (user.get("enterprise_user") or {}).get("teams")
+    return {user.get("team_id"), *(of_enterprise or ()), *(user.get("teams") or ())} - {None, ""}
 
 
 def _remedy(error: SlackError) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any, Literal
 
 import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -38,6 +39,38 @@ async def test_everybody_has_the_standing_that_slack_gives_them(
     people: SlackPeople, who: str, standing: Standing
 ) -> None:
     assert (await people.actor(UserId(who))).standing is standing
+
+
+GRID = ("T0HOMEWS", "T0DEMO")
+
+
+@pytest.mark.parametrize("teams_in", ["enterprise_user", "teams"])
+@pytest.mark.parametrize("named", ["", "T0HOMEWS", "T0DEMO"])
+async def test_on_enterprise_grid_whoever_is_in_this_workspace_too_is_a_full_member(
+    office: Office, people: SlackPeople, named: str, teams_in: Literal["enterprise_user", "teams"]
+) -> None:
+    users = office.workspace.users
+    users["U0BOB"] = replace(users["U0BOB"], team_id=named, teams=GRID, teams_in=teams_in)
+    bob = await people.actor(UserId("U0BOB"))
+    assert (bob.standing, bob.groups) == (Standing.FULL_MEMBER, frozenset({"S0SRE", "S0LEADS"}))
+
+
+@pytest.mark.parametrize(
+    ("marks", "standing"),
+    [
+        ({"teams": ("T0HOMEWS", "T0THIRD")}, Standing.FOREIGN),
+        ({"teams": ()}, Standing.FOREIGN),
+        ({"teams": GRID, "is_restricted": True}, Standing.GUEST),
+        ({"teams": GRID, "deleted": True}, Standing.DEACTIVATED),
+        ({"teams": GRID, "is_bot": True}, Standing.BOT),
+    ],
+)
+async def test_on_enterprise_grid_nobody_gets_more_rights_than_they_have_here(
+    office: Office, people: SlackPeople, marks: dict[str, Any], standing: Standing
+) -> None:
+    users = office.workspace.users
+    users["U0DAVE"] = replace(users["U0DAVE"], **({"team_id": "T0HOMEWS"} | marks))
+    assert (await people.actor(UserId("U0DAVE"))).standing is standing
 
 
 async def test_an_actor_is_in_the_groups_that_policy_names(people: SlackPeople) -> None:
