@@ -53,7 +53,8 @@ async def finding(people: People, rule: Rule, operation: Operation) -> Finding |
             named = await people.named([*rule.approvers, *rule.break_glass], most=VOUCHERS)
             return None if len({requester, *named}) >= VOUCHERS else _unvouchable()
     except CouldNotAsk as refusal:
-        return _finding("approvers-unknown", refusal.sentence, refusal.remedy, verdict=Verdict.UNKNOWN)
+        remedy = refusal.remedy or "Ask again when Slack answers."
+        return _finding("approvers-unknown", refusal.sentence, remedy, verdict=Verdict.UNKNOWN)
     return None
 
 

@@ -1,5 +1,6 @@
 """What the house promises about itself: sizes, walls, words, and documents that keep up with the code."""
 
+import fnmatch
 import re
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import yaml
 
 from bot.domain.operation import FINAL, TABLE, State
 from bot.slack import grammar
+from tests.findings import made_in
 
 ROOT = Path(__file__).parents[1]
 MOST_LINES = {"bot": 400, "adapters": 400, "tests": 500}
@@ -136,6 +138,31 @@ def test_the_readme_and_the_manifest_name_the_commands_that_are_registered() -> 
     assert commands <= set(re.findall(r"(?<![\w.])/[a-z]+\b", readme))
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text())
     assert {one["command"] for one in manifest["features"]["slash_commands"]} == commands
+
+
+@pytest.mark.parametrize(
+    ("title", "folder"),
+    [("Every cloud", "bot"), ("OpenStack", "adapters/openstack"), ("SmartX CloudTower", "adapters/cloudtower")],
+)
+def test_the_table_of_findings_is_what_the_source_can_say(title: str, folder: str) -> None:
+    guide = (ROOT / "docs" / "findings.md").read_text()
+    (part,) = re.findall(rf"^## {title}\n(.*?)(?=^## |\Z)", guide, re.DOTALL | re.MULTILINE)
+    told = {code: set(said.split(", ")) for code, said in re.findall(r"^\| `(.+?)` \| (.+?) \|", part, re.MULTILINE)}
+    made: dict[str, set[str]] = {}
+    for one in made_in(folder):
+        made.setdefault(one.code, set()).add(one.verdict)
+    assert {pattern for pattern in made if not fnmatch.filter(told, pattern)} == set(), "missing in docs/findings.md"
+    assert {code: verdicts for code, verdicts in told.items() if verdicts != _verdicts(code, made)} == {}
+
+
+def _verdicts(code: str, made: dict[str, set[str]]) -> set[str]:
+    return made.get(code) or set().union(*(found for pattern, found in made.items() if fnmatch.fnmatch(code, pattern)))
+
+
+def test_every_blocker_has_its_way_through_written_on_it() -> None:
+    made = made_in("bot", "adapters")
+    assert len(made) > 100
+    assert [one for one in made if one.verdict in {"blocker", "unknown"} and not one.has_remedy] == []
 
 
 def test_decisions_are_short_and_numbered_without_gaps() -> None:

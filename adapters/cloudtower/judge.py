@@ -38,7 +38,10 @@ def _version(survey: CloudTowerSurvey) -> Iterator[Finding]:
     least = ".".join(map(str, MINIMUM_VERSION))
     if numbers is None:
         sentence = f"CloudTower calls its version {survey.version!r}, which says nothing about maintenance mode."
-        yield _finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence)
+        remedy = (
+            f"Put the host into maintenance in CloudTower itself. Muster needs a version of numbers, {least} at least."
+        )
+        yield _finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence, remedy=remedy)
     elif numbers < MINIMUM_VERSION:
         yield _finding(
             "version",
@@ -66,20 +69,25 @@ def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     elif host.status in {"CONNECTED_ERROR", "CONNECTING", "INITIALIZING", "SESSION_EXPIRED"}:
         yield _finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is {said}.", remedy=remedy)
     else:
-        yield _finding("host-status", Verdict.UNKNOWN, Topic.HOST, f"{host.name} is {said}: not a state Muster knows.")
+        sentence = f"{host.name} is {said}: not a state Muster knows."
+        remedy = "Look at the host in CloudTower; when it shows as connected and healthy, check again."
+        yield _finding("host-status", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
 
 
 def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     del survey
     if "REMOVING" in {host.mode, host.state}:
         sentence = f"{host.name} is being removed from its cluster."
-        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence)
+        remedy = "There is no way through while it is removed: CloudTower moves its VMs and its data away by itself."
+        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif host.mode in _IN_MAINTENANCE:
         sentence = f"{host.name} {_IN_MAINTENANCE[host.mode]} already."
-        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence)
+        remedy = f"Nothing is left to do; `/maintenance exit {host.name}` returns it to service."
+        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif host.mode != translate.IN_USE:
         sentence = f"{host.name} is {host.mode}: not a state Muster knows."
-        yield _finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence)
+        remedy = "Look at the host in CloudTower; when it shows as in use, check again."
+        yield _finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
     if host.busy:
         yield _finding(
             "host-busy",
@@ -102,20 +110,23 @@ def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
             )
     if not _usable(survey.peers):
         sentence = f"No other host of {host.cluster or 'the cluster'} can take VMs."
-        yield _finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence)
+        remedy = "Bring another host of the cluster into service, then check again."
+        yield _finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
 
 
 def _cluster(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     cluster = survey.cluster
     if cluster is None:
         sentence = f"CloudTower does not show the cluster {host.cluster} to Muster's user."
-        yield _finding("cluster", Verdict.WARNING, Topic.HOST, sentence)
+        remedy = "Give Muster's user the right to see it, or look there for data recovery before you approve."
+        yield _finding("cluster", Verdict.WARNING, Topic.HOST, sentence, remedy=remedy)
         return
     if cluster.connection != "CONNECTED":
         sentence = (
             f"Cluster {cluster.name} is {cluster.connection or 'of unknown state'}: what CloudTower shows is old."
         )
-        yield _finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence)
+        remedy = "Connect the cluster with CloudTower again, then check again."
+        yield _finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     if cluster.recovering > 0:
         yield _finding(
             "data-recovery",
@@ -203,9 +214,11 @@ def _precheck(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         yield _finding("precheck", Verdict.OK, Topic.HOST, f"CloudTower's precheck lets {host.name} enter: {stops}.")
     elif precheck.outcome is Outcome.REFUSED:
         sentence = f"CloudTower's precheck says no. {precheck.sentence}"
-        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=precheck.remedy, raw=precheck.raw)
+        remedy = precheck.remedy or "Run the host's maintenance check in CloudTower and clear what it lists."
+        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=precheck.raw)
     elif precheck.outcome is Outcome.NO_ANSWER:
-        yield _finding("precheck", Verdict.UNKNOWN, Topic.HOST, precheck.sentence, remedy=precheck.remedy)
+        remedy = precheck.remedy or "Look at the task in CloudTower, then check again."
+        yield _finding("precheck", Verdict.UNKNOWN, Topic.HOST, precheck.sentence, remedy=remedy)
 
 
 def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -222,14 +235,23 @@ def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         if uuid in here:
             continue
         if uuid in elsewhere:
-            sentence = f"{elsewhere[uuid].name} would be shut down, but CloudTower shows it on another host."
-            remedy = "Check again in a minute, when CloudTower has caught up with the cluster."
-            verdict, code = Verdict.UNKNOWN, "shutdown-elsewhere"
+            yield Finding(
+                code="shutdown-elsewhere",
+                verdict=Verdict.UNKNOWN,
+                topic=Topic.VMS,
+                sentence=f"{elsewhere[uuid].name} would be shut down, but CloudTower shows it on another host.",
+                remedy="Check again in a minute, when CloudTower has caught up with the cluster.",
+                vm=VmId(uuid),
+            )
         else:
-            sentence = f"VM {uuid} would be shut down, but CloudTower does not show it to Muster's user."
-            remedy = "Find out in CloudTower which VM this is, or give Muster's user the right to see it."
-            verdict, code = Verdict.WARNING, "shutdown-unseen"
-        yield Finding(code=code, verdict=verdict, topic=Topic.VMS, sentence=sentence, remedy=remedy, vm=VmId(uuid))
+            yield Finding(
+                code="shutdown-unseen",
+                verdict=Verdict.WARNING,
+                topic=Topic.VMS,
+                sentence=f"VM {uuid} would be shut down, but CloudTower does not show it to Muster's user.",
+                remedy="Find out in CloudTower which VM this is, or give Muster's user the right to see it.",
+                vm=VmId(uuid),
+            )
 
 
 def _usable(peers: Sequence[TowerHost]) -> list[TowerHost]:

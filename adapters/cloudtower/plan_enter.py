@@ -27,6 +27,7 @@ def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
             verdict=Verdict.BLOCKER,
             topic=Topic.HOST,
             sentence=f"CloudTower does not list {request.host_name} any more.",
+            remedy="Look for it in CloudTower: it was removed, or Muster's user may not see it any more.",
         )
         return Plan(action=request.action, host=request.host, host_name=request.host_name, findings=(gone,), vms=())
     vms = _vms(survey)

@@ -70,13 +70,15 @@ def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
     host = survey.host
     if host is None:
         sentence = f"CloudTower does not list {request.host_name} any more."
-        yield _finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence)
+        remedy = "Look for it in CloudTower: it was removed, or Muster's user may not see it any more."
+        yield _finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
         return
     numbers = translate.version(survey.version)
     if numbers is None or numbers < MINIMUM_VERSION:
         least = ".".join(map(str, MINIMUM_VERSION))
         sentence = f"CloudTower is {survey.version}: maintenance mode needs {least}."
-        yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence)
+        remedy = "Upgrade CloudTower, or take the host out of maintenance by hand."
+        yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
     yield from _of_host(host, survey)
     if survey.nameless:
         sentence = f"CloudTower offers {survey.nameless} VMs without saying which; they stay where they are."
@@ -112,11 +114,15 @@ def _not_offered(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
 def _of_host(host: TowerHost, survey: LeavingSurvey) -> Iterator[Finding]:
     if host.mode != EXIT.origin:
         sentence = f"{host.name} is not in maintenance (it is {host.mode})."
-        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence)
+        remedy = (
+            "Nothing is left to do if it is in use; if it still enters, wait until that has ended, then check again."
+        )
+        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif survey.refusal is not None:
         no = survey.refusal
         sentence = f"CloudTower's precheck says no. {no.sentence}"
-        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=no.remedy, raw=no.raw)
+        remedy = no.remedy or "Take it out of maintenance in CloudTower, which says more, then check again."
+        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=no.raw)
     if host.is_connected:
         yield _finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected.")
     else:

@@ -68,7 +68,7 @@ def _findings(request: Request, storage: Storage, found: Sequence[Move]) -> Iter
             verdict=Verdict.UNKNOWN,
             topic=Topic.STORAGE,
             sentence=storage.trouble,
-            remedy=storage.remedy,
+            remedy=storage.remedy or "Run `muster check`: it tries the way to `cinder-manage`. Then re-check.",
         )
     if not found:
         yield blocker(

@@ -3,17 +3,13 @@
 A finding without a pair here fails the first test: whoever adds one adds its pair.
 """
 
-import ast
-import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from fnmatch import fnmatch
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import adapters.openstack
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, OpenStackSurvey, Room, Server, Storage
 from adapters.openstack.versions import Microversion
@@ -21,6 +17,7 @@ from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left
 from bot.domain.plan import Plan
 from bot.domain.values import VmId
+from tests.findings import made_in
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,
@@ -285,40 +282,7 @@ def test_a_finding_is_there_when_it_should_be_and_absent_when_it_should_not(code
 
 
 def test_every_finding_of_the_adapter_has_its_pair() -> None:
-    written = set(codes_in(Path(inspect.getfile(adapters.openstack)).parent))
+    written = {made.code for made in made_in("adapters/openstack")}
     assert len(written) > 40
     assert {pattern for pattern in written if not any(fnmatch(code, pattern) for code in PAIRS)} == set()
     assert {code for code in PAIRS if not any(fnmatch(code, pattern) for pattern in written)} == set()
-
-
-# ---------------------------------------------------------------------- reading the source
-
-
-def codes_in(package: Path) -> Iterator[str]:
-    """What the source passes for a parameter called `code`; what is put together there stands as a pattern."""
-    trees = [ast.parse(path.read_text()) for path in package.glob("*.py")]
-    places = {"Finding": -1}
-    for tree in trees:
-        for made in ast.walk(tree):
-            if isinstance(made, ast.FunctionDef):
-                names = [argument.arg for argument in made.args.args]
-                if "code" in names:
-                    places[made.name] = names.index("code")
-    for tree in trees:
-        for call in ast.walk(tree):
-            if isinstance(call, ast.Call) and isinstance(call.func, ast.Name | ast.Attribute):
-                name = call.func.id if isinstance(call.func, ast.Name) else call.func.attr
-                if name in places:
-                    yield from _text(_code_of(call, places[name]))
-
-
-def _code_of(call: ast.Call, place: int) -> ast.expr | None:
-    named = next((k.value for k in call.keywords if k.arg == "code"), None)
-    return named if named or not 0 <= place < len(call.args) else call.args[place]
-
-
-def _text(code: ast.expr | None) -> Iterator[str]:
-    if isinstance(code, ast.Constant):
-        yield str(code.value)
-    elif isinstance(code, ast.JoinedStr):
-        yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in code.values)
