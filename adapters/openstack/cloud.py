@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal
 
 from adapters.openstack import (
-    around,
     check,
     drain_plan,
+    listing,
     look,
     observer,
     plan,
@@ -16,9 +16,7 @@ from adapters.openstack import (
     rehome_back,
     rehome_look,
     return_plan,
-    service,
     survey,
-    translate,
     verbs,
     whereabouts,
 )
@@ -27,12 +25,11 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.things import OpenStackSurvey, Service
-from adapters.openstack.versions import LOCK_REASON
+from adapters.openstack.things import OpenStackSurvey
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import Host, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
-from bot.domain.values import Action, HostId, StepKey
+from bot.domain.values import Action, StepKey
 
 
 class OpenStackCloud:
@@ -107,35 +104,7 @@ class OpenStackCloud:
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """Compute hosts whose name contains `matching`; an exact match first."""
-        wanted = matching.casefold()
-        services = await survey.compute_services(self._session)
-        computes = [s for s in services if s.binary == "nova-compute" and wanted in s.host.casefold()]
-        computes.sort(key=lambda s: (s.host != matching, s.host.casefold() != wanted, s.host))
-        shown = computes[:limit]
-        told = {str((h.get("service") or {}).get("host")): h for h in await survey.hypervisors_of(self._session)}
-        counted = await self._counted(shown, told)
-        left = await self._left_locked()
-        return [_host(s, told.get(s.host, {}), counted=counted.get(s.host), left=left.get(s.host, "")) for s in shown]
-
-    async def _counted(self, computes: Sequence[Service], told: Mapping[str, Mapping[str, Any]]) -> Mapping[str, int]:
-        """How many VMs Nova has on those hosts that are down and that somebody has dealt with since.
-
-        A hypervisor tells what its nova-compute wrote last (`ResourceTracker._update_usage`): while that is dead, also
-        the VMs that were evacuated from it.
-        """
-        dealt_with = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
-        stale = [host for host in dealt_with if told.get(host, {}).get("running_vms")]
-        counted = await self._session.together(*(survey.number_on(self._session, host, told[host]) for host in stale))
-        return dict(zip(stale, counted, strict=True))
-
-    async def _left_locked(self) -> Mapping[str, str]:
-        """What is to be said of VMs that Muster has locked, by host; asked for only where settings have VMs locked."""
-        if not self._terms.lock_vms or (await survey.compute_offer(self._session)).highest < LOCK_REASON:
-            return {}
-        shown = await survey.list_servers(
-            self._session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers"
-        )
-        return around.left_locked(shown)
+        return await listing.hosts(self._session, matching, limit=limit, locks=self._terms.lock_vms)
 
     async def survey(self, request: Request) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on."""
@@ -202,28 +171,3 @@ class OpenStackCloud:
         """Let go of connections."""
         await self._session.aclose()
         await self._bmcs.aclose()
-
-
-def _host(compute: Service, hypervisor: Mapping[str, Any], *, counted: int | None, left: str) -> Host:
-    """A host as people are shown it.
-
-    Args:
-        compute: its compute service.
-        hypervisor: its hypervisor, as Nova's JSON has it; empty when Nova lists none.
-        counted: VMs that Nova lists on it, if the hypervisor's own numbers do not hold any more; None: they do.
-        left: what is to be said of VMs that Muster has left locked.
-    """
-    notes = (service.why_disabled(compute), translate.filled(hypervisor) if counted is None else "")
-    return Host(
-        id=HostId(compute.host),
-        name=compute.host,
-        area=compute.zone,
-        state=compute.state,
-        in_service=compute.is_up and compute.is_enabled,
-        vms=hypervisor.get("running_vms") if counted is None else counted,
-        note=", ".join(filter(None, notes)),
-        is_down=not compute.is_up,
-        down_since=None if compute.is_up else compute.updated_at,
-        left=left,
-        taken_out_by=service.marked_by(compute),
-    )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from adapters.openstack import observer, power, versions
+from adapters.openstack import ages, observer, power, roster, versions
 from adapters.openstack.explain import how_to_free
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
@@ -76,6 +76,7 @@ def disabled_before(service: Service) -> Finding:
 
 def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether the rest of the cloud can take over."""
+    yield from roster.findings(survey)
     yield from observer.findings(survey)
     if not survey.survivors:
         yield _host(
@@ -112,17 +113,7 @@ def heard(survey: OpenStackSurvey, service: Service) -> str:
     """How long ago it reported, as the end of a clause."""
     if service.updated_at is None:
         return ""
-    return f", last heard of {spoken_age(survey.at - service.updated_at)} ago"
-
-
-def spoken_age(age: timedelta) -> str:
-    """As people say it: "45 s", "3 min", "2 h"."""
-    seconds = max(0, int(age.total_seconds()))
-    if seconds < 120:
-        return f"{seconds} s"
-    if seconds < 7200:
-        return f"{seconds // 60} min"
-    return f"{seconds // 3600} h" if seconds < 172800 else f"{seconds // 86400} days"
+    return f", last heard of {ages.spoken(survey.at - service.updated_at)} ago"
 
 
 def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack import copying, evidence, verbs, versions, vms
-from adapters.openstack.judge import Terms, spoken_age
+from adapters.openstack import ages, copying, evidence, verbs, versions, vms
+from adapters.openstack.judge import Terms
 from adapters.openstack.things import ABORTED, LIVE_MIGRATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import By, Step
@@ -26,7 +26,7 @@ _TITLES: Mapping[str, str] = {
 def relief(move: Step, server: Server, terms: Terms) -> Step:
     """The step that keeps the deadline of a live migration."""
     verb = verbs.HOLD if terms.late == verbs.FORCE and server.vm_state == "paused" else terms.late
-    deadline = spoken_age(terms.deadline)
+    deadline = ages.spoken(terms.deadline)
     return replace(
         move,
         key=vms.key(verb, server),
@@ -54,7 +54,7 @@ def spoken(terms: Terms) -> str:
         verbs.FORCE: "is forced to complete: its VM may pause",
         verbs.HOLD: "waits for a person to decide",
     }
-    return f"after {spoken_age(terms.deadline)} {done[terms.late]}"
+    return f"after {ages.spoken(terms.deadline)} {done[terms.late]}"
 
 
 def reason(steps: Sequence[Step], migrations: Sequence[Migration]) -> str:

@@ -29,7 +29,7 @@ from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
-from adapters.openstack.things import EVACUATION, Migration, Server
+from adapters.openstack.things import EVACUATION, Migration, Server, in_turn
 from adapters.openstack.versions import LOCK_REASON, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, Seen, Sighting
@@ -86,7 +86,7 @@ async def _at_service(
 ) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
-    by_id = {s.id: s for s in await compute_services(session, host=host)}
+    by_id = {s.id: s for s in reversed(in_turn(await compute_services(session, host=host)))}
     beats = {s.id: heartbeats.count(s) for s in by_id.values()}
     return {s.key: service.sighting(s, by_id.get(s.target), beats=beats.get(s.target, 0)) for s in steps}
 
@@ -96,7 +96,7 @@ async def _at_power(session: Session, host: str, steps: Sequence[Step], bmcs: Bm
         return {}
     reading = await bmcs.read(host)
     found = await compute_services(session, host=host)
-    return {s.key: power.sighting(s, reading, found[0] if found else None) for s in steps}
+    return {s.key: power.sighting(s, reading, next(iter(in_turn(found)), None)) for s in steps}
 
 
 async def _while_off(
@@ -116,7 +116,7 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step]) -> dict[S
     records = await migrations_of(session, {"host": host})
     servers = await servers_on(session, host)
     found = await compute_services(session, host=host)
-    return {s.key: drain.emptied(s, found[0] if found else None, servers, records) for s in steps}
+    return {s.key: drain.emptied(s, next(iter(in_turn(found)), None), servers, records) for s in steps}
 
 
 async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:

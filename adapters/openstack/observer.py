@@ -7,7 +7,8 @@ evacuation once each of its hosts is proven dead.
 
 from collections.abc import Iterator, Sequence
 
-from adapters.openstack.things import OpenStackSurvey, Service
+from adapters.openstack import roster
+from adapters.openstack.things import OpenStackSurvey, Service, standing
 from adapters.redfish.reading import Reading
 from bot.domain.plan import Finding, Topic, Verdict
 
@@ -21,7 +22,7 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
     Args:
         survey: with what the BMCs of the other silent hosts say, as far as they were asked.
     """
-    others = [s for s in survey.computes if s.host != survey.host]
+    others = [s for s in survey.computes if s.host != survey.host and not roster.is_retired(s, survey.services)]
     silent = [s for s in others if _is_silent(s)]
     proven = [s for s in silent if _is_proven(survey, s)]
     doubted = [s for s in silent if s not in proven]
@@ -56,7 +57,8 @@ def in_doubt(services: Sequence[Service], host: str) -> tuple[str, ...]:
         services: of Nova.
         host: that the request is about.
     """
-    others = [s for s in services if s.binary == "nova-compute" and s.host != host]
+    computes = standing(s for s in services if s.binary == "nova-compute" and s.host != host)
+    others = [s for s in computes if not roster.is_retired(s, services)]
     silent = [s for s in others if _is_silent(s)]
     return tuple(sorted(s.host for s in silent)) if _is_blind(len(silent), len(others)) else ()
 

@@ -1,9 +1,9 @@
 """What a survey says for and against returning a host to service, and about the VMs that were moved away. Pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
-from adapters.openstack import drain_judge, judge, service
+from adapters.openstack import ages, drain_judge, judge, roster, service
 from adapters.openstack.asked import blocker
 from adapters.openstack.homecoming import Away
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Service
@@ -21,6 +21,7 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     if survey.service is None:
         yield judge.unknown(survey)
         return
+    yield from roster.findings(survey)
     yield from _of_life(survey, survey.service)
     yield from _of_evacuations(survey)
     yield from _of_who_disabled(survey, survey.service)
@@ -87,7 +88,7 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
     if found.is_forced_down:
         silence = _silence(survey, found)
         if silence is None or silence > SILENT:
-            ago = "" if silence is None else f": last heard of {judge.spoken_age(silence)} ago"
+            ago = "" if silence is None else f": last heard of {ages.spoken(silence)} ago"
             yield _not_running(survey, f"nova-compute does not seem to run on {survey.host}{ago}.")
             return
         sentence = f"nova-compute on {survey.host} reports, though Nova counts it as down by force; that is taken back."
@@ -108,7 +109,7 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
 
 def _silence(survey: OpenStackSurvey, found: Service) -> timedelta | None:
     """How long ago it reported, by the clock of the cloud: that of the service that reported last."""
-    newest: datetime | None = max((s.updated_at for s in survey.services if s.updated_at), default=None)
+    newest = roster.newest(survey.services)
     return newest - found.updated_at if newest is not None and found.updated_at is not None else None
 
 

@@ -1,8 +1,9 @@
 """What a survey of an OpenStack cloud holds: its services, servers, moves and room, in OpenStack's own words."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import cached_property
 from typing import TypeAlias
 
 from adapters.openstack.versions import Microversion
@@ -11,6 +12,7 @@ from adapters.redfish.reading import Reading
 Amounts: TypeAlias = Mapping[str, int]
 """Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
 
+_NEVER = datetime.min.replace(tzinfo=UTC)
 EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
 ABORTED = "cancelled"
 OPEN = frozenset(
@@ -51,6 +53,19 @@ class Service:
         words += ["forced down"] if self.is_forced_down else []
         words += [] if self.is_enabled else ["disabled"]
         return ", ".join(words)
+
+
+def in_turn(rows: Iterable[Service]) -> tuple[Service, ...]:
+    """The rows of one host: first the one that stands for it, which is up, or was heard of last."""
+    return tuple(sorted(rows, key=lambda s: (s.is_up, s.updated_at is not None, s.updated_at or _NEVER), reverse=True))
+
+
+def standing(rows: Iterable[Service]) -> tuple[Service, ...]:
+    """One row for each host, in the order of the list."""
+    by_host: dict[str, list[Service]] = {}
+    for row in rows:
+        by_host.setdefault(row.host, []).append(row)
+    return tuple(in_turn(mine)[0] for mine in by_host.values())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,10 +233,15 @@ class OpenStackSurvey:
     others: Mapping[str, Reading] = field(default_factory=dict)
     """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
 
-    @property
+    @cached_property
     def computes(self) -> tuple[Service, ...]:
-        """All its compute services."""
-        return tuple(s for s in self.services if s.binary == "nova-compute")
+        """Its compute services: of each host the row that stands for it."""
+        return standing([s for s in self.services if s.binary == "nova-compute"])
+
+    @property
+    def rows(self) -> tuple[Service, ...]:
+        """The rows of the host's compute service, the one that stands for it first."""
+        return in_turn([s for s in self.services if s.binary == "nova-compute" and s.host == self.host])
 
     @property
     def service(self) -> Service | None:

@@ -164,14 +164,20 @@ _TOTALS = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "local_gb"}
 """Nova makes a host's totals the `max_unit` of its inventories: one VM takes no more, whatever is overcommitted."""
 
 
-def filled(hypervisor: Json) -> str:
+def filled(hypervisors: Sequence[Json]) -> str:
     """How full a host is, as Nova counts; empty where it does not say (from 2.88 on)."""
-    vcpus, vcpus_used = hypervisor.get("vcpus"), hypervisor.get("vcpus_used")
-    memory, memory_used = hypervisor.get("memory_mb"), hypervisor.get("memory_mb_used")
-    parts = [f"{vcpus_used} of {vcpus} vCPU"] if isinstance(vcpus, int) and isinstance(vcpus_used, int) else []
-    if isinstance(memory, int) and isinstance(memory_used, int):
-        parts.append(f"{memory_used / 1024:.0f} of {memory / 1024:.0f} GiB")
+    vcpus, memory = _filled(hypervisors, "vcpus"), _filled(hypervisors, "memory_mb")
+    parts = [f"{vcpus[0]} of {vcpus[1]} vCPU"] if vcpus else []
+    parts += [f"{memory[0] / 1024:.0f} of {memory[1] / 1024:.0f} GiB"] if memory else []
     return f"{' and '.join(parts)} taken" if parts else ""
+
+
+def _filled(hypervisors: Sequence[Json], name: str) -> tuple[int, int] | None:
+    """How much is used of how much there is; None where nothing is told, or there is none."""
+    told = [(h.get(f"{name}_used"), h.get(name)) for h in hypervisors]
+    known = [(used, there) for used, there in told if isinstance(used, int) and isinstance(there, int)]
+    used, there = sum(u for u, _ in known), sum(t for _, t in known)
+    return (used, there) if there else None
 
 
 def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:

@@ -11,7 +11,7 @@ from aiohttp import web
 from adapters.simulated.moves import CONTROLLER
 from adapters.simulated.openstack_http import ApiError, context, iso_micro, json_body, page
 from adapters.simulated.openstack_schemas import check_query, check_service_update, truth
-from adapters.simulated.things import Host, Kind, MoveKind
+from adapters.simulated.things import Host, Kind, MoveKind, StrayService
 from adapters.simulated.world import World
 
 CONTROL_SERVICES = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))
@@ -44,6 +44,9 @@ class Services:
     def _hosts(self) -> list[Host]:
         return self.world.hosts_of(Kind.OPENSTACK)
 
+    def _rows(self) -> list[Host | StrayService]:
+        return [*self.world.strays, *self._hosts()]
+
     # ------------------------------------------------------------------ services
 
     async def _services(self, request: web.Request) -> web.Response:
@@ -55,7 +58,7 @@ class Services:
             self._control(number, binary, host, asked.version)
             for number, (binary, host) in enumerate(CONTROL_SERVICES, start=1)
         ]
-        shown += [self._service(host, asked.version) for host in self._hosts()]
+        shown += [self._service(row, asked.version) for row in self._rows()]
         for name in ("host", "binary"):
             if name in request.query:
                 shown = [s for s in shown if s[name] == request.query[name]]
@@ -74,7 +77,7 @@ class Services:
         }
         return {**shown, "forced_down": False} if minor >= 11 else shown
 
-    def _service(self, host: Host, minor: int) -> dict[str, Any]:
+    def _service(self, host: Host | StrayService, minor: int) -> dict[str, Any]:
         shown = {
             "id": host.service_id if minor >= 53 else self._number(host),
             "binary": "nova-compute",
@@ -87,13 +90,15 @@ class Services:
         }
         return {**shown, "forced_down": host.forced_down} if minor >= 11 else shown
 
-    def _updated_at(self, host: Host) -> datetime:
+    def _updated_at(self, host: Host | StrayService) -> datetime:
         """When its record changed last: by a heartbeat or by an API call. Liveness goes by heartbeats alone."""
         beat = self.world.last_beat(host)
         return max(beat, host.changed_at or beat)
 
-    def _number(self, host: Host) -> int:
+    def _number(self, host: Host | StrayService) -> int:
         """The id of a service and a hypervisor before 2.53."""
+        if isinstance(host, StrayService):
+            return len(CONTROL_SERVICES) + 1 + len(self._hosts()) + self.world.strays.index(host)
         return len(CONTROL_SERVICES) + 1 + self._hosts().index(host)
 
     async def _update_service(self, request: web.Request) -> web.Response:
@@ -112,7 +117,7 @@ class Services:
         for (binary, _), control in self._control_ids.items():
             if control == id:
                 raise _not_compute(binary)
-        host = next((h for h in self._hosts() if h.service_id == id), None)
+        host = next((h for h in self._rows() if h.service_id == id), None)
         if host is None:
             raise ApiError(404, f"Service {id} could not be found.")
         status, reason = body.get("status"), body.get("disabled_reason")
@@ -156,7 +161,7 @@ class Services:
             shown["disabled_reason"] = host.disabled_reason
         return web.json_response({"service": shown})
 
-    def _force(self, host: Host, *, down: bool) -> None:
+    def _force(self, host: Host | StrayService, *, down: bool) -> None:
         """Set or clear forced_down; it cannot be cleared while evacuations of the host are `done`."""
         open_records = any(
             m.source is host and m.kind is MoveKind.EVACUATION and m.status == "done" for m in self.world.moves

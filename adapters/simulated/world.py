@@ -13,6 +13,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
+from typing import Any
 
 from adapters.simulated.faults import Faults
 from adapters.simulated.things import (
@@ -33,6 +34,7 @@ from adapters.simulated.things import (
     Resources,
     ServerAction,
     ServerGroup,
+    StrayService,
     Task,
     Vm,
     Volume,
@@ -69,6 +71,7 @@ class World(Timeline):
         self.calls: list[Call] = []  #: what the faces were asked, oldest first
         self.clusters: dict[str, Cluster] = {}  #: by cuid
         self.hosts: dict[str, Host] = {}  #: by uuid
+        self.strays: list[StrayService] = []  #: rows of Nova's services that are listed before those of the hosts
         self.vms: dict[str, Vm] = {}  #: by uuid
         self.tasks: dict[str, Task] = {}  #: CloudTower's, by id
         self.projects: dict[str, Project] = {}  #: by id
@@ -130,7 +133,7 @@ class World(Timeline):
         """The VMs whose record says they are on `host`."""
         return [v for v in self.vms.values() if v.host is host]
 
-    def last_beat(self, host: Host) -> datetime:
+    def last_beat(self, host: Host | StrayService) -> datetime:
         """When the host last reported."""
         return host.last_beat or self.beat(host.started_at)
 
@@ -139,7 +142,7 @@ class World(Timeline):
         elapsed = max(0.0, (self.now - since).total_seconds())
         return since + timedelta(seconds=elapsed // BEAT * BEAT)
 
-    def is_up(self, host: Host) -> bool:
+    def is_up(self, host: Host | StrayService) -> bool:
         """What the control plane believes, which lags behind `host.alive` by `service_down_time`."""
         silent = (self.now - self.last_beat(host)).total_seconds()
         return not host.forced_down and silent <= self.service_down_time
@@ -198,6 +201,20 @@ class World(Timeline):
         )
         self.hosts[host.id] = host
         return host
+
+    def add_stray(self, host: str, *, silent_since: datetime | None, **fields: Any) -> StrayService:
+        """One more row for a host that has one already, or for one that is no more.
+
+        Args:
+            host: its name.
+            silent_since: its last heartbeat; None: it reports.
+            fields: of the row.
+        """
+        stray = StrayService(
+            service_id=self.new_uuid(), name=host, started_at=self.now, last_beat=silent_since, **fields
+        )
+        self.strays.append(stray)
+        return stray
 
     def add_vm(
         self,

@@ -5,6 +5,7 @@ A finding without a pair here fails the first test: whoever adds one adds its pa
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from fnmatch import fnmatch
 from typing import Any
 
@@ -61,6 +62,12 @@ def without(binary: str) -> Made:
     return lambda: plan(replace(taken, services=tuple(s for s in taken.services if s.binary != binary)))
 
 
+def with_row(**changes: Any) -> OpenStackSurvey:
+    """The survey when compute-1 is listed twice."""
+    taken = survey()
+    return replace(taken, services=(service(DEAD, **changes), *taken.services))
+
+
 def alive(*servers: Server, asked: dict[str, Any] | None = None, **changes: Any) -> Made:
     """The plan of entering maintenance."""
     return lambda: enter(living(*servers, **changes), **(asked or {}))
@@ -107,6 +114,18 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "observer-blind": (
         lambda: plan(with_service(with_service(survey(), "compute-2", is_up=False), "compute-3", is_up=False)),
         where(survey(), "compute-2", is_up=False),
+    ),
+    "listed-twice": (
+        lambda: plan(with_row(id="old", is_up=False, updated_at=NOW - timedelta(days=9))),
+        dead(),
+    ),
+    "listed-twice-alike": (
+        lambda: plan(with_row(id="old", is_up=False, updated_at=NOW - timedelta(minutes=9))),
+        lambda: plan(with_row(id="old", is_up=False, updated_at=NOW - timedelta(days=9))),
+    ),
+    "retired-hosts": (
+        where(survey(), "compute-2", is_up=False, updated_at=NOW - timedelta(days=31)),
+        where(survey(), "compute-2", is_up=False, updated_at=NOW - timedelta(days=29)),
     ),
     "no-survivors": (
         lambda: plan(

@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.openstack.judge import Terms, spoken_age
+from adapters.openstack import ages
+from adapters.openstack.judge import Terms
 from adapters.openstack.things import Server, Storage
 from adapters.openstack.versions import Microversion
 from bot.domain.plan import Disposition, Topic, Verdict, digest_of
@@ -311,4 +312,4 @@ def test_room_that_grows_or_shrinks_but_suffices_changes_no_digest() -> None:
     [(-5, "0 s"), (45, "45 s"), (119, "119 s"), (180, "3 min"), (7300, "2 h"), (200000, "2 days")],
 )
 def test_ages_are_spoken(age: int, words: str) -> None:
-    assert spoken_age(timedelta(seconds=age)) == words
+    assert ages.spoken(timedelta(seconds=age)) == words

@@ -1,0 +1,99 @@
+"""The list of hosts, each as people are shown it: one entry for each, whatever Nova's rows are."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from adapters.openstack import around, service, survey, translate
+from adapters.openstack.session import Session
+from adapters.openstack.things import Service, in_turn
+from adapters.openstack.versions import LOCK_REASON
+from bot.domain.cloud import Host
+from bot.domain.values import HostId
+
+Json = Mapping[str, Any]
+
+
+async def hosts(session: Session, matching: str, *, limit: int, locks: bool) -> Sequence[Host]:
+    """Compute hosts whose name contains `matching`; an exact match first.
+
+    Args:
+        session: the cloud.
+        matching: part of a name, in any case.
+        limit: how many are wanted at most.
+        locks: whether settings have VMs locked while they are moved.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    wanted = matching.casefold()
+    rows: dict[str, list[Service]] = {}
+    for row in await survey.compute_services(session):
+        if row.binary == "nova-compute" and wanted in row.host.casefold():
+            rows.setdefault(row.host, []).append(row)
+    names = sorted(rows, key=lambda host: (host != matching, host.casefold() != wanted, host))[:limit]
+    listed = [in_turn(rows[host]) for host in names]
+    nodes: dict[str, list[Json]] = {}
+    for node in await survey.hypervisors_of(session):
+        nodes.setdefault(str((node.get("service") or {}).get("host")), []).append(node)
+    counted = await _counted(session, [first for first, *_ in listed], nodes)
+    left = await _left_locked(session) if locks else {}
+    return [
+        _host(mine, nodes.get(mine[0].host, []), counted=counted.get(mine[0].host), left=left.get(mine[0].host, ""))
+        for mine in listed
+    ]
+
+
+async def _counted(
+    session: Session, computes: Sequence[Service], nodes: Mapping[str, Sequence[Json]]
+) -> Mapping[str, int]:
+    """How many VMs Nova has on those hosts that are down and that somebody has dealt with since.
+
+    A hypervisor tells what its nova-compute wrote last (`ResourceTracker._update_usage`): while that is dead, also the
+    VMs that were evacuated from it.
+    """
+    dealt_with = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
+    stale = [(host, node) for host in dealt_with for node in nodes.get(host, ()) if node.get("running_vms")]
+    numbers = await session.together(*(survey.number_on(session, host, node) for host, node in stale))
+    counted: dict[str, int] = {}
+    for (host, _), number in zip(stale, numbers, strict=True):
+        counted[host] = counted.get(host, 0) + number
+    return counted
+
+
+async def _left_locked(session: Session) -> Mapping[str, str]:
+    """What is to be said of VMs that Muster has locked, by host."""
+    if (await survey.compute_offer(session)).highest < LOCK_REASON:
+        return {}
+    shown = await survey.list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
+    return around.left_locked(shown)
+
+
+def _host(rows: Sequence[Service], nodes: Sequence[Json], *, counted: int | None, left: str) -> Host:
+    """A host as people are shown it.
+
+    Args:
+        rows: of its compute service, the one that stands for it first.
+        nodes: its hypervisors, as Nova's JSON has them.
+        counted: VMs that Nova lists on it, if the hypervisor's own numbers do not hold any more; None: they do.
+        left: what is to be said of VMs that Muster has left locked.
+    """
+    compute, *others = rows
+    notes = (
+        *(f"listed twice by Nova: another row is {other.state}" for other in others),
+        service.why_disabled(compute),
+        translate.filled(nodes) if counted is None else "",
+    )
+    told = [number for node in nodes if isinstance(number := node.get("running_vms"), int)]
+    return Host(
+        id=HostId(compute.host),
+        name=compute.host,
+        area=compute.zone,
+        state=compute.state,
+        in_service=compute.is_up and compute.is_enabled,
+        vms=(sum(told) if told else None) if counted is None else counted,
+        note=", ".join(filter(None, notes)),
+        is_down=not compute.is_up,
+        down_since=None if compute.is_up else compute.updated_at,
+        left=left,
+        taken_out_by=service.marked_by(compute),
+    )
