@@ -6,9 +6,8 @@ and of those past their deadline. Both are at most as many as are moved side by 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
 
-from adapters.openstack import verbs
+from adapters.openstack import translate, verbs
 from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
 from adapters.openstack.things import LIVE_MIGRATION, Migration
@@ -53,10 +52,8 @@ async def _measured(session: Session, move: Migration) -> Migration:
         found = await session.get("compute", path, microversion=spoken(OLDEST), doing=doing)
     except Missing:
         return move
-    mine: dict[str, Any] = next((m for m in found["migrations"] if m["id"] == move.id), {})
-    return replace(
-        move, memory=int(mine.get("memory_total_bytes") or 0), memory_left=int(mine.get("memory_remaining_bytes") or 0)
-    )
+    memory, left = dict(found.each("migrations", translate.memory)).get(move.id, (0, 0))
+    return replace(move, memory=memory, memory_left=left)
 
 
 async def orders(session: Session, steps: Iterable[Step]) -> dict[StepKey, frozenset[str]]:
@@ -76,4 +73,5 @@ async def _orders(session: Session, step: Step) -> frozenset[str]:
         found = await session.get("compute", path, microversion=spoken(OLDEST), doing=doing)
     except Missing:
         return frozenset()
-    return frozenset(str(a["request_id"]) for a in found["instanceActions"] if a["action"] == _ORDERS[step.verb])
+    noted = found.each("instanceActions", lambda a: (str(a["action"]), str(a["request_id"])), by="request_id")
+    return frozenset(request_id for action, request_id in noted if action == _ORDERS[step.verb])

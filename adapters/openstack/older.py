@@ -27,13 +27,14 @@ async def with_flavors(session: Session, servers: Sequence[Server]) -> Sequence[
         "compute",
         "/flavors/detail",
         "flavors",
+        made=translate.flavor,
         microversion=_OLDEST,
         params={"is_public": "None"},
         doing="list flavors",
     )
-    known = {str(f["id"]): f for f in listed if str(f["id"]) in used}
+    known = {id: flavor for id, flavor in listed if id in used}
     extra = await session.together(*(_extra_specs(session, id) for id in known))
-    flavors = {id: _embedded(known[id], specs) for id, specs in zip(known, extra, strict=True)}
+    flavors = {id: {**known[id], "extra_specs": specs} for id, specs in zip(known, extra, strict=True)}
     return [translate.with_flavor(s, flavors[s.flavor]) if s.flavor in flavors else s for s in servers]
 
 
@@ -41,14 +42,8 @@ async def _extra_specs(session: Session, flavor: str) -> Mapping[str, Any]:
     found = await session.get(
         "compute", f"/flavors/{flavor}/os-extra_specs", microversion=_OLDEST, doing="read what flavors demand"
     )
-    specs: Mapping[str, Any] = found["extra_specs"]
+    specs: Mapping[str, Any] = found.one("extra_specs", dict)
     return specs
-
-
-def _embedded(flavor: Mapping[str, Any], extra_specs: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A flavor as 2.47 embeds it in a server."""
-    ephemeral = flavor.get("OS-FLV-EXT-DATA:ephemeral")
-    return {**flavor, "original_name": flavor["name"], "ephemeral": ephemeral, "extra_specs": extra_specs}
 
 
 async def with_providers(session: Session, hypervisors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
@@ -61,7 +56,7 @@ async def with_providers(session: Session, hypervisors: Sequence[Mapping[str, An
     if await session.offer("placement") is None:
         return hypervisors
     found = await session.get("placement", "/resource_providers", microversion=_PLACEMENT, doing="list providers")
-    uuids = {str(p["name"]): str(p["uuid"]) for p in found["resource_providers"]}
+    uuids = dict(found.each("resource_providers", lambda p: (str(p["name"]), str(p["uuid"])), by="uuid"))
     return [{**h, "id": uuids.get(str(h["hypervisor_hostname"]), h["id"])} for h in hypervisors]
 
 
@@ -86,10 +81,7 @@ async def _room(session: Session, provider: str) -> Room:
         session.get("placement", f"{path}/usages", microversion=_PLACEMENT, doing=doing),
     )
     return Room(
-        capacity={
-            str(name): int((one["total"] - one.get("reserved", 0)) * one.get("allocation_ratio", 1.0))
-            for name, one in has["inventories"].items()
-        },
-        used={str(name): int(amount) for name, amount in uses["usages"].items()},
-        largest={str(name): int(one["max_unit"]) for name, one in has["inventories"].items() if "max_unit" in one},
+        capacity=has.one("inventories", translate.capacity),
+        used=uses.one("usages", translate.amounts),
+        largest=has.one("inventories", translate.largest),
     )

@@ -32,8 +32,7 @@ async def of_failed(session: Session, step: Step) -> str:
         )
     except Missing:
         return ""
-    events = (found.get("instanceAction") or {}).get("events") or []
-    said = [_words(event) for event in events if event.get("result") == "Error"]
+    said = found.one("instanceAction", lambda a: [_words(e) for e in a.get("events") or [] if e["result"] == "Error"])
     return next((text for text in said if not _EMPTY_WORDS.search(text)), said[0] if said else "")
 
 

@@ -79,7 +79,7 @@ async def _is_shown(session: Session, step: Step, filters: Mapping[str, str]) ->
         params={"all_tenants": "1", "uuid": step.target, "deleted": "false", "limit": "1", **filters},
         doing=f"see whether {step.arguments['name']} is where it should be",
     )
-    return any(server["id"] == step.target for server in found["servers"])
+    return step.target in found.each("servers", lambda server: str(server["id"]))
 
 
 def _tells_since_when(step: Step, host: str) -> bool:

@@ -1,47 +1,37 @@
 """The one place that talks to OpenStack: a blocking library, on an own small pool of threads.
 
-openstacksdk reads clouds.yaml and logs in; the calls themselves are made on its adapters with an explicit microversion,
-because its resource layer negotiates one (4.22 would evacuate at 2.95 and above, which leaves VMs stopped) and filters
-some lists on the client. No call is ever repeated here, except once after a 401, which proves that nothing happened.
+The calls are made on keystoneauth's adapters with an explicit microversion, because openstacksdk's resource layer
+negotiates one (4.22 would evacuate at 2.95 and above, which leaves VMs stopped) and filters some lists on the client.
+No call is ever repeated here, except once after a 401, which proves that nothing happened.
 """
 
 import asyncio
+import json
 import threading
+import time
 import warnings
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import requests
 from keystoneauth1 import exceptions as keystone
-from keystoneauth1.adapter import Adapter
-from keystoneauth1.identity.base import BaseIdentityPlugin
 from openstack import exceptions as sdk
 from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 from openstack.warnings import RemovedInSDK60Warning
 
 from adapters.openstack import errors
-from adapters.openstack.versions import Microversion
-from bot.domain.cloud import Refused, Unreachable
+from adapters.openstack.answers import SHAPES, Document, once
+from adapters.openstack.endpoints import Endpoints, Offer
+from bot.domain.cloud import CloudError, Unreachable
 
 T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
-_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, ValueError)
-_VERSIONS = {
-    "compute": ("2.1", "2.latest"),
-    "block-storage": ("3.0", "3.latest"),
-    "identity": ("3", "3.latest"),
-    "network": ("2", "2.latest"),
-}
-
-
-class Offer(NamedTuple):
-    """The microversions a service offers."""
-
-    lowest: Microversion
-    highest: Microversion
+OFFSET = "offset"  #: a list that is paged by how many entries were read; it ends with an empty page
+MOST_PAGES = 500  #: of one list; whoever has more of anything is not asked for all of it
+_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, OverflowError, *SHAPES)
 
 
 class Session:
@@ -53,17 +43,21 @@ class Session:
         timeout: seconds that a socket may be silent. A call as a whole, with its turn on a thread and a login that
             may come first, is given up after three times as long.
         workers: calls in flight at most.
+        monotonic: seconds by a clock that nobody sets.
     """
 
-    def __init__(self, region: Callable[[], CloudRegion], *, timeout: float = 30.0, workers: int = 8) -> None:
+    def __init__(
+        self,
+        region: Callable[[], CloudRegion],
+        *,
+        timeout: float = 30.0,
+        workers: int = 8,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.timeout = timeout
         self._region = region
-        self._workers = workers
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="openstack")
-        self._lock = threading.Lock()
-        self._known: CloudRegion | None = None
-        self._adapters: dict[str, Adapter] = {}
-        self._offers: dict[str, Offer | None] = {}
+        self._endpoints = Endpoints(region, monotonic=monotonic)
 
     @classmethod
     def of(cls, cloud: str, *, clouds_yaml: Path | None = None, timeout: float = 30.0, workers: int = 8) -> "Session":
@@ -101,14 +95,14 @@ class Session:
         Raises:
             Refused, Unreachable: could not ask.
         """
-        if service not in self._offers:
-            doing = f"tell which versions of {service} there are"
-            self._offers[service] = await self._run(lambda _: self._ask_offer(service), service, doing)
-        return self._offers[service]
+        if known := self._endpoints.known(service):
+            return known
+        doing = f"tell which versions of {service} there are"
+        return await self._run(lambda _: self._endpoints.offer(service, doing=doing), service, doing)
 
     async def get(
         self, service: str, path: str, *, microversion: str = "", params: Mapping[str, Any] | None = None, doing: str
-    ) -> Mapping[str, Any]:
+    ) -> Document:
         """Read one document.
 
         Args:
@@ -119,17 +113,16 @@ class Session:
             doing: what is read, as a phrase that follows "to": "list compute services".
 
         Raises:
-            Refused, Unreachable: no document came.
+            Refused, Unreachable: no document of the API came.
         """
 
-        def call(_: threading.Event) -> Mapping[str, Any]:
-            answer = self._send(service, "GET", path, microversion, params=dict(params or {}))
-            if answer.status_code >= 300:
-                raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing)
-            found = answer.json()
-            if not isinstance(found, Mapping):
-                raise ValueError("the answer is not a JSON object")  # noqa: TRY004  # told like other bad answers
-            return found
+        def call(_: threading.Event) -> Document:
+            answer = self._send(service, "GET", path, microversion, doing, params=dict(params or {}))
+            try:
+                body = json.loads(answer.text)
+            except ValueError:
+                raise errors.not_the_api(answer.text, service=service, doing=doing, why="no JSON") from None
+            return Document(body, service=service, doing=doing, text=answer.text)
 
         return await self._run(call, service, doing)
 
@@ -139,35 +132,46 @@ class Session:
         path: str,
         key: str,
         *,
+        made: Callable[[Mapping[str, Any]], T],
         microversion: str = "",
-        params: Mapping[str, str] | None = None,
+        params: Mapping[str, Any] | None = None,
         marker: str = "id",
         doing: str,
-    ) -> Sequence[Mapping[str, Any]]:
-        """Read a list to its end, page by page.
+    ) -> list[T]:
+        """Read a list to its end, page by page, each entry once.
 
         Args:
             service: as in `get`.
             path: as in `get`.
             key: under which the document holds the list; `<key>_links` tells of a next page.
+            made: what an entry is turned into.
             microversion: as in `get`.
             params: as in `get`.
-            marker: the field of an item that the next page is asked by; empty: the list has no pages.
+            marker: the field of an item that the next page is asked by, or `OFFSET`; empty: the list has no pages.
             doing: as in `get`.
 
         Raises:
             Refused, Unreachable: the list could not be read whole.
         """
         query = dict(params or {}) | ({"limit": str(PAGE)} if marker else {})
-        found: list[Mapping[str, Any]] = []
-        while True:
+        found: list[T] = []
+        known: set[Hashable] = set()
+        read = 0
+        for _ in range(MOST_PAGES):
             page = await self.get(service, path, microversion=microversion, params=query, doing=doing)
-            items = page.get(key, [])
-            found += items
-            links = page.get(f"{key}_links", [])
-            if not marker or not items or not any(link.get("rel") == "next" for link in links):
+            rows = page.rows(key)
+            read += len(rows)
+            new = once(rows, "id" if marker in {"", OFFSET} else marker, known=known)
+            found += [page.told(key, row, made) for row in new]
+            if not (rows if marker == OFFSET else marker and _goes_on(page, key)):
                 return found
-            query = query | {"marker": str(items[-1][marker])}
+            if not new:
+                raise _endless(doing, "the next page holds nothing that was not on those before")
+            if marker == OFFSET:
+                query = query | {"offset": str(read)}
+            else:
+                query = query | {"marker": page.told(key, rows[-1], lambda row: str(row[marker]))}
+        raise _endless(doing, f"after {MOST_PAGES} pages there are more")
 
     async def act(
         self, service: str, method: str, path: str, body: Mapping[str, Any] | None, *, microversion: str, doing: str
@@ -180,14 +184,11 @@ class Session:
         """
 
         def call(abandoned: threading.Event) -> str:
-            adapter = self._adapter(service)
-            adapter.get_token()
+            self._endpoints.adapter(service).get_token()
             if abandoned.is_set():  # the login took so long that nobody waits any more: do not start it late
                 raise TimeoutError("given up before it was sent")
             content = {} if body is None else {"json": dict(body)}
-            answer = self._send(service, method, path, microversion, redirect=False, **content)
-            if answer.status_code >= 300:
-                raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing)
+            answer = self._send(service, method, path, microversion, doing, redirect=False, **content)
             return str(answer.headers.get("x-openstack-request-id") or answer.headers.get("x-compute-request-id") or "")
 
         return await self._run(call, service, doing)
@@ -212,20 +213,12 @@ class Session:
         Raises:
             Refused, Unreachable: could not log in.
         """
-
-        def call(_: threading.Event) -> frozenset[str]:
-            session = self._adapter("identity").session
-            if not isinstance(session.auth, BaseIdentityPlugin):
-                return frozenset()
-            return frozenset(session.auth.get_access(session).role_names or ())
-
-        return await self._run(call, "identity", "log in")
+        return await self._run(lambda _: self._endpoints.roles(), "identity", "log in")
 
     async def aclose(self) -> None:
         """Let go of connections; calls that wait for a thread are never made."""
         self._pool.shutdown(wait=False, cancel_futures=True)
-        for adapter in self._adapters.values():
-            adapter.session.close()
+        self._endpoints.close()
 
     async def _run(self, call: Callable[[threading.Event], T], service: str, doing: str) -> T:
         """The one way onto a thread: with a deadline, and with errors translated."""
@@ -234,56 +227,41 @@ class Session:
         try:
             async with asyncio.timeout(self.longest):
                 return await loop.run_in_executor(self._pool, call, abandoned)
-        except (Refused, Unreachable):
+        except CloudError:
             raise
         except _WORST as error:
             raise errors.of_exception(error, service=service, doing=doing) from error
         finally:
             abandoned.set()
 
-    def _send(self, service: str, method: str, path: str, microversion: str, **more: Any) -> requests.Response:
-        answer: requests.Response = self._adapter(service).request(
+    def _send(
+        self, service: str, method: str, path: str, microversion: str, doing: str, **more: Any
+    ) -> requests.Response:
+        answer = self._endpoints.request(
+            service,
             path,
             method,
-            raise_exc=False,
+            doing=doing,
             microversion=microversion or None,
             connect_retries=0,
             status_code_retries=0,
             headers={"Accept": "application/json"},
             **more,
         )
+        if answer.status_code >= 300:
+            told = str(answer.headers.get("Retry-After") or "")
+            raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing, retry_after=told)
         return answer
 
-    def _adapter(self, service: str) -> Adapter:
-        with self._lock:
-            if self._known is None:
-                self._known = self._region()
-            if service not in self._adapters:
-                lowest, highest = _VERSIONS.get(service, (None, None))
-                self._adapters[service] = Adapter(
-                    session=self._known.get_session(),
-                    service_type=self._known.get_service_type(service),
-                    service_name=self._known.get_service_name(service),
-                    interface=self._known.get_interface(service),
-                    region_name=self._known.get_region_name(service),
-                    endpoint_override=self._known.get_endpoint(service),
-                    min_version=lowest,
-                    max_version=highest,
-                )
-            return self._adapters[service]
 
-    def _ask_offer(self, service: str) -> Offer | None:
-        try:
-            found = self._adapter(service).get_endpoint_data()
-        except keystone.EndpointNotFound:
-            return None
-        if found is None:
-            return None
-        if found.min_microversion is None or found.max_microversion is None:
-            return Offer(Microversion((0, 0)), Microversion((0, 0)))
-        return Offer(_microversion(found.min_microversion), _microversion(found.max_microversion))
+def _goes_on(page: Document, key: str) -> bool:
+    """Whether a page says that there is a next one."""
+    links = page.told(f"{key}_links", page.get(f"{key}_links") or [], list)
+    return any(isinstance(link, Mapping) and link.get("rel") == "next" for link in links)
 
 
-def _microversion(found: Sequence[float]) -> Microversion:
-    """Keystoneauth writes "latest" as infinity; a document never says so."""
-    return Microversion(tuple(int(part) for part in found))
+def _endless(doing: str, why: str) -> Unreachable:
+    return Unreachable(
+        f"The list that was asked for to {doing} has no end: {why}. So it is not known to be whole.",
+        remedy="A proxy may drop the query, or the service's paging is broken: compare with the `openstack` client.",
+    )

@@ -6,7 +6,6 @@ The REST API says who manages a volume and hides whose a backup is: `cinder-mana
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from adapters.openstack import translate
 from adapters.openstack.runner import Runner
@@ -70,7 +69,7 @@ async def services_of(session: Session) -> Sequence[Service]:
         microversion=up_to(BACKEND_STATES, offer.highest) if offer else "",
         doing="list Cinder's services",
     )
-    return [translate.service(s) for s in found["services"]]
+    return found.each("services", translate.service)
 
 
 async def volumes_of(session: Session, manager: str) -> Sequence[Volume]:
@@ -81,15 +80,15 @@ async def volumes_of(session: Session, manager: str) -> Sequence[Volume]:
         Unreachable
     """
     offer = await session.offer("block-storage")
-    found = await session.pages(
+    volumes = await session.pages(
         "block-storage",
         "/volumes/detail",
         "volumes",
+        made=translate.volume,
         microversion=up_to(VOLUMES, offer.highest) if offer else "",
         params={"all_tenants": "1", "host": manager},
         doing=f"list the volumes that {manager} manages",
     )
-    volumes = [translate.volume(v) for v in found]
     if not all(v.manager == manager or v.manager.startswith((f"{manager}@", f"{manager}#")) for v in volumes):
         raise Refused(
             f"Cinder did not restrict the list of volumes to {manager}: Muster's account may not filter by host.",
@@ -136,10 +135,11 @@ async def encrypted(session: Session, attached: frozenset[str]) -> frozenset[str
         "block-storage",
         "/volumes/detail",
         "volumes",
+        made=lambda v: (str(v["id"]), bool(v["encrypted"])),
         params={"all_tenants": "1", "status": "in-use"},
         doing="list the volumes in use",
     )
-    return frozenset(str(v["id"]) for v in volumes if v.get("encrypted")) & attached
+    return frozenset(id for id, is_encrypted in volumes if is_encrypted) & attached
 
 
 async def _pools(session: Session) -> Mapping[str, str]:
@@ -147,5 +147,4 @@ async def _pools(session: Session) -> Mapping[str, str]:
     found = await session.get(
         "block-storage", "/scheduler-stats/get_pools", params={"detail": "true"}, doing="list Cinder's pools"
     )
-    pools: Sequence[Mapping[str, Any]] = found["pools"]
-    return {str(p["name"]): str((p.get("capabilities") or {}).get("location_info") or "") for p in pools}
+    return dict(found.each("pools", translate.pool, by="name"))

@@ -10,10 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from adapters.openstack import older, storage, translate
+from adapters.openstack.answers import Document
+from adapters.openstack.endpoints import Offer
 from adapters.openstack.names import natural
 from adapters.openstack.runner import Runner
-from adapters.openstack.session import Offer, Session
-from adapters.openstack.things import Amounts, Migration, OpenStackSurvey, Server, Service
+from adapters.openstack.session import OFFSET, Session
+from adapters.openstack.things import Amounts, Group, Migration, OpenStackSurvey, Server, Service
 from adapters.openstack.versions import (
     FLAVORS,
     GROUPS,
@@ -82,11 +84,11 @@ async def take(
             for s in sorted(servers, key=lambda s: (natural(s.name), s.id))
         ),
         projects=projects,
-        groups=tuple(translate.group(g) for g in groups),
+        groups=tuple(groups),
         migrations=tuple(migrations),
         room=await older.rooms(session, hypervisors)
         if candidates is None
-        else translate.rooms(candidates, hypervisors),
+        else candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors)),
         held=await _held(session, translate.provider_of(host, hypervisors)),
         aggregates=translate.aggregates_by_host(aggregates),
         tags=translate.tags_by_host(aggregates),
@@ -128,7 +130,7 @@ async def compute_services(session: Session, *, host: str = "") -> Sequence[Serv
         params=params,
         doing="list compute services",
     )
-    return [s for s in map(translate.service, found["services"]) if not host or s.host == host]
+    return [s for s in found.each("services", translate.service) if not host or s.host == host]
 
 
 async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS) -> Sequence[Server]:
@@ -181,7 +183,7 @@ async def number_on(session: Session, host: str, hypervisor: Mapping[str, Any]) 
         params={"with_servers": "true"},
         doing=f"count the servers on {host}",
     )
-    return len(found["hypervisor"].get("servers", []))
+    return found.one("hypervisor", lambda h: len(h.get("servers", [])))
 
 
 async def list_servers(
@@ -197,30 +199,30 @@ async def list_servers(
         doing: as in `Session.get`.
     """
     nova = await compute_offer(session)
-    found = await session.pages(
+    return await session.pages(
         "compute",
         "/servers/detail",
         "servers",
+        made=translate.server,
         microversion=up_to(at, nova.highest),
         params={"all_tenants": "1", **filters},
         doing=doing,
     )
-    return [translate.server(s) for s in found]
 
 
 async def migrations_of(session: Session, filters: Mapping[str, str]) -> Sequence[Migration]:
     """Migration records of any status."""
     nova = await compute_offer(session)
-    found = await session.pages(
+    return await session.pages(
         "compute",
         "/os-migrations",
         "migrations",
+        made=translate.migration,
         microversion=up_to(MIGRATIONS, nova.highest),
         params=filters,
         marker="uuid" if nova.highest >= MIGRATIONS else "",
         doing="list migrations",
     )
-    return [translate.migration(m) for m in found]
 
 
 async def hypervisors_of(session: Session) -> Sequence[Mapping[str, Any]]:
@@ -230,35 +232,33 @@ async def hypervisors_of(session: Session) -> Sequence[Mapping[str, Any]]:
         "compute",
         "/os-hypervisors/detail",
         "hypervisors",
+        made=translate.hypervisor,
         microversion=up_to(SERVICES, nova.highest),
         marker="id" if nova.highest >= PAGES else "",
         doing="list hypervisors",
     )
 
 
-async def _groups(session: Session, nova: Offer) -> Sequence[Mapping[str, Any]]:
-    """All server groups. Their pages go by offset and do not say which is the last."""
-    found: list[Mapping[str, Any]] = []
-    while True:
-        page = await session.get(
-            "compute",
-            "/os-server-groups",
-            microversion=up_to(GROUPS, nova.highest),
-            params={"all_projects": "True", "limit": "1000", "offset": str(len(found))},
-            doing="list server groups",
-        )
-        if not page["server_groups"]:
-            return found
-        found += page["server_groups"]
+async def _groups(session: Session, nova: Offer) -> Sequence[Group]:
+    """All server groups. Their pages go by offset."""
+    return await session.pages(
+        "compute",
+        "/os-server-groups",
+        "server_groups",
+        made=translate.group,
+        microversion=up_to(GROUPS, nova.highest),
+        params={"all_projects": "True"},
+        marker=OFFSET,
+        doing="list server groups",
+    )
 
 
 async def _aggregates(session: Session) -> Sequence[Mapping[str, Any]]:
     page = await session.get("compute", "/os-aggregates", microversion=spoken(OLDEST), doing="list host aggregates")
-    found: Sequence[Mapping[str, Any]] = page["aggregates"]
-    return found
+    return page.each("aggregates", translate.aggregate)
 
 
-async def _candidates(session: Session) -> Mapping[str, Any] | None:
+async def _candidates(session: Session) -> Document | None:
     """Capacity and use of every host with any memory left, in one call; None when Placement is absent or too old."""
     placement = await session.offer("placement")
     if placement is None or placement.highest < SUMMARIES:
@@ -280,7 +280,7 @@ async def _held(session: Session, provider: str | None) -> Mapping[str, Amounts]
         f"/resource_providers/{provider}/allocations",
         doing="read what the servers of the host hold",
     )
-    return translate.allocations(found)
+    return found.one("allocations", translate.allocations)
 
 
 async def _projects(session: Session) -> Mapping[str, str]:
@@ -289,7 +289,7 @@ async def _projects(session: Session) -> Mapping[str, str]:
         found = await session.get("identity", "/projects", doing="list projects")
     except Refused:
         return {}
-    return {str(p["id"]): str(p["name"]) for p in found["projects"]}
+    return dict(found.each("projects", lambda p: (str(p["id"]), str(p["name"]))))
 
 
 async def _ports(session: Session, host: str) -> Mapping[str, frozenset[str]] | None:
@@ -297,8 +297,14 @@ async def _ports(session: Session, host: str) -> Mapping[str, frozenset[str]] | 
     try:
         if await session.offer("network") is None:
             return {}
-        params = {"binding:host_id": host, "fields": ["device_id", "binding:vnic_type"]}
-        found = await session.get("network", "/ports", params=params, doing=f"list the ports on {host}")
+        ports = await session.pages(
+            "network",
+            "/ports",
+            "ports",
+            made=translate.port,
+            params={"binding:host_id": host, "fields": ["id", "device_id", "binding:vnic_type"]},
+            doing=f"list the ports on {host}",
+        )
     except (Refused, Unreachable):
         return None
-    return translate.ports_by_server(found["ports"])
+    return translate.ports_by_server(ports)

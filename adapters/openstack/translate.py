@@ -8,6 +8,10 @@ from typing import Any
 from adapters.openstack.things import Amounts, Group, Migration, Room, Server, Service, Volume
 
 Json = Mapping[str, Any]
+SILENT = "UNKNOWN"
+"""The status of a server and of a compute service whose cell does not answer, from 2.69 on; little else is told."""
+_HIDES = "?"  #: who manages a volume, to an account that may not see it
+_HIDDEN = {"OS-EXT-STS:vm_state": None, "OS-EXT-STS:task_state": None}
 
 
 def service(found: Json) -> Service:
@@ -17,12 +21,21 @@ def service(found: Json) -> Service:
         binary=str(found["binary"]),
         host=str(found["host"]),
         zone=str(found.get("zone") or ""),
-        is_up=found.get("state") == "up" and found.get("backend_state") != "down",
-        is_enabled=found.get("status") == "enabled" and not found.get("frozen"),
+        is_up=_is(found, "state", so="up", other="down") and found.get("backend_state") != "down",
+        is_enabled=_is(found, "status", so="enabled", other="disabled") and not found.get("frozen"),
         is_forced_down=bool(found.get("forced_down")),
         disabled_reason=str(found.get("disabled_reason") or ""),
         updated_at=moment(found.get("updated_at")),
     )
+
+
+def _is(found: Json, field: str, *, so: str, other: str) -> bool:
+    """Which of two words stands in a field.
+
+    Raises:
+        KeyError: neither; what is not told is not the other.
+    """
+    return {so: True, other: False}[found[field]]
 
 
 def server(found: Json) -> Server:
@@ -31,14 +44,15 @@ def server(found: Json) -> Server:
     volume_backed = not found.get("image")
     of_image = (found.get("image") or {}).get("properties") or {}  # from 2.98 on
     fault = found.get("fault") or {}
+    shown = found if found["status"] != SILENT else {**_HIDDEN, **found}
     bare = Server(
         id=str(found["id"]),
         name=str(found.get("name") or found["id"]),
         project=str(found.get("tenant_id") or ""),
         host=str(found.get("OS-EXT-SRV-ATTR:host") or ""),
-        status=str(found.get("status") or "UNKNOWN"),
-        vm_state=str(found.get("OS-EXT-STS:vm_state") or ""),
-        task=found.get("OS-EXT-STS:task_state") or None,
+        status=_word(found["status"]),
+        vm_state=str(shown["OS-EXT-STS:vm_state"] or ""),
+        task=shown["OS-EXT-STS:task_state"] or None,
         flavor=str(flavor.get("id") or ""),
         needs={},
         has_local_disk=not volume_backed,
@@ -78,6 +92,12 @@ def with_flavor(bare: Server, flavor: Json) -> Server:
     )
 
 
+def flavor(found: Json) -> tuple[str, Json]:
+    """Of `GET /flavors/detail`: its id, and all but its extra specs as 2.47 embeds it in a server."""
+    embedded = {"original_name": str(found["name"]), "ephemeral": found.get("OS-FLV-EXT-DATA:ephemeral")}
+    return str(found["id"]), {**found, **embedded}
+
+
 def _traits(said: Json) -> dict[str, str]:
     return {key.removeprefix("trait:"): str(value) for key, value in said.items() if key.startswith("trait:")}
 
@@ -106,10 +126,26 @@ def volume(found: Json) -> Volume:
     return Volume(
         id=str(found["id"]),
         name=str(found.get("name") or found["id"]),
-        manager=str(found.get("os-vol-host-attr:host") or ""),
+        manager=_word(found.get("os-vol-host-attr:host", _HIDES)),
         service=str(found.get("service_uuid") or ""),
         is_clustered=bool(found.get("cluster_name")),
     )
+
+
+def _word(found: Any) -> str:
+    """A word that must be there.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(found, str) or not found:
+        raise ValueError(f"{found!r} is no word")
+    return found
+
+
+def pool(found: Json) -> tuple[str, str]:
+    """Of `GET /scheduler-stats/get_pools`: its full name, and its `location_info` where a driver gives it."""
+    return str(found["name"]), str((found.get("capabilities") or {}).get("location_info") or "")
 
 
 def migration(found: Json) -> Migration:
@@ -117,13 +153,18 @@ def migration(found: Json) -> Migration:
     return Migration(
         id=int(found["id"]),
         type=str(found.get("migration_type") or ""),
-        server=str(found.get("instance_uuid") or ""),
-        status=str(found.get("status") or ""),
-        source=str(found.get("source_compute") or ""),
+        server=str(found["instance_uuid"] or ""),
+        status=_word(found["status"]),
+        source=str(found["source_compute"] or ""),
         target=found.get("dest_compute") or None,
         created_at=str(found.get("created_at") or ""),
         updated_at=str(found.get("updated_at") or ""),
     )
+
+
+def memory(found: Json) -> tuple[int, tuple[int, int]]:
+    """Of `GET /servers/{id}/migrations`: its id, the bytes it copies and those that are left; 0 where none counts."""
+    return int(found["id"]), (int(found.get("memory_total_bytes") or 0), int(found.get("memory_remaining_bytes") or 0))
 
 
 def group(found: Json) -> Group:
@@ -139,14 +180,14 @@ def group(found: Json) -> Group:
 
 def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
     """Room by host: Placement's provider summaries, joined with Nova's hypervisors by their uuid."""
-    summaries = candidates.get("provider_summaries") or {}
+    summaries = candidates["provider_summaries"]
     found: dict[str, Room] = {}
     for hypervisor in hypervisors:
         summary = summaries.get(str(hypervisor["id"]))
         host = str((hypervisor.get("service") or {}).get("host") or "")
         if summary is None or not host:
             continue
-        resources = summary.get("resources") or {}
+        resources = summary["resources"]
         found[host] = Room(
             capacity={name: int(amount["capacity"]) for name, amount in resources.items()},
             used={name: int(amount["used"]) for name, amount in resources.items()},
@@ -160,8 +201,36 @@ def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
     return found
 
 
+def capacity(inventories: Json) -> Amounts:
+    """What a provider may promise: `GET /resource_providers/{uuid}/inventories`."""
+    return {
+        str(name): int((one["total"] - one.get("reserved", 0)) * one.get("allocation_ratio", 1.0))
+        for name, one in inventories.items()
+    }
+
+
+def largest(inventories: Json) -> Amounts:
+    """What one VM may take of a provider, as far as its inventories say so."""
+    return {str(name): int(one["max_unit"]) for name, one in inventories.items() if "max_unit" in one}
+
+
+def amounts(found: Json) -> Amounts:
+    """Numbers by resource class, as Placement has them."""
+    return {str(name): int(amount) for name, amount in found.items()}
+
+
 _TOTALS = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "local_gb"}
 """Nova makes a host's totals the `max_unit` of its inventories: one VM takes no more, whatever is overcommitted."""
+
+
+def hypervisor(found: Json) -> Json:
+    """Of `GET /os-hypervisors/detail`, as it came: whose it is and what it is called is there."""
+    return {**found, "id": str(found["id"]), "service": {**found["service"], "host": str(found["service"]["host"])}}
+
+
+def aggregate(found: Json) -> Json:
+    """Of `GET /os-aggregates`, as it came: its hosts and its metadata are there."""
+    return {**found, "hosts": [str(h) for h in found["hosts"]], "metadata": dict(found["metadata"])}
 
 
 def filled(hypervisors: Sequence[Json]) -> str:
@@ -188,10 +257,7 @@ def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:
 
 def allocations(found: Json) -> Mapping[str, Amounts]:
     """What each consumer holds of one provider: `GET /resource_providers/{uuid}/allocations`."""
-    return {
-        str(consumer): {str(name): int(amount) for name, amount in held["resources"].items()}
-        for consumer, held in (found.get("allocations") or {}).items()
-    }
+    return {str(consumer): amounts(held["resources"]) for consumer, held in found.items()}
 
 
 def aggregates_by_host(found: Sequence[Json]) -> Mapping[str, tuple[str, ...]]:
@@ -215,11 +281,15 @@ def tags_by_host(found: Sequence[Json]) -> Mapping[str, Mapping[str, frozenset[s
     return by_host
 
 
-def ports_by_server(found: Sequence[Json]) -> Mapping[str, frozenset[str]]:
-    """The kinds of ports of each server that are more than a virtual switch: `GET /v2.0/ports`."""
+def port(found: Json) -> tuple[str, str]:
+    """Of `GET /v2.0/ports`: the server that it belongs to, and its kind."""
+    return str(found["device_id"] or ""), str(found["binding:vnic_type"] or "normal")
+
+
+def ports_by_server(ports: Sequence[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
+    """The kinds of ports of each server that are more than a virtual switch."""
     by_server: dict[str, frozenset[str]] = {}
-    for port in found:
-        kind, server_id = str(port.get("binding:vnic_type") or "normal"), str(port.get("device_id") or "")
+    for server_id, kind in ports:
         if kind != "normal" and server_id:
             by_server[server_id] = by_server.get(server_id, frozenset()) | {kind}
     return by_server

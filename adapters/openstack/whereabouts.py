@@ -71,4 +71,4 @@ async def _one(session: Session, server_id: str, at: str) -> Server | None:
         document = await session.get("compute", f"/servers/{server_id}", microversion=at, doing="look at a server")
     except Missing:
         return None
-    return translate.server(document["server"])
+    return document.one("server", translate.server)

@@ -8,6 +8,7 @@ from adapters.simulated.openstack_http import ApiError, context, iso, page
 from adapters.simulated.things import Image, Kind
 from adapters.simulated.world import World
 
+_NO_FILTERS = {"fields", "limit", "marker"}
 _COLLECTIONS = "networks|subnets|floatingips|security-groups|routers|agents|extensions"
 
 
@@ -71,9 +72,11 @@ class Neutron:
             for number, kind in enumerate(vm.ports):
                 port = {"id": f"{vm.id[:-4]}{number:04}", "device_id": vm.id, "device_owner": "compute:nova"}
                 port |= {"binding:vnic_type": kind} | ({"binding:host_id": host} if asked.is_admin else {})
-                if all(port.get(name) == value for name, value in wanted.items() if name not in {"fields", "limit"}):
-                    shown.append({k: v for k, v in port.items() if k in wanted.getall("fields", list(port))})
-        return web.json_response({"ports": shown})
+                if all(port.get(name) == value for name, value in wanted.items() if name not in _NO_FILTERS):
+                    shown.append(port)
+        shown, links = page(request, shown)
+        named = [{k: v for k, v in port.items() if k in wanted.getall("fields", list(port))} for port in shown]
+        return web.json_response({"ports": named} | ({"ports_links": links} if links else {}))
 
     async def _nothing(self, request: web.Request) -> web.Response:
         return web.json_response({request.match_info["collection"].replace("-", "_"): []})

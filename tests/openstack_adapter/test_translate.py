@@ -31,6 +31,8 @@ SERVER: dict[str, Any] = {
     "pinned_availability_zone": None,
 }
 
+BARE = {"id": "s", "status": "ACTIVE", "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:task_state": None}
+
 
 def test_a_server_booted_from_an_image_has_its_disks_on_its_host() -> None:
     server = translate.server(SERVER)
@@ -147,22 +149,22 @@ def test_the_microversion_for_an_evacuation_is_chosen_on_purpose() -> None:
 def test_what_ties_a_running_server_to_its_host_is_read_from_its_flavor(
     extra: dict[str, str], ties: tuple[str, ...], devices: tuple[str, ...]
 ) -> None:
-    shown = translate.server({"id": "s", "flavor": {"extra_specs": extra}})
+    shown = translate.server(BARE | {"flavor": {"extra_specs": extra}})
     assert (shown.tied_by, shown.devices) == (ties, devices)
 
 
 def test_what_an_image_says_counts_too_where_nova_shows_it() -> None:
     properties = {"hw_tpm_version": "2.0", "trait:HW_A": "required", "trait:HW_B": "required"}
     shown = translate.server(
-        {
-            "id": "s",
+        BARE
+        | {
             "image": {"id": "i", "properties": properties},
             "flavor": {"extra_specs": {"trait:HW_B": "forbidden"}},
         }
     )
     assert shown.has_vtpm
     assert shown.traits == {"HW_A": "required", "HW_B": "forbidden"}
-    assert not translate.server({"id": "s", "image": {"id": "i"}}).has_vtpm
+    assert not translate.server(BARE | {"image": {"id": "i"}}).has_vtpm
 
 
 def test_the_metadata_of_a_host_s_aggregates_are_put_together() -> None:

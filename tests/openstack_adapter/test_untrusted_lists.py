@@ -1,12 +1,12 @@
 """Lists of servers that are not what was asked for, as Nova gives them without a word."""
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from adapters.openstack import survey as reading
+from adapters.openstack.answers import Document
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.simulated import datacentre
@@ -18,9 +18,10 @@ from tests.contract.arena_openstack import clouds_file, openstack_arena
 class DropsTheFilter(Session):
     """A cloud whose policy lets the account list all projects but drops its host filter, as Nova does in silence."""
 
-    async def pages(self, service: str, path: str, key: str, **how: Any) -> Sequence[Mapping[str, Any]]:
-        params = {k: v for k, v in (how.pop("params", None) or {}).items() if k != "host"}
-        return await super().pages(service, path, key, params=params, **how)
+    async def get(self, service: str, path: str, **how: Any) -> Document:
+        if path == "/servers/detail":
+            how["params"] = {k: v for k, v in how["params"].items() if k != "host"}
+        return await super().get(service, path, **how)
 
 
 async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: Path) -> None:
@@ -60,10 +61,11 @@ async def test_the_vms_of_a_dead_host_are_counted_of_that_host_alone_or_not_at_a
 class HasADeadCell(Session):
     """A cloud of which one cell does not answer: from 2.69 Nova lists its servers with next to nothing in them."""
 
-    async def pages(self, service: str, path: str, key: str, **how: Any) -> Sequence[Mapping[str, Any]]:
-        found = await super().pages(service, path, key, **how)
+    async def get(self, service: str, path: str, **how: Any) -> Document:
+        found = await super().get(service, path, **how)
         shadow = {"id": "s1", "status": "UNKNOWN", "tenant_id": "p1", "created": "2026-11-21T00:00:00Z", "links": []}
-        return [*found, shadow]
+        servers = {"servers": [*found["servers"], shadow]} if path == "/servers/detail" else {}
+        return Document({**found, **servers}, service=service, doing=how["doing"])
 
 
 async def test_a_list_that_lacks_the_servers_of_a_dead_cell_is_not_trusted(tmp_path: Path) -> None:

@@ -1,0 +1,87 @@
+"""Lists that come in pages: read to their end, each entry once, and given up where there is no end."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+
+from adapters.openstack import session as wall
+from adapters.openstack import survey as reading
+from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.session import Session
+from adapters.simulated.things import ServerGroup
+from bot.domain.cloud import Unreachable
+from bot.domain.plan import Plan
+from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
+from tests.openstack_adapter.bends import bent
+
+
+async def planned(arena: OpenStackArena, cloud: OpenStackCloud) -> Plan:
+    request = arena.request()
+    return cloud.plan(request, await cloud.survey(request))
+
+
+def again(key: str) -> Any:
+    """The first page, whatever marker is sent, and always with a next one."""
+    first: list[Any] = []
+
+    def bend(request: web.Request, body: Any) -> Any:
+        first[:] = first or body[key]
+        return {key: first, f"{key}_links": [{"rel": "next", "href": str(request.url)}]}
+
+    return bend
+
+
+PAGED = {
+    "/servers/detail$": "servers",
+    "/os-migrations$": "migrations",
+    "/os-hypervisors/detail$": "hypervisors",
+    "/os-server-groups$": "server_groups",
+    "/volume/v3/volumes/detail$": "volumes",
+}
+
+
+@pytest.mark.parametrize(("path", "key"), PAGED.items())
+async def test_a_list_that_never_ends_is_given_up_at_its_second_page_and_that_is_told(path: str, key: str) -> None:
+    async with openstack_arena(vms=2) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        owner = next(iter(arena.world.projects.values()))
+        arena.world.groups["g1"] = ServerGroup(
+            id="g1", name="apart", policy="anti-affinity", project=owner, members=[*arena.subjects()]
+        )
+        bends.on(path, again(key))
+        with pytest.raises(Unreachable) as lost:
+            await planned(arena, cloud)
+        assert "no end" in lost.value.sentence
+        assert "not known to be whole" in lost.value.sentence
+        pages = [call for call in bends.seen if path.strip("$").rpartition("/")[2] in call]
+        assert len(pages) <= 4
+
+
+async def test_a_vm_that_slips_from_one_page_to_the_next_is_counted_once() -> None:
+    def with_the_last_one_again(request: web.Request, body: Any) -> Any:
+        if "marker" in request.query:
+            return {"servers": [*first[-1:], *body["servers"]]}
+        first[:] = body["servers"][:2]
+        return {"servers": first, "servers_links": [{"rel": "next", "href": str(request.url)}]}
+
+    first: list[Any] = []
+    async with openstack_arena(vms=4) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        bends.on("/servers/detail", with_the_last_one_again)
+        plan = await planned(arena, cloud)
+    assert sorted(vm.name for vm in plan.vms) == ["vm-1", "vm-2", "vm-3", "vm-4"]
+
+
+async def test_a_list_with_more_pages_than_anybody_has_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(wall, "MOST_PAGES", 3)
+    monkeypatch.setattr(wall, "PAGE", 2)
+    async with openstack_arena(vms=8) as arena:
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address))
+        try:
+            with pytest.raises(Unreachable) as lost:
+                await reading.servers_on(session, "compute-1")
+            assert "after 3 pages there are more" in lost.value.sentence
+        finally:
+            await session.aclose()
