@@ -7,10 +7,11 @@ are what CloudTower writes, and an unknown word counts as a warning.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from adapters.cloudtower import read as read_rows
 from adapters.cloudtower import translate
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import Reply, TowerHost
-from bot.domain.cloud import Refused
+from bot.domain.cloud import CloudError
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import Json
 
@@ -48,21 +49,18 @@ class OpenAlerts:
 
 
 async def read(client: Client, host: TowerHost) -> OpenAlerts:
-    """The open alerts of a host.
-
-    Raises:
-        Unreachable
-    """
+    """The open alerts of a host, or why they could not be read: they cost accuracy, never the plan."""
     body: dict[str, Json] = {
         "where": {"ended": False, "host": {"id": host.id}},
         "first": MOST_ASKED,
         "orderBy": "severity_ASC",
     }
     try:
-        reply = await client.read("/get-alerts", body)
-    except Refused as no:
-        return OpenAlerts(refusal=no.sentence)
-    found = [_alert(row) for row in translate.rows(reply)]
+        found = await read_rows.asked(
+            client, "/get-alerts", body, lambda reply: [_alert(row) for row in translate.rows(reply, "id")]
+        )
+    except CloudError as error:
+        return OpenAlerts(refusal=error.sentence)
     return OpenAlerts(alerts=tuple(sorted(found, key=lambda alert: (alert.rank, alert.message, alert.id))))
 
 

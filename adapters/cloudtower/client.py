@@ -17,6 +17,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from adapters.cloudtower import translate
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
 
@@ -25,7 +26,9 @@ _log = logging.getLogger(__name__)
 PAUSES = (0.5, 2.0)  #: seconds before the second and the third try of a read
 LONGEST_PAUSE = 10.0  #: seconds: the longest `Retry-After` that a read waits for
 RAW_LENGTH = 300
-_PASSING = frozenset({429, 502, 503, 504})  #: worth another try of a read
+_BUSY = frozenset({413, 429})  #: "not now": an old way to limit a rate, and the new one
+_PASSING = _BUSY | {502, 503, 504}  #: worth another try of a read
+_ABSENT = frozenset({400, 404})  #: what a tower may answer to a question that it does not know
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +88,10 @@ class Client:
         Raises:
             Refused, Unreachable
         """
-        return str(await self._read("GET", "/get-version", None))
+        said = await self._read("GET", "/get-version", None)
+        if not isinstance(said, str) or not said:
+            raise self.stranger("/get-version", f"{translate.kind(said)} where a version belongs")
+        return said
 
     async def read(self, path: str, body: Mapping[str, Json] | None) -> Any:
         """Ask a question; tried again when the answer was lost or the tower was busy.
@@ -103,13 +109,38 @@ class Client:
             Unreachable: its fate is unknown.
         """
         response = await self._send("POST", path, body)
-        if response.status_code == 429:
-            raise Unreachable(f"{self.name} takes no more requests just now.", raw=self._words(response))
         answer = self._answer(response)
         _log.info(
             "%s took %s, request %s", self.name, path, response.headers.get("x-tower-request-id", "without an id")
         )
         return answer
+
+    async def begin(self, path: str, body: Mapping[str, Json]) -> str:
+        """Make a call that begins a task, once; the task's id, empty when there is none.
+
+        Raises:
+            Refused: nothing took effect.
+            Unreachable: its fate is unknown, also when what was answered is not CloudTower's.
+        """
+        answer = await self.act(path, body)
+        try:
+            return translate.task_id(answer)
+        except translate.Strange as odd:
+            raise self.stranger(path, str(odd)) from odd
+
+    def stranger(self, path: str, what: str, *, raw: str = "") -> Unreachable:
+        """The error of an answer that CloudTower does not give: a login page, a gateway's JSON, half a document.
+
+        Args:
+            path: what was asked.
+            what: how it differs, as a noun: "an object where a list belongs".
+            raw: its words.
+        """
+        return Unreachable(
+            f"At {self.name} somebody answered {path}, but not the API: {what}.",
+            remedy="Check that `url` is CloudTower's API and that no proxy or login page stands before it.",
+            raw=raw,
+        )
 
     async def _read(self, method: str, path: str, body: Mapping[str, Json] | None) -> Any:
         for pause in (*PAUSES, None):
@@ -176,33 +207,43 @@ class Client:
             body |= {"source": "AUTHN", "auth_config_id": strategy}
         response = await self._call("POST", f"{self._url}/login", body, None)
         remedy = "Check the user name and password; with a second factor switched on, use an API key."
-        if 400 <= response.status_code < 500:
-            raise Refused(
-                f"{self.name} does not let {login.username} log in.",
-                remedy=remedy,
-                raw=self._words(response),
-            )
-        answer = self._answer(response)
-        token = (answer.get("data") or {}).get("token") if isinstance(answer, Mapping) else None
+        try:
+            answer = self._answer(response)
+        except Refused as no:
+            if response.is_redirect:
+                raise
+            raise Refused(f"{self.name} does not let {login.username} log in.", remedy=remedy, raw=no.raw) from no
+        data = answer.get("data") if isinstance(answer, Mapping) else None
+        if not isinstance(data, Mapping):
+            raise self.stranger("/login", f"{translate.kind(answer)} without a token")
+        token = data.get("token")
         if not isinstance(token, str) or not token:
             raise Refused(f"{self.name} gave {login.username} no token.", remedy=remedy)
         return token
 
     async def _ldap_strategy(self) -> str | None:
-        """The id of the tower's LDAP strategy; since 3.0.0 an LDAP login needs it (SDK 2.23.0 utils.login)."""
+        """The id of the tower's LDAP strategy; since 3.0.0 an LDAP login needs it (SDK 2.23.0 utils.login).
+
+        Raises:
+            Refused, Unreachable: whether it has one could not be found out, and a login without it might lock the user.
+        """
         parts = urlsplit(self._url)
         address = urlunsplit((parts.scheme, parts.netloc, parts.path.removesuffix("/v2/api") + "/api", "", ""))
         question: dict[str, Json] = {"query": "{authnStrategies{id type}}", "variables": {}}
         response = await self._call("POST", address, question, None)
-        try:
-            strategies = response.json()["data"]["authnStrategies"]
-            return next((str(s["id"]) for s in strategies if s["type"] == "LDAP"), None)
-        except (ValueError, KeyError, TypeError):
+        if response.status_code in _ABSENT:
             return None  # older towers do not know the question: plain LDAP it is
+        answer = self._answer(response)
+        if isinstance(answer, Mapping) and answer.get("errors"):
+            return None  # the same in GraphQL's words
+        try:
+            return next((str(s["id"]) for s in answer["data"]["authnStrategies"] if s["type"] == "LDAP"), None)
+        except (KeyError, TypeError) as error:
+            raise self.stranger("/api", f"{translate.kind(answer)} without login strategies") from error
 
     def _answer(self, response: httpx.Response) -> Any:
-        """The parsed body of a good answer, or the error that the status stands for."""
-        status = response.status_code
+        """The parsed body of a good answer, or the error that the answer is: the one place that classes them."""
+        status, path = response.status_code, response.url.path.removeprefix(urlsplit(self._url).path)
         if 300 <= status < 400:
             raise Refused(
                 f"{self.name} answered {status}: this address is a passive node of CloudTower, or a proxy.",
@@ -215,22 +256,23 @@ class Client:
                 remedy="Give it a valid token of a user who may manage hosts.",
                 raw=raw,
             )
-        if status >= 500 or status in {408, 429}:
+        if status in _BUSY:
+            raise Unreachable(f"{self.name} takes no more requests just now ({status}).", raw=raw)
+        if status >= 500 or status == 408:
             raise Unreachable(f"{self.name} could not answer ({status}).", raw=raw)
         if status >= 400:
-            raise self._refusal(response, raw)
+            raise self._refusal(response, path, raw)
         try:
             return response.json()
-        except ValueError as error:
-            raise Unreachable(
-                f"{self.name} answered something that is not JSON.",
-                remedy="Check that `url` is CloudTower's API and not a proxy's page.",
-                raw=raw,
-            ) from error
+        except (ValueError, RecursionError) as error:
+            raise self.stranger(path, f"{_sort(response)} that is not JSON", raw=raw) from error
 
-    def _refusal(self, response: httpx.Response, raw: str) -> Refused:
+    def _refusal(self, response: httpx.Response, path: str, raw: str) -> Refused | Unreachable:
+        """CloudTower's own no; without its words the no is somebody else's, and says nothing about the tower."""
         body = _object(response)
-        message = self._clean(str(body.get("message") or f"status {response.status_code}"))
+        if not isinstance(body.get("message"), str):
+            return self.stranger(path, f"{_sort(response)} with status {response.status_code}", raw=raw)
+        message = self._clean(body["message"])
         remedy = ""
         if body.get("code") == "ResourceLocked":
             remedy = "Something else is changing it: wait until that task has ended, then try again."
@@ -263,9 +305,16 @@ def _trust(verify: bool | str) -> ssl.SSLContext | bool:  # noqa: FBT001 - the w
 def _object(response: httpx.Response) -> Mapping[str, Any]:
     try:
         body = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return body if isinstance(body, Mapping) else {}
+
+
+def _sort(response: httpx.Response) -> str:
+    """What an unparsed body is, for a sentence."""
+    if not response.content:
+        return "an empty body"
+    return "a page" if "html" in response.headers.get("content-type", "") else "a text"
 
 
 def _retry_after(response: httpx.Response, otherwise: float) -> float:

@@ -75,7 +75,7 @@ class CloudTowerCloud:
         wanted = matching.casefold()
         found = [
             h
-            for h in await read.hosts(self._client, {})
+            for h in read.whole(await read.hosts(self._client, {}))
             if any(wanted in word.casefold() for word in (h.name, h.id, h.local_id))
         ]
         found.sort(key=lambda h: (wanted not in {h.name.casefold(), h.id, h.local_id}, h.name.casefold(), h.id))
@@ -114,7 +114,7 @@ class CloudTowerCloud:
         try:
             version = await self._client.version()
             me = await self._client.read("/get-my-info", None)
-            hosts = await read.hosts(self._client, {})
+            hosts = read.whole(await read.hosts(self._client, {}))
         except CloudError as error:
             return [str(error)]
         complaints = []
@@ -124,7 +124,10 @@ class CloudTowerCloud:
             complaints.append(f"{self.name} is CloudTower {version}: maintenance mode needs {least}.")
         if not hosts:
             complaints.append(f"{self.name} shows Muster's user no host.")
-        if isinstance(me, Mapping) and me.get("role") in _READ_ONLY:
+        if not isinstance(me, Mapping):
+            odd = self._client.stranger("/get-my-info", f"{translate.kind(me)} where a user belongs")
+            complaints.append(str(odd))
+        elif me.get("role") in _READ_ONLY:
             complaints.append(f"Muster's user on {self.name} may only read: it needs a role that manages hosts.")
         return complaints
 

@@ -11,6 +11,7 @@ from adapters.cloudtower import read, translate
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.abilities import Instead
+from bot.domain.listing import Listing
 from bot.domain.values import Json
 
 MOST_NAMED = 4
@@ -33,17 +34,18 @@ async def instead(client: Client, name: str, host: str) -> Instead:
         "by itself, those that have HA switched on."
     )
     either: Json = [{"name": host}, {"id": host}, {"local_id": host}]
-    found = await read.hosts(client, {"OR": either})
+    found = read.whole(await read.hosts(client, {"OR": either}))
     if len(found) != 1:
         return Instead(sentence=sentence)
     (seen,) = found
-    vms = await read.vms(client, {"host": {"id": seen.id}, "in_recycle_bin": False})
-    tasks = await read.tasks(client, {"cluster": {"id": seen.cluster_id}, "status_in": _OPEN})
-    busy = await read.vms_called(client, sorted({t.resource for t in tasks if t.resource})) if tasks else ()
+    vms = read.whole(await read.vms(client, {"host": {"id": seen.id}, "in_recycle_bin": False}))
+    tasks = await read.tasks_counted(client, {"cluster": {"id": seen.cluster_id}, "status_in": _OPEN})
+    resources = sorted({t.resource for t in tasks.items if t.resource})
+    busy = await read.vms_called(client, resources) if resources else ()
     return Instead(sentence=sentence, seen=_told(seen, vms, tasks, busy))
 
 
-def _told(host: TowerHost, vms: Sequence[TowerVm], tasks: Sequence[TowerTask], busy: Sequence[TowerVm]) -> str:
+def _told(host: TowerHost, vms: Sequence[TowerVm], tasks: Listing[TowerTask], busy: Sequence[TowerVm]) -> str:
     if host.is_connected:
         healthy = translate.said(host.status)
         return f"{host.name} has not failed: it is {healthy}. To empty it, use /maintenance enter."
@@ -54,8 +56,9 @@ def _told(host: TowerHost, vms: Sequence[TowerVm], tasks: Sequence[TowerTask], b
     ]
     parts.append(f"; {len(protected)} of them have HA" if vms else "")
     parts.append(f"; without HA, so down until the host is back: {_some(bare)}" if bare else "")
-    restarts = [f"{vm.name} on {vm.host or 'no host'} ({_state_of(vm, tasks)})" for vm in busy]
-    parts.append(f". Open tasks on VMs of {host.cluster}: {_some(restarts)}." if restarts else ". No VM task is open.")
+    restarts = [f"{vm.name} on {vm.host or 'no host'} ({_state_of(vm, tasks.items)})" for vm in busy]
+    none = f"Whether VM tasks are open could not be found out. {tasks.gap}" if tasks.gap else "No VM task is open."
+    parts.append(f". Open tasks on VMs of {host.cluster}: {_some(restarts)}." if restarts else f". {none}")
     return "".join(parts)
 
 

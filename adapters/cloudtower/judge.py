@@ -117,7 +117,9 @@ def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
 def _cluster(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     cluster = survey.cluster
     if cluster is None:
-        sentence = f"CloudTower does not show the cluster {host.cluster} to Muster's user."
+        why = survey.silence or "CloudTower does not show it to Muster's user."
+        sentence = f"The cluster {host.cluster} could not be read, so whether it is recovering data is left to "
+        sentence += f"CloudTower's own check: {why}"
         remedy = "Give Muster's user the right to see it, or look there for data recovery before you approve."
         yield _finding("cluster", Verdict.WARNING, Topic.HOST, sentence, remedy=remedy)
         return

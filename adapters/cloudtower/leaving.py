@@ -71,10 +71,9 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
         return LeavingSurvey(version=version, host=host)
     complaints = await alerts.read(client, host)
     try:
-        lists = await client.read("/exit-maintance-mode-precheck-result", {"where": {"id": host.id}})
+        entries = await read.asked(client, "/exit-maintance-mode-precheck-result", {"where": {"id": host.id}}, _entries)
     except Refused as no:
         return LeavingSurvey(version=version, host=host, refusal=no, alerts=complaints)
-    entries = _entries(lists)
     vms = await read.vms_called(client, sorted({uuid for uuid, _, _ in entries if uuid}))
     return LeavingSurvey(
         version=version,
@@ -86,9 +85,13 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
 
 
 def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
-    """Every entry with its id and its list, in a stable order; a VM that stands in two lists only in the first."""
+    """Every entry with its id and its list, in a stable order; a VM that stands in two lists only in the first.
+
+    Raises:
+        translate.Strange: it is no answer of a precheck, which has all three lists.
+    """
     if not isinstance(lists, Mapping):
-        return []
+        raise translate.Strange(f"{translate.kind(lists)} where a precheck's lists belong")
     found = [
         (str(entry.get("vm_uuid") or ""), way, entry)
         for key, way in _LISTS.items()

@@ -7,11 +7,13 @@ from datetime import datetime
 from adapters.cloudtower import course, power, read, sightings
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.sightings import Observed
+from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Sighting
-from bot.domain.plan import Step
+from bot.domain.listing import Listing
+from bot.domain.plan import By, Step
 from bot.domain.values import Json, StepKey
 
-_NOT_OFF: Json = ["RUNNING", "SUSPENDED", "UNKNOWN"]
+_OFF = frozenset({"STOPPED", "DELETED"})
 
 
 async def look(
@@ -48,23 +50,45 @@ async def look(
 
 async def _observe(client: Client, steps: Sequence[Step], *, now: datetime, prechecks: AbstractSet[str]) -> Observed:
     ids = sorted({course.host_id(step) for step in steps})
-    hosts = {h.id: h for h in await read.hosts(client, {"id_in": ids}, expect=len(ids))}
+    hosts = {h.id: h for h in read.whole(await read.hosts(client, {"id_in": ids}, at_most=len(ids)))}
     receipts = sorted({s.receipt.id for s in steps if s.receipt and s.receipt.id})
     tasks = {t.id: t for t in await read.tasks(client, {"id_in": receipts})} if receipts else {}
+    unproven = {course.host_id(s) for s in steps if s.receipt is None and s.by is By.MUSTER}
     newest = {}
     for id_ in ids:
-        either = [id_, hosts[id_].local_id] if id_ in hosts else [id_]
-        newest[id_] = await read.tasks(client, {"resource_id_in": either})
+        where: dict[str, Json] = {"resource_id_in": [id_, hosts[id_].local_id] if id_ in hosts else [id_]}
+        is_proof = id_ in unproven  # that there is no trace of a call is told from these tasks
+        newest[id_] = (
+            read.whole(await read.tasks_counted(client, where)) if is_proof else await read.tasks(client, where)
+        )
     called = [s.target for s in steps if s.verb == course.VERIFY_VM]
-    emptied = sorted(
-        {course.host_id(s) for s in steps if s.verb == course.VERIFY_HOST and course.of(s) is course.ENTER}
-    )
     return Observed(
         now=now,
         hosts=hosts,
         tasks=tasks,
         newest=newest,
         vms=await read.vms_called(client, called) if called else (),
-        awake={one: await read.vms(client, {"host": {"id": one}, "status_in": _NOT_OFF}) for one in emptied},
+        awake={id_: await _awake(client, id_, hosts.get(id_)) for id_ in sorted(_emptied(steps))},
         prechecks=prechecks,
     )
+
+
+def _emptied(steps: Sequence[Step]) -> set[str]:
+    """The hosts of which a step says that no VM runs on them."""
+    return {
+        course.host_id(s)
+        for s in steps
+        if (s.verb == course.VERIFY_HOST or s.arguments.get("is_seen") is False) and course.of(s) is course.ENTER
+    }
+
+
+async def _awake(client: Client, host_id: str, host: TowerHost | None) -> Listing[TowerVm]:
+    """The VMs on a host that are not off, held against the host's own number of them."""
+    listed = await read.vms(client, {"host": {"id": host_id}})
+    found = listed.only(lambda vm: vm.status not in _OFF)
+    if host is None or host.awake is None:
+        return found
+    if host.awake and not found.items:
+        number = f"{host.awake} running VM{'s' if host.awake > 1 else ''}"
+        return found.lacking(f"CloudTower counts {number} on {host.name}, and lists none.")
+    return found if host.awake else found.agreed("the host's own count")

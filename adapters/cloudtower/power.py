@@ -45,7 +45,15 @@ def findings(request: Request, survey: CloudTowerSurvey, host: TowerHost) -> Ite
     if request.then is Then.NOTHING:
         return
     cluster = survey.cluster
-    if cluster is not None and cluster.address and cluster.address == host.address:
+    if cluster is None or not cluster.address or not host.address:
+        yield Finding(
+            code="power-attached",
+            verdict=Verdict.UNKNOWN,
+            topic=Topic.HOST,
+            sentence=f"Whether CloudTower is attached to its cluster through {host.name} could not be found out.",
+            remedy="Check again when CloudTower shows the cluster, or ask again without --then.",
+        )
+    elif cluster.address == host.address:
         yield Finding(
             code="power-attached",
             verdict=Verdict.BLOCKER,
@@ -92,9 +100,9 @@ def _of_task(step: Step, host: TowerHost, task: TowerTask, seen: Observed, *, mo
             seen=Seen.UNDERWAY, sentence=f"To {step.title} is {task.status} in CloudTower.", movement=movement
         )
     if step.arguments.get("action") == Then.POWER_OFF:
-        if not host.is_connected:
+        if host.is_lost:
             return Sighting(seen=Seen.DONE, sentence=f"The task succeeded and {host.name} does not answer any more.")
-        if since > GRACE:
+        if since > GRACE and host.is_connected:
             sentence = f"The task succeeded, but {host.name} still answers."
             return Sighting(seen=Seen.FAILED, sentence=sentence, remedy="Look at the host in CloudTower.")
         sentence = f"The task succeeded; waiting until {host.name} shows as gone."

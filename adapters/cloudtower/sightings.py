@@ -14,6 +14,7 @@ from adapters.cloudtower import course, translate
 from adapters.cloudtower.course import Course
 from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Seen, Sighting
+from bot.domain.listing import Listing
 from bot.domain.plan import Disposition, Step
 from bot.domain.values import Facts
 
@@ -32,7 +33,7 @@ class Observed:
     tasks: Mapping[str, TowerTask] = field(default_factory=dict)  #: those of receipts, by id
     newest: Mapping[str, Sequence[TowerTask]] = field(default_factory=dict)  #: by host id, newest first
     vms: Sequence[TowerVm] = ()  #: those that steps are about
-    awake: Mapping[str, Sequence[TowerVm]] = field(default_factory=dict)  #: by host id: VMs on it that are not off
+    awake: Mapping[str, Listing[TowerVm]] = field(default_factory=dict)  #: by host id: VMs on it that are not off
     prechecks: AbstractSet[str] = frozenset()  #: ids of tasks that are prechecks of ours
 
 
@@ -50,7 +51,7 @@ def of_call(step: Step, seen: Observed) -> Sighting:
     movement = f"{host.mode} {task.id} {task.status} {task.progress}" if task else host.mode
     if task is not None and task.status == "FAILED":
         return _failed(way, host, task, seen, mark=trace)
-    if host.mode == way.goal and (task is None or task.has_ended):
+    if host.mode == way.goal and (task is None or task.has_ended) and (host.is_mode_told or task is not None):
         return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {way.done}.", mark=trace)
     is_between = host.mode in way.through or host.mode == way.goal
     is_ours = step.receipt is not None or (task is not None and not task.has_ended)
@@ -184,7 +185,8 @@ def of_vm(step: Step, seen: Observed, call: Sighting | None, *, settled: int) ->
     if call is not None and call.seen is Seen.FAILED:
         return Sighting(seen=Seen.FAILED, sentence=f"It {now}. {call.sentence}", remedy=call.remedy, raw=call.raw)
     is_over = mode == way.goal and (call is None or call.seen is not Seen.UNDERWAY)
-    if is_over and vm is None and way is course.ENTER and step.arguments.get("is_seen") is False:
+    is_unseen = vm is None and way is course.ENTER and step.arguments.get("is_seen") is False
+    if is_over and is_unseen and _is_empty(course.host_id(step), seen):
         sentence = f"CloudTower shows no more of it than that {name} is in maintenance, where no VM runs."
         return Sighting(seen=Seen.DONE, sentence=sentence)
     if is_over and _has_settled_down(course.host_id(step), seen):
@@ -217,7 +219,7 @@ def is_settled(step: Step, seen: Observed) -> bool:
         case Disposition.POWER_ON:
             return vm.status == "RUNNING"
         case Disposition.MIGRATE_BACK:
-            return is_here and (vm.status == "RUNNING") is (step.arguments.get("runs") is True)
+            return is_here and vm.status == ("RUNNING" if step.arguments.get("runs") is True else "STOPPED")
     return False
 
 
@@ -242,17 +244,30 @@ def of_host(step: Step, seen: Observed) -> Sighting:
     host = seen.hosts.get(course.host_id(step))
     if host is None:
         return Sighting(seen=Seen.UNDERWAY, sentence="CloudTower does not list the host.")
-    awake = seen.awake.get(host.id, ())
     if host.mode != way.goal:
         problem = f"{host.name} is {host.mode}, not {way.done}."
-    elif awake:
-        some = ", ".join(vm.name for vm in awake[:5])
-        more = f" and {len(awake) - 5} more" if len(awake) > 5 else ""
-        problem = f"{host.name} is in maintenance, but CloudTower still shows VMs that are not off: {some}{more}."
+    elif way is course.ENTER and not _is_empty(host.id, seen):
+        problem = f"{host.name} is in maintenance, but {_not_empty(host.id, seen)}"
     elif way is course.EXIT and not host.is_connected:
         problem = f"{host.name} is in use, but {host.status}."
     else:
         good = "in maintenance and no VM runs on it" if way is course.ENTER else "in use and connected"
         return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {good}.")
     remedy = "Look at the host in CloudTower before touching its hardware." if way is course.ENTER else ""
-    return Sighting(seen=Seen.UNDERWAY, sentence=problem, remedy=remedy, movement=f"{host.mode} {len(awake)}")
+    count = len(seen.awake[host.id].items) if host.id in seen.awake else 0
+    return Sighting(seen=Seen.UNDERWAY, sentence=problem, remedy=remedy, movement=f"{host.mode} {count}")
+
+
+def _is_empty(host_id: str, seen: Observed) -> bool:
+    """Whether it is proven that no VM runs on a host."""
+    return host_id in seen.awake and seen.awake[host_id].is_proven_empty
+
+
+def _not_empty(host_id: str, seen: Observed) -> str:
+    """Why a host does not count as empty, as the end of a sentence."""
+    awake = seen.awake.get(host_id, Listing[TowerVm]())
+    if awake.items:
+        some = ", ".join(vm.name for vm in awake.items[:5])
+        more = f" and {len(awake.items) - 5} more" if len(awake.items) > 5 else ""
+        return f"CloudTower still shows VMs that are not off: {some}{more}."
+    return f"whether VMs run on it could not be found out. {awake.gap or 'Nothing but one list shows that none does.'}"

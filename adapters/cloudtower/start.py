@@ -1,6 +1,6 @@
 """The mutating calls: entering maintenance, leaving it, switching the power of a host in maintenance."""
 
-from adapters.cloudtower import course, power, translate
+from adapters.cloudtower import course, power
 from adapters.cloudtower.client import Client
 from bot.domain.cloud import NotSupported
 from bot.domain.plan import Receipt, Step
@@ -28,12 +28,11 @@ async def start(client: Client, step: Step) -> Receipt:
         vms = step.arguments.get(name)
         if isinstance(vms, list | tuple) and vms:
             data[name] = list(vms)
-    answer = await client.act(path, {"where": {"host_id": course.host_id(step)}, "data": data})
-    return Receipt(id=translate.task_id(answer))
+    return Receipt(id=await client.begin(path, {"where": {"host_id": course.host_id(step)}, "data": data}))
 
 
 async def _switch(client: Client, step: Step) -> Receipt:
     """Never forced: a forced one stops running VMs."""
     data: dict[str, Json] = {**{name: step.arguments[name] for name in ("action", "reason")}, "force": False}
-    answer = await client.act("/operate-host-power", {"where": {"host_id": course.host_id(step)}, "data": data})
-    return Receipt(id=translate.task_id(answer))
+    body: dict[str, Json] = {"where": {"host_id": course.host_id(step)}, "data": data}
+    return Receipt(id=await client.begin("/operate-host-power", body))

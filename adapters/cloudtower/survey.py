@@ -14,10 +14,12 @@ from adapters.cloudtower import alerts, read, translate
 from adapters.cloudtower.alerts import OpenAlerts
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import TowerCluster, TowerHost, TowerTask, TowerVm
-from bot.domain.cloud import Refused
+from bot.domain.cloud import CloudError, Refused
+from bot.domain.values import Json
 
 MINIMUM_VERSION = (4, 0, 0)
 """The first CloudTower with maintenance mode in its API (sheet §9)."""
+_RESULT = "/enter-maintance-mode-precheck-result"
 LATE_ANSWERS = 3
 """How often the result is read again after the precheck's task has ended without it."""
 
@@ -54,6 +56,7 @@ class CloudTowerSurvey:
     host: TowerHost | None
     peers: tuple[TowerHost, ...] = ()  #: the other hosts of its cluster
     cluster: TowerCluster | None = None
+    silence: str = ""  #: why the cluster could not be read, as a sentence
     vms: tuple[TowerVm, ...] = ()  #: on the host, whatever their status, the recycle bin too
     elsewhere: tuple[TowerVm, ...] = ()  #: in the shutdown list, but not listed on the host
     precheck: Precheck = Precheck(outcome=Outcome.NOT_ASKED)
@@ -90,13 +93,14 @@ class Surveyor:
         host = await read.host(self.client, host_id)
         if host is None:
             return CloudTowerSurvey(version=version, host=None)
-        hosts, cluster, vms, complaints = await asyncio.gather(
+        hosts, (cluster, silence), listed, complaints = await asyncio.gather(
             read.hosts(self.client, {"cluster": {"id": host.cluster_id}}),
-            read.cluster(self.client, host.cluster_id),
+            self._cluster(host),
             read.vms(self.client, {"host": {"id": host.id}}),
             alerts.read(self.client, host),
         )
-        peers = tuple(h for h in hosts if h.id != host.id)
+        vms = read.whole(listed)
+        peers = tuple(h for h in read.whole(hosts) if h.id != host.id)
         precheck = Precheck(outcome=Outcome.NOT_ASKED)
         if _may_ask(version, host, peers):
             precheck = await self._precheck(host)
@@ -107,11 +111,19 @@ class Surveyor:
             host=host,
             peers=peers,
             cluster=cluster,
+            silence=silence,
             vms=tuple(vms),
             elsewhere=tuple(elsewhere),
             precheck=precheck,
             alerts=complaints,
         )
+
+    async def _cluster(self, host: TowerHost) -> tuple[TowerCluster | None, str]:
+        """Its cluster, or why that could not be read: CloudTower's precheck looks at the same, so the plan goes on."""
+        try:
+            return await read.cluster(self.client, host.cluster_id), ""
+        except CloudError as error:
+            return None, error.sentence
 
     async def _precheck(self, host: TowerHost) -> Precheck:
         """Begin the precheck and wait for its result.
@@ -120,19 +132,20 @@ class Surveyor:
         a task that ended without it is a refusal under both (sheet §6).
         """
         try:
-            task = translate.task_id(
-                await self.client.act("/enter-maintenance-mode-precheck", {"where": {"id": host.id}})
-            )
+            task = await self.client.begin("/enter-maintenance-mode-precheck", {"where": {"id": host.id}})
         except Refused as no:
             return Precheck(outcome=Outcome.REFUSED, sentence=no.sentence, remedy=no.remedy, raw=no.raw)
+        if not task:
+            raise self.client.stranger("/enter-maintenance-mode-precheck", "a precheck without a task")
         self.began(task)
         deadline = self.now() + self.patience
         ended_without, pause = 0, 0.5
         while True:
-            result = await self.client.read("/enter-maintance-mode-precheck-result", {"where": {"task_id": task}})
-            if isinstance(result, dict) and result.get("done") is True:
-                return Precheck(outcome=Outcome.READY, task=task, shutdown=translate.shutdown_list(result))
-            seen = next(iter(await read.tasks(self.client, {"id": task})), None)
+            question: dict[str, Json] = {"where": {"task_id": task}}
+            stops = await read.asked(self.client, _RESULT, question, translate.shutdown_list)
+            if stops is not None:
+                return Precheck(outcome=Outcome.READY, task=task, shutdown=stops)
+            seen = next((t for t in await read.tasks(self.client, {"id": task}) if t.id == task), None)
             if seen is not None and seen.has_ended:
                 ended_without += 1
                 if seen.status == "FAILED" or ended_without > LATE_ANSWERS:

@@ -1,8 +1,10 @@
-"""From CloudTower's JSON to values, tolerantly: unknown words stay as they are, missing ones become the safe reading.
+"""From CloudTower's JSON to values: unknown words stay as they are, and what is no answer raises `Strange`.
 
-Facts: `host_state` null or absent means "in use" (CAPE IsAvailableHost); `shutdownVms` holds objects `{vm_uuid}` in the
-OpenAPI document and strings on the vendor's page; `error_message` of a task is nested text with `ec` and `error.msg`
-inside; the scale of `progress` (0..1 or 0..100) is not documented.
+What the OpenAPI document requires and a judgement relies on (ids, names, states, the lists of a precheck) must be
+there; other missing words become the safe reading. Facts: `host_state` null or absent means "in use" (CAPE
+IsAvailableHost); `shutdownVms` holds objects `{vm_uuid}` in the OpenAPI document and strings on the vendor's page;
+`error_message` of a task is nested text with `ec` and `error.msg` inside; the scale of `progress` (0..1 or 0..100) is
+not documented.
 """
 
 import json
@@ -22,6 +24,10 @@ GIB = 2**30
 _OWNERS = frozenset({"owner", "project", "team"})  #: label keys that name who a VM belongs to
 
 
+class Strange(ValueError):
+    """It is not what CloudTower answers: its text says how, as a noun."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class TowerHost:
     """A host as CloudTower lists it."""
@@ -35,6 +41,7 @@ class TowerHost:
     status: str  #: CONNECTED_HEALTHY, ...
     state: str  #: IDLE, IN_USE, REMOVING
     mode: str  #: host_state.state; IN_USE when null
+    is_mode_told: bool  #: whether `host_state` was there, be it null
     job: str  #: host_state.maintenance_job_id
     since: datetime | None  #: host_state.enter_maintenance_time
     connection: str  #: connect_status, since 4.7.0
@@ -42,6 +49,7 @@ class TowerHost:
     busy: str  #: entityAsyncStatus
     free_memory: int  #: bytes
     vms: int | None
+    awake: int | None  #: VMs that CloudTower itself counts as running or suspended on it
     labels: tuple[str, ...] = ()  #: "key=value", sorted
 
     @property
@@ -117,14 +125,47 @@ class TowerCluster:
     address: str = ""  #: through which CloudTower is attached to it
 
 
-def rows(reply: Any) -> Sequence[Reply]:
-    """The objects of a list reply; anything else is an empty list."""
-    return [r for r in reply if isinstance(r, Mapping)] if isinstance(reply, list) else []
+def rows(reply: Any, *needed: str) -> Sequence[Reply]:
+    """The objects of a list reply.
+
+    Args:
+        reply: a parsed body.
+        needed: which texts each of them must have.
+
+    Raises:
+        Strange: it is no list of such objects.
+    """
+    if not isinstance(reply, list):
+        raise Strange(f"{kind(reply)} where a list belongs")
+    for row in reply:
+        if not isinstance(row, Mapping):
+            raise Strange(f"a list with {kind(row)} in it")
+        if missing := next((name for name in needed if not _text(row, name)), ""):
+            raise Strange(f"a list with an object that has no `{missing}`")
+    return reply
+
+
+def count(reply: Any) -> int:
+    """The number in a `…-connection` reply.
+
+    Raises:
+        Strange: there is none.
+    """
+    number = _inner(reply, "aggregate").get("count") if isinstance(reply, Mapping) else None
+    if not isinstance(number, int) or isinstance(number, bool) or number < 0:
+        raise Strange(f"{kind(reply)} without a count")
+    return number
 
 
 def host(reply: Reply) -> TowerHost:
-    """A `Host`."""
-    maintenance = _inner(reply, "host_state")
+    """A `Host`.
+
+    Raises:
+        Strange: its maintenance state cannot be read.
+    """
+    maintenance = reply.get("host_state") or {}
+    if not isinstance(maintenance, Mapping):
+        raise Strange(f"a host whose `host_state` is {kind(maintenance)}")
     return TowerHost(
         id=_text(reply, "id"),
         local_id=_text(reply, "local_id"),
@@ -135,15 +176,33 @@ def host(reply: Reply) -> TowerHost:
         status=_text(reply, "status"),
         state=_text(reply, "state"),
         mode=_text(maintenance, "state") or IN_USE,
+        is_mode_told="host_state" in reply,
         job=_text(maintenance, "maintenance_job_id"),
         since=_moment(_text(maintenance, "enter_maintenance_time")),
         connection=_text(reply, "connect_status"),
         merged=_text(reply, "merged_status"),
         busy=_text(reply, "entityAsyncStatus"),
         free_memory=_number(reply, "allocatable_memory_bytes"),
-        vms=reply["vm_num"] if isinstance(reply.get("vm_num"), int) else None,
-        labels=tuple(sorted(_label(row) for row in rows(reply.get("labels")))),
+        vms=_told(reply, "vm_num"),
+        awake=_awake(reply),
+        labels=tuple(sorted(_label(row) for row in _some(reply.get("labels")))),
     )
+
+
+def _awake(reply: Reply) -> int | None:
+    told = [_told(reply, name) for name in ("running_vm_num", "suspended_vm_num")]
+    known = [number for number in told if number is not None]
+    return sum(known) if told[0] is not None else None
+
+
+def _told(reply: Reply, key: str) -> int | None:
+    value = reply.get(key)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _some(value: Any) -> Sequence[Reply]:
+    """The objects of a list that no judgement relies on."""
+    return [row for row in value if isinstance(row, Mapping)] if isinstance(value, list) else []
 
 
 def _label(reply: Reply) -> str:
@@ -152,7 +211,7 @@ def _label(reply: Reply) -> str:
 
 def vm(reply: Reply) -> TowerVm:
     """A `Vm`."""
-    labels = rows(reply.get("labels"))
+    labels = _some(reply.get("labels"))
     devices = (("gpu_devices", "GPU"), ("pci_nics", "PCI NIC"), ("usb_devices", "USB"))
     return TowerVm(
         id=_text(reply, "id"),
@@ -201,19 +260,39 @@ def cluster(reply: Reply) -> TowerCluster:
     )
 
 
-def shutdown_list(reply: Reply) -> tuple[str, ...]:
-    """The ids in `shutdownVms`, in whichever of its two shapes, sorted: the tower promises no order."""
+def shutdown_list(reply: Any) -> tuple[str, ...] | None:
+    """The ids in `shutdownVms`, in whichever of its two shapes, sorted: the tower promises no order.
+
+    Returns:
+        None while the precheck is not done, or when it said no.
+
+    Raises:
+        Strange: it is no answer of a precheck, or names a VM without its id.
+    """
+    done = reply.get("done") if isinstance(reply, Mapping) else None
+    if not isinstance(done, bool):
+        raise Strange(f"{kind(reply)} without a precheck's `done`")
+    if not done:
+        return None
     listed = reply.get("shutdownVms")
     if not isinstance(listed, list):
-        return ()
-    ids = {_text(item, "vm_uuid") if isinstance(item, Mapping) else str(item) for item in listed}
-    return tuple(sorted(ids - {""}))
+        raise Strange(f"a precheck whose `shutdownVms` is {kind(listed)}")
+    ids = {_text(item, "vm_uuid") if isinstance(item, Mapping) else item for item in listed}
+    if not all(isinstance(one, str) and one for one in ids):
+        raise Strange("a precheck that does not say which VM must be shut down")
+    return tuple(sorted(ids))
 
 
 def task_id(reply: Any) -> str:
-    """The task a mutation began; empty for a synchronous one. VM operations answer a list, host operations do not."""
+    """The task a mutation began; empty for a synchronous one. VM operations answer a list, host operations do not.
+
+    Raises:
+        Strange: it is no answer to a mutation.
+    """
     first = reply[0] if isinstance(reply, list) and reply else reply
-    return _text(first, "task_id") if isinstance(first, Mapping) else ""
+    if not isinstance(first, Mapping) or not {"task_id", "data"} & set(first):
+        raise Strange(f"{kind(reply)} without a task")
+    return _text(first, "task_id")
 
 
 def version(text: str) -> tuple[int, int, int] | None:
@@ -263,6 +342,13 @@ def said(status: str) -> str:
 def size(seen: TowerVm) -> str:
     """E.g. "4 vCPU, 8 GiB"."""
     return f"{seen.vcpu} vCPU, {seen.memory / GIB:g} GiB" if seen.vcpu else ""
+
+
+def kind(value: Any) -> str:
+    """What a piece of JSON is, for a sentence."""
+    if value is None:
+        return "null"
+    return {dict: "an object", list: "a list", str: "a text", bool: "a yes or no"}.get(type(value), "a number")
 
 
 def _inner(reply: Reply, key: str) -> Reply:

@@ -35,7 +35,7 @@ _NO_REDFISH = (
     sushy.MissingAttributeError,
     sushy.MalformedAttributeError,
 )
-_NOT_TAKEN = frozenset({408, 425, 429})  #: 4xx answers that are about the moment, not about the request
+_NOT_TAKEN = frozenset({408, 413, 425, 429})  #: 4xx answers that are about the moment, not about the request
 _SETTINGS = "[clouds.fencing.redfish]"
 
 
@@ -101,10 +101,11 @@ class Bmcs:
     async def read(self, host: str) -> Reading:
         """What the BMC of a host that has one says of its power, and for how many readings it has been off.
 
-        The count lives in memory only: after a restart it begins anew, which costs a few seconds.
+        The count lives in memory only: after a restart, and after a reading that failed, it begins anew, which costs a
+        few seconds.
 
         Raises:
-            Refused, Unreachable: it says nothing.
+            Refused, Unreachable: it says nothing, or what is no power state.
         """
         return await self._read(host, self._pool)
 
@@ -130,9 +131,15 @@ class Bmcs:
     async def _read(self, host: str, pool: ThreadPoolExecutor) -> Reading:
         def call(system: System, _: threading.Event) -> Reading:
             state = system.power_state
-            return Reading(state=state.value if state else "", host_name=str(system.hostname or ""))
+            if state is None:
+                raise Unreachable(f"The BMC of {host} does not tell its power.", remedy="Look at its own console.")
+            return Reading(state=state.value, host_name=str(system.hostname or ""))
 
-        reading = await self._ask(host, call, doing="read its power", pool=pool)
+        try:
+            reading = await self._ask(host, call, doing="read its power", pool=pool)
+        except BaseException:
+            self._off.pop(host, None)
+            raise
         return replace(reading, times=self._count(host, is_off=reading.is_off))
 
     def _count(self, host: str, *, is_off: bool) -> int:
@@ -198,9 +205,27 @@ class Bmcs:
         try:
             auth = BasicAuth(username=bmc.username, password=bmc.password)
             service = Sushy(bmc.origin, root_prefix=bmc.root, auth=auth, connector=connector)
-            return call(service.get_system(bmc.path), abandoned)
+            return call(_known(service.get_system(bmc.path), bmc), abandoned)
         finally:
             connector.close()
+
+
+class _Stranger(ValueError):
+    """What answered is not the machine that was asked for: its text says what it is."""
+
+
+def _known(system: System, bmc: Bmc) -> System:
+    """The system, when it says itself that it is the one that was asked for (DSP0266 requires both properties).
+
+    Raises:
+        _Stranger: it is something else, or another machine, as a proxy or a chassis may answer.
+    """
+    kind, path = system.json.get("@odata.type"), system.json.get("@odata.id")
+    if not isinstance(kind, str) or not kind.startswith("#ComputerSystem."):
+        raise _Stranger(f"{kind or 'something without a type'} instead of a ComputerSystem")
+    if not isinstance(path, str) or path.rstrip("/") != bmc.path.rstrip("/"):
+        raise _Stranger(f"the system {path} instead of {bmc.path}")
+    return system
 
 
 def _translated(error: Exception, *, host: str, doing: str) -> CloudError:
@@ -230,8 +255,9 @@ def _translated(error: Exception, *, host: str, doing: str) -> CloudError:
             | sushy.MissingAttributeError()
             | sushy.MalformedAttributeError()
         ):
-            remedy = f"Check that `url` of {host} in {_SETTINGS} leads to a Redfish service."
-            return Unreachable(f"{whose} does not answer as Redfish does.", remedy=remedy, raw=raw)
+            remedy = f"Check that `url` of {host} in {_SETTINGS} is the system's own address (its `@odata.id`)."
+            why = f": it shows {error}"[:_RAW_LIMIT] if isinstance(error, _Stranger) else ""
+            return Unreachable(f"{whose} does not answer as Redfish does{why}.", remedy=remedy, raw=raw)
     return _silent(raw, host=host, doing=doing)
 
 

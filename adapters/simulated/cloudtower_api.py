@@ -153,6 +153,8 @@ def _list(table: Callable[[rows.Tables], Table]) -> Answer:
     def answer(tower: Tower, body: Any) -> Any:
         if tower.most_rows is not None and isinstance(body, Mapping):
             body = {**body, "first": min(body.get("first") or tower.most_rows, tower.most_rows)}
+        if tower.ignores_skip and isinstance(body, Mapping):
+            body = {key: value for key, value in body.items() if key != "skip"}
         return query.page(table(rows.Tables(tower)), body)
 
     return answer
@@ -161,7 +163,7 @@ def _list(table: Callable[[rows.Tables], Table]) -> Answer:
 def _connection(table: Callable[[rows.Tables], Table]) -> Answer:
     def answer(tower: Tower, body: Any) -> Any:
         found = query.page(table(rows.Tables(tower)), body)
-        return {"aggregate": {"count": len(found)}}
+        return {"aggregate": {"count": sum(1 for row in found if row["id"] not in tower.fresh)}}
 
     return answer
 

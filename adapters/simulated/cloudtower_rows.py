@@ -97,7 +97,8 @@ class Tables:
 
 def host_row(tower: Tower, host: Host) -> Row:
     vms = [vm for vm in tower.vms() if tower.seen(vm)[1] is host]
-    powers = [tower.seen(vm)[0] for vm in vms]
+    counted = [vm for vm in tower.world.vms_of(Kind.CLOUDTOWER) if tower.seen(vm)[1] is host]
+    powers = [tower.seen(vm)[0] for vm in counted]
     mode = tower.mode(host)
     total = host.capacity.memory_mb * 2**20
     row: Row = {
@@ -117,7 +118,7 @@ def host_row(tower: Tower, host: Host) -> Row:
         "provisioned_memory_bytes": sum(vm.memory_mb for vm in vms) * 2**20,
         "provisioned_cpu_cores": sum(vm.vcpus for vm in vms),
         "total_cpu_cores": host.capacity.vcpus,
-        "vm_num": len(vms),
+        "vm_num": len(counted),  # as the cluster has it: also those that the user may not see
         "running_vm_num": powers.count(Power.RUNNING),
         "stopped_vm_num": powers.count(Power.STOPPED),
         "suspended_vm_num": powers.count(Power.SUSPENDED),

@@ -73,6 +73,7 @@ class Tower:
     sync: float = 20.0  #: seconds between two looks of the tower at its clusters; 0: it always knows
     hides_fresh_tasks: bool = True  #: a task is missing from the first list that would show it
     most_rows: int | None = None  #: the longest page it gives, whatever is asked for
+    ignores_skip: bool = False  #: every page is the first one
     lanes: int = 2  #: live migrations side by side
     stubborn: set[str] = field(default_factory=set)  #: names of VMs whose guests ignore a shutdown
     shutdown_timeout: float = 60.0

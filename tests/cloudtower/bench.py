@@ -1,7 +1,7 @@
 """A CloudTower on the bench: the simulated face, the adapter over a socket, a clock moved by hand, every call checked."""
 
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -68,8 +68,13 @@ def made(url: str, clock: ManualClock, **options: Any) -> CloudTowerCloud:
 
 
 @asynccontextmanager
-async def bench(**switches: Any) -> AsyncIterator[Bench]:
-    """A tower with the cluster `c1`: node-1 … node-3, and on node-1 four VMs, of which `gpu-1` cannot be migrated."""
+async def bench(*, middlewares: Sequence[Any] = (), **switches: Any) -> AsyncIterator[Bench]:
+    """A tower with the cluster `c1`: node-1 … node-3, and on node-1 four VMs, of which `gpu-1` cannot be migrated.
+
+    Args:
+        middlewares: what stands in front of it on the wire.
+        switches: of the `Tower`.
+    """
     clock = ManualClock()
     world = World(clock.now, sleep=clock.pass_time)
     tower = Tower(world=world, **switches)
@@ -77,6 +82,7 @@ async def bench(**switches: Any) -> AsyncIterator[Bench]:
     violations: list[str] = []
     app = cloudtower_api.app(world, tower=tower)
     app.middlewares.insert(0, recorder(violations))
+    app.middlewares[:0] = middlewares
     async with served(app) as address:
         url = address + PREFIX
         cloud = made(url, clock)

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from adapters.cloudtower import translate
+from adapters.cloudtower.translate import Strange
 
 
 @pytest.mark.parametrize(
@@ -13,12 +14,27 @@ from adapters.cloudtower import translate
         ([{"vm_uuid": "b"}, {"vm_uuid": "a"}], ("a", "b")),
         (["b", "a"], ("a", "b")),
         ([{"vm_uuid": "a"}, "a"], ("a",)),
-        ([{}, ""], ()),
-        (None, ()),
+        ([], ()),
     ],
 )
 def test_the_shutdown_list_is_read_in_either_shape(listed: Any, ids: tuple[str, ...]) -> None:
     assert translate.shutdown_list({"done": True, "shutdownVms": listed}) == ids
+
+
+def test_a_precheck_that_is_not_done_lists_nothing() -> None:
+    assert translate.shutdown_list({"done": False, "shutdownVms": []}) is None
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        *(None, [], {}, {"done": "yes"}, {"done": True}, {"done": True, "shutdownVms": None}),
+        *({"done": True, "shutdownVms": {}}, {"done": True, "shutdownVms": [{}]}, {"done": True, "shutdownVms": [7]}),
+    ],
+)
+def test_what_is_no_precheck_is_not_taken_for_a_free_pass(reply: Any) -> None:
+    with pytest.raises(Strange):
+        translate.shutdown_list(reply)
 
 
 @pytest.mark.parametrize(
@@ -75,9 +91,22 @@ def test_an_unknown_maintenance_state_stays_what_it_is() -> None:
     assert translate.host({"id": "h", "host_state": {"state": "EXITING"}}).mode == "EXITING"
 
 
-@pytest.mark.parametrize("reply", [None, {}, "x", [1, "y"], 7])
-def test_a_reply_that_is_no_list_of_objects_holds_no_rows(reply: Any) -> None:
-    assert translate.rows(reply) == []
+@pytest.mark.parametrize("reply", [None, {}, "x", [1, "y"], 7, [{}], [{"id": None}]])
+def test_a_reply_that_is_no_list_of_named_objects_is_not_an_empty_one(reply: Any) -> None:
+    with pytest.raises(Strange):
+        translate.rows(reply, "id")
+
+
+@pytest.mark.parametrize("reply", [None, [], {}, {"aggregate": None}, {"aggregate": {"count": "3"}}, {"count": 3}])
+def test_a_reply_without_a_count_counts_nothing(reply: Any) -> None:
+    with pytest.raises(Strange):
+        translate.count(reply)
+
+
+@pytest.mark.parametrize("reply", [None, [], {}, "x", {"status": "ok"}])
+def test_what_no_call_of_cloudtower_answers_is_not_taken_for_its_task(reply: Any) -> None:
+    with pytest.raises(Strange):
+        translate.task_id(reply)
 
 
 def test_task_ids_are_read_from_host_operations_and_from_vm_operations() -> None:

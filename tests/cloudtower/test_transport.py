@@ -106,7 +106,7 @@ async def test_an_ldap_login_asks_for_the_strategy_first_and_falls_back_to_plain
     assert [c.path for c in tower.world.calls] == ["/api", "/v2/api/login", "/v2/api/get-hosts"]
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
+@pytest.mark.parametrize("status", [413, 429, 502, 503, 504])
 async def test_a_read_survives_two_passing_troubles(tower: Bench, status: int) -> None:
     tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=status, path="/get-hosts$", times=2, retry_after=3))
     async with client(tower.url, tower.clock) as wire:

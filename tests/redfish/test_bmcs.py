@@ -1,14 +1,18 @@
 """Power read and taken over a real socket: what a BMC says, and what Muster makes of one that is not kind."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import Reading
@@ -19,6 +23,8 @@ from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from tests import tls
+from tests.bends.wire import BENDS, Wire
+from tests.tiers import examples
 
 OFF, ON = "compute-2", "compute-1"
 RESET = "/redfish/v1/Systems/compute-1/Actions/ComputerSystem.Reset"
@@ -61,6 +67,16 @@ async def rack() -> AsyncIterator[Rack]:
             yield Rack(bmcs=bmcs, world=world, clock=clock, url=url)
 
 
+def system(**shown: Any) -> dict[str, Any]:
+    """The document of the machine of compute-1, and of the service itself."""
+    return {
+        "@odata.id": redfish_api.system_path(ON),
+        "@odata.type": "#ComputerSystem.v1_13_0.ComputerSystem",
+        "Id": ON,
+        "RedfishVersion": "1.11.0",
+    } | shown
+
+
 def systems(world: World, url: str) -> list[tuple[str, str]]:
     return list(redfish_api.systems(world, url).items())
 
@@ -94,12 +110,42 @@ async def test_power_that_came_back_in_between_begins_the_count_anew(rack: Rack)
     assert (await rack.bmcs.read(OFF)).times == 1
 
 
-async def test_a_bmc_that_does_not_say_says_nothing(rack: Rack) -> None:
+@pytest.mark.parametrize("state", [None, "", "off", "OFF", "Unknown", 0, False, ["Off"]])
+async def test_a_word_that_is_no_power_state_is_never_off(rack: Rack, state: Any) -> None:
     async def handle(request: web.Request) -> web.Response:
-        return web.json_response({"Id": "1", "PowerState": None, "RedfishVersion": "1.0.0"})
+        return web.json_response(system(PowerState=state))
 
     async with answering(handle) as url, asking({ON: bmc(url, ON)}, rack.clock) as bmcs:
-        assert await bmcs.read(ON) == Reading()
+        assert isinstance(await failure(bmcs), Unreachable)
+
+
+@pytest.mark.parametrize(
+    ("shown", "what"),
+    [
+        ({"@odata.id": "/redfish/v1/Systems/compute-2"}, "the system /redfish/v1/Systems/compute-2"),
+        ({"@odata.type": "#Chassis.v1_9_0.Chassis"}, "a #Chassis"),
+        ({"@odata.type": None}, "something without a type"),
+        ({"@odata.id": None}, "the system None"),
+    ],
+)
+async def test_the_document_of_something_else_says_nothing_about_this_machine(
+    rack: Rack, shown: dict[str, Any], what: str
+) -> None:
+    async def handle(request: web.Request) -> web.Response:
+        return web.json_response(system(PowerState="Off", **shown))
+
+    async with answering(handle) as url, asking({ON: bmc(url, ON)}, rack.clock) as bmcs:
+        failed = await failure(bmcs)
+    assert isinstance(failed, Unreachable)
+    assert what.removeprefix("a ") in failed.sentence
+
+
+async def test_a_reading_that_failed_begins_the_count_anew(rack: Rack) -> None:
+    assert (await rack.bmcs.read(OFF)).times == 1
+    await rack.clock.pass_time(5)
+    rack.world.faults.order(CallFault(effect=Effect.ANSWER, face="redfish", path="Systems/compute-2$", status=413))
+    assert isinstance(await failure(rack.bmcs, OFF), Unreachable)
+    assert (await rack.bmcs.read(OFF)).times == 1
 
 
 @pytest.mark.parametrize("said", ["compute-2", "COMPUTE-2", "compute-2.rack.example", "", "localhost", "localhost.lan"])
@@ -141,7 +187,7 @@ async def test_a_bmc_that_is_not_ready_is_not_asked_again(rack: Rack) -> None:
             text = "iDRAC is not ready. Wait a few minutes. SYS518"
             return web.json_response({"error": {"code": "Base.1.0.GeneralError", "message": text}}, status=503)
         reset = {"target": RESET, "ResetType@Redfish.AllowableValues": ["ForceOff"]}
-        return web.json_response({"Id": "1", "PowerState": "On", "Actions": {"#ComputerSystem.Reset": reset}})
+        return web.json_response(system(PowerState="On", Actions={"#ComputerSystem.Reset": reset}))
 
     asked: list[str] = []
     async with answering(handle) as url, asking({ON: bmc(url, ON)}, rack.clock) as bmcs:
@@ -165,7 +211,7 @@ async def test_a_user_who_may_only_read_is_told_which_right_is_missing(rack: Rac
 async def test_a_machine_that_offers_no_forced_power_off_is_told_as_that(rack: Rack) -> None:
     async def handle(request: web.Request) -> web.Response:
         reset = {"target": RESET, "ResetType@Redfish.AllowableValues": ["On", "GracefulShutdown"]}
-        return web.json_response({"Id": "1", "PowerState": "On", "Actions": {"#ComputerSystem.Reset": reset}})
+        return web.json_response(system(PowerState="On", Actions={"#ComputerSystem.Reset": reset}))
 
     async with answering(handle) as url, asking({ON: bmc(url, ON)}, rack.clock) as bmcs:
         with pytest.raises(Refused, match="does not offer that"):
@@ -242,6 +288,36 @@ async def test_the_check_complains_of_each_bmc_that_would_not_help(rack: Rack) -
     assert await rack.bmcs.complaints() == [
         "The BMC configured for compute-4 belongs to compute-12. Correct [clouds.fencing.redfish]."
     ]
+
+
+SYSTEM, ROOT = "GET /redfish/v1/Systems/{name}", "GET /redfish/v1/"
+
+
+@settings(max_examples=examples(10))
+@given(st.lists(st.tuples(st.sampled_from([SYSTEM, ROOT]), st.sampled_from(sorted(BENDS))), min_size=1, max_size=4))
+def test_after_any_sequence_of_faults_a_healthy_bmc_is_heard_as_a_fresh_process_hears_it(
+    faults: list[tuple[str, str]],
+) -> None:
+    asyncio.run(_suffered(faults))
+
+
+async def _suffered(faults: list[tuple[str, str]]) -> None:
+    clock, wire = ManualClock(), Wire()
+    app = redfish_api.app(datacentre.build(clock.now))
+    app.middlewares.insert(0, wire.middleware)
+    async with served(app) as url, asking({ON: bmc(url, ON), OFF: bmc(url, OFF)}, clock) as one:
+        for kind, bend in faults:
+            wire.bend(kind, BENDS[bend])
+            for host, state in ((ON, "On"), (OFF, "Off")):
+                with suppress(Refused, Unreachable):
+                    assert (await one.read(host)).state == state
+            await clock.pass_time(5)
+        wire.straighten()
+        async with asking({ON: bmc(url, ON), OFF: bmc(url, OFF)}, clock) as fresh:
+            for host in (ON, OFF):
+                heard, told = await one.read(host), await fresh.read(host)
+                assert replace(heard, times=0) == replace(told, times=0)
+                assert (heard.times == 0) is (told.times == 0)
 
 
 # ---------------------------------------------------------------------- certificates
