@@ -120,6 +120,9 @@ class OpenStackCloud:
         )
         mine = request.host if request.action is Action.EVACUATE else ""
         surveyed = await readings.during(taking, self._bmcs, host=mine, others=others)
+        if request.action in {Action.ENTER, Action.EXIT}:
+            movers = await whereabouts.of_movers(self._session, surveyed.migrations, surveyed.servers)
+            surveyed = replace(surveyed, movers=movers)
         if request.ledger:
             here = {server.id for server in surveyed.servers}
             return replace(surveyed, away=await whereabouts.of(self._session, request.ledger, besides=here))

@@ -52,10 +52,10 @@ def emptied(
         step: with the verb `verbs.EMPTY`.
         service: its compute service.
         servers: of any status, that Nova lists on it.
-        migrations: to and from it, read before the servers were.
+        migrations: to and from it, that may still be under way; read before the servers were.
     """
     host = str(step.arguments["host"])
-    coming = [m for m in migrations if m.is_open and m.target == host]
+    coming = [m for m in migrations if m.target == host]
     if service is not None and service.is_enabled:
         return _not_empty(
             f"{host} is enabled, so Nova may put VMs on it at any time.",

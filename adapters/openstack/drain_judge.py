@@ -4,13 +4,22 @@ Pure. As everywhere, codes, verdicts and VMs do not depend on a clock.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
-from adapters.openstack import judge
+from adapters.openstack import ages, judge, records, translate
 from adapters.openstack.asked import blocker
-from adapters.openstack.things import Migration, OpenStackSurvey, Server, Service
+from adapters.openstack.things import EVACUATION, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
+_SETTLING = timedelta(minutes=1)  #: a record and its VM are read at different moments
+_STUCK = timedelta(hours=1)  #: nothing that moves leaves a VM untouched for so long
+_RESET = "See that its guest runs here, have its state reset (`openstack server set --state active`), then re-check"
+_CLEANED_UP = frozenset({"accepted", "pre-migrating", "done"})
+"""Statuses of an evacuation after which nova-compute looks for a guest to delete when it starts."""
+_OF_MOVES = frozenset(
+    {"migrating", "rebuilding", "resize_prep", "resize_migrating", "resize_migrated", "resize_finish"}
+)
 _UNMOVABLE = {
     "error": "is in ERROR: Nova moves nothing in that state. Repair it, have its state reset"
     " (`openstack server set --state active`) or delete it",
@@ -77,7 +86,8 @@ def _last_of_its_kind(survey: OpenStackSurvey, service: Service) -> Iterator[Fin
 def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Moves underway that end on the host, or that have left something there."""
     here = {s.id for s in survey.servers}
-    coming = [m for m in survey.migrations if m.is_open and m.target == survey.host and m.source != survey.host]
+    opened = records.still_open(survey.migrations, survey.seen, now=survey.at)
+    coming = [m for m in opened if m.target == survey.host and m.source != survey.host]
     if coming:
         numbers = ", ".join(f"#{m.id}" for m in coming[:5])
         yield _vms(
@@ -85,7 +95,15 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
             f"{len(coming)} VMs are on their way to {survey.host} ({numbers}); the plan does not move them on.",
             "Wait until they have arrived, then re-check.",
         )
-    kept = [m for m in survey.migrations if m.status == "finished" and m.source == survey.host and m.server not in here]
+    kept = [
+        m
+        for m in survey.migrations
+        if m.status == "finished"
+        and m.source == survey.host
+        and m.server not in here
+        and survey.movers.get(m.server, m) is not None
+        and not records.is_superseded(m, survey.migrations)
+    ]
     if kept:
         numbers = ", ".join(f"#{m.id}" for m in kept[:5])
         yield _vms(
@@ -93,6 +111,28 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
             f"{len(kept)} VMs have left {survey.host} by a resize that is not confirmed yet ({numbers}): their old"
             " disks are still there, and a revert would bring them back.",
             "Have them confirmed or reverted before the host's disks are touched.",
+        )
+
+
+def of_left_over(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """VMs at home of which an evacuation from here is not closed: the next start of nova-compute deletes their guests.
+
+    `ComputeManager._destroy_evacuated_instances` goes by the records alone, wherever the VM is meanwhile.
+    """
+    names = {s.id: s.name for s in (*survey.servers, *survey.away)}
+    left = [
+        m
+        for m in survey.migrations
+        if m.type == EVACUATION and m.source == survey.host and m.status in _CLEANED_UP and m.server in names
+    ]
+    at_home = [m for m in left if m.status != "done" or m.server not in {s.id for s in survey.away}]
+    if at_home:
+        who = ", ".join(f"{names[m.server]} (#{m.id}, {m.status})" for m in at_home[:5])
+        yield _vms(
+            "evacuation-left-over",
+            f"When nova-compute on {survey.host} starts next, it deletes the guests that it finds of {who}: records of"
+            " their evacuation were never closed.",
+            "Before it is restarted with them there, have these records set to `error` in Nova's database.",
         )
 
 
@@ -109,17 +149,26 @@ def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
             )
 
 
-def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
-    """Why a server cannot be moved off a living host; empty when it can."""
+def reason_against(server: Server, survey: OpenStackSurvey) -> str:
+    """Why a server cannot be moved off a living host; empty when it can.
+
+    Args:
+        server: the VM, on the host or, of one that returns, elsewhere.
+        survey: of the host.
+    """
+    moves = survey.migrations
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted. Wait until that has ended, then re-check"
-    if server.task is not None:
-        return f"is busy ({server.task}). Wait until that has ended, then re-check"
+    gone = records.went(server, moves, heard=survey.heard_of(server.host))
+    if gone is not None and records.is_at_rest(gone.updated_at or gone.created_at, now=survey.at, span=_SETTLING):
+        return records.where_it_went(gone)
     opened = next((m for m in moves if m.server == server.id and m.is_open), None)
-    if opened is not None:
+    if server.task is not None:
+        return _busy(server, survey, is_moving=opened is not None)
+    if opened is not None and not records.is_over(opened, server, moves, now=survey.at):
         return (
-            f"has an earlier {opened.type} that has not ended (#{opened.id}, {opened.status}). Wait for it, or see"
-            " where its guest runs and have its state reset"
+            f"has an earlier {opened.type} to {opened.target or 'no host yet'} that has not ended (#{opened.id},"
+            f" {opened.status}). Wait for it, or see where its guest runs and have its state reset"
         )
     if server.is_live:
         ties = " and ".join(server.tied_by)
@@ -127,6 +176,21 @@ def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
     if server.vm_state == "stopped":
         return ""
     return _UNMOVABLE.get(server.vm_state, f"is {server.vm_state or server.status}: Nova does not move that")
+
+
+def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
+    """What is said of a VM with a task: whether to wait for its end, or whether it has ended already."""
+    mine = [m for m in survey.migrations if m.server == server.id]
+    last = max(mine, key=lambda m: m.id, default=None)
+    if server.task in _OF_MOVES and not is_moving and last is not None and last.status in records.ENDED_BADLY:
+        return (
+            f"still has the task {server.task}, though its {last.type} to {last.target or 'another host'} has ended"
+            f" (#{last.id}, {last.status}). {_RESET}"
+        )
+    touched = translate.moment(server.updated_at)
+    if touched is not None and survey.at - touched >= _STUCK:
+        return f"has been busy ({server.task}) for {ages.spoken(survey.at - touched)} without any headway. {_RESET}"
+    return f"is busy ({server.task}). Wait until that has ended, then re-check"
 
 
 def of_server(server: Server, survey: OpenStackSurvey, reason: str) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ VERIFY = "Verify that it is empty"
 def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
     """Judge the way into maintenance and lay out its steps."""
     chosen = asked.chosen(request, survey)
-    reasons = {s.id: drain_judge.reason_against(s, survey.migrations) for s in survey.servers}
+    reasons = {s.id: drain_judge.reason_against(s, survey) for s in survey.servers}
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     is_whole = len(chosen.servers) == len(survey.servers)
     live = relocation.live_microversion(survey.highest)
@@ -34,6 +34,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *room.of_room(survey, leaving, to=request.to, others=request.beside),
         *judge.of_storage(survey, off="off"),
         *drain_judge.of_moves(survey),
+        *drain_judge.of_left_over(survey),
         *drain_judge.of_groups(survey),
         *(finding for s in chosen.servers for finding in drain_judge.of_server(s, survey, reasons[s.id])),
         *drain_judge.of_rest(

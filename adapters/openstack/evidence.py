@@ -1,50 +1,18 @@
 """What every judgement of a VM's move shares: the mark before its start, which records are new, the raw words."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from adapters.openstack import translate
+from adapters.openstack import records
 from adapters.openstack.errors import clean
 from adapters.openstack.explain import explain
-from adapters.openstack.things import EVACUATION, Migration, Server
+from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts, Json
 
-ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
-"""Statuses of a migration that came to nothing."""
-IN_REBUILD = "pre-migrating"
-"""The status of an evacuation that its target has taken up."""
-AT_REST = timedelta(minutes=5)
-"""How long nothing may have touched a record and its VM for the record to be orphaned; more than clocks differ."""
 _SETTLED = timedelta(seconds=30)
 """The age from which the stamp of a VM, in whole seconds, tells it from every later change; more than clocks differ."""
-
-
-def is_orphaned(move: Migration, server: Server, *, now: datetime, earlier: Collection[int] = ()) -> bool:
-    """Whether the open record of an evacuation will never end, and nothing stands behind it any more.
-
-    A target that dies in the middle leaves the record `pre-migrating` for ever, also once it is back, and the VM its
-    task until somebody resets its state; a second evacuation works then (measured on Nova 34). While one runs, the VM
-    has a task but for moments. One that is `accepted` still waits in its target's queue, and begins when that is back.
-
-    Args:
-        move: the record.
-        server: its VM.
-        now: aware UTC.
-        earlier: ids of the records there were before our start. One of them that is open was orphaned then, or nothing
-            would have been started; what touched the VM since is our own.
-    """
-    if move.type != EVACUATION or move.status != IN_REBUILD:
-        return False
-    if move.id not in earlier and (server.task is not None or not _is_at_rest(server.updated_at, now=now)):
-        return False
-    return _is_at_rest(move.updated_at or move.created_at, now=now)
-
-
-def _is_at_rest(touched: str, *, now: datetime, span: timedelta = AT_REST) -> bool:
-    at = translate.moment(touched)
-    return at is not None and now - at >= span
 
 
 def known(before: Facts | None) -> frozenset[int] | None:
@@ -60,7 +28,9 @@ def known(before: Facts | None) -> frozenset[int] | None:
 def has_moved(step: Step, last: Migration) -> bool:
     """Whether the last record of a VM from its host is of our start, and ended well."""
     earlier = known(step.before)
-    return earlier is not None and last.id not in earlier and not last.is_open and last.status not in ENDED_BADLY
+    return (
+        earlier is not None and last.id not in earlier and not last.is_open and last.status not in records.ENDED_BADLY
+    )
 
 
 def mark(
@@ -74,7 +44,7 @@ def mark(
         orphans: those of them whose target died with them.
         now: aware UTC; without it the mark does not say since when the VM is at rest.
     """
-    fruitless = [m for m in migrations if m.status in ENDED_BADLY or m in orphans]
+    fruitless = [m for m in migrations if m.status in records.ENDED_BADLY or m in orphans]
     return {
         "migrations": sorted(m.id for m in migrations),
         "host": server.host,
@@ -82,7 +52,9 @@ def mark(
         "vm_state": server.vm_state,
         "task": server.task,
         "refused_by": sorted({m.target for m in fruitless if m.target}),
-        "at_rest_since": server.updated_at if now and _is_at_rest(server.updated_at, now=now, span=_SETTLED) else "",
+        "at_rest_since": server.updated_at
+        if now and records.is_at_rest(server.updated_at, now=now, span=_SETTLED)
+        else "",
     }
 
 

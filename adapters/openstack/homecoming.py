@@ -74,7 +74,7 @@ def _is_meant(request: Request, left: Left, terms: Terms, *, flag: str) -> bool:
 def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why it cannot be moved to exactly this host; empty when it can."""
     zone, nova = survey.service.zone if survey.service else "", versions.spoken(survey.highest)
-    if reason := drain_judge.reason_against(server, survey.migrations):
+    if reason := drain_judge.reason_against(server, survey):
         return reason
     if server.pinned_zone not in {None, zone}:
         return f"must stay in the zone {server.pinned_zone}"

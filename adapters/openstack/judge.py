@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from adapters.openstack import ages, observer, power, roster, versions
+from adapters.openstack import ages, observer, power, records, roster, versions
 from adapters.openstack.explain import how_to_free
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
@@ -197,7 +197,7 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
         )
 
 
-def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
+def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why a server cannot be evacuated; empty when it can."""
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted; that ends when its host is back"
@@ -207,13 +207,26 @@ def reason_against(server: Server, moves: tuple[Migration, ...]) -> str:
         return "has a vTPM: Nova does not evacuate that. It comes back when its host does."
     if "accelerator-direct" in server.ports:
         return "has a port with an accelerator: Nova does not evacuate that. It comes back when its host does."
-    leaving = next((m for m in moves if m.server == server.id and m.is_open and m.type != EVACUATION), None)
+    gone = records.went(server, survey.migrations, heard=survey.heard_of(server.host))
+    if gone is not None:
+        return f"{records.where_it_went(gone)}."
+    leaving = _leaving(server, survey)
     if leaving is not None and server.task is not None:
         return (
             f"was in the middle of a {leaving.type} to {leaving.target or 'another host'} (#{leaving.id},"
-            f" {leaving.status}): its guest may run there. Find out where it runs first."
+            f" {leaving.status}): its guest may run there. Find out where it runs first; if not there, have its state"
+            " reset (`openstack server set --state active`), then re-check."
         )
     return ""
+
+
+def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
+    """The migration in the middle of which the host died, as far as its record tells."""
+    opened = (m for m in survey.migrations if m.server == server.id and m.is_open and m.source == server.host)
+    return next(
+        (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, survey.migrations)),
+        None,
+    )
 
 
 def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
@@ -241,8 +254,26 @@ def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator
                 " the hosts share their storage.",
                 remedy="Set `shared_storage` of this cloud in Muster's settings.",
             )
-    opened = next((m for m in survey.migrations if m.server == server.id and m.is_open and m.type == EVACUATION), None)
-    if opened is not None:
+    yield from _of_records(server, survey)
+
+
+def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Earlier moves whose records have not ended."""
+    vm = VmId(server.id)
+    leaving = _leaving(server, survey)
+    if leaving is not None:
+        yield Finding(
+            code="move-open",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            vm=vm,
+            sentence=f"An earlier {leaving.type} of {server.name} to {leaving.target or 'another host'} has not ended"
+            f" (#{leaving.id}, {leaving.status}), though the VM is at rest: somebody had its state reset.",
+            remedy=f"See that its guest does not run on {leaving.target or 'another host'} before you approve.",
+        )
+    evacuations = [m for m in survey.migrations if m.server == server.id and m.type == EVACUATION]
+    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.at)), None)
+    if opened is not None and not records.is_superseded(opened, survey.migrations):
         yield Finding(
             code="evacuation-open",
             verdict=Verdict.WARNING,

@@ -18,6 +18,7 @@ from adapters.openstack import (
     moves,
     power,
     reasons,
+    records,
     rehome_look,
     rows,
     service,
@@ -77,7 +78,7 @@ async def at(
         seen |= await _while_off(host, [s for s in mine if s.key in at_service], at_service, bmcs)
         seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS], now)
         seen |= await _around(session, [s for s in mine if s.verb in verbs.AROUND])
-        seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY])
+        seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY], now)
     return seen
 
 
@@ -110,13 +111,15 @@ async def _while_off(
     return seen | {s.key: power.still_off(s, reading, seen[s.key]) for s in due}
 
 
-async def _at_host(session: Session, host: str, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
+async def _at_host(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
-    records = await migrations_of(session, {"host": host})
+    found = await migrations_of(session, {"host": host})
     servers = await servers_on(session, host)
-    found = await compute_services(session, host=host)
-    return {s.key: drain.emptied(s, next(iter(in_turn(found)), None), servers, records) for s in steps}
+    seen = await whereabouts.of_movers(session, found, servers)
+    compute = next(iter(in_turn(await compute_services(session, host=host))), None)
+    opened = records.still_open(found, seen, now=now)
+    return {s.key: drain.emptied(s, compute, servers, opened) for s in steps}
 
 
 async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:
@@ -131,13 +134,13 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     ids = {s.target for s in steps}
     evacuates = all(s.verb == verbs.REBUILD for s in steps)
     filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
-    records = [m for m in await migrations_of(session, filters) if m.source == host]
-    mine = [m for m in records if m.server in ids and (m.type == EVACUATION) is evacuates]
-    mine = await copying.measured(session, steps, mine)
+    leaving = [m for m in await migrations_of(session, filters) if m.source == host]
+    mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
+    mine = await copying.measured(session, steps, await _not_superseded(session, host, steps, mine, now))
     orders = await copying.orders(session, steps)
     by_server = {server_id: [m for m in mine if m.server == server_id] for server_id in ids}
     last = {m.server: m for m in sorted(mine, key=lambda m: m.id)}
-    ahead = sum(1 for m in records if not m.is_open)
+    ahead = sum(1 for m in leaving if not m.is_open)
     underway = {
         s.key: moves.by_record(s, last[s.target], ahead=ahead)
         for s in steps
@@ -159,6 +162,26 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         return moves.sighting(step, server, moved_by, now=now, why=why, ahead=ahead)
 
     return settled | await _with_reasons(session, rest, servers, judged)
+
+
+async def _not_superseded(
+    session: Session, host: str, steps: Sequence[Step], found: Sequence[Migration], now: datetime
+) -> Sequence[Migration]:
+    """The records without open ones from before our start whose VMs have moved since, and well.
+
+    All moves from and to the host are read for that, but only where such an old one is open.
+    """
+    known = {s.target: evidence.known(s.before) for s in steps}
+    old = [m for m in found if m.is_open and not _is_ours(m, known[m.server]) and not _speaks_for_itself(m, now)]
+    if not old:
+        return found
+    every = await migrations_of(session, {"host": host})
+    return [m for m in found if m not in old or not records.is_superseded(m, every)]
+
+
+def _is_ours(move: Migration, known: frozenset[int] | None) -> bool:
+    """Whether a record began after the mark of its step."""
+    return known is not None and move.id not in known
 
 
 async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sighting]:

@@ -23,15 +23,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.openstack import copying, evidence, verbs
-from adapters.openstack.evidence import ENDED_BADLY, unclear
+from adapters.openstack import copying, evidence, records, verbs
+from adapters.openstack.evidence import unclear
 from adapters.openstack.explain import explain, how_to_go_elsewhere
 from adapters.openstack.things import ABORTED, EVACUATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import Step
 from bot.domain.values import Facts
 
-_ENDED_WELL = frozenset({"done", "completed", "finished", "confirmed"})
 _WHEN_ABORTED = "Retry when its memory changes less, or have its owner stop it first: then it is migrated cold."
 _IF_IT_NEVER_ENDS = "If it never ends, see where the guest runs and have its state reset, then retry."
 _IF_ITS_TARGET_DIED = (
@@ -39,6 +38,7 @@ _IF_ITS_TARGET_DIED = (
     " (`openstack server set --state active`), then retry."
 )
 _RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target."
+_NEVER_ENDED = "nothing stands behind its record any more, which never ended."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -124,14 +124,14 @@ def sighting(
     has_left = server.host != step.arguments["host"]
     # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
     # and of one that has not, none that hangs behind a VM whose state was reset since
-    orphans = [m for m in all_of_them if not has_left and evidence.is_orphaned(m, server, now=now, earlier=known or ())]
+    orphans = [m for m in all_of_them if not has_left and records.is_orphaned(m, server, now=now, earlier=known or ())]
     opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
     mark = evidence.mark(server, migrations, orphans, now=now)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:
         return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
-    if new and (new[-1].status in ENDED_BADLY or new[-1] in orphans):
+    if new and (new[-1].status in records.ENDED_BADLY or new[-1] in orphans):
         if _is_refusal(step, server, new[-1]):
             return _turned_away(name, server, new[-1], mark)
         return _failed(step, way, server, new[-1], mark, why=why)
@@ -216,7 +216,7 @@ def _underway(
 
 
 def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
-    if move.type == EVACUATION and move.status == evidence.IN_REBUILD:
+    if move.type == EVACUATION and move.status == records.IN_REBUILD:
         return _IF_ITS_TARGET_DIED
     return "" if is_new else _IF_IT_NEVER_ENDS
 
@@ -224,7 +224,7 @@ def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
     """Whether the record proves that the target we wished for did not take it, and that it came to rest."""
     was_asked_for = step.verb == verbs.REBUILD and not step.arguments["to"] and move.target == evidence.wish(step)
-    has_ended = move.status in ENDED_BADLY and server.task is None
+    has_ended = move.status in records.ENDED_BADLY and server.task is None
     return bool(move.target) and was_asked_for and server.vm_state == "error" and has_ended
 
 
@@ -247,7 +247,8 @@ def _failed(step: Step, way: Way, server: Server, move: Migration, mark: Facts, 
     unexplained = f"its record ended as {move.status}, without a reason."
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     if move.is_open:
-        unexplained, look = f"{move.target} died with it.", how_to_go_elsewhere(to) if to else _RETRY_GOES_ELSEWHERE
+        unexplained = f"{move.target} died with it." if move.status == records.IN_REBUILD else _NEVER_ENDED
+        look = how_to_go_elsewhere(to) if to else _RETRY_GOES_ELSEWHERE
     reason = sentence or said or unexplained
     logged = why and move.status != ABORTED
     return Sighting(
@@ -282,10 +283,15 @@ def _elsewhere(
             movement=f"{server.host} {server.status} {server.task}",
             mark=mark,
         )
-    if last is not None and last.status in ENDED_BADLY and last.target == server.host and server.status != "ERROR":
+    if (
+        last is not None
+        and last.status in records.ENDED_BADLY
+        and last.target == server.host
+        and server.status != "ERROR"
+    ):
         sentence = f"The move of {name} to {last.target} ended as {last.status}, yet Nova shows it there."
         return unclear(sentence, server, last, mark)
-    by_us = bool(new) and new[-1].status in _ENDED_WELL
+    by_us = bool(new) and new[-1].status in records.ENDED_WELL
     where = f"{name} is on {server.host}" if by_us else f"{name} is on {server.host} already"
     return evidence.well(step, server, where, left=way.left, raw=evidence.raw(server, last), mark=mark)
 

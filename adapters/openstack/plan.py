@@ -34,7 +34,7 @@ _SECONDS_EACH = 15  #: a rough measure of one evacuation, for the estimate alone
 def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concurrency: int) -> Plan:
     """Judge an evacuation and lay out its steps."""
     chosen = asked.chosen(request, survey)
-    reasons = {s.id: judge.reason_against(s, survey.migrations) for s in survey.servers}
+    reasons = {s.id: judge.reason_against(s, survey) for s in survey.servers}
     in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_priority(s, terms))
     crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=request.beside)
     leaving = [s for s in in_turn if s.id not in crowded_out]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from adapters.openstack import ages, drain_judge, judge, roster, service
+from adapters.openstack import ages, drain_judge, judge, records, roster, service
 from adapters.openstack.asked import blocker
 from adapters.openstack.homecoming import Away
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Service
@@ -125,7 +125,8 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
     latest: dict[str, Migration] = {}
     for move in sorted(away, key=lambda m: m.id):
         latest[move.server] = move
-    opened = [m for m in latest.values() if m.is_open]
+    lasting = records.still_open([*latest.values()], survey.seen, now=survey.at)
+    opened = [m for m in lasting if not records.is_superseded(m, survey.migrations)]
     if opened:
         yield blocker(
             "evacuation-open",
@@ -134,14 +135,23 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
             " not certain, and nova-compute may delete their guests there.",
             "See where their guests run, let the evacuations end or have the VMs' state reset, then re-check.",
         )
+    yield from drain_judge.of_left_over(survey)
     kept = [m for m in away if m.status == "done"]
-    if kept:
+    if kept and not any(m.server in {s.id for s in survey.servers} for m in kept):
         yield blocker(
             "old-guests",
             Topic.VMS,
             f"nova-compute has not yet removed the old guests of {len(kept)} VMs that were evacuated from"
             f" {survey.host} ({_numbers(kept)}); until then Nova does not count it as up.",
             "Restart nova-compute there, wait half a minute, then re-check.",
+        )
+    elif kept:
+        yield blocker(
+            "old-guests-at-home",
+            Topic.VMS,
+            f"Nova does not count {survey.host} as up while evacuations from it are not cleaned up ({_numbers(kept)}),"
+            " and to restart nova-compute for that would delete guests that are back on it.",
+            "Have the records of VMs that are back set to `completed` in Nova's database, then re-check.",
         )
 
 

@@ -86,6 +86,8 @@ class Server:
     pinned_zone: str | None = None  #: the zone it must stay in; None too when the cloud does not tell
     fault: str = ""
     updated_at: str = ""
+    created_at: str = ""
+    launched_at: str = ""  #: when its guest was started anew last, by a build, a rebuild or an unshelving
     is_locked: bool = False
     has_vtpm: bool = False  #: by its flavor; Nova does not evacuate it
     tied_by: tuple[str, ...] = ()  #: what in its flavor makes Nova refuse to live-migrate it
@@ -96,6 +98,7 @@ class Server:
     volumes: frozenset[str] = frozenset()  #: ids of those attached
     ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
     locked_reason: str = ""  #: from 2.73 on
+    is_found: bool = True  #: whether its host knew of its guest when that last looked
     is_off: bool = False  #: whether its guest was off when its host last told (power_state), whatever its status
 
     @property
@@ -225,6 +228,8 @@ class OpenStackSurvey:
     aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
     tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     """What a host's aggregates say of themselves (their metadata): by host, then by key."""
+    movers: Mapping[str, Server | None] = field(default_factory=dict)
+    """VMs of lasting records by id, wherever they are now; None: deleted; of one that is not in it nobody asked."""
     away: tuple[Server, ...] = ()  #: of the request's ledger, wherever they are now but on the host
     storage: Storage | None = None  #: None: the cloud has no Cinder
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
@@ -258,6 +263,15 @@ class OpenStackSurvey:
         """Names of the host's aggregates in which no other host is in service; none when there is no other at all."""
         living = {name for s in self.survivors for name in self.aggregates.get(s.host, ())}
         return tuple(name for name in self.aggregates.get(self.host, ()) if self.survivors and name not in living)
+
+    @property
+    def seen(self) -> Mapping[str, Server | None]:
+        """The VMs that were asked about, by id: on the host and elsewhere; None: deleted."""
+        return {**self.movers, **{s.id: s for s in self.servers}}
+
+    def heard_of(self, host: str) -> datetime | None:
+        """When a compute host was heard of last."""
+        return next((s.updated_at for s in self.computes if s.host == host), None)
 
     def zone_of(self, host: str) -> str | None:
         """The availability zone of a compute host; None when Nova does not list it."""

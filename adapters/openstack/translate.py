@@ -60,12 +60,15 @@ def server(found: Json) -> Server:
         pinned_zone=found.get("pinned_availability_zone") or None,
         fault=str(fault.get("message") or ""),
         updated_at=str(found.get("updated") or ""),
+        created_at=str(found.get("created") or ""),
+        launched_at=str(found.get("OS-SRV-USG:launched_at") or ""),
         is_locked=bool(found.get("locked")),
         has_vtpm="hw_tpm_version" in of_image,
         traits=_traits(of_image),
         metadata={str(key): str(value) for key, value in (found.get("metadata") or {}).items()},
         volumes=frozenset(str(v["id"]) for v in found.get("os-extended-volumes:volumes_attached") or []),
         locked_reason=str(found.get("locked_reason") or ""),
+        is_found=bool(found.get("OS-EXT-STS:power_state")),  # 0 is NOSTATE: there is none
         is_off=found.get("OS-EXT-STS:power_state") in _OFF,
     )
     return bare if "id" in flavor else with_flavor(bare, flavor)

@@ -1,15 +1,18 @@
 """Where servers are that may be on any host: a few by their ids, many by the lists of the hosts they should be on."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
-from adapters.openstack import older, translate
+from adapters.openstack import older, records, translate
 from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
 from adapters.openstack.survey import compute_offer, list_servers, servers_on
-from adapters.openstack.things import Server
+from adapters.openstack.things import Migration, Server
 from adapters.openstack.versions import FLAVORS, SERVICES, Microversion, up_to
 from bot.domain.cloud import Left, Unreachable
 
+_MOVERS = 20  #: VMs of lasting records that are asked for at most
+_KEPT = frozenset({"finished", "done"})
+"""Statuses of moves that have ended and that keep something at their source."""
 FEW = 5
 """So many VMs are asked for one by one; for more, servers are listed: a list of details costs Nova by the server."""
 
@@ -42,6 +45,32 @@ async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]
     left_over = [found[id] for id in missing if id in found and not found[id].is_gone]
     is_old = (await compute_offer(session)).highest < FLAVORS
     return tuple(await older.with_flavors(session, left_over) if is_old else left_over)
+
+
+async def of_movers(
+    session: Session, moves: Sequence[Migration], here: Sequence[Server]
+) -> Mapping[str, Server | None]:
+    """The VMs of records that have not ended for good, by id: those that are here, and the others wherever they are.
+
+    Of VMs that have moved since, and well, nobody needs to know. More than some are not asked for: of one that is not
+    in the answer anything may be so.
+
+    Args:
+        session: the cloud.
+        moves: records from and to a host, read before its servers were.
+        here: the servers on it.
+
+    Returns:
+        A server; None: Nova knows it no more.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    seen: dict[str, Server | None] = {s.id: s for s in here}
+    lasting = (m for m in moves if (m.is_open or m.status in _KEPT) and not records.is_superseded(m, moves))
+    strange = sorted({m.server for m in lasting if m.server not in seen})[:_MOVERS]
+    found = await one_by_one(session, strange)
+    return seen | {id: found.get(id) for id in strange}
 
 
 async def one_by_one(session: Session, ids: Collection[str], *, at: Microversion = SERVICES) -> dict[str, Server]:

@@ -20,10 +20,13 @@ from adapters.simulated.things import (
     Host,
     Image,
     Kind,
+    Move,
+    MoveKind,
     Power,
     Project,
     ServerAction,
     ServerGroup,
+    StrayService,
     Vm,
 )
 from adapters.simulated.world import World
@@ -163,6 +166,51 @@ def add_server(
         world.add_volume(f"{name}-root", size_gb=size.disk_gb, host=volume_host, project=owner, vm=vm)
     world.actions.append(_creation(vm, owner))
     return vm
+
+
+def add_stray(world: World, host: str, *, silent_since: datetime | None, **fields: Any) -> StrayService:
+    """One more row of Nova's services: for a host that has one already, or for one that is no more.
+
+    Args:
+        world: where it is.
+        host: its name.
+        silent_since: its last heartbeat; None: it reports.
+        fields: of the row.
+    """
+    stray = StrayService(service_id=world.new_uuid(), name=host, started_at=world.now, last_beat=silent_since, **fields)
+    world.strays.append(stray)
+    return stray
+
+
+def add_record(
+    world: World, vm: Vm, kind: MoveKind, status: str, *, source: str, to: str | None, age: timedelta
+) -> Move:
+    """A migration record as an earlier incident has left it, with nothing behind it; the VM stays as it is.
+
+    Args:
+        world: where it is.
+        vm: whose move it was.
+        kind: of the move.
+        status: that it stays in.
+        source: name of the host that it left.
+        to: name of its target; None: none was chosen.
+        age: since its last change.
+    """
+    move = Move(
+        id=len(world.moves) + 1,
+        uuid=world.new_uuid(),
+        kind=kind,
+        vm=vm,
+        source=world.host(source),
+        dest=world.host(to) if to else None,
+        status=status,
+        created_at=world.now - age,
+        updated_at=world.now - age,
+        request_id="req-of-long-ago",
+        stuck=True,
+    )
+    world.moves.append(move)
+    return move
 
 
 def _creation(vm: Vm, owner: Project) -> ServerAction:

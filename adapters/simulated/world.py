@@ -13,7 +13,6 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
-from typing import Any
 
 from adapters.simulated.faults import Faults
 from adapters.simulated.things import (
@@ -201,20 +200,6 @@ class World(Timeline):
         )
         self.hosts[host.id] = host
         return host
-
-    def add_stray(self, host: str, *, silent_since: datetime | None, **fields: Any) -> StrayService:
-        """One more row for a host that has one already, or for one that is no more.
-
-        Args:
-            host: its name.
-            silent_since: its last heartbeat; None: it reports.
-            fields: of the row.
-        """
-        stray = StrayService(
-            service_id=self.new_uuid(), name=host, started_at=self.now, last_beat=silent_since, **fields
-        )
-        self.strays.append(stray)
-        return stray
 
     def add_vm(
         self,

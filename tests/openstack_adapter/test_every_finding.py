@@ -204,6 +204,10 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         dead(migrations=(migration(9, "web-1", "accepted", None),)),
         dead(migrations=(migration(9, "web-1", "failed"),)),
     ),
+    "move-open": (
+        dead(migrations=(migration(9, "web-1", "running", type="live-migration"),)),
+        dead(migrations=(migration(9, "web-1", "failed", type="live-migration"),)),
+    ),
     "amphora": (dead(server("amphora-6f1c")), dead(server("my-amphora"))),
     "needs-device": (dead(server("a", devices=("a PCI device",))), dead(server("a"))),
     "special-port": (dead(server("a", ports=frozenset({"vdpa"}))), dead(server("a"))),
@@ -280,8 +284,16 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "reports": (returning(host=OURS | STALE), returning()),
     "forced-by-others": (returning(host=STALE | {"updated_at": NOW}), returning(host=OURS | STALE)),
     "old-guests": (
+        returning(migrations=(migration(9, "gone", "done"),)),
+        returning(migrations=(migration(9, "gone", "completed"),)),
+    ),
+    "old-guests-at-home": (
         returning(migrations=(migration(9, "web-1", "done"),)),
-        returning(migrations=(migration(9, "web-1", "completed"),)),
+        returning(migrations=(migration(9, "gone", "done"),)),
+    ),
+    "evacuation-left-over": (
+        alive(migrations=(migration(9, "web-1", "accepted"),)),
+        alive(migrations=(migration(9, "gone", "accepted"),)),
     ),
     "disabled-by-us": (returning(), returning(host={"is_enabled": False, "disabled_reason": "new fan"})),
     "disabled-by-others": (returning(host={"is_enabled": False, "disabled_reason": "new fan"}), returning()),

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.openstack.things import OpenStackSurvey
+from adapters.simulated import datacentre
 from bot.domain.cloud import Seen
 from bot.domain.plan import Plan, Verdict
 from bot.domain.values import Action
@@ -24,7 +25,7 @@ def with_rows(taken: OpenStackSurvey, **changes: object) -> OpenStackSurvey:
 
 async def test_a_host_with_a_living_row_and_a_dead_one_is_alive() -> None:
     async with openstack_enter_arena() as arena:
-        old = arena.world.add_stray(DEAD, silent_since=LONG_AGO)
+        old = datacentre.add_stray(arena.world, DEAD, silent_since=LONG_AGO)
         evacuation = await arena.planned(action=Action.EVACUATE)
         assert "service-up" in codes(evacuation)
         assert evacuation.is_blocked
@@ -39,7 +40,7 @@ async def test_a_host_with_a_living_row_and_a_dead_one_is_alive() -> None:
 
 async def test_of_two_silent_rows_the_steps_act_on_the_one_heard_of_last() -> None:
     async with openstack_arena() as arena:
-        arena.world.add_stray(DEAD, silent_since=LONG_AGO)
+        datacentre.add_stray(arena.world, DEAD, silent_since=LONG_AGO)
         made = await arena.planned()
         assert not made.is_blocked
         assert {s.target for s in made.steps if s.verb in {"disable-service", "force-down"}} == {arena.host.service_id}
@@ -47,7 +48,7 @@ async def test_of_two_silent_rows_the_steps_act_on_the_one_heard_of_last() -> No
 
 async def test_a_list_of_hosts_shows_a_host_once_and_tells_of_its_other_row() -> None:
     async with openstack_arena() as arena:
-        arena.world.add_stray(DEAD, silent_since=None)
+        datacentre.add_stray(arena.world, DEAD, silent_since=None)
         shown = await arena.cloud.hosts(DEAD, limit=2)
         assert [host.name for host in shown] == [DEAD]
         assert not shown[0].is_down
@@ -56,7 +57,7 @@ async def test_a_list_of_hosts_shows_a_host_once_and_tells_of_its_other_row() ->
 
 async def test_a_host_is_verified_empty_by_the_row_that_stands_for_it() -> None:
     async with openstack_enter_arena(vms=0) as arena:
-        arena.world.add_stray(DEAD, silent_since=LONG_AGO)  # enabled for ever
+        datacentre.add_stray(arena.world, DEAD, silent_since=LONG_AGO)  # enabled for ever
         (verify,) = [s for s in (await arena.planned()).steps if s.verb == "verify-empty"]
         arena.host.enabled = False
         assert (await arena.cloud.look([verify]))[verify.key].seen is Seen.DONE
@@ -82,7 +83,7 @@ def test_rows_that_cannot_be_told_apart_forbid_everything_and_say_what_helps(mad
 async def test_hosts_that_were_retired_long_ago_do_not_make_the_observer_suspect() -> None:
     async with openstack_arena() as arena:
         for number in range(3):
-            arena.world.add_stray(f"retired-{number}", silent_since=LONG_AGO, enabled=False)
+            datacentre.add_stray(arena.world, f"retired-{number}", silent_since=LONG_AGO, enabled=False)
         made = await arena.planned()
         assert not made.is_blocked
         told = finding(made, "retired-hosts")
@@ -102,12 +103,14 @@ async def test_hosts_that_were_retired_long_ago_do_not_make_the_observer_suspect
 async def test_a_silence_that_may_be_of_tonight_counts(silent_for: timedelta, enabled: bool, counts: bool) -> None:
     async with openstack_arena() as arena:
         for number in range(4):
-            arena.world.add_stray(f"other-{number}", silent_since=arena.world.now - silent_for, enabled=enabled)
+            datacentre.add_stray(
+                arena.world, f"other-{number}", silent_since=arena.world.now - silent_for, enabled=enabled
+            )
         assert ("observer-blind" in codes(await arena.planned())) is counts
 
 
 async def test_a_target_with_a_left_over_row_is_still_a_target() -> None:
     async with openstack_arena() as arena:
         assert isinstance(arena, OpenStackArena)
-        arena.world.add_stray("compute-2", silent_since=LONG_AGO)
+        datacentre.add_stray(arena.world, "compute-2", silent_since=LONG_AGO)
         assert not (await arena.planned(to="compute-2")).is_blocked
