@@ -43,6 +43,47 @@ def made_in(*folders: str) -> list[Made]:
     return found
 
 
+def reached_from(folder: str, start: str) -> set[str]:
+    """The codes that a function can make, itself or by what it names: `plan_enter.plan`.
+
+    Args:
+        folder: the package.
+        start: the function, with its module.
+    """
+    trees = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / folder).glob("*.py"))}
+    shared = {name: maker for tree in trees.values() for name, maker in _makers(tree) if not name.startswith("_")}
+    functions = {(module, f.name): f for module, tree in trees.items() for f in _functions(tree)}
+    module, _, name = start.partition(".")
+    todo, seen = [(module, name)], {(module, name)}
+    while todo:
+        module, name = todo.pop()
+        for place in _named(functions[module, name], module, trees[module]):
+            if place in functions and place not in seen:
+                seen.add(place)
+                todo.append(place)
+    made: set[str] = set()
+    for module, name in seen:
+        mine = shared | dict(_makers(trees[module]))
+        path = ROOT / folder / f"{module}.py"
+        made |= {one.code for one in _made(path, functions[module, name], mine)}
+    return made
+
+
+def _named(function: ast.AST, module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
+    """The functions that one names, called or handed on."""
+    imported = {
+        (alias.asname or alias.name): (node.module or "").rpartition(".")[2]
+        for node in tree.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name):
+            yield imported.get(node.id, module), node.id
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield node.value.id, node.attr
+
+
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
     yield from (node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
 

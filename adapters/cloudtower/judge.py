@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from adapters.cloudtower import alerts, translate
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
-from adapters.cloudtower.translate import GIB, TowerHost, TowerVm
+from adapters.cloudtower.translate import GIB, TowerCluster, TowerHost, TowerVm
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -21,8 +21,10 @@ _SETTLED_STATES = {"RUNNING", "STOPPED"}
 def findings(survey: CloudTowerSurvey, host: TowerHost) -> tuple[Finding, ...]:
     """All findings about entering maintenance with `host`."""
     found = [*_version(survey)]
-    for question in (_connected, _mode, _peers, _cluster, _tower_vms, _vm_states, _count, _room, _precheck, _listed):
+    for question in (_connected, _mode, _peers, _tower_vms, _vm_states, _count, _room, _precheck, _listed):
         found += question(survey, host)
+    found += of_cluster(survey.cluster, host, silence=survey.silence)
+    found += _recovery(survey.cluster)
     found += alerts.findings(host, survey.alerts)
     return tuple(found)
 
@@ -88,6 +90,11 @@ def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         sentence = f"{host.name} is {host.mode}: not a state Muster knows."
         remedy = "Look at the host in CloudTower; when it shows as in use, check again."
         yield _finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
+    yield from of_work(host)
+
+
+def of_work(host: TowerHost) -> Iterator[Finding]:
+    """Whether CloudTower is at work on the host itself."""
     if host.busy:
         yield _finding(
             "host-busy",
@@ -114,22 +121,30 @@ def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         yield _finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
 
 
-def _cluster(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
-    cluster = survey.cluster
+def of_cluster(cluster: TowerCluster | None, host: TowerHost, *, silence: str) -> Iterator[Finding]:
+    """Whether CloudTower hears the cluster of the host.
+
+    Args:
+        cluster: None: it could not be read.
+        host: of it.
+        silence: why, as a sentence; empty: CloudTower does not show it.
+    """
     if cluster is None:
-        why = survey.silence or "CloudTower does not show it to Muster's user."
+        why = silence or "CloudTower does not show it to Muster's user."
         sentence = f"The cluster {host.cluster} could not be read, so whether it is recovering data is left to "
         sentence += f"CloudTower's own check: {why}"
         remedy = "Give Muster's user the right to see it, or look there for data recovery before you approve."
         yield _finding("cluster", Verdict.WARNING, Topic.HOST, sentence, remedy=remedy)
-        return
-    if cluster.connection != "CONNECTED":
+    elif cluster.connection != "CONNECTED":
         sentence = (
             f"Cluster {cluster.name} is {cluster.connection or 'of unknown state'}: what CloudTower shows is old."
         )
         remedy = "Connect the cluster with CloudTower again, then check again."
         yield _finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
-    if cluster.recovering > 0:
+
+
+def _recovery(cluster: TowerCluster | None) -> Iterator[Finding]:
+    if cluster is not None and cluster.recovering > 0:
         yield _finding(
             "data-recovery",
             Verdict.BLOCKER,
@@ -173,9 +188,14 @@ def _vm_states(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 remedy=f"Look at {vm.name} in CloudTower and bring it to a known state.",
                 vm=vm,
             )
-        if vm.busy:
-            sentence = f"CloudTower is {vm.busy.lower()} {vm.name} just now: it may be locked."
-            yield _finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, vm=vm)
+        yield from of_work_on(vm)
+
+
+def of_work_on(vm: TowerVm) -> Iterator[Finding]:
+    """Whether CloudTower is at work on a VM."""
+    if vm.busy:
+        sentence = f"CloudTower is {vm.busy.lower()} {vm.name} just now: it may be locked."
+        yield _finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, vm=vm)
 
 
 def _count(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:

@@ -4,15 +4,17 @@ Facts: the precheck takes the host, not a task; its three lists and the three of
 field of an entry may be missing or null, and a VM may be in the recycle bin or invisible (sheet §3).
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from adapters.cloudtower import alerts, read, translate
 from adapters.cloudtower.alerts import OpenAlerts
 from adapters.cloudtower.client import Client
-from adapters.cloudtower.translate import Reply, TowerHost, TowerVm
+from adapters.cloudtower.survey import cluster_of
+from adapters.cloudtower.translate import Reply, TowerCluster, TowerHost, TowerVm
 from bot.domain.cloud import Refused
 
 RECYCLED = "in-recycle-bin-"
@@ -53,6 +55,8 @@ class LeavingSurvey:
 
     version: str
     host: TowerHost | None
+    cluster: TowerCluster | None = None
+    silence: str = ""  #: why the cluster could not be read, as a sentence
     offers: tuple[Offer, ...] = ()
     nameless: int = 0  #: entries without an id, which nothing can be done with
     refusal: Refused | None = None  #: the precheck was not answered
@@ -69,18 +73,17 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
     host = await read.host(client, host_id)
     if host is None or host.mode != translate.IN_MAINTENANCE:
         return LeavingSurvey(version=version, host=host)
-    complaints = await alerts.read(client, host)
+    complaints, (cluster, silence) = await asyncio.gather(alerts.read(client, host), cluster_of(client, host))
+    known = LeavingSurvey(version=version, host=host, cluster=cluster, silence=silence, alerts=complaints)
     try:
         entries = await read.asked(client, "/exit-maintance-mode-precheck-result", {"where": {"id": host.id}}, _entries)
     except Refused as no:
-        return LeavingSurvey(version=version, host=host, refusal=no, alerts=complaints)
+        return replace(known, refusal=no)
     vms = await read.vms_called(client, sorted({uuid for uuid, _, _ in entries if uuid}))
-    return LeavingSurvey(
-        version=version,
-        host=host,
+    return replace(
+        known,
         offers=tuple(_offer(uuid, way, entry, vms) for uuid, way, entry in entries if uuid),
         nameless=sum(1 for uuid, _, _ in entries if not uuid),
-        alerts=complaints,
     )
 
 

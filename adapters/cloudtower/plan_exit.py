@@ -7,7 +7,7 @@ that Muster cannot see and so could not verify. Naming or ticking VMs chooses ex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.cloudtower import alerts, translate
+from adapters.cloudtower import alerts, judge, translate
 from adapters.cloudtower.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
 from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
 from adapters.cloudtower.survey import MINIMUM_VERSION
@@ -80,6 +80,9 @@ def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
         remedy = "Upgrade CloudTower, or take the host out of maintenance by hand."
         yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
     yield from _of_host(host, survey)
+    yield from judge.of_work(host)
+    if host.mode == EXIT.origin:
+        yield from judge.of_cluster(survey.cluster, host, silence=survey.silence)
     if survey.nameless:
         sentence = f"CloudTower offers {survey.nameless} VMs without saying which; they stay where they are."
         yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
@@ -92,6 +95,9 @@ def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
         if (offer.is_recycled or offer.vm is None) and _is_chosen(request, offer):
             sentence = f"{offer.name} was chosen, but: {_flag(offer)}."
             yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
+    for offer in survey.offers:
+        if offer.vm is not None and _is_chosen(request, offer):
+            yield from judge.of_work_on(offer.vm)
     yield from _not_offered(request, survey)
     yield from alerts.findings(host, survey.alerts)
 

@@ -95,7 +95,7 @@ class Surveyor:
             return CloudTowerSurvey(version=version, host=None)
         hosts, (cluster, silence), listed, complaints = await asyncio.gather(
             read.hosts(self.client, {"cluster": {"id": host.cluster_id}}),
-            self._cluster(host),
+            cluster_of(self.client, host),
             read.vms(self.client, {"host": {"id": host.id}}),
             alerts.read(self.client, host),
         )
@@ -117,13 +117,6 @@ class Surveyor:
             precheck=precheck,
             alerts=complaints,
         )
-
-    async def _cluster(self, host: TowerHost) -> tuple[TowerCluster | None, str]:
-        """Its cluster, or why that could not be read: CloudTower's precheck looks at the same, so the plan goes on."""
-        try:
-            return await read.cluster(self.client, host.cluster_id), ""
-        except CloudError as error:
-            return None, error.sentence
 
     async def _precheck(self, host: TowerHost) -> Precheck:
         """Begin the precheck and wait for its result.
@@ -154,6 +147,14 @@ class Surveyor:
                 return _too_late(task, self.patience, seen)
             await self.sleep(min(pause, self.poll))
             pause *= 1.5
+
+
+async def cluster_of(client: Client, host: TowerHost) -> tuple[TowerCluster | None, str]:
+    """Its cluster, or why that could not be read: CloudTower's precheck looks at the same, so the plan goes on."""
+    try:
+        return await read.cluster(client, host.cluster_id), ""
+    except CloudError as error:
+        return None, error.sentence
 
 
 def _may_ask(version: str, host: TowerHost, peers: tuple[TowerHost, ...]) -> bool:

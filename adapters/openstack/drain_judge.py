@@ -136,19 +136,6 @@ def of_left_over(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
-    """Server groups that must stay on one host: Nova moves their members one by one, so the first finds no host."""
-    for group in survey.groups:
-        together = [s.name for s in survey.servers if s.id in group.members]
-        if group.policy == "affinity" and len(together) > 1:
-            yield _vms(
-                "must-stay-together",
-                f"{', '.join(together)} must stay on one host (server group {group.name}, affinity). Nova moves them"
-                " one by one, and its scheduler finds no host for the first.",
-                "Have them stopped and recreated elsewhere by their owner, or expect them to stay.",
-            )
-
-
 def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why a server cannot be moved off a living host; empty when it can.
 
@@ -170,10 +157,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
             f"has an earlier {opened.type} to {opened.target or 'no host yet'} that has not ended (#{opened.id},"
             f" {opened.status}). Wait for it, or see where its guest runs and have its state reset"
         )
-    if server.is_live:
-        ties = " and ".join(server.tied_by)
-        return f"has {ties}: Nova does not live-migrate that. Once it is stopped, it can be migrated" if ties else ""
-    if server.vm_state == "stopped":
+    if server.is_live or server.vm_state == "stopped":
         return ""
     return _UNMOVABLE.get(server.vm_state, f"is {server.vm_state or server.status}: Nova does not move that")
 
@@ -193,19 +177,10 @@ def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
     return f"is busy ({server.task}). Wait until that has ended, then re-check"
 
 
-def of_server(server: Server, survey: OpenStackSurvey, reason: str) -> Iterator[Finding]:
-    """What is risky about moving one server, or why it stays."""
-    if reason:
-        sentence = f"{server.name} stays on {survey.host}: it {reason}."
-        yield _vms("stays-behind", sentence, "", vm=VmId(server.id))
-    elif server.is_live and server.devices:
-        yield _vms(
-            "may-not-live-migrate",
-            f"{server.name} has {' and '.join(server.devices)}: whether it can be live-migrated depends on its device"
-            " and the hypervisors. If not, it stays as it is.",
-            "If it is refused, have its owner stop it, then retry.",
-            vm=VmId(server.id),
-        )
+def of_one_that_stays(server: Server, survey: OpenStackSurvey, reason: str) -> Finding:
+    """Why a server stays on the host."""
+    sentence = f"{server.name} stays on {survey.host}: it {reason}."
+    return _vms("stays-behind", sentence, "", vm=VmId(server.id))
 
 
 def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Finding]:

@@ -7,7 +7,21 @@ stays, by name and reason; then the last step fails, and the host is not called 
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import around, asked, drain_judge, judge, late, relocation, room, service, verbs, versions, vms
+from adapters.openstack import (
+    around,
+    asked,
+    drain_judge,
+    judge,
+    late,
+    refusals,
+    relocation,
+    room,
+    service,
+    special,
+    verbs,
+    versions,
+    vms,
+)
 from adapters.openstack.judge import Terms
 from adapters.openstack.plan import OUT_OF_SERVICE
 from adapters.openstack.things import OpenStackSurvey, Server
@@ -22,7 +36,10 @@ VERIFY = "Verify that it is empty"
 def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
     """Judge the way into maintenance and lay out its steps."""
     chosen = asked.chosen(request, survey)
-    reasons = {s.id: drain_judge.reason_against(s, survey) for s in survey.servers}
+    reasons = {
+        s.id: drain_judge.reason_against(s, survey) or refusals.against_moving(s, survey.highest)
+        for s in survey.servers
+    }
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     is_whole = len(chosen.servers) == len(survey.servers)
     live = relocation.live_microversion(survey.highest)
@@ -35,8 +52,10 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *judge.of_storage(survey, off="off"),
         *drain_judge.of_moves(survey),
         *drain_judge.of_left_over(survey),
-        *drain_judge.of_groups(survey),
-        *(finding for s in chosen.servers for finding in drain_judge.of_server(s, survey, reasons[s.id])),
+        *special.of_groups(survey),
+        *special.of_ports(survey),
+        *around.of_locks(survey, terms),
+        *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], terms)),
         *drain_judge.of_rest(
             survey, left=len(survey.servers) - len(chosen.servers), staying=len(survey.servers) - len(leaving)
         ),
@@ -57,6 +76,14 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
             "if VMs are left": "the host stays disabled",
         },
     )
+
+
+def _of_server(server: Server, survey: OpenStackSurvey, reason: str, terms: Terms) -> Iterator[Finding]:
+    """What is risky about moving one server, or why it stays."""
+    if reason:
+        yield drain_judge.of_one_that_stays(server, survey, reason)
+    else:
+        yield from special.of_server(server, survey, special.way_of(server), priority_key=terms.priority_metadata)
 
 
 def _of_versions(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:

@@ -7,12 +7,10 @@ Of those that are meant, only as many are brought back as there is room for, and
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from adapters.openstack import beside, drain_judge, room, versions, vms
+from adapters.openstack import beside, drain_judge, refusals, room, special, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Amounts, OpenStackSurvey, Server
 from bot.domain.cloud import Left, Request
-
-_APART = "anti-affinity"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,11 +31,11 @@ class Away:
 
 
 def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, ...]:
-    """The VMs of the ledger that are elsewhere, in its order."""
+    """The VMs of the ledger that are elsewhere, in their turn, and in its order where that is the same."""
     left: dict[str, Left] = {one.id: one for one in request.ledger}
     free = _free(request, survey)
     found: list[Away] = []
-    for server in survey.away:
+    for server in sorted(survey.away, key=lambda s: -special.turn(s, terms.priority_metadata)):
         one = left[server.id]
         reason, flag = _reason_against(server, survey), _flag(one, server)
         is_meant = not reason and _is_meant(request, one, terms, flag=flag)
@@ -74,7 +72,7 @@ def _is_meant(request: Request, left: Left, terms: Terms, *, flag: str) -> bool:
 def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why it cannot be moved to exactly this host; empty when it can."""
     zone, nova = survey.service.zone if survey.service else "", versions.spoken(survey.highest)
-    if reason := drain_judge.reason_against(server, survey):
+    if reason := drain_judge.reason_against(server, survey) or refusals.against_moving(server, survey.highest):
         return reason
     if server.pinned_zone not in {None, zone}:
         return f"must stay in the zone {server.pinned_zone}"
@@ -102,9 +100,16 @@ def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], bef
         )
     group = survey.group_of(server)
     mates = [*survey.servers, *(away.server for away in before if away.comes)]
-    together = [s.name for s in mates if group is not None and group.policy == _APART and s.id in group.members]
-    if group is not None and together:
-        return f"it must be kept apart from {together[0]} (server group {group.name}, {group.policy})"
+    if group is None:
+        return ""
+    mine = [s.name for s in mates if s.id in group.members]
+    if group.policy == special.ANTI_AFFINITY and mine:
+        return f"it must be kept apart from {mine[0]} (server group {group.name}, {group.policy})"
+    if group.policy == special.AFFINITY and not mine and len(group.members) > 1:
+        return (
+            f"it must stay on one host with others (server group {group.name}, {group.policy}), and Nova moves them one"
+            " by one"
+        )
     return ""
 
 

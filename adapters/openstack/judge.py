@@ -85,6 +85,11 @@ def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
             "No other compute service is up and enabled, so there is nowhere to go.",
             "Enable or repair a host, then re-check.",
         )
+    yield from of_control(survey)
+
+
+def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether Nova can place a VM at all."""
     for binary in ("nova-scheduler", "nova-conductor"):
         running = [s for s in survey.services if s.binary == binary]
         if not any(s.is_up for s in running):
@@ -203,10 +208,6 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
-    if server.has_vtpm:
-        return "has a vTPM: Nova does not evacuate that. It comes back when its host does."
-    if "accelerator-direct" in server.ports:
-        return "has a port with an accelerator: Nova does not evacuate that. It comes back when its host does."
     gone = records.went(server, survey.migrations, heard=survey.heard_of(server.host))
     if gone is not None:
         return f"{records.where_it_went(gone)}."

@@ -10,6 +10,7 @@ from adapters.openstack import (
     asked,
     judge,
     power,
+    refusals,
     rehome,
     rehome_steps,
     room,
@@ -34,8 +35,11 @@ _SECONDS_EACH = 15  #: a rough measure of one evacuation, for the estimate alone
 def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concurrency: int) -> Plan:
     """Judge an evacuation and lay out its steps."""
     chosen = asked.chosen(request, survey)
-    reasons = {s.id: judge.reason_against(s, survey) for s in survey.servers}
-    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_priority(s, terms))
+    reasons = {
+        s.id: judge.reason_against(s, survey) or refusals.against(s, verbs.REBUILD, survey.highest)
+        for s in survey.servers
+    }
+    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, terms))
     crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=request.beside)
     leaving = [s for s in in_turn if s.id not in crowded_out]
     microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
@@ -50,6 +54,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
         *(rehome.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
         *special.of_disks(leaving, shared_storage=terms.shared_storage),
+        *special.of_groups(survey),
         *special.of_ports(survey),
         *around.of_locks(survey, terms),
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
@@ -126,7 +131,8 @@ def _of_servers(
             )
         else:
             yield from judge.of_server(server, survey, terms)
-            yield from special.of_server(server, survey, priority_key=terms.priority_metadata)
+            way = special.Way(verb=verbs.REBUILD)
+            yield from special.of_server(server, survey, way, priority_key=terms.priority_metadata)
 
 
 def _vm(
@@ -173,16 +179,15 @@ def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: T
         microversion=microversion,
         wanted=_wanted(server, microversion),
         phase=EVACUATE,
-        priority=_priority(server, terms),
+        priority=_turn(server, terms),
         patience=timedelta(minutes=30),
         quiet=terms.quiet,
     )
 
 
-def _priority(server: Server, terms: Terms) -> int:
+def _turn(server: Server, terms: Terms) -> int:
     """By what its metadata say, where a key is configured; among equals those that ran come first."""
-    said = special.priority(server, terms.priority_metadata) if terms.priority_metadata else 0
-    return 2 * (said or 0) + (1 if server.vm_state == "active" else 0)
+    return 2 * special.turn(server, terms.priority_metadata) + (1 if server.vm_state == "active" else 0)
 
 
 def _wanted(server: Server, microversion: str) -> tuple[str, ...]:

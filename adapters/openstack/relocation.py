@@ -6,7 +6,7 @@ A live migration has a deadline, and a step that keeps it.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import late, verbs, versions, vms
+from adapters.openstack import late, special, verbs, versions, vms
 from adapters.openstack.drain import TO_BE_CONFIRMED
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
@@ -35,6 +35,7 @@ def steps(
         phase: of the plan.
         exactly: whether it counts only on `to`.
     """
+    turn = special.turn(server, terms.priority_metadata)
     if server.is_live:
         live = vms.move(
             verbs.LIVE,
@@ -44,6 +45,7 @@ def steps(
             microversion=live_microversion(survey.highest),
             wanted=(server.status,),
             phase=phase,
+            priority=turn,
             patience=_PATIENCE,
             quiet=terms.quiet,
             exactly=exactly,
@@ -60,6 +62,7 @@ def steps(
         microversion=microversion,
         wanted=(TO_BE_CONFIRMED, server.status),
         phase=phase,
+        priority=turn,
         patience=_PATIENCE,
         quiet=terms.quiet,
         exactly=exactly,
@@ -73,7 +76,7 @@ def steps(
         microversion=microversion,
         wanted=(server.status,),
         phase=phase,
-        priority=1,
+        priority=special.BEFORE_ALL,
         patience=timedelta(minutes=15),
         quiet=terms.quiet,
         follows=move.key,

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from adapters.openstack import ages, drain_judge, judge, records, roster, service
+from adapters.openstack import ages, drain_judge, judge, records, roster, service, special
 from adapters.openstack.asked import blocker
 from adapters.openstack.homecoming import Away
+from adapters.openstack.judge import Terms
 from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Service
 from bot.domain.cloud import Request
 from bot.domain.plan import Finding, Topic, Verdict
@@ -28,7 +29,7 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from _of_cinder(survey)
 
 
-def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:
+def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away], terms: Terms) -> Iterator[Finding]:
     """What becomes of the VMs that were moved away."""
     if survey.service is None:
         return
@@ -41,10 +42,13 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> I
         yield _vms("vms-stay", Verdict.OK, f"All VMs stay where they are.{here}")
     yield from _of_lost(request, survey, away)
     for one in away:
-        yield from _of_vm(one, survey)
+        yield from _of_vm(one, survey, terms)
+    if coming:
+        yield from special.of_ports(survey)
+        yield from judge.of_control(survey)
 
 
-def _of_vm(away: Away, survey: OpenStackSurvey) -> Iterator[Finding]:
+def _of_vm(away: Away, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
     server, id = away.server, VmId(away.server.id)
     if away.reason:
         yield _vms("stays-away", Verdict.OK, f"{server.name} stays on {server.host}: it {away.reason}.", vm=id)
@@ -56,7 +60,8 @@ def _of_vm(away: Away, survey: OpenStackSurvey) -> Iterator[Finding]:
             yield _vms(
                 "not-as-left", Verdict.WARNING, f"{server.name} comes back from {server.host}: {away.flag}.", vm=id
             )
-        yield from drain_judge.of_server(server, survey, "")
+        way = special.way_of(server, home=survey.host)
+        yield from special.of_server(server, survey, way, priority_key=terms.priority_metadata)
 
 
 def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:

@@ -26,7 +26,7 @@ def returning(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         action=request.action,
         host=request.host,
         host_name=request.host_name,
-        findings=(*return_judge.of_host(survey), *return_judge.of_vms(request, survey, away)),
+        findings=(*return_judge.of_host(survey), *return_judge.of_vms(request, survey, away, terms)),
         vms=tuple(_vm(one, survey) for one in away),
         phases=(*SERVICE, BACK),
         steps=tuple(_steps(survey, away, terms)),

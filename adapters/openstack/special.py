@@ -1,63 +1,79 @@
-"""What is special about single VMs that are evacuated, beyond state and disk: devices, keys, limits, turns. Pure."""
+"""What is special about single VMs that are moved, beyond state and disk: devices, keys, limits, turns. Pure.
+
+Every way of moving one asks the same questions here: evacuating it, moving it off a living host, bringing it back.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from adapters.openstack import verbs
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
 PRIORITIES = range(-1000, 1001)
+BEFORE_ALL = PRIORITIES.stop  #: a turn before that of any VM
+AFFINITY, ANTI_AFFINITY = "affinity", "anti-affinity"
 _AMPHORA = "amphora-"  #: how Octavia's compute driver names every VM that it builds
+_LOAD_BALANCER = "octavia-lb-"  #: and every server group that it puts them into
 _OPERATORS = ("<", ">", "=", "!", "s=", "s!", "s<", "s>")
 """How a flavor's extra spec begins that is a comparison, not a word (nova/scheduler/filters/extra_specs_ops.py)."""
 
 
-def of_server(server: Server, survey: OpenStackSurvey, *, priority_key: str) -> Iterator[Finding]:
-    """Judge one server that is evacuated.
+@dataclass(frozen=True, kw_only=True)
+class Way:
+    """How a VM is moved, and where it may go."""
+
+    verb: str  #: `verbs.REBUILD`, `LIVE` or `COLD`
+    home: str = ""  #: the only host that it may go to; empty: any that is left
+
+    @property
+    def is_live(self) -> bool:
+        """Whether its guest goes on meanwhile."""
+        return self.verb == verbs.LIVE
+
+    @property
+    def there(self) -> str:
+        """Where it goes, as people say it."""
+        return self.home or "a host that is left"
+
+
+def way_of(server: Server, *, home: str = "") -> Way:
+    """How a VM is moved between living hosts."""
+    return Way(verb=verbs.LIVE if server.is_live else verbs.COLD, home=home)
+
+
+def of_server(server: Server, survey: OpenStackSurvey, way: Way, *, priority_key: str) -> Iterator[Finding]:
+    """Judge one server that is moved.
 
     Args:
         server: the VM.
-        survey: of its host.
+        survey: of its host, or of the one that it comes back to.
+        way: how it is moved.
         priority_key: the metadata that tells its turn; empty: none does.
     """
-    if server.name.startswith(_AMPHORA):
-        yield _warning(
-            server,
-            "amphora",
-            f"{server.name} is an amphora of Octavia: built anew without its configuration drive, it may not come up,"
-            " and its load balancer stays in ERROR.",
-            "Leave it out and have Octavia replace it: `openstack loadbalancer failover`.",
-        )
+    if is_amphora(server, survey):
+        yield _amphora(server, way)
     if server.devices:
-        yield _warning(
-            server,
-            "needs-device",
-            f"{server.name} has {' and '.join(server.devices)}: it comes up only where such a device is free, which"
-            " Placement's numbers do not show, and Nova may lose track of the device meanwhile.",
-            "See that a host that is left has one free; look at the device in the VM afterwards.",
-        )
+        yield _devices(server, way)
     if server.ports:
-        kinds = ", ".join(sorted(server.ports))
+        yield _ports(server, way)
+    if server.has_promised_bandwidth:
         yield _warning(
             server,
-            "special-port",
-            f"{server.name} has a port of the kind {kinds}: it comes up only on a host whose network card offers that.",
-            "See that a host that is left has such a port free; releases before Nova 25 refuse VMs with vDPA ports.",
+            "promised-bandwidth",
+            f"{server.name} has a port that is promised bandwidth: it comes up only where as much is left, which"
+            " Placement's numbers here do not show.",
+            f"See that {way.there} has that bandwidth left; releases before Nova 25 refuse some such VMs.",
         )
     if server.volumes & survey.encrypted:
-        yield _warning(
-            server,
-            "encrypted-volume",
-            f"{server.name} has an encrypted volume: Nova reads its key as Muster's account, and without the right to"
-            " it the VM ends in ERROR.",
-            "Give Muster's account a role that may read the project's secrets in Barbican.",
-            topic=Topic.STORAGE,
-        )
-    if asked := _unmet(server, survey):
+        yield _encrypted(server, way)
+    if asked := _unmet(server, survey, way):
+        where = f"{way.home} is in none" if way.home else "no host that is left is in one"
         yield _warning(
             server,
             "aggregate-bound",
-            f"The flavor of {server.name} asks for an aggregate with {asked}, and no host that is left is in one.",
+            f"The flavor of {server.name} asks for an aggregate with {asked}, and {where}.",
             "Add a host to such an aggregate, or expect that Nova finds no host for it.",
             topic=Topic.ROOM,
         )
@@ -69,6 +85,69 @@ def of_server(server: Server, survey: OpenStackSurvey, *, priority_key: str) -> 
             f" {PRIORITIES.start} to {PRIORITIES.stop - 1}: it takes its turn as if it said 0.",
             "Have its metadata corrected.",
         )
+
+
+def is_amphora(server: Server, survey: OpenStackSurvey) -> bool:
+    """Whether Octavia made it: by its name, or by the name of its server group."""
+    group = survey.group_of(server)
+    return server.name.startswith(_AMPHORA) or (group is not None and group.name.startswith(_LOAD_BALANCER))
+
+
+def _amphora(server: Server, way: Way) -> Finding:
+    what = (
+        "built anew without its configuration drive, it may not come up, and its load balancer stays in ERROR"
+        if way.verb == verbs.REBUILD
+        else "if Octavia misses its heartbeats while it moves, it takes it for dead and replaces it"
+    )
+    return _warning(
+        server,
+        "amphora",
+        f"{server.name} is an amphora of Octavia: {what}.",
+        "Leave it out and have Octavia replace it: `openstack loadbalancer failover`.",
+    )
+
+
+def _devices(server: Server, way: Way) -> Finding:
+    what = (
+        "whether it can be live-migrated depends on its device and the hypervisors; if not, it stays as it is"
+        if way.is_live
+        else "it comes up only where such a device is free, which Placement's numbers do not show, and Nova may lose"
+        " track of the device meanwhile"
+    )
+    remedy = (
+        "If it is refused, have its owner stop it, then retry."
+        if way.is_live
+        else f"See that {way.there} has one free; look at the device in the VM afterwards."
+    )
+    return _warning(server, "needs-device", f"{server.name} has {' and '.join(server.devices)}: {what}.", remedy)
+
+
+def _ports(server: Server, way: Way) -> Finding:
+    kinds = ", ".join(sorted(server.ports))
+    what = (
+        "whether it can be live-migrated depends on Neutron and on the network cards, and its guest loses that card"
+        " meanwhile"
+        if way.is_live
+        else "it comes up only on a host whose network card offers that"
+    )
+    return _warning(
+        server,
+        "special-port",
+        f"{server.name} has a port of the kind {kinds}: {what}.",
+        f"See that {way.there} has such a port free; releases before Nova 25 refuse VMs with vDPA ports.",
+    )
+
+
+def _encrypted(server: Server, way: Way) -> Finding:
+    end = "the migration fails and it stays where it is" if way.is_live else "the VM ends in ERROR"
+    return _warning(
+        server,
+        "encrypted-volume",
+        f"{server.name} has an encrypted volume: Nova reads its key as Muster's account, and without the right to it"
+        f" {end}.",
+        "Give Muster's account a role that may read the project's secrets in Barbican.",
+        topic=Topic.STORAGE,
+    )
 
 
 def of_disks(leaving: Sequence[Server], *, shared_storage: bool | None) -> Iterator[Finding]:
@@ -84,6 +163,21 @@ def of_disks(leaving: Sequence[Server], *, shared_storage: bool | None) -> Itera
         )
 
 
+def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Server groups that must stay on one host: Nova moves their members one by one, so the first finds no host."""
+    for group in survey.groups:
+        together = [s.name for s in survey.servers if s.id in group.members]
+        if group.policy == AFFINITY and len(together) > 1:
+            yield Finding(
+                code="must-stay-together",
+                verdict=Verdict.WARNING,
+                topic=Topic.VMS,
+                sentence=f"{', '.join(together)} must stay on one host (server group {group.name}, affinity). Nova"
+                " moves them one by one, and its scheduler finds no host for the first.",
+                remedy="Have them stopped and recreated elsewhere by their owner, or expect them to stay.",
+            )
+
+
 def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether it is known what ports the servers have."""
     if not survey.ports_known:
@@ -91,7 +185,7 @@ def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
             code="ports-unknown",
             verdict=Verdict.WARNING,
             topic=Topic.VMS,
-            sentence=f"Neutron does not tell which ports the VMs of {survey.host} have: one with a vDPA or SR-IOV port"
+            sentence="Neutron does not tell which ports the VMs have that are moved: one with a vDPA or SR-IOV port"
             " comes up only where the hardware is.",
             remedy="See that Neutron answers and that Muster's account may list all ports, then re-check.",
         )
@@ -106,10 +200,21 @@ def priority(server: Server, key: str) -> int | None:
     return found if found in PRIORITIES else None
 
 
-def _unmet(server: Server, survey: OpenStackSurvey) -> str:
-    """What no survivor's aggregates say, though the flavor asks for it (AggregateInstanceExtraSpecsFilter)."""
+def turn(server: Server, key: str) -> int:
+    """When a server is moved, higher first: what its metadata say, and 0 where that is nothing or no number.
+
+    Args:
+        server: the VM.
+        key: the metadata that tell it; empty: none do.
+    """
+    return (priority(server, key) or 0) if key else 0
+
+
+def _unmet(server: Server, survey: OpenStackSurvey, way: Way) -> str:
+    """What no aggregate says of where it may go, though the flavor asks for it (AggregateInstanceExtraSpecsFilter)."""
     plain = {key: value for key, value in server.scope.items() if not value.startswith(_OPERATORS)}
-    if not plain or not survey.survivors or any(_has(survey, s.host, plain) for s in survey.survivors):
+    places = [way.home] if way.home else [s.host for s in survey.survivors]
+    if not plain or not places or any(_has(survey, host, plain) for host in places):
         return ""
     return " and ".join(f"{key}={value}" for key, value in sorted(plain.items()))
 

@@ -13,6 +13,7 @@ Amounts: TypeAlias = Mapping[str, int]
 """Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
+ACCELERATOR = "an accelerator"
 EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
 ABORTED = "cancelled"
 OPEN = frozenset(
@@ -89,14 +90,17 @@ class Server:
     created_at: str = ""
     launched_at: str = ""  #: when its guest was started anew last, by a build, a rebuild or an unshelving
     is_locked: bool = False
-    has_vtpm: bool = False  #: by its flavor; Nova does not evacuate it
-    tied_by: tuple[str, ...] = ()  #: what in its flavor makes Nova refuse to live-migrate it
+    has_vtpm: bool = False  #: by its flavor or its image
+    has_portable_vtpm: bool = False  #: whether the secret of its vTPM is kept by its host, which newer releases move
+    has_encrypted_memory: bool = False  #: by its flavor or its image (AMD SEV)
     devices: tuple[str, ...] = ()  #: what in its flavor needs a device of the host: "a PCI device"
     traits: Mapping[str, str] = field(default_factory=dict)  #: "required" or "forbidden", by trait
     scope: Mapping[str, str] = field(default_factory=dict)  #: what the aggregates of its host must say of themselves
     metadata: Mapping[str, str] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()  #: ids of those attached
     ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
+    has_promised_bandwidth: bool = False  #: whether one of its ports has a minimum bandwidth (QoS)
+    shares: frozenset[str] = frozenset()  #: ids of the Manila shares attached
     locked_reason: str = ""  #: from 2.73 on
     is_found: bool = True  #: whether its host knew of its guest when that last looked
     is_off: bool = False  #: whether its guest was off when its host last told (power_state), whatever its status
@@ -105,6 +109,11 @@ class Server:
     def is_shadow(self) -> bool:
         """Whether its cell is down, so that Nova shows no more than that it exists."""
         return self.status == "UNKNOWN" and not self.vm_state
+
+    @property
+    def has_accelerator(self) -> bool:
+        """Whether its flavor asks for a device of Cyborg."""
+        return ACCELERATOR in self.devices
 
     @property
     def is_live(self) -> bool:

@@ -1,11 +1,11 @@
 """From the JSON of OpenStack's APIs to the values of a survey. Pure; `Any` because the JSON is not ours."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.openstack.things import Amounts, Group, Migration, Room, Server, Service, Volume
+from adapters.openstack.things import ACCELERATOR, Amounts, Group, Migration, Room, Server, Service, Volume
 
 Json = Mapping[str, Any]
 SILENT = "UNKNOWN"
@@ -64,6 +64,7 @@ def server(found: Json) -> Server:
         launched_at=str(found.get("OS-SRV-USG:launched_at") or ""),
         is_locked=bool(found.get("locked")),
         has_vtpm="hw_tpm_version" in of_image,
+        has_encrypted_memory=_is_true(of_image.get("hw_mem_encryption")),
         traits=_traits(of_image),
         metadata={str(key): str(value) for key, value in (found.get("metadata") or {}).items()},
         volumes=frozenset(str(v["id"]) for v in found.get("os-extended-volumes:volumes_attached") or []),
@@ -88,7 +89,8 @@ def with_flavor(bare: Server, flavor: Json) -> Server:
         },
         has_local_disk=bare.has_local_disk or extra_disk > 0,
         has_vtpm=bare.has_vtpm or "hw:tpm_version" in extra,
-        tied_by=tuple(_ties(extra)),
+        has_portable_vtpm=extra.get("hw:tpm_secret_security") == "host",
+        has_encrypted_memory=bare.has_encrypted_memory or _is_true(extra.get("hw:mem_encryption")),
         devices=tuple(word for key, word in _DEVICES.items() if key in extra),
         traits={**bare.traits, **_traits(extra)},
         scope={key.removeprefix(_SCOPE): str(value) for key, value in extra.items() if key.startswith(_SCOPE)},
@@ -108,20 +110,14 @@ def _traits(said: Json) -> dict[str, str]:
 _DEVICES = {
     "pci_passthrough:alias": "a PCI device",
     "resources:VGPU": "a vGPU",
-    "accel:device_profile": "an accelerator",
+    "accel:device_profile": ACCELERATOR,
 }
 _OFF = frozenset({4, 6})  #: SHUTDOWN and CRASHED (nova/compute/power_state.py)
 _SCOPE = "aggregate_instance_extra_specs:"
 
 
-def _ties(extra: Json) -> Iterator[str]:
-    """What Nova 34's `reject_…` and `block_…` rules of a live migration find in a flavor."""
-    if "hw:tpm_version" in extra and extra.get("hw:tpm_secret_security") != "host":
-        yield "a vTPM whose secret cannot move"
-    if str(extra.get("hw:mem_encryption", "")).lower() in {"true", "1", "yes"}:
-        yield "encrypted memory"
-    if "accel:device_profile" in extra:
-        yield "an accelerator"
+def _is_true(said: Any) -> bool:
+    return str(said).lower() in {"true", "1", "yes"}
 
 
 def volume(found: Json) -> Volume:

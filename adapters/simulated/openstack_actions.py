@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
+from adapters.simulated import openstack_moving as moving
 from adapters.simulated.migrations import Migrations
 from adapters.simulated.moves import Conductor
 from adapters.simulated.openstack_compute import Servers
@@ -87,8 +88,7 @@ class Actions:
         target = self._target(name, status=404, message=f"Compute host {name} not found.")
         if target is not None and target is vm.host:
             raise ApiError(400, "The target host can't be the same one.")
-        if _has_vtpm(vm):
-            raise ApiError(400, f"Operation 'evacuate' not supported for vTPM-enabled instance ({vm.id}).")
+        moving.must_be_allowed(vm, moving.EVACUATE)
         _must_be(vm, "evacuate", {"active", "stopped", "error"}, any_task=True)
         if vm.host is None:
             raise ApiError(400, "Compute host None could not be found.")
@@ -109,8 +109,7 @@ class Actions:
         name = body["host"]
         policy = "migrate_live:host" if name else "migrate_live"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
-        if _has_vtpm(vm) and not _tpm_secret_moves(vm):
-            raise ApiError(400, f"Operation 'live-migration' not supported for vTPM-enabled instance ({vm.id}).")
+        moving.must_be_allowed(vm, moving.LIVE)
         _must_be_unlocked(vm, asked)
         _must_be(vm, "os-migrateLive", {"active", "paused"})
         target = self._target(name, status=400, message=f"Compute host {name} could not be found.")
@@ -124,6 +123,7 @@ class Actions:
         name = (body or {}).get("host") if asked.version >= 56 else None
         policy = "migrate:host" if name else "migrate"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
+        moving.must_be_allowed(vm, moving.COLD)
         _must_be_unlocked(vm, asked)
         _must_be(vm, "migrate", {"active", "stopped"})
         if vm.host is None or not self._world.is_up(vm.host):
@@ -215,16 +215,6 @@ def _must_be(vm: Vm, action: str, states: set[str], *, any_task: bool = False) -
         attr, value = "task_state", vm.task
     if attr:
         raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in {attr} {value}")
-
-
-def _has_vtpm(vm: Vm) -> bool:
-    of_flavor = dict(vm.flavor.extra) if vm.flavor else {}
-    of_image = dict(vm.image.properties) if vm.image else {}
-    return "hw:tpm_version" in of_flavor or "hw_tpm_version" in of_image
-
-
-def _tpm_secret_moves(vm: Vm) -> bool:
-    return vm.flavor is not None and dict(vm.flavor.extra).get("hw:tpm_secret_security") == "host"
 
 
 def _must_be_unlocked(vm: Vm, asked: Context) -> None:

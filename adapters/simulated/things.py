@@ -220,6 +220,7 @@ class Vm:
     locked_reason: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()  #: the kind (vnic_type) of each of its ports
+    shares: tuple[str, ...] = ()  #: ids of the Manila shares attached
     launched_at: datetime | None = None
     # --- CloudTower
     ha: bool = True

@@ -118,7 +118,7 @@ def test_a_target_is_passed_on_to_nova_and_never_to_a_confirmation() -> None:
         ({"status": "BUILD", "vm_state": "building", "task": "spawning"}, "is busy (spawning)"),
         ({"task": "image_snapshot"}, "is busy (image_snapshot)"),
         ({"task": "deleting"}, "is being deleted"),
-        ({"tied_by": ("an accelerator",)}, "has an accelerator"),
+        ({"devices": ("an accelerator",)}, "has an accelerator"),
     ],
 )
 def test_a_vm_that_cannot_move_stays_by_name_and_true_reason(changes: dict[str, Any], words: str) -> None:
@@ -139,7 +139,7 @@ def test_a_vm_that_cannot_move_stays_by_name_and_true_reason(changes: dict[str, 
 
 
 def test_what_ties_a_running_vm_to_its_host_does_not_tie_a_stopped_one() -> None:
-    made = enter(living(server("secret", tied_by=("a vTPM whose secret cannot move",), **STOPPED)))
+    made = enter(living(server("secret", has_vtpm=True, **STOPPED)))
     assert made.vms[0].disposition is Disposition.COLD_MIGRATE
     assert "stays-behind" not in codes(made)
 
@@ -155,13 +155,14 @@ def test_nobody_stays_when_all_can_move() -> None:
     assert not {"stays-behind", "will-not-be-empty", "no-vms"} & codes(made)
 
 
-def test_a_device_is_a_warning_while_the_vm_runs_and_none_while_it_is_stopped() -> None:
-    found = finding(enter(living(server("gpu-1", devices=("a vGPU",)))), "may-not-live-migrate")
-    assert found is not None
-    assert found.verdict is Verdict.WARNING
-    assert "a vGPU" in found.sentence
-    for calm in (server("gpu-1", devices=("a vGPU",), **STOPPED), server("web-1")):
-        assert "may-not-live-migrate" not in codes(enter(living(calm)))
+def test_of_a_device_it_is_said_what_it_means_for_a_running_vm_and_what_for_a_stopped_one() -> None:
+    for changes, words in (({}, "whether it can be live-migrated"), (STOPPED, "comes up only where such a device")):
+        found = finding(enter(living(server("gpu-1", devices=("a vGPU",), **changes))), "needs-device")
+        assert found is not None
+        assert found.verdict is Verdict.WARNING
+        assert found.sentence.startswith("gpu-1 has a vGPU: ")
+        assert words in found.sentence
+    assert "needs-device" not in codes(enter(living(server("web-1"))))
 
 
 # ---------------------------------------------------------------------- the host and the cloud

@@ -211,6 +211,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "amphora": (dead(server("amphora-6f1c")), dead(server("my-amphora"))),
     "needs-device": (dead(server("a", devices=("a PCI device",))), dead(server("a"))),
     "special-port": (dead(server("a", ports=frozenset({"vdpa"}))), dead(server("a"))),
+    "promised-bandwidth": (dead(server("a", has_promised_bandwidth=True)), dead(server("a"))),
     "ports-unknown": (dead(ports_known=False), dead()),
     "encrypted-volume": (
         dead(server("a", volumes=frozenset({"v1"})), encrypted=frozenset({"v1"})),
@@ -270,7 +271,6 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "must-stay-together": (alive(server("a"), server("b"), groups=(GROUP,)), alive(server("a"), groups=(GROUP,))),
     "stays-behind": (alive(server("a", vm_state="suspended")), alive(server("a", vm_state="paused"))),
     "will-not-be-empty": (alive(server("a", vm_state="suspended")), alive(server("a"))),
-    "may-not-live-migrate": (alive(server("a", devices=("a vGPU",))), alive(server("a"))),
     # returning to service
     "vms-stay": (returning(), dead()),
     "vms-away": (homecoming(AWAY), returning()),

@@ -147,7 +147,7 @@ def test_a_vm_that_is_home_already_is_told_and_left_alone() -> None:
         ({"status": "ERROR", "vm_state": "error"}, "is in ERROR"),
         ({"status": "VERIFY_RESIZE", "vm_state": "resized"}, "resize"),
         ({"task": "migrating"}, "is busy (migrating)"),
-        ({"tied_by": ("encrypted memory",)}, "encrypted memory"),
+        ({"has_encrypted_memory": True}, "encrypted memory"),
         ({"pinned_zone": "az-2"}, "must stay in the zone az-2"),
     ],
 )

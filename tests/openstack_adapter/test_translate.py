@@ -135,26 +135,31 @@ def test_the_microversion_for_an_evacuation_is_chosen_on_purpose() -> None:
 
 
 @pytest.mark.parametrize(
-    ("extra", "ties", "devices"),
+    ("extra", "told"),
     [
-        ({}, (), ()),
-        ({"hw:tpm_version": "2.0"}, ("a vTPM whose secret cannot move",), ()),
-        ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "host"}, (), ()),
-        ({"hw:mem_encryption": "True"}, ("encrypted memory",), ()),
-        ({"hw:mem_encryption": "false"}, (), ()),
-        ({"accel:device_profile": "fpga"}, ("an accelerator",), ("an accelerator",)),
-        ({"pci_passthrough:alias": "nic:1", "resources:VGPU": "1"}, (), ("a PCI device", "a vGPU")),
+        ({}, (False, False, False, ())),
+        ({"hw:tpm_version": "2.0"}, (True, False, False, ())),
+        ({"hw:tpm_version": "2.0", "hw:tpm_secret_security": "host"}, (True, True, False, ())),
+        ({"hw:mem_encryption": "True"}, (False, False, True, ())),
+        ({"hw:mem_encryption": "false"}, (False, False, False, ())),
+        ({"accel:device_profile": "fpga"}, (False, False, False, ("an accelerator",))),
+        ({"pci_passthrough:alias": "nic:1", "resources:VGPU": "1"}, (False, False, False, ("a PCI device", "a vGPU"))),
     ],
 )
-def test_what_ties_a_running_server_to_its_host_is_read_from_its_flavor(
-    extra: dict[str, str], ties: tuple[str, ...], devices: tuple[str, ...]
+def test_what_ties_a_server_to_its_host_is_read_from_its_flavor(
+    extra: dict[str, str], told: tuple[object, ...]
 ) -> None:
     shown = translate.server(BARE | {"flavor": {"extra_specs": extra}})
-    assert (shown.tied_by, shown.devices) == (ties, devices)
+    assert (shown.has_vtpm, shown.has_portable_vtpm, shown.has_encrypted_memory, shown.devices) == told
 
 
 def test_what_an_image_says_counts_too_where_nova_shows_it() -> None:
-    properties = {"hw_tpm_version": "2.0", "trait:HW_A": "required", "trait:HW_B": "required"}
+    properties = {
+        "hw_tpm_version": "2.0",
+        "hw_mem_encryption": "true",
+        "trait:HW_A": "required",
+        "trait:HW_B": "required",
+    }
     shown = translate.server(
         BARE
         | {
@@ -163,6 +168,7 @@ def test_what_an_image_says_counts_too_where_nova_shows_it() -> None:
         }
     )
     assert shown.has_vtpm
+    assert shown.has_encrypted_memory
     assert shown.traits == {"HW_A": "required", "HW_B": "forbidden"}
     assert not translate.server(BARE | {"image": {"id": "i"}}).has_vtpm
 
