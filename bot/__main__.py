@@ -11,6 +11,10 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bot.settings import Settings
 
 WRONG = 1
 """Exit code. 2, for a command line or settings that cannot be read, comes from argparse and `bot.check`."""
@@ -60,12 +64,21 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _run(arguments: argparse.Namespace) -> int:
-    from bot import log
+def _loaded(config: Path) -> "Settings":
+    """The settings. Slack's secrets leave the environment: Bolt would read them too, and what we start inherit them."""
     from bot.settings import load
 
+    settings = load(config, os.environ)
+    for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
+        os.environ.pop(name, None)
+    return settings
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from bot import log
+
     def serve() -> int:
-        settings = load(arguments.config, os.environ)
+        settings = _loaded(arguments.config)
         log.configure(level=settings.log.level, format=settings.log.format, secrets=settings.secrets)
         from bot import main as house
         from bot.process import run_until_signalled
@@ -78,10 +91,9 @@ def _run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace) -> int:
     from bot import log
-    from bot.settings import load
 
     def serve() -> int:
-        settings = load(arguments.config, os.environ)
+        settings = _loaded(arguments.config)
         log.configure(level="error", format="console", secrets=settings.secrets)
         from bot import main as house
 

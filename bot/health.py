@@ -44,16 +44,20 @@ class Probes:
     """How to find out whether each part of the bot works."""
 
     store: Callable[[], Awaitable[None]]
-    slack: Callable[[], Awaitable[bool]]
+    slack: Callable[[], str]
+    clouds: Callable[[], Mapping[str, str]]
     worker_beat: Callable[[], datetime | None]
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     clock: Clock
 
     async def ailing(self) -> Mapping[str, str]:
         """What keeps the bot from working: the part and a sentence. Empty when it is ready."""
-        store, slack = await asyncio.gather(self._store(), self._slack())
-        found = {"store": store, "slack": slack, "worker": self._worker()}
+        found = {"store": await self._store(), "slack": self.slack(), "worker": self._worker()}
         return {part: sentence for part, sentence in found.items() if sentence}
+
+    def missing(self) -> Mapping[str, str]:
+        """The clouds that cannot be reached, as `cloud NAME`: what concerns others goes on."""
+        return {f"cloud {name}": sentence for name, sentence in self.clouds().items() if sentence}
 
     async def _store(self) -> str:
         try:
@@ -64,16 +68,6 @@ class Probes:
             log.warning("the store does not answer", error=str(error))
             return f"does not answer ({type(error).__name__})"
         return ""
-
-    async def _slack(self) -> str:
-        try:
-            connected = await asyncio.wait_for(self.slack(), PROBE_SECONDS)
-        except TimeoutError:
-            return f"no answer within {PROBE_SECONDS:g} s"
-        except Exception as error:  # noqa: BLE001  # whatever Slack's client raises means: not ready
-            log.warning("the state of the Slack connection is not known", error=str(error))
-            return f"state not known ({type(error).__name__})"
-        return "" if connected else "not connected"
 
     def _worker(self) -> str:
         beat = self.worker_beat()
@@ -86,33 +80,41 @@ class Probes:
 def build(
     *,
     store: Callable[[], Awaitable[None]],
-    slack: Callable[[], Awaitable[bool]],
+    slack: Callable[[], str],
     worker_beat: Callable[[], datetime | None],
     clock: Clock,
     counts: Callable[[], Awaitable[Mapping[str, int]]],
+    clouds: Callable[[], Mapping[str, str]] = dict,
+    sick: Callable[[], str] = str,
 ) -> web.Application:
     """The application that tells how the bot is.
 
     Args:
         store: asks the database for an answer; raises when there is none.
-        slack: whether Slack can reach us now.
+        slack: why Slack cannot reach us now; empty when it can.
         worker_beat: when the worker last came round; None before its first time.
         clock: to tell the beat's age.
         counts: by "operations.<state>", "steps.<state>", "outbox" (how many wait) and "outbox_oldest_seconds".
+        clouds: by name, why a cloud cannot be reached now; empty when it can. Told, and no reason not to be ready.
+        sick: why this process should be replaced by a new one; empty as long as it should not.
     """
-    probes = Probes(store=store, slack=slack, worker_beat=worker_beat, counts=counts, clock=clock)
+    probes = Probes(store=store, slack=slack, clouds=clouds, worker_beat=worker_beat, counts=counts, clock=clock)
 
     async def healthz(_request: web.Request) -> web.Response:
-        return web.json_response({"alive": True})
+        why = sick()
+        return web.json_response({"alive": not why} | ({"why": why} if why else {}), status=503 if why else 200)
 
     async def readyz(_request: web.Request) -> web.Response:
         ailing = await probes.ailing()
-        return web.json_response({"ready": not ailing, "ailing": ailing}, status=503 if ailing else 200)
+        told = {"ready": not ailing, "ailing": {**ailing, **probes.missing()}}
+        return web.json_response(told, status=503 if ailing else 200)
 
     async def metrics(_request: web.Request) -> web.Response:
         ailing = await probes.ailing()
         registry = CollectorRegistry()
-        registry.register(_Reading(await _counted(probes), ailing))
+        up = {part: part not in ailing for part in ("store", "slack", "worker")}
+        up |= {f"cloud {name}": not sentence for name, sentence in probes.clouds().items()}
+        registry.register(_Reading(await _counted(probes), up))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     app = web.Application(client_max_size=LARGEST_REQUEST)
@@ -150,15 +152,15 @@ async def _counted(probes: Probes) -> Mapping[str, int] | None:
 class _Reading(Collector):
     """One reading of the counts and probes as Prometheus gauges."""
 
-    def __init__(self, counts: Mapping[str, int] | None, ailing: Mapping[str, str]) -> None:
+    def __init__(self, counts: Mapping[str, int] | None, up: Mapping[str, bool]) -> None:
         self._counts = counts
-        self._ailing = ailing
+        self._up = up
 
     def collect(self) -> Iterator[Metric]:
         """The gauges; a count that could not be read is absent, never 0."""
         up = GaugeMetricFamily("muster_up", "Whether a part of the bot works.", labels=["part"])
-        for part in ("store", "slack", "worker"):
-            up.add_metric([part], 0 if part in self._ailing else 1)
+        for part, is_up in self._up.items():
+            up.add_metric([part], int(is_up))
         yield up
         build_info = GaugeMetricFamily("muster_build_info", "The release that runs.", labels=["version"])
         build_info.add_metric([metadata.version("muster")], 1)

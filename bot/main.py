@@ -4,15 +4,14 @@ import asyncio
 import os
 import secrets
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, fields, is_dataclass
 from functools import partial
 from typing import Any, TextIO
 
 from aiohttp import web
 from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
-from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -21,23 +20,27 @@ from bot import check as questions
 from bot import health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
+from bot.domain.ports import StoreFailed
 from bot.engine.worker import Worker
 from bot.log import logger, redact
 from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
 from bot.slack.board import Board
+from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
 from bot.slack.people import SlackPeople
 from bot.store import figures
 from bot.store.archive import SqlArchive
 from bot.watch.alerts import Alerts
+from bot.watch.reach import Reach
 from bot.watch.rounds import Rounds
 from bot.workflow import Desk
 
 log = logger(__name__)
 
-IsConnected = Callable[[], Awaitable[bool]]
+STORE_SECONDS = 2.0
+"""Between two tries to open a database, and how long Slack's deliveries wait for the first one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,6 +58,8 @@ class Bot:
     worker: Worker
     rounds: Rounds
     app: AsyncApp
+    slack: Connection | None  #: None in http mode, where Slack comes to us
+    reaches: Mapping[str, Reach]
 
 
 def build(settings: Settings) -> Bot:
@@ -67,6 +72,7 @@ def build(settings: Settings) -> Bot:
     client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
+    app = slack_app.build(desk, people, client, signing_secret=slack.signing_secret.reveal() or None)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     return Bot(
         settings=settings,
@@ -86,37 +92,75 @@ def build(settings: Settings) -> Bot:
             left_over_after=settings.watch.left_over_after,
             tells_of_down_hosts=settings.watch.hosts,
         ),
-        app=slack_app.build(desk, people, client, signing_secret=slack.signing_secret.reveal() or None),
+        app=app,
+        slack=Connection(app, client, slack.app_token.reveal(), clock) if slack.mode == "socket" else None,
+        reaches={name: Reach(cloud=cloud, clock=clock) for name, cloud in clouds.items()},
     )
 
 
 async def run(settings: Settings) -> None:
     """Run until cancelled. What is under way then is taken up again by the next start.
 
+    HTTP is served first; then each neighbour is reached for as long as it takes, and what can be done without those
+    that are missing is done.
+
     Raises:
         StoreHeld: another process uses the embedded database.
-        StoreFailed: the database cannot be used.
+        StoreFailed: the embedded database cannot be used.
+        ForeignSchema: a newer release has used the database.
+        OSError: the address of `[http]` is taken or not ours.
     """
     bot = build(settings)
     for sentence in settings.not_in_effect:
         log.warning(sentence)
     async with AsyncExitStack() as stack:
-        await _open(bot, stack)
-        left_over = await slack_app.receive_at(bot.desk, bot.people).serve_left_over()
-        if left_over:
-            log.info("served what was left over", deliveries=left_over)
-        ticks: schedule.Ticks = {
-            "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
-            "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.archive, bot.clock, settings.rules)),
-            "rounds": (settings.watch.every.total_seconds(), bot.rounds.go),
-        }
-        await stack.enter_async_context(schedule.ticking(ticks))
+        bot.archive.claim()
+        stack.push_async_callback(bot.archive.close)
+        for cloud in bot.clouds.values():
+            stack.push_async_callback(cloud.aclose)
+        port = await stack.enter_async_context(health.serve(_site(bot), settings.http.host, settings.http.port))
+        log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
         async with asyncio.TaskGroup() as group:
+            for reach in bot.reaches.values():
+                group.create_task(reach.run())
+            opening = group.create_task(_open(bot))
+            await asyncio.wait([opening], timeout=STORE_SECONDS)
+            if bot.slack is not None:
+                group.create_task(bot.slack.run())  # without a database too: people are told that nothing is noted
+            await opening
             group.create_task(bot.worker.run())
             group.create_task(bot.board.run())
-            async with _doors(bot) as port:
-                log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
-                await asyncio.Event().wait()
+            await stack.enter_async_context(schedule.ticking(_ticks(bot)))
+            await asyncio.Event().wait()
+
+
+async def _open(bot: Bot) -> None:
+    """Open the database, as soon as it can be reached; one that lives in this process must be usable at once."""
+    is_told = False
+    while True:
+        try:
+            await bot.archive.open()
+        except StoreFailed as failed:
+            if bot.archive.is_embedded:
+                raise
+            if not is_told:
+                log.warning("the database cannot be reached; it is tried until it can", why=str(failed))
+            is_told = True
+            await bot.clock.sleep(STORE_SECONDS)
+        else:
+            if is_told:
+                log.info("the database is reached")
+            return
+
+
+def _ticks(bot: Bot) -> schedule.Ticks:
+    left_over = slack_app.receive_at(bot.desk, bot.people).serve_left_over
+    return {
+        "left over": (schedule.LEFT_OVER_SECONDS, left_over),
+        "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
+        "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.archive, bot.clock, bot.settings.rules)),
+        "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
+    }
 
 
 async def check(settings: Settings, out: TextIO) -> int:
@@ -159,43 +203,28 @@ async def _look_at_store(archive: SqlArchive) -> str:
     return "answers, with the schema of this release"
 
 
-async def _open(bot: Bot, stack: AsyncExitStack) -> None:
-    await bot.archive.open()
-    stack.push_async_callback(bot.archive.close)
-    for cloud in bot.clouds.values():
-        stack.push_async_callback(cloud.aclose)
+def _site(bot: Bot) -> web.Application:
+    """What is served over HTTP, whoever else is there."""
+    site = health.build(
+        store=bot.archive.ping,
+        slack=lambda: bot.slack.ailment if bot.slack is not None else "",
+        worker_beat=lambda: bot.worker.beat_at,
+        clock=bot.clock,
+        counts=partial(figures.counts, bot.archive),
+        clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
+        sick=partial(_deaf_too_long, bot),
+    )
+    if bot.settings.slack.mode == "http":
+        site.router.add_post("/slack/events", partial(_slack_event, bot.app))
+    site.router.add_post(webhooks.PATH, _alertmanager(bot))
+    return site
 
 
-@asynccontextmanager
-async def _doors(bot: Bot) -> AsyncIterator[int]:
-    """Connect to Slack, and serve HTTP; gives the port."""
-    async with AsyncExitStack() as stack:
-        if bot.settings.slack.mode == "http":
-            is_connected: IsConnected = _always
-        else:
-            is_connected = await stack.enter_async_context(_socket_mode(bot))
-        site = health.build(
-            store=bot.archive.ping,
-            slack=is_connected,
-            worker_beat=lambda: bot.worker.beat_at,
-            clock=bot.clock,
-            counts=partial(figures.counts, bot.archive),
-        )
-        if bot.settings.slack.mode == "http":
-            site.router.add_post("/slack/events", partial(_slack_event, bot.app))
-        site.router.add_post(webhooks.PATH, _alertmanager(bot))
-        http = bot.settings.http
-        yield await stack.enter_async_context(health.serve(site, http.host, http.port))
-
-
-@asynccontextmanager
-async def _socket_mode(bot: Bot) -> AsyncIterator[IsConnected]:
-    handler = AsyncSocketModeHandler(bot.app, bot.settings.slack.app_token.reveal())
-    await handler.connect_async()
-    try:
-        yield handler.client.is_connected
-    finally:
-        await handler.close_async()
+def _deaf_too_long(bot: Bot) -> str:
+    """Why a new process would be better: nothing else in this one has brought Slack back."""
+    if bot.slack is None or bot.slack.deaf_for < bot.settings.slack.deaf_after.total_seconds():
+        return ""
+    return f"Slack has not been heard for {bot.slack.deaf_for:.0f} s"
 
 
 def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
@@ -205,11 +234,6 @@ def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
         token=settings.token.reveal(),
         labels=webhooks.Labels(host=settings.host_label, cloud=settings.cloud_label, default_cloud=settings.cloud),
     )
-
-
-async def _always() -> bool:
-    """In http mode Slack comes to us: there is no connection to lose."""
-    return True
 
 
 async def _slack_event(app: AsyncApp, request: web.Request) -> web.Response:

@@ -15,6 +15,7 @@ log = structlog.get_logger(__name__)
 
 EXPIRY_SECONDS = 5
 REMINDER_SECONDS = 5
+LEFT_OVER_SECONDS = 5
 
 Ticks: TypeAlias = Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]
 """By name, the seconds between two calls and what to call; it must be harmless to call twice."""

@@ -58,6 +58,12 @@ class Desk:
             await unit.commit()
         return fresh
 
+    async def forget(self, key: str) -> None:
+        """Remove a delivery whose sender was told that it was not noted; they may send it again."""
+        async with self.archive.unit() as unit:
+            await unit.forget(key)
+            await unit.commit()
+
     async def unsettled(self) -> Sequence[Delivery]:
         """Deliveries that a process recorded and died before acting on."""
         async with self.archive.unit() as unit:

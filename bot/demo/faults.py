@@ -37,6 +37,10 @@ class Faults:
     copies: int = 2
     held: int = 0
     """So many of the next deliveries arrive only after the one that follows them."""
+    refused_handshakes: int = 0
+    """So many of the next Socket Mode handshakes are refused, after their one-use ticket was taken."""
+    withheld_hellos: int = 0
+    """So many of the next Socket Mode connections are never greeted, and bring nothing."""
     used: Counter[str] = field(default_factory=Counter)
 
     def delay(self, seconds: float, *, method: str = "*", times: int = 1) -> None:
@@ -85,6 +89,14 @@ class Faults:
     def take_held(self) -> bool:
         """Whether this delivery waits for the next one to overtake it."""
         return self._take("held")
+
+    def take_refused_handshake(self) -> bool:
+        """Whether this handshake is refused, its ticket lost."""
+        return self._take("refused_handshakes")
+
+    def take_withheld_hello(self) -> bool:
+        """Whether this connection is never greeted."""
+        return self._take("withheld_hellos")
 
     def _take(self, name: str) -> bool:
         left = int(getattr(self, name))

@@ -15,6 +15,7 @@ from typing import Literal, TypeVar
 
 from aiohttp import WSMsgType, web
 
+from bot.clock import SystemClock
 from bot.demo.faults import Faults
 from bot.demo.people import Json
 from bot.demo.records import Records
@@ -23,6 +24,7 @@ from bot.domain.ports import Clock
 MOST_CONNECTIONS = 10
 TICKET_SECONDS = 30.0
 WARNING_SECONDS = 10.0
+HEARTBEAT_SECONDS = 15.0
 DEBUG_INFO: Json = {"host": "applink-demo"}
 
 Kind = Literal["slash_commands", "interactive", "events_api"]
@@ -53,6 +55,19 @@ async def within(clock: Clock, seconds: float, work: Awaitable[Answer]) -> Answe
             unfinished.cancel()
 
 
+@dataclass(eq=False, kw_only=True)
+class Connection:
+    """One open connection of the app."""
+
+    ws: web.WebSocketResponse
+    transport: asyncio.Transport | None
+    brings: bool = True
+    """Whether anything that is sent over it arrives."""
+    answers_pings: bool = True
+    has_ponged: bool = True
+    """Whether the app answered the last ping."""
+
+
 class SocketMode:
     """All connections of the app."""
 
@@ -61,7 +76,7 @@ class SocketMode:
         self._faults = faults
         self._lifetime = lifetime
         self._tickets: dict[str, float] = {}
-        self._connections: list[web.WebSocketResponse] = []
+        self._connections: list[Connection] = []
         self._pending: dict[str, asyncio.Future[Json | None]] = {}
         self._turn = itertools.count()
         self.frames: list[Json] = []
@@ -86,36 +101,46 @@ class SocketMode:
         now = self._records.seconds()
         if now > good_until or now < self._faults.outage_until:
             return web.Response(status=408 if good_until else 404, text="")
-        ws = web.WebSocketResponse(heartbeat=15.0, timeout=1.0)
+        if self._faults.take_refused_handshake():
+            return web.Response(status=404, text="")
+        ws = web.WebSocketResponse(autoping=False, timeout=1.0)
         await ws.prepare(request)
+        one = Connection(ws=ws, transport=request.transport)
         if len(self._connections) >= MOST_CONNECTIONS:
-            await ws.send_json(self._disconnect_frame("too_many_websockets"))
+            await self._send(one, self._disconnect_frame("too_many_websockets"))
             await ws.close()
             return ws
-        self._connections.append(ws)
-        lifetime = asyncio.ensure_future(self._grow_old(ws))
+        self._connections.append(one)
+        life = [asyncio.ensure_future(self._grow_old(one)), asyncio.ensure_future(self._beat(one))]
         try:
-            hello = {"type": "hello", "num_connections": len(self._connections)}
-            age = {"build_number": 10, "approximate_connection_time": int(self._lifetime)}
-            await ws.send_json(hello | {"debug_info": DEBUG_INFO | age, "connection_info": self._connection_info()})
-            self.greeted += 1
-            self._records.changed()
-            await self._listen(ws)
+            await self._greet(one)
+            await self._listen(one)
         finally:
-            lifetime.cancel()
-            self._connections.remove(ws)
+            for task in life:
+                task.cancel()
+            self._connections.remove(one)
             self._records.changed()
         return ws
+
+    async def _greet(self, one: Connection) -> None:
+        one.brings = not self._faults.take_withheld_hello()
+        hello = {"type": "hello", "num_connections": len(self._connections)}
+        age = {"build_number": 10, "approximate_connection_time": int(self._lifetime)}
+        await self._send(one, hello | {"debug_info": DEBUG_INFO | age, "connection_info": self._connection_info()})
+        self.greeted += one.brings
+        self._records.changed()
 
     def _connection_info(self) -> Json:
         return {"app_id": self._records.app.id}
 
-    async def _listen(self, ws: web.WebSocketResponse) -> None:
-        async for frame in ws:
-            if frame.type is not WSMsgType.TEXT:
-                continue
-            with contextlib.suppress(ValueError):
-                self._take_ack(json.loads(frame.data))
+    async def _listen(self, one: Connection) -> None:
+        async for frame in one.ws:
+            one.has_ponged = True
+            if frame.type is WSMsgType.PING and one.answers_pings:
+                await one.ws.pong(frame.data)
+            if frame.type is WSMsgType.TEXT and one.brings:
+                with contextlib.suppress(ValueError):
+                    self._take_ack(json.loads(frame.data))
 
     def _take_ack(self, frame: object) -> None:
         if not isinstance(frame, dict):
@@ -129,16 +154,29 @@ class SocketMode:
         payload = frame.get("payload")
         waiting.set_result(payload if isinstance(payload, dict) else None)
 
-    async def _grow_old(self, ws: web.WebSocketResponse) -> None:
-        await self._records.clock.sleep(max(0.0, self._lifetime - WARNING_SECONDS))
-        await self._say_goodbye(ws)
+    async def _beat(self, one: Connection) -> None:
+        """Slack's own pings, by the machine's time as the app's are; who answers none has lost the connection."""
+        while True:
+            await SystemClock().sleep(HEARTBEAT_SECONDS)
+            if not one.answers_pings:
+                return
+            if not one.has_ponged:
+                self._abort(one)
+                return
+            one.has_ponged = False
+            with contextlib.suppress(ConnectionError):
+                await one.ws.ping()
 
-    async def _say_goodbye(self, ws: web.WebSocketResponse) -> None:
+    async def _grow_old(self, one: Connection) -> None:
+        await self._records.clock.sleep(max(0.0, self._lifetime - WARNING_SECONDS))
+        await self._say_goodbye(one)
+
+    async def _say_goodbye(self, one: Connection) -> None:
         """The warning, ten seconds, the refresh request, the end."""
-        await self._send(ws, self._disconnect_frame("warning"))
+        await self._send(one, self._disconnect_frame("warning"))
         await self._records.clock.sleep(WARNING_SECONDS)
-        await self._send(ws, self._disconnect_frame("refresh_requested"))
-        await ws.close()
+        await self._send(one, self._disconnect_frame("refresh_requested"))
+        await one.ws.close()
 
     def _disconnect_frame(self, reason: str) -> Json:
         frame: Json = {"type": "disconnect", "reason": reason, "debug_info": DEBUG_INFO}
@@ -146,20 +184,36 @@ class SocketMode:
             frame |= {"num_connections": len(self._connections) + 1, "connection_info": self._connection_info()}
         return frame
 
-    async def _send(self, ws: web.WebSocketResponse, frame: Json) -> bool:
+    async def _send(self, one: Connection, frame: Json) -> bool:
+        if not one.brings:
+            return True
         try:
-            await ws.send_json(frame)
+            await one.ws.send_json(frame)
         except (ConnectionError, RuntimeError):
             return False
         return True
 
+    def fall_silent(self) -> None:
+        """Fault: every connection stays open, and nothing comes over it any more, no pong either."""
+        for one in self._connections:
+            one.brings = one.answers_pings = False
+
+    def cut(self) -> None:
+        """Fault: every connection ends without a word."""
+        for one in self._connections:
+            self._abort(one)
+
+    def _abort(self, one: Connection) -> None:
+        if one.transport is not None:
+            one.transport.abort()
+
     async def disconnect(self, reason: str = "") -> None:
-        """Fault: end every connection, with a disconnect frame for the reason or, without one, abruptly."""
-        for ws in list(self._connections):
+        """Fault: close every connection, with a disconnect frame for the reason or, without one, with none."""
+        for one in list(self._connections):
             if reason:
-                await self._send(ws, self._disconnect_frame(reason))
+                await self._send(one, self._disconnect_frame(reason))
             if reason != "warning":
-                await ws.close()
+                await one.ws.close()
 
     async def deliver(self, kind: Kind, payload: Json, *, answerable: bool, retry: tuple[int, str] | None) -> Reply:
         """Send one envelope over one connection and wait for its acknowledgement."""
@@ -186,14 +240,14 @@ class SocketMode:
         for _ in range(len(self._connections)):
             if not self._connections:
                 return False
-            ws = self._connections[next(self._turn) % len(self._connections)]
+            one = self._connections[next(self._turn) % len(self._connections)]
             self.frames.append(envelope)
-            if not ws.closed and await self._send(ws, envelope):
+            if not one.ws.closed and await self._send(one, envelope):
                 return True
             self.frames.pop()
         return False
 
     async def close(self) -> None:
         """End every connection, for good."""
-        for ws in list(self._connections):
-            await ws.close()
+        for one in list(self._connections):
+            await one.ws.close()

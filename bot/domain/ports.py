@@ -19,10 +19,14 @@ from bot.domain.values import Facts, HostId, OperationId, UserId
 
 
 class Clock(Protocol):
-    """The only source of time."""
+    """The only source of time: one for dates, which is set and stepped, and one for spans, moved on by time alone."""
 
     def now(self) -> datetime:
-        """Aware UTC."""
+        """The date: aware UTC. The difference of two is no span, for the clock may have been set in between."""
+        ...
+
+    def monotonic(self) -> float:
+        """Seconds since some moment: the difference of two, within one process, is the time that passed."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -127,6 +131,10 @@ class Unit(Protocol):
     # what comes in -------------------------------------------------------------------------------------------
     async def receive(self, delivery: Delivery) -> bool:
         """Record a delivery; False when its key is known already."""
+        ...
+
+    async def forget(self, key: str) -> None:
+        """Remove a delivery that was not acted on, as if it had never come in; it may come in again."""
         ...
 
     async def settle(self, key: str, *, result: str) -> None:

@@ -20,6 +20,8 @@ class Slack(Table):
     api_url: fields.SlackAddress = "https://slack.com/api/"
     incident_channel: fields.Channel
     locale: Literal["en", "zh-CN"] = "en"
+    # the default is written as in the file
+    deaf_after: fields.Deafness = Field(default="10m", validate_default=True)
 
 
 class Store(Table):

@@ -3,16 +3,18 @@
 import json
 import re
 import secrets
+from copy import copy
 from typing import Any
 
 from slack_bolt.async_app import AsyncApp
+from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.log import logger
 from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
 from bot.slack.people import SlackPeople
-from bot.slack.reception import Reception, new_reference
+from bot.slack.reception import NotNoted, Reception, new_reference
 from bot.slack.views import notes
 from bot.workflow import Desk
 
@@ -20,10 +22,12 @@ log = logger(__name__)
 
 
 def receive_at(desk: Desk, people: SlackPeople) -> Reception:
-    """The reception with all its stories. At start-up, `serve_left_over()` of it comes before Slack is connected."""
+    """The reception with all its stories."""
     return Reception(
         desk=desk,
         people=people,
+        began=desk.clock.now(),
+        brief=frozenset({windows.KIND}),
         stories={
             request.KIND: request.serve,
             lookup.KIND: lookup.serve,
@@ -53,7 +57,14 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
         client: Slack.
         signing_secret: for HTTP; without one, nothing that comes by HTTP is believed.
     """
-    app = AsyncApp(client=client, signing_secret=signing_secret or secrets.token_hex(32))
+
+    async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
+        """Bolt's own asks Slack at the first delivery, and tells people to reinstall the app when Slack is silent."""
+        return AuthorizeResult(enterprise_id=enterprise_id, team_id=team_id, bot_token=client.token)
+
+    without_token = copy(client)  # Bolt warns of a token that it does not use: `authorize` gives it
+    without_token.token = None
+    app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people)
     for story in (request, lookup, decide, confirm, dissent, hands, heed, choose, skip, steer):
         story.register(app, reception)
@@ -74,10 +85,25 @@ async def _on_other_event() -> None:
 
 
 async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
-    """An error before Slack was answered: the person who typed a command reads why; a click shows Slack's own sign."""
+    """An error before Slack was answered: whoever typed or submitted reads why; a click shows Slack's own sign."""
     reference = new_reference()
-    log.error("a listener failed", reference=reference, error=type(error).__name__, exc_info=error)
-    if "command" not in body:
+    if isinstance(error, NotNoted):
+        log.warning("a delivery could not be noted", reference=reference, why=str(error.__cause__))
+        said = f":no_entry: {NotNoted.__doc__}"
+    else:
+        log.error("a listener failed", reference=reference, error=type(error).__name__, exc_info=error)
+        said = notes.went_wrong(reference)
+    told = _told(said, body)
+    if told is None:
         return BoltResponse(status=500, body="")
-    said = {"response_type": "ephemeral", "text": notes.went_wrong(reference)}
-    return BoltResponse(status=200, body=json.dumps(said), headers={"content-type": ["application/json"]})
+    return BoltResponse(status=200, body=json.dumps(told), headers={"content-type": ["application/json"]})
+
+
+def _told(said: str, body: dict[str, Any]) -> dict[str, Any] | None:
+    """An acknowledgement that says so; None where Slack shows none."""
+    if "command" in body:
+        return {"response_type": "ephemeral", "text": said}
+    inputs = [block["block_id"] for block in (body.get("view") or {}).get("blocks", ()) if block["type"] == "input"]
+    if body.get("type") == "view_submission" and inputs:
+        return {"response_action": "errors", "errors": {inputs[-1]: said}}
+    return None

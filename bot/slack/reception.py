@@ -1,17 +1,21 @@
 """Takes every delivery of Slack once: recorded before it is answered, served after, served again after a crash."""
 
+import asyncio
 import hashlib
 import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.domain.errors import Refusal, UnknownOperation
+from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.policy import Actor
-from bot.domain.ports import Clock, Delivery, People, Stale
+from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
 from bot.log import logger
 from bot.slack.views import notes
@@ -19,8 +23,17 @@ from bot.workflow import Desk
 
 log = logger(__name__)
 
+NOTING_SECONDS = 2.0
+"""How long the database may take to record a delivery, of the three seconds in which Slack wants to be answered."""
+_LONGEST_SERVING = timedelta(minutes=2)
+_BRIEF_SERVING = timedelta(seconds=10)
+
 Story: TypeAlias = Callable[[Desk, Actor, Delivery], Awaitable[None]]
 """What is done about one kind of delivery. May raise a Refusal."""
+
+
+class NotNoted(Exception):
+    """Muster's database takes nothing just now, so nothing was noted and nothing is done. Try again in a moment."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +43,10 @@ class Reception:
     desk: Desk
     people: People
     stories: Mapping[str, Story]
+    began: datetime  #: when this process did
+    late: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    """By key, what is to be forgotten as soon as the database has taken it."""
+    brief: frozenset[str] = frozenset()  #: kinds that another process may have taken and will have served in a moment
 
     @property
     def clock(self) -> Clock:
@@ -37,11 +54,48 @@ class Reception:
         return self.desk.clock
 
     async def receive(self, delivery: Delivery) -> bool:
-        """Record it, before Slack is answered; False when it had come in before."""
+        """Record it, before Slack is answered; False when it had come in before.
+
+        Raises:
+            NotNoted: the database did not take it in the time that Slack gives; nothing will be done about it.
+        """
+        recording = asyncio.ensure_future(self._record(delivery))
+        try:
+            async with asyncio.timeout(NOTING_SECONDS):
+                return await asyncio.shield(recording)
+        except StoreFailed as failed:
+            raise NotNoted from failed
+        except TimeoutError as late:
+            self.late[delivery.key] = asyncio.ensure_future(self._forget(delivery, recording))
+            self.late[delivery.key].add_done_callback(partial(self._is_gone, delivery.key))
+            raise NotNoted from late
+
+    async def _record(self, delivery: Delivery) -> bool:
+        if delivery.key in self.late:
+            await asyncio.shield(self.late[delivery.key])
         return await self.desk.receive(delivery)
 
+    async def _forget(self, delivery: Delivery, recording: Awaitable[bool]) -> None:
+        """Its sender was told that nothing was noted; so that stays true if the database takes it after all."""
+        with suppress(StoreFailed):
+            has_to_go = await recording
+            while has_to_go:
+                try:
+                    await self.desk.forget(delivery.key)
+                    has_to_go = False
+                except StoreFailed:
+                    await self.clock.sleep(1)
+
+    def _is_gone(self, key: str, forgotten: asyncio.Future[None]) -> None:
+        if self.late.get(key) is forgotten:
+            del self.late[key]
+
     async def take(self, delivery: Delivery, ack: AsyncAck) -> None:
-        """Record it, answer Slack, and act on it if it had not come in before: the order on which "once" rests."""
+        """Record it, answer Slack, and act on it if it had not come in before: the order on which "once" rests.
+
+        Raises:
+            NotNoted: it could not be recorded in time.
+        """
         fresh = await self.receive(delivery)
         await ack()
         if fresh:
@@ -64,11 +118,31 @@ class Reception:
             await self._refuse(Refusal(notes.went_wrong(reference)), delivery)
 
     async def serve_left_over(self) -> int:
-        """Serve what a process recorded and died before acting on; answers how many there were."""
-        left_over = await self.desk.unsettled()
-        for delivery in left_over:
-            await self.serve(delivery)
-        return len(left_over)
+        """Serve what a process recorded and died before acting on; answers how many there were.
+
+        Those of people of whom Slack cannot say who they are now wait for the next time.
+        """
+        served = 0
+        for delivery in await self.desk.unsettled():
+            if self._is_left_over(delivery) and await self._is_known(delivery):
+                await self.serve(delivery)
+                served += 1
+        if served:
+            log.info("served what was left over", deliveries=served)
+        return served
+
+    def _is_left_over(self, delivery: Delivery) -> bool:
+        """Whether nobody is at it any more: it is older than this process, or than any serving takes."""
+        age = self.clock.now() - delivery.received_at
+        is_old = age > _LONGEST_SERVING or delivery.received_at < self.began
+        return is_old and (delivery.kind not in self.brief or age > _BRIEF_SERVING)
+
+    async def _is_known(self, delivery: Delivery) -> bool:
+        try:
+            await self.people.actor(UserId(word(delivery, "user")))
+        except CouldNotAsk:
+            return False
+        return True
 
     async def _serve(self, delivery: Delivery, story: Story) -> None:
         try:

@@ -37,6 +37,20 @@ class SqlArchive:
         self._turns: Turns | None = Turns() if database.is_embedded(self._address) else None
         self._guard = Guard(database.file_of(self._address))
 
+    @property
+    def is_embedded(self) -> bool:
+        """Whether the database lives in this process, so that there is no neighbour to wait for."""
+        return database.is_embedded(self._address)
+
+    def claim(self) -> None:
+        """Take the right to use an embedded database, before anything is opened.
+
+        Raises:
+            StoreHeld: another process uses it.
+            StoreFailed: the lock beside it cannot be made.
+        """
+        self._guard.take()
+
     async def open(self) -> None:
         """Take the database and bring it to the schema of this release.
 

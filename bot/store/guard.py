@@ -23,13 +23,13 @@ class Guard:
         self._file: int | None = None
 
     def take(self) -> None:
-        """Take it.
+        """Take it; a second time changes nothing.
 
         Raises:
             StoreHeld: another process has it.
             StoreFailed: the lock cannot be made there.
         """
-        if self._path is None:
+        if self._path is None or self._file is not None:
             return
         try:
             file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

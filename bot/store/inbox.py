@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from bot.domain.ports import Delivery, Stale
@@ -21,6 +21,10 @@ class Inbox(Transaction):
         """See `bot.domain.ports.Unit`."""
         statement = self.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
         return await self.first(statement.returning(_INBOX.c.key)) is not None
+
+    async def forget(self, key: str) -> None:
+        """See `bot.domain.ports.Unit`."""
+        await self.run(delete(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None)))
 
     async def settle(self, key: str, *, result: str) -> None:
         """See `bot.domain.ports.Unit`."""

@@ -36,14 +36,23 @@ class LeapingClock:
     """Whoever sleeps takes the time along: hours pass in milliseconds."""
 
     def __init__(self) -> None:
-        self._now = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+        self._date = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
+        self._monotonic = 0.0
 
     def now(self) -> datetime:
-        return self._now
+        return self._date
+
+    def monotonic(self) -> float:
+        return self._monotonic
 
     async def sleep(self, seconds: float) -> None:
-        self._now += timedelta(seconds=seconds)
+        self._date += timedelta(seconds=seconds)
+        self._monotonic += seconds
         await asyncio.sleep(0)
+
+    def set_by(self, seconds: float) -> None:
+        """Set the date, forwards or back; no time passes."""
+        self._date += timedelta(seconds=seconds)
 
 
 class NoBell:

@@ -29,7 +29,8 @@ class Parts:
         self.clock = ManualClock()
         self.beat: datetime | None = self.clock.now()
         self.store_error: Exception | None = None
-        self.slack_error: Exception | None = None
+        self.missing: dict[str, str] = {}
+        self.why = ""
         self.connected = True
         self.hangs = False
 
@@ -39,12 +40,14 @@ class Parts:
         if self.store_error:
             raise self.store_error
 
-    async def slack(self) -> bool:
-        if self.hangs:
-            await asyncio.Event().wait()
-        if self.slack_error:
-            raise self.slack_error
-        return self.connected
+    def slack(self) -> str:
+        return "" if self.connected else "not connected"
+
+    def clouds(self) -> Mapping[str, str]:
+        return self.missing
+
+    def sick(self) -> str:
+        return self.why
 
     async def counts(self) -> Mapping[str, int]:
         await self.store()
@@ -59,6 +62,8 @@ async def asking(parts: Parts) -> AsyncIterator[Callable[[str], Awaitable[httpx.
         worker_beat=lambda: parts.beat,
         clock=parts.clock,
         counts=parts.counts,
+        clouds=parts.clouds,
+        sick=parts.sick,
     )
     async with (
         health.serve(app, "127.0.0.1", 0) as port,
@@ -93,12 +98,30 @@ async def test_everything_that_ails_is_named() -> None:
 async def test_a_worker_that_never_started_is_not_ready() -> None:
     parts = Parts()
     parts.beat = None
-    parts.slack_error = RuntimeError("no session")
     async with asking(parts) as get:
-        assert (await get("/readyz")).json()["ailing"] == {
-            "slack": "state not known (RuntimeError)",
-            "worker": "has not started",
-        }
+        assert (await get("/readyz")).json()["ailing"] == {"worker": "has not started"}
+
+
+async def test_a_cloud_that_is_away_is_named_and_keeps_nobody_from_the_others() -> None:
+    parts = Parts()
+    parts.missing = {"prod": "does not answer (Unreachable)", "tower": ""}
+    async with asking(parts) as get:
+        answer = await get("/readyz")
+        assert (answer.status_code, answer.json()) == (
+            200,
+            {"ready": True, "ailing": {"cloud prod": "does not answer (Unreachable)"}},
+        )
+        told = (await get("/metrics")).text
+        assert 'muster_up{part="cloud prod"} 0.0' in told
+        assert 'muster_up{part="cloud tower"} 1.0' in told
+
+
+async def test_a_process_that_should_be_replaced_says_why() -> None:
+    parts = Parts()
+    parts.why = "Slack has not been heard for 601 s"
+    async with asking(parts) as get:
+        answer = await get("/healthz")
+        assert (answer.status_code, answer.json()) == (503, {"alive": False, "why": parts.why})
 
 
 async def test_a_probe_that_hangs_counts_as_failed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,10 +131,7 @@ async def test_a_probe_that_hangs_counts_as_failed(monkeypatch: pytest.MonkeyPat
     async with asking(parts) as get:
         answer = await get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["ailing"] == {
-            "store": "no answer within 0.05 s",
-            "slack": "no answer within 0.05 s",
-        }
+        assert answer.json()["ailing"] == {"store": "no answer within 0.05 s"}
         assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
 
 

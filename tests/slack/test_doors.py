@@ -1,7 +1,9 @@
 """Commands and clicks, over a real Socket Mode connection: what people type and press, and what comes of it."""
 
 import asyncio
+import sqlite3
 from collections.abc import AsyncIterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +21,8 @@ from bot.slack.wire import connect
 from tests.engine.toy_cloud import ToyCloud
 from tests.slack.house import RULE, House, opened
 from tests.views.examples import plan
+
+NOT_NOTED = "Muster's database takes nothing just now, so nothing was noted"
 
 
 @pytest.fixture
@@ -232,6 +236,35 @@ async def test_a_command_that_a_dead_process_had_taken_is_served_by_the_next_one
     assert await house.desk.unsettled() == []
 
 
+async def test_what_was_left_over_waits_while_slack_cannot_say_who_asked(house: House) -> None:
+    told = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
+    left = Delivery(key="left", kind="request", payload=told, received_at=house.desk.clock.now())
+    await house.desk.receive(left)
+    house.served.faults.fail(method="users.info", times=2)
+    next_process = slack_app.receive_at(house.desk, house.people)
+    assert [await next_process.serve_left_over() for _ in range(2)] == [0, 0]
+    assert await house.desk.unsettled() == [left]
+    assert await next_process.serve_left_over() == 1
+    assert (await house.begun()).requested_by == "U0ALICE"
+    assert house.workspace.ephemerals("U0ALICE") == []
+
+
+async def test_what_a_living_process_is_at_is_not_left_over(house: House) -> None:
+    next_process = slack_app.receive_at(house.desk, house.people)
+    house.cloud.answers.clear()
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    assert await next_process.serve_left_over() == 0
+    house.cloud.answers.set()
+    await house.begun()
+
+
+async def test_the_first_delivery_is_served_though_slack_cannot_say_who_the_app_is(house: House) -> None:
+    house.served.faults.fail(method="auth.test")
+    said = await house.types("U0ALICE", "/muster help")
+    assert "/maintenance" in said
+    assert "reinstall" not in said
+
+
 async def test_what_is_kept_of_a_delivery_opens_nothing(house: House) -> None:
     house.cloud.answers.clear()
     result = await house.workspace.type_command("U0ALICE", "C0OPS", "/evacuate toy/host-1")
@@ -267,9 +300,31 @@ async def test_with_the_database_gone_a_command_is_answered_and_a_click_shows_sl
     card = await house.planned()
     house.doors_archive.is_broken = True
     said = await house.types("U0ALICE", "/evacuate toy/host-2")
-    assert "Something went wrong on Muster's side, nothing was changed." in said
+    assert NOT_NOTED in said
     assert (await house.workspace.click("U0BOB", card, label="Approve")).error != ""
     assert await house.state() is State.AWAITING_APPROVAL
+
+
+async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_true(house: House, tmp_path: Path) -> None:
+    card = await house.planned()
+    await house.workspace.click("U0CAROL", card, label="Reject")
+    await house.workspace.until(lambda: house.workspace.modal("U0CAROL"))
+    file = tmp_path / "muster.db"
+    with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as another:
+        await asyncio.to_thread(another.execute, "BEGIN IMMEDIATE")
+        assert NOT_NOTED in await house.types("U0ALICE", "/evacuate toy/host-2")
+        await house.workspace.submit("U0CAROL")
+        window = house.workspace.modal("U0CAROL")
+        assert window is not None
+        assert NOT_NOTED in str(window.errors)
+        another.execute("ROLLBACK")
+    await house.types("U0DAVE", "/muster list")
+    await house.note_to("U0DAVE")
+    assert await house.desk.unsettled() == []
+    assert len(await house.operations()) == 1
+    assert await house.state() is State.AWAITING_APPROVAL
+    await house.workspace.submit("U0CAROL")
+    await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
 
 
 async def test_a_key_names_a_delivery_and_tells_nothing() -> None:

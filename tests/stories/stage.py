@@ -48,17 +48,22 @@ class Stage:
 
     async def start_bot(self) -> None:
         """Start `muster run` and wait until its Socket Mode connection stands."""
+        await self.launch_bot()
+        assert self.process is not None
+        async with asyncio.timeout(120):
+            while not self.served.sockets.connections:
+                if self.process.returncode is not None:
+                    raise AssertionError(f"the bot ended at once:\n{self.log()}")
+                await asyncio.sleep(0.05)
+
+    async def launch_bot(self) -> None:
+        """Start `muster run`, and wait for nothing."""
         log = (self.folder / "muster.log").open("ab")
         self.process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "bot", "run", "--config", str(self.config),
             env=os.environ | self.env, stdout=log, stderr=log,
         )  # fmt: skip
         log.close()
-        async with asyncio.timeout(120):
-            while not self.served.sockets.connections:
-                if self.process.returncode is not None:
-                    raise AssertionError(f"the bot ended at once:\n{self.log()}")
-                await asyncio.sleep(0.05)
 
     async def kill_bot(self) -> None:
         """SIGKILL: no farewell."""

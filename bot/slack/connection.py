@@ -1,0 +1,186 @@
+"""The way from Slack to us over Socket Mode, watched: whatever breaks it, a new one with a fresh address follows.
+
+`slack_sdk` keeps a connection alive by itself, but for one case: an address of apps.connections.open is good for one
+handshake, and one that failed is tried again for ever. So nothing of a connection that is deaf is kept.
+"""
+
+import asyncio
+import logging
+from contextlib import suppress
+from dataclasses import dataclass
+
+from aiohttp import ClientWebSocketResponse, WSMessage
+from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
+from slack_bolt.async_app import AsyncApp
+from slack_sdk.socket_mode.aiohttp import SocketModeClient
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.ports import Clock
+from bot.log import logger
+from bot.slack.wire import SlackBusy, SlackError, answer
+
+log = logger(__name__)
+
+_SDK = logging.getLogger("slack_sdk.socket_mode.quiet")
+_SDK.setLevel(logging.CRITICAL)  # it logs each try with a traceback; the trouble and its end are told here, once each
+
+CLOSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long what may take; seconds."""
+
+    greeting: float = 10.0  #: from the address to Slack's hello
+    lost: float = 5.0  #: how long the SDK may mend a connection that broke
+    silent: float = 20.0  #: how long no frame and no pong may come
+    ping: float = 5.0  #: between two pings of ours
+    look: float = 0.5
+    most: float = 30.0  #: between two tries, which begin a second apart
+
+
+class Connection:
+    """Keeps one Socket Mode connection to Slack.
+
+    Args:
+        app: takes what comes.
+        client: Slack's Web API, for addresses.
+        app_token: of the app, for Socket Mode.
+        clock: by it silence is measured.
+        patience: how long what may take.
+    """
+
+    def __init__(
+        self, app: AsyncApp, client: AsyncWebClient, app_token: str, clock: Clock, patience: Patience | None = None
+    ) -> None:
+        self._app = app
+        self._client = client
+        self._app_token = app_token
+        self._clock = clock
+        self._patience = patience or Patience()
+        self._heard_at = clock.monotonic()
+        self._ailment = "not connected yet"
+        self._is_told = False
+
+    @property
+    def ailment(self) -> str:
+        """Why Slack cannot reach us now, in words; empty when it can."""
+        return self._ailment
+
+    @property
+    def deaf_for(self) -> float:
+        """Seconds since Slack was last heard, or since the start."""
+        return self._clock.monotonic() - self._heard_at
+
+    async def run(self) -> None:
+        """Stay connected until cancelled; nothing else ends it."""
+        pause = 1.0
+        while True:
+            began = self._clock.monotonic()
+            try:
+                why = await self._keep(await self._address())
+            except SlackBusy as busy:
+                why, pause = f"Slack asks to wait ({busy.code})", max(pause, busy.seconds)
+            except SlackError as error:
+                why = f"Slack gives no address to connect to ({error.code})"
+            except Exception as error:  # noqa: BLE001  # whatever Slack's client raises, the next one is tried
+                why = f"its client stumbled ({type(error).__name__})"
+            self._tell(why)
+            if self._heard_at > began:
+                pause = 1.0  # it stood for a while
+            await self._clock.sleep(pause)
+            pause = min(2 * pause, self._patience.most)
+
+    def _tell(self, ailment: str) -> None:
+        """Log the first trouble, and its end."""
+        if ailment and not self._is_told:
+            log.warning("Slack cannot reach Muster; new connections are tried until one stands", why=ailment)
+        if not ailment and self._is_told:
+            log.info("Slack reaches Muster again")
+        self._ailment, self._is_told = ailment, bool(ailment)
+
+    async def _address(self) -> str:
+        """A fresh one, good for one handshake.
+
+        Raises:
+            SlackError: there is none now.
+        """
+        return str((await answer(self._client.apps_connections_open(app_token=self._app_token))).get("url", ""))
+
+    async def _keep(self, address: str) -> str:
+        """Connect, and stay as long as Slack is heard; answers why it is not any more."""
+        handler = AsyncSocketModeHandler(
+            self._app, self._app_token, web_client=self._client, ping_interval=self._patience.ping, logger=_SDK
+        )
+        handler.client.wss_uri = address
+        connecting = asyncio.create_task(handler.connect_async())
+        try:
+            return await self._watch(handler.client)
+        finally:
+            connecting.cancel()
+            await _close(handler)
+
+    async def _watch(self, client: SocketModeClient) -> str:
+        ears = Ears(client)
+        heard_at = up_at = self._clock.monotonic()
+        while True:
+            await self._clock.sleep(self._patience.look)
+            now = self._clock.monotonic()
+            if ears.heard():
+                heard_at = self._heard_at = now
+            if await client.is_connected():
+                up_at = now
+            if ears.are_greeted and up_at == now:
+                self._tell("")
+            else:
+                self._ailment = "not connected"
+            if ears.are_greeted and now - up_at > self._patience.lost:
+                return "the connection broke, and could not be mended"
+            if not ears.are_greeted and now - heard_at > self._patience.greeting:
+                return "no connection was taken and greeted"
+            if now - heard_at > self._patience.silent:
+                return f"nothing was heard over the connection for {now - heard_at:.0f} s"
+
+
+class Ears:
+    """Tells whether anything came over a client's connection since it was last asked: a frame, or a pong."""
+
+    def __init__(self, client: SocketModeClient) -> None:
+        self._client = client
+        self._has_frames = False
+        self._pong: float | None = None
+        self._greeted: ClientWebSocketResponse | None = None
+        client.on_message_listeners.append(self._on_frame)
+
+    async def _on_frame(self, _frame: WSMessage) -> None:
+        self._has_frames = True
+        self._greeted = self._client.current_session  # the first frame of each is its hello
+
+    @property
+    def are_greeted(self) -> bool:
+        """Whether Slack said hello over the connection that stands now; before, nothing will come over it."""
+        return self._greeted is not None and self._greeted is self._client.current_session
+
+    def heard(self) -> bool:
+        """Whether anything came since the last time. A pong alone is no greeting."""
+        # the SDK sets the first one itself, before it pings: only a later one was heard
+        pong, before = self._client.last_ping_pong_time, self._pong
+        has_ponged = before is not None and pong is not None and pong != before
+        has_frames, self._has_frames, self._pong = self._has_frames, False, pong
+        return has_frames or (has_ponged and self.are_greeted)
+
+
+async def _close(handler: AsyncSocketModeHandler) -> None:
+    """As the client's own `close`, but it waits shortly for a connection that is silent, and for its tasks' ends."""
+    client = handler.client
+    client.closed, client.auto_reconnect_enabled = True, False
+    tasks = [
+        task for task in (client.message_processor, client.current_session_monitor, client.message_receiver) if task
+    ]
+    for task in tasks:
+        task.cancel()
+    with suppress(Exception):  # it is given up either way
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await handler.disconnect_async()
+    await client.aiohttp_client_session.close()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,150 @@
+"""Slack, a cloud or the database is away, at the start or later: the bot comes up, says so, and is whole when it is back."""
+
+import asyncio
+from collections.abc import Mapping
+from math import ceil
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+from sqlalchemy import make_url
+
+from tests.ports import free_port
+from tests.relay import relayed
+from tests.store.databases import Postgresql
+from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
+
+BROKEN = {
+    "refused": "at the start, the handshake after the ticket was taken",
+    "never greeted": "at the start, a connection that brings nothing, not even a hello",
+    "cut": "without a word, and the next handshake",
+    "closed": "with a close frame, and the next handshake",
+    "silent": "open, without a frame or a pong, and the next handshake",
+}
+
+
+def listening(stage: Stage) -> str:
+    """Give the bot a port of its own for HTTP; answers its address."""
+    port = free_port()
+    stage.config.write_text(stage.config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+    return f"http://127.0.0.1:{port}"
+
+
+async def asked(url: str) -> tuple[int, Mapping[str, object]]:
+    """What the bot says of itself; (0, {}) when nobody listens there."""
+    try:
+        async with aiohttp.ClientSession() as session, session.get(url) as answer:
+            return answer.status, await answer.json()
+    except aiohttp.ClientConnectionError:
+        return 0, {}
+
+
+async def says(url: str, status: int, *words: str, seconds: float = 60) -> None:
+    """Wait until it answers so."""
+    for _ in range(ceil(seconds * 5)):
+        told = await asked(url)
+        if told[0] == status and all(word in str(told[1]) for word in words):
+            return
+        await asyncio.sleep(0.2)
+    raise AssertionError(f"{url} says {told}, not {status} {words}")
+
+
+@pytest.mark.parametrize("how", BROKEN)
+async def test_however_the_connection_breaks_people_are_heard_again(stage: Stage, how: str) -> None:
+    faults, sockets = stage.served.faults, stage.served.sockets
+    if how == "never greeted":
+        faults.withheld_hellos = 1
+    elif how == "refused":
+        faults.refused_handshakes = 1
+    await stage.launch_bot()
+    await stage.until(lambda: sockets.greeted == 1, what="a hello")
+    if how in {"cut", "closed", "silent"}:
+        faults.refused_handshakes = 1
+        if how == "closed":
+            await sockets.disconnect()
+        else:
+            (sockets.cut if how == "cut" else sockets.fall_silent)()
+        await stage.until(lambda: sockets.greeted == 2, what="another hello")
+    assert faults.used == {"withheld_hellos" if how == "never greeted" else "refused_handshakes": 1}
+    assert "No operation holds a host now" in await stage.answer(ALICE, "/muster list")
+
+
+async def test_a_start_and_a_stop_among_healthy_neighbours_log_no_warning(stage: Stage) -> None:
+    await stage.start_bot()
+    await stage.until(lambda: stage.served.sockets.greeted, what="a hello")
+    await stage.answer(ALICE, "/muster list")
+    assert await stage.stop_bot() == 0
+    told = [line for line in stage.log().splitlines() if "Executing <" not in line]  # of a busy machine
+    assert [line for line in told if "[info" not in line] == []
+
+
+async def test_without_slack_it_starts_works_off_what_was_approved_and_tells_it_later(stage: Stage) -> None:
+    address = listening(stage)
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.until(lambda: len(stage.evacuated()) >= 1, what="the first evacuation")
+    await stage.kill_bot()
+    await stage.workspace.outage(10_000)
+    await stage.launch_bot()
+    await says(address + "/healthz", 200, "True")
+    await says(address + "/readyz", 503, "slack")
+    compute_2 = stage.world.host("compute-2")
+    await stage.until(lambda: not stage.world.vms_on(compute_2), what="all VMs moved while Slack is away", seconds=120)
+    assert "12 of 12" not in stage.card.plain
+    await stage.workspace.outage(0)
+    await stage.card_says("12 of 12 done and verified", seconds=120)
+    await says(address + "/readyz", 200)
+    assert stage.log().count("Slack cannot reach Muster") == 1, stage.log()
+
+
+async def test_a_process_that_does_not_hear_slack_for_long_is_not_healthy(stage: Stage) -> None:
+    address = listening(stage)
+    stage.config.write_text(stage.config.read_text().replace("[slack]", '[slack]\ndeaf_after = "3s"'))
+    await stage.start_bot()
+    await says(address + "/readyz", 200)
+    await says(address + "/healthz", 200)
+    await stage.workspace.outage(10_000)
+    stage.served.sockets.cut()
+    await says(address + "/healthz", 503, "Slack has not been heard for")
+    await stage.workspace.outage(0)
+    await says(address + "/healthz", 200)
+
+
+async def test_without_a_cloud_it_starts_names_it_and_serves_the_other_one(tmp_path: Path) -> None:
+    async with staged(tmp_path) as stage:
+        address = listening(stage)
+        clouds = stage.folder / "clouds.yaml"
+        real = urlsplit(clouds.read_text().split("auth_url: ")[1].split()[0])
+        async with relayed(to_port=real.port or 0) as relay:
+            clouds.write_text(clouds.read_text().replace(f":{real.port}/", f":{relay.port}/"))
+            await stage.start_bot()
+            await says(address + "/readyz", 200, "cloud prod", "does not answer")
+            await stage.workspace.type_command(ALICE, OPS, "/maintenance enter check tower/node-1")
+            await stage.until(lambda: stage.cards() and "node-1" in stage.card.plain, what="the card of the other")
+            await relay.open()
+            await says(address + "/readyz", 200, "'ailing': {}")
+            await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+            await stage.card_says("Waiting for approval")
+
+
+async def test_without_its_database_it_starts_and_is_whole_when_that_is_reached(
+    tmp_path: Path, server: Postgresql
+) -> None:
+    async with server.database(migrated=False) as url, staged(tmp_path) as stage:
+        address = listening(stage)
+        there, folder = make_url(url), tmp_path / "postgresql"  # a server is reached by the folder of its socket
+        database = there.set(query={"host": str(folder)}).render_as_string(hide_password=False)
+        text = stage.config.read_text()
+        embedded = next(line for line in text.splitlines() if line.startswith('url = "sqlite'))
+        stage.config.write_text(text.replace(embedded, f'url = "{database}"'))
+        await stage.start_bot()
+        await says(address + "/healthz", 200)
+        await says(address + "/readyz", 503, "store")
+        folder.symlink_to(str(there.query["host"]))
+        await says(address + "/readyz", 200)
+        await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+        await stage.card_says("Waiting for approval")
+        assert stage.log().count("the database cannot be reached") == 1, stage.log()
