@@ -187,7 +187,7 @@ def clock() -> LeapingClock:
 
 @pytest.fixture
 def cloud(clock: LeapingClock) -> ToyCloud:
-    return ToyCloud(clock=clock, vms={f"vm-{n}": "host-1" for n in range(6)} | {"other": "host-2"})
+    return ToyCloud(clock=clock, vms={f"vm-{n}": "host-1" for n in range(6)} | {"other": "host-2"}, poll=4.0)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Hundreds of random courses of an operation that fell short: retried, VMs set aside, closed, by whom and when they like.
+"""Random courses of an operation that fell short: retried, VMs set aside, closed, by whom and when they like.
 
 The model knows sets of VMs and no code of the law. After each turn the stored operation must stand as it says, and what
 was set aside must never have been touched again.
@@ -25,7 +25,8 @@ from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell,
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
 
-PARTS, COURSES, TURNS = 2, 75, 8
+TURNS = 8
+IN_THE_GATE, IN_THE_LONG_TIER = (1, 20), (30, 75)  #: parts, and courses in each
 
 VMS = ("vm-0", "vm-1", "vm-2")
 MAY = {ALICE.id, BOB.id, CAROL.id}
@@ -144,8 +145,14 @@ class Shift(RuleBasedStateMachine):
         self.run(self.archive.close())
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_people_do_about_failures_the_model_knows_where_it_ends(part: int) -> None:
+@pytest.mark.parametrize(
+    ("part", "courses"),
+    [
+        *((part, IN_THE_GATE[1]) for part in range(IN_THE_GATE[0])),
+        *(pytest.param(100 + part, IN_THE_LONG_TIER[1], marks=pytest.mark.long) for part in range(IN_THE_LONG_TIER[0])),
+    ],
+)
+def test_whatever_people_do_about_failures_the_model_knows_where_it_ends(part: int, courses: int) -> None:
     with asyncio.Runner() as runner:
 
         @seed(part)
@@ -156,7 +163,7 @@ def test_whatever_people_do_about_failures_the_model_knows_where_it_ends(part: i
         run_state_machine_as_test(
             ThisShift,
             settings=settings(
-                max_examples=COURSES,
+                max_examples=courses,
                 stateful_step_count=TURNS,
                 deadline=None,
                 database=None,

@@ -1,4 +1,4 @@
-"""Thousands of random courses of people, time and clouds, each held against a model that fits on a page.
+"""Random courses of people, time and clouds, each held against a model that fits on a page.
 
 The model knows people, plans as sets, and votes as a list; it shares no code with the law. After each turn the stored
 operation must stand as the model says, and the audit alone must show who approved, and vouched for, what was executed.
@@ -35,8 +35,10 @@ from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 from tests.engine.people_model import Said, Seen, Told
 from tests.engine.toy_cloud import ToyCloud
+from tests.store.migrated import open_migrated
 
-PARTS, COURSES, TURNS = 16, 150, 8
+TURNS = 8
+IN_THE_GATE, IN_THE_LONG_TIER = (2, 60), (60, 150)  #: parts, and courses in each
 
 DEAD = "host-1 is dead"
 UNPROVEN = Finding(code="d", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence="It may live.", vouch=DEAD)
@@ -372,12 +374,18 @@ class Evening(RuleBasedStateMachine):
             self.does(self.shop_steer(self.id, Steer.CANCEL, self.told.requester))
 
 
-@pytest.mark.parametrize("part", range(PARTS))
-def test_whatever_people_and_clouds_do_the_model_knows_where_it_ends(part: int) -> None:
+@pytest.mark.parametrize(
+    ("part", "courses"),
+    [
+        *((part, IN_THE_GATE[1]) for part in range(IN_THE_GATE[0])),
+        *(pytest.param(100 + part, IN_THE_LONG_TIER[1], marks=pytest.mark.long) for part in range(IN_THE_LONG_TIER[0])),
+    ],
+)
+def test_whatever_people_and_clouds_do_the_model_knows_where_it_ends(part: int, courses: int) -> None:
     clock, evenings = LeapingClock(), iter(range(1_000_000))
     archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
     with asyncio.Runner() as runner:
-        runner.run(archive.open())
+        runner.run(open_migrated(archive))
 
         @seed(part)
         class ThisEvening(Evening):
@@ -388,7 +396,7 @@ def test_whatever_people_and_clouds_do_the_model_knows_where_it_ends(part: int) 
             run_state_machine_as_test(
                 ThisEvening,
                 settings=settings(
-                    max_examples=COURSES,
+                    max_examples=courses,
                     stateful_step_count=TURNS,
                     database=None,
                     suppress_health_check=list(HealthCheck),
