@@ -13,7 +13,7 @@ __all__ = ["server", "stage"]
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     """Workspace and clouds are up; `stage.start_bot()` starts the bot. However a story ends, its books must balance."""
-    async with staged(tmp_path) as stage:
+    async with staged(tmp_path, forks=True) as stage:
         yield stage
         if stage.process is not None and stage.process.returncode is None:
             await stage.kill_bot()

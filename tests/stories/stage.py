@@ -20,6 +20,7 @@ from bot.demo import configuration
 from bot.demo.messages import Message
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
+from tests.stories.forked import Forked
 
 ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST"
 OPS, INCIDENT = "C0OPS", "C0INCIDENT"
@@ -39,7 +40,8 @@ class Stage:
     folder: Path
     env: dict[str, str]
     config: Path
-    process: asyncio.subprocess.Process | None = None
+    process: asyncio.subprocess.Process | Forked | None = None
+    forks: bool = False  #: the bot is forked from a process that has imported it, not started from nothing
     logs: list[str] = field(default_factory=list)
 
     @property
@@ -58,12 +60,15 @@ class Stage:
 
     async def launch_bot(self) -> None:
         """Start `muster run`, and wait for nothing."""
-        log = (self.folder / "muster.log").open("ab")
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "bot", "run", "--config", str(self.config),
-            env=os.environ | self.env, stdout=log, stderr=log,
-        )  # fmt: skip
-        log.close()
+        path = self.folder / "muster.log"
+        if self.forks:
+            self.process = Forked(self.config, self.env, path)
+            return
+        with path.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "bot", "run", "--config", str(self.config),
+                env=os.environ | self.env, stdout=log, stderr=log,
+            )  # fmt: skip
 
     async def kill_bot(self) -> None:
         """SIGKILL: no farewell."""
@@ -186,7 +191,13 @@ async def second_by_second(attempt: Callable[[], Awaitable[T]], *, seconds: floa
 
 @asynccontextmanager
 async def staged(
-    folder: Path, *, settings: str = "", auth_url: str = "", password: str = "muster-demo", cinder: str = ""
+    folder: Path,
+    *,
+    settings: str = "",
+    auth_url: str = "",
+    password: str = "muster-demo",
+    cinder: str = "",
+    forks: bool = False,
 ) -> AsyncIterator[Stage]:
     """A workspace and two clouds, served; the bot is started by the test.
 
@@ -198,6 +209,7 @@ async def staged(
         password: of its user admin.
         cinder: TOML of the `[clouds.cinder]` of `prod`, with {url} for the simulated controller; the simulated host
             that is dead has managed volumes and backups then.
+        forks: fork the bot from a process that has imported it, which saves two seconds of a processor at each start.
     """
     clock = SystemClock()
     workspace = standard_workspace(patience=PATIENCE_SECONDS)
@@ -227,7 +239,7 @@ async def staged(
             table = f"[clouds.cinder]\n{cinder.replace('{url}', openstack_url)}\n"
             text = text.replace("[clouds.fencing.redfish]", f"{table}\n[clouds.fencing.redfish]")
         config.write_text(text)
-        stage = Stage(served=served, world=world, tower=tower, folder=folder, env=env, config=config)
+        stage = Stage(served=served, world=world, tower=tower, folder=folder, env=env, config=config, forks=forks)
         try:
             yield stage
         finally:

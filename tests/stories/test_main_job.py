@@ -7,6 +7,7 @@ from tests.stories.stage import ALICE, BOB, INCIDENT, OPS, Stage
 async def test_an_engineer_asks_a_lead_approves_and_the_dead_host_is_evacuated(stage: Stage) -> None:
     dead = stage.world.host("compute-2")
     lost = {vm.name for vm in stage.world.vms_on(dead)}
+    stage.forks = False  # as the shell starts it
     await stage.start_bot()
     result = await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2 --reason 'no power'")
     assert not result.error

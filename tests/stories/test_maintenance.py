@@ -50,7 +50,10 @@ async def test_a_living_compute_is_emptied_for_maintenance_and_returned_to_servi
     assert [vm.host for vm in vms] == places
 
 
-@pytest.mark.parametrize("action", ["os-migrateLive", "migrate", "confirmResize"])
+@pytest.mark.parametrize(
+    "action",
+    ["os-migrateLive", *(pytest.param(action, marks=pytest.mark.long) for action in ("migrate", "confirmResize"))],
+)
 async def test_killed_in_the_middle_of_a_move_it_ends_what_it_began_and_nothing_twice(
     stage: Stage, action: str
 ) -> None:

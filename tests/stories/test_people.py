@@ -16,7 +16,7 @@ quorum = 3
 
 
 async def test_an_evening_of_questions_a_reasoned_no_and_broken_glass(tmp_path: Path) -> None:
-    async with staged(tmp_path, settings=POLICY) as stage:
+    async with staged(tmp_path, settings=POLICY, forks=True) as stage:
         await stage.start_bot()
         await shows_hosts(stage)
         await explains_the_policy(stage)

@@ -43,7 +43,7 @@ async def test_what_cannot_be_meant_is_answered_privately_and_nothing_is_begun(s
 
 
 async def test_a_freeze_stops_planned_work_and_no_evacuation(tmp_path: Path) -> None:
-    async with staged(tmp_path, settings=FREEZE) as stage:
+    async with staged(tmp_path, settings=FREEZE, forks=True) as stage:
         await stage.start_bot()
         await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1")
         await stage.card_says("Blocked")

@@ -20,14 +20,14 @@ PROGRAM = [sys.executable, "-m", "adapters.simulated.cinder_manage", "{url}"]
 @pytest.fixture
 async def by_muster(tmp_path: Path) -> AsyncIterator[Stage]:
     cinder = f'runner = "local"\ncommand = {json.dumps(PROGRAM)}'
-    async with staged(tmp_path, cinder=cinder) as stage:
+    async with staged(tmp_path, cinder=cinder, forks=True) as stage:
         yield stage
         assert ledger.complaints(stage.folder / "muster.db", stage.world.mutations()) == []
 
 
 @pytest.fixture
 async def by_hand(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path, cinder='runner = "manual"') as stage:
+    async with staged(tmp_path, cinder='runner = "manual"', forks=True) as stage:
         yield stage
         assert ledger.complaints(stage.folder / "muster.db", stage.world.mutations()) == []
 

@@ -142,7 +142,9 @@ async def test_a_failed_host_of_the_tower_is_explained_with_what_its_own_ha_does
     assert stage.cards() == []
 
 
-@pytest.mark.parametrize("path", ["/enter-maintance-mode$", "/operate-host-power$"])
+@pytest.mark.parametrize(
+    "path", ["/enter-maintance-mode$", pytest.param("/operate-host-power$", marks=pytest.mark.long)]
+)
 async def test_a_bot_killed_while_it_asks_the_tower_finds_its_call_again_and_makes_it_once(
     stage: Stage, path: str
 ) -> None:

@@ -14,7 +14,7 @@ QUICK = '[watch]\nevery = "1s"\nleft_over_after = "3s"\n'
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    async with staged(tmp_path, settings=QUICK) as stage:
+    async with staged(tmp_path, settings=QUICK, forks=True) as stage:
         stage.world.service_down_time = 12.0  # just above the time between two heartbeats
         yield stage
 
