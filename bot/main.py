@@ -11,13 +11,12 @@ from functools import partial
 from typing import Any, TextIO
 
 from aiohttp import web
-from slack_bolt.adapter.aiohttp import to_aiohttp_response, to_bolt_request
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters import registry
 from bot import check as questions
-from bot import health, reminding, schedule, webhooks
+from bot import door, health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
 from bot.domain.ports import StoreFailed
@@ -118,7 +117,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(bot.archive.close)
         for cloud in bot.clouds.values():
             stack.push_async_callback(cloud.aclose)
-        port = await stack.enter_async_context(health.serve(_site(bot), settings.http.host, settings.http.port))
+        port = await stack.enter_async_context(door.serve(_site(bot), settings.http.host, settings.http.port))
         log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
         async with asyncio.TaskGroup() as group:
             for reach in bot.reaches.values():
@@ -215,7 +214,7 @@ def _site(bot: Bot) -> web.Application:
         sick=partial(_deaf_too_long, bot),
     )
     if bot.settings.slack.mode == "http":
-        site.router.add_post("/slack/events", partial(_slack_event, bot.app))
+        site.router.add_post("/slack/events", partial(slack_app.take_over_http, bot.app))
     site.router.add_post(webhooks.PATH, _alertmanager(bot))
     return site
 
@@ -234,11 +233,6 @@ def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
         token=settings.token.reveal(),
         labels=webhooks.Labels(host=settings.host_label, cloud=settings.cloud_label, default_cloud=settings.cloud),
     )
-
-
-async def _slack_event(app: AsyncApp, request: web.Request) -> web.Response:
-    """Slack in http mode; Bolt checks the signature."""
-    return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
 
 
 def _cloud(settings: CloudSettings, clock: SystemClock) -> AnyCloud:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import health
+from bot import door, health
 from bot.clock import ManualClock
 
 COUNTS = {
@@ -66,7 +66,7 @@ async def asking(parts: Parts) -> AsyncIterator[Callable[[str], Awaitable[httpx.
         sick=parts.sick,
     )
     async with (
-        health.serve(app, "127.0.0.1", 0) as port,
+        door.serve(app, "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         yield client.get
@@ -175,5 +175,5 @@ async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() ->
             counts=Parts().counts,
         )
         with pytest.raises(OSError, match="address already in use"):
-            async with health.serve(app, "127.0.0.1", port):
+            async with door.serve(app, "127.0.0.1", port):
                 raise AssertionError("it must not be served")

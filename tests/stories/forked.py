@@ -22,6 +22,10 @@ class Forked:
         self._process.start()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid or 0
+
+    @property
     def returncode(self) -> int | None:
         return self._process.exitcode
 

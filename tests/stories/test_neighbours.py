@@ -1,6 +1,7 @@
 """Slack, a cloud or the database is away, at the start or later: the bot comes up, says so, and is whole when it is back."""
 
 import asyncio
+import resource
 from collections.abc import Mapping
 from math import ceil
 from pathlib import Path
@@ -50,7 +51,9 @@ async def says(url: str, status: int, *words: str, seconds: float = 60) -> None:
     raise AssertionError(f"{url} says {told}, not {status} {words}")
 
 
-@pytest.mark.parametrize("how", BROKEN)
+@pytest.mark.parametrize(
+    "how", [how if how in {"refused", "cut"} else pytest.param(how, marks=pytest.mark.long) for how in BROKEN]
+)
 async def test_however_the_connection_breaks_people_are_heard_again(stage: Stage, how: str) -> None:
     faults, sockets = stage.served.faults, stage.served.sockets
     if how == "never greeted":
@@ -113,6 +116,7 @@ async def test_a_process_that_does_not_hear_slack_for_long_is_not_healthy(stage:
     await says(address + "/healthz", 200)
 
 
+@pytest.mark.long
 async def test_without_a_cloud_it_starts_names_it_and_serves_the_other_one(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
         address = listening(stage)
@@ -128,6 +132,23 @@ async def test_without_a_cloud_it_starts_names_it_and_serves_the_other_one(tmp_p
             await says(address + "/readyz", 200, "'ailing': {}")
             await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
             await stage.card_says("Waiting for approval")
+
+
+@pytest.mark.long
+async def test_who_holds_connections_open_and_says_nothing_keeps_nobody_out(stage: Stage) -> None:
+    address = listening(stage)
+    await stage.start_bot()
+    assert stage.process is not None
+    resource.prlimit(stage.process.pid, resource.RLIMIT_NOFILE, (256, 256))
+    port = urlsplit(address).port
+    held = [await asyncio.open_connection("127.0.0.1", port) for _ in range(373)]
+    for _, writer in held:
+        writer.write(b"POST /webhooks/alertmanager HTTP/1.1\r\nX-Slow: ")
+    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+    await stage.card_says("Waiting for approval", seconds=30)
+    await says(address + "/healthz", 200)
+    for _, writer in held:
+        writer.close()
 
 
 async def test_without_its_database_it_starts_and_is_whole_when_that_is_reached(

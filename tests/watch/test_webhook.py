@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bot import webhooks
 from bot.domain.alarm import AlarmKind
 from bot.domain.ports import StoreFailed
-from bot.health import LARGEST_REQUEST, serve
+from bot.door import serve
+from bot.health import LARGEST_REQUEST
 from bot.watch.alerts import Alerts
 from bot.webhooks import BadPayload, Labels
 from tests.tiers import examples

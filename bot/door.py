@@ -1,0 +1,150 @@
+"""The HTTP door and its limits: who opens connections and says nothing, or little, keeps nobody else out.
+
+aiohttp has no deadline for the head or the body of a request and no limit of connections; file descriptors that it
+takes are missed by everything else in the process: the database, Slack, the clouds.
+"""
+
+import asyncio
+import resource
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+HEAD_SECONDS = 10.0
+"""How long the head of a connection's first request may take."""
+BODY_SECONDS = 10.0
+"""How long the body of a request may take."""
+IDLE_SECONDS = 15.0
+"""How long a connection may wait for its next request, and that for its head."""
+MOST_CONNECTIONS = 100
+SHARE = 4
+"""Of the file descriptors of the process, one in so many at most is the door's."""
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@asynccontextmanager
+async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int]:
+    """Serve an application while the context lasts; gives the port, which matters when 0 was asked for.
+
+    Raises:
+        OSError: the address is taken or not ours.
+    """
+    doorkeeper = Doorkeeper()
+    app.middlewares.append(doorkeeper.note)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=5, keepalive_timeout=IDLE_SECONDS)
+    await runner.setup()
+    try:
+        door = await asyncio.get_running_loop().create_server(
+            lambda: Visitor(_inner(runner), doorkeeper), host, port, reuse_address=True, backlog=128
+        )
+        try:
+            yield door.sockets[0].getsockname()[1]
+        finally:
+            door.close()
+    finally:
+        await runner.cleanup()
+
+
+async def body(request: web.Request) -> bytes:
+    """What came with a request, in time.
+
+    Raises:
+        HTTPRequestTimeout: not within BODY_SECONDS.
+        HTTPRequestEntityTooLarge: more than the application takes.
+    """
+    try:
+        async with asyncio.timeout(BODY_SECONDS):
+            return await request.read()
+    except TimeoutError as error:
+        raise web.HTTPRequestTimeout(headers={"Connection": "close"}) from error
+
+
+class Doorkeeper:
+    """Knows every connection, and which has not asked anything yet."""
+
+    def __init__(self) -> None:
+        self._inside: set[Visitor] = set()
+        self._silent: dict[asyncio.BaseProtocol, Visitor] = {}
+
+    def admit(self, visitor: "Visitor") -> bool:
+        """Whether there is room; the silent ones make some, oldest first."""
+        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        if len(self._inside) >= min(MOST_CONNECTIONS, files // SHARE):
+            if not self._silent:
+                return False
+            next(iter(self._silent.values())).leave()
+        self._inside.add(visitor)
+        self._silent[visitor.inner] = visitor
+        return True
+
+    def gone(self, visitor: "Visitor") -> None:
+        """A connection has ended."""
+        self._inside.discard(visitor)
+        self._silent.pop(visitor.inner, None)
+
+    def check(self, visitor: "Visitor") -> None:
+        """Its time for asking something is over."""
+        if visitor.inner in self._silent:
+            visitor.leave()
+
+    @web.middleware
+    async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """The head of a request has come."""
+        self._silent.pop(request.protocol, None)
+        return await handler(request)
+
+
+class Visitor(asyncio.Protocol):
+    """One connection, between its socket and aiohttp."""
+
+    def __init__(self, inner: asyncio.Protocol, doorkeeper: Doorkeeper) -> None:
+        self.inner = inner
+        self._doorkeeper = doorkeeper
+        self._transport: asyncio.BaseTransport | None = None
+        self._is_inside = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """A connection: let in, or ended at once."""
+        self._transport = transport
+        self._is_inside = self._doorkeeper.admit(self)
+        if not self._is_inside:
+            transport.abort()  # type: ignore[attr-defined]  # every transport of a socket has it
+            return
+        self.inner.connection_made(transport)
+        asyncio.get_running_loop().call_later(HEAD_SECONDS, self._doorkeeper.check, self)
+
+    def leave(self) -> None:
+        """End it."""
+        self._doorkeeper.gone(self)
+        if self._transport is not None:
+            self._transport.abort()  # type: ignore[attr-defined]  # as above
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """It has ended."""
+        self._doorkeeper.gone(self)
+        if self._is_inside:
+            self.inner.connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Something came."""
+        if self._is_inside:
+            self.inner.data_received(data)
+
+    def eof_received(self) -> bool | None:
+        """The other side says no more."""
+        return self.inner.eof_received() if self._is_inside else None
+
+    def pause_writing(self) -> None:
+        """The other side takes nothing now."""
+        self.inner.pause_writing()
+
+    def resume_writing(self) -> None:
+        """It takes on."""
+        self.inner.resume_writing()
+
+
+def _inner(runner: web.AppRunner) -> asyncio.Protocol:
+    assert runner.server is not None  # noqa: S101  # set up above
+    return runner.server()
