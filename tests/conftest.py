@@ -1,9 +1,15 @@
 """What holds for every test: its tier, and a disk that is none."""
 
+import asyncio
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
+
+from tests.store import databases
 
 pytest_plugins = ["tests.tiers"]
 
@@ -23,3 +29,19 @@ def pytest_configure() -> None:
     if allows_programs and shutil.disk_usage(IN_MEMORY).free > ROOM:
         os.environ["TMPDIR"] = str(IN_MEMORY)  # for the workers and all that tests start
         tempfile.tempdir = None
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[databases.Postgresql]:
+    """One PostgreSQL for all workers, with a database of its own for each test."""
+    with databases.postgresql_server() as url:
+        server = databases.Postgresql(url)
+        yield server
+        asyncio.run(server.drop_template())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """How many `-n auto` are: three for each core, because a story waits most of its time; on large machines fewer."""
+    cores = len(os.sched_getaffinity(0))
+    return min(3 * cores, cores + 8)

@@ -19,12 +19,10 @@ from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
-from tests.store.conftest import server
 from tests.store.databases import Postgresql
 
 MINUTE = 60.0
 REMINDERS = frozenset({Kind.START_NEAR, Kind.EXPIRY_NEAR, Kind.ESCALATED})
-__all__ = ["server"]
 
 
 def rules(shop: Workshop) -> dict[tuple[str, Action], Rule]:

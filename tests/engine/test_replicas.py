@@ -21,7 +21,6 @@ from bot.store.archive import SqlArchive
 from bot.voting import Confirmation
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud
-from tests.store.conftest import server
 from tests.store.databases import Postgresql
 
 REPLICAS = 4
@@ -29,7 +28,6 @@ ROUNDS = 8
 DEAD = "host-1 is dead"
 UNPROVEN = Finding(code="d", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence="It may live.", vouch=DEAD)
 CONFIRMED = Confirmation(host="host-1", vouched=(DEAD,))
-__all__ = ["server"]
 
 
 @pytest.fixture

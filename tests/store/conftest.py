@@ -1,20 +1,10 @@
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from bot.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
-from tests.store import databases
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[databases.Postgresql]:
-    with databases.postgresql_server() as url:
-        server = databases.Postgresql(url)
-        yield server
-        asyncio.run(server.drop_template())
 
 
 @pytest.fixture

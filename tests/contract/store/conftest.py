@@ -1,7 +1,6 @@
 """One suite over three databases: SQLite in memory, SQLite in a file, PostgreSQL."""
 
-import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -9,14 +8,6 @@ import pytest
 from bot.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store import databases
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[databases.Postgresql]:
-    with databases.postgresql_server() as url:
-        server = databases.Postgresql(url)
-        yield server
-        asyncio.run(server.drop_template())
 
 
 @pytest.fixture
