@@ -24,7 +24,8 @@ BMC_SECONDS = 10.0
 class Time:
     """How an adapter reads the time and waits for it."""
 
-    now: Callable[[], datetime]  #: aware UTC
+    now: Callable[[], datetime]  #: the date, aware UTC: to be held against dates of the cloud
+    steady: Callable[[], datetime]  #: aware UTC, moved on by nothing but time: for spans
     sleep: Callable[[float], Awaitable[None]]  #: seconds
 
 
@@ -73,7 +74,7 @@ def _bmcs(entries: Mapping[str, Options], time: Time, *, timeout: float) -> Bmcs
         host: Bmc(url=entry["url"], username=entry["username"], password=entry["password"], verify=_verify(entry))
         for host, entry in entries.items()
     }
-    return Bmcs(known, now=time.now, timeout=min(timeout, BMC_SECONDS))
+    return Bmcs(known, now=time.steady, timeout=min(timeout, BMC_SECONDS))
 
 
 def _verify(options: Options) -> bool | str:
@@ -111,6 +112,7 @@ def _cloudtower(options: Options, time: Time) -> AnyCloud:
         concurrency=options["concurrency"],
         poll=options["poll"],
         now=time.now,
+        steady=time.steady,
         sleep=time.sleep,
         timeout=options["api_timeout"],
     )

@@ -7,7 +7,6 @@ The probes are callables, so that this room knows neither the store nor the work
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from importlib import metadata
 
 import structlog
@@ -24,8 +23,8 @@ log = structlog.get_logger(__name__)
 PROBE_SECONDS = 2.0
 """How long a probe may take before it counts as failed; below the time-out of common orchestrators."""
 
-OLDEST_BEAT = timedelta(seconds=30)
-"""A worker that has not come round for longer than this hangs."""
+OLDEST_BEAT = 30.0
+"""Seconds. A worker that has not come round for longer than this hangs."""
 
 LARGEST_REQUEST = 1024 * 1024
 """Bytes. Slack and Alertmanager send less; more is refused with 413."""
@@ -45,7 +44,7 @@ class Probes:
     store: Callable[[], Awaitable[None]]
     slack: Callable[[], str]
     clouds: Callable[[], Mapping[str, str]]
-    worker_beat: Callable[[], datetime | None]
+    worker_beat: Callable[[], float | None]
     counts: Callable[[], Awaitable[Mapping[str, int]]]
     clock: Clock
 
@@ -72,15 +71,15 @@ class Probes:
         beat = self.worker_beat()
         if beat is None:
             return "has not started"
-        age = self.clock.now() - beat
-        return f"last seen {age.total_seconds():.0f} s ago" if age > OLDEST_BEAT else ""
+        age = self.clock.monotonic() - beat
+        return f"last seen {age:.0f} s ago" if age > OLDEST_BEAT else ""
 
 
 def build(
     *,
     store: Callable[[], Awaitable[None]],
     slack: Callable[[], str],
-    worker_beat: Callable[[], datetime | None],
+    worker_beat: Callable[[], float | None],
     clock: Clock,
     counts: Callable[[], Awaitable[Mapping[str, int]]],
     clouds: Callable[[], Mapping[str, str]] = dict,
@@ -91,7 +90,7 @@ def build(
     Args:
         store: asks the database for an answer; raises when there is none.
         slack: why Slack cannot reach us now; empty when it can.
-        worker_beat: when the worker last came round; None before its first time.
+        worker_beat: when the worker last came round, by the clock for spans; None before its first time.
         clock: to tell the beat's age.
         counts: by "operations.<state>", "steps.<state>", "outbox" (how many wait) and "outbox_oldest_seconds".
         clouds: by name, why a cloud cannot be reached now; empty when it can. Told, and no reason not to be ready.

@@ -20,6 +20,7 @@ from bot import door, health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
 from bot.domain.ports import StoreFailed
+from bot.domain.steady import SteadyClock
 from bot.engine.worker import Worker
 from bot.log import logger, redact
 from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
@@ -129,7 +130,7 @@ async def run(settings: Settings) -> None:
             await opening
             group.create_task(bot.worker.run())
             group.create_task(bot.board.run())
-            await stack.enter_async_context(schedule.ticking(_ticks(bot)))
+            await stack.enter_async_context(schedule.ticking(_ticks(bot), bot.clock))
             await asyncio.Event().wait()
 
 
@@ -209,7 +210,7 @@ def _site(bot: Bot) -> web.Application:
         slack=lambda: bot.slack.ailment if bot.slack is not None else "",
         worker_beat=lambda: bot.worker.beat_at,
         clock=bot.clock,
-        counts=partial(figures.counts, bot.archive),
+        counts=partial(figures.counts, bot.archive, bot.clock),
         clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
         sick=partial(_deaf_too_long, bot),
     )
@@ -237,7 +238,8 @@ def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
 
 def _cloud(settings: CloudSettings, clock: SystemClock) -> AnyCloud:
     kind = "openstack" if isinstance(settings, OpenStackSettings) else "cloudtower"
-    return registry.open_cloud(kind, _plain(settings), registry.Time(now=clock.now, sleep=clock.sleep))
+    time = registry.Time(now=clock.now, steady=SteadyClock(clock).now, sleep=clock.sleep)
+    return registry.open_cloud(kind, _plain(settings), time)
 
 
 def _plain(value: Any) -> Any:

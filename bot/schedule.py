@@ -4,47 +4,74 @@ Its own job store is not used: it loses a one-shot job that is killed while runn
 store run jobs twice (docs/adr). Every deadline is also checked at the moment it matters.
 """
 
+import asyncio
+import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
+
+from bot.domain.ports import Clock
 
 log = structlog.get_logger(__name__)
 
 EXPIRY_SECONDS = 5
 REMINDER_SECONDS = 5
 LEFT_OVER_SECONDS = 5
+KEEP_SECONDS = 1
 
 Ticks: TypeAlias = Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]
 """By name, the seconds between two calls and what to call; it must be harmless to call twice."""
 
 
 @asynccontextmanager
-async def ticking(ticks: Ticks) -> AsyncIterator[None]:
-    """Call each tick again and again while the context lasts.
+async def ticking(ticks: Ticks, clock: Clock) -> AsyncIterator[None]:
+    """Call each tick again and again while the context lasts, at its distance, whatever becomes of the machine's date.
 
     Args:
         ticks: what to call.
+        clock: the time.
     """
     scheduler = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for name, (seconds, tick) in ticks.items():
-        scheduler.add_job(_guarded(name, tick), "interval", seconds=seconds, id=name)
+        scheduler.add_job(_guarded(name, seconds, tick, clock), "interval", seconds=seconds, id=name)
     scheduler.start()
+    keeper = asyncio.create_task(_keep_due(scheduler, clock))
     try:
         yield
     finally:
+        keeper.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeper
         scheduler.shutdown(wait=False)
 
 
-def _guarded(name: str, tick: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:
+def _guarded(
+    name: str, seconds: float, tick: Callable[[], Awaitable[object]], clock: Clock
+) -> Callable[[], Awaitable[None]]:
+    last = -math.inf
+
     async def guarded() -> None:
+        nonlocal last
+        if clock.monotonic() - last < seconds / 2:
+            return  # the date was set forward, and the library takes the tick for overdue
+        last = clock.monotonic()
         try:
             await tick()
         except Exception:
             log.exception("a tick failed; the next one tries again", tick=name)
 
     return guarded
+
+
+async def _keep_due(scheduler: AsyncIOScheduler, clock: Clock) -> None:
+    """The library plans by date: a tick that is further ahead than it can be since the date was set back is due now."""
+    while True:
+        await clock.sleep(KEEP_SECONDS)
+        for job in scheduler.get_jobs():
+            if job.next_run_time > clock.now() + job.trigger.interval:
+                job.modify(next_run_time=clock.now())

@@ -1,5 +1,6 @@
 """What the house promises about itself: sizes, walls, words, and documents that keep up with the code."""
 
+import ast
 import fnmatch
 import re
 import subprocess
@@ -28,6 +29,31 @@ FORBIDDEN = {
     r"\bNotImplementedError\b": "a stub",
 }
 WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILINE)
+
+
+MAY_COMPARE_DATES = {
+    "adapters/cloudtower/power.py": "dates of the cloud's tasks",
+    "adapters/cloudtower/sightings.py": "dates of the cloud's tasks",
+    "adapters/openstack/look.py": "dates of the cloud's records",
+    "adapters/openstack/records.py": "dates of the cloud's records",
+    "bot/domain/calendar.py": "what people mean by a day and a time",
+    "bot/domain/pace.py": "moments of steps, on the line of one run",
+    "bot/domain/reminder.py": "what people agreed on: expiry, escalation, start",
+    "bot/domain/steady.py": "goes on from rows of an earlier process, whose clock was ahead",
+    "bot/domain/steps.py": "moments of steps, on the line of one run",
+    "bot/domain/timing.py": "what people agreed on: windows, freezes, expiry",
+    "bot/domain/turns.py": "moments of steps, on the line of one run",
+    "bot/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
+    "bot/slack/views/progress.py": "an estimate that is shown",
+    "bot/slack/reception.py": "the age of a delivery that any process may have recorded",
+    "bot/store/figures.py": "an age that is shown",
+    "bot/store/leases.py": "PostgreSQL's own time, a steady clock, and starts that people agreed on",
+    "bot/store/operations.py": "what people agreed on: expiry",
+    "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",
+    "bot/watch/left_over.py": "reminders after hours and days, over restarts",
+    "bot/workflow.py": "how old a delivery may be that a start finds",
+}
+"""Where the date may be held against another one, with the reason; everywhere else spans go by `Clock.monotonic`."""
 
 
 def files(*folders: str) -> Iterator[Path]:
@@ -116,6 +142,72 @@ def test_the_walls_between_the_rooms_stand() -> None:
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+# time --------------------------------------------------------------------------------------------------------------
+
+
+def is_date(node: ast.expr, names: set[str]) -> bool:
+    """Whether it is what a clock for dates said, or a moment so far from that."""
+    match node:
+        case ast.Await(value=inner):
+            return is_date(inner, names)
+        case ast.Call(func=ast.Attribute(value=whose, attr="now" | "_now")) | ast.Attribute(value=whose, attr="now"):
+            return "steady" not in ast.unparse(whose)
+        case ast.Name(id=name):
+            return name in names
+        case ast.BinOp(left=left, right=right, op=ast.Add()):
+            return is_date(left, names) or is_date(right, names)
+    return False
+
+
+def compared_dates(source: str) -> list[str]:
+    """Where a date is held against another moment."""
+    found = []
+    for function in ast.walk(ast.parse(source)):
+        if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            continue
+        taken = {a.arg: a.annotation for a in (*function.args.args, *function.args.kwonlyargs)}
+        names = {"now"} if "now" in taken and "float" not in ast.dump(taken["now"] or ast.Pass()) else set[str]()
+        for node in ast.walk(function):
+            match node:
+                case ast.Assign(targets=[ast.Name(id=name)], value=value) if is_date(value, names):
+                    names.add(name)
+                case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                    pairs = zip(targets, values, strict=False)
+                    names |= {t.id for t, v in pairs if isinstance(t, ast.Name) and is_date(v, names)}
+                case ast.BinOp(left=left, right=right, op=ast.Sub()) if is_date(left, names) or is_date(right, names):
+                    found.append(f"{node.lineno}: {ast.unparse(node)}")
+                case ast.Compare(left=left, comparators=others) if any(is_date(one, names) for one in (left, *others)):
+                    found.append(f"{node.lineno}: {ast.unparse(node)}")
+    return list(dict.fromkeys(found))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f(self): return self._clock.now() - self._last",
+        "def f(self):\n    began = clock.now()\n    if began - last > GAP: pass",
+        "async def f(unit, row):\n    now = await unit.now()\n    return row.until <= now",
+        "def f(*, now): return max(0, now - at)",
+        "def f(clock):\n    due, tries = clock.now() + PAUSE, 3\n    return due > soon",
+        "def f(self): return self._now() - self._seen < GAP",
+        "def f(seen): return seen.now - since > GRACE",
+    ],
+)
+def test_a_span_that_is_measured_by_dates_is_found(source: str) -> None:
+    assert compared_dates(source) != []
+
+
+def test_spans_are_measured_by_a_clock_that_nobody_sets() -> None:
+    found = {
+        name(path): lines
+        for path in files("bot", "adapters")
+        if not name(path).startswith(("adapters/simulated/", "bot/demo/", "bot/clock.py"))
+        if (lines := compared_dates(path.read_text()))
+    }
+    assert {path: lines for path, lines in found.items() if path not in MAY_COMPARE_DATES} == {}
+    assert set(MAY_COMPARE_DATES) - set(found) == set(), "these need no leave any more"
 
 
 # documents ---------------------------------------------------------------------------------------------------------

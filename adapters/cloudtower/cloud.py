@@ -32,6 +32,7 @@ class CloudTowerCloud:
         concurrency: how many steps of ours may be in flight; CloudTower itself paces the VMs.
         poll: seconds between two looks.
         now: the time, aware and UTC.
+        steady: as `now`, but moved on by nothing but time; None: `now` is.
         sleep: waits so many seconds; used between two looks at a precheck and two tries of a read.
         timeout: seconds for one call.
         precheck_timeout: how long CloudTower's precheck may take.
@@ -51,6 +52,7 @@ class CloudTowerCloud:
         concurrency: int = 10,
         poll: float = 5.0,
         now: Callable[[], datetime],
+        steady: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]],
         timeout: float = 30.0,
         precheck_timeout: timedelta = timedelta(minutes=10),
@@ -63,7 +65,7 @@ class CloudTowerCloud:
         self._prechecks: deque[str] = deque(maxlen=200)  # tasks that we began ourselves and that mean nothing
         self._surveyor = Surveyor(
             client=self._client,
-            now=now,
+            steady=steady or now,
             sleep=sleep,
             poll=poll,
             patience=precheck_timeout,

@@ -69,7 +69,7 @@ class Surveyor:
 
     Args:
         client: the tower.
-        now: the time.
+        steady: the time, moved on by nothing else.
         sleep: waits so many seconds between two looks at the precheck.
         poll: the longest pause between them in seconds; the first ones are shorter.
         patience: how long the precheck may take.
@@ -77,7 +77,7 @@ class Surveyor:
     """
 
     client: Client
-    now: Callable[[], datetime]
+    steady: Callable[[], datetime]
     sleep: Callable[[float], Awaitable[None]]
     poll: float
     patience: timedelta
@@ -131,7 +131,7 @@ class Surveyor:
         if not task:
             raise self.client.stranger("/enter-maintenance-mode-precheck", "a precheck without a task")
         self.began(task)
-        deadline = self.now() + self.patience
+        deadline = self.steady() + self.patience
         ended_without, pause = 0, 0.5
         while True:
             question: dict[str, Json] = {"where": {"task_id": task}}
@@ -143,7 +143,7 @@ class Surveyor:
                 ended_without += 1
                 if seen.status == "FAILED" or ended_without > LATE_ANSWERS:
                     return _ended_badly(seen)
-            if self.now() >= deadline:
+            if self.steady() >= deadline:
                 return _too_late(task, self.patience, seen)
             await self.sleep(min(pause, self.poll))
             pause *= 1.5

@@ -78,13 +78,13 @@ class Bmcs:
 
     Args:
         known: by the exact name of the host.
-        now: the time, aware and UTC.
+        now: aware UTC; only spans between two of its moments count, so nothing but time may move it on.
         timeout: seconds that a socket may be silent. A question as a whole is given up after three times as long.
     """
 
     def __init__(self, known: Mapping[str, Bmc], *, now: Callable[[], datetime], timeout: float = 10.0) -> None:
         self._known = dict(known)
-        self._now = now
+        self._steady = now
         self._timeout = timeout
         self._off: dict[str, tuple[int, datetime]] = {}  #: readings in a row, and when the last that counted was
         self._pool = ThreadPoolExecutor(max_workers=8, thread_name_prefix="redfish")
@@ -146,10 +146,10 @@ class Bmcs:
         if not is_off:
             self._off.pop(host, None)
             return 0
-        now = self._now()
-        times, last = self._off.get(host, (0, now - _APART))
-        if now - last >= _APART:
-            times, last = times + 1, now
+        read_at = self._steady()
+        times, last = self._off.get(host, (0, read_at - _APART))
+        if read_at - last >= _APART:
+            times, last = times + 1, read_at
         self._off[host] = (times, last)
         return times
 

@@ -4,7 +4,7 @@ Leaving a unit of work without `commit` rolls it back. A state change, its audit
 one unit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -246,8 +246,11 @@ class Unit(Protocol):
         """Where an operation's card stands."""
         ...
 
-    async def outgoing(self, now: datetime, *, limit: int) -> Sequence[Outgoing]:
-        """News to tell now, oldest first; news of one operation never overtakes earlier news of it to that audience."""
+    async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
+        """News to tell now, oldest first, without the ids that are put off.
+
+        News of one operation never overtakes earlier news of it to that audience.
+        """
         ...
 
     async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
@@ -258,8 +261,8 @@ class Unit(Protocol):
         """Mark news as posted."""
         ...
 
-    async def postpone(self, ids: Sequence[int], *, until: datetime, why: str) -> None:
-        """Try again later."""
+    async def postpone(self, ids: Sequence[int], *, why: str) -> None:
+        """Note why news could not be told, to be tried again."""
         ...
 
     async def give_up(self, ids: Sequence[int], *, why: str) -> None:

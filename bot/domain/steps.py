@@ -127,20 +127,30 @@ class StepRecord:
         """Whether it is somebody's turn to do it by hand."""
         return self.step.by is By.PERSON and self.state in IN_FLIGHT
 
-    def told(self, word: Word) -> "StepRecord":
-        """The record with a person's word in the place of the cloud's receipt."""
+    def told(self, word: Word, *, now: datetime) -> "StepRecord":
+        """The record with a person's word in the place of the cloud's receipt.
+
+        A word is headway, but never later than now nor earlier than what there was, whatever clock dated it.
+        """
         receipt = Receipt(facts={"by": word.by, "at": word.at.isoformat()})
-        return replace(self, step=replace(self.step, receipt=receipt), moved_at=word.at)
+        moved_at = max(min(word.at, now), self.moved_at or word.at)
+        return replace(self, step=replace(self.step, receipt=receipt), moved_at=moved_at)
 
     def again(self) -> "StepRecord":
         """The record of a new attempt that a person asked for."""
         return StepRecord(step=replace(self.step, before=None, receipt=None), seq=self.seq, starts=0)
 
 
-def with_words(records: Sequence[StepRecord], words: Sequence[Word]) -> Sequence[StepRecord]:
+def latest(records: Sequence[StepRecord], *, otherwise: datetime) -> datetime:
+    """The last moment that steps bear."""
+    moments = (at for r in records for at in (r.intent_at, r.begun_at, r.moved_at, r.ended_at) if at is not None)
+    return max(moments, default=otherwise)
+
+
+def with_words(records: Sequence[StepRecord], words: Sequence[Word], *, now: datetime) -> Sequence[StepRecord]:
     """The steps, those that wait for somebody's hands with what was said of them last."""
     last = {word.step: word for word in words}
-    return [r.told(last[r.key]) if r.waits_for_hands and r.key in last else r for r in records]
+    return [r.told(last[r.key], now=now) if r.waits_for_hands and r.key in last else r for r in records]
 
 
 def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:

@@ -57,7 +57,7 @@ class _Round:
         if self.operation.state is not State.RUNNING:
             return []
         take_up = to_finish if self.closed else to_start
-        return take_up(records, self.phases, limit=limit, now=self.held.clock.now())
+        return take_up(records, self.phases, limit=limit, now=self.held.moment)
 
     def limit(self, records: Sequence[StepRecord]) -> int:
         """How many may be in flight at once."""
@@ -65,7 +65,7 @@ class _Round:
 
     def wait(self, records: Sequence[StepRecord]) -> float:
         """How many seconds to let pass between this look and the next."""
-        return pace.between_looks(records, poll=self.held.cloud.poll, now=self.held.clock.now())
+        return pace.between_looks(records, poll=self.held.cloud.poll, now=self.held.moment)
 
     @property
     def closed(self) -> Closed | None:
@@ -103,7 +103,7 @@ async def round_of(
     if operation.plan is None:
         return None
     phases = operation.plan.phases
-    records = await _skip(held, operation, with_words(records, operation.words))
+    records = await _skip(held, operation, with_words(records, operation.words, now=held.moment))
     if operation.state is not State.RUNNING:
         foreseen.clear()  # whoever pauses may do so for hours
     this = await _say_if_closed(
@@ -173,7 +173,7 @@ async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord])
     by_hand = [r for r in records if is_stopping and r.waits_for_hands and r.step.relieves is None]
     while skipped := [*by_hand, *to_skip(records, phases)]:
         by_hand = []
-        now = held.clock.now()
+        now = held.moment
         ended = {
             r.key: r.end(StepState.SKIPPED, now=now, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)
             for r in skipped
@@ -184,7 +184,7 @@ async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord])
 
 
 def _look(held: Held, record: StepRecord, seen: Mapping[StepKey, Sighting]) -> StepRecord:
-    return after_look(record, _of(record, seen), now=held.clock.now())
+    return after_look(record, _of(record, seen), now=held.moment)
 
 
 def _of(record: StepRecord, seen: Mapping[StepKey, Sighting]) -> Sighting:
@@ -217,7 +217,7 @@ async def _start(
         they make the next look come sooner, never later.
     """
     held, operation = this.held, this.operation
-    now = held.clock.now()
+    now = held.moment
     intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in ready]
     for record in intents:
         this.foreseen.pop(record.key, None)
@@ -275,7 +275,7 @@ async def _start_one(held: Held, operation: Operation, record: StepRecord) -> No
     except CloudError as refused:
         await _refused(held, operation, record, refused)
         return
-    accepted = record.accept(receipt, now=held.clock.now())
+    accepted = record.accept(receipt, now=held.moment)
     await held.save_steps([(accepted, telling.entry(accepted))])
 
 
@@ -286,11 +286,11 @@ async def _refused(held: Held, operation: Operation, record: StepRecord, refused
     except (Refused, Unreachable):
         sighting = _NOTHING
     if sighting.seen in {Seen.DONE, Seen.UNDERWAY}:
-        await _keep(held, operation, [record], [after_look(record, sighting, now=held.clock.now())])
+        await _keep(held, operation, [record], [after_look(record, sighting, now=held.moment)])
         return
     failed = record.end(
         StepState.FAILED,
-        now=held.clock.now(),
+        now=held.moment,
         sentence=refused.sentence,
         remedy=refused.remedy,
         raw=refused.raw,

@@ -3,13 +3,16 @@
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
 
 from bot.domain.cloud import AnyCloud
 from bot.domain.news import News
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Clock, Entry, Lease, People, Unit
-from bot.domain.steps import StepRecord
+from bot.domain.steady import SteadyClock
+from bot.domain.steps import StepRecord, latest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +25,23 @@ class Held:
     cloud: AnyCloud
     rule: Rule
     people: People | None = None  #: asked whether enough of them could say yes; None: nobody is asked
+
+    @cached_property
+    def _steps_clock(self) -> SteadyClock:
+        return SteadyClock(self.clock)
+
+    @property
+    def moment(self) -> datetime:
+        """Now, for what is held against the moments of steps: deadlines, patience, pace.
+
+        What people agreed on (windows, freezes, expiry) goes by `clock.now()`.
+        """
+        return self._steps_clock.now()
+
+    async def take_up(self) -> None:
+        """Go on from the last moment of the stored steps, when they were written by a process whose clock was ahead."""
+        _, records = await self.load()
+        self._steps_clock.not_before(latest(records, otherwise=self.moment))
 
     @asynccontextmanager
     async def unit(self) -> AsyncIterator[Unit]:

@@ -43,6 +43,7 @@ class Runner:
             LeaseLost: its time is over, and another worker may hold it; nothing more is written.
         """
         try:
+            await self.held.take_up()
             while await self._one_round():
                 pass
         finally:
@@ -103,7 +104,7 @@ class Runner:
     async def _execute(
         self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
     ) -> None:
-        began = self.held.clock.now()
+        began = self.held.clock.monotonic()
         try:
             between = await execution.round_of(
                 self.held, self.starts, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
@@ -115,7 +116,7 @@ class Runner:
         if between is None:
             await self._end(operation)
         elif between:
-            passed = (self.held.clock.now() - began).total_seconds()
+            passed = self.held.clock.monotonic() - began
             await self.held.clock.sleep(max(between - passed, between * BREATH))
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
@@ -146,7 +147,7 @@ class Runner:
         counts = Counter(r.state for r in records if not r.aside)
         total, done = len(records), counts[StepState.DONE]
         if done == total:
-            took = (now - operation.started_at).total_seconds() if operation.started_at else 0.0
+            took = (self.held.moment - operation.started_at).total_seconds() if operation.started_at else 0.0
             vms = len({r.step.vm for r in records if r.step.vm})
             ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{vms} VMs verified")
             news = News(kind=Kind.FINISHED, operation=operation.id, facts={"seconds": took, "vms": vms})

@@ -127,7 +127,7 @@ async def begin(held: Held, operation: Operation) -> None:
     if not (is_what_was_approved and may_differ and held.rule.is_met_by(operation)):
         await _ask_again(held, current, difference, now=now)
         return
-    await _start(held, replace(current, approved_plan=approved), operation, difference, now=now)
+    await _start(held, replace(current, approved_plan=approved), operation, difference)
 
 
 async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: datetime) -> None:
@@ -141,7 +141,7 @@ async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: 
     await held.save(asked, entry, *telling.aloud(news), _waiting(held, current))
 
 
-async def _start(held: Held, current: Operation, approved: Operation, difference: Drift, *, now: datetime) -> None:
+async def _start(held: Held, current: Operation, approved: Operation, difference: Drift) -> None:
     """Lay out the steps and begin; the audit names what was approved and what is executed."""
     plan = current.plan
     if plan is None:
@@ -159,7 +159,7 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
     if difference.lines:
         news.insert(0, News(kind=Kind.SHRUNK, operation=current.id, facts={"lines": list(difference.lines)}))
     async with held.unit() as unit:
-        await unit.save(current.after(Event.STARTED, at=now), Entry(event="started", facts=facts))
+        await unit.save(current.after(Event.STARTED, at=held.moment), Entry(event="started", facts=facts))
         await unit.lay_out(current.id, records)
         await unit.tell(*news)
         await unit.commit()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import structlog
 
@@ -47,14 +47,14 @@ class Worker:
         self._people = people
         self._at_once = at_once
         self._running: dict[OperationId, asyncio.Task[None]] = {}
-        self.beat_at: datetime | None = None  #: last time the loop came round
+        self.beat_at: float | None = None  #: last time the loop came round, by the clock for spans
 
     async def run(self) -> None:
         """Claim and run until cancelled. Operations in hand are given back on the way out."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    self.beat_at = self._clock.now()
+                    self.beat_at = self._clock.monotonic()
                     await self._claim_all(group)
                     await self._bell.wait(POLL_SECONDS)
         finally:

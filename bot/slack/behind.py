@@ -1,11 +1,11 @@
 """What is stored and does not stand in Slack yet, read in one transaction: the board looks after every few commits."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.domain.alarm import Alarm, Notice
 from bot.domain.operation import Operation
-from bot.domain.ports import Archive, Card, Clock, Outgoing
+from bot.domain.ports import Archive, Card, Outgoing
 
 _CARDS = 100
 _LINES = 1_000
@@ -21,11 +21,11 @@ class Behind:
     notices: Sequence[tuple[Alarm, Notice]]
 
 
-async def read(archive: Archive, clock: Clock) -> Behind:
-    """What is behind now."""
+async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Behind:
+    """What is behind now, without the lines that are put off and what comes after them."""
     async with archive.unit() as unit:
         return Behind(
             cards=await unit.unposted(limit=_CARDS),
-            lines=await unit.outgoing(clock.now(), limit=_LINES),
+            lines=await unit.outgoing(limit=_LINES, put_off=put_off),
             notices=await unit.unshown(limit=_NOTICES),
         )

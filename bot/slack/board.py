@@ -71,7 +71,7 @@ class Board:
         behind: Behind | None = None
         for part in (self._cards.round, self._lines.round, self._notices.round):
             try:
-                behind = behind or await read(self._archive, self._clock)
+                behind = behind or await read(self._archive, put_off=self._lines.put_off)
                 if await part(behind):
                     did, behind = True, None  # what was read is old by now
             except Exception:

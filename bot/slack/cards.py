@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
@@ -41,7 +40,7 @@ class Cards:
         self._pace = poster.pace
         self._rules = rules
         self._tries: dict[OperationId, int] = {}
-        self._not_before: dict[OperationId, datetime] = {}
+        self._not_before: dict[OperationId, float] = {}
 
     async def round(self, behind: Behind) -> bool:
         """Bring every card up to date that may be touched now; whether any was."""
@@ -60,7 +59,7 @@ class Cards:
 
     async def _show(self, operation: Operation, revision: int, card: Card | None) -> bool:
         due = self._not_before.get(operation.id)
-        if due is not None and due > self._clock.now():
+        if due is not None and due > self._clock.monotonic():
             self._pace.come_back(due)
             return False
         if card is not None and card.ts:
@@ -166,7 +165,7 @@ class Cards:
     def _back_off(self, operation: OperationId, error: SlackError) -> None:
         tries = self._tries.get(operation, 0) + 1
         self._tries[operation] = tries
-        due = self._clock.now() + timedelta(seconds=min(_SLOWEST, 2.0**tries))
+        due = self._clock.monotonic() + min(_SLOWEST, 2.0**tries)
         self._not_before[operation] = due
         self._pace.come_back(due)
         if tries == 1:

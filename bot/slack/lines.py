@@ -1,8 +1,7 @@
 """Tells the outbox: thread lines, incident lines and private notes, each lane in its order, none lost or told twice."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 
 from bot.domain.news import Audience, Kind
 from bot.domain.ports import Archive, Clock, Outgoing
@@ -19,8 +18,8 @@ log = logger(__name__)
 
 _TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 3}
 """How many lines of a kind are told as one when they queue up."""
-_GATHER = timedelta(seconds=10)
-"""How long lines about single VMs are gathered when there are many VMs."""
+_GATHER = 10.0
+"""Seconds: how long lines about single VMs are gathered when there are many VMs."""
 _MANY_VMS = 30
 _SLOWEST = 60.0
 _PATIENCE = 10
@@ -68,8 +67,19 @@ class Lines:
         self._pace = poster.pace
         self._drawing = drawing
         self._refused: set[int] = set()  # attempted, but Slack answered that it did not take them
+        self._not_before: dict[int, float] = {}  # by the head of a lane: when it is tried again
+        self._gathered_since: dict[int, float] = {}  # by the head of a lane: when it was seen first
         self._served: dict[Lane, int] = {}
         self._serving = 0
+
+    @property
+    def put_off(self) -> Collection[int]:
+        """The lines that are not to be tried yet."""
+        now = self._clock.monotonic()
+        self._not_before = {id: due for id, due in self._not_before.items() if due > now}
+        for due in self._not_before.values():
+            self._pace.come_back(due)
+        return frozenset(self._not_before)
 
     async def round(self, behind: Behind) -> bool:
         """Tell the head of every lane that may speak now; whether anything was told."""
@@ -128,10 +138,12 @@ class Lines:
 
     async def _gathers(self, batch: Sequence[Outgoing]) -> bool:
         """With many VMs, lines about single ones wait a little for each other; whatever else is told ends that."""
-        news, due = batch[0].news, batch[0].created_at + _GATHER
+        news, id = batch[0].news, batch[0].id
         if news.kind is not Kind.VM_DONE or len(batch) >= _TOGETHER[news.kind]:
             return False
-        if due <= self._clock.now() or await self._drawing.vms_of(news) <= _MANY_VMS:
+        now = self._clock.monotonic()
+        due = self._gathered_since.setdefault(id, now) + _GATHER
+        if due <= now or await self._drawing.vms_of(news) <= _MANY_VMS:
             return False
         self._pace.come_back(due)
         return True
@@ -224,12 +236,13 @@ class Lines:
                 await unit.commit()
             return
         seconds = error.seconds if isinstance(error, SlackBusy) else min(_SLOWEST, 2.0 ** min(tries, 6))
-        until = self._clock.now() + timedelta(seconds=seconds)
+        until = self._clock.monotonic() + seconds
         if tries == 1:
             log.warning("news waits for Slack", news=ids, code=error.code)
         async with self._archive.unit() as unit:
-            await unit.postpone(ids, until=until, why=error.code)
+            await unit.postpone(ids, why=error.code)
             await unit.commit()
+        self._not_before[ids[0]] = until
         self._pace.come_back(until)
 
     async def _note_attempt(self, batch: Sequence[Outgoing]) -> None:
@@ -243,6 +256,8 @@ class Lines:
         async with self._archive.unit() as unit:
             await unit.told([line.id for line in batch], ts=ts)
             await unit.commit()
+        for line in batch:
+            self._gathered_since.pop(line.id, None)
 
 
 def _lane_of(line: Outgoing) -> Lane:

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from datetime import datetime, timedelta
 
 from bot.domain.alarm import Alarm, Notice
 from bot.domain.ports import Archive, Clock
@@ -48,7 +47,7 @@ class Notices:
         self._link = link
         self._channel = incident_channel
         self._tries: dict[str, int] = {}
-        self._not_before: dict[str, datetime] = {}
+        self._not_before: dict[str, float] = {}
 
     async def round(self, behind: Behind) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""
@@ -67,7 +66,7 @@ class Notices:
 
     async def _show(self, alarm: Alarm, notice: Notice) -> bool:
         due = self._not_before.get(alarm.id)
-        if due is not None and due > self._clock.now():
+        if due is not None and due > self._clock.monotonic():
             self._pace.come_back(due)
             return False
         done = await (self._edit(alarm, notice) if notice.ts else self._first(alarm, notice))
@@ -135,7 +134,7 @@ class Notices:
     def _back_off(self, alarm: Alarm, error: SlackError) -> None:
         tries = self._tries.get(alarm.id, 0) + 1
         self._tries[alarm.id] = tries
-        due = self._clock.now() + timedelta(seconds=min(_SLOWEST, 2.0**tries))
+        due = self._clock.monotonic() + min(_SLOWEST, 2.0**tries)
         self._not_before[alarm.id] = due
         self._pace.come_back(due)
         if tries == 1:

@@ -1,13 +1,11 @@
 """How fast we may speak: Slack's rate limits, shared by everything the board posts and edits."""
 
-from datetime import datetime, timedelta
-
 from bot.domain.ports import Clock
 
 # https://docs.slack.dev/apis/web-api/rate-limits: about one post a second in a channel; chat.update is tier 3, 50 a
 # minute for the whole workspace; a card is worth reading again every 3 s at most.
-POST_GAP = timedelta(seconds=1)
-EDIT_GAP = timedelta(seconds=3)
+POST_GAP = 1.0
+EDIT_GAP = 3.0
 EDITS_A_MINUTE = 42.0
 EDIT_BURST = 8.0
 
@@ -21,17 +19,17 @@ class Pace:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._free_at: dict[str, datetime] = {}
+        self._free_at: dict[str, float] = {}
         self._edits = EDIT_BURST
-        self._counted_at = clock.now()
-        self._soonest: datetime | None = None
+        self._counted_at = clock.monotonic()
+        self._soonest: float | None = None
 
     def allows(self, method: str, place: str) -> bool:
         """Whether `method` may be called for `place` (a channel, or a card's operation) now.
 
         A "no" is remembered, so that `soonest` can tell when to come back.
         """
-        now = self._clock.now()
+        now = self._clock.monotonic()
         due = max(self._free_at.get(method, now), self._free_at.get(f"{method} {place}", now))
         if method == EDIT:
             due = max(due, self._edit_due(now))
@@ -42,7 +40,7 @@ class Pace:
 
     def took(self, method: str, place: str) -> None:
         """Note a call."""
-        now = self._clock.now()
+        now = self._clock.monotonic()
         if method == EDIT:
             self._edit_due(now)
             self._edits -= 1
@@ -54,12 +52,12 @@ class Pace:
 
     def hold(self, method: str, *, seconds: float) -> None:
         """Slack said: not before so many seconds. Holds for the whole method."""
-        until = self._clock.now() + timedelta(seconds=seconds)
+        until = self._clock.monotonic() + seconds
         self._free_at[method] = max(until, self._free_at.get(method, until))
         self.come_back(until)
 
-    def come_back(self, at: datetime) -> None:
-        """Something waits until that moment."""
+    def come_back(self, at: float) -> None:
+        """Something waits until that moment of the clock for spans."""
         self._soonest = at if self._soonest is None else min(self._soonest, at)
 
     def soonest(self, *, most: float) -> float:
@@ -67,14 +65,14 @@ class Pace:
         due, self._soonest = self._soonest, None
         if due is None:
             return most
-        return min(most, max(0.01, (due - self._clock.now()).total_seconds()))
+        return min(most, max(0.01, due - self._clock.monotonic()))
 
-    def _edit_due(self, now: datetime) -> datetime:
+    def _edit_due(self, now: float) -> float:
         """When the shared budget has room for one more edit."""
         rate = EDITS_A_MINUTE / 60
-        passed = max(0.0, (now - self._counted_at).total_seconds())
+        passed = now - self._counted_at
         self._edits = min(EDIT_BURST, self._edits + passed * rate)
         self._counted_at = now
         if self._edits >= 1:
             return now
-        return now + timedelta(seconds=(1 - self._edits) / rate)
+        return now + (1 - self._edits) / rate

@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from slack_sdk.web.async_client import AsyncWebClient
@@ -13,8 +12,8 @@ from bot.domain.ports import Clock
 from bot.domain.values import Action, UserId
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, answer
 
-REMEMBERED = timedelta(seconds=60)
-"""How old an answer of Slack may be when somebody acts on it."""
+REMEMBERED = 60.0
+"""Seconds: how old an answer of Slack may be when somebody acts on it."""
 _SECONDS = 5.0
 _NOT_OURS = frozenset({"user_not_found", "user_not_visible", "users_not_found"})
 _NO_SUCH_GROUP = frozenset({"no_such_subteam", "subteam_not_found", "invalid_usergroup"})
@@ -36,8 +35,8 @@ class SlackPeople:
         self._clock = clock
         self._groups = groups_in(rules)
         self._team = ""
-        self._known: dict[str, tuple[datetime, Actor]] = {}
-        self._members: dict[str, tuple[datetime, frozenset[str]]] = {}
+        self._known: dict[str, tuple[float, Actor]] = {}
+        self._members: dict[str, tuple[float, frozenset[str]]] = {}
         self._age = 0  # grows when something is forgotten: an older answer on its way is not remembered
 
     async def actor(self, user: UserId) -> Actor:
@@ -81,8 +80,8 @@ class SlackPeople:
         self._members.pop(id, None)
         self._known.pop(id, None)
 
-    async def _remembered(self, memory: dict[str, tuple[datetime, T]], key: str, ask: Callable[[], Awaitable[T]]) -> T:
-        now = self._clock.now()
+    async def _remembered(self, memory: dict[str, tuple[float, T]], key: str, ask: Callable[[], Awaitable[T]]) -> T:
+        now = self._clock.monotonic()
         if key in memory and now - memory[key][0] < REMEMBERED:
             return memory[key][1]
         memory.pop(key, None)

@@ -133,7 +133,7 @@ class Reception:
 
     def _is_left_over(self, delivery: Delivery) -> bool:
         """Whether nobody is at it any more: it is older than this process, or than any serving takes."""
-        age = self.clock.now() - delivery.received_at
+        age = abs(self.clock.now() - delivery.received_at)  # one that lies ahead is from before the clock was set back
         is_old = age > _LONGEST_SERVING or delivery.received_at < self.began
         return is_old and (delivery.kind not in self.brief or age > _BRIEF_SERVING)
 

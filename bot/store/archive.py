@@ -9,6 +9,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from bot.domain.ports import Bell, Clock, StoreFailed
+from bot.domain.steady import SteadyClock
 from bot.store import database, schema
 from bot.store.guard import Guard
 from bot.store.mapping import PlanShelf
@@ -21,7 +22,7 @@ class SqlArchive:
 
     Args:
         url: `sqlite:///file.db` (one process), `sqlite://` (in memory) or `postgresql://…` (many processes).
-        clock: for moments that are stored, and for leases on SQLite.
+        clock: for dates that are stored, and for leases on SQLite.
         bell: rung by every commit.
 
     Raises:
@@ -31,6 +32,7 @@ class SqlArchive:
     def __init__(self, url: str, *, clock: Clock, bell: Bell) -> None:
         self._address = database.parse(url)
         self._clock = clock
+        self._steady = SteadyClock(clock)
         self._bell = bell
         self._plans = PlanShelf()
         self._engine: AsyncEngine | None = None
@@ -130,7 +132,7 @@ class SqlArchive:
         async with self._turns.take() if self._turns else nullcontext():
             session = AsyncSession(self._opened(), autoflush=False, expire_on_commit=False)
             try:
-                yield SqlUnit(session, clock=self._clock, plans=self._plans, ring=ring)
+                yield SqlUnit(session, clock=self._clock, steady=self._steady, plans=self._plans, ring=ring)
             finally:
                 with suppress(StoreFailed):  # what was not committed is gone either way
                     await patiently(session.close())

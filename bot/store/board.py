@@ -1,9 +1,9 @@
 """The notice board's side: which cards are behind, and the outbox of news."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import bindparam, exists, or_, select, update
+from sqlalchemy import BindParameter, bindparam, exists, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -12,7 +12,6 @@ from bot.domain.operation import Operation
 from bot.domain.ports import Card, Entry, Outgoing
 from bot.domain.values import OperationId
 from bot.store import codec
-from bot.store.columns import Moment
 from bot.store.mapping import card_columns, card_of, outgoing_of
 from bot.store.operations import Operations
 from bot.store.tables import CardRow, NewsRow, OperationRow, table_of
@@ -28,22 +27,23 @@ _BEHIND = (
     .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
     .limit(bindparam("most"))
 )
-_now = bindparam("now", type_=Moment())
+_put_off: BindParameter[int] = bindparam("put_off", expanding=True)
 _earlier = aliased(NewsRow)
-_is_overtaking = exists().where(
-    col(_earlier.lane) == col(NewsRow.lane),
+_is_put_off = exists().where(  # itself, or an earlier one of its lane
+    col(_earlier.id).in_(_put_off),
     col(_earlier.waiting),
-    col(_earlier.id) < col(NewsRow.id),
-    col(_earlier.not_before) > _now,
+    or_(
+        col(_earlier.id) == col(NewsRow.id),
+        (col(_earlier.lane) == col(NewsRow.lane)) & (col(_earlier.id) < col(NewsRow.id)),
+    ),
 )
 _has_card = exists().where(col(CardRow.operation_id) == col(NewsRow.operation_id), col(CardRow.ts) != "")
 _TO_TELL = (
     select(NewsRow)
     .where(
         col(NewsRow.waiting),
-        or_(col(NewsRow.not_before).is_(None), col(NewsRow.not_before) <= _now),
         or_(~col(NewsRow.needs_card), _has_card),
-        ~_is_overtaking,
+        ~_is_put_off,
     )
     .order_by(col(NewsRow.id))
     .limit(bindparam("most"))
@@ -82,9 +82,9 @@ class Board(Operations):
         row = await self.first(select(CardRow).where(col(CardRow.operation_id) == operation))
         return card_of(row) if row else None
 
-    async def outgoing(self, now: datetime, *, limit: int) -> Sequence[Outgoing]:
+    async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
         """See `bot.domain.ports.Unit`. What is told below a card or links to it waits until the card stands."""
-        return [outgoing_of(row) for row in await self.scalars(_TO_TELL, now=now, most=limit)]
+        return [outgoing_of(row) for row in await self.scalars(_TO_TELL, put_off=sorted(put_off), most=limit)]
 
     async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
         """See `bot.domain.ports.Unit`."""
@@ -96,9 +96,9 @@ class Board(Operations):
             update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(waiting=False, ts=ts, ended_at=self._clock.now())
         )
 
-    async def postpone(self, ids: Sequence[int], *, until: datetime, why: str) -> None:
+    async def postpone(self, ids: Sequence[int], *, why: str) -> None:
         """See `bot.domain.ports.Unit`. The attempt stays noted: a post without an answer may have arrived."""
-        await self.run(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(not_before=until, why=why))
+        await self.run(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(why=why))
 
     async def give_up(self, ids: Sequence[int], *, why: str) -> None:
         """See `bot.domain.ports.Unit`."""

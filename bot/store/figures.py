@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from sqlalchemy import func, select
 
 from bot.domain.operation import FINAL
+from bot.domain.ports import Clock
 from bot.store.archive import SqlArchive
 from bot.store.tables import NewsRow, OperationRow, StepRow, table_of
 
 _OPERATION, _STEP, _NEWS = table_of(OperationRow), table_of(StepRow), table_of(NewsRow)
 
 
-async def counts(archive: SqlArchive) -> Mapping[str, int]:
+async def counts(archive: SqlArchive, clock: Clock) -> Mapping[str, int]:
     """By "operations.<state>", "steps.<state>" (of operations that are not over), "outbox" and its oldest in seconds.
 
     Raises:
@@ -24,7 +25,7 @@ async def counts(archive: SqlArchive) -> Mapping[str, int]:
         steps = await unit.all(select(_STEP.c.state, func.count()).where(of_those).group_by(_STEP.c.state))
         waiting = await unit.first(select(func.count()).where(_NEWS.c.waiting))
         oldest = await unit.first(select(func.min(_NEWS.c.created_at)).where(_NEWS.c.waiting))
-        age = int((await unit.now() - oldest).total_seconds()) if oldest else 0
+        age = max(0, int((clock.now() - oldest).total_seconds())) if oldest else 0
     return {
         **{f"operations.{state}": count for state, count in states},
         **{f"steps.{state}": count for state, count in steps},

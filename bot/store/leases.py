@@ -42,7 +42,11 @@ class Leases(Transaction):
             select(OperationRow)
             .where(
                 col(OperationRow.state).in_(sorted(WORKING)),
-                or_(col(OperationRow.lease_until).is_(None), col(OperationRow.lease_until) <= now),
+                or_(
+                    col(OperationRow.lease_until).is_(None),
+                    col(OperationRow.lease_until) <= now,
+                    col(OperationRow.lease_until) > now + 2 * span,  # given before the database's clock was set back
+                ),
                 or_(col(OperationRow.not_before).is_(None), col(OperationRow.not_before) <= self._clock.now()),
             )
             .order_by(col(OperationRow.waiting_since), col(OperationRow.id))

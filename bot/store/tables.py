@@ -128,7 +128,6 @@ class NewsRow(Row, table=True):
     body: str = Field(sa_type=Text)
     created_at: datetime = Field(sa_type=Moment)
     waiting: bool = True
-    not_before: datetime | None = Field(default=None, sa_type=Moment)
     tries: int = 0
     attempted_at: datetime | None = Field(default=None, sa_type=Moment)
     ended_at: datetime | None = Field(default=None, sa_type=Moment)

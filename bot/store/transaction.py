@@ -14,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.news import News
 from bot.domain.ports import Clock, Entry, Stale, StoreFailed
+from bot.domain.steady import SteadyClock
 from bot.domain.values import OperationId
 from bot.store.columns import Moment
 from bot.store.mapping import PlanShelf
@@ -34,13 +35,15 @@ class Transaction:
 
     Args:
         session: a session on which nothing has begun.
-        clock: for moments, where the database has no clock of its own.
+        clock: for dates.
+        steady: for moments of leases, where the database has no clock of its own.
         plans: plans known already.
     """
 
-    def __init__(self, session: AsyncSession, *, clock: Clock, plans: PlanShelf) -> None:
+    def __init__(self, session: AsyncSession, *, clock: Clock, steady: SteadyClock, plans: PlanShelf) -> None:
         self._session = session
         self._clock = clock
+        self._steady = steady
         self._plans = plans
         self._on_postgresql = session.get_bind().dialect.name == "postgresql"
         self._entries: list[tuple[OperationId | None, Entry]] = []
@@ -48,9 +51,12 @@ class Transaction:
         self._over = False
 
     async def now(self) -> datetime:
-        """The moment that leases are judged by: the database's on PostgreSQL, so that replicas agree."""
+        """The moment that leases are judged by: the database's on PostgreSQL, so that replicas agree.
+
+        An embedded database has one process, whose leases end with it: there nothing but time moves it on.
+        """
         if not self._on_postgresql:
-            return self._clock.now()
+            return self._steady.now()
         moment: datetime = await self.first(select(func.clock_timestamp(type_=Moment())))
         return moment
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.ports import Clock
+from bot.domain.steady import SteadyClock
 from bot.store.alarms import Alarms
 from bot.store.audit import Audit
 from bot.store.board import Board
@@ -20,13 +21,22 @@ class SqlUnit(Inbox, Steps, Leases, Board, Alarms, Audit):
 
     Args:
         session: a session on which nothing has begun.
-        clock: for moments that are stored.
+        clock: for dates.
+        steady: for moments of leases, where the database has no clock of its own.
         plans: plans known already.
         ring: called once the commit is true.
     """
 
-    def __init__(self, session: AsyncSession, *, clock: Clock, plans: PlanShelf, ring: Callable[[], None]) -> None:
-        super().__init__(session, clock=clock, plans=plans)
+    def __init__(
+        self,
+        session: AsyncSession,
+        *,
+        clock: Clock,
+        steady: SteadyClock,
+        plans: PlanShelf,
+        ring: Callable[[], None],
+    ) -> None:
+        super().__init__(session, clock=clock, steady=steady, plans=plans)
         self._ring = ring
 
     async def commit(self) -> None:

@@ -94,6 +94,8 @@ async def _still_down(unit: Unit, look: Look, alarm: Alarm, host: Host, gap: tim
             await unit.save_alarm(replace(alarm, operation=by))
     elif by is not None:
         await unit.drop_alarm(alarm)
+    elif look.at < alarm.first_seen_at:
+        await unit.save_alarm(_dated_anew(alarm, look))
     elif not look.is_doubtful and look.at - alarm.first_seen_at >= gap:
         raised = replace(
             alarm,
@@ -119,6 +121,8 @@ async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
             await _over(unit, look, alarm, "")
     elif alarm is None:
         await unit.open_alarm(_sign(look, AlarmKind.MOST_DOWN, "", None))
+    elif alarm.raised_at is None and look.at < alarm.first_seen_at:
+        await unit.save_alarm(_dated_anew(alarm, look))
     elif alarm.raised_at is None and look.at - alarm.first_seen_at >= gap:
         names = [host.name for host in look.unexplained]
         more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
@@ -149,6 +153,11 @@ def _sign(look: Look, kind: AlarmKind, subject: str, host: Host | None) -> Alarm
         since=(host.down_since if host else None) or look.at,
         first_seen_at=look.at,
     )
+
+
+def _dated_anew(alarm: Alarm, look: Look) -> Alarm:
+    """A first look that lies ahead of this one: the clock was set back in between. It counts from now on."""
+    return replace(alarm, first_seen_at=look.at, since=min(alarm.since, look.at))
 
 
 def _evidence(look: Look, alarm: Alarm, host: Host) -> tuple[str, ...]:

@@ -74,6 +74,9 @@ async def _judge(
     if host is None or not _is_out(host):
         await _gone(unit, alarm, now)
         return
+    if alarm.reminded_at is not None and now < alarm.reminded_at:
+        await unit.save_alarm(replace(alarm, reminded_at=now))  # the clock was set back since: a day from now on
+        return
     due = alarm.since + after if alarm.reminded_at is None else alarm.reminded_at + AGAIN
     if is_busy or now < due:
         return

@@ -225,10 +225,18 @@ def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be() -
 def test_a_persons_word_stands_where_the_clouds_receipt_would_and_the_last_one_counts() -> None:
     waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED)
     first, last = (Word(step=waiting.key, by=UserId(who), at=NOW) for who in ("U0ALICE", "U0BOB"))
-    (told,) = with_words([waiting], [first, last])
+    (told,) = with_words([waiting], [first, last], now=NOW)
     assert told.step.receipt is not None
     assert told.step.receipt.facts["by"] == "U0BOB"
     assert told.state is StepState.ACCEPTED
+
+
+@pytest.mark.parametrize("off", [timedelta(days=-1), timedelta(days=1)])
+def test_a_persons_word_is_headway_whatever_the_clock_was_that_dated_it(off: timedelta) -> None:
+    waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED, moved_at=NOW - timedelta(minutes=5))
+    (told,) = with_words([waiting], [Word(step=waiting.key, by=UserId("U0BOB"), at=NOW + off)], now=NOW)
+    assert told.moved_at is not None
+    assert NOW - timedelta(minutes=5) <= told.moved_at <= NOW
 
 
 def test_only_a_step_that_waits_for_hands_hears_what_is_said() -> None:
@@ -237,6 +245,6 @@ def test_only_a_step_that_waits_for_hands_hears_what_is_said() -> None:
         record(1, by=By.PERSON),
         replace(record(1, by=By.PERSON), state=StepState.DONE),
     ):
-        assert with_words([other], [Word(step=other.key, by=UserId("U0ALICE"), at=NOW)]) == [other]
+        assert with_words([other], [Word(step=other.key, by=UserId("U0ALICE"), at=NOW)], now=NOW) == [other]
     waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED)
-    assert with_words([waiting], [Word(step=StepKey("step 9"), by=UserId("U0ALICE"), at=NOW)]) == [waiting]
+    assert with_words([waiting], [Word(step=StepKey("step 9"), by=UserId("U0ALICE"), at=NOW)], now=NOW) == [waiting]

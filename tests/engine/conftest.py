@@ -155,7 +155,7 @@ class Workshop:
         await self._post_cards()
         while True:
             async with self.archive.unit() as unit:
-                waiting = await unit.outgoing(self.clock.now(), limit=1000)
+                waiting = await unit.outgoing(limit=1000)
                 await unit.told([o.id for o in waiting], ts="1.0")
                 await unit.commit()
             if not waiting:

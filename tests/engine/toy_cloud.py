@@ -8,6 +8,7 @@ from typing import Any
 from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.ports import Clock
+from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, Facts, HostId, StepKey, VmId
 
 MOVE_SECONDS = 5.0
@@ -39,7 +40,7 @@ class Move:
 class ToyCloud:
     """`host-1` is dead; its VMs are to be moved to `host-2`."""
 
-    clock: Clock
+    clock: Clock  #: by it the cloud takes its time; how Muster's machine is set is nothing to it
     vms: dict[str, str]  #: vm -> host
     name: str = "toy"
     actions: frozenset[Action] = frozenset({Action.EVACUATE})
@@ -68,6 +69,9 @@ class ToyCloud:
     look_seconds: float = 0.0
     on_move: Callable[[], Awaitable[object]] | None = None  #: done once, while the next move is started
     meddler: str = ""  #: this VM is moved by somebody else right after it was first looked at
+
+    def __post_init__(self) -> None:
+        self.time = SteadyClock(self.clock)
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         return [Host(id=HostId(n), name=n) for n in ("host-1", "host-2", "host-10") if matching in n][:limit]
@@ -159,7 +163,7 @@ class ToyCloud:
         await self.clock.sleep(self.look_seconds)
         sightings = {s.key: self._look(s) for s in steps}
         if self.meddler in {s.target for s in steps}:
-            self.moves.append(Move("by hand", self.meddler, self.clock.now(), "host-2"))
+            self.moves.append(Move("by hand", self.meddler, self.time.now(), "host-2"))
             self.meddler = ""
         return sightings
 
@@ -178,7 +182,7 @@ class ToyCloud:
         if step.verb in {"abort", "hurry", "ask"}:
             return self._relieved(step)
         before: Any = step.before["moves"] if step.before else None
-        visible = [m for m in self.moves if self.clock.now() - m.at >= timedelta(seconds=self.shows_after)]
+        visible = [m for m in self.moves if self.time.now() - m.at >= timedelta(seconds=self.shows_after)]
         known = [m.id for m in visible if m.vm == step.target]
         new = [m for m in visible if m.vm == step.target and (before is None or m.id not in before)]
         if before is None:
@@ -217,7 +221,7 @@ class ToyCloud:
         elif step.verb in {"abort", "hurry"}:
             move = next(m for m in reversed(self.moves) if m.vm == step.target)
             _never(self._ended(move), f"{step.target} was relieved though it had ended")
-            move.hangs, move.aborted, move.at = False, step.verb == "abort", self.clock.now()
+            move.hangs, move.aborted, move.at = False, step.verb == "abort", self.time.now()
         else:
             meanwhile, self.on_move = self.on_move, None
             if meanwhile is not None:
@@ -235,7 +239,7 @@ class ToyCloud:
             refused = bool(wished) and step.target in self.turns_away
             hangs = step.target in self.hangs
             self.hangs.discard(step.target)
-            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.clock.now(), to, fails, refused, hangs))
+            self.moves.append(Move(f"m{len(self.moves)}", step.target, self.time.now(), to, fails, refused, hangs))
         if fate == "after":
             raise Unreachable("connection reset")
         return Receipt(id=f"req-{len(self.starts)}")
@@ -260,7 +264,7 @@ class ToyCloud:
             raise Unreachable("the cloud does not answer", remedy="wait")
 
     def _ended(self, move: Move) -> bool:
-        return not move.hangs and self.clock.now() - move.at >= timedelta(seconds=self.move_seconds)
+        return not move.hangs and self.time.now() - move.at >= timedelta(seconds=self.move_seconds)
 
     def _truth(self) -> dict[str, str]:
         """Where every VM is now."""

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime
 
 import httpx
 import pytest
@@ -27,7 +26,7 @@ class Parts:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.beat: datetime | None = self.clock.now()
+        self.beat: float | None = self.clock.monotonic()
         self.store_error: Exception | None = None
         self.missing: dict[str, str] = {}
         self.why = ""
@@ -93,6 +92,16 @@ async def test_everything_that_ails_is_named() -> None:
             "worker": "last seen 31 s ago",
         }
         assert (await get("/healthz")).status_code == 200
+
+
+async def test_setting_the_clock_makes_no_worker_look_dead_and_none_look_alive() -> None:
+    parts = Parts()
+    async with asking(parts) as get:
+        parts.clock.set_by(86_400)
+        assert (await get("/readyz")).status_code == 200
+        parts.clock.set_by(-2 * 86_400)
+        await parts.clock.pass_time(31)
+        assert (await get("/readyz")).json()["ailing"] == {"worker": "last seen 31 s ago"}
 
 
 async def test_a_worker_that_never_started_is_not_ready() -> None:

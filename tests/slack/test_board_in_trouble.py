@@ -144,6 +144,31 @@ async def test_after_half_an_hour_without_slack_every_line_is_told_in_its_order(
     assert len(office.calls) < 400  # it kept asking, and did not hammer
 
 
+@pytest.mark.parametrize("by", [-86_400, -3_600, 3_600, 86_400])
+async def test_setting_the_clock_holds_up_nothing_that_waits_for_slack(office: Office, by: float) -> None:
+    office.served.faults.fail(method="*", times=2)
+    await tell_a_story(office)
+    await office.whisper("U0DAVE", "You are not an approver.")
+    board = office.board()
+    while await board.round():
+        pass
+    office.clock.set_by(by)
+    await office.until(lambda: is_told(office) and office.notes("U0DAVE"), board, seconds=30)
+
+
+async def test_setting_the_clock_makes_nobody_speak_faster_than_slack_takes_it(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    for word in WORDS:
+        await office.line(shown, word)
+    for _ in WORDS:
+        while await board.round():
+            pass
+        office.clock.set_by(60)
+    assert len(office.thread(office.cards()[0])) <= 1
+
+
 async def test_a_token_that_is_revoked_for_a_while_loses_nothing(office: Office) -> None:
     office.served.faults.refuse("invalid_auth", method="*", times=3)
     await tell_a_story(office)
@@ -198,7 +223,7 @@ async def test_an_archived_channel_holds_up_neither_the_board_nor_other_channels
     await office.line(here, "heard")
     await office.until(lambda: office.cards() and office.thread(office.cards()[0]), board, seconds=20)
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(office.clock.now(), limit=10) == []
+        assert await unit.outgoing(limit=10) == []
 
 
 async def test_a_direct_message_whose_answer_was_lost_is_not_sent_again(office: Office) -> None:
@@ -235,4 +260,4 @@ async def test_a_reason_that_nobody_foresaw_is_retried_and_then_given_up(office:
     await office.quiet(board, seconds=600, step=5)
     assert office.calls.count("chat.postEphemeral") == 10
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(office.clock.now(), limit=10) == []
+        assert await unit.outgoing(limit=10) == []

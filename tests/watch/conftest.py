@@ -91,7 +91,7 @@ class Post:
                 await unit.keep_card(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
         async with self.archive.unit() as unit:
-            waiting = await unit.outgoing(self.clock.now(), limit=100)
+            waiting = await unit.outgoing(limit=100)
             await unit.told([line.id for line in waiting], ts="2.0")
             await unit.commit()
         return [line.news for line in waiting]

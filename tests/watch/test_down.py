@@ -3,6 +3,8 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.alarm import AlarmKind
 from bot.domain.operation import State
 from bot.domain.values import Action, OperationId
@@ -25,6 +27,27 @@ async def test_a_host_is_told_of_at_the_second_look_that_shows_it_down(post: Pos
         "Two looks, 15 s apart, showed the same.",
         "4 of the 4 other hosts of toy are up.",
     )
+
+
+@pytest.mark.parametrize("by", [-86_400, -3_600])
+async def test_a_clock_that_is_set_back_between_two_looks_costs_one_look(post: Post, by: float) -> None:
+    post.fleet.fell("host-3")
+    await post.look()
+    post.clock.set_by(by)
+    await post.look()
+    assert await post.shown() == []
+    await post.look()
+    (alarm,) = await post.shown()
+    assert alarm.raised_at == post.clock.now() - EVERY
+    assert alarm.evidence[1] == "Two looks, 15 s apart, showed the same."
+
+
+async def test_most_hosts_down_are_told_of_though_the_clock_is_set_back(post: Post) -> None:
+    post.fleet.fell("host-1", "host-2", "host-3", "host-4")
+    await post.look()
+    post.clock.set_by(-3_600)
+    await post.look(2)
+    assert [alarm.kind for alarm in await post.shown()] == [AlarmKind.MOST_DOWN]
 
 
 async def test_one_failure_is_told_of_once_however_long_it_lasts_and_cleared_when_it_is_over(post: Post) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.operation import Operation, State
-from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState
+from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState, latest
 from bot.domain.values import VmId
 
 _WIDTH = 8
@@ -140,6 +140,8 @@ def time_left(operation: Operation, records: Sequence[StepRecord], *, now: datet
     progress = of(records)
     if progress.ended == 0:
         estimate = operation.plan.estimate if operation.plan else None
-        return None if estimate is None else max(estimate - (now - operation.started_at), timedelta(0)) or None
+        if estimate is None:
+            return None
+        return min(max(estimate - (now - operation.started_at), timedelta(0)), estimate) or None
     began = min((r.intent_at for r in records if r.intent_at and r.step.vm), default=operation.started_at)
-    return (now - began) / progress.ended * (progress.total - progress.ended)
+    return (latest(records, otherwise=began) - began) / progress.ended * (progress.total - progress.ended)

@@ -1,6 +1,7 @@
 """The archive keeps what is to be told, and where."""
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
 
@@ -35,9 +36,9 @@ async def tell(archive: Archive, *told: News) -> None:
         await unit.commit()
 
 
-async def outgoing(archive: Archive, *, at: timedelta = timedelta(0), limit: int = 100) -> list[Outgoing]:
+async def outgoing(archive: Archive, *, put_off: Collection[int] = (), limit: int = 100) -> list[Outgoing]:
     async with archive.unit() as unit:
-        return list(await unit.outgoing(START + at, limit=limit))
+        return list(await unit.outgoing(limit=limit, put_off=put_off))
 
 
 async def unposted(archive: Archive, *, limit: int = 10) -> list[tuple[str, int, Card | None]]:
@@ -158,26 +159,24 @@ async def test_what_is_told_under_a_card_waits_until_the_card_stands(archive: Sq
     assert [o.news.kind for o in await outgoing(archive)] == [Kind.STARTED, Kind.NOTED]
 
 
-async def test_postponed_news_is_never_overtaken_by_its_followers(archive: SqlArchive) -> None:
+async def test_news_that_is_put_off_is_never_overtaken_by_its_followers(archive: SqlArchive) -> None:
     await begin(archive, 1, 2)
     await tell(archive, news(1), news(2), news(1), news(1, audience=Audience.INCIDENT), private(1))
     first, *others = await outgoing(archive)
     async with archive.unit() as unit:
-        await unit.postpone([first.id], until=LATER, why="429")
+        await unit.postpone([first.id], why="429")
         await unit.commit()
     expected = [o for o in others if (o.news.operation, o.news.audience) != ("op-1", Audience.THREAD)]
-    assert await outgoing(archive) == expected
-    assert await outgoing(archive, at=timedelta(minutes=1)) == [first, *others]
+    assert await outgoing(archive, put_off=[first.id]) == expected
+    assert await outgoing(archive) == [first, *others]
 
 
 async def test_a_note_to_one_person_does_not_hold_up_a_note_to_another(archive: SqlArchive) -> None:
     await begin(archive)
     await tell(archive, private(1, person="U1"), private(1, person="U2"), private(None, person="U1"))
     first, *others = await outgoing(archive)
-    async with archive.unit() as unit:
-        await unit.postpone([first.id], until=LATER, why="429")
-        await unit.commit()
-    assert await outgoing(archive) == others
+    assert await outgoing(archive, put_off=[first.id]) == others
+    assert await outgoing(archive, put_off=[o.id for o in (first, *others)]) == []
 
 
 async def test_news_that_was_given_up_holds_nothing_up_and_is_audited(archive: SqlArchive) -> None:
@@ -185,7 +184,7 @@ async def test_news_that_was_given_up_holds_nothing_up_and_is_audited(archive: S
     await tell(archive, news(), news())
     first, second = await outgoing(archive)
     async with archive.unit() as unit:
-        await unit.postpone([first.id], until=LATER, why="timeout")
+        await unit.postpone([first.id], why="timeout")
         await unit.give_up([first.id], why="channel_not_found")
         await unit.commit()
     assert await outgoing(archive) == [second]
@@ -202,7 +201,7 @@ async def test_an_attempt_stays_noted_until_the_post_is_known_to_stand(archive: 
     (found,) = await outgoing(archive)
     async with archive.unit() as unit:
         await unit.attempt([found.id], now=LATER)
-        await unit.postpone([found.id], until=START, why="no answer")
+        await unit.postpone([found.id], why="no answer")
         await unit.commit()
     assert await outgoing(archive) == [replace(found, tries=1, attempted_at=LATER)]
 
@@ -211,7 +210,7 @@ async def test_nothing_happens_to_no_news(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
         await unit.attempt([], now=START)
         await unit.told([], ts="1.1")
-        await unit.postpone([], until=START, why="")
+        await unit.postpone([], why="")
         await unit.give_up([], why="")
         await unit.commit()
     assert await outgoing(archive) == []

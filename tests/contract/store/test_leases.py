@@ -197,3 +197,24 @@ async def test_leases_follow_the_clock_of_an_embedded_database(
             assert lease.until == START + HALF_A_MINUTE
             with pytest.raises(LeaseLost):
                 await unit.hold(lease)
+
+
+@pytest.mark.parametrize("by", [-86_400, -3_600, 3_600, 86_400])
+async def test_setting_the_machines_clock_neither_ends_a_lease_nor_keeps_it(
+    archive: SqlArchive, clock: ManualClock, kind: str, by: float
+) -> None:
+    await add(archive, 1)
+    lease = await taken(archive)
+    clock.set_by(by)
+    assert await claim(archive, "b") is None
+    async with archive.unit() as unit:
+        assert await unit.hold(lease) == lease
+    await clock.pass_time(31)
+    assert (await claim(archive, "b") is None) is (kind == "postgresql")
+
+
+async def test_a_lease_given_before_the_databases_clock_was_set_back_is_taken_over_at_once(archive: SqlArchive) -> None:
+    await add(archive, 1)
+    await taken(archive, "a", span=timedelta(hours=1))
+    lease = await taken(archive, "b")
+    assert (lease.owner, lease.fence) == ("b", 2)
