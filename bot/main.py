@@ -20,9 +20,10 @@ from bot import door, health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
 from bot.domain.ports import StoreFailed
+from bot.domain.redaction import redact
 from bot.domain.steady import SteadyClock
 from bot.engine.worker import Worker
-from bot.log import logger, redact
+from bot.log import logger
 from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
 from bot.slack import app as slack_app
 from bot.slack import wire

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from adapters.openstack.things import ACCELERATOR, Amounts, Group, Migration, Room, Server, Service, Volume
+from bot.domain.redaction import redact
 
 Json = Mapping[str, Any]
 SILENT = "UNKNOWN"
@@ -58,7 +59,7 @@ def server(found: Json) -> Server:
         has_local_disk=not volume_backed,
         boots_from_volume=volume_backed,
         pinned_zone=found.get("pinned_availability_zone") or None,
-        fault=str(fault.get("message") or ""),
+        fault=redact(str(fault.get("message") or "")),
         updated_at=str(found.get("updated") or ""),
         created_at=str(found.get("created") or ""),
         launched_at=str(found.get("OS-SRV-USG:launched_at") or ""),

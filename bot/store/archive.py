@@ -68,6 +68,7 @@ class SqlArchive:
         engine = database.connect(self._address)
         try:
             await patiently(schema.upgrade_engine(engine))
+            self._guard.keep_private()
         except BaseException:
             await engine.dispose()
             self._guard.let_go()
