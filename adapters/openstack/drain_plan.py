@@ -54,6 +54,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *drain_judge.of_left_over(survey),
         *special.of_groups(survey),
         *special.of_ports(survey),
+        *special.of_shares(survey),
         *around.of_locks(survey, terms),
         *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], terms)),
         *drain_judge.of_rest(

@@ -45,6 +45,7 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away], term
         yield from _of_vm(one, survey, terms)
     if coming:
         yield from special.of_ports(survey)
+        yield from special.of_shares(survey)
         yield from judge.of_control(survey)
 
 

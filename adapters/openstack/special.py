@@ -191,6 +191,18 @@ def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
+def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether it is known what shares the servers have."""
+    if not survey.shares_known:
+        yield Finding(
+            code="shares-unknown",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            sentence="Nova does not tell which of the VMs that are moved have a Manila share, and moves none that has.",
+            remedy="See that Muster's account may list the shares of all servers, then re-check.",
+        )
+
+
 def priority(server: Server, key: str) -> int | None:
     """What a server's metadata say of its turn, higher first; None when that is no number within bounds."""
     try:

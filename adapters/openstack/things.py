@@ -14,6 +14,7 @@ Amounts: TypeAlias = Mapping[str, int]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 ACCELERATOR = "an accelerator"
+NO_PORT = "normal"  #: the kind of a port that is nothing but a virtual switch's
 EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
 ABORTED = "cancelled"
 OPEN = frozenset(
@@ -99,6 +100,7 @@ class Server:
     metadata: Mapping[str, str] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()  #: ids of those attached
     ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
+    has_page_size: bool = False  #: by its flavor
     has_promised_bandwidth: bool = False  #: whether one of its ports has a minimum bandwidth (QoS)
     shares: frozenset[str] = frozenset()  #: ids of the Manila shares attached
     locked_reason: str = ""  #: from 2.73 on
@@ -124,6 +126,15 @@ class Server:
     def is_gone(self) -> bool:
         """Whether it has been deleted."""
         return self.status in {"DELETED", "SOFT_DELETED"} or self.vm_state in {"deleted", "soft-delete"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port of a server, as Neutron shows it."""
+
+    server: str  #: empty: it is not a server's
+    kind: str  #: vnic_type
+    is_promised_bandwidth: bool = False  #: whether it has a minimum bandwidth (QoS) that Placement keeps account of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +254,7 @@ class OpenStackSurvey:
     storage: Storage | None = None  #: None: the cloud has no Cinder
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
+    shares_known: bool = True  #: whether Nova told which shares are attached to the servers
     power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
     others: Mapping[str, Reading] = field(default_factory=dict)
     """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
