@@ -94,7 +94,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
                 survey,
                 terms,
                 reasons[s.id] or crowded_out.get(s.id, ""),
-                is_meant=s in chosen.servers,
+                is_meant=s.id in chosen.ids,
                 is_evacuable=not reasons[s.id],
             )
             for s in survey.servers
