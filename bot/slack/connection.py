@@ -21,8 +21,9 @@ from bot.slack.wire import SlackBusy, SlackError, answer
 
 log = logger(__name__)
 
-_SDK = logging.getLogger("slack_sdk.socket_mode.quiet")
-_SDK.setLevel(logging.CRITICAL)  # it logs each try with a traceback; the trouble and its end are told here, once each
+_SDK = logging.getLogger("slack_sdk.socket_mode.muster")
+_SDK.addFilter(lambda line: not line.getMessage().startswith("Failed to connect"))
+"""It logs each try with a traceback; the trouble and its end are told here, once each."""
 
 CLOSE_SECONDS = 1.0
 
@@ -80,9 +81,9 @@ class Connection:
             try:
                 why = await self._keep(await self._address())
             except SlackBusy as busy:
-                why, pause = f"Slack asks to wait ({busy.code})", max(pause, busy.seconds)
+                why, pause = _no_address(busy), max(pause, busy.seconds)
             except SlackError as error:
-                why = f"Slack gives no address to connect to ({error.code})"
+                why = _no_address(error)
             except Exception as error:  # noqa: BLE001  # whatever Slack's client raises, the next one is tried
                 why = f"its client stumbled ({type(error).__name__})"
             self._tell(why)
@@ -168,6 +169,10 @@ class Ears:
         has_ponged = before is not None and pong is not None and pong != before
         has_frames, self._has_frames, self._pong = self._has_frames, False, pong
         return has_frames or (has_ponged and self.are_greeted)
+
+
+def _no_address(error: SlackError) -> str:
+    return f"Slack gives no address to connect to ({error.code})"
 
 
 async def _close(handler: AsyncSocketModeHandler) -> None:

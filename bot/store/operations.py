@@ -48,7 +48,7 @@ class Operations(Transaction):
         """See `bot.domain.ports.Unit`."""
         found: Sequence[OperationRow] = await self.scalars(_BY_ID, id=id)
         if not found:
-            raise UnknownOperation(f"No operation has the id {id}.", remedy="List them with `/muster list`.")
+            raise _unknown(id)
         return (await self.values_of(found))[0]
 
     async def save(self, operation: Operation, entry: Entry) -> Operation:
@@ -116,7 +116,7 @@ class Operations(Transaction):
     async def revise(self, operation: OperationId) -> None:
         """Count a change, so that the card is drawn again; locks the operation's row."""
         if await self.run(_REVISE, [{"of": operation}]) == 0:
-            raise UnknownOperation(f"No operation has the id {operation}.")
+            raise _unknown(operation)
 
     async def _plans_of(self, rows: Sequence[OperationRow]) -> Mapping[str, Plan]:
         wanted = {sha for row in rows for sha in (row.plan_sha, row.approved_plan_sha) if sha}
@@ -161,3 +161,12 @@ class Operations(Transaction):
 
 def _stale(operation: Operation) -> Stale:
     return Stale(f"Operation {operation.id} was saved by somebody else since it was read.")
+
+
+def _unknown(id: OperationId) -> UnknownOperation:
+    named = f"No operation has the id {id[:_LONGEST_ID]}." if id else "This belongs to no operation of Muster's."
+    return UnknownOperation(named, remedy="List them with `/muster list`.")
+
+
+_LONGEST_ID = 40
+"""Characters of what is no id that are said again."""

@@ -193,6 +193,17 @@ async def test_a_button_of_another_age_is_answered_and_does_nothing(house: House
     assert "not one of Muster's any more" in await house.note_to("U0BOB")
 
 
+@pytest.mark.parametrize(
+    ("value", "said"), [("null", "This belongs to no operation"), ('{"op": "x"}', "No operation has the id x.")]
+)
+async def test_a_button_whose_value_is_not_ours_is_answered_in_a_sentence(house: House, value: str, said: str) -> None:
+    button = {"type": "button", "action_id": "approve", "text": {"type": "plain_text", "text": "Yes"}, "value": value}
+    blocks = [{"type": "actions", "elements": [button]}]
+    odd = house.workspace.add_message("C0OPS", author="U0MUSTER", text="odd", blocks=blocks)
+    await house.workspace.click("U0BOB", odd, label="Yes")
+    assert said in await house.note_to("U0BOB")
+
+
 async def test_a_list_and_a_look_at_one_operation(house: House) -> None:
     card = await house.planned()
     (one,) = await house.operations()
