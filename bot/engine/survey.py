@@ -1,5 +1,6 @@
 """Before anything is done: survey the cloud, judge it, and start only what was approved."""
 
+import asyncio
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
@@ -204,7 +205,8 @@ def _terms(held: Held, operation: Operation) -> Facts:
 
 
 async def _survey_and_judge(cloud: Cloud[S], request: Request) -> Plan:
-    return cloud.plan(request, await cloud.survey(request))
+    """Judged on a thread: with thousands of VMs that takes long, and neither acknowledgements nor leases may wait."""
+    return await asyncio.to_thread(cloud.plan, request, await cloud.survey(request))
 
 
 def _could_not_ask(request: Request, error: CloudError) -> Plan:
