@@ -8,8 +8,8 @@ UV := $(VENV)/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-share test-demo test-openstack test-openstack-slow test-services bench-evacuate \
-  cover-domain chromium lint types check format
+.PHONY: help setup demo test test-long test-share test-demo test-openstack test-openstack-slow test-services \
+  bench-evacuate bench-pace bench-wait cover-domain chromium lint types check format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -56,6 +56,12 @@ chromium:
 
 bench-evacuate: setup ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
 	@$(VENV)/bin/python -m tests.benchmarks.evacuate $(BENCH)
+
+bench-pace: setup ## Hold the law of pace against the loop and fixed windows, in a model
+	@$(VENV)/bin/python -m tests.benchmarks.pace $(BENCH)
+
+bench-wait: setup ## Race the loop and Muster on a simulated cloud whose rebuilds wait
+	@$(VENV)/bin/python -m tests.benchmarks.wait $(BENCH)
 
 test-services: setup ## Run the bot against real programs of others (Alertmanager, an emulated BMC)
 	@$(VENV)/bin/python -m pytest tests/services

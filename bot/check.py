@@ -77,16 +77,16 @@ def unreadable(lines: Sequence[Line], out: TextIO) -> Outcome:
     return Outcome.UNREADABLE
 
 
-def of_settings(not_in_effect: Sequence[str]) -> Question:
+def of_settings(notes: Sequence[str]) -> Question:
     """That the settings could be read, and what in them does nothing.
 
     Args:
-        not_in_effect: a sentence for each setting that has no effect in this release.
+        notes: a sentence for each setting that has no effect in this release, or costs more than people may know.
     """
 
     async def ask() -> Sequence[Line]:
-        notes = [Line(title="settings", detail=sentence, is_note=True) for sentence in not_in_effect]
-        return [Line(title="settings", detail="can be used"), *notes]
+        known = [Line(title="settings", detail=sentence, is_note=True) for sentence in notes]
+        return [Line(title="settings", detail="can be used"), *known]
 
     return Question(title="settings", ask=ask)
 

@@ -20,10 +20,9 @@ from bot import door, health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
 from bot.domain.ports import StoreFailed
-from bot.domain.redaction import redact
 from bot.domain.steady import SteadyClock
 from bot.engine.worker import Worker
-from bot.log import logger
+from bot.log import logger, redact
 from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
@@ -183,7 +182,7 @@ async def check(settings: Settings, out: TextIO) -> int:
             rules=offered,
         )
         asked = [
-            questions.of_settings(settings.not_in_effect),
+            questions.of_settings([*settings.not_in_effect, *settings.advice]),
             questions.of_store(partial(_look_at_store, bot.archive)),
             questions.Question(title="slack", ask=slack),
             questions.of_webhook(webhooks.PATH, has_token=bool(settings.alertmanager.token)),
@@ -197,7 +196,10 @@ async def _look_at_store(archive: SqlArchive) -> str:
     if archive.is_missing:
         return "does not exist yet; the first start makes it"
     await archive.open_beside()
-    await archive.close()
+    try:
+        await archive.ping()
+    finally:
+        await archive.close()
     return "answers, with the schema of this release"
 
 

@@ -37,7 +37,6 @@ MAY_COMPARE_DATES = {
     "adapters/openstack/look.py": "dates of the cloud's records",
     "adapters/openstack/records.py": "dates of the cloud's records",
     "bot/domain/calendar.py": "what people mean by a day and a time",
-    "bot/domain/pace.py": "moments of steps, on the line of one run",
     "bot/domain/reminder.py": "what people agreed on: expiry, escalation, start",
     "bot/domain/steady.py": "goes on from rows of an earlier process, whose clock was ahead",
     "bot/domain/steps.py": "moments of steps, on the line of one run",

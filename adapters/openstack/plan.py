@@ -56,7 +56,6 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *special.of_disks(leaving, shared_storage=terms.shared_storage),
         *special.of_groups(survey),
         *special.of_ports(survey),
-        *special.of_shares(survey),
         *around.of_locks(survey, terms),
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
     )
@@ -80,7 +79,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
             *(
                 step
                 for s in leaving
-                for step in _steps_of(s, request, survey, terms, microversion, wish=best.get(s.id, ""))
+                for step in _steps_of(s, request, survey, terms, microversion, to=best.get(s.id, ()))
             ),
         )
     return Plan(
@@ -94,7 +93,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
                 survey,
                 terms,
                 reasons[s.id] or crowded_out.get(s.id, ""),
-                is_meant=s.id in chosen.ids,
+                is_meant=s in chosen.servers,
                 is_evacuable=not reasons[s.id],
             )
             for s in survey.servers
@@ -162,10 +161,11 @@ def _is_stopped(server: Server, survey: OpenStackSurvey, terms: Terms) -> bool:
 
 
 def _steps_of(
-    server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str, *, wish: str
+    server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str, *, to: Sequence[str]
 ) -> list[Step]:
     """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
-    steps = [replace(_rebuild(server, request, survey, terms, microversion), wish=wish)]
+    rebuild = _rebuild(server, request, survey, terms, microversion)
+    steps = [replace(rebuild, wish=to[0], also=tuple(to[1:])) if to else rebuild]
     if _is_stopped(server, survey, terms):
         steps.append(around.stop(steps[0], server))
     return around.locked(steps, server, request, survey, terms)

@@ -9,23 +9,28 @@ are the scheduler's from the beginning.
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack.room import fits, free_on
-from adapters.openstack.things import OpenStackSurvey, Server
+from adapters.openstack.things import Amounts, OpenStackSurvey, Server
 from bot.domain.plan import Step
 
 _PLAIN = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
 """What every compute has; a VM that needs more than that is for the scheduler alone."""
+MOST_BESIDES = 4
+"""Targets kept for a VM besides its best: enough to shun one that claims nothing."""
 
 
-def wishes(survey: OpenStackSurvey, leaving: Sequence[Server], *, others: Sequence[Step] = ()) -> Mapping[str, str]:
-    """The best target of each VM by its id; those that are not in it are left to the scheduler.
+def wishes(
+    survey: OpenStackSurvey, leaving: Sequence[Server], *, others: Sequence[Step] = ()
+) -> Mapping[str, tuple[str, ...]]:
+    """The targets of each VM by its id, the best first; those that are not in it are left to the scheduler.
+
+    The others behind the best have room for it still when all the VMs have gone to their best.
 
     Args:
         survey: the cloud.
         leaving: the VMs that leave the host, in the order in which they will.
         others: what other operations have still to start.
     """
-    alike = _alike(survey)
-    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if host in alike}
+    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if host in _alike(survey)}
     room = {host: amounts.get("MEMORY_MB", 0) for host, amounts in free.items()}
     given = dict.fromkeys(free, 0)
     found: dict[str, str] = {}
@@ -40,7 +45,14 @@ def wishes(survey: OpenStackSurvey, leaving: Sequence[Server], *, others: Sequen
         for name, amount in needs.items():
             free[best][name] = free[best].get(name, 0) - amount
         found[server.id] = best
-    return found
+    by_id = {server.id: server for server in leaving}
+    return {id: (first, *_also(free, survey.needs(by_id[id]), first)) for id, first in found.items()}
+
+
+def _also(free: Mapping[str, Amounts], needs: Amounts, best: str) -> Sequence[str]:
+    """Where a VM would fit besides, the roomiest first."""
+    fit = [host for host, amounts in free.items() if host != best and fits(amounts, needs)]
+    return sorted(fit, key=lambda host: (-free[host].get("MEMORY_MB", 0), host))[:MOST_BESIDES]
 
 
 def _alike(survey: OpenStackSurvey) -> frozenset[str]:

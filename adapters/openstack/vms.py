@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
+from adapters.openstack import verbs
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.plan import Disposition, Step, Vm
 from bot.domain.values import StepKey, VmId
@@ -99,6 +100,7 @@ def move(
         },
         follows=follows,
         apart=group.id if group and follows is None else "",
+        waits_at=server.host if verb == verbs.LIVE else to,
         priority=priority,
         patience=patience,
         quiet=quiet,

@@ -49,6 +49,7 @@ class Kind(StrEnum):
     STEP_UNKNOWN = "step unknown"  #: title, sentence, remedy, raw
     CLOUD_SILENT = "cloud silent"  #: sentence, remedy
     CLOUD_BACK = "cloud back"  #: -
+    TARGET_STALE = "target stale"  #: targets (names), seconds: they get nothing more until they claim again
     PAUSED = "paused"  #: by
     RESUMED = "resumed"  #: by
     STOPPING = "stopping"  #: by, moving (number of steps still in flight)

@@ -1,150 +1,198 @@
-"""At what pace VMs are moved: how many side by side, how many begun together, how often they are looked at. Pure.
+"""At what pace moves are begun: as fast as the cloud takes them up, and never faster. Pure.
 
-A cloud digests so many at once; more only wait inside it, each of them down (measured on Nova, 60 VMs: 20 in flight
-took a fifth longer than 10). The right number differs per cloud, so it is found while working: after as many VMs as
-were let in flight, their time is held against that of the round before. All is derived from the rows, so that a restart
-knows it too.
+What is scarce while a host is emptied is the way to a target: the API, the scheduler, Placement, and the target's
+claim, one at a time (read in Nova 34). A VM needs it until its record leaves `accepted`; afterwards it waits for ports,
+volumes and its boot, which costs the cloud next to nothing. So what is held small is the number of moves that are
+*unclaimed*: at each target by how quickly it was seen to claim, in the cloud by a window that follows the time of its
+accepting calls. How many are in flight at all is limited by a net only. A live migration waits at its source in the
+same way, which runs one at a time by default: one that waits there is enough.
+
+A cloud's speed is learned while working and forgotten with the process; what is in flight stands in the rows.
+docs/benchmarks.md has the model that holds this law, and what each number was tried against.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
-from datetime import datetime
-from statistics import median
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from math import inf
 
-from bot.domain.plan import By
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+FIRST = 6.0
+"""Unclaimed in a cloud at first; doubled by each round of good answers until the calm window is reached."""
+CALM = 60.0
+"""The window up to which it grows quickly; beyond, by one for each window of answers."""
+LEAST = 4.0
+"""The window is never cut below this."""
+CUT = 0.7
+"""What a cut leaves of the window."""
+SLOW = 3.0
+"""An accepting call that takes so many times its shortest time says that the cloud has enough."""
+QUICKEST = 0.05
+"""Seconds; what is answered sooner is not told apart."""
+EASE = 1.5
+"""Up to so many times its shortest time an accepting call says that the cloud is at ease."""
+BUSY = 2.0
+"""From so many times on, it says that its cores are busy, with what is in flight already."""
+FEW = 2
+"""Unclaimed in a busy cloud."""
+MEMORY = 6.0
+"""Seconds of claims by which the speed of a place is told."""
+STALE = 15.0
+"""Seconds without a claim, with something to claim, after which a target gets nothing more."""
+MOST_AT_TARGET = 20
+"""In flight to one target at most, as a net."""
+RECOVERY = 10.0
+"""Seconds without a cut after which the next one begins a new stretch of trouble."""
+SOON = 1 / 4
+"""The part of the cloud's poll between two looks while something is to be begun or to be claimed."""
+CALMLY = 1 / 2
+"""The same while all that is left is to wait for ends."""
 
-FIRST = 7
-"""In flight at first, where the cloud's limit allows it: enough to keep a small cloud busy, the time from a VM's end to
-the start of the next counted in (measured on Nova, two cores, 60 VMs, a client without any checks, one run each: 4, 6
-and 10 in flight took 41.7, 38.7 and 42.1 s, and 10 another time 38.5 s). A cloud that takes more gets more after two
-rounds."""
-FLAT = 1.35
-"""A round may take so many times as long per VM as the one before and still count as flat: half as many VMs more take
-half as long again where the cloud is full, so that a step up beyond this wins nothing and is taken back."""
-GROWN = 2.0
-"""With as many in flight as before, only so many times as long makes them fewer: targets become slower as they fill up,
-and fewer in flight do not make them quicker (measured on Nova, 60 VMs: falling to 6 and 4 on the way took longer)."""
-CALM = 2
-"""So many rounds pass after a step back before more is tried again; twice as many after the next one, and so on."""
-HURRY = 1.0
-"""Seconds; what is over sooner tells nothing about the cloud."""
-SHARE = 1 / 6
-"""A look comes after this part of what a VM takes: what ends before it holds the place of another, unnoticed."""
-OFTENEST = 1 / 4
-"""The part of the cloud's poll that lies between two looks at the least."""
+
+class Limit(StrEnum):
+    """What keeps the next move from being begun now."""
+
+    CLOUD = "cloud"  #: as many are in flight as the settings allow
+    WINDOW = "window"  #: the cloud has enough to take up
+    CLAIMS = "claims"  #: the place has enough to take up
+    TARGET = "target"  #: as many are on their way to the target as the net allows
+    STALE = "stale"  #: the target claims nothing
 
 
-def in_flight(records: Sequence[StepRecord], *, ceiling: int) -> int:
-    """How many of our steps may be in flight at once now.
+@dataclass(frozen=True, kw_only=True)
+class Moving:
+    """One move that is in flight."""
+
+    place: str  #: where it is taken up: its target, or the source of a live migration; empty: not known yet
+    is_unclaimed: bool  #: its call is on the wire, or the cloud has not begun with it
+    age: float = 0.0  #: seconds that it has been so
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pace:
+    """What is known of one cloud's speed. Moments are seconds of a monotonic clock."""
+
+    window: float = FIRST
+    calm: float = CALM
+    shortest: float = inf  #: seconds of the quickest accepting call
+    usual: float = 0.0  #: seconds of the last accepting calls, smoothed
+    cut_at: float = -inf
+    claims: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: moments at which a place was seen to claim
+
+    def answered(self, seconds: float, *, unclaimed: int, now: float) -> "Pace":
+        """After an accepting call was answered.
+
+        Args:
+            seconds: that it took.
+            unclaimed: moves of the cloud that are unclaimed now, this one among them.
+            now: the moment.
+        """
+        shortest = min(self.shortest, max(seconds, QUICKEST))
+        usual = self.usual + 0.3 * (seconds - self.usual) if self.usual else seconds
+        after = replace(self, shortest=shortest, usual=usual)
+        if seconds > SLOW * shortest + 0.1:
+            return after.cut(now=now)
+        if unclaimed < self.window - 2:
+            return after
+        return replace(after, window=self.window + (1.0 if self.window < self.calm else 1.0 / self.window))
+
+    def is_overdue(self, seconds: float) -> bool:
+        """Whether an accepting call that has been on the wire so long says that the cloud has enough."""
+        return self.shortest < inf and seconds > SLOW * self.shortest + 0.4
+
+    def cut(self, *, now: float) -> "Pace":
+        """After a sign of overload: a slow, lost or refused call, a record in `error`, a 429, 503 or 504."""
+        if now - self.cut_at < max(1.0, self.usual):
+            return self
+        calm = max(LEAST, CUT * self.window) if now - self.cut_at > RECOVERY else self.calm
+        return replace(self, window=max(LEAST, CUT * self.window), calm=calm, cut_at=now)
+
+    def claimed(self, place: str, *, now: float) -> "Pace":
+        """After a move was seen to have been taken up at a place."""
+        kept = [at for at in self.claims.get(place, ()) if now - at <= MEMORY]
+        return replace(self, claims={**self.claims, place: (*kept, now)})
+
+    def speed(self, place: str, *, now: float) -> float:
+        """Claims a second that a place was seen to make."""
+        return sum(1 for at in self.claims.get(place, ()) if now - at <= MEMORY) / MEMORY
+
+    @property
+    def strain(self) -> float:
+        """How many times its shortest time an accepting call takes now; 1 before the first."""
+        return self.usual / self.shortest if self.usual else 1.0
+
+    def of_cloud(self, moving: Collection[Moving], *, most: int, between: float, now: float) -> Limit | None:
+        """What forbids to begin one more move anywhere in the cloud now; None: nothing does.
+
+        Args:
+            moving: all that is in flight in the cloud.
+            most: in flight at most, by its settings.
+            between: seconds between two looks.
+            now: the moment.
+        """
+        if len(moving) >= most:
+            return Limit.CLOUD
+        unclaimed = sum(1 for m in moving if m.is_unclaimed)
+        seen_between_looks = between * sum(self.speed(place, now=now) for place in self.claims)
+        has_enough = unclaimed >= self.window + seen_between_looks
+        return Limit.WINDOW if has_enough or (self.strain > BUSY and unclaimed >= FEW) else None
+
+    def at_place(self, moving: Collection[Moving], place: str, *, between: float, now: float) -> Limit | None:
+        """What forbids to begin one more move at a place whose claims or slots it needs; None: nothing does.
+
+        Args:
+            moving: as above.
+            place: as in `Moving`.
+            between: as above.
+            now: the moment.
+        """
+        unclaimed = sum(1 for m in moving if m.place == place and m.is_unclaimed)
+        enough = 1 + self.speed(place, now=now) * between
+        return Limit.CLAIMS if unclaimed >= enough else None
+
+    def at_target(self, moving: Collection[Moving], target: str, *, between: float, now: float) -> Limit | None:
+        """The same of a target that is one of several: it may be shunned.
+
+        While the cloud is at ease, a second one waits at its target, so that it is never idle between two looks.
+        """
+        there = [m for m in moving if m.place == target]
+        if any(m.is_unclaimed and m.age > STALE for m in there):
+            return Limit.STALE
+        if len(there) >= MOST_AT_TARGET:
+            return Limit.TARGET
+        unclaimed = sum(1 for m in there if m.is_unclaimed)
+        enough = (2 if self.strain < EASE else 1) + self.speed(target, now=now) * between
+        return Limit.CLAIMS if unclaimed >= enough else None
+
+    def best_target(
+        self, moving: Collection[Moving], targets: Sequence[str], *, between: float, now: float
+    ) -> tuple[str, Limit | None]:
+        """Where to send the next one.
+
+        Args:
+            moving: as above.
+            targets: where it would find room, the best first.
+            between: as above.
+            now: the moment.
+
+        Returns:
+            The first target while it may have one more, else that of the others with the fewest unclaimed. Where none
+            may, the first, and what forbids it.
+        """
+        first = self.at_target(moving, targets[0], between=between, now=now)
+        if first is None:
+            return targets[0], None
+        free = [t for t in targets[1:] if self.at_target(moving, t, between=between, now=now) is None]
+        if not free:
+            return targets[0], first
+        waiting = {t: sum(1 for m in moving if m.place == t and m.is_unclaimed) for t in free}
+        return min(free, key=lambda t: waiting[t]), None
+
+
+def between_looks(*, poll: float, is_busy: bool) -> float:
+    """How many seconds to let pass between two looks.
 
     Args:
-        records: all steps of the operation.
-        ceiling: the limit that the cloud's settings give; never exceeded.
-
-    Returns:
-        At least 1, at most `ceiling`.
-    """
-    most = max(1, ceiling)
-    limit = min(FIRST, most)
-    times = _times(records)[limit:]  # the first round began on an idle cloud: it was quicker than any will be
-    before: float | None = None
-    risen_from: int | None = None
-    calm, rest = 0, CALM
-    while len(times) >= limit:
-        taken, times = median(times[:limit]), times[limit:]
-        growth = taken / before if before else 1.0
-        last = limit
-        if growth > (FLAT if risen_from else GROWN):
-            limit, calm, rest = risen_from or fewer(limit), rest, rest * 2
-        elif calm:
-            calm -= 1
-        elif growth <= FLAT:
-            limit = min(more(limit), most)
-        before, risen_from = taken, last if limit > last else None
-    return limit
-
-
-def between_looks(records: Sequence[StepRecord], *, poll: float, now: datetime) -> float:
-    """How many seconds to let pass between two looks: the less, the quicker VMs are moved, and never more than `poll`.
-
-    Looks at a fixed distance show several VMs done at once, whose places are then taken at once, so that a cloud that
-    moves VMs quickly stands idle in between (measured on Nova, 60 VMs at 4 s each: looks every 2 s left it idle a
-    third of the time).
-
-    Args:
-        records: all steps of the operation.
         poll: what the cloud's settings give, in seconds.
-        now: aware UTC.
+        is_busy: whether something is to be begun, or is unclaimed.
     """
-    moving = [r for r in records if r.state in IN_FLIGHT and _started_by_us(r)]
-    if not moving:
-        return poll
-    youngest = min((now - r.intent_at).total_seconds() for r in moving if r.intent_at is not None)
-    known = _times(records)[-FIRST:]
-    takes = max(youngest, median(known) if known else 0.0)
-    return min(max(takes * SHARE, poll * OFTENEST), poll)
-
-
-def begun_together(coming: Sequence[StepRecord], *, limit: int) -> Sequence[StepRecord]:
-    """Those of the steps whose turn it is that are begun in one round: with as many new VMs as a third of the places.
-
-    VMs that begin together end together, and then none moves (measured on Nova, 60 VMs, 10 in flight: taken up ten at
-    once, they ended ten at once, and the cloud stood idle for a second each time).
-
-    Args:
-        coming: in the order of their turns.
-        limit: how many may be in flight at once.
-    """
-    left = -(-limit // 3)
-    chosen = []
-    for record in coming:
-        if _begins_a_vm(record):
-            if not left:
-                continue
-            left -= 1
-        chosen.append(record)
-    return chosen
-
-
-def more(limit: int) -> int:
-    """The next higher number to try."""
-    return limit + max(1, limit // 2)
-
-
-def fewer(limit: int) -> int:
-    """The next lower number to try."""
-    return max(1, limit * 2 // 3)
-
-
-def _times(records: Sequence[StepRecord]) -> list[float]:
-    """How many seconds each VM that we moved took, in the order in which they were verified.
-
-    Of a VM's steps the kind that takes longest counts: locking it says nothing about moving it.
-    """
-    taken = sorted(
-        (r.ended_at, r.seq, r.step.verb, (r.ended_at - r.intent_at).total_seconds())
-        for r in records
-        if _moved(r) and r.ended_at is not None and r.intent_at is not None
-    )
-    by_verb: defaultdict[str, list[float]] = defaultdict(list)
-    for _, _, verb, seconds in taken:
-        by_verb[verb].append(max(seconds, HURRY))
-    return max(by_verb.values(), key=sum, default=[])
-
-
-def _moved(record: StepRecord) -> bool:
-    """Whether we saw it done; what failed is over sooner or later than a move."""
-    return _started_by_us(record) and record.state is StepState.DONE
-
-
-def _begins_a_vm(record: StepRecord) -> bool:
-    """Whether it is the first of our steps for its VM."""
-    step = record.step
-    return step.by is By.MUSTER and step.vm is not None and record.counts and step.follows is None
-
-
-def _started_by_us(record: StepRecord) -> bool:
-    """Whether we started it for a VM."""
-    is_ours = record.step.by is By.MUSTER and record.step.vm is not None and record.starts > 0
-    return is_ours and record.counts
+    return poll * (SOON if is_busy else CALMLY)

@@ -133,6 +133,10 @@ class Step:
     essential: bool = False  #: its failure stops all later phases
     wish: str = ""
     """The host where it would go best. The cloud may say otherwise, so nobody relies on it: no part of the digest."""
+    also: tuple[str, ...] = ()
+    """Where it would find room too, once all the others have gone where they wish; no part of the digest either."""
+    waits_at: str = ""
+    """The host that lets only few of its kind begin: a target that a person named, the source of a live migration."""
 
     patience: timedelta = timedelta(minutes=30)  #: how long without movement before a human is asked
     quiet: timedelta = timedelta(seconds=90)

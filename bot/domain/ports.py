@@ -199,6 +199,13 @@ class Unit(Protocol):
         """All step rows, in plan order."""
         ...
 
+    async def moving_beside(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
+        """Steps in flight of all other operations of its cloud; nobody else counts them until this unit is over.
+
+        So a limit over operations holds over processes too: whoever counts waits for the intents of who counted before.
+        """
+        ...
+
     async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
         """Write changed step rows with their audit entries; progress alone (entry None) is not audited."""
         ...

@@ -3,9 +3,9 @@
 For each step: look → (as wanted already: done) → commit what was seen and the intent → look again → start once →
 commit the receipt → look until it has ended. A crash anywhere resumes at a look.
 
-The pace is that of completion: the place of a VM that a look shows verified is taken in the same round, by one that was
-looked at before; of places that become free together, a third in each round. What waits for its turn is looked at once,
-all of it together, and remembered: a list of a host's VMs costs little more than a few of them. The second look, right
+The pace is that of the cloud (`pace`): so many are begun in a round as it is seen to take up, over all its operations,
+counted in the transaction that commits their intents. What waits for its turn is looked at once, all of it together,
+and remembered: a list of a host's VMs costs little more than a few of them. The second look, right
 before the start, is never spared; where it shows that a remembered one was touched meanwhile, that is looked at anew
 before anything is made of it.
 """
@@ -13,11 +13,12 @@ before anything is made of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain import pace, timing
+from bot.domain import timing
 from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
 from bot.domain.finishing import going_on, to_finish
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation, State, Told
+from bot.domain.pace import between_looks
 from bot.domain.plan import By
 from bot.domain.ports import Entry
 from bot.domain.steps import (
@@ -32,6 +33,7 @@ from bot.domain.turns import to_skip, to_start, to_tidy
 from bot.domain.values import Facts, StepKey
 from bot.engine import telling
 from bot.engine.held import Held
+from bot.engine.pacing import is_paced
 from bot.engine.starts import Starts
 
 _NOT_STARTED = "Not started: a step it depends on did not get done."
@@ -50,22 +52,21 @@ class _Round:
     phases: Sequence[str]
     foreseen: dict[StepKey, Sighting]  #: of steps never started, by a look of an earlier round or of this one
 
-    def coming(self, records: Sequence[StepRecord], *, limit: int) -> Sequence[StepRecord]:
-        """The steps whose turn it is, when so many may be in flight at once."""
+    def coming(self, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+        """The steps that may be started as far as their operation goes, by turns."""
         if self.operation.state is State.STOPPING:
             return to_tidy(records)
         if self.operation.state is not State.RUNNING:
             return []
         take_up = to_finish if self.closed else to_start
-        return take_up(records, self.phases, limit=limit, now=self.held.moment)
-
-    def limit(self, records: Sequence[StepRecord]) -> int:
-        """How many may be in flight at once."""
-        return pace.in_flight(records, ceiling=self.held.cloud.concurrency)
+        return take_up(records, self.phases, limit=len(records), now=self.held.moment)
 
     def wait(self, records: Sequence[StepRecord]) -> float:
         """How many seconds to let pass between this look and the next."""
-        return pace.between_looks(records, poll=self.held.cloud.poll, now=self.held.moment)
+        own = [r for r in records if is_paced(r.step)]
+        is_moving = any(r.state in IN_FLIGHT for r in own)
+        waits = any(r.state is StepState.PLANNED or (r.state in IN_FLIGHT and r.begun_at is None) for r in own)
+        return between_looks(poll=self.held.cloud.poll, is_busy=waits) if is_moving else self.held.cloud.poll
 
     @property
     def closed(self) -> Closed | None:
@@ -111,7 +112,7 @@ async def round_of(
     )
     in_flight = [r for r in records if r.state in IN_FLIGHT]
     watched = [r for r in in_flight if r.key not in on_the_wire]
-    coming = this.coming(records, limit=this.limit(records) + len(watched))  # as if what is watched had ended
+    coming = this.coming(records)
     if not watched and not coming:
         is_over = operation.state is State.STOPPING or this.closed or all(r.has_ended for r in records)
         return None if is_over and not in_flight else this.wait(records)
@@ -137,8 +138,7 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
     """Look at what is in flight, and at all that waits for its turn once the first of it is not known yet."""
     ahead: Sequence[StepRecord] = []
     if any(r.key not in this.foreseen for r in coming):
-        all_of_them = this.coming(this.records, limit=len(this.records))
-        ahead = [r for r in all_of_them if r.key not in this.foreseen]
+        ahead = [r for r in coming if r.key not in this.foreseen]
     steps = [r.step for r in (*watched, *ahead)]
     seen = await this.held.cloud.look(steps) if steps else {}
     untouched = {r.key for r in ahead if r.step.by is By.MUSTER and _of(r, seen).seen is Seen.NEVER_STARTED}
@@ -149,20 +149,19 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
 async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> float:
     """Take over what a look showed, and start what may be started now; see `round_of` for the answer."""
     records = [looked.get(r.key, r) for r in this.records]
-    limit = this.limit(records)
-    turn = pace.begun_together(this.coming(records, limit=limit), limit=limit)
+    this.held.pacing.looked({r.key: r for r in this.records}, looked.values(), now=this.held.clock.monotonic())
     known = {**this.foreseen, **seen}
-    fresh = [_look(this.held, r, known) for r in turn if r.key in known]
+    fresh = [_look(this.held, r, known) for r in this.coming(records) if r.key in known]
     ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]
     waiting = {r.key for r in ready}
     begun = await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
     by_key = {r.key: r for r in fresh}
     records = [by_key.get(r.key, r) for r in records]
     # a change of the host itself is mostly true as soon as it is answered
-    is_quick = any(r.step.vm is None for r in ready)
+    is_quick = any(r.step.vm is None for r in begun)
     has_ended = any(r.has_ended for r in (*looked.values(), *fresh))
-    is_idle = not ready and not any(r.state in IN_FLIGHT for r in records)
-    leads_on = is_idle or any(r.key not in known for r in this.coming(records, limit=limit))
+    is_idle = not begun and not any(r.state in IN_FLIGHT for r in records)
+    leads_on = is_idle or any(r.key not in known for r in this.coming(records))
     return 0.0 if is_quick or (has_ended and leads_on) else this.wait([*records, *begun])
 
 
@@ -207,6 +206,37 @@ def _changes(
     return entries, news
 
 
+async def _intend(
+    this: _Round, looked: Sequence[StepRecord], ready: Sequence[StepRecord], seen: Mapping[StepKey, Sighting]
+) -> Sequence[StepRecord]:
+    """Commit what was seen, and the intents of as many steps as the cloud takes up now, over all its operations."""
+    held, operation = this.held, this.operation
+    known = {r.key: r for r in this.records}
+    entries, news = _changes(operation, known, looked)
+    after = [{r.key: r for r in looked}.get(r.key, r) for r in this.records]
+    async with held.unit() as unit:
+        mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
+        others = await unit.moving_beside(operation) if any(is_paced(r.step) for r in ready) else []
+        chosen = held.pacing.choose(
+            ready,
+            [*mine, *others],
+            most=held.cloud.concurrency,
+            between=between_looks(poll=held.cloud.poll, is_busy=True),
+            now=held.clock.monotonic(),
+        )
+        now = held.moment
+        intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in chosen]
+        entries += [(r, telling.entry(r)) for r in intents]
+        news += [*telling.of_phase(operation, intents, this.records), *telling.of_stale(operation, held.pacing)]
+        if entries or news:
+            await unit.save_steps(operation.id, entries)
+            await unit.tell(*news)
+            await unit.commit()
+    for record in intents:
+        this.foreseen.pop(record.key, None)
+    return intents
+
+
 async def _start(
     this: _Round, looked: Sequence[StepRecord], ready: Sequence[StepRecord], seen: Mapping[StepKey, Sighting]
 ) -> Sequence[StepRecord]:
@@ -217,24 +247,20 @@ async def _start(
         they make the next look come sooner, never later.
     """
     held, operation = this.held, this.operation
-    now = held.moment
-    intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in ready]
-    for record in intents:
-        this.foreseen.pop(record.key, None)
-    entries, news = _changes(operation, {r.key: r for r in this.records}, looked)
-    entries += [(r, telling.entry(r)) for r in intents]
-    await held.save_steps(entries, *news, *telling.of_phase(operation, intents, this.records))
+    intents = await _intend(this, looked, ready, seen)
     if not intents:
         return []
+    planned_of = {r.key: r for r in ready}
     try:
         again = await held.cloud.look([r.step for r in intents])
     except CloudError:
-        await held.save_steps([(r, None) for r in ready])
+        await held.save_steps([(planned_of[r.key], None) for r in intents])
         raise
     present = await held.operation()
     may_go, begun = not this.closed, going_on(this.records)
     go, not_acted_on = [], []
-    for planned, record in zip(ready, intents, strict=True):
+    for record in intents:
+        planned = planned_of[record.key]
         is_untouched = _of(record, again).seen is Seen.NEVER_STARTED
         is_wanted = _is_wanted(present.state, record) and (may_go or record.key in begun)
         if not is_wanted or not (is_untouched or record.key in seen):
@@ -266,15 +292,20 @@ def _is_wanted(state: State, record: StepRecord) -> bool:
 
 async def _start_one(held: Held, operation: Operation, record: StepRecord) -> None:
     """Make the one mutating call of a step whose intent is committed, and store what the cloud answered."""
+    clock = held.clock
+    held.pacing.called(record.key, now=clock.monotonic())
     try:
         receipt = await held.cloud.start(record.step)
     except Unreachable as lost:
+        held.pacing.answered(record.key, now=clock.monotonic(), is_good=False)
         waiting = replace(record, sentence=f"The answer was lost; looking what became of it. {lost.sentence}")
         await held.save_steps([(waiting, Entry(event="answer lost", facts={"step": record.key, "raw": lost.raw}))])
         return
     except CloudError as refused:
+        held.pacing.answered(record.key, now=clock.monotonic(), is_good=False)
         await _refused(held, operation, record, refused)
         return
+    held.pacing.answered(record.key, now=clock.monotonic(), is_good=True)
     accepted = record.accept(receipt, now=held.moment)
     await held.save_steps([(accepted, telling.entry(accepted))])
 

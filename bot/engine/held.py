@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 
@@ -13,6 +13,7 @@ from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Clock, Entry, Lease, People, Unit
 from bot.domain.steady import SteadyClock
 from bot.domain.steps import StepRecord, latest
+from bot.engine.pacing import Pacing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +25,7 @@ class Held:
     clock: Clock
     cloud: AnyCloud
     rule: Rule
+    pacing: Pacing = field(default_factory=Pacing)  #: of the cloud, shared by its operations
     people: People | None = None  #: asked whether enough of them could say yes; None: nobody is asked
 
     @cached_property

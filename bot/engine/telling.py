@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain import pace
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.plan import Plan
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Facts, UserId, VmId
+from bot.engine.pacing import Pacing
 
 
 def entry(record: StepRecord) -> Entry:
@@ -37,6 +39,14 @@ def of_phase(operation: Operation, intents: Sequence[StepRecord], records: Seque
     begun = {r.step.phase for r in records if r.starts}
     phases = dict.fromkeys(r.step.phase for r in intents if r.step.phase not in begun)
     return [News(kind=Kind.PHASE, operation=operation.id, facts={"phase": phase}) for phase in phases]
+
+
+def of_stale(operation: Operation, pacing: Pacing) -> list[News]:
+    """The line that targets take up nothing, once for each time it begins."""
+    if not pacing.newly_stale:
+        return []
+    facts: Facts = {"targets": sorted(pacing.newly_stale), "seconds": int(pace.STALE)}
+    return [News(kind=Kind.TARGET_STALE, operation=operation.id, facts=facts)]
 
 
 def of_step(operation: Operation, record: StepRecord) -> list[News]:

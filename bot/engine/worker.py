@@ -1,6 +1,7 @@
 """Claims operations under a lease, renews it while they run, and drains on the way out."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
 from bot.domain.values import Action, OperationId
 from bot.engine.absent import Absent
 from bot.engine.held import Held
+from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
 
 log = structlog.get_logger(__name__)
@@ -46,6 +48,7 @@ class Worker:
         self._rules = rules
         self._people = people
         self._at_once = at_once
+        self._pacings: defaultdict[str, Pacing] = defaultdict(Pacing)  #: by cloud
         self._running: dict[OperationId, asyncio.Task[None]] = {}
         self.beat_at: float | None = None  #: last time the loop came round, by the clock for spans
 
@@ -106,6 +109,7 @@ class Worker:
             clock=self._clock,
             cloud=self._clouds.get(request.cloud) or Absent(request.cloud),
             rule=self._rules.get((request.cloud, request.action), _NOBODY),
+            pacing=self._pacings[request.cloud],
             people=self._people,
         )
 

@@ -161,7 +161,7 @@ class OpenStack(Cloud):
     kind: Literal["openstack"]
     cloud: fields.Text | None = None
     clouds_file: fields.Text | None = None
-    concurrency: Annotated[int, Field(ge=1, le=100)] = 10
+    concurrency: Annotated[int, Field(ge=1, le=1000)] = 100
     minimum_version: fields.Version | None = None
     platform_version: fields.Version | None = None
     shared_storage: bool | None = None

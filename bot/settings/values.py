@@ -122,6 +122,11 @@ class RedfishSettings:
     insecure: bool = False
 
 
+DEFAULT_CONCURRENCY = 100
+FEW_AT_ONCE = 40
+"""Below, a cloud whose VMs wait for their boot is emptied more slowly than by a plain loop (docs/benchmarks.md)."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class OpenStackSettings:
     """One OpenStack."""
@@ -179,6 +184,16 @@ class Settings:
     clouds: tuple[CloudSettings, ...]
     rules: Mapping[tuple[str, Action], Rule]  #: by cloud name and action; complete
     secrets: tuple[str, ...] = field(repr=False)  #: every secret read, for the log to hide
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What is set and costs more than people may know, a sentence each."""
+        return tuple(
+            f"clouds.{cloud.name}.concurrency = {cloud.concurrency}: no more than so many VMs are on their way at once,"
+            f" so a host with many VMs is evacuated more slowly than with the default {DEFAULT_CONCURRENCY}."
+            for cloud in self.clouds
+            if isinstance(cloud, OpenStackSettings) and cloud.concurrency < FEW_AT_ONCE
+        )
 
     @property
     def not_in_effect(self) -> tuple[str, ...]:

@@ -42,9 +42,7 @@ async def upgrade(url: str) -> str:
     guard.take()
     engine = connect(address)
     try:
-        reached = await patiently(upgrade_engine(engine))
-        guard.keep_private()
-        return reached
+        return await patiently(upgrade_engine(engine))
     finally:
         await engine.dispose()
         guard.let_go()

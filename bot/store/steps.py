@@ -4,13 +4,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from bot.domain.operation import Operation
 from bot.domain.ports import Entry
-from bot.domain.steps import StepRecord
+from bot.domain.steps import IN_FLIGHT, StepRecord
 from bot.domain.values import OperationId
 from bot.store.mapping import step_columns, step_of
 from bot.store.operations import Operations
-from bot.store.tables import StepRow, table_of
+from bot.store.tables import OperationRow, StepRow, table_of
 
+_OPERATION = table_of(OperationRow)
 _STEP = table_of(StepRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
@@ -18,6 +20,16 @@ _OF_ONE = (
     select(_STEP.c.step, _STEP.c.body, _STEP.c.seq, _STEP.c.state)
     .where(_STEP.c.operation_id == bindparam("of"))
     .order_by(_STEP.c.seq)
+)
+_BESIDE = (
+    select(_STEP.c.operation_id, _STEP.c.step, _STEP.c.body, _STEP.c.seq, _STEP.c.state)
+    .join(_OPERATION, _OPERATION.c.id == _STEP.c.operation_id)
+    .where(
+        _OPERATION.c.cloud == bindparam("cloud"),
+        _OPERATION.c.live,
+        _STEP.c.operation_id != bindparam("of"),
+        _STEP.c.state.in_(sorted(IN_FLIGHT)),
+    )
 )
 _CHANGE = (
     update(_STEP)
@@ -40,6 +52,15 @@ class Steps(Operations):
         """See `bot.domain.ports.Unit`."""
         rows = await self.all(_OF_ONE, of=operation)
         return [step_of(**row._mapping) for row in rows]  # noqa: SLF001 (its public name)
+
+    async def moving_beside(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
+        """See `bot.domain.ports.Unit`."""
+        await self.lock(f"pace of {operation.request.cloud}")
+        rows = await self.all(_BESIDE, cloud=operation.request.cloud, of=operation.id)
+        return [
+            (OperationId(row.operation_id), step_of(step=row.step, body=row.body, seq=row.seq, state=row.state))
+            for row in rows
+        ]
 
     async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
         """See `bot.domain.ports.Unit`.

@@ -92,6 +92,14 @@ class Transaction:
         await patiently(savepoint.commit())
         return met
 
+    async def lock(self, name: str) -> None:
+        """Wait until no other transaction holds this lock, and hold it until this one is over.
+
+        On an embedded database one transaction writes at a time anyway.
+        """
+        if self._on_postgresql:
+            await self.first(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
     def insert(self, table: Table) -> "postgresql.Insert | sqlite.Insert":
         """An insert that may say what to do on conflict."""
         return postgresql.insert(table) if self._on_postgresql else sqlite.insert(table)

@@ -256,7 +256,7 @@ async def test_what_was_locked_for_a_move_is_unlocked_whatever_became_of_the_mov
     assert {n.facts["place"] for n in told if n.facts["vm"] != "name-vm-2"} == {"host-2"}
 
 
-@pytest.mark.parametrize(("during", "moved", "locked"), [("lock:vm-1", 0, 2), ("move:vm-0", 1, 3), ("move:vm-2", 3, 3)])
+@pytest.mark.parametrize(("during", "moved", "locked"), [("lock:vm-1", 0, 3), ("move:vm-0", 3, 6), ("move:vm-2", 3, 6)])
 async def test_a_stop_unlocks_what_was_locked_and_moves_nothing_more(
     shop: Workshop, during: str, moved: int, locked: int
 ) -> None:

@@ -29,15 +29,7 @@ async def test_a_place_that_becomes_free_is_taken_in_the_same_round(shop: Worksh
     for early, late in zip(moves, moves[3:], strict=False):
         assert late.at - early.at < timedelta(seconds=MOVE_SECONDS + 2 * shop.cloud.poll), "a look, or the one after it"
     waves = 2
-    rounds_of_stagger = 3
-    assert await took(shop, id) <= waves * MOVE_SECONDS + (waves + rounds_of_stagger) * shop.cloud.poll
-
-
-async def test_vms_are_begun_one_after_the_other_so_that_they_do_not_end_together(shop: Workshop) -> None:
-    await shop.approved()
-    await shop.work()
-    began = sorted(m.at for m in shop.cloud.moves)
-    assert len(set(began)) == len(began), "a third of three places is given in a round"
+    assert await took(shop, id) <= waves * (MOVE_SECONDS + shop.cloud.poll)
 
 
 async def test_the_first_vm_moves_without_a_pause_after_the_host_is_out(shop: Workshop) -> None:
@@ -182,4 +174,4 @@ async def test_after_a_pause_everything_that_waits_is_looked_at_anew(shop: Works
     asked = await shop.approved()
     await shop.work()
     assert (await shop.operation(asked)).state is State.SUCCEEDED
-    assert [len(keys) for keys in looks if keys] == [6, 5]
+    assert [len(keys) for keys in looks if keys] == [6, 3]

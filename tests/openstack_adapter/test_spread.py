@@ -15,7 +15,7 @@ from tests.openstack_adapter.build import DEAD, plan, room, server, survey, with
 
 
 def wished(taken: OpenStackSurvey) -> dict[str, str]:
-    return dict(spread.wishes(taken, taken.servers))
+    return {id: targets[0] for id, targets in spread.wishes(taken, taken.servers).items()}
 
 
 def servers(count: int, **changes: Any) -> list[Server]:
@@ -108,7 +108,7 @@ def test_wishes_never_promise_more_than_there_is(needs: list[tuple[int, int]], m
     many = [server(f"vm-{n}", needs={"VCPU": c, "MEMORY_MB": m}) for n, (c, m) in enumerate(needs)]
     rooms = {f"compute-{n}": room(memory_gib=gib) for n, gib in zip((2, 3, 4), memory, strict=True)}
     taken = survey(*many, room=rooms)
-    found = spread.wishes(taken, many)
+    found = {id: targets[0] for id, targets in spread.wishes(taken, many).items()}
     for host, there in rooms.items():
         placed = [s for s in many if found.get(s.id) == host]
         for name in ("VCPU", "MEMORY_MB"):

@@ -48,6 +48,13 @@ def test_a_language_without_effect_is_named(tmp_path: Path) -> None:
     assert read(tmp_path, SMALL).not_in_effect == ()
 
 
+def test_a_small_number_of_vms_at_once_is_kept_and_what_it_costs_is_said(tmp_path: Path) -> None:
+    (advice,) = load(SAMPLE, ENV).advice
+    assert advice.startswith("clouds.prod.concurrency = 10: no more than so many VMs are on their way at once")
+    few = SMALL.replace('kind = "openstack"', 'kind = "openstack"\nconcurrency = 40')
+    assert read(tmp_path, few).advice == read(tmp_path, SMALL).advice == ()
+
+
 def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:
     its = read(tmp_path, SMALL)
     rule = its.rules["prod", Action.ENTER]

@@ -47,6 +47,7 @@ def facts(words: str) -> dict[str, Json]:
         "state": words,
         "still": words,
         "sentences": [words, "compute-2 is dead"],
+        "targets": [words, "compute-3"],
         "needed": 2,
         "starts_at": NOW.isoformat(),
         "at": NOW.isoformat(),

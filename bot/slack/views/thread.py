@@ -82,6 +82,16 @@ def _by(facts: Facts) -> str:
     return f" by {text.mention(who)}" if who else ""
 
 
+def _stale(targets: Sequence[str], seconds: int) -> str:
+    named, verb, they = ", ".join(map(text.code, targets)), "has", "it does"
+    if len(targets) > 1:
+        verb, they = "have", "they do"
+    return (
+        f":snail: {named} {verb} not begun with a VM that was sent there {seconds} s ago. Nothing more is sent there"
+        f" until {they}. See the log of nova-compute there."
+    )
+
+
 def _seconds(facts: Facts) -> str:
     value = facts.get("seconds")
     return f" in {value:.0f} s" if isinstance(value, int | float) else ""
@@ -258,6 +268,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.SAID_DONE: lambda f: f":raised_hand: {text.mention(word(f, 'by'))} says that this is done: {_title(f)}.",
     Kind.STEP_FAILED: lambda f: f":x: *{_title(f)}* failed. {_said(f)}{_raw(f)}",
     Kind.STEP_UNKNOWN: lambda f: f":question: *{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
+    Kind.TARGET_STALE: lambda f: _stale(words(f, "targets"), _number(f, "seconds")),
     Kind.CLOUD_SILENT: lambda f: f":satellite_antenna: The cloud does not answer. {_said(f)} Muster keeps asking.",
     Kind.CLOUD_BACK: lambda _: ":satellite_antenna: The cloud answers again.",
     Kind.PAUSED: lambda f: f":double_vertical_bar: Paused{_by(f)}.",

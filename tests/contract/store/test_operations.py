@@ -283,3 +283,41 @@ async def test_every_change_of_operation_or_steps_grows_the_revision_but_not_alw
     await save(archive, await read(archive))
     seen.append(await revision_of(archive))
     assert seen == sorted(set(seen))
+
+
+async def test_what_other_operations_of_a_cloud_have_in_flight_is_counted(archive: SqlArchive) -> None:
+    await add(archive, *(operation(number, state=State.RUNNING) for number in (1, 2, 3)))
+    other_cloud = operation(4, state=State.RUNNING)
+    await add(archive, replace(other_cloud, request=replace(other_cloud.request, cloud="lab")))
+    async with archive.unit() as unit:
+        for number in (1, 2, 3, 4):
+            rows = records(3)
+            await unit.lay_out(OperationId(f"op-{number}"), [replace(rows[0], state=StepState.INTENT), *rows[1:]])
+        await unit.commit()
+    mine = await read(archive)
+    async with archive.unit() as unit:
+        found = await unit.moving_beside(mine)
+    assert sorted((id, record.key) for id, record in found) == [("op-2", "move vm-0"), ("op-3", "move vm-0")]
+
+
+async def test_whoever_counts_waits_for_the_intents_of_whoever_counted_before(archive: SqlArchive) -> None:
+    await add(archive, *(operation(number, state=State.RUNNING) for number in (1, 2)))
+    async with archive.unit() as unit:
+        for number in (1, 2):
+            await unit.lay_out(OperationId(f"op-{number}"), records(3))
+        await unit.commit()
+    first, second = await read(archive, "op-1"), await read(archive, "op-2")
+    most, begun = 4, []
+
+    async def begin(mine: Operation) -> None:
+        async with archive.unit() as unit:
+            beside = await unit.moving_beside(mine)
+            await asyncio.sleep(0.05)
+            free = most - len(beside)
+            go = [replace(r, state=StepState.INTENT) for r in await unit.steps(mine.id)][:free]
+            await unit.save_steps(mine.id, [(r, None) for r in go])
+            await unit.commit()
+        begun.append(len(go))
+
+    await asyncio.gather(begin(first), begin(second))
+    assert sorted(begun) == [1, 3]

@@ -1,0 +1,132 @@
+"""The pace of one cloud over all its operations in this process: what its calls and looks taught, and who may go next.
+
+What is in flight is read from the rows, those of other processes too; only the speed of the cloud is kept here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from bot.domain.pace import Limit, Moving, Pace
+from bot.domain.plan import By, Step
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.values import OperationId, StepKey
+
+Named = tuple[OperationId, StepRecord]
+"""A step record and whose it is."""
+
+
+@dataclass
+class Pacing:
+    """One cloud's pace. Moments are seconds of a monotonic clock."""
+
+    pace: Pace = field(default_factory=Pace)
+    limit: Limit | None = None  #: what kept the last move from being begun, if anything did
+    stale: frozenset[str] = frozenset()  #: targets that claim nothing
+    newly_stale: frozenset[str] = frozenset()  #: those of them that did not count as such at the last choice
+    _unclaimed: dict[tuple[OperationId, StepKey], float] = field(default_factory=dict)  #: since when
+    _on_the_wire: dict[StepKey, float] = field(default_factory=dict)  #: since when
+
+    def called(self, key: StepKey, *, now: float) -> None:
+        """An accepting call is made."""
+        self._on_the_wire[key] = now
+
+    def answered(self, key: StepKey, *, now: float, is_good: bool) -> None:
+        """Its answer came, or is lost."""
+        began = self._on_the_wire.pop(key, now)
+        if is_good:
+            self.pace = self.pace.answered(now - began, unclaimed=len(self._unclaimed), now=now)
+        else:
+            self.pace = self.pace.cut(now=now)
+
+    def looked(self, before: Mapping[StepKey, StepRecord], looked: Iterable[StepRecord], *, now: float) -> None:
+        """A look showed what has become of moves."""
+        for record in looked:
+            was = before[record.key]
+            if not is_paced(record.step) or not _is_unclaimed(was) or _is_unclaimed(record):
+                continue
+            if record.state in {StepState.FAILED, StepState.UNKNOWN}:
+                self.pace = self.pace.cut(now=now)
+            else:
+                self.pace = self.pace.claimed(place_of(record.step), now=now)
+
+    def choose(
+        self, ready: Sequence[StepRecord], in_flight: Sequence[Named], *, most: int, between: float, now: float
+    ) -> Sequence[StepRecord]:
+        """Those that may be started now, each with the target that is best for it now.
+
+        Args:
+            ready: by turns.
+            in_flight: of all operations of the cloud.
+            most: in flight in the cloud at most, by its settings.
+            between: seconds between two looks.
+            now: the moment.
+        """
+        self._notice_overdue(now=now)
+        moving = self._moving(in_flight, now=now)
+        busy_groups = {r.step.apart for _, r in in_flight if r.step.apart}
+        chosen: list[StepRecord] = []
+        self.limit = None
+        for record in ready:
+            if not is_paced(record.step):
+                chosen.append(record)
+                continue
+            if record.step.apart and record.step.apart in busy_groups:
+                continue
+            one, limit = self._one(record, moving, most=most, between=between, now=now)
+            if limit is not None:
+                self.limit = self.limit or limit
+                continue
+            chosen.append(one)
+            moving.append(Moving(place=place_of(one.step), is_unclaimed=True))
+            busy_groups |= {one.step.apart} if one.step.apart else set()
+        targets = {r.step.wish for _, r in in_flight if r.step.wish and not r.step.waits_at}
+        stale = frozenset(t for t in targets if self.pace.at_target(moving, t, between=between, now=now) is Limit.STALE)
+        self.stale, self.newly_stale = stale, stale - self.stale
+        return chosen
+
+    def _one(
+        self, record: StepRecord, moving: Sequence[Moving], *, most: int, between: float, now: float
+    ) -> tuple[StepRecord, Limit | None]:
+        """One of them with its target, and what forbids to start it."""
+        step = record.step
+        limit = self.pace.of_cloud(moving, most=most, between=between, now=now)
+        if limit is not None:
+            return record, limit
+        if step.waits_at:
+            return record, self.pace.at_place(moving, step.waits_at, between=between, now=now)
+        if not step.wish:
+            return record, None
+        best, limit = self.pace.best_target(moving, [step.wish, *step.also], between=between, now=now)
+        return replace(record, step=replace(step, wish=best)), limit
+
+    def _moving(self, in_flight: Sequence[Named], *, now: float) -> list[Moving]:
+        paced = [(whose, r) for whose, r in in_flight if is_paced(r.step)]
+        waiting = {(whose, r.key) for whose, r in paced if _is_unclaimed(r)}
+        self._unclaimed = {key: self._unclaimed.get(key, now) for key in waiting}
+        return [
+            Moving(
+                place=place_of(r.step),
+                is_unclaimed=(whose, r.key) in waiting,
+                age=now - self._unclaimed.get((whose, r.key), now),
+            )
+            for whose, r in paced
+        ]
+
+    def _notice_overdue(self, *, now: float) -> None:
+        if any(self.pace.is_overdue(now - began) for began in self._on_the_wire.values()):
+            self.pace = self.pace.cut(now=now)
+
+
+def is_paced(step: Step) -> bool:
+    """Whether it is a call for a VM that the cloud must take up; what undoes or relieves one waits for nothing."""
+    return step.by is By.MUSTER and step.vm is not None and step.tidies is None and step.relieves is None
+
+
+def place_of(step: Step) -> str:
+    """Where it is taken up, as far as that is known; empty where the cloud chooses."""
+    return step.waits_at or step.wish
+
+
+def _is_unclaimed(record: StepRecord) -> bool:
+    """Whether its call is on the wire, or the cloud has not begun with it."""
+    return record.state in IN_FLIGHT and record.begun_at is None

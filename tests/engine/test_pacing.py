@@ -1,0 +1,90 @@
+"""One cloud's pace over all its operations: who may go next, and where to, with what others have in flight."""
+
+from dataclasses import replace
+from typing import Any
+
+from bot.domain.pace import Limit
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import OperationId, VmId
+from bot.engine.pacing import Named, Pacing
+from tests.domain.plans import NOW, record
+
+OURS, THEIRS = OperationId("ours"), OperationId("theirs")
+
+
+def planned(seq: int, **changes: Any) -> StepRecord:
+    return record(seq, vm=VmId(f"vm-{seq}"), **changes)
+
+
+def in_flight(seq: int, *, is_claimed: bool = False, whose: OperationId = THEIRS, **changes: Any) -> Named:
+    begun = record(seq, StepState.ACCEPTED, vm=VmId(f"vm-{seq}"), **changes)
+    return whose, replace(begun, begun_at=NOW if is_claimed else None)
+
+
+def chosen(pacing: Pacing, ready: list[StepRecord], *moving: Named, most: int = 100, now: float = 0.0) -> list[int]:
+    return [r.seq for r in pacing.choose(ready, moving, most=most, between=0.5, now=now)]
+
+
+def test_what_other_operations_have_in_flight_takes_places_too() -> None:
+    ready = [planned(n) for n in range(10)]
+    assert chosen(Pacing(), ready) == [0, 1, 2, 3, 4, 5]
+    assert chosen(Pacing(), ready, *[in_flight(20 + n) for n in range(4)]) == [0, 1]
+    claimed = [in_flight(20 + n, is_claimed=True) for n in range(4)]
+    assert chosen(Pacing(), ready, *claimed) == [0, 1, 2, 3, 4, 5]
+    assert chosen(Pacing(), ready, *claimed, most=5) == [0]
+
+
+def test_two_of_one_server_group_are_kept_apart_over_all_operations() -> None:
+    ready = [planned(0, apart="db"), planned(1, apart="db"), planned(2, apart="web")]
+    assert chosen(Pacing(), ready) == [0, 2]
+    assert chosen(Pacing(), ready, in_flight(20, apart="web", is_claimed=True)) == [0]
+
+
+def test_a_step_that_waits_for_nobody_is_never_put_off() -> None:
+    of_the_host = replace(planned(1), step=replace(planned(1).step, vm=None))
+    unlock = planned(2, tidies=planned(0).key)
+    assert chosen(Pacing(), [planned(0), of_the_host, unlock], *[in_flight(20 + n) for n in range(6)]) == [1, 2]
+
+
+def test_a_target_that_takes_up_nothing_is_shunned_and_named_once() -> None:
+    pacing = Pacing()
+    stuck = [in_flight(20, wish="t1")]
+    ready = [planned(0, wish="t1", also=("t2",))]
+    pacing.choose(ready, stuck, most=100, between=0.5, now=0.0)
+    assert pacing.stale == frozenset()
+    (sent,) = pacing.choose(ready, stuck, most=100, between=0.5, now=16.0)
+    assert sent.step.wish == "t2"
+    assert pacing.newly_stale == pacing.stale == {"t1"}
+    assert chosen(pacing, [planned(0, wish="t1")], *stuck, now=17.0) == []
+    assert (pacing.limit, pacing.newly_stale) == (Limit.STALE, frozenset())
+
+
+def test_a_source_of_live_migrations_gets_one_more_than_it_runs() -> None:
+    ready = [planned(n, waits_at="src") for n in range(5)]
+    assert chosen(Pacing(), ready) == [0]
+    running = in_flight(20, waits_at="src", is_claimed=True)
+    assert chosen(Pacing(), ready, running) == [0]
+    assert chosen(Pacing(), ready, running, in_flight(21, waits_at="src")) == []
+
+
+def test_answers_and_looks_teach_the_pace() -> None:
+    pacing = Pacing()
+    for n in range(6):
+        pacing.called(planned(n).key, now=0.0)
+        pacing.answered(planned(n).key, now=0.3, is_good=True)
+    assert pacing.pace.shortest == 0.3
+    _, before = in_flight(1, wish="t1")
+    pacing.looked({before.key: before}, [replace(before, begun_at=NOW)], now=1.0)
+    assert pacing.pace.speed("t1", now=1.0) > 0
+    window = pacing.pace.window
+    pacing.called(planned(9).key, now=2.0)
+    pacing.answered(planned(9).key, now=2.1, is_good=False)
+    assert pacing.pace.window < window
+
+
+def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_haste() -> None:
+    pacing = Pacing()
+    _, before = in_flight(1, wish="t1")
+    pacing.looked({before.key: before}, [replace(before, state=StepState.FAILED)], now=1.0)
+    assert pacing.pace.speed("t1", now=1.0) == 0
+    assert pacing.pace.cut_at == 1.0
