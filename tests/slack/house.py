@@ -27,6 +27,7 @@ from bot.store.archive import SqlArchive
 from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
 from tests.slack.mortal import MortalArchive
+from tests.store.migrated import migrated_file
 from tests.views.examples import plan
 
 PATIENCE_SECONDS = 10.0
@@ -131,6 +132,7 @@ async def opened(folder: Path, *, rule: Rule = RULE) -> AsyncIterator[House]:
     rules = {("toy", Action.EVACUATE): rule}
     clock = FastClock(20)
     bell = WakeUp(clock)
+    migrated_file(folder / "muster.db")
     archive = SqlArchive(f"sqlite:///{folder / 'muster.db'}", clock=clock, bell=bell)
     await archive.open()
     cloud = SlowCloud(clock=clock, vms={})

@@ -5,6 +5,7 @@ import pytest
 
 from bot.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
+from tests.store.migrated import migrated_file
 
 
 @pytest.fixture
@@ -15,6 +16,7 @@ def clock() -> ManualClock:
 @pytest.fixture
 async def archive(tmp_path: Path, clock: ManualClock) -> AsyncIterator[SqlArchive]:
     """An archive over a file."""
+    migrated_file(tmp_path / "muster.db")
     opened = SqlArchive(f"sqlite:///{tmp_path / 'muster.db'}", clock=clock, bell=WakeUp(clock))
     await opened.open()
     yield opened

@@ -14,6 +14,7 @@ import psycopg
 from sqlalchemy import make_url
 
 from bot.store import upgrade
+from tests.store.migrated import migrated_file
 
 SQLITE = ("memory", "file")
 ALL = (*SQLITE, "postgresql")
@@ -100,10 +101,11 @@ class Postgresql:
 
 @asynccontextmanager
 async def database_url(kind: str, *, folder: Path, server: Postgresql | None) -> AsyncIterator[str]:
-    """The url of an empty database of this kind."""
+    """The url of an empty database of this kind, migrated where it outlives its connection."""
     if kind == "memory":
         yield "sqlite://"
     elif kind == "file":
+        migrated_file(folder / "muster.db")
         yield f"sqlite:///{folder / 'muster.db'}"
     else:
         assert server is not None

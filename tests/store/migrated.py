@@ -1,15 +1,16 @@
-"""An archive in memory whose schema was not migrated to but copied: the migrations are the same for every test.
+"""Archives on SQLite whose schema was not migrated to but copied: the migrations are the same for every test.
 
 They run once in a process, over a database of their own, and what they made is kept as SQL. Each test still gets a new
-database, and opening it still checks that its schema is the newest. What it is asked is answered in the test's own thread
+database, and opening it still checks that its schema is the newest. What one in memory is asked is answered in the test's own thread
 at the loop's next turn: others still come in between, but no thread must be waited for, thousands of times a test.
 """
 
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from aiosqlite import core as aiosqlite
@@ -33,6 +34,12 @@ def _script() -> str:
             return "\n".join(made.iterdump())
     finally:
         engine.dispose()
+
+
+def migrated_file(path: Path) -> None:
+    """A new SQLite database in a file, to be opened by whoever takes it."""
+    with closing(sqlite3.connect(path)) as made:
+        made.executescript(_script())
 
 
 def _copy(connection: Any, _record: object) -> None:

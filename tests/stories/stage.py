@@ -20,6 +20,7 @@ from bot.demo import configuration
 from bot.demo.messages import Message
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
+from tests.store.migrated import migrated_file
 from tests.stories.forked import Forked
 
 ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST"
@@ -41,7 +42,7 @@ class Stage:
     env: dict[str, str]
     config: Path
     process: asyncio.subprocess.Process | Forked | None = None
-    forks: bool = False  #: the bot is forked from a process that has imported it, not started from nothing
+    forks: bool = False  #: the bot is forked from a process that has imported it, over a database that is migrated
     logs: list[str] = field(default_factory=list)
 
     @property
@@ -62,6 +63,8 @@ class Stage:
         """Start `muster run`, and wait for nothing."""
         path = self.folder / "muster.log"
         if self.forks:
+            if not (self.folder / "muster.db").exists():
+                migrated_file(self.folder / "muster.db")
             self.process = Forked(self.config, self.env, path)
             return
         with path.open("ab") as log:
@@ -209,7 +212,7 @@ async def staged(
         password: of its user admin.
         cinder: TOML of the `[clouds.cinder]` of `prod`, with {url} for the simulated controller; the simulated host
             that is dead has managed volumes and backups then.
-        forks: fork the bot from a process that has imported it, which saves two seconds of a processor at each start.
+        forks: see `Stage`; it saves two seconds of a processor at each start.
     """
     clock = SystemClock()
     workspace = standard_workspace(patience=PATIENCE_SECONDS)

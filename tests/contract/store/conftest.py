@@ -8,6 +8,7 @@ import pytest
 from bot.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store import databases
+from tests.store.migrated import open_migrated
 
 
 @pytest.fixture
@@ -38,8 +39,8 @@ async def url(kind: str, server_if_needed: databases.Postgresql | None, tmp_path
 
 
 @pytest.fixture
-async def archive(url: str, clock: ManualClock, bell: WakeUp) -> AsyncIterator[SqlArchive]:
+async def archive(kind: str, url: str, clock: ManualClock, bell: WakeUp) -> AsyncIterator[SqlArchive]:
     opened = SqlArchive(url, clock=clock, bell=bell)
-    await opened.open()
+    await (open_migrated(opened) if kind == "memory" else opened.open())
     yield opened
     await opened.close()
