@@ -158,9 +158,9 @@ PRECHECKS = (
     ),
     Precheck(
         question="Does it have what is not moved: a share, a vTPM, encrypted memory, an accelerator, a vDPA port?",
-        evacuate=("cannot-evacuate",),
-        enter=("stays-behind",),
-        exit=("stays-away",),
+        evacuate=("cannot-evacuate", "shares-unknown"),
+        enter=("stays-behind", "shares-unknown"),
+        exit=("stays-away", "shares-unknown"),
         rehome=_VOLUMES_ALONE,
         tower_enter=("precheck", "shutdown-elsewhere", "shutdown-unseen"),
         tower_exit=_NO_STOPPING,

@@ -22,6 +22,7 @@ WRONG = 1
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the command line and hand over to the room that serves it; answers the exit code."""
+    os.umask(0o077)  # database, export and what the demo writes are for nobody else
     arguments = _parser().parse_args(argv)
     serve: Callable[[argparse.Namespace], int] = arguments.serve
     return serve(arguments)
@@ -165,11 +166,12 @@ def _stopped_by(error: Exception) -> int:
     from bot import log
     from bot.domain.errors import Refusal
     from bot.domain.ports import StoreFailed, StoreHeld
+    from bot.domain.redaction import redact
     from bot.store.schema import ForeignSchema
 
     for one in _leaves(error):
         if isinstance(one, Refusal | StoreFailed | StoreHeld | ForeignSchema | OSError):
-            sys.stderr.write(f"muster: {log.redact(str(one))}\n")
+            sys.stderr.write(f"muster: {redact(str(one))}\n")
         else:
             log.logger(__name__).error("stopped by a surprise", exc_info=one)
     return WRONG

@@ -6,7 +6,6 @@ names are known, and the finished line once more, so that no way of writing a va
 
 import json
 import logging
-import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,44 +15,14 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.domain.redaction import HIDDEN, is_telltale, redact, without_shapes
 from bot.domain.values import OperationId
-
-HIDDEN = "•••"
 
 SHORTEST_SECRET = 6
 """A known secret shorter than this is hidden by its shape only: hiding it everywhere would black out ordinary words."""
 
 MOST_CHARACTERS = 4_000
 """A longer value is cut: clouds answer with whole pages."""
-
-_SHAPES = (
-    # Slack's tokens: xoxb-, xoxp-, xoxe.xoxp-, xapp-, xwfp-
-    re.compile(r"\bx(?:ox[a-z]|app|wfp)[-.][A-Za-z0-9.-]{4,}"),
-    # addresses that are secrets themselves: response_url, webhooks, upload URLs, one-use tickets of Socket Mode
-    re.compile(r"(?<=hooks\.slack\.com/)[^\s\"'\\]+"),
-    re.compile(r"(?<=[?&]ticket=)[^&\s\"'\\]+"),
-    # user:password@ in an address
-    re.compile(r"(?<=://)[^/\s:@\"']*:[^/\s@\"']+(?=@)"),
-    # Keystone's Fernet tokens
-    re.compile(r"\bgAAAAA[A-Za-z0-9_=-]{20,}"),
-    # JSON Web Tokens
-    re.compile(r"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.?[A-Za-z0-9_-]*"),
-)
-
-_TELLTALE = r"""
-    (?:proxy-)?authorization | x-(?:auth|subject|service|storage)-token | x-slack-signature | set-cookie | cookie
-  | (?:[a-z0-9]+[_-])*(?:password|passwd|adminpass|secret|token|api_?key|response_url|trigger_id)
-"""
-_IS_TELLTALE = re.compile(_TELLTALE, re.IGNORECASE | re.VERBOSE)
-_NAMED = re.compile(
-    rf"""
-    (?P<name> \b(?:{_TELLTALE})\b )
-    (?P<between> \\?["']? \s* [:=] \s* (?:[bB]?\\?["'])? )
-    (?:(?:bearer|basic|digest|token) \s+)?
-    [^\s"'\\,;&(){{}}\[\]]+
-    """,
-    re.IGNORECASE | re.VERBOSE,
-)
 
 QUIETER = {
     "slack_bolt": logging.WARNING,
@@ -73,19 +42,6 @@ QUIETER = {
     "asyncssh": logging.WARNING,
 }
 """Libraries that would log every request, some with headers and bodies, below these levels; also when we debug."""
-
-
-def redact(text: str, *, secrets: Iterable[str] = ()) -> str:
-    """A text without secrets: neither the known ones nor anything shaped or named like one."""
-    return _NAMED.sub(lambda found: f"{found['name']}{found['between']}{HIDDEN}", _without_shapes(text, secrets))
-
-
-def _without_shapes(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, HIDDEN)
-    for shape in _SHAPES:
-        text = shape.sub(HIDDEN, text)
-    return text
 
 
 def configure(
@@ -175,10 +131,10 @@ class _Hide:
 
     def in_line(self, _logger: WrappedLogger, _method: str, line: EventDict | str) -> str:
         """Clean the finished line of what is known or shaped like a secret."""
-        return _without_shapes(str(line), self._known)
+        return without_shapes(str(line), self._known)
 
     def _clean(self, name: object, value: object) -> object:
-        if isinstance(name, str) and value and _IS_TELLTALE.fullmatch(name):
+        if isinstance(name, str) and value and is_telltale(name):
             return HIDDEN
         if value is None or isinstance(value, bool | int | float):
             return value

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from bot import door
 from bot.domain.ports import Stale, StoreFailed
+from bot.domain.redaction import redact
 from bot.watch.alerts import Group, Told
 
 log = structlog.get_logger(__name__)
@@ -135,7 +136,7 @@ def _texts(told: Mapping[str, Any], key: str, at: str) -> Mapping[str, str]:
     value = told.get(key)
     if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
         raise BadPayload(f"{at}.{key} is not an object of texts.")
-    return {name: text[:_LONGEST] for name, text in value.items()}
+    return {name: redact(text)[:_LONGEST] for name, text in value.items()}
 
 
 def _moment(value: object, at: str) -> datetime:

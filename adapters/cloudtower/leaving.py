@@ -80,9 +80,10 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
     except Refused as no:
         return replace(known, refusal=no)
     vms = await read.vms_called(client, sorted({uuid for uuid, _, _ in entries if uuid}))
+    called = {name: vm for vm in reversed(vms) for name in (vm.id, vm.local_id)}
     return replace(
         known,
-        offers=tuple(_offer(uuid, way, entry, vms) for uuid, way, entry in entries if uuid),
+        offers=tuple(_offer(uuid, way, entry, called.get(uuid)) for uuid, way, entry in entries if uuid),
         nameless=sum(1 for uuid, _, _ in entries if not uuid),
     )
 
@@ -105,8 +106,7 @@ def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
     return sorted([*nameless, *once.values()], key=lambda entry: entry[:2])
 
 
-def _offer(uuid: str, way: Way, entry: Reply, vms: Sequence[TowerVm]) -> Offer:
-    vm = next((vm for vm in vms if vm.is_called(uuid)), None)
+def _offer(uuid: str, way: Way, entry: Reply, vm: TowerVm | None) -> Offer:
     verify = entry.get("verify")
     checked: Reply = verify if isinstance(verify, Mapping) else {}
     changed = str(checked.get("reason") or "it was changed since") if checked.get("changed") is True else ""

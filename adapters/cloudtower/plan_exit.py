@@ -26,28 +26,31 @@ _WORDS = {
 
 def plan(request: Request, survey: LeavingSurvey) -> Plan:
     """The plan of leaving maintenance."""
-    findings = tuple(_findings(request, survey))
+    chosen = _chosen(request, survey)
+    ids = frozenset(offer.uuid for offer in chosen)
+    findings = tuple(_findings(request, survey, ids))
     host = survey.host
     blocked = host is None or any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in findings)
-    chosen = [offer for offer in survey.offers if _is_chosen(request, offer)]
     return Plan(
         action=request.action,
         host=request.host,
         host_name=host.name if host else request.host_name,
         findings=findings,
-        vms=tuple(sorted((_vm(o, is_chosen=o in chosen) for o in survey.offers), key=lambda vm: (vm.name, vm.id))),
+        vms=tuple(sorted((_vm(o, is_chosen=o.uuid in ids) for o in survey.offers), key=lambda vm: (vm.name, vm.id))),
         phases=PHASES,
         steps=() if blocked or host is None else _steps(host, chosen),
         may_choose_none=True,
     )
 
 
-def _is_chosen(request: Request, offer: Offer) -> bool:
+def _chosen(request: Request, survey: LeavingSurvey) -> list[Offer]:
+    """The offers that are taken."""
+    named = frozenset(request.vms)
     if request.is_choice:
-        return offer.uuid in request.vms
-    if request.vms:
-        return bool(_names(offer) & set(request.vms))
-    return not _flag(offer)
+        return [offer for offer in survey.offers if offer.uuid in named]
+    if named:
+        return [offer for offer in survey.offers if _names(offer) & named]
+    return [offer for offer in survey.offers if not _flag(offer)]
 
 
 def _names(offer: Offer) -> set[str]:
@@ -66,7 +69,7 @@ def _flag(offer: Offer) -> str:
 # ---------------------------------------------------------------------- findings
 
 
-def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
+def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -> Iterator[Finding]:
     host = survey.host
     if host is None:
         sentence = f"CloudTower does not list {request.host_name} any more."
@@ -88,15 +91,15 @@ def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
         yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
     for offer in survey.offers:
         if offer.changed and not offer.is_recycled:
-            stays = "" if _is_chosen(request, offer) else " It stays as it is unless somebody chooses it."
+            stays = "" if offer.uuid in chosen else " It stays as it is unless somebody chooses it."
             sentence = f"{offer.name} is not as the maintenance left it: {offer.changed}.{stays}"
             yield _finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
     for offer in survey.offers:
-        if (offer.is_recycled or offer.vm is None) and _is_chosen(request, offer):
+        if (offer.is_recycled or offer.vm is None) and offer.uuid in chosen:
             sentence = f"{offer.name} was chosen, but: {_flag(offer)}."
             yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
     for offer in survey.offers:
-        if offer.vm is not None and _is_chosen(request, offer):
+        if offer.vm is not None and offer.uuid in chosen:
             yield from judge.of_work_on(offer.vm)
     yield from _not_offered(request, survey)
     yield from alerts.findings(host, survey.alerts)
@@ -104,7 +107,8 @@ def _findings(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
 
 def _not_offered(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
     """VMs that were named or ticked and are not in the lists: a wrong name, or a VM that is gone since."""
-    unknown = [name for name in request.vms if not any(name in _names(offer) for offer in survey.offers)]
+    known = {name for offer in survey.offers for name in _names(offer)}
+    unknown = [name for name in request.vms if name not in known]
     if not unknown or survey.refusal is not None:
         return
     some = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")

@@ -104,7 +104,7 @@ class Surveyor:
         precheck = Precheck(outcome=Outcome.NOT_ASKED)
         if _may_ask(version, host, peers):
             precheck = await self._precheck(host)
-        named = {uuid for uuid in precheck.shutdown if not any(vm.is_called(uuid) for vm in vms)}
+        named = set(precheck.shutdown) - {name for vm in vms for name in (vm.id, vm.local_id)}
         elsewhere = await read.vms_called(self.client, sorted(named)) if named else ()
         return CloudTowerSurvey(
             version=version,

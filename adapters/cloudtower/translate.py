@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from bot.domain.redaction import redact
+
 Reply: TypeAlias = Mapping[str, Any]  # Any: what a foreign server answered, until it is translated here
 
 IN_USE = "IN_USE"
@@ -245,7 +247,7 @@ def task(reply: Reply) -> TowerTask:
         created=_text(reply, "local_created_at"),
         finished=_moment(_text(reply, "finished_at")),
         error_code=_text(reply, "error_code"),
-        error_message=_text(reply, "error_message"),
+        error_message=redact(_text(reply, "error_message")),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from adapters.openstack.things import OpenStackSurvey, Server
 from adapters.openstack.versions import VALIDATED, spoken
@@ -18,11 +19,17 @@ class Choice:
     servers: tuple[Server, ...]
     findings: tuple[Finding, ...] = ()
 
+    @cached_property
+    def ids(self) -> frozenset[str]:
+        """Of the servers."""
+        return frozenset(s.id for s in self.servers)
+
 
 def chosen(request: Request, survey: OpenStackSurvey) -> Choice:
     """The servers asked for by name or id, or all of them; of those ticked in a list, the ones that are still here."""
     if request.is_choice:
-        return Choice(tuple(s for s in survey.servers if s.id in request.vms))
+        ticked = frozenset(request.vms)
+        return Choice(tuple(s for s in survey.servers if s.id in ticked))
     if not request.vms:
         return Choice(survey.servers)
     meant: dict[str, Server] = {}

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 from adapters.openstack import (
+    attached,
     check,
     drain_plan,
     listing,
@@ -125,8 +126,12 @@ class OpenStackCloud:
             surveyed = replace(surveyed, movers=movers)
         if request.ledger:
             here = {server.id for server in surveyed.servers}
-            return replace(surveyed, away=await whereabouts.of(self._session, request.ledger, besides=here))
-        return surveyed
+            surveyed = replace(surveyed, away=await whereabouts.of(self._session, request.ledger, besides=here))
+        if request.action is Action.REHOME:
+            return surveyed
+        is_return = request.action is Action.EXIT
+        asked = attached.to_those_away if is_return else attached.to_those_here
+        return await asked(self._session, surveyed)
 
     async def _in_doubt(self, request: Request) -> Sequence[str]:
         """Other hosts whose power matters: asked for only where hosts have BMCs and too many look dead."""

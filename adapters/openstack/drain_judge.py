@@ -102,7 +102,7 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
         and m.source == survey.host
         and m.server not in here
         and survey.movers.get(m.server, m) is not None
-        and not records.is_superseded(m, survey.migrations)
+        and not records.is_superseded(m, survey.moves_of(m.server))
     ]
     if kept:
         numbers = ", ".join(f"#{m.id}" for m in kept[:5])
@@ -125,7 +125,8 @@ def of_left_over(survey: OpenStackSurvey) -> Iterator[Finding]:
         for m in survey.migrations
         if m.type == EVACUATION and m.source == survey.host and m.status in _CLEANED_UP and m.server in names
     ]
-    at_home = [m for m in left if m.status != "done" or m.server not in {s.id for s in survey.away}]
+    away = {s.id for s in survey.away}
+    at_home = [m for m in left if m.status != "done" or m.server not in away]
     if at_home:
         who = ", ".join(f"{names[m.server]} (#{m.id}, {m.status})" for m in at_home[:5])
         yield _vms(
@@ -143,13 +144,13 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         server: the VM, on the host or, of one that returns, elsewhere.
         survey: of the host.
     """
-    moves = survey.migrations
+    moves = survey.moves_of(server.id)
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted. Wait until that has ended, then re-check"
     gone = records.went(server, moves, heard=survey.heard_of(server.host))
     if gone is not None and records.is_at_rest(gone.updated_at or gone.created_at, now=survey.at, span=_SETTLING):
         return records.where_it_went(gone)
-    opened = next((m for m in moves if m.server == server.id and m.is_open), None)
+    opened = next((m for m in moves if m.is_open), None)
     if server.task is not None:
         return _busy(server, survey, is_moving=opened is not None)
     if opened is not None and not records.is_over(opened, server, moves, now=survey.at):
@@ -164,8 +165,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
 
 def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
     """What is said of a VM with a task: whether to wait for its end, or whether it has ended already."""
-    mine = [m for m in survey.migrations if m.server == server.id]
-    last = max(mine, key=lambda m: m.id, default=None)
+    last = max(survey.moves_of(server.id), key=lambda m: m.id, default=None)
     if server.task in _OF_MOVES and not is_moving and last is not None and last.status in records.ENDED_BADLY:
         return (
             f"still has the task {server.task}, though its {last.type} to {last.target or 'another host'} has ended"

@@ -54,6 +54,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *drain_judge.of_left_over(survey),
         *special.of_groups(survey),
         *special.of_ports(survey),
+        *special.of_shares(survey),
         *around.of_locks(survey, terms),
         *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], terms)),
         *drain_judge.of_rest(
@@ -65,7 +66,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         host=request.host,
         host_name=request.host_name,
         findings=findings,
-        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s in chosen.servers) for s in survey.servers),
+        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers),
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
         steps=tuple(_steps(request, survey, leaving, terms, is_whole=is_whole)),
         facts={

@@ -15,6 +15,7 @@ from openstack import exceptions as sdk
 
 from adapters.openstack.explain import explain
 from bot.domain.cloud import CloudError, Refused, Unreachable
+from bot.domain.redaction import redact
 
 _RAW_LIMIT = 600
 _BEGINNING = 120  #: characters of what somebody else than the API has answered, in a sentence
@@ -26,18 +27,6 @@ _NOT_THE_API = (
     "See who answers at this address: a portal, a proxy, or a service that is just being restarted. Muster asks again."
 )
 _CONFIGURATION = "Correct this cloud's entry in clouds.yaml, then run `muster check`."
-_SECRETS = (
-    (re.compile(r"gAAAA[\w=-]{20,}"), "***"),  # a Fernet token
-    (re.compile(r"\beyJ[\w-]{10,}\.[\w-]+\.[\w-]+"), "***"),  # a JWS token
-    (re.compile(r"(?i)(x-(?:auth|subject|service)-token['\"]?\s*[:=]\s*)['\"]?[^\s'\",}]+"), r"\1***"),
-    (
-        re.compile(
-            r"(?i)(['\"]?(?:admin_?pass|password|secret|passcode)['\"]?\s*[:=]\s*)('[^']*'|\"[^\"]*\"|[^\s,}]+)"
-        ),
-        r"\1***",
-    ),
-    (re.compile(r"://[^/\s:@]+:[^/\s@]+@"), "://***@"),
-)
 _SERVICES = {
     "compute": "Nova",
     "placement": "Placement",
@@ -56,8 +45,7 @@ class Missing(Refused):
 
 def clean(text: str) -> str:
     """Text of the cloud fit to be shown: no tokens, no passwords, not endless."""
-    for pattern, instead in _SECRETS:
-        text = pattern.sub(instead, text)
+    text = redact(text)
     return text if len(text) <= _RAW_LIMIT else f"{text[:_RAW_LIMIT]} …"
 
 

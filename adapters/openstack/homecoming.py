@@ -4,7 +4,7 @@ Whoever can come back may be chosen. A VM that is not where Muster left it is fl
 Of those that are meant, only as many are brought back as there is room for, and as their server groups allow.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.openstack import beside, drain_judge, refusals, room, special, versions, vms
@@ -35,13 +35,16 @@ def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, .
     left: dict[str, Left] = {one.id: one for one in request.ledger}
     free = _free(request, survey)
     found: list[Away] = []
+    named, mates = frozenset(request.vms), special.by_group(survey, survey.servers)
     for server in sorted(survey.away, key=lambda s: -special.turn(s, terms.priority_metadata)):
         one = left[server.id]
         reason, flag = _reason_against(server, survey), _flag(one, server)
-        is_meant = not reason and _is_meant(request, one, terms, flag=flag)
-        obstacle = _obstacle(server, survey, free, found) if is_meant else ""
+        is_meant = not reason and _is_meant(request, one, terms, named=named, flag=flag)
+        obstacle = _obstacle(server, survey, free, mates) if is_meant else ""
         if is_meant and not obstacle:
             _take(free, server.needs)
+            if (group := survey.group_of(server)) is not None:
+                mates.setdefault(group.id, []).append(server.name)
         found.append(Away(left=one, server=server, reason=reason, flag=flag, obstacle=obstacle, is_meant=is_meant))
     return tuple(found)
 
@@ -61,11 +64,11 @@ def _take(free: dict[str, int], needs: Amounts) -> None:
         free[name] = free.get(name, 0) - amount
 
 
-def _is_meant(request: Request, left: Left, terms: Terms, *, flag: str) -> bool:
+def _is_meant(request: Request, left: Left, terms: Terms, *, named: frozenset[str], flag: str) -> bool:
     if request.is_choice:
-        return left.id in request.vms
-    if request.vms:
-        return bool({left.id, left.name} & set(request.vms))
+        return left.id in named
+    if named:
+        return bool({left.id, left.name} & named)
     return terms.brings_back and not flag
 
 
@@ -89,8 +92,15 @@ def _flag(left: Left, server: Server) -> str:
     return f"moved since: Muster left it on {left.place}" if server.host != left.place else ""
 
 
-def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], before: Sequence[Away]) -> str:
-    """Why Nova would not take it back, after those that come back before it; empty when nothing is known against it."""
+def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], mates: Mapping[str, Sequence[str]]) -> str:
+    """Why Nova would not take it back; empty when nothing is known against it.
+
+    Args:
+        server: the VM.
+        survey: of its host.
+        free: what is free there, after those that come back before it.
+        mates: names of VMs that are there then, by their server group.
+    """
     if not room.fits(free, server.needs):
         short = [name for name, amount in server.needs.items() if amount > free.get(name, 0)]
         there = {name: max(0, free.get(name, 0)) for name in short}
@@ -99,10 +109,9 @@ def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], bef
             f" {room.spoken(there, short)}"
         )
     group = survey.group_of(server)
-    mates = [*survey.servers, *(away.server for away in before if away.comes)]
     if group is None:
         return ""
-    mine = [s.name for s in mates if s.id in group.members]
+    mine = mates.get(group.id, ())
     if group.policy == special.ANTI_AFFINITY and mine:
         return f"it must be kept apart from {mine[0]} (server group {group.name}, {group.policy})"
     if group.policy == special.AFFINITY and not mine and len(group.members) > 1:

@@ -208,7 +208,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
-    gone = records.went(server, survey.migrations, heard=survey.heard_of(server.host))
+    gone = records.went(server, survey.moves_of(server.id), heard=survey.heard_of(server.host))
     if gone is not None:
         return f"{records.where_it_went(gone)}."
     leaving = _leaving(server, survey)
@@ -223,9 +223,10 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
 
 def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
     """The migration in the middle of which the host died, as far as its record tells."""
-    opened = (m for m in survey.migrations if m.server == server.id and m.is_open and m.source == server.host)
+    mine = survey.moves_of(server.id)
+    opened = (m for m in mine if m.is_open and m.source == server.host)
     return next(
-        (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, survey.migrations)),
+        (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, mine)),
         None,
     )
 
@@ -272,9 +273,9 @@ def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
             f" (#{leaving.id}, {leaving.status}), though the VM is at rest: somebody had its state reset.",
             remedy=f"See that its guest does not run on {leaving.target or 'another host'} before you approve.",
         )
-    evacuations = [m for m in survey.migrations if m.server == server.id and m.type == EVACUATION]
+    evacuations = [m for m in survey.moves_of(server.id) if m.type == EVACUATION]
     opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.at)), None)
-    if opened is not None and not records.is_superseded(opened, survey.migrations):
+    if opened is not None and not records.is_superseded(opened, survey.moves_of(server.id)):
         yield Finding(
             code="evacuation-open",
             verdict=Verdict.WARNING,

@@ -56,6 +56,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *special.of_disks(leaving, shared_storage=terms.shared_storage),
         *special.of_groups(survey),
         *special.of_ports(survey),
+        *special.of_shares(survey),
         *around.of_locks(survey, terms),
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
     )
@@ -93,7 +94,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
                 survey,
                 terms,
                 reasons[s.id] or crowded_out.get(s.id, ""),
-                is_meant=s in chosen.servers,
+                is_meant=s.id in chosen.ids,
                 is_evacuable=not reasons[s.id],
             )
             for s in survey.servers

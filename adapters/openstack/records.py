@@ -106,12 +106,15 @@ def still_open(moves: Sequence[Migration], seen: Mapping[str, Server | None], *,
         seen: their VMs by id as Nova shows them now, None: deleted; of one that is not in it anything may be so.
         now: aware UTC.
     """
+    by_server: dict[str, list[Migration]] = {}
+    for move in moves:
+        by_server.setdefault(move.server, []).append(move)
     return [
         m
         for m in moves
         if m.is_open
-        and not is_superseded(m, moves)
-        and not (m.server in seen and is_over(m, seen[m.server], moves, now=now))
+        and not is_superseded(m, by_server[m.server])
+        and not (m.server in seen and is_over(m, seen[m.server], by_server[m.server], now=now))
     ]
 
 

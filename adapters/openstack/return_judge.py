@@ -45,6 +45,7 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away], term
         yield from _of_vm(one, survey, terms)
     if coming:
         yield from special.of_ports(survey)
+        yield from special.of_shares(survey)
         yield from judge.of_control(survey)
 
 
@@ -131,7 +132,7 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
     for move in sorted(away, key=lambda m: m.id):
         latest[move.server] = move
     lasting = records.still_open([*latest.values()], survey.seen, now=survey.at)
-    opened = [m for m in lasting if not records.is_superseded(m, survey.migrations)]
+    opened = [m for m in lasting if not records.is_superseded(m, survey.moves_of(m.server))]
     if opened:
         yield blocker(
             "evacuation-open",
@@ -142,7 +143,8 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
     yield from drain_judge.of_left_over(survey)
     kept = [m for m in away if m.status == "done"]
-    if kept and not any(m.server in {s.id for s in survey.servers} for m in kept):
+    here = {s.id for s in survey.servers}
+    if kept and not any(m.server in here for m in kept):
         yield blocker(
             "old-guests",
             Topic.VMS,

@@ -63,7 +63,8 @@ def too_little_for(
     """
     free = _free_for(survey, to, others)
     fit = [s for s in in_turn if _somewhere(survey, s, free)]
-    behind = {s.id: f"no room {_where(to)}" for s in in_turn if s not in fit}
+    fitting = {s.id for s in fit}
+    behind = {s.id: f"no room {_where(to)}" for s in in_turn if s.id not in fitting}
     if _short(survey, fit, free):
         behind |= {s.id: "no room beside those that go first" for s in _pack(survey, fit, free)}
     return behind if len(behind) < len(in_turn) else {}

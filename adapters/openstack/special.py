@@ -165,8 +165,9 @@ def of_disks(leaving: Sequence[Server], *, shared_storage: bool | None) -> Itera
 
 def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Server groups that must stay on one host: Nova moves their members one by one, so the first finds no host."""
+    here = by_group(survey, survey.servers)
     for group in survey.groups:
-        together = [s.name for s in survey.servers if s.id in group.members]
+        together = here.get(group.id, ())
         if group.policy == AFFINITY and len(together) > 1:
             yield Finding(
                 code="must-stay-together",
@@ -176,6 +177,15 @@ def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
                 " moves them one by one, and its scheduler finds no host for the first.",
                 remedy="Have them stopped and recreated elsewhere by their owner, or expect them to stay.",
             )
+
+
+def by_group(survey: OpenStackSurvey, servers: Sequence[Server]) -> dict[str, list[str]]:
+    """The names of some servers by the id of the server group that they are in."""
+    found: dict[str, list[str]] = {}
+    for server in servers:
+        if (group := survey.group_of(server)) is not None:
+            found.setdefault(group.id, []).append(server.name)
+    return found
 
 
 def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -188,6 +198,18 @@ def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
             sentence="Neutron does not tell which ports the VMs have that are moved: one with a vDPA or SR-IOV port"
             " comes up only where the hardware is.",
             remedy="See that Neutron answers and that Muster's account may list all ports, then re-check.",
+        )
+
+
+def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether it is known what shares the servers have."""
+    if not survey.shares_known:
+        yield Finding(
+            code="shares-unknown",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            sentence="Nova does not tell which of the VMs that are moved have a Manila share, and moves none that has.",
+            remedy="See that Muster's account may list the shares of all servers, then re-check.",
         )
 
 

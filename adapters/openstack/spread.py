@@ -30,7 +30,8 @@ def wishes(
         leaving: the VMs that leave the host, in the order in which they will.
         others: what other operations have still to start.
     """
-    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if host in _alike(survey)}
+    alike = _alike(survey)
+    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if host in alike}
     room = {host: amounts.get("MEMORY_MB", 0) for host, amounts in free.items()}
     given = dict.fromkeys(free, 0)
     found: dict[str, str] = {}

@@ -5,7 +5,6 @@ account may list all projects and every server in it is on the host that was ask
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -58,7 +57,7 @@ async def take(
     """
     nova = await compute_offer(session)
     services = await compute_services(session)  # a member gets 403 here, before any list is trusted
-    servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder, ports = await session.together(
+    servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder = await session.together(
         servers_on(session, host),
         hypervisors_of(session),
         _groups(session, nova),
@@ -67,22 +66,17 @@ async def take(
         _candidates(session),
         _projects(session),
         storage.take(session, host, is_asked=rehomes, runner=runner, besides=managers),
-        _ports(session, host),
     )
     if nova.highest < FLAVORS:
         servers = await older.with_flavors(session, servers)
     if nova.highest < SERVICES:
         hypervisors = await older.with_providers(session, hypervisors)
-    attached = frozenset[str]().union(*(s.volumes for s in servers))
     return OpenStackSurvey(
         host=host,
         at=at,
         highest=nova.highest,
         services=tuple(services),
-        servers=tuple(
-            replace(s, ports=(ports or {}).get(s.id, frozenset()))
-            for s in sorted(servers, key=lambda s: (natural(s.name), s.id))
-        ),
+        servers=tuple(sorted(servers, key=lambda s: (natural(s.name), s.id))),
         projects=projects,
         groups=tuple(groups),
         migrations=tuple(migrations),
@@ -93,8 +87,6 @@ async def take(
         aggregates=translate.aggregates_by_host(aggregates),
         tags=translate.tags_by_host(aggregates),
         storage=cinder,
-        encrypted=await storage.encrypted(session, attached),
-        ports_known=ports is not None,
     )
 
 
@@ -290,21 +282,3 @@ async def _projects(session: Session) -> Mapping[str, str]:
     except Refused:
         return {}
     return dict(found.each("projects", lambda p: (str(p["id"]), str(p["name"]))))
-
-
-async def _ports(session: Session, host: str) -> Mapping[str, frozenset[str]] | None:
-    """The kinds of ports of the host's servers; None when Neutron does not tell, which forbids nothing."""
-    try:
-        if await session.offer("network") is None:
-            return {}
-        ports = await session.pages(
-            "network",
-            "/ports",
-            "ports",
-            made=translate.port,
-            params={"binding:host_id": host, "fields": ["id", "device_id", "binding:vnic_type"]},
-            doing=f"list the ports on {host}",
-        )
-    except (Refused, Unreachable):
-        return None
-    return translate.ports_by_server(ports)

@@ -1,6 +1,6 @@
 """What a survey of an OpenStack cloud holds: its services, servers, moves and room, in OpenStack's own words."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +14,7 @@ Amounts: TypeAlias = Mapping[str, int]
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
 ACCELERATOR = "an accelerator"
+NO_PORT = "normal"  #: the kind of a port that is nothing but a virtual switch's
 EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
 ABORTED = "cancelled"
 OPEN = frozenset(
@@ -99,6 +100,7 @@ class Server:
     metadata: Mapping[str, str] = field(default_factory=dict)
     volumes: frozenset[str] = frozenset()  #: ids of those attached
     ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
+    has_page_size: bool = False  #: by its flavor
     has_promised_bandwidth: bool = False  #: whether one of its ports has a minimum bandwidth (QoS)
     shares: frozenset[str] = frozenset()  #: ids of the Manila shares attached
     locked_reason: str = ""  #: from 2.73 on
@@ -124,6 +126,15 @@ class Server:
     def is_gone(self) -> bool:
         """Whether it has been deleted."""
         return self.status in {"DELETED", "SOFT_DELETED"} or self.vm_state in {"deleted", "soft-delete"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Port:
+    """A port of a server, as Neutron shows it."""
+
+    server: str  #: empty: it is not a server's
+    kind: str  #: vnic_type
+    is_promised_bandwidth: bool = False  #: whether it has a minimum bandwidth (QoS) that Placement keeps account of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,6 +254,7 @@ class OpenStackSurvey:
     storage: Storage | None = None  #: None: the cloud has no Cinder
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
+    shares_known: bool = True  #: whether Nova told which shares are attached to the servers
     power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
     others: Mapping[str, Reading] = field(default_factory=dict)
     """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
@@ -252,6 +264,21 @@ class OpenStackSurvey:
         """Its compute services: of each host the row that stands for it."""
         return standing([s for s in self.services if s.binary == "nova-compute"])
 
+    @cached_property
+    def _by_host(self) -> Mapping[str, Service]:
+        return {s.host: s for s in reversed(self.computes)}
+
+    @cached_property
+    def _by_member(self) -> Mapping[str, Group]:
+        return {member: group for group in reversed(self.groups) for member in group.members}
+
+    @cached_property
+    def _by_mover(self) -> Mapping[str, Sequence[Migration]]:
+        found: dict[str, list[Migration]] = {}
+        for move in self.migrations:
+            found.setdefault(move.server, []).append(move)
+        return found
+
     @property
     def rows(self) -> tuple[Service, ...]:
         """The rows of the host's compute service, the one that stands for it first."""
@@ -260,9 +287,9 @@ class OpenStackSurvey:
     @property
     def service(self) -> Service | None:
         """The compute service of the host."""
-        return next((s for s in self.computes if s.host == self.host), None)
+        return self._by_host.get(self.host)
 
-    @property
+    @cached_property
     def survivors(self) -> tuple[Service, ...]:
         """Compute services that the scheduler may choose."""
         return tuple(s for s in self.computes if s.host != self.host and s.is_up and s.is_enabled)
@@ -273,18 +300,18 @@ class OpenStackSurvey:
         living = {name for s in self.survivors for name in self.aggregates.get(s.host, ())}
         return tuple(name for name in self.aggregates.get(self.host, ()) if self.survivors and name not in living)
 
-    @property
+    @cached_property
     def seen(self) -> Mapping[str, Server | None]:
         """The VMs that were asked about, by id: on the host and elsewhere; None: deleted."""
         return {**self.movers, **{s.id: s for s in self.servers}}
 
     def heard_of(self, host: str) -> datetime | None:
         """When a compute host was heard of last."""
-        return next((s.updated_at for s in self.computes if s.host == host), None)
+        return self._by_host[host].updated_at if host in self._by_host else None
 
     def zone_of(self, host: str) -> str | None:
         """The availability zone of a compute host; None when Nova does not list it."""
-        return next((s.zone for s in self.computes if s.host == host), None)
+        return self._by_host[host].zone if host in self._by_host else None
 
     def needs(self, server: Server) -> Amounts:
         """What a server takes: what it holds on the host by Placement, else what its flavor says."""
@@ -292,4 +319,8 @@ class OpenStackSurvey:
 
     def group_of(self, server: Server) -> Group | None:
         """The server group that a server is in."""
-        return next((g for g in self.groups if server.id in g.members), None)
+        return self._by_member.get(server.id)
+
+    def moves_of(self, server: str) -> Sequence[Migration]:
+        """The records of one server's moves, by its id."""
+        return self._by_mover.get(server, ())

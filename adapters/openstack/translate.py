@@ -5,7 +5,19 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from adapters.openstack.things import ACCELERATOR, Amounts, Group, Migration, Room, Server, Service, Volume
+from adapters.openstack.things import (
+    ACCELERATOR,
+    NO_PORT,
+    Amounts,
+    Group,
+    Migration,
+    Port,
+    Room,
+    Server,
+    Service,
+    Volume,
+)
+from bot.domain.redaction import redact
 
 Json = Mapping[str, Any]
 SILENT = "UNKNOWN"
@@ -58,7 +70,7 @@ def server(found: Json) -> Server:
         has_local_disk=not volume_backed,
         boots_from_volume=volume_backed,
         pinned_zone=found.get("pinned_availability_zone") or None,
-        fault=str(fault.get("message") or ""),
+        fault=redact(str(fault.get("message") or "")),
         updated_at=str(found.get("updated") or ""),
         created_at=str(found.get("created") or ""),
         launched_at=str(found.get("OS-SRV-USG:launched_at") or ""),
@@ -89,6 +101,7 @@ def with_flavor(bare: Server, flavor: Json) -> Server:
         },
         has_local_disk=bare.has_local_disk or extra_disk > 0,
         has_vtpm=bare.has_vtpm or "hw:tpm_version" in extra,
+        has_page_size="hw:mem_page_size" in extra,
         has_portable_vtpm=extra.get("hw:tpm_secret_security") == "host",
         has_encrypted_memory=bare.has_encrypted_memory or _is_true(extra.get("hw:mem_encryption")),
         devices=tuple(word for key, word in _DEVICES.items() if key in extra),
@@ -280,18 +293,14 @@ def tags_by_host(found: Sequence[Json]) -> Mapping[str, Mapping[str, frozenset[s
     return by_host
 
 
-def port(found: Json) -> tuple[str, str]:
-    """Of `GET /v2.0/ports`: the server that it belongs to, and its kind."""
-    return str(found["device_id"] or ""), str(found["binding:vnic_type"] or "normal")
-
-
-def ports_by_server(ports: Sequence[tuple[str, str]]) -> Mapping[str, frozenset[str]]:
-    """The kinds of ports of each server that are more than a virtual switch."""
-    by_server: dict[str, frozenset[str]] = {}
-    for server_id, kind in ports:
-        if kind != "normal" and server_id:
-            by_server[server_id] = by_server.get(server_id, frozenset()) | {kind}
-    return by_server
+def port(found: Json) -> Port:
+    """Of `GET /v2.0/ports`; `resource_request` is null, or has `request_groups`, or of old `resources` alone."""
+    promised = found.get("resource_request") or {}
+    return Port(
+        server=str(found["device_id"] or ""),
+        kind=str(found["binding:vnic_type"] or NO_PORT),
+        is_promised_bandwidth=bool(promised.get("request_groups") or promised.get("resources")),
+    )
 
 
 def moment(text: Any) -> datetime | None:

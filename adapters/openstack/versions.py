@@ -12,6 +12,7 @@ PAGES = Microversion((2, 33))  #: hypervisors come in pages
 FLAVORS = Microversion((2, 47))  #: servers say what is in their flavor
 GROUPS = Microversion((2, 64))  #: server groups say their one policy
 MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
+SHARES = Microversion((2, 97))  #: Manila shares are attached to servers, and listed by server
 SERVERS = Microversion((2, 98))  #: servers say the zone that they are pinned to (2.96) and their image's properties
 CHANGES = Microversion((2, 66))  #: servers can be listed by when they were changed last
 SHADOWS = Microversion((2, 69))  #: servers of a cell that does not answer are listed, with next to nothing in them

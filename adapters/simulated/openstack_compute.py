@@ -47,6 +47,7 @@ class Servers:
             web.get("/v2.1/servers/{id}/os-instance-actions/{request_id}", self._action),
             web.get("/v2.1/servers/{id}/os-volume_attachments", self._attachments),
             web.get("/v2.1/servers/{id}/os-interface", self._interfaces),
+            web.get("/v2.1/servers/{id}/shares", self._shares),
             web.get("/v2.1/flavors", self._flavors),
             web.get("/v2.1/flavors/detail", self._flavors),
             web.get("/v2.1/flavors/{id}", self._flavor),
@@ -180,6 +181,13 @@ class Servers:
     async def _interfaces(self, request: web.Request) -> web.Response:
         self.find(request)
         return web.json_response({"interfaceAttachments": []})
+
+    async def _shares(self, request: web.Request) -> web.Response:
+        """From 2.97 on (nova/api/openstack/compute/server_shares.py)."""
+        if context(request).version < 97:
+            raise ApiError(404, "The resource could not be found.")
+        shown = [{"share_id": id, "status": "active", "tag": id} for id in self.find(request).shares]
+        return web.json_response({"shares": shown})
 
     # ------------------------------------------------------------------ flavors
 

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated.openstack_http import ApiError, context, iso, page
-from adapters.simulated.things import Image, Kind
+from adapters.simulated.things import Image, Kind, Vm
 from adapters.simulated.world import World
 
 _NO_FILTERS = {"fields", "limit", "marker"}
@@ -71,7 +71,7 @@ class Neutron:
             host = vm.host.name if vm.host else ""
             for number, kind in enumerate(vm.ports):
                 port = {"id": f"{vm.id[:-4]}{number:04}", "device_id": vm.id, "device_owner": "compute:nova"}
-                port |= {"binding:vnic_type": kind} | ({"binding:host_id": host} if asked.is_admin else {})
+                port |= {"binding:vnic_type": kind} | (_for_admins(vm, host) if asked.is_admin else {})
                 if all(port.get(name) == value for name, value in wanted.items() if name not in _NO_FILTERS):
                     shown.append(port)
         shown, links = page(request, shown)
@@ -80,6 +80,18 @@ class Neutron:
 
     async def _nothing(self, request: web.Request) -> web.Response:
         return web.json_response({request.match_info["collection"].replace("-", "_"): []})
+
+
+def _for_admins(vm: Vm, host: str) -> dict[str, Any]:
+    """Where a port is bound, and what it asks of Placement (extension port-resource-request-groups)."""
+    asks = {"NET_BW_EGR_KILOBIT_PER_SEC": vm.promised_kbps}
+    group = {
+        "id": f"group-{vm.id}",
+        "required": ["CUSTOM_PHYSNET_PUBLIC", "CUSTOM_VNIC_TYPE_NORMAL"],
+        "resources": asks,
+    }
+    request = {"request_groups": [group], "same_subtree": [group["id"]]} if vm.promised_kbps else None
+    return {"binding:host_id": host, "resource_request": request}
 
 
 def _image(image: Image) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.redaction import redact
 from bot.domain.values import Action, Facts, HostId, OperationId, StepKey, Then, VmId
 
 
@@ -100,14 +101,12 @@ class CloudError(Exception):
     Args:
         sentence: what failed, on which host or VM.
         remedy: what the operator can do next.
-        raw: the cloud's own words; never a secret.
+        raw: the cloud's own words. What looks like a secret in any of these is hidden: clouds echo what they get.
     """
 
     def __init__(self, sentence: str, *, remedy: str = "", raw: str = "") -> None:
-        super().__init__(f"{sentence} {remedy}".strip())
-        self.sentence = sentence
-        self.remedy = remedy
-        self.raw = raw
+        self.sentence, self.remedy, self.raw = redact(sentence), redact(remedy), redact(raw)
+        super().__init__(f"{self.sentence} {self.remedy}".strip())
 
 
 class Refused(CloudError):

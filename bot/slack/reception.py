@@ -16,6 +16,7 @@ from slack_bolt.async_app import AsyncAck
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.policy import Actor
 from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
+from bot.domain.redaction import without_shapes
 from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
 from bot.log import logger
 from bot.slack.views import notes
@@ -195,7 +196,7 @@ def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
         kind=kind,
         payload={
             "command": str(body.get("command", "")),
-            "text": str(body.get("text") or ""),
+            "text": without_shapes(str(body.get("text") or "")),
             "user": str(body.get("user_id", "")),
             "channel": str(body.get("channel_id", "")),
         },
@@ -243,7 +244,7 @@ def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Facts)
             "digest": carried.get("digest", ""),
             "user": str(body["user"]["id"]),
             "channel": carried.get("channel", ""),
-            **told,
+            **{name: without_shapes(put) if isinstance(put, str) else put for name, put in told.items()},
         },
         received_at=clock.now(),
     )

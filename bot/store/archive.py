@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from bot.domain.ports import Bell, Clock, StoreFailed
@@ -13,8 +13,11 @@ from bot.domain.steady import SteadyClock
 from bot.store import database, schema
 from bot.store.guard import Guard
 from bot.store.mapping import PlanShelf
+from bot.store.tables import ProbeRow, table_of
 from bot.store.transaction import patiently
 from bot.store.unit import SqlUnit
+
+_PROBE = table_of(ProbeRow)
 
 
 class SqlArchive:
@@ -65,6 +68,7 @@ class SqlArchive:
         engine = database.connect(self._address)
         try:
             await patiently(schema.upgrade_engine(engine))
+            self._guard.keep_private()
         except BaseException:
             await engine.dispose()
             self._guard.let_go()
@@ -93,7 +97,7 @@ class SqlArchive:
         """
         if self.is_missing:
             raise StoreFailed(f"There is no database {self._address.database}.")
-        engine = database.connect(self._address, begin="BEGIN")
+        engine = database.connect(self._address, begin="BEGIN", writes=False)
         try:
             await patiently(_check_schema(engine))
         except BaseException:
@@ -119,13 +123,14 @@ class SqlArchive:
             yield unit
 
     async def ping(self) -> None:
-        """Ask the database for an answer.
+        """Write something: a database that only answers is a full disk, or a primary that is one no more.
 
         Raises:
-            StoreFailed: there is none.
+            StoreFailed: it cannot be written.
         """
-        async with self.unit() as unit:
-            await unit.run(text("SELECT 1"))
+        async with self._begin(_nobody_waits_for_this) as unit:
+            await unit.run(update(_PROBE).values(written_at=self._clock.now()))
+            await unit.commit()
 
     @asynccontextmanager
     async def _begin(self, ring: Callable[[], None]) -> AsyncIterator[SqlUnit]:

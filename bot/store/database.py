@@ -4,24 +4,32 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, event, make_url
+from sqlalchemy import URL, Connection, ExceptionContext, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
 PATIENCE_MS = 30_000
-"""How long a statement waits for somebody else's lock, or for a database that does not answer."""
+"""How long a statement of ours may take, or wait for its turn on an embedded database."""
+IDLE_MS = 6_000
+"""After so long a process that was frozen in the middle of a transaction loses its locks, and whoever waits goes on."""
+LOCK_MS = 10_000
+"""How long a statement waits for somebody else's lock: longer than that, so that one who is frozen holds up nobody."""
+SILENCE_MS = 5_000
+"""How long a server, one that died with its machine, may leave what was sent to it unacknowledged, or be called."""
+_NO_LONGER_OURS = frozenset({"25006", "25P03", "57P01", "57P02", "57P03", "57P05"})
+"""What PostgreSQL says to a session with which nothing can be written any more: it is read-only (of a primary that was
+demoted), it was idle for too long, or its server goes down (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
 
-_POSTGRESQL_OPTIONS = " ".join(
-    f"-c {name}={value}"
-    for name, value in {
+
+def _options() -> str:
+    settings = {
         "timezone": "UTC",
-        "lock_timeout": PATIENCE_MS,
-        "statement_timeout": 2 * PATIENCE_MS,
-        # a process that was frozen in the middle of a transaction lets go of its locks
-        "idle_in_transaction_session_timeout": 2 * PATIENCE_MS,
-    }.items()
-)
+        "lock_timeout": LOCK_MS,
+        "statement_timeout": PATIENCE_MS,
+        "idle_in_transaction_session_timeout": IDLE_MS,
+    }
+    return " ".join(f"-c {name}={value}" for name, value in settings.items())
 
 
 def parse(url: str) -> URL:
@@ -63,16 +71,20 @@ def is_missing(address: URL) -> bool:
     return file is not None and not Path(file).exists()
 
 
-def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE") -> AsyncEngine:
+def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True) -> AsyncEngine:
     """An engine; nothing is connected yet.
+
+    A session of PostgreSQL with which nothing can be written any more is thrown away, and all of its pool with it:
+    the next statement has a new one, from a server that may write.
 
     Args:
         address: from `parse`.
         begin: how an embedded database begins a transaction. IMMEDIATE takes the right to write at once, so two
             transactions queue instead of failing at their first write.
+        writes: whether a server that takes no writes is of no use.
     """
     if not is_embedded(address):
-        return create_async_engine(
+        server = create_async_engine(
             address,
             hide_parameters=True,
             pool_pre_ping=True,
@@ -80,11 +92,14 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE") -> AsyncEngine:
             max_overflow=10,
             pool_timeout=PATIENCE_MS / 1000,
             connect_args={
-                "connect_timeout": 10,
-                "tcp_user_timeout": PATIENCE_MS,
-                "options": _POSTGRESQL_OPTIONS,
+                "connect_timeout": SILENCE_MS // 1000,
+                "tcp_user_timeout": SILENCE_MS,
+                "target_session_attrs": "read-write" if writes else "any",
+                "options": _options(),
             },
         )
+        event.listen(server.sync_engine, "handle_error", _throw_away)
+        return server
     if file_of(address) is None:
         engine = create_async_engine(address, hide_parameters=True, poolclass=StaticPool)
     else:
@@ -98,6 +113,12 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE") -> AsyncEngine:
         connection.exec_driver_sql(begin)
 
     return engine
+
+
+def _throw_away(context: ExceptionContext) -> None:
+    """Have a session replaced that is good for nothing any more."""
+    if getattr(context.original_exception, "sqlstate", None) in _NO_LONGER_OURS:
+        context.is_disconnect = True
 
 
 def _prepare_sqlite(connection: Any, _record: object) -> None:

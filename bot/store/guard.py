@@ -5,6 +5,7 @@ The lock ends with the process, however it ends, so nothing is ever left to clea
 
 import fcntl
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from bot.domain.ports import StoreFailed, StoreHeld
@@ -48,6 +49,15 @@ class Guard:
         os.ftruncate(file, 0)
         os.write(file, f"{os.getpid()}\n".encode())
         self._file = file
+
+    def keep_private(self) -> None:
+        """Let nobody else read the database: what people said and what clouds answered stands in it."""
+        if self._path is None:
+            return
+        database = str(self._path).removesuffix(".lock")
+        for file in (Path(database), Path(f"{database}-wal"), Path(f"{database}-shm")):
+            with suppress(OSError):  # it is not there, or it is another user's to decide
+                file.chmod(0o600)
 
     def let_go(self) -> None:
         """Give it back, if it was taken."""

@@ -42,7 +42,9 @@ async def upgrade(url: str) -> str:
     guard.take()
     engine = connect(address)
     try:
-        return await patiently(upgrade_engine(engine))
+        reached = await patiently(upgrade_engine(engine))
+        guard.keep_private()
+        return reached
     finally:
         await engine.dispose()
         guard.let_go()

@@ -209,6 +209,16 @@ class AuditHeadRow(Row, table=True):
     hash: str = Field(sa_type=Text)
 
 
+class ProbeRow(Row, table=True):
+    """The one row that the health probe writes."""
+
+    __tablename__ = "probe"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    written_at: datetime | None = Field(default=None, sa_type=Moment)
+
+
 def table_of(row: type[Row]) -> Table:
     """The table behind a row, for statements that write."""
     return metadata.tables[str(row.__tablename__)]

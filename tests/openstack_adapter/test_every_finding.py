@@ -212,6 +212,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "needs-device": (dead(server("a", devices=("a PCI device",))), dead(server("a"))),
     "special-port": (dead(server("a", ports=frozenset({"vdpa"}))), dead(server("a"))),
     "promised-bandwidth": (dead(server("a", has_promised_bandwidth=True)), dead(server("a"))),
+    "shares-unknown": (dead(shares_known=False), dead()),
     "ports-unknown": (dead(ports_known=False), dead()),
     "encrypted-volume": (
         dead(server("a", volumes=frozenset({"v1"})), encrypted=frozenset({"v1"})),

@@ -7,7 +7,13 @@ import pytest
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Aggregate
 from bot.domain.plan import Disposition, Plan
-from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
+from tests.contract.arena_openstack import (
+    OpenStackArena,
+    adapter,
+    openstack_arena,
+    openstack_enter_arena,
+    openstack_exit_arena,
+)
 from tests.openstack_adapter.build import codes, finding
 
 
@@ -72,6 +78,46 @@ async def test_a_neutron_that_does_not_tell_is_said_and_forbids_nothing(status: 
         plan = await arena.planned()
         assert "ports-unknown" in codes(plan)
         assert not plan.is_blocked
+
+
+async def test_shares_are_read_of_the_servers_that_can_have_one_and_of_no_other() -> None:
+    async with openstack_arena() as arena:
+        arena.world.vm("vm-1").shares = ("share-1",)
+        with_extra(arena, "vm-1", hw__mem_page_size="large")
+        assert about(await arena.planned(), "cannot-evacuate") == {"vm-1"}
+        asked = [c.path for c in arena.world.calls if c.path.endswith("/shares")]
+        assert asked == [f"/compute/v2.1/servers/{arena.world.vm('vm-1').id}/shares"]
+
+
+async def test_a_nova_that_does_not_tell_of_shares_is_said_and_forbids_nothing() -> None:
+    async with openstack_arena() as arena:
+        with_extra(arena, "vm-1", hw__mem_page_size="large")
+        assert "shares-unknown" not in codes(await arena.planned())
+        arena.world.faults.order(CallFault(effect=Effect.ANSWER, path="/shares$", status=403))
+        plan = await arena.planned()
+        assert "shares-unknown" in codes(plan)
+        assert not plan.is_blocked
+
+
+async def test_bandwidth_that_a_port_is_promised_is_read_from_neutron() -> None:
+    async with openstack_enter_arena() as arena:
+        arena.world.vm("vm-1").ports = arena.world.vm("vm-2").ports = ("normal",)
+        arena.world.vm("vm-2").promised_kbps = 1000
+        assert about(await arena.planned(), "promised-bandwidth") == {"vm-2"}
+
+
+async def test_of_a_host_that_returns_it_is_read_what_is_attached_to_those_that_come_back() -> None:
+    async with openstack_exit_arena() as arena:
+        special = {"special-port", "encrypted-volume", "promised-bandwidth", "stays-away"}
+        assert not special & codes(await arena.planned())
+        arena.world.vm("vm-1").ports = ("direct",)
+        arena.world.vm("vm-2").shares = ("share-1",)
+        with_extra(arena, "vm-2", hw__mem_page_size="large")
+        next(v for v in arena.world.volumes.values() if v.name == "vm-3-root").encrypted = True
+        plan = await arena.planned()
+        assert about(plan, "special-port") == {"vm-1"}
+        assert about(plan, "stays-away") == {"vm-2"}
+        assert about(plan, "encrypted-volume") == {"vm-3"}
 
 
 async def test_encrypted_volumes_are_found_wherever_they_are_managed() -> None:

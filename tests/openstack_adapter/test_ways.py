@@ -63,6 +63,7 @@ SPECIAL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "aggregate-bound": ({"scope": {"ssd": "true"}}, {}),
     "priority-unreadable": ({"metadata": {"turn": "first"}}, {}),
     "ports-unknown": ({}, {"ports_known": False}),
+    "shares-unknown": ({}, {"shares_known": False}),
 }
 
 

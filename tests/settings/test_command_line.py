@@ -122,6 +122,7 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Pat
     written = config.parent / "audit.jsonl"
     exported = muster("audit", "export", "--config", str(config), "--output", str(written))
     assert exported.returncode == 0, exported.stderr
+    assert written.stat().st_mode & 0o777 == 0o600  # for nobody else, as the database is
     lines = [json.loads(line) for line in written.read_text().splitlines()]
     assert [line["event"] for line in lines[:-1]] == ["refused 0", "refused 1", "refused 2"]
     assert lines[0]["actor"] == "U0ALICE"

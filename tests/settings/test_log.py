@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from bot import log
+from bot.domain.redaction import HIDDEN
 from bot.domain.values import OperationId
 
 KNOWN = "correct horse/battery+staple"
@@ -97,7 +98,7 @@ def test_what_is_shaped_or_named_like_a_secret_is_hidden_wherever_it_stands(line
     except RuntimeError:
         logger.exception("crashed")
     assert "PLANTED" not in lines.getvalue()
-    assert lines.getvalue().count(log.HIDDEN) >= 6
+    assert lines.getvalue().count(HIDDEN) >= 6
     assert all(json.loads(line) for line in lines.getvalue().splitlines())
 
 
@@ -113,7 +114,7 @@ def test_a_known_secret_is_hidden_in_every_spelling(lines: io.StringIO) -> None:
 def test_a_value_under_a_secret_name_is_hidden_and_the_line_stays_json(lines: io.StringIO) -> None:
     log.logger("bot").info("login", password={"a": 1}, token=12345, api_key=["PLANTED"], secret=None, tokens=3)
     line = only(lines)
-    assert (line["password"], line["token"], line["api_key"]) == (log.HIDDEN,) * 3
+    assert (line["password"], line["token"], line["api_key"]) == (HIDDEN,) * 3
     assert line["secret"] is None
     assert line["tokens"] == 3
 

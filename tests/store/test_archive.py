@@ -56,6 +56,22 @@ async def test_it_is_the_archive_of_the_law(archive: SqlArchive) -> None:
         assert {name for name in vars(Unit) if not name.startswith("_")} <= set(dir(unit))
 
 
+def modes_in(folder: Path) -> dict[str, str]:
+    return {path.name: oct(path.stat().st_mode & 0o777) for path in folder.iterdir()}
+
+
+async def test_nobody_else_can_read_the_database_one_of_an_earlier_release_neither(tmp_path: Path) -> None:
+    file = tmp_path / "muster.db"
+    file.touch(mode=0o644)
+    archive = over(f"sqlite:///{file}")
+    await archive.open()
+    await begin(archive)
+    modes = modes_in(tmp_path)
+    await archive.close()
+    names = ("muster.db", "muster.db-wal", "muster.db-shm", "muster.db.lock")
+    assert modes == dict.fromkeys(names, "0o600")
+
+
 async def test_a_second_process_says_so_and_stops(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'muster.db'}"
     holder = await asyncio.create_subprocess_exec(
