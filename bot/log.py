@@ -15,6 +15,7 @@ from urllib.parse import quote, quote_plus
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from bot.domain.ports import StoreFailed
 from bot.domain.redaction import HIDDEN, is_telltale, redact, without_shapes
 from bot.domain.values import OperationId
 
@@ -104,6 +105,14 @@ def about(operation: OperationId, **more: str) -> Iterator[None]:
     """Let every line inside, of libraries too, carry the operation's id."""
     with structlog.contextvars.bound_contextvars(operation=operation, **more):
         yield
+
+
+def stumbled(log: structlog.stdlib.BoundLogger, event: str, error: BaseException, **about: object) -> None:
+    """A line with the traceback; of the database's failures, which the archive tells once, only when we debug."""
+    if isinstance(error, StoreFailed):
+        log.debug(event, why=str(error), **about)
+    else:
+        log.error(event, exc_info=error, **about)
 
 
 def logger(name: str) -> structlog.stdlib.BoundLogger:

@@ -14,6 +14,7 @@ import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.domain.ports import Clock
+from bot.log import stumbled
 
 log = structlog.get_logger(__name__)
 
@@ -62,8 +63,8 @@ def _guarded(
         last = clock.monotonic()
         try:
             await tick()
-        except Exception:
-            log.exception("a tick failed; the next one tries again", tick=name)
+        except Exception as error:  # noqa: BLE001  # the next one tries again
+            stumbled(log, "a tick failed; the next one tries again", error, tick=name)
 
     return guarded
 

@@ -15,6 +15,7 @@ from bot.engine.absent import Absent
 from bot.engine.held import Held
 from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
+from bot.log import stumbled
 
 log = structlog.get_logger(__name__)
 
@@ -70,8 +71,8 @@ class Worker:
                     lease = await unit.claim(self._owner, span=LEASE)
                     if lease is not None:  # nothing changed otherwise, so nobody is to be woken
                         await unit.commit()
-            except Exception:
-                log.exception("claiming work failed")  # the database is away: the next poll tries again
+            except Exception as error:  # noqa: BLE001  # the next poll tries again
+                stumbled(log, "claiming work failed", error)
                 return
             if lease is None:
                 return
@@ -92,7 +93,7 @@ class Worker:
                 if isinstance(end, LeaseLost):
                     bound.warning("the lease was lost; the operation is taken up again", why=str(end))
                 elif isinstance(end, Exception):
-                    bound.error("work on the operation failed; it is taken up again", exc_info=end)
+                    stumbled(bound, "work on the operation failed; it is taken up again", end)
                     await self._clock.sleep(RENEW_SECONDS)
             self._running.pop(lease.operation, None)
             await self._give_back(lease)
@@ -125,5 +126,7 @@ class Worker:
             async with self._archive.unit() as unit:
                 await unit.release(lease)
                 await unit.commit()
-        except Exception:
-            log.exception("giving an operation back failed; its lease runs out by itself", operation=lease.operation)
+        except Exception as error:  # noqa: BLE001  # the lease ends it
+            stumbled(
+                log, "giving an operation back failed; its lease runs out by itself", error, operation=lease.operation
+            )

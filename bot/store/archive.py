@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
 from typing import Any
 
+import structlog
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -18,6 +19,8 @@ from bot.store.transaction import patiently
 from bot.store.unit import SqlUnit
 
 _PROBE = table_of(ProbeRow)
+
+log = structlog.get_logger(__name__)
 
 
 class SqlArchive:
@@ -39,6 +42,7 @@ class SqlArchive:
         self._bell = bell
         self._plans = PlanShelf()
         self._engine: AsyncEngine | None = None
+        self._is_told = False
         self._turns: Turns | None = Turns() if database.is_embedded(self._address) else None
         self._guard = Guard(database.file_of(self._address))
 
@@ -119,8 +123,21 @@ class SqlArchive:
         Raises:
             StoreFailed: the database does not answer.
         """
-        async with self._begin(self._bell.ring) as unit:
-            yield unit
+        try:
+            async with self._begin(self._bell.ring) as unit:
+                yield unit
+        except StoreFailed as failed:
+            self._tell(str(failed))
+            raise
+        self._tell("")
+
+    def _tell(self, ailment: str) -> None:
+        """Log when the database begins to fail, and when it is over; whoever met it in between need not."""
+        if ailment and not self._is_told:
+            log.warning("the database fails; it is tried again and again", why=ailment)
+        if not ailment and self._is_told:
+            log.info("the database is well again")
+        self._is_told = bool(ailment)
 
     async def ping(self) -> None:
         """Write something: a database that only answers is a full disk, or a primary that is one no more.

@@ -80,6 +80,17 @@ class Postgresql:
         finally:
             await self._execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
+    @asynccontextmanager
+    async def closed(self, url: str) -> AsyncIterator[None]:
+        """One of its databases lets nobody in meanwhile, and throws out who is in."""
+        name = make_url(url).database
+        await self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+        await self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'")
+        try:
+            yield
+        finally:
+            await self._execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+
     async def drop_template(self) -> None:
         if self._template is not None:
             await self._execute(f'DROP DATABASE "{self._template}" WITH (FORCE)')

@@ -32,6 +32,13 @@ def listening(stage: Stage) -> str:
     return f"http://127.0.0.1:{port}"
 
 
+def on_database(stage: Stage, url: str) -> None:
+    """Give the bot another database than the embedded one."""
+    text = stage.config.read_text()
+    embedded = next(line for line in text.splitlines() if line.startswith('url = "sqlite'))
+    stage.config.write_text(text.replace(embedded, f'url = "{url}"'))
+
+
 async def asked(url: str) -> tuple[int, Mapping[str, object]]:
     """What the bot says of itself; (0, {}) when nobody listens there."""
     try:
@@ -134,6 +141,24 @@ async def test_without_a_cloud_it_starts_names_it_and_serves_the_other_one(tmp_p
             await stage.card_says("Waiting for approval")
 
 
+async def test_a_database_that_goes_away_is_logged_once_and_so_is_its_return(
+    tmp_path: Path, server: Postgresql
+) -> None:
+    async with server.database() as url, staged(tmp_path) as stage:
+        on_database(stage, url)
+        await stage.start_bot()
+        await stage.answer(ALICE, "/muster list")
+        async with server.closed(url):
+            await stage.until(lambda: "the database fails" in stage.log(), what="a line of the log")
+            await asyncio.sleep(6)  # the worker comes round each second, ticks every five
+        await stage.until(lambda: "the database is well again" in stage.log(), what="a line of the log")
+        await stage.answer(ALICE, "/muster list")
+        told = stage.log()
+        assert told.count("the database fails") == told.count("the database is well again") == 1, told
+        assert "claiming work failed" not in told
+        assert "a tick failed" not in told
+
+
 @pytest.mark.long
 async def test_who_holds_connections_open_and_says_nothing_keeps_nobody_out(stage: Stage) -> None:
     address = listening(stage)
@@ -157,10 +182,7 @@ async def test_without_its_database_it_starts_and_is_whole_when_that_is_reached(
     async with server.database(migrated=False) as url, staged(tmp_path) as stage:
         address = listening(stage)
         there, folder = make_url(url), tmp_path / "postgresql"  # a server is reached by the folder of its socket
-        database = there.set(query={"host": str(folder)}).render_as_string(hide_password=False)
-        text = stage.config.read_text()
-        embedded = next(line for line in text.splitlines() if line.startswith('url = "sqlite'))
-        stage.config.write_text(text.replace(embedded, f'url = "{database}"'))
+        on_database(stage, there.set(query={"host": str(folder)}).render_as_string(hide_password=False))
         await stage.start_bot()
         await says(address + "/healthz", 200)
         await says(address + "/readyz", 503, "store")
