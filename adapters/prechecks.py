@@ -45,6 +45,7 @@ class Precheck:
 _VOLUMES_ALONE = "Volumes alone change their manager: no VM is touched."
 _TOWER_DECIDES = ("precheck",)  #: what the product's own check looks at (facts: its manual), told as one answer
 _TOWER_MOVES = "CloudTower moves them itself, by its own rights and in its own order, in one task."
+_NO_SHORT_LIST = "CloudTower answers as a whole: without a list that is known to be whole nothing is planned."
 _NO_STOPPING = "Whatever could not stay was stopped or moved when the host entered."
 
 PRECHECKS = (
@@ -121,6 +122,24 @@ PRECHECKS = (
         rehome=_VOLUMES_ALONE,
         tower_enter="A host enters as a whole.",
         tower_exit=("vm-not-offered", "vm-gone", "vm-nameless", "vm-flagged"),
+    ),
+    Precheck(
+        question="Are all VMs of the host known, and does a second witness agree?",
+        evacuate=("list-not-whole", "emptiness-unproven"),
+        enter=("list-not-whole", "emptiness-unproven"),
+        exit="What is on the host stays there; who was moved away is asked for one by one.",
+        rehome=_VOLUMES_ALONE,
+        tower_enter=_NO_SHORT_LIST,
+        tower_exit=_NO_SHORT_LIST,
+    ),
+    Precheck(
+        question="Which questions were not answered that no plan waits for?",
+        evacuate=("not-answered", "unanswered-risk"),
+        enter=("not-answered", "unanswered-risk"),
+        exit=("not-answered", "unanswered-risk"),
+        rehome=_VOLUMES_ALONE,
+        tower_enter=_NO_SHORT_LIST,
+        tower_exit=_NO_SHORT_LIST,
     ),
     Precheck(
         question="Can the target take them that was asked for?",

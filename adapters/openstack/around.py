@@ -130,18 +130,8 @@ def sighting(step: Step, server: Server | None) -> Sighting:
         server: the VM as Nova shows it now; None: Nova knows it no more.
     """
     if server is None or server.is_gone:
-        return evidence.deleted(str(step.arguments["name"]))
+        return evidence.deleted(server, str(step.arguments["name"]))
     return _stopping(step, server) if step.verb == verbs.STOP else _locking(step, server)
-
-
-def among_locked(step: Step, server: Server | None) -> Sighting:
-    """Judge a step that locks or unlocks, by a list of the servers that are locked.
-
-    Args:
-        step: the step.
-        server: the VM as it is in that list; None: it is not, so it is not locked.
-    """
-    return _locking(step, server)
 
 
 def _locking(step: Step, server: Server | None) -> Sighting:

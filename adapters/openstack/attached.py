@@ -6,15 +6,22 @@ by server, but only of those that can have one (nova/virt/hardware.py, `check_sh
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from adapters.openstack import storage, translate
 from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
-from adapters.openstack.things import NO_PORT, OpenStackSurvey, Port, Server
+from adapters.openstack.things import NO_PORT, OpenStackSurvey, Port, Server, Unanswered, Used
 from adapters.openstack.versions import SHARES, spoken
 from bot.domain.cloud import Refused, Unreachable
 
 _FILE_BACKED = "COMPUTE_MEM_BACKING_FILE"
+_NO_ENCRYPTION = Unanswered(
+    what="which of the attached volumes are encrypted",
+    instead="a VM with such a volume may not come up where Muster's account may not read its key",
+    why="",
+    is_risk=True,
+)
 _FIELDS = ["id", "device_id", "binding:vnic_type", "resource_request"]
 
 
@@ -22,10 +29,10 @@ async def to_those_here(session: Session, survey: OpenStackSurvey) -> OpenStackS
     """The survey with what is attached to the servers on its host.
 
     Raises:
-        Refused, Unreachable: Cinder does not say which volumes are encrypted.
+        Unreachable: Cinder's lists of the host's volumes contradict each other.
     """
     servers, told = await _with_attachments(session, survey, survey.servers)
-    return replace(told, servers=servers)
+    return replace(told, listed=replace(told.listed, items=servers))
 
 
 async def to_those_away(session: Session, survey: OpenStackSurvey) -> OpenStackSurvey:
@@ -42,13 +49,30 @@ async def _with_attachments(
     session: Session, survey: OpenStackSurvey, servers: Sequence[Server]
 ) -> tuple[tuple[Server, ...], OpenStackSurvey]:
     volumes = frozenset[str]().union(*(s.volumes for s in servers))
-    ports, shares, encrypted = await session.together(
+    ports, shares, used = await session.together(
         _ports(session, sorted({s.host for s in servers})),
         _shares(session, [s.id for s in servers if _may_share(s, survey)] if survey.highest >= SHARES else []),
-        storage.encrypted(session, volumes),
+        _in_use(session, volumes),
     )
+    encrypted = frozenset(id for id in volumes if id in used.volumes and used.volumes[id].is_encrypted)
+    storage.must_be_whole(survey.storage, used.volumes)
     told = replace(survey, encrypted=encrypted, ports_known=ports is not None, shares_known=shares is not None)
+    told = replace(told, unanswered=(*told.unanswered, *used.unanswered))
     return tuple(_attached(s, ports or {}, shares or {}) for s in servers), told
+
+
+class _InUse(NamedTuple):
+    """The volumes in use, or that Cinder did not tell."""
+
+    volumes: Mapping[str, Used]
+    unanswered: tuple[Unanswered, ...] = ()
+
+
+async def _in_use(session: Session, attached: frozenset[str]) -> _InUse:
+    try:
+        return _InUse(await storage.in_use(session, attached))
+    except (Refused, Unreachable) as error:
+        return _InUse({}, (replace(_NO_ENCRYPTION, why=error.sentence),))
 
 
 def _attached(server: Server, ports: Mapping[str, Sequence[Port]], shares: Mapping[str, frozenset[str]]) -> Server:

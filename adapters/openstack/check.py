@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from adapters.openstack import judge, storage, survey
+from adapters.openstack import judge, nova, storage
 from adapters.openstack.judge import Terms
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
@@ -14,8 +14,8 @@ from bot.domain.plan import Verdict
 async def complaints(session: Session, terms: Terms, runner: Runner | None = None) -> Sequence[str]:
     """Sentences with remedies; empty when all is well."""
     try:
-        nova = await survey.compute_offer(session)
         roles = await session.roles()
+        highest = (await nova.compute_offer(session)).highest
     except CloudError as error:
         return [str(error)]
     found = []
@@ -26,10 +26,10 @@ async def complaints(session: Session, terms: Terms, runner: Runner | None = Non
         )
     found += [
         f"{finding.sentence} {finding.remedy}".strip()
-        for finding in judge.of_versions(nova.highest, terms)
+        for finding in judge.of_versions(highest, terms)
         if finding.verdict is not Verdict.OK
     ]
-    return found + await _refusals(session, terms, up_to(SERVICES, nova.highest)) + await _complaints_of(runner)
+    return found + await _refusals(session, terms, up_to(SERVICES, highest)) + await _complaints_of(runner)
 
 
 async def _complaints_of(runner: Runner | None) -> list[str]:

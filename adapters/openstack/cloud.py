@@ -11,6 +11,7 @@ from adapters.openstack import (
     drain_plan,
     listing,
     look,
+    nova,
     observer,
     plan,
     readings,
@@ -137,7 +138,7 @@ class OpenStackCloud:
         """Other hosts whose power matters: asked for only where hosts have BMCs and too many look dead."""
         if request.action not in {Action.EVACUATE, Action.ENTER} or not self._bmcs:
             return ()
-        return observer.in_doubt(await survey.compute_services(self._session), request.host)
+        return observer.in_doubt(await nova.compute_services(self._session), request.host)
 
     def plan(self, request: Request, survey: OpenStackSurvey) -> Plan:
         """Judge a survey."""

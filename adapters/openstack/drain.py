@@ -6,9 +6,14 @@ from adapters.openstack import evidence
 from adapters.openstack.evidence import unclear
 from adapters.openstack.things import Migration, Server, Service
 from bot.domain.cloud import Seen, Sighting
+from bot.domain.listing import Listing
 from bot.domain.plan import Step
 
 TO_BE_CONFIRMED = "VERIFY_RESIZE"
+_RESTORABLE = (
+    " A VM that is SOFT_DELETED was deleted and can still be restored: have it restored, or deleted for good"
+    " (`openstack server delete --force`)."
+)
 _NAMES = 10  #: so many VMs are named in a sentence
 
 
@@ -22,7 +27,7 @@ def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]
     """
     name, host = str(step.arguments["name"]), step.arguments["host"]
     if server is None or server.is_gone:
-        return evidence.deleted(name)
+        return evidence.deleted(server, name)
     mark, last = evidence.mark(server, migrations), max(migrations, key=lambda m: m.id, default=None)
     raw = evidence.raw(server, last)
     if server.task is not None or (last is not None and last.is_open):
@@ -43,17 +48,19 @@ def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]
     return evidence.well(step, server, f"{name} is on {server.host}", left="its host", raw=raw, mark=mark)
 
 
-def emptied(
-    step: Step, service: Service | None, servers: Sequence[Server], migrations: Sequence[Migration]
-) -> Sighting:
+def emptied(step: Step, service: Service | None, listed: Listing[Server], migrations: Sequence[Migration]) -> Sighting:
     """Judge whether a host is empty and stays so: only then it may be called safe to power off.
 
     Args:
         step: with the verb `verbs.EMPTY`.
         service: its compute service.
-        servers: of any status, that Nova lists on it.
+        listed: of any status, that are on it, and whether that is all.
         migrations: to and from it, that may still be under way; read before the servers were.
+
+    Raises:
+        Unreachable: nothing shows that it is not empty, and nothing proves that it is.
     """
+    servers = listed.items
     host = str(step.arguments["host"])
     coming = [m for m in migrations if m.target == host]
     if service is not None and service.is_enabled:
@@ -74,10 +81,15 @@ def emptied(
         verb = "VM is" if len(servers) == 1 else "VMs are"
         return _not_empty(
             f"{host} is not empty: {len(servers)} {verb} still on it: {names}{more}. Do not power it off.",
-            f"Move or remove what is on it, then retry: Muster only looks again. {host} stays disabled.",
+            f"Move or remove what is on it, then retry: Muster only looks again. {host} stays disabled."
+            + (_RESTORABLE if any(s.is_restorable for s in servers) else ""),
         )
+    if not listed.is_proven_empty:
+        raise evidence.unproven(host, listed)
     return Sighting(
-        seen=Seen.DONE, sentence=f"{host} is empty: Nova lists no VM of any status on it. It is safe to power off."
+        seen=Seen.DONE,
+        sentence=f"{host} is empty: Nova lists no VM of any status on it, and {listed.witness}. It is safe to power"
+        " off.",
     )
 
 

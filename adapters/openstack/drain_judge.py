@@ -6,7 +6,7 @@ Pure. As everywhere, codes, verdicts and VMs do not depend on a clock.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import ages, judge, records, translate
+from adapters.openstack import absences, ages, judge, records, translate
 from adapters.openstack.asked import blocker
 from adapters.openstack.things import EVACUATION, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
@@ -145,6 +145,8 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         survey: of the host.
     """
     moves = survey.moves_of(server.id)
+    if server.is_restorable:
+        return judge.RESTORABLE
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted. Wait until that has ended, then re-check"
     gone = records.went(server, moves, heard=survey.heard_of(server.host))
@@ -191,9 +193,7 @@ def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Fin
         left: how many VMs were left out by choice.
         staying: how many stay in all.
     """
-    if not survey.servers:
-        sentence = f"{survey.host} has no VMs: it is only taken out of service."
-        yield Finding(code="no-vms", verdict=Verdict.OK, topic=Topic.VMS, sentence=sentence)
+    yield from absences.of_servers(survey)
     if staying:
         whole = len(survey.servers)
         why = [f"{staying - left} of its {whole} VMs cannot be moved"] if staying > left else []

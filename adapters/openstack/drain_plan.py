@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from adapters.openstack import (
+    absences,
     around,
     asked,
     drain_judge,
@@ -48,6 +49,7 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *chosen.findings,
         *asked.of_target(request, survey),
         *_of_versions(request, survey),
+        *absences.of_questions(survey),
         *room.of_room(survey, leaving, to=request.to, others=request.beside),
         *judge.of_storage(survey, off="off"),
         *drain_judge.of_moves(survey),

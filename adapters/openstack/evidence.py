@@ -7,7 +7,8 @@ from adapters.openstack import records
 from adapters.openstack.errors import clean
 from adapters.openstack.explain import explain
 from adapters.openstack.things import Migration, Server
-from bot.domain.cloud import Seen, Sighting
+from bot.domain.cloud import Seen, Sighting, Unreachable
+from bot.domain.listing import Listing
 from bot.domain.plan import Step
 from bot.domain.values import Facts, Json
 
@@ -83,9 +84,37 @@ def _list(found: Json) -> list[str]:
     return [str(word) for word in found] if isinstance(found, Sequence) and not isinstance(found, str) else []
 
 
-def deleted(name: str) -> Sighting:
-    """Somebody deleted the VM: what the step wants is so."""
-    return Sighting(seen=Seen.DONE, sentence=f"{name} was deleted by somebody; nothing is left to move.")
+def deleted(server: Server | None, name: str) -> Sighting:
+    """Somebody deleted the VM: what the step wants is so, unless it can still be restored.
+
+    Args:
+        server: the VM; None: it is proven that Nova knows it no more.
+        name: of the VM.
+    """
+    if server is None or not server.is_restorable:
+        return Sighting(seen=Seen.DONE, sentence=f"{name} was deleted by somebody; nothing is left to move.")
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{name} was deleted by somebody and can still be restored: its disk is on {server.host}, where Nova"
+        " leaves it until it is reclaimed.",
+        remedy="Ask its owner: have it restored (`openstack server restore`) and retry, or deleted for good"
+        " (`openstack server delete --force`) and retry; or set it aside.",
+        raw=raw(server, None),
+        place=server.host,
+    )
+
+
+def unproven(host: str, listing: Listing[Server]) -> Unreachable:
+    """The error that nobody can tell whether a host is empty.
+
+    Args:
+        host: its name.
+        listing: what Nova shows there; not proven empty.
+    """
+    return Unreachable(
+        f"Whether {host} is empty could not be found out. {listing.gap or 'Nobody but a list of Nova could be asked.'}",
+        remedy="Check Placement, and the database and message queue of the host's cell; Muster looks again.",
+    )
 
 
 def well(step: Step, server: Server, where: str, *, left: str, raw: str, mark: Facts) -> Sighting:

@@ -15,6 +15,10 @@ from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Se
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
+RESTORABLE = (
+    "was deleted and can still be restored until Nova reclaims it: its disk stays where it is. Have it restored"
+    " (`openstack server restore`) or deleted for good (`openstack server delete --force`)"
+)
 EVACUABLE = frozenset({"active", "stopped", "error"})
 
 
@@ -204,6 +208,8 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
 
 def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why a server cannot be evacuated; empty when it can."""
+    if server.is_restorable:
+        return f"{RESTORABLE}."
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:

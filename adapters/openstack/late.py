@@ -77,7 +77,7 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration],
     """
     name = str(step.arguments["name"])
     if server is None or server.is_gone:
-        return evidence.deleted(name)
+        return evidence.deleted(server, name)
     wanted = (step.before or {}).get("migration")
     live = [m for m in migrations if m.type == LIVE_MIGRATION and wanted in {None, m.id}]
     move = max(live, key=lambda m: m.id, default=None)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from adapters.openstack import around, service, survey, translate
+from adapters.openstack import around, nova, service, translate
 from adapters.openstack.session import Session
 from adapters.openstack.things import Service, in_turn
 from adapters.openstack.versions import LOCK_REASON
-from bot.domain.cloud import Host
+from bot.domain.cloud import Host, Refused, Unreachable
 from bot.domain.values import HostId
 
 Json = Mapping[str, Any]
@@ -27,20 +27,33 @@ async def hosts(session: Session, matching: str, *, limit: int, locks: bool) -> 
     """
     wanted = matching.casefold()
     rows: dict[str, list[Service]] = {}
-    for row in await survey.compute_services(session):
+    for row in await nova.compute_services(session):
         if row.binary == "nova-compute" and wanted in row.host.casefold():
             rows.setdefault(row.host, []).append(row)
     names = sorted(rows, key=lambda host: (host != matching, host.casefold() != wanted, host))[:limit]
     listed = [in_turn(rows[host]) for host in names]
-    nodes: dict[str, list[Json]] = {}
-    for node in await survey.hypervisors_of(session):
-        nodes.setdefault(str((node.get("service") or {}).get("host")), []).append(node)
-    counted = await _counted(session, [first for first, *_ in listed], nodes)
+    nodes, counted = await _filled(session, [first for first, *_ in listed])
     left = await _left_locked(session) if locks else {}
     return [
         _host(mine, nodes.get(mine[0].host, []), counted=counted.get(mine[0].host), left=left.get(mine[0].host, ""))
         for mine in listed
     ]
+
+
+async def _filled(
+    session: Session, computes: Sequence[Service]
+) -> tuple[Mapping[str, Sequence[Json]], Mapping[str, int]]:
+    """The hypervisors of hosts, and how many VMs are on some; none where Nova does not tell: hosts are listed without.
+
+    One cell that is silent keeps Nova from listing any (nova/compute/api.py, `compute_node_get_all`).
+    """
+    nodes: dict[str, list[Json]] = {}
+    try:
+        for node in await nova.hypervisors_of(session):
+            nodes.setdefault(node["service"]["host"], []).append(node)
+        return nodes, await _counted(session, computes, nodes)
+    except (Refused, Unreachable):
+        return {}, {}
 
 
 async def _counted(
@@ -53,7 +66,7 @@ async def _counted(
     """
     dealt_with = [s.host for s in computes if not s.is_up and (s.is_forced_down or not s.is_enabled)]
     stale = [(host, node) for host in dealt_with for node in nodes.get(host, ()) if node.get("running_vms")]
-    numbers = await session.together(*(survey.number_on(session, host, node) for host, node in stale))
+    numbers = await session.together(*(nova.number_on(session, host, node) for host, node in stale))
     counted: dict[str, int] = {}
     for (host, _), number in zip(stale, numbers, strict=True):
         counted[host] = counted.get(host, 0) + number
@@ -62,9 +75,9 @@ async def _counted(
 
 async def _left_locked(session: Session) -> Mapping[str, str]:
     """What is to be said of VMs that Muster has locked, by host."""
-    if (await survey.compute_offer(session)).highest < LOCK_REASON:
+    if (await nova.compute_offer(session)).highest < LOCK_REASON:
         return {}
-    shown = await survey.list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
+    shown = await nova.list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
     return around.left_locked(shown)
 
 
@@ -92,7 +105,8 @@ def _host(rows: Sequence[Service], nodes: Sequence[Json], *, counted: int | None
         in_service=compute.is_up and compute.is_enabled,
         vms=(sum(told) if told else None) if counted is None else counted,
         note=", ".join(filter(None, notes)),
-        is_down=not compute.is_up,
+        is_down=not compute.is_up and not compute.is_silent,
+        is_silent=compute.is_silent,
         down_since=None if compute.is_up else compute.updated_at,
         left=left,
         taken_out_by=service.marked_by(compute),

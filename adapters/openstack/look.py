@@ -16,7 +16,10 @@ from adapters.openstack import (
     evidence,
     late,
     moves,
+    nova,
+    older,
     power,
+    proof,
     reasons,
     records,
     rehome_look,
@@ -29,9 +32,8 @@ from adapters.openstack import (
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.survey import compute_services, list_servers, migrations_of, servers_on
 from adapters.openstack.things import EVACUATION, Migration, Server, in_turn
-from adapters.openstack.versions import LOCK_REASON, SHADOWS
+from adapters.openstack.versions import LOCK_REASON, SERVICES, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, Seen, Sighting
 from bot.domain.plan import Step
@@ -87,7 +89,9 @@ async def _at_service(
 ) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
-    by_id = {s.id: s for s in reversed(in_turn(await compute_services(session, host=host)))}
+    by_id = {s.id: s for s in reversed(in_turn(await nova.compute_services(session, host=host)))}
+    if not by_id:
+        await proof.service_is_gone(session, host)
     beats = {s.id: heartbeats.count(s) for s in by_id.values()}
     return {s.key: service.sighting(s, by_id.get(s.target), beats=beats.get(s.target, 0)) for s in steps}
 
@@ -96,7 +100,7 @@ async def _at_power(session: Session, host: str, steps: Sequence[Step], bmcs: Bm
     if not steps:
         return {}
     reading = await bmcs.read(host)
-    found = await compute_services(session, host=host)
+    found = await nova.compute_services(session, host=host)
     return {s.key: power.sighting(s, reading, next(iter(in_turn(found)), None)) for s in steps}
 
 
@@ -114,12 +118,18 @@ async def _while_off(
 async def _at_host(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
-    found = await migrations_of(session, {"host": host})
-    servers = await servers_on(session, host)
-    seen = await whereabouts.of_movers(session, found, servers)
-    compute = next(iter(in_turn(await compute_services(session, host=host))), None)
-    opened = records.still_open(found, seen, now=now)
-    return {s.key: drain.emptied(s, compute, servers, opened) for s in steps}
+    found = await nova.migrations_of(session, {"host": host})
+    servers = await nova.servers_on(session, host, at=SHADOWS)
+    compute = next(iter(in_turn(await nova.compute_services(session, host=host))), None)  # last: it shows a silent cell
+    if compute is None:
+        await proof.service_is_gone(session, host)
+    hypervisors = await nova.hypervisors_of(session)
+    if (await nova.compute_offer(session)).highest < SERVICES:
+        hypervisors = await older.with_providers(session, hypervisors)
+    held = await proof.held_on(session, host, hypervisors)
+    listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
+    opened = records.still_open(found, await whereabouts.of_movers(session, found, listed.items), now=now)
+    return {s.key: drain.emptied(s, compute, listed, opened) for s in steps}
 
 
 async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:
@@ -134,7 +144,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     ids = {s.target for s in steps}
     evacuates = all(s.verb == verbs.REBUILD for s in steps)
     filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
-    leaving = [m for m in await migrations_of(session, filters) if m.source == host]
+    leaving = [m for m in await nova.migrations_of(session, filters) if m.source == host]
     mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
     mine = await copying.measured(session, steps, await _not_superseded(session, host, steps, mine, now))
     orders = await copying.orders(session, steps)
@@ -149,8 +159,8 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     there = await rows.arrived(session, [s for s in steps if s.key not in underway], last)
     settled = underway | {s.key: moves.arrived(s, last[s.target]) for s in steps if s.key in there}
     rest = [s for s in steps if s.key not in settled]
-    gone = {s.target for s in rest if s.target in last and evidence.has_moved(s, last[s.target])}
-    servers = await _servers(session, host, {s.target for s in rest}, gone, last)
+    left = {s.target for s in rest if s.target in last and evidence.has_moved(s, last[s.target])}
+    servers = (await _servers(session, host, {s.target for s in rest}, left, last)).servers
 
     def judged(step: Step, why: str = "") -> Sighting:
         server, moved_by = servers.get(step.target), by_server[step.target]
@@ -175,7 +185,7 @@ async def _not_superseded(
     old = [m for m in found if m.is_open and not _is_ours(m, known[m.server]) and not _speaks_for_itself(m, now)]
     if not old:
         return found
-    every = await migrations_of(session, {"host": host})
+    every = await nova.migrations_of(session, {"host": host})
     return [m for m in found if m not in old or not records.is_superseded(m, every)]
 
 
@@ -185,17 +195,15 @@ def _is_ours(move: Migration, known: frozenset[int] | None) -> bool:
 
 
 async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
-    """Of many VMs only those that are locked are listed; a VM is stopped so seldom that each is asked for."""
+    """Of many VMs those that are locked are listed; that one is not locked is seen of itself, not of its absence."""
     of_locks = [s for s in steps if s.verb != verbs.STOP]
-    listed = of_locks if len(of_locks) > whereabouts.FEW else []
-    seen: dict[StepKey, Sighting] = {}
-    if listed:
-        shown = await list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
+    locked: dict[str, Server] = {}
+    if len(of_locks) > whereabouts.FEW:
+        shown = await nova.list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
         locked = {s.id: s for s in shown}
-        seen = {s.key: around.among_locked(s, locked.get(s.target)) for s in listed}
-    single = [s for s in steps if s.key not in seen]
-    found = await whereabouts.one_by_one(session, {s.target for s in single}, at=LOCK_REASON)
-    return seen | {s.key: around.sighting(s, found.get(s.target)) for s in single}
+    rest = {s.target for s in steps if s.verb == verbs.STOP or s.target not in locked}
+    servers = locked | (await whereabouts.find(session, rest, at=LOCK_REASON)).servers
+    return {s.key: around.sighting(s, servers.get(s.target)) for s in steps}
 
 
 def _speaks_for_itself(last: Migration, now: datetime) -> bool:
@@ -228,38 +236,32 @@ async def _with_reasons(
 
 
 async def _servers(
-    session: Session, host: str, ids: set[str], gone: set[str], last: Mapping[str, Migration]
-) -> Mapping[str, Server]:
-    """Servers by their ids, wherever they are; without those that Nova knows no more.
+    session: Session, host: str, ids: set[str], left: set[str], last: Mapping[str, Migration]
+) -> whereabouts.Found:
+    """Servers by their ids, wherever they are, or proven to be deleted.
+
+    Those that were moved have changed since their last migration began, by the cloud's own clocks.
 
     Args:
         session: the cloud.
         host: where they were.
         ids: of the servers.
-        gone: those of them that are not there any more.
+        left: those of them that are not there any more.
         last: the last move of each from there.
+
+    Raises:
+        Unreachable: that cannot be told of one of them.
+        Refused
     """
-    found: dict[str, Server] = {}
-    if len(ids - gone) > whereabouts.FEW:
-        found = {s.id: s for s in await servers_on(session, host, at=SHADOWS) if s.id in ids}
-    return found | await _elsewhere(session, ids - found.keys(), last)
-
-
-async def _elsewhere(session: Session, ids: set[str], last: Mapping[str, Migration]) -> dict[str, Server]:
-    """Servers wherever they are.
-
-    Those that were moved have changed since their last migration began, by the cloud's own clocks.
-    """
-    if len(ids) <= whereabouts.FEW:
-        return await whereabouts.one_by_one(session, ids)
-    found: dict[str, Server] = {}
-    began = [t for t in (translate.moment(last[i].created_at) for i in ids if i in last) if t is not None]
-    if began:
+    listed: dict[str, Server] = {}
+    if len(ids - left) > whereabouts.FEW:
+        listed = {s.id: s for s in await nova.servers_on(session, host, at=SHADOWS) if s.id in ids}
+    rest = ids - listed.keys()
+    began = [t for t in (translate.moment(last[i].created_at) for i in rest if i in last) if t is not None]
+    if len(rest) > whereabouts.FEW and began:
         since = (min(began) - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
-        changed = await list_servers(session, {"changes-since": since}, at=SHADOWS, doing="list the servers that moved")
-        found = {s.id: s for s in changed if s.id in ids}
-    rest = ids - found.keys()
-    if len(rest) > whereabouts.FEW:
-        everywhere = await list_servers(session, {}, at=SHADOWS, doing="list all servers")
-        return found | {s.id: s for s in everywhere if s.id in rest}
-    return found | await whereabouts.one_by_one(session, rest)
+        filters = {"changes-since": since}
+        changed = await nova.list_servers(session, filters, at=SHADOWS, doing="list the servers that moved")
+        listed |= {s.id: s for s in changed if s.id in rest and not s.is_gone}
+    found = await whereabouts.find(session, ids - listed.keys())
+    return whereabouts.Found(listed | found.servers, found.gone)

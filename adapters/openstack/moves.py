@@ -117,7 +117,7 @@ def sighting(
     """
     name, way = str(step.arguments["name"]), _WAYS[step.verb]
     if server is None or server.is_gone:
-        return evidence.deleted(name)
+        return evidence.deleted(server, name)
     known = evidence.known(step.before)
     all_of_them = sorted(migrations, key=lambda m: m.id)
     new = [m for m in all_of_them if known is not None and m.id not in known]

@@ -1,10 +1,10 @@
-"""What older clouds tell in other ways.
+"""What older clouds, and those of which a cell is silent, tell in other ways.
 
 That is flavors before Nova 2.47, the hosts' providers before 2.53 (Pike), and room before Placement 1.27 (Rocky). The
 number of calls grows with hosts and flavors, never with VMs.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from adapters.openstack import translate
@@ -55,9 +55,32 @@ async def with_providers(session: Session, hypervisors: Sequence[Mapping[str, An
     """
     if await session.offer("placement") is None:
         return hypervisors
-    found = await session.get("placement", "/resource_providers", microversion=_PLACEMENT, doing="list providers")
-    uuids = dict(found.each("resource_providers", lambda p: (str(p["name"]), str(p["uuid"])), by="uuid"))
+    uuids = await _providers(session)
     return [{**h, "id": uuids.get(str(h["hypervisor_hostname"]), h["id"])} for h in hypervisors]
+
+
+async def providers(session: Session, hosts: Collection[str]) -> Sequence[Mapping[str, Any]]:
+    """Placement's providers as Nova would list the hypervisors that they stand for: by their full or short names.
+
+    Args:
+        session: of a Nova that does not list its hypervisors.
+        hosts: of its compute services.
+    """
+    if await session.offer("placement") is None:
+        return ()
+    named = await _providers(session)
+    mine = {name: name if name in hosts else name.partition(".")[0] for name in named}
+    return [
+        {"id": named[name], "hypervisor_hostname": name, "service": {"host": host}}
+        for name, host in mine.items()
+        if host in hosts
+    ]
+
+
+async def _providers(session: Session) -> Mapping[str, str]:
+    """The uuids of all providers, by their names."""
+    found = await session.get("placement", "/resource_providers", microversion=_PLACEMENT, doing="list providers")
+    return dict(found.each("resource_providers", lambda p: (str(p["name"]), str(p["uuid"])), by="uuid"))
 
 
 async def rooms(session: Session, hypervisors: Sequence[Mapping[str, Any]]) -> Mapping[str, Room] | None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack import (
+    absences,
     around,
     asked,
     judge,
@@ -47,6 +48,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
     findings = (
         *judge.of_host(survey, terms),
         *judge.of_versions(survey.highest, terms),
+        *absences.of_questions(survey),
         *chosen.findings,
         *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
@@ -114,13 +116,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
 def _of_servers(
     servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, terms: Terms
 ) -> Iterator[Finding]:
-    if not survey.servers:
-        yield Finding(
-            code="no-vms",
-            verdict=Verdict.OK,
-            topic=Topic.VMS,
-            sentence=f"{survey.host} has no VMs: it is only taken out of service.",
-        )
+    yield from absences.of_servers(survey)
     for server in servers:
         if reasons[server.id]:
             yield Finding(

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from adapters.openstack.errors import Missing, clean
+from adapters.openstack.nova import compute_offer
 from adapters.openstack.session import Session
-from adapters.openstack.survey import compute_offer
 from adapters.openstack.versions import EVENTS, up_to
 from bot.domain.plan import Step
 

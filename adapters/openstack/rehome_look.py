@@ -5,7 +5,7 @@ half done; run again with the same two names it moves the rest, and once nothing
 """
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from adapters.openstack import storage, verbs
@@ -72,8 +72,12 @@ async def start(step: Step, runner: Runner | None) -> Receipt:
 async def _read(session: Session, runner: Runner | None, steps: Sequence[Step]) -> Lists:
     names = {name for step in steps for name in _names(step)}
     asks_backups = runner is not None and any(s.verb == verbs.REHOME_BACKUPS for s in steps)
+    volumes = {v.id: v for name in sorted(names) for v in await storage.volumes_of(session, name)}
+    ends = [s for s in steps if s.verb == verbs.REHOMED and not _left(s, volumes.values())]
+    for host in {str(s.arguments["host"]) for s in ends}:  # what a list does not show is no proof
+        volumes |= {v.id: v for v in await storage.picked_for(session, host)}
     return Lists(
-        volumes={v.id: v for name in sorted(names) for v in await storage.volumes_of(session, name)},
+        volumes=volumes,
         services=await storage.services_of(session),
         backups=await storage.backups_of(runner) if asks_backups and runner is not None else None,
     )
@@ -196,14 +200,19 @@ def of_service(step: Step, lists: Lists) -> Sighting:
 
 
 def of_host(step: Step, lists: Lists) -> Sighting:
-    """That nothing is left with a host but what was to stay."""
-    host = str(step.arguments["host"])
-    stay = set(_words(step.arguments, "stay"))
-    left = {v.id: v.name for v in lists.volumes.values() if not v.is_clustered and v.id not in stay}
+    """That nothing is left with a host but what was to stay: no list of it shows any, and neither does that of all."""
+    host, stay = str(step.arguments["host"]), _words(step.arguments, "stay")
+    left = _left(step, lists.volumes.values())
     if not left:
         rest = f" but the {len(stay)} that stay" if stay else ""
         return Sighting(seen=Seen.DONE, sentence=f"{host} manages no volume{rest}.")
     return Sighting(seen=Seen.FAILED, sentence=f"{len(left)} volumes are with {host}: {_named(left)}.", remedy=_ANEW)
+
+
+def _left(step: Step, volumes: Iterable[Volume]) -> dict[str, str]:
+    """What should have left the host of a step, by id."""
+    stay = set(_words(step.arguments, "stay"))
+    return {v.id: v.name for v in volumes if not v.is_clustered and v.id not in stay}
 
 
 def _named(things: Mapping[str, str]) -> str:

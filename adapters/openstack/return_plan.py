@@ -7,7 +7,7 @@ each to exactly this host, which the scheduler validates and nobody forces.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from adapters.openstack import homecoming, relocation, return_judge, service, vms
+from adapters.openstack import absences, homecoming, relocation, return_judge, service, vms
 from adapters.openstack.homecoming import Away
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey
@@ -26,7 +26,11 @@ def returning(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         action=request.action,
         host=request.host,
         host_name=request.host_name,
-        findings=(*return_judge.of_host(survey), *return_judge.of_vms(request, survey, away, terms)),
+        findings=(
+            *return_judge.of_host(survey),
+            *absences.of_questions(survey),
+            *return_judge.of_vms(request, survey, away, terms),
+        ),
         vms=tuple(_vm(one, survey) for one in away),
         phases=(*SERVICE, BACK),
         steps=tuple(_steps(survey, away, terms)),

@@ -18,8 +18,8 @@ Measured on Nova 34: 28 ms of CPU (46 ms without a limit) where the server costs
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack import evidence, verbs, whereabouts
+from adapters.openstack.nova import compute_offer
 from adapters.openstack.session import Session
-from adapters.openstack.survey import compute_offer
 from adapters.openstack.things import Migration
 from adapters.openstack.versions import CHANGES, spoken
 from bot.domain.plan import Step

@@ -10,9 +10,9 @@ from dataclasses import replace
 from adapters.openstack import translate
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.things import Backup, Service, Storage, Volume
+from adapters.openstack.things import Backup, Service, Storage, Used, Volume
 from adapters.openstack.versions import BACKEND_STATES, VOLUMES, up_to
-from bot.domain.cloud import CloudError, Refused
+from bot.domain.cloud import CloudError, Refused, Unreachable
 
 BACKUP_LIST = ("backup", "list")
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
@@ -127,19 +127,57 @@ def backups_in(printed: str) -> Sequence[Backup]:
     return list(found.values())
 
 
-async def encrypted(session: Session, attached: frozenset[str]) -> frozenset[str]:
-    """Which of some volumes are encrypted. Cinder lists no volumes by id or key, so all that are in use are read."""
+async def in_use(session: Session, attached: frozenset[str]) -> Mapping[str, Used]:
+    """The volumes in use, by id; none where nothing of the host's is. Cinder lists no volumes by id or key."""
     if not attached or await session.offer("block-storage") is None:
-        return frozenset()
+        return {}
+    return dict(
+        await session.pages(
+            "block-storage",
+            "/volumes/detail",
+            "volumes",
+            made=translate.used,
+            params={"all_tenants": "1", "status": "in-use"},
+            doing="list the volumes in use",
+        )
+    )
+
+
+def must_be_whole(storage: Storage | None, used: Mapping[str, Used]) -> None:
+    """That the list of the volumes that a host manages shows those that the list of all in use does.
+
+    Raises:
+        Unreachable: it leaves some of them out.
+    """
+    if storage is None:
+        return
+    listed = {v.id for v in storage.volumes}
+    left_out = [id for id, u in used.items() if u.manager.partition("@")[0] == storage.host and id not in listed]
+    if left_out:
+        raise Unreachable(
+            f"Cinder's list of the volumes that {storage.host} manages leaves out {len(left_out)} that are in use, so"
+            " which there are could not be found out.",
+            remedy="Compare `cinder list --all-tenants --filters host=…` with the list without filters.",
+        )
+
+
+async def picked_for(session: Session, host: str) -> Sequence[Volume]:
+    """The volumes that a host manages, picked from the list of all: a second witness that there is none.
+
+    Raises:
+        Refused, Unreachable: could not ask.
+    """
+    offer = await session.offer("block-storage")
     volumes = await session.pages(
         "block-storage",
         "/volumes/detail",
         "volumes",
-        made=lambda v: (str(v["id"]), bool(v["encrypted"])),
-        params={"all_tenants": "1", "status": "in-use"},
-        doing="list the volumes in use",
+        made=translate.volume,
+        microversion=up_to(VOLUMES, offer.highest) if offer else "",
+        params={"all_tenants": "1"},
+        doing="list all volumes",
     )
-    return frozenset(id for id, is_encrypted in volumes if is_encrypted) & attached
+    return [v for v in volumes if v.manager.partition("#")[0].partition("@")[0] == host]
 
 
 async def _pools(session: Session) -> Mapping[str, str]:

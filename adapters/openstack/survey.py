@@ -2,35 +2,46 @@
 
 Rights come first: a non-admin's host filter is dropped in silence (measured), so a list is trusted only when the
 account may list all projects and every server in it is on the host that was asked for.
+
+No plan waits for what costs accuracy alone: names of projects (their ids are shown), what servers hold by Placement
+(their flavors say what they need), hypervisors (Placement's providers of the same names stand for them), aggregates,
+encryption and ports (the card says that they are not known). A plan is not made without Nova's services (is the host
+dead, and is anybody there to take over), servers and migrations (what is there, and is it moving already), server
+groups (members are never moved two at once), Placement's capacities (an evacuation that finds no room leaves a VM in
+ERROR) and Cinder's services and volumes (what the host manages hangs without it, and so does every VM that uses it).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
-from adapters.openstack import older, storage, translate
+from adapters.openstack import nova, older, proof, storage, translate
 from adapters.openstack.answers import Document
 from adapters.openstack.endpoints import Offer
 from adapters.openstack.names import natural
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import OFFSET, Session
-from adapters.openstack.things import Amounts, Group, Migration, OpenStackSurvey, Server, Service
-from adapters.openstack.versions import (
-    FLAVORS,
-    GROUPS,
-    MIGRATIONS,
-    OLDEST,
-    PAGES,
-    SERVERS,
-    SERVICES,
-    SUMMARIES,
-    Microversion,
-    spoken,
-    up_to,
-)
+from adapters.openstack.things import Group, OpenStackSurvey, Server, Service, Unanswered
+from adapters.openstack.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, spoken, up_to
 from bot.domain.cloud import Refused, Unreachable
 
-_ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
+T = TypeVar("T")
+_NO_PROJECTS = Unanswered(what="what projects are called", instead="their ids are shown", why="")
+_NOT_HELD = Unanswered(
+    what="what the host's VMs hold of it by Placement", instead="what their flavors say is counted instead", why=""
+)
+_NO_HYPERVISORS = Unanswered(
+    what="which hypervisors Nova has",
+    instead="hosts are matched with Placement's providers by their names",
+    why="",
+)
+_NO_AGGREGATES = Unanswered(
+    what="which host aggregates there are",
+    instead="whether a VM must stay in one, and whether the host is the last of one, is not known",
+    why="",
+    is_risk=True,
+)
 
 
 async def take(
@@ -55,190 +66,100 @@ async def take(
     Raises:
         Refused, Unreachable: something could not be read.
     """
-    nova = await compute_offer(session)
-    services = await compute_services(session)  # a member gets 403 here, before any list is trusted
+    offer = await nova.compute_offer(session)
+    services = await nova.compute_services(session)  # a member gets 403 here, before any list is trusted
+    await _must_answer_for(session, host, services)
+    said: list[Unanswered] = []
     servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder = await session.together(
-        servers_on(session, host),
-        hypervisors_of(session),
-        _groups(session, nova),
-        migrations_of(session, {"host": host}),
-        _aggregates(session),
+        nova.servers_on(session, host),
+        _hypervisors(session, services, host, said),
+        _groups(session, offer),
+        nova.migrations_of(session, {"host": host}),
+        _or(_aggregates(session), said, _NO_AGGREGATES),
         _candidates(session),
-        _projects(session),
+        _or(_projects(session), said, _NO_PROJECTS),
         storage.take(session, host, is_asked=rehomes, runner=runner, besides=managers),
     )
-    if nova.highest < FLAVORS:
-        servers = await older.with_flavors(session, servers)
-    if nova.highest < SERVICES:
-        hypervisors = await older.with_providers(session, hypervisors)
+    held = await _or(proof.held_by(session, translate.provider_of(host, hypervisors)), said, _NOT_HELD)
+    listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
+    servers = await older.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
     return OpenStackSurvey(
         host=host,
         at=at,
-        highest=nova.highest,
+        highest=offer.highest,
         services=tuple(services),
-        servers=tuple(sorted(servers, key=lambda s: (natural(s.name), s.id))),
-        projects=projects,
+        listed=replace(listed, items=_in_order(servers, with_scopes=aggregates is not None)),
+        projects=projects or {},
         groups=tuple(groups),
         migrations=tuple(migrations),
         room=await older.rooms(session, hypervisors)
         if candidates is None
         else candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors)),
-        held=await _held(session, translate.provider_of(host, hypervisors)),
-        aggregates=translate.aggregates_by_host(aggregates),
-        tags=translate.tags_by_host(aggregates),
+        held=held,
+        aggregates=translate.aggregates_by_host(aggregates or ()),
+        tags=translate.tags_by_host(aggregates or ()),
         storage=cinder,
+        unanswered=tuple(said),
     )
 
 
-async def compute_offer(session: Session) -> Offer:
-    """The microversions of Nova.
+async def _hypervisors(
+    session: Session, services: Sequence[Service], host: str, said: list[Unanswered]
+) -> Sequence[Mapping[str, Any]]:
+    """The hypervisors by the uuids of their providers.
+
+    One cell that is silent keeps Nova from listing any (nova/compute/api.py, `compute_node_get_all`). Then Placement's
+    providers stand for them, which mostly bear their names; a host that none bears the name of has no room to offer.
+    """
+    try:
+        hypervisors = await nova.hypervisors_of(session)
+    except Unreachable as error:
+        found = await older.providers(session, {s.host for s in services if s.binary == "nova-compute"})
+        if not any(h["service"]["host"] == host for h in found):
+            raise
+        said.append(replace(_NO_HYPERVISORS, why=error.sentence))
+        return found
+    is_old = (await nova.compute_offer(session)).highest < SERVICES
+    return await older.with_providers(session, hypervisors) if is_old else hypervisors
+
+
+def _in_order(servers: Sequence[Server], *, with_scopes: bool) -> tuple[Server, ...]:
+    """Servers by their names; without what they ask of aggregates where those are not known."""
+    ordered = sorted(servers, key=lambda s: (natural(s.name), s.id))
+    return tuple(ordered if with_scopes else (replace(s, scope={}) for s in ordered))
+
+
+async def _must_answer_for(session: Session, host: str, services: Sequence[Service]) -> None:
+    """That Nova knows about the host what it says.
 
     Raises:
-        Refused: there is no Nova, or one too old for Muster.
-        Unreachable: could not ask.
+        Unreachable: its cell does not answer; or the list of services leaves it out.
+        Refused
     """
-    offer = await session.offer("compute")
-    if offer is None:
-        raise Refused(
-            "The cloud's catalog has no Nova in this region.",
-            remedy="Check `region_name` and `interface` of this cloud in clouds.yaml.",
-        )
-    if offer.highest < OLDEST:
-        raise Refused(
-            f"This cloud's Nova offers microversions up to {spoken(offer.highest)}; Muster needs {spoken(OLDEST)}.",
-            remedy="Muster works with Nova from Mitaka (2016) on.",
-        )
-    return offer
+    mine = [s for s in services if s.host == host and s.binary == "nova-compute"]
+    if any(s.is_silent for s in mine):
+        raise nova.cell_is_silent(host)
+    if not mine:
+        await proof.service_is_gone(session, host)
 
 
-async def compute_services(session: Session, *, host: str = "") -> Sequence[Service]:
-    """Nova's services: all of them, or the one compute service of a host."""
-    nova = await compute_offer(session)
-    params = {"binary": "nova-compute", "host": host} if host else {}
-    found = await session.get(
-        "compute",
-        "/os-services",
-        microversion=up_to(SERVICES, nova.highest),
-        params=params,
-        doing="list compute services",
-    )
-    return [s for s in found.each("services", translate.service) if not host or s.host == host]
+async def _or(reading: Coroutine[Any, Any, T], said: list[Unanswered], unless: Unanswered) -> T | None:
+    """What was read; None where it was not, and then it is said."""
+    try:
+        return await reading
+    except (Refused, Unreachable) as error:
+        said.append(replace(unless, why=error.sentence))
+        return None
 
 
-async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS) -> Sequence[Server]:
-    """Every server of any status and project on a host.
-
-    Args:
-        session: the cloud.
-        host: its exact name in Nova.
-        at: as in `list_servers`.
-
-    Raises:
-        Refused: the cloud dropped the host filter, so what it listed means nothing.
-        Unreachable: a cell of Nova did not answer, so the list is not whole.
-    """
-    servers = await list_servers(session, {"host": host}, at=at, doing=f"list the servers on {host}")
-    if any(server.is_shadow for server in servers):
-        raise Unreachable(
-            f"A cell of Nova does not answer, so the list of servers on {host} is not whole.",
-            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
-        )
-    if any(server.host != host for server in servers):
-        raise Refused(
-            f"The cloud did not restrict the list of servers to {host}: Muster's account may not filter by host.",
-            remedy=_ADMIN,
-        )
-    return servers
-
-
-async def number_on(session: Session, host: str, hypervisor: Mapping[str, Any]) -> int:
-    """How many servers of any status and project are on a host; from 2.53 on its hypervisor names them.
-
-    There is no filter that Nova could drop, and to name them costs it less than a third of listing them (measured on
-    Nova 34, 20 servers: 45 ms and 154 ms of CPU).
-
-    Args:
-        session: the cloud.
-        host: its exact name in Nova.
-        hypervisor: of that host, as Nova's JSON has it.
-
-    Raises:
-        Refused, Unreachable: as `servers_on`.
-    """
-    nova = await compute_offer(session)
-    if nova.highest < SERVICES:
-        return len(await servers_on(session, host))
-    found = await session.get(
-        "compute",
-        f"/os-hypervisors/{hypervisor['id']}",
-        microversion=spoken(SERVICES),
-        params={"with_servers": "true"},
-        doing=f"count the servers on {host}",
-    )
-    return found.one("hypervisor", lambda h: len(h.get("servers", [])))
-
-
-async def list_servers(
-    session: Session, filters: Mapping[str, str], *, at: Microversion = SERVERS, doing: str
-) -> Sequence[Server]:
-    """Servers of all projects.
-
-    Args:
-        session: the cloud.
-        filters: the query.
-        at: the microversion, or the highest that the cloud offers below it. What 2.96 tells of each server costs Nova
-            two thirds more than what 2.69 does (measured on Nova 34).
-        doing: as in `Session.get`.
-    """
-    nova = await compute_offer(session)
-    return await session.pages(
-        "compute",
-        "/servers/detail",
-        "servers",
-        made=translate.server,
-        microversion=up_to(at, nova.highest),
-        params={"all_tenants": "1", **filters},
-        doing=doing,
-    )
-
-
-async def migrations_of(session: Session, filters: Mapping[str, str]) -> Sequence[Migration]:
-    """Migration records of any status."""
-    nova = await compute_offer(session)
-    return await session.pages(
-        "compute",
-        "/os-migrations",
-        "migrations",
-        made=translate.migration,
-        microversion=up_to(MIGRATIONS, nova.highest),
-        params=filters,
-        marker="uuid" if nova.highest >= MIGRATIONS else "",
-        doing="list migrations",
-    )
-
-
-async def hypervisors_of(session: Session) -> Sequence[Mapping[str, Any]]:
-    """All hypervisors, as Nova's JSON has them."""
-    nova = await compute_offer(session)
-    return await session.pages(
-        "compute",
-        "/os-hypervisors/detail",
-        "hypervisors",
-        made=translate.hypervisor,
-        microversion=up_to(SERVICES, nova.highest),
-        marker="id" if nova.highest >= PAGES else "",
-        doing="list hypervisors",
-    )
-
-
-async def _groups(session: Session, nova: Offer) -> Sequence[Group]:
+async def _groups(session: Session, offer: Offer) -> Sequence[Group]:
     """All server groups. Their pages go by offset."""
     return await session.pages(
         "compute",
         "/os-server-groups",
         "server_groups",
         made=translate.group,
-        microversion=up_to(GROUPS, nova.highest),
+        microversion=up_to(GROUPS, offer.highest),
         params={"all_projects": "True"},
         marker=OFFSET,
         doing="list server groups",
@@ -264,21 +185,7 @@ async def _candidates(session: Session) -> Document | None:
     )
 
 
-async def _held(session: Session, provider: str | None) -> Mapping[str, Amounts]:
-    if provider is None or await session.offer("placement") is None:
-        return {}
-    found = await session.get(
-        "placement",
-        f"/resource_providers/{provider}/allocations",
-        doing="read what the servers of the host hold",
-    )
-    return found.one("allocations", translate.allocations)
-
-
 async def _projects(session: Session) -> Mapping[str, str]:
-    """Names of projects by id; none where the account may not list them: then ids are shown."""
-    try:
-        found = await session.get("identity", "/projects", doing="list projects")
-    except Refused:
-        return {}
+    """Names of projects by id."""
+    found = await session.get("identity", "/projects", doing="list projects")
     return dict(found.each("projects", lambda p: (str(p["id"]), str(p["name"]))))

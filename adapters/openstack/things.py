@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 from adapters.openstack.versions import Microversion
 from adapters.redfish.reading import Reading
+from bot.domain.listing import Listing
 
 Amounts: TypeAlias = Mapping[str, int]
 """Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
@@ -47,10 +48,13 @@ class Service:
     is_forced_down: bool = False
     disabled_reason: str = ""
     updated_at: datetime | None = None  #: its last heartbeat, or the last change of its record
+    is_silent: bool = False  #: its cell does not answer, so that Nova knows no more than that it exists
 
     @property
     def state(self) -> str:
         """As people say it: "down, disabled"."""
+        if self.is_silent:
+            return "unknown, its cell does not answer"
         words = ["up" if self.is_up else "down"]
         words += ["forced down"] if self.is_forced_down else []
         words += [] if self.is_enabled else ["disabled"]
@@ -124,8 +128,13 @@ class Server:
 
     @property
     def is_gone(self) -> bool:
-        """Whether it has been deleted."""
+        """Whether it has been deleted, for good or not."""
         return self.status in {"DELETED", "SOFT_DELETED"} or self.vm_state in {"deleted", "soft-delete"}
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether it was deleted and can still be restored: until Nova reclaims it, its disk stays where it is."""
+        return self.status == "SOFT_DELETED" or self.vm_state == "soft-delete"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,6 +158,7 @@ class Migration:
     target: str | None
     created_at: str
     updated_at: str = ""
+    uuid: str = ""  #: from 2.59 on; under which it holds room, too
     memory: int = 0  #: bytes to copy, where that was asked and Nova tells
     memory_left: int = 0  #: bytes of these
 
@@ -181,6 +191,14 @@ class Group:
     name: str
     policy: str
     members: frozenset[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Used:
+    """What is to be known of a volume in use besides who uses it."""
+
+    is_encrypted: bool
+    manager: str  #: without its pool; empty where the account may not see it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,6 +250,16 @@ def _host_of(manager: str) -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Unanswered:
+    """A question that the cloud did not answer, and that no plan waits for."""
+
+    what: str  #: "the names of projects"
+    instead: str  #: what is done without it: "their ids are shown"
+    why: str  #: what the cloud said, as a sentence
+    is_risk: bool = False  #: whether approvers take something upon them
+
+
+@dataclass(frozen=True, kw_only=True)
 class OpenStackSurvey:
     """Everything read to judge a request about one host."""
 
@@ -239,12 +267,13 @@ class OpenStackSurvey:
     at: datetime
     highest: Microversion  #: that Nova offers
     services: tuple[Service, ...]  #: all of Nova
-    servers: tuple[Server, ...] = ()  #: on the host, of any status
+    listed: Listing[Server] = field(default_factory=Listing)  #: on the host, of any status; and whether that is all
     projects: Mapping[str, str] = field(default_factory=dict)  #: names by id, where they can be read
     groups: tuple[Group, ...] = ()
     migrations: tuple[Migration, ...] = ()  #: from or to the host, ended ones too
     room: Mapping[str, Room] | None = None  #: by host; None: Placement does not tell
-    held: Mapping[str, Amounts] = field(default_factory=dict)  #: what each server holds on the host, by Placement
+    held: Mapping[str, Amounts] | None = field(default_factory=dict)
+    """What each server holds on the host, by Placement; None: it does not tell."""
     aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
     tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     """What a host's aggregates say of themselves (their metadata): by host, then by key."""
@@ -255,9 +284,15 @@ class OpenStackSurvey:
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
     shares_known: bool = True  #: whether Nova told which shares are attached to the servers
+    unanswered: tuple[Unanswered, ...] = ()  #: questions that nothing depends on but accuracy
     power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
     others: Mapping[str, Reading] = field(default_factory=dict)
     """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
+
+    @property
+    def servers(self) -> tuple[Server, ...]:
+        """On the host, of any status, as far as that is known."""
+        return self.listed.items
 
     @cached_property
     def computes(self) -> tuple[Service, ...]:
@@ -315,7 +350,7 @@ class OpenStackSurvey:
 
     def needs(self, server: Server) -> Amounts:
         """What a server takes: what it holds on the host by Placement, else what its flavor says."""
-        return self.held.get(server.id) or server.needs
+        return (self.held or {}).get(server.id) or server.needs
 
     def group_of(self, server: Server) -> Group | None:
         """The server group that a server is in."""

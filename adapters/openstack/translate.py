@@ -15,6 +15,7 @@ from adapters.openstack.things import (
     Room,
     Server,
     Service,
+    Used,
     Volume,
 )
 from bot.domain.redaction import redact
@@ -28,6 +29,9 @@ _HIDDEN = {"OS-EXT-STS:vm_state": None, "OS-EXT-STS:task_state": None}
 
 def service(found: Json) -> Service:
     """Of `GET /os-services`: Nova's (numbered before 2.53), or Cinder's, whose driver may be down or frozen alone."""
+    if found["status"] == SILENT:
+        host, binary = str(found["host"]), str(found["binary"])
+        return Service(id="", binary=binary, host=host, zone="", is_up=False, is_enabled=False, is_silent=True)
     return Service(
         id=str(found.get("id", "")),
         binary=str(found["binary"]),
@@ -144,6 +148,12 @@ def volume(found: Json) -> Volume:
     )
 
 
+def used(found: Json) -> tuple[str, Used]:
+    """Of `GET /volumes/detail`, of a volume in use: its id, whether it is encrypted, and who manages it."""
+    manager = str(found.get("os-vol-host-attr:host") or "").partition("#")[0]
+    return str(found["id"]), Used(is_encrypted=bool(found["encrypted"]), manager=manager)
+
+
 def _word(found: Any) -> str:
     """A word that must be there.
 
@@ -171,6 +181,7 @@ def migration(found: Json) -> Migration:
         target=found.get("dest_compute") or None,
         created_at=str(found.get("created_at") or ""),
         updated_at=str(found.get("updated_at") or ""),
+        uuid=str(found.get("uuid") or ""),
     )
 
 

@@ -15,6 +15,7 @@ MIGRATIONS = Microversion((2, 59))  #: migrations have uuids and pages
 SHARES = Microversion((2, 97))  #: Manila shares are attached to servers, and listed by server
 SERVERS = Microversion((2, 98))  #: servers say the zone that they are pinned to (2.96) and their image's properties
 CHANGES = Microversion((2, 66))  #: servers can be listed by when they were changed last
+NAMES = Microversion((2, 75))  #: a hypervisor that is asked for its servers always says so, also that it has none
 SHADOWS = Microversion((2, 69))  #: servers of a cell that does not answer are listed, with next to nothing in them
 LOCK_REASON = Microversion((2, 73))  #: a lock keeps a reason, and servers can be listed by whether they are locked
 EVENTS = Microversion((2, 84))  #: events of a VM's action log say in words what went wrong

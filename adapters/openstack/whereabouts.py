@@ -1,13 +1,19 @@
-"""Where servers are that may be on any host: a few by their ids, many by the lists of the hosts they should be on."""
+"""Where servers are that may be on any host: a few by their ids, many by lists; deleted is who is proven to be.
+
+A list proves presence alone. Who is in none is asked for by id, and only Nova's 404 of that very server means that it
+was deleted (nova/compute/api.py, `_get_instance`): a server in a cell that does not answer is `UNKNOWN` there from 2.69
+on, and an error 500 before.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from adapters.openstack import older, records, translate
 from adapters.openstack.errors import Missing
+from adapters.openstack.nova import cell_is_silent, compute_offer, list_servers, servers_on
 from adapters.openstack.session import Session
-from adapters.openstack.survey import compute_offer, list_servers, servers_on
 from adapters.openstack.things import Migration, Server
-from adapters.openstack.versions import FLAVORS, SERVICES, Microversion, up_to
+from adapters.openstack.versions import FLAVORS, SHADOWS, Microversion, up_to
 from bot.domain.cloud import Left, Unreachable
 
 _MOVERS = 20  #: VMs of lasting records that are asked for at most
@@ -15,10 +21,19 @@ _KEPT = frozenset({"finished", "done"})
 """Statuses of moves that have ended and that keep something at their source."""
 FEW = 5
 """So many VMs are asked for one by one; for more, servers are listed: a list of details costs Nova by the server."""
+MOST = 500
+"""So many that no list shows are asked for one by one at most, and those only when the first of them are gone."""
+
+
+class Found(NamedTuple):
+    """Each server that was asked for is in the one or in the other."""
+
+    servers: dict[str, Server]  #: by id, wherever they are
+    gone: frozenset[str] = frozenset()  #: Nova knows them no more, and said so of each
 
 
 async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]) -> tuple[Server, ...]:
-    """The servers of a ledger as they are now, in its order; without those that Nova knows no more.
+    """The servers of a ledger as they are now, in its order; without those that were deleted.
 
     The number of calls grows with the number of hosts they were left on, not with the number of servers.
 
@@ -28,20 +43,15 @@ async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]
         besides: ids of servers that need not be looked for.
 
     Raises:
-        Refused, Unreachable: could not ask.
+        Refused, Unreachable: could not ask, or could not find out where each of them is.
     """
     missing = {one.id: one for one in left if one.id not in besides}
-    found: dict[str, Server] = {}
+    listed: dict[str, Server] = {}
     if len(missing) > FEW:
         hosts = sorted({one.place for one in missing.values() if one.place})
         for servers in await session.together(*(servers_on(session, host) for host in hosts)):
-            found |= {s.id: s for s in servers if s.id in missing}
-    rest = missing.keys() - found.keys()
-    if len(rest) > FEW:
-        everywhere = await list_servers(session, {}, doing="list all servers")
-        found |= {s.id: s for s in everywhere if s.id in rest}
-    else:
-        found |= await one_by_one(session, rest)
+            listed |= {s.id: s for s in servers if s.id in missing}
+    found = listed | (await find(session, missing.keys() - listed.keys())).servers
     left_over = [found[id] for id in missing if id in found and not found[id].is_gone]
     is_old = (await compute_offer(session)).highest < FLAVORS
     return tuple(await older.with_flavors(session, left_over) if is_old else left_over)
@@ -69,12 +79,12 @@ async def of_movers(
     seen: dict[str, Server | None] = {s.id: s for s in here}
     lasting = (m for m in moves if (m.is_open or m.status in _KEPT) and not records.is_superseded(m, moves))
     strange = sorted({m.server for m in lasting if m.server not in seen})[:_MOVERS]
-    found = await one_by_one(session, strange)
+    found = (await one_by_one(session, strange)).servers
     return seen | {id: found.get(id) for id in strange}
 
 
-async def one_by_one(session: Session, ids: Collection[str], *, at: Microversion = SERVICES) -> dict[str, Server]:
-    """A few servers by their ids; without those that Nova knows no more.
+async def find(session: Session, ids: Collection[str], *, at: Microversion = SHADOWS) -> Found:
+    """Each of some servers: where it is, or that it was deleted.
 
     Args:
         session: the cloud.
@@ -82,22 +92,72 @@ async def one_by_one(session: Session, ids: Collection[str], *, at: Microversion
         at: the microversion, or the highest that the cloud offers below it.
 
     Raises:
+        Unreachable: that cannot be told of one of them; or lists leave out what Nova has.
+        Refused
+    """
+    listed: dict[str, Server] = {}
+    if len(ids) > FEW:
+        everywhere = await list_servers(session, {}, at=at, doing="list all servers")
+        listed = {s.id: s for s in everywhere if s.id in ids}
+    first, rest = _parted(ids - listed.keys())
+    found = await one_by_one(session, first, at=at)
+    if rest and any(not s.is_gone for s in found.servers.values()):
+        name = next(s.name for s in found.servers.values() if not s.is_gone)
+        raise Unreachable(
+            f"Nova's lists leave out {name} and {len(first) + len(rest) - 1} more VMs, though Nova has it: where they"
+            " are could not be found out.",
+            remedy="A cell of Nova may be silent: check its database and message queue (`nova-manage cell_v2"
+            " list_cells`).",
+        )
+    if len(rest) > MOST:
+        raise Unreachable(
+            f"Nova lists {len(first) + len(rest)} VMs no more: too many to ask for each whether it was deleted.",
+            remedy="Find out who deleted them (`openstack server show …`), or whether a cell of Nova is silent.",
+        )
+    others = await one_by_one(session, rest, at=at)
+    return Found(listed | found.servers | others.servers, found.gone | others.gone)
+
+
+def _parted(ids: Collection[str]) -> tuple[list[str], list[str]]:
+    return sorted(ids)[:FEW], sorted(ids)[FEW:]
+
+
+async def one_by_one(session: Session, ids: Collection[str], *, at: Microversion = SHADOWS) -> Found:
+    """A few servers by their ids.
+
+    Args:
+        session: the cloud.
+        ids: of the servers.
+        at: as in `find`.
+
+    Raises:
         Unreachable: a cell of Nova does not answer, so that nothing can be told of one of them.
+        Refused
     """
     microversion = up_to(at, (await compute_offer(session)).highest) if ids else ""
-    found = await session.together(*(_one(session, server_id, microversion) for server_id in sorted(ids)))
-    if any(s is not None and s.is_shadow for s in found):
-        raise Unreachable(
-            "A cell of Nova does not answer, so a server in it cannot be looked at.",
-            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
-        )
-    return {s.id: s for s in found if s is not None}
+    asked = sorted(ids)
+    found = await session.together(*(_one(session, server_id, microversion) for server_id in asked))
+    by_id = dict(zip(asked, found, strict=True))
+    return Found({i: s for i, s in by_id.items() if s is not None}, frozenset(i for i, s in by_id.items() if s is None))
 
 
 async def _one(session: Session, server_id: str, at: str) -> Server | None:
-    """A server by its id; None when Nova knows it no more."""
+    """A server by its id; None when Nova knows it no more.
+
+    Raises:
+        Unreachable: its cell does not answer; or what was answered is of another.
+        Refused
+    """
+    path, doing = f"/servers/{server_id}", f"look at the server {server_id}"
     try:
-        document = await session.get("compute", f"/servers/{server_id}", microversion=at, doing="look at a server")
-    except Missing:
+        document = await session.get("compute", path, microversion=at, doing=doing)
+    except Missing as gone:
+        if server_id not in gone.raw:  # "Instance … could not be found." (nova/exception.py, InstanceNotFound)
+            raise Unreachable(gone.sentence, remedy="Muster asks again.", raw=gone.raw) from gone
         return None
-    return document.one("server", translate.server)
+    server: Server = document.one("server", translate.server)
+    if server.id != server_id:
+        raise document.strange(f"it is of the server {server.id}")
+    if server.is_shadow:
+        raise cell_is_silent(f"the server {server_id}")
+    return server

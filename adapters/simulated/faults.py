@@ -1,10 +1,11 @@
-"""Faults to order: what shall go wrong with a call or with a move, how often, and from which time on.
+"""Faults to order: what shall go wrong with a call, a move or a cell, how often, and from which time on.
 
 They are kept in `World.faults`, so that a test and the buttons of the demo's page order the same things:
 
     world.faults.order(CallFault(effect=Effect.LOSE_REPLY, method="POST", path="/action$", body="evacuate"))
     world.faults.order(CallFault(effect=Effect.ANSWER, status=401, face="cloudtower", times=None, until_login=True))
     world.faults.order_move(MoveFault(how=Break.NO_HOST, kind=MoveKind.EVACUATION, vm="db-1", first=2))
+    world.faults.silence("compute-1", "compute-2")
 """
 
 import asyncio
@@ -97,6 +98,11 @@ class Faults:
     def __init__(self) -> None:
         self.calls: list[CallFault] = []
         self.moves: list[MoveFault] = []
+        self.silent: frozenset[str] = frozenset()  #: names of hosts whose cell of Nova does not answer
+
+    def silence(self, *hosts: str) -> None:
+        """Let the database of the cell of these hosts, and of no others, be away: Nova leaves out what is in it."""
+        self.silent = frozenset(hosts)
 
     def order(self, fault: CallFault) -> CallFault:
         self.calls.append(fault)
@@ -112,6 +118,7 @@ class Faults:
             fault.release()
         self.calls.clear()
         self.moves.clear()
+        self.silence()
 
     def logged_in(self, face: str) -> None:
         """Somebody logged in at `face`: faults that only last until then are over."""

@@ -32,6 +32,14 @@ _KNOWN = (
 )
 
 
+class SilentCell(ApiError):
+    """The database of a server's cell is away: whatever is asked or ordered about it fails."""
+
+    def __init__(self, vm: Vm) -> None:
+        super().__init__(500, "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/")
+        self.vm = vm
+
+
 class Servers:
     """Handlers that read servers."""
 
@@ -59,13 +67,19 @@ class Servers:
 
         Raises:
             ApiError: 404.
+            SilentCell: its cell does not answer.
         """
         asked, wanted = context(request), request.match_info["id"]
         vm = self.world.vms.get(wanted)
+        if vm is not None and self._is_silent(vm):
+            raise SilentCell(vm)
         mine = vm is not None and (asked.is_admin or vm.project is asked.login.project)
         if vm is None or vm.cluster.kind is not Kind.OPENSTACK or not mine:
             raise ApiError(404, f"Instance {wanted} could not be found.")
         return vm
+
+    def _is_silent(self, vm: Vm) -> bool:
+        return vm.host is not None and vm.host.name in self.world.faults.silent
 
     # ------------------------------------------------------------------ servers
 
@@ -80,6 +94,8 @@ class Servers:
         if asked.version >= 75:
             check_server_query(request, _KNOWN)
         vms = self._matching(request, asked, "detail" if detail else "index")
+        hidden = [views.minimal(v, base) for v in vms if self._is_silent(v)] if _shows_silent_cells(request) else []
+        vms = [v for v in vms if not self._is_silent(v)]  # [api] list_records_by_skipping_down_cells, on by default
         vms.sort(key=lambda v: (v.created_at, v.id), reverse=True)
         if request.query.get("sort_key") in {"display_name", "name", "uuid", "id"}:
             by_id = request.query["sort_key"] in {"uuid", "id"}
@@ -96,7 +112,7 @@ class Servers:
             else views.brief(here[i["id"]], base)
             for i in ids
         ]
-        body: dict[str, Any] = {"servers": shown}
+        body: dict[str, Any] = {"servers": [*hidden, *shown]}
         if links:
             body["servers_links"] = links
         return web.json_response(body)
@@ -125,8 +141,13 @@ class Servers:
         return [v for v in vms if _matches(v, wanted, statuses) and _was_changed(v, since=since, before=before)]
 
     async def _show(self, request: web.Request) -> web.Response:
-        vm = self.find(request)
         base = f"{request.url.origin()}/compute"
+        try:
+            vm = self.find(request)
+        except SilentCell as silent:
+            if context(request).version < 69:
+                raise
+            return web.json_response({"server": views.minimal(silent.vm, base)})
         volumes = self.world.volumes_of(vm)
         shown = views.server(self.world, vm, context(request), base, volumes=volumes, alone=True)
         return web.json_response({"server": shown})
@@ -251,15 +272,27 @@ def _all_tenants(text: str | None) -> bool:
     )
 
 
+def _shows_silent_cells(request: web.Request) -> bool:
+    """Whether servers of silent cells are shown at all: from 2.69, without any filter, order or page."""
+    return context(request).version >= 69 and set(request.query) <= {"all_tenants"}
+
+
 def _was_changed(vm: Vm, *, since: datetime | None, before: datetime | None) -> bool:
     """Whether it was changed last between two moments, both included; Nova keeps that in whole seconds."""
     at = vm.updated_at.replace(microsecond=0)
     return (since is None or at >= since) and (before is None or at <= before)
 
 
+def _says_yes(wanted: dict[str, str], name: str) -> bool:
+    return wanted.get(name, "").lower() in {"1", "t", "true", "on", "y", "yes"}
+
+
 def _matches(vm: Vm, wanted: dict[str, str], statuses: set[str]) -> bool:
     """Whether a server passes the filters. `name` is a pattern, everything else is equality."""
     if statuses and views.status(vm) not in statuses:
+        return False
+    is_left_out = not {"changes-since", "changes-before"} & wanted.keys() and not _says_yes(wanted, "soft_deleted")
+    if vm.state == "soft-delete" and is_left_out and not _says_yes(wanted, "deleted"):
         return False
     host = vm.host.name if vm.host else None
     facts = {

@@ -44,6 +44,14 @@ class Services:
     def _hosts(self) -> list[Host]:
         return self.world.hosts_of(Kind.OPENSTACK)
 
+    def _must_answer(self) -> None:
+        """Hypervisors and single services are looked for cell by cell: one that is silent fails them all.
+
+        As nova/compute/api.py does it (`compute_node_get_all`, `compute_node_get`, `_find_service_in_cell`).
+        """
+        if self.world.faults.silent:
+            raise ApiError(500, "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/")
+
     def _rows(self) -> list[Host | StrayService]:
         return [*self.world.strays, *self._hosts()]
 
@@ -58,7 +66,10 @@ class Services:
             self._control(number, binary, host, asked.version)
             for number, (binary, host) in enumerate(CONTROL_SERVICES, start=1)
         ]
-        shown += [self._service(row, asked.version) for row in self._rows()]
+        silent = self.world.faults.silent
+        shown += [self._service(row, asked.version) for row in self._rows() if row.name not in silent]
+        if asked.version >= 69:  # nova/compute/api.py, _service_get_all_cells
+            shown += [{"binary": "nova-compute", "host": host, "status": "UNKNOWN"} for host in sorted(silent)]
         for name in ("host", "binary"):
             if name in request.query:
                 shown = [s for s in shown if s[name] == request.query[name]]
@@ -105,6 +116,7 @@ class Services:
         asked, body = context(request), await json_body(request)
         wanted = request.match_info["id"]
         check_service_update(body, asked.version)
+        self._must_answer()
         if asked.version >= 53:
             _check_uuid(wanted)
         asked.must_be_admin(f"{_SERVICES}:update")
@@ -180,6 +192,7 @@ class Services:
     async def _hypervisors(self, request: web.Request) -> web.Response:
         asked, detail = context(request), request.path.endswith("/detail")
         asked.must_be_admin(f"os_compute_api:os-hypervisors:{'list-detail' if detail else 'list'}")
+        self._must_answer()
         hosts: Sequence[Host] = self._hosts()
         pattern = request.query.get("hypervisor_hostname_pattern") if asked.version >= 53 else None
         if pattern is not None:
@@ -199,6 +212,7 @@ class Services:
         if asked.version >= 53:
             _check_uuid(wanted)
         servers = _with_servers(request)
+        self._must_answer()
         for host in self._hosts():
             if wanted == (host.id if asked.version >= 53 else str(self._number(host))):
                 return web.json_response({"hypervisor": self._view(host, asked.version, detail=True, servers=servers)})

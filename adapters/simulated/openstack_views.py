@@ -22,6 +22,7 @@ _STATUSES: dict[str, tuple[str, dict[str, str]]] = {
     "suspended": ("SUSPENDED", {}),
     "rescued": ("RESCUE", {}),
     "error": ("ERROR", _REBUILDING),
+    "soft-delete": ("SOFT_DELETED", {}),
     "shelved": ("SHELVED", {}),
     "shelved_offloaded": ("SHELVED_OFFLOADED", {}),
 }
@@ -48,6 +49,13 @@ def host_id(vm: Vm, host: str | None) -> str:
 def brief(vm: Vm, base: str) -> dict[str, Any]:
     """A server in `GET /servers`."""
     return {"id": vm.id, "name": vm.name, "links": links(base, "servers", vm.id)}
+
+
+def minimal(vm: Vm, base: str) -> dict[str, Any]:
+    """A server in a cell that does not answer, from 2.69 on (api-guide, "Handling Down Cells")."""
+    project = vm.project.id if vm.project else ""
+    shown = {"id": vm.id, "status": "UNKNOWN", "tenant_id": project, "created": iso(vm.created_at)}
+    return {**shown, "links": links(base, "servers", vm.id)}
 
 
 def server(

@@ -27,6 +27,7 @@ class Host:
     vms: int | None = None  #: VMs of any status, when the cloud tells
     note: str = ""  #: what else the cloud says about it: who closed it and why, room
     is_down: bool = False  #: the cloud itself believes that it does not live; a reason to ask, not a proof
+    is_silent: bool = False  #: the cloud cannot tell how it is: neither down nor well, nor what was done to it
     down_since: datetime | None = None  #: its last sign of life, when the cloud tells
     left: str = (
         ""  #: what Muster did to its VMs and has not undone, in words: "2 VMs still locked by Muster (web-1, …)"

@@ -81,8 +81,9 @@ async def _judge_each(unit: Unit, look: Look, gap: timedelta) -> None:
                 await unit.open_alarm(_sign(look, AlarmKind.HOST_DOWN, host.id, host))
         else:
             await _still_down(unit, look, alarm, host, gap)
+    silent = {host.id for host in look.hosts if host.is_silent}
     for subject, alarm in known.items():
-        if subject not in down:
+        if subject not in down and subject not in silent:
             listed = any(host.id == subject for host in look.hosts)
             await _over(unit, look, alarm, "" if listed else "The cloud does not list it any more.")
 

@@ -71,7 +71,9 @@ async def _take_up(unit: Unit, operation: Operation, now: datetime) -> None:
 async def _judge(
     unit: Unit, alarm: Alarm, host: Host | None, now: datetime, after: timedelta, *, is_busy: bool
 ) -> None:
-    if host is None or not _is_out(host):
+    if host is None or host.is_silent:  # a list without it proves nothing
+        return
+    if not _is_out(host):
         await _gone(unit, alarm, now)
         return
     if alarm.reminded_at is not None and now < alarm.reminded_at:

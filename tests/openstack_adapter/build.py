@@ -23,6 +23,7 @@ from adapters.openstack.things import (
 )
 from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Request
+from bot.domain.listing import Listing
 from bot.domain.plan import By, Finding, Plan, Step
 from bot.domain.values import Action, Facts, HostId, OperationId
 
@@ -83,6 +84,11 @@ def room(vcpus: int = 100, memory_gib: int = 100, *, disabled: bool = False) -> 
     )
 
 
+def here(*servers: Server, **changes: Any) -> Listing[Server]:
+    """What is on the host: all of it, and Placement agrees."""
+    return replace(Listing(items=servers, witness="Placement holds nothing there"), **changes)
+
+
 def survey(*servers: Server, **changes: Any) -> OpenStackSurvey:
     control = [service("controller", binary=b, id=b, zone="internal") for b in ("nova-scheduler", "nova-conductor")]
     computes = [
@@ -94,7 +100,7 @@ def survey(*servers: Server, **changes: Any) -> OpenStackSurvey:
         at=NOW,
         highest=Microversion((2, 104)),
         services=(*control, *computes),
-        servers=servers or (server("web-1"),),
+        listed=here(*(servers or (server("web-1"),))),
         projects={"p1": "shop"},
         room={f"compute-{n}": room() for n in (2, 3, 4)},
     )

@@ -127,11 +127,6 @@ def test_nothing_is_left_to_do_about_a_vm_that_was_deleted(verb: str) -> None:
     assert around.sighting(step(verb), None).seen is Seen.DONE
 
 
-def test_a_vm_that_is_not_among_the_locked_ones_is_not_locked() -> None:
-    assert around.among_locked(step("lock"), None).seen is Seen.NEVER_STARTED
-    assert around.among_locked(step("unlock"), None).seen is Seen.DONE
-
-
 # ---------------------------------------------------------------------- over the wire
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from adapters.openstack import drain, moves
 from adapters.openstack.things import Migration, Server
-from bot.domain.cloud import Seen, Sighting
+from bot.domain.cloud import Seen, Sighting, Unreachable
 from bot.domain.plan import Step
 from bot.domain.values import Facts
-from tests.openstack_adapter.build import DEAD, NOW, enter, living, migration, server
+from tests.openstack_adapter.build import DEAD, NOW, enter, here, living, migration, server
 from tests.openstack_adapter.build import service as compute
 
 THERE: dict[str, Any] = {"host": "compute-2"}
@@ -172,10 +172,10 @@ def test_only_an_empty_disabled_host_that_nothing_comes_to_is_safe_to_power_off(
     check, off = step("live-migrate"), compute(DEAD, is_enabled=False)
     coming = live(1, "running", DEAD)
     cases = {
-        "empty": drain.emptied(check, off, [], [live(1, "completed")]),
-        "enabled": drain.emptied(check, compute(DEAD), [], []),
-        "coming": drain.emptied(check, off, [], [replace(coming, source="compute-3")]),
-        "left": drain.emptied(check, off, [web(status="ERROR", vm_state="error")], []),
+        "empty": drain.emptied(check, off, here(), [live(1, "completed")]),
+        "enabled": drain.emptied(check, compute(DEAD), here(), []),
+        "coming": drain.emptied(check, off, here(), [replace(coming, source="compute-3")]),
+        "left": drain.emptied(check, off, here(web(status="ERROR", vm_state="error")), []),
     }
     assert {name: seen.seen for name, seen in cases.items()} == {
         "empty": Seen.DONE,
@@ -186,8 +186,33 @@ def test_only_an_empty_disabled_host_that_nothing_comes_to_is_safe_to_power_off(
     assert [name for name, seen in cases.items() if "safe to power off" in seen.sentence] == ["empty"]
 
 
+def test_an_emptiness_that_nobody_confirms_could_not_be_found_out() -> None:
+    off = compute(DEAD, is_enabled=False)
+    for shown in (here(gap="The cell of compute-1 is silent."), here(witness="")):
+        with pytest.raises(Unreachable) as lost:
+            drain.emptied(step("live-migrate"), off, shown, [])
+        assert "could not be found out" in lost.value.sentence
+        assert shown.gap in lost.value.sentence
+
+
+def test_a_vm_that_can_be_restored_keeps_its_host_from_being_empty() -> None:
+    soft = here(web(status="SOFT_DELETED", vm_state="soft-delete"))
+    seen = drain.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), soft, [])
+    assert seen.seen is Seen.FAILED
+    assert "SOFT_DELETED" in seen.sentence
+    assert "restored" in seen.remedy
+
+
+@pytest.mark.parametrize("verb", ["live-migrate", "cold-migrate"])
+def test_a_vm_that_can_be_restored_is_not_called_moved(verb: str) -> None:
+    seen = look(verb, web(status="SOFT_DELETED", vm_state="soft-delete"))
+    assert seen.seen is Seen.FAILED
+    assert "can still be restored" in seen.sentence
+    assert seen.remedy
+
+
 def test_many_vms_that_are_left_are_counted_and_not_all_named() -> None:
-    many = [server(f"vm-{n}") for n in range(1, 31)]
+    many = here(*(server(f"vm-{n}") for n in range(1, 31)))
     seen = drain.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), many, [])
     assert "30 VMs are still on it" in seen.sentence
     assert "and 20 more" in seen.sentence

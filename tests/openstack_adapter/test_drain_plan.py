@@ -13,6 +13,7 @@ from tests.openstack_adapter.build import (
     codes,
     enter,
     finding,
+    here,
     living,
     migration,
     room,
@@ -312,6 +313,6 @@ def test_volumes_that_the_host_itself_manages_are_told() -> None:
 
 
 def test_an_empty_host_is_only_taken_out_of_service() -> None:
-    made = enter(replace(living(), servers=()))
+    made = enter(replace(living(), listed=here()))
     assert "no-vms" in codes(made)
     assert [s.verb for s in made.steps] == ["disable-service", "verify-empty"]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, OpenStackSurvey, Room, Server, Storage
+from adapters.openstack.things import Group, OpenStackSurvey, Room, Server, Storage, Unanswered
 from adapters.openstack.versions import Microversion
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left
@@ -27,6 +27,7 @@ from tests.openstack_adapter.build import (
     codes,
     enter,
     given_back,
+    here,
     living,
     migration,
     plan,
@@ -80,10 +81,11 @@ def returning(asked: dict[str, Any] | None = None, host: dict[str, Any] | None =
 
 def homecoming(*away: Server, vms: tuple[str, ...] = (), there: Room | None = None) -> Made:
     """The plan of a return when Muster's books say that web-1 was left on compute-2."""
-    here = () if away else (server("web-1"),)
-    return returning({"ledger": (LEFT,), "vms": vms}, servers=here, away=away, room={DEAD: there or room()})
+    there_now = here() if away else here(server("web-1"))
+    return returning({"ledger": (LEFT,), "vms": vms}, listed=there_now, away=away, room={DEAD: there or room()})
 
 
+UNANSWERED = Unanswered(what="the names", instead="ids are shown", why="Keystone answered 503.")
 AWAY = server("web-1", host="compute-2")
 LEFT = Left(id=VmId(AWAY.id), name="web-1", status="ACTIVE", place="compute-2")
 BIG = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
@@ -189,7 +191,11 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         dead(server("big", needs={"VCPU": 100})),
     ),
     # single VMs
-    "no-vms": (lambda: plan(replace(survey(), servers=())), dead()),
+    "no-vms": (dead(listed=here()), dead()),
+    "list-not-whole": (dead(listed=here(gap="The cell is silent.")), dead()),
+    "emptiness-unproven": (dead(listed=here(witness="")), dead(listed=here())),
+    "not-answered": (dead(unanswered=(UNANSWERED,)), dead()),
+    "unanswered-risk": (dead(unanswered=(replace(UNANSWERED, is_risk=True),)), dead(unanswered=(UNANSWERED,))),
     "cannot-evacuate": (dead(server("a", vm_state="paused")), dead(server("a", vm_state="error"))),
     "disk-lost": (
         dead(server("a", **LOCAL), terms=Terms(shared_storage=False)),
@@ -276,7 +282,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "vms-stay": (returning(), dead()),
     "vms-away": (homecoming(AWAY), returning()),
     "vms-home": (homecoming(), homecoming(AWAY)),
-    "vms-gone": (returning({"ledger": (LEFT,)}, servers=()), homecoming(AWAY)),
+    "vms-gone": (returning({"ledger": (LEFT,)}, listed=here()), homecoming(AWAY)),
     "vm-not-offered": (homecoming(AWAY, vms=("strange",)), homecoming(AWAY, vms=("web-1",))),
     "stays-away": (homecoming(replace(AWAY, vm_state="error")), homecoming(AWAY)),
     "no-way-back": (homecoming(AWAY, vms=("web-1",), there=room(memory_gib=1)), homecoming(AWAY, vms=("web-1",))),

@@ -15,6 +15,7 @@ from tests.openstack_adapter.build import (
     NOW,
     codes,
     finding,
+    here,
     migration,
     plan,
     room,
@@ -270,7 +271,7 @@ def test_an_evacuation_that_never_ended_is_shown() -> None:
 
 
 def test_a_host_without_vms_is_only_taken_out_of_service() -> None:
-    made = plan(replace(survey(), servers=()))
+    made = plan(replace(survey(), listed=here()))
     assert not made.is_blocked
     assert "no-vms" in codes(made)
     assert [s.verb for s in made.steps] == ["disable-service", "force-down"]

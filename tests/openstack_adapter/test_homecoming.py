@@ -12,7 +12,7 @@ from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Left, Seen
 from bot.domain.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
 from bot.domain.values import VmId
-from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, room, server
+from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, here, living, migration, room, server
 from tests.openstack_adapter.build import with_service as having
 
 ALL = Terms(brings_back=True)
@@ -35,7 +35,7 @@ def returned(*servers: Server, ledger: tuple[Left, ...] | None = None, **asked: 
 
 def surveyed(*servers: Server, **changes: Any) -> OpenStackSurvey:
     host = having(living(), DEAD, **OURS)
-    return replace(host, servers=(), away=servers, room={DEAD: room(disabled=True)}, **changes)
+    return replace(host, listed=here(), away=servers, room={DEAD: room(disabled=True)}, **changes)
 
 
 def row(made: Plan, name: str) -> Vm:
@@ -131,7 +131,7 @@ def test_a_vm_that_is_deleted_only_shrinks_what_was_approved() -> None:
 
 
 def test_a_vm_that_is_home_already_is_told_and_left_alone() -> None:
-    taken = replace(surveyed(), servers=(server("a"),))
+    taken = replace(surveyed(), listed=here(server("a")))
     made = back(taken, ledger=(left("a"),), terms=ALL)
     assert made.vms == ()
     assert "already: a" in (finding(made, "vms-home") or pytest.fail("not found")).sentence
@@ -222,8 +222,8 @@ def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:
     made = back(surveyed(away("a"), away("b"), groups=(apart,)), ledger=books, terms=ALL)
     assert [vm.chosen for vm in made.vms] == [True, False]
     assert "kept apart from a" in (finding(made, "no-way-back") or pytest.fail("not found")).sentence
-    here = replace(surveyed(away("a"), groups=(apart,)), servers=(server("c"),))
-    assert row(back(here, ledger=books, terms=ALL), "a").chosen is False
+    one_here = replace(surveyed(away("a"), groups=(apart,)), listed=here(server("c")))
+    assert row(back(one_here, ledger=books, terms=ALL), "a").chosen is False
     soft = replace(apart, policy="soft-anti-affinity")
     both = back(surveyed(away("a"), away("b"), groups=(soft,)), ledger=books, terms=ALL)
     assert [vm.chosen for vm in both.vms] == [True, True]
@@ -266,7 +266,7 @@ def test_a_refusal_of_the_scheduler_is_told_with_nova_s_reason() -> None:
 
 
 def test_a_host_that_is_in_service_may_still_get_its_vms_back() -> None:
-    taken = replace(living(), servers=(), away=(away("a"),), room={DEAD: room()})
+    taken = replace(living(), listed=here(), away=(away("a"),), room={DEAD: room()})
     made = back(taken, ledger=(left("a"),), terms=ALL)
     assert [s.verb for s in made.steps if s.relieves is None] == ["verify-up", "live-migrate"]
 

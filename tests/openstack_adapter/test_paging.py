@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from adapters.openstack import nova
 from adapters.openstack import session as wall
-from adapters.openstack import survey as reading
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.simulated.things import ServerGroup
@@ -81,7 +81,7 @@ async def test_a_list_with_more_pages_than_anybody_has_is_given_up(
         session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address))
         try:
             with pytest.raises(Unreachable) as lost:
-                await reading.servers_on(session, "compute-1")
+                await nova.servers_on(session, "compute-1")
             assert "after 3 pages there are more" in lost.value.sentence
         finally:
             await session.aclose()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import survey as reading
+from adapters.openstack import nova
 from adapters.openstack.answers import Document
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
@@ -31,7 +31,7 @@ async def test_a_list_of_servers_that_was_not_filtered_is_not_trusted(tmp_path: 
         session = DropsTheFilter.of("sim", clouds_yaml=path)
         try:
             with pytest.raises(Refused) as refused:
-                await reading.servers_on(session, "compute-1")
+                await nova.servers_on(session, "compute-1")
             assert "did not restrict" in refused.value.sentence
         finally:
             await session.aclose()
@@ -74,7 +74,7 @@ async def test_a_list_that_lacks_the_servers_of_a_dead_cell_is_not_trusted(tmp_p
         session = HasADeadCell.of("sim", clouds_yaml=path)
         try:
             with pytest.raises(Unreachable) as lost:
-                await reading.servers_on(session, "compute-1")
+                await nova.servers_on(session, "compute-1")
             assert "not whole" in lost.value.sentence
         finally:
             await session.aclose()

@@ -22,6 +22,7 @@ from tests.openstack_adapter.build import (
     codes,
     enter,
     finding,
+    here,
     living,
     plan,
     room,
@@ -49,7 +50,7 @@ def brought_back(*servers: Server, terms: Terms | None = None, **changes: Any) -
     away = tuple(replace(s, host="compute-2") for s in servers)
     ledger = tuple(Left(id=VmId(s.id), name=s.name, status=s.status, place="compute-2") for s in away)
     taken = living(server("there"), away=away, room={DEAD: room()}, **changes)
-    taken = with_service(replace(taken, servers=()), DEAD, is_enabled=False, disabled_reason="muster run=01RUN")
+    taken = with_service(replace(taken, listed=here()), DEAD, is_enabled=False, disabled_reason="muster run=01RUN")
     return back(taken, ledger=ledger, terms=replace(terms or Terms(), brings_back=True))
 
 

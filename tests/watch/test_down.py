@@ -193,6 +193,21 @@ async def test_a_host_that_the_cloud_does_not_list_any_more_is_cleared_with_that
     assert alarm.sentence == "The cloud does not list it any more."
 
 
+async def test_a_host_of_which_the_cloud_cannot_tell_is_neither_told_of_nor_cleared(post: Post) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    await post.shown()
+    post.fleet.change("host-3", is_down=False, is_silent=True, state="unknown")
+    post.fleet.change("host-4", in_service=False, is_silent=True, state="unknown")
+    await post.look(4)
+    assert await post.shown() == []
+    post.fleet.raise_again("host-3")
+    post.fleet.change("host-3", is_silent=False)
+    await post.look()
+    (alarm,) = await post.shown()
+    assert not alarm.is_open
+
+
 async def test_alarms_and_their_ends_are_in_the_audit(post: Post) -> None:
     post.fleet.fell("host-3")
     await post.look(2)

@@ -15,6 +15,16 @@ async def test_openstack_tells_which_host_is_down_and_since_when() -> None:
         assert (dead.taken_out_by, alive.taken_out_by) == ("", "")
 
 
+async def test_openstack_tells_of_which_hosts_it_knows_nothing_because_their_cell_is_silent() -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.silence(arena.host.name)
+        known, *_, silent = sorted(await arena.cloud.hosts("", limit=10), key=lambda host: host.is_silent)
+        assert (silent.name, silent.is_silent, silent.is_down, silent.in_service) == ("compute-1", True, False, False)
+        assert "cell does not answer" in silent.state
+        assert (known.is_silent, known.is_down, known.in_service) == (False, False, True)
+        assert known.vms is None
+
+
 async def test_openstack_counts_the_vms_of_a_dead_host_anew_once_somebody_has_dealt_with_it() -> None:
     """Its nova-compute cannot: what it wrote last still counts those that were evacuated."""
     async with openstack_arena(vms=2) as arena:

@@ -59,6 +59,21 @@ async def test_its_return_is_told_once_to_those_who_were_reminded(post: Post) ->
     assert await post.told() == []
 
 
+async def test_a_host_of_which_the_cloud_cannot_tell_is_not_taken_to_be_back(post: Post) -> None:
+    await take_out(post)
+    await wait(post, 4)
+    await post.told()
+    post.fleet.change("host-3", is_silent=True, state="unknown", taken_out_by="")
+    await wait(post, 30)
+    gone = post.fleet.known.pop("host-3")
+    await wait(post, 30)
+    assert await post.told() == []
+    post.fleet.known["host-3"] = gone
+    post.fleet.change("host-3", is_silent=False, in_service=False, state="disabled", taken_out_by="OP1")
+    await post.look(2)
+    assert kinds(await post.told()) == [Kind.LEFT_OVER] * 2
+
+
 async def test_a_host_that_returns_in_time_is_never_spoken_of(post: Post) -> None:
     await take_out(post)
     await post.look()
