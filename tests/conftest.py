@@ -11,7 +11,7 @@ import pytest
 
 from tests.store import databases
 
-pytest_plugins = ["tests.tiers"]
+pytest_plugins = ["tests.tiers", "tests.bends.figures"]
 
 IN_MEMORY = Path("/dev/shm")
 ROOM = 2 * 1024**3

@@ -43,9 +43,14 @@ def of_room(
     free = _free_for(survey, to, others)
     fits_nowhere = [s for s in leaving if not _somewhere(survey, s, free)]
     if fits_nowhere:
-        yield from (_nowhere(survey, s, to) for s in fits_nowhere)
+        found = [_nowhere(survey, s, to) for s in fits_nowhere]
     else:
-        yield _all_together(survey, leaving, free, to, coming=beside.how_many(others))
+        found = [_all_together(survey, leaving, free, to, coming=beside.how_many(others))]
+    untold = sorted(s.host for s in survey.survivors if s.host not in survey.room and to in {"", s.host})
+    if untold and any(f.verdict is Verdict.BLOCKER for f in found):
+        yield _untold(found[0], untold)
+    else:
+        yield from found
 
 
 def too_little_for(
@@ -181,6 +186,17 @@ def spoken(amounts: Amounts, names: Collection[str]) -> str:
         number = f"{amount / 1024:.4g}" if name == "MEMORY_MB" else str(amount)
         parts.append(f"{number} {_UNITS.get(name, name)}")
     return ", ".join(parts)
+
+
+def _untold(short: Finding, hosts: Sequence[str]) -> Finding:
+    """Too little room, while Placement is silent about hosts in service: they are full, or its answer is not whole."""
+    named = ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
+    return _room(
+        "room-unknown",
+        Verdict.UNKNOWN,
+        f"{short.sentence} But Placement tells nothing of {named}: full, or missing from its answer.",
+        "Check again in a minute; if it stays so, make room, or look at the providers of these hosts.",
+    )
 
 
 def _nowhere(survey: OpenStackSurvey, server: Server, to: str) -> Finding:

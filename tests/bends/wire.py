@@ -64,7 +64,8 @@ class Wire:
     """Knows every read that went through, and bends those of one kind while it is told to."""
 
     def __init__(self) -> None:
-        self.asked: Counter[str] = Counter()  #: by kind
+        self.phase = ""  #: a word for the moment, by which reads are counted
+        self.asked: dict[str, Counter[str]] = {}  #: by moment and kind
         self.bent = 0  #: answers bent since the last `bend`
         self._first: dict[str, Answer] = {}
         self._kind = ""
@@ -89,7 +90,7 @@ class Wire:
             response = await handler(request)
             if not kind or not isinstance(response, web.Response):
                 return response
-            self.asked[kind] += 1
+            self.asked.setdefault(self.phase, Counter())[kind] += 1
             key = _key(request, raw)
             answer = Answer(status=response.status, text=response.text or "", headers=_kept(response))
             if kind == self._kind:

@@ -88,6 +88,7 @@ def homecoming(*away: Server, vms: tuple[str, ...] = (), there: Room | None = No
 UNANSWERED = Unanswered(what="the names", instead="ids are shown", why="Keystone answered 503.")
 AWAY = server("web-1", host="compute-2")
 LEFT = Left(id=VmId(AWAY.id), name="web-1", status="ACTIVE", place="compute-2")
+ONE_IS_FREE = {"compute-2": room(), **dict.fromkeys(("compute-3", "compute-4"), Room(capacity={}, used={}))}
 BIG = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
 CINDER = service(DEAD, binary="cinder-volume", is_up=False)
 GROUP = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
@@ -177,7 +178,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     # room
     "room": (dead(), dead(room=None)),
     "room-unknown": (dead(room=None), dead()),
-    "no-room": (alive(BIG, replace(BIG, id="2"), room={"compute-2": room()}), alive(BIG, room={"compute-2": room()})),
+    "no-room": (alive(BIG, replace(BIG, id="2"), room=ONE_IS_FREE), alive(BIG, room=ONE_IS_FREE)),
     "stays-for-room": (
         dead(BIG, replace(BIG, id="2"), room={"compute-2": room()}),
         dead(BIG, room={"compute-2": room()}),

@@ -57,12 +57,27 @@ def test_without_placement_the_room_is_unknown_and_that_blocks() -> None:
     assert made.is_blocked
 
 
+def test_a_host_that_placement_does_not_name_is_not_called_full() -> None:
+    big = server("big", needs={"VCPU": 101, "MEMORY_MB": 1024})
+    whole = survey(big)
+    assert whole.room is not None
+    silent = min(whole.room)
+    for left in ({host: r for host, r in whole.room.items() if host != silent}, {}):
+        made = plan(survey(big, room=left))
+        found = finding(made, "room-unknown")
+        assert found is not None
+        assert found.verdict is Verdict.UNKNOWN
+        assert f"tells nothing of {silent}" in found.sentence
+        assert finding(made, "fits-nowhere") is None
+
+
 def test_hosts_that_are_down_or_disabled_lend_no_room() -> None:
-    taken = with_service(survey(room={"compute-2": room(), "compute-3": Room(capacity={}, used={})}), "compute-2")
+    full = {"compute-3": Room(capacity={}, used={}), "compute-4": Room(capacity={}, used={})}
+    taken = with_service(survey(room={"compute-2": room(), **full}), "compute-2")
     assert finding(plan(taken), "room") is not None
     disabled = with_service(taken, "compute-2", is_enabled=False)
     assert "fits-nowhere" in codes(plan(disabled))
-    by_trait = survey(room={"compute-2": room(disabled=True)})
+    by_trait = survey(room={"compute-2": room(disabled=True), **full})
     assert "fits-nowhere" in codes(plan(by_trait))
 
 
