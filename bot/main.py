@@ -22,6 +22,7 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.ports import StoreFailed
 from bot.domain.redaction import redact
 from bot.domain.steady import SteadyClock
+from bot.engine.leader import Leader
 from bot.engine.worker import Worker
 from bot.log import logger
 from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
@@ -55,6 +56,7 @@ class Bot:
     client: AsyncWebClient
     people: SlackPeople
     desk: Desk
+    leader: Leader
     board: Board
     worker: Worker
     rounds: Rounds
@@ -75,6 +77,7 @@ def build(settings: Settings) -> Bot:
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
     app = slack_app.build(desk, people, client, signing_secret=slack.signing_secret.reveal() or None)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+    leader = Leader(archive, clock, owner=owner, alone=archive.is_embedded)
     return Bot(
         settings=settings,
         clock=clock,
@@ -83,10 +86,11 @@ def build(settings: Settings) -> Bot:
         client=client,
         people=people,
         desk=desk,
-        board=Board(archive, clock, bell, client, rules, slack.incident_channel),
+        leader=leader,
+        board=Board(leader, clock, bell, client, rules, slack.incident_channel, term=lambda: leader.term),
         worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules, people=people),
         rounds=Rounds(
-            archive=archive,
+            archive=leader,
             clock=clock,
             clouds=clouds,
             every=settings.watch.every,
@@ -130,6 +134,7 @@ async def run(settings: Settings) -> None:
                 group.create_task(bot.slack.run())  # without a database too: people are told that nothing is noted
             await opening
             group.create_task(bot.worker.run())
+            group.create_task(bot.leader.run())
             group.create_task(bot.board.run())
             await stack.enter_async_context(schedule.ticking(_ticks(bot), bot.clock))
             await asyncio.Event().wait()
@@ -156,12 +161,13 @@ async def _open(bot: Bot) -> None:
 
 def _ticks(bot: Bot) -> schedule.Ticks:
     left_over = slack_app.receive_at(bot.desk, bot.people).serve_left_over
-    return {
+    ticks: schedule.Ticks = {
         "left over": (schedule.LEFT_OVER_SECONDS, left_over),
         "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
-        "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.archive, bot.clock, bot.settings.rules)),
+        "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.leader, bot.clock, bot.settings.rules)),
         "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
     }
+    return {name: (seconds, bot.leader.only_here(tick)) for name, (seconds, tick) in ticks.items()}
 
 
 async def check(settings: Settings, out: TextIO) -> int:

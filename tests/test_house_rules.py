@@ -46,6 +46,7 @@ MAY_COMPARE_DATES = {
     "bot/slack/views/progress.py": "an estimate that is shown",
     "bot/slack/reception.py": "the age of a delivery that any process may have recorded",
     "bot/store/figures.py": "an age that is shown",
+    "bot/store/leadership.py": "PostgreSQL's own time",
     "bot/store/leases.py": "PostgreSQL's own time, a steady clock, and starts that people agreed on",
     "bot/store/operations.py": "what people agreed on: expiry",
     "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",

@@ -100,6 +100,14 @@ class Lease:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lead:
+    """One taking of the lease by which a single replica speaks and ticks."""
+
+    owner: str
+    fence: int  #: grows with every taking
+
+
+@dataclass(frozen=True, kw_only=True)
 class Outgoing:
     """News that waits to be told."""
 
@@ -238,6 +246,22 @@ class Unit(Protocol):
 
     async def release(self, lease: Lease) -> None:
         """Give the operation back; does nothing when the lease is lost."""
+        ...
+
+    async def lead(self, owner: str, *, span: timedelta) -> Lead | None:
+        """Renew the leader's lease, or take it when nobody holds it; None: somebody else does."""
+        ...
+
+    async def still_leads(self, lead: Lead) -> None:
+        """Assert the leader's lease inside this transaction.
+
+        Raises:
+            LeaseLost: it is over; somebody else may have taken it since.
+        """
+        ...
+
+    async def step_down(self, lead: Lead) -> None:
+        """Give the leader's lease back; does nothing when it is lost."""
         ...
 
     # the notice board ----------------------------------------------------------------------------------------

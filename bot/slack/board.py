@@ -3,9 +3,11 @@
 It may be killed at any line. What is about to be posted is committed before, and looked for in Slack after a restart.
 """
 
+from collections.abc import Callable
+
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.domain.ports import Archive, Bell, Clock
+from bot.domain.ports import Archive, Bell, Clock, LeaseLost
 from bot.log import logger
 from bot.slack.behind import Behind, read
 from bot.slack.cards import Cards, Rules
@@ -33,6 +35,7 @@ class Board:
         client: Slack, from `bot.slack.wire.connect` (it must not repeat calls by itself).
         rules: the policy of each cloud and action, for the cards.
         incident_channel: the id of the channel that hears start, trouble and end; empty for none.
+        term: the number of the term in which this process speaks; None while another does.
     """
 
     def __init__(
@@ -43,22 +46,44 @@ class Board:
         client: AsyncWebClient,
         rules: Rules,
         incident_channel: str = "",
+        *,
+        term: Callable[[], int | None] = lambda: 0,
     ) -> None:
         self._archive = archive
         self._bell = bell
         self._clock = clock
+        self._client = client
+        self._rules = rules
+        self._incident_channel = incident_channel
+        self._term = term
+        self._is_troubled = False
+        self._begin(term())
+
+    def _begin(self, term: int | None) -> None:
+        """Know nothing of an earlier term: another replica may have spoken since."""
+        archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
+        self._begun_in = term
         self._pace = Pace(clock)
-        poster = Poster(client, self._pace)
-        self._cards = Cards(archive, clock, poster, rules)
+        poster = Poster(self._client, self._pace, may_speak=lambda: self._term() == term)
+        self._cards = Cards(archive, clock, poster, self._rules)
         drawing = Drawing(archive, clock, poster, self._cards, incident_channel=incident_channel)
         self._lines = Lines(archive, clock, poster, drawing)
         self._notices = Notices(archive, clock, poster, link=drawing.link, incident_channel=incident_channel)
-        self._is_troubled = False
 
     async def run(self) -> None:
-        """Work until cancelled; nothing else ends it."""
+        """Work until cancelled, in the terms in which this process speaks; nothing else ends it."""
         while True:
-            if not await self.round():
+            term = self._term()
+            if term is None:
+                await self._clock.sleep(POLL)
+                continue
+            if term != self._begun_in:
+                self._begin(term)
+            try:
+                did = await self.round()
+            except LeaseLost:
+                continue
+            if not did:
                 await self._bell.wait(self._pace.soonest(most=POLL))
                 await self._clock.sleep(GATHER)
 
@@ -66,6 +91,9 @@ class Board:
         """Bring up to date what may be touched now; whether anything was.
 
         An error in one part is logged once until it is over, and the other parts go on.
+
+        Raises:
+            LeaseLost: another replica speaks by now.
         """
         did, was_troubled, self._is_troubled = False, self._is_troubled, False
         behind: Behind | None = None
@@ -74,6 +102,8 @@ class Board:
                 behind = behind or await read(self._archive, put_off=self._lines.put_off)
                 if await part(behind):
                     did, behind = True, None  # what was read is old by now
+            except LeaseLost:
+                raise
             except Exception:
                 if not (was_troubled or self._is_troubled):
                     log.exception("the board stumbled")

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
-from bot.domain.ports import Archive, Card, Clock
+from bot.domain.ports import Archive, Card, Clock, LeaseLost
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, OperationId
 from bot.log import logger
@@ -52,6 +52,8 @@ class Cards:
                 self._back_off(operation.id, error)
                 if isinstance(error, SlackSilent):
                     break  # Slack is away: the others would wait for it one after another
+            except LeaseLost:
+                raise
             except Exception as error:
                 log.exception("a card stumbled", operation=operation.id)
                 self._back_off(operation.id, SlackSilent(type(error).__name__))

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
-from bot.domain.ports import Archive, Clock
+from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import OperationId
 from bot.log import logger
 from bot.slack.cards import Cards
@@ -89,7 +89,7 @@ class Drawing:
         """
         try:
             return await self._draw(news)
-        except SlackError:
+        except (SlackError, LeaseLost):
             raise
         except Exception:
             log.exception("news cannot be drawn", kind=news[0].kind)

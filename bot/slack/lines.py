@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.news import Audience, Kind
-from bot.domain.ports import Archive, Clock, Outgoing
+from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
 from bot.log import logger
 from bot.slack.behind import Behind
 from bot.slack.drawing import Drawing, Place
@@ -96,6 +96,8 @@ class Lines:
                 await self._put_off(batch, error)
                 if isinstance(error, SlackSilent):
                     break  # Slack is away: the other lanes would wait for it one after another
+            except LeaseLost:
+                raise
             except Exception as error:
                 log.exception("a line stumbled", lane=lane.whose)
                 await self._put_off(batch, SlackSilent(type(error).__name__))

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from bot.domain.alarm import Alarm, Notice
-from bot.domain.ports import Archive, Clock
+from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import OperationId
 from bot.log import logger
 from bot.slack.behind import Behind
@@ -59,6 +59,8 @@ class Notices:
                 self._back_off(alarm, error)
                 if isinstance(error, SlackSilent):
                     break  # Slack is away: the others would wait for it one after another
+            except LeaseLost:
+                raise
             except Exception as error:
                 log.exception("an alarm's message stumbled", alarm=alarm.id)
                 self._back_off(alarm, SlackSilent(type(error).__name__))

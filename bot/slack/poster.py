@@ -1,11 +1,12 @@
 """Everything the board says to Slack: post, edit, whisper, and look whether a post whose answer was lost is there."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
+from bot.domain.ports import LeaseLost
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
 from bot.slack.views.message import File, Message
 from bot.slack.wire import MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, answer
@@ -35,10 +36,17 @@ _PAGES = 25
 
 
 class Poster:
-    """Makes the calls. It decides nothing; errors of `bot.slack.wire` go through."""
+    """Makes the calls. It decides nothing; errors of `bot.slack.wire` go through.
 
-    def __init__(self, client: AsyncWebClient, pace: Pace) -> None:
+    Args:
+        client: Slack.
+        pace: kept by every call.
+        may_speak: asked right before each call.
+    """
+
+    def __init__(self, client: AsyncWebClient, pace: Pace, *, may_speak: Callable[[], bool] = lambda: True) -> None:
         self._client = client
+        self._may_speak = may_speak
         self.pace = pace
 
     async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
@@ -182,6 +190,10 @@ class Poster:
     async def _asked(
         self, method: str, call: Awaitable[AsyncSlackResponse], *, place: str = "", seconds: float = SECONDS
     ) -> Mapping[str, Any]:
+        if not self._may_speak():
+            if isinstance(call, Coroutine):
+                call.close()
+            raise LeaseLost("Somebody else speaks by now.")
         self.pace.took(method, place)
         try:
             return await answer(call, seconds=seconds)

@@ -219,6 +219,18 @@ class ProbeRow(Row, table=True):
     written_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
+class LeaderRow(Row, table=True):
+    """The one row that says which replica speaks and ticks, until when."""
+
+    __tablename__ = "leader"
+    __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
+
+    id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    owner: str | None = Field(default=None, sa_type=Exact)
+    fence: int = 0  #: grows with every taking, never goes back
+    lease_until: datetime | None = Field(default=None, sa_type=Moment)
+
+
 def table_of(row: type[Row]) -> Table:
     """The table behind a row, for statements that write."""
     return metadata.tables[str(row.__tablename__)]

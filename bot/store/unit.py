@@ -10,13 +10,14 @@ from bot.store.alarms import Alarms
 from bot.store.audit import Audit
 from bot.store.board import Board
 from bot.store.inbox import Inbox
+from bot.store.leadership import Leadership
 from bot.store.leases import Leases
 from bot.store.mapping import PlanShelf
 from bot.store.steps import Steps
 from bot.store.transaction import patiently
 
 
-class SqlUnit(Inbox, Steps, Leases, Board, Alarms, Audit):
+class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Alarms, Audit):
     """`bot.domain.ports.Unit` over a SQL database.
 
     Args:
