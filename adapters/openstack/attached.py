@@ -22,7 +22,7 @@ _NO_ENCRYPTION = Unanswered(
     why="",
     is_risk=True,
 )
-_FIELDS = ["id", "device_id", "binding:vnic_type", "resource_request"]
+_FIELDS = ["id", "name", "device_id", "binding:vnic_type", "resource_request"]
 
 
 async def to_those_here(session: Session, survey: OpenStackSurvey) -> OpenStackSurvey:
@@ -80,6 +80,7 @@ def _attached(server: Server, ports: Mapping[str, Sequence[Port]], shares: Mappi
     return replace(
         server,
         ports=frozenset(port.kind for port in mine) - {NO_PORT},
+        has_amphora_port=any(port.is_amphora_port for port in mine),
         has_promised_bandwidth=any(port.is_promised_bandwidth for port in mine),
         shares=shares.get(server.id, frozenset()),
     )

@@ -88,9 +88,10 @@ def of_server(server: Server, survey: OpenStackSurvey, way: Way, *, priority_key
 
 
 def is_amphora(server: Server, survey: OpenStackSurvey) -> bool:
-    """Whether Octavia made it: by its name, or by the name of its server group."""
+    """Whether Octavia made it: by its name, which may be random, by that of its server group or of a port."""
     group = survey.group_of(server)
-    return server.name.startswith(_AMPHORA) or (group is not None and group.name.startswith(_LOAD_BALANCER))
+    is_grouped = group is not None and group.name.startswith(_LOAD_BALANCER)
+    return server.name.startswith(_AMPHORA) or is_grouped or server.has_amphora_port
 
 
 def _amphora(server: Server, way: Way) -> Finding:

@@ -75,6 +75,6 @@ def _is_plain(server: Server, survey: OpenStackSurvey) -> bool:
         server.vm_state == "active"
         and survey.group_of(server) is None
         and server.pinned_zone in {None, zone}
-        and not (server.traits or server.scope or server.devices or server.ports)
+        and not (server.traits or server.scope or server.devices or server.ports or server.has_promised_bandwidth)
         and all(name in _PLAIN for name, amount in survey.needs(server).items() if amount)
     )

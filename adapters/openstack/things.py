@@ -105,6 +105,7 @@ class Server:
     volumes: frozenset[str] = frozenset()  #: ids of those attached
     ports: frozenset[str] = frozenset()  #: kinds of its ports (vnic_type) that are more than a virtual switch
     has_page_size: bool = False  #: by its flavor
+    has_amphora_port: bool = False  #: whether one of its ports is of Octavia
     has_promised_bandwidth: bool = False  #: whether one of its ports has a minimum bandwidth (QoS)
     shares: frozenset[str] = frozenset()  #: ids of the Manila shares attached
     locked_reason: str = ""  #: from 2.73 on
@@ -143,6 +144,7 @@ class Port:
 
     server: str  #: empty: it is not a server's
     kind: str  #: vnic_type
+    is_amphora_port: bool = False  #: whether Octavia made it for an amphora
     is_promised_bandwidth: bool = False  #: whether it has a minimum bandwidth (QoS) that Placement keeps account of
 
 

@@ -304,12 +304,16 @@ def tags_by_host(found: Sequence[Json]) -> Mapping[str, Mapping[str, frozenset[s
     return by_host
 
 
+_AMPHORA_PORT = "octavia-lb-vrrp-"  #: how Octavia names the port of an amphora (octavia/common/constants.py)
+
+
 def port(found: Json) -> Port:
     """Of `GET /v2.0/ports`; `resource_request` is null, or has `request_groups`, or of old `resources` alone."""
     promised = found.get("resource_request") or {}
     return Port(
         server=str(found["device_id"] or ""),
         kind=str(found["binding:vnic_type"] or NO_PORT),
+        is_amphora_port=str(found.get("name") or "").startswith(_AMPHORA_PORT),
         is_promised_bandwidth=bool(promised.get("request_groups") or promised.get("resources")),
     )
 

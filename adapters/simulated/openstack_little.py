@@ -71,6 +71,7 @@ class Neutron:
             host = vm.host.name if vm.host else ""
             for number, kind in enumerate(vm.ports):
                 port = {"id": f"{vm.id[:-4]}{number:04}", "device_id": vm.id, "device_owner": "compute:nova"}
+                port["name"] = vm.port_name
                 port |= {"binding:vnic_type": kind} | (_for_admins(vm, host) if asked.is_admin else {})
                 if all(port.get(name) == value for name, value in wanted.items() if name not in _NO_FILTERS):
                     shown.append(port)

@@ -220,6 +220,7 @@ class Vm:
     locked_reason: str | None = None
     metadata: dict[str, str] = field(default_factory=dict)
     ports: tuple[str, ...] = ()  #: the kind (vnic_type) of each of its ports
+    port_name: str = ""  #: of each of its ports
     promised_kbps: int = 0  #: minimum bandwidth of each of its ports (QoS)
     shares: tuple[str, ...] = ()  #: ids of the Manila shares attached
     launched_at: datetime | None = None

@@ -106,6 +106,13 @@ async def test_bandwidth_that_a_port_is_promised_is_read_from_neutron() -> None:
         assert about(await arena.planned(), "promised-bandwidth") == {"vm-2"}
 
 
+async def test_an_amphora_of_a_random_name_is_known_by_its_port() -> None:
+    async with openstack_enter_arena() as arena:
+        arena.world.vm("vm-1").ports = arena.world.vm("vm-2").ports = ("normal",)
+        arena.world.vm("vm-2").port_name = "octavia-lb-vrrp-1b2c"
+        assert about(await arena.planned(), "amphora") == {"vm-2"}
+
+
 async def test_of_a_host_that_returns_it_is_read_what_is_attached_to_those_that_come_back() -> None:
     async with openstack_exit_arena() as arena:
         special = {"special-port", "encrypted-volume", "promised-bandwidth", "stays-away"}

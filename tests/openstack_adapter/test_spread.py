@@ -69,8 +69,9 @@ def test_only_hosts_of_the_same_aggregates_are_wished_for() -> None:
         server("s", vm_state="error", status="ERROR"),
         server("s", pinned_zone="az-2"),
         server("s", needs={"VCPU": 1, "MEMORY_MB": 1024, "VGPU": 1}),
+        server("s", has_promised_bandwidth=True),
     ],
-    ids=["stopped", "in error", "pinned elsewhere", "with a vGPU"],
+    ids=["stopped", "in error", "pinned elsewhere", "with a vGPU", "with promised bandwidth"],
 )
 def test_what_more_than_room_decides_about_is_left_to_the_scheduler(special: Server) -> None:
     assert wished(survey(special)) == {}
