@@ -92,23 +92,23 @@ def test_a_dry_run_never_waits_for_approval_without_another_survey() -> None:
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("event", Event)
-def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state: State, event: Event) -> None:
+def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state: State) -> None:
     before = operation(state=state)
     later = NOW + timedelta(minutes=1)
-    assert before.may(event) is ((state, event) in TABLE)
-    if not before.may(event):
-        with pytest.raises(AlreadySettled) as caught:
-            before.after(event, at=later)
-        assert str(caught.value) == f"This operation is {state} now, so it cannot be {event}."
-        return
-    after = before.after(event, at=later)
-    assert after.state is TABLE[state, event]
-    assert after.changed_at == later
-    assert (after.ended_at == later) is (after.state in FINAL)
-    assert (after.started_at == later) is (event is Event.STARTED)
-    assert (after.approved_at == later) is (event is Event.APPROVED)
-    assert replace(after, state=state, changed_at=NOW, ended_at=None, started_at=None, approved_at=None) == before
+    for event in Event:
+        assert before.may(event) is ((state, event) in TABLE)
+        if not before.may(event):
+            with pytest.raises(AlreadySettled) as caught:
+                before.after(event, at=later)
+            assert str(caught.value) == f"This operation is {state} now, so it cannot be {event}."
+            continue
+        after = before.after(event, at=later)
+        assert after.state is TABLE[state, event]
+        assert after.changed_at == later
+        assert (after.ended_at == later) is (after.state in FINAL)
+        assert (after.started_at == later) is (event is Event.STARTED)
+        assert (after.approved_at == later) is (event is Event.APPROVED)
+        assert replace(after, state=state, changed_at=NOW, ended_at=None, started_at=None, approved_at=None) == before
 
 
 @given(st.lists(st.sampled_from(list(Event)), max_size=30))

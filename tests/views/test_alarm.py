@@ -80,12 +80,12 @@ def test_an_operation_that_deals_with_it_is_linked() -> None:
 
 
 @pytest.mark.parametrize("kind", SHOWN)
-@pytest.mark.parametrize("words", HOSTILE)
-def test_nothing_that_a_cloud_or_an_alert_says_becomes_markup(kind: AlarmKind, words: str) -> None:
-    hostile = replace(alarm(kind, words=words, alerts=200), sentence=words)
-    for message in (view.render(hostile), view.render(hostile.cleared(SINCE, words))):
-        assert_slack_takes(message)
-        for said in visible_text(message):
-            left = OURS.sub("", said)
-            assert "<" not in left
-            assert ">" not in left
+def test_nothing_that_a_cloud_or_an_alert_says_becomes_markup(kind: AlarmKind) -> None:
+    for words in HOSTILE:
+        hostile = replace(alarm(kind, words=words, alerts=200), sentence=words)
+        for message in (view.render(hostile), view.render(hostile.cleared(SINCE, words))):
+            assert_slack_takes(message)
+            for said in visible_text(message):
+                left = OURS.sub("", said)
+                assert "<" not in left
+                assert ">" not in left

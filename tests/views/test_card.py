@@ -88,24 +88,24 @@ def test_an_operation_that_ended_short_says_what_it_leaves_of_the_host_and_what_
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("vms", [0, 1, 30, 31, 300, 1_000])
-def test_any_number_of_vms_fits_into_one_message(state: State, vms: int) -> None:
-    of = plan(vms, losing=vms // 2)
-    shown = operation(state, of=of)
-    assert_slack_takes(card.render(shown, records(state, of), RULE, now=NOW))
+def test_any_number_of_vms_fits_into_one_message(state: State) -> None:
+    for vms in (0, 1, 30, 31, 300, 1_000):
+        of = plan(vms, losing=vms // 2)
+        shown = operation(state, of=of)
+        assert_slack_takes(card.render(shown, records(state, of), RULE, now=NOW))
 
 
 @pytest.mark.parametrize("state", State)
-@pytest.mark.parametrize("words", HOSTILE)
-def test_what_a_cloud_or_a_person_wrote_never_becomes_markup(state: State, words: str) -> None:
-    of = plan(35, name=words, losing=3) if len(words) < 20 else plan(3, name=words)
-    shown = operation(state, of=of, name=words, drift=(f"+ {words}",), outcome=words)
-    message = card.render(shown, records(state, of, words=words), RULE, now=NOW)
-    assert_slack_takes(message)
-    for said in visible_text(message):
-        assert not re.search(r"[<>]", OURS.sub("", said)), said
-        assert "\u202e" not in said
-        assert "\u200b" not in said
+def test_what_a_cloud_or_a_person_wrote_never_becomes_markup(state: State) -> None:
+    for words in HOSTILE:
+        of = plan(35, name=words, losing=3) if len(words) < 20 else plan(3, name=words)
+        shown = operation(state, of=of, name=words, drift=(f"+ {words}",), outcome=words)
+        message = card.render(shown, records(state, of, words=words), RULE, now=NOW)
+        assert_slack_takes(message)
+        for said in visible_text(message):
+            assert not re.search(r"[<>]", OURS.sub("", said)), said
+            assert "\u202e" not in said
+            assert "\u200b" not in said
 
 
 @settings(max_examples=examples(30))
@@ -244,18 +244,18 @@ def test_break_glass_stands_there_only_where_the_policy_names_somebody_who_may()
     assert "Break Glass" not in str(card.render(operation(State.QUEUED), (), RULE, now=NOW).blocks)
 
 
-@pytest.mark.parametrize("words", HOSTILE)
 @pytest.mark.parametrize("state", [State.DENIED, State.QUEUED, State.SUCCEEDED])
-def test_a_reason_stands_on_the_card_and_never_becomes_markup(state: State, words: str) -> None:
-    shown = operation(state)
-    (vote,) = shown.votes
-    glass = replace(shown, votes=(replace(vote, reason=words, broke_glass=state is not State.DENIED),))
-    drawn = card.render(glass, records(state, plan()), RULE, now=NOW)
-    assert_slack_takes(drawn)
-    (line,) = {said for said in visible_text(drawn) if "Reason: " in said and said.startswith(":")}
-    assert ("Glass broken by <@U0CHIEF>" in line) is (state is not State.DENIED)
-    told = line.split("Reason: ", 1)[1]
-    assert not re.search(r"[<>`~]", told), told
+def test_a_reason_stands_on_the_card_and_never_becomes_markup(state: State) -> None:
+    for words in HOSTILE:
+        shown = operation(state)
+        (vote,) = shown.votes
+        glass = replace(shown, votes=(replace(vote, reason=words, broke_glass=state is not State.DENIED),))
+        drawn = card.render(glass, records(state, plan()), RULE, now=NOW)
+        assert_slack_takes(drawn)
+        (line,) = {said for said in visible_text(drawn) if "Reason: " in said and said.startswith(":")}
+        assert ("Glass broken by <@U0CHIEF>" in line) is (state is not State.DENIED)
+        told = line.split("Reason: ", 1)[1]
+        assert not re.search(r"[<>`~]", told), told
 
 
 def test_glass_that_was_broken_for_an_earlier_plan_is_not_told_of_the_present_one() -> None:

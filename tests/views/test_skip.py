@@ -141,19 +141,19 @@ def test_the_timeline_says_who_set_a_vm_aside_and_why() -> None:
     assert "set aside by U0BOB: No valid" in timeline.render(ended, (), set_aside(rows, reason=""), names={})
 
 
-@pytest.mark.parametrize("words", HOSTILE)
-def test_names_causes_and_reasons_never_become_markup(words: str) -> None:
-    of, rows = failed(6, words=words)
-    some = set_aside(rows, VmId("id-0001"), reason=words)
-    shown = operation(State.NEEDS_ATTENTION, of=of, name=words)
-    told = News(kind=Kind.ENDED_INCOMPLETE, operation=shown.id, facts={"left": [words]})
-    view = drawn_window(of, rows)
-    assert '"mrkdwn"' not in json.dumps([b for b in view["blocks"] if b["type"] == "input"])
-    for message in (card.render(shown, some, RULE, now=NOW), thread.render([told], shown, some)):
-        assert_slack_takes(message)
-        for said in visible_text(message):
-            assert not re.search(r"[<>]", OURS.sub("", said)), said
-            assert "\u202e" not in said
+def test_names_causes_and_reasons_never_become_markup() -> None:
+    for words in HOSTILE:
+        of, rows = failed(6, words=words)
+        some = set_aside(rows, VmId("id-0001"), reason=words)
+        shown = operation(State.NEEDS_ATTENTION, of=of, name=words)
+        told = News(kind=Kind.ENDED_INCOMPLETE, operation=shown.id, facts={"left": [words]})
+        view = drawn_window(of, rows)
+        assert '"mrkdwn"' not in json.dumps([b for b in view["blocks"] if b["type"] == "input"])
+        for message in (card.render(shown, some, RULE, now=NOW), thread.render([told], shown, some)):
+            assert_slack_takes(message)
+            for said in visible_text(message):
+                assert not re.search(r"[<>]", OURS.sub("", said)), said
+                assert "\u202e" not in said
 
 
 @pytest.mark.parametrize("vms", [40, 1_000])
