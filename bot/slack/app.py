@@ -100,7 +100,7 @@ async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
     """An error before Slack was answered: whoever typed or submitted reads why; a click shows Slack's own sign."""
     reference = new_reference()
     if isinstance(error, NotNoted):
-        log.warning("a delivery could not be noted", reference=reference, why=str(error.__cause__))
+        log.warning("a delivery could not be noted", reference=reference, why=str(error))
         said = f":no_entry: {NotNoted.__doc__}"
     else:
         log.error("a listener failed", reference=reference, error=type(error).__name__, exc_info=error)

@@ -15,7 +15,7 @@ import pytest
 from bot.demo.folder import MARK, prepared
 from bot.domain.errors import Refusal
 
-SECONDS = 60
+SECONDS = 120
 
 
 def demo(*arguments: str) -> subprocess.Popen[str]:
@@ -25,11 +25,11 @@ def demo(*arguments: str) -> subprocess.Popen[str]:
 
 def refused(*arguments: str) -> str:
     """What a demo says that does not start."""
-    process = demo(*arguments)
-    try:
-        _, said = process.communicate(timeout=SECONDS)
-    finally:
-        process.kill()
+    with demo(*arguments) as process:
+        try:
+            _, said = process.communicate(timeout=SECONDS)
+        finally:
+            process.kill()
     assert process.returncode == 1
     return said
 
