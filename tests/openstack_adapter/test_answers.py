@@ -18,7 +18,6 @@ NEEDED = {
     "/compute/v2.1/os-services$": "services",
     "/servers/detail$": "servers",
     "/os-migrations$": "migrations",
-    "/os-hypervisors/detail$": "hypervisors",
     "/os-server-groups$": "server_groups",
     "/volume/v3/os-services$": "services",
     "/volume/v3/volumes/detail$": "volumes",

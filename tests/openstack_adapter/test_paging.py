@@ -36,7 +36,6 @@ def again(key: str) -> Any:
 PAGED = {
     "/servers/detail$": "servers",
     "/os-migrations$": "migrations",
-    "/os-hypervisors/detail$": "hypervisors",
     "/os-server-groups$": "server_groups",
     "/volume/v3/volumes/detail$": "volumes",
 }

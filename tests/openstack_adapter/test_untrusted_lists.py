@@ -49,11 +49,8 @@ async def test_the_vms_of_a_dead_host_are_counted_of_that_host_alone_or_not_at_a
         session = DropsTheFilter.of("sim", clouds_yaml=path)
         cloud = OpenStackCloud(name="sim", session=session, now=arena.clock.now)
         try:
-            if release.nova >= 53:
-                assert [host.vms for host in await cloud.hosts("compute-1", limit=1)] == [1]
-            else:
-                with pytest.raises(Refused):
-                    await cloud.hosts("compute-1", limit=1)
+            counted = [1] if release.nova >= 53 else [None]  # below, only a filter could count them
+            assert [host.vms for host in await cloud.hosts("compute-1", limit=1)] == counted
         finally:
             await session.aclose()
 
