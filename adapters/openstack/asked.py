@@ -84,6 +84,13 @@ def of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
             f"{request.to} is the host that is to be emptied.",
             "Name another target, or none.",
         )
+    elif service.host in survey.bare_metal:
+        yield blocker(
+            "target-is-bare-metal",
+            Topic.HOST,
+            f"{request.to} is a compute service of Ironic, which takes no VM.",
+            "Name another target, or none.",
+        )
     elif service not in survey.survivors:
         yield blocker(
             "target-not-in-service",

@@ -11,6 +11,7 @@ from adapters.openstack import (
     drain_plan,
     listing,
     look,
+    names,
     nova,
     observer,
     plan,
@@ -106,7 +107,7 @@ class OpenStackCloud:
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """Compute hosts whose name contains `matching`; an exact match first."""
-        return await listing.hosts(self._session, matching, limit=limit, locks=self._terms.lock_vms)
+        return await listing.hosts(self._session, matching, self._heartbeats, limit=limit, locks=self._terms.lock_vms)
 
     async def survey(self, request: Request) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on."""
@@ -122,6 +123,12 @@ class OpenStackCloud:
         )
         mine = request.host if request.action is Action.EVACUATE else ""
         surveyed = await readings.during(taking, self._bmcs, host=mine, others=others)
+        if request.action is Action.EVACUATE and request.host not in self._bmcs:
+            called = (name for name in self._bmcs.hosts if names.may_be_one(name, request.host))
+            surveyed = replace(surveyed, bmc_called=tuple(called))
+        self._heartbeats.note(surveyed.services)
+        if surveyed.service is not None:
+            surveyed = replace(surveyed, life=self._heartbeats.life(surveyed.service))
         if request.action in {Action.ENTER, Action.EXIT}:
             movers = await whereabouts.of_movers(self._session, surveyed.migrations, surveyed.servers)
             surveyed = replace(surveyed, movers=movers)

@@ -6,9 +6,9 @@ Pure. As everywhere, codes, verdicts and VMs do not depend on a clock.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack import absences, ages, judge, records, translate
+from adapters.openstack import absences, ages, judge, life, records, translate
 from adapters.openstack.asked import blocker
-from adapters.openstack.things import EVACUATION, OpenStackSurvey, Server, Service
+from adapters.openstack.things import EVACUATION, Life, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -40,8 +40,9 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     if not service.is_up:
         yield _not_alive(survey, service)
     else:
-        sentence = f"{survey.host}'s compute service is up{judge.heard(survey, service)}."
+        sentence = f"{survey.host}'s compute service is up{life.heard(survey, service)}."
         yield Finding(code="service-up", verdict=Verdict.OK, topic=Topic.HOST, sentence=sentence)
+    yield from judge.of_bare_metal(survey)
     yield from judge.of_cloud(survey)
     yield from _last_of_its_kind(survey, service)
     if not service.is_enabled:
@@ -56,7 +57,18 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 
 def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
-    how = "forced down" if service.is_forced_down else f"down{judge.heard(survey, service)}"
+    if survey.life is Life.REPORTS:
+        host = survey.host
+        return blocker(
+            "service-down",
+            Topic.HOST,
+            f"Nova calls {host} {service.state}, though nova-compute reports there{life.heard(survey, service)}: so"
+            " called, it can give no VM away.",
+            f"Take that back (`openstack compute service set --up {host} nova-compute`), then re-check."
+            if service.is_forced_down
+            else f"Have the clocks of the controllers and of {host} set right, then re-check.",
+        )
+    how = "forced down" if service.is_forced_down else f"down{life.heard(survey, service)}"
     return blocker(
         "service-down",
         Topic.HOST,
@@ -144,6 +156,8 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         server: the VM, on the host or, of one that returns, elsewhere.
         survey: of the host.
     """
+    if server.node in survey.bare_metal or (server.host == survey.host and survey.is_bare_metal):
+        return judge.BARE_METAL
     moves = survey.moves_of(server.id)
     if server.is_restorable:
         return judge.RESTORABLE

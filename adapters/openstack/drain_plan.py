@@ -112,7 +112,7 @@ def _steps(
     request: Request, survey: OpenStackSurvey, leaving: list[Server], terms: Terms, *, is_whole: bool
 ) -> Iterator[Step]:
     """The steps; the host is verified empty only where all its VMs are meant to leave it."""
-    if survey.service is None:
+    if survey.service is None or survey.is_bare_metal:
         return
     yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
     for server in leaving:

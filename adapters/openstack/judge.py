@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from adapters.openstack import ages, observer, power, records, roster, versions
+from adapters.openstack import life, observer, power, records, roster, versions
 from adapters.openstack.explain import how_to_free
 from adapters.openstack.rehome import Rehoming
-from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Server, Service
+from adapters.openstack.things import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -19,6 +19,7 @@ RESTORABLE = (
     "was deleted and can still be restored until Nova reclaims it: its disk stays where it is. Have it restored"
     " (`openstack server restore`) or deleted for good (`openstack server delete --force`)"
 )
+BARE_METAL = "is a bare-metal machine of Ironic: Nova neither evacuates nor migrates that"
 EVACUABLE = frozenset({"active", "stopped", "error"})
 
 
@@ -50,13 +51,15 @@ def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
         yield _host(
             "service-up",
             Verdict.BLOCKER,
-            f"{survey.host} is alive: its compute service is up{heard(survey, service)}.",
+            f"{survey.host} is alive: its compute service is up{life.heard(survey, service)}.",
             f"To empty a living host, use `/maintenance enter {survey.host}`. If it has only just died, wait until"
             " Nova notices (about a minute), then re-check.",
         )
     else:
-        yield from _death(survey, service)
-        yield from power.findings(survey, fence=terms.fence)
+        yield from life.findings(survey, service, fence=terms.fence)
+        if survey.life is not Life.REPORTS or power.is_told(survey):
+            yield from power.findings(survey, fence=terms.fence)
+    yield from of_bare_metal(survey)
     yield from of_cloud(survey)
     if not service.is_enabled:
         yield disabled_before(service)
@@ -70,6 +73,19 @@ def unknown(survey: OpenStackSurvey) -> Finding:
         f"Nova lists no compute service on {survey.host}.",
         "Name the host as `openstack compute service list` does; Nova moves nothing from a host it forgot.",
     )
+
+
+def of_bare_metal(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """That Nova can move nothing from the host, where it is one of Ironic."""
+    if survey.is_bare_metal:
+        yield _host(
+            "bare-metal",
+            Verdict.BLOCKER,
+            f"{survey.host} is a compute service of Ironic: its servers are bare-metal machines, which Nova neither"
+            " evacuates nor migrates. An evacuation would leave each of them in ERROR.",
+            "Its machines run on while it is down, and other compute services of Ironic take them over; to service one"
+            " of them, use `openstack baremetal node maintenance set`.",
+        )
 
 
 def disabled_before(service: Service) -> Finding:
@@ -103,26 +119,6 @@ def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
                 f"No {binary} is up, so Nova could not place any VM.",
                 f"Start {binary} on a controller, then re-check.",
             )
-
-
-def _death(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
-    if service.is_forced_down:
-        sentence = f"Nova counts {survey.host} as down because somebody forced it down; that alone proves nothing."
-        yield Finding(code="forced-down-before", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence=sentence)
-    else:
-        yield Finding(
-            code="service-down",
-            verdict=Verdict.OK,
-            topic=Topic.EVIDENCE,
-            sentence=f"{survey.host}'s compute service is down{heard(survey, service)}.",
-        )
-
-
-def heard(survey: OpenStackSurvey, service: Service) -> str:
-    """How long ago it reported, as the end of a clause."""
-    if service.updated_at is None:
-        return ""
-    return f", last heard of {ages.spoken(survey.at - service.updated_at)} ago"
 
 
 def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -186,12 +182,14 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
     """
     if survey.storage is None:
         return
+    called = sorted(survey.storage.names)
+    itself = f"itself (Cinder calls it {' and '.join(called)})" if called else "itself"
     if number := len(survey.storage.managed):
         yield Finding(
             code="volumes-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{number} Cinder volumes are managed by {survey.host} itself: while it is {off},"
+            sentence=f"{number} Cinder volumes are managed by {survey.host} {itself}: while it is {off},"
             " attaching and detaching them hangs, and VMs that use them may not start elsewhere.",
             remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
         )
@@ -208,6 +206,8 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
 
 def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why a server cannot be evacuated; empty when it can."""
+    if survey.is_bare_metal:
+        return f"{BARE_METAL}."
     if server.is_restorable:
         return f"{RESTORABLE}."
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:

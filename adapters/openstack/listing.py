@@ -1,24 +1,28 @@
 """The list of hosts, each as people are shown it: one entry for each, whatever Nova's rows are."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from adapters.openstack import around, nova, service, translate
+from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.session import Session
-from adapters.openstack.things import Service, in_turn
+from adapters.openstack.things import Life, Service, in_turn
 from adapters.openstack.versions import LOCK_REASON
 from bot.domain.cloud import Host, Refused, Unreachable
 from bot.domain.values import HostId
 
 Json = Mapping[str, Any]
+_REPORTS = "alive all the same: its nova-compute reports"
 
 
-async def hosts(session: Session, matching: str, *, limit: int, locks: bool) -> Sequence[Host]:
+async def hosts(session: Session, matching: str, heartbeats: Heartbeats, *, limit: int, locks: bool) -> Sequence[Host]:
     """Compute hosts whose name contains `matching`; an exact match first.
 
     Args:
         session: the cloud.
         matching: part of a name, in any case.
+        heartbeats: seen so far.
         limit: how many are wanted at most.
         locks: whether settings have VMs locked while they are moved.
 
@@ -27,17 +31,34 @@ async def hosts(session: Session, matching: str, *, limit: int, locks: bool) -> 
     """
     wanted = matching.casefold()
     rows: dict[str, list[Service]] = {}
-    for row in await nova.compute_services(session):
+    services = await nova.compute_services(session)
+    heartbeats.note(services)
+    for row in services:
         if row.binary == "nova-compute" and wanted in row.host.casefold():
             rows.setdefault(row.host, []).append(row)
     names = sorted(rows, key=lambda host: (host != matching, host.casefold() != wanted, host))[:limit]
     listed = [in_turn(rows[host]) for host in names]
     nodes, counted = await _filled(session, [first for first, *_ in listed])
     left = await _left_locked(session) if locks else {}
-    return [
+    shown = [
         _host(mine, nodes.get(mine[0].host, []), counted=counted.get(mine[0].host), left=left.get(mine[0].host, ""))
         for mine in listed
     ]
+    reporting = {mine[0].host for mine in listed if _reports(mine[0], heartbeats)}
+    return [replace(one, note=_joined(_REPORTS, one.note)) if one.name in reporting else one for one in shown]
+
+
+def _bare_metal(nodes: Sequence[Json]) -> str:
+    machines = len(nodes) if translate.bare_metal(nodes) else 0
+    return f"bare metal (Ironic, {machines} machines): Nova moves nothing from it" if machines else ""
+
+
+def _reports(service: Service, heartbeats: Heartbeats) -> bool:
+    return not service.is_up and heartbeats.life(service) is Life.REPORTS
+
+
+def _joined(*notes: str) -> str:
+    return ", ".join(filter(None, notes))
 
 
 async def _filled(
@@ -93,6 +114,7 @@ def _host(rows: Sequence[Service], nodes: Sequence[Json], *, counted: int | None
     compute, *others = rows
     notes = (
         *(f"listed twice by Nova: another row is {other.state}" for other in others),
+        _bare_metal(nodes),
         service.why_disabled(compute),
         translate.filled(nodes) if counted is None else "",
     )
@@ -104,7 +126,7 @@ def _host(rows: Sequence[Service], nodes: Sequence[Json], *, counted: int | None
         state=compute.state,
         in_service=compute.is_up and compute.is_enabled,
         vms=(sum(told) if told else None) if counted is None else counted,
-        note=", ".join(filter(None, notes)),
+        note=_joined(*notes),
         is_down=not compute.is_up and not compute.is_silent,
         is_silent=compute.is_silent,
         down_since=None if compute.is_up else compute.updated_at,

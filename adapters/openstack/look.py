@@ -7,6 +7,7 @@ its record is not asked for. Right before its start and at its end, a row may pr
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.openstack import (
@@ -32,7 +33,7 @@ from adapters.openstack import (
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.things import EVACUATION, Migration, Server, in_turn
+from adapters.openstack.things import EVACUATION, Life, Migration, Server, in_turn
 from adapters.openstack.versions import LOCK_REASON, SERVICES, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, Seen, Sighting
@@ -75,10 +76,11 @@ async def at(
     seen = await rehome_look.at(session, runner, [s for s in steps if s.verb in verbs.OF_CINDER])
     for host in sorted({str(s.arguments["host"]) for s in steps if s.verb not in verbs.OF_CINDER}):
         mine = [s for s in steps if s.arguments["host"] == host]
-        seen |= await _at_power(session, host, [s for s in mine if s.verb == verbs.POWER_OFF], bmcs)
+        seen |= await _at_power(session, host, [s for s in mine if s.verb == verbs.POWER_OFF], bmcs, heartbeats)
         at_service = await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)
         seen |= await _while_off(host, [s for s in mine if s.key in at_service], at_service, bmcs)
         seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS], now)
+        seen |= await _of_the_living(session, host, mine, seen, heartbeats)
         seen |= await _around(session, [s for s in mine if s.verb in verbs.AROUND])
         seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY], now)
     return seen
@@ -89,19 +91,60 @@ async def _at_service(
 ) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
-    by_id = {s.id: s for s in reversed(in_turn(await nova.compute_services(session, host=host)))}
+    found = await nova.compute_services(session, host=host)
+    heartbeats.note(found)
+    by_id = {s.id: s for s in reversed(in_turn(found))}
     if not by_id:
         await proof.service_is_gone(session, host)
-    beats = {s.id: heartbeats.count(s) for s in by_id.values()}
-    return {s.key: service.sighting(s, by_id.get(s.target), beats=beats.get(s.target, 0)) for s in steps}
+
+    def judged(step: Step) -> Sighting:
+        row = by_id.get(step.target)
+        if row is None:
+            return service.sighting(step, None)
+        return service.sighting(step, row, beats=heartbeats.count(row), life=heartbeats.life(row))
+
+    return {s.key: judged(s) for s in steps}
 
 
-async def _at_power(session: Session, host: str, steps: Sequence[Step], bmcs: Bmcs) -> dict[StepKey, Sighting]:
+async def _at_power(
+    session: Session, host: str, steps: Sequence[Step], bmcs: Bmcs, heartbeats: Heartbeats
+) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
     reading = await bmcs.read(host)
     found = await nova.compute_services(session, host=host)
-    return {s.key: power.sighting(s, reading, next(iter(in_turn(found)), None)) for s in steps}
+    seen = {s.key: power.sighting(s, reading, next(iter(in_turn(found)), None)) for s in steps}
+    if all(sighting.seen is Seen.DONE for sighting in seen.values()):
+        heartbeats.end(found)
+    return seen
+
+
+async def _of_the_living(
+    session: Session,
+    host: str,
+    steps: Sequence[Step],
+    seen: Mapping[StepKey, Sighting],
+    heartbeats: Heartbeats,
+) -> dict[StepKey, Sighting]:
+    """The evacuations that are about to begin: none does once the host reports. Their marks say when it did last."""
+    due = [s for s in steps if s.verb == verbs.REBUILD and seen[s.key].seen is Seen.NEVER_STARTED]
+    found = in_turn(await nova.compute_services(session, host=host)) if due else ()
+    if due and not found:
+        await proof.service_is_gone(session, host)
+    if not found:
+        return {}
+    heartbeats.note(found)
+    row = found[0]
+    is_alive = row.is_up or heartbeats.life(row) is Life.REPORTS
+
+    def judged(step: Step) -> Sighting:
+        sighting = seen[step.key]
+        mark = {**sighting.mark, **service.heard(row)}
+        if not (is_alive or service.has_beaten(step.before, row)):
+            return replace(sighting, mark=mark)
+        return replace(service.lives(row, f"{step.arguments['name']} is not evacuated.", mark), place=sighting.place)
+
+    return {s.key: judged(s) for s in due}
 
 
 async def _while_off(

@@ -63,7 +63,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
     )
     steps: tuple[Step, ...] = ()
-    if survey.service is not None:
+    if survey.service is not None and not survey.is_bare_metal:
         may_wish = not request.to and survey.highest >= versions.VALIDATED
         best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)

@@ -54,9 +54,11 @@ def moves(storage: Storage | None, rehoming: Rehoming) -> tuple[Move, ...]:
     # names without a pool come last: `update_host` takes those of every pool along with them
     names = sorted(by_manager, key=lambda name: (not _pool(name), natural(name)))
     found = [_of_volumes(name, tuple(by_manager[name]), storage) for name in names]
-    mine = None if storage.backups is None else tuple(b for b in storage.backups if b.host == storage.host)
-    has_service = any(s.binary == "cinder-backup" for s in storage.here)
-    return (*found, _of_backups(mine, storage, found)) if mine or (mine is None and has_service) else tuple(found)
+    if storage.backups is None:
+        keepers = {s.host for s in storage.here if s.binary == "cinder-backup"}
+    else:
+        keepers = {b.host for b in storage.backups if storage.is_mine(b.host)}
+    return (*found, *(_of_backups(name, storage, found) for name in sorted(keepers, key=natural)))
 
 
 def _of_volumes(name: str, volumes: tuple[Volume, ...], storage: Storage) -> Move:
@@ -107,17 +109,18 @@ def _why_none(name: str, storage: Storage) -> str:
     return f"no living service of the backend {backend} reports the pool {_pool(name) or 'of any name'}"
 
 
-def _of_backups(mine: tuple[Backup, ...] | None, storage: Storage, found: Sequence[Move]) -> Move:
+def _of_backups(name: str, storage: Storage, found: Sequence[Move]) -> Move:
     """The new home of a host's backups: where its volumes go, if a cinder-backup lives there; else the first one."""
+    mine = None if storage.backups is None else tuple(b for b in storage.backups if b.host == name)
     living = [
         s.host
         for s in storage.services
-        if s.binary == "cinder-backup" and s.host != storage.host and s.is_up and s.is_enabled
+        if s.binary == "cinder-backup" and not storage.is_mine(s.host) and s.is_up and s.is_enabled
     ]
     with_volumes = [move.new.partition("@")[0] for move in found if move.new]
     homes = sorted(living, key=lambda host: (host not in with_volumes, natural(host)))
     return Move(
-        old=storage.host,
+        old=name,
         new=homes[0] if homes else "",
         backups=mine,
         others=tuple(homes[1:]),

@@ -92,7 +92,7 @@ def _names(step: Step) -> list[str]:
         case verbs.REHOME_SERVICE:
             return _words(said, "new")
         case verbs.REHOMED:
-            return [str(said["host"])]
+            return [str(said["host"]), *(_words(said, "names") if "names" in said else ())]
     return []
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from adapters.openstack import verbs
 from adapters.openstack.rehome import Move, Rehoming
 from adapters.openstack.runner import LONGEST
+from adapters.openstack.things import host_of
 from bot.domain.cloud import Request
 from bot.domain.plan import By, Step
 from bot.domain.values import Action, Json, StepKey
@@ -86,6 +87,7 @@ def _of_host(request: Request, move: Move, rehoming: Rehoming) -> Step:
 
 
 def _nothing_left(request: Request, found: Sequence[Move]) -> Step:
+    names = sorted({host_of(m.old) for m in found} - {request.host})  # where Cinder calls it otherwise than Nova
     return Step(
         key=StepKey(f"{verbs.REHOMED}:{request.host}"),
         phase=PHASE,
@@ -93,7 +95,11 @@ def _nothing_left(request: Request, found: Sequence[Move]) -> Step:
         target=request.host,
         title=f"no volume is left with {request.host}",
         by=By.CLOUD,
-        arguments={"host": request.host, "stay": sorted(v.id for m in found if not m.new for v in m.volumes)},
+        arguments={
+            "host": request.host,
+            "stay": sorted(v.id for m in found if not m.new for v in m.volumes),
+            **({"names": list(names)} if names else {}),
+        },
         essential=True,
         patience=_PATIENCE,
     )

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from adapters.openstack import ages, drain_judge, judge, records, roster, service, special
+from adapters.openstack import ages, drain_judge, judge, life, records, roster, service, special
 from adapters.openstack.asked import blocker
 from adapters.openstack.homecoming import Away
 from adapters.openstack.judge import Terms
-from adapters.openstack.things import EVACUATION, Migration, OpenStackSurvey, Service
+from adapters.openstack.things import EVACUATION, Life, Migration, OpenStackSurvey, Service
 from bot.domain.cloud import Request
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -93,11 +93,12 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
     """Whether nova-compute runs. Of a host that is forced down, only the time of its last report can tell."""
     if found.is_forced_down:
         silence = _silence(survey, found)
-        if silence is None or silence > SILENT:
+        if survey.life is not Life.REPORTS and (silence is None or silence > SILENT):
             ago = "" if silence is None else f": last heard of {ages.spoken(silence)} ago"
             yield _not_running(survey, f"nova-compute does not seem to run on {survey.host}{ago}.")
             return
-        sentence = f"nova-compute on {survey.host} reports, though Nova counts it as down by force; that is taken back."
+        does = "reports" if survey.life is Life.REPORTS else "seems to report"
+        sentence = f"nova-compute on {survey.host} {does}, though Nova counts it as down by force; that is taken back."
         yield _ok("reports", sentence)
         if not service.is_ours(found):
             yield Finding(
@@ -107,10 +108,17 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
                 sentence=f"{survey.host} was forced down, and not by Muster, which disables what it forces down.",
                 remedy="Ask who did it and why before you approve.",
             )
+    elif not found.is_up and survey.life is Life.REPORTS:
+        yield blocker(
+            "compute-called-down",
+            Topic.HOST,
+            f"nova-compute on {survey.host} reports{life.heard(survey, found)}, and yet Nova calls it down.",
+            f"Have the clocks of the controllers and of {survey.host} set right, then re-check.",
+        )
     elif not found.is_up:
-        yield _not_running(survey, f"{survey.host}'s compute service is down{judge.heard(survey, found)}.")
+        yield _not_running(survey, f"{survey.host}'s compute service is down{life.heard(survey, found)}.")
     else:
-        yield _ok("service-up", f"{survey.host}'s compute service is up{judge.heard(survey, found)}.")
+        yield _ok("service-up", f"{survey.host}'s compute service is up{life.heard(survey, found)}.")
 
 
 def _silence(survey: OpenStackSurvey, found: Service) -> timedelta | None:

@@ -6,9 +6,10 @@ own. Deleting a left-over row by the API takes the host's mapping and aggregates
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
-from adapters.openstack import ages
+from adapters.openstack import ages, names
 from adapters.openstack.things import OpenStackSurvey, Service
 from bot.domain.plan import Finding, Topic, Verdict
 
@@ -42,6 +43,7 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
     rows = survey.rows
     if len(rows) > 1:
         yield _twice(survey, rows)
+    yield from _of_names(survey)
     retired = sorted(s.host for s in survey.computes if s.host != survey.host and is_retired(s, survey.services))
     if retired:
         more = f" and {len(retired) - _NAMED} more" if len(retired) > _NAMED else ""
@@ -85,6 +87,50 @@ def _is_clear(rows: Sequence[Service]) -> bool:
     if first.is_up or first.updated_at is None:
         return False
     return second.updated_at is None or first.updated_at - second.updated_at >= _APART
+
+
+def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Other names that may be the host's: of another row of Nova's, of its BMC, of services of Cinder."""
+    host, mine = survey.host, survey.service
+    twins = [s for s in survey.computes if s.host != host and names.may_be_one(s.host, host)]
+    living = [s for s in twins if s.is_up]
+    is_off = survey.power is not None and survey.power.is_off
+    if living and mine is not None and not mine.is_up and not is_off:
+        name = living[0].host
+        found = _name(
+            "alive-as-another",
+            f"Nova lists {name} as well, and that is up: probably the same machine under another name, on which the"
+            f" VMs of {host} run.",
+            f"See which machine each of them is. If it is the same one, have {host}'s VMs and row corrected in Nova's"
+            " database instead.",
+        )
+        yield replace(found, vouch=f"{name} and {host} are two machines")
+    elif twins:
+        also = ", ".join(f"{s.host} ({s.state})" for s in twins)
+        yield _name(
+            "other-names",
+            f"Nova lists a host that may be the same machine under another name: {also}. Muster takes them for two.",
+            "See which machine each of them is before you approve.",
+        )
+    if survey.bmc_called:
+        called = ", ".join(survey.bmc_called)
+        yield _name(
+            "bmc-by-another-name",
+            f"No BMC is configured for {host}, but one for {called}: under that name it proves nothing here.",
+            f"If that is the same machine, call it {host} in [clouds.fencing.redfish], then re-check.",
+        )
+    if survey.storage is not None and survey.storage.doubtful:
+        called = ", ".join(survey.storage.doubtful)
+        yield _name(
+            "cinder-name-in-doubt",
+            f"Cinder has services on {called}, which may mean {host} or another host: what they manage is left out.",
+            f"See with `openstack volume service list` whether they are on {host}; if so, give their volumes a new home"
+            " by hand.",
+        )
+
+
+def _name(code: str, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=Verdict.WARNING, topic=Topic.HOST, sentence=sentence, remedy=remedy)
 
 
 def _heard(survey: OpenStackSurvey, service: Service) -> str:

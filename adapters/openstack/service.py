@@ -1,14 +1,14 @@
 """A host's compute service: the steps that take it out of service and return it, and the evidence about them. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack import verbs
-from adapters.openstack.things import Service
+from adapters.openstack.things import Life, Service
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.plan import By, Step
-from bot.domain.values import StepKey
+from bot.domain.values import Facts, Json, StepKey
 
 MARK = "muster run="  #: how the reason begins of every host that Muster has disabled
 BEATS = 3  #: heartbeats in a row, each with the service up, until a host that returns is trusted
@@ -116,13 +116,14 @@ def _step(
 # ---------------------------------------------------------------------- evidence
 
 
-def sighting(step: Step, service: Service | None, *, beats: int = 0) -> Sighting:
+def sighting(step: Step, service: Service | None, *, beats: int = 0, life: Life = Life.SILENT) -> Sighting:
     """Judge a step about a compute service.
 
     Args:
         step: one of `verbs.OF_SERVICES`.
         service: as Nova lists it now; None: it does not.
         beats: heartbeats in a row, up to now, with which it was up.
+        life: what looks have shown of it.
     """
     if service is None:
         return _gone(step)
@@ -133,6 +134,8 @@ def sighting(step: Step, service: Service | None, *, beats: int = 0) -> Sighting
             return _enabled(step, service)
         case verbs.SETTLED:
             return _settled(service, beats)
+    if step.verb == verbs.FORCE_DOWN and not service.is_forced_down:
+        return _to_be_forced(step, service, life)
     is_as_wanted = service.is_forced_down is (step.verb == verbs.FORCE_DOWN)
     sentence = f"{service.host} is {'' if service.is_forced_down else 'not '}forced down."
     return _so(sentence, service) if is_as_wanted else _not_yet(sentence, service)
@@ -181,6 +184,47 @@ def _settled(service: Service, beats: int) -> Sighting:
     )
 
 
+def _to_be_forced(step: Step, service: Service, life: Life) -> Sighting:
+    """A host that lives is not forced down; where its power is off, only a heartbeat after that shows that it does."""
+    is_off = step.arguments.get("power") == "off"
+    if has_beaten(step.before, service) or (not is_off and (service.is_up or life is Life.REPORTS)):
+        return lives(service, "It is not forced down.", _mark(service))
+    return _not_yet(f"{service.host} is not forced down.", service)
+
+
+def lives(service: Service, what_is_not_done: str, mark: Facts) -> Sighting:
+    """That a host came to life in between."""
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{service.host} is alive: its nova-compute reports. {what_is_not_done}",
+        remedy=f"See what runs there. To empty it alive, use `/maintenance enter {service.host}`; if its VMs must be"
+        " evacuated, have it powered off first, then ask anew.",
+        raw=f"{service.state}, updated at {service.updated_at}",
+        mark=mark,
+    )
+
+
+def has_beaten(before: Facts | None, service: Service) -> bool:
+    """Whether a heartbeat has come since a mark: the row was written, and nothing else in it has changed.
+
+    Args:
+        before: a mark that holds what `heard` gives; any other shows nothing.
+        service: the row now.
+    """
+    then, now = (before or {}).get("heard"), heard(service)["heard"]
+    return isinstance(then, Mapping) and isinstance(now, Mapping) and _differs_in_time_alone(then, now)
+
+
+def heard(service: Service) -> Facts:
+    """What of a row tells a later look whether a heartbeat has come since, as part of a mark."""
+    at = service.updated_at.isoformat() if service.updated_at else ""
+    return {"heard": {"at": at, "state": service.state, "reason": service.disabled_reason}}
+
+
+def _differs_in_time_alone(then: Mapping[str, Json], now: Mapping[str, Json]) -> bool:
+    return then.get("at") != now["at"] and {**then, "at": ""} == {**now, "at": ""}
+
+
 def _so(sentence: str, service: Service) -> Sighting:
     return Sighting(seen=Seen.DONE, sentence=sentence, mark=_mark(service))
 
@@ -189,8 +233,8 @@ def _not_yet(sentence: str, service: Service) -> Sighting:
     return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, mark=_mark(service))
 
 
-def _mark(service: Service) -> dict[str, str | bool]:
-    return {"state": service.state, "reason": service.disabled_reason}
+def _mark(service: Service) -> Facts:
+    return {"state": service.state, "reason": service.disabled_reason, **heard(service)}
 
 
 def _gone(step: Step) -> Sighting:

@@ -7,10 +7,10 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from adapters.openstack import translate
+from adapters.openstack import names, translate
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
-from adapters.openstack.things import Backup, Service, Storage, Used, Volume
+from adapters.openstack.things import Backup, Service, Storage, Used, Volume, host_of
 from adapters.openstack.versions import BACKEND_STATES, VOLUMES, up_to
 from bot.domain.cloud import CloudError, Refused, Unreachable
 
@@ -21,13 +21,20 @@ _COLUMNS = 9  #: of `cinder-manage backup list` (cinder/cmd/manage.py): id, user
 
 
 async def take(
-    session: Session, host: str, *, is_asked: bool, runner: Runner | None, besides: Collection[str] = ()
+    session: Session,
+    host: str,
+    *,
+    hosts: Collection[str],
+    is_asked: bool,
+    runner: Runner | None,
+    besides: Collection[str] = (),
 ) -> Storage | None:
     """Read what Cinder has on a host; None when the cloud has no Cinder.
 
     Args:
         session: the cloud.
-        host: the part of a manager's name before `@`.
+        host: its name in Nova.
+        hosts: the names of all compute hosts in Nova.
         is_asked: whether a new home may be needed, so that pools and backups are read too.
         runner: how `cinder-manage` is run; None: not by Muster.
         besides: full names of other managers whose volumes are wanted too.
@@ -39,16 +46,19 @@ async def take(
     if offer is None:
         return None
     services = await services_of(session)
-    volumes = [v for name in dict.fromkeys((host, *besides)) for v in await volumes_of(session, name)]
-    here = [s for s in services if s.host.partition("@")[0] == host]
+    said = {name: names.meant(name, hosts) for name in sorted({host_of(s.host) for s in services})}
+    others = [name for name, mine in said.items() if mine == (host,) and name != host]
+    volumes = [v for name in dict.fromkeys((host, *others, *besides)) for v in await volumes_of(session, name)]
     storage = Storage(
         host=host,
+        names=frozenset(others),
+        doubtful=tuple(name for name, mine in said.items() if host in mine and len(mine) > 1),
         services=tuple(services),
         pools=await _pools(session) if is_asked and volumes else {},
         volumes=tuple(volumes),
         backups=None,
     )
-    has_any = volumes or any(s.binary == "cinder-backup" for s in here)
+    has_any = volumes or any(s.binary == "cinder-backup" for s in storage.here)
     return await _with_backups(storage, runner) if is_asked and has_any and runner is not None else storage
 
 

@@ -69,6 +69,7 @@ async def take(
     offer = await nova.compute_offer(session)
     services = await nova.compute_services(session)  # a member gets 403 here, before any list is trusted
     await _must_answer_for(session, host, services)
+    computes = {s.host for s in services if s.binary == "nova-compute"}
     said: list[Unanswered] = []
     servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder = await session.together(
         nova.servers_on(session, host),
@@ -78,7 +79,7 @@ async def take(
         _or(_aggregates(session), said, _NO_AGGREGATES),
         _candidates(session),
         _or(_projects(session), said, _NO_PROJECTS),
-        storage.take(session, host, is_asked=rehomes, runner=runner, besides=managers),
+        storage.take(session, host, hosts=computes, is_asked=rehomes, runner=runner, besides=managers),
     )
     held = await _or(proof.held_by(session, translate.provider_of(host, hypervisors)), said, _NOT_HELD)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
@@ -96,6 +97,7 @@ async def take(
         if candidates is None
         else candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors)),
         held=held,
+        bare_metal=translate.bare_metal(hypervisors),
         aggregates=translate.aggregates_by_host(aggregates or ()),
         tags=translate.tags_by_host(aggregates or ()),
         storage=cinder,

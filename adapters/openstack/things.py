@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from functools import cached_property
 from typing import TypeAlias
 
@@ -33,6 +34,16 @@ OPEN = frozenset(
     }
 )
 """Statuses of a migration that has not come to an end."""
+
+
+class Life(StrEnum):
+    """What two looks show of a host that Nova calls down."""
+
+    REPORTS = "reports"
+    """Its heartbeat goes on."""
+    UNTOLD = "untold"
+    """Its row was written a moment ago; whether by a heartbeat, only another look can tell."""
+    SILENT = "silent"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,6 +120,7 @@ class Server:
     has_promised_bandwidth: bool = False  #: whether one of its ports has a minimum bandwidth (QoS)
     shares: frozenset[str] = frozenset()  #: ids of the Manila shares attached
     locked_reason: str = ""  #: from 2.73 on
+    node: str = ""  #: name of the hypervisor or bare-metal node that it is on
     is_found: bool = True  #: whether its host knew of its guest when that last looked
     is_off: bool = False  #: whether its guest was off when its host last told (power_state), whatever its status
 
@@ -228,6 +240,8 @@ class Storage:
     """What Cinder has: all of its services, and what the host manages."""
 
     host: str
+    names: frozenset[str] = frozenset()  #: what else Cinder calls it
+    doubtful: tuple[str, ...] = ()  #: names in Cinder that may mean it or another host
     services: tuple[Service, ...] = ()
     pools: Mapping[str, str] = field(default_factory=dict)
     """Of the backends that live: full name (host@backend#pool) -> where its storage is, as its driver says it."""
@@ -239,15 +253,20 @@ class Storage:
     @property
     def here(self) -> tuple[Service, ...]:
         """Cinder's services on the host."""
-        return tuple(s for s in self.services if s.host.partition("@")[0] == self.host)
+        return tuple(s for s in self.services if self.is_mine(s.host))
 
     @property
     def managed(self) -> tuple[Volume, ...]:
         """The volumes that the host manages alone."""
-        return tuple(v for v in self.volumes if _host_of(v.manager) == self.host and not v.is_clustered)
+        return tuple(v for v in self.volumes if self.is_mine(v.manager) and not v.is_clustered)
+
+    def is_mine(self, manager: str) -> bool:
+        """Whether a manager's name is of the host, whatever backend and pool it names."""
+        return host_of(manager) in self.names | {self.host}
 
 
-def _host_of(manager: str) -> str:
+def host_of(manager: str) -> str:
+    """The part of a manager's name that is its host: host@backend#pool."""
     return manager.partition("#")[0].partition("@")[0]
 
 
@@ -279,6 +298,8 @@ class OpenStackSurvey:
     aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
     tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     """What a host's aggregates say of themselves (their metadata): by host, then by key."""
+    bare_metal: frozenset[str] = frozenset()  #: names of the hosts and nodes that are of Ironic
+    life: Life = Life.SILENT  #: of the host, if Nova calls it down
     movers: Mapping[str, Server | None] = field(default_factory=dict)
     """VMs of lasting records by id, wherever they are now; None: deleted; of one that is not in it nobody asked."""
     away: tuple[Server, ...] = ()  #: of the request's ledger, wherever they are now but on the host
@@ -288,6 +309,8 @@ class OpenStackSurvey:
     shares_known: bool = True  #: whether Nova told which shares are attached to the servers
     unanswered: tuple[Unanswered, ...] = ()  #: questions that nothing depends on but accuracy
     power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
+    bmc_called: tuple[str, ...] = ()
+    """Where the host has no BMC: what names BMCs have that may be its own, otherwise written."""
     others: Mapping[str, Reading] = field(default_factory=dict)
     """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
 
@@ -328,8 +351,14 @@ class OpenStackSurvey:
 
     @cached_property
     def survivors(self) -> tuple[Service, ...]:
-        """Compute services that the scheduler may choose."""
-        return tuple(s for s in self.computes if s.host != self.host and s.is_up and s.is_enabled)
+        """Compute services that the scheduler may choose for VMs."""
+        others = (s for s in self.computes if s.host != self.host and s.host not in self.bare_metal)
+        return tuple(s for s in others if s.is_up and s.is_enabled)
+
+    @property
+    def is_bare_metal(self) -> bool:
+        """Whether the host is a compute service of Ironic: of a dead one Nova may list no node any more."""
+        return self.host in self.bare_metal or any(s.node in self.bare_metal for s in self.servers)
 
     @property
     def deserted(self) -> tuple[str, ...]:

@@ -85,6 +85,7 @@ def server(found: Json) -> Server:
         metadata={str(key): str(value) for key, value in (found.get("metadata") or {}).items()},
         volumes=frozenset(str(v["id"]) for v in found.get("os-extended-volumes:volumes_attached") or []),
         locked_reason=str(found.get("locked_reason") or ""),
+        node=str(found.get("OS-EXT-SRV-ATTR:hypervisor_hostname") or ""),
         is_found=bool(found.get("OS-EXT-STS:power_state")),  # 0 is NOSTATE: there is none
         is_off=found.get("OS-EXT-STS:power_state") in _OFF,
     )
@@ -270,6 +271,13 @@ def _filled(hypervisors: Sequence[Json], name: str) -> tuple[int, int] | None:
     known = [(used, there) for used, there in told if isinstance(used, int) and isinstance(there, int)]
     used, there = sum(u for u, _ in known), sum(t for _, t in known)
     return (used, there) if there else None
+
+
+def bare_metal(hypervisors: Sequence[Json]) -> frozenset[str]:
+    """Names of the hosts and of the nodes of Ironic: it makes each node a hypervisor (`nova/virt/ironic/driver.py`)."""
+    nodes = [h for h in hypervisors if str(h.get("hypervisor_type") or "").casefold() == "ironic"]
+    hosts = {str((h.get("service") or {}).get("host") or "") for h in nodes}
+    return frozenset(hosts | {str(h.get("hypervisor_hostname") or "") for h in nodes}) - {""}
 
 
 def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:

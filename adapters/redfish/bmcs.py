@@ -95,6 +95,11 @@ class Bmcs:
     def __len__(self) -> int:
         return len(self._known)
 
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """The names of the hosts that have one."""
+        return tuple(self._known)
+
     def __contains__(self, host: str) -> bool:
         return host in self._known
 

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from adapters.simulated.cloudtower_state import Alert, Tower
+from adapters.simulated.strays import StrayService
 from adapters.simulated.things import (
     ActionEvent,
     Aggregate,
@@ -26,7 +27,6 @@ from adapters.simulated.things import (
     Project,
     ServerAction,
     ServerGroup,
-    StrayService,
     Vm,
 )
 from adapters.simulated.world import World

@@ -221,6 +221,9 @@ class Conductor:
         if self.world.faults.of_move(move, {Break.HANG}):
             return
         yield self._claim(dest)
+        if move.source.nodes:
+            self._fail(move, dest, entry, "Instance evacuate is not supported.")  # of Ironic
+            return
         self.become(move, "pre-migrating")
         self.show(vm, vm.state, "rebuild_block_device_mapping")
         unserved = self._unserved_volume(vm)

@@ -72,6 +72,10 @@ class Placement:
         }
         return web.json_response({"versions": [version]})
 
+    def _hosts(self) -> list[Host]:
+        """Those whose provider has anything of what is told here: not those of bare metal."""
+        return [h for h in self.world.hosts_of(Kind.OPENSTACK) if not h.nodes]
+
     def _admit(self, request: web.Request, policy: str) -> None:
         if not context(request).is_admin:
             raise ApiError(
@@ -97,7 +101,7 @@ class Placement:
         needs = _amounts(wanted["resources"]) if "resources" in wanted else Resources()
         hosts = [
             h
-            for h in self.world.hosts_of(Kind.OPENSTACK)
+            for h in self._hosts()
             if wanted.get("name") in {None, h.name}
             and wanted.get("uuid") in {None, h.id}
             and wanted.get("in_tree") in {None, h.id}
@@ -216,7 +220,7 @@ class Placement:
         needs = _amounts(wanted["resources"])
         hosts = [
             h
-            for h in self.world.hosts_of(Kind.OPENSTACK)
+            for h in self._hosts()
             if self.world.room(h).holds(needs)
             and self._is_member(h, wanted.get("member_of"))
             and self._has_traits(h, wanted.get("required"))

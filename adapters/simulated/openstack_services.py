@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from aiohttp import web
@@ -11,7 +11,8 @@ from aiohttp import web
 from adapters.simulated.moves import CONTROLLER
 from adapters.simulated.openstack_http import ApiError, context, iso_micro, json_body, page
 from adapters.simulated.openstack_schemas import check_query, check_service_update, truth
-from adapters.simulated.things import Host, Kind, MoveKind, StrayService
+from adapters.simulated.strays import StrayService
+from adapters.simulated.things import Host, Kind, MoveKind
 from adapters.simulated.world import World
 
 CONTROL_SERVICES = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))
@@ -103,7 +104,7 @@ class Services:
 
     def _updated_at(self, host: Host | StrayService) -> datetime:
         """When its record changed last: by a heartbeat or by an API call. Liveness goes by heartbeats alone."""
-        beat = self.world.last_beat(host)
+        beat = self.world.last_beat(host) + timedelta(seconds=host.skew)
         return max(beat, host.changed_at or beat)
 
     def _number(self, host: Host | StrayService) -> int:
@@ -137,11 +138,12 @@ class Services:
             raise ApiError(400, "Specifying 'disabled_reason' with status 'enabled' is invalid.")
         if status is None and "forced_down" not in body:
             raise ApiError(400, "No updates were requested. Fields 'status' or 'forced_down' should be specified.")
+        was = _record(host)
         if "forced_down" in body:
             self._force(host, down=truth(body["forced_down"]))
         if status is not None:
             host.enabled, host.disabled_reason = status == "enabled", reason
-        host.changed_at = self.world.now
+        self._note_change(host, was)
         return web.json_response({"service": self._service(host, minor)})
 
     def _act(self, action: str, body: dict[str, Any], minor: int) -> web.Response:
@@ -161,17 +163,24 @@ class Services:
         if host is None:
             raise ApiError(404, f"Host '{name}' is not mapped to any cell")
         shown: dict[str, Any] = {"host": name, "binary": "nova-compute"}
-        host.changed_at = self.world.now
+        was = _record(host)
         if action == "force-down":
             self._force(host, down=truth(body["forced_down"]))
+            self._note_change(host, was)
             shown["forced_down"] = host.forced_down
             return web.json_response({"service": shown})
         host.enabled = action == "enable"
         host.disabled_reason = reason if action == "disable-log-reason" else None
+        self._note_change(host, was)
         shown["status"] = "enabled" if host.enabled else "disabled"
         if host.disabled_reason:
             shown["disabled_reason"] = host.disabled_reason
         return web.json_response({"service": shown})
+
+    def _note_change(self, host: Host | StrayService, was: tuple[object, ...]) -> None:
+        """To write down what is there already writes no row (SQLAlchemy), so `updated_at` stays."""
+        if _record(host) != was:
+            host.changed_at = self.world.now
 
     def _force(self, host: Host | StrayService, *, down: bool) -> None:
         """Set or clear forced_down; it cannot be cleared while evacuations of the host are `done`."""
@@ -200,7 +209,9 @@ class Services:
             if not hosts:
                 raise ApiError(404, f"No hypervisor matching '{pattern}' could be found.")
         servers = _with_servers(request)
-        shown = [self._view(h, asked.version, detail=detail, servers=servers) for h in hosts]
+        shown = [
+            view for h in hosts for view in self._views(h, self._view(h, asked.version, detail=detail, servers=servers))
+        ]
         if asked.version < 33 or pattern is not None:
             return web.json_response({"hypervisors": shown})
         part, links = page(request, shown)
@@ -217,6 +228,17 @@ class Services:
             if wanted == (host.id if asked.version >= 53 else str(self._number(host))):
                 return web.json_response({"hypervisor": self._view(host, asked.version, detail=True, servers=servers)})
         raise ApiError(404, f"Hypervisor with ID '{wanted}' could not be found.")
+
+    def _views(self, host: Host, shown: dict[str, Any]) -> list[dict[str, Any]]:
+        """One hypervisor for each host, and for each bare-metal machine, which has nothing to share out."""
+        if not host.nodes:
+            return [shown]
+        nothing: dict[str, Any] = {
+            name: 0 for name in shown if name.startswith(("vcpus", "memory", "local", "running"))
+        }
+        nothing |= {name: None for name in shown if name.startswith(("free_", "disk_"))}
+        ironic = {**nothing, "hypervisor_type": "ironic", "hypervisor_version": 1} if "hypervisor_type" in shown else {}
+        return [{**shown, **ironic, "id": node, "hypervisor_hostname": node} for node in host.nodes]
 
     def _view(self, host: Host, minor: int, *, detail: bool, servers: bool) -> dict[str, Any]:
         shown: dict[str, Any] = {
@@ -260,6 +282,11 @@ class Services:
             "running_vms": len(here),
             "cpu_info": _CPU if minor >= 28 else json.dumps(_CPU),
         }
+
+
+def _record(host: Host | StrayService) -> tuple[object, ...]:
+    """What people change in a row of the services."""
+    return host.enabled, host.disabled_reason, host.forced_down
 
 
 def _check_uuid(text: str) -> None:

@@ -119,7 +119,7 @@ def _for_admins(world: World, vm: Vm, minor: int) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "host": host,
         "instance_name": f"instance-{int(vm.id[:8], 16):08x}",
-        "hypervisor_hostname": host,
+        "hypervisor_hostname": _node(world, vm),
     }
     if minor >= 3:
         shown |= {
@@ -135,6 +135,13 @@ def _for_admins(world: World, vm: Vm, minor: int) -> dict[str, Any]:
     if minor >= 16:
         named["host_status"] = _host_status(world, vm.host)
     return named
+
+
+def _node(world: World, vm: Vm) -> str | None:
+    """The hypervisor, or the bare-metal machine that the server is."""
+    if vm.host is None or not vm.host.nodes:
+        return vm.host.name if vm.host else None
+    return vm.host.nodes[world.vms_on(vm.host).index(vm) % len(vm.host.nodes)]
 
 
 def _host_status(world: World, host: Host | None) -> str:

@@ -112,6 +112,7 @@ class Host:
     powered: bool = True  #: what its BMC sees: a machine may be on and yet dead
     bmc_says: str = ""  #: the name that its BMC has heard of; empty: its own
     last_beat: datetime | None = None  #: of a host that is dead; None while it lives
+    skew: float = 0.0  #: seconds by which the clock is ahead that stamps its heartbeats
     last_report: Sequence["Vm"] = ()  #: the VMs that its nova-compute counted last, of a host that is dead
     knobs: Knobs = field(default_factory=Knobs)
     inbox: list[Deed] = field(default_factory=list)  #: messages that wait until it is back
@@ -121,6 +122,7 @@ class Host:
     enabled: bool = True
     disabled_reason: str | None = None
     forced_down: bool = False
+    nodes: tuple[str, ...] = ()  #: uuids of bare-metal machines, where its nova-compute is one of Ironic
     changed_at: datetime | None = None  #: last change of its service's record by a person, which `updated_at` shows too
     vcpu_ratio: float = 4.0
     claim_free_at: datetime | None = None  #: nova-compute takes one claim at a time
@@ -138,21 +140,6 @@ class Host:
             memory_mb=self.capacity.memory_mb,
             disk_gb=self.capacity.disk_gb,
         )
-
-
-@dataclass(eq=False, kw_only=True)
-class StrayService:
-    """A row of a compute service beside those of the hosts: of a host in another cell, or of one long retired."""
-
-    service_id: str
-    name: str  #: of its host
-    started_at: datetime
-    zone: str = "nova"
-    enabled: bool = True
-    disabled_reason: str | None = None
-    forced_down: bool = False
-    last_beat: datetime | None = None  #: None: it reports like a living one
-    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from tests.openstack.cloud import Cloud, Record
 from tests.openstack.evening import SLOW, evening
 from tests.openstack.lab.progress import until
+from tests.openstack.lab.services import reported_after
 from tests.stories.stage import ALICE, BOB, OPS
 
 DEAD = "compute-2"
@@ -131,6 +133,7 @@ async def test_a_host_forced_down_by_hand_is_evacuated_to_one_that_dies_and_retu
         assert "is alive" in stage.card.plain, "Nova has not noticed yet"
 
         await asyncio.to_thread(cloud.cli, "compute", "service", "set", "--down", DEAD, "nova-compute")
+        await asyncio.to_thread(until, "its silence to show", lambda: _is_silent(cloud, DEAD), seconds=SLOW)
         await night.ask(f"/evacuate prod/{DEAD} --to compute-3")
         await stage.card_says("somebody forced it down; that alone proves nothing", seconds=SLOW)
 
@@ -205,3 +208,9 @@ async def _candidates(cloud: Cloud) -> int:
 def _records(cloud: Cloud, status: str) -> list[Record]:
     """The evacuations from the dead host that Nova shows in a status."""
     return [m for m in cloud.migrations(DEAD) if m["status"] == status]
+
+
+def _is_silent(cloud: Cloud, host: str) -> bool:
+    """Whether another host has reported for half a minute after a row was written last, by a heartbeat or a change."""
+    written = datetime.fromisoformat(cloud.service(host)["updated_at"]).replace(tzinfo=UTC)
+    return reported_after(cloud.service("compute-4")["updated_at"], written + timedelta(seconds=30))

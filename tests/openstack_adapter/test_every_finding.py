@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, OpenStackSurvey, Room, Server, Storage, Unanswered
+from adapters.openstack.things import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
 from adapters.openstack.versions import Microversion
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left
@@ -69,6 +69,11 @@ def with_row(**changes: Any) -> OpenStackSurvey:
     return replace(taken, services=(service(DEAD, **changes), *taken.services))
 
 
+def twin(host: str = "compute-1.example.com", **changes: Any) -> Made:
+    """The plan when Nova lists a host that may be compute-1 under another name."""
+    return lambda: plan(replace(survey(), services=(service(host, **changes), *survey().services)))
+
+
 def alive(*servers: Server, asked: dict[str, Any] | None = None, **changes: Any) -> Made:
     """The plan of entering maintenance."""
     return lambda: enter(living(*servers, **changes), **(asked or {}))
@@ -105,6 +110,8 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     ),
     "service-up": (where(survey(), DEAD, is_up=True), dead()),
     "service-down": (dead(), where(survey(), DEAD, is_up=True)),
+    "still-reports": (dead(life=Life.REPORTS), dead()),
+    "life-untold": (dead(life=Life.UNTOLD), dead(life=Life.UNTOLD, power=OFF)),
     "unproven-death": (dead(), dead(power=OFF)),
     "power-off": (dead(power=OFF), dead(power=ON)),
     "power-on": (dead(power=ON), dead(power=ON, terms=Terms(fence=True))),
@@ -129,6 +136,14 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "retired-hosts": (
         where(survey(), "compute-2", is_up=False, updated_at=NOW - timedelta(days=31)),
         where(survey(), "compute-2", is_up=False, updated_at=NOW - timedelta(days=29)),
+    ),
+    "bare-metal": (dead(bare_metal=frozenset({DEAD})), dead(bare_metal=frozenset({"compute-2"}))),
+    "alive-as-another": (twin(is_up=True), twin(is_up=False)),
+    "other-names": (twin(is_up=False), twin("compute-11.example.com", is_up=False)),
+    "bmc-by-another-name": (dead(bmc_called=("COMPUTE-1",)), dead()),
+    "cinder-name-in-doubt": (
+        dead(storage=Storage(host=DEAD, doubtful=("compute-1.example.com",))),
+        dead(storage=Storage(host=DEAD, names=frozenset({"compute-1.example.com"}))),
     ),
     "no-survivors": (
         lambda: plan(
@@ -170,6 +185,10 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "target-past-scheduler": (
         dead(highest=Microversion((2, 29)), asked={"to": "compute-2"}),
         dead(highest=Microversion((2, 30)), asked={"to": "compute-2"}),
+    ),
+    "target-is-bare-metal": (
+        dead(bare_metal=frozenset({"compute-2"}), asked={"to": "compute-2"}),
+        dead(bare_metal=frozenset({"compute-3"}), asked={"to": "compute-2"}),
     ),
     "target-not-in-service": (
         lambda: plan(with_service(survey(), "compute-2", is_enabled=False), to="compute-2"),
@@ -289,6 +308,10 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "no-way-back": (homecoming(AWAY, vms=("web-1",), there=room(memory_gib=1)), homecoming(AWAY, vms=("web-1",))),
     "not-as-left": (homecoming(replace(AWAY, host="compute-3"), vms=("web-1",)), homecoming(AWAY, vms=("web-1",))),
     "compute-silent": (returning(host=OURS | {"is_up": False}), returning()),
+    "compute-called-down": (
+        returning(host=OURS | {"is_up": False}, life=Life.REPORTS),
+        returning(host=OURS | {"is_up": False}),
+    ),
     "reports": (returning(host=OURS | STALE), returning()),
     "forced-by-others": (returning(host=STALE | {"updated_at": NOW}), returning(host=OURS | STALE)),
     "old-guests": (

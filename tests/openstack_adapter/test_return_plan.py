@@ -8,7 +8,7 @@ import pytest
 
 from adapters.openstack import service
 from adapters.openstack.heartbeats import Heartbeats
-from adapters.openstack.things import OpenStackSurvey, Storage
+from adapters.openstack.things import OpenStackSurvey, Service, Storage
 from bot.domain.cloud import Seen
 from bot.domain.plan import By, Step, Verdict
 from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, server, with_service
@@ -182,11 +182,15 @@ def test_up_counts_only_after_so_many_heartbeats() -> None:
 def test_heartbeats_are_counted_once_each_and_anew_after_every_silence() -> None:
     hearts = Heartbeats()
 
+    def counted(shown: Service) -> int:
+        hearts.note([shown])
+        return hearts.count(shown)
+
     def at(seconds: int, *, up: bool = True) -> int:
-        return hearts.count(compute(DEAD, is_up=up, updated_at=NOW + timedelta(seconds=seconds)))
+        return counted(compute(DEAD, is_up=up, updated_at=NOW + timedelta(seconds=seconds)))
 
     assert [at(0), at(0), at(10), at(20)] == [1, 1, 2, 3]
     assert [at(30, up=False), at(40), at(50)] == [0, 1, 2]
     assert at(500) == 1
-    assert hearts.count(compute("compute-3", updated_at=NOW)) == 1
-    assert hearts.count(compute(DEAD, updated_at=None)) == 0
+    assert counted(compute("compute-3", updated_at=NOW)) == 1
+    assert counted(compute(DEAD, updated_at=None)) == 0

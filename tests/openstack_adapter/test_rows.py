@@ -19,6 +19,9 @@ Region = Callable[..., AbstractAsyncContextManager[OpenStackArena]]
 ROW = ["servers"]
 
 
+LIFE = "os-services"  #: whether the host has come to life, asked once for all that are about to start
+
+
 async def marked(arena: OpenStackArena, *, number: int = 1, age: float = 3_600, verb: str = "evacuate") -> list[Step]:
     """The first moves, marked as right before their start, of VMs last touched so many seconds before that."""
     await up_to_the_move(arena, await arena.planned())
@@ -39,7 +42,7 @@ async def looked(arena: OpenStackArena, *steps: Step) -> tuple[set[Seen], list[s
 async def test_a_vm_that_nobody_touched_costs_one_row_and_keeps_its_mark() -> None:
     async with openstack_arena(vms=2) as arena:
         (step,) = await marked(arena)
-        assert await looked(arena, step) == ({Seen.NEVER_STARTED}, ROW)
+        assert await looked(arena, step) == ({Seen.NEVER_STARTED}, [*ROW, LIFE])
         seen = (await arena.cloud.look([step]))[step.key]
         assert (seen.mark, seen.place) == (step.before, arena.host.name)
         assert seen.sentence == f"{step.arguments['name']} is still on {arena.host.name}, ACTIVE."
@@ -87,19 +90,19 @@ async def test_a_vm_that_was_touched_right_before_its_mark_is_looked_at() -> Non
     """Its stamp, in whole seconds, would not tell another change in the same second."""
     async with openstack_arena(vms=2) as arena:
         (step,) = await marked(arena, age=29)
-        assert await looked(arena, step) == ({Seen.NEVER_STARTED}, ["os-migrations", step.target])
+        assert await looked(arena, step) == ({Seen.NEVER_STARTED}, ["os-migrations", step.target, LIFE])
 
 
 async def test_a_nova_that_cannot_list_by_the_last_change_is_asked_for_the_vm() -> None:
     async with openstack_arena(vms=2, release=Release(nova=65)) as arena:
         (step,) = await marked(arena)
-        assert await looked(arena, step) == ({Seen.NEVER_STARTED}, ["os-migrations", step.target])
+        assert await looked(arena, step) == ({Seen.NEVER_STARTED}, ["os-migrations", step.target, LIFE])
 
 
 async def test_many_vms_are_listed_together() -> None:
     async with openstack_arena(vms=9) as arena:
         steps = await marked(arena, number=9)
-        assert await looked(arena, *steps) == ({Seen.NEVER_STARTED}, ["os-migrations", "detail"])
+        assert await looked(arena, *steps) == ({Seen.NEVER_STARTED}, ["os-migrations", "detail", LIFE])
 
 
 # ---------------------------------------------------------------------- the end
