@@ -63,8 +63,7 @@ async def at(
         heartbeats: seen so far.
         bmcs: of the hosts.
         runner: how `cinder-manage` is asked; None: not by Muster.
-        now: the time, aware and UTC. How old a record is goes by it, and nothing else: a clock that differs from the
-            cloud's costs calls, or lets a deleted VM be found out by the step's patience only.
+        now: the time, aware and UTC. How old a record is goes by it for as long as the cloud tells no date of its own.
 
     Raises:
         NotSupported: a step is not of this adapter.
@@ -171,7 +170,8 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step], now: date
         hypervisors = await older.with_providers(session, hypervisors)
     held = await proof.held_on(session, host, hypervisors)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
-    opened = records.still_open(found, await whereabouts.of_movers(session, found, listed.items), now=now)
+    movers = await whereabouts.of_movers(session, found, listed.items)
+    opened = records.still_open(found, movers, now=session.time_there(now))
     return {s.key: drain.emptied(s, compute, listed, opened) for s in steps}
 
 
@@ -188,6 +188,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     evacuates = all(s.verb == verbs.REBUILD for s in steps)
     filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
     leaving = [m for m in await nova.migrations_of(session, filters) if m.source == host]
+    now = session.time_there(now)
     mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
     mine = await copying.measured(session, steps, await _not_superseded(session, host, steps, mine, now))
     orders = await copying.orders(session, steps)

@@ -12,6 +12,9 @@ import time
 import warnings
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -58,6 +61,8 @@ class Session:
         self._region = region
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="openstack")
         self._endpoints = Endpoints(region, monotonic=monotonic)
+        self._monotonic = monotonic
+        self._told: tuple[datetime, float] | None = None  # the date of an answer, and when it came
 
     @classmethod
     def of(cls, cloud: str, *, clouds_yaml: Path | None = None, timeout: float = 30.0, workers: int = 8) -> "Session":
@@ -83,6 +88,17 @@ class Session:
                 return config.get_one(cloud=cloud, api_timeout=timeout)
 
         return cls(region, timeout=timeout, workers=workers)
+
+    def time_there(self, here: datetime) -> datetime:
+        """The time by the cloud's own clock, as its last answer told it: its records bear dates of that one.
+
+        Args:
+            here: ours, for as long as it told none.
+        """
+        if self._told is None:
+            return here
+        date, came_at = self._told
+        return date + timedelta(seconds=self._monotonic() - came_at)
 
     @property
     def longest(self) -> float:
@@ -248,10 +264,20 @@ class Session:
             headers={"Accept": "application/json"},
             **more,
         )
+        self._note_date(answer)
         if answer.status_code >= 300:
             told = str(answer.headers.get("Retry-After") or "")
             raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing, retry_after=told)
         return answer
+
+    def _note_date(self, answer: requests.Response) -> None:
+        """Only a service's own answer, which bears a request id, tells its time; a proxy's page may be of any age."""
+        if "x-openstack-request-id" not in answer.headers:
+            return
+        with suppress(ValueError, TypeError):  # no date, or none that can be read
+            date = parsedate_to_datetime(str(answer.headers.get("Date")))
+            if date.tzinfo is not None:
+                self._told = date, self._monotonic()
 
 
 def _goes_on(page: Document, key: str) -> bool:

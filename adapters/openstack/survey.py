@@ -86,7 +86,7 @@ async def take(
     servers = await older.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
     return OpenStackSurvey(
         host=host,
-        at=at,
+        at=session.time_there(at),
         highest=offer.highest,
         services=tuple(services),
         listed=replace(listed, items=_in_order(servers, with_scopes=aggregates is not None)),

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import format_datetime
 from typing import Any, TypeAlias
 from urllib.parse import urlencode
 
@@ -162,6 +163,7 @@ def service(
             else:
                 response = refuse(404, "The resource could not be found.\n\n   ", minor, request_id)
         response.headers["x-openstack-request-id"] = request_id
+        response.headers["Date"] = format_datetime(keystone.world.now, usegmt=True)
         if versions:
             response.headers["OpenStack-API-Version"] = f"{versions.service} {versions.text(minor)}"
             response.headers["Vary"] = "OpenStack-API-Version"

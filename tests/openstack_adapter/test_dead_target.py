@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack import moves
+from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
@@ -151,6 +152,24 @@ async def test_a_vm_whose_target_died_is_evacuated_again_after_somebody_reset_it
         assert seen.place in {"compute-2", "compute-4"}
         asked = [call.body["evacuate"] for call in arena.mutations() if "evacuate" in (call.body or {})]
         assert asked == [{"host": "compute-3"}, {}], "the dead target was wished for once"
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(days=1), timedelta(days=-1)])
+async def test_how_old_a_record_is_goes_by_the_clouds_own_clock(ahead: timedelta, tmp_path: Path) -> None:
+    """Ours may be hours ahead until it is set: what happened just now would be at rest, and a VM that moves lost."""
+    async with openstack_arena(vms=1) as arena:
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address), timeout=30)
+        elsewhen = OpenStackCloud(name="sim", session=session, now=lambda: arena.clock.now() + ahead)
+        planned = replace(await up_to_the_move(arena, await arena.planned()), wish="compute-3")
+        step = replace(planned, receipt=await arena.cloud.start(planned))
+        while arena.world.moves[0].status != "pre-migrating":
+            await arena.pass_time(0.1)
+        arena.world.kill_host("compute-3")
+        await reset_state(arena, step.target, tmp_path)
+        assert (await elsewhen.look([step]))[step.key].seen is Seen.UNDERWAY
+        await arena.pass_time(301)
+        assert (await elsewhen.look([step]))[step.key].seen is Seen.FAILED
+        await elsewhen.aclose()
 
 
 async def test_a_retry_to_a_target_that_is_dead_is_refused_by_name_with_the_way_out() -> None:
