@@ -165,6 +165,7 @@ async def test_how_old_a_record_is_goes_by_the_clouds_own_clock(ahead: timedelta
         while arena.world.moves[0].status != "pre-migrating":
             await arena.pass_time(0.1)
         arena.world.kill_host("compute-3")
+        await arena.pass_time(60)
         await reset_state(arena, step.target, tmp_path)
         assert (await elsewhen.look([step]))[step.key].seen is Seen.UNDERWAY
         await arena.pass_time(301)
