@@ -87,7 +87,7 @@ class CloudTowerCloud:
         """See `bot.domain.cloud.Cloud.survey`. Waits for CloudTower's precheck, which is a task when entering."""
         self._offered(request.action)
         if request.action is Action.EXIT:
-            return await leaving.survey(self._client, request.host)
+            return await leaving.survey(self._client, request.host, request.ledger)
         return await self._surveyor.enter(request.host)
 
     def plan(self, request: Request, survey: Survey) -> Plan:

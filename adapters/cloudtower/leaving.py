@@ -15,7 +15,7 @@ from adapters.cloudtower.alerts import OpenAlerts
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.survey import cluster_of
 from adapters.cloudtower.translate import Reply, TowerCluster, TowerHost, TowerVm
-from bot.domain.cloud import Refused
+from bot.domain.cloud import Left, Refused
 
 RECYCLED = "in-recycle-bin-"
 """How the precheck's reply names a VM of the recycle bin."""
@@ -58,13 +58,19 @@ class LeavingSurvey:
     cluster: TowerCluster | None = None
     silence: str = ""  #: why the cluster could not be read, as a sentence
     offers: tuple[Offer, ...] = ()
+    left_out: tuple[TowerVm, ...] = ()  #: Muster saw them leave, they are not back, and the precheck does not name them
     nameless: int = 0  #: entries without an id, which nothing can be done with
     refusal: Refused | None = None  #: the precheck was not answered
     alerts: OpenAlerts = field(default_factory=OpenAlerts)
 
 
-async def survey(client: Client, host_id: str) -> LeavingSurvey:
+async def survey(client: Client, host_id: str, ledger: Sequence[Left] = ()) -> LeavingSurvey:
     """Survey a host that shall leave maintenance.
+
+    Args:
+        client: the tower.
+        host_id: either of its ids.
+        ledger: the VMs that Muster saw leave when the host entered: what the precheck's lists are held against.
 
     Raises:
         Refused, Unreachable
@@ -79,13 +85,23 @@ async def survey(client: Client, host_id: str) -> LeavingSurvey:
         entries = await read.asked(client, "/exit-maintance-mode-precheck-result", {"where": {"id": host.id}}, _entries)
     except Refused as no:
         return replace(known, refusal=no)
-    vms = await read.vms_called(client, sorted({uuid for uuid, _, _ in entries if uuid}))
+    offered = {uuid for uuid, _, _ in entries if uuid}
+    missing = {str(left.id): left for left in ledger if left.id not in offered}
+    vms = await read.vms_called(client, sorted(offered | set(missing)))
+    left_out = [vm for vm in vms if not offered & {vm.local_id, vm.id} and _is_away(vm, host, missing)]
     called = {name: vm for vm in reversed(vms) for name in (vm.id, vm.local_id)}
     return replace(
         known,
         offers=tuple(_offer(uuid, way, entry, called.get(uuid)) for uuid, way, entry in entries if uuid),
+        left_out=tuple(left_out),
         nameless=sum(1 for uuid, _, _ in entries if not uuid),
     )
+
+
+def _is_away(vm: TowerVm, host: TowerHost, ledger: Mapping[str, Left]) -> bool:
+    """Whether a VM of the ledger is elsewhere than on its host, or off though it ran."""
+    left = next(left for id, left in ledger.items() if vm.is_called(id))
+    return vm.host_id != host.id or (left.status == "RUNNING" and vm.status == "STOPPED")
 
 
 def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:

@@ -101,6 +101,16 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
     for offer in survey.offers:
         if offer.vm is not None and offer.uuid in chosen:
             yield from judge.of_work_on(offer.vm)
+    for vm in survey.left_out:
+        now = f"is {vm.status} on {vm.host or 'no host'}"
+        yield Finding(
+            code="vm-left-out",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            sentence=f"CloudTower does not offer to bring {vm.name} back, which left with the maintenance: it {now}.",
+            remedy="Check again; if it stays so, bring it back in CloudTower by hand.",
+            vm=VmId(vm.uuid),
+        )
     yield from _not_offered(request, survey)
     yield from alerts.findings(host, survey.alerts)
 

@@ -119,6 +119,8 @@ class Evening:
                     self.detours.append(f"needs attention: {short}")
                     await self._later(id, Steer.RETRY)
                 case State.SUCCEEDED:
+                    for lie in truth.of_end(self.world, self.host, operation, self.plans[action]):
+                        self.complain(lie)
                     return operation
                 case other:
                     self.complain(f"ended as {other}: {operation.outcome}")

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from adapters.simulated.things import Host, Kind, Power
 from adapters.simulated.world import World
 from bot.domain.operation import Operation
-from bot.domain.plan import Disposition, Plan, Verdict
+from bot.domain.plan import Disposition, Plan, Topic, Verdict
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action
 
@@ -61,6 +61,15 @@ def awake(world: World, host: Host) -> list[str]:
     return [vm.name for vm in on_it]
 
 
+def of_end(world: World, host: Host, operation: Operation, so: Plan) -> Iterator[str]:
+    """What an operation that ended well has left undone of what was approved."""
+    for vm in so.vms:
+        if vm.disposition not in {Disposition.LEAVE, Disposition.CANNOT}:
+            yield from (
+                f"it ended well, but {lie}" for lie in _vm_done(world, host, operation, vm.name, vm.disposition)
+            )
+
+
 def of_text(world: World, host: Host, text: str) -> Iterator[str]:
     """What a sentence claims and is not so. Nothing is ever deleted here."""
     if _STUMBLED.search(text):
@@ -87,15 +96,15 @@ def of_plan(plan: Plan, so: Plan) -> Iterator[str]:
     """What a plan that may be approved leaves out of what is so."""
     if plan.is_blocked:
         return
-    shown = {vm.name: vm for vm in plan.vms}
-    for vm in so.vms:
-        if vm.name not in shown:
-            yield f"the plan does not show {vm.name}"
-        elif vm.loses_disk and not shown[vm.name].loses_disk:
-            yield f"the plan does not say that {vm.name} loses its disk"
     risks = {f.code for f in plan.findings if f.is_risk}
     known = {f.code for f in so.findings if f.is_risk}
     doubts = {f.topic for f in plan.findings if f.is_risk and f.code not in known}  # said in place of what is known
+    shown = {vm.name: vm for vm in plan.vms}
+    for vm in so.vms:
+        if vm.name not in shown and Topic.VMS not in doubts:
+            yield f"the plan does not show {vm.name}"
+        elif vm.name in shown and vm.loses_disk and not shown[vm.name].loses_disk:
+            yield f"the plan does not say that {vm.name} loses its disk"
     for finding in so.findings:
         if finding.is_risk and finding.code not in risks and finding.topic not in doubts:
             yield f"the plan does not say {finding.code}: {finding.sentence}"

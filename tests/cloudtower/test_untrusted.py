@@ -16,11 +16,11 @@ from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.simulated.cloudtower_state import PASSWORD, USERNAME
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
-from bot.domain.cloud import CloudError, Refused, Seen, Unreachable
+from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
 from bot.domain.plan import Plan, Step, Verdict, digest_of
 from bot.domain.values import Action, Then
 from tests.bends.wire import BENDS, Wire
-from tests.cloudtower.bench import Bench, bench
+from tests.cloudtower.bench import Bench, Walk, bench
 from tests.cloudtower.test_transport import answering, client
 from tests.tiers import examples
 
@@ -115,6 +115,22 @@ async def test_that_nothing_began_is_not_told_from_a_list_of_tasks_that_is_not_w
         wire.bend("POST /v2/api/get-tasks resource_id_in", BENDS["empty"])
         with pytest.raises(Unreachable, match="tasks: its list is not whole"):
             await tower.cloud.look([replace(step, before=before.mark)])
+
+
+async def test_a_vm_that_left_with_the_maintenance_and_is_not_offered_back_is_named() -> None:
+    async with bending() as (tower, wire):
+        entered = await tower.plan()
+        await Walk(bench=tower, plan=entered).to_end()
+        await tower.clock.pass_time(60)
+        ledger = tuple(Left(id=vm.id, name=vm.name, status=vm.status) for vm in entered.vms if vm.name != "batch-1")
+        assert verdicts(await tower.plan(action=Action.EXIT, ledger=ledger)) == {}
+        wire.bend("POST /v2/api/exit-maintance-mode-precheck-result id", BENDS["empty"])
+        plan = await tower.plan(action=Action.EXIT, ledger=ledger)
+        told = [f.sentence for f in plan.findings if f.code == "vm-left-out"]
+        assert len(told) == 3
+        assert (
+            "does not offer to bring gpu-1 back, which left with the maintenance: it is STOPPED on node-1." in told[0]
+        )
 
 
 # ---------------------------------------------------------------------- answers that are none
