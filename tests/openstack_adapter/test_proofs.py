@@ -307,3 +307,26 @@ async def test_a_drain_says_so_too() -> None:
         assert finding(await arena.planned(), "not-answered") is not None
         back = replace(arena.request(), action=Action.EXIT)
         assert finding(arena.cloud.plan(back, await arena.cloud.survey(back)), "not-answered") is not None
+
+
+# ---------------------------------------------------------------------- unknown
+
+
+@pytest.mark.parametrize("host", ["compute-1", ""])
+async def test_a_host_is_not_unknown_because_the_list_of_services_is_short(host: str) -> None:
+    def without_it(_request: object, body: Any) -> Any:
+        return {"services": [s for s in body["services"] if host and s["host"] != host]}
+
+    async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        assert [h.name for h in await cloud.hosts("compute-1", limit=5)] == ["compute-1"]
+        bends.on("/os-services$", without_it)
+        with pytest.raises(Unreachable, match="list of services is not whole"):
+            await cloud.hosts("compute-1", limit=5)
+
+
+async def test_a_service_list_without_a_single_row_is_not_whole_though_the_hypervisors_are_silent() -> None:
+    async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        bends.on("/os-services$", lambda _request, _body: {"services": []})
+        bends.on("/os-hypervisors/detail$", DOWN)
+        with pytest.raises(Unreachable, match="not even one of its own services"):
+            await cloud.hosts("compute-1", limit=5)
