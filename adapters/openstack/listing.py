@@ -13,7 +13,6 @@ from bot.domain.cloud import Host, Refused, Unreachable
 from bot.domain.values import HostId
 
 Json = Mapping[str, Any]
-_NAMED = 5
 _REPORTS = "alive all the same: its nova-compute reports"
 
 
@@ -40,9 +39,7 @@ async def hosts(session: Session, matching: str, heartbeats: Heartbeats, *, limi
     names = sorted(rows, key=lambda host: (host != matching, host.casefold() != wanted, host))[:limit]
     listed = [in_turn(rows[host]) for host in names]
     nodes, counted = await _filled(session, [first for first, *_ in listed])
-    unlisted = sorted(host for host in nodes if host not in rows and wanted in host.casefold())
-    if unlisted or not services:  # Nova shows no hypervisor without its service, and answers by services of its own
-        raise _not_whole(unlisted)
+    nova.check_services(services, [node for host in nodes for node in nodes[host] if wanted in host.casefold()])
     left = await _left_locked(session) if locks else {}
     shown = [
         _host(mine, nodes.get(mine[0].host, []), counted=counted.get(mine[0].host), left=left.get(mine[0].host, ""))
@@ -50,16 +47,6 @@ async def hosts(session: Session, matching: str, heartbeats: Heartbeats, *, limi
     ]
     reporting = {mine[0].host for mine in listed if _reports(mine[0], heartbeats)}
     return [replace(one, note=_joined(_REPORTS, one.note)) if one.name in reporting else one for one in shown]
-
-
-def _not_whole(unlisted: Sequence[str]) -> Unreachable:
-    """The error of a list of services that lacks some: a host that is not in it is not therefore unknown."""
-    named = ", ".join(unlisted[:_NAMED]) + (f" and {len(unlisted) - _NAMED} more" if len(unlisted) > _NAMED else "")
-    told = f"no compute service of {named}, and a hypervisor there" if unlisted else "not even one of its own services"
-    return Unreachable(
-        f"Nova's list of services is not whole: it shows {told}.",
-        remedy="Ask again in a minute; if it stays so, look at Nova's API and its cells.",
-    )
 
 
 def _bare_metal(nodes: Sequence[Json]) -> str:

@@ -112,6 +112,8 @@ async def _at_power(
         return {}
     reading = await bmcs.read(host)
     found = await nova.compute_services(session, host=host)
+    if not found:
+        await proof.service_is_gone(session, host)
     seen = {s.key: power.sighting(s, reading, next(iter(in_turn(found)), None)) for s in steps}
     if all(sighting.seen is Seen.DONE for sighting in seen.values()):
         heartbeats.end(found)

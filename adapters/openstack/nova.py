@@ -20,6 +20,7 @@ from adapters.openstack.versions import (
 )
 from bot.domain.cloud import Refused, Unreachable
 
+_NAMED = 5
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
 
 
@@ -59,6 +60,26 @@ async def compute_offer(session: Session) -> Offer:
             remedy="Muster works with Nova from Mitaka (2016) on.",
         )
     return offer
+
+
+def check_services(services: Sequence[Service], hypervisors: Sequence[Mapping[str, Any]]) -> None:
+    """Hold Nova's list of all services against its hypervisors, which it never shows without their service.
+
+    Nova answers by services of its own, so a list without a single one is not whole either.
+
+    Raises:
+        Unreachable: the list lacks some; who is not in it is not therefore unknown, down or gone.
+    """
+    known = {s.host for s in services if s.binary == "nova-compute"}
+    unlisted = sorted({str(h["service"]["host"]) for h in hypervisors} - known)
+    if services and not unlisted:
+        return
+    named = ", ".join(unlisted[:_NAMED]) + (f" and {len(unlisted) - _NAMED} more" if len(unlisted) > _NAMED else "")
+    told = f"no compute service of {named}, and a hypervisor there" if unlisted else "not even one of its own services"
+    raise Unreachable(
+        f"Nova's list of services is not whole: it shows {told}.",
+        remedy="Ask again in a minute; if it stays so, look at Nova's API and its cells.",
+    )
 
 
 async def compute_services(session: Session, *, host: str = "") -> Sequence[Service]:

@@ -114,7 +114,7 @@ def sighting(step: Step, power: Reading, service: Service | None) -> Sighting:
     Args:
         step: as made by `fencing`.
         power: what the BMC says now.
-        service: the host's compute service; None: Nova lists none.
+        service: the host's compute service; None: it is proven that Nova has none.
     """
     host, mark = step.target, {"power": power.state}
     if power.contradicts(host):
@@ -127,7 +127,9 @@ def sighting(step: Step, power: Reading, service: Service | None) -> Sighting:
     if step.receipt is not None:
         sentence = f"{host} was told to power off; its BMC shows {power.state or 'nothing'}."
         return Sighting(seen=Seen.UNDERWAY, sentence=sentence, movement=power.state, mark=mark)
-    if service is None or (service.is_up and not service.is_forced_down):
+    if service is None:
+        return _failed(f"Nova has no compute service on {host} any more: its power is left alone.", mark)
+    if service.is_up and not service.is_forced_down:
         return _failed(f"{host} lives: its compute service is up again. Its power is left alone.", mark)
     return Sighting(seen=Seen.NEVER_STARTED, sentence=f"The power of {host} is {power.state or 'not told'}.", mark=mark)
 

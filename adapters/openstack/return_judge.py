@@ -68,7 +68,16 @@ def _of_vm(away: Away, survey: OpenStackSurvey, terms: Terms) -> Iterator[Findin
 def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:
     """VMs of the ledger that need no way back, and VMs that were asked for and are not in it."""
     here, elsewhere = {s.id for s in survey.servers}, {one.server.id for one in away}
-    home = [one.name for one in request.ledger if one.id in here]
+    unheld = {id for id in here if survey.held is not None and id not in survey.held}
+    home = [one.name for one in request.ledger if one.id in here - unheld]
+    if unproven := [one.name for one in request.ledger if one.id in unheld]:
+        yield _vms(
+            "home-unproven",
+            Verdict.WARNING,
+            f"Nova lists {_named(unproven)} on {survey.host} again, where Placement holds nothing for them: where they"
+            " are could not be found out, and they stay as they are.",
+            remedy="Re-check in a minute, before you approve.",
+        )
     gone = [one.name for one in request.ledger if one.id not in here | elsewhere]
     if home:
         yield _vms("vms-home", Verdict.OK, f"On {survey.host} already: {_named(home)}.")

@@ -121,6 +121,7 @@ async def _hypervisors(
             raise
         said.append(replace(_NO_HYPERVISORS, why=error.sentence))
         return found
+    nova.check_services(services, hypervisors)
     is_old = (await nova.compute_offer(session)).highest < SERVICES
     return await older.with_providers(session, hypervisors) if is_old else hypervisors
 

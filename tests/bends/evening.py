@@ -28,7 +28,7 @@ from bot.store.archive import SqlArchive
 from bot.voting import Confirmation
 from bot.workflow import Desk
 from tests.bends import truth
-from tests.bends.wire import Answer, Bend, Question, Wire
+from tests.bends.wire import BENDS, Answer, Bend, Question, Wire
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock
 
 LASTS = 60.0
@@ -235,10 +235,12 @@ class Evening:
             if action is Action.ENTER:
                 self.somebody_is_late()
         so = self.plans.get(action)
-        if operation.state is State.BLOCKED and operation.plan is not None and so is not None:
+        is_old = self.bend is not None and self.bend[2] is BENDS["an old answer"]  # which forbids by what was so
+        if operation.state is State.BLOCKED and operation.plan is not None and so is not None and not is_old:
             said += truth.of_block(operation.plan, so)
         for line in await self._told(operation, records):
             said += truth.of_text(self.world, self.host, line)
+            said += () if is_old else truth.of_life(self.host, line)
         for lie in said:
             self.complain(lie)
 

@@ -14,6 +14,7 @@ from bot.domain.values import Action
 
 _EMPTY = re.compile(r"safe to power off|no VM runs on it|is empty:")
 _GONE = re.compile(r"\bdeleted\b|no longer exists|does not exist|is gone\b", re.IGNORECASE)
+_ALIVE = re.compile(r" lives: | is alive: ")
 _STUMBLED = re.compile(r"Muster stumbled|Traceback|Error\b.*line \d+")
 
 
@@ -78,6 +79,12 @@ def of_text(world: World, host: Host, text: str) -> Iterator[str]:
         yield f"called empty with {awake(world, host)} on it: {text}"
     if _GONE.search(text):
         yield f"called gone: {text}"
+
+
+def of_life(host: Host, text: str) -> Iterator[str]:
+    """What a sentence says of the life of a host that is dead."""
+    if _ALIVE.search(text) and not host.alive:
+        yield f"called alive: {text}"
 
 
 def of_calls(world: World, host: Host, since: int) -> Iterator[str]:

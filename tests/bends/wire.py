@@ -54,6 +54,7 @@ class Question:
     key: str  #: the same for the same question, pages aside
     url: str
     before: Mapping[str, Answer]  #: the first answer to each question since the wire was made
+    page: Answer  #: the first answer to this question since the bend began
 
 
 Bend: TypeAlias = Callable[[Question, Answer], Answer | Awaitable[Answer | None] | None]
@@ -68,12 +69,13 @@ class Wire:
         self.asked: dict[str, Counter[str]] = {}  #: by moment and kind
         self.bent = 0  #: answers bent since the last `bend`
         self._first: dict[str, Answer] = {}
+        self._pages: dict[str, Answer] = {}
         self._kind = ""
         self._bend: Bend = _as_it_is
 
     def bend(self, kind: str, bend: Bend) -> None:
         """From now on, answers to this kind of read are bent."""
-        self._kind, self._bend, self.bent = kind, bend, 0
+        self._kind, self._bend, self.bent, self._pages = kind, bend, 0, {}
 
     def straighten(self) -> None:
         """From now on, every answer is what the face says."""
@@ -94,7 +96,8 @@ class Wire:
             key = _key(request, raw)
             answer = Answer(status=response.status, text=response.text or "", headers=_kept(response))
             if kind == self._kind:
-                question = Question(kind=kind, key=key, url=str(request.url), before=self._first)
+                page = self._pages.setdefault(key, answer)
+                question = Question(kind=kind, key=key, url=str(request.url), before=self._first, page=page)
                 made = self._bend(question, answer)
                 bent = await made if inspect.isawaitable(made) else made
                 if bent is not None:
@@ -165,7 +168,7 @@ def _page(_: Question, answer: Answer) -> Answer:
 
 def _repeated(question: Question, answer: Answer) -> Answer | None:
     """The same page again and again, each with a word that there is more."""
-    body = question.before[question.key].body if question.key in question.before else answer.body
+    body = question.page.body
     if isinstance(body, list):
         return answer.saying(body)
     lists = [k for k, v in body.items() if isinstance(v, list)] if isinstance(body, Mapping) else []

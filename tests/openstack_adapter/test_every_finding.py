@@ -84,10 +84,15 @@ def returning(asked: dict[str, Any] | None = None, host: dict[str, Any] | None =
     return lambda: back(with_service(living(**changes), DEAD, **(host or OURS)), **(asked or {}))
 
 
-def homecoming(*away: Server, vms: tuple[str, ...] = (), there: Room | None = None) -> Made:
+def homecoming(
+    *away: Server, vms: tuple[str, ...] = (), there: Room | None = None, holds: tuple[str, ...] = ("id-web-1",)
+) -> Made:
     """The plan of a return when Muster's books say that web-1 was left on compute-2."""
     there_now = here() if away else here(server("web-1"))
-    return returning({"ledger": (LEFT,), "vms": vms}, listed=there_now, away=away, room={DEAD: there or room()})
+    held = {} if away else {id: {"VCPU": 1} for id in holds}
+    return returning(
+        {"ledger": (LEFT,), "vms": vms}, listed=there_now, away=away, held=held, room={DEAD: there or room()}
+    )
 
 
 UNANSWERED = Unanswered(what="the names", instead="ids are shown", why="Keystone answered 503.")
@@ -302,6 +307,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "vms-stay": (returning(), dead()),
     "vms-away": (homecoming(AWAY), returning()),
     "vms-home": (homecoming(), homecoming(AWAY)),
+    "home-unproven": (homecoming(holds=()), homecoming()),
     "vms-gone": (returning({"ledger": (LEFT,)}, listed=here()), homecoming(AWAY)),
     "vm-not-offered": (homecoming(AWAY, vms=("strange",)), homecoming(AWAY, vms=("web-1",))),
     "stays-away": (homecoming(replace(AWAY, vm_state="error")), homecoming(AWAY)),

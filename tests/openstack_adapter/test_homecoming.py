@@ -131,7 +131,7 @@ def test_a_vm_that_is_deleted_only_shrinks_what_was_approved() -> None:
 
 
 def test_a_vm_that_is_home_already_is_told_and_left_alone() -> None:
-    taken = replace(surveyed(), listed=here(server("a")))
+    taken = replace(surveyed(), listed=here(server("a")), held={"id-a": {"VCPU": 1}})
     made = back(taken, ledger=(left("a"),), terms=ALL)
     assert made.vms == ()
     assert "already: a" in (finding(made, "vms-home") or pytest.fail("not found")).sentence
