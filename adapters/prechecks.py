@@ -42,6 +42,7 @@ class Precheck:
         }
 
 
+_NAMED_ONCE = ("listed-twice", "listed-twice-alike", "other-names", "alive-as-another", "bmc-by-another-name")
 _VOLUMES_ALONE = "Volumes alone change their manager: no VM is touched."
 _TOWER_DECIDES = ("precheck",)  #: what the product's own check looks at (facts: its manual), told as one answer
 _TOWER_MOVES = "CloudTower moves them itself, by its own rights and in its own order, in one task."
@@ -51,13 +52,22 @@ _NO_STOPPING = "Whatever could not stay was stopped or moved when the host enter
 PRECHECKS = (
     # the host and its cloud
     Precheck(
-        question="Does the cloud know the host, and once only?",
-        evacuate=("service-unknown", "listed-twice", "listed-twice-alike"),
-        enter=("service-unknown", "listed-twice", "listed-twice-alike"),
-        exit=("service-unknown", "listed-twice", "listed-twice-alike"),
+        question="Does the cloud know the host, once only and by one name?",
+        evacuate=("service-unknown", *_NAMED_ONCE),
+        enter=("service-unknown", *_NAMED_ONCE),
+        exit=("service-unknown", *_NAMED_ONCE),
         rehome="The steps of the evacuation name the managers.",
         tower_enter=("host-gone",),
         tower_exit=("host-gone",),
+    ),
+    Precheck(
+        question="Does it have VMs to move, or is it bare metal?",
+        evacuate=("bare-metal",),
+        enter=("bare-metal",),
+        exit="A service is put back whatever it serves.",
+        rehome=_VOLUMES_ALONE,
+        tower_enter="CloudTower's hosts are hypervisors.",
+        tower_exit="CloudTower's hosts are hypervisors.",
     ),
     Precheck(
         question="Does this release do it right?",
@@ -70,9 +80,9 @@ PRECHECKS = (
     ),
     Precheck(
         question="Does the host live, or is it dead, as the path needs it?",
-        evacuate=("service-up", "service-down", "forced-down-before"),
+        evacuate=("service-up", "service-down", "forced-down-before", "still-reports", "life-untold"),
         enter=("service-up", "service-down"),
-        exit=("service-up", "compute-silent", "reports", "forced-by-others"),
+        exit=("service-up", "compute-silent", "compute-called-down", "reports", "forced-by-others"),
         rehome=("old-manager-not-up",),
         tower_enter=("host-status",),
         tower_exit=("host-status",),
@@ -121,7 +131,7 @@ PRECHECKS = (
         exit=("vm-not-offered", "vms-home", "home-unproven", "vms-gone", "vms-stay", "vms-away"),
         rehome=_VOLUMES_ALONE,
         tower_enter="A host enters as a whole.",
-        tower_exit=("vm-not-offered", "vm-gone", "vm-nameless", "vm-flagged"),
+        tower_exit=("vm-not-offered", "vm-gone", "vm-left-out", "vm-nameless", "vm-flagged"),
     ),
     Precheck(
         question="Are all VMs of the host known, and does a second witness agree?",
@@ -143,10 +153,17 @@ PRECHECKS = (
     ),
     Precheck(
         question="Can the target take them that was asked for?",
-        evacuate=("target-unknown", "target-is-source", "target-not-in-service", "target-past-scheduler"),
+        evacuate=(
+            "target-unknown",
+            "target-is-source",
+            "target-is-bare-metal",
+            "target-not-in-service",
+            "target-past-scheduler",
+        ),
         enter=(
             "target-unknown",
             "target-is-source",
+            "target-is-bare-metal",
             "target-not-in-service",
             "target-past-scheduler",
             "target-too-new",
@@ -293,9 +310,10 @@ PRECHECKS = (
             "backups-stay",
             "volumes-clustered",
             "cannot-run-cinder-manage",
+            "cinder-name-in-doubt",
         ),
-        enter=("volumes-managed-here", "backups-managed-here"),
-        exit=("cinder-down",),
+        enter=("volumes-managed-here", "backups-managed-here", "cinder-name-in-doubt"),
+        exit=("cinder-down", "cinder-name-in-doubt"),
         rehome=("nothing-to-give-back", "comes-along", "cannot-run-cinder-manage"),
         tower_enter="Volumes are the cluster's.",
         tower_exit="Volumes are the cluster's.",
