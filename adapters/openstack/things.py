@@ -355,7 +355,7 @@ class OpenStackSurvey:
         others = (s for s in self.computes if s.host != self.host and s.host not in self.bare_metal)
         return tuple(s for s in others if s.is_up and s.is_enabled)
 
-    @property
+    @cached_property
     def is_bare_metal(self) -> bool:
         """Whether the host is a compute service of Ironic: of a dead one Nova may list no node any more."""
         return self.host in self.bare_metal or any(s.node in self.bare_metal for s in self.servers)
