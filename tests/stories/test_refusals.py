@@ -92,7 +92,7 @@ async def test_an_unreachable_cloud_and_expired_credentials_are_told_with_what_t
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
     await stage.hears(ALICE, "prod")
     faults.clear()
-    faults.order(CallFault(effect=Effect.ANSWER, status=401, path="/auth/tokens", times=None))
+    faults.order(CallFault(effect=Effect.ANSWER, status=401, face="openstack", times=None))
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
     note = await stage.hears(ALICE, "credentials")
     assert "clouds.yaml" in note
