@@ -7,7 +7,7 @@ shortage shown here is one it cannot talk its way out of.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.openstack import beside
-from adapters.openstack.things import Amounts, OpenStackSurvey, Server
+from adapters.openstack.things import Amounts, OpenStackSurvey, Room, Server
 from bot.domain.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -170,8 +170,23 @@ def _all_together(
     return _room(
         "room",
         Verdict.OK,
-        f"There is room {where}: the VMs need {spoken(needed, shown)}; {who} {spoken(there, shown)} free{kept}.",
+        f"There is room {where}: the VMs need {spoken(needed, shown)}; {who} {spoken(there, shown)} free{kept}."
+        + _besides(survey, free),
     )
+
+
+def _besides(survey: OpenStackSurvey, hosts: Collection[str]) -> str:
+    """What of the room is not in the sum: hosts that promised more than they have, and disk from a pool."""
+    over = [f"{host} ({said})" for host in hosts if (said := _overcommitted((survey.room or {})[host]))]
+    named = ", ".join(over[:_NAMED]) + (f" and {len(over) - _NAMED} more" if len(over) > _NAMED else "")
+    told = f" More is promised than there is on {named}: what needs more of it goes elsewhere." if over else ""
+    return told + (" Disk comes from a pool that the hosts share, and is not counted." if survey.shared else "")
+
+
+def _overcommitted(room: Room) -> str:
+    """What a host has promised more of than it has: "112 vCPU of 32 vCPU"; empty where there is none."""
+    over = [name for name in room.capacity if room.used.get(name, 0) > room.capacity[name]]
+    return ", ".join(f"{spoken(room.used, [name])} of {spoken(room.capacity, [name])}" for name in over)
 
 
 def _room(code: str, verdict: Verdict, sentence: str, remedy: str = "") -> Finding:
@@ -249,7 +264,7 @@ def fits(free: Amounts, needs: Amounts) -> bool:
 
 def _take(free: Mapping[str, dict[str, int]], host: str, needs: Amounts) -> None:
     for name, amount in needs.items():
-        free[host][name] = free[host].get(name, 0) - amount
+        free[host][name] = max(0, free[host].get(name, 0) - amount)
 
 
 def _sum(many: Iterable[Amounts]) -> dict[str, int]:

@@ -23,7 +23,7 @@ from adapters.openstack.names import natural
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import OFFSET, Session
 from adapters.openstack.things import Group, OpenStackSurvey, Server, Service, Unanswered
-from adapters.openstack.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, spoken, up_to
+from adapters.openstack.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, TREES, spoken, up_to
 from bot.domain.cloud import Refused, Unreachable
 
 T = TypeVar("T")
@@ -182,7 +182,7 @@ async def _candidates(session: Session) -> Document | None:
     return await session.get(
         "placement",
         "/allocation_candidates",
-        microversion=spoken(SUMMARIES),
+        microversion=up_to(TREES, placement.highest),
         params={"resources": "MEMORY_MB:1"},
         doing="read how much room hosts have",
     )

@@ -193,8 +193,8 @@ class Room:
 
     @property
     def free(self) -> Amounts:
-        """What is left, by resource class."""
-        return {name: self.capacity[name] - self.used.get(name, 0) for name in self.capacity}
+        """What is left, by resource class; nothing where more was promised than there is (a ratio that was lowered)."""
+        return {name: max(0, self.capacity[name] - self.used.get(name, 0)) for name in self.capacity}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -379,9 +379,17 @@ class OpenStackSurvey:
         """The availability zone of a compute host; None when Nova does not list it."""
         return self._by_host[host].zone if host in self._by_host else None
 
+    @cached_property
+    def shared(self) -> frozenset[str]:
+        """Resource classes that no host has of its own, as all take them from a pool (Ceph): disk, or none."""
+        rooms = [self.room[s.host] for s in self.survivors if s.host in self.room] if self.room else []
+        is_pooled = bool(rooms) and not any("DISK_GB" in room.capacity for room in rooms)
+        return frozenset({"DISK_GB"}) if is_pooled else frozenset()
+
     def needs(self, server: Server) -> Amounts:
-        """What a server takes: what it holds on the host by Placement, else what its flavor says."""
-        return (self.held or {}).get(server.id) or server.needs
+        """What a server takes of a host: what it holds there by Placement, else what its flavor says."""
+        taken = (self.held or {}).get(server.id) or server.needs
+        return {name: amount for name, amount in taken.items() if name not in self.shared} if self.shared else taken
 
     def group_of(self, server: Server) -> Group | None:
         """The server group that a server is in."""

@@ -203,19 +203,25 @@ def group(found: Json) -> Group:
 
 
 def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
-    """Room by host: Placement's provider summaries, joined with Nova's hypervisors by their uuid."""
-    summaries = candidates["provider_summaries"]
+    """Room by host: Placement's provider summaries, joined with Nova's hypervisors by their uuid.
+
+    What a host's nested providers have (from 1.29 on: of NUMA cells, of cards) is the host's. Providers that share with
+    others (`MISC_SHARES_VIA_AGGREGATE`) are no host: what comes from them is not counted by host.
+    """
+    trees: dict[str, list[Json]] = {}
+    for uuid, summary in candidates["provider_summaries"].items():
+        if _SHARES not in (summary.get("traits") or []):
+            trees.setdefault(str(summary.get("root_provider_uuid") or uuid), []).append(summary)
     found: dict[str, Room] = {}
     for hypervisor in hypervisors:
-        summary = summaries.get(str(hypervisor["id"]))
+        tree = trees.get(str(hypervisor["id"]))
         host = str((hypervisor.get("service") or {}).get("host") or "")
-        if summary is None or not host:
+        if tree is None or not host:
             continue
-        resources = summary["resources"]
         found[host] = Room(
-            capacity={name: int(amount["capacity"]) for name, amount in resources.items()},
-            used={name: int(amount["used"]) for name, amount in resources.items()},
-            traits=frozenset(summary.get("traits") or []),
+            capacity=_in_all(tree, "capacity"),
+            used=_in_all(tree, "used"),
+            traits=frozenset(str(trait) for summary in tree for trait in summary.get("traits") or []),
             largest={
                 name: int(hypervisor[field])
                 for name, field in _TOTALS.items()
@@ -223,6 +229,15 @@ def rooms(candidates: Json, hypervisors: Sequence[Json]) -> Mapping[str, Room]:
             },
         )
     return found
+
+
+def _in_all(tree: Sequence[Json], what: str) -> Amounts:
+    """An amount of each resource class, over the providers of one host."""
+    total: dict[str, int] = {}
+    for summary in tree:
+        for name, amount in summary["resources"].items():
+            total[str(name)] = total.get(str(name), 0) + int(amount[what])
+    return total
 
 
 def capacity(inventories: Json) -> Amounts:
@@ -243,6 +258,7 @@ def amounts(found: Json) -> Amounts:
     return {str(name): int(amount) for name, amount in found.items()}
 
 
+_SHARES = "MISC_SHARES_VIA_AGGREGATE"  #: trait of a provider whose resources belong to the hosts of its aggregates
 _TOTALS = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "local_gb"}
 """Nova makes a host's totals the `max_unit` of its inventories: one VM takes no more, whatever is overcommitted."""
 

@@ -26,6 +26,7 @@ COMES_UP_STOPPED = Microversion((2, 95))  #: from here on an evacuated VM is lef
 BACKEND_STATES = Microversion((3, 49))  #: Cinder's services say whether their driver is up
 VOLUMES = Microversion((3, 61))  #: volumes say which service (from 3.48) and which cluster they belong to
 SUMMARIES = Microversion((1, 27))  #: Placement's summaries tell of all resource classes
+TREES = Microversion((1, 29))  #: Placement's summaries tell to which host a nested provider belongs
 
 
 def spoken(version: Microversion) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.openstack import translate
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, Room, Server
 from bot.domain.plan import Disposition, Plan, Step, Verdict
@@ -372,3 +373,54 @@ def test_running_vms_come_first() -> None:
 def test_the_same_intent_has_the_same_key_in_the_next_plan() -> None:
     first, second = plan(survey(server("a"))), plan(survey(server("b"), server("a")))
     assert {s.key for s in first.steps} < {s.key for s in second.steps}
+
+
+def test_a_host_that_promised_more_than_it_has_takes_nothing_away_from_the_others_and_is_named() -> None:
+    over = replace(room(vcpus=32), used={"VCPU": 112, "MEMORY_MB": 0, "DISK_GB": 0})
+    made = plan(survey(server("a"), room={"compute-2": over, "compute-3": over, "compute-4": room(vcpus=8)}))
+    found = finding(made, "room")
+    assert found is not None
+    assert "3 hosts have 8 vCPU, 300 GiB free." in found.sentence
+    assert "compute-2 (112 vCPU of 32 vCPU), compute-3 (112 vCPU of 32 vCPU)" in found.sentence
+    assert not made.is_blocked
+
+
+def test_memory_that_is_promised_twice_is_said_in_the_unit_of_memory() -> None:
+    over = replace(room(memory_gib=64), used={"VCPU": 0, "MEMORY_MB": 96 * 1024, "DISK_GB": 0})
+    found = finding(plan(survey(server("a"), room={"compute-2": over, "compute-3": room()})), "room")
+    assert found is not None
+    assert "compute-2 (96 GiB of 64 GiB)" in found.sentence
+
+
+def test_where_all_hosts_take_their_disk_from_a_pool_it_is_not_looked_for_on_them() -> None:
+    pooled = Room(capacity={"VCPU": 8, "MEMORY_MB": 65536}, used={})
+    needs = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 20}
+    rooms = {"compute-2": pooled, "compute-3": pooled, "compute-4": pooled}
+    made = plan(survey(server("a", needs=needs), room=rooms))
+    found = finding(made, "room")
+    assert found is not None
+    assert found.sentence.endswith("Disk comes from a pool that the hosts share, and is not counted.")
+    assert {s.wish for s in made.steps if s.vm} <= {"compute-2", "compute-3", "compute-4"}
+    one_of_its_own = rooms | {"compute-4": room()}
+    assert "fits-nowhere" not in codes(plan(survey(server("a", needs=needs), room=one_of_its_own)))
+    assert "fits-nowhere" in codes(plan(survey(server("a", needs=needs | {"FPGA": 1}), room=rooms)))
+
+
+def test_what_nested_providers_have_is_their_hosts_and_a_provider_that_shares_is_no_host() -> None:
+    def summary(root: str, **resources: int) -> dict[str, Any]:
+        amounts = {name: {"capacity": amount, "used": 1} for name, amount in resources.items()}
+        return {"resources": amounts, "traits": ["HW_CPU_X86_VMX"], "root_provider_uuid": root}
+
+    shares = summary("pool", DISK_GB=100_000) | {"traits": ["MISC_SHARES_VIA_AGGREGATE"]}
+    found = translate.rooms(
+        {
+            "provider_summaries": {
+                "root": summary("root", MEMORY_MB=1024),
+                "cell-0": summary("root", PCPU=8),
+                "cell-1": summary("root", PCPU=8),
+                "pool": shares,
+            }
+        },
+        [{"id": "root", "service": {"host": "compute-2"}}, {"id": "pool", "service": {"host": "nobody"}}],
+    )
+    assert {host: dict(there.free) for host, there in found.items()} == {"compute-2": {"MEMORY_MB": 1023, "PCPU": 14}}
