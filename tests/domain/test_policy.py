@@ -155,3 +155,8 @@ def test_a_plan_may_be_executed_with_enough_approvals_of_it_or_broken_glass_for_
 def test_who_has_a_part_in_a_rule_is_named_in_it_somewhere(rule: Rule, actor: Actor) -> None:
     anywhere = {actor.id, *actor.groups} & {*rule.requesters, *rule.approvers, *rule.break_glass}
     assert rule.names(actor) is (bool(anywhere) or EVERYONE in rule.requesters)
+
+
+def test_whoever_is_named_for_it_may_break_glass() -> None:
+    replace(RULE, break_glass=("S0LEADS",)).check_may_break_glass(BOB)
+    refused(replace(RULE, break_glass=("S0LEADS",)).check_may_break_glass, ALICE)

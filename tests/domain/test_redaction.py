@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bot.clock import ManualClock
+from bot.domain import redaction
 from bot.domain.cloud import NotSupported, Refused, Unreachable
 from bot.domain.values import Facts
 from bot.slack import reception
@@ -44,3 +45,9 @@ def test_nor_does_what_a_person_types_or_submits() -> None:
     told: Facts = {"reason": f"{PLANTED} leaked", "ticked": [0]}
     put = reception.submission(view, kind="vouch", clock=ManualClock(), told=told)
     assert (put.payload["reason"], put.payload["ticked"]) == ("••• leaked", [0])
+
+
+def test_a_known_secret_is_hidden_however_it_looks_and_a_field_is_judged_by_its_name() -> None:
+    assert redaction.redact("the BMC said hunter2", secrets=["hunter2"]) == f"the BMC said {redaction.HIDDEN}"
+    assert redaction.is_telltale("BMC_PASSWORD")
+    assert not redaction.is_telltale("password policy")

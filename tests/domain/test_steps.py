@@ -17,6 +17,7 @@ from bot.domain.steps import (
     StepState,
     Word,
     after_look,
+    latest,
     of_host,
     with_words,
 )
@@ -248,3 +249,9 @@ def test_only_a_step_that_waits_for_hands_hears_what_is_said() -> None:
         assert with_words([other], [Word(step=other.key, by=UserId("U0ALICE"), at=NOW)], now=NOW) == [other]
     waiting = replace(record(1, by=By.PERSON), state=StepState.ACCEPTED)
     assert with_words([waiting], [Word(step=StepKey("step 9"), by=UserId("U0ALICE"), at=NOW)], now=NOW) == [waiting]
+
+
+def test_the_last_moment_that_steps_bear_is_that_of_any_of_them() -> None:
+    ended = replace(record(1, StepState.DONE), ended_at=NOW + timedelta(minutes=5))
+    assert latest([record(0), record(2, StepState.INTENT), ended], otherwise=NOW - timedelta(days=1)) == ended.ended_at
+    assert latest([record(0)], otherwise=NOW) == NOW
