@@ -42,7 +42,7 @@ test-demo: setup chromium ## Walk through the demo in headless Chromium
 test-openstack: setup ## Bring up a real OpenStack on loopback and run the bot against it
 	@$(VENV)/bin/python -m pytest tests/openstack -m "not slow"
 
-test-openstack-slow: setup ## Run there what waits for minutes, such as a target that dies in a rebuild
+test-openstack-slow: setup ## Run there what takes minutes: a target that dies in a rebuild, a cell that loses its database
 	@$(VENV)/bin/python -m pytest tests/openstack -m slow
 
 cover-domain: setup ## Show that the tests walk every branch of the law

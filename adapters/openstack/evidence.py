@@ -12,6 +12,8 @@ from bot.domain.listing import Listing
 from bot.domain.plan import Step
 from bot.domain.values import Facts, Json
 
+IN_VAIN = "in_vain"
+"""The key of a mark that says that an earlier start left no trace."""
 _SETTLED = timedelta(seconds=30)
 """The age from which the stamp of a VM, in whole seconds, tells it from every later change; more than clocks differ."""
 
@@ -60,9 +62,18 @@ def mark(
 
 
 def wish(step: Step) -> str:
-    """The target to ask for though nobody named one; empty where there is none, or where it refused or died already."""
-    refused = (step.before or {}).get("refused_by")
-    return "" if isinstance(refused, Sequence) and step.wish in refused else step.wish
+    """The target to ask for though nobody named one; empty where there is none, or where it refused or died already.
+
+    Nor is there one after a start that left no trace. To a wish for a host of another cell, of which no API tells, Nova
+    answers 500 each time, with a word of the source (`ComputeHostNotFound`), and does nothing (measured on Nova 34).
+    """
+    is_spent = step.wish in marked(step, "refused_by") or bool((step.before or {}).get(IN_VAIN))
+    return "" if is_spent else step.wish
+
+
+def again(step: Step) -> Facts:
+    """What the mark says beside what there is, of a step that was started before and has left no trace."""
+    return {IN_VAIN: True} if step.before is not None else {}
 
 
 def asked_for(step: Step) -> str:

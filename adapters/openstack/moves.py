@@ -138,7 +138,7 @@ def sighting(
     if new:
         sentence = f"The record says that {name} went to {new[-1].target}, yet Nova shows it on {server.host}."
         return unclear(sentence, server, new[-1], mark)
-    return _untouched(step, name, way, server, mark)
+    return _untouched(step, name, way, server, {**mark, **evidence.again(step)})
 
 
 def by_record(step: Step, move: Migration, *, ahead: int = 0) -> Sighting:
@@ -167,7 +167,7 @@ def untouched(step: Step) -> Sighting:
         sentence=f"{step.arguments['name']} is still on {host}, {status}.",
         raw=f"server {step.target}: not changed since {mark['at_rest_since']}, when it was {status} on {host}",
         place=host,
-        mark=mark,
+        mark={**mark, **evidence.again(step)},
     )
 
 

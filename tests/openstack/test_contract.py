@@ -22,6 +22,7 @@ from tests.simulated.openstack_questions import OF_A_DEAD_HOST
 POOL = 18  #: what all cases together take away from the dead host, and a few
 SPARE = {"host": "compute-3"}
 ARENAS = {"openstack": dead_host, "openstack-enter": living_host}
+PARAMETERS = ("openstack", pytest.param("openstack-enter", marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -40,9 +41,9 @@ def _empty_and_whole() -> None:
     """Not after each test, as elsewhere: a case goes on with what the one before it has left."""
 
 
-@pytest.fixture(params=sorted(ARENAS))
+@pytest.fixture(params=PARAMETERS)
 def arena_of(request: pytest.FixtureRequest, cloud: Cloud) -> ArenaOf:
-    """Opens arenas on the dead host and on the living one in turn."""
+    """Opens arenas on the dead host, and in the slow tier on the living one too, which is filled again for each case."""
     return partial(ARENAS[request.param], cloud)
 
 

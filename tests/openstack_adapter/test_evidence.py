@@ -190,6 +190,20 @@ def test_a_wish_is_asked_of_nova_once_and_what_was_asked_for_always() -> None:
     assert verbs.call_of(named).body == {"evacuate": {"host": "compute-4"}}
 
 
+def test_a_wish_whose_start_left_no_trace_is_not_asked_of_nova_again() -> None:
+    """Nova answers 500 to a wish for a host of another cell, whenever it is asked."""
+    step = replace(evacuate_step(before=None), wish="compute-2", also=("compute-3",))
+    first = moves.sighting(step, web(), (), now=NOW)
+    started = replace(step, before=dict(first.mark or {}))
+    assert verbs.call_of(started).body == {"evacuate": {"host": "compute-2"}}
+    for look in (moves.sighting(started, web(), (), now=NOW), moves.untouched(started)):
+        assert look.seen is Seen.NEVER_STARTED
+        again = replace(started, wish="compute-3", before=dict(look.mark or {}))
+        assert verbs.call_of(again).body == {"evacuate": {}}
+        named = replace(again, arguments={**step.arguments, "to": "compute-4"})
+        assert verbs.call_of(named).body == {"evacuate": {"host": "compute-4"}}
+
+
 def test_an_old_failure_is_not_ours() -> None:
     seen = look(
         web(status="ERROR", vm_state="error", fault="old"),

@@ -15,7 +15,7 @@ def main(words: list[str]) -> int:
     given = _parser().parse_args(words)
     try:
         lab = Lab(from_environment())
-        if given.verb in {"install", "up", "down", "reset"}:
+        if given.verb in {"install", "up", "down", "reset", "add-cell"}:
             with lab.alone():
                 _change(lab, given.verb)
         elif given.verb == "status":
@@ -39,6 +39,7 @@ def _parser() -> argparse.ArgumentParser:
     verbs.add_parser("up", help="an empty cloud; set up first when it never was")
     verbs.add_parser("down", help="end every process")
     verbs.add_parser("reset", help="the same as up: an empty cloud again")
+    verbs.add_parser("add-cell", help="a second cell of Nova beside the first, until the next `up`")
     verbs.add_parser("status", help="processes, their memory, services")
     openrc = verbs.add_parser("openrc", help="variables for the openstack command line")
     openrc.add_argument("user", nargs="?", choices=("admin", "demo"), default="admin")
@@ -56,6 +57,8 @@ def _change(lab: Lab, verb: str) -> None:
         lab.install()
     elif verb == "down":
         lab.down()
+    elif verb == "add-cell":
+        lab.add_cell()
     else:
         lab.install()
         lab.up()
@@ -95,8 +98,8 @@ def _openrc(lab: Lab, user: str) -> None:
 
 def _compute(lab: Lab, what: str, hosts: list[str]) -> None:
     for host in hosts:
-        if host not in lab.settings.computes:
-            raise LabError(f"no compute {host}: have {', '.join(lab.settings.computes)}")
+        if host not in lab.settings.all_computes:
+            raise LabError(f"no compute {host}: have {', '.join(lab.settings.all_computes)}")
         verbs = {
             "start": lab.start_compute,
             "stop": lab.processes.stop,

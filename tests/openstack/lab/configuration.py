@@ -9,6 +9,8 @@ from tests.openstack.lab.settings import INSIDE, PASSWORD, REGION, LabError, Por
 Section = dict[str, object]
 Sections = dict[str, Section]
 CONTROLLER = "controller"
+CONDUCTOR_OF_CELL2 = "controller-of-cell2"
+CELL2 = "cell2"
 VIRT_DRIVER = "muster_lab_virt"
 
 
@@ -30,7 +32,9 @@ def write_all(settings: Settings) -> None:
     write(settings.etc / "glance/glance-api.conf", _glance(settings))
     write(settings.etc / "neutron/neutron.conf", _neutron(settings))
     for host in (CONTROLLER, *settings.computes):
-        write(settings.etc / "nova" / host / "nova.conf", _nova(settings, host))
+        write(settings.etc / "nova" / host / "nova.conf", nova(settings, host))
+    for host in (CONDUCTOR_OF_CELL2, *settings.computes_of_cell2):
+        write(settings.etc / "nova" / host / "nova.conf", _nova_of_cell2(settings, host))
     for host in (CONTROLLER, *settings.storage_hosts):
         write(settings.etc / "cinder" / host / "cinder.conf", _cinder(settings, host))
     # The WSGI application of Nova looks for its pipeline beside nova.conf.
@@ -166,7 +170,7 @@ def _neutron(settings: Settings) -> Sections:
     home = state(settings, "neutron")
     return {
         "DEFAULT": {
-            "transport_url": settings.rabbit,
+            "transport_url": settings.rabbit(),
             "core_plugin": "ml2",
             "service_plugins": "router,port_forwarding",
             "state_path": home,
@@ -190,12 +194,13 @@ def _neutron(settings: Settings) -> Sections:
     }
 
 
-def _nova(settings: Settings, host: str) -> Sections:
+def nova(settings: Settings, host: str) -> Sections:
+    """What a Nova daemon of a host is told; the controller's are told of the databases too."""
     home = state(settings, "nova", host)
     account = _service_account(settings)
     sections: Sections = {
         "DEFAULT": {
-            "transport_url": settings.rabbit,
+            "transport_url": settings.rabbit(),
             "my_ip": "127.0.0.1",
             "host": host,
             "state_path": home,
@@ -235,11 +240,20 @@ def _nova(settings: Settings, host: str) -> Sections:
     return sections
 
 
+def _nova_of_cell2(settings: Settings, host: str) -> Sections:
+    """A cell knows neither the API's database nor the other cell's, and has a message bus of its own."""
+    sections = nova(settings, host)
+    sections["DEFAULT"]["transport_url"] = settings.rabbit(CELL2)
+    if host == CONDUCTOR_OF_CELL2:
+        sections["database"] = {"connection": settings.database("nova", Port.MARIADB_OF_CELL2)}
+    return sections
+
+
 def _cinder(settings: Settings, host: str) -> Sections:
     home = state(settings, "cinder", host)
     return {
         "DEFAULT": {
-            "transport_url": settings.rabbit,
+            "transport_url": settings.rabbit(),
             "my_ip": "127.0.0.1",
             "host": host,
             "state_path": home,

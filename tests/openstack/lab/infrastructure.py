@@ -8,11 +8,12 @@ from tests.openstack.lab.processes import Processes, command
 from tests.openstack.lab.progress import until
 from tests.openstack.lab.settings import PASSWORD, LabError, Port, Settings
 
-MARIADB = "mariadb"
 RABBIT_PROGRAM = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # the one in sbin changes the user
+RABBIT_CONTROL = "/usr/lib/rabbitmq/bin/rabbitmqctl"  # likewise
 TABLESPACE_OPTIONS = (
-    "--innodb-flush-log-at-trx-commit=0",
+    "--innodb-flush-log-at-trx-commit=2",  # what was committed outlives the server, though not the machine
     "--innodb-doublewrite=0",
+    "--innodb-flush-method=nosync",  # what a power failure would cost is worth nothing here
     "--innodb-buffer-pool-size=512M",
     "--innodb-log-file-size=32M",
 )
@@ -50,7 +51,7 @@ def refuse_taken_ports(settings: Settings) -> None:
 def start(settings: Settings, processes: Processes) -> None:
     """Start the three and wait until each answers."""
     environment = settings.environment()
-    _start_mariadb(settings, processes)
+    start_mariadb(settings, processes)
     where = ("-l", "127.0.0.1", "-p", settings.port(Port.MEMCACHED), "-U", "0")
     processes.start("memcached", ["memcached", *_as_root("-u", "root"), *where], environment)
     epmd = ["epmd", "-address", "127.0.0.1", "-port", settings.port(Port.EPMD)]
@@ -71,10 +72,10 @@ def answers(settings: Settings, listener: Port) -> None:
     until(f"{listener} to listen", probe, seconds=120, pause=0.1)
 
 
-def create_databases(settings: Settings, names: tuple[str, ...]) -> None:
+def create_databases(settings: Settings, names: tuple[str, ...], server: Port = Port.MARIADB) -> None:
     """Create empty databases."""
     statements = "".join(f"CREATE DATABASE {name} CHARACTER SET utf8mb4;" for name in names)
-    account = ("-uroot", f"-p{PASSWORD}", "-h127.0.0.1", f"-P{settings.port(Port.MARIADB)}")
+    account = ("-uroot", f"-p{PASSWORD}", "-h127.0.0.1", f"-P{settings.port(server)}")
     command(
         ["mariadb", "--no-defaults", *account, "-e", statements],
         environment=settings.environment(),
@@ -82,13 +83,23 @@ def create_databases(settings: Settings, names: tuple[str, ...]) -> None:
     )
 
 
+def divide_rabbit(settings: Settings, part: str) -> None:
+    """Make a virtual host: a message bus of its own in the same server."""
+    node = f"muster-lab-{settings.port_base}@localhost"
+    control = [RABBIT_CONTROL, "--node", node]
+    log = settings.run / "schemas.log"
+    for words in (("add_vhost", part), ("set_permissions", "-p", part, "guest", ".*", ".*", ".*")):
+        command([*control, *words], environment=_rabbit_environment(settings), log=log)
+
+
 def _as_root(*words: str) -> tuple[str, ...]:
     """Words a daemon needs only when root starts it."""
     return words if os.geteuid() == 0 else ()
 
 
-def _start_mariadb(settings: Settings, processes: Processes) -> None:
-    data = settings.data / MARIADB
+def start_mariadb(settings: Settings, processes: Processes, server: Port = Port.MARIADB) -> None:
+    """Start a database server, with the data it had."""
+    data = settings.data / server
     grants = settings.data / "grants.sql"
     common = ("--no-defaults", *_as_root("--user=root"), f"--datadir={data}", *TABLESPACE_OPTIONS)
     if not (data / "mysql").exists():
@@ -104,12 +115,14 @@ def _start_mariadb(settings: Settings, processes: Processes) -> None:
         f"ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY '{PASSWORD}';\n"
         "GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;\n"
     )
-    own = (f"--port={settings.port(Port.MARIADB)}", f"--init-file={grants}")
+    own = (f"--port={settings.port(server)}", f"--init-file={grants}")
     words = ["mariadbd", *common, *own, *SERVER_OPTIONS]
-    processes.start(MARIADB, words, settings.environment())
+    processes.start(server, words, settings.environment())
 
 
 def _start_rabbit(settings: Settings, processes: Processes) -> None:
+    if processes.pid("rabbit"):
+        return
     home = settings.data / "rabbit"
     shutil.rmtree(home, ignore_errors=True)  # a message to the cloud of yesterday is worth nothing
     home.mkdir(parents=True)
@@ -119,7 +132,12 @@ def _start_rabbit(settings: Settings, processes: Processes) -> None:
         "vm_memory_high_watermark.absolute = 1GB\n"
         "disk_free_limit.absolute = 50MB\n"
     )
-    environment = settings.environment(
+    processes.start("rabbit", [RABBIT_PROGRAM], _rabbit_environment(settings))
+
+
+def _rabbit_environment(settings: Settings) -> dict[str, str]:
+    home = settings.data / "rabbit"
+    return settings.environment(
         HOME=home,
         RABBITMQ_HOME=home,
         RABBITMQ_NODENAME=f"muster-lab-{settings.port_base}@localhost",
@@ -137,4 +155,3 @@ def _start_rabbit(settings: Settings, processes: Processes) -> None:
         ERL_CRASH_DUMP=settings.run / "rabbit.crash",
         RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS=("+sbwt none +S 2:2 -kernel inet_dist_use_interface {127,0,0,1}"),
     )
-    processes.start("rabbit", [RABBIT_PROGRAM], environment)

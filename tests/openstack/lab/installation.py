@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests.openstack.lab.infrastructure import RABBIT_PROGRAM
@@ -26,9 +27,13 @@ def install(settings: Settings) -> None:
         LabError: Packages are missing and cannot be installed, with what to do about it.
     """
     settings.home.mkdir(parents=True, exist_ok=True)
-    if missing := _missing(settings):
-        _install_debian(settings, missing)
-    _install_openstack(settings)
+    missing = _missing(settings)
+    if missing:
+        _refuse_without_means(missing)
+    with ThreadPoolExecutor(2) as pool:  # one waits for the disk while the other compiles
+        jobs = [pool.submit(_install_debian, settings, missing), pool.submit(_install_openstack, settings)]
+        for job in jobs:
+            job.result()
 
 
 def _missing(settings: Settings) -> list[str]:
@@ -36,7 +41,7 @@ def _missing(settings: Settings) -> list[str]:
     return [package for package, program in DEBIAN.items() if not shutil.which(program, path=path)]
 
 
-def _install_debian(settings: Settings, packages: list[str]) -> None:
+def _refuse_without_means(packages: list[str]) -> None:
     wanted = " ".join(packages)
     if os.geteuid() != 0:
         raise LabError(
@@ -48,7 +53,12 @@ def _install_debian(settings: Settings, packages: list[str]) -> None:
             f"the real OpenStack needs {wanted} and there is no apt-get here: install MariaDB, "
             "RabbitMQ and memcached by hand, or use Debian 12"
         )
-    say(f"apt-get install {wanted}")
+
+
+def _install_debian(settings: Settings, packages: list[str]) -> None:
+    if not packages:
+        return
+    say(f"apt-get install {' '.join(packages)}")
     environment = settings.environment(DEBIAN_FRONTEND="noninteractive")
     apt = ["apt-get", "-y", "-q", "-o", "DPkg::Lock::Timeout=300"]
     for words in ([*apt, "update"], [*apt, "install", "--no-install-recommends", *packages]):

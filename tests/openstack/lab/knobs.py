@@ -27,8 +27,8 @@ def turn(settings: Settings, host: str, **values: str | float) -> None:
     """
     if unknown := values.keys() - KNOBS.keys():
         raise LabError(f"no knob {', '.join(sorted(unknown))}: have {', '.join(KNOBS)}")
-    if host not in settings.computes:
-        raise LabError(f"there is no compute {host}: have {', '.join(settings.computes)}")
+    if host not in settings.all_computes:
+        raise LabError(f"there is no compute {host}: have {', '.join(settings.all_computes)}")
     path = settings.data / "nova" / host / "knobs.json"
     now = json.loads(path.read_text()) if path.exists() else {}
     fresh = path.with_suffix(".new")

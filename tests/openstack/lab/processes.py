@@ -143,11 +143,6 @@ class Processes:
         """Let a frozen process go on."""
         _signal(self._session(name), signal.SIGCONT)
 
-    def stop_all(self, names: Iterable[str]) -> None:
-        """Stop several side by side."""
-        with ThreadPoolExecutor(16) as pool:
-            list(pool.map(self.stop, names))
-
     def kill_all(self) -> int:
         """End everything this lab has ever recorded; returns how many records there were."""
         names = self.names()

@@ -4,9 +4,9 @@ from concurrent.futures import ThreadPoolExecutor
 from getpass import getuser
 
 from tests.openstack.lab import infrastructure
-from tests.openstack.lab.configuration import CONTROLLER
+from tests.openstack.lab.configuration import CELL2, CONDUCTOR_OF_CELL2, CONTROLLER
 from tests.openstack.lab.processes import command
-from tests.openstack.lab.settings import PASSWORD, REGION, Settings
+from tests.openstack.lab.settings import PASSWORD, REGION, Port, Settings
 
 DATABASES = (
     "keystone",
@@ -27,6 +27,18 @@ def create(settings: Settings) -> None:
     with ThreadPoolExecutor(3) as pool:
         for done in [pool.submit(job, settings) for job in jobs]:
             done.result()
+
+
+def create_cell(settings: Settings) -> None:
+    """Create the database of the second cell, and tell Nova of it."""
+    infrastructure.create_databases(settings, ("nova",), Port.MARIADB_OF_CELL2)
+    own = ("nova-manage", "--config-file", settings.etc / "nova" / CONDUCTOR_OF_CELL2 / "nova.conf")
+    _run(settings, *own, "db", "sync", "--local_cell")
+    known_by = (
+        *("--name", CELL2, "--transport-url", settings.rabbit(CELL2)),
+        *("--database_connection", settings.database("nova", Port.MARIADB_OF_CELL2)),
+    )
+    _run(settings, *_nova_manage(settings), "cell_v2", "create_cell", *known_by)
 
 
 def discover_computes(settings: Settings) -> None:

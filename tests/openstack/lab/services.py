@@ -18,10 +18,18 @@ UWSGI_OPTIONS = (
     *("--add-header", "Connection: close"),  # clients that reuse connections get them reset else
 )
 READY_SECONDS = 300.0
+LISTENING = "Starting conductor node"  #: what a conductor logs
 
 
-def start_api(settings: Settings, processes: Processes, service: Port) -> None:
-    """Start the WSGI application of one service under uWSGI, as DevStack does."""
+def start_api(settings: Settings, processes: Processes, service: Port, **more: object) -> None:
+    """Start the WSGI application of one service under uWSGI, as DevStack does.
+
+    Args:
+        settings: The lab.
+        processes: Its processes.
+        service: Whose API.
+        more: Its environment beside the usual; oslo.config takes options from there.
+    """
     etc = settings.etc / service
     applications: dict[Port, tuple[str, dict[str, object]]] = {
         Port.KEYSTONE: ("keystone.wsgi.api", {"OS_KEYSTONE_CONFIG_DIR": etc}),
@@ -39,7 +47,7 @@ def start_api(settings: Settings, processes: Processes, service: Port) -> None:
     words += ["--venv", str(settings.venv), "--module", f"{module}:application", *UWSGI_OPTIONS]
     if service is Port.CINDER:  # the only one that reads a command line instead
         words += ["--pyargv", f"--config-file {etc / CONTROLLER / 'cinder.conf'}"]
-    processes.start(f"{service}-api", words, settings.environment(**environment))
+    processes.start(f"{service}-api", words, settings.environment(**environment, **more))
 
 
 def start_keystone(settings: Settings, processes: Processes) -> None:
@@ -50,15 +58,15 @@ def start_keystone(settings: Settings, processes: Processes) -> None:
 
 def start_nova(settings: Settings, processes: Processes, name: str, host: str = CONTROLLER) -> None:
     """Start a Nova daemon; a compute goes by the name of its host."""
-    program = name if host == CONTROLLER else "nova-compute"
+    program = "nova-conductor" if name.startswith("nova-conductor") else name if host == CONTROLLER else "nova-compute"
     path = settings.etc / "nova" / host / "nova.conf"
     _start_daemon(settings, processes, name, program, path)
 
 
 def start_compute(settings: Settings, processes: Processes, host: str) -> None:
     """Start the nova-compute of a host."""
-    if host not in settings.computes:
-        raise LabError(f"there is no compute {host}: have {', '.join(settings.computes)}")
+    if host not in settings.all_computes:
+        raise LabError(f"there is no compute {host}: have {', '.join(settings.all_computes)}")
     start_nova(settings, processes, host, host)
 
 
@@ -73,12 +81,7 @@ def start_all(settings: Settings, processes: Processes) -> None:
     for service in (Port.KEYSTONE, Port.PLACEMENT, Port.NOVA):
         start_api(settings, processes, service)
     start_nova(settings, processes, "nova-scheduler")
-    log = processes.log("nova-conductor")
-    until(
-        "the conductor to listen",
-        lambda: _all_run(processes) and "Starting conductor node" in log.read_text(),
-        seconds=READY_SECONDS,
-    )
+    wait_for_log(processes, "nova-conductor", LISTENING)
     for host in settings.computes:
         start_compute(settings, processes, host)
     for service in (Port.NEUTRON, Port.GLANCE, Port.CINDER):
@@ -87,6 +90,12 @@ def start_all(settings: Settings, processes: Processes) -> None:
         program = name.removesuffix(f"-{host}")
         path = settings.etc / "cinder" / host / "cinder.conf"
         _start_daemon(settings, processes, name, program, path)
+
+
+def wait_for_log(processes: Processes, name: str, words: str) -> None:
+    """Wait until a process has logged these words since the lab was started."""
+    log = processes.log(name)
+    until(f"{name} to log `{words}`", lambda: _all_run(processes) and words in log.read_text(), seconds=READY_SECONDS)
 
 
 def wait_until_whole(settings: Settings, processes: Processes, *, since: datetime) -> None:
@@ -125,10 +134,9 @@ def wait_until_whole(settings: Settings, processes: Processes, *, since: datetim
     )
 
 
-def wait_for_room(settings: Settings) -> None:
-    """Wait until every compute is mapped and has told Placement what it can hold."""
+def wait_for_room(settings: Settings, *, wanted: int) -> None:
+    """Wait until so many computes are mapped and have told Placement what they can hold."""
     client = Client(settings)
-    wanted = len(settings.computes)
     asked = "/allocation_candidates?resources=VCPU:1,MEMORY_MB:128,DISK_GB:1"
 
     def probe() -> bool:

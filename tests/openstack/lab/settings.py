@@ -30,6 +30,8 @@ class Port(StrEnum):
     RABBIT_PEERS = "rabbit-peers"
     EPMD = "epmd"
     MEMCACHED = "memcached"
+    OPENSTACK_CLIENT = "openstack-client"
+    MARIADB_OF_CELL2 = "mariadb-of-cell2"  # while a test has that cell
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,9 +41,10 @@ class Settings:
     home: Path
     port_base: int = 21000
     computes: tuple[str, ...] = ("compute-1", "compute-2", "compute-3", "compute-4")
+    computes_of_cell2: tuple[str, ...] = ("compute-5", "compute-6")  # likewise
     storage_hosts: tuple[str, ...] = ("storage-1", "storage-2")
-    heartbeat_seconds: int = 3
-    down_after_seconds: int = 15
+    heartbeat_seconds: int = 1
+    down_after_seconds: int = 10
 
     @property
     def venv(self) -> Path:
@@ -69,6 +72,11 @@ class Settings:
         return self.home / "snapshot.tar"
 
     @property
+    def all_computes(self) -> tuple[str, ...]:
+        """The hosts that servers run on, those of the second cell too."""
+        return self.computes + self.computes_of_cell2
+
+    @property
     def clouds_yaml(self) -> Path:
         """Credentials of the people of this cloud, for openstacksdk and the command line."""
         return self.home / "clouds.yaml"
@@ -86,15 +94,13 @@ class Settings:
         """The root address of an HTTP service."""
         return f"http://127.0.0.1:{self.port(listener)}"
 
-    def database(self, name: str) -> str:
+    def database(self, name: str, server: Port = Port.MARIADB) -> str:
         """The SQLAlchemy address of a database."""
-        where = f"127.0.0.1:{self.port(Port.MARIADB)}"
-        return f"mysql+pymysql://root:{PASSWORD}@{where}/{name}?charset=utf8mb4"
+        return f"mysql+pymysql://root:{PASSWORD}@127.0.0.1:{self.port(server)}/{name}?charset=utf8mb4"
 
-    @property
-    def rabbit(self) -> str:
-        """The message bus, as oslo.messaging wants it."""
-        return f"rabbit://guest:guest@127.0.0.1:{self.port(Port.RABBIT)}/"
+    def rabbit(self, part: str = "") -> str:
+        """The message bus, or a part of it (a virtual host), as oslo.messaging wants it."""
+        return f"rabbit://guest:guest@127.0.0.1:{self.port(Port.RABBIT)}/{part}"
 
     def tool(self, name: str) -> str:
         """The path of a program of the lab's environment."""
