@@ -19,7 +19,8 @@ from adapters.openstack.things import Life, Service
 
 _GAP = timedelta(minutes=2)  #: between two reports that are counted as a row
 _WITHIN = timedelta(seconds=90)  #: since its last heartbeat, of a host that counts as one that reports
-_RECENT = timedelta(seconds=20)  #: two reports where nobody chose otherwise; Nova calls nobody down so soon
+_RECENT = timedelta(seconds=20)  #: two reports where nobody chose otherwise
+_SOONEST = timedelta(seconds=8)  #: so soon no Nova calls a host down by its silence, however short its down time is set
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ class Heartbeats:
         if row.beaten is not None and abs(now - row.beaten) <= _WITHIN:
             return Life.REPORTS
         at = row.service.updated_at
-        is_fresh = at is not None and abs(now - at) <= _RECENT
+        is_fresh = at is not None and abs(now - at) <= (_RECENT if row.service.is_forced_down else _SOONEST)
         return Life.UNTOLD if is_fresh and not row.is_explained else Life.SILENT
 
     def end(self, services: Sequence[Service]) -> None:

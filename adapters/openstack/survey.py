@@ -22,7 +22,7 @@ from adapters.openstack.endpoints import Offer
 from adapters.openstack.names import natural
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import OFFSET, Session
-from adapters.openstack.things import Group, OpenStackSurvey, Server, Service, Unanswered
+from adapters.openstack.things import Group, OpenStackSurvey, Room, Server, Service, Unanswered
 from adapters.openstack.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, TREES, spoken, up_to
 from bot.domain.cloud import Refused, Unreachable
 
@@ -36,6 +36,10 @@ _NO_HYPERVISORS = Unanswered(
     instead="hosts are matched with Placement's providers by their names",
     why="",
 )
+_NOT_ROOMY = Unanswered(
+    what="how much room the hosts have that Placement's summaries leave out", instead="none is counted there", why=""
+)
+_FEW = 16  #: hosts that are asked for one by one
 _NO_AGGREGATES = Unanswered(
     what="which host aggregates there are",
     instead="whether a VM must stay in one, and whether the host is the last of one, is not known",
@@ -93,9 +97,7 @@ async def take(
         projects=projects or {},
         groups=tuple(groups),
         migrations=tuple(migrations),
-        room=await older.rooms(session, hypervisors)
-        if candidates is None
-        else candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors)),
+        room=await _room(session, candidates, hypervisors, services, said),
         held=held,
         bare_metal=translate.bare_metal(hypervisors),
         aggregates=translate.aggregates_by_host(aggregates or ()),
@@ -146,7 +148,7 @@ async def _must_answer_for(session: Session, host: str, services: Sequence[Servi
         await proof.service_is_gone(session, host)
 
 
-async def _or(reading: Coroutine[Any, Any, T], said: list[Unanswered], unless: Unanswered) -> T | None:
+async def _or(reading: Coroutine[Any, Any, T | None], said: list[Unanswered], unless: Unanswered) -> T | None:
     """What was read; None where it was not, and then it is said."""
     try:
         return await reading
@@ -186,6 +188,28 @@ async def _candidates(session: Session) -> Document | None:
         params={"resources": "MEMORY_MB:1"},
         doing="read how much room hosts have",
     )
+
+
+async def _room(
+    session: Session,
+    candidates: Document | None,
+    hypervisors: Sequence[Mapping[str, Any]],
+    services: Sequence[Service],
+    said: list[Unanswered],
+) -> Mapping[str, Room] | None:
+    """Room by host; None when there is no Placement.
+
+    Summaries are of hosts with any memory left, so a full one is missing there as one is that got lost on the way: the
+    hosts in service that are missing are asked for one by one, as long as they are few.
+    """
+    if candidates is None:
+        return await older.rooms(session, hypervisors)
+    told = candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors))
+    up = {s.host for s in services if s.binary == "nova-compute" and s.is_up and s.is_enabled} - told.keys()
+    missing = [h for h in hypervisors if str((h.get("service") or {}).get("host") or "") in up]
+    if not 0 < len(missing) <= _FEW:
+        return told
+    return {**told, **(await _or(older.rooms(session, missing), said, _NOT_ROOMY) or {})}
 
 
 async def _projects(session: Session) -> Mapping[str, str]:

@@ -330,3 +330,22 @@ async def test_a_service_list_without_a_single_row_is_not_whole_though_the_hyper
         bends.on("/os-hypervisors/detail$", DOWN)
         with pytest.raises(Unreachable, match="not even one of its own services"):
             await cloud.hosts("compute-1", limit=5)
+
+
+# ---------------------------------------------------------------------- room
+
+
+async def test_a_host_that_placements_summaries_leave_out_is_asked_for_itself_before_it_is_called_full_or_lost() -> (
+    None
+):
+    """They are of hosts with memory left, so a full host is missing in them as a lost one is."""
+    async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        whole = finding(await planned(arena, cloud), "room")
+        bends.on("/allocation_candidates$", lambda _request, body: {**body, "provider_summaries": {}})
+        assert finding(await planned(arena, cloud), "room") == whole
+        bends.on("/inventories$", DOWN)
+        plan = await planned(arena, cloud)
+    told = finding(plan, "room-unknown")
+    assert told is not None
+    assert told.verdict is Verdict.UNKNOWN
+    assert any("how much room the hosts have" in f.sentence for f in plan.findings)
