@@ -38,8 +38,8 @@ MEMORY = 6.0
 """Seconds of claims by which the speed of a place is told."""
 STALE = 15.0
 """Seconds without a claim, with something to claim, after which a target gets nothing more."""
-MOST_AT_TARGET = 20
-"""In flight to one target at most, as a net."""
+MOST_AT_TARGET = 50
+"""In flight to one target at most, as a net: a nova-compute takes 64 calls at once (oslo.messaging's default)."""
 RECOVERY = 10.0
 """Seconds without a cut after which the next one begins a new stretch of trouble."""
 SOON = 1 / 4

@@ -293,19 +293,19 @@ def _is_wanted(state: State, record: StepRecord) -> bool:
 async def _start_one(held: Held, operation: Operation, record: StepRecord) -> None:
     """Make the one mutating call of a step whose intent is committed, and store what the cloud answered."""
     clock = held.clock
-    held.pacing.called(record.key, now=clock.monotonic())
+    held.pacing.called(record.step, now=clock.monotonic())
     try:
         receipt = await held.cloud.start(record.step)
     except Unreachable as lost:
-        held.pacing.answered(record.key, now=clock.monotonic(), is_good=False)
+        held.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
         waiting = replace(record, sentence=f"The answer was lost; looking what became of it. {lost.sentence}")
         await held.save_steps([(waiting, Entry(event="answer lost", facts={"step": record.key, "raw": lost.raw}))])
         return
     except CloudError as refused:
-        held.pacing.answered(record.key, now=clock.monotonic(), is_good=False)
+        held.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
         await _refused(held, operation, record, refused)
         return
-    held.pacing.answered(record.key, now=clock.monotonic(), is_good=True)
+    held.pacing.answered(record.step, now=clock.monotonic(), is_good=True)
     accepted = record.accept(receipt, now=held.moment)
     await held.save_steps([(accepted, telling.entry(accepted))])
 

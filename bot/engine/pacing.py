@@ -24,17 +24,21 @@ class Pacing:
     stale: frozenset[str] = frozenset()  #: targets that claim nothing
     newly_stale: frozenset[str] = frozenset()  #: those of them that did not count as such at the last choice
     _unclaimed: dict[tuple[OperationId, StepKey], float] = field(default_factory=dict)  #: since when
+    _out: int = 0  #: unclaimed at the last choice, those that were chosen then among them
     _on_the_wire: dict[StepKey, float] = field(default_factory=dict)  #: since when
 
-    def called(self, key: StepKey, *, now: float) -> None:
-        """An accepting call is made."""
-        self._on_the_wire[key] = now
+    def called(self, step: Step, *, now: float) -> None:
+        """The call of a step is made. What is done to a host is answered in no time, and tells nothing of VMs."""
+        if is_paced(step):
+            self._on_the_wire[step.key] = now
 
-    def answered(self, key: StepKey, *, now: float, is_good: bool) -> None:
+    def answered(self, step: Step, *, now: float, is_good: bool) -> None:
         """Its answer came, or is lost."""
-        began = self._on_the_wire.pop(key, now)
+        if not is_paced(step):
+            return
+        began = self._on_the_wire.pop(step.key, now)
         if is_good:
-            self.pace = self.pace.answered(now - began, unclaimed=len(self._unclaimed), now=now)
+            self.pace = self.pace.answered(now - began, unclaimed=self._out, now=now)
         else:
             self.pace = self.pace.cut(now=now)
 
@@ -79,6 +83,7 @@ class Pacing:
             chosen.append(one)
             moving.append(Moving(place=place_of(one.step), is_unclaimed=True))
             busy_groups |= {one.step.apart} if one.step.apart else set()
+        self._out = sum(1 for m in moving if m.is_unclaimed)
         targets = {r.step.wish for _, r in in_flight if r.step.wish and not r.step.waits_at}
         stale = frozenset(t for t in targets if self.pace.at_target(moving, t, between=between, now=now) is Limit.STALE)
         self.stale, self.newly_stale = stale, stale - self.stale

@@ -99,9 +99,9 @@ def test_a_target_that_claims_nothing_for_fifteen_seconds_gets_nothing_more() ->
     assert at_target(AT_EASE, building("t1")) is None
 
 
-def test_no_target_gets_more_than_twenty_at_once() -> None:
-    assert at_target(AT_EASE, *[building("t1")] * 19) is None
-    assert at_target(AT_EASE, *[building("t1")] * 20) is Limit.TARGET
+def test_no_target_gets_more_than_fifty_at_once() -> None:
+    assert at_target(AT_EASE, *[building("t1")] * 49) is None
+    assert at_target(AT_EASE, *[building("t1")] * 50) is Limit.TARGET
 
 
 def test_a_move_goes_where_it_wishes_and_elsewhere_only_while_that_has_enough() -> None:

@@ -70,16 +70,34 @@ def test_a_source_of_live_migrations_gets_one_more_than_it_runs() -> None:
 def test_answers_and_looks_teach_the_pace() -> None:
     pacing = Pacing()
     for n in range(6):
-        pacing.called(planned(n).key, now=0.0)
-        pacing.answered(planned(n).key, now=0.3, is_good=True)
+        pacing.called(planned(n).step, now=0.0)
+        pacing.answered(planned(n).step, now=0.3, is_good=True)
     assert pacing.pace.shortest == 0.3
     _, before = in_flight(1, wish="t1")
     pacing.looked({before.key: before}, [replace(before, begun_at=NOW)], now=1.0)
     assert pacing.pace.speed("t1", now=1.0) > 0
     window = pacing.pace.window
-    pacing.called(planned(9).key, now=2.0)
-    pacing.answered(planned(9).key, now=2.1, is_good=False)
+    pacing.called(planned(9).step, now=2.0)
+    pacing.answered(planned(9).step, now=2.1, is_good=False)
     assert pacing.pace.window < window
+
+
+def test_what_is_done_to_the_host_says_nothing_of_how_quickly_vms_are_accepted() -> None:
+    pacing = Pacing()
+    of_the_host = replace(planned(1).step, vm=None)
+    pacing.called(of_the_host, now=0.0)
+    pacing.answered(of_the_host, now=0.01, is_good=True)
+    assert pacing.pace == Pacing().pace
+
+
+def test_good_answers_to_a_full_window_make_it_grow() -> None:
+    pacing = Pacing()
+    ready = [planned(n) for n in range(20)]
+    begun = pacing.choose(ready, [], most=100, between=0.5, now=0.0)
+    for each in begun:
+        pacing.called(each.step, now=0.0)
+        pacing.answered(each.step, now=0.3, is_good=True)
+    assert len(pacing.choose(ready, [], most=100, between=0.5, now=0.5)) > len(begun)
 
 
 def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_haste() -> None:

@@ -131,12 +131,15 @@ class Muster:
             wish = vm.number % len(names)
             targets = [*names[wish:], *names[:wish]]
             target, limit = self.pace.best_target(moving, targets, between=self._quick, now=now)
-            self.told_stale |= {
-                n for n in names if self.pace.at_target(moving, n, between=self._quick, now=now) is Limit.STALE
-            }
             if limit is None:
                 self._left.remove(vm)
                 self._start(vm, names.index(target))
+
+    def _tell_stale(self) -> None:
+        moving, now = self._moving(), self._cloud.now
+        for name in {m.place for m in moving}:
+            if self.pace.at_target(moving, name, between=self._quick, now=now) is Limit.STALE:
+                self.told_stale.add(name)
 
     def _start(self, vm: Vm, target: int) -> None:
         vm.asked_at, vm.target = self._cloud.now, target
@@ -177,6 +180,7 @@ class Muster:
                     self._cut_for.add(vm.number)
                     self._seen_claimed.add(vm.number)
                     self.pace = self.pace.cut(now=now)
+            self._tell_stale()
             self._fill()
             is_busy = bool(self._left) or any(m.is_unclaimed for m in self._moving())
             self._cloud.after(self._quick if is_busy else self._slow, self._look)
