@@ -152,6 +152,9 @@ def elsewhere(places: Collection[str], wanted: str, *, service: str, doing: str)
 
 def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
     """The error that an exception of keystoneauth, openstacksdk, the network or of reading an answer means."""
+    if isinstance(error, keystone.DiscoveryFailure) and isinstance(error.__context__, keystone.ClientException):
+        # before it logs in, the library asks Keystone for its versions, and hides what became of that
+        error, service = error.__context__, "identity" if "identity endpoints" in str(error) else service
     name = _SERVICES.get(service, service)
     raw = clean(f"{type(error).__name__}: {error}")
     if isinstance(error, keystone.InvalidResponse | keystone.HttpError):

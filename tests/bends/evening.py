@@ -34,6 +34,7 @@ from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock
 LASTS = 60.0
 """How many seconds after its first bent answer a bend ends."""
 MOST_BENT = 40
+"""How many answers a bend bends at most."""
 COMES, LEAVES = 2.0, 60.0
 """When after the first call a VM comes up on the host that is being emptied, and how much later it leaves."""
 LATER = 45.0
@@ -71,6 +72,7 @@ class Evening:
     host: Host
     plans: dict[Action, Plan] = field(default_factory=dict)  #: what a healthy cloud's plan says
     bend: tuple[str, str, Bend] | None = None  #: phase, kind and bend of tonight
+    most_bent: int = MOST_BENT
     complaints: list[str] = field(default_factory=list)
     detours: list[str] = field(default_factory=list)  #: what people had to do because of the bend
     lines: list[str] = field(default_factory=list)  #: of the thread
@@ -203,7 +205,7 @@ class Evening:
         def lasting(question: Question, answer: Answer) -> Answer | Awaitable[Answer | None] | None:
             now = self.clock.now()
             self.bent_since = self.bent_since or now
-            if (now - self.bent_since).total_seconds() > LASTS or self.wire.bent >= MOST_BENT:
+            if (now - self.bent_since).total_seconds() > LASTS or self.wire.bent >= self.most_bent:
                 self.wire.straighten()
                 return None
             return bend(question, answer)

@@ -1,5 +1,6 @@
 """The sweep: every read of an evening, each bend, the whole bot; what became of it."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -10,7 +11,11 @@ from tests.bends.nights import Night, evening, through
 from tests.bends.wire import BENDS, Bend, slow
 
 NAMES = (*BENDS, "slow")
-TIMEOUT, SLOW = 1.0, 1.3  #: real seconds: how long an adapter waits, and how long a slow answer takes
+TIMEOUT, SLOW = 2.0, 2.3  #: real seconds: how long an adapter waits, and how long a slow answer takes
+MOST_SLOW = 3
+"""How many answers are slow at most: each costs real time."""
+AT_ONCE = 6
+"""How many evenings with slow answers go on side by side: they wait for most of it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +86,7 @@ async def bent(night: Night, so: Healthy, read: Read, name: str) -> Bent:
     async with evening(night, patience=TIMEOUT) if is_slow else evening(night) as one:
         one.plans |= so.plans
         one.bend = (read.phase, read.kind, bend)
+        one.most_bent = MOST_SLOW if is_slow else one.most_bent
         await through(night, one, until=read.phase.partition(" ")[0])
         return _became(read, name, one, so)
 
@@ -98,8 +104,14 @@ def _became(read: Read, name: str, one: Evening, so: Healthy) -> Bent:
 
 
 async def swept(night: Night, so: Healthy, combinations: Sequence[tuple[Read, str]]) -> Figures:
-    """Many evenings, one after the other."""
+    """Many evenings: those with slow answers side by side, all others one after the other."""
+    turns = {True: asyncio.Semaphore(AT_ONCE), False: asyncio.Semaphore(1)}
+
+    async def one(read: Read, name: str) -> Bent:
+        async with turns[name == "slow"]:
+            return await bent(night, so, read, name)
+
     figures = Figures()
-    for read, name in combinations:
-        figures.add(await bent(night, so, read, name))
+    for became in await asyncio.gather(*(one(read, name) for read, name in combinations)):
+        figures.add(became)
     return figures

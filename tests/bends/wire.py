@@ -171,9 +171,9 @@ def _repeated(question: Question, answer: Answer) -> Answer | None:
     body = question.page.body
     if isinstance(body, list):
         return answer.saying(body)
-    lists = [k for k, v in body.items() if isinstance(v, list)] if isinstance(body, Mapping) else []
+    lists = list(body) if isinstance(body, Mapping) and all(isinstance(v, list) for v in body.values()) else []
     if not lists:
-        return None
+        return None  # no page: a page holds nothing but lists
     next_page = [{"rel": "next", "href": question.url}]
     return answer.saying({**body, **{f"{name}_links": next_page for name in lists if not name.endswith("_links")}})
 

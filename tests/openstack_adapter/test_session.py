@@ -66,6 +66,28 @@ async def test_neither_password_nor_token_is_ever_logged(caplog: pytest.LogCaptu
     assert PASSWORD not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (CallFault(effect=Effect.HOLD, path="/identity", times=None), "Keystone did not answer in time"),
+        (CallFault(effect=Effect.ANSWER, path="/identity", times=None, status=503), "Keystone answered 503"),
+    ],
+)
+async def test_a_keystone_that_has_no_answer_is_not_somebody_else_who_answered(
+    fault: CallFault, words: str, tmp_path: Path
+) -> None:
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order(fault)
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address), timeout=0.5)
+        try:
+            with pytest.raises(Unreachable) as lost:
+                await session.offer("compute")
+            assert words in lost.value.sentence
+        finally:
+            fault.release()
+            await session.aclose()
+
+
 async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())

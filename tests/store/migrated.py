@@ -42,8 +42,12 @@ def migrated_file(path: Path) -> None:
         made.executescript(_script())
 
 
-def _copy(connection: Any, _record: object) -> None:
-    connection.run_async(lambda driver: driver.executescript(_script()))
+async def _copy(driver: aiosqlite.Connection) -> None:
+    """Give a new database its tables."""
+    async with driver.execute("SELECT count(*) FROM sqlite_master") as found:
+        is_new = await found.fetchone() == (0,)
+    if is_new:
+        await driver.executescript(_script())
 
 
 class _NextTurn:
@@ -83,9 +87,13 @@ def _without_a_thread() -> Iterator[None]:
 
 async def open_migrated(archive: SqlArchive) -> None:
     """Open an archive over `sqlite://`, which has one connection for as long as it is open."""
-    event.listen(StaticPool, "connect", _copy)
+
+    def copy(connection: Any, _record: object) -> None:
+        connection.run_async(_copy)
+
+    event.listen(StaticPool, "connect", copy)  # hears of another archive's too that opens meanwhile
     try:
         with _without_a_thread():
             await archive.open()
     finally:
-        event.remove(StaticPool, "connect", _copy)
+        event.remove(StaticPool, "connect", copy)
