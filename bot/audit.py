@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TextIO
 
 from bot.clock import SystemClock, WakeUp
+from bot.domain.counting import counted
 from bot.domain.values import Json
 from bot.store import audit
 from bot.store.archive import SqlArchive
@@ -34,7 +35,8 @@ async def verify(url: str, out: TextIO) -> int:
         broken = await audit.broken(unit)
         seq, head = await unit.head()
     if not broken:
-        out.write(f"✓ all {seq} lines are as they were written; the last one's hash is {head}\n")
+        unchanged = counted(seq, "line is as it was written", "lines are as they were written")
+        out.write(f"✓ {unchanged}; the last one's hash is {head}\n")
         return 0
     shown = ", ".join(str(number) for number in broken[:MOST_NAMED])
     rest = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
 from bot.domain.operation import VOUCHERS, Operation
 from bot.domain.plan import Finding, Topic, Verdict
@@ -81,7 +82,7 @@ def said(able: Sequence[UserId], rule: Rule, *, besides: str = "") -> str:
         rule: the policy.
         besides: who else may not, where the policy says so: "besides the requester".
     """
-    number = "nobody" if not able else "only one person" if len(able) == 1 else f"only {len(able)} people"
-    needed = "one approval" if rule.quorum == 1 else f"{rule.quorum} approvals"
+    number = f"only {counted(len(able), 'person', 'people')}" if able else "nobody"
+    needed = counted(rule.quorum, "approval")
     there = f" {besides}" if besides and not rule.self_approval else ""
     return f"Policy wants {needed}, but {number}{there} could give one."

@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.domain import aside
+from bot.domain import aside, fates
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.news import Kind, News
 from bot.domain.operation import Event, Operation
 from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import Aside, StepRecord, StepState
+from bot.domain.steps import Aside, StepRecord
 from bot.domain.values import Facts, VmId
 from bot.turning import turn
 
@@ -64,7 +64,7 @@ async def skip(
     await unit.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
     records = [marked.get(r.key, r) for r in records]
     if operation.plan is not None and aside.is_all_that_is_left(records, operation.plan.phases):
-        left = [r.step.title for r in records if r.counts and r.state is not StepState.DONE]
+        left = [r.step.title for r in fates.undone(records)]
         ended = replace(saved, outcome=aside.outcome(records))
         await turn(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
 

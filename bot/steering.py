@@ -6,12 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot import skipping
-from bot.domain import timing
+from bot.domain import fates, timing
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Event, Operation
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.steps import IN_FLIGHT, StepRecord
 from bot.domain.turns import to_retry
 from bot.domain.values import VmId
 from bot.turning import settled, turn
@@ -93,13 +93,13 @@ async def _cancel(asked: _Turn) -> None:
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.may(Event.STOP_ASKED):
         records = await unit.steps(operation.id)
-        moving = sum(1 for r in records if r.counts and r.state in IN_FLIGHT)
+        moving = fates.spoken([r for r in records if r.state in IN_FLIGHT])
         await turn(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
         return
     if operation.may(Event.CLOSED):
         records = await unit.steps(operation.id)
-        left = [r.step.title for r in records if r.counts and r.state is not StepState.DONE]
-        closed = replace(operation, outcome=f"closed with {len(left)} steps left undone")
+        left = [r.step.title for r in fates.undone(records)]
+        closed = replace(operation, outcome=f"closed with {fates.undone_of_all(records)} left undone")
         await turn(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
         return
     await asked.simply(Event.CANCELLED)
@@ -116,9 +116,9 @@ async def _retry(asked: _Turn) -> None:
         (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again
     ]
     await unit.save_steps(operation.id, entries)
-    count = sum(1 for r in again if r.counts)
+    what = fates.spoken(again)
     operation = replace(operation, words=())  # of the attempts before
-    await turn(unit, operation, Event.RETRIED, asked.at, by, {"count": count}, count=count)
+    await turn(unit, operation, Event.RETRIED, asked.at, by, {"what": what}, what=what)
 
 
 async def _skip(asked: _Turn) -> None:

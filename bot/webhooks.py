@@ -90,7 +90,7 @@ def parse(body: bytes, *, labels: Labels) -> Group:
         raise BadPayload('The version is not "4".')
     alerts = told.get("alerts")
     if not isinstance(alerts, list) or not alerts or len(alerts) > _MOST_ALERTS:
-        raise BadPayload(f"alerts is not a list of 1 to {_MOST_ALERTS} alerts.")
+        raise BadPayload(f"alerts is not a list of 1 to {_MOST_ALERTS} of them.")
     return Group(
         key=_word(told, "groupKey", "groupKey"),
         alerts=tuple(_alert(alert, f"alerts[{place}]", labels) for place, alert in enumerate(alerts)),

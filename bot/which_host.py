@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from bot.domain.abilities import DoesItItself, SwitchesPower
 from bot.domain.cloud import AnyCloud, CloudError, Host
+from bot.domain.counting import counted
 from bot.domain.errors import AmbiguousHost, CouldNotAsk, NotAllowed, NotOffered, UnknownCloud, UnknownHost
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
@@ -114,7 +115,10 @@ async def resolve(clouds: Mapping[str, AnyCloud], order: Order, *, may_look: May
         return found[0]
     if found:
         choices = ", ".join(f"{cloud}/{host.name} ({host.id})" for cloud, host in found)
-        raise AmbiguousHost(f"{len(found)} hosts answer to {order.host}: {choices}.", remedy="Say which: cloud/id.")
+        raise AmbiguousHost(
+            f"{counted(len(found), 'host answers', 'hosts answer')} to {order.host}: {choices}.",
+            remedy="Say which: cloud/id.",
+        )
     if not order.cloud and (other := await _one_that_does_not_offer_it(clouds, order)) is not None:
         raise await _explained(other, order, may_look=may_look)
     where = f"Cloud {order.cloud} has no host" if order.cloud else "No cloud has a host"

@@ -12,6 +12,7 @@ from adapters.cloudtower import translate
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import Reply, TowerHost
 from bot.domain.cloud import CloudError
+from bot.domain.counting import counted
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import Json
 
@@ -87,7 +88,7 @@ def findings(host: TowerHost, seen: OpenAlerts) -> Iterator[Finding]:
     mild = len(seen.alerts) - len(grave)
     if mild:
         sentence = (
-            f"{mild} open alerts of severity INFO on {host.name}."
+            f"{counted(mild, 'open alert')} of severity INFO on {host.name}."
             if mild > 1
             else f"An INFO alert: {seen.alerts[-1].words}."
         )

@@ -11,6 +11,7 @@ from adapters.cloudtower import read, translate
 from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.abilities import Instead
+from bot.domain.counting import counted, listed
 from bot.domain.listing import Listing
 from bot.domain.values import Json
 
@@ -51,9 +52,8 @@ def _told(host: TowerHost, vms: Sequence[TowerVm], tasks: Listing[TowerTask], bu
         return f"{host.name} has not failed: it is {healthy}. To empty it, use /maintenance enter."
     protected = [vm for vm in vms if vm.ha]
     bare = [vm.name for vm in vms if not vm.ha and vm.status != "STOPPED"]
-    parts = [
-        f"CloudTower shows {host.name} as {translate.said(host.status)} with {_count(len(vms))} still listed on it"
-    ]
+    number = counted(len(vms), "VM")
+    parts = [f"CloudTower shows {host.name} as {translate.said(host.status)} with {number} still listed on it"]
     parts.append(f"; {len(protected)} of them have HA" if vms else "")
     parts.append(f"; without HA, so down until the host is back: {_some(bare)}" if bare else "")
     restarts = [f"{vm.name} on {vm.host or 'no host'} ({_state_of(vm, tasks.items)})" for vm in busy]
@@ -67,10 +67,5 @@ def _state_of(vm: TowerVm, tasks: Sequence[TowerTask]) -> str:
     return " ".join(filter(None, (task.words, task.status.lower())))
 
 
-def _count(number: int) -> str:
-    return f"{number} VM{'s' if number != 1 else ''}"
-
-
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
-    return ", ".join(names[:MOST_NAMED]) + more
+    return listed(names, most=MOST_NAMED)

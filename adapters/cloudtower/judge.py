@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from adapters.cloudtower import alerts, translate
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
 from adapters.cloudtower.translate import GIB, TowerCluster, TowerHost, TowerVm
+from bot.domain.counting import counted, gib
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -149,7 +150,7 @@ def _recovery(cluster: TowerCluster | None) -> Iterator[Finding]:
             "data-recovery",
             Verdict.BLOCKER,
             Topic.STORAGE,
-            f"Cluster {cluster.name} is recovering data ({cluster.recovering / GIB:.1f} GiB left).",
+            f"Cluster {cluster.name} is recovering data ({gib(cluster.recovering / GIB)} left).",
             remedy="Wait until the recovery has ended: the data on this host may be the only replica.",
         )
 
@@ -204,7 +205,7 @@ def _count(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
             "too-many-vms",
             Verdict.BLOCKER,
             Topic.VMS,
-            f"{host.name} has {len(survey.vms)} VMs, the recycle bin included; "
+            f"{host.name} has {counted(len(survey.vms), 'VM')}, the recycle bin included; "
             f"CloudTower enters maintenance with at most {MOST_VMS}.",
             remedy="Empty the recycle bin or migrate VMs away first.",
         )
@@ -217,7 +218,7 @@ def _room(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     free = [peer.free_memory for peer in _usable(survey.peers)]
     if not need or not free:
         return
-    told = f"{sum(need) / GIB:g} GiB must move, {sum(free) / GIB:g} GiB are free on {len(free)} other hosts"
+    told = f"{gib(sum(need) / GIB)} must move, {gib(sum(free) / GIB)} are free on {counted(len(free), 'other host')}"
     if sum(need) > sum(free) or need[0] > max(free):
         remedy = "Free memory on the other hosts, or shut VMs down first."
         sentence = f"The VMs of {host.name} do not fit elsewhere: {told}."
@@ -232,7 +233,7 @@ def _precheck(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     precheck = survey.precheck
     if precheck.outcome is Outcome.READY:
         count = len(precheck.shutdown)
-        stops = f"{count} VM{'s' if count != 1 else ''} must be shut down" if count else "no VM must be shut down"
+        stops = f"{counted(count, 'VM')} must be shut down" if count else "no VM must be shut down"
         yield _finding("precheck", Verdict.OK, Topic.HOST, f"CloudTower's precheck lets {host.name} enter: {stops}.")
     elif precheck.outcome is Outcome.REFUSED:
         sentence = f"CloudTower's precheck says no. {precheck.sentence}"

@@ -9,6 +9,7 @@ from adapters.cloudtower.client import Client
 from adapters.cloudtower.sightings import Observed
 from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Sighting
+from bot.domain.counting import counted
 from bot.domain.listing import Listing
 from bot.domain.plan import By, Step
 from bot.domain.values import Json, StepKey
@@ -89,6 +90,6 @@ async def _awake(client: Client, host_id: str, host: TowerHost | None) -> Listin
     if host is None or host.awake is None:
         return found
     if host.awake and not found.items:
-        number = f"{host.awake} running VM{'s' if host.awake > 1 else ''}"
+        number = counted(host.awake, "running VM")
         return found.lacking(f"CloudTower counts {number} on {host.name}, and lists none.")
     return found if host.awake else found.agreed("the host's own count")

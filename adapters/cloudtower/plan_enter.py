@@ -12,6 +12,7 @@ from adapters.cloudtower.course import ENTER, PATIENCE, QUIET, VERIFY_HOST, VERI
 from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
+from bot.domain.counting import counted
 from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, Then, VmId
 
@@ -86,7 +87,7 @@ def _vm(vm: TowerVm, *, called: str) -> Vm:
 
 def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[Step, ...]:
     count = len(survey.precheck.shutdown)
-    stopping = f", shutting down {count} VM{'s' if count != 1 else ''}" if count else ""
+    stopping = f", shutting down {counted(count, 'VM')}" if count else ""
     call = Step(
         key=StepKey(f"{ENTER.verb}:{host.id}"),
         phase=PHASES[0],

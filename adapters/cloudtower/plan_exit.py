@@ -13,6 +13,7 @@ from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
 from adapters.cloudtower.survey import MINIMUM_VERSION
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.cloud import Request
+from bot.domain.counting import counted, listed
 from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, VmId
 
@@ -87,7 +88,7 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
     if host.mode == EXIT.origin:
         yield from judge.of_cluster(survey.cluster, host, silence=survey.silence)
     if survey.nameless:
-        sentence = f"CloudTower offers {survey.nameless} VMs without saying which; they stay where they are."
+        sentence = f"CloudTower offers {counted(survey.nameless, 'VM')} without saying which: left alone."
         yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
     for offer in survey.offers:
         if offer.changed and not offer.is_recycled:
@@ -121,7 +122,7 @@ def _not_offered(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
     unknown = [name for name in request.vms if name not in known]
     if not unknown or survey.refusal is not None:
         return
-    some = ", ".join(unknown[:5]) + (f" and {len(unknown) - 5} more" if len(unknown) > 5 else "")
+    some = listed(unknown, most=5)
     if request.is_choice:
         sentence = f"Chosen, but not offered any more, so left alone: {some}."
         yield _finding("vm-gone", Verdict.OK, Topic.VMS, sentence)
@@ -191,13 +192,12 @@ def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
 
 def _steps(host: TowerHost, chosen: list[Offer]) -> tuple[Step, ...]:
     lists: dict[str, Json] = {way.value: [o.uuid for o in chosen if o.way is way] for way in Way}
-    count = len(chosen)
     call = Step(
         key=StepKey(f"{EXIT.verb}:{host.id}"),
         phase=PHASES[0],
         verb=EXIT.verb,
         target=host.id,
-        title=f"take {host.name} out of maintenance, bringing back {count} VM{'s' if count != 1 else ''}",
+        title=f"take {host.name} out of maintenance, bringing back {counted(len(chosen), 'VM')}",
         arguments={"host_id": host.id, **lists},
         essential=True,
         patience=PATIENCE,

@@ -14,6 +14,7 @@ from adapters.cloudtower import course, translate
 from adapters.cloudtower.course import Course
 from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Seen, Sighting
+from bot.domain.counting import listed
 from bot.domain.listing import Listing
 from bot.domain.plan import Disposition, Step
 from bot.domain.values import Facts
@@ -267,7 +268,6 @@ def _not_empty(host_id: str, seen: Observed) -> str:
     """Why a host does not count as empty, as the end of a sentence."""
     awake = seen.awake.get(host_id, Listing[TowerVm]())
     if awake.items:
-        some = ", ".join(vm.name for vm in awake.items[:5])
-        more = f" and {len(awake.items) - 5} more" if len(awake.items) > 5 else ""
-        return f"CloudTower still shows VMs that are not off: {some}{more}."
+        some = listed([vm.name for vm in awake.items], most=5)
+        return f"CloudTower still shows VMs that are not off: {some}."
     return f"whether VMs run on it could not be found out. {awake.gap or 'Nothing but one list shows that none does.'}"

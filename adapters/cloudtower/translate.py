@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeAlias
 
+from bot.domain.counting import gib
 from bot.domain.redaction import redact
 
 Reply: TypeAlias = Mapping[str, Any]  # Any: what a foreign server answered, until it is translated here
@@ -343,7 +344,7 @@ def said(status: str) -> str:
 
 def size(seen: TowerVm) -> str:
     """E.g. "4 vCPU, 8 GiB"."""
-    return f"{seen.vcpu} vCPU, {seen.memory / GIB:g} GiB" if seen.vcpu else ""
+    return f"{seen.vcpu} vCPU, {gib(seen.memory / GIB)}" if seen.vcpu else ""
 
 
 def kind(value: Any) -> str:

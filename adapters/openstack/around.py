@@ -13,6 +13,7 @@ from adapters.openstack import evidence, service, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request, Seen, Sighting
+from bot.domain.counting import counted, listed
 from bot.domain.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, VmId
 
@@ -78,15 +79,10 @@ def left_locked(servers: Sequence[Server]) -> Mapping[str, str]:
     for server in servers:
         if server.locked_reason.startswith(service.MARK) and _OFF in server.locked_reason:
             names.setdefault(server.locked_reason.partition(_OFF)[2], []).append(server.name)
-    return {host: f"{_count(found)} still locked by Muster ({_listed(found)})" for host, found in names.items()}
-
-
-def _count(names: Sequence[str]) -> str:
-    return "1 VM" if len(names) == 1 else f"{len(names)} VMs"
-
-
-def _listed(names: Sequence[str]) -> str:
-    return ", ".join(sorted(names)[:_NAMES]) + (", …" if len(names) > _NAMES else "")
+    return {
+        host: f"{counted(len(found), 'VM')} still locked by Muster ({listed(sorted(found), most=_NAMES)})"
+        for host, found in names.items()
+    }
 
 
 def of_locks(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:

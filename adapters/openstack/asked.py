@@ -7,6 +7,7 @@ from functools import cached_property
 from adapters.openstack.things import OpenStackSurvey, Server
 from adapters.openstack.versions import VALIDATED, spoken
 from bot.domain.cloud import Request
+from bot.domain.counting import counted
 from bot.domain.plan import Finding, Topic, Verdict
 
 LEFT_OUT = "not asked for"
@@ -42,7 +43,10 @@ def chosen(request: Request, survey: OpenStackSurvey) -> Choice:
             ids = ", ".join(s.id for s in found)
             findings.append(
                 blocker(
-                    "vm-ambiguous", Topic.VMS, f"{len(found)} VMs are called {word}.", f"Name one by its id: {ids}."
+                    "vm-ambiguous",
+                    Topic.VMS,
+                    f"{counted(len(found), 'VM is', 'VMs are')} called {word}.",
+                    f"Name one by its id: {ids}.",
                 )
             )
         else:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from adapters.openstack import evidence
 from adapters.openstack.evidence import unclear
 from adapters.openstack.things import Migration, Server, Service
+from bot.domain import counting
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.listing import Listing
 from bot.domain.plan import Step
@@ -69,18 +70,18 @@ def emptied(step: Step, service: Service | None, listed: Listing[Server], migrat
             "Somebody enabled it meanwhile. Ask them, disable it, then retry.",
         )
     if coming:
+        number = counting.counted(len(coming), "VM is still on its way", "VMs are still on their way")
         return Sighting(
             seen=Seen.UNDERWAY,
-            sentence=f"{len(coming)} VMs are still on their way to {host}.",
+            sentence=f"{number} to {host}.",
             remedy=f"See `openstack server migration list --host {host}`.",
             movement=" ".join(f"{m.id} {m.status}" for m in coming),
         )
     if servers:
-        names = ", ".join(f"{s.name} ({s.status})" for s in servers[:_NAMES])
-        more = f" and {len(servers) - _NAMES} more" if len(servers) > _NAMES else ""
-        verb = "VM is" if len(servers) == 1 else "VMs are"
+        names = counting.listed([f"{s.name} ({s.status})" for s in servers], most=_NAMES)
+        number = counting.counted(len(servers), "VM is", "VMs are")
         return _not_empty(
-            f"{host} is not empty: {len(servers)} {verb} still on it: {names}{more}. Do not power it off.",
+            f"{host} is not empty: {number} still on it: {names}. Do not power it off.",
             f"Move or remove what is on it, then retry: Muster only looks again. {host} stays disabled."
             + (_RESTORABLE if any(s.is_restorable for s in servers) else ""),
         )

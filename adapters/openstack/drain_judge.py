@@ -9,6 +9,7 @@ from datetime import timedelta
 from adapters.openstack import absences, ages, judge, life, records, translate
 from adapters.openstack.asked import blocker
 from adapters.openstack.things import EVACUATION, Life, OpenStackSurvey, Server, Service
+from bot.domain.counting import counted
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -104,8 +105,9 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
         numbers = ", ".join(f"#{m.id}" for m in coming[:5])
         yield _vms(
             "incoming",
-            f"{len(coming)} VMs are on their way to {survey.host} ({numbers}); the plan does not move them on.",
-            "Wait until they have arrived, then re-check.",
+            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.host} ({numbers}); the plan"
+            " moves nothing on that arrives.",
+            "Wait until nothing is on its way, then re-check.",
         )
     kept = [
         m
@@ -120,8 +122,8 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
         numbers = ", ".join(f"#{m.id}" for m in kept[:5])
         yield _vms(
             "unconfirmed",
-            f"{len(kept)} VMs have left {survey.host} by a resize that is not confirmed yet ({numbers}): their old"
-            " disks are still there, and a revert would bring them back.",
+            f"{counted(len(kept), 'VM has', 'VMs have')} left {survey.host} by a resize that is not confirmed yet"
+            f" ({numbers}): what they had on disk is still there, and a revert would bring them back.",
             "Have them confirmed or reverted before the host's disks are touched.",
         )
 
@@ -210,8 +212,9 @@ def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Fin
     yield from absences.of_servers(survey)
     if staying:
         whole = len(survey.servers)
-        why = [f"{staying - left} of its {whole} VMs cannot be moved"] if staying > left else []
-        why += [f"{left} of its {whole} VMs were left out by choice"] if left else []
+        why = [f"{staying - left:,} of its {counted(whole, 'VM')} cannot be moved"] if staying > left else []
+        were = "was" if left == 1 else "were"
+        why += [f"{left:,} of its {counted(whole, 'VM')} {were} left out by choice"] if left else []
         yield _vms(
             "will-not-be-empty",
             f"{survey.host} will not be empty: {', and '.join(why)}. It must not be powered off before they are dealt"

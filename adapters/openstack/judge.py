@@ -12,6 +12,7 @@ from adapters.openstack import life, observer, power, records, roster, versions
 from adapters.openstack.explain import how_to_free
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.things import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
+from bot.domain.counting import counted
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -189,8 +190,8 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
             code="volumes-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{number} Cinder volumes are managed by {survey.host} {itself}: while it is {off},"
-            " attaching and detaching them hangs, and VMs that use them may not start elsewhere.",
+            sentence=f"{counted(number, 'Cinder volume is', 'Cinder volumes are')} managed by {survey.host} {itself}:"
+            f" while it is {off}, attaching and detaching hangs there, and VMs that use it may not start elsewhere.",
             remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
         )
     if any(s.binary == "cinder-backup" for s in survey.storage.here):

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from adapters.openstack import roster
 from adapters.openstack.things import OpenStackSurvey, Service, standing
 from adapters.redfish.reading import Reading
+from bot.domain.counting import listed
 from bot.domain.plan import Finding, Topic, Verdict
 
 MOST = 0.5  #: of the other compute services without a proof: if that share looks dead too, suspect the observer
@@ -79,8 +80,7 @@ def _is_blind(doubted: int, counted: int) -> bool:
 def _named(survey: OpenStackSurvey, services: Sequence[Service]) -> str:
     """Their hosts, each with what its BMC says."""
     hosts = sorted(s.host for s in services)
-    more = f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else ""
-    return ", ".join(f"{host}{_told(host, survey.others.get(host))}" for host in hosts[:_NAMED]) + more
+    return listed([f"{host}{_told(host, survey.others.get(host))}" for host in hosts], most=_NAMED)
 
 
 def _told(host: str, reading: Reading | None) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from adapters.openstack.names import natural
 from adapters.openstack.things import Backup, Service, Storage, Volume
+from bot.domain.counting import counted, listed
 from bot.domain.plan import By, Finding, Topic, Verdict
 
 _LOCAL_STORAGE = "LVMVolumeDriver:"
@@ -164,7 +165,8 @@ def findings(storage: Storage | None, found: Sequence[Move]) -> Iterator[Finding
             code="volumes-clustered",
             verdict=Verdict.OK,
             topic=Topic.STORAGE,
-            sentence=f"{len(clustered)} volumes belong to a cluster of cinder-volume; its living members serve them.",
+            sentence=f"Its living members serve what belongs to a cluster of cinder-volume:"
+            f" {counted(len(clustered), 'volume')}.",
         )
 
 
@@ -205,6 +207,5 @@ def _what(move: Move) -> str:
         return "All backups"
     things: Sequence[Volume | Backup] = move.volumes or move.backups or ()
     kind = "backup" if move.is_of_backups else "volume"
-    names = ", ".join(sorted((t.name for t in things), key=natural)[:_NAMED])
-    more = f" and {len(things) - _NAMED} more" if len(things) > _NAMED else ""
-    return f"{len(things)} {kind}{'' if len(things) == 1 else 's'} ({names}{more})"
+    names = listed(sorted((t.name for t in things), key=natural), most=_NAMED)
+    return f"{counted(len(things), kind)} ({names})"

@@ -14,6 +14,7 @@ from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.things import Backup, Service, Volume
 from bot.domain.cloud import NotSupported, Seen, Sighting
+from bot.domain.counting import counted
 from bot.domain.plan import By, Receipt, Step
 from bot.domain.values import Facts, StepKey
 
@@ -204,9 +205,13 @@ def of_host(step: Step, lists: Lists) -> Sighting:
     host, stay = str(step.arguments["host"]), _words(step.arguments, "stay")
     left = _left(step, lists.volumes.values())
     if not left:
-        rest = f" but the {len(stay)} that stay" if stay else ""
+        rest = f" but the {len(stay):,} that {'stays' if len(stay) == 1 else 'stay'}" if stay else ""
         return Sighting(seen=Seen.DONE, sentence=f"{host} manages no volume{rest}.")
-    return Sighting(seen=Seen.FAILED, sentence=f"{len(left)} volumes are with {host}: {_named(left)}.", remedy=_ANEW)
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{counted(len(left), 'volume is', 'volumes are')} with {host}: {_named(left)}.",
+        remedy=_ANEW,
+    )
 
 
 def _left(step: Step, volumes: Iterable[Volume]) -> dict[str, str]:

@@ -10,6 +10,7 @@ from adapters.openstack.rehome import Move, Rehoming
 from adapters.openstack.runner import LONGEST
 from adapters.openstack.things import host_of
 from bot.domain.cloud import Request
+from bot.domain.counting import counted
 from bot.domain.plan import By, Step
 from bot.domain.values import Action, Json, StepKey
 
@@ -46,7 +47,7 @@ def commands(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tup
 
 
 def _of_pool(request: Request, move: Move, rehoming: Rehoming) -> Step:
-    number = f"{len(move.volumes)} volume{'' if len(move.volumes) == 1 else 's'}"
+    number = counted(len(move.volumes), "volume")
     return _command(
         verbs.REHOME_VOLUMES,
         move.old,

@@ -9,6 +9,7 @@ from adapters.openstack.homecoming import Away
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import EVACUATION, Life, Migration, OpenStackSurvey, Service
 from bot.domain.cloud import Request
+from bot.domain.counting import counted, listed
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -94,8 +95,7 @@ def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) ->
 
 
 def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _NUMBERS} more" if len(names) > _NUMBERS else ""
-    return ", ".join(names[:_NUMBERS]) + more
+    return listed(names, most=_NUMBERS)
 
 
 def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
@@ -154,8 +154,8 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield blocker(
             "evacuation-open",
             Topic.VMS,
-            f"{len(opened)} evacuations from {survey.host} have not ended ({_numbers(opened)}): where these VMs run is"
-            " not certain, and nova-compute may delete their guests there.",
+            f"{counted(len(opened), 'evacuation has', 'evacuations have')} not ended from {survey.host}"
+            f" ({_numbers(opened)}): where the guests run is not certain, and nova-compute may delete them there.",
             "See where their guests run, let the evacuations end or have the VMs' state reset, then re-check.",
         )
     yield from drain_judge.of_left_over(survey)
@@ -165,8 +165,8 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield blocker(
             "old-guests",
             Topic.VMS,
-            f"nova-compute has not yet removed the old guests of {len(kept)} VMs that were evacuated from"
-            f" {survey.host} ({_numbers(kept)}); until then Nova does not count it as up.",
+            f"nova-compute has not yet removed the old guests of {counted(len(kept), 'VM')} that left {survey.host} by"
+            f" evacuation ({_numbers(kept)}); until then Nova does not count it as up.",
             "Restart nova-compute there, wait half a minute, then re-check.",
         )
     elif kept:
@@ -185,7 +185,9 @@ def _numbers(moves: list[Migration]) -> str:
 
 def _of_who_disabled(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
     if service.is_ours(found):
-        yield _ok("disabled-by-us", f"{survey.host} was disabled by Muster ({found.disabled_reason}); it is enabled.")
+        yield _ok(
+            "disabled-by-us", f"{survey.host} was disabled by Muster ({found.disabled_reason}); it will be enabled."
+        )
     elif not found.is_enabled:
         yield blocker(
             "disabled-by-others",

@@ -8,10 +8,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.openstack import beside
 from adapters.openstack.things import Amounts, OpenStackSurvey, Room, Server
+from bot.domain.counting import counted, gib, listed
 from bot.domain.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
 
-_UNITS = {"VCPU": "vCPU", "PCPU": "PCPU", "MEMORY_MB": "GiB", "DISK_GB": "GB disk"}
+_UNITS = {"VCPU": "vCPU", "PCPU": "PCPU", "MEMORY_MB": "", "DISK_GB": "GB disk"}
 _NAMED = 5  #: VMs named one by one, each with what it needs
 
 
@@ -85,13 +86,12 @@ def of_those_behind(survey: OpenStackSurvey, behind: Sequence[Server], *, to: st
     """
     if not behind:
         return
-    named = ", ".join(f"{s.name} ({_wants(survey, s)})" for s in behind[:_NAMED])
-    more = f" and {len(behind) - _NAMED} more" if len(behind) > _NAMED else ""
-    stay = "it stays" if len(behind) == 1 else f"these {len(behind)} stay"
+    named = listed([f"{s.name} ({_wants(survey, s)})" for s in behind], most=_NAMED)
+    stay = "it stays" if len(behind) == 1 else f"these {len(behind):,} stay"
     yield _room(
         "stays-for-room",
         Verdict.WARNING,
-        f"There is no room {_where(to)} for {named}{more}: {stay} behind.",
+        f"There is no room {_where(to)} for {named}: {stay} behind.",
         "Make room and ask anew, or choose others to stay in their place.",
     )
 
@@ -146,7 +146,7 @@ def _all_together(
     """Each server fits somewhere; do they fit all at once?"""
     needed, there, where = _sum(survey.needs(s) for s in leaving), _sum(free.values()), _where(to)
     short = _short(survey, leaving, free)
-    kept = f" ({coming} VMs of other operations are counted as there already)" if coming else ""
+    kept = f" ({counted(coming, 'VM')} of other operations counted as there already)" if coming else ""
     if short:
         return _room(
             "no-room",
@@ -158,15 +158,16 @@ def _all_together(
     biggest_first = sorted(leaving, key=lambda s: (-survey.needs(s).get("MEMORY_MB", 0), s.id))
     left_over = _pack(survey, biggest_first, free)
     if left_over:
-        names = ", ".join(s.name for s in left_over[:_NAMED])
+        names = listed([s.name for s in left_over], most=_NAMED)
         return _room(
             "tight-room",
             Verdict.WARNING,
-            f"Room {where} is enough in sum but scattered: {len(left_over)} VMs may find no host ({names}){kept}.",
+            f"Room {where} is enough in sum but scattered: {counted(len(left_over), 'VM')} may find no host"
+            f" ({names}){kept}.",
             "Make room on one of the hosts, or expect to retry them.",
         )
     shown = [name for name in _UNITS if needed.get(name)]
-    who = "1 host has" if len(free) == 1 else f"{len(free)} hosts have"
+    who = counted(len(free), "host has", "hosts have")
     return _room(
         "room",
         Verdict.OK,
@@ -178,8 +179,11 @@ def _all_together(
 def _besides(survey: OpenStackSurvey, hosts: Collection[str]) -> str:
     """What of the room is not in the sum: hosts that promised more than they have, and disk from a pool."""
     over = [f"{host} ({said})" for host in hosts if (said := _overcommitted((survey.room or {})[host]))]
-    named = ", ".join(over[:_NAMED]) + (f" and {len(over) - _NAMED} more" if len(over) > _NAMED else "")
-    told = f" More is promised than there is on {named}: what needs more of it goes elsewhere." if over else ""
+    told = (
+        f" More is promised than there is on {listed(over, most=_NAMED)}: what needs more of it goes elsewhere."
+        if over
+        else ""
+    )
     return told + (" Disk comes from a pool that the hosts share, and is not counted." if survey.shared else "")
 
 
@@ -198,18 +202,17 @@ def spoken(amounts: Amounts, names: Collection[str]) -> str:
     parts = []
     for name in [*(n for n in _UNITS if n in names), *(n for n in names if n not in _UNITS)]:
         amount = amounts.get(name, 0)
-        number = f"{amount / 1024:.4g}" if name == "MEMORY_MB" else str(amount)
-        parts.append(f"{number} {_UNITS.get(name, name)}")
+        parts.append(gib(amount / 1024) if name == "MEMORY_MB" else f"{amount:,} {_UNITS.get(name, name)}")
     return ", ".join(parts)
 
 
 def _untold(short: Finding, hosts: Sequence[str]) -> Finding:
     """Too little room, while Placement is silent about hosts in service: they are full, or its answer is not whole."""
-    named = ", ".join(hosts[:_NAMED]) + (f" and {len(hosts) - _NAMED} more" if len(hosts) > _NAMED else "")
     return _room(
         "room-unknown",
         Verdict.UNKNOWN,
-        f"{short.sentence} But Placement tells nothing of {named}: full, or missing from its answer.",
+        f"{short.sentence} But Placement tells nothing of {listed(hosts, most=_NAMED)}: full, or missing from its"
+        " answer.",
         "Check again in a minute; if it stays so, make room, or look at the providers of these hosts.",
     )
 

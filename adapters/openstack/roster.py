@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from adapters.openstack import ages, names
 from adapters.openstack.things import OpenStackSurvey, Service
+from bot.domain.counting import counted
 from bot.domain.plan import Finding, Topic, Verdict
 
 _APART = timedelta(hours=1)
@@ -57,7 +58,7 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def _twice(survey: OpenStackSurvey, rows: Sequence[Service]) -> Finding:
     listed = "; ".join(f"{s.id} is {s.state}{_heard(survey, s)}" for s in rows)
-    sentence = f"Nova lists {survey.host} {'twice' if len(rows) == 2 else f'{len(rows)} times'}: {listed}."
+    sentence = f"Nova lists {survey.host} {'twice' if len(rows) == 2 else counted(len(rows), 'time')}: {listed}."
     clean_up = (
         "Have the left-over row removed from the database of its cell; `openstack compute service delete` would take"
         f" {survey.host} out of its aggregates and its cell as well."

@@ -7,6 +7,7 @@ from datetime import timedelta
 from adapters.openstack import verbs
 from adapters.openstack.things import Life, Service
 from bot.domain.cloud import Request, Seen, Sighting
+from bot.domain.counting import counted
 from bot.domain.plan import By, Step
 from bot.domain.values import Facts, Json, StepKey
 
@@ -171,7 +172,7 @@ def _enabled(step: Step, service: Service) -> Sighting:
 def _settled(service: Service, beats: int) -> Sighting:
     """Up for so many heartbeats in a row: one alone may be the last of a host that dies again."""
     if beats >= BEATS:
-        return _so(f"{service.host} is up, for {beats} heartbeats in a row.", service)
+        return _so(f"{service.host} is up, for {counted(beats, 'heartbeat')} in a row.", service)
     waits = f"heartbeat {beats} of {BEATS} in a row" if beats else f"its compute service is {service.state}"
     return Sighting(
         seen=Seen.UNDERWAY,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from adapters.openstack import verbs
 from adapters.openstack.things import OpenStackSurvey, Server
+from bot.domain.counting import counted
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -159,8 +160,8 @@ def of_disks(leaving: Sequence[Server], *, shared_storage: bool | None) -> Itera
             code="disks-shared",
             verdict=Verdict.OK,
             topic=Topic.STORAGE,
-            sentence=f"The local disks of {kept} VMs are kept: this cloud's settings say that the hosts share their"
-            " storage (`shared_storage = true`); Muster has not seen it itself.",
+            sentence=f"The local disks of {counted(kept, 'VM')} are kept: this cloud's settings say that the hosts"
+            " share their storage (`shared_storage = true`); Muster has not seen it itself.",
         )
 
 

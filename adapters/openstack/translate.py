@@ -18,6 +18,7 @@ from adapters.openstack.things import (
     Used,
     Volume,
 )
+from bot.domain.counting import counted
 from bot.domain.redaction import redact
 
 Json = Mapping[str, Any]
@@ -276,9 +277,9 @@ def aggregate(found: Json) -> Json:
 def filled(hypervisors: Sequence[Json]) -> str:
     """How full a host is, as Nova counts; empty where it does not say (from 2.88 on)."""
     vcpus, memory = _filled(hypervisors, "vcpus"), _filled(hypervisors, "memory_mb")
-    parts = [f"{vcpus[0]} of {vcpus[1]} vCPU"] if vcpus else []
-    parts += [f"{memory[0] / 1024:.0f} of {memory[1] / 1024:.0f} GiB"] if memory else []
-    return f"{' and '.join(parts)} taken" if parts else ""
+    parts = [f"{vcpus[0]:,} vCPU on {counted(vcpus[1], 'core')}"] if vcpus else []
+    parts += [f"{memory[0] / 1024:,.0f} of {memory[1] / 1024:,.0f} GiB taken"] if memory else []
+    return ", ".join(parts)
 
 
 def _filled(hypervisors: Sequence[Json], name: str) -> tuple[int, int] | None:

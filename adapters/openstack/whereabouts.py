@@ -15,6 +15,7 @@ from adapters.openstack.session import Session
 from adapters.openstack.things import Migration, Server
 from adapters.openstack.versions import FLAVORS, SHADOWS, Microversion, up_to
 from bot.domain.cloud import Left, Unreachable
+from bot.domain.counting import counted
 
 _MOVERS = 20  #: VMs of lasting records that are asked for at most
 _KEPT = frozenset({"finished", "done"})
@@ -104,14 +105,15 @@ async def find(session: Session, ids: Collection[str], *, at: Microversion = SHA
     if rest and any(not s.is_gone for s in found.servers.values()):
         name = next(s.name for s in found.servers.values() if not s.is_gone)
         raise Unreachable(
-            f"Nova's lists leave out {name} and {len(first) + len(rest) - 1} more VMs, though Nova has it: where they"
-            " are could not be found out.",
+            f"Nova's lists leave out {name} and {counted(len(first) + len(rest) - 1, 'more VM')}, though Nova has it:"
+            " where they are could not be found out.",
             remedy="A cell of Nova may be silent: check its database and message queue (`nova-manage cell_v2"
             " list_cells`).",
         )
     if len(rest) > MOST:
         raise Unreachable(
-            f"Nova lists {len(first) + len(rest)} VMs no more: too many to ask for each whether it was deleted.",
+            f"Nova lists {counted(len(first) + len(rest), 'VM')} no more: too many to ask for each whether it was"
+            " deleted.",
             remedy="Find out who deleted them (`openstack server show …`), or whether a cell of Nova is silent.",
         )
     others = await one_by_one(session, rest, at=at)

@@ -6,6 +6,7 @@ A VM that was set aside is touched no more and never counts as done, so whatever
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
+from bot.domain.counting import counted
 from bot.domain.plan import By
 from bot.domain.steps import Aside, StepRecord, StepState
 from bot.domain.turns import to_retry, to_skip
@@ -58,4 +59,4 @@ def outcome(records: Sequence[StepRecord]) -> str:
     vms = {r.step.vm for r in records if r.step.vm and r.counts}
     aside = {r.step.vm for r in records if r.aside}
     undone = {r.step.vm for r in records if r.counts and r.state is not StepState.DONE}
-    return f"{len(vms - undone)} of {len(vms)} VMs verified, {len(aside)} set aside"
+    return f"{len(vms - undone):,} of {counted(len(vms), 'VM')} verified, {len(aside)} set aside"

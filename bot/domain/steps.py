@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.domain.cloud import Seen, Sighting
+from bot.domain.counting import counted
 from bot.domain.plan import By, Receipt, Step
 from bot.domain.values import StepKey, UserId
 
@@ -224,7 +225,7 @@ def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime)
         return record.end(
             StepState.UNKNOWN,
             now=now,
-            sentence=f"Started {record.starts} times without a trace in the cloud.",
+            sentence=f"Started {counted(record.starts, 'time')} without a trace in the cloud.",
             remedy="Check that the cloud's API takes requests, then retry.",
             raw=sighting.raw,
         )

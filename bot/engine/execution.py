@@ -13,7 +13,7 @@ before anything is made of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain import timing
+from bot.domain import fates, timing
 from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
 from bot.domain.finishing import going_on, to_finish
 from bot.domain.news import Kind, News
@@ -127,7 +127,10 @@ async def _say_if_closed(this: _Round) -> _Round:
     is_left = any(r.counts and r.state is StepState.PLANNED for r in this.records)
     if closed is None or not is_left or operation.state is State.STOPPING or Told.CLOSED in operation.told:
         return this
-    facts: Facts = {"sentence": closed.sentence, "moving": sum(1 for r in this.records if r.state in IN_FLIGHT)}
+    facts: Facts = {
+        "sentence": closed.sentence,
+        "moving": fates.spoken([r for r in this.records if r.state in IN_FLIGHT]),
+    }
     news = News(kind=Kind.CLOSED, operation=operation.id, facts=facts)
     said = replace(operation, told=(*operation.told, Told.CLOSED))
     saved = await this.held.save(said, Entry(event="closed", facts=facts), *telling.aloud(news))

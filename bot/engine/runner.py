@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain import aside, timing
+from bot.domain import aside, fates, timing
 from bot.domain.cloud import CloudError, Sighting
+from bot.domain.counting import counted
+from bot.domain.fates import Fate
 from bot.domain.news import Kind, News
 from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
@@ -144,27 +146,17 @@ class Runner:
         _, rows = await self.held.load()
         records = [r for r in rows if r.counts]
         now = self.held.clock.now()
-        counts = Counter(r.state for r in records if not r.aside)
-        total, done = len(records), counts[StepState.DONE]
-        if done == total:
+        if all(r.state is StepState.DONE and not r.aside for r in records):
             took = (self.held.moment - operation.started_at).total_seconds() if operation.started_at else 0.0
             vms = len({r.step.vm for r in records if r.step.vm})
-            ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{vms} VMs verified")
+            ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{counted(vms, 'VM')} verified")
             news = News(kind=Kind.FINISHED, operation=operation.id, facts={"seconds": took, "vms": vms})
             await self.held.save(ended, Entry(event="finished", facts=news.facts), *telling.at_the_end(news))
             return
-        left = [r.step.title for r in records if r.state is not StepState.DONE]
-        facts: dict[str, Json] = {
-            "done": done,
-            "failed": counts[StepState.FAILED],
-            "unknown": counts[StepState.UNKNOWN],
-            "skipped": counts[StepState.SKIPPED] + counts[StepState.PLANNED],
-            "aside": sum(1 for r in records if r.aside),
-            "left": left,
-        }
+        facts = _numbers(records)
         phases = operation.plan.phases if operation.plan else ()
         if operation.state is State.STOPPING:
-            outcome = f"stopped with {len(left)} of {total} steps left undone"
+            outcome = f"stopped with {fates.undone_of_all(records)} left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         elif aside.is_all_that_is_left(rows, phases):
@@ -172,8 +164,9 @@ class Runner:
             facts |= {"sentence": ended.outcome}
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         else:
-            closed = timing.closed(operation, self.held.rule, now=now) if counts[StepState.PLANNED] else None
-            outcome = f"{len(left)} of {total} steps not done"
+            is_planned = any(r.state is StepState.PLANNED and not r.aside for r in records)
+            closed = timing.closed(operation, self.held.rule, now=now) if is_planned else None
+            outcome = f"{fates.undone_of_all(records)} not done"
             if closed is not None:
                 outcome = f"{closed.sentence} {outcome}"
                 facts |= {"sentence": closed.sentence, "remedy": closed.remedy}
@@ -182,3 +175,21 @@ class Runner:
             news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=what_next)
             told = telling.calling(news, requester=operation.requested_by, approvers=self.held.rule.approvers)
         await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)
+
+
+def _numbers(records: Sequence[StepRecord]) -> dict[str, Json]:
+    """How many VMs met which fate, or steps where there is no VM; and what of the host itself did not get done."""
+    groups = fates.each(records)
+    of_vms = [group for group in groups if group[0].step.vm]
+    met = Counter(fates.of(group) for group in of_vms or groups)
+    left = fates.undone(records)
+    return {
+        "of": counted(len(of_vms), "VM") if of_vms else counted(len(groups), "step"),
+        "done": met[Fate.DONE],
+        "failed": met[Fate.FAILED],
+        "unknown": met[Fate.UNKNOWN],
+        "not done": met[Fate.SKIPPED] + met[Fate.WAITING] + met[Fate.MOVING],
+        "aside": met[Fate.SET_ASIDE],
+        "left": [r.step.title for r in left],
+        "of host": [r.step.title for r in left if of_vms and not r.step.vm],
+    }

@@ -6,6 +6,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import choosing
+from bot.domain.counting import counted
 from bot.domain.errors import BadChoice
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
@@ -49,7 +50,7 @@ async def _draw(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
     drawn = view.draw(operation, plan, channel=reception.word(clicked, "channel"))
     if drawn is None:
         raise BadChoice(
-            f"{len(plan.choices)} VMs are more than a window of Slack can list.",
+            f"{counted(len(plan.choices), 'VM is', 'VMs are')} more than a window of Slack can list.",
             remedy="Choose them in the cloud's own console.",
         )
     return drawn

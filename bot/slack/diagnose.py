@@ -8,6 +8,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.check import Line
 from bot.clock import SystemClock
+from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
 from bot.domain.policy import EVERYONE, Rule, Standing
 from bot.domain.values import Action, UserId
@@ -204,7 +205,7 @@ async def _members(title: str, id: str, members: Sequence[str], people: SlackPeo
     roster.groups[id] = full
     if not full:
         return Line(title=title, complaint="has no full members.", remedy="Add people to it in Slack.")
-    return Line(title=title, detail=f"{len(full)} full member{'s' if len(full) > 1 else ''}")
+    return Line(title=title, detail=counted(len(full), "full member"))
 
 
 async def _person(id: str, people: SlackPeople, roster: _Roster) -> Line:
@@ -255,7 +256,7 @@ def _impossible(rule: Rule, roster: _Roster) -> tuple[str, str] | None:
         return "nobody of those named in approvers can act.", "See the people and groups above."
     if len(approvers) < rule.quorum:
         return (
-            f"{rule.quorum} approvals are needed, but only {len(approvers)} can approve.",
+            f"{counted(rule.quorum, 'approval is', 'approvals are')} needed, but only {len(approvers)} can approve.",
             "Add approvers or lower quorum.",
         )
     if EVERYONE in rule.requesters:

@@ -10,6 +10,7 @@ from typing import TypeAlias
 
 from bot.domain import calendar
 from bot.domain.calendar import When
+from bot.domain.counting import counted
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
 from bot.domain.values import Action, OperationId, Then
@@ -297,7 +298,7 @@ def _window(flags: dict[str, list[str]]) -> timedelta | None:
 def _vms(flags: dict[str, list[str]]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(_name(v, "VM") for v in flags.get("--vm", ())))
     if len(names) > MAX_VMS:
-        raise BadCommand(f"{len(names)} VMs were named; {MAX_VMS} are the most.")
+        raise BadCommand(f"{counted(len(names), 'VM was', 'VMs were')} named; {MAX_VMS} are the most.")
     return names
 
 

@@ -6,6 +6,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import skipping
+from bot.domain.counting import counted
 from bot.domain.errors import BadChoice
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
@@ -44,7 +45,7 @@ async def _draw(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
     drawn = view.draw(operation, offered, channel=reception.word(clicked, "channel"))
     if drawn is None:
         raise BadChoice(
-            f"{len(offered)} VMs are more than a window of Slack can list.",
+            f"{counted(len(offered), 'VM is', 'VMs are')} more than a window of Slack can list.",
             remedy="Retry them, or cancel the operation: that names what is left.",
         )
     return drawn

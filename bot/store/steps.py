@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import bindparam, delete, insert, select, update
 
+from bot.domain.counting import counted
 from bot.domain.operation import Operation
 from bot.domain.ports import Entry
 from bot.domain.steps import IN_FLIGHT, StepRecord
@@ -74,7 +75,7 @@ class Steps(Operations):
         rows = [_to_update(step_columns(operation, r)) for r, _ in records]
         met = await self.run(_CHANGE, rows)
         if met != len(rows):
-            raise LookupError(f"Operation {operation} has {met} of the {len(rows)} steps to save.")
+            raise LookupError(f"Operation {operation} has {met} of {counted(len(rows), 'step')} to save.")
         for _, entry in records:
             if entry is not None:
                 self.note(operation, entry)

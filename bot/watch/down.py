@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, Host
+from bot.domain.counting import counted, listed
 from bot.domain.ports import Archive, Clock, Entry, Unit
 from bot.domain.values import Action, Facts, HostId, OperationId
 
@@ -43,9 +44,17 @@ class Look:
 
         Hosts that are down and empty do not count: a cloud may list many that were retired long ago.
         """
-        counted = [host for host in self.hosts if not (host.is_down and host.vms == 0)]
-        lost = [host for host in self.unexplained if host.vms != 0]
-        return len(lost) > 1 and 2 * len(lost) > len(counted)
+        return len(self.lost) > 1 and 2 * len(self.lost) > len(self.counted)
+
+    @property
+    def counted(self) -> Sequence[Host]:
+        """The hosts of which most must look dead: all but those that are down and empty."""
+        return [host for host in self.hosts if not (host.is_down and host.vms == 0)]
+
+    @property
+    def lost(self) -> Sequence[Host]:
+        """Of these, the hosts that are down for no reason of ours."""
+        return [host for host in self.unexplained if host.vms != 0]
 
 
 async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence[Host], *, gap: timedelta) -> None:
@@ -125,12 +134,17 @@ async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
     elif alarm.raised_at is None and look.at < alarm.first_seen_at:
         await unit.save_alarm(_dated_anew(alarm, look))
     elif alarm.raised_at is None and look.at - alarm.first_seen_at >= gap:
-        names = [host.name for host in look.unexplained]
-        more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-        evidence = (f"{len(names)} of {len(look.hosts)} look down: {', '.join(names[:_LISTED])}{more}.",)
-        await unit.save_alarm(replace(alarm, raised_at=look.at, evidence=evidence))
-        facts: Facts = {"cloud": look.cloud.name, "down": len(names), "hosts": len(look.hosts)}
+        await unit.save_alarm(replace(alarm, raised_at=look.at, evidence=_evidence_of_most(look)))
+        facts: Facts = {"cloud": look.cloud.name, "down": len(look.lost), "hosts": len(look.counted)}
         await unit.record(None, Entry(event="most hosts seen down", facts=facts))
+
+
+def _evidence_of_most(look: Look) -> tuple[str, ...]:
+    """The hosts that look down among those that count; and how many do not."""
+    names = listed([host.name for host in look.lost], most=_LISTED)
+    said = f"{len(look.lost):,} of {counted(len(look.counted), 'host')} look down: {names}."
+    empty = len(look.hosts) - len(look.counted)
+    return said, *([f"{counted(empty, 'host that is', 'hosts that are')} down and empty not counted."] if empty else [])
 
 
 async def _over(unit: Unit, look: Look, alarm: Alarm, sentence: str) -> None:
@@ -168,5 +182,5 @@ def _evidence(look: Look, alarm: Alarm, host: Host) -> tuple[str, ...]:
     return (
         f"{look.cloud.name} says of it: {host.state or 'down'}.",
         f"Two looks, {apart:.0f} s apart, showed the same.",
-        f"{up} of the {len(others)} other hosts of {look.cloud.name} are up.",
+        f"{up:,} of {counted(len(others), 'other host')} of {look.cloud.name} {'is' if up == 1 else 'are'} up.",
     )

@@ -113,7 +113,8 @@ async def test_a_vm_that_fails_again_still_needs_a_person(shop: Workshop) -> Non
     await shop.work()
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
     told = [n for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION and n.audience is Audience.THREAD]
-    assert [(n.facts["failed"], n.facts["unknown"], n.facts["aside"]) for n in told] == [(2, 1, 0), (1, 1, 1)]
+    assert [(n.facts["done"], n.facts["failed"], n.facts["aside"]) for n in told] == [(4, 2, 0), (4, 1, 1)]
+    assert [n.facts["of host"] for n in told] == [["host-1 is empty"], ["host-1 is empty"]]
     await shop.skip(id, "vm-1")
     operation = await shop.operation(id)
     assert (operation.state, operation.outcome) == (State.ENDED_INCOMPLETE, "4 of 6 VMs verified, 2 set aside")
@@ -149,7 +150,10 @@ async def test_a_stop_or_a_cancel_afterwards_still_says_what_is_left(shop: Works
     await shop.skip(id, "vm-2")
     await shop.steer(id, Steer.CANCEL)
     operation = await shop.operation(id)
-    assert (operation.state, operation.outcome) == (State.ENDED_INCOMPLETE, "closed with 3 steps left undone")
+    assert (operation.state, operation.outcome) == (
+        State.ENDED_INCOMPLETE,
+        "closed with 1 step of the host and 2 of 6 VMs left undone",
+    )
     assert [r.key for r in await shop.steps(id) if r.aside] == ["move:vm-2"]
 
 

@@ -191,7 +191,9 @@ async def test_when_the_window_closes_what_runs_is_finished_and_nothing_new_is_s
     id = await closing(shop)
     operation = await shop.operation(id)
     assert operation.state is State.NEEDS_ATTENTION
-    assert operation.outcome == "The window closed Sat 2026-11-21 03:01 (UTC). 4 of 8 steps not done"
+    assert (
+        operation.outcome == "The window closed Sat 2026-11-21 03:01 (UTC). 1 step of the host and 3 of 6 VMs not done"
+    )
     assert await moved(shop) == 3
     states = {r.step.vm: r.state for r in await shop.steps(id) if r.step.vm}
     assert sorted(states.values()) == sorted([StepState.DONE] * 3 + [StepState.PLANNED] * 3)
@@ -201,9 +203,12 @@ async def test_it_is_said_once_that_the_window_closed_and_what_is_left(shop: Wor
     await closing(shop)
     news = await shop.news()
     closed = [n for n in news if n.kind is Kind.CLOSED]
-    assert [(n.audience, n.facts["moving"]) for n in closed] == [(Audience.THREAD, 3), (Audience.INCIDENT, 3)]
+    assert [(n.audience, n.facts["moving"]) for n in closed] == [
+        (Audience.THREAD, "3 VMs"),
+        (Audience.INCIDENT, "3 VMs"),
+    ]
     (needs, _) = [n for n in news if n.kind is Kind.NEEDS_ATTENTION]
-    assert (needs.facts["done"], needs.facts["skipped"]) == (4, 4)
+    assert (needs.facts["of"], needs.facts["done"], needs.facts["not done"]) == ("6 VMs", 3, 3)
     assert str(needs.facts["sentence"]).startswith("The window closed")
 
 

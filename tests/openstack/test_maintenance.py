@@ -22,8 +22,8 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
     async with evening(tmp_path, cloud, terms="lock_vms = true") as night:
         stage = night.stage
         first, second, _, last = await _hosts(stage)
-        assert f":white_check_mark: `prod/{HOST}` · up · nova · 5 VMs · 5 of 1000 vCPU and " in first
-        assert ":white_check_mark: `prod/compute-2` · up · nova · 0 VMs · 0 of 1000 vCPU and " in second
+        assert f":white_check_mark: `prod/{HOST}` · up · nova · 5 VMs · 5 vCPU on 1,000 cores, " in first
+        assert ":white_check_mark: `prod/compute-2` · up · nova · 0 VMs · 0 vCPU on 1,000 cores, " in second
         assert (
             ":warning: `prod/compute-4` · up, disabled · nova · 0 VMs · disabled by somebody else: broken fan" in last
         )
@@ -65,7 +65,7 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
         # who has taken it out, and why
         (shown,) = [line for line in await _hosts(stage) if HOST in line]
         assert re.search(
-            "up, disabled · .* · disabled by Muster for operation .*: new memory, .* vCPU and .* taken", shown
+            "up, disabled · .* · disabled by Muster for operation .*: new memory, .* vCPU on .* taken", shown
         )
 
         # and back

@@ -18,6 +18,7 @@ from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left
 from bot.domain.plan import Plan
 from bot.domain.values import VmId
+from tests.agreement import assert_agrees
 from tests.findings import made_in
 from tests.openstack_adapter.build import (
     DEAD,
@@ -354,3 +355,9 @@ def test_every_finding_of_the_adapter_has_its_pair() -> None:
     assert len(written) > 40
     assert {pattern for pattern in written if not any(fnmatch(code, pattern) for code in PAIRS)} == set()
     assert {code for code in PAIRS if not any(fnmatch(code, pattern) for pattern in written)} == set()
+
+
+def test_every_sentence_agrees_with_its_numbers() -> None:
+    for made, _ in PAIRS.values():
+        for found in made().findings:
+            assert_agrees(f"{found.sentence} {found.remedy} {found.vouch}")

@@ -53,7 +53,7 @@ async def test_what_cinder_has_under_another_name_of_the_host_is_told(name: str)
         made = await arena.planned()
         told = finding(made, "volumes-managed-here")
         assert told is not None
-        assert f"1 Cinder volumes are managed by {DEAD} itself (Cinder calls it {name})" in told.sentence
+        assert f"1 Cinder volume is managed by {DEAD} itself (Cinder calls it {name})" in told.sentence
         assert "backups-managed-here" in codes(made)
 
 

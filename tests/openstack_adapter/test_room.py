@@ -135,7 +135,7 @@ def test_what_others_have_still_to_move_takes_its_room_away() -> None:
 def test_room_that_is_kept_for_others_is_said() -> None:
     found = finding(plan(survey(), beside=(theirs(), theirs())), "room")
     assert found is not None
-    assert "180 GiB free (2 VMs of other operations are counted as there already)" in found.sentence
+    assert "180 GiB free (2 VMs of other operations counted as there already)" in found.sentence
 
 
 @pytest.mark.parametrize(

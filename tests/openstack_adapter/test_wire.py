@@ -97,7 +97,7 @@ async def test_a_host_whose_name_begins_alike_is_left_alone() -> None:
         await clock.pass_time(60)
         found = await cloud.hosts("compute-1", limit=5)
         assert [h.name for h in found] == ["compute-1", "compute-10", "compute-11"]
-        assert re.fullmatch(r"\d+ of \d+ vCPU and \d+ of \d+ GiB taken", found[0].note)
+        assert re.fullmatch(r"\d+ vCPU on \d+ cores, \d+ of \d+ GiB taken", found[0].note)
         assert [h.note.partition(",")[0] for h in found[1:]] == [
             "disabled by somebody else: new fan",
             "disabled by Muster for operation K7M2PQRS: new fan",

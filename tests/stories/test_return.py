@@ -43,7 +43,7 @@ async def test_the_list_of_hosts_says_who_took_each_out_of_service_and_why_and_h
     assert "up, disabled · az-1 · 0 VMs · disabled by Muster for operation " in ours
     assert ": new memory, 0 of " in ours
     assert "down · az-1 · 12 VMs" in dead
-    assert re.search(r"up · az-1 · \d+ VMs · \d+ of \d+ vCPU and \d+ of \d+ GiB taken$", well)
+    assert re.search(r"up · az-1 · \d+ VMs · \d+ vCPU on \d+ cores, \d+ of \d+ GiB taken$", well)
     assert "down, forced down, disabled" in closed
     assert "disabled by somebody else: bob: disk alarm" in closed
 

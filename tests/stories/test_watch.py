@@ -77,4 +77,4 @@ async def test_when_most_hosts_look_dead_nobody_is_told_to_evacuate_them(stage: 
     await stage.until(lambda: told(stage, "look at us, not at them"), what="one message that doubts")
     (alarm,) = stage.workspace.channel_messages(INCIDENT)
     assert alarm.buttons == []
-    assert "4 of 5 look down" in alarm.plain
+    assert "4 of 5 hosts look down" in alarm.plain

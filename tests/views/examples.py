@@ -135,7 +135,7 @@ def operation(state: State = State.CHECKING, *, of: Plan | None = None, name: st
         changed_at=NOW - timedelta(minutes=1),
         started_at=NOW - timedelta(minutes=4) if started else None,
         ended_at=NOW if state in FINAL else None,
-        outcome="closed with 1 step left undone" if state is State.ENDED_INCOMPLETE else "",
+        outcome="closed with 1 of 3 VMs left undone" if state is State.ENDED_INCOMPLETE else "",
     )
     return replace(made, **changes)
 

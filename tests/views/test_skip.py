@@ -110,7 +110,7 @@ def test_the_card_names_what_was_set_aside_by_whom_and_why_apart_from_what_faile
     assert line.endswith("Reason: its owner moves it.")
     assert ":x: *Failed*: evacuate web-4: No valid host was found." in said
     assert "1 set aside" in said
-    assert "2 of 6 done, 2 skipped, 1 set aside" in said
+    assert "2 of 6 VMs done, 1 failed, 2 not done, 1 set aside" in said
 
 
 def test_nothing_is_done_and_nothing_failed_where_only_vms_were_set_aside() -> None:

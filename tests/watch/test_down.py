@@ -25,7 +25,7 @@ async def test_a_host_is_told_of_at_the_second_look_that_shows_it_down(post: Pos
     assert alarm.evidence == (
         "toy says of it: down.",
         "Two looks, 15 s apart, showed the same.",
-        "4 of the 4 other hosts of toy are up.",
+        "4 of 4 other hosts of toy are up.",
     )
 
 
@@ -155,7 +155,7 @@ async def test_when_most_hosts_look_down_one_message_suspects_the_observer(post:
     await post.look(4)
     (alarm,) = await post.shown()
     assert alarm.kind is AlarmKind.MOST_DOWN
-    assert alarm.evidence == ("3 of 5 look down: host-1, host-2, host-3.",)
+    assert alarm.evidence == ("3 of 5 hosts look down: host-1, host-2, host-3.",)
     assert not alarm.may_evacuate
     post.fleet.raise_again("host-1", "host-2")
     await post.look(2)

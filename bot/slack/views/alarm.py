@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from bot.domain.alarm import Alarm, AlarmKind, Alert
+from bot.domain.counting import counted
 from bot.slack.views import message, text
 from bot.slack.views.message import Block, Message
 
@@ -50,7 +51,7 @@ def _named(alarm: Alarm) -> str:
 
 def _down(alarm: Alarm) -> str:
     span = text.minutes((alarm.raised_at or alarm.first_seen_at) - alarm.since)
-    number = "" if alarm.vms is None else f", {text.count(alarm.vms, 'VM')}"
+    number = "" if alarm.vms is None else f", {counted(alarm.vms, 'VM')}"
     return (
         f":rotating_light: *{_named(alarm)} has been down for {span}{number}*, since {text.day_and_time(alarm.since)}"
     )
@@ -65,9 +66,9 @@ def _most_down(alarm: Alarm) -> str:
 
 
 def _alert(alarm: Alarm) -> str:
-    number = text.count(sum(1 for alert in alarm.alerts if not alert.is_over), "alert")
+    number = counted(sum(1 for alert in alarm.alerts if not alert.is_over), "alert")
     about = f" about {_named(alarm)}" if alarm.host_name else ""
-    vms = "" if alarm.vms is None else f", {text.count(alarm.vms, 'VM')}"
+    vms = "" if alarm.vms is None else f", {counted(alarm.vms, 'VM')}"
     return f":rotating_light: *{number}{about}{vms}*, since {text.day_and_time(alarm.since)}"
 
 
@@ -96,7 +97,7 @@ def _resolved(alarm: Alarm) -> str:
 
 
 def _count(alarm: Alarm) -> str:
-    return text.count(len(alarm.alerts), "alert")
+    return counted(len(alarm.alerts), "alert")
 
 
 def _lasted(alarm: Alarm) -> str:

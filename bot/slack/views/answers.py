@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.counting import counted
 from bot.domain.operation import FINAL, Operation
 from bot.domain.values import Action, Facts, OperationId
 from bot.slack.views import message, standing, subject, text
@@ -59,7 +60,7 @@ def hosts(facts: Facts, links: Links) -> Message:
 def _hosts_title(facts: Facts, number: int) -> str:
     where = ", ".join(text.code(cloud) for cloud in words(facts, "clouds"))
     like = f" with {text.code(word(facts, 'matching'))} in the name" if word(facts, "matching") else ""
-    return f"*{text.count(number, 'host')}* of {where}{like}" + ("." if not number else ":")
+    return f"*{counted(number, 'host')}* of {where}{like}" + ("." if not number else ":")
 
 
 def _host(row: Facts, links: Links) -> str:
@@ -69,7 +70,7 @@ def _host(row: Facts, links: Links) -> str:
         f"{mark} {text.code(_place(row), limit=90)}",
         text.escape(word(row, "state"), limit=80),
         text.escape(word(row, "area"), limit=text.NAME),
-        text.count(vms, "VM") if isinstance(vms, int) else "",
+        counted(vms, "VM") if isinstance(vms, int) else "",
         text.escape(word(row, "note"), limit=160),
         _holder(row, links),
     ]
@@ -159,7 +160,7 @@ def _sections(lines: Sequence[str]) -> tuple[Block, ...]:
 
 
 def _lines(number: int) -> str:
-    return text.count(number, "line")
+    return counted(number, "line")
 
 
 def _entry(row: Facts) -> str:
@@ -184,7 +185,7 @@ def policy(facts: Facts, _links: Links) -> Message:
 
 
 def _rule(row: Facts) -> str:
-    approvals = text.count(_whole(row, "quorum"), "approval")
+    approvals = counted(_whole(row, "quorum"), "approval")
     own = "own requests too" if row.get("self_approval") else "never one's own request"
     typed = ", the host's name typed" if row.get("typed_confirmation") else ""
     lines = [

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import IntEnum
 
+from bot.domain.counting import counted
+from bot.domain.fates import Fate
 from bot.domain.operation import EXECUTING, FINAL, Operation, State
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord
@@ -81,11 +83,11 @@ def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
 
 def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetime, brief: bool) -> Iterator[Block]:
     plan = operation.plan
-    counted = progress.of(records)
+    tally = progress.of(records)
     if operation.state not in FINAL:
-        yield message.section(_bar(operation, records, counted, now=now))
+        yield message.section(_bar(operation, records, tally, now=now))
     else:
-        yield message.section(_result(operation, counted))
+        yield message.section(_result(operation, tally))
         if plan is not None and (behind := vms.left_behind(plan)):
             yield message.section(behind)
         if left := steps.left_as_is(operation, records):
@@ -101,39 +103,39 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
     if brief:
         return
     if operation.state in EXECUTING:
-        yield from vms.under_way(plan, counted)
+        yield from vms.under_way(plan, tally)
     else:
-        yield from vms.report(plan, counted)
+        yield from vms.report(plan, tally)
 
 
-def _bar(operation: Operation, records: Sequence[StepRecord], counted: progress.Progress, *, now: datetime) -> str:
+def _bar(operation: Operation, records: Sequence[StepRecord], tally: progress.Progress, *, now: datetime) -> str:
     left = progress.time_left(operation, records, now=now)
-    failed = counted.number(progress.Fate.FAILED, progress.Fate.UNKNOWN)
-    parts = [f"*{counted.bar()}*"]
+    failed = tally.number(Fate.FAILED, Fate.UNKNOWN)
+    parts = [f"*{tally.bar()}*"]
     if left is not None:
         parts.append(f"about {text.minutes(left)} left")
-    moving = counted.number(progress.Fate.MOVING)
+    moving = tally.number(Fate.MOVING)
     if moving:
-        parts.append(f"{moving} under way")
+        parts.append(f"{moving:,} under way")
     if failed:
-        parts.append(f"{failed} failed or unclear")
-    skipped = counted.number(progress.Fate.SKIPPED)
+        parts.append(f"{failed:,} failed or unclear")
+    skipped = tally.number(Fate.SKIPPED)
     if skipped:
-        parts.append(f"{skipped} skipped")
-    aside = counted.number(progress.Fate.SET_ASIDE)
+        parts.append(f"{skipped:,} {Fate.SKIPPED}")
+    aside = tally.number(Fate.SET_ASIDE)
     if aside:
-        parts.append(f"{aside} set aside")
+        parts.append(f"{aside:,} set aside")
     return " · ".join(parts)
 
 
-def _result(operation: Operation, counted: progress.Progress) -> str:
+def _result(operation: Operation, tally: progress.Progress) -> str:
     took = ""
     if operation.started_at and operation.ended_at:
         took = f" in {text.minutes(operation.ended_at - operation.started_at)}"
-    aside = counted.number(progress.Fate.SET_ASIDE)
-    left = counted.total - counted.number(progress.Fate.DONE) - aside
-    done = f"*{counted.number(progress.Fate.DONE)} of {counted.total} done and verified*{took}"
-    stay = len(operation.plan.vms) - counted.total if operation.plan and operation.plan.steps else 0
-    others = f" {text.count(stay, 'VM')} left in place, as planned." if stay > 0 and counted.has_vms else ""
-    short = [f"{left} not"] * bool(left) + [f"{aside} set aside"] * bool(aside)
+    aside = tally.number(Fate.SET_ASIDE)
+    left = tally.total - tally.number(Fate.DONE) - aside
+    done = f"*{tally.number(Fate.DONE):,} of {tally.total:,} done and verified*{took}"
+    stay = len(operation.plan.vms) - tally.total if operation.plan and operation.plan.steps else 0
+    others = f" {counted(stay, 'VM')} left in place, as planned." if stay > 0 and tally.has_vms else ""
+    short = [f"{left:,} not"] * bool(left) + [f"{aside:,} set aside"] * bool(aside)
     return "; ".join([done, *short]) + f".{others}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.domain.counting import counted
 from bot.domain.plan import Plan, Vm
 from bot.slack.views import message, text
 from bot.slack.views.message import Block
@@ -22,7 +23,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
         title = text.escape(group[:1].upper() + group[1:]) or "VMs"
         may_be_chosen = [vm for vm in mine if vm.chosen is not None]
         of = f"{sum(1 for vm in may_be_chosen if vm.chosen)} of " if may_be_chosen else ""
-        head = f"*{title}*: {of}{text.count(len(mine), 'VM')}"
+        head = f"*{title}*: {of}{counted(len(mine), 'VM')}"
         blocks += [message.section(head + _left_out(mine))] if is_long else table(head, mine)
     return blocks
 

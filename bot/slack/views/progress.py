@@ -3,29 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 
+from bot.domain import fates
+from bot.domain.fates import ENDED, Fate
 from bot.domain.operation import Operation, State
-from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState, latest
+from bot.domain.steps import Aside, StepRecord, StepState, latest
 from bot.domain.values import VmId
 
 _WIDTH = 8
-
-
-class Fate(StrEnum):
-    """What has become of one VM (or of one step that has none)."""
-
-    WAITING = "waiting"
-    MOVING = "under way"
-    DONE = "done"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-    SKIPPED = "skipped"
-    SET_ASIDE = "set aside"
-    """By a person: it did not get done, and is not tried again."""
-
-
-ENDED = frozenset({Fate.DONE, Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.SET_ASIDE})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,23 +58,18 @@ class Progress:
         """Done of all, in figures and as a bar."""
         done = self.number(Fate.DONE)
         filled = _WIDTH * done // self.total if self.total else 0
-        return f"{done}/{self.total} {'█' * filled}{'░' * (_WIDTH - filled)}"
+        return f"{done:,}/{self.total:,} {'█' * filled}{'░' * (_WIDTH - filled)}"
 
 
 def of(records: Sequence[StepRecord]) -> Progress:
-    """Count VMs by their steps; a plan without VM steps is counted by its steps. What only relieves counts nowhere."""
-    by_vm: dict[VmId, list[StepRecord]] = {}
-    records = [r for r in records if r.counts]
-    for record in records:
-        if record.step.vm is not None:
-            by_vm.setdefault(record.step.vm, []).append(record)
-    groups = list(by_vm.values()) if by_vm else [[r] for r in records]
-    return Progress(courses=tuple(_course(sorted(g, key=lambda r: r.seq)) for g in groups))
+    """Count VMs by their steps; a plan without VM steps is counted by its steps."""
+    groups = fates.each(records)
+    of_vms = [group for group in groups if group[0].step.vm is not None]
+    return Progress(courses=tuple(_course(group) for group in of_vms or groups))
 
 
 def _course(records: Sequence[StepRecord]) -> Course:
-    fate = _fate(records)
-    telling = next((r for r in records if r.state in _TELLING.get(fate, ())), records[-1])
+    fate, telling = fates.of(records), fates.telling(records)
     starts = [r.intent_at for r in records if r.intent_at is not None]
     ends = [r.ended_at for r in records if r.ended_at is not None]
     seconds = (max(ends) - min(starts)).total_seconds() if fate in ENDED and starts and ends else None
@@ -105,32 +85,6 @@ def _course(records: Sequence[StepRecord]) -> Course:
         remedy=telling.remedy,
         aside=telling.aside,
     )
-
-
-_TELLING = {
-    Fate.MOVING: IN_FLIGHT,
-    Fate.FAILED: {StepState.FAILED},
-    Fate.UNKNOWN: {StepState.UNKNOWN},
-    Fate.SKIPPED: {StepState.SKIPPED},
-    Fate.SET_ASIDE: {StepState.FAILED, StepState.UNKNOWN},
-}
-"""Of a VM's steps the first in one of these states tells how it stands; else the last does."""
-
-
-def _fate(records: Sequence[StepRecord]) -> Fate:
-    if any(r.aside for r in records):
-        return Fate.SET_ASIDE
-    states = {r.state for r in records}
-    for state, fate in ((StepState.FAILED, Fate.FAILED), (StepState.UNKNOWN, Fate.UNKNOWN)):
-        if state in states:
-            return fate
-    if states == {StepState.DONE}:
-        return Fate.DONE
-    if StepState.SKIPPED in states:
-        return Fate.SKIPPED
-    if states & IN_FLIGHT or StepState.DONE in states:
-        return Fate.MOVING
-    return Fate.WAITING
 
 
 def time_left(operation: Operation, records: Sequence[StepRecord], *, now: datetime) -> timedelta | None:

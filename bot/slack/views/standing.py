@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from bot.domain import calendar
+from bot.domain.counting import counted
 from bot.domain.operation import VOUCHERS, Choice, Operation, State, Told, Vote
 from bot.domain.policy import Rule
 from bot.slack.views import text
@@ -153,9 +154,9 @@ def asked_by(operation: Operation) -> str:
     """Who asked, when, why, and the id to name it by; small print."""
     target = f" · to {text.code(operation.request.to)}" if operation.request.to else ""
     vms = len(operation.request.vms)
-    chosen = f" · only {text.count(vms, 'named VM')}" if vms else ""
+    chosen = f" · only {counted(vms, 'named VM')}" if vms else ""
     if operation.request.is_choice:
-        chosen = f" · {text.count(vms, 'VM') if vms else 'no VM'} chosen"
+        chosen = f" · {counted(vms, 'VM') if vms else 'no VM'} chosen"
     then = f" · then {operation.request.then}" if operation.request.then else ""
     reason = f" · reason: {text.escape(operation.request.reason, limit=200)}" if operation.request.reason else ""
     return (

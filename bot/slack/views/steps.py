@@ -1,7 +1,11 @@
 """The plan as numbered phases: what will be done, what has been, what somebody must do by hand, what failed."""
 
+from collections import Counter
 from collections.abc import Sequence
 
+from bot.domain import fates
+from bot.domain.counting import counted
+from bot.domain.fates import Fate
 from bot.domain.operation import Operation, State
 from bot.domain.plan import By, Plan, Step
 from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
@@ -12,6 +16,9 @@ _BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: "
 _MOST_TROUBLES = 10
 _MOST_NAMED = 10
 _MOST_BY_HAND = 4
+_FEW = 3
+"""So many steps of a phase are named one by one."""
+_ENDED_OTHERWISE = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.SET_ASIDE)
 _NO_CAUSE = "No cause was told"
 
 
@@ -28,9 +35,17 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
 
 
 def _said(steps: Sequence[Step], *, brief: bool) -> str:
-    if len(steps) > 3 or brief:
-        return text.count(len(steps), "step")
-    return "; ".join(f"{text.escape(s.title, limit=120)}{_BY[s.by]}" for s in steps)
+    if len(steps) <= _FEW and not brief:
+        return "; ".join(_title(s) for s in steps)
+    of_host = [s for s in steps if s.vm is None]
+    vms = len({s.vm for s in steps if s.vm is not None})
+    said = [_title(s) for s in of_host] if len(of_host) <= _FEW and not brief else []
+    said += [counted(len(of_host), "step")] if of_host and not said else []
+    return "; ".join([*said, *([counted(vms, "VM")] if vms else [])])
+
+
+def _title(step: Step) -> str:
+    return f"{text.escape(step.title, limit=120)}{_BY[step.by]}"
 
 
 def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
@@ -73,14 +88,23 @@ def _sign(records: Sequence[StepRecord]) -> str:
 
 
 def _done(records: Sequence[StepRecord]) -> str:
-    done = sum(1 for r in records if r.state is StepState.DONE)
-    skipped = sum(1 for r in records if r.state is StepState.SKIPPED and not r.aside)
-    aside = sum(1 for r in records if r.aside)
     if len(records) == 1:
         title = text.escape(records[0].step.title, limit=120)
-        return f"{title} ({'under way' if records[0].state in IN_FLIGHT else records[0].state.value})"
-    said = f"{done} of {len(records)} done" + (f", {skipped} skipped" if skipped else "")
-    return f"{said}, {aside} set aside" if aside else said
+        return f"{title} ({fates.of(records)})"
+    groups = fates.each(records)
+    of_vms = [group for group in groups if group[0].step.vm]
+    of_host = [group for group in groups if not group[0].step.vm]
+    said = [_met(of_host, "step"), _met(of_vms, "VM")]
+    return "; ".join(part for part in said if part)
+
+
+def _met(groups: Sequence[Sequence[StepRecord]], noun: str) -> str:
+    """How many are done, and what else became of some; empty where there is none."""
+    if not groups:
+        return ""
+    met = Counter(fates.of(group) for group in groups)
+    others = [f"{met[fate]:,} {fate}" for fate in _ENDED_OTHERWISE if met[fate]]
+    return ", ".join([f"{met[Fate.DONE]:,} of {counted(len(groups), noun)} done", *others])
 
 
 def by_hand(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:

@@ -1,5 +1,6 @@
 """What an operation is called: in headlines, lists, threads and dialogs."""
 
+from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Then
@@ -51,7 +52,7 @@ def consequences(operation: Operation) -> str:
     plan = operation.plan
     stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
     said = f"{vms(plan) if plan else ''}. Muster checks the cloud once more and starts {_when(operation)}."
-    said += f" *{text.count(stops, 'VM')} will be shut down.*" if stops else ""
+    said += f" *{counted(stops, 'VM')} will be shut down.*" if stops else ""
     return said + afterwards(operation)
 
 
@@ -63,9 +64,9 @@ def vms(plan: Plan) -> str:
     """How many VMs the plan found, or touches of those that it leaves to choose."""
     touched = sum(1 for vm in plan.choices if vm.chosen)
     if plan.choices and touched < len(plan.vms):
-        return f"{touched} of {text.count(len(plan.vms), 'VM')}"
+        return f"{touched} of {counted(len(plan.vms), 'VM')}"
     if touched or (plan.vms and plan.action is not Action.EXIT):
-        return text.count(len(plan.vms), "VM")
+        return counted(len(plan.vms), "VM")
     return "VMs stay where they are" if plan.action in {Action.EXIT, Action.REHOME} else "no VMs"
 
 

@@ -147,11 +147,6 @@ def minutes(span: timedelta) -> str:
     return f"{whole} min" if whole < 120 else f"{whole // 60} h {whole % 60:02d} min"
 
 
-def count(number: int, noun: str) -> str:
-    """A number with its noun: one VM, 21 VMs."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
 def sentence_of(sentence: str, remedy: str = "") -> str:
     """What is wrong and what to do, from wherever it came, made inert."""
     both = [escape(part) for part in (sentence, remedy) if part.strip()]

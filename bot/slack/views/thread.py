@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.counting import counted, listed
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
 from bot.domain.steps import StepRecord
@@ -163,8 +164,12 @@ def _lines(facts: Facts) -> str:
 
 
 def _attention(facts: Facts) -> str:
-    parts = [f"{_number(facts, name)} {name}" for name in ("done", "failed", "unknown", "skipped")]
-    parts += [f"{aside} set aside"] if (aside := _number(facts, "aside")) else []
+    met = [f"{_number(facts, name):,} {name}" for name in ("failed", "unknown", "not done") if _number(facts, name)]
+    met += [f"{aside:,} set aside"] if (aside := _number(facts, "aside")) else []
+    of = f" of {word(facts, 'of')}" if word(facts, "of") else ""
+    parts = [f"{_number(facts, 'done'):,}{of} done", *met]
+    host = [text.escape(title, limit=80) for title in words(facts, "of host")]
+    parts += [f"of the host itself not done: {listed(host, most=3)}"] if host else []
     ask = words(facts, "ask")
     who = f"{text.mentions(ask)}: " if ask else ""
     buttons = "*Retry Failed*, *Skip* or *Cancel*" if facts.get("may_skip") else "*Retry Failed* or *Cancel*"
@@ -174,9 +179,23 @@ def _attention(facts: Facts) -> str:
 
 def _incomplete(facts: Facts) -> str:
     left = words(facts, "left")
-    listed = "\n" + text.cut_lines([f"• {text.escape(t, limit=120)}" for t in left], most=20) if left else ""
+    titles = "\n" + text.cut_lines([f"• {text.escape(t, limit=120)}" for t in left], most=20) if left else ""
     said = f" {text.sentence_of(word(facts, 'sentence'))}".rstrip()
-    return f":warning: Ended incomplete{_by(facts)}.{said} {text.count(len(left), 'step')} left undone.{listed}"
+    return f":warning: Ended incomplete{_by(facts)}.{said} Left undone: {len(left):,}.{titles}"
+
+
+def _moving(facts: Facts) -> str:
+    """What is still under way; of news of an earlier release the number of steps."""
+    return _what(facts, "moving", "moving")
+
+
+def _again(facts: Facts) -> str:
+    return _what(facts, "what", "count")
+
+
+def _what(facts: Facts, name: str, number: str) -> str:
+    value = facts.get(name)
+    return text.escape(value, limit=80) if isinstance(value, str) else counted(_number(facts, number), "step")
 
 
 def _at(facts: Facts) -> str:
@@ -208,19 +227,19 @@ def _reason(facts: Facts) -> str:
 
 
 def _glass_broken(facts: Facts) -> str:
-    had = f"{_number(facts, 'count')} of {text.count(_number(facts, 'quorum'), 'approval')}"
+    had = f"{_number(facts, 'count')} of {counted(_number(facts, 'quorum'), 'approval')}"
     return f":rotating_light: *Glass broken{_by(facts)}*: it goes ahead with {had}.{_reason(facts)}"
 
 
 def _vouched(facts: Facts) -> str:
     said = "\n".join(f"• {text.escape(sentence)}" for sentence in words(facts, "sentences"))
-    people = f"{_number(facts, 'count')} of {_number(facts, 'needed')} people"
+    people = f"{_number(facts, 'count')} of {counted(_number(facts, 'needed'), 'person', 'people')}"
     return text.cut(f":writing_hand: Vouched{_by(facts)}, {people}:\n{said}", limit=text.MAX_SECTION)
 
 
 def _chosen(facts: Facts) -> str:
     left = words(facts, "left")
-    said = f":ballot_box_with_check: {text.count(_number(facts, 'chosen'), 'VM')} chosen{_by(facts)}"
+    said = f":ballot_box_with_check: {counted(_number(facts, 'chosen'), 'VM')} chosen{_by(facts)}"
     names = ", ".join(text.escape(name, limit=text.NAME) for name in left[:12])
     more = f" and {len(left) - 12} more" if len(left) > 12 else ""
     others = f", {len(left)} left where they are: {names}{more}" if left else ""
@@ -231,7 +250,7 @@ def _set_aside(facts: Facts) -> str:
     vms = words(facts, "vms")
     names = ", ".join(text.escape(name, limit=text.NAME) for name in vms[:12])
     more = f" and {len(vms) - 12} more" if len(vms) > 12 else ""
-    return f":fast_forward: {text.count(len(vms), 'VM')} set aside{_by(facts)}: {names}{more}.{_reason(facts)}"
+    return f":fast_forward: {counted(len(vms), 'VM')} set aside{_by(facts)}: {names}{more}.{_reason(facts)}"
 
 
 _LINES: Mapping[Kind, Callable[[Facts], str]] = {
@@ -243,7 +262,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     ),
     Kind.EXPIRY_NEAR: lambda f: (
         f":alarm_clock: {text.mentions(words(f, 'ask'))}: this request expires {_at(f)}; "
-        f"{_number(f, 'count')} of {text.count(_number(f, 'quorum'), 'approval')} so far."
+        f"{_number(f, 'count')} of {counted(_number(f, 'quorum'), 'approval')} so far."
     ),
     Kind.ESCALATED: lambda f: f":mega: {text.mentions(words(f, 'ask'))}: this waits for a decision since {_at(f)}.",
     Kind.APPROVED: lambda f: (
@@ -274,14 +293,11 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.PAUSED: lambda f: f":double_vertical_bar: Paused{_by(f)}.",
     Kind.RESUMED: lambda f: f":arrow_forward: Resumed{_by(f)}.",
     Kind.STOPPING: lambda f: (
-        f":octagonal_sign: Stopping{_by(f)}: nothing new is started, "
-        f"{text.count(_number(f, 'moving'), 'step')} still under way."
+        f":octagonal_sign: Stopping{_by(f)}: nothing new is started, {_moving(f)} still under way."
     ),
-    Kind.RETRIED: lambda f: f":repeat: {text.count(_number(f, 'count'), 'step')} planned again{_by(f)}.",
+    Kind.RETRIED: lambda f: f":repeat: {_again(f)} planned again{_by(f)}.",
     Kind.SET_ASIDE: _set_aside,
-    Kind.CLOSED: lambda f: (
-        f":calendar: {_said(f)} Nothing new is started; {text.count(_number(f, 'moving'), 'step')} still under way."
-    ),
+    Kind.CLOSED: lambda f: f":calendar: {_said(f)} Nothing new is started; {_moving(f)} still under way.",
     Kind.NEEDS_ATTENTION: _attention,
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.domain.fates import Fate
 from bot.domain.operation import Choice, Operation
 from bot.domain.ports import Recorded
 from bot.domain.steps import StepRecord
@@ -108,7 +109,7 @@ def _vms(operation: Operation, records: Sequence[StepRecord], names: Mapping[Use
             str(c.vm),
             known.get(c.vm, "") if c.vm else "",
             str(c.accepted),
-            "" if c.fate is progress.Fate.DONE else _error(c, names),
+            "" if c.fate is Fate.DONE else _error(c, names),
             c.place,
             "" if c.seconds is None else f"{c.seconds:.0f}",
         )

@@ -4,11 +4,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain.fates import Fate
 from bot.domain.plan import Disposition, Plan, Vm
 from bot.domain.values import Action, VmId
 from bot.slack.views import groups, message, text
 from bot.slack.views.message import Block
-from bot.slack.views.progress import Course, Fate, Progress
+from bot.slack.views.progress import Course, Progress
 
 MANY = 30
 """More VMs than this are summarised by disposition: nobody decides on row 31."""

@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation
 from bot.domain.policy import Rule
 from bot.slack.views import confirm, message, subject, text
@@ -56,7 +57,7 @@ def break_glass(operation: Operation, rule: Rule, *, channel: str) -> Block:
     """Ask why somebody goes ahead alone; they must say, and confirm what anybody must who says yes."""
     said = (
         f":rotating_light: {subject.named(operation)} starts at once, on your word alone, with "
-        f"{len(operation.approvals)} of {text.count(rule.quorum, 'approval')}. Your name and your reason go to the "
+        f"{len(operation.approvals)} of {counted(rule.quorum, 'approval')}. Your name and your reason go to the "
         "thread, the incident channel and the audit."
     )
     why = reason(optional=False, hint="Why can it not wait for the approvals?")
