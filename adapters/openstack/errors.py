@@ -178,10 +178,15 @@ def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
             remedy="Set `cacert` of this cloud in clouds.yaml to the authority that signed it.",
             raw=raw,
         )
-    if isinstance(error, keystone.ConnectTimeout | TimeoutError):
-        return Unreachable(f"{name} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
     if isinstance(error, keystone.DiscoveryFailure | ValueError | KeyError | TypeError | AttributeError | IndexError):
         return not_the_api(str(error), service=service, doing=doing, why=type(error).__name__)
+    return _silence(error, name, doing=doing, raw=raw)
+
+
+def _silence(error: Exception, name: str, *, doing: str, raw: str) -> Unreachable:
+    """That no answer came: none in time, or nobody is there."""
+    if isinstance(error, keystone.ConnectTimeout | TimeoutError):
+        return Unreachable(f"{name} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
     address = re.search(r"https?://[^/\s'\"]+", raw)
     whom = f" at {address[0]}" if address else ""
     return Unreachable(f"Nobody answers{whom}, so Muster cannot {doing}.", remedy=_NETWORK, raw=raw)
