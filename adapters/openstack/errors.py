@@ -157,9 +157,6 @@ def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
         error, service = error.__context__, "identity" if "identity endpoints" in str(error) else service
     name = _SERVICES.get(service, service)
     raw = clean(f"{type(error).__name__}: {error}")
-    if isinstance(error, keystone.DiscoveryFailure) and isinstance(error.__context__, keystone.ClientException):
-        # before it logs in, the library asks Keystone for its versions, and hides what became of that
-        return of_exception(error.__context__, service="identity" if "identity" in raw else service, doing=doing)
     if isinstance(error, keystone.InvalidResponse | keystone.HttpError):
         return _of_response(error, service=service, doing=doing)
     if isinstance(error, keystone.EmptyCatalog | keystone.EndpointNotFound):
