@@ -100,7 +100,7 @@ async def arguments_of(request: web.Request, *, json_accepted: bool) -> Json:
     Raises SlackError for a body that is not what its content type says.
     """
     args: Json = dict(request.query)
-    if request.method != "POST" or not request.can_read_body:
+    if request.method != "POST" or not request.body_exists:
         return args
     if request.content_type == "application/json":
         if not json_accepted:

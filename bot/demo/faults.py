@@ -1,9 +1,10 @@
 """What can be made to go wrong between the app and its Slack, on purpose and counted."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import Any, Literal
 
 Harm = Literal["delay", "rate_limited", "server_error", "lost_reply", "refused"]
 
@@ -21,6 +22,17 @@ class ApiFault:
     status: int = 500
     error: str = ""
     """The error of a `refused` call."""
+    channel: str = ""
+    """Only calls for this channel; empty: for any."""
+    block: str = ""
+    """Only calls whose blocks or view hold a block of this type; empty: whatever they hold."""
+
+    def meets(self, method: str, args: Mapping[str, Any]) -> bool:
+        """Whether this call is one of those."""
+        if not fnmatchcase(method, self.method) or (self.channel and args.get("channel") != self.channel):
+            return False
+        sent = str(args.get("blocks") or args.get("view") or "").replace(" ", "").replace("'", '"')
+        return not self.block or f'"type":"{self.block}"' in sent
 
 
 @dataclass(kw_only=True)
@@ -59,18 +71,19 @@ class Faults:
         """Do what was asked, then cut the connection before the answer."""
         self.api.append(ApiFault(harm="lost_reply", method=method, times=times))
 
-    def refuse(self, error: str, *, method: str, times: int = 1) -> None:
-        """Answer `{"ok": false, "error": error}`."""
-        self.api.append(ApiFault(harm="refused", method=method, times=times, error=error))
+    def refuse(self, error: str, *, method: str, times: int = 1, channel: str = "", block: str = "") -> None:
+        """Answer `{"ok": false, "error": error}`; to calls for that channel, or with that type of block, alone."""
+        harm: Harm = "refused"
+        self.api.append(ApiFault(harm=harm, method=method, times=times, error=error, channel=channel, block=block))
 
     def duplicate(self, deliveries: int = 1, *, copies: int = 2) -> None:
         """Deliver the next slash commands, interactions or events several times."""
         self.duplicates, self.copies = deliveries, copies
 
-    def take_api(self, method: str) -> ApiFault | None:
+    def take_api(self, method: str, args: Mapping[str, Any]) -> ApiFault | None:
         """The fault that this call meets, used up by one; None for a call that goes well."""
         for fault in self.api:
-            if fnmatchcase(method, fault.method) and fault.times > 0:
+            if fault.times > 0 and fault.meets(method, args):
                 fault.times -= 1
                 if fault.times == 0:
                     self.api.remove(fault)

@@ -113,6 +113,8 @@ def post_message(call: Call) -> Json:
 def update(call: Call) -> Json:
     """Rewrite one of the app's messages; text without blocks drops the blocks it had."""
     channel = call.channel()
+    if channel.is_archived:
+        raise SlackError("is_inactive")
     message = call.message(channel)
     if message.author != call.ws.app.bot_user:
         raise SlackError("cant_update_message")

@@ -45,7 +45,7 @@ class WebApi:
         method = request.match_info["method"]
         if self._ws.seconds() < self._ws.faults.outage_until:
             return web.Response(status=503, text="upstream connect error")
-        fault = self._ws.faults.take_api(method)
+        fault = self._ws.faults.take_api(method, await _told_in(request))
         if fault is not None and fault.harm == "delay":
             await self._ws.clock.sleep(fault.seconds)
         early = self._harmed(fault)
@@ -128,3 +128,11 @@ class WebApi:
         missing = sorted(name for name in required if args.get(name) in (None, ""))
         if missing:
             raise SlackError.with_messages("invalid_arguments", [f"missing required field: {name}" for name in missing])
+
+
+async def _told_in(request: web.Request) -> Json:
+    """The arguments of a call, however wrong they may be, to tell whether a fault is meant for it."""
+    try:
+        return await arguments_of(request, json_accepted=True)
+    except SlackError:
+        return {}

@@ -12,6 +12,7 @@ from bot.log import logger
 from bot.slack.behind import Behind
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import CARD, Poster
+from bot.slack.refusals import MESSAGE_GONE
 from bot.slack.views import card as view
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Message
@@ -22,7 +23,8 @@ log = logger(__name__)
 Rules = Mapping[tuple[str, Action], Rule]
 NOBODY = Rule(requesters=(), approvers=())
 """The policy of a cloud that is not configured any more: nobody may do anything."""
-_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+_PATIENCE = 6
+"""How often an edit is tried that Slack refuses: a channel that is being moved or converted refuses for a while."""
 _ELSEWHERE = (
     ":warning: Muster cannot post in <#{channel}>, so this card stands here, where only you see it. "
     "Add Muster to that channel with `/invite` and ask again there, so that approvers can see it."
@@ -81,9 +83,11 @@ class Cards:
         try:
             await self._poster.edit(card.channel, card.ts, drawn, pace_of=at)
         except SlackRefused as refusal:
-            if refusal.code in _GONE:
+            if refusal.code in MESSAGE_GONE:
                 await self._keep(replace(card, ts="", revision=-1, attempted_at=None))
                 return True
+            if self._tries.get(operation.id, 0) + 1 < _PATIENCE:
+                raise
             log.warning("card cannot be edited", operation=operation.id, code=refusal.code)
         await self._keep(card)
         return True

@@ -10,6 +10,7 @@ from bot.slack.behind import Behind
 from bot.slack.drawing import Drawing, Place
 from bot.slack.pace import POST, WHISPER
 from bot.slack.poster import FILE, LINE, Poster
+from bot.slack.refusals import BARRED, CARD_GONE, NO_SUCH_PLACE
 from bot.slack.views import timeline
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
@@ -24,29 +25,6 @@ _MANY_VMS = 30
 _SLOWEST = 60.0
 _PATIENCE = 10
 """How often a line is offered that Slack refuses for a reason we do not know."""
-# https://docs.slack.dev/reference/methods/chat.postMessage, chat.postEphemeral, conversations.open: no later try helps.
-_NO_SUCH_PLACE = frozenset(
-    {
-        "cannot_dm_bot",
-        "channel_not_found",
-        "is_archived",
-        "messages_tab_disabled",
-        "method_not_supported_for_channel_type",
-        "no_text",
-        "not_in_channel",
-        "restricted_action",
-        "restricted_action_non_threadable_channel",
-        "restricted_action_read_only_channel",
-        "restricted_action_thread_locked",
-        "restricted_action_thread_only_channel",
-        "user_disabled",
-        "user_not_found",
-        "user_not_in_channel",
-        "user_not_visible",
-        "users_not_found",
-    }
-)
-_CARD_GONE = frozenset({"cannot_reply_to_message", "message_not_found", "thread_not_found"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -189,7 +167,7 @@ class Lines:
             raise
         except SlackError as error:
             self._refused.update(line.id for line in batch)
-            if place.thread and error.code in _CARD_GONE:
+            if place.thread and error.code in CARD_GONE:
                 await self._drawing.card_is_gone(batch[0].news)
             raise
         await self._note_told(batch, ts=ts)
@@ -200,7 +178,7 @@ class Lines:
             try:
                 await self._poster.upload(place.channel, drawn, drawn.file, thread=place.thread)
             except SlackRefused as refusal:
-                if refusal.code in _CARD_GONE:
+                if refusal.code in CARD_GONE:
                     raise
                 log.warning("a file cannot be uploaded", channel=place.channel, code=refusal.code)
                 drawn = drawn.without_file(why=refusal.code)
@@ -218,7 +196,7 @@ class Lines:
         try:
             await self._poster.whisper(place.channel, place.person, drawn)
         except SlackRefused as refusal:
-            if refusal.code not in _NO_SUCH_PLACE:
+            if refusal.code not in NO_SUCH_PLACE:
                 raise
             log.info("a private note goes by direct message", channel=place.channel, code=refusal.code)
             direct = await self._poster.dm(place.person)
@@ -231,7 +209,8 @@ class Lines:
         """Try again later; or never, where Slack will never take it."""
         ids = [line.id for line in batch]
         tries = batch[0].tries + 1
-        if isinstance(error, SlackRefused) and (error.code in _NO_SUCH_PLACE or tries >= _PATIENCE):
+        is_lasting = error.code in NO_SUCH_PLACE or (tries >= _PATIENCE and error.code not in BARRED)
+        if isinstance(error, SlackRefused) and is_lasting:
             log.warning("news cannot be told", news=ids, code=error.code)
             async with self._archive.unit() as unit:
                 await unit.give_up(ids, why=error.code)

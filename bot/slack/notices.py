@@ -10,13 +10,15 @@ from bot.log import logger
 from bot.slack.behind import Behind
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import ALARM, Poster
+from bot.slack.refusals import MESSAGE_GONE
 from bot.slack.views import alarm as view
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 
 log = logger(__name__)
 
-_GONE = frozenset({"message_not_found", "cant_update_message", "edit_window_closed"})
+_PATIENCE = 6
+"""How often a message of an alarm that is over is offered to a Slack that refuses it."""
 _SLOWEST = 60.0
 
 
@@ -83,9 +85,11 @@ class Notices:
         try:
             await self._poster.edit(notice.channel, notice.ts, await self._draw(alarm), pace_of=alarm.id)
         except SlackRefused as refusal:
-            if refusal.code in _GONE and alarm.is_open:
+            if refusal.code in MESSAGE_GONE and alarm.is_open:
                 await self._keep(Notice(alarm=alarm.id))
                 return True
+            if not self._is_given_up(alarm):
+                raise
             log.warning("an alarm's message cannot be edited", alarm=alarm.id, code=refusal.code)
         await self._keep(replace(notice, shown=alarm.version))
         return True
@@ -109,11 +113,18 @@ class Notices:
             await self._keep(new)
             raise
         except SlackRefused as refusal:
+            await self._keep(new)
+            if not self._is_given_up(alarm):
+                raise
             log.warning("an alarm cannot be posted", alarm=alarm.id, channel=new.channel, code=refusal.code)
             await self._keep(replace(new, shown=alarm.version))
             return True
         await self._keep(replace(new, ts=ts, shown=alarm.version))
         return True
+
+    def _is_given_up(self, alarm: Alarm) -> bool:
+        """Whether a refusal is the last one: an alarm that is open waits for a channel that takes it again."""
+        return not alarm.is_open and self._tries.get(alarm.id, 0) + 1 >= _PATIENCE
 
     async def _look(self, notice: Notice) -> str:
         """The ts of a message whose posting had no answer, when it stands there."""

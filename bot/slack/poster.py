@@ -9,7 +9,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.domain.ports import LeaseLost
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
 from bot.slack.views.message import File, Message
-from bot.slack.wire import MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, answer
+from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
 CARD = "muster_card"
 LINE = "muster_line"
@@ -29,10 +29,13 @@ WRONG_SHAPE = frozenset(
     }
 )
 """Slack takes the message, but not these blocks: a plainer one is tried."""
+CHOKES = 2
+"""How often in a row Slack has trouble of its own with one message until that is taken for trouble with its content."""
 UPLOAD_SECONDS = 30.0
 """How long the three calls of an upload may take together."""
 _PAGE = 200
 _PAGES = 25
+_REMEMBERED = 1_000
 
 
 class Poster:
@@ -47,6 +50,7 @@ class Poster:
     def __init__(self, client: AsyncWebClient, pace: Pace, *, may_speak: Callable[[], bool] = lambda: True) -> None:
         self._client = client
         self._may_speak = may_speak
+        self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
         self.pace = pace
 
     async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
@@ -64,7 +68,7 @@ class Poster:
                 unfurl_media=False,
             )
 
-        answered = await self._said(POST, channel, message, call)
+        answered = await self._said(POST, channel, message, call, what=mark)
         return str(answered["ts"])
 
     async def upload(self, channel: str, message: Message, file: File, *, thread: str) -> None:
@@ -89,7 +93,7 @@ class Poster:
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_update(channel=channel, ts=ts, text=form.text, blocks=list(form.blocks))
 
-        await self._said(EDIT, pace_of, message, call)
+        await self._said(EDIT, pace_of, message, call, what=f"{channel} {ts}")
 
     async def whisper(self, channel: str, user: str, message: Message) -> None:
         """Show a message to one person only."""
@@ -99,7 +103,7 @@ class Poster:
                 channel=channel, user=user, text=form.text, blocks=list(form.blocks) or None
             )
 
-        await self._said(WHISPER, channel, message, call)
+        await self._said(WHISPER, channel, message, call, what=f"{channel} {user} {message.text}")
 
     async def dm(self, user: str) -> str:
         """The channel of the conversation with one person."""
@@ -165,16 +169,33 @@ class Poster:
         place: str,
         message: Message,
         call: Callable[[Message], Awaitable[AsyncSlackResponse]],
+        *,
+        what: str,
     ) -> Mapping[str, Any]:
-        """Say it; when Slack refuses the blocks, say it plainer."""
+        """Say it; when Slack refuses the blocks, or chokes on `what` again and again, say it plainer."""
         forms = (message, *message.plainer())
         for form in forms[:-1]:
             try:
-                return await self._asked(method, call(form), place=place)
+                answered = await self._asked(method, call(form), place=place)
             except SlackRefused as refusal:
                 if refusal.code not in WRONG_SHAPE:
                     raise
+            except SlackSilent as trouble:
+                if not self._is_content(trouble, f"{method} {what}"):
+                    raise
+            else:
+                self._choked.pop(f"{method} {what}", None)
+                return answered
         return await self._asked(method, call(forms[-1]), place=place)
+
+    def _is_content(self, trouble: SlackSilent, what: str) -> bool:
+        """Whether Slack has trouble with what is said, not with itself: it had it each time so far."""
+        if trouble.code not in CHOKED:
+            return False
+        if len(self._choked) > _REMEMBERED:
+            self._choked.clear()
+        self._choked[what] = self._choked.get(what, 0) + 1
+        return self._choked[what] >= CHOKES
 
     async def _permitted(
         self, method: str, call: Awaitable[AsyncSlackResponse], *, seconds: float = SECONDS

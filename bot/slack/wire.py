@@ -24,7 +24,7 @@ class SlackError(Exception):
 
 
 class SlackRefused(SlackError):
-    """Slack said no, definitely: nothing was posted, and asking again as it is will not help."""
+    """Slack said no to this place or this content, definitely: nothing was posted. Other calls may go well."""
 
 
 class SlackBusy(SlackError):
@@ -41,15 +41,13 @@ class SlackSilent(SlackError):
 
 MISSING_SCOPE = "missing_scope"
 _BUSY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
-# https://docs.slack.dev/reference/methods: the common errors of every method. An admin can mend these, so we wait.
+# https://docs.slack.dev/reference/methods: the common errors of every method. They are about our token, whatever is
+# asked for; an admin can mend them, so we wait. What is about one place (`ekm_access_denied`) is a refusal.
 _LOCKED_OUT = frozenset(
     {
-        "access_denied",
         "account_inactive",
-        "ekm_access_denied",
         "invalid_auth",
         MISSING_SCOPE,
-        "no_permission",
         "not_allowed_token_type",
         "not_authed",
         "org_login_required",
@@ -59,7 +57,9 @@ _LOCKED_OUT = frozenset(
         "two_factor_setup_required",
     }
 )
-_TROUBLED = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable", "update_failed"})
+CHOKED = frozenset({"fatal_error", "internal_error"})
+"""Slack's own trouble; with some shapes of content it has it each time."""
+_TROUBLED = CHOKED | {"request_timeout", "service_unavailable", "update_failed"}
 
 
 def connect(token: str, *, api_url: str = AsyncWebClient.BASE_URL) -> AsyncWebClient:

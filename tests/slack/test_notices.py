@@ -123,3 +123,18 @@ async def test_a_message_that_somebody_deleted_is_posted_anew_while_the_alarm_is
     office.served.faults.refuse("message_not_found", method="chat.update")
     await saved(office, replace(told, vms=20))
     await office.until(lambda: any("20 VMs" in m.plain for m in office.cards(INCIDENT)), board)
+
+
+async def test_an_alarm_waits_for_a_channel_that_refuses_it_for_a_while(office: Office) -> None:
+    await raised(office, alarm())
+    office.served.faults.refuse("ekm_access_denied", method="chat.postMessage", times=8)
+    await office.until(lambda: office.cards("C0INCIDENT"), office.board())
+
+
+async def test_an_edit_of_an_alarm_that_is_refused_for_a_while_is_tried_again(office: Office) -> None:
+    told = await raised(office, alarm())
+    board = office.board()
+    await office.until(lambda: office.cards(INCIDENT), board)
+    office.served.faults.refuse("external_channel_migrating", method="chat.update", times=3)
+    await saved(office, told.cleared(office.clock.now()))
+    await office.until(lambda: "is back" in office.cards(INCIDENT)[0].plain, board, seconds=60)
