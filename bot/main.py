@@ -123,6 +123,7 @@ async def run(settings: Settings) -> None:
         stack.push_async_callback(bot.archive.close)
         for cloud in bot.clouds.values():
             stack.push_async_callback(cloud.aclose)
+        await stack.enter_async_context(wire.shared_session(bot.client, bot.app.client))
         port = await stack.enter_async_context(door.serve(_site(bot), settings.http.host, settings.http.port))
         log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
         async with asyncio.TaskGroup() as group:
@@ -133,6 +134,7 @@ async def run(settings: Settings) -> None:
             if bot.slack is not None:
                 group.create_task(bot.slack.run())  # without a database too: people are told that nothing is noted
             await opening
+            group.create_task(bot.people.warm())
             group.create_task(bot.worker.run())
             group.create_task(bot.leader.run())
             group.create_task(bot.board.run())

@@ -291,8 +291,9 @@ class Desk:
         channel: str,
         key: str,
         operation: OperationId | None = None,
+        shown: Callable[[News], Awaitable[bool]] | None = None,
     ) -> None:
-        """Tell a person privately why nothing was done, and audit that they tried."""
+        """Tell a person why nothing was done (privately, unless it is `shown`), and audit that they tried."""
         facts: Facts = {
             "sentence": refusal.sentence,
             "remedy": refusal.remedy,
@@ -303,9 +304,11 @@ class Desk:
         }
         news = News(kind=Kind.REFUSED, audience=Audience.PERSON, facts=facts, person=by, channel=channel)
         event = "refused: not allowed" if isinstance(refusal, NotAllowed) else "refused"
+        is_seen = shown is not None and await shown(news)
         async with self.archive.unit() as unit:
             await unit.record(operation, Entry(event=event, actor=by, facts=facts))
-            await unit.tell(news)
+            if not is_seen:
+                await unit.tell(news)
             await unit.settle(key, result=event)
             await unit.commit()
 

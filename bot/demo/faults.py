@@ -40,6 +40,8 @@ class Faults:
     """The knobs. Counts are used up; `used` tells a test that a fault really happened."""
 
     api: list[ApiFault] = field(default_factory=list)
+    latency: float = 0.0
+    """Seconds that every call of the Web API takes."""
     outage_until: float = 0.0
     """Unix time until which neither the Web API nor Socket Mode answers."""
     dropped_acks: int = 0

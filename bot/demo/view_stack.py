@@ -47,6 +47,11 @@ class View:
         found: dict[str, dict[str, Json]] = self.body["state"]["values"]
         return found
 
+    @property
+    def is_form(self) -> bool:
+        """Whether it can be sent in."""
+        return self.body["submit"] is not None
+
     def copied(self) -> "View":
         """A copy that later changes do not reach."""
         return copy.deepcopy(self)

@@ -45,6 +45,8 @@ class WebApi:
         method = request.match_info["method"]
         if self._ws.seconds() < self._ws.faults.outage_until:
             return web.Response(status=503, text="upstream connect error")
+        if self._ws.faults.latency:
+            await self._ws.clock.sleep(self._ws.faults.latency)
         fault = self._ws.faults.take_api(method, await _told_in(request))
         if fault is not None and fault.harm == "delay":
             await self._ws.clock.sleep(fault.seconds)

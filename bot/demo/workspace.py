@@ -41,6 +41,11 @@ class Workspace(Acting):
         top = self.views.top(user)
         return top.copied() if top else None
 
+    def form(self, user: str) -> View | None:
+        """The modal that the user sees, if it can be sent in: one that only tells something is none."""
+        top = self.modal(user)
+        return top if top is not None and top.is_form else None
+
     async def fill(self, user: str, values: Mapping[str, Any]) -> None:
         """Put values into the open modal. Keys are action ids, block ids or labels."""
         for name, given in values.items():

@@ -74,7 +74,7 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
 
     async def on_change(event: dict[str, Any]) -> None:
         changed = event.get("subteam_id") or (event.get("subteam") or event.get("user") or {}).get("id")
-        people.forget(str(changed))
+        await people.changed(str(changed))
 
     for name in ("subteam_members_changed", "subteam_updated", "user_change"):
         app.event(name)(on_change)

@@ -1,8 +1,11 @@
 """Who is who, asked of Slack: standing and user groups, a minute old at most; "no" when Slack cannot be asked."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any, TypeVar, cast
 
 from slack_sdk.web.async_client import AsyncWebClient
 
@@ -37,6 +40,7 @@ class SlackPeople:
         self._team = ""
         self._known: dict[str, tuple[float, Actor]] = {}
         self._members: dict[str, tuple[float, frozenset[str]]] = {}
+        self._flights: dict[tuple[int, str], asyncio.Future[Any]] = {}  # questions on their way: asked once at a time
         self._age = 0  # grows when something is forgotten: an older answer on its way is not remembered
 
     async def actor(self, user: UserId) -> Actor:
@@ -45,11 +49,18 @@ class SlackPeople:
         Raises:
             CouldNotAsk: Slack did not answer.
         """
-        known = await self._account(user)
+        every = asyncio.gather(*(self._members_of(group) for group in self._groups))
+        known, members = await asyncio.gather(self._account(user), every)
         if known.standing is not Standing.FULL_MEMBER:
             return known
-        groups = [g for g in self._groups if user in await self._remembered(self._members, g, self._ask(g))]
+        groups = [group for group, users in zip(self._groups, members, strict=True) if user in users]
         return replace(known, groups=frozenset(groups))
+
+    async def warm(self) -> None:
+        """Ask beforehand what the first answer would wait for; what Slack does not answer now is asked then."""
+        await asyncio.gather(
+            self._own_team(), *(self._members_of(group) for group in self._groups), return_exceptions=True
+        )
 
     async def named(self, who: Sequence[str], *, most: int) -> Sequence[UserId]:
         """Full members that a list of user and group ids names: all, or `most` of them. Asks of as few as it can.
@@ -62,7 +73,7 @@ class SlackPeople:
             if one == EVERYONE:
                 continue
             is_group = one.startswith("S")
-            members = await self._remembered(self._members, one, self._ask(one)) if is_group else frozenset({one})
+            members = await self._members_of(one) if is_group else frozenset({one})
             for user in sorted(members - set(found)):
                 if len(found) >= most:
                     return found
@@ -73,6 +84,16 @@ class SlackPeople:
     async def _account(self, user: str) -> Actor:
         """A person, but for their groups."""
         return await self._remembered(self._known, user, lambda: self._info(UserId(user)))
+
+    async def _members_of(self, group: str) -> frozenset[str]:
+        return await self._remembered(self._members, group, self._ask(group))
+
+    async def changed(self, id: str) -> None:
+        """Forget what was remembered of somebody, and ask at once for the members of a group that policy names."""
+        self.forget(id)
+        if id in self._groups:
+            with suppress(CouldNotAsk):  # whoever needs it asks again
+                await self._members_of(id)
 
     def forget(self, id: str) -> None:
         """Drop what is remembered of a group whose members changed, or of a person whose account did."""
@@ -85,7 +106,20 @@ class SlackPeople:
         if key in memory and now - memory[key][0] < REMEMBERED:
             return memory[key][1]
         memory.pop(key, None)
-        age = self._age
+        flight = self._flights.get((self._age, key))
+        if flight is None:
+            flight = asyncio.ensure_future(self._asked(memory, key, ask))
+            self._flights[self._age, key] = flight
+            flight.add_done_callback(partial(self._landed, (self._age, key)))
+        return cast("T", await asyncio.shield(flight))
+
+    def _landed(self, key: tuple[int, str], flight: asyncio.Future[Any]) -> None:
+        self._flights.pop(key, None)
+        if not flight.cancelled():
+            flight.exception()  # nobody may be left who waits for it
+
+    async def _asked(self, memory: dict[str, tuple[float, T]], key: str, ask: Callable[[], Awaitable[T]]) -> T:
+        now, age = self._clock.monotonic(), self._age
         try:
             told = await ask()
         except SlackError as error:
@@ -111,16 +145,25 @@ class SlackPeople:
         return members
 
     async def _info(self, user: UserId) -> Actor:
+        team, told = await asyncio.gather(self._own_team(), self._user(user))
+        return Actor(id=user, standing=_standing_of(told, team=team), zone=str(told.get("tz") or ""))
+
+    async def _own_team(self) -> str:
+        """The workspace that our token is of; that never changes."""
         if not self._team:
             self._team = str((await answer(self._client.auth_test(), seconds=_SECONDS)).get("team_id", ""))
+        return self._team
+
+    async def _user(self, user: UserId) -> Mapping[str, Any]:
+        """Slack's user object; of somebody whom it does not know here, one of a stranger."""
         try:
             answered = await answer(self._client.users_info(user=user), seconds=_SECONDS)
         except SlackRefused as refusal:
             if refusal.code in _NOT_OURS:
-                return Actor(id=user, standing=Standing.FOREIGN)
+                return {"is_stranger": True}
             raise
-        told = answered.get("user", {})
-        return Actor(id=user, standing=_standing_of(told, team=self._team), zone=str(told.get("tz") or ""))
+        found: Mapping[str, Any] = answered.get("user") or {}
+        return found
 
 
 def _standing_of(user: Mapping[str, Any], *, team: str) -> Standing:

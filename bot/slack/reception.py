@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from slack_bolt.async_app import AsyncAck
 
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
+from bot.domain.news import News
 from bot.domain.policy import Actor
 from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.redaction import without_shapes
@@ -32,6 +33,8 @@ _BRIEF_SERVING = timedelta(seconds=10)
 
 Story: TypeAlias = Callable[[Desk, Actor, Delivery], Awaitable[None]]
 """What is done about one kind of delivery. May raise a Refusal."""
+Shown: TypeAlias = Callable[[News], Awaitable[bool]]
+"""Shows a person a refusal before their eyes; answers whether it is seen."""
 
 
 class NotNoted(Exception):
@@ -106,21 +109,22 @@ class Reception:
         if fresh:
             await self.serve(delivery)
 
-    async def serve(self, delivery: Delivery, story: Story | None = None) -> None:
+    async def serve(self, delivery: Delivery, story: Story | None = None, *, shown: Shown | None = None) -> None:
         """Act on it. Serving twice is harmless: the effect and the settling are one transaction.
 
         Args:
             delivery: what came in.
             story: what to do about it, where that needs more than what is kept of a delivery; None: by its kind.
+            shown: tells the person of a refusal; None: a private note does.
         """
         try:
-            await self._serve(delivery, story or self.stories[delivery.kind])
+            await self._serve(delivery, story or self.stories[delivery.kind], shown)
         except Stale:
             return  # settled by an earlier serving of the same delivery
         except Exception:
             reference = new_reference()
             log.exception("a delivery stumbled", reference=reference, kind=delivery.kind)
-            await self._refuse(Refusal(notes.went_wrong(reference)), delivery)
+            await self._refuse(Refusal(notes.went_wrong(reference)), delivery, shown)
 
     async def serve_left_over(self) -> int:
         """Serve what a process recorded and died before acting on; answers how many there were.
@@ -149,14 +153,14 @@ class Reception:
             return False
         return True
 
-    async def _serve(self, delivery: Delivery, story: Story) -> None:
+    async def _serve(self, delivery: Delivery, story: Story, shown: Shown | None) -> None:
         try:
             actor = await self.people.actor(UserId(word(delivery, "user")))
             await story(self.desk, actor, delivery)
         except Refusal as refusal:
-            await self._refuse(refusal, delivery)
+            await self._refuse(refusal, delivery, shown)
 
-    async def _refuse(self, refusal: Refusal, delivery: Delivery) -> None:
+    async def _refuse(self, refusal: Refusal, delivery: Delivery, shown: Shown | None) -> None:
         known = not isinstance(refusal, UnknownOperation)
         operation = OperationId(word(delivery, "operation")) if known and word(delivery, "operation") else None
         try:
@@ -166,6 +170,7 @@ class Reception:
                 channel=word(delivery, "channel"),
                 key=delivery.key,
                 operation=operation,
+                shown=shown,
             )
         except Stale:
             return

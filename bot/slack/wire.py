@@ -1,7 +1,8 @@
 """The wall to Slack's Web API: one client that never repeats a call by itself, and three errors instead of theirs."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
@@ -72,6 +73,15 @@ def connect(token: str, *, api_url: str = AsyncWebClient.BASE_URL) -> AsyncWebCl
         api_url: any address that speaks Slack's Web API, ending in a slash.
     """
     return AsyncWebClient(token=token, base_url=api_url, timeout=int(SECONDS), retry_handlers=[])
+
+
+@asynccontextmanager
+async def shared_session(*clients: AsyncWebClient) -> AsyncIterator[None]:
+    """Let these clients keep their connections; without a session, each call of slack_sdk makes a new one."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS)) as session:
+        for client in clients:
+            client.session = session
+        yield
 
 
 async def answer(call: Awaitable[AsyncSlackResponse], *, seconds: float = SECONDS) -> Mapping[str, Any]:

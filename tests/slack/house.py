@@ -121,14 +121,20 @@ class House:
         await self.workspace.until(lambda: len(notes()) >= number)
         return notes()[-1].plain
 
+    async def said_in_window(self, who: str) -> str:
+        """What stands in the window of that person, as soon as it is more than the wait for it."""
+        await self.workspace.until(lambda: (v := self.workspace.modal(who)) and "One moment" not in str(v.blocks))
+        shown = self.workspace.modal(who)
+        return str(shown.blocks) if shown else ""
+
     async def state(self) -> State:
         (one,) = await self.operations()
         return one.state
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: Path, *, rule: Rule = RULE) -> AsyncIterator[House]:
-    """A house whose one cloud is used under that policy."""
+async def opened(folder: Path, *, rule: Rule = RULE, patience: float = PATIENCE_SECONDS) -> AsyncIterator[House]:
+    """A house whose one cloud is used under that policy, and whose Slack waits so many seconds for an answer."""
     rules = {("toy", Action.EVACUATE): rule}
     clock = FastClock(20)
     bell = WakeUp(clock)
@@ -139,7 +145,7 @@ async def opened(folder: Path, *, rule: Rule = RULE) -> AsyncIterator[House]:
     cloud.answers.set()
     doors_archive = MortalArchive(archive)
     desk = Desk(archive=doors_archive, clock=clock, clouds={"toy": cloud}, rules=dict(rules))
-    async with serve(standard_workspace(patience=PATIENCE_SECONDS), rate_limits=False) as served:
+    async with serve(standard_workspace(patience=patience), rate_limits=False) as served:
         client = connect(served.bot_token, api_url=served.api_url)
         people = SlackPeople(client, clock, rules)
         handler = AsyncSocketModeHandler(slack_app.build(desk, people, client), served.app_token)

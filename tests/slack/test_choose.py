@@ -41,8 +41,8 @@ async def planned(house: House, *, vms: int = 12) -> Message:
 
 async def window(house: House, who: str, card: Message) -> View:
     assert (await house.workspace.click(who, card, label="Choose VMs…")).error == ""
-    await house.workspace.until(lambda: house.workspace.modal(who))
-    shown = house.workspace.modal(who)
+    await house.workspace.until(lambda: house.workspace.form(who))
+    shown = house.workspace.form(who)
     assert shown is not None
     return shown
 
@@ -120,9 +120,9 @@ async def test_a_late_click_and_a_stranger_hear_why_and_see_no_window(house: Hou
     await house.workspace.click("U0ALICE", card, label="Choose VMs…")
     assert "Press the button again" in await house.note_to("U0ALICE")
     await house.workspace.click("U0DAVE", card, label="Choose VMs…")
-    assert "Only the requester and the approvers" in await house.note_to("U0DAVE")
-    assert house.workspace.modal("U0ALICE") is None
-    assert house.workspace.modal("U0DAVE") is None
+    assert "Only the requester and the approvers" in await house.said_in_window("U0DAVE")
+    assert house.workspace.form("U0ALICE") is None
+    assert house.workspace.form("U0DAVE") is None
 
 
 async def test_a_choice_recorded_before_a_crash_is_taken_after_the_restart(house: House) -> None:

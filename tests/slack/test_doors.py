@@ -117,7 +117,7 @@ async def test_a_lead_approves_the_plan_that_the_card_shows(house: House) -> Non
 async def test_a_lead_rejects_it(house: House) -> None:
     card = await house.planned()
     await house.workspace.click("U0CAROL", card, label="Reject")
-    await house.workspace.until(lambda: house.workspace.modal("U0CAROL"))
+    await house.workspace.until(lambda: house.workspace.form("U0CAROL"))
     await house.workspace.submit("U0CAROL")
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
     assert house.cards()[0].buttons == []
@@ -149,7 +149,7 @@ async def test_a_dead_button_answers_who_settled_it(house: House) -> None:
     await house.workspace.click("U0BOB", card, label="Approve")
     await house.workspace.until(lambda: "Approved by" in house.cards()[0].plain)
     await house.workspace.click("U0CAROL", card, label="Reject")
-    assert "Already approved by <@U0BOB> at" in await house.note_to("U0CAROL")
+    assert "Already approved by <@U0BOB> at" in await house.said_in_window("U0CAROL")
 
 
 async def test_a_click_delivered_five_times_counts_once(house: House) -> None:
@@ -319,13 +319,13 @@ async def test_with_the_database_gone_a_command_is_answered_and_a_click_shows_sl
 async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_true(house: House, tmp_path: Path) -> None:
     card = await house.planned()
     await house.workspace.click("U0CAROL", card, label="Reject")
-    await house.workspace.until(lambda: house.workspace.modal("U0CAROL"))
+    await house.workspace.until(lambda: house.workspace.form("U0CAROL"))
     file = tmp_path / "muster.db"
     with closing(sqlite3.connect(file, isolation_level=None, check_same_thread=False)) as another:
         await asyncio.to_thread(another.execute, "BEGIN IMMEDIATE")
         assert NOT_NOTED in await house.types("U0ALICE", "/evacuate toy/host-2")
         await house.workspace.submit("U0CAROL")
-        window = house.workspace.modal("U0CAROL")
+        window = house.workspace.form("U0CAROL")
         assert window is not None
         assert NOT_NOTED in str(window.errors)
         another.execute("ROLLBACK")

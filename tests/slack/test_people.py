@@ -177,3 +177,29 @@ async def test_no_more_people_are_asked_about_than_needed(office: Office, people
     assert await people.named(["S0LEADS", "S0SRE"], most=1) == ["U0BOB"]
     assert (office.calls.count("usergroups.users.list"), office.calls.count("users.info")) == (1, 1)
     assert await people.named(["S0LEADS"], most=0) == []
+
+
+async def test_asked_beforehand_the_first_click_waits_for_one_question_alone(
+    office: Office, people: SlackPeople
+) -> None:
+    await people.warm()
+    before = len(office.calls)
+    assert (await people.actor(UserId("U0BOB"))).groups == {"S0SRE", "S0LEADS"}
+    assert office.calls[before:] == ["users.info"]
+
+
+async def test_many_who_ask_at_once_are_answered_by_one_question(office: Office, people: SlackPeople) -> None:
+    every = [UserId("U0BOB"), UserId("U0BOB"), UserId("U0CAROL"), UserId("U0DAVE")]
+    answers = await asyncio.gather(*(people.actor(user) for user in every))
+    assert [len(one.groups) for one in answers] == [2, 2, 1, 0]
+    assert office.calls.count("usergroups.users.list") == 2
+    assert office.calls.count("users.info") == 3
+
+
+async def test_a_group_that_changed_is_asked_for_before_anybody_clicks(office: Office, people: SlackPeople) -> None:
+    await people.warm()
+    office.workspace.groups["S0LEADS"] = replace(office.workspace.groups["S0LEADS"], users=("U0DAVE",))
+    await people.changed("S0LEADS")
+    before = len(office.calls)
+    assert (await people.actor(UserId("U0DAVE"))).groups == {"S0LEADS"}
+    assert office.calls[before:] == ["users.info"]

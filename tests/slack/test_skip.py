@@ -41,8 +41,8 @@ async def short_of(house: House, *, vms: int = 6) -> Message:
 
 async def window(house: House, who: str, card: Message) -> View:
     assert (await house.workspace.click(who, card, label="Skip")).error == ""
-    await house.workspace.until(lambda: house.workspace.modal(who))
-    shown = house.workspace.modal(who)
+    await house.workspace.until(lambda: house.workspace.form(who))
+    shown = house.workspace.form(who)
     assert shown is not None
     return shown
 
@@ -74,7 +74,7 @@ async def test_when_the_last_one_is_set_aside_the_card_says_that_it_ended(house:
     await house.workspace.until(lambda: "2 of 4 VMs verified, 2 set aside" in house.cards()[0].plain)
     assert "Retry Failed" not in house.cards()[0].buttons
     await house.workspace.click("U0ALICE", card, label="Skip")
-    assert "This operation is ended incomplete now, so no VM was set aside" in await house.note_to("U0ALICE")
+    assert "This operation is ended incomplete now, so no VM was set aside" in await house.said_in_window("U0ALICE")
 
 
 async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(house: House) -> None:
@@ -126,9 +126,9 @@ async def test_a_stranger_and_a_late_click_hear_why_and_see_no_window(house: Hou
     await house.workspace.click("U0ALICE", card, label="Skip")
     assert "Press the button again" in await house.note_to("U0ALICE")
     await house.workspace.click("U0DAVE", card, label="Skip")
-    assert "Only the requester and the approvers" in await house.note_to("U0DAVE")
-    assert house.workspace.modal("U0ALICE") is None
-    assert house.workspace.modal("U0DAVE") is None
+    assert "Only the requester and the approvers" in await house.said_in_window("U0DAVE")
+    assert house.workspace.form("U0ALICE") is None
+    assert house.workspace.form("U0DAVE") is None
 
 
 async def test_what_was_recorded_before_a_crash_is_done_after_the_restart_and_only_by_who_may(house: House) -> None:

@@ -28,8 +28,8 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def window(house: House, who: str, card: Message, *, label: str) -> View:
     """What opens when that person presses that button."""
     assert (await house.workspace.click(who, card, label=label)).error == ""
-    await house.workspace.until(lambda: house.workspace.modal(who))
-    shown = house.workspace.modal(who)
+    await house.workspace.until(lambda: house.workspace.form(who))
+    shown = house.workspace.form(who)
     assert shown is not None
     return shown
 
@@ -74,11 +74,12 @@ async def test_putting_the_window_away_decides_nothing(house: House) -> None:
         ("U0GUEST", "Break Glass…", "full members"),
     ],
 )
-async def test_who_may_not_reads_why_at_once_and_no_window_opens(house: House, who: str, label: str, why: str) -> None:
+async def test_who_may_not_reads_why_in_the_window(house: House, who: str, label: str, why: str) -> None:
     card = await house.planned()
     await house.workspace.click(who, card, label=label)
-    assert why in await house.note_to(who)
-    assert house.workspace.modal(who) is None
+    assert why in await house.said_in_window(who)
+    assert house.workspace.form(who) is None
+    assert house.workspace.ephemerals(who) == []
 
 
 async def test_a_click_whose_trigger_is_too_old_is_answered_by_a_private_note(house: House) -> None:

@@ -99,8 +99,8 @@ class Stage:
     async def choose(self, vms: Collection[str]) -> None:
         """Alice ticks exactly these ids in the window of the newest card, which has one list."""
         await self.workspace.click(ALICE, self.card, label="Choose VMs…")
-        await self.until(lambda: self.workspace.modal(ALICE), what="the window")
-        window = self.workspace.modal(ALICE)
+        await self.until(lambda: self.workspace.form(ALICE), what="the window")
+        window = self.workspace.form(ALICE)
         assert window is not None
         (listed,) = [block for block in window.blocks if block["type"] == "input"]
         await self.workspace.submit(ALICE, window, {listed["block_id"]: list(vms)})
@@ -131,9 +131,14 @@ class Stage:
         return [line for line in self.thread() if text in line]
 
     async def hears(self, user: str, text: str) -> str:
-        """Wait until a person was told this privately; answers the note."""
-        await self.until(lambda: any(text in n for n in self.notes(user)), what=f"{user} hears {text!r}")
-        return next(n for n in self.notes(user) if text in n)
+        """Wait until a person was told this privately, or in their window; answers the note."""
+
+        def heard() -> list[str]:
+            window = self.workspace.modal(user)
+            return [said for said in (*self.notes(user), str(window.blocks) if window else "") if text in said]
+
+        await self.until(heard, what=f"{user} hears {text!r}")
+        return heard()[0]
 
     async def answer(self, user: str, line: str) -> str:
         """Have a person type a question; answers what they are told privately."""

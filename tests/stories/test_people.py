@@ -63,8 +63,8 @@ async def refuses_what_nobody_could_approve(stage: Stage) -> None:
 
 async def window(stage: Stage, who: str, label: str) -> View:
     await stage.workspace.click(who, stage.card, label=label)
-    await stage.until(lambda: stage.workspace.modal(who), what=f"the window of {label}")
-    shown = stage.workspace.modal(who)
+    await stage.until(lambda: stage.workspace.form(who), what=f"the window of {label}")
+    shown = stage.workspace.form(who)
     assert shown is not None
     return shown
 

@@ -26,8 +26,8 @@ async def short_of(stage: Stage, count: int) -> Sequence[Vm]:
 
 async def window_of(stage: Stage, user: str) -> View:
     await stage.workspace.click(user, stage.card, label="Skip")
-    await stage.until(lambda: stage.workspace.modal(user), what="the window")
-    window = stage.workspace.modal(user)
+    await stage.until(lambda: stage.workspace.form(user), what="the window")
+    window = stage.workspace.form(user)
     assert window is not None
     return window
 
@@ -90,7 +90,7 @@ async def test_when_all_that_failed_is_set_aside_it_ends_though_the_bot_dies_ove
     before = len(stage.mutations())
     window = await window_of(stage, BOB)
     submitted = asyncio.create_task(skip(stage, BOB, window, *vms))
-    await stage.until(lambda: stage.workspace.modal(BOB) is None, what="the window is closed")
+    await stage.until(lambda: stage.workspace.form(BOB) is None, what="the window is closed")
     await stage.kill_bot()
     await submitted
     await stage.start_bot()

@@ -47,8 +47,8 @@ async def test_forty_vms_leave_and_only_the_chosen_come_back(stage: Stage) -> No
     before = stage.card
 
     await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
-    await stage.until(lambda: stage.workspace.modal(ALICE), what="the window")
-    window = stage.workspace.modal(ALICE)
+    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
+    window = stage.workspace.form(ALICE)
     assert window is not None
     lists = {b["label"]["text"]: b for b in window.blocks if b["type"] == "input"}
     assert set(lists) == {"Live-migrate back", "Migrate back offline", "Power on"}
@@ -92,13 +92,13 @@ async def test_nobody_else_chooses_and_a_late_click_is_answered_privately(stage:
     await ask_to_exit(stage)
     await stage.workspace.click(DAVE, stage.card, label="Choose VMs…")
     await stage.hears(DAVE, "Only the requester and the approvers")
-    assert stage.workspace.modal(DAVE) is None
+    assert stage.workspace.form(DAVE) is None
     stage.workspace.views.expire_next_triggers = 1
     await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
     await stage.hears(ALICE, "Press the button again")
     await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
-    await stage.until(lambda: stage.workspace.modal(ALICE), what="the window")
-    window = stage.workspace.modal(ALICE)
+    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
+    window = stage.workspace.form(ALICE)
     await stage.workspace.submit(ALICE, window, {})
     await stage.hears(ALICE, "what the plan does already")
     assert calls(stage, "/exit-maintance-mode") == []

@@ -8,7 +8,7 @@ from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation
 from bot.domain.policy import Rule
 from bot.slack.views import confirm, message, subject, text
-from bot.slack.views.message import Block
+from bot.slack.views.message import Block, Message
 
 MAX_TITLE = 24  #: https://docs.slack.dev/reference/views/modal-views
 MAX_REASON = 500
@@ -19,6 +19,26 @@ VOUCH = "vouch_window"
 BREAK_GLASS = "break_glass_window"
 REASON = "reason"
 """Block and action id of the field for the reason."""
+
+
+def loading() -> Block:
+    """What stands in a window until Muster knows what belongs there."""
+    return _telling("One Moment", "_One moment: Muster looks up the plan and who may do this._")
+
+
+def refused(why: Message) -> Block:
+    """Why nothing was done."""
+    return _telling("Nothing Was Done", why.text)
+
+
+def _telling(title: str, mrkdwn: str) -> Block:
+    """A window that asks nothing."""
+    return {
+        "type": "modal",
+        "title": message.plain_text(title, limit=MAX_TITLE),
+        "close": message.plain_text("Close", limit=MAX_TITLE),
+        "blocks": [message.section(mrkdwn)],
+    }
 
 
 def reject(operation: Operation, *, channel: str) -> Block:
