@@ -9,7 +9,7 @@ unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test test-long test-share test-demo test-openstack test-openstack-slow test-services \
-  bench-evacuate bench-pace bench-wait cover-domain chromium lint types check format
+  bench-evacuate bench-load bench-pace bench-wait cover-domain chromium lint types check format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -62,6 +62,9 @@ bench-pace: setup ## Hold the law of pace against the loop and fixed windows, in
 
 bench-wait: setup ## Race the loop and Muster on a simulated cloud whose rebuilds wait
 	@$(VENV)/bin/python -m tests.benchmarks.wait $(BENCH)
+
+bench-load: setup ## Time what people see while ten operations of 200 VMs run, and what a VM costs
+	@$(VENV)/bin/python -m tests.benchmarks.load $(BENCH)
 
 test-services: setup ## Run the bot against real programs of others (Alertmanager, an emulated BMC)
 	@$(VENV)/bin/python -m pytest tests/services
