@@ -7,11 +7,11 @@ from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Clock, LeaseLost
-from bot.domain.values import OperationId
+from bot.domain.values import OperationId, UserId
 from bot.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
-from bot.slack.views import answers, incident, notes, thread, timeline
+from bot.slack.views import answers, incident, notes, push, thread, timeline
 from bot.slack.views.message import File, Message
 from bot.slack.wire import SlackError
 
@@ -42,6 +42,7 @@ class Drawing:
         self._cards = cards
         self._incident_channel = incident_channel
         self._links: dict[tuple[str, str], str] = {}
+        self._names: dict[UserId, str] = {}
         self._vms: dict[OperationId, int] = {}
 
     async def place_of(self, news: News) -> Place | None:
@@ -106,9 +107,18 @@ class Drawing:
         async with self._archive.unit() as unit:
             operation = await unit.operation(first.operation)
             records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
+        asker = await self._name(operation.requested_by) if push.calls(first) else ""
         if first.audience is Audience.INCIDENT:
-            return incident.render(first, operation, link=await self.link(operation.id))
-        return thread.render(news, operation, records)
+            return incident.render(first, operation, link=await self.link(operation.id), asker=asker)
+        return thread.render(news, operation, records, asker=asker)
+
+    async def _name(self, user: UserId) -> str:
+        """What a person is called; empty when Slack does not tell."""
+        if user not in self._names:
+            if len(self._names) > _REMEMBERED:
+                self._names.clear()
+            self._names[user] = await self._poster.name(user)
+        return self._names[user]
 
     async def _timeline(self, news: News, id: OperationId) -> Message:
         async with self._archive.unit() as unit:

@@ -9,7 +9,7 @@ from bot.domain.fates import Fate
 from bot.domain.operation import EXECUTING, FINAL, Operation, State
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord
-from bot.slack.views import buttons, judgement, message, progress, standing, steps, subject, text, vms
+from bot.slack.views import buttons, judgement, message, progress, push, standing, steps, subject, text, vms
 from bot.slack.views.message import Block, Message
 
 _STARTED = EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}
@@ -45,7 +45,7 @@ def render(operation: Operation, records: Sequence[StepRecord], rule: Rule, *, n
 def _fallback(operation: Operation, records: Sequence[StepRecord], rule: Rule) -> str:
     told = standing.line(operation, rule)
     bar = f" {progress.of(records).bar()}" if records and operation.state in EXECUTING else ""
-    return text.cut(f"{text.escape(subject.headline(operation))}. {told}{bar}", limit=text.MAX_TEXT)
+    return text.cut(f"{push.about(operation)} {told}{bar}", limit=text.MAX_TEXT)
 
 
 def _blocks(

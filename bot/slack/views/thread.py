@@ -8,7 +8,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
 from bot.domain.steps import StepRecord
 from bot.domain.values import Facts
-from bot.slack.views import judgement, message, progress, steps, text, vms
+from bot.slack.views import judgement, message, progress, push, steps, text, vms
 from bot.slack.views.message import Message
 
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
@@ -17,13 +17,16 @@ _RAW = 600
 _ASIDE = 2_000
 
 
-def render(news: Sequence[News], operation: Operation, records: Sequence[StepRecord] = ()) -> Message:
+def render(
+    news: Sequence[News], operation: Operation, records: Sequence[StepRecord] = (), *, asker: str = ""
+) -> Message:
     """A line of the thread.
 
     Args:
         news: one piece; or several of one kind that queued up, told as one.
         operation: whose thread it is.
         records: its step rows, for the kinds in `WITH_REPORT`.
+        asker: the name of whoever asked for the operation.
     """
     first = news[0]
     if first.kind is Kind.VM_DONE and len(news) > 1:
@@ -32,6 +35,8 @@ def render(news: Sequence[News], operation: Operation, records: Sequence[StepRec
         lines = [_LINES[n.kind]({**n.facts, "raw": ""}) for n in news]
         return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT))
     line = line_of(first)
+    if push.calls(first):
+        line = f"{push.line(first, operation, asker=asker)}\n{line}"
     if first.kind in WITH_REPORT and records and operation.plan is not None:
         aside = text.cut_lines(steps.set_aside(records), limit=_ASIDE)
         lines = [line, aside, vms.left_behind(operation.plan), steps.left_as_is(operation, records)]

@@ -1,0 +1,95 @@
+"""What a phone shows: whoever is called reads in the notification alone what is asked of them."""
+
+import re
+from dataclasses import replace
+
+import pytest
+
+from bot.domain.news import Kind, News
+from bot.domain.operation import State
+from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
+from bot.slack.views import card, incident, push, thread
+from tests.views.examples import NOW, RULE, blocked_plan, operation, plan
+from tests.views.test_lines import facts
+
+ON_A_LOCKED_PHONE = 178
+"""Characters: the four lines that a notification has on a phone 390 px wide."""
+NAMES = {"U0ALICE": "Alice Ferrer", "U0BOB": "Bob Okafor", "U0CHIEF": "Chief Officer", "S0LEADS": "on-call-leads"}
+CALLED = re.compile(r"<@U0ALICE>|<!subteam\^S0LEADS>")
+
+
+def shown(mrkdwn: str) -> str:
+    """What the phone shows of it."""
+    plain = re.sub(r"<@(\w+)>|<!subteam\^(\w+)>", lambda m: f"@{NAMES[m[1] or m[2]]}", mrkdwn)
+    plain = re.sub(r"<!date\^\d+\^[^|>]*\|([^>]*)>", r"\1", plain)
+    plain = re.sub(r"<[^|>]*\|([^>]*)>", r"\1", plain)
+    return re.sub(r":[a-z_]+:", "!", plain).replace("`", "").replace("*", "")[:ON_A_LOCKED_PHONE]
+
+
+def _with(disposition: Disposition) -> Plan:
+    of = plan(12)
+    return replace(of, vms=(replace(of.vms[0], disposition=disposition), *of.vms[1:]))
+
+
+def _unproven() -> Plan:
+    doubt = Finding(
+        code="death-unproven",
+        verdict=Verdict.WARNING,
+        topic=Topic.EVIDENCE,
+        sentence="Nobody could read it.",
+        vouch="compute-89 is dead: powered off, or cut off from its storage and network",
+    )
+    return replace(plan(12), findings=(*plan().findings, doubt))
+
+
+RISKS = {
+    "3 VMs lose their disks": plan(12, losing=3),
+    "1 VM loses its disk": plan(12, losing=1),
+    "Not proven: compute-89 is dead": _unproven(),
+    "1 VM cannot be moved": _with(Disposition.CANNOT),
+    "1 VM will be shut down": _with(Disposition.SHUT_DOWN),
+    "Nobody read the power state": plan(12),
+    "No warnings": replace(plan(12), findings=()),
+}
+
+
+@pytest.mark.parametrize("kind", [k for k in Kind if k not in {Kind.REFUSED, Kind.NOTED}])
+def test_every_line_that_calls_somebody_says_in_the_notification_what_is_asked(kind: Kind) -> None:
+    news = News(kind=kind, facts=facts("web-1"))
+    if not CALLED.search(thread.line_of(news)):
+        assert not push.calls(news)
+        return
+    for risk, of in RISKS.items():
+        about = operation(State.AWAITING_APPROVAL, of=of)
+        for line in (
+            thread.render([news], about, asker="Alice Ferrer"),
+            incident.render(news, about, link="https://s/p1", asker="Alice Ferrer"),
+        ):
+            seen = shown(line.text)
+            for fact in ("Evacuate prod/compute-89", "12 VMs", risk, "asked for by Alice Ferrer"):
+                assert fact in seen, f"{kind}: {seen}"
+            assert not seen.startswith("Evacuate"), "it does not say what is asked"
+
+
+@pytest.mark.parametrize("risk", RISKS)
+def test_the_fallback_of_a_card_says_the_same(risk: str) -> None:
+    seen = shown(card.render(operation(State.AWAITING_APPROVAL, of=RISKS[risk]), (), RULE, now=NOW).text)
+    for fact in ("Evacuate prod/compute-89", "12 VMs", risk, "asked for by @Alice Ferrer"):
+        assert fact in seen, seen
+
+
+def test_what_forbids_a_plan_comes_before_any_risk_of_it() -> None:
+    seen = shown(card.render(operation(State.BLOCKED, of=blocked_plan()), (), RULE, now=NOW).text)
+    assert "The compute service of compute-89 is up." in seen
+
+
+def test_whoever_asked_is_named_to_others_without_being_called_by_it() -> None:
+    news = News(kind=Kind.WAITING, facts={"ask": ["S0LEADS"]})
+    said = thread.render([news], operation(State.AWAITING_APPROVAL), asker="Alice *Ferrer* <!here>").text
+    assert "<@U0ALICE>" not in said
+    assert "<!here>" not in said
+
+
+def test_the_risk_of_what_has_ended_is_not_told_any_more() -> None:
+    seen = shown(card.render(operation(State.DENIED, of=plan(12, losing=3)), (), RULE, now=NOW).text)
+    assert "lose" not in seen
