@@ -32,6 +32,7 @@ from bot.slack.board import Board
 from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
 from bot.slack.people import SlackPeople
+from bot.slack.presence import DirectMessages, Presence
 from bot.store import figures
 from bot.store.archive import SqlArchive
 from bot.watch.alerts import Alerts
@@ -75,7 +76,8 @@ def build(settings: Settings) -> Bot:
     client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
-    app = slack_app.build(desk, people, client, signing_secret=slack.signing_secret.reveal() or None)
+    presence = Presence(client, clock, people, DirectMessages(slack.direct_messages))
+    app = slack_app.build(desk, people, client, presence=presence, signing_secret=slack.signing_secret.reveal() or None)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     leader = Leader(archive, clock, owner=owner, alone=archive.is_embedded)
     return Bot(
@@ -87,7 +89,9 @@ def build(settings: Settings) -> Bot:
         people=people,
         desk=desk,
         leader=leader,
-        board=Board(leader, clock, bell, client, rules, slack.incident_channel, term=lambda: leader.term),
+        board=Board(
+            leader, clock, bell, client, rules, slack.incident_channel, term=lambda: leader.term, presence=presence
+        ),
         worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules, people=people),
         rounds=Rounds(
             archive=leader,
@@ -189,6 +193,7 @@ async def check(settings: Settings, out: TextIO) -> int:
             app_token=settings.slack.app_token.reveal(),
             incident_channel=settings.slack.incident_channel,
             rules=offered,
+            direct_messages=DirectMessages(settings.slack.direct_messages),
         )
         asked = [
             questions.of_settings([*settings.not_in_effect, *settings.advice]),

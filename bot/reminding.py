@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from bot.domain import reminder
-from bot.domain.news import Kind, News
+from bot.domain.news import Kind, News, calling
 from bot.domain.operation import Operation, State, Told
 from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Clock, Entry, Stale, Unit
@@ -50,13 +50,11 @@ async def remind(archive: Archive, clock: Clock, rules: Mapping[tuple[str, Actio
 async def _tell(unit: Unit, operation: Operation, rule: Rule, reminders: tuple[Reminder, ...]) -> None:
     for one in reminders:
         facts: Facts = {
-            "ask": list(one.ask),
             "at": one.at.isoformat(),
             "count": rule.count(operation),
             "quorum": rule.quorum,
             "is_approved": operation.state is State.QUEUED,
         }
-        operation = await unit.save(
-            replace(operation, told=(*operation.told, one.what)), Entry(event=f"reminded: {one.what}", facts=facts)
-        )
-        await unit.tell(News(kind=_KINDS[one.what], operation=operation.id, facts=facts))
+        entry = Entry(event=f"reminded: {one.what}", facts={**facts, "ask": list(one.ask)})
+        operation = await unit.save(replace(operation, told=(*operation.told, one.what)), entry)
+        await unit.tell(*calling(News(kind=_KINDS[one.what], operation=operation.id, facts=facts), one.ask))

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
-from bot.domain.news import Audience, Kind, News
+from bot.domain.news import Audience, Kind, News, calling
 from bot.domain.operation import VOUCHERS, Choice, Event, Operation, State, Vote
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
@@ -134,12 +134,23 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         await turn(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum, **voted.times())
         return "approved"
     changed = replace(voted, changed_at=at)
-    if decision.choice is Choice.VOUCH:
-        await unit.save(changed, Entry(event="vouch", actor=by, facts=facts))
-        return "vouch counted"
-    await unit.save(changed, Entry(event="vote", actor=by, facts={**facts, **counted}))
-    await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
-    return "vote counted"
+    is_vouch = decision.choice is Choice.VOUCH
+    entry = Entry(event="vouch", facts=facts) if is_vouch else Entry(event="vote", facts={**facts, **counted})
+    await unit.save(changed, replace(entry, actor=by))
+    if not is_vouch:
+        await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
+    if vote.vouched and not voted.is_vouched:
+        await unit.tell(*_call_the_second(voted, rule))
+    return "vouch counted" if is_vouch else "vote counted"
+
+
+def _call_the_second(voted: Operation, rule: Rule) -> tuple[News, ...]:
+    """Call whoever may be the second person to vouch."""
+    by = [vote.by for vote in voted.votes if vote.digest == voted.digest and not vote.void and vote.vouched]
+    may_vouch = voted.requested_by not in by
+    facts: Facts = {"by": by[0], "count": len(set(by)), "needed": VOUCHERS, "may_vouch": may_vouch}
+    may = [who for who in (voted.requested_by, *rule.approvers) if who not in by]
+    return calling(News(kind=Kind.VOUCH_WANTED, operation=voted.id, facts=facts), may)
 
 
 async def _tell_vouched(unit: Unit, voted: Operation, vote: Vote) -> None:

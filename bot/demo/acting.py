@@ -28,6 +28,7 @@ from bot.demo.socket_mode import Kind, Reply
 from bot.demo.view_stack import View, ViewStack
 
 SLACKBOT = "USLACKBOT"
+INVITE = "/invite"
 Where = Message | View
 
 
@@ -121,6 +122,8 @@ class Acting(Records):
         channel = self.channel_id(channel)
         self._must_be_in(user, channel)
         name, _, text = line.strip().partition(" ")
+        if name == INVITE:
+            return self._invited(user, channel, text)
         command = next((c for c in self.app.commands if c.name == name), None)
         if command is None:
             return self._slackbot(user, channel, f"`{name}` is not a valid command.", error="invalid_command")
@@ -137,6 +140,27 @@ class Acting(Records):
             return self._slackbot(user, channel, sentence, error=reply.error)
         shown = self._acknowledged(user, channel, reply.payload)
         return CommandResult(reply=shown, trigger_id=trigger, response_url=url)
+
+    def _invited(self, user: str, channel: str, text: str) -> CommandResult:
+        """Slack's own command: whoever is in a channel adds others to it."""
+        named = re.findall(r"<@(\w+)>", self.encoded(text, with_names=False))
+        if not named or self.channels[channel].is_im:
+            return self._slackbot(user, channel, "Nobody of that name can be added here.", error="user_not_found")
+        for one in named:
+            self.invite(channel, one)
+        return CommandResult()
+
+    def invite(self, channel: str, user: str) -> None:
+        """Add somebody, or the app, to a channel; the app hears of it where it is a member by then."""
+        self.channels[channel].members.add(user)
+        self.changed()
+        self.tell_of_move(channel, user, joined=True)
+
+    def tell_of_move(self, channel: str, user: str, *, joined: bool) -> None:
+        """Tell the app who joined or left, where it is a member."""
+        if self.app.bot_user in self.channels[channel].members:
+            moment = self.next_ts()
+            self.send_event(payloads.moved(self, user=user, channel=channel, joined=joined, moment=moment))
 
     def _slackbot(
         self, user: str, channel: str, sentence: str, *, error: str, thread_ts: str | None = None

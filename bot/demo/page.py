@@ -16,6 +16,7 @@ from bot.demo.workspace import Workspace
 
 CONTENT_TYPES: Mapping[str, str] = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
 SHOWN_PER_CHANNEL = 300
+SHOWN_PUSHES = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +116,10 @@ class Page:
             "modal": self._view(ws.views.top(user)),
             "home": self._view(ws.views.homes.get(user)),
             "scenarios": [{"name": s.name, "description": s.description} for s in self._scenarios.values()],
+            "phones": [
+                {"user": push.user, "channel": push.channel, "ts": push.ts, "thread": push.thread, "text": push.text}
+                for push in reversed(ws.phones.pushes[-SHOWN_PUSHES:])
+            ],
             "outage": ws.seconds() < ws.faults.outage_until,
         }
 
@@ -186,7 +191,9 @@ class Page:
             return {"error": result.error}
         if verb == "say":
             return {"ts": (await ws.say(user, body["channel"], body["text"], thread_ts=body.get("thread_ts"))).ts}
-        if verb == "home":
+        if verb == "reload":
+            ws.reload(user)
+        elif verb == "home":
             await ws.open_home(user)
         elif verb == "shortcut":
             return {"error": (await ws.run_shortcut(user, body["callback_id"])).error}

@@ -143,6 +143,18 @@ def said(records: Records, message: Message, kind: str) -> Json:
     return event
 
 
+def moved(records: Records, *, user: str, channel: str, joined: bool, moment: str) -> Json:
+    """The event of somebody who joined a channel, or left it."""
+    return {
+        "type": "member_joined_channel" if joined else "member_left_channel",
+        "user": user,
+        "channel": channel,
+        "channel_type": "G" if records.channels[channel].is_private else "C",
+        "team": records.team.id,
+        "event_ts": moment,
+    }
+
+
 def rich_text(text: str) -> list[Json]:
     """The block that Slack makes of what a person types."""
     section: Json = {"type": "rich_text_section", "elements": [{"type": "text", "text": text}]}

@@ -11,6 +11,7 @@ from bot.demo.blocks import filled
 from bot.demo.errors import SlackError
 from bot.demo.messages import Message
 from bot.demo.people import App, Channel, Json, Team, User, UserGroup
+from bot.demo.phones import Phones
 from bot.domain.ports import Clock
 
 Answer = TypeVar("Answer")
@@ -66,6 +67,7 @@ class Records:
         self.messages: dict[str, list[Message]] = {channel: [] for channel in self.channels}
         self.files: dict[str, File] = {}
         self.pins: set[tuple[str, str]] = set()
+        self.phones = Phones(self.users, self.groups)
         self.page_address = "https://demo.slack.invalid"
         self.revision = 0
         self._last_ts = 0
@@ -185,6 +187,7 @@ class Records:
         if thread_ts is not None:
             self._join_thread(message, thread_ts)
         self.messages[channel].append(message)
+        self.phones.ring(message, self.channels[channel])
         self.changed()
         return message
 
@@ -250,6 +253,12 @@ class Records:
     def deactivate(self, user: str) -> None:
         """What an administrator does when somebody leaves."""
         self.users[user] = replace(self.users[user], deleted=True)
+        self.changed()
+
+    def reload(self, user: str) -> None:
+        """Somebody loads Slack anew, or takes up another device: what only they saw is gone."""
+        for messages in self.messages.values():
+            messages[:] = [message for message in messages if message.visible_to != user]
         self.changed()
 
     def kick(self, channel: str, user: str) -> None:

@@ -190,6 +190,11 @@ class Workspace(Acting):
         as_slack = self.groups[group].as_slack(team_id=self.team.id, with_users=True, with_count=True)
         self.send_event({"type": "subteam_updated", "subteam": as_slack, "event_ts": self.next_ts()})
 
+    def kick(self, channel: str, user: str) -> None:
+        """Remove somebody, or the app, from a channel; the app hears of it where it is still a member."""
+        super().kick(channel, user)
+        self.tell_of_move(channel, user, joined=False)
+
     def deactivate(self, user: str) -> None:
         """Close an account; the app hears of it."""
         super().deactivate(user)

@@ -4,7 +4,8 @@ News is stored in the transaction of the change that caused it, and turned into 
 delivered. It holds facts, never text for Slack.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from bot.domain.values import Facts, OperationId, UserId
@@ -19,6 +20,10 @@ class Audience(StrEnum):
     """The configured incident channel, with a link to the card."""
     PERSON = "person"
     """Only to one person, in the channel where they acted."""
+    ABSENT = "absent"
+    """To each who is asked and is in neither of the two conversations: who that is turns out when it is told."""
+    DIRECT = "direct"
+    """To one of those, by direct message."""
 
 
 class Kind(StrEnum):
@@ -31,6 +36,7 @@ class Kind(StrEnum):
     ESCALATED = "escalated"  #: ask (ids), at (ISO: since when nobody decides)
     APPROVED = "approved"  #: by, count, quorum
     VOUCHED = "vouched"  #: by, sentences, count (people so far), needed
+    VOUCH_WANTED = "vouch wanted"  #: ask (ids), by (who vouches already), count (people so far), needed, may_vouch
     CHOSEN = "vms chosen"  #: by, chosen (count), left (names)
     QUORUM = "quorum reached"  #: by (last voter), starts_at (ISO; only with a start of its own)
     GLASS_BROKEN = "glass broken"  #: by, reason, count, quorum
@@ -76,5 +82,16 @@ class News:
     audience: Audience = Audience.THREAD
     facts: Facts = field(default_factory=dict)
     operation: OperationId | None = None  #: None only for a private note about no operation
-    person: UserId | None = None  #: with Audience.PERSON
+    person: UserId | None = None  #: with Audience.PERSON and Audience.DIRECT
     channel: str = ""  #: with Audience.PERSON: where they acted
+
+
+def calling(news: News, ask: Sequence[str]) -> tuple[News, ...]:
+    """A call to people, for the thread and the incident channel, and by direct message to whoever is in neither.
+
+    Args:
+        news: what is asked.
+        ask: ids of the people and user groups who are called.
+    """
+    called = replace(news, facts={**news.facts, "ask": list(dict.fromkeys(ask))})
+    return tuple(replace(called, audience=where) for where in (Audience.THREAD, Audience.INCIDENT, Audience.ABSENT))

@@ -8,7 +8,7 @@ from bot.domain import aside, fates, timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
 from bot.domain.fates import Fate
-from bot.domain.news import Kind, News
+from bot.domain.news import Kind, News, calling
 from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
 from bot.domain.steps import StepRecord, StepState
@@ -173,7 +173,7 @@ class Runner:
             ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
             what_next: Facts = {**facts, "may_skip": bool(aside.may_be(rows))}
             news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=what_next)
-            told = telling.calling(news, requester=operation.requested_by, approvers=self.held.rule.approvers)
+            told = calling(news, [operation.requested_by, *self.held.rule.approvers])
         await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)
 
 

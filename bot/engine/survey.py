@@ -9,7 +9,7 @@ from bot import quorum
 from bot.domain import drift, timing
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
-from bot.domain.news import Kind, News
+from bot.domain.news import Kind, News, calling
 from bot.domain.operation import Event, Operation, State
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
@@ -45,7 +45,7 @@ async def check(held: Held, operation: Operation) -> None:
     asked = planned.after(Event.CHECKED, at=now)
     if not planned.approvals:
         asked = timing.asked(asked, held.rule, now=now)
-    await held.save(asked, Entry(event="approval asked for", facts=facts), _waiting(held, operation))
+    await held.save(asked, Entry(event="approval asked for", facts=facts), *_waiting(held, operation))
 
 
 async def _impossible(held: Held, planned: Operation) -> Finding | None:
@@ -95,8 +95,8 @@ def _vouches(operation: Operation) -> tuple[str, ...]:
     return operation.plan.vouches if operation.plan else ()
 
 
-def _waiting(held: Held, operation: Operation) -> News:
-    return News(kind=Kind.WAITING, operation=operation.id, facts={"ask": list(held.rule.approvers)})
+def _waiting(held: Held, operation: Operation) -> tuple[News, ...]:
+    return calling(News(kind=Kind.WAITING, operation=operation.id), held.rule.approvers)
 
 
 async def begin(held: Held, operation: Operation) -> None:
@@ -139,7 +139,7 @@ async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: 
     facts = {"digest": current.digest, "lines": list(lines), "vouches": list(_vouches(current))}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
     entry = Entry(event="plan changed", facts=facts)
-    await held.save(asked, entry, *telling.aloud(news), _waiting(held, current))
+    await held.save(asked, entry, *telling.aloud(news), *_waiting(held, current))
 
 
 async def _start(held: Held, current: Operation, approved: Operation, difference: Drift) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain import pace
-from bot.domain.news import Audience, Kind, News
+from bot.domain.news import Audience, Kind, News, calling
 from bot.domain.operation import Operation
 from bot.domain.plan import Plan
 from bot.domain.ports import Entry
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Facts, UserId, VmId
+from bot.domain.values import Facts, VmId
 from bot.engine.pacing import Pacing
 
 
@@ -63,7 +63,7 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         return [News(kind=Kind.STEP_UNKNOWN, operation=operation.id, facts=told)]
     if record.waits_for_hands:
         news = News(kind=Kind.BY_HAND, operation=operation.id, facts={**told, "command": record.step.command})
-        return list(calling(news, requester=operation.requested_by, approvers=()))
+        return list(calling(news, [operation.requested_by]))
     if record.state is not StepState.DONE or not (record.counts or record.starts):
         return []
     vm, plan = record.step.vm, operation.plan
@@ -87,12 +87,6 @@ def _move_of(plan: Plan, vm: VmId) -> str:
 def aloud(news: News) -> tuple[News, ...]:
     """The same line for the thread and for the incident channel."""
     return news, replace(news, audience=Audience.INCIDENT)
-
-
-def calling(news: News, *, requester: UserId, approvers: Sequence[str]) -> tuple[News, ...]:
-    """Aloud, and each is called once: who asked for it in the thread, the approvers in the incident channel."""
-    loud = replace(news, audience=Audience.INCIDENT, facts={**news.facts, "ask": list(approvers)})
-    return replace(news, facts={**news.facts, "ask": [requester]}), loud
 
 
 def at_the_end(news: News) -> tuple[News, ...]:

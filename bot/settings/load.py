@@ -101,6 +101,7 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
             bot_token=tokens.bot_token,
             app_token=tokens.app_token,
             signing_secret=tokens.signing_secret,
+            direct_messages=file.slack.direct_messages,
             deaf_after=file.slack.deaf_after,
         ),
         store=StoreSettings(url=address or file.store.url or DEFAULT_STORE),

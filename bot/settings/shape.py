@@ -20,6 +20,7 @@ class Slack(Table):
     api_url: fields.SlackAddress = "https://slack.com/api/"
     incident_channel: fields.Channel
     locale: Literal["en", "zh-CN"] = "en"
+    direct_messages: Literal["absent", "always", "never"] = "absent"
     # the default is written as in the file
     deaf_after: fields.Deafness = Field(default="10m", validate_default=True)
 

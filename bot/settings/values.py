@@ -53,6 +53,7 @@ class SlackSettings:
     bot_token: Secret
     app_token: Secret  #: empty in http mode
     signing_secret: Secret  #: empty in socket mode, where Slack signs nothing
+    direct_messages: Literal["absent", "always", "never"] = "absent"  #: who of those who are called gets one
     deaf_after: timedelta = timedelta(minutes=10)  #: so long without hearing Slack, and /healthz fails
 
 

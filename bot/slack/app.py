@@ -17,6 +17,7 @@ from bot import door
 from bot.log import logger
 from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
 from bot.slack.people import SlackPeople
+from bot.slack.presence import Presence
 from bot.slack.reception import NotNoted, Reception, new_reference
 from bot.slack.views import notes
 from bot.workflow import Desk
@@ -51,13 +52,21 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
     )
 
 
-def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_secret: str | None = None) -> AsyncApp:
+def build(
+    desk: Desk,
+    people: SlackPeople,
+    client: AsyncWebClient,
+    *,
+    presence: Presence | None = None,
+    signing_secret: str | None = None,
+) -> AsyncApp:
     """The app, for Socket Mode or HTTP alike.
 
     Args:
         desk: where requests and decisions are taken.
         people: who is who.
         client: Slack.
+        presence: hears of who joins and leaves.
         signing_secret: for HTTP; without one, nothing that comes by HTTP is believed.
     """
 
@@ -78,6 +87,13 @@ def build(desk: Desk, people: SlackPeople, client: AsyncWebClient, *, signing_se
 
     for name in ("subteam_members_changed", "subteam_updated", "user_change"):
         app.event(name)(on_change)
+
+    async def on_move(event: dict[str, Any]) -> None:
+        if presence is not None:
+            presence.forget(str(event.get("channel")))
+
+    for name in ("member_joined_channel", "member_left_channel"):
+        app.event(name)(on_move)
     app.event(re.compile(".*"))(_on_other_event)
     app.error(_on_error)
     return app

@@ -15,7 +15,9 @@ from bot.slack.drawing import Drawing
 from bot.slack.lines import Lines
 from bot.slack.notices import Notices
 from bot.slack.pace import Pace
+from bot.slack.people import SlackPeople
 from bot.slack.poster import Poster
+from bot.slack.presence import Presence
 
 log = logger(__name__)
 
@@ -36,6 +38,7 @@ class Board:
         rules: the policy of each cloud and action, for the cards.
         incident_channel: the id of the channel that hears start, trouble and end; empty for none.
         term: the number of the term in which this process speaks; None while another does.
+        presence: who is in which conversation; None: asked for with this client.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Board:
         incident_channel: str = "",
         *,
         term: Callable[[], int | None] = lambda: 0,
+        presence: Presence | None = None,
     ) -> None:
         self._archive = archive
         self._bell = bell
@@ -56,6 +60,7 @@ class Board:
         self._rules = rules
         self._incident_channel = incident_channel
         self._term = term
+        self._presence = presence or Presence(client, clock, SlackPeople(client, clock, rules))
         self._is_troubled = False
         self._begin(term())
 
@@ -66,7 +71,7 @@ class Board:
         self._pace = Pace(clock)
         poster = Poster(self._client, self._pace, may_speak=lambda: self._term() == term)
         self._cards = Cards(archive, clock, poster, self._rules)
-        drawing = Drawing(archive, clock, poster, self._cards, incident_channel=incident_channel)
+        drawing = Drawing(archive, clock, poster, self._cards, self._presence, incident_channel=incident_channel)
         self._lines = Lines(archive, clock, poster, drawing)
         self._notices = Notices(archive, clock, poster, link=drawing.link, incident_channel=incident_channel)
 

@@ -12,19 +12,23 @@ from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
 from bot.domain.policy import EVERYONE, Rule, Standing
 from bot.domain.values import Action, UserId
+from bot.slack import reached
 from bot.slack.people import SlackPeople
+from bot.slack.presence import DirectMessages, Presence
 from bot.slack.wire import SlackError, SlackSilent, answer
 
 SCOPES: Mapping[str, str] = {
     "commands": "slash commands",
     "chat:write": "cards, threads and private answers",
     "chat:write.public": "cards in public channels it was not invited to",
-    "channels:read": "looking at the incident channel",
-    "groups:read": "looking at a private incident channel",
+    "channels:read": "who of those who are called is in the conversation",
+    "groups:read": "the same, in private channels",
     "channels:history": "not posting a line twice after a crash",
     "groups:history": "not posting a line twice after a crash, in private channels",
     "im:history": "not posting a private answer twice after a crash",
-    "im:write": "private answers where it cannot post",
+    "im:read": "who of those who are called is in the conversation, where that is a direct message",
+    "im:write": "private answers where it cannot post, and calls to who is in neither conversation",
+    "mpim:read": "the same, where several people talk",
     "files:write": "the timeline at the end of an operation",
     "users:read": "who is a full member",
     "usergroups:read": "who may ask and approve",
@@ -80,6 +84,7 @@ async def diagnose(
     app_token: str,
     incident_channel: str,
     rules: Mapping[tuple[str, Action], Rule],
+    direct_messages: DirectMessages = DirectMessages.ABSENT,
 ) -> Sequence[Line]:
     """Look at everything the Slack side relies on. Changes and posts nothing.
 
@@ -88,6 +93,7 @@ async def diagnose(
         app_token: for Socket Mode; empty in http mode, where it is not needed.
         incident_channel: id.
         rules: the policy of every cloud and action that is offered.
+        direct_messages: who of those who are called gets one.
     """
     lines = [*await _token(client)]
     works = not lines[0].complaint
@@ -102,12 +108,17 @@ async def diagnose(
             ),
         )
         return [*lines, *_unusable(rules)]
-    lines.append(await _channel(client, incident_channel))
+    channel = await _channel(client, incident_channel)
+    lines.append(channel)
     roster = _Roster()
     people = SlackPeople(client, SystemClock(), rules={})
     lines.extend(await _groups(client, _named(rules, "S"), people, roster))
     lines.extend([await _person(one, people, roster) for one in _named(rules, "UW")])
-    return [*lines, *_policy(rules, roster)]
+    lines.extend(_policy(rules, roster))
+    if not channel.complaint:
+        presence = Presence(client, SystemClock(), people, direct_messages)
+        lines.append(await reached.diagnose(client, presence, incident_channel, rules))
+    return lines
 
 
 def _wrong(title: str, error: SlackError, client: AsyncWebClient) -> Line:

@@ -7,10 +7,11 @@ from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Clock, LeaseLost
-from bot.domain.values import OperationId, UserId
+from bot.domain.values import Facts, OperationId, UserId
 from bot.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
+from bot.slack.presence import Heard, Presence
 from bot.slack.views import answers, incident, notes, push, thread, timeline
 from bot.slack.views.message import File, Message
 from bot.slack.wire import SlackError
@@ -35,14 +36,25 @@ class Place:
 class Drawing:
     """Turns news into messages."""
 
-    def __init__(self, archive: Archive, clock: Clock, poster: Poster, cards: Cards, *, incident_channel: str) -> None:
+    def __init__(
+        self,
+        archive: Archive,
+        clock: Clock,
+        poster: Poster,
+        cards: Cards,
+        presence: Presence,
+        *,
+        incident_channel: str,
+    ) -> None:
         self._archive = archive
         self._clock = clock
         self._poster = poster
         self._cards = cards
+        self._presence = presence
         self._incident_channel = incident_channel
         self._links: dict[tuple[str, str], str] = {}
         self._names: dict[UserId, str] = {}
+        self._direct: dict[UserId, str] = {}
         self._vms: dict[OperationId, int] = {}
 
     async def place_of(self, news: News) -> Place | None:
@@ -51,6 +63,8 @@ class Drawing:
             return Place(channel=news.channel or str(news.person), person=str(news.person))
         if news.audience is Audience.INCIDENT:
             return Place(channel=self._incident_channel)
+        if news.audience is Audience.DIRECT and news.person is not None:
+            return Place(channel=await self._direct_channel(news.person))
         if news.operation is None:
             return Place(channel="")
         async with self._archive.unit() as unit:
@@ -58,6 +72,29 @@ class Drawing:
         if card is None or not card.ts:
             return None
         return Place(channel=card.channel, thread=card.ts)
+
+    async def _direct_channel(self, user: UserId) -> str:
+        if user not in self._direct:
+            if len(self._direct) > _REMEMBERED:
+                self._direct.clear()
+            self._direct[user] = await self._poster.dm(user)
+        return self._direct[user]
+
+    async def heard(self, news: News) -> Heard:
+        """Through what each of those whom it calls hears of it.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say.
+        """
+        ask = thread.words(news.facts, "ask")
+        if news.operation is None or not ask:
+            return Heard(incident=(), direct=())
+        async with self._archive.unit() as unit:
+            operation, card = await unit.operation(news.operation), await unit.card(news.operation)
+        channel = card.channel if card is not None else operation.channel
+        return await self._presence.heard(
+            ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
+        )
 
     async def vms_of(self, news: News) -> int:
         """How many VMs the plan of an operation moves that has begun: it is not planned anew any more."""
@@ -108,8 +145,13 @@ class Drawing:
             operation = await unit.operation(first.operation)
             records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
+        if first.audience is Audience.DIRECT:
+            told = replace(first, facts={**first.facts, "ask": [first.person]})
+            return incident.by_direct_message(told, operation, link=await self.link(operation.id), asker=asker)
         if first.audience is Audience.INCIDENT:
-            return incident.render(first, operation, link=await self.link(operation.id), asker=asker)
+            ask: Facts = {"ask": list((await self.heard(first)).incident)} if push.calls(first) else {}
+            told = replace(first, facts={**first.facts, **ask})
+            return incident.render(told, operation, link=await self.link(operation.id), asker=asker)
         return thread.render(news, operation, records, asker=asker)
 
     async def _name(self, user: UserId) -> str:

@@ -1,7 +1,7 @@
 """Tells the outbox: thread lines, incident lines and private notes, each lane in its order, none lost or told twice."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bot.domain.news import Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
@@ -95,6 +95,9 @@ class Lines:
     async def _tell(self, lane: Lane, batch: list[Outgoing], *, is_last: bool) -> bool:
         if is_last and await self._gathers(batch):
             return False
+        if lane.audience is Audience.ABSENT:
+            await self._call_the_absent(batch[0])
+            return True
         place = await self._drawing.place_of(batch[0].news)
         if place is None:
             return False  # its card does not stand yet
@@ -115,6 +118,14 @@ class Lines:
         else:
             await self._post(place, batch, drawn)
         return True
+
+    async def _call_the_absent(self, line: Outgoing) -> None:
+        """Make of it a line for each who would not hear it otherwise: each is told, or given up, on its own."""
+        called = (await self._drawing.heard(line.news)).direct
+        async with self._archive.unit() as unit:
+            await unit.tell(*(replace(line.news, audience=Audience.DIRECT, person=one) for one in called))
+            await unit.told([line.id], ts="")
+            await unit.commit()
 
     async def _gathers(self, batch: Sequence[Outgoing]) -> bool:
         """With many VMs, lines about single ones wait a little for each other; whatever else is told ends that."""
@@ -243,5 +254,5 @@ class Lines:
 
 def _lane_of(line: Outgoing) -> Lane:
     news = line.news
-    whose = news.person if news.audience is Audience.PERSON else news.operation
+    whose = news.person if news.audience is Audience.PERSON else " ".join(filter(None, [news.operation, news.person]))
     return Lane(audience=news.audience, whose=str(whose or ""))

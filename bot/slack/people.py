@@ -81,6 +81,16 @@ class SlackPeople:
                     found.append(UserId(user))
         return found
 
+    async def within(self, who: Sequence[str]) -> frozenset[str]:
+        """Everybody whom a list of user and group ids names, whatever their standing.
+
+        Raises:
+            CouldNotAsk: Slack did not answer.
+        """
+        groups = [one for one in who if one.startswith("S")]
+        members = [await self._remembered(self._members, one, self._ask(one)) for one in groups]
+        return frozenset(one for one in who if one != EVERYONE and one not in groups).union(*members)
+
     async def _account(self, user: str) -> Actor:
         """A person, but for their groups."""
         return await self._remembered(self._known, user, lambda: self._info(UserId(user)))

@@ -144,7 +144,7 @@ def lane_of(news: News) -> str | None:
     """What keeps its order: news of one operation to one audience; a private note waits for nobody else's."""
     if news.operation is None:
         return None
-    who = f" {news.person}" if news.audience is Audience.PERSON else ""
+    who = f" {news.person}" if news.person is not None else ""
     return f"{news.operation} {news.audience.value}{who}"
 
 

@@ -35,7 +35,7 @@ async def tick(shop: Workshop, minutes: float) -> int:
 
 
 async def told(shop: Workshop) -> list[Kind]:
-    return [kind for kind in await shop.kinds() if kind in REMINDERS]
+    return [n.kind for n in await shop.news() if n.kind in REMINDERS and n.audience is Audience.THREAD]
 
 
 async def asked(shop: Workshop, *, at: str = "", window: str = "") -> OperationId:
@@ -50,9 +50,11 @@ async def test_a_request_that_nobody_decides_is_escalated_and_then_reminded_of_o
     for _ in range(29):
         await tick(shop, 1)
     assert await told(shop) == [Kind.ESCALATED, Kind.EXPIRY_NEAR]
-    escalated, near = [n for n in shop.told if n.kind in REMINDERS]
-    assert (escalated.facts["ask"], near.facts["ask"]) == (["S0CHIEFS"], ["S0LEADS"])
-    assert {n.audience for n in (escalated, near)} == {Audience.THREAD}
+    reminders = [(n.kind, n.audience) for n in shop.told if n.kind in REMINDERS]
+    everywhere = (Audience.THREAD, Audience.INCIDENT, Audience.ABSENT)
+    assert sorted(reminders) == sorted((kind, where) for kind in await told(shop) for where in everywhere)
+    asked_of = {n.kind: n.facts["ask"] for n in shop.told if n.kind in REMINDERS}
+    assert asked_of == {Kind.ESCALATED: ["S0CHIEFS"], Kind.EXPIRY_NEAR: ["S0LEADS"]}
 
 
 async def test_after_the_decision_nobody_is_reminded(shop: Workshop) -> None:
@@ -70,7 +72,7 @@ async def test_a_start_is_reminded_of_whether_it_is_approved_or_not(shop: Worksh
     id = await asked(shop, at="+2h")
     await shop.vote(id)
     assert [await tick(shop, 109), await tick(shop, 1), await tick(shop, 1)] == [0, 1, 0]
-    (near,) = [n for n in await shop.news() if n.kind in REMINDERS]
+    (near,) = [n for n in await shop.news() if n.kind in REMINDERS and n.audience is Audience.THREAD]
     assert (near.kind, near.facts["ask"], near.facts["is_approved"]) == (Kind.START_NEAR, ["U0ALICE"], True)
 
 

@@ -77,7 +77,7 @@ async def test_whoever_is_called_is_told_of_skip_where_a_vm_may_be_set_aside(
     await shop.approved()
     await shop.work()
     told = [n.facts["may_skip"] for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
-    assert told == [may_skip, may_skip]
+    assert set(told) == {may_skip}
 
 
 async def test_a_retry_leaves_out_what_was_set_aside_and_the_end_names_it(shop: Workshop) -> None:

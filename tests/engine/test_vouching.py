@@ -6,12 +6,13 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import AlreadySettled, NotAllowed, NotConfirmed
-from bot.domain.news import Kind, News
+from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Entry, Recorded
 from bot.domain.values import Digest, OperationId
+from bot.slack.views.thread import words
 from bot.steering import Steer
 from bot.voting import Confirmation
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
@@ -83,6 +84,25 @@ async def test_two_approvers_vouch_where_one_approval_would_do(shop: Workshop) -
     id = await waiting(shop)
     assert (await says(shop, id, by=BOB)).state is State.AWAITING_APPROVAL
     assert (await says(shop, id, by=CAROL)).state is State.QUEUED
+
+
+async def test_after_the_first_vouch_whoever_may_be_the_second_is_called(shop: Workshop) -> None:
+    id = await waiting(shop)
+    await says(shop, id, by=BOB)
+    calls = [n for n in await shop.news() if n.kind is Kind.VOUCH_WANTED]
+    assert {n.audience for n in calls} == {Audience.THREAD, Audience.INCIDENT, Audience.ABSENT}
+    assert {tuple(words(n.facts, "ask")) for n in calls} == {("U0ALICE", "S0LEADS")}
+    assert {n.facts["may_vouch"] for n in calls} == {True}
+
+
+async def test_once_the_requester_has_vouched_an_approver_is_called_for_the_second(shop: Workshop) -> None:
+    id = await waiting(shop)
+    await says(shop, id, Choice.VOUCH, by=ALICE)
+    calls = [n for n in await shop.news() if n.kind is Kind.VOUCH_WANTED]
+    assert {tuple(words(n.facts, "ask")) for n in calls} == {("S0LEADS",)}
+    assert {n.facts["may_vouch"] for n in calls} == {False}
+    await says(shop, id, by=BOB)
+    assert [n for n in await shop.news() if n.kind is Kind.VOUCH_WANTED] == calls  # both have: nobody is called
 
 
 async def test_vouching_is_no_approval(shop: Workshop) -> None:

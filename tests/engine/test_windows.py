@@ -207,7 +207,7 @@ async def test_it_is_said_once_that_the_window_closed_and_what_is_left(shop: Wor
         (Audience.THREAD, "3 VMs"),
         (Audience.INCIDENT, "3 VMs"),
     ]
-    (needs, _) = [n for n in news if n.kind is Kind.NEEDS_ATTENTION]
+    needs = next(n for n in news if n.kind is Kind.NEEDS_ATTENTION)
     assert (needs.facts["of"], needs.facts["done"], needs.facts["not done"]) == ("6 VMs", 3, 3)
     assert str(needs.facts["sentence"]).startswith("The window closed")
 

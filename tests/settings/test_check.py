@@ -21,6 +21,7 @@ from bot.domain.policy import Rule
 from bot.domain.ports import StoreFailed
 from bot.domain.values import Action
 from bot.slack.diagnose import SCOPES, diagnose
+from bot.slack.presence import DirectMessages
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
 Rules = Mapping[tuple[str, Action], Rule]
@@ -71,6 +72,7 @@ async def test_a_workspace_in_order_is_fine_in_every_line(slack: Served) -> None
         "✓ user group @sre: 2 full members",
         "✓ user group @on-call-leads: 2 full members",
         "✓ policy of prod (enter, exit, evacuate, rehome): 1 of 2 approvers needed",
+        "✓ approvers, to be called: all are in the incident channel",
     ]
     assert not any(method.startswith(("chat.", "views.", "files.")) for method, _ in slack.api.calls)
 
@@ -93,8 +95,22 @@ async def test_each_missing_scope_is_named_with_what_it_is_for(slack: Served, ws
     ws.app = replace(ws.app, scopes=tuple(scope for scope in SCOPES if scope not in {"im:write", "commands"}))
     assert await wrong(slack) == [
         "Slack, scopes: commands is missing; it is for slash commands.",
-        "Slack, scopes: im:write is missing; it is for private answers where it cannot post.",
+        (
+            "Slack, scopes: im:write is missing; it is for private answers where it cannot post, and calls to who is in neither"
+            " conversation."
+        ),
     ]
+
+
+@pytest.mark.parametrize(("direct", "mark"), [(DirectMessages.ABSENT, "✓"), (DirectMessages.NEVER, "✗")])
+async def test_approvers_whom_no_mention_reaches_are_named(
+    slack: Served, ws: Workspace, direct: DirectMessages, mark: str
+) -> None:
+    ws.kick("C0INCIDENT", "U0CAROL")
+    (line,) = [one for one in await lines(slack, direct_messages=direct) if "to be called" in one]
+    assert line.startswith(mark)
+    assert line.endswith((": Carol Lindqvist (U0CAROL).", ": Carol Lindqvist (U0CAROL)"))
+    assert "Bob" not in line
 
 
 async def test_a_lacking_right_to_read_is_told_where_it_bites(slack: Served, ws: Workspace) -> None:

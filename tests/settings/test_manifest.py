@@ -119,4 +119,6 @@ def _events() -> set[str]:
         "app_mention",
         "user_change",
         "team_join",
+        "member_joined_channel",
+        "member_left_channel",
     }

@@ -1,7 +1,7 @@
 // The workspace's page: who one acts as, channels, messages, threads, modals, App Home.
 
 import { BlockRenderer } from "/_page/static/blocks.js";
-import { TextRenderer, el, emoji } from "/_page/static/mrkdwn.js";
+import { TextRenderer, el, emoji, withEmoji } from "/_page/static/mrkdwn.js";
 
 const view = {
   user: new URLSearchParams(location.search).get("user") || localStorage.getItem("user") || "",
@@ -127,6 +127,10 @@ function drawSidebar() {
       el("span", { class: "sign" }, "✉"), `${state.app.name} messages`, unread(direct) ? el("i", { class: "badge" }, String(unread(direct))) : "") : "",
     ...Object.entries(state.app.shortcuts).map(([id, name]) =>
       el("li", { "data-shortcut": id, onclick: () => act("shortcut", { callback_id: id }) }, el("span", { class: "sign" }, "⚡"), name)));
+  $("#phones").previousElementSibling.hidden = !state.phones.length;
+  $("#phones").replaceChildren(...state.phones.map((push) =>
+    el("li", { "data-phone": push.user, title: "What lights up on this phone", onclick: () => answerPush(push) },
+      el("b", {}, `📱 ${person(push.user)?.real_name ?? push.user} `), el("small", {}, withEmoji(push.text)))));
   if ($("#scenarios").dataset.names !== JSON.stringify(state.scenarios)) {
     $("#scenarios").dataset.names = JSON.stringify(state.scenarios);
     $("#scenarios").replaceChildren(...(state.scenarios.length ? [el("h2", {}, "Make it happen")] : []),
@@ -152,6 +156,12 @@ async function become(user) {
   closeModal();
   await load();
   if (view.home) act("home", {});
+}
+
+async function answerPush(push) {
+  await become(push.user);
+  const where = `/archives/${push.channel}/p${push.ts.replace(".", "")}`;
+  goTo(new URL(push.thread ? `${where}?thread_ts=${push.thread}` : where, location.href));
 }
 
 function visit(id) {
@@ -394,5 +404,6 @@ $("[data-role=close-thread]").addEventListener("click", () => { view.thread = nu
 composer($("#composer"), () => ({ channel: view.channel }));
 composer($("#thread form"), () => ({ channel: view.thread.channel, thread_ts: view.thread.ts }));
 await load();
+await act("reload", {}); // Slack shows nobody again what only they saw
 goTo(new URL(location.href));
 listen();

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from bot.domain.counting import counted
 from bot.domain.news import Kind, News
 from bot.domain.operation import FINAL, Operation, State
 from bot.domain.plan import Disposition, Plan, Verdict
@@ -13,6 +14,7 @@ _ASKED: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.START_NEAR: lambda f: "Starts soon" if f.get("is_approved") else "Starts soon, not approved yet",
     Kind.EXPIRY_NEAR: lambda _: "About to expire",
     Kind.ESCALATED: lambda _: "Still undecided",
+    Kind.VOUCH_WANTED: lambda _: "A second person must vouch",
     Kind.QUORUM: lambda _: "Approved",
     Kind.REJECTED: lambda _: "Rejected",
     Kind.EXPIRED: lambda _: "Expired",
@@ -61,15 +63,15 @@ def risk(plan: Plan) -> str:
     if forbids:
         return text.sentence_of(forbids[0].sentence).rstrip(".")
     if lost:
-        return f"*{text.count(lost, 'VM')} {'loses its disk' if lost == 1 else 'lose their disks'}*"
+        return f"*{counted(lost, 'VM')} {'loses its disk' if lost == 1 else 'lose their disks'}*"
     if unproven:
         return f"*not proven*: {text.escape(unproven[0]).rstrip('.')}"
     if stuck:
-        return f"*{text.count(stuck, 'VM')} cannot be moved*"
+        return f"*{counted(stuck, 'VM')} cannot be moved*"
     if stops:
-        return f"*{text.count(stops, 'VM')} will be shut down*"
+        return f"*{counted(stops, 'VM')} will be shut down*"
     if warnings:
-        more = f" (and {text.count(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
+        more = f" (and {counted(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
         return f"{text.sentence_of(warnings[0].sentence).rstrip('.')}{more}"
     return "no warnings"
 

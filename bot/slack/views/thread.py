@@ -242,6 +242,13 @@ def _vouched(facts: Facts) -> str:
     return text.cut(f":writing_hand: Vouched{_by(facts)}, {people}:\n{said}", limit=text.MAX_SECTION)
 
 
+def _vouch_wanted(facts: Facts) -> str:
+    buttons = "*Approve* (an approver) or *Vouch* (whoever asked)" if facts.get("may_vouch") else "*Approve*"
+    so_far = f"{_number(facts, 'count')} of {counted(_number(facts, 'needed'), 'person', 'people')} so far"
+    who = text.mentions(words(facts, "ask"))
+    return f":writing_hand: {who}: a second person must vouch, {so_far}. Press {buttons} on the card."
+
+
 def _chosen(facts: Facts) -> str:
     left = words(facts, "left")
     said = f":ballot_box_with_check: {counted(_number(facts, 'chosen'), 'VM')} chosen{_by(facts)}"
@@ -274,6 +281,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
         f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
     ),
     Kind.VOUCHED: _vouched,
+    Kind.VOUCH_WANTED: _vouch_wanted,
     Kind.CHOSEN: _chosen,
     Kind.QUORUM: lambda f: f":white_check_mark: Approved{_by(f)}. {_requester(f)}{_start(f)}",
     Kind.GLASS_BROKEN: _glass_broken,

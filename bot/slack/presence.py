@@ -1,0 +1,148 @@
+"""Who of those who are called is in which conversation: Slack notifies nobody else, whoever is mentioned there."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.errors import CouldNotAsk
+from bot.domain.ports import Clock
+from bot.domain.values import UserId
+from bot.log import logger
+from bot.slack.people import SlackPeople
+from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent, answer
+
+log = logger(__name__)
+
+REMEMBERED = 300.0
+"""Seconds: how old a list of members may be; who joins or leaves makes it be read anew at once."""
+MOST_NAMED = 8
+"""Up to so many people are called one by one; more as the groups that they are in."""
+MOST_TOLD = 50
+"""Direct messages for one call at most."""
+_PAGE = 1_000
+_PAGES = 10
+_MOST = 1_000
+
+
+class DirectMessages(StrEnum):
+    """Who of those who are called gets a direct message."""
+
+    ABSENT = "absent"
+    """Who is in neither conversation, so that no mention there reaches them."""
+    ALWAYS = "always"
+    """Everybody, besides the mention."""
+    NEVER = "never"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """Through what each of those who are called hears of it."""
+
+    incident: tuple[str, ...]  #: who is to be mentioned in the incident channel; the others are under the card
+    direct: tuple[UserId, ...]  #: who is told by direct message
+
+
+class Presence:
+    """Reads members of conversations, and remembers them.
+
+    Args:
+        client: Slack.
+        clock: by it what is remembered grows old.
+        people: who is in which user group.
+        direct_messages: who gets one.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        clock: Clock,
+        people: SlackPeople,
+        direct_messages: DirectMessages = DirectMessages.ABSENT,
+    ) -> None:
+        self._client = client
+        self._clock = clock
+        self._people = people
+        self.direct_messages = direct_messages
+        self._members: dict[str, tuple[float, frozenset[str]]] = {}
+
+    def forget(self, channel: str) -> None:
+        """Drop what is remembered of a conversation that somebody joined or left."""
+        self._members.pop(channel, None)
+
+    async def heard(self, ask: Sequence[str], *, requester: UserId, card: str, incident: str) -> Heard:
+        """Through what those who are called hear of it.
+
+        Args:
+            ask: ids of people and user groups; their mention stands under the card.
+            requester: not called as a member of a group: they asked for it.
+            card: the channel of the card.
+            incident: the incident channel.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who is where.
+        """
+        called = await self._called(ask)
+        if requester not in ask:
+            called -= {requester}
+        under_card, there = await self.members(card), await self.members(incident)
+        here = sorted(called & (there - under_card))
+        missed = called if self.direct_messages is DirectMessages.ALWAYS else called - under_card - there
+        if self.direct_messages is DirectMessages.NEVER:
+            missed = frozenset()
+        if len(missed) > MOST_TOLD:
+            log.warning("not everybody who is called gets a direct message", called=len(missed), told=MOST_TOLD)
+        return Heard(
+            incident=tuple(here) if len(here) <= MOST_NAMED else tuple(ask),
+            direct=tuple(UserId(one) for one in sorted(missed)[:MOST_TOLD]),
+        )
+
+    async def absent(self, ask: Sequence[str], channel: str) -> frozenset[str]:
+        """Who of those is not in a conversation.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say.
+        """
+        return await self._called(ask) - await self.members(channel)
+
+    async def members(self, channel: str) -> frozenset[str]:
+        """Who is in a conversation; nobody, where Slack does not show it to us: better told twice than never.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say.
+        """
+        now = self._clock.monotonic()
+        known = self._members.get(channel)
+        if known is not None and now - known[0] < REMEMBERED:
+            return known[1]
+        found: set[str] = set()
+        cursor = ""
+        try:
+            for _ in range(_PAGES):
+                call = self._client.conversations_members(channel=channel, limit=_PAGE, cursor=cursor or None)
+                page = await answer(call)
+                found.update(str(one) for one in page.get("members", []))
+                cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+                if not cursor:
+                    break
+        except SlackRefused as refusal:
+            log.warning("members of a conversation are not known", channel=channel, code=refusal.code)
+            return frozenset()
+        except SlackBusy as busy:
+            if busy.code != MISSING_SCOPE:
+                raise
+            log.warning("members of a conversation are not known", channel=channel, code=busy.code)
+            return frozenset()
+        if len(self._members) > _MOST:
+            self._members.clear()
+        self._members[channel] = (now, frozenset(found))
+        return self._members[channel][1]
+
+    async def _called(self, ask: Sequence[str]) -> frozenset[str]:
+        try:
+            return await self._people.within(ask)
+        except CouldNotAsk as failed:
+            raise (
+                failed.__cause__ if isinstance(failed.__cause__, SlackError) else SlackSilent(str(failed))
+            ) from failed

@@ -1,0 +1,123 @@
+"""Whoever is called hears of it: in a conversation that they are in, or by direct message."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from bot.domain.news import Kind, News, calling
+from bot.domain.operation import Operation
+from bot.slack.board import Board
+from bot.slack.people import SlackPeople
+from bot.slack.presence import DirectMessages, Presence
+from tests.slack.conftest import RULES, Office, operation
+from tests.views.examples import plan
+
+LEADS = ("U0BOB", "U0CAROL")
+CALLS = {
+    Kind.WAITING: "Approval wanted",
+    Kind.ESCALATED: "Still undecided",
+    Kind.EXPIRY_NEAR: "About to expire",
+    Kind.START_NEAR: "Starts soon",
+    Kind.VOUCH_WANTED: "A second person must vouch",
+    Kind.NEEDS_ATTENTION: "Needs a person",
+}
+
+
+def board(office: Office, direct_messages: DirectMessages = DirectMessages.ABSENT) -> Board:
+    people = SlackPeople(office.client, office.clock, RULES)
+    presence = Presence(office.client, office.clock, people, direct_messages)
+    return Board(office.archive, office.clock, office.bell, office.client, RULES, "C0INCIDENT", presence=presence)
+
+
+async def called(office: Office, kind: Kind, *, ask: Sequence[str] = ("S0LEADS",), channel: str = "C0OPS") -> Operation:
+    """An operation whose approvers are called, once everything was told."""
+    shown = await office.add(operation(channel=channel, plan=plan(12, losing=3)))
+    await office.tell(*calling(News(kind=kind, operation=shown.id, facts={}), ask))
+    return shown
+
+
+def rings(office: Office, who: str) -> int:
+    """How often that phone rang because somebody was called."""
+    return sum(any(said in push for said in CALLS.values()) for push in office.workspace.phones.of(who))
+
+
+@pytest.mark.parametrize("kind", CALLS)
+async def test_a_call_rings_once_on_the_phone_of_each_who_is_called_wherever_they_are(
+    office: Office, kind: Kind
+) -> None:
+    office.workspace.kick("C0OPS", "U0CAROL")  # she reads the incident channel
+    office.workspace.kick("C0OPS", "U0BOB")
+    office.workspace.kick("C0INCIDENT", "U0BOB")  # he reads neither
+    await called(office, kind, ask=("S0LEADS", "U0DAVE"))  # he reads both
+    await office.quiet(board(office))
+    for who in ("U0BOB", "U0CAROL", "U0DAVE"):
+        assert rings(office, who) == 1, office.workspace.phones.pushes
+        (push,) = [one for one in office.workspace.phones.of(who) if CALLS[kind] in one]
+        for said in ("Evacuate prod/h-OP1", "12 VMs", "asked for by Alice Ferrer", "3 VMs lose their disks"):
+            assert said in push
+    assert rings(office, "U0ALICE") == 0  # she asked for it, and is called by nobody
+
+
+async def test_a_direct_message_names_the_card_and_why_it_comes(office: Office) -> None:
+    office.workspace.kick("C0OPS", "U0CAROL")
+    office.workspace.kick("C0INCIDENT", "U0CAROL")
+    await called(office, Kind.WAITING)
+    await office.quiet(board(office))
+    (told,) = office.dms("U0CAROL")
+    (card,) = office.cards()
+    assert office.workspace.permalink(card) in told
+    assert "because you are not in <#C0OPS>" in told
+    assert "`/muster show OP1`" in told
+
+
+async def test_where_the_card_stands_in_the_incident_channel_nobody_is_called_twice(office: Office) -> None:
+    await called(office, Kind.WAITING, channel="C0INCIDENT")
+    await office.quiet(board(office))
+    assert [rings(office, who) for who in LEADS] == [1, 1]
+
+
+async def test_where_slack_does_not_show_who_is_in_a_conversation_everybody_is_told_directly(office: Office) -> None:
+    scopes = office.workspace.app.scopes
+    office.workspace.app = office.workspace.app.with_scopes(*(s for s in scopes if s != "channels:read"))
+    await called(office, Kind.WAITING)
+    await office.quiet(board(office))
+    assert [len(office.dms(who)) for who in LEADS] == [1, 1]
+
+
+@pytest.mark.parametrize(("direct", "messages"), [(DirectMessages.NEVER, 0), (DirectMessages.ALWAYS, 1)])
+async def test_a_setting_says_who_gets_direct_messages(office: Office, direct: DirectMessages, messages: int) -> None:
+    office.workspace.kick("C0OPS", "U0CAROL")
+    office.workspace.kick("C0INCIDENT", "U0CAROL")
+    await called(office, Kind.WAITING)
+    await office.quiet(board(office, direct))
+    assert [len(office.dms(who)) for who in LEADS] == [messages, messages]
+
+
+async def test_who_joins_or_leaves_is_known_at_once_to_whoever_hears_of_it(office: Office) -> None:
+    presence = Presence(office.client, office.clock, SlackPeople(office.client, office.clock, RULES))
+    assert "U0CAROL" in await presence.members("C0OPS")
+    office.workspace.kick("C0OPS", "U0CAROL")
+    assert "U0CAROL" in await presence.members("C0OPS")  # remembered
+    presence.forget("C0OPS")
+    assert "U0CAROL" not in await presence.members("C0OPS")
+
+
+async def test_killed_between_two_direct_messages_each_is_sent_once(office: Office) -> None:
+    for who in LEADS:
+        office.workspace.kick("C0OPS", who)
+        office.workspace.kick("C0INCIDENT", who)
+    await called(office, Kind.WAITING)
+    for _ in range(8):
+        await board(office).round()  # a new process each time
+        await office.clock.pass_time(2)
+    assert [len(office.dms(who)) for who in LEADS] == [1, 1]
+
+
+async def test_somebody_whose_account_is_closed_holds_up_nobody_else(office: Office) -> None:
+    for who in LEADS:
+        office.workspace.kick("C0OPS", who)
+        office.workspace.kick("C0INCIDENT", who)
+    office.workspace.deactivate("U0BOB")
+    await called(office, Kind.WAITING)
+    await office.quiet(board(office))
+    assert len(office.dms("U0CAROL")) == 1
