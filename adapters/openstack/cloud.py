@@ -79,7 +79,7 @@ class OpenStackCloud:
         rehoming: Rehoming | None = None,
         runner: Runner | None = None,
         deadline: float = 1800.0,
-        late: Literal["abort", "force-complete", "hold"] = "hold",
+        late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue",
     ) -> None:
         self.name = name
         self.actions = frozenset(Action) - (frozenset() if rehoming and rehoming.by else {Action.REHOME})

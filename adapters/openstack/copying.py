@@ -15,16 +15,26 @@ from adapters.openstack.versions import OLDEST, spoken
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
-_ORDERS = {verbs.ABORT: "live_migration_cancel", verbs.FORCE: "live_migration_force_complete"}
+_CANCEL = "live_migration_cancel"
+_ORDERS = {verbs.REQUEUE: _CANCEL, verbs.ABORT: _CANCEL, verbs.FORCE: "live_migration_force_complete"}
 """What Nova calls them in a VM's action log (nova/compute/instance_actions.py)."""
 _GIB = 1024**3
+_TOO_MUCH = 1.5
+"""How many times the memory of a VM may be copied before the copy counts as in vain. A guest that changes less than a
+third of what is copied meanwhile is through before that: 1 + 1/3 + 1/9 + … = 1.5."""
 
 
 def how_far(move: Migration) -> str:
     """How much is left of its memory, as the end of a clause; empty when Nova does not tell."""
     if not move.memory:
         return ""
-    return f", {move.memory_left / _GIB:.1f} of {move.memory / _GIB:.1f} GiB left"
+    left = f", {move.memory_left / _GIB:.1f} of {move.memory / _GIB:.1f} GiB left"
+    return f"{left} though {move.memory_copied / _GIB:.1f} GiB were copied" if is_in_vain(move) else left
+
+
+def is_in_vain(move: Migration) -> bool:
+    """Whether its guest changes its memory about as quickly as it is copied."""
+    return bool(move.memory) and move.memory_copied >= _TOO_MUCH * move.memory
 
 
 def share(move: Migration) -> float | None:
@@ -52,8 +62,8 @@ async def _measured(session: Session, move: Migration) -> Migration:
         found = await session.get("compute", path, microversion=spoken(OLDEST), doing=doing)
     except Missing:
         return move
-    memory, left = dict(found.each("migrations", translate.memory)).get(move.id, (0, 0))
-    return replace(move, memory=memory, memory_left=left)
+    memory, left, copied = dict(found.each("migrations", translate.memory)).get(move.id, (0, 0, 0))
+    return replace(move, memory=memory, memory_left=left, memory_copied=copied)
 
 
 async def orders(session: Session, steps: Iterable[Step]) -> dict[StepKey, frozenset[str]]:

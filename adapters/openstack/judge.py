@@ -39,7 +39,7 @@ class Terms:
     brings_back: bool = False  #: VMs that were moved away come back with their host unless somebody chooses otherwise
     quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
     deadline: timedelta = timedelta(minutes=30)  #: how long one VM may be live-migrated
-    late: Literal["abort", "force-complete", "hold"] = "hold"  #: what is done about it then
+    late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue"  #: what is done about it then
 
 
 def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ anyway). Neither shows in the record until it has taken effect, but Nova notes e
 passes it on; by that a lost answer is resolved.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,17 +15,28 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.things import ABORTED, LIVE_MIGRATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plan import By, Step
+from bot.domain.values import StepKey
 
+HEADWAY = timedelta(seconds=30)
+"""How long a live migration may go on without coming nearer to its end while others wait. Nova notes its figures every
+five seconds (nova/virt/libvirt/driver.py)."""
 _TITLES: Mapping[str, str] = {
+    verbs.REQUEUE: "let others go before {}",
     verbs.ABORT: "abort the live migration of {}",
     verbs.FORCE: "force the live migration of {} to complete",
     verbs.HOLD: "decide about the live migration of {}",
 }
 
 
-def relief(move: Step, server: Server, terms: Terms) -> Step:
-    """The step that keeps the deadline of a live migration."""
+def reliefs(move: Step, server: Server, terms: Terms) -> Iterator[Step]:
+    """The steps that keep the deadline of a live migration; one that gave way is decided about by a person."""
     verb = verbs.HOLD if terms.late == verbs.FORCE and server.vm_state == "paused" else terms.late
+    yield _relief(verb, move, server, terms)
+    if verb == verbs.REQUEUE:
+        yield _relief(verbs.HOLD, move, server, terms)
+
+
+def _relief(verb: str, move: Step, server: Server, terms: Terms) -> Step:
     deadline = ages.spoken(terms.deadline)
     return replace(
         move,
@@ -44,26 +55,55 @@ def relief(move: Step, server: Server, terms: Terms) -> Step:
         patience=timedelta(days=1) if verb == verbs.HOLD else move.patience,
         relieves=move.key,
         deadline=terms.deadline,
+        headway=min(HEADWAY, terms.deadline) if verb == verbs.REQUEUE else timedelta(0),
     )
 
 
 def spoken(terms: Terms) -> str:
-    """What happens at the deadline, for approvers."""
+    """What happens to one that takes long, for approvers."""
+    after = f"after {ages.spoken(terms.deadline)}"
     done = {
-        verbs.ABORT: "is aborted, and the VM stays",
-        verbs.FORCE: "is forced to complete: its VM may pause",
-        verbs.HOLD: "waits for a person to decide",
+        verbs.ABORT: f"{after} is aborted, and the VM stays",
+        verbs.FORCE: f"{after} is forced to complete: its VM may pause",
+        verbs.HOLD: f"{after} waits for a person to decide",
+        verbs.REQUEUE: f"without headway lets the others go first, once; {after} waits for a person to decide",
     }
-    return f"after {ages.spoken(terms.deadline)} {done[terms.late]}"
+    return done[terms.late]
 
 
-def reason(steps: Sequence[Step], migrations: Sequence[Migration]) -> str:
-    """Why the last of a VM's migrations was aborted, empty if it was not: by us, where a step has ordered just that."""
+def order(
+    steps: Sequence[Step], migrations: Sequence[Migration], orders: Mapping[StepKey, Collection[str]]
+) -> Step | None:
+    """The step by which we had the last of a VM's migrations aborted; None where it was not, or not by us.
+
+    Args:
+        steps: all that are looked at.
+        migrations: of the VM.
+        orders: as in `sighting`, for each step without a receipt.
+    """
+    last = max(migrations, key=lambda m: m.id, default=None)
+    if last is None or last.status != ABORTED:
+        return None
+    ours = (s for s in steps if s.verb in verbs.ABORTS and (s.before or {}).get("migration") == last.id)
+    return next((s for s in ours if _is_given(s, orders.get(s.key, ()))), None)
+
+
+def _is_given(step: Step, orders: Collection[str]) -> bool:
+    """Whether Nova has the order of a step."""
+    return bool(step.receipt or set(orders) - set(evidence.marked(step, "orders")))
+
+
+def reason(migrations: Sequence[Migration], order: Step | None) -> str:
+    """Why the last of a VM's migrations was aborted, empty if it was not.
+
+    Args:
+        migrations: of the VM.
+        order: by which we had it aborted, if we had.
+    """
     last = max(migrations, key=lambda m: m.id, default=None)
     if last is None or last.status != ABORTED:
         return ""
-    ours = (s for s in steps if s.verb == verbs.ABORT and (s.before or {}).get("migration") == last.id)
-    return next((f"it was aborted at its deadline of {s.arguments['deadline']}." for s in ours), "somebody aborted it.")
+    return f"it was aborted at its deadline of {order.arguments['deadline']}." if order else "somebody aborted it."
 
 
 def sighting(step: Step, server: Server | None, migrations: Sequence[Migration], orders: Collection[str]) -> Sighting:
@@ -87,12 +127,14 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration],
         return _held(step, server, move)
     if step.before is None and move.status != "running":
         return _seen(Seen.DONE, f"{name} is about to arrive on {move.target} ({move.status}).", server, move)
-    given = set(orders) - set(evidence.marked(step, "orders"))
-    if step.before is None or not (step.receipt or given):
+    if step.before is None or not _is_given(step, orders):
         sentence = f"{name} has been migrating for longer than {step.arguments['deadline']}{copying.how_far(move)}."
+        if step.verb == verbs.REQUEUE:
+            sentence = f"The live migration of {name} makes no headway{copying.how_far(move)}."
         seen = _seen(Seen.NEVER_STARTED, sentence, server, move)
         return replace(seen, mark={"migration": move.id, "orders": sorted(orders)})
-    sentence = f"Nova was told to {step.title}; it is still {move.status}{copying.how_far(move)}."
+    told = _TITLES[verbs.ABORT].format(name) if step.verb in verbs.ABORTS else step.title
+    sentence = f"Nova was told to {told}; it is still {move.status}{copying.how_far(move)}."
     return replace(_seen(Seen.UNDERWAY, sentence, server, move), movement=f"{move.id} {move.status}")
 
 
@@ -109,8 +151,13 @@ def _held(step: Step, server: Server, move: Migration) -> Sighting:
 def _over(step: Step, server: Server, move: Migration | None) -> Sighting:
     """The migration has ended, by the order or before it: how, that judges the step that it relieved."""
     name = str(step.arguments["name"])
-    if move is not None and move.status == ABORTED and step.verb == verbs.ABORT and step.before is not None:
-        sentence = f"aborted at its deadline of {step.arguments['deadline']}; {name} still runs on {server.host}."
+    if move is not None and move.status == ABORTED and step.verb in verbs.ABORTS and step.before is not None:
+        stays = f"{name} still runs on {server.host}"
+        sentence = f"aborted at its deadline of {step.arguments['deadline']}; {stays}."
+        if step.verb == verbs.REQUEUE:
+            sentence = (
+                f"its live migration made no headway and was aborted; {stays} and is tried again after the others."
+            )
     else:
         ended = f" as {move.status}" if move is not None else ""
         sentence = f"The live migration of {name} has ended{ended}; it is on {server.host}."

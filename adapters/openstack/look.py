@@ -214,8 +214,10 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
             return drain.confirmed(step, server, moved_by)
         if step.verb in verbs.RELIEFS:
             return late.sighting(step, server, moved_by, orders.get(step.key, ()))
-        why = why or late.reason(steps, moved_by)
-        return moves.sighting(step, server, moved_by, now=now, why=why, ahead=ahead)
+        order = late.order(steps, moved_by, orders)
+        why = why or late.reason(moved_by, order)
+        gave_way = order is not None and order.verb == verbs.REQUEUE
+        return moves.sighting(step, server, moved_by, now=now, why=why, gave_way=gave_way, ahead=ahead)
 
     return settled | await _with_reasons(session, rest, servers, judged)
 

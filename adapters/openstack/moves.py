@@ -12,6 +12,7 @@ no more than a record in `error`. So:
 | a new one ended as done, elsewhere, no task, as wanted  | done          |
 | a new one failed                                        | failed        |
 | it failed on the target that was only wished for        | turned away   |
+| we aborted it for the sake of others, no task           | gave way      |
 | nothing new, same host, no task or the same stuck one   | never started |
 | a row that shows it untouched (`rows`), no more         | never started |
 | a new one ended as done, a row shows it there (`rows`)  | done          |
@@ -103,6 +104,7 @@ def sighting(
     *,
     now: datetime,
     why: str = "",
+    gave_way: bool = False,
     ahead: int = 0,
 ) -> Sighting:
     """Judge one step that moves a VM.
@@ -113,6 +115,7 @@ def sighting(
         migrations: its moves from the host, read before the server was.
         now: aware UTC.
         why: what Nova noted in the VM's action log about a move that failed, or by whom it was aborted.
+        gave_way: whether we aborted the last of them for the sake of others.
         ahead: how many moves from the host have ended: headway for one that waits for its turn there.
     """
     name, way = str(step.arguments["name"]), _WAYS[step.verb]
@@ -131,6 +134,8 @@ def sighting(
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:
         return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
+    if gave_way and new and new[-1].status == ABORTED:
+        return _gave_way(name, way, server, new[-1], mark)
     if new and (new[-1].status in records.ENDED_BADLY or new[-1] in orphans):
         if _is_refusal(step, server, new[-1]):
             return _turned_away(name, server, new[-1], mark)
@@ -211,6 +216,7 @@ def _underway(
         + (f" after {ahead}" if waits else f" {move.memory_left}" if move.memory else ""),
         progress=copying.share(move),
         waits=waits,
+        is_in_vain=copying.is_in_vain(move),
         mark=mark,
     )
 
@@ -236,6 +242,20 @@ def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sig
         remedy=f"Look into the nova-compute log of {move.target}, then retry.",
         raw=evidence.raw(server, move),
         place=server.host,
+        mark=mark,
+    )
+
+
+def _gave_way(name: str, way: Way, server: Server, move: Migration, mark: Facts) -> Sighting:
+    """Nova lets go of it by our order; believed once it is at rest."""
+    is_at_rest = server.task is None
+    stage = f"{name} goes after all others: its {way.noun} made no headway and was aborted, {server.status} on"
+    return Sighting(
+        seen=Seen.GAVE_WAY if is_at_rest else Seen.UNDERWAY,
+        sentence=f"{stage} {server.host}." if is_at_rest else f"The {way.noun} of {name} is being aborted.",
+        raw=evidence.raw(server, move),
+        place=server.host,
+        movement=f"{move.id} {move.status} {server.task or '-'}",
         mark=mark,
     )
 

@@ -1,6 +1,6 @@
 """The steps that move a VM between living hosts: one call for a running one, two for a stopped one. Pure.
 
-A live migration has a deadline, and a step that keeps it.
+A live migration has a deadline, and steps that keep it.
 """
 
 from collections.abc import Iterator
@@ -51,7 +51,7 @@ def steps(
             exactly=exactly,
         )
         yield live
-        yield late.relief(live, server, terms)
+        yield from late.reliefs(live, server, terms)
         return
     microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
     move = vms.move(

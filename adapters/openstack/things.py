@@ -19,20 +19,9 @@ ACCELERATOR = "an accelerator"
 NO_PORT = "normal"  #: the kind of a port that is nothing but a virtual switch's
 EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
 ABORTED = "cancelled"
-OPEN = frozenset(
-    {
-        "accepted",
-        "queued",
-        "preparing",
-        "pre-migrating",
-        "running",
-        "migrating",
-        "post-migrating",
-        "running (completed)",
-        "confirming",
-        "reverting",
-    }
-)
+_BEGINNING = {"accepted", "queued", "preparing", "pre-migrating"}
+_GOING_ON = {"running", "migrating", "post-migrating", "running (completed)", "confirming", "reverting"}
+OPEN = frozenset(_BEGINNING | _GOING_ON)
 """Statuses of a migration that has not come to an end."""
 
 
@@ -175,6 +164,7 @@ class Migration:
     uuid: str = ""  #: from 2.59 on; under which it holds room, too
     memory: int = 0  #: bytes to copy, where that was asked and Nova tells
     memory_left: int = 0  #: bytes of these
+    memory_copied: int = 0  #: bytes copied so far, those again that changed meanwhile
 
     @property
     def is_open(self) -> bool:

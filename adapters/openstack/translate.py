@@ -187,9 +187,12 @@ def migration(found: Json) -> Migration:
     )
 
 
-def memory(found: Json) -> tuple[int, tuple[int, int]]:
-    """Of `GET /servers/{id}/migrations`: its id, the bytes it copies and those that are left; 0 where none counts."""
-    return int(found["id"]), (int(found.get("memory_total_bytes") or 0), int(found.get("memory_remaining_bytes") or 0))
+def memory(found: Json) -> tuple[int, tuple[int, int, int]]:
+    """Of `GET /servers/{id}/migrations`: its id, and bytes: to copy, left, copied so far; 0 where none counts."""
+    total, left, copied = (
+        int(found.get(f"memory_{which}_bytes") or 0) for which in ("total", "remaining", "processed")
+    )
+    return int(found["id"]), (total, left, copied)
 
 
 def group(found: Json) -> Group:

@@ -14,6 +14,7 @@ FORCE_DOWN, RELEASE = "force-down", "release-service"
 POWER_OFF = "power-off"  #: by the BMC, which is no call of Nova
 REBUILD = "evacuate"
 LIVE, COLD, CONFIRM = "live-migrate", "cold-migrate", "confirm"
+REQUEUE = "requeue"  #: aborts a live migration so that others go first
 ABORT, FORCE, HOLD = "abort", "force-complete", "hold"  #: what may be done about a live migration past its deadline
 LOCK, UNLOCK, STOP = "lock", "unlock", "stop"  #: around the move of a VM
 EMPTY, SETTLED = "verify-empty", "verify-up"  #: brought about by other steps
@@ -23,7 +24,8 @@ REHOMED = "verify-rehomed"  #: brought about by those
 OF_SERVICES = frozenset({DISABLE, ENABLE, FORCE_DOWN, RELEASE, SETTLED})
 MOVES = frozenset({REBUILD, LIVE, COLD})
 OF_CINDER = frozenset({REHOME_VOLUMES, REHOME_SERVICE, REHOME_BACKUPS, REHOMED})
-RELIEFS = frozenset({ABORT, FORCE, HOLD})
+RELIEFS = frozenset({REQUEUE, ABORT, FORCE, HOLD})
+ABORTS = frozenset({REQUEUE, ABORT})
 AROUND = frozenset({LOCK, UNLOCK, STOP})
 ALL = OF_SERVICES | MOVES | RELIEFS | AROUND | OF_CINDER | {CONFIRM, EMPTY, POWER_OFF}
 
@@ -50,7 +52,7 @@ def call_of(step: Step) -> Call:
         return _service(step, _CHANGES[step.verb](step))
     if step.verb in _ACTIONS:
         return _action(step, _ACTIONS[step.verb](step))
-    if step.verb in {ABORT, FORCE}:
+    if step.verb in {*ABORTS, FORCE}:
         return _of_migration(step)
     raise NotSupported(f"This cloud knows no step called {step.verb}.")
 
@@ -94,7 +96,7 @@ def _of_migration(step: Step) -> Call:
     """An order about the migration that was under way when the step's turn came (2.24 aborts, 2.22 forces)."""
     path = f"/servers/{step.target}/migrations/{(step.before or {})['migration']}"
     microversion = str(step.arguments["microversion"])
-    if step.verb == ABORT:
+    if step.verb in ABORTS:
         return Call(method="DELETE", path=path, body=None, microversion=microversion)
     return Call(method="POST", path=f"{path}/action", body={"force_complete": None}, microversion=microversion)
 

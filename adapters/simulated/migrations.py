@@ -5,6 +5,8 @@ from adapters.simulated.moves import NO_HOST, RPC_TIMEOUT, Caller, Conductor, Co
 from adapters.simulated.things import Host, Move, MoveKind, Power, ServerAction, Vm
 
 _SLICES = 5  #: how often a live migration looks whether it was aborted, and reports progress
+_IN_A_SLOT = {"preparing", "running", "post-migrating"}
+_QUEUE_SECONDS = 0.1  #: between two looks of a waiting one whether its turn has come
 
 
 class Migrations:
@@ -60,6 +62,10 @@ class Migrations:
         see.note(entry, "compute_check_can_live_migrate_destination", dest)
         self._world.allocations[move.uuid] = {move.source.id: vm.needs}
         self._world.allocations[vm.id] = {dest.id: vm.needs}
+        see.become(move, "queued")
+        yield from self._turn(move)
+        if move.status != "queued":
+            return
         see.become(move, "preparing")
         yield move.source
         yield 0.3
@@ -68,11 +74,25 @@ class Migrations:
         see.become(move, "running")
         yield from self._copy(move, dest, entry)
 
+    def _turn(self, move: Move) -> Course:
+        """Wait until the source has a slot for it; those that came before have theirs first."""
+
+        def ahead() -> int:
+            mine = (m for m in self._world.moves if m.kind is MoveKind.LIVE and m.source is move.source)
+            return sum(1 for m in mine if m.status in _IN_A_SLOT or (m.status == "queued" and m.id < move.id))
+
+        while move.status == "queued" and ahead() >= move.source.knobs.live_slots:
+            yield _QUEUE_SECONDS
+
     def _copy(self, move: Move, dest: Host, entry: ServerAction) -> Course:
         if self._world.faults.of_move(move, {Break.HANG}):
             # its memory changes faster than it is copied: more is copied for ever, and the same is left
             move.progress, move.updated_at = 1 - 1 / _SLICES, self._world.now
             self._endless[move.id] = self._copied(move, dest, entry)
+            pause = max(1.0, dest.knobs.live_seconds / _SLICES)
+            while move.status == "running" and move.id in self._endless:
+                yield pause
+                move.times_copied += pause / max(dest.knobs.live_seconds, pause)
             return
         for part in range(1, _SLICES + 1):
             if move.id not in self._forced:
@@ -123,7 +143,7 @@ class Migrations:
         """Abort a live migration; `cancelled` 0.4 s later."""
 
         def cancel() -> None:
-            if move.status in {"running", "preparing"}:
+            if move.status in {"running", "preparing", "queued"}:
                 self._give_up(move, "cancelled")
 
         self._world.after(0.4, cancel)

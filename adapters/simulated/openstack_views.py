@@ -243,7 +243,7 @@ def live_migration(move: Move, minor: int) -> dict[str, Any]:
         "created_at": iso_micro(move.created_at),
         "updated_at": iso_micro(move.updated_at),
         "memory_total_bytes": total,
-        "memory_processed_bytes": done or None,
+        "memory_processed_bytes": max(done, int(total * move.times_copied)) or None,
         "memory_remaining_bytes": total - done or None,
         "disk_total_bytes": None,
         "disk_processed_bytes": None,

@@ -90,6 +90,7 @@ class Knobs:
     spawn_seconds: float = 0.6
     spawn_fail: str = ""
     live_seconds: float = 1.5
+    live_slots: int = 1  #: Nova's max_concurrent_live_migrations, of this source
     live_fail: str = ""  #: breaks while copying memory
     precheck_fail: str = ""  #: refused by the target before anything was copied
     stop_seconds: float = 0.5
@@ -243,6 +244,7 @@ class Move:
     user_id: str = ""
     project_id: str = ""
     progress: float = 0.0  #: 0..1 of the memory copied
+    times_copied: float = 0.0  #: the memory of a guest that changes it as quickly
     stuck: bool = False  #: its target died in the middle: the record stays as it is
     wrecked: bool = False  #: a second evacuation broke it: blocks the return of `source` twice
     wanted_power: Power = Power.RUNNING

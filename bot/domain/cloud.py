@@ -77,6 +77,8 @@ class Seen(StrEnum):
     FAILED = "failed"
     TURNED_AWAY = "turned-away"
     """Proven: the place that was wished for did not take it, and its attempt is over. It may go elsewhere."""
+    GAVE_WAY = "gave-way"
+    """Proven: it was ended by our order, so that others may go first, and is as before. It may be started again."""
     UNCLEAR = "unclear"
     """The evidence contradicts itself; a human must judge."""
 
@@ -93,6 +95,7 @@ class Sighting:
     progress: float | None = None  #: 0..1, when the cloud tells
     movement: str = ""  #: differs whenever the cloud made headway; a step's patience counts from its last change
     waits: bool = False  #: the cloud has it, and has not begun with it: its turn there is yet to come
+    is_in_vain: bool = False  #: it goes on without coming nearer to its end, by the cloud's own figures
     mark: Facts = field(default_factory=dict)  #: what was there before: stored as `Step.before` with the intent
 
 

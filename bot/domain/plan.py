@@ -127,6 +127,9 @@ class Step:
     """It keeps the deadline of that step: due only while that one is under way for longer than `deadline`, else never.
     Whether the operation ends well depends on that step alone."""
     deadline: timedelta = timedelta(0)  #: with `relieves`
+    headway: timedelta = timedelta(0)
+    """With `relieves`: it has that step give way, once, to those that wait at the same host: due at the deadline, and
+    after so long without headway. That step is tried again after them. Zero: it does not."""
 
     apart: str = ""  #: two steps of the same non-empty group never run at once (server group)
     priority: int = 0  #: higher starts first
@@ -209,7 +212,8 @@ class Plan:
 def _beside(step: Step) -> list[Json]:
     """What it tidies up or relieves; nothing for most steps, so that the digests of plans without such stay."""
     relief: list[Json] = [step.relieves, step.deadline.total_seconds()] if step.relieves is not None else []
-    return [*filter(None, [step.tidies]), *relief]
+    giving_way: list[Json] = [step.headway.total_seconds()] if step.headway else []
+    return [*filter(None, [step.tidies]), *relief, *giving_way]
 
 
 def digest_of(plan: Plan, *, terms: Facts) -> Digest:

@@ -74,6 +74,8 @@ class StepRecord:
     raw: str = ""
     place: str = ""
     progress: float | None = None
+    is_in_vain: bool = False  #: as last seen, see `Sighting`
+    gave_way: bool = False  #: its last attempt was ended for the sake of others: its turn comes after theirs
     aside: Aside | None = None  #: set aside, with all that its VM has left to do
 
     @property
@@ -173,8 +175,9 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
             remedy=sighting.remedy,
             raw=sighting.raw,
         )
-    if seen is Seen.TURNED_AWAY:
-        return _turned_away(record, sighting, now=now)
+    if seen in {Seen.TURNED_AWAY, Seen.GAVE_WAY}:
+        begin_anew = _turned_away if seen is Seen.TURNED_AWAY else _gave_way
+        return begin_anew(record, sighting, now=now)
     moved = _with_progress(record, sighting, now=now)
     if seen is Seen.UNDERWAY:
         if moved.state is not StepState.ACCEPTED:
@@ -217,6 +220,13 @@ def _turned_away(record: StepRecord, sighting: Sighting, *, now: datetime) -> St
     return replace(moved, state=StepState.PLANNED, moved_at=now)
 
 
+def _gave_way(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    """Its attempt was ended by our own order and left nothing behind: it starts anew when its turn comes again."""
+    moved = _with_progress(record, sighting, now=now)
+    step = replace(record.step, before=None, receipt=None)
+    return replace(moved, step=step, state=StepState.PLANNED, gave_way=True, begun_at=None, moved_at=now)
+
+
 def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
     """An intent of which the cloud shows no trace: startable again only after the quiet period."""
     if record.intent_at is None or now - record.intent_at < record.step.quiet:
@@ -241,6 +251,7 @@ def _with_progress(record: StepRecord, sighting: Sighting, *, now: datetime) -> 
         sentence=sighting.sentence,
         place=sighting.place,
         progress=sighting.progress,
+        is_in_vain=sighting.is_in_vain,
     )
 
 

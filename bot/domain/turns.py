@@ -1,7 +1,8 @@
 """Whose turn it is among the steps of an operation, and what must not happen any more. Pure.
 
-A step that relieves another is due only when that one, started by us, is under way past the deadline; it is no part of
-the plan's course, so it takes no place of its own, holds up no phase, and is set aside when what it was for has ended.
+A step that relieves another is due only when that one, started by us, is under way past the deadline, or makes no
+headway while others wait. It is no part of the plan's course, so it takes no place of its own, holds up no phase, and
+is set aside when what it was for has ended. Of two that relieve the same, the one that has it give way comes first.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -94,10 +95,11 @@ def to_start(
     not_any_more = {r.key for r in to_skip(records, phases)}
     planned = [r for r in records if r.counts and r.state is StepState.PLANNED and r.step.phase == phase]
     ours_wait = any(r.step.by is By.MUSTER and not r.step.follows and r.key not in not_any_more for r in planned)
-    chosen = [r for r in records if r.state is StepState.PLANNED and _is_due(r, by_key, now=now)]
-    for record in sorted(planned, key=lambda r: (-r.step.priority, r.seq)):
+    startable = {r.key for r in planned if among is None or r.key in among} - not_any_more
+    chosen = _relief(records, startable, now=now)
+    for record in sorted(planned, key=lambda r: (r.gave_way, -r.step.priority, r.seq)):
         step = record.step
-        if record.key in not_any_more or (among is not None and record.key not in among):
+        if record.key not in startable:
             continue
         if not _may_follow(step, by_key):
             continue
@@ -137,14 +139,33 @@ def to_tidy(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     ]
 
 
-def _is_due(record: StepRecord, by_key: Mapping[StepKey, StepRecord], *, now: datetime) -> bool:
-    """Whether it relieves a step that we started and that is under way past its deadline."""
-    if record.step.relieves is None:
-        return False
-    late = by_key[record.step.relieves]
-    return (
-        late.state in IN_FLIGHT
-        and late.starts > 0
-        and late.begun_at is not None
-        and now - late.begun_at >= record.step.deadline
-    )
+def _relief(records: Sequence[StepRecord], startable: Collection[StepKey], *, now: datetime) -> list[StepRecord]:
+    """The planned steps that are to relieve another now: one for each at a time, what makes it give way first."""
+    chosen = []
+    for late in records:
+        if late.state not in IN_FLIGHT or not late.starts or late.begun_at is None:
+            continue
+        mine = [r for r in records if r.step.relieves == late.key]
+        if any(r.state in IN_FLIGHT for r in mine):
+            continue
+        some_wait = any(_waits_behind(r, late, startable) for r in records)
+        planned = [r for r in mine if r.state is StepState.PLANNED]
+        giving = [r for r in planned if r.step.headway and some_wait and _is_to_give_way(late, r.step, now=now)]
+        asking = [r for r in planned if not r.step.headway and now - late.begun_at >= r.step.deadline]
+        chosen += [*giving, *asking][:1]
+    return chosen
+
+
+def _waits_behind(record: StepRecord, late: StepRecord, startable: Collection[StepKey]) -> bool:
+    """Whether a step that never gave way waits for the place of another, in the cloud or here."""
+    waits_there = record.state in IN_FLIGHT and record.begun_at is None
+    is_behind = record.counts and not record.gave_way and record.step.waits_at == late.step.waits_at
+    return is_behind and (waits_there or record.key in startable)
+
+
+def _is_to_give_way(late: StepRecord, relief: Step, *, now: datetime) -> bool:
+    """Whether it is under way for too long, or for long enough without headway. It gives way once."""
+    age = now - (late.begun_at or now)
+    stands_still = late.progress is not None and now - (late.moved_at or now) >= relief.headway
+    in_vain = age >= relief.headway and (late.is_in_vain or stands_still)
+    return not late.gave_way and (in_vain or age >= relief.deadline)

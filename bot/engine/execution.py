@@ -116,7 +116,8 @@ async def round_of(
     if not watched and not coming:
         is_over = operation.state is State.STOPPING or this.closed or all(r.has_ended for r in records)
         return None if is_over and not in_flight else this.wait(records)
-    seen = await _see(this, watched, coming)
+    orders = [r for r in in_flight if r.key in on_the_wire and r.step.relieves]
+    seen = await _see(this, [*watched, *orders], coming)
     looked = {r.key: _look(held, r, seen) for r in watched}
     return await _after(this, looked, seen)
 
@@ -138,7 +139,10 @@ async def _say_if_closed(this: _Round) -> _Round:
 
 
 async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[StepRecord]) -> Mapping[StepKey, Sighting]:
-    """Look at what is in flight, and at all that waits for its turn once the first of it is not known yet."""
+    """Look at what is in flight, and at all that waits for its turn once the first of it is not known yet.
+
+    What relieves another is evidence about that one too, so it is asked about even while its own call is on the wire.
+    """
     ahead: Sequence[StepRecord] = []
     if any(r.key not in this.foreseen for r in coming):
         ahead = [r for r in coming if r.key not in this.foreseen]

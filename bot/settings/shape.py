@@ -135,7 +135,7 @@ class Migration(Table):
 
     # the default is written as in the file
     deadline: fields.Deadline = Field(default="30m", validate_default=True)
-    late: Literal["abort", "force-complete", "hold"] = "hold"
+    late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue"
 
 
 class Redfish(Table):

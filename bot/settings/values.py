@@ -146,7 +146,7 @@ class OpenStackSettings:
     priority_metadata: str  #: key of VMs' metadata; empty: none tells their turn
     bring_back: Literal["all", "none"]  #: of the VMs that were moved away, when their host returns
     deadline: float  #: seconds that one VM may be live-migrated
-    late: Literal["abort", "force-complete", "hold"]  #: what is done about it then
+    late: Literal["requeue", "abort", "force-complete", "hold"]  #: what is done about it then
     cinder: CinderSettings
     fence: bool  #: whether a host is powered off before it is evacuated
     redfish: Mapping[str, RedfishSettings]  #: by host name

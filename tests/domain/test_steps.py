@@ -135,6 +135,17 @@ def test_a_step_whose_wish_was_refused_may_be_started_again_at_once() -> None:
     assert to_start([again], PHASES, limit=1, now=NOW) == [again]
 
 
+def test_a_step_that_gave_way_is_as_if_never_begun_but_for_its_turn() -> None:
+    accepted = record().intend({"ids": [1]}, now=NOW).accept(RECEIPT, now=NOW)
+    running = looked(accepted, Seen.UNDERWAY, progress=0.8, movement="1", is_in_vain=True)
+    again = looked(running, Seen.GAVE_WAY, sentence="it comes after the others")
+    assert (again.state, again.starts, again.gave_way) == (StepState.PLANNED, 1, True)
+    assert (again.step.before, again.step.receipt, again.begun_at, again.progress) == (None, None, None, None)
+    assert not again.is_in_vain
+    assert again.sentence == "it comes after the others"
+    assert looked(again, Seen.NEVER_STARTED).gave_way
+
+
 def test_a_step_that_wished_for_nothing_and_was_turned_away_has_failed() -> None:
     accepted = record().intend({}, now=NOW).accept(RECEIPT, now=NOW)
     assert looked(accepted, Seen.TURNED_AWAY).state is StepState.FAILED
@@ -190,6 +201,9 @@ def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(
         if sighting.seen is Seen.TURNED_AWAY:
             assert before.step.wish
             assert before.starts < MAX_STARTS
+            return
+        if sighting.seen is Seen.GAVE_WAY:
+            assert after.gave_way
             return
         assert sighting.seen is Seen.NEVER_STARTED
         assert before.state is StepState.INTENT

@@ -204,6 +204,56 @@ def test_a_question_about_what_has_ended_waits_for_nobody_any_more(state: StepSt
     assert skip(late(StepState.UNKNOWN), relief(state=StepState.DONE, by=By.PERSON)) == []
 
 
+HEADWAY = timedelta(seconds=30)
+
+
+def hot(**changes: Any) -> StepRecord:
+    """A live migration that goes on without headway at a host where few may go at once."""
+    made = replace(record(0, StepState.ACCEPTED, waits_at="host-1"), begun_at=NOW - HEADWAY, is_in_vain=True)
+    return replace(made, **changes)
+
+
+def behind(state: StepState = StepState.PLANNED, seq: int = 3, **changes: Any) -> StepRecord:
+    return replace(record(seq, state, waits_at="host-1"), **changes)
+
+
+def giving_way(state: StepState = StepState.PLANNED) -> StepRecord:
+    return relief(1, state, headway=HEADWAY, waits_at="host-1")
+
+
+def test_what_makes_no_headway_gives_way_to_those_that_wait_and_a_person_is_asked_about_the_rest() -> None:
+    asking = relief(2, by=By.PERSON)
+    assert start(hot(), giving_way(), asking, behind()) == ["step 1", "step 3"]
+    assert start(hot(), giving_way(), asking, behind(StepState.INTENT)) == ["step 1"]
+    assert start(hot(begun_at=NOW - DEADLINE, is_in_vain=False), giving_way(), asking, behind())[0] == "step 1"
+    assert start(hot(), giving_way(StepState.ACCEPTED), asking, behind()) == ["step 3"]
+    assert start(hot(), giving_way(), asking) == [], "nobody waits"
+    assert start(hot(), giving_way(), asking, behind(gave_way=True))[0] == "step 3", "nobody who has not had a turn"
+    assert start(hot(gave_way=True), giving_way(), asking, behind())[0] == "step 3", "once"
+    assert start(hot(gave_way=True, begun_at=NOW - DEADLINE), giving_way(), asking, behind())[0] == "step 2"
+    assert start(hot(begun_at=NOW - DEADLINE), giving_way(), asking) == ["step 2"]
+
+
+def test_only_what_makes_no_headway_for_long_enough_gives_way() -> None:
+    still = hot(is_in_vain=False, moved_at=NOW - HEADWAY)
+    for goes_on in (
+        hot(begun_at=NOW - HEADWAY + timedelta(seconds=1)),
+        hot(is_in_vain=False, moved_at=NOW, progress=0.4),
+        still,  # nobody knows how far it is
+    ):
+        assert start(goes_on, giving_way(), behind()) == ["step 3"]
+    assert start(replace(still, progress=0.4), giving_way(), behind()) == ["step 1", "step 3"]
+
+
+def test_what_waits_elsewhere_is_nobody_to_give_way_to() -> None:
+    assert start(hot(), giving_way(), record(3, waits_at="host-2")) == ["step 3"]
+
+
+def test_what_gave_way_comes_last_whatever_its_priority() -> None:
+    again = replace(record(0, priority=9), gave_way=True)
+    assert start(again, record(1), record(2, priority=3)) == ["step 2", "step 1", "step 0"]
+
+
 def test_relief_holds_up_no_phase_and_no_consequence() -> None:
     assert current_phase([late(StepState.DONE), relief(), record(2, phase="verify")], PHASES) == "verify"
     assert start(late(), relief(deadline=2 * DEADLINE), record(2, by=By.CLOUD)) == ["step 2"]

@@ -67,16 +67,18 @@ async def relief_of(arena: OpenStackArena) -> tuple[Step, Step]:
         ("abort", "abort the live migration of web-1", By.MUSTER),
         ("force-complete", "force the live migration of web-1 to complete", By.MUSTER),
         ("hold", "decide about the live migration of web-1", By.PERSON),
+        ("requeue", "let others go before web-1", By.MUSTER),
     ],
 )
 def test_what_happens_at_the_deadline_is_part_of_the_plan(
-    late: Literal["abort", "force-complete", "hold"], title: str, by: By
+    late: Literal["requeue", "abort", "force-complete", "hold"], title: str, by: By
 ) -> None:
     made = enter(living(server("web-1")), terms=Terms(late=late, deadline=timedelta(minutes=45)))
-    (relief,) = [s for s in made.steps if s.relieves]
+    relief, *last = [s for s in made.steps if s.relieves]
     assert (relief.title, relief.by, relief.deadline) == (title, by, timedelta(minutes=45))
     assert relief.relieves == "live-migrate:id-web-1"
-    assert made.facts["a live migration"].startswith("after 45 min ")
+    assert "after 45 min " in made.facts["a live migration"]
+    assert [s.verb for s in last] == (["hold"] if late == "requeue" else []), "whoever comes back asks a person"
 
 
 def test_nova_does_not_force_a_paused_vm_so_a_person_decides_about_it() -> None:
@@ -141,10 +143,48 @@ async def test_what_somebody_else_aborted_is_not_called_ours() -> None:
         assert "somebody aborted it" in (await arena.cloud.look([move]))[move.key].sentence
 
 
+async def test_one_that_makes_no_headway_lets_the_others_go_first_and_is_tried_again_after_them() -> None:
+    async with arena_with("requeue", vms=3) as arena:
+        busy = hangs(arena, "vm-1")
+        done = await carry_out(arena, await arena.planned())
+        assert not done.bad()
+        assert orders(arena) == ["DELETE None"]
+        order = done.records[StepKey(f"requeue:{busy.id}")]
+        assert order.state is StepState.DONE
+        assert order.sentence == (
+            "its live migration made no headway and was aborted; vm-1 still runs on compute-1 and is tried again after"
+            " the others."
+        )
+        moves = [m for m in arena.world.moves if m.vm is busy]
+        assert [m.status for m in moves] == ["cancelled", "completed"]
+        assert moves[1].created_at > max(m.created_at for m in arena.world.moves if m.vm is not busy)
+
+
+async def test_a_person_is_asked_about_one_that_is_alone_or_has_given_way_already() -> None:
+    async with arena_with("requeue", vms=1) as arena:
+        busy = hangs(arena, "vm-1")
+        done = await carry_out(arena, await arena.planned(), rounds=60)
+        assert orders(arena) == []
+        assert done.states[f"requeue:{busy.id}"] is StepState.PLANNED
+        held = done.records[StepKey(f"hold:{busy.id}")]
+        assert held.state is StepState.ACCEPTED
+        assert "vm-1 has been migrating for longer than 30 s" in held.sentence
+
+
+async def test_one_that_somebody_else_aborted_is_not_tried_again_by_itself() -> None:
+    async with arena_with("requeue", vms=2) as arena:
+        hangs(arena, "vm-1")
+        move, order = await relief_of(arena)
+        arena.world.moves[0].status, arena.world.moves[0].vm.task = "cancelled", None
+        seen = await arena.cloud.look([move, order])
+        assert seen[move.key].seen is Seen.FAILED
+        assert "somebody aborted it" in seen[move.key].sentence
+
+
 # ---------------------------------------------------------------------- lost answers, refusals
 
 
-@pytest.mark.parametrize("late", ["abort", "force-complete"])
+@pytest.mark.parametrize("late", ["requeue", "abort", "force-complete"])
 async def test_an_order_whose_answer_was_lost_is_found_in_the_vm_s_log_and_not_given_again(late: str) -> None:
     async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
@@ -170,7 +210,7 @@ async def test_an_order_that_never_reached_nova_may_be_given_again() -> None:
         assert (await arena.cloud.look([order]))[order.key].seen is Seen.NEVER_STARTED
 
 
-@pytest.mark.parametrize("late", ["abort", "force-complete"])
+@pytest.mark.parametrize("late", ["requeue", "abort", "force-complete"])
 async def test_an_order_that_comes_too_late_is_refused_and_the_vm_has_arrived(late: str) -> None:
     async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
@@ -186,7 +226,7 @@ async def test_an_order_that_comes_too_late_is_refused_and_the_vm_has_arrived(la
         assert (seen.seen, seen.place) == (Seen.DONE, "compute-2")
 
 
-@pytest.mark.parametrize("late", ["abort", "force-complete"])
+@pytest.mark.parametrize("late", ["requeue", "abort", "force-complete"])
 async def test_an_order_about_one_that_is_about_to_arrive_is_refused_in_words(late: str) -> None:
     async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
@@ -214,6 +254,8 @@ async def test_what_is_about_to_arrive_is_not_aborted_any_more() -> None:
 async def test_a_look_tells_how_far_a_migration_is() -> None:
     async with arena_with("hold", vms=1) as arena:
         hangs(arena, "vm-1")
+        for host in arena.world.hosts.values():
+            host.knobs.live_seconds = 10
         move, _ = await waiting(arena)
         seen = (await arena.cloud.look([move]))[move.key]
         assert seen.progress == pytest.approx(0.8)

@@ -215,6 +215,7 @@ async def test_a_move_that_is_confirmed_is_not_confirmed_again() -> None:
 
 async def test_moves_of_long_ago_do_not_make_a_look_read_all_that_has_changed_since() -> None:
     async with openstack_enter_arena(vms=8) as arena:
+        arena.host.knobs.live_slots = 8
         vms = arena.world.vms_on(arena.host)
         assert not (await carry_out(arena, await arena.planned())).bad()
         for vm in vms:

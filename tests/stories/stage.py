@@ -224,7 +224,10 @@ async def staged(
     world = datacentre.build(clock.now, sleep=clock.sleep, cinder_on=datacentre.DEAD if cinder else "")
     for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
         host.powered = False
-    tower = datacentre.cloudtower(world, sync=2, lanes=8)  # quicker than a real one, so that stories stay short
+    # both quicker than real ones, so that stories stay short
+    tower = datacentre.cloudtower(world, sync=2, lanes=8)
+    for host in world.hosts_of(Kind.OPENSTACK):
+        host.knobs.live_slots = 8
     async with (
         openstack_api.serve(world) as openstack_url,
         cloudtower_api.serve(world, tower=tower) as tower_url,
