@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
+from bot import misnamed
 from bot.domain.abilities import DoesItItself, SwitchesPower
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
@@ -121,6 +122,7 @@ async def resolve(clouds: Mapping[str, AnyCloud], order: Order, *, may_look: May
         )
     if not order.cloud and (other := await _one_that_does_not_offer_it(clouds, order)) is not None:
         raise await _explained(other, order, may_look=may_look)
+    near = near or [near_name for name in names for near_name in await _nearly(clouds[name], order.host)]
     where = f"Cloud {order.cloud} has no host" if order.cloud else "No cloud has a host"
     raise UnknownHost(
         f"{where} named exactly {order.host}.",
@@ -137,6 +139,16 @@ async def _one_that_does_not_offer_it(clouds: Mapping[str, AnyCloud], order: Ord
             if any(order.host in {h.name, h.id} for h in await _hosts(cloud, order.host)):
                 return cloud
     return None
+
+
+async def _nearly(cloud: AnyCloud, typed: str) -> Sequence[str]:
+    """Hosts of a cloud that are nearly called so; none when it does not tell."""
+    try:
+        async with asyncio.timeout(LOOKUP_SECONDS):
+            there = await cloud.hosts("", limit=misnamed.MANY)
+    except (CloudError, TimeoutError):
+        return ()
+    return [f"{cloud.name}/{name}" for name in misnamed.near(typed, {host.name for host in there})]
 
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot import by_hand, choosing, steering, voting, which_host
+from bot import by_hand, choosing, misnamed, steering, voting, which_host
 from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
@@ -84,6 +84,7 @@ class Desk:
 
         Raises:
             BadCommand: its time is past, too far ahead or ambiguous.
+            BadChoice: a VM or the target that was named is not there.
             UnknownCloud, UnknownHost, AmbiguousHost, NotOffered, NotAllowed, AlreadyUnderWay, CouldNotAsk
         """
         zone = calendar.zone(by.zone)
@@ -121,6 +122,7 @@ class Desk:
             created_at=now,
             changed_at=now,
         )
+        await misnamed.check(self.clouds[cloud], operation.request)
         facts: Facts = {
             "action": order.action,
             "cloud": cloud,

@@ -14,7 +14,7 @@ from bot.domain.counting import counted
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
 from bot.domain.values import Action, OperationId, Then
-from bot.slack.words import Word, split
+from bot.slack.words import Word, as_meant, split
 
 MAX_NAME = 255
 MAX_REASON = 500
@@ -41,6 +41,7 @@ _TIMES = ("--at", "--window")
 _FLAGS = {EVACUATE: ("--to", "--vm", "--reason"), MAINTENANCE: (*_TIMES, "--then", "--reason")}
 _ONE_VALUE = ("--to", "--then", *_TIMES)
 _CHECK = "check"
+_HELP = ("--help", "--h")
 _ID = re.compile(r"^[A-Za-z0-9-]{1,64}$")
 
 
@@ -82,6 +83,8 @@ def parse(command: str, text: str) -> Command:
     if command not in USAGE:
         raise BadCommand(f"Muster has no command {command}.", remedy=f"It has {', '.join(COMMANDS)}.")
     words = split(text)
+    if _asks_for_help(words):
+        return Question(verb=Verb.HELP)
     if command == MUSTER:
         return _question(words)
     if not words:
@@ -90,6 +93,18 @@ def parse(command: str, text: str) -> Command:
         return _order(command, Action.EVACUATE, words)
     action = _keyword(words[0], ("enter", "exit"), "Say first whether to enter or exit maintenance")
     return _order(command, Action(action), words[1:])
+
+
+def _asks_for_help(words: Sequence[Word]) -> bool:
+    """Whether help is asked for, wherever it stands; a value of a flag, such as a reason, asks for nothing."""
+    is_loose = True
+    for word in words:
+        if word.flag in _HELP:
+            return True
+        is_loose = is_loose and not word.flag
+        if is_loose and not word.quoted and word.text.lower() == Verb.HELP:
+            return True
+    return False
 
 
 def usage(command: str) -> str:
@@ -181,6 +196,8 @@ def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
 
 def _too_many(names: Sequence[Word]) -> str:
     first = names[0].text
+    if names[-1].text.lower() == _CHECK and not names[-1].quoted:
+        return f"One host at a time: write {_CHECK} before the host."
     if difflib.get_close_matches(first.lower(), (_CHECK,), n=1, cutoff=0.7):
         return f"One host at a time, but there are {len(names)} words. Did you mean {_CHECK} instead of {first}?"
     return f"One host at a time, but there are {len(names)} words: {' '.join(n.text for n in names)}."
@@ -213,7 +230,7 @@ def _sorted(words: Sequence[Word], known: Sequence[str]) -> tuple[list[Word], di
 
 
 def _as_typed(word: str) -> str:
-    return word.partition("=")[2]
+    return as_meant(word.partition("=")[2])
 
 
 def _known(name: str, known: Sequence[str]) -> str:
@@ -235,7 +252,7 @@ def _place(typed: str) -> tuple[str, str]:
         return "", _name(typed, "host")
     if not cloud or not host:
         raise BadCommand(f"{typed} is not a cloud and a host.", remedy="Write cloud/host.")
-    return _name(cloud, "cloud"), _name(host, "host")
+    return _name(as_meant(cloud), "cloud"), _name(as_meant(host), "host")
 
 
 def _name(typed: str, what: str) -> str:

@@ -9,6 +9,7 @@ from bot.domain.order import Order
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
 from bot.slack import grammar, reception
+from bot.slack.grammar import Question
 from bot.slack.reception import Reception
 from bot.slack.views import notes
 from bot.workflow import Desk
@@ -21,9 +22,12 @@ def register(app: AsyncApp, desk: Reception) -> None:
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> None:
         try:
-            grammar.parse(body["command"], body.get("text") or "")
+            meant = grammar.parse(body["command"], body.get("text") or "")
         except BadCommand as bad:
             await ack(text=notes.not_understood(str(bad), grammar.usage(body["command"])))
+            return
+        if isinstance(meant, Question):
+            await ack(text=notes.HELP)
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)
         await desk.take(delivery, ack)

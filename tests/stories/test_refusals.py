@@ -59,6 +59,16 @@ async def test_a_vm_added_between_approval_and_start_brings_the_plan_back_and_ol
 SENSELESS = [
     ("/evacuate prod/compute-22", "no host named exactly compute-22", "compute-2"),
     ("/evacuate prod/compute", "no host named exactly compute", "prod/compute-1"),
+    ("/evacuate prod/comptue-2", "no host named exactly comptue-2", "Did you mean prod/compute-2"),
+    ("/evacuate compute2", "host named exactly compute2", "prod/compute-2"),
+    ("/evacuate `prod/compute-2` --to comptue-4", "no compute service on comptue-4", "Did you mean compute-4"),
+    (
+        "/evacuate prod/compute-2 --vm payment-db-1",
+        "compute-2 has no VM called payment-db-1",
+        "Did you mean payments-db-1",
+    ),
+    ("/evacuate prod/compute-2 --to compute-2", "the host that is to be emptied", "Name another target"),
+    ("/evacuate prod/compute-2 --help", "Muster empties a hypervisor safely", "/maintenance"),
     ("/evacuate nowhere/compute-2", "no cloud named nowhere", "prod"),
     ("/evacuate", "/evacuate", "host"),
     ("/evacuate prod/compute-2 --froce", "--froce", "--"),
