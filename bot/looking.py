@@ -152,7 +152,7 @@ async def audit(desk: Desk, id: OperationId) -> Facts:
     """
     operation, records = await desk.show(id)
     titles = {str(record.key): record.step.title for record in records}
-    async with desk.archive.unit() as unit:
+    async with desk.archive.reading() as unit:
         number, entries = await unit.entries(id, limit=ENTRIES)
     return {
         "shows": "audit",

@@ -28,7 +28,7 @@ async def remind(archive: Archive, clock: Clock, rules: Mapping[tuple[str, Actio
         rules: the policy of each cloud and action; an operation without one is not reminded of.
     """
     now = clock.now()
-    async with archive.unit() as unit:
+    async with archive.reading() as unit:
         waiting = await unit.operations(live=True, states=reminder.WAITING, limit=MOST)
     told = 0
     for seen in waiting:

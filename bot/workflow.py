@@ -24,7 +24,7 @@ from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Choice, Event, Operation
 from bot.domain.order import Order
 from bot.domain.policy import Actor, Rule
-from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Stale, Unit
+from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Rank, Stale, Unit
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, StepKey, UserId, VmId
 from bot.steering import NOTHING_SAID, Said, Steer
@@ -53,20 +53,20 @@ class Desk:
     # ------------------------------------------------------------------------------------------------ deliveries
     async def receive(self, delivery: Delivery) -> bool:
         """Record what came in; False when it had come in before."""
-        async with self.archive.unit() as unit:
+        async with self.archive.unit(Rank.ACKNOWLEDGED) as unit:
             fresh = await unit.receive(delivery)
             await unit.commit()
         return fresh
 
     async def forget(self, key: str) -> None:
         """Remove a delivery whose sender was told that it was not noted; they may send it again."""
-        async with self.archive.unit() as unit:
+        async with self.archive.unit(Rank.ACKNOWLEDGED) as unit:
             await unit.forget(key)
             await unit.commit()
 
     async def unsettled(self) -> Sequence[Delivery]:
         """Deliveries that a process recorded and died before acting on."""
-        async with self.archive.unit() as unit:
+        async with self.archive.reading() as unit:
             return await unit.unsettled(since=self.clock.now() - RECALL)
 
     # ------------------------------------------------------------------------------------------------------- ask
@@ -269,7 +269,7 @@ class Desk:
     # ---------------------------------------------------------------------------------------------------- expiry
     async def expire(self) -> int:
         """Expire every request whose time has come; answers how many. Any number of replicas may tick."""
-        async with self.archive.unit() as unit:
+        async with self.archive.reading() as unit:
             due = await unit.overdue(self.clock.now())
         expired = 0
         for overdue in due:
@@ -336,7 +336,7 @@ class Desk:
     # ----------------------------------------------------------------------------------------------------- reads
     async def live(self) -> Sequence[Operation]:
         """Operations that hold a host, newest first."""
-        async with self.archive.unit() as unit:
+        async with self.archive.reading() as unit:
             return await unit.operations(live=True)
 
     async def show(self, id: OperationId) -> tuple[Operation, Sequence[StepRecord]]:
@@ -345,17 +345,17 @@ class Desk:
         Raises:
             UnknownOperation
         """
-        async with self.archive.unit() as unit:
+        async with self.archive.reading() as unit:
             return await unit.operation(id), await unit.steps(id)
 
     async def history(self, cloud: str, host: HostId) -> Sequence[Operation]:
         """Operations of one host, newest first."""
-        async with self.archive.unit() as unit:
+        async with self.archive.reading() as unit:
             return await unit.operations(cloud=cloud, host=host)
 
     async def newest(self, cloud: str, *, most: int) -> Sequence[Operation]:
         """The newest operations of one cloud."""
-        async with self.archive.unit() as unit:
+        async with self.archive.reading() as unit:
             return await unit.operations(cloud=cloud, limit=most)
 
     # --------------------------------------------------------------------------------------------------- helpers

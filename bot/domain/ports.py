@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import IntEnum
 from typing import Protocol
 
 from bot.domain.alarm import Alarm, AlarmKind, Notice
@@ -44,6 +45,14 @@ class Bell(Protocol):
     async def wait(self, seconds: float) -> None:
         """Return at the next ring, or after so many seconds; a ring nobody waited for costs one poll."""
         ...
+
+
+class Rank(IntEnum):
+    """Whose transaction goes first, where they take turns."""
+
+    ACKNOWLEDGED = 0  #: Slack waits for it, for three seconds
+    PEOPLE = 1  #: what people decide and what is shown to them; and leases, on which the others hang
+    BULK = 2  #: what moves VMs
 
 
 class Stale(Exception):
@@ -345,8 +354,12 @@ class Unit(Protocol):
 class Archive(Protocol):
     """The database."""
 
-    def unit(self) -> AbstractAsyncContextManager[Unit]:
+    def unit(self, rank: Rank = Rank.PEOPLE) -> AbstractAsyncContextManager[Unit]:
         """Begin a transaction."""
+        ...
+
+    def reading(self) -> AbstractAsyncContextManager[Unit]:
+        """Begin a transaction that reads what is committed and writes nothing. It waits for no other one."""
         ...
 
 

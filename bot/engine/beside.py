@@ -13,7 +13,7 @@ _MOST = 1_000
 async def steps(held: Held, operation: Operation) -> tuple[Step, ...]:
     """Steps of other operations that the cloud has not taken yet; what it has taken, it counts itself."""
     found: list[Step] = []
-    async with held.unit() as unit:
+    async with held.reading() as unit:
         others = await unit.operations(cloud=operation.request.cloud, states=_APPROVED, limit=_MOST)
         for other in others:
             if other.id == operation.id or other.plan is None:

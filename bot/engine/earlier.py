@@ -12,7 +12,7 @@ async def with_what_was(held: Held, request: Request) -> Request:
     """A return with the VMs that were moved away; a move back with the steps that it takes back."""
     if request.action not in {Action.EXIT, Action.REHOME}:
         return request
-    async with held.unit() as unit:
+    async with held.reading() as unit:
         newest = await unit.operations(
             cloud=request.cloud, host=request.host, states=ledger.CLOSED_STATES, limit=ledger.MOST
         )

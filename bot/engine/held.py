@@ -10,7 +10,7 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.news import News
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
-from bot.domain.ports import Archive, Clock, Entry, Lease, People, Unit
+from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Unit
 from bot.domain.steady import SteadyClock
 from bot.domain.steps import StepRecord, latest
 from bot.engine.pacing import Pacing
@@ -46,24 +46,35 @@ class Held:
         self._steps_clock.not_before(latest(records, otherwise=self.moment))
 
     @asynccontextmanager
-    async def unit(self) -> AsyncIterator[Unit]:
+    async def unit(self, rank: Rank = Rank.BULK) -> AsyncIterator[Unit]:
         """A transaction that is only ours while the lease is.
 
         Raises:
             LeaseLost: its time is over, and another worker may hold it; nothing is written.
         """
-        async with self.archive.unit() as unit:
+        async with self.archive.unit(rank) as unit:
+            await unit.hold(self.lease)
+            yield unit
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Unit]:
+        """A transaction that only reads, while the lease is ours.
+
+        Raises:
+            LeaseLost: as above.
+        """
+        async with self.archive.reading() as unit:
             await unit.hold(self.lease)
             yield unit
 
     async def load(self) -> tuple[Operation, Sequence[StepRecord]]:
         """The operation and its steps as stored now."""
-        async with self.unit() as unit:
+        async with self.reading() as unit:
             return await unit.operation(self.lease.operation), await unit.steps(self.lease.operation)
 
     async def operation(self) -> Operation:
         """The operation as stored now."""
-        async with self.unit() as unit:
+        async with self.reading() as unit:
             return await unit.operation(self.lease.operation)
 
     async def save(self, operation: Operation, entry: Entry, *news: News) -> Operation:

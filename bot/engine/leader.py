@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.domain.ports import Archive, Clock, Lead, LeaseLost, Stale, StoreFailed, Unit
+from bot.domain.ports import Archive, Clock, Lead, LeaseLost, Rank, Stale, StoreFailed, Unit
 
 log = structlog.get_logger(__name__)
 
@@ -58,17 +58,29 @@ class Leader:
                     await self._step_down(self._lead)
 
     @asynccontextmanager
-    async def unit(self) -> AsyncIterator[Unit]:
+    async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Unit]:
         """A transaction that is only ours while we lead.
 
         Raises:
             LeaseLost: somebody else may lead by now; nothing is written.
         """
-        async with self._archive.unit() as unit:
+        async with self._archive.unit(rank) as unit:
             if not self._alone:
                 if self._lead is None or self.term is None:
                     raise LeaseLost(f"{self._owner} does not lead.")
                 await unit.still_leads(self._lead)
+            yield unit
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[Unit]:
+        """A transaction that only reads, while we lead by our own clock.
+
+        Raises:
+            LeaseLost: somebody else may lead by now.
+        """
+        if self.term is None:
+            raise LeaseLost(f"{self._owner} does not lead.")
+        async with self._archive.reading() as unit:
             yield unit
 
     def only_here(self, tick: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:

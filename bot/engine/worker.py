@@ -102,7 +102,7 @@ class Worker:
         await Runner(await self._held(lease)).run()
 
     async def _held(self, lease: Lease) -> Held:
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             request = (await unit.operation(lease.operation)).request
         return Held(
             lease=lease,

@@ -23,7 +23,7 @@ class Behind:
 
 async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Behind:
     """What is behind now, without the lines that are put off and what comes after them."""
-    async with archive.unit() as unit:
+    async with archive.reading() as unit:
         return Behind(
             cards=await unit.unposted(limit=_CARDS),
             lines=await unit.outgoing(limit=_LINES, put_off=put_off),

@@ -144,7 +144,7 @@ class Cards:
         return True
 
     async def _drawn(self, operation: Operation, channel: str) -> Message:
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             records = await unit.steps(operation.id)
         drawn = self.draw(operation, records)
         if channel == operation.channel:

@@ -67,7 +67,7 @@ class Drawing:
             return Place(channel=await self._direct_channel(news.person))
         if news.operation is None:
             return Place(channel="")
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             card = await unit.card(news.operation)
         if card is None or not card.ts:
             return None
@@ -102,7 +102,7 @@ class Drawing:
         if id is None:
             return 0
         if id not in self._vms:
-            async with self._archive.unit() as unit:
+            async with self._archive.reading() as unit:
                 operation = await unit.operation(id)
             if len(self._vms) > _REMEMBERED:
                 self._vms.clear()
@@ -141,7 +141,7 @@ class Drawing:
             return notes.noted(first)
         if first.kind is Kind.TIMELINE:
             return await self._timeline(first, first.operation)
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             operation = await unit.operation(first.operation)
             records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
@@ -163,7 +163,7 @@ class Drawing:
         return self._names[user]
 
     async def _timeline(self, news: News, id: OperationId) -> Message:
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             operation, records = await unit.operation(id), await unit.steps(id)
             _, entries = await unit.entries(id, limit=_ENTRIES)
         names = {who: await self._poster.name(who) for who in timeline.people_in(operation, entries)}
@@ -192,14 +192,14 @@ class Drawing:
         if not news.facts.get("in_full"):
             return notes.listing(thread.word(news.facts, "sentence"), operations, links)
         shown = operations[0]
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             records = await unit.steps(shown.id)
         rule = self._cards.rule_of(shown)
         return notes.in_full(shown, records, rule, now=self._clock.now(), link=links[shown.id])
 
     async def _operations(self, ids: Sequence[OperationId]) -> list[Operation]:
         found = []
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             for wanted in ids:
                 try:
                     found.append(await unit.operation(wanted))
@@ -209,7 +209,7 @@ class Drawing:
 
     async def link(self, operation: OperationId) -> str:
         """The address of an operation's card; empty when it has none."""
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             card = await unit.card(operation)
         if card is None or not card.ts:
             return ""

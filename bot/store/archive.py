@@ -1,21 +1,20 @@
 """The archive: the database as the other rooms know it."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
-from typing import Any
 
 import structlog
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
-from bot.domain.ports import Bell, Clock, StoreFailed
+from bot.domain.ports import Bell, Clock, Rank, StoreFailed
 from bot.domain.steady import SteadyClock
 from bot.store import database, schema
 from bot.store.guard import Guard
 from bot.store.mapping import PlanShelf
 from bot.store.tables import ProbeRow, table_of
 from bot.store.transaction import patiently
+from bot.store.turns import Turns
 from bot.store.unit import SqlUnit
 
 _PROBE = table_of(ProbeRow)
@@ -42,8 +41,9 @@ class SqlArchive:
         self._bell = bell
         self._plans = PlanShelf()
         self._engine: AsyncEngine | None = None
+        self._reader: AsyncEngine | None = None  #: of its own where writers take turns and readers need not
         self._is_told = False
-        self._turns: Turns | None = Turns() if database.is_embedded(self._address) else None
+        self._turns = Turns(1 if self.is_embedded else database.WRITERS)
         self._guard = Guard(database.file_of(self._address))
 
     @property
@@ -78,7 +78,9 @@ class SqlArchive:
             self._guard.let_go()
             raise
         self._engine = engine
-        if self._turns:
+        if database.file_of(self._address) is not None:
+            self._reader = database.connect_reader(self._address)
+        if self.is_embedded:
             await self._void_leases()
 
     async def _void_leases(self) -> None:
@@ -111,21 +113,37 @@ class SqlArchive:
 
     async def close(self) -> None:
         """Let go of the database. Open again with `open`."""
-        if self._engine is not None:
-            engine, self._engine = self._engine, None
-            await engine.dispose()
+        for engine in (self._engine, self._reader):
+            if engine is not None:
+                await engine.dispose()
+        self._engine = self._reader = None
         self._guard.let_go()
 
     @asynccontextmanager
-    async def unit(self) -> AsyncIterator[SqlUnit]:
-        """Begin a transaction. On SQLite, units take turns; one unit inside another is an error.
+    async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[SqlUnit]:
+        """Begin a transaction. They take turns, by rank; one unit inside another is an error.
 
         Raises:
             StoreFailed: the database does not answer.
         """
+        async with self._telling(), self._begin(self._bell.ring, rank) as unit:
+            yield unit
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[SqlUnit]:
+        """Begin a transaction that only reads. It takes no turn, but in memory, where there is one connection.
+
+        Raises:
+            StoreFailed: the database does not answer.
+        """
+        turn = nullcontext() if self._reader or not self.is_embedded else self._turns.take(Rank.PEOPLE)
+        async with self._telling(), turn, self._session(self._reader or self._opened(), None) as unit:
+            yield unit
+
+    @asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
         try:
-            async with self._begin(self._bell.ring) as unit:
-                yield unit
+            yield
         except StoreFailed as failed:
             self._tell(str(failed))
             raise
@@ -150,49 +168,23 @@ class SqlArchive:
             await unit.commit()
 
     @asynccontextmanager
-    async def _begin(self, ring: Callable[[], None]) -> AsyncIterator[SqlUnit]:
-        async with self._turns.take() if self._turns else nullcontext():
-            session = AsyncSession(self._opened(), autoflush=False, expire_on_commit=False)
-            try:
-                yield SqlUnit(session, clock=self._clock, steady=self._steady, plans=self._plans, ring=ring)
-            finally:
-                with suppress(StoreFailed):  # what was not committed is gone either way
-                    await patiently(session.close())
+    async def _begin(self, ring: Callable[[], None], rank: Rank = Rank.PEOPLE) -> AsyncIterator[SqlUnit]:
+        async with self._turns.take(rank), self._session(self._opened(), ring) as unit:
+            yield unit
+
+    @asynccontextmanager
+    async def _session(self, engine: AsyncEngine, ring: Callable[[], None] | None) -> AsyncIterator[SqlUnit]:
+        session = AsyncSession(engine, autoflush=False, expire_on_commit=False)
+        try:
+            yield SqlUnit(session, clock=self._clock, steady=self._steady, plans=self._plans, ring=ring)
+        finally:
+            with suppress(StoreFailed):  # what was not committed is gone either way
+                await patiently(session.close())
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:
             raise StoreFailed("The archive is not open.")
         return self._engine
-
-
-class Turns:
-    """Whose turn it is on a database that takes one transaction at a time: first come, first served."""
-
-    def __init__(self) -> None:
-        self._lock = asyncio.Lock()
-        self._holder: asyncio.Task[Any] | None = None
-
-    @asynccontextmanager
-    async def take(self) -> AsyncIterator[None]:
-        """Wait for a turn and keep it.
-
-        Raises:
-            StoreFailed: nobody gave theirs back for too long.
-        """
-        me = asyncio.current_task()
-        if self._holder is me:
-            raise RuntimeError("A unit of work inside another one would wait for itself for ever.")
-        try:
-            async with asyncio.timeout(database.PATIENCE_MS / 1000):
-                await self._lock.acquire()
-        except TimeoutError as error:
-            raise StoreFailed("The database was busy for too long.") from error
-        self._holder = me
-        try:
-            yield
-        finally:
-            self._holder = None
-            self._lock.release()
 
 
 async def _check_schema(engine: AsyncEngine) -> None:

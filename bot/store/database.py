@@ -17,6 +17,10 @@ LOCK_MS = 10_000
 """How long a statement waits for somebody else's lock: longer than that, so that one who is frozen holds up nobody."""
 SILENCE_MS = 5_000
 """How long a server, one that died with its machine, may leave what was sent to it unacknowledged, or be called."""
+WRITERS = 10
+"""How many transactions of ours a server takes at a time, so that connections are left to who only reads."""
+_CONNECTIONS = 20
+_READERS = 2
 _NO_LONGER_OURS = frozenset({"25006", "25P03", "57P01", "57P02", "57P03", "57P05"})
 """What PostgreSQL says to a session with which nothing can be written any more: it is read-only (of a primary that was
 demoted), it was idle for too long, or its server goes down (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
@@ -88,8 +92,8 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
             address,
             hide_parameters=True,
             pool_pre_ping=True,
-            pool_size=10,
-            max_overflow=10,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
             pool_timeout=PATIENCE_MS / 1000,
             connect_args={
                 "connect_timeout": SILENCE_MS // 1000,
@@ -111,6 +115,28 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
     @event.listens_for(engine.sync_engine, "begin")
     def _begin(connection: Connection) -> None:
         connection.exec_driver_sql(begin)
+
+    return engine
+
+
+def connect_reader(address: URL) -> AsyncEngine:
+    """Connections to the file of an embedded database that only read: in WAL none waits for another.
+
+    Args:
+        address: from `parse`; the file is there, with the schema of this release.
+    """
+    engine = create_async_engine(
+        address, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=_READERS, max_overflow=0
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _prepare(connection: Any, record: object) -> None:
+        _prepare_sqlite(connection, record)
+        connection.execute("PRAGMA query_only = ON").close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
 
     return engine
 

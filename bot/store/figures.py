@@ -18,7 +18,7 @@ async def counts(archive: SqlArchive, clock: Clock) -> Mapping[str, int]:
     Raises:
         StoreFailed: the database does not answer.
     """
-    async with archive.unit() as unit:
+    async with archive.reading() as unit:
         states = await unit.all(select(_OPERATION.c.state, func.count()).group_by(_OPERATION.c.state))
         going_on = select(_OPERATION.c.id).where(_OPERATION.c.state.not_in(sorted(FINAL)))
         of_those = _STEP.c.operation_id.in_(going_on)

@@ -38,10 +38,14 @@ class Transaction:
         clock: for dates.
         steady: for moments of leases, where the database has no clock of its own.
         plans: plans known already.
+        writes: whether it may.
     """
 
-    def __init__(self, session: AsyncSession, *, clock: Clock, steady: SteadyClock, plans: PlanShelf) -> None:
+    def __init__(
+        self, session: AsyncSession, *, clock: Clock, steady: SteadyClock, plans: PlanShelf, writes: bool = True
+    ) -> None:
         self._session = session
+        self._writes = writes
         self._clock = clock
         self._steady = steady
         self._plans = plans
@@ -63,6 +67,8 @@ class Transaction:
     async def run(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
         """Execute a statement, once or for each of `rows`; how many stored rows an update met."""
         self._check_not_over()
+        if not self._writes:
+            raise RuntimeError("This unit of work only reads.")
         result = await patiently(self._session.execute(statement, rows))
         return result.rowcount if isinstance(result, CursorResult) else 0
 

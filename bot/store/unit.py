@@ -25,7 +25,7 @@ class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Alarms, Audit):
         clock: for dates.
         steady: for moments of leases, where the database has no clock of its own.
         plans: plans known already.
-        ring: called once the commit is true.
+        ring: called once the commit is true; None: this one only reads.
     """
 
     def __init__(
@@ -35,14 +35,16 @@ class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Alarms, Audit):
         clock: Clock,
         steady: SteadyClock,
         plans: PlanShelf,
-        ring: Callable[[], None],
+        ring: Callable[[], None] | None,
     ) -> None:
-        super().__init__(session, clock=clock, steady=steady, plans=plans)
+        super().__init__(session, clock=clock, steady=steady, plans=plans, writes=ring is not None)
         self._ring = ring
 
     async def commit(self) -> None:
         """Make everything since the unit began true at once, and ring the bell. The unit is over then."""
         self._check_not_over()
+        if self._ring is None:
+            raise RuntimeError("This unit of work only reads.")
         await self.append()
         self._over = True
         await patiently(self._session.commit())

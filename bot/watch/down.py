@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, Host
 from bot.domain.counting import counted, listed
-from bot.domain.ports import Archive, Clock, Entry, Unit
+from bot.domain.ports import Archive, Clock, Entry, Rank, Unit
 from bot.domain.values import Action, Facts, HostId, OperationId
 
 MOST_LIVE = 1_000
@@ -70,7 +70,7 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
     Raises:
         Stale: another process judged at the same time; nothing is stored.
     """
-    async with archive.unit() as unit:
+    async with archive.unit(Rank.BULK) as unit:
         live = await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)
         now = clock.now()
         busy = {o.request.host: o.id for o in live if o.starts_at is None or o.starts_at <= now}  # not what is to come

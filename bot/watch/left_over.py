@@ -8,7 +8,7 @@ from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, Host
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
-from bot.domain.ports import Archive, Clock, Entry, Unit
+from bot.domain.ports import Archive, Clock, Entry, Rank, Unit
 from bot.domain.values import Action, Facts, HostId
 from bot.watch.down import MOST_LIVE
 
@@ -33,7 +33,7 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
     """
     now = clock.now()
     by_id = {host.id: host for host in hosts}
-    async with archive.unit() as unit:
+    async with archive.unit(Rank.BULK) as unit:
         for id in await unit.unwatched(cloud.name, limit=_TAKEN_UP):
             await _take_up(unit, await unit.operation(id), now)
         live = {o.request.host for o in await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)}

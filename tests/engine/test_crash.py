@@ -1,7 +1,7 @@
 """Die at every seam, before and after every commit and every outside call: same end, nothing done twice."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -11,7 +11,7 @@ from bot.domain.cloud import Sighting
 from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.plan import Receipt, Step
-from bot.domain.ports import Archive, Unit
+from bot.domain.ports import Archive, Rank, Unit
 from bot.domain.values import StepKey
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import RULE, LeapingClock, NoBell, Workshop
@@ -41,8 +41,8 @@ class MortalArchive:
         self._archive, self._fate = archive, fate
 
     @asynccontextmanager
-    async def unit(self) -> AsyncIterator[Unit]:
-        async with self._archive.unit() as unit:
+    async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Unit]:
+        async with self._archive.unit(rank) as unit:
             commit = unit.commit
 
             async def mortal_commit() -> None:
@@ -52,6 +52,9 @@ class MortalArchive:
 
             unit.commit = mortal_commit  # type: ignore[method-assign]
             yield unit
+
+    def reading(self) -> AbstractAsyncContextManager[Unit]:
+        return self._archive.reading()
 
 
 class MortalCloud(ToyCloud):

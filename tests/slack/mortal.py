@@ -1,10 +1,10 @@
 """An archive whose process dies at a chosen commit, just before it or just after."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from bot.domain.ports import Archive, StoreFailed
+from bot.domain.ports import Archive, Rank, StoreFailed
 
 
 class Killed(BaseException):
@@ -28,11 +28,16 @@ class MortalArchive:
         self.is_broken = False
 
     @asynccontextmanager
-    async def unit(self) -> AsyncIterator[Any]:
+    async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Any]:
         if self.is_broken:
             raise StoreFailed("The disk is full.")
-        async with self._archive.unit() as unit:
+        async with self._archive.unit(rank) as unit:
             yield _MortalUnit(unit, self)
+
+    def reading(self) -> AbstractAsyncContextManager[Any]:
+        if self.is_broken:
+            raise StoreFailed("The disk is full.")
+        return self._archive.reading()
 
     async def commit(self, unit: Any) -> None:
         self.commits += 1
