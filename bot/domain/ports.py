@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import Protocol
 
 from bot.domain.alarm import Alarm, AlarmKind, Notice
+from bot.domain.cloud import Request
 from bot.domain.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.policy import Actor
@@ -171,7 +172,8 @@ class Unit(Protocol):
         """Store a new operation.
 
         Raises:
-            bot.domain.errors.AlreadyUnderWay: a live operation holds this (cloud, host); names it.
+            bot.domain.errors.AlreadyUnderWay: a live operation holds this (cloud, host) or the target, or sends VMs to
+                the host; names it.
         """
         ...
 
@@ -201,6 +203,10 @@ class Unit(Protocol):
         limit: int = 50,
     ) -> Sequence[Operation]:
         """Operations, newest first."""
+        ...
+
+    async def requests(self, cloud: str) -> Sequence[Request]:
+        """What the live operations of a cloud were asked for."""
         ...
 
     async def overdue(self, now: datetime) -> Sequence[OperationId]:

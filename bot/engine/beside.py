@@ -1,5 +1,8 @@
-"""What other approved operations of the same cloud still have to start, so that two plans do not count on one room."""
+"""What other operations of the same cloud hold, and what they have still to start: no two plans count on one room."""
 
+from collections.abc import Sequence
+
+from bot.domain.cloud import Request
 from bot.domain.operation import EXECUTING, Operation, State
 from bot.domain.plan import Step
 from bot.domain.steps import StepState
@@ -8,6 +11,14 @@ from bot.engine.held import Held
 _APPROVED = EXECUTING | {State.QUEUED}
 _UNTAKEN = frozenset({StepState.PLANNED, StepState.INTENT})
 _MOST = 1_000
+
+
+async def requests(held: Held, operation: Operation) -> Sequence[Request]:
+    """What the live operations of the cloud were asked for; nothing where no target was named, for none is meant."""
+    if not operation.request.to:
+        return ()
+    async with held.unit() as unit:
+        return await unit.requests(operation.request.cloud)
 
 
 async def steps(held: Held, operation: Operation) -> tuple[Step, ...]:

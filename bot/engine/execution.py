@@ -13,8 +13,8 @@ before anything is made of it.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain import fates, timing
-from bot.domain.cloud import CloudError, Refused, Seen, Sighting, Unreachable
+from bot.domain import fates, targets, timing
+from bot.domain.cloud import CloudError, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.finishing import going_on, to_finish
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation, State, Told
@@ -31,7 +31,7 @@ from bot.domain.steps import (
 from bot.domain.timing import Closed
 from bot.domain.turns import to_skip, to_start, to_tidy
 from bot.domain.values import Facts, StepKey
-from bot.engine import telling
+from bot.engine import beside, telling
 from bot.engine.held import Held
 from bot.engine.pacing import is_paced
 from bot.engine.starts import Starts
@@ -51,6 +51,7 @@ class _Round:
     records: Sequence[StepRecord]  #: all steps, as stored
     phases: Sequence[str]
     foreseen: dict[StepKey, Sighting]  #: of steps never started, by a look of an earlier round or of this one
+    target: Closed | None  #: why nothing more may be sent to the target that people named
 
     def coming(self, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
         """The steps that may be started as far as their operation goes, by turns."""
@@ -71,7 +72,7 @@ class _Round:
     @property
     def closed(self) -> Closed | None:
         """Why nothing new may be begun now; what runs is finished."""
-        return timing.closed(self.operation, self.held.rule, now=self.held.clock.now())
+        return timing.closed(self.operation, self.held.rule, now=self.held.clock.now()) or self.target
 
 
 async def round_of(
@@ -107,8 +108,17 @@ async def round_of(
     records = await _skip(held, operation, with_words(records, operation.words, now=held.moment))
     if operation.state is not State.RUNNING:
         foreseen.clear()  # whoever pauses may do so for hours
+    target = targets.closed(operation.request, await beside.requests(held, operation))
     this = await _say_if_closed(
-        _Round(held=held, starts=starts, operation=operation, records=records, phases=phases, foreseen=foreseen)
+        _Round(
+            held=held,
+            starts=starts,
+            operation=operation,
+            records=records,
+            phases=phases,
+            foreseen=foreseen,
+            target=target,
+        )
     )
     in_flight = [r for r in records if r.state in IN_FLIGHT]
     watched = [r for r in in_flight if r.key not in on_the_wire]
@@ -224,8 +234,9 @@ async def _intend(
     async with held.unit() as unit:
         mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
         others = await unit.moving_beside(operation) if any(is_paced(r.step) for r in ready) else []
+        live = await unit.requests(operation.request.cloud) if any(is_paced(r.step) for r in ready) else []
         chosen = held.pacing.choose(
-            ready,
+            _to_free_targets(this, ready, live),
             [*mine, *others],
             most=held.cloud.concurrency,
             between=between_looks(poll=held.cloud.poll, is_busy=True),
@@ -242,6 +253,15 @@ async def _intend(
     for record in intents:
         this.foreseen.pop(record.key, None)
     return intents
+
+
+def _to_free_targets(this: _Round, ready: Sequence[StepRecord], live: Sequence[Request]) -> Sequence[StepRecord]:
+    """Those that send no VM to a host that is under an operation, as the rows say while nobody can change them."""
+    asked, begun = this.operation.request, going_on(this.records)
+    if targets.closed(asked, live) is not None:
+        return [r for r in ready if r.key in begun]
+    hosts = targets.under_way(asked, live)
+    return [targets.spared(r, hosts) if is_paced(r.step) and hosts else r for r in ready]
 
 
 async def _start(

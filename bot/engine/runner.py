@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-from bot.domain import aside, fates, timing
+from bot.domain import aside, fates, targets, timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
 from bot.domain.fates import Fate
@@ -13,7 +13,7 @@ from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Facts, Json, StepKey
-from bot.engine import execution, survey, telling
+from bot.engine import beside, execution, survey, telling
 from bot.engine.footing import Footing, Stumbles
 from bot.engine.held import Held
 from bot.engine.starts import Starts
@@ -165,7 +165,9 @@ class Runner:
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         else:
             is_planned = any(r.state is StepState.PLANNED and not r.aside for r in records)
-            closed = timing.closed(operation, self.held.rule, now=now) if is_planned else None
+            live = await beside.requests(self.held, operation)
+            closed = timing.closed(operation, self.held.rule, now=now) or targets.closed(operation.request, live)
+            closed = closed if is_planned else None
             outcome = f"{fates.undone_of_all(records)} not done"
             if closed is not None:
                 outcome = f"{closed.sentence} {outcome}"

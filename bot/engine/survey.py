@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot import quorum
-from bot.domain import drift, timing
+from bot.domain import drift, targets, timing
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
 from bot.domain.news import Kind, News, calling
@@ -196,7 +196,9 @@ async def _plan(held: Held, operation: Operation) -> Plan:
     others = await beside.steps(held, operation)
     request = await earlier.with_what_was(held, operation.request)
     plan = await _survey_and_judge(held.cloud, replace(request, beside=others))
-    return replace(plan, findings=(*plan.findings, *timing.findings(operation, held.rule, now=held.clock.now())))
+    of_time = timing.findings(operation, held.rule, now=held.clock.now())
+    of_target = targets.findings(operation.request, await beside.requests(held, operation))
+    return replace(plan, findings=(*plan.findings, *of_time, *of_target))
 
 
 def _terms(held: Held, operation: Operation) -> Facts:

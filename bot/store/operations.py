@@ -7,6 +7,8 @@ from datetime import datetime
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import col
 
+from bot.domain import targets
+from bot.domain.cloud import Request
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan
@@ -22,6 +24,7 @@ _PLAN = table_of(PlanRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
 _BY_ID = select(OperationRow).where(col(OperationRow.id) == bindparam("id"))
+_LIVE = select(OperationRow).where(col(OperationRow.cloud) == bindparam("cloud"), col(OperationRow.live))
 _BEFORE = select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved_plan_sha).where(
     _OPERATION.c.id == bindparam("id"), _OPERATION.c.version == bindparam("version")
 )
@@ -37,6 +40,8 @@ class Operations(Transaction):
         columns |= {"id": operation.id, "version": operation.version, "revision": 1, "fence": 0}
         columns |= {"waiting_since": await self.now()}
         statement = insert(_OPERATION).values(**columns)
+        if operation.is_live:
+            await self._check_targets(operation)
         if not operation.is_live:
             await self.run(statement)
         elif await self.try_run(statement) is None:
@@ -62,6 +67,8 @@ class Operations(Transaction):
         is_it = (_OPERATION.c.id == operation.id, _OPERATION.c.version == operation.version)
         statement = update(_OPERATION).where(*is_it).values(**columns)
         takes_the_host = saved.is_live and not before[0].live
+        if takes_the_host:
+            await self._check_targets(operation)
         met = await (self.try_run(statement) if takes_the_host else self.run(statement))
         if met is None:
             raise await self._under_way(operation)
@@ -91,6 +98,11 @@ class Operations(Transaction):
         if host is not None:
             query = query.where(col(OperationRow.host_id) == host)
         return await self.values_of(await self.scalars(query.limit(limit)))
+
+    async def requests(self, cloud: str) -> Sequence[Request]:
+        """See `bot.domain.ports.Unit`."""
+        rows: Sequence[OperationRow] = await self.scalars(_LIVE, cloud=cloud)
+        return [operation_of(row, plan=None, approved_plan=None).request for row in rows]
 
     async def overdue(self, now: datetime) -> Sequence[OperationId]:
         """See `bot.domain.ports.Unit`."""
@@ -141,6 +153,17 @@ class Operations(Transaction):
                 continue
             row = {"operation_id": operation.id, "sha": sha, "body": codec.encode(plan)}
             await self.run(self.insert(_PLAN).values(**row).on_conflict_do_nothing())
+
+    async def lock_hosts(self, cloud: str) -> None:
+        """Let nobody else begin an operation, or send a VM anywhere, in a cloud until this unit is over."""
+        await self.lock(f"pace of {cloud}")
+
+    async def _check_targets(self, operation: Operation) -> None:
+        """Refuse one whose target is under an operation, or whose host is a target of one."""
+        await self.lock_hosts(operation.request.cloud)
+        refusal = targets.conflict(operation.request, await self.requests(operation.request.cloud))
+        if refusal is not None:
+            raise refusal
 
     async def _under_way(self, operation: Operation) -> Exception:
         """What to say when the index of live operations refused one."""

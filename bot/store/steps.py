@@ -56,7 +56,7 @@ class Steps(Operations):
 
     async def moving_beside(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
         """See `bot.domain.ports.Unit`."""
-        await self.lock(f"pace of {operation.request.cloud}")
+        await self.lock_hosts(operation.request.cloud)
         rows = await self.all(_BESIDE, cloud=operation.request.cloud, of=operation.id)
         return [
             (OperationId(row.operation_id), step_of(step=row.step, body=row.body, seq=row.seq, state=row.state))

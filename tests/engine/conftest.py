@@ -3,11 +3,13 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.clock import WakeUp
 from bot.domain import calendar
 from bot.domain.news import Kind, News
 from bot.domain.operation import Choice, Operation, State
@@ -22,6 +24,7 @@ from bot.steering import Said, Steer
 from bot.store.archive import SqlArchive
 from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
+from tests.store.databases import Postgresql
 from tests.store.migrated import open_migrated
 
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))
@@ -29,6 +32,7 @@ BOB = Actor(id=UserId("U0BOB"), standing=Standing.FULL_MEMBER, groups=frozenset(
 CAROL = Actor(id=UserId("U0CAROL"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0LEADS"}))
 DAVE = Actor(id=UserId("U0DAVE"), standing=Standing.FULL_MEMBER)
 
+REPLICAS = 4
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
 
 
@@ -201,6 +205,17 @@ async def archive(clock: LeapingClock) -> AsyncIterator[SqlArchive]:
 @pytest.fixture
 def shop(archive: SqlArchive, clock: LeapingClock, cloud: ToyCloud) -> Workshop:
     return Workshop(archive=archive, clock=clock, cloud=cloud)
+
+
+@pytest.fixture
+async def shops(server: Postgresql, clock: LeapingClock, cloud: ToyCloud) -> AsyncIterator[list[Workshop]]:
+    """Replicas that share nothing but the database."""
+    async with server.database() as url, AsyncExitStack() as stack:
+        archives = [SqlArchive(url, clock=clock, bell=WakeUp(clock)) for _ in range(REPLICAS)]
+        for archive in archives:
+            await archive.open()
+            stack.push_async_callback(archive.close)
+        yield [Workshop(archive=archive, clock=clock, cloud=cloud) for archive in archives]
 
 
 __all__ = ["ALICE", "BOB", "CAROL", "DAVE", "State"]

@@ -1,14 +1,10 @@
 """Clicks in the same moment at the doors of several replicas over one PostgreSQL: one decision, whoever is first."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
-from bot.clock import WakeUp
 from bot.domain.errors import Refusal
 from bot.domain.news import Kind
 from bot.domain.operation import Choice, State
@@ -17,28 +13,13 @@ from bot.domain.policy import Actor
 from bot.domain.ports import Recorded
 from bot.domain.values import OperationId
 from bot.steering import Steer
-from bot.store.archive import SqlArchive
 from bot.voting import Confirmation
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock, Workshop
-from tests.engine.toy_cloud import ToyCloud
-from tests.store.databases import Postgresql
 
-REPLICAS = 4
 ROUNDS = 8
 DEAD = "host-1 is dead"
 UNPROVEN = Finding(code="d", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence="It may live.", vouch=DEAD)
 CONFIRMED = Confirmation(host="host-1", vouched=(DEAD,))
-
-
-@pytest.fixture
-async def shops(server: Postgresql, clock: LeapingClock, cloud: ToyCloud) -> AsyncIterator[list[Workshop]]:
-    """Replicas that share nothing but the database."""
-    async with server.database() as url, AsyncExitStack() as stack:
-        archives = [SqlArchive(url, clock=clock, bell=WakeUp(clock)) for _ in range(REPLICAS)]
-        for archive in archives:
-            await archive.open()
-            stack.push_async_callback(archive.close)
-        yield [Workshop(archive=archive, clock=clock, cloud=cloud) for archive in archives]
 
 
 def vote(
