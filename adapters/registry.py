@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from adapters.again import Again
 from adapters.cloudtower.client import Login
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.openstack.cloud import OpenStackCloud
@@ -47,9 +48,11 @@ def open_cloud(kind: str, options: Options, time: Time) -> AnyCloud:
 def _openstack(options: Options, time: Time) -> AnyCloud:
     clouds_file: Path | None = options["clouds_file"]
     rehoming, runner = _rehoming(options["cinder"])
+    timeout: float = options["api_timeout"]
+    session = Session.of(options["cloud"], clouds_yaml=clouds_file, timeout=timeout, again=Again(sleep=time.sleep))
     return OpenStackCloud(
         name=options["name"],
-        session=Session.of(options["cloud"], clouds_yaml=clouds_file, timeout=options["api_timeout"]),
+        session=session,
         concurrency=options["concurrency"],
         poll=options["poll"],
         now=time.now,
@@ -62,7 +65,7 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         platform_version=options["platform_version"],
         lock_vms=options["lock_vms"],
         priority_metadata=options["priority_metadata"],
-        bmcs=_bmcs(options["redfish"], time, timeout=options["api_timeout"]),
+        bmcs=_bmcs(options["redfish"], time, timeout=timeout),
         fence=options["fence"],
         rehoming=rehoming,
         runner=runner,

@@ -73,12 +73,12 @@ async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> Facts
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host] | CloudError:
     try:
-        async with asyncio.timeout(which_host.LOOKUP_SECONDS):
+        async with asyncio.timeout(cloud.deadline):
             return await cloud.hosts(matching, limit=COUNTED)
     except CloudError as error:
         return error
     except TimeoutError:
-        return CloudError(f"It did not answer within {which_host.LOOKUP_SECONDS:.0f} s.", remedy="Try again.")
+        return CloudError(f"It did not answer within {cloud.deadline:.0f} s.", remedy="Try again.")
 
 
 def _host_row(cloud: str, host: Host, operation: Operation | None) -> Json:

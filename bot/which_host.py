@@ -16,8 +16,6 @@ from bot.domain.values import Action, Then
 
 MayLook: TypeAlias = Callable[[str], bool]
 
-LOOKUP_SECONDS = 20.0
-"""How long a cloud may take to answer which hosts it has, before the person hears that it did not."""
 SUGGESTIONS = 5
 
 
@@ -78,7 +76,7 @@ async def _explained(cloud: AnyCloud, order: Order, *, may_look: MayLook) -> Not
     """Why this cloud does not offer it, with what it does itself and what can be seen of that, when it says so."""
     if isinstance(cloud, DoesItItself) and may_look(cloud.name):
         try:
-            async with asyncio.timeout(LOOKUP_SECONDS):
+            async with asyncio.timeout(cloud.deadline):
                 instead = await cloud.instead(order.action, order.host)
         except (CloudError, TimeoutError):
             instead = None
@@ -144,7 +142,7 @@ async def _one_that_does_not_offer_it(clouds: Mapping[str, AnyCloud], order: Ord
 async def _nearly(cloud: AnyCloud, typed: str) -> Sequence[str]:
     """Hosts of a cloud that are nearly called so; none when it does not tell."""
     try:
-        async with asyncio.timeout(LOOKUP_SECONDS):
+        async with asyncio.timeout(cloud.deadline):
             there = await cloud.hosts("", limit=misnamed.MANY)
     except (CloudError, TimeoutError):
         return ()
@@ -153,7 +151,7 @@ async def _nearly(cloud: AnyCloud, typed: str) -> Sequence[str]:
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:
     try:
-        async with asyncio.timeout(LOOKUP_SECONDS):
+        async with asyncio.timeout(cloud.deadline):
             return await cloud.hosts(matching, limit=SUGGESTIONS + 1)
     except CloudError as error:
         raise CouldNotAsk(
@@ -162,7 +160,7 @@ async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:
         ) from error
     except TimeoutError as error:
         raise CouldNotAsk(
-            f"Cloud {cloud.name} did not answer within {LOOKUP_SECONDS:.0f} s, so nothing was done.",
+            f"Cloud {cloud.name} did not answer within {cloud.deadline:.0f} s, so nothing was done.",
             remedy="Try again, or ask an admin to run `muster check`.",
         ) from error
 

@@ -17,17 +17,15 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
+from adapters.again import Again, Passing, seconds_in
 from adapters.cloudtower import translate
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
 
 _log = logging.getLogger(__name__)
 
-PAUSES = (0.5, 2.0)  #: seconds before the second and the third try of a read
-LONGEST_PAUSE = 10.0  #: seconds: the longest `Retry-After` that a read waits for
 RAW_LENGTH = 300
 _BUSY = frozenset({413, 429})  #: "not now": an old way to limit a rate, and the new one
-_PASSING = _BUSY | {502, 503, 504}  #: worth another try of a read
 _ABSENT = frozenset({400, 404})  #: what a tower may answer to a question that it does not know
 
 
@@ -69,7 +67,7 @@ class Client:
         self._token = token
         self._login = login
         self._timeout = timeout
-        self._sleep = sleep
+        self._again = Again(sleep=sleep)
         self._logging_in = asyncio.Lock()
         self._http = httpx.AsyncClient(
             verify=_trust(verify),
@@ -143,19 +141,10 @@ class Client:
         )
 
     async def _read(self, method: str, path: str, body: Mapping[str, Json] | None) -> Any:
-        for pause in (*PAUSES, None):
-            try:
-                response = await self._send(method, path, body)
-            except Unreachable:
-                if pause is None:
-                    raise
-                await self._sleep(pause)
-                continue
-            if response.status_code in _PASSING and pause is not None:
-                await self._sleep(_retry_after(response, pause))
-                continue
-            return self._answer(response)
-        raise AssertionError("the last try returns or raises")
+        async def ask() -> Any:
+            return self._answer(await self._send(method, path, body))
+
+        return await self._again.read(ask, seconds=self._timeout)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Json] | None) -> httpx.Response:
         """One call under a valid token; a 401 leads to one login and one replay."""
@@ -191,7 +180,7 @@ class Client:
             sentence = f"{self.name} ({where}) did not answer within {self._timeout:g} s."
         else:
             sentence = f"{self.name} ({where}) could not be reached."
-        return Unreachable(sentence, remedy="Check the network and that CloudTower is up.", raw=raw)
+        return Passing(sentence, remedy="Check the network and that CloudTower is up.", raw=raw)
 
     async def _new_token(self, refused: str | None) -> str | None:
         """Log in, unless somebody else did since `refused` was turned away."""
@@ -249,7 +238,7 @@ class Client:
                 f"{self.name} answered {status}: this address is a passive node of CloudTower, or a proxy.",
                 remedy="Point `url` at the active node: there, `/api/healthz` answers 200.",
             )
-        raw = self._words(response)
+        raw, after = self._words(response), seconds_in(response.headers.get("Retry-After"))
         if status in {401, 403}:
             raise Refused(
                 f"{self.name} does not accept Muster's credentials ({status}).",
@@ -257,9 +246,9 @@ class Client:
                 raw=raw,
             )
         if status in _BUSY:
-            raise Unreachable(f"{self.name} takes no more requests just now ({status}).", raw=raw)
+            raise Passing(f"{self.name} takes no more requests just now ({status}).", raw=raw, after=after)
         if status >= 500 or status == 408:
-            raise Unreachable(f"{self.name} could not answer ({status}).", raw=raw)
+            raise Passing(f"{self.name} could not answer ({status}).", raw=raw, after=after)
         if status >= 400:
             raise self._refusal(response, path, raw)
         try:
@@ -315,10 +304,3 @@ def _sort(response: httpx.Response) -> str:
     if not response.content:
         return "an empty body"
     return "a page" if "html" in response.headers.get("content-type", "") else "a text"
-
-
-def _retry_after(response: httpx.Response, otherwise: float) -> float:
-    try:
-        return min(float(response.headers["Retry-After"]), LONGEST_PAUSE)
-    except (KeyError, ValueError):
-        return otherwise

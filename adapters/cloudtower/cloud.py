@@ -20,6 +20,9 @@ Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
 _READ_ONLY = frozenset({"READ_ONLY", "AUDITOR"})
 
 
+_CALLS = 4  #: one after the other, in a question about hosts: the kind of login, the login, hosts, what is open there
+
+
 class CloudTowerCloud:
     """SmartX CloudTower 4.0.0 and newer.
 
@@ -60,6 +63,7 @@ class CloudTowerCloud:
         self.name = name
         self.concurrency = concurrency
         self.poll = poll
+        self.deadline = _CALLS * timeout
         self._now = now
         self._client = Client(name=name, url=url, token=token, login=login, verify=verify, timeout=timeout, sleep=sleep)
         self._prechecks: deque[str] = deque(maxlen=200)  # tasks that we began ourselves and that mean nothing

@@ -34,6 +34,8 @@ from bot.domain.cloud import Host, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, StepKey
 
+_CALLS = 6  #: one after the other, in a question about hosts: login, versions, services, hypervisors, providers, locks
+
 
 class OpenStackCloud:
     """An OpenStack cloud: evacuates the VMs of a dead host, empties a living one and returns it to service.
@@ -85,6 +87,7 @@ class OpenStackCloud:
         self.actions = frozenset(Action) - (frozenset() if rehoming and rehoming.by else {Action.REHOME})
         self.concurrency = concurrency
         self.poll = poll
+        self.deadline = _CALLS * session.timeout
         self._session = session
         self._runner = runner
         self._now = now

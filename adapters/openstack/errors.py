@@ -13,6 +13,7 @@ from typing import Any
 from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
+from adapters.again import Passing, seconds_in
 from adapters.openstack.explain import explain
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.redaction import redact
@@ -37,6 +38,8 @@ _SERVICES = {
 _NOT_TAKEN = frozenset({408, 425})
 """4xx answers that are about the moment, not about the request."""
 _BUSY = frozenset({429})
+_ENDED = frozenset({500, 503})
+"""The service itself gave up, or a proxy found none to hand it to; behind a 502 or 504 one may still be at work."""
 
 
 class Missing(Refused):
@@ -95,9 +98,13 @@ def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: 
     raw = f"HTTP {status} from {name}: {message}"
     if status in _BUSY or (status == 413 and retry_after):  # WSGI limits of old clouds answer 413 (RFC 9110, 15.5.14)
         sentence = f"{name} answered {status} when asked to {doing}: it is asked too often."
-        return Unreachable(sentence, remedy=_WAIT, raw=raw)
+        return Passing(sentence, remedy=_WAIT, raw=raw, after=seconds_in(retry_after))
     if status >= 500 or status in _NOT_TAKEN or status < 400:
-        return Unreachable(f"{name} answered {status} when asked to {doing}.", remedy=_NETWORK, raw=raw)
+        sentence = f"{name} answered {status} when asked to {doing}."
+        if status < 400:
+            return Unreachable(sentence, remedy=_NETWORK, raw=raw)
+        is_over = status in _ENDED
+        return Passing(sentence, remedy=_NETWORK, raw=raw, is_over=is_over, after=seconds_in(retry_after))
     if status == 401 and (worded or "<" not in body):  # keystonemiddleware of old said it in plain text
         return Refused(f"The cloud does not accept Muster's credentials (to {doing}).", remedy=_CREDENTIALS, raw=raw)
     if not worded:
@@ -180,13 +187,13 @@ def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
     return _silence(error, name, doing=doing, raw=raw)
 
 
-def _silence(error: Exception, name: str, *, doing: str, raw: str) -> Unreachable:
+def _silence(error: Exception, name: str, *, doing: str, raw: str) -> Passing:
     """That no answer came: none in time, or nobody is there."""
     if isinstance(error, keystone.ConnectTimeout | TimeoutError):
-        return Unreachable(f"{name} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
+        return Passing(f"{name} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
     address = re.search(r"https?://[^/\s'\"]+", raw)
     whom = f" at {address[0]}" if address else ""
-    return Unreachable(f"Nobody answers{whom}, so Muster cannot {doing}.", remedy=_NETWORK, raw=raw)
+    return Passing(f"Nobody answers{whom}, so Muster cannot {doing}.", remedy=_NETWORK, raw=raw)
 
 
 def _of_response(error: keystone.InvalidResponse | keystone.HttpError, *, service: str, doing: str) -> CloudError:

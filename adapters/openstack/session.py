@@ -2,7 +2,8 @@
 
 The calls are made on keystoneauth's adapters with an explicit microversion, because openstacksdk's resource layer
 negotiates one (4.22 would evacuate at 2.95 and above, which leaves VMs stopped) and filters some lists on the client.
-No call is ever repeated here, except once after a 401, which proves that nothing happened.
+A call that changes something is never repeated here, except once after a 401, which proves that nothing happened; a
+read that failed in passing is, as `again` says.
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 from openstack.warnings import RemovedInSDK60Warning
 
+from adapters.again import Again
 from adapters.openstack import errors
 from adapters.openstack.answers import SHAPES, Document, once
 from adapters.openstack.endpoints import Endpoints, Offer
@@ -47,6 +49,8 @@ class Session:
             may come first, is given up after three times as long.
         workers: calls in flight at most.
         monotonic: seconds by a clock that nobody sets.
+        again: how reads are repeated that failed in passing; none is begun once `timeout` is over. None: each
+            is made once.
     """
 
     def __init__(
@@ -56,8 +60,10 @@ class Session:
         timeout: float = 30.0,
         workers: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
+        again: Again | None = None,
     ) -> None:
         self.timeout = timeout
+        self._again = again
         self._region = region
         self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="openstack")
         self._endpoints = Endpoints(region, monotonic=monotonic)
@@ -65,7 +71,15 @@ class Session:
         self._told: tuple[datetime, float] | None = None  # the date of an answer, and when it came
 
     @classmethod
-    def of(cls, cloud: str, *, clouds_yaml: Path | None = None, timeout: float = 30.0, workers: int = 8) -> "Session":
+    def of(
+        cls,
+        cloud: str,
+        *,
+        clouds_yaml: Path | None = None,
+        timeout: float = 30.0,
+        workers: int = 8,
+        again: Again | None = None,
+    ) -> "Session":
         """The session of an entry of clouds.yaml.
 
         Args:
@@ -73,6 +87,7 @@ class Session:
             clouds_yaml: the file; None: where every OpenStack tool looks for it. A secure.yaml beside it is read too.
             timeout: as above, in seconds.
             workers: as above.
+            again: as above.
         """
 
         def region() -> CloudRegion:
@@ -87,7 +102,7 @@ class Session:
                 warnings.simplefilter("ignore", category=RemovedInSDK60Warning)
                 return config.get_one(cloud=cloud, api_timeout=timeout)
 
-        return cls(region, timeout=timeout, workers=workers)
+        return cls(region, timeout=timeout, workers=workers, again=again)
 
     def time_there(self, here: datetime) -> datetime:
         """The time by the cloud's own clock, as its last answer told it: its records bear dates of that one.
@@ -114,7 +129,8 @@ class Session:
         if known := self._endpoints.known(service):
             return known
         doing = f"tell which versions of {service} there are"
-        return await self._run(lambda _: self._endpoints.offer(service, doing=doing), service, doing)
+        again = self._again and self._again.twice  # a login may come first, each time anew
+        return await self._read(lambda _: self._endpoints.offer(service, doing=doing), service, doing, again=again)
 
     async def get(
         self, service: str, path: str, *, microversion: str = "", params: Mapping[str, Any] | None = None, doing: str
@@ -140,7 +156,7 @@ class Session:
                 raise errors.not_the_api(answer.text, service=service, doing=doing, why="no JSON") from None
             return Document(body, service=service, doing=doing, text=answer.text)
 
-        return await self._run(call, service, doing)
+        return await self._read(call, service, doing)
 
     async def pages(
         self,
@@ -229,12 +245,20 @@ class Session:
         Raises:
             Refused, Unreachable: could not log in.
         """
-        return await self._run(lambda _: self._endpoints.roles(), "identity", "log in")
+        return await self._read(lambda _: self._endpoints.roles(), "identity", "log in")
 
     async def aclose(self) -> None:
         """Let go of connections; calls that wait for a thread are never made."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         self._endpoints.close()
+
+    async def _read(
+        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: Again | None = None
+    ) -> T:
+        again = again or self._again
+        if again is None:
+            return await self._run(call, service, doing)
+        return await again.read(lambda: self._run(call, service, doing), seconds=self.timeout)
 
     async def _run(self, call: Callable[[threading.Event], T], service: str, doing: str) -> T:
         """The one way onto a thread: with a deadline, and with errors translated."""

@@ -118,7 +118,18 @@ class Refused(CloudError):
 
 
 class Unreachable(CloudError):
-    """No answer, or none that tells whether it took effect: look before anything else."""
+    """No answer, or none that tells whether it took effect: look before anything else.
+
+    Args:
+        sentence: as in `CloudError`.
+        remedy: as in `CloudError`.
+        raw: as in `CloudError`.
+        is_over: the cloud itself ended the call with an error: whatever it did shows by now, and nothing is to come.
+    """
+
+    def __init__(self, sentence: str, *, remedy: str = "", raw: str = "", is_over: bool = False) -> None:
+        super().__init__(sentence, remedy=remedy, raw=raw)
+        self.is_over = is_over
 
 
 class NotSupported(CloudError):
@@ -135,6 +146,7 @@ class Cloud(Protocol[S]):
     actions: frozenset[Action]
     concurrency: int  #: VMs moved side by side at most
     poll: float  #: seconds between two looks at the most; less while VMs move quickly
+    deadline: float  #: seconds after which a question about hosts, made of several calls, is given up
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """Hosts whose name or id contains `matching` (case-insensitive; empty: all), exact matches first.

@@ -20,6 +20,10 @@ FIRST = 6.0
 """Unclaimed in a cloud at first; doubled by each round of good answers until the calm window is reached."""
 CALM = 60.0
 """The window up to which it grows quickly; beyond, by one for each window of answers."""
+MEMORY_OF_ERRORS = 0.1
+"""The weight of the last call in the share of those that the cloud ended with an error."""
+OVERLOAD = 0.5
+"""The share above which such errors are a sign of overload."""
 LEAST = 4.0
 """The window is never cut below this."""
 CUT = 0.7
@@ -76,6 +80,7 @@ class Pace:
     shortest: float = inf  #: seconds of the quickest accepting call
     usual: float = 0.0  #: seconds of the last accepting calls, smoothed
     cut_at: float = -inf
+    errors: float = 0.0  #: share of the last calls that the cloud ended with an error, smoothed
     claims: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: moments at which a place was seen to claim
 
     def answered(self, seconds: float, *, unclaimed: int, now: float) -> "Pace":
@@ -88,7 +93,7 @@ class Pace:
         """
         shortest = min(self.shortest, max(seconds, QUICKEST))
         usual = self.usual + 0.3 * (seconds - self.usual) if self.usual else seconds
-        after = replace(self, shortest=shortest, usual=usual)
+        after = replace(self, shortest=shortest, usual=usual, errors=self.errors * (1 - MEMORY_OF_ERRORS))
         if seconds > SLOW * shortest + 0.1:
             return after.cut(now=now)
         if unclaimed < self.window - 2:
@@ -99,8 +104,13 @@ class Pace:
         """Whether an accepting call that has been on the wire so long says that the cloud has enough."""
         return self.shortest < inf and seconds > SLOW * self.shortest + 0.4
 
+    def failed(self, *, now: float) -> "Pace":
+        """After the cloud ended a call with an error: one of a few is chance, most of them are overload."""
+        after = replace(self, errors=self.errors + MEMORY_OF_ERRORS * (1 - self.errors))
+        return after.cut(now=now) if after.errors > OVERLOAD else after
+
     def cut(self, *, now: float) -> "Pace":
-        """After a sign of overload: a slow, lost or refused call, a record in `error`, a 429, 503 or 504."""
+        """After a sign of overload: a slow, lost or refused call, a record in `error`, a 429 or 504."""
         if now - self.cut_at < max(1.0, self.usual):
             return self
         calm = max(LEAST, CUT * self.window) if now - self.cut_at > RECOVERY else self.calm

@@ -6,7 +6,7 @@ only place where a sighting changes a step.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.cloud import Seen, Sighting
@@ -36,6 +36,10 @@ IN_FLIGHT = frozenset({StepState.INTENT, StepState.ACCEPTED})
 
 MAX_STARTS = 3
 """How often a step whose start demonstrably never took effect is started before a human is asked."""
+MAX_ENDED_STARTS = 6
+"""The same where the cloud ended the last of these calls with an error."""
+SOON = timedelta(seconds=5)
+"""How long after an intent a call that the cloud ended with an error must have left no trace to be made again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +80,7 @@ class StepRecord:
     progress: float | None = None
     is_in_vain: bool = False  #: as last seen, see `Sighting`
     gave_way: bool = False  #: its last attempt was ended for the sake of others: its turn comes after theirs
+    is_over: bool = False  #: the cloud ended the call of this start with an error: what it did, if anything, shows soon
     aside: Aside | None = None  #: set aside, with all that its VM has left to do
 
     @property
@@ -104,6 +109,7 @@ class StepRecord:
             intent_at=now,
             begun_at=None,
             moved_at=now,
+            is_over=False,
             sentence="",
             remedy="",
             raw="",
@@ -229,9 +235,10 @@ def _gave_way(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepR
 
 def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
     """An intent of which the cloud shows no trace: startable again only after the quiet period."""
-    if record.intent_at is None or now - record.intent_at < record.step.quiet:
+    quiet, most = (SOON, MAX_ENDED_STARTS) if record.is_over else (record.step.quiet, MAX_STARTS)
+    if record.intent_at is None or now - record.intent_at < min(quiet, record.step.quiet):
         return record
-    if record.starts >= MAX_STARTS:
+    if record.starts >= most:
         return record.end(
             StepState.UNKNOWN,
             now=now,

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.domain.cloud import Host, Request, Sighting, Unreachable
+from bot.domain.cloud import Host, Refused, Request, Sighting, Unreachable
 from bot.domain.plan import Plan, Receipt, Step
 from bot.domain.values import Action, StepKey
 
@@ -17,6 +17,7 @@ class Absent:
     actions = frozenset[Action]()
     concurrency = 1
     poll = 5.0
+    deadline = 5.0
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -32,8 +33,9 @@ class Absent:
         raise self._gone()
 
     async def survey(self, request: Request) -> None:  # noqa: ARG002 - the port's arguments
-        """See `bot.domain.cloud.Cloud`."""
-        raise self._gone()
+        """See `bot.domain.cloud.Cloud`. To ask again is of no use before somebody has changed the settings."""
+        gone = self._gone()
+        raise Refused(gone.sentence, remedy=gone.remedy)
 
     def plan(self, request: Request, survey: None) -> Plan:  # noqa: ARG002 - the port's arguments
         """See `bot.domain.cloud.Cloud`."""

@@ -324,8 +324,9 @@ async def _start_one(held: Held, operation: Operation, record: StepRecord) -> No
     try:
         receipt = await held.cloud.start(record.step)
     except Unreachable as lost:
-        held.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
-        waiting = replace(record, sentence=f"The answer was lost; looking what became of it. {lost.sentence}")
+        held.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
+        sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
+        waiting = replace(record, is_over=lost.is_over, sentence=sentence)
         await held.save_steps([(waiting, Entry(event="answer lost", facts={"step": record.key, "raw": lost.raw}))])
         return
     except CloudError as refused:

@@ -61,6 +61,7 @@ class Footing:
         self.actions = cloud.actions
         self.concurrency = cloud.concurrency
         self.poll = cloud.poll
+        self.deadline = cloud.deadline
         self._cloud = cloud
         self._stumbles = stumbles
 

@@ -32,13 +32,15 @@ class Pacing:
         if is_paced(step):
             self._on_the_wire[step.key] = now
 
-    def answered(self, step: Step, *, now: float, is_good: bool) -> None:
-        """Its answer came, or is lost."""
+    def answered(self, step: Step, *, now: float, is_good: bool, is_over: bool = False) -> None:
+        """Its answer came, or is lost, or (`is_over`) was an error of the cloud's own."""
         if not is_paced(step):
             return
         began = self._on_the_wire.pop(step.key, now)
         if is_good:
             self.pace = self.pace.answered(now - began, unclaimed=self._out, now=now)
+        elif is_over:
+            self.pace = self.pace.failed(now=now)
         else:
             self.pace = self.pace.cut(now=now)
 
@@ -133,5 +135,5 @@ def place_of(step: Step) -> str:
 
 
 def _is_unclaimed(record: StepRecord) -> bool:
-    """Whether its call is on the wire, or the cloud has not begun with it."""
-    return record.state in IN_FLIGHT and record.begun_at is None
+    """Whether its call is on the wire, or the cloud has not begun with it; not when the cloud ended the call itself."""
+    return record.state in IN_FLIGHT and record.begun_at is None and not record.is_over

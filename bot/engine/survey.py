@@ -21,7 +21,11 @@ from bot.engine.held import Held
 S = TypeVar("S")
 
 TRIES = 3
+"""How often Slack is asked who could say yes."""
+TRIES_ON_SECONDS = 60.0
+"""How long a cloud that does not answer is surveyed again and again before that ends a request."""
 PAUSE_SECONDS = 2.0
+LONGEST_PAUSE_SECONDS = 16.0
 
 _OTHER_TERMS = "what policy asks of an approval has changed since it was given"
 
@@ -181,15 +185,15 @@ async def is_too_late(held: Held, operation: Operation) -> bool:
 
 async def _judged(held: Held, operation: Operation) -> Plan:
     """A plan in any case: when the cloud cannot be asked, one that is blocked by just that."""
-    for attempt in range(1, TRIES + 1):
+    began, pause = held.clock.monotonic(), PAUSE_SECONDS
+    while True:
         try:
             return await _plan(held, operation)
         except CloudError as error:
-            if attempt < TRIES and not isinstance(error, Refused):
-                await held.clock.sleep(PAUSE_SECONDS)
-                continue
-            return _could_not_ask(operation.request, error)
-    raise AssertionError("unreachable: the last attempt returns")
+            if isinstance(error, Refused) or held.clock.monotonic() - began >= TRIES_ON_SECONDS:
+                return _could_not_ask(operation.request, error)
+        await held.clock.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
 async def _plan(held: Held, operation: Operation) -> Plan:

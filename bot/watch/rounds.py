@@ -16,8 +16,6 @@ from bot.watch import down, left_over
 
 log = structlog.get_logger(__name__)
 
-LOOK_SECONDS = 20.0
-"""How long a cloud may take to list its hosts; the next round asks again."""
 MOST_HOSTS = 10_000
 
 
@@ -38,10 +36,11 @@ class Rounds:
 
     async def _at(self, cloud: AnyCloud) -> None:
         try:
-            async with asyncio.timeout(LOOK_SECONDS):
+            async with asyncio.timeout(cloud.deadline):
                 hosts = await cloud.hosts("", limit=MOST_HOSTS)
         except (CloudError, TimeoutError) as error:
-            log.warning("the hosts of a cloud could not be looked at", cloud=cloud.name, error=str(error))
+            why = str(error) or f"no answer within {cloud.deadline:.0f} s"
+            log.warning("the hosts of a cloud could not be looked at", cloud=cloud.name, error=why)
             return
         if not hosts:
             return  # a cloud that lists no host tells nothing about any

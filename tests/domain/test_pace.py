@@ -54,6 +54,16 @@ def test_a_slow_answer_cuts_the_window_and_the_calm_one_once_in_a_stretch_of_tro
     assert again.calm == cut.calm
 
 
+def test_calls_that_the_cloud_ends_with_an_error_cut_it_only_when_most_do() -> None:
+    known = Pace(window=40, shortest=0.3, usual=0.3)
+    for second in range(100):
+        known = known.failed(now=float(second)) if second % 3 == 0 else known.answered(0.3, unclaimed=0, now=1.0)
+    assert known.window == 40
+    for second in range(100, 110):
+        known = known.failed(now=float(second))
+    assert known.window < 40
+
+
 def test_answers_that_come_slow_together_cut_once() -> None:
     cut = Pace(window=40, shortest=0.3, usual=0.3).cut(now=100.0)
     assert cut.cut(now=100.5) == cut

@@ -12,7 +12,9 @@ from bot.domain.plan import By
 from bot.domain.steps import (
     ENDED,
     IN_FLIGHT,
+    MAX_ENDED_STARTS,
     MAX_STARTS,
+    SOON,
     StepRecord,
     StepState,
     Word,
@@ -106,6 +108,16 @@ def test_a_planned_step_that_is_already_under_way_is_not_started_again() -> None
 def test_a_planned_step_about_which_the_cloud_contradicts_itself_is_never_started() -> None:
     unknown = looked(record(), Seen.UNCLEAR, sentence="both records", remedy="look", raw="[1, 2]")
     assert (unknown.state, unknown.sentence, unknown.remedy) == (StepState.UNKNOWN, "both records", "look")
+
+
+def test_a_call_that_the_cloud_ended_with_an_error_is_made_again_soon_and_more_often() -> None:
+    tried = record()
+    for _ in range(MAX_ENDED_STARTS):
+        tried = replace(tried.intend({}, now=NOW), is_over=True)
+        assert after_look(tried, Sighting(seen=Seen.NEVER_STARTED), now=NOW + SOON / 2) == tried
+        tried = after_look(tried, Sighting(seen=Seen.NEVER_STARTED), now=NOW + SOON)
+    assert (tried.state, tried.starts) == (StepState.UNKNOWN, MAX_ENDED_STARTS)
+    assert not record().intend({}, now=NOW).is_over
 
 
 def test_an_intent_without_a_trace_may_be_started_again_only_after_the_quiet_period() -> None:

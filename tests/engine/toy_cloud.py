@@ -46,6 +46,7 @@ class ToyCloud:
     actions: frozenset[Action] = frozenset({Action.EVACUATE})
     concurrency: int = 3
     poll: float = 1.0
+    deadline: float = 20.0
     groups: dict[str, str] = field(default_factory=dict)
     disabled: bool = False
     blockers: list[Finding] = field(default_factory=list)
