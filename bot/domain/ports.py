@@ -218,6 +218,10 @@ class Unit(Protocol):
         """Store the step rows of an approved plan, replacing any of an earlier plan."""
         ...
 
+    async def revise(self, operation: OperationId) -> None:
+        """Have its card drawn anew though nothing of it changed: it speaks of the time."""
+        ...
+
     async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
         """All step rows, in plan order."""
         ...

@@ -1,11 +1,17 @@
-"""What earlier operations on a host left: read for a request that brings it back or takes it back."""
+"""What earlier operations left on a host that is brought back or taken back, and what their kind took in a cloud."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain import ledger
 from bot.domain.cloud import Request
+from bot.domain.operation import State
+from bot.domain.steps import StepRecord
 from bot.domain.values import Action
 from bot.engine.held import Held
+
+_LATELY = 5
+"""So many of a cloud's last operations are searched for one of a kind."""
 
 
 async def with_what_was(held: Held, request: Request) -> Request:
@@ -20,3 +26,11 @@ async def with_what_was(held: Held, request: Request) -> Request:
     if request.action is Action.EXIT:
         return replace(request, ledger=ledger.of(past))
     return replace(request, undoes=ledger.undone(past, request.action))
+
+
+async def of_its_kind(held: Held, request: Request) -> Sequence[StepRecord]:
+    """The steps of the last operation of this cloud that did the same to a host and got done; none where none did."""
+    async with held.reading() as unit:
+        newest = await unit.operations(cloud=request.cloud, states=frozenset({State.SUCCEEDED}), limit=_LATELY)
+        last = next((o for o in newest if o.request.action is request.action), None)
+        return await unit.steps(last.id) if last is not None else ()

@@ -20,6 +20,8 @@ from bot.engine.starts import Starts
 
 BREATH = 0.25
 """The part of the time between two looks that lies between the end of one and the next at the least."""
+STANDS_SECONDS = 60.0
+"""How long nothing may change before the card is drawn anew: it may say how long the rest will take."""
 SILENCE_POLLS = 3
 """How many looks in a row may fail before the thread is told that the cloud does not answer."""
 
@@ -34,6 +36,7 @@ class Runner:
     starts: Starts = field(default_factory=Starts)
     stumbles: Stumbles = field(default_factory=Stumbles)
     foreseen: dict[StepKey, Sighting] = field(default_factory=dict)
+    _stands: tuple[Sequence[StepRecord], float] = ((), 0.0)  #: the steps, and since when they are so
 
     def __post_init__(self) -> None:
         self.held = replace(self.held, cloud=Footing(self.held.cloud, self.stumbles))
@@ -107,6 +110,7 @@ class Runner:
         self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
     ) -> None:
         began = self.held.clock.monotonic()
+        await self._draw_anew(operation, records, now=began)
         try:
             between = await execution.round_of(
                 self.held, self.starts, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
@@ -120,6 +124,17 @@ class Runner:
         elif between:
             passed = self.held.clock.monotonic() - began
             await self.held.clock.sleep(max(between - passed, between * BREATH))
+
+    async def _draw_anew(self, operation: Operation, records: Sequence[StepRecord], *, now: float) -> None:
+        """Let no card promise an end for long while nothing moves."""
+        before, since = self._stands
+        if records == before and now - since < STANDS_SECONDS:
+            return
+        if records == before:
+            async with self.held.unit() as unit:
+                await unit.revise(operation.id)
+                await unit.commit()
+        self._stands = (records, now)
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
         """The cloud cannot be looked at: start nothing, say so once, keep looking."""

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot import quorum
-from bot.domain import drift, targets, timing
+from bot.domain import drift, forecast, targets, timing
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
 from bot.domain.news import Kind, News, calling
@@ -202,7 +202,8 @@ async def _plan(held: Held, operation: Operation) -> Plan:
     plan = await _survey_and_judge(held.cloud, replace(request, beside=others))
     of_time = timing.findings(operation, held.rule, now=held.clock.now())
     of_target = targets.findings(operation.request, await beside.requests(held, operation))
-    return replace(plan, findings=(*plan.findings, *of_time, *of_target))
+    estimate = forecast.estimate(plan, await earlier.of_its_kind(held, request))
+    return replace(plan, findings=(*plan.findings, *of_time, *of_target), estimate=estimate)
 
 
 def _terms(held: Held, operation: Operation) -> Facts:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 from bot.domain.cloud import Sighting, Unreachable
 from bot.domain.operation import State
@@ -37,6 +38,36 @@ async def test_the_first_vm_moves_without_a_pause_after_the_host_is_out(shop: Wo
     await shop.work()
     operation = await shop.operation(id)
     assert operation.started_at == min(m.at for m in shop.cloud.moves), "no time passed, however many looks it took"
+
+
+async def test_while_nothing_moves_the_card_is_drawn_anew_each_minute(shop: Workshop) -> None:
+    shop.cloud.hangs, shop.cloud.poll = {"vm-1"}, 40.0
+    await shop.approved()
+    revisions: dict[int, int] = {}
+    original = shop.cloud.look
+
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        async with shop.archive.unit() as unit:
+            ((_, revision, _),) = await unit.unposted(limit=1)
+        revisions[int(shop.clock.monotonic() // 60)] = revision
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    await shop.work()
+    by_minute = [revisions[minute] for minute in range(5, 25)]
+    assert [b - a for a, b in pairwise(by_minute)] == [1] * 19, "and no more often"
+
+
+async def test_a_plan_s_estimate_is_that_of_the_last_of_its_kind(shop: Workshop) -> None:
+    await shop.approved()
+    await shop.work()
+    shop.cloud.vms |= {"vm-8": "host-1", "vm-9": "host-1"}
+    id = await shop.ask()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.plan is not None
+    assert operation.plan.estimate is not None
+    assert timedelta(seconds=MOVE_SECONDS) <= operation.plan.estimate <= timedelta(seconds=4 * MOVE_SECONDS)
 
 
 async def test_the_end_is_told_without_a_pause_after_the_last_vm_is_verified(shop: Workshop) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import IntEnum
 
+from bot.domain import forecast
 from bot.domain.counting import counted
 from bot.domain.fates import Fate
 from bot.domain.operation import EXECUTING, FINAL, Operation, State
@@ -109,7 +110,7 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
 
 
 def _bar(operation: Operation, records: Sequence[StepRecord], tally: progress.Progress, *, now: datetime) -> str:
-    left = progress.time_left(operation, records, now=now)
+    left = forecast.time_left(operation, records, now=now)
     failed = tally.number(Fate.FAILED, Fate.UNKNOWN)
     parts = [f"*{tally.bar()}*"]
     if left is not None:

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 
 from bot.domain import fates
 from bot.domain.fates import ENDED, Fate
-from bot.domain.operation import Operation, State
-from bot.domain.steps import Aside, StepRecord, StepState, latest
+from bot.domain.steps import Aside, StepRecord, StepState
 from bot.domain.values import VmId
 
 _WIDTH = 8
@@ -85,17 +83,3 @@ def _course(records: Sequence[StepRecord]) -> Course:
         remedy=telling.remedy,
         aside=telling.aside,
     )
-
-
-def time_left(operation: Operation, records: Sequence[StepRecord], *, now: datetime) -> timedelta | None:
-    """How long the rest will take at the pace so far; the plan's estimate before anything has ended."""
-    if operation.state is not State.RUNNING or operation.started_at is None:
-        return None
-    progress = of(records)
-    if progress.ended == 0:
-        estimate = operation.plan.estimate if operation.plan else None
-        if estimate is None:
-            return None
-        return min(max(estimate - (now - operation.started_at), timedelta(0)), estimate) or None
-    began = min((r.intent_at for r in records if r.intent_at and r.step.vm), default=operation.started_at)
-    return (latest(records, otherwise=began) - began) / progress.ended * (progress.total - progress.ended)

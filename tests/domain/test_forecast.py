@@ -1,0 +1,106 @@
+"""What is said of the time that an operation will take still, and when nothing is said."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from bot.domain.forecast import estimate, time_left
+from bot.domain.operation import State
+from bot.domain.plan import By
+from bot.domain.steps import StepRecord, StepState
+from bot.domain.values import VmId
+from tests.domain.plans import NOW, operation, plan, record
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def vm(
+    seq: int, state: StepState = StepState.PLANNED, *, since: float = 0, took: float = 0, **changes: Any
+) -> StepRecord:
+    """One VM: begun so many seconds ago, and ended after so many."""
+    step = {name: changes.pop(name) for name in ("by", "waits_at") if name in changes}
+    made = record(seq, state, vm=VmId(f"vm-{seq}"), **step)
+    if state is StepState.PLANNED:
+        return made
+    began = NOW - seconds(since)
+    ended = began + seconds(took) if took else None
+    return replace(made, intent_at=began, begun_at=began, moved_at=ended or NOW, ended_at=ended, **changes)
+
+
+def left(*records: StepRecord, state: State = State.RUNNING, estimate: float | None = None, since: float = 60) -> Any:
+    planned = plan(estimate=seconds(estimate) if estimate else None)
+    running = replace(operation(), state=state, plan=planned, started_at=NOW - seconds(since))
+    found = time_left(running, records, now=NOW)
+    return found.total_seconds() if found is not None else None
+
+
+def many(first: int, state: StepState, since: Sequence[float], **changes: Any) -> list[StepRecord]:
+    return [vm(first + n, state, since=at, **changes) for n, at in enumerate(since)]
+
+
+def test_before_anything_has_ended_the_plan_s_estimate_counts_down_and_then_nothing_is_said() -> None:
+    moving = vm(0, StepState.ACCEPTED, since=20)
+    assert left(moving, vm(1), estimate=90) == 30
+    assert left(moving, vm(1), estimate=60) is None
+    assert left(moving, vm(1)) is None
+
+
+def test_vms_that_wait_for_their_boot_side_by_side_are_over_with_the_last_of_them() -> None:
+    done = many(0, StepState.DONE, [20, 19, 18], took=15)
+    going = many(10, StepState.ACCEPTED, [10, 9, 5])
+    assert left(*done, *going) == 10, "and not 20 s for each"
+
+
+def test_those_that_are_not_begun_yet_go_at_the_rate_of_late() -> None:
+    done = many(0, StepState.DONE, [100, 90, 80, 70], took=15)
+    going = many(10, StepState.ACCEPTED, [18, 14, 10, 6, 2])
+    waiting = [vm(n) for n in range(20, 30)]
+    assert left(*done, *going, *waiting) == 20 / 5 * 10 + 15
+
+
+def test_nothing_is_said_while_nothing_is_begun_or_the_last_takes_longer_than_any_before() -> None:
+    done = many(0, StepState.DONE, [100, 90], took=15)
+    assert left(*done, vm(10, StepState.ACCEPTED, since=40), vm(11)) is None
+    assert left(*done, vm(10, StepState.ACCEPTED, since=16)) is None
+
+
+def test_what_is_copied_through_a_slot_is_told_by_its_figures_and_the_rest_by_those_before() -> None:
+    copying = vm(1, StepState.ACCEPTED, since=30, progress=0.75)
+    queued = replace(vm(2, StepState.ACCEPTED), begun_at=None)
+    done = vm(0, StepState.DONE, since=80, took=50)
+    assert left(copying) == 10
+    assert left(copying, queued, vm(3)) == 10 + 2 * 40
+    assert left(done, copying, queued, vm(3)) == 10 + 2 * 50
+    two_slots = [vm(n, StepState.ACCEPTED, since=30, progress=0.75) for n in (1, 5)]
+    assert left(done, *two_slots, queued, vm(3)) == (2 * 10 + 2 * 50) / 2
+
+
+def test_nothing_is_said_of_what_makes_no_headway() -> None:
+    copying = vm(1, StepState.ACCEPTED, since=90, progress=0.75)
+    assert left(replace(copying, is_in_vain=True), vm(2)) is None
+    assert left(replace(copying, moved_at=NOW - seconds(31)), vm(2)) is None
+
+
+def test_what_one_call_brings_about_goes_on_as_it_went() -> None:
+    done = [vm(n, StepState.DONE, since=60, took=10 * (n + 1), by=By.CLOUD) for n in range(3)]
+    going = many(10, StepState.ACCEPTED, [60, 60], by=By.CLOUD)
+    assert left(*done, *going) == 20
+
+
+def test_nothing_is_left_of_what_has_ended_and_nothing_said_of_what_does_not_run() -> None:
+    done, going = vm(0, StepState.DONE, since=30, took=15), vm(1, StepState.ACCEPTED, since=5)
+    assert left(done) is None
+    assert left(done, going, state=State.PAUSED) is None
+    assert left(record(0, StepState.ACCEPTED)) is None
+
+
+def test_a_plan_is_estimated_by_what_its_kind_took_in_its_cloud_last() -> None:
+    past = [vm(n, StepState.DONE, since=100 - n, took=15) for n in range(11)]
+    coming = plan(steps=tuple(vm(n).step for n in range(21)), estimate=seconds(999))
+    assert estimate(coming, past) == seconds(20 * 1 + 15)
+    assert estimate(coming, past[:1]) == seconds(15)
+    assert estimate(coming, ()) == seconds(999)
+    assert estimate(plan(steps=(), estimate=None), past) is None
