@@ -163,7 +163,8 @@ def _tower_vms(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 Verdict.BLOCKER,
                 Topic.VMS,
                 f"{vm.name} on {host.name} is CloudTower itself ({vm.usage}).",
-                remedy=f"Migrate {vm.name} to another host first.",
+                together=f"on {host.name} are CloudTower itself.",
+                remedy="Migrate it to another host first.",
                 vm=vm,
             )
 
@@ -177,7 +178,8 @@ def _vm_states(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 Verdict.BLOCKER,
                 Topic.VMS,
                 f"{vm.name} is suspended: CloudTower does not enter maintenance with a suspended VM.",
-                remedy=f"Resume {vm.name}, or power it off.",
+                together="are suspended: CloudTower does not enter maintenance with a suspended VM.",
+                remedy="Resume it, or power it off.",
                 vm=vm,
             )
         elif vm.status not in _SETTLED_STATES:
@@ -186,7 +188,8 @@ def _vm_states(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 Verdict.BLOCKER,
                 Topic.VMS,
                 f"{vm.name} is {vm.status}: CloudTower does not enter maintenance with a VM in unknown state.",
-                remedy=f"Look at {vm.name} in CloudTower and bring it to a known state.",
+                together=f"are {vm.status}: CloudTower does not enter maintenance with a VM in unknown state.",
+                remedy="Look at it in CloudTower and bring it to a known state.",
                 vm=vm,
             )
         yield from of_work_on(vm)
@@ -196,7 +199,8 @@ def of_work_on(vm: TowerVm) -> Iterator[Finding]:
     """Whether CloudTower is at work on a VM."""
     if vm.busy:
         sentence = f"CloudTower is {vm.busy.lower()} {vm.name} just now: it may be locked."
-        yield _finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, vm=vm)
+        together = f"may be locked: CloudTower is {vm.busy.lower()} them just now."
+        yield _finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=vm)
 
 
 def _count(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -253,7 +257,8 @@ def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     for vm in survey.vms:
         if stops(vm) and vm.usage and not vm.usage.startswith("CLOUDTOWER"):
             sentence = f"{vm.name}, which would be shut down, runs a service of the platform ({vm.usage})."
-            yield _finding("service-vm-stops", Verdict.WARNING, Topic.VMS, sentence, vm=vm)
+            together = f"would be shut down and run a service of the platform ({vm.usage})."
+            yield _finding("service-vm-stops", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=vm)
     for uuid in survey.precheck.shutdown:
         if uuid in here:
             continue
@@ -263,6 +268,7 @@ def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 verdict=Verdict.UNKNOWN,
                 topic=Topic.VMS,
                 sentence=f"{elsewhere[uuid].name} would be shut down, but CloudTower shows it on another host.",
+                together="would be shut down, but CloudTower shows them on another host.",
                 remedy="Check again in a minute, when CloudTower has caught up with the cluster.",
                 vm=VmId(uuid),
             )
@@ -272,6 +278,7 @@ def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 verdict=Verdict.WARNING,
                 topic=Topic.VMS,
                 sentence=f"VM {uuid} would be shut down, but CloudTower does not show it to Muster's user.",
+                together="would be shut down, but CloudTower does not show them to Muster's user.",
                 remedy="Find out in CloudTower which VM this is, or give Muster's user the right to see it.",
                 vm=VmId(uuid),
             )
@@ -305,6 +312,7 @@ def _finding(
     topic: Topic,
     sentence: str,
     *,
+    together: str = "",
     remedy: str = "",
     raw: str = "",
     vm: TowerVm | None = None,
@@ -314,6 +322,7 @@ def _finding(
         verdict=verdict,
         topic=topic,
         sentence=sentence,
+        together=together,
         remedy=remedy,
         raw=raw,
         vm=VmId(vm.uuid) if vm else None,

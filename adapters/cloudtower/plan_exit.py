@@ -17,6 +17,7 @@ from bot.domain.counting import counted, listed
 from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, VmId
 
+_UNLESS_CHOSEN = " They stay as they are unless somebody chooses them."
 PHASES = ("Exit maintenance", "Verify")
 _WORDS = {
     Way.POWER_ON: "power on",
@@ -94,11 +95,13 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
         if offer.changed and not offer.is_recycled:
             stays = "" if offer.uuid in chosen else " It stays as it is unless somebody chooses it."
             sentence = f"{offer.name} is not as the maintenance left it: {offer.changed}.{stays}"
-            yield _finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
+            together = f"are not as the maintenance left them: {offer.changed}.{stays and _UNLESS_CHOSEN}"
+            yield _finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, together=together, offer=offer)
     for offer in survey.offers:
         if (offer.is_recycled or offer.vm is None) and offer.uuid in chosen:
             sentence = f"{offer.name} was chosen, but: {_flag(offer)}."
-            yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, offer=offer)
+            together = f"were chosen, but: {_flag(offer)}."
+            yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, together=together, offer=offer)
     for offer in survey.offers:
         if offer.vm is not None and offer.uuid in chosen:
             yield from judge.of_work_on(offer.vm)
@@ -109,7 +112,8 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
             verdict=Verdict.WARNING,
             topic=Topic.VMS,
             sentence=f"CloudTower does not offer to bring {vm.name} back, which left with the maintenance: it {now}.",
-            remedy="Check again; if it stays so, bring it back in CloudTower by hand.",
+            together="are not offered back by CloudTower, though they left with the maintenance.",
+            remedy="Check again; if it stays so, bring back in CloudTower by hand what is missing.",
             vm=VmId(vm.uuid),
         )
     yield from _not_offered(request, survey)
@@ -162,12 +166,21 @@ def _finding(
     topic: Topic,
     sentence: str,
     *,
+    together: str = "",
     remedy: str = "",
     raw: str = "",
     offer: Offer | None = None,
 ) -> Finding:
-    vm = VmId(offer.uuid) if offer else None
-    return Finding(code=code, verdict=verdict, topic=topic, sentence=sentence, remedy=remedy, raw=raw, vm=vm)
+    return Finding(
+        code=code,
+        verdict=verdict,
+        topic=topic,
+        sentence=sentence,
+        together=together,
+        remedy=remedy,
+        raw=raw,
+        vm=VmId(offer.uuid) if offer else None,
+    )
 
 
 # ---------------------------------------------------------------------- VMs and steps

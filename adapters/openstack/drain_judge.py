@@ -198,7 +198,8 @@ def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
 def of_one_that_stays(server: Server, survey: OpenStackSurvey, reason: str) -> Finding:
     """Why a server stays on the host."""
     sentence = f"{server.name} stays on {survey.host}: it {reason}."
-    return _vms("stays-behind", sentence, "", vm=VmId(server.id))
+    together = f"stay on {survey.host}: each of them {records.alike(reason)}."
+    return _vms("stays-behind", sentence, "", vm=VmId(server.id), together=together)
 
 
 def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Finding]:
@@ -225,5 +226,13 @@ def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Fin
         )
 
 
-def _vms(code: str, sentence: str, remedy: str, *, vm: VmId | None = None) -> Finding:
-    return Finding(code=code, verdict=Verdict.WARNING, topic=Topic.VMS, sentence=sentence, remedy=remedy, vm=vm)
+def _vms(code: str, sentence: str, remedy: str, *, vm: VmId | None = None, together: str = "") -> Finding:
+    return Finding(
+        code=code,
+        verdict=Verdict.WARNING,
+        topic=Topic.VMS,
+        sentence=sentence,
+        together=together,
+        remedy=remedy,
+        vm=vm,
+    )

@@ -242,16 +242,20 @@ def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator
     """What is risky about evacuating one server."""
     vm = VmId(server.id)
     if server.has_local_disk and terms.shared_storage is not True:
-        what = "its disk" if not server.boots_from_volume else "its ephemeral and swap disks"
+        what, whose = ("its disk", "their disks")
+        if server.boots_from_volume:
+            what, whose = ("what is on its ephemeral and swap disks", "what is on their ephemeral and swap disks")
         if terms.shared_storage is False:
             yield Finding(
                 code="disk-lost",
                 verdict=Verdict.WARNING,
                 topic=Topic.STORAGE,
                 vm=vm,
-                sentence=f"{server.name} loses {what}: they are on {survey.host} alone (this cloud's settings say that"
-                " storage is not shared), and Nova makes them anew.",
-                remedy="Leave it out if its data matter and the host can be repaired.",
+                sentence=f"{server.name} loses {what}, which no host but {survey.host} has (this cloud's settings say"
+                " that storage is not shared): Nova makes it anew, empty.",
+                together=f"lose {whose}, which no host but {survey.host} has (this cloud's settings say that storage is"
+                " not shared): Nova makes them anew, empty.",
+                remedy="Leave out whose data matter, if the host can be repaired.",
             )
         else:
             yield Finding(
@@ -261,6 +265,8 @@ def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator
                 vm=vm,
                 sentence=f"{server.name} may lose {what}: it does not run from a volume only, and nobody said whether"
                 " the hosts share their storage.",
+                together=f"may lose {whose}: they do not run from a volume only, and nobody said whether the hosts"
+                " share their storage.",
                 remedy="Set `shared_storage` of this cloud in Muster's settings.",
             )
     yield from _of_records(server, survey)
@@ -278,7 +284,9 @@ def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
             vm=vm,
             sentence=f"An earlier {leaving.type} of {server.name} to {leaving.target or 'another host'} has not ended"
             f" (#{leaving.id}, {leaving.status}), though the VM is at rest: somebody had its state reset.",
-            remedy=f"See that its guest does not run on {leaving.target or 'another host'} before you approve.",
+            together=f"have an earlier {leaving.type} to {leaving.target or 'another host'} that has not ended, though"
+            " they are at rest: somebody had their state reset.",
+            remedy=f"See that no guest of theirs runs on {leaving.target or 'another host'} before you approve.",
         )
     evacuations = [m for m in survey.moves_of(server.id) if m.type == EVACUATION]
     opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.at)), None)
@@ -291,7 +299,9 @@ def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
             sentence=f"An earlier evacuation of {server.name} has not ended (#{opened.id}, {opened.status}, to"
             f" {opened.target or 'no host yet'}): Muster waits for it, and starts no second one unless its target died"
             " with it.",
-            remedy="If it never ends, see where its guest runs and have its state reset.",
+            together="have an earlier evacuation that has not ended: Muster waits for each, and starts no second one"
+            " unless its target died with it.",
+            remedy="If one never ends, see where its guest runs and have its state reset.",
         )
 
 

@@ -11,6 +11,7 @@ from adapters.openstack import (
     asked,
     judge,
     power,
+    records,
     refusals,
     rehome,
     rehome_steps,
@@ -125,6 +126,7 @@ def _of_servers(
                 topic=Topic.VMS,
                 vm=VmId(server.id),
                 sentence=f"{server.name} stays behind: it {reasons[server.id]}",
+                together=f"stay behind: each of them {records.alike(reasons[server.id])}",
             )
         else:
             yield from judge.of_server(server, survey, terms)

@@ -6,6 +6,7 @@ record that ended well is no proof that the server's row followed: where the tar
 the guest runs there and the row knows nothing of it (releases before Nova 25 do not mend that).
 """
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
@@ -163,3 +164,13 @@ def where_it_went(move: Migration) -> str:
         f" host and node corrected in Nova's database; if it does not, have #{move.id} set to `error` there. Then"
         " re-check"
     )
+
+
+def alike(reason: str) -> str:
+    """A reason without what differs from one VM to the next: numbers of records, and for how long."""
+    return _SPAN.sub("", _NUMBER.sub("its record", _OF_RECORD.sub("", reason)))
+
+
+_OF_RECORD = re.compile(r" \([^()]*#\d+[^()]*\)")
+_NUMBER = re.compile(r"#\d+")
+_SPAN = re.compile(r" for \d+ (?:s|min|h|days)\b")

@@ -53,15 +53,23 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away], term
 def _of_vm(away: Away, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
     server, id = away.server, VmId(away.server.id)
     if away.reason:
-        yield _vms("stays-away", Verdict.OK, f"{server.name} stays on {server.host}: it {away.reason}.", vm=id)
+        yield _vms(
+            "stays-away",
+            Verdict.OK,
+            f"{server.name} stays on {server.host}: it {away.reason}.",
+            f"stay where they are: each of them {records.alike(away.reason)}.",
+            vm=id,
+        )
     elif away.obstacle:
         sentence = f"{server.name} does not come back though it was chosen: {away.obstacle}."
-        yield _vms("no-way-back", Verdict.WARNING, sentence, remedy="Choose fewer VMs, or make room for it.", vm=id)
+        together = "do not come back though they were chosen: why stands beside each in Details."
+        remedy = "Choose fewer VMs, or make room."
+        yield _vms("no-way-back", Verdict.WARNING, sentence, together, remedy=remedy, vm=id)
     elif away.comes:
         if away.flag:
-            yield _vms(
-                "not-as-left", Verdict.WARNING, f"{server.name} comes back from {server.host}: {away.flag}.", vm=id
-            )
+            sentence = f"{server.name} comes back from {server.host}: {away.flag}."
+            together = "come back from elsewhere than where Muster left them."
+            yield _vms("not-as-left", Verdict.WARNING, sentence, together, vm=id)
         way = special.way_of(server, home=survey.host)
         yield from special.of_server(server, survey, way, priority_key=terms.priority_metadata)
 
@@ -218,5 +226,9 @@ def _ok(code: str, sentence: str) -> Finding:
     return Finding(code=code, verdict=Verdict.OK, topic=Topic.HOST, sentence=sentence)
 
 
-def _vms(code: str, verdict: Verdict, sentence: str, *, remedy: str = "", vm: VmId | None = None) -> Finding:
-    return Finding(code=code, verdict=verdict, topic=Topic.VMS, sentence=sentence, remedy=remedy, vm=vm)
+def _vms(
+    code: str, verdict: Verdict, sentence: str, together: str = "", *, remedy: str = "", vm: VmId | None = None
+) -> Finding:
+    return Finding(
+        code=code, verdict=verdict, topic=Topic.VMS, sentence=sentence, together=together, remedy=remedy, vm=vm
+    )

@@ -224,7 +224,8 @@ def _nowhere(survey: OpenStackSurvey, server: Server, to: str) -> Finding:
         topic=Topic.ROOM,
         vm=VmId(server.id),
         sentence=f"There is no room for {server.name} {_where(to)}: it needs {_wants(survey, server)}.",
-        remedy="Make room for it.",
+        together=f"find no room {_where(to)}: not even one of them alone. What each needs stands beside it in Details.",
+        remedy="Make room.",
     )
 
 

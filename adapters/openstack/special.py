@@ -63,8 +63,10 @@ def of_server(server: Server, survey: OpenStackSurvey, way: Way, *, priority_key
         yield _warning(
             server,
             "promised-bandwidth",
-            f"{server.name} has a port that is promised bandwidth: it comes up only where as much is left, which"
-            " Placement's numbers here do not show.",
+            "has a port that is promised bandwidth: it comes up only where as much is left, which Placement's numbers"
+            " here do not show.",
+            "have a port that is promised bandwidth: each comes up only where as much is left, which Placement's"
+            " numbers here do not show.",
             f"See that {way.there} has that bandwidth left; releases before Nova 25 refuse some such VMs.",
         )
     if server.volumes & survey.encrypted:
@@ -74,17 +76,20 @@ def of_server(server: Server, survey: OpenStackSurvey, way: Way, *, priority_key
         yield _warning(
             server,
             "aggregate-bound",
-            f"The flavor of {server.name} asks for an aggregate with {asked}, and {where}.",
-            "Add a host to such an aggregate, or expect that Nova finds no host for it.",
+            f"has a flavor that asks for an aggregate with {asked}, and {where}.",
+            f"have a flavor that asks for an aggregate with {asked}, and {where}.",
+            "Add a host to such an aggregate, or expect that Nova finds no host.",
             topic=Topic.ROOM,
         )
     if priority_key and priority_key in server.metadata and priority(server, priority_key) is None:
         yield _warning(
             server,
             "priority-unreadable",
-            f"{server.name} says {priority_key} = {server.metadata[priority_key][:40]!r}, which is no whole number from"
+            f"says {priority_key} = {server.metadata[priority_key][:40]!r}, which is no whole number from"
             f" {PRIORITIES.start} to {PRIORITIES.stop - 1}: it takes its turn as if it said 0.",
-            "Have its metadata corrected.",
+            f"say of {priority_key} what is no whole number from {PRIORITIES.start} to {PRIORITIES.stop - 1}: they take"
+            " their turn as if they said 0.",
+            "Have the metadata corrected.",
         )
 
 
@@ -104,7 +109,8 @@ def _amphora(server: Server, way: Way) -> Finding:
     return _warning(
         server,
         "amphora",
-        f"{server.name} is an amphora of Octavia: {what}.",
+        f"is an amphora of Octavia: {what}.",
+        f"are amphorae of Octavia; of each, {what}.",
         "Leave it out and have Octavia replace it: `openstack loadbalancer failover`.",
     )
 
@@ -121,7 +127,8 @@ def _devices(server: Server, way: Way) -> Finding:
         if way.is_live
         else f"See that {way.there} has one free; look at the device in the VM afterwards."
     )
-    return _warning(server, "needs-device", f"{server.name} has {' and '.join(server.devices)}: {what}.", remedy)
+    has = " and ".join(server.devices)
+    return _warning(server, "needs-device", f"has {has}: {what}.", f"have {has}; of each, {what}.", remedy)
 
 
 def _ports(server: Server, way: Way) -> Finding:
@@ -135,7 +142,8 @@ def _ports(server: Server, way: Way) -> Finding:
     return _warning(
         server,
         "special-port",
-        f"{server.name} has a port of the kind {kinds}: {what}.",
+        f"has a port of the kind {kinds}: {what}.",
+        f"have a port of the kind {kinds}; of each, {what}.",
         f"See that {way.there} has such a port free; releases before Nova 25 refuse VMs with vDPA ports.",
     )
 
@@ -145,8 +153,8 @@ def _encrypted(server: Server, way: Way) -> Finding:
     return _warning(
         server,
         "encrypted-volume",
-        f"{server.name} has an encrypted volume: Nova reads its key as Muster's account, and without the right to it"
-        f" {end}.",
+        f"has an encrypted volume: Nova reads its key as Muster's account, and without the right to it {end}.",
+        f"have an encrypted volume: Nova reads its key as Muster's account, and without the right to it {end}.",
         "Give Muster's account a role that may read the project's secrets in Barbican.",
         topic=Topic.STORAGE,
     )
@@ -248,7 +256,15 @@ def _has(survey: OpenStackSurvey, host: str, wanted: Mapping[str, str]) -> bool:
     return all(value in tags.get(key, frozenset()) for key, value in wanted.items())
 
 
-def _warning(server: Server, code: str, sentence: str, remedy: str, *, topic: Topic = Topic.VMS) -> Finding:
+def _warning(
+    server: Server, code: str, is_said: str, of_many: str, remedy: str, *, topic: Topic = Topic.VMS
+) -> Finding:
     return Finding(
-        code=code, verdict=Verdict.WARNING, topic=topic, vm=VmId(server.id), sentence=sentence, remedy=remedy
+        code=code,
+        verdict=Verdict.WARNING,
+        topic=topic,
+        vm=VmId(server.id),
+        sentence=f"{server.name} {is_said}",
+        together=of_many,
+        remedy=remedy,
     )

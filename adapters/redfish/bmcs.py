@@ -23,6 +23,7 @@ from sushy.resources.system.system import System
 
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import CloudError, Refused, Unreachable
+from bot.domain.counting import counted, listed
 
 T = TypeVar("T")
 _RAW_LIMIT = 600
@@ -174,17 +175,23 @@ class Bmcs:
         await self._ask(host, call, doing="power it off", pool=self._pool)
 
     async def complaints(self) -> Sequence[str]:
-        """What is wrong with each, with remedies; empty when all answer."""
+        """What is wrong with them, each cause once, with remedies; empty when all answer."""
         asked = await asyncio.gather(*(self.read(host) for host in self._known), return_exceptions=True)
-        found = []
+        alike: dict[str, list[str]] = {}  # hosts, by what is said of each without its name
+        found: dict[str, str] = {}
         for host, answer in zip(self._known, asked, strict=True):
             if isinstance(answer, CloudError):
-                found.append(str(answer))
+                said = str(answer)
             elif isinstance(answer, BaseException):
                 raise answer
             elif answer.contradicts(host):
-                found.append(f"The BMC configured for {host} belongs to {answer.host_name}. Correct {_SETTINGS}.")
-        return found
+                said = f"The BMC configured for {host} belongs to {answer.host_name}. Correct {_SETTINGS}."
+            else:
+                continue
+            cause = said.replace(host, _ITS_HOST)
+            found.setdefault(cause, said)
+            alike.setdefault(cause, []).append(host)
+        return [_of_all(found[cause], hosts) for cause, hosts in alike.items()]
 
     async def aclose(self) -> None:
         """Questions that wait for a thread are never asked."""
@@ -213,6 +220,18 @@ class Bmcs:
             return call(_known(service.get_system(bmc.path), bmc), abandoned)
         finally:
             connector.close()
+
+
+def _of_all(said: str, hosts: Sequence[str]) -> str:
+    """What is said of one host, and of which others the same is to be said."""
+    others = hosts[1:]
+    if not others:
+        return said
+    return f"{said} The same of {counted(len(others), 'other host')}: {listed(others, most=_MOST_NAMED)}."
+
+
+_ITS_HOST = "\0"
+_MOST_NAMED = 50
 
 
 class _Stranger(ValueError):

@@ -1,5 +1,6 @@
 """What can be made to go wrong between the app and its Slack, on purpose and counted."""
 
+import json
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -33,6 +34,16 @@ class ApiFault:
             return False
         sent = str(args.get("blocks") or args.get("view") or "").replace(" ", "").replace("'", '"')
         return not self.block or f'"type":"{self.block}"' in sent
+
+    def named_in(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """What Slack adds to its refusal of one block: where it stands."""
+        blocks = args.get("blocks")
+        found = json.loads(blocks) if isinstance(blocks, str) else blocks or []
+        place = next((n for n, block in enumerate(found) if block.get("type") == self.block), None)
+        if place is None:
+            return {}
+        told = f"[ERROR] unsupported type: {self.block} [json-pointer:/blocks/{place}/type]"
+        return {"response_metadata": {"messages": [told]}}
 
 
 @dataclass(kw_only=True)

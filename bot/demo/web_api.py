@@ -47,10 +47,11 @@ class WebApi:
             return web.Response(status=503, text="upstream connect error")
         if self._ws.faults.latency:
             await self._ws.clock.sleep(self._ws.faults.latency)
-        fault = self._ws.faults.take_api(method, await _told_in(request))
+        told = await _told_in(request)
+        fault = self._ws.faults.take_api(method, told)
         if fault is not None and fault.harm == "delay":
             await self._ws.clock.sleep(fault.seconds)
-        early = self._harmed(fault)
+        early = self._harmed(fault, told)
         if early is not None:
             return early
         try:
@@ -65,7 +66,7 @@ class WebApi:
             return web.Response(status=500)
         return web.json_response(answer, headers=self._headers(method))
 
-    def _harmed(self, fault: ApiFault | None) -> web.Response | None:
+    def _harmed(self, fault: ApiFault | None, args: Json) -> web.Response | None:
         if fault is None:
             return None
         if fault.harm == "rate_limited":
@@ -73,7 +74,7 @@ class WebApi:
         if fault.harm == "server_error":
             return web.Response(status=fault.status, text="upstream connect error")
         if fault.harm == "refused":
-            return web.json_response({"ok": False, "error": fault.error})
+            return web.json_response({"ok": False, "error": fault.error, **fault.named_in(args)})
         return None
 
     def _too_many(self, retry_after: int) -> web.Response:

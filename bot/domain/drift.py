@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from bot.domain import causes
 from bot.domain.plan import Finding, Plan, Step, Vm
 from bot.domain.values import Json, VmId
 
@@ -22,9 +23,11 @@ def between(approved: Plan, present: Plan) -> Drift:
     grown = [f"+ {vm.name} ({vm.status}): {vm.disposition}" for vm in present.vms if vm.id not in old]
     changed = [line for vm in present.vms if vm.id in old for line in _vm_changes(old[vm.id], vm)]
     gone = [f"- {vm.name} is not on the host any more" for vm in approved.vms if vm.id not in new]
-    risks = [f"new {f.verdict}: {f.sentence}" for f in _risks_beyond(approved, present)]
+    names = {vm.id: vm.name for vm in (*approved.vms, *present.vms)}
+    risks = [f"new {c.verdict}: {c.sentence}" for c in causes.of(_risks_beyond(approved, present), names)]
     spared = [f"- {vm.name} keeps its local disk" for vm in present.vms if _is_spared(vm, old.get(vm.id))]
-    eased = [f"- no longer: {f.sentence}" for f in _risks_beyond(present, approved) if f.vm is None or f.vm in new]
+    gone_risks = [f for f in _risks_beyond(present, approved) if f.vm is None or f.vm in new]
+    eased = [f"- no longer: {c.sentence}" for c in causes.of(gone_risks, names)]
     terms = [
         f"{name}: {approved.facts.get(name, 'unset')} → {present.facts.get(name, 'unset')}"
         for name in sorted({*approved.facts, *present.facts})

@@ -49,6 +49,8 @@ class Finding:
     remedy: str = ""
     vm: VmId | None = None
     raw: str = ""
+    together: str = ""
+    """What is said of several VMs with the same cause, behind their number and names: "lose their local disks: …"."""
     vouch: str = ""
     """What two people must vouch for before the plan may be approved, as they would say it: "compute-2 is dead: …"."""
 

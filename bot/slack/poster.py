@@ -173,20 +173,23 @@ class Poster:
         what: str,
     ) -> Mapping[str, Any]:
         """Say it; when Slack refuses the blocks, or chokes on `what` again and again, say it plainer."""
-        forms = (message, *message.plainer())
-        for form in forms[:-1]:
+        forms = [message, *message.plainer()]
+        while len(forms) > 1:
+            form = forms.pop(0)
             try:
                 answered = await self._asked(method, call(form), place=place)
             except SlackRefused as refusal:
                 if refusal.code not in WRONG_SHAPE:
                     raise
+                smaller = form.without(refusal.block) if refusal.block is not None else None
+                forms = [smaller, *forms] if smaller is not None else forms
             except SlackSilent as trouble:
                 if not self._is_content(trouble, f"{method} {what}"):
                     raise
             else:
                 self._choked.pop(f"{method} {what}", None)
                 return answered
-        return await self._asked(method, call(forms[-1]), place=place)
+        return await self._asked(method, call(forms[0]), place=place)
 
     def _is_content(self, trouble: SlackSilent, what: str) -> bool:
         """Whether Slack has trouble with what is said, not with itself: it had it each time so far."""

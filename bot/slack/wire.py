@@ -1,6 +1,7 @@
 """The wall to Slack's Web API: one client that never repeats a call by itself, and three errors instead of theirs."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -25,7 +26,14 @@ class SlackError(Exception):
 
 
 class SlackRefused(SlackError):
-    """Slack said no to this place or this content, definitely: nothing was posted. Other calls may go well."""
+    """Slack said no to this place or this content, definitely: nothing was posted. Other calls may go well.
+
+    `block` is the place of the block that Slack names as wrong; None where it names none.
+    """
+
+    def __init__(self, code: str, *, block: int | None = None) -> None:
+        super().__init__(code)
+        self.block = block
 
 
 class SlackBusy(SlackError):
@@ -111,7 +119,18 @@ def _translated(error: SlackApiError) -> SlackError:
         return SlackSilent(code or f"HTTP {status}")
     if code in _LOCKED_OUT:
         return SlackBusy(code, seconds=BUSY_SECONDS)
-    return SlackRefused(code)
+    return SlackRefused(code, block=_block_named_in(body))
+
+
+_POINTER = re.compile(r"\[json-pointer:/blocks/(\d+)")
+
+
+def _block_named_in(body: object) -> int | None:
+    """The first block that `response_metadata.messages` points at."""
+    metadata = body.get("response_metadata") if isinstance(body, dict) else None
+    told = metadata.get("messages") if isinstance(metadata, dict) else None
+    found = _POINTER.search(str(told)) if told else None
+    return int(found[1]) if found else None
 
 
 def _retry_after(headers: Mapping[str, str]) -> float:

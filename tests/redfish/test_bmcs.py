@@ -290,6 +290,18 @@ async def test_the_check_complains_of_each_bmc_that_would_not_help(rack: Rack) -
     ]
 
 
+@pytest.mark.parametrize("number", [1, 2, 18])
+async def test_one_wrong_password_of_many_bmcs_is_one_complaint_that_names_all_hosts(rack: Rack, number: int) -> None:
+    hosts = [f"rack-{n}" for n in range(number)]
+    known = {host: bmc(rack.url, "compute-2", password="wrong") for host in hosts}
+    async with asking(known, rack.clock) as bmcs:
+        (found,) = await bmcs.complaints()
+    assert found.startswith("The BMC of rack-0 does not accept Muster's credentials.")
+    assert all(host in found for host in hosts)
+    assert ("The same of 17 other hosts: rack-1, rack-2" in found) is (number == 18)
+    assert ("The same of 1 other host: rack-1." in found) is (number == 2)
+
+
 SYSTEM, ROOT = "GET /redfish/v1/Systems/{name}", "GET /redfish/v1/"
 
 

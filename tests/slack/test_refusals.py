@@ -49,7 +49,9 @@ async def test_trouble_of_slack_itself_leaves_the_card_as_it_was_drawn(office: O
     board = office.board()
     shown = await office.add(operation())
     await office.until(office.cards, board)
-    office.served.faults.refuse("internal_error", method="chat.update", times=25)
+    office.served.faults.refuse(
+        "internal_error", method="chat.update", times=26
+    )  # one alone, then all forms, five times
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.until(lambda: "Waiting for approval" in office.cards()[0].plain, board)
     assert any(block["type"] == "table" for block in office.cards()[0].blocks)

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bot.domain.counting import counted
 from bot.domain.news import Kind, News
 from bot.domain.operation import Event, Operation, State, Told
-from bot.domain.plan import Disposition
+from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest
@@ -276,7 +277,7 @@ def test_a_start_of_its_own_stands_on_the_card_in_the_readers_time_and_in_that_o
     said = str(card.render(shown, (), RULE, now=NOW).blocks)
     assert f"*Starts {text.day_and_time(LATER)}*, Sun 2026-03-01 18:14 (Asia/Shanghai) for <@U0ALICE>." in said
     assert f"Nothing new is started after {text.day_and_time(LATER + timedelta(hours=2))}." in said
-    assert f"starts {text.day_and_time(LATER)}, not earlier" in said
+    assert "starts Sun 2026-03-01 18:14 (Asia/Shanghai), not earlier" in said, "in the question, which is plain text"
     assert f"expires {text.day_and_time(NOW + timedelta(minutes=30))}" in said
 
 
@@ -301,3 +302,49 @@ def test_a_card_whose_window_closed_says_that_and_not_that_something_failed() ->
 
 def drawn_of(shown: Operation) -> tuple[Block, ...]:
     return card.render(shown, records(shown.state, plan()), RULE, now=NOW).blocks
+
+
+# causes --------------------------------------------------------------------------------------------------------------
+
+
+def grave(number: int) -> Plan:
+    """A plan in which so many VMs lose their disks, and one other thing is wrong."""
+    of = plan(max(number, 1), losing=number)
+    lost = tuple(
+        Finding(
+            code="disk-lost",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            vm=vm.id,
+            sentence=f"{vm.name} loses its disk.",
+            together="lose their disks.",
+        )
+        for vm in of.vms
+    )
+    return replace(of, findings=(*lost, *of.findings))
+
+
+@pytest.mark.parametrize("number", [2, 43, 300, 1_000])
+def test_no_finding_hides_behind_others_of_one_cause(number: int) -> None:
+    drawn = card.render(operation(State.AWAITING_APPROVAL, of=grave(number)), (), RULE, now=NOW)
+    assert_slack_takes(drawn)
+    said = "\n".join(visible_text(drawn))
+    assert said.count("lose their disks.") == 1
+    assert f"{counted(number, 'VM')} (" in said
+    assert "Nobody read the power state." in said
+    assert "Approve" in labels(drawn)
+
+
+@pytest.mark.parametrize("number", [1, 20, 60, 200])
+def test_findings_of_any_number_are_all_there_or_nobody_can_approve_them(number: int) -> None:
+    warnings = tuple(
+        Finding(code=f"w{n}", verdict=Verdict.WARNING, topic=Topic.HOST, sentence=f"Warning {n}. " + "Why. " * 20)
+        for n in range(number)
+    )
+    drawn = card.render(operation(State.AWAITING_APPROVAL, of=replace(plan(), findings=warnings)), (), RULE, now=NOW)
+    assert_slack_takes(drawn)
+    said = "\n".join(visible_text(drawn))
+    are_there = all(f"Warning {n}. " in said for n in range(number))
+    assert are_there is ("Approve" in labels(drawn))
+    assert are_there or "nobody can approve it here" in said
+    assert are_there is (number <= 60)

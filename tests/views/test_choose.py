@@ -170,7 +170,7 @@ def test_the_vms_that_will_be_shut_down_stand_apart_with_their_owners_and_in_the
     assert "gpu-1  render-team  ACTIVE  cannot be migrated\ngpu-2  render-team  ACTIVE" in listed
     assert any("*VMs*: 38" in said for said in visible_text(message))
     (row,) = sent.blocks(message, "actions")
-    assert "*2 VMs will be shut down.*" in row["elements"][0]["confirm"]["text"]["text"]
+    assert "2 VMs will be shut down." in row["elements"][0]["confirm"]["text"]["text"]
 
 
 def test_whoever_approves_reads_what_becomes_of_the_hosts_power() -> None:
@@ -178,5 +178,5 @@ def test_whoever_approves_reads_what_becomes_of_the_hosts_power() -> None:
     shown = replace(shown, request=replace(shown.request, action=Action.ENTER, then=Then.POWER_OFF))
     message = card.render(shown, (), RULE, now=NOW)
     (row,) = sent.blocks(message, "actions")
-    assert "*the host is powered off*" in row["elements"][0]["confirm"]["text"]["text"]
+    assert "Then the host is powered off." in row["elements"][0]["confirm"]["text"]["text"]
     assert "then poweroff" in "\n".join(visible_text(message))

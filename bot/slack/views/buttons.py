@@ -45,16 +45,17 @@ _PLAIN = (
 _ENDING = (Event.CANCELLED, Event.STOP_ASKED, Event.CLOSED)
 
 
-def row(operation: Operation, rule: Rule, records: Sequence[StepRecord]) -> list[Block]:
+def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_decide: bool = True) -> list[Block]:
     """One row of buttons, or none when nothing may be done.
 
     Args:
         operation: whose buttons they are.
         rule: *Break Glass…* is there only where it names somebody who may, and it says whether a click is enough.
         records: its step rows; *Skip* is there only where they have a VM that may be set aside.
+        may_decide: whether findings and VMs stand above; else nobody approves or vouches for them here.
     """
     value = json.dumps({"op": operation.id, "digest": operation.digest or ""}, separators=(",", ":"))
-    elements = _deciding(operation, rule, value)
+    elements = _deciding(operation, rule, value, is_shown=may_decide)
     if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
         if operation.plan.action is Action.EXIT and not all(vm.chosen for vm in operation.plan.unflagged):
             elements.append(message.button("All Back", action=ALL_BACK, value=value))
@@ -74,16 +75,16 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord]) -> list
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
 
 
-def _deciding(operation: Operation, rule: Rule, value: str) -> list[Block]:
-    """What approvers and the requester decide by."""
+def _deciding(operation: Operation, rule: Rule, value: str, *, is_shown: bool) -> list[Block]:
+    """What approvers and the requester decide by; a plan that nobody can read here can only be rejected."""
     elements: list[Block] = []
-    if operation.may(Event.APPROVED) and operation.plan is not None:
+    if is_shown and operation.may(Event.APPROVED) and operation.plan is not None:
         elements.append(_approve(operation, operation.plan, rule, value))
         if operation.plan.vouches and not operation.has_vouched(operation.requested_by):
             elements.append(message.button("Vouch", action=VOUCH, value=value))
     if operation.may(Event.REJECTED):
         elements.append(message.button("Reject", action=REJECT, value=value))
-    if operation.may(Event.APPROVED) and rule.break_glass:
+    if is_shown and operation.may(Event.APPROVED) and rule.break_glass:
         elements.append(message.button("Break Glass…", action=BREAK_GLASS, value=value, style="danger"))
     return elements
 

@@ -1,18 +1,23 @@
 """The card: one operation as one message, a pure projection of its row, its steps and the policy."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum
 
 from bot.domain import forecast
 from bot.domain.counting import counted
 from bot.domain.fates import Fate
-from bot.domain.operation import EXECUTING, FINAL, Operation, State
+from bot.domain.operation import EXECUTING, FINAL, Event, Operation, State
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord
 from bot.slack.views import buttons, judgement, message, progress, push, standing, steps, subject, text, vms
 from bot.slack.views.message import Block, Message
 
+_NOT_SHOWN = (
+    ":warning: Slack does not show this plan here, so nobody can approve it here. It is to be read whole in the file"
+    " below this card and by `/muster show` {id}; *Re-check* draws the card anew."
+)
 _STARTED = EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}
 """From here on the card tells the course, no longer the plan."""
 
@@ -22,7 +27,9 @@ class Detail(IntEnum):
 
     FULL = 0
     BRIEF = 1
+    """All findings, by cause, and the VMs by number and by name as far as there is room."""
     BARE = 2
+    """Neither findings nor VMs, and so nothing that approves them: it says where they are to be read."""
 
 
 def render(operation: Operation, records: Sequence[StepRecord], rule: Rule, *, now: datetime) -> Message:
@@ -34,13 +41,12 @@ def render(operation: Operation, records: Sequence[StepRecord], rule: Rule, *, n
         rule: the policy it is decided under.
         now: for the time left.
     """
-    made = Message(text="")
-    for detail in Detail:
-        blocks = tuple(_blocks(operation, records, rule, now=now, detail=detail))
-        made = Message(text=_fallback(operation, records, rule), blocks=blocks)
-        if made.fits:
-            break
-    return made
+    said = _fallback(operation, records, rule)
+    drawn = [
+        Message(text=said, blocks=tuple(_blocks(operation, records, rule, now=now, detail=detail))) for detail in Detail
+    ]
+    richest, *plainer = [form for form in drawn if form.fits] or drawn[-1:]
+    return replace(richest, retreat=(*plainer, Message(text=said)))
 
 
 def _fallback(operation: Operation, records: Sequence[StepRecord], rule: Rule) -> str:
@@ -57,13 +63,15 @@ def _blocks(
     times = standing.times(operation)
     if times and operation.state not in FINAL:
         yield message.section(times)
-    if detail < Detail.BARE:
-        if records and operation.state in _STARTED:
-            yield from _course(operation, records, now=now, brief=detail > Detail.FULL)
-        elif operation.plan is not None:
-            yield from _plan(operation, rule, brief=detail > Detail.FULL)
+    if detail is Detail.BARE:
+        if operation.plan is not None and operation.may(Event.APPROVED):
+            yield message.section(_NOT_SHOWN.format(id=text.code(operation.id)))
+    elif records and operation.state in _STARTED:
+        yield from _course(operation, records, now=now, brief=detail > Detail.FULL)
+    elif operation.plan is not None:
+        yield from _plan(operation, rule, brief=detail > Detail.FULL)
     yield message.context(standing.asked_by(operation))
-    yield from buttons.row(operation, rule, records)
+    yield from buttons.row(operation, rule, records, may_decide=detail < Detail.BARE)
 
 
 def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
@@ -76,7 +84,7 @@ def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
     if operation.state not in FINAL and plan.vouches:
         yield message.section(text.cut_lines(standing.vouching(operation)))
     yield from vms.planned(plan, brief=brief)
-    yield from judgement.evidence_and_room(plan, brief=brief)
+    yield from judgement.evidence_and_room(plan)
     yield from steps.planned(plan, brief=brief)
     if operation.state not in FINAL:
         yield message.context(standing.who_may(operation, rule))

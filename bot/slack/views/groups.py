@@ -8,7 +8,6 @@ from bot.slack.views import message, text
 from bot.slack.views.message import Block
 
 MANY = 80  #: more VMs than this are told by number; those that are left out by name
-_ROWS = 15  #: of one block of fixed-width text
 _CAPS = (2, 28, 16, 10, 18, 36)
 _VM = 1  #: the column that is always there
 _NAMED = 40
@@ -65,11 +64,6 @@ def table(head: str, vms: Sequence[Vm]) -> list[Block]:
     ]
     columns = ("", "VM", "Owner", "Status", "Now on", "Note")
     cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, _CAPS, strict=True)] for row in (columns, *rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    shown = [i for i, width in enumerate(widths) if i == _VM or any(row[i] for row in cells[1:])]
-    lines = ["  ".join(row[i].ljust(widths[i]) for i in shown).rstrip() for row in cells]
-    blocks = []
-    for start in range(1, len(lines), _ROWS):
-        fixed = text.preformatted([lines[0], *lines[start : start + _ROWS]])
-        blocks.append(message.section(f"{head}\n{fixed}" if start == 1 else fixed))
-    return blocks
+    shown = [i for i in range(len(columns)) if i == _VM or any(row[i] for row in cells[1:])]
+    told = [[row[i] for i in shown] for row in cells]
+    return message.fixed_width(told[0], told[1:], head=head)

@@ -1,54 +1,62 @@
-"""What the survey found: findings worst first, evidence and room, and how the plan differs from an earlier one."""
+"""What the survey found, each cause once: findings worst first, evidence, room; how the plan differs from another."""
 
 from collections.abc import Sequence
 
+from bot.domain import causes
+from bot.domain.causes import Cause
+from bot.domain.counting import counted
 from bot.domain.operation import Operation
-from bot.domain.plan import Finding, Plan, Topic, Verdict
+from bot.domain.plan import Plan, Topic, Verdict
 from bot.slack.views import message, text
 from bot.slack.views.message import Block
 
-_MARK = {
-    Verdict.BLOCKER: ":no_entry: *Forbids it*",
-    Verdict.UNKNOWN: ":question: *Could not find out*",
-    Verdict.WARNING: ":warning: *Warning*",
+MARK = {
+    Verdict.BLOCKER: ":no_entry: *Forbids it*:",
+    Verdict.UNKNOWN: ":question: *Could not find out*:",
+    Verdict.WARNING: ":warning: *Warning*:",
     Verdict.OK: ":white_check_mark:",
 }
-_MOST_FINDINGS = 12
+SENTENCE = 1_500
+"""Characters of a finding that are shown: no sentence of ours comes near it, however long the names in it are."""
+_NAMED_BRIEFLY = 3
+_APART = {Topic.EVIDENCE: "Evidence", Topic.ROOM: "Room"}
 
 
 def findings(plan: Plan, *, brief: bool = False) -> list[Block]:
-    """Everything that speaks against the plan, worst first; how much was found in order, as one line."""
-    bad = [f for f in plan.sorted_findings if f.verdict is not Verdict.OK]
-    good = [f for f in plan.findings if f.verdict is Verdict.OK and f.topic not in {Topic.EVIDENCE, Topic.ROOM}]
-    blocks: list[Block] = []
-    if bad:
-        most = 5 if brief else _MOST_FINDINGS
-        blocks.append(message.section(text.cut_lines([_line(f) for f in bad], most=most)))
-    if good and not brief:
-        said = "; ".join(text.escape(f.sentence, limit=120).rstrip(".") for f in good[:8])
-        more = f"; and {len(good) - 8} more" if len(good) > 8 else ""
-        blocks.append(message.context(f"In order: {said}{more}."))
+    """Everything that speaks against the plan, worst first, and what was found in order: each cause whole, none hidden.
+
+    Args:
+        plan: whose findings they are.
+        brief: few VMs named, no remedies.
+    """
+    found = causes.of_plan(plan, named=_NAMED_BRIEFLY if brief else causes.NAMED)
+    bad = [_line(c, brief=brief) for c in found if c.verdict is not Verdict.OK]
+    good = [f"• {_said(c.sentence)}" for c in found if c.verdict is Verdict.OK and c.topic not in _APART]
+    blocks = message.paragraphs(bad)
+    if good:
+        blocks += [message.context("\n".join(part)) for part in message.packed(["In order:", *good])]
     return blocks
 
 
-def evidence_and_room(plan: Plan, *, brief: bool = False) -> list[Block]:
+def evidence_and_room(plan: Plan) -> list[Block]:
     """Proofs that the host is dead, and whether the others can take its VMs."""
-    if brief:
-        return []
-    lines = []
-    for topic, title in ((Topic.EVIDENCE, "Evidence"), (Topic.ROOM, "Room")):
-        said = [f for f in plan.sorted_findings if f.topic is topic]
-        good = [f for f in said if f.verdict is Verdict.OK]
-        if not said:
-            continue
-        told = " ".join(text.sentence_of(f.sentence) for f in good[:6])
-        counted = f" {len(good)}/{len(said)}" if topic is Topic.EVIDENCE else ""
-        lines.append(f"*{title}{counted}*: {told or 'see above.'}")
-    return [message.section(text.cut_lines(lines))] if lines else []
+    found, lines = causes.of_plan(plan), []
+    for topic, title in _APART.items():
+        said = [c for c in found if c.topic is topic]
+        good = [c for c in said if c.verdict is Verdict.OK]
+        if said:
+            told = " ".join(_said(c.sentence) for c in good)
+            number = f", {len(good)} of {counted(len(said), 'proof')}" if topic is Topic.EVIDENCE else ""
+            lines.append(f"*{title}{number}*: {told or 'see above.'}")
+    return message.paragraphs(lines)
 
 
-def _line(finding: Finding) -> str:
-    return f"{_MARK[finding.verdict]}: {text.sentence_of(finding.sentence, finding.remedy)}"
+def _line(cause: Cause, *, brief: bool) -> str:
+    return f"{MARK[cause.verdict]} {_said(cause.sentence, '' if brief else cause.remedy)}"
+
+
+def _said(sentence: str, remedy: str = "") -> str:
+    return text.sentence_of(sentence, remedy, limit=SENTENCE)
 
 
 def drift(operation: Operation) -> list[Block]:

@@ -27,6 +27,8 @@ class Message:
     text: str
     blocks: tuple[Block, ...] = ()
     file: File | None = None
+    retreat: tuple["Message", ...] = ()
+    """What to say instead when Slack refuses it, plainer each time; empty: the text alone."""
 
     @property
     def fits(self) -> bool:
@@ -43,12 +45,22 @@ class Message:
         return replace(self, text=f"{self.file.otherwise} (Slack: {why})" if self.file else self.text, file=None)
 
     def plainer(self) -> tuple["Message", ...]:
-        """What to try when Slack refuses the blocks: the point with the buttons, then the point alone."""
-        buttons = tuple(b for b in self.blocks if b["type"] == "actions")
-        alone = Message(text=self.text)
-        if not buttons:
-            return (alone,) if self.blocks else ()
-        return (Message(text=self.text, blocks=(section(self.text), *buttons)), alone)
+        """What to try when Slack refuses the blocks: tables as text, then what was drawn for it, or the text alone."""
+        if not self.blocks:
+            return ()
+        texts = replace(self, blocks=tuple(one for block in self.blocks for one in untabled(block)), retreat=())
+        first = (texts,) if texts.blocks != self.blocks and texts.fits else ()
+        return (*first, *(self.retreat or (Message(text=self.text),)))
+
+    def without(self, place: int) -> "Message | None":
+        """The message without the block that Slack names; None where that block must be read, or is not there."""
+        if place >= len(self.blocks) or self.blocks[place]["type"] not in _MAY_BE_MISSED:
+            return None
+        return replace(self, blocks=(*self.blocks[:place], *self.blocks[place + 1 :]))
+
+
+_MAY_BE_MISSED = frozenset({"context", "divider"})
+"""Blocks without which a message still says what people rely on: small print."""
 
 
 def header(words: str) -> Block:
@@ -60,8 +72,29 @@ def header(words: str) -> Block:
 
 
 def section(mrkdwn: str) -> Block:
-    """A paragraph. `verbatim`: Slack makes no links or mentions that we did not write."""
-    return {"type": "section", "text": _mrkdwn(text.cut(mrkdwn, limit=text.MAX_SECTION))}
+    """A paragraph, never folded away ("See more"). `verbatim`: no links or mentions that we did not write.
+
+    https://docs.slack.dev/reference/block-kit/blocks/section-block
+    """
+    return {"type": "section", "text": _mrkdwn(text.cut(mrkdwn, limit=text.MAX_SECTION)), "expand": True}
+
+
+def packed(lines: Sequence[str], *, limit: int = text.MAX_SECTION) -> list[list[str]]:
+    """Lines in as few portions as hold them whole, each of at most so many characters."""
+    made: list[list[str]] = []
+    room = 0
+    for line in lines:
+        if len(line) + 1 > room:
+            made.append([])
+            room = limit
+        made[-1].append(line)
+        room -= len(line) + 1
+    return made
+
+
+def paragraphs(lines: Sequence[str]) -> list[Block]:
+    """All of the lines, in as few paragraphs as hold them whole."""
+    return [section("\n".join(part)) for part in packed(lines)]
 
 
 def context(mrkdwn: str) -> Block:
@@ -98,10 +131,13 @@ def button(label: str, *, action: str, value: str, style: str = "", confirm: Blo
 
 
 def dialog(title: str, mrkdwn: str, *, yes: str, danger: bool = False) -> Block:
-    """The question before an act that cannot be undone."""
+    """The question before an act that cannot be undone; as plain text, which alone Slack's dialogs show everywhere.
+
+    https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
+    """
     made: Block = {
         "title": plain_text(title, limit=text.MAX_CONFIRM_TITLE),
-        "text": _mrkdwn(text.cut(mrkdwn, limit=text.MAX_CONFIRM_TEXT)),
+        "text": plain_text(text.unmarked(mrkdwn), limit=text.MAX_CONFIRM_TEXT),
         "confirm": plain_text(yes, limit=30),
         "deny": plain_text("Back", limit=30),
     }
@@ -125,6 +161,41 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: str =
         "column_settings": [{"is_wrapped": column != whole} for column in columns],
         "rows": cells,
     }
+
+
+def untabled(block: Block) -> list[Block]:
+    """The block; a table as fixed-width text."""
+    rows = block.get("rows")
+    if block["type"] != "table" or not isinstance(rows, list):
+        return [block]
+    texts = [[str(cell["text"]) for cell in row] for row in rows]
+    return fixed_width(texts[0], texts[1:])
+
+
+def fixed_width(columns: Sequence[str], rows: Sequence[Sequence[str]], *, head: str = "") -> list[Block]:
+    """Rows in fixed-width type, all of them, with the headings above each portion.
+
+    Args:
+        columns: headings, plain.
+        rows: plain cells, of the length that they may have.
+        head: a line above it all, mrkdwn.
+    """
+    cells = [list(columns), *(list(row) for row in rows)]
+    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    escaped = [len(text.preformatted([line])) - len(text.preformatted([""])) for line in lines]
+    made: list[Block] = []
+    taken, room = [lines[0]], _ROOM_OF_FIXED - escaped[0] - len(head)
+    for line, length in zip(lines[1:], escaped[1:], strict=True):
+        if length + 1 > room and len(taken) > 1:
+            made.append(section((head + "\n" if head and not made else "") + text.preformatted(taken)))
+            taken, room = [lines[0]], _ROOM_OF_FIXED - escaped[0]
+        taken.append(line)
+        room -= length + 1
+    return [*made, section((head + "\n" if head and not made else "") + text.preformatted(taken))]
+
+
+_ROOM_OF_FIXED = text.MAX_SECTION - 40
 
 
 def _row(cells: Sequence[str]) -> list[Json]:

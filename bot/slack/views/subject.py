@@ -1,5 +1,6 @@
 """What an operation is called: in headlines, lists, threads and dialogs."""
 
+from bot.domain import calendar
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Plan
@@ -57,7 +58,11 @@ def consequences(operation: Operation) -> str:
 
 
 def _when(operation: Operation) -> str:
-    return "at once" if operation.starts_at is None else f"{text.day_and_time(operation.starts_at)}, not earlier"
+    at, zone = operation.starts_at, calendar.zone(operation.zone)
+    if at is None:
+        return "at once"
+    spelled = calendar.spoken(at, zone) if zone else ""
+    return f"{text.day_and_time(at, otherwise=spelled)}, not earlier"
 
 
 def vms(plan: Plan) -> str:

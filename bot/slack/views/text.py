@@ -23,6 +23,7 @@ SENTENCE = 400  #: characters of a sentence from a cloud or a person that are sh
 _LOOKALIKES = str.maketrans({"*": "∗", "`": "'", "~": "∼"})
 _LONE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 _EMOJI_CODE = re.compile(r":(?=[a-z_+\-][a-z0-9_+\-]*:)")
+_DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _PERSON = re.compile(r"^[UW][A-Z0-9]{2,30}$")
 _GROUP = re.compile(r"^S[A-Z0-9]{2,30}$")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -122,15 +123,22 @@ def mentions(ids: Sequence[str], *, none: str = "nobody") -> str:
     return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
-def moment(at: datetime, *, form: str = "{time}") -> str:
-    """A moment in the reader's own time zone."""
-    fallback = f"{at:%Y-%m-%d %H:%M} UTC"
+def moment(at: datetime, *, form: str = "{time}", otherwise: str = "") -> str:
+    """A moment in the reader's own time zone; `otherwise` is its spelling where Slack cannot tell that zone."""
+    fallback = otherwise or f"{at:%Y-%m-%d %H:%M} UTC"
     return f"<!date^{int(at.timestamp())}^{form}|{fallback}>"
 
 
-def day_and_time(at: datetime) -> str:
+def day_and_time(at: datetime, *, otherwise: str = "") -> str:
     """A moment that may be days away."""
-    return moment(at, form="{date_short_pretty} at {time}")
+    return moment(at, form="{date_short_pretty} at {time}", otherwise=otherwise)
+
+
+def unmarked(mrkdwn: str) -> str:
+    """Words of ours as plain text: no marks, dates as they are spelled for those who cannot show them."""
+    dated = _DATE.sub(r"\1", mrkdwn)
+    bare = dated.replace("*", "").replace("`", "")
+    return bare.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def link(url: str, label: str) -> str:
@@ -147,9 +155,9 @@ def minutes(span: timedelta) -> str:
     return f"{whole} min" if whole < 120 else f"{whole // 60} h {whole % 60:02d} min"
 
 
-def sentence_of(sentence: str, remedy: str = "") -> str:
+def sentence_of(sentence: str, remedy: str = "", *, limit: int = SENTENCE) -> str:
     """What is wrong and what to do, from wherever it came, made inert."""
-    both = [escape(part) for part in (sentence, remedy) if part.strip()]
+    both = [escape(part, limit=limit) for part in (sentence, remedy) if part.strip()]
     return " ".join(part if part[-1:] in ".!?…" else f"{part}." for part in both)
 
 

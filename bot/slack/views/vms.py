@@ -15,6 +15,7 @@ MANY = 30
 """More VMs than this are summarised by disposition: nobody decides on row 31."""
 _REPORT_ROWS = 140
 _NAMES_ROOM = 2_600
+_LONG_BLOCKS = 4
 _CAPS = (28, 16, 40, 28, 30)
 _UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
@@ -150,22 +151,12 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
 
 def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
     """More rows than a table can show within a message's size: fixed-width text, the worst first."""
-    shown = rows[:_REPORT_ROWS]
-    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, _CAPS, strict=True)] for row in shown]
-    widths = [max(len(r[i]) for r in [list(columns), *cells]) for i in range(len(columns))]
-    lines = ["  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in cells]
-    head = "  ".join(cell.ljust(w) for cell, w in zip(columns, widths, strict=True)).rstrip()
-    blocks: list[Block] = []
-    while lines and len(blocks) < 4:
-        taken, room = [head], text.MAX_SECTION - 300 - len(head)
-        while lines and len(lines[0]) + 6 < room:
-            room -= len(lines[0]) + 6
-            taken.append(lines.pop(0))
-        blocks.append(message.section(text.preformatted(taken)))
-    left = len(lines) + len(rows) - len(shown)
-    if left:
-        blocks.append(message.context(f"…and {left} more."))
-    return blocks
+    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, _CAPS, strict=True)] for row in rows]
+    most = _REPORT_ROWS
+    while len(blocks := message.fixed_width(columns, cells[:most])) > _LONG_BLOCKS:
+        most = most * 3 // 4
+    left = len(rows) - most
+    return [*blocks, message.context(f"…and {left:,} more.")] if left > 0 else blocks
 
 
 def _name_of(plan: Plan) -> dict[VmId | None, str]:
