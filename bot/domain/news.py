@@ -53,8 +53,8 @@ class Kind(StrEnum):
     SAID_DONE = "said done"  #: by, title
     STEP_FAILED = "step failed"  #: title, sentence, remedy, raw
     STEP_UNKNOWN = "step unknown"  #: title, sentence, remedy, raw
-    CLOUD_SILENT = "cloud silent"  #: sentence, remedy
-    CLOUD_BACK = "cloud back"  #: -
+    CLOUD_SILENT = "cloud silent"  #: sentence, remedy, seconds, since (ISO)
+    CLOUD_BACK = "cloud back"  #: seconds, since (ISO)
     TARGET_STALE = "target stale"  #: targets (names), seconds: they get nothing more until they claim again
     PAUSED = "paused"  #: by
     RESUMED = "resumed"  #: by
@@ -72,6 +72,10 @@ class Kind(StrEnum):
     LEFT_OVER_GONE = "left over gone"  #: seconds
     REFUSED = "refused"  #: sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation)
     NOTED = "noted"  #: sentence, about (operation ids to list under it), in_full (show them whole) - to a person
+
+
+ONE_LINE = frozenset({Kind.CLOUD_SILENT, Kind.CLOUD_BACK})
+"""News of which an operation has one line for each audience: what comes later is written into it."""
 
 
 @dataclass(frozen=True, kw_only=True)

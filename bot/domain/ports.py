@@ -303,6 +303,10 @@ class Unit(Protocol):
         """
         ...
 
+    async def line(self, news: News) -> str:
+        """The ts of the line that stands for news of a kind in `ONE_LINE`; empty when none does."""
+        ...
+
     async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
         """Mark news as about to be posted."""
         ...

@@ -16,14 +16,13 @@ from bot.domain.values import Facts, Json, StepKey
 from bot.engine import beside, execution, survey, telling
 from bot.engine.footing import Footing, Stumbles
 from bot.engine.held import Held
+from bot.engine.silence import Silence
 from bot.engine.starts import Starts
 
 BREATH = 0.25
 """The part of the time between two looks that lies between the end of one and the next at the least."""
 STANDS_SECONDS = 60.0
 """How long nothing may change before the card is drawn anew: it may say how long the rest will take."""
-SILENCE_POLLS = 3
-"""How many looks in a row may fail before the thread is told that the cloud does not answer."""
 
 
 @dataclass
@@ -31,14 +30,14 @@ class Runner:
     """One operation's way through the working states."""
 
     held: Held
-    failed_looks: int = field(default=0)
-    silence_told: bool = field(default=False)
+    silence: Silence = field(init=False)
     starts: Starts = field(default_factory=Starts)
     stumbles: Stumbles = field(default_factory=Stumbles)
     foreseen: dict[StepKey, Sighting] = field(default_factory=dict)
     _stands: tuple[Sequence[StepRecord], float] = ((), 0.0)  #: the steps, and since when they are so
 
     def __post_init__(self) -> None:
+        self.silence = Silence(self.held.clock)
         self.held = replace(self.held, cloud=Footing(self.held.cloud, self.stumbles))
 
     async def run(self) -> None:
@@ -137,23 +136,21 @@ class Runner:
         self._stands = (records, now)
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
-        """The cloud cannot be looked at: start nothing, say so once, keep looking."""
-        self.failed_looks += 1
-        if self.failed_looks == SILENCE_POLLS:
-            self.silence_told = True
-            facts: Facts = {"sentence": error.sentence, "remedy": error.remedy}
+        """The cloud cannot be looked at: start nothing, say for how long, keep looking."""
+        was_told = self.silence.is_told
+        if news := self.silence.goes_on(operation, error):
+            facts: Facts = {"sentence": error.sentence, "remedy": error.remedy, "raw": error.raw}
             async with self.held.unit() as unit:
-                await unit.record(operation.id, Entry(event="cloud silent", facts={**facts, "raw": error.raw}))
-                await unit.tell(News(kind=Kind.CLOUD_SILENT, operation=operation.id, facts=facts))
+                if not was_told:
+                    await unit.record(operation.id, Entry(event="cloud silent", facts=facts))
+                await unit.tell(*news)
                 await unit.commit()
         await self.held.clock.sleep(self.held.cloud.poll)
 
     async def _heard_again(self, operation: Operation) -> None:
-        self.failed_looks = 0
-        if self.silence_told:
-            self.silence_told = False
+        if news := self.silence.is_over(operation):
             async with self.held.unit() as unit:
-                await unit.tell(News(kind=Kind.CLOUD_BACK, operation=operation.id))
+                await unit.tell(*news)
                 await unit.commit()
 
     async def _end(self, operation: Operation) -> None:

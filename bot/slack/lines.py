@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.news import Audience, Kind
+from bot.domain.news import ONE_LINE, Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
 from bot.log import logger
 from bot.slack.behind import Behind
@@ -115,8 +115,28 @@ class Lines:
         drawn = await self._drawing.draw([line.news for line in batch])
         if lane.audience is Audience.PERSON:
             await self._whisper(place, batch, drawn)
-        else:
+        elif not await self._written_into(place, batch, drawn):
             await self._post(place, batch, drawn)
+        return True
+
+    async def _written_into(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> bool:
+        """Write it into the line that stands for its like; False where none does, or none can be edited any more.
+
+        Written twice it reads as written once, so an answer that was lost needs no look.
+        """
+        news = batch[0].news
+        if news.kind not in ONE_LINE:
+            return False
+        async with self._archive.unit() as unit:
+            ts = await unit.line(news)
+        if not ts:
+            return False
+        try:
+            await self._poster.edit(place.channel, ts, drawn, pace_of=f"{news.operation} {news.kind}")
+        except SlackRefused as refusal:
+            log.info("a line cannot be edited, so another is posted", channel=place.channel, code=refusal.code)
+            return False
+        await self._note_told(batch, ts=ts)
         return True
 
     async def _call_the_absent(self, line: Outgoing) -> None:

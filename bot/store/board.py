@@ -7,12 +7,12 @@ from sqlalchemy import BindParameter, bindparam, exists, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from bot.domain.news import News
+from bot.domain.news import ONE_LINE, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Card, Entry, Outgoing
 from bot.domain.values import OperationId
 from bot.store import codec
-from bot.store.mapping import card_columns, card_of, outgoing_of
+from bot.store.mapping import card_columns, card_of, lane_of, outgoing_of
 from bot.store.operations import Operations
 from bot.store.tables import CardRow, NewsRow, OperationRow, table_of
 
@@ -85,6 +85,22 @@ class Board(Operations):
     async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
         """See `bot.domain.ports.Unit`. What is told below a card or links to it waits until the card stands."""
         return [outgoing_of(row) for row in await self.scalars(_TO_TELL, put_off=sorted(put_off), most=limit)]
+
+    async def line(self, news: News) -> str:
+        """See `bot.domain.ports.Unit`."""
+        of_kind = or_(*(col(NewsRow.body).contains(codec.canonical({"kind": kind})[1:-1]) for kind in sorted(ONE_LINE)))
+        found = await self.first(
+            select(col(NewsRow.ts))
+            .where(
+                col(NewsRow.operation_id) == news.operation,
+                col(NewsRow.lane) == lane_of(news),
+                col(NewsRow.ts) != "",
+                of_kind,
+            )
+            .order_by(col(NewsRow.id).desc())
+            .limit(1)
+        )
+        return found or ""
 
     async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
         """See `bot.domain.ports.Unit`."""

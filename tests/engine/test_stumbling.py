@@ -131,7 +131,8 @@ async def test_a_plan_that_cannot_be_laid_out_is_told_and_nothing_of_it_is_start
     await shop.work()
     assert (await shop.operation(id)).state is State.CANCELLED
     assert shop.cloud.starts == []
-    assert (await shop.kinds()).count(Kind.CLOUD_SILENT) == 1
+    told = [n.facts["seconds"] for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
+    assert told == [120.0, 360.0, 960.0, 960.0]  # at 15 min in the incident channel, too
 
 
 @pytest.mark.parametrize("error", [StoreFailed("disk full"), LeaseLost("taken")])

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import State
-from bot.domain.values import UserId
+from bot.domain.values import Facts, UserId
 from tests.slack.conftest import Office, operation
 from tests.views.examples import plan, records
 
@@ -73,6 +73,23 @@ async def test_vms_that_got_there_while_the_board_was_busy_are_told_in_one_line(
     first, last = office.thread(office.cards()[0])
     assert first.startswith(":white_check_mark: 12 more done:")
     assert last.startswith(":checkered_flag: Done")
+
+
+async def test_the_silence_of_a_cloud_is_one_line_that_is_written_anew(office: Office) -> None:
+    shown = await office.add(operation())
+    board, since = office.board(), "2026-11-21T03:00:00+00:00"
+    for kind, seconds in ((Kind.CLOUD_SILENT, 20), (Kind.CLOUD_SILENT, 300), (Kind.CLOUD_BACK, 320)):
+        facts: Facts = {"sentence": "Nova answered 503.", "remedy": "", "seconds": seconds, "since": since}
+        await office.tell(News(kind=kind, operation=shown.id, facts=facts))
+        await office.quiet(board, seconds=5)
+    (line,) = office.thread(office.cards()[0])
+    assert line.startswith(":satellite_antenna: The cloud answers again. It had not for 5 min, since")
+    card = office.cards()[0]
+    office.workspace.remove_message(office.workspace.thread(card.channel, card.ts)[0])
+    await office.tell(News(kind=Kind.CLOUD_SILENT, operation=shown.id, facts={"seconds": 60, "since": since}))
+    await office.quiet(board, seconds=5)
+    (line,) = office.thread(office.cards()[0])
+    assert line.startswith(":satellite_antenna: The cloud has not answered for 1 min, since")
 
 
 async def test_the_incident_channel_hears_of_it_with_a_link_to_the_card(office: Office) -> None:

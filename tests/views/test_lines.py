@@ -54,6 +54,7 @@ def facts(words: str) -> dict[str, Json]:
         "needed": 2,
         "starts_at": NOW.isoformat(),
         "at": NOW.isoformat(),
+        "since": NOW.isoformat(),
         "command": words,
         "vms": [words, words],
         "aside": 2,

@@ -111,6 +111,13 @@ def _span(facts: Facts, *, since: bool = False) -> str:
     return f" {span} after this operation ended" if since else f" in {span}"
 
 
+def _for_how_long(facts: Facts) -> str:
+    seconds, since = facts.get("seconds"), word(facts, "since")
+    if not isinstance(seconds, int | float) or not since:
+        return " for a while"
+    return f" for {text.minutes(timedelta(seconds=seconds))}, since {text.moment(datetime.fromisoformat(since))}"
+
+
 def _state(facts: Facts) -> str:
     return text.escape(word(facts, "state")) or "out of service"
 
@@ -301,8 +308,10 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.STEP_FAILED: lambda f: f":x: *{_title(f)}* failed. {_said(f)}{_raw(f)}",
     Kind.STEP_UNKNOWN: lambda f: f":question: *{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
     Kind.TARGET_STALE: lambda f: _stale(words(f, "targets"), _number(f, "seconds")),
-    Kind.CLOUD_SILENT: lambda f: f":satellite_antenna: The cloud does not answer. {_said(f)} Muster keeps asking.",
-    Kind.CLOUD_BACK: lambda _: ":satellite_antenna: The cloud answers again.",
+    Kind.CLOUD_SILENT: lambda f: (
+        f":satellite_antenna: The cloud has not answered{_for_how_long(f)}. {_said(f)} Muster keeps asking."
+    ),
+    Kind.CLOUD_BACK: lambda f: f":satellite_antenna: The cloud answers again. It had not{_for_how_long(f)}.",
     Kind.PAUSED: lambda f: f":double_vertical_bar: Paused{_by(f)}.",
     Kind.RESUMED: lambda f: f":arrow_forward: Resumed{_by(f)}.",
     Kind.STOPPING: lambda f: (
