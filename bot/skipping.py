@@ -7,13 +7,15 @@ from datetime import datetime
 from bot.domain import aside, fates
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.news import Kind, News
-from bot.domain.operation import Event, Operation
+from bot.domain.operation import Event, Operation, State
 from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Unit
 from bot.domain.steps import Aside, StepRecord
 from bot.domain.values import Facts, VmId
 from bot.turning import turn
 
+_OPEN = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
+"""Where a failed VM may be set aside: others may still move meanwhile."""
 _REMEDY = "See the card as it stands now."
 
 
@@ -50,7 +52,7 @@ async def skip(
         Stale
     """
     _check_waits(operation)
-    records = await unit.steps(operation.id)
+    records = await unit.steps(operation.id, alone=True)
     names = _names(operation, vms)
     _check(records, names)
     marked = {r.key: r for r in aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
@@ -63,6 +65,8 @@ async def skip(
     saved = await unit.save(operation, Entry(event="vms set aside", actor=by.id, facts=facts))
     await unit.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
     records = [marked.get(r.key, r) for r in records]
+    if operation.state is not State.NEEDS_ATTENTION:
+        return  # the engine is at work, and ends it when nothing moves any more
     if operation.plan is not None and aside.is_all_that_is_left(records, operation.plan.phases):
         left = [r.step.title for r in fates.undone(records)]
         ended = replace(saved, outcome=aside.outcome(records))
@@ -70,7 +74,7 @@ async def skip(
 
 
 def _check_waits(operation: Operation) -> None:
-    if not operation.may(Event.RETRIED):
+    if operation.state not in _OPEN:
         raise AlreadySettled(f"This operation is {operation.state} now, so no VM was set aside.", remedy=_REMEDY)
 
 

@@ -1,6 +1,6 @@
 """What a person asks of an operation besides a vote: cancel, pause, resume, retry, skip, re-check, request approval."""
 
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
@@ -8,13 +8,17 @@ from enum import StrEnum
 from bot import skipping
 from bot.domain import fates, timing
 from bot.domain.errors import AlreadySettled
-from bot.domain.operation import Event, Operation
+from bot.domain.operation import Event, Operation, State
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import IN_FLIGHT, StepRecord
-from bot.domain.turns import to_retry
+from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.turns import to_retry, to_retry_beside
 from bot.domain.values import VmId
 from bot.turning import settled, turn
+
+_WAIT = "Wait until the others have ended."
+_NOT_WATCHED = "The operation was ended while this was under way, so it is not known what became of it."
+_LOOK = "See in the cloud what became of it."
 
 
 class Steer(StrEnum):
@@ -23,6 +27,8 @@ class Steer(StrEnum):
     CANCEL = "cancel"
     PAUSE = "pause"
     RESUME = "resume"
+    END = "end"
+    """End what was cancelled without waiting for what the cloud still does."""
     RETRY = "retry"
     SKIP = "skip"
     """Set failed VMs aside: those that were ticked."""
@@ -96,7 +102,7 @@ async def _cancel(asked: _Turn) -> None:
         moving = fates.spoken([r for r in records if r.state in IN_FLIGHT])
         await turn(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
         return
-    if operation.may(Event.CLOSED):
+    if operation.may(Event.CLOSED) and operation.state is not State.STOPPING:
         records = await unit.steps(operation.id)
         left = [r.step.title for r in fates.undone(records)]
         closed = replace(operation, outcome=f"closed with {fates.undone_of_all(records)} left undone")
@@ -110,15 +116,48 @@ async def _retry(asked: _Turn) -> None:
     asked.check(Event.RETRIED)
     if closed := timing.closed(asked.operation, asked.rule, now=asked.at):
         raise AlreadySettled(closed.sentence, remedy=closed.remedy)
-    unit, operation, by = asked.unit, replace(asked.operation, told=()), asked.by.id
-    again = [r.again() for r in to_retry(await unit.steps(operation.id))]
+    unit, operation, by = asked.unit, asked.operation, asked.by.id
+    again = [r.again() for r in await _tried_again(unit, operation)]
     entries: list[tuple[StepRecord, Entry | None]] = [
         (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again
     ]
     await unit.save_steps(operation.id, entries)
-    what = fates.spoken(again)
-    operation = replace(operation, words=())  # of the attempts before
+    what, keys = fates.spoken(again), {r.key for r in again}
+    operation = replace(operation, words=tuple(word for word in operation.words if word.step not in keys))
+    if operation.state is State.NEEDS_ATTENTION:
+        operation = replace(operation, told=())
     await turn(unit, operation, Event.RETRIED, asked.at, by, {"what": what}, what=what)
+
+
+async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]:
+    """The steps to plan anew, read behind the engine's lock where it is at work."""
+    if operation.state is State.NEEDS_ATTENTION:
+        return to_retry(await unit.steps(operation.id))
+    again = to_retry_beside(await unit.steps(operation.id, alone=True), operation.plan.phases if operation.plan else ())
+    if not again:
+        raise AlreadySettled("Nothing has failed that can be tried again while the others move.", remedy=_WAIT)
+    return again
+
+
+async def _end(asked: _Turn) -> None:
+    """End it as it is: what the cloud still does is not looked at any more, and counts as unknown."""
+    unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
+    if operation.state is not State.STOPPING:
+        raise settled(operation)
+    records = await unit.steps(operation.id, alone=True)
+    given_up = {
+        r.key: r.end(StepState.UNKNOWN, now=at, sentence=_NOT_WATCHED, remedy=_LOOK)
+        for r in records
+        if r.state in IN_FLIGHT
+    }
+    entry = Entry(event="step given up", actor=by)
+    await unit.save_steps(operation.id, [(r, replace(entry, facts={"step": key})) for key, r in given_up.items()])
+    records = [given_up.get(r.key, r) for r in records]
+    left = [r.step.title for r in fates.undone(records)]
+    ended = replace(operation, outcome=f"ended with {fates.undone_of_all(records)} left undone")
+    moving = fates.spoken(list(given_up.values()))
+    sentence = f"Not looked at any more, though it was under way: {moving}." if given_up else ""
+    await turn(unit, ended, Event.CLOSED, at, by, {"left": left}, left=left, sentence=sentence)
 
 
 async def _skip(asked: _Turn) -> None:
@@ -138,6 +177,7 @@ _VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {
     Steer.RESUME: lambda asked: asked.simply(Event.RESUMED),
     Steer.RETRY: _retry,
     Steer.SKIP: _skip,
+    Steer.END: _end,
     Steer.RECHECK: lambda asked: asked.simply(Event.RECHECK),
     Steer.REQUEST_APPROVAL: _request_approval,
 }

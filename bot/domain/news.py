@@ -51,8 +51,8 @@ class Kind(StrEnum):
     STEP_DONE = "step done"  #: title, sentence
     BY_HAND = "by hand"  #: title, sentence, remedy, command, ask (ids): a person's turn has come
     SAID_DONE = "said done"  #: by, title
-    STEP_FAILED = "step failed"  #: title, sentence, remedy, raw
-    STEP_UNKNOWN = "step unknown"  #: title, sentence, remedy, raw
+    STEP_FAILED = "step failed"  #: title, vm?, sentence, remedy, raw, ask (ids)
+    STEP_UNKNOWN = "step unknown"  #: title, vm?, sentence, remedy, raw, ask (ids)
     CLOUD_SILENT = "cloud silent"  #: sentence, remedy, seconds, since (ISO)
     CLOUD_BACK = "cloud back"  #: seconds, since (ISO)
     TARGET_STALE = "target stale"  #: targets (names), seconds: they get nothing more until they claim again

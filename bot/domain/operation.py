@@ -109,6 +109,8 @@ TABLE: dict[tuple[State, Event], State] = {
     (State.RUNNING, Event.STOP_ASKED): State.STOPPING,
     (State.PAUSED, Event.STOP_ASKED): State.STOPPING,
     (State.STOPPING, Event.STOPPED): State.ENDED_INCOMPLETE,
+    # a person does not wait for what the cloud still does
+    (State.STOPPING, Event.CLOSED): State.ENDED_INCOMPLETE,
     # everything was done already when the stop arrived
     (State.STOPPING, Event.FINISHED): State.SUCCEEDED,
     (State.RUNNING, Event.FINISHED): State.SUCCEEDED,
@@ -120,6 +122,8 @@ TABLE: dict[tuple[State, Event], State] = {
     (State.PAUSED, Event.CLOSED): State.ENDED_INCOMPLETE,
     # failed steps are planned again under the same approval, each looks before it acts
     (State.NEEDS_ATTENTION, Event.RETRIED): State.RUNNING,
+    # while others still move
+    (State.RUNNING, Event.RETRIED): State.RUNNING,
     (State.NEEDS_ATTENTION, Event.CLOSED): State.ENDED_INCOMPLETE,
 }
 

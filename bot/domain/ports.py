@@ -222,8 +222,8 @@ class Unit(Protocol):
         """Have its card drawn anew though nothing of it changed: it speaks of the time."""
         ...
 
-    async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
-        """All step rows, in plan order."""
+    async def steps(self, operation: OperationId, *, alone: bool = False) -> Sequence[StepRecord]:
+        """All step rows, in plan order; with `alone`, nobody else changes any of them until this unit is over."""
         ...
 
     async def moving_beside(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:

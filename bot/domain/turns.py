@@ -12,6 +12,8 @@ from bot.domain.plan import By, Step
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import StepKey
 
+_FAILED = frozenset({StepState.FAILED, StepState.UNKNOWN})
+
 
 def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str | None:
     """The first phase with a step that has not ended, or None when all have."""
@@ -65,6 +67,15 @@ def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     """
     undone = {r.key for r in records if r.counts and r.has_ended and r.state is not StepState.DONE and not r.aside}
     return [r for r in records if r.key in undone or r.step.relieves in undone]
+
+
+def to_retry_beside(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
+    """Of those, the steps that may be tried again while others still move: none of a phase that is over."""
+    order = {name: place for place, name in enumerate(phases)}
+    phase = current_phase(records, phases)
+    if phase is None or not any(r.state in _FAILED and r.counts and not r.aside for r in records):
+        return []
+    return [r for r in to_retry(records) if order[r.step.phase] >= order[phase]]
 
 
 def to_start(

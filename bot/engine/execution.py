@@ -187,15 +187,19 @@ async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord])
     phases = operation.plan.phases if operation.plan else ()
     is_stopping = operation.state is State.STOPPING
     by_hand = [r for r in records if is_stopping and r.waits_for_hands and r.step.relieves is None]
-    while skipped := [*by_hand, *to_skip(records, phases)]:
-        by_hand = []
-        now = held.moment
-        ended = {
-            r.key: r.end(StepState.SKIPPED, now=now, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)
-            for r in skipped
-        }
-        await held.save_steps([(r, telling.entry(r) if r.counts else None) for r in ended.values()])
-        records = [ended.get(r.key, r) for r in records]
+    nobodys = {r.key for r in by_hand}
+    while nobodys or to_skip(records, phases):
+        async with held.at_work() as unit:  # people retry and set aside while others move: see that it is still so
+            records = with_words(await unit.steps(operation.id, alone=True), operation.words, now=held.moment)
+            still = {r.key for r in to_skip(records, phases)} | nobodys
+            ended = {
+                r.key: r.end(StepState.SKIPPED, now=held.moment, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)
+                for r in records
+                if r.key in still and not r.has_ended
+            }
+            await unit.save_steps(operation.id, [(r, telling.entry(r) if r.counts else None) for r in ended.values()])
+            await unit.commit()
+        records, nobodys = [ended.get(r.key, r) for r in records], set()
     return records
 
 
@@ -231,7 +235,7 @@ async def _intend(
     known = {r.key: r for r in this.records}
     entries, news = _changes(operation, known, looked)
     after = [{r.key: r for r in looked}.get(r.key, r) for r in this.records]
-    async with held.unit() as unit:
+    async with held.at_work() as unit:
         mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
         others = await unit.moving_beside(operation) if any(is_paced(r.step) for r in ready) else []
         live = await unit.requests(operation.request.cloud) if any(is_paced(r.step) for r in ready) else []

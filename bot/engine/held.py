@@ -8,9 +8,9 @@ from functools import cached_property
 
 from bot.domain.cloud import AnyCloud
 from bot.domain.news import News
-from bot.domain.operation import Operation
+from bot.domain.operation import EXECUTING, Operation
 from bot.domain.policy import Rule
-from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Unit
+from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Stale, Unit
 from bot.domain.steady import SteadyClock
 from bot.domain.steps import StepRecord, latest
 from bot.engine.pacing import Pacing
@@ -67,6 +67,19 @@ class Held:
             await unit.hold(self.lease)
             yield unit
 
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[Unit]:
+        """The same, for steps: only while the operation is under execution.
+
+        Raises:
+            LeaseLost
+            Stale: a person has ended it meanwhile; what its steps were left as stands.
+        """
+        async with self.unit() as unit:
+            if (await unit.operation(self.lease.operation)).state not in EXECUTING:
+                raise Stale(f"Operation {self.lease.operation} is under execution no more.")
+            yield unit
+
     async def load(self) -> tuple[Operation, Sequence[StepRecord]]:
         """The operation and its steps as stored now."""
         async with self.reading() as unit:
@@ -93,7 +106,7 @@ class Held:
         """Store changed steps with their audit entries and their news."""
         if not records and not news:
             return
-        async with self.unit() as unit:
+        async with self.at_work() as unit:
             await unit.save_steps(self.lease.operation, records)
             await unit.tell(*news)
             await unit.commit()

@@ -12,6 +12,9 @@ from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Facts, VmId
 from bot.engine.pacing import Pacing
 
+_TROUBLES = {StepState.FAILED: Kind.STEP_FAILED, StepState.UNKNOWN: Kind.STEP_UNKNOWN}
+"""What is told when it happens, not when the last of the others has ended."""
+
 
 def entry(record: StepRecord) -> Entry:
     """The audit entry of a step that came into a new state."""
@@ -56,11 +59,11 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         "sentence": record.sentence,
         "remedy": record.remedy,
         "raw": record.raw,
+        "vm": record.step.vm,
     }
-    if record.state is StepState.FAILED:
-        return [News(kind=Kind.STEP_FAILED, operation=operation.id, facts=told)]
-    if record.state is StepState.UNKNOWN:
-        return [News(kind=Kind.STEP_UNKNOWN, operation=operation.id, facts=told)]
+    if record.state in _TROUBLES:
+        news = News(kind=_TROUBLES[record.state], operation=operation.id, facts=told)
+        return list(calling(news, [operation.requested_by]))
     if record.waits_for_hands:
         news = News(kind=Kind.BY_HAND, operation=operation.id, facts={**told, "command": record.step.command})
         return list(calling(news, [operation.requested_by]))

@@ -147,11 +147,12 @@ class Drawing:
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
         if first.audience is Audience.DIRECT:
             told = replace(first, facts={**first.facts, "ask": [first.person]})
-            return incident.by_direct_message(told, operation, link=await self.link(operation.id), asker=asker)
+            link = await self.link(operation.id)
+            return incident.by_direct_message(told, operation, also=news[1:], link=link, asker=asker)
         if first.audience is Audience.INCIDENT:
             ask: Facts = {"ask": list((await self.heard(first)).incident)} if push.calls(first) else {}
             told = replace(first, facts={**first.facts, **ask})
-            return incident.render(told, operation, link=await self.link(operation.id), asker=asker)
+            return incident.render(told, operation, also=news[1:], link=await self.link(operation.id), asker=asker)
         return thread.render(news, operation, records, asker=asker)
 
     async def _name(self, user: UserId) -> str:

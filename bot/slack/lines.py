@@ -17,10 +17,13 @@ from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 
 log = logger(__name__)
 
-_TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 3}
+_TOGETHER = {Kind.VM_DONE: 100, Kind.STEP_DONE: 20, Kind.STEP_FAILED: 10, Kind.STEP_UNKNOWN: 10}
 """How many lines of a kind are told as one when they queue up."""
 _GATHER = 10.0
 """Seconds: how long lines about single VMs are gathered when there are many VMs."""
+_GATHER_TROUBLE = 5.0
+"""Seconds: how long what failed is gathered, so that no phone rings for each VM of a hundred."""
+_TROUBLE = frozenset({Kind.STEP_FAILED, Kind.STEP_UNKNOWN})
 _MANY_VMS = 30
 _SLOWEST = 60.0
 _PATIENCE = 10
@@ -84,7 +87,7 @@ class Lines:
     def _batch(self, lines: Sequence[Outgoing]) -> list[Outgoing]:
         """The head of a lane, with the lines behind it that are told together with it."""
         kind, audience = lines[0].news.kind, lines[0].news.audience
-        most = _TOGETHER.get(kind, 1) if audience is Audience.THREAD else 1
+        most = 1 if audience in {Audience.PERSON, Audience.ABSENT} else _TOGETHER.get(kind, 1)
         batch: list[Outgoing] = []
         for line in lines[:most]:
             if line.news.kind is not kind:
@@ -148,13 +151,17 @@ class Lines:
             await unit.commit()
 
     async def _gathers(self, batch: Sequence[Outgoing]) -> bool:
-        """With many VMs, lines about single ones wait a little for each other; whatever else is told ends that."""
+        """Lines about single VMs wait a little for each other, with many VMs or when they fail.
+
+        Whatever else is told ends that.
+        """
         news, id = batch[0].news, batch[0].id
-        if news.kind is not Kind.VM_DONE or len(batch) >= _TOGETHER[news.kind]:
+        is_trouble = news.kind in _TROUBLE and news.audience is not Audience.ABSENT
+        if not (is_trouble or news.kind is Kind.VM_DONE) or len(batch) >= _TOGETHER[news.kind]:
             return False
         now = self._clock.monotonic()
-        due = self._gathered_since.setdefault(id, now) + _GATHER
-        if due <= now or await self._drawing.vms_of(news) <= _MANY_VMS:
+        due = self._gathered_since.setdefault(id, now) + (_GATHER_TROUBLE if is_trouble else _GATHER)
+        if due <= now or not (is_trouble or await self._drawing.vms_of(news) > _MANY_VMS):
             return False
         self._pace.come_back(due)
         return True

@@ -21,6 +21,7 @@ VERBS = {
     buttons.CANCEL: Steer.CANCEL,
     buttons.PAUSE: Steer.PAUSE,
     buttons.RESUME: Steer.RESUME,
+    buttons.END: Steer.END,
     buttons.RETRY: Steer.RETRY,
     buttons.RECHECK: Steer.RECHECK,
     buttons.REQUEST_APPROVAL: Steer.REQUEST_APPROVAL,

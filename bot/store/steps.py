@@ -49,8 +49,10 @@ class Steps(Operations):
         if records:
             await self.run(insert(_STEP), [step_columns(operation, r) for r in records])
 
-    async def steps(self, operation: OperationId) -> Sequence[StepRecord]:
+    async def steps(self, operation: OperationId, *, alone: bool = False) -> Sequence[StepRecord]:
         """See `bot.domain.ports.Unit`."""
+        if alone:
+            await self.revise(operation)
         rows = await self.all(_OF_ONE, of=operation)
         return [step_of(**row._mapping) for row in rows]  # noqa: SLF001 (its public name)
 

@@ -121,3 +121,22 @@ async def test_somebody_whose_account_is_closed_holds_up_nobody_else(office: Off
     await called(office, Kind.WAITING)
     await office.quiet(board(office))
     assert len(office.dms("U0CAROL")) == 1
+
+
+async def test_what_fails_within_seconds_rings_once_on_the_phone_of_whoever_asked_and_names_all(office: Office) -> None:
+    shown = await office.add(operation(plan=plan(12)))
+    at = board(office)
+    await office.until(office.cards, at)
+    for n in range(4):
+        facts = {"title": f"evacuate web-{n}", "vm": f"id-{n}", "sentence": f"Cause {n}.", "remedy": "Retry."}
+        news = News(kind=Kind.STEP_FAILED, operation=shown.id, facts=facts)
+        await office.tell(*calling(news, ["U0ALICE"]))
+        await office.quiet(at, seconds=1)
+    await office.quiet(at, seconds=20)
+    rung = [push for push in office.workspace.phones.of("U0ALICE") if push.startswith("Failed")]
+    assert len(rung) == 1
+    assert rung[0].startswith("Failed: 4 VMs: Evacuate prod/h-OP1, 12 VMs, asked for by Alice Ferrer.")
+    (told,) = [m.plain for m in office.cards("C0INCIDENT")]
+    for n in range(4):
+        assert f"evacuate web-{n}" in told
+        assert f"Cause {n}" in told

@@ -91,7 +91,9 @@ def test_the_button_is_there_only_while_there_is_a_vm_to_set_aside() -> None:
     assert "Skip" in shown(State.NEEDS_ATTENTION, rows)
     assert "Skip" in shown(State.NEEDS_ATTENTION, set_aside(rows, VmId("id-0001")))
     assert "Skip" not in shown(State.NEEDS_ATTENTION, set_aside(rows))
-    assert "Skip" not in shown(State.RUNNING, rows)
+    assert "Skip" in shown(State.RUNNING, rows)
+    assert "Skip" in shown(State.PAUSED, rows)
+    assert "Skip" not in shown(State.STOPPING, rows)
     assert "Skip" not in shown(State.ENDED_INCOMPLETE, rows)
     by_cloud = [replace(r, step=replace(r.step, by=By.CLOUD)) for r in rows]
     assert "Skip" not in shown(State.NEEDS_ATTENTION, by_cloud)

@@ -3,8 +3,8 @@
 import json
 from collections.abc import Sequence
 
-from bot.domain import aside
-from bot.domain.operation import FINAL, Event, Operation
+from bot.domain import aside, turns
+from bot.domain.operation import FINAL, Event, Operation, State
 from bot.domain.plan import Plan
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
@@ -23,6 +23,7 @@ REQUEST_APPROVAL = "request_approval"
 PAUSE = "pause"
 RESUME = "resume"
 RETRY = "retry"
+END = "end_now"
 SKIP = "skip"
 """Opens the window in which failed VMs are set aside."""
 BREAK_GLASS = "break_glass"
@@ -61,11 +62,13 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
             elements.append(message.button("All Back", action=ALL_BACK, value=value))
         elements.append(message.button("Choose VMs…", action=CHOOSE, value=value))
     for event, action, label, style in _PLAIN:
-        if operation.may(event):
+        if operation.may(event) and (event is not Event.RETRIED or _may_retry(operation, records)):
             elements.append(message.button(label, action=action, value=value, style=style))
-    if operation.may(Event.RETRIED) and aside.may_be(records):
+    if operation.state in _MAY_SKIP and aside.may_be(records):
         elements.append(message.button("Skip", action=SKIP, value=value))
-    if any(operation.may(event) for event in _ENDING):
+    if operation.state is State.STOPPING:
+        elements.append(_end(operation, value))
+    elif any(operation.may(event) for event in _ENDING):
         elements.append(_cancel(operation, value))
     if label := subject.way_back(operation):
         host = json.dumps({"cloud": operation.request.cloud, "host": operation.request.host}, separators=(",", ":"))
@@ -73,6 +76,22 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
     if not elements:
         return []
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
+
+
+_MAY_SKIP = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
+
+
+def _may_retry(operation: Operation, records: Sequence[StepRecord]) -> bool:
+    """Whether a retry finds something to do: while others still move, only what failed in their phase."""
+    if operation.state is State.NEEDS_ATTENTION or operation.plan is None:
+        return True
+    return bool(turns.to_retry_beside(records, operation.plan.phases))
+
+
+def _end(operation: Operation, value: str) -> Block:
+    said = "What the cloud still does is not looked at any more, and is not verified. The host is free for a new one."
+    dialog = message.dialog(f"End {subject.noun(operation)} Now?", f"{subject.host(operation)}: {said}", yes="End It")
+    return message.button("End Now", action=END, value=value, confirm=dialog)
 
 
 def _deciding(operation: Operation, rule: Rule, value: str, *, is_shown: bool) -> list[Block]:

@@ -9,6 +9,12 @@ from bot.domain.plan import Disposition, Plan, Verdict
 from bot.domain.values import Facts
 from bot.slack.views import subject, text
 
+
+def _what(facts: Facts) -> str:
+    """What did not get done; where several are told as one, how many."""
+    return text.escape(str(facts.get("together") or facts.get("title") or ""), limit=80)
+
+
 _ASKED: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.WAITING: lambda _: "Approval wanted",
     Kind.START_NEAR: lambda f: "Starts soon" if f.get("is_approved") else "Starts soon, not approved yet",
@@ -19,6 +25,8 @@ _ASKED: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.REJECTED: lambda _: "Rejected",
     Kind.EXPIRED: lambda _: "Expired",
     Kind.BY_HAND: lambda _: "To be done by hand",
+    Kind.STEP_FAILED: lambda f: f"Failed: {_what(f)}",
+    Kind.STEP_UNKNOWN: lambda f: f"Not known what became of: {_what(f)}",
     Kind.NEEDS_ATTENTION: lambda _: "Needs a person",
 }
 """The lines that call people, and what each says first."""

@@ -1,6 +1,7 @@
 """One line per event under the card: what a person would tell another."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.counting import counted, listed
@@ -31,18 +32,28 @@ def render(
     first = news[0]
     if first.kind is Kind.VM_DONE and len(news) > 1:
         return Message(text=_many_done([n.facts for n in news]))
-    if len(news) > 1:
-        lines = [_LINES[n.kind]({**n.facts, "raw": ""}) for n in news]
-        return Message(text=text.cut_lines(lines, limit=text.MAX_TEXT))
-    line = line_of(first)
-    if push.calls(first):
-        line = f"{push.line(first, operation, asker=asker)}\n{line}"
+    line = lines_of(news, operation, asker=asker)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
         aside = text.cut_lines(steps.set_aside(records), limit=_ASIDE)
         lines = [line, aside, vms.left_behind(operation.plan), steps.left_as_is(operation, records)]
         whole = text.cut("\n".join(said for said in lines if said), limit=text.MAX_TEXT)
         return _with_report(whole, operation, records)
     return Message(text=line)
+
+
+def lines_of(news: Sequence[News], operation: Operation, *, asker: str = "") -> str:
+    """The words of news that is told as one; where it calls people, what is asked of them comes first."""
+    first = news[0]
+    if len(news) > 1:
+        together = counted(len(news), "VM" if all(n.facts.get("vm") for n in news) else "step")
+        first = replace(first, facts={**first.facts, "together": together})
+        rest = [_LINES[n.kind]({**n.facts, "raw": "", "ask": []}) for n in news[1:]]
+        lines = [_LINES[first.kind]({**first.facts, "raw": ""}), *rest]
+    else:
+        lines = [line_of(first)]
+    if push.calls(first):
+        lines = [push.line(first, operation, asker=asker), *lines]
+    return text.cut_lines(lines, limit=text.MAX_TEXT) if len(news) > 1 else "\n".join(lines)
 
 
 def _with_report(line: str, operation: Operation, records: Sequence[StepRecord]) -> Message:
@@ -151,10 +162,14 @@ def _step_done(facts: Facts) -> str:
     return f":white_check_mark: {_title(facts)}" + (f": {said}" if said else "")
 
 
-def _by_hand(facts: Facts) -> str:
+def _called(facts: Facts) -> str:
+    """Who is called by it."""
     ask = words(facts, "ask")
-    who = f"{text.mentions(ask)}: " if ask else ""
-    said = f":raised_hand: {who}to be done by hand: *{_title(facts)}*. {_said(facts)}".rstrip()
+    return f"{text.mentions(ask)}: " if ask else ""
+
+
+def _by_hand(facts: Facts) -> str:
+    said = f":raised_hand: {_called(facts)}to be done by hand: *{_title(facts)}*. {_said(facts)}".rstrip()
     command = word(facts, "command")
     return f"{said} Say so with *Done* on the card.\n{text.typed(command)}" if command else said
 
@@ -305,8 +320,8 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.STEP_DONE: _step_done,
     Kind.BY_HAND: _by_hand,
     Kind.SAID_DONE: lambda f: f":raised_hand: {text.mention(word(f, 'by'))} says that this is done: {_title(f)}.",
-    Kind.STEP_FAILED: lambda f: f":x: *{_title(f)}* failed. {_said(f)}{_raw(f)}",
-    Kind.STEP_UNKNOWN: lambda f: f":question: *{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
+    Kind.STEP_FAILED: lambda f: f":x: {_called(f)}*{_title(f)}* failed. {_said(f)}{_raw(f)}",
+    Kind.STEP_UNKNOWN: lambda f: f":question: {_called(f)}*{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
     Kind.TARGET_STALE: lambda f: _stale(words(f, "targets"), _number(f, "seconds")),
     Kind.CLOUD_SILENT: lambda f: (
         f":satellite_antenna: The cloud has not answered{_for_how_long(f)}. {_said(f)} Muster keeps asking."
