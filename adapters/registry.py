@@ -54,6 +54,7 @@ def _openstack(options: Options, time: Time) -> AnyCloud:
         name=options["name"],
         session=session,
         concurrency=options["concurrency"],
+        rate=options["rate"],
         poll=options["poll"],
         now=time.now,
         evacuated_vms=options["evacuated_vms"],

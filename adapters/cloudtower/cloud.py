@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from math import inf
 from typing import TypeAlias
 
 from adapters.cloudtower import ha, leaving, look, plan_enter, plan_exit, power, read, start, translate
@@ -62,6 +63,7 @@ class CloudTowerCloud:
     ) -> None:
         self.name = name
         self.concurrency = concurrency
+        self.rate = inf
         self.poll = poll
         self.deadline = _CALLS * timeout
         self._now = now

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Literal
 
 from adapters.openstack import (
@@ -44,6 +45,7 @@ class OpenStackCloud:
         name: as people type it.
         session: how to call it; closed with this.
         concurrency: VMs moved side by side at most.
+        rate: VMs begun a second at most.
         poll: seconds between two looks.
         now: the time, aware and UTC.
         evacuated_vms: whether VMs that ran shall run again where they come up, or be left stopped.
@@ -67,6 +69,7 @@ class OpenStackCloud:
         name: str,
         session: Session,
         concurrency: int = 10,
+        rate: float = inf,
         poll: float = 2.0,
         now: Callable[[], datetime],
         evacuated_vms: Literal["running", "stopped"] = "running",
@@ -86,6 +89,7 @@ class OpenStackCloud:
         self.name = name
         self.actions = frozenset(Action) - (frozenset() if rehoming and rehoming.by else {Action.REHOME})
         self.concurrency = concurrency
+        self.rate = rate
         self.poll = poll
         self.deadline = _CALLS * session.timeout
         self._session = session

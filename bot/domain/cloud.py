@@ -145,6 +145,7 @@ class Cloud(Protocol[S]):
     name: str
     actions: frozenset[Action]
     concurrency: int  #: VMs moved side by side at most
+    rate: float  #: VMs begun a second at most; infinite: as quickly as the cloud takes them up
     poll: float  #: seconds between two looks at the most; less while VMs move quickly
     deadline: float  #: seconds after which a question about hosts, made of several calls, is given up
 

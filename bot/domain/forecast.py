@@ -51,6 +51,19 @@ def time_left(operation: Operation, records: Sequence[StepRecord], *, now: datet
     return _side_by_side(going, waiting, done, now=now)
 
 
+def starts_a_second(records: Sequence[StepRecord], *, now: datetime) -> float:
+    """How many VMs were begun a second of late.
+
+    Args:
+        records: all steps of an operation.
+        now: the time, aware and UTC.
+    """
+    starts = [at for g in fates.each(records) if g[0].step.vm and (at := _begun(g)) is not None]
+    window = min(LATELY, now - min(starts, default=now))
+    late = sum(1 for at in starts if now - at <= window)
+    return late / window.total_seconds() if window > timedelta(0) else 0.0
+
+
 def estimate(plan: Plan, past: Sequence[StepRecord]) -> timedelta | None:
     """How long a plan will take, by what an earlier operation of its kind took in its cloud; else what it says itself.
 

@@ -46,6 +46,8 @@ MOST_AT_TARGET = 50
 """In flight to one target at most, as a net: a nova-compute takes 64 calls at once (oslo.messaging's default)."""
 RECOVERY = 10.0
 """Seconds without a cut after which the next one begins a new stretch of trouble."""
+LATELY = 2.0
+"""Seconds in which starts are counted where the settings limit their rate, or those of one start at that rate."""
 SOON = 1 / 4
 """The part of the cloud's poll between two looks while something is to be begun or to be claimed."""
 CALMLY = 1 / 2
@@ -53,13 +55,19 @@ CALMLY = 1 / 2
 
 
 class Limit(StrEnum):
-    """What keeps the next move from being begun now."""
+    """What keeps the next move from being begun now; see `NOTABLE` for what people are told of."""
 
     CLOUD = "cloud"  #: as many are in flight as the settings allow
+    RATE = "rate"  #: as many were begun of late as the settings allow
+    SLOW = "slow"  #: the cloud has enough to take up, and answers slowly
     WINDOW = "window"  #: the cloud has enough to take up
     CLAIMS = "claims"  #: the place has enough to take up
     TARGET = "target"  #: as many are on their way to the target as the net allows
     STALE = "stale"  #: the target claims nothing
+
+
+NOTABLE = frozenset({Limit.CLOUD, Limit.RATE, Limit.SLOW, Limit.TARGET})
+"""What keeps a move back besides the cloud's own healthy pace. That a target claims nothing is told by its name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +77,7 @@ class Moving:
     place: str  #: where it is taken up: its target, or the source of a live migration; empty: not known yet
     is_unclaimed: bool  #: its call is on the wire, or the cloud has not begun with it
     age: float = 0.0  #: seconds that it has been so
+    since: float = 0.0  #: seconds since it was begun
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -130,21 +139,31 @@ class Pace:
         """How many times its shortest time an accepting call takes now; 1 before the first."""
         return self.usual / self.shortest if self.usual else 1.0
 
-    def of_cloud(self, moving: Collection[Moving], *, most: int, between: float, now: float) -> Limit | None:
+    def of_cloud(
+        self, moving: Collection[Moving], *, most: int, rate: float = inf, between: float, now: float
+    ) -> Limit | None:
         """What forbids to begin one more move anywhere in the cloud now; None: nothing does.
 
         Args:
             moving: all that is in flight in the cloud.
             most: in flight at most, by its settings.
+            rate: begun a second at most, by its settings.
             between: seconds between two looks.
             now: the moment.
         """
         if len(moving) >= most:
             return Limit.CLOUD
+        span = max(LATELY, 1 / rate)
+        if sum(1 for m in moving if m.since < span) >= rate * span:
+            return Limit.RATE
         unclaimed = sum(1 for m in moving if m.is_unclaimed)
         seen_between_looks = between * sum(self.speed(place, now=now) for place in self.claims)
         has_enough = unclaimed >= self.window + seen_between_looks
-        return Limit.WINDOW if has_enough or (self.strain > BUSY and unclaimed >= FEW) else None
+        if self.strain > BUSY and unclaimed >= FEW:
+            return Limit.SLOW
+        if not has_enough:
+            return None
+        return Limit.SLOW if now - self.cut_at < RECOVERY else Limit.WINDOW
 
     def at_place(self, moving: Collection[Moving], place: str, *, between: float, now: float) -> Limit | None:
         """What forbids to begin one more move at a place whose claims or slots it needs; None: nothing does.

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.counting import counted
+from bot.domain.pace import Limit
 from bot.domain.plan import By, Receipt, Step
 from bot.domain.values import StepKey, UserId
 
@@ -78,6 +79,7 @@ class StepRecord:
     raw: str = ""
     place: str = ""
     progress: float | None = None
+    held_back: Limit | None = None  #: what keeps it from being begun, of the one that is next
     is_in_vain: bool = False  #: as last seen, see `Sighting`
     gave_way: bool = False  #: its last attempt was ended for the sake of others: its turn comes after theirs
     is_over: bool = False  #: the cloud ended the call of this start with an error: what it did, if anything, shows soon
@@ -109,6 +111,7 @@ class StepRecord:
             intent_at=now,
             begun_at=None,
             moved_at=now,
+            held_back=None,
             is_over=False,
             sentence="",
             remedy="",

@@ -1,6 +1,7 @@
 """Stands in for a cloud that is in the settings no more, while operations of it are live."""
 
 from collections.abc import Mapping, Sequence
+from math import inf
 
 from bot.domain.cloud import Host, Refused, Request, Sighting, Unreachable
 from bot.domain.plan import Plan, Receipt, Step
@@ -16,6 +17,7 @@ class Absent:
 
     actions = frozenset[Action]()
     concurrency = 1
+    rate = inf
     poll = 5.0
     deadline = 5.0
 

@@ -243,10 +243,14 @@ async def _intend(
             _to_free_targets(this, ready, live),
             [*mine, *others],
             most=held.cloud.concurrency,
+            rate=held.cloud.rate,
             between=between_looks(poll=held.cloud.poll, is_busy=True),
             now=held.clock.monotonic(),
+            moment=held.moment,
         )
         now = held.moment
+        held_back = held.pacing.held_back(ready, {r.key for r in chosen}).items()
+        entries += [(replace(known[k], held_back=why), None) for k, why in held_back if known[k].held_back is not why]
         intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in chosen]
         entries += [(r, telling.entry(r)) for r in intents]
         news += [*telling.of_phase(operation, intents, this.records), *telling.of_stale(operation, held.pacing)]

@@ -60,6 +60,7 @@ class Footing:
         self.name = cloud.name
         self.actions = cloud.actions
         self.concurrency = cloud.concurrency
+        self.rate = cloud.rate
         self.poll = cloud.poll
         self.deadline = cloud.deadline
         self._cloud = cloud

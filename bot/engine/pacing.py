@@ -3,10 +3,12 @@
 What is in flight is read from the rows, those of other processes too; only the speed of the cloud is kept here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
+from math import inf
 
-from bot.domain.pace import Limit, Moving, Pace
+from bot.domain.pace import NOTABLE, Limit, Moving, Pace
 from bot.domain.plan import By, Step
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import OperationId, StepKey
@@ -56,7 +58,15 @@ class Pacing:
                 self.pace = self.pace.claimed(place_of(record.step), now=now)
 
     def choose(
-        self, ready: Sequence[StepRecord], in_flight: Sequence[Named], *, most: int, between: float, now: float
+        self,
+        ready: Sequence[StepRecord],
+        in_flight: Sequence[Named],
+        *,
+        most: int,
+        rate: float = inf,
+        between: float,
+        now: float,
+        moment: datetime,
     ) -> Sequence[StepRecord]:
         """Those that may be started now, each with the target that is best for it now.
 
@@ -64,11 +74,13 @@ class Pacing:
             ready: by turns.
             in_flight: of all operations of the cloud.
             most: in flight in the cloud at most, by its settings.
+            rate: begun in the cloud a second at most, by its settings.
             between: seconds between two looks.
             now: the moment.
+            moment: the same as a date, as steps bear it.
         """
         self._notice_overdue(now=now)
-        moving = self._moving(in_flight, now=now)
+        moving = self._moving(in_flight, now=now, moment=moment)
         busy_groups = {r.step.apart for _, r in in_flight if r.step.apart}
         chosen: list[StepRecord] = []
         self.limit = None
@@ -78,7 +90,7 @@ class Pacing:
                 continue
             if record.step.apart and record.step.apart in busy_groups:
                 continue
-            one, limit = self._one(record, moving, most=most, between=between, now=now)
+            one, limit = self._one(record, moving, most=most, rate=rate, between=between, now=now)
             if limit is not None:
                 self.limit = self.limit or limit
                 continue
@@ -91,12 +103,23 @@ class Pacing:
         self.stale, self.newly_stale = stale, stale - self.stale
         return chosen
 
+    def held_back(self, ready: Sequence[StepRecord], chosen: Collection[StepKey]) -> Mapping[StepKey, Limit | None]:
+        """What people are told of a limit at work, by the next move that waits; of the others that none is.
+
+        Args:
+            ready: as in `choose`.
+            chosen: those of them that are begun.
+        """
+        waiting = [r for r in ready if is_paced(r.step) and r.key not in chosen]
+        limit = self.limit if self.limit in NOTABLE else None
+        return {r.key: limit if r is waiting[0] else None for r in waiting}
+
     def _one(
-        self, record: StepRecord, moving: Sequence[Moving], *, most: int, between: float, now: float
+        self, record: StepRecord, moving: Sequence[Moving], *, most: int, rate: float, between: float, now: float
     ) -> tuple[StepRecord, Limit | None]:
         """One of them with its target, and what forbids to start it."""
         step = record.step
-        limit = self.pace.of_cloud(moving, most=most, between=between, now=now)
+        limit = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
         if limit is not None:
             return record, limit
         if step.waits_at:
@@ -106,7 +129,7 @@ class Pacing:
         best, limit = self.pace.best_target(moving, [step.wish, *step.also], between=between, now=now)
         return replace(record, step=replace(step, wish=best)), limit
 
-    def _moving(self, in_flight: Sequence[Named], *, now: float) -> list[Moving]:
+    def _moving(self, in_flight: Sequence[Named], *, now: float, moment: datetime) -> list[Moving]:
         paced = [(whose, r) for whose, r in in_flight if is_paced(r.step)]
         waiting = {(whose, r.key) for whose, r in paced if _is_unclaimed(r)}
         self._unclaimed = {key: self._unclaimed.get(key, now) for key in waiting}
@@ -115,6 +138,7 @@ class Pacing:
                 place=place_of(r.step),
                 is_unclaimed=(whose, r.key) in waiting,
                 age=now - self._unclaimed.get((whose, r.key), now),
+                since=(moment - r.intent_at).total_seconds() if r.intent_at else 0.0,
             )
             for whose, r in paced
         ]

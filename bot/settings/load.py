@@ -4,6 +4,7 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from bot.settings.lookups import Found
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.secrets import Secrets
 from bot.settings.values import (
+    GENTLY_A_SECOND,
+    GENTLY_AT_ONCE,
     AlertmanagerSettings,
     CinderSettings,
     CloudSettings,
@@ -162,7 +165,8 @@ def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
         name=cloud.name,
         cloud=cloud.cloud or cloud.name,
         clouds_file=its.files["clouds_file"],
-        concurrency=cloud.concurrency,
+        concurrency=min(cloud.concurrency, GENTLY_AT_ONCE) if cloud.gentle else cloud.concurrency,
+        rate=min(cloud.starts_per_second or inf, GENTLY_A_SECOND if cloud.gentle else inf),
         poll=cloud.poll.total_seconds(),
         api_timeout=cloud.api_timeout.total_seconds(),
         minimum_version=cloud.minimum_version or "",

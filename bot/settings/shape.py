@@ -163,6 +163,8 @@ class OpenStack(Cloud):
     cloud: fields.Text | None = None
     clouds_file: fields.Text | None = None
     concurrency: Annotated[int, Field(ge=1, le=1000)] = 100
+    starts_per_second: Annotated[float, Field(gt=0, le=100)] | None = None
+    gentle: bool = False
     minimum_version: fields.Version | None = None
     platform_version: fields.Version | None = None
     shared_storage: bool | None = None

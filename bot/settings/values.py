@@ -1,8 +1,9 @@
 """What the settings are once they are understood: frozen values, one small part for each room."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import ceil, inf
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -124,6 +125,8 @@ class RedfishSettings:
 
 
 DEFAULT_CONCURRENCY = 100
+GENTLY_AT_ONCE, GENTLY_A_SECOND = 10, 0.5
+"""What `gentle` means: so many VMs on their way at most, and so many begun a second."""
 FEW_AT_ONCE = 40
 """Below, a cloud whose VMs wait for their boot is emptied more slowly than by a plain loop (docs/benchmarks.md)."""
 
@@ -136,6 +139,7 @@ class OpenStackSettings:
     cloud: str  #: entry of clouds.yaml
     clouds_file: Path | None  #: None: where openstacksdk looks for clouds.yaml itself
     concurrency: int
+    rate: float  #: VMs begun a second at most; infinite: as quickly as the cloud takes them up
     poll: float  #: seconds
     api_timeout: float  #: seconds
     minimum_version: str
@@ -190,10 +194,7 @@ class Settings:
     def advice(self) -> tuple[str, ...]:
         """What is set and costs more than people may know, a sentence each."""
         return tuple(
-            f"clouds.{cloud.name}.concurrency = {cloud.concurrency}: no more than so many VMs are on their way at once,"
-            f" so a host with many VMs is evacuated more slowly than with the default {DEFAULT_CONCURRENCY}."
-            for cloud in self.clouds
-            if isinstance(cloud, OpenStackSettings) and cloud.concurrency < FEW_AT_ONCE
+            said for cloud in self.clouds if isinstance(cloud, OpenStackSettings) for said in _cost_of_pace(cloud)
         )
 
     @property
@@ -203,3 +204,18 @@ class Settings:
         if self.slack.locale != "en":
             said.append(f'slack.locale = "{self.slack.locale}": texts are in English in this release.')
         return tuple(said)
+
+
+def _cost_of_pace(cloud: OpenStackSettings) -> Iterator[str]:
+    """What limits of a cloud's pace cost, as against the default ones."""
+    if cloud.concurrency < FEW_AT_ONCE:
+        yield (
+            f"clouds.{cloud.name}.concurrency = {cloud.concurrency}: no more than so many VMs are on their way at once,"
+            f" so a host with many VMs is evacuated more slowly than with the default {DEFAULT_CONCURRENCY}: where each"
+            f" takes 15 s until it is up, 60 VMs take {ceil(60 / cloud.concurrency) * 15} s at least."
+        )
+    if cloud.rate < inf:
+        yield (
+            f"clouds.{cloud.name}: no more than {cloud.rate:g} VMs are begun a second, so the last of 60 is begun"
+            f" {60 / cloud.rate:.0f} s after the first."
+        )

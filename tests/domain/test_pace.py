@@ -85,7 +85,13 @@ def test_a_call_that_is_not_answered_for_long_is_a_sign_before_its_answer() -> N
 def test_while_its_cores_are_busy_a_cloud_gets_two_at_once() -> None:
     busy = Pace(window=40, shortest=0.1, usual=0.25)
     assert of_cloud(busy, unclaimed()) is None
-    assert of_cloud(busy, unclaimed(), unclaimed()) is Limit.WINDOW
+    assert of_cloud(busy, unclaimed(), unclaimed()) is Limit.SLOW
+
+
+def test_a_window_that_was_cut_of_late_is_told_from_one_that_is_full() -> None:
+    cut = Pace().cut(now=100.0)
+    assert of_cloud(cut, *[unclaimed()] * 6, now=105.0) is Limit.SLOW
+    assert of_cloud(cut, *[unclaimed()] * 6, now=111.0) is Limit.WINDOW
 
 
 def test_a_target_gets_one_to_claim_and_one_that_waits_while_the_cloud_is_at_ease() -> None:

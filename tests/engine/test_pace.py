@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from bot.domain.cloud import Sighting, Unreachable
 from bot.domain.operation import State
+from bot.domain.pace import Limit
 from bot.domain.plan import Receipt, Step
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId, StepKey
@@ -68,6 +69,24 @@ async def test_a_plan_s_estimate_is_that_of_the_last_of_its_kind(shop: Workshop)
     assert operation.plan is not None
     assert operation.plan.estimate is not None
     assert timedelta(seconds=MOVE_SECONDS) <= operation.plan.estimate <= timedelta(seconds=4 * MOVE_SECONDS)
+
+
+async def test_the_rate_of_the_settings_is_kept_and_the_next_vm_says_what_holds_it_back(shop: Workshop) -> None:
+    shop.cloud.rate, shop.cloud.poll = 0.25, 1.0
+    id = await shop.approved()
+    held_back: set[Limit | None] = set()
+    original = shop.cloud.look
+
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        held_back.update(r.held_back for r in await shop.steps(id) if r.state is StepState.PLANNED)
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    await shop.work()
+    began = sorted(move.at for move in shop.cloud.moves)
+    assert min(b - a for a, b in pairwise(began)) >= timedelta(seconds=4)
+    assert held_back == {None, Limit.RATE}
+    assert {r.held_back for r in await shop.steps(id)} == {None}
 
 
 async def test_the_end_is_told_without_a_pause_after_the_last_vm_is_verified(shop: Workshop) -> None:

@@ -1,6 +1,7 @@
 """One cloud's pace over all its operations: who may go next, and where to, with what others have in flight."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from bot.domain.pace import Limit
@@ -21,8 +22,12 @@ def in_flight(seq: int, *, is_claimed: bool = False, whose: OperationId = THEIRS
     return whose, replace(begun, begun_at=NOW if is_claimed else None)
 
 
+def at(now: float) -> datetime:
+    return NOW + timedelta(seconds=now)
+
+
 def chosen(pacing: Pacing, ready: list[StepRecord], *moving: Named, most: int = 100, now: float = 0.0) -> list[int]:
-    return [r.seq for r in pacing.choose(ready, moving, most=most, between=0.5, now=now)]
+    return [r.seq for r in pacing.choose(ready, moving, most=most, between=0.5, now=now, moment=at(now))]
 
 
 def test_what_other_operations_have_in_flight_takes_places_too() -> None:
@@ -50,9 +55,9 @@ def test_a_target_that_takes_up_nothing_is_shunned_and_named_once() -> None:
     pacing = Pacing()
     stuck = [in_flight(20, wish="t1")]
     ready = [planned(0, wish="t1", also=("t2",))]
-    pacing.choose(ready, stuck, most=100, between=0.5, now=0.0)
+    pacing.choose(ready, stuck, most=100, between=0.5, now=0.0, moment=at(0.0))
     assert pacing.stale == frozenset()
-    (sent,) = pacing.choose(ready, stuck, most=100, between=0.5, now=16.0)
+    (sent,) = pacing.choose(ready, stuck, most=100, between=0.5, now=16.0, moment=at(16.0))
     assert sent.step.wish == "t2"
     assert pacing.newly_stale == pacing.stale == {"t1"}
     assert chosen(pacing, [planned(0, wish="t1")], *stuck, now=17.0) == []
@@ -93,11 +98,11 @@ def test_what_is_done_to_the_host_says_nothing_of_how_quickly_vms_are_accepted()
 def test_good_answers_to_a_full_window_make_it_grow() -> None:
     pacing = Pacing()
     ready = [planned(n) for n in range(20)]
-    begun = pacing.choose(ready, [], most=100, between=0.5, now=0.0)
+    begun = pacing.choose(ready, [], most=100, between=0.5, now=0.0, moment=at(0.0))
     for each in begun:
         pacing.called(each.step, now=0.0)
         pacing.answered(each.step, now=0.3, is_good=True)
-    assert len(pacing.choose(ready, [], most=100, between=0.5, now=0.5)) > len(begun)
+    assert len(pacing.choose(ready, [], most=100, between=0.5, now=0.5, moment=at(0.5))) > len(begun)
 
 
 def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_haste() -> None:
@@ -106,3 +111,26 @@ def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_has
     pacing.looked({before.key: before}, [replace(before, state=StepState.FAILED)], now=1.0)
     assert pacing.pace.speed("t1", now=1.0) == 0
     assert pacing.pace.cut_at == 1.0
+
+
+def test_where_the_settings_limit_the_rate_the_starts_of_all_operations_count() -> None:
+    ready = [planned(n) for n in range(10)]
+
+    def begun(now: float, *moving: Named, rate: float) -> list[int]:
+        found = Pacing().choose(ready, moving, most=100, rate=rate, between=0.5, now=now, moment=at(now))
+        return [r.seq for r in found]
+
+    assert begun(0.0, rate=2.0) == [0, 1, 2, 3], "in two seconds"
+    theirs = [in_flight(20 + n, is_claimed=True) for n in range(3)]
+    assert begun(1.0, *theirs, rate=2.0) == [0]
+    assert begun(3.0, *theirs, rate=2.0) == [0, 1, 2, 3]
+    assert begun(1.9, *theirs[:1], rate=0.5) == []
+    assert begun(2.0, *theirs[:1], rate=0.5) == [0]
+
+
+def test_a_limit_that_people_are_told_of_is_borne_by_the_next_that_waits_and_by_no_other() -> None:
+    pacing, ready = Pacing(), [planned(n) for n in range(4)]
+    assert chosen(pacing, ready, most=2) == [0, 1]
+    assert pacing.held_back(ready, {ready[0].key, ready[1].key}) == {ready[2].key: Limit.CLOUD, ready[3].key: None}
+    assert chosen(pacing, ready, *[in_flight(20 + n) for n in range(6)]) == []
+    assert set(pacing.held_back(ready, set()).values()) == {None}, "the cloud's own pace is nothing to tell"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from math import inf
 from typing import Any
 
 from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
@@ -45,6 +46,7 @@ class ToyCloud:
     name: str = "toy"
     actions: frozenset[Action] = frozenset({Action.EVACUATE})
     concurrency: int = 3
+    rate: float = inf
     poll: float = 1.0
     deadline: float = 20.0
     groups: dict[str, str] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 
 import pickle
 from datetime import timedelta
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_a_small_number_of_vms_at_once_is_kept_and_what_it_costs_is_said(tmp_pat
     assert advice.startswith("clouds.prod.concurrency = 10: no more than so many VMs are on their way at once")
     few = SMALL.replace('kind = "openstack"', 'kind = "openstack"\nconcurrency = 40')
     assert read(tmp_path, few).advice == read(tmp_path, SMALL).advice == ()
+
+
+def test_a_cloud_can_be_spared_by_one_word_or_by_a_rate_and_what_that_costs_is_said(tmp_path: Path) -> None:
+    def paced(*lines: str) -> tuple[int, float, int]:
+        its = read(tmp_path, SMALL.replace('kind = "openstack"', "\n".join(['kind = "openstack"', *lines])))
+        (cloud,) = its.clouds
+        assert isinstance(cloud, OpenStackSettings)
+        return cloud.concurrency, cloud.rate, len(its.advice)
+
+    assert paced() == (100, inf, 0)
+    assert paced("gentle = true") == (10, 0.5, 2)
+    assert paced("starts_per_second = 2") == (100, 2.0, 1)
+    assert paced("gentle = true", "concurrency = 4", "starts_per_second = 0.1") == (4, 0.1, 2)
+    assert paced("gentle = true", "concurrency = 60", "starts_per_second = 3") == (10, 0.5, 2)
 
 
 def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from bot.domain.counting import counted
 from bot.domain.news import Kind, News
 from bot.domain.operation import Event, Operation, State, Told
+from bot.domain.pace import Limit
 from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
@@ -350,3 +351,26 @@ def test_findings_of_any_number_are_all_there_or_nobody_can_approve_them(number:
     assert are_there is ("Approve" in labels(drawn))
     assert are_there or "nobody can approve it here" in said
     assert are_there is (number <= 60)
+
+
+@pytest.mark.parametrize(
+    ("limit", "said"),
+    [
+        (Limit.SLOW, "1.0 starts/s: the cloud answers slowly"),
+        (Limit.RATE, "1.0 starts/s: the settings allow no more"),
+        (Limit.CLOUD, "1.0 starts/s: as many on their way as the settings allow"),
+        (Limit.TARGET, "1.0 starts/s: as many on their way as the targets take at once"),
+        (Limit.WINDOW, ""),
+        (None, ""),
+    ],
+)
+def test_the_card_says_which_limit_is_at_work(limit: Limit | None, said: str) -> None:
+    of = plan(6)
+    shown, rows = operation(State.RUNNING, of=of), [StepRecord(step=step, seq=n) for n, step in enumerate(of.steps)]
+    begun = [
+        replace(r.intend({}, now=NOW - timedelta(seconds=4 - n)), state=StepState.ACCEPTED)
+        for n, r in enumerate(rows[1:5])
+    ]
+    waiting = [replace(r, held_back=limit) for r in rows[5:]]
+    text = "\n".join(visible_text(card.render(shown, [rows[0], *begun, *waiting], RULE, now=NOW)))
+    assert (said in text) if said else ("starts/s" not in text)

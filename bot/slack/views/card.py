@@ -126,6 +126,8 @@ def _bar(operation: Operation, records: Sequence[StepRecord], tally: progress.Pr
     moving = tally.number(Fate.MOVING)
     if moving:
         parts.append(f"{moving:,} under way")
+    if limit := progress.held_back(records, now=now):
+        parts.append(limit)
     if failed:
         parts.append(f"{failed:,} failed or unclear")
     skipped = tally.number(Fate.SKIPPED)

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
-from bot.domain import fates
+from bot.domain import fates, forecast
 from bot.domain.fates import ENDED, Fate
+from bot.domain.pace import Limit
 from bot.domain.steps import Aside, StepRecord, StepState
 from bot.domain.values import VmId
 
@@ -83,3 +85,25 @@ def _course(records: Sequence[StepRecord]) -> Course:
         remedy=telling.remedy,
         aside=telling.aside,
     )
+
+
+_HELD_BACK = {
+    Limit.SLOW: "the cloud answers slowly",
+    Limit.RATE: "the settings allow no more",
+    Limit.CLOUD: "as many on their way as the settings allow",
+    Limit.TARGET: "as many on their way as the targets take at once",
+}
+
+
+def held_back(records: Sequence[StepRecord], *, now: datetime) -> str:
+    """Which limit keeps the next VM from being begun, and how quickly VMs are begun; empty while none does.
+
+    Args:
+        records: all steps of the operation.
+        now: the time, aware and UTC.
+    """
+    limit = next((r.held_back for r in records if r.state is StepState.PLANNED and r.held_back), None)
+    if limit is None or limit not in _HELD_BACK:
+        return ""
+    speed = forecast.starts_a_second(records, now=now)
+    return f"{speed:.1f} starts/s: {_HELD_BACK[limit]}" if speed else _HELD_BACK[limit]
