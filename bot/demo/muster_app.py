@@ -55,6 +55,12 @@ MUSTER = App(
         "users:read",
     ),
     events=(
+        "channel_archive",
+        "channel_deleted",
+        "channel_left",
+        "group_archive",
+        "group_deleted",
+        "group_left",
         "member_joined_channel",
         "member_left_channel",
         "subteam_members_changed",

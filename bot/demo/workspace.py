@@ -194,6 +194,26 @@ class Workspace(Acting):
         """Remove somebody, or the app, from a channel; the app hears of it where it is still a member."""
         super().kick(channel, user)
         self.tell_of_move(channel, user, joined=False)
+        if user == self.app.bot_user:
+            self._tell_of_room(channel, "left")
+
+    def archive(self, channel: str) -> None:
+        """Close a channel for everybody; the app hears of it where it is a member."""
+        self.channels[channel].is_archived = True
+        self.changed()
+        if self.app.bot_user in self.channels[channel].members:
+            self._tell_of_room(channel, "archive")
+
+    def delete_channel(self, channel: str) -> None:
+        """Take a channel away with all that was said in it; the app hears of it where it was a member."""
+        if self.app.bot_user in self.channels[channel].members:
+            self._tell_of_room(channel, "deleted")
+        del self.channels[channel], self.messages[channel]
+        self.changed()
+
+    def _tell_of_room(self, channel: str, what: str) -> None:
+        kind = "group" if self.channels[channel].is_private else "channel"
+        self.send_event({"type": f"{kind}_{what}", "channel": channel, "event_ts": self.next_ts()})
 
     def deactivate(self, user: str) -> None:
         """Close an account; the app hears of it."""

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bot.domain.alarm import Alarm, AlarmKind, Notice
 from bot.domain.cloud import Request
+from bot.domain.copies import KeepsCopies
 from bot.domain.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.policy import Actor
@@ -137,9 +138,11 @@ class Card:
     ts: str
     revision: int  #: what it shows; behind `revision_of` when it must be edited
     attempted_at: datetime | None = None  #: a first post whose answer we have not stored
+    left: str = ""  #: the channel that it had to leave; empty as long as it stands where it was asked for
+    why: str = ""  #: Slack's word for why it had to
 
 
-class Unit(Protocol):
+class Unit(KeepsCopies, Protocol):
     """One transaction."""
 
     async def commit(self) -> None:

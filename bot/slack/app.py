@@ -13,7 +13,7 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import door
+from bot import door, showing
 from bot.log import logger
 from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
 from bot.slack.people import SlackPeople
@@ -23,6 +23,9 @@ from bot.slack.views import notes
 from bot.workflow import Desk
 
 log = logger(__name__)
+
+GONE = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "group_deleted", "group_left")
+"""Events of a conversation in which Muster can say nothing more."""
 
 
 def receive_at(desk: Desk, people: SlackPeople) -> Reception:
@@ -94,6 +97,12 @@ def build(
 
     for name in ("member_joined_channel", "member_left_channel"):
         app.event(name)(on_move)
+
+    async def on_gone(event: dict[str, Any]) -> None:
+        await showing.doubt(desk.archive, str(event.get("channel")))
+
+    for name in GONE:
+        app.event(name)(on_gone)
     app.event(re.compile(".*"))(_on_other_event)
     app.error(_on_error)
     return app

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.domain.alarm import Alarm, Notice
+from bot.domain.copies import Copy
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Card, Outgoing
 
@@ -17,6 +18,7 @@ class Behind:
     """What the parts of the board have to bring up to date."""
 
     cards: Sequence[tuple[Operation, int, Card | None]]  #: with the revision of the operation, and what stands of it
+    copies: Sequence[tuple[Operation, int, Copy]]  #: further cards, likewise
     lines: Sequence[Outgoing]  #: of all lanes, in their order
     notices: Sequence[tuple[Alarm, Notice]]
 
@@ -26,6 +28,7 @@ async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Behind:
     async with archive.reading() as unit:
         return Behind(
             cards=await unit.unposted(limit=_CARDS),
+            copies=await unit.copies_behind(limit=_CARDS),
             lines=await unit.outgoing(limit=_LINES, put_off=put_off),
             notices=await unit.unshown(limit=_NOTICES),
         )

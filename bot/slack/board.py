@@ -11,8 +11,10 @@ from bot.domain.ports import Archive, Bell, Clock, LeaseLost
 from bot.log import logger
 from bot.slack.behind import Behind, read
 from bot.slack.cards import Cards, Rules
+from bot.slack.copies import Copies
 from bot.slack.drawing import Drawing
 from bot.slack.lines import Lines
+from bot.slack.moving import Moving
 from bot.slack.notices import Notices
 from bot.slack.pace import Pace
 from bot.slack.people import SlackPeople
@@ -70,7 +72,9 @@ class Board:
         self._begun_in = term
         self._pace = Pace(clock)
         poster = Poster(self._client, self._pace, may_speak=lambda: self._term() == term)
-        self._cards = Cards(archive, clock, poster, self._rules)
+        moving = Moving(archive, poster, incident_channel=incident_channel)
+        self._cards = Cards(archive, clock, poster, self._rules, moving)
+        self._copies = Copies(archive, clock, poster, self._cards)
         drawing = Drawing(archive, clock, poster, self._cards, self._presence, incident_channel=incident_channel)
         self._lines = Lines(archive, clock, poster, drawing)
         self._notices = Notices(archive, clock, poster, link=drawing.link, incident_channel=incident_channel)
@@ -102,7 +106,7 @@ class Board:
         """
         did, was_troubled, self._is_troubled = False, self._is_troubled, False
         behind: Behind | None = None
-        for part in (self._cards.round, self._lines.round, self._notices.round):
+        for part in (self._cards.round, self._copies.round, self._lines.round, self._notices.round):
             try:
                 behind = behind or await read(self._archive, put_off=self._lines.put_off)
                 if await part(behind):

@@ -119,6 +119,15 @@ class Drawing:
                 await unit.keep_card(replace(card, ts="", revision=-1, attempted_at=None))
                 await unit.commit()
 
+    async def card_must_leave(self, news: News, *, why: str) -> None:
+        """Nothing can be told where the card stands: let it stand elsewhere, and the lines wait for that."""
+        if news.operation is None:
+            return
+        async with self._archive.unit() as unit:
+            operation, card = await unit.operation(news.operation), await unit.card(news.operation)
+        if card is not None:
+            await self._cards.moving.move(operation, card.channel, why=why)
+
     async def draw(self, news: Sequence[News]) -> Message:
         """The message; or the bare kind, should drawing it fail: a line is never lost to a view.
 

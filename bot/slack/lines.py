@@ -207,8 +207,14 @@ class Lines:
             self._refused.update(line.id for line in batch)
             if place.thread and error.code in CARD_GONE:
                 await self._drawing.card_is_gone(batch[0].news)
+            if place.thread and isinstance(error, SlackRefused) and self._is_no_place(error, batch[0]):
+                await self._drawing.card_must_leave(batch[0].news, why=error.code)
             raise
         await self._note_told(batch, ts=ts)
+
+    def _is_no_place(self, refusal: SlackRefused, line: Outgoing) -> bool:
+        """Whether the thread of a card is none any more: what is told there goes where the card goes."""
+        return refusal.code in NO_SUCH_PLACE or (refusal.code in BARRED and line.tries + 1 >= _PATIENCE)
 
     async def _put(self, place: Place, drawn: Message, mark: str) -> str:
         """Post it, with its file; where Slack takes no file from us, the line says where its content is to be had."""
@@ -247,7 +253,8 @@ class Lines:
         """Try again later; or never, where Slack will never take it."""
         ids = [line.id for line in batch]
         tries = batch[0].tries + 1
-        is_lasting = error.code in NO_SUCH_PLACE or (tries >= _PATIENCE and error.code not in BARRED)
+        is_nowhere = error.code in NO_SUCH_PLACE and batch[0].news.audience is not Audience.THREAD
+        is_lasting = is_nowhere or (tries >= _PATIENCE and error.code not in BARRED | NO_SUCH_PLACE)
         if isinstance(error, SlackRefused) and is_lasting:
             log.warning("news cannot be told", news=ids, code=error.code)
             async with self._archive.unit() as unit:

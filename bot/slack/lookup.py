@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot import looking
+from bot import looking, showing
 from bot.domain.errors import BadCommand, NotAllowed
 from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Delivery
@@ -73,7 +73,8 @@ class Asked:
 
 async def _show(desk: Desk, asked: Asked) -> None:
     operation, _ = await desk.show(asked.operation)
-    await asked.answer(desk, "In full", about=[operation.id], in_full=True)
+    channel = reception.word(asked.delivery, "channel")
+    await showing.show(desk.archive, operation, by=asked.actor.id, channel=channel, key=asked.delivery.key)
 
 
 async def _list(desk: Desk, asked: Asked) -> None:

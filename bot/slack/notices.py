@@ -7,6 +7,7 @@ from bot.domain.alarm import Alarm, Notice
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import OperationId
 from bot.log import logger
+from bot.slack.backoff import BackOff
 from bot.slack.behind import Behind
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import ALARM, Poster
@@ -19,7 +20,6 @@ log = logger(__name__)
 
 _PATIENCE = 6
 """How often a message of an alarm that is over is offered to a Slack that refuses it."""
-_SLOWEST = 60.0
 
 
 class Notices:
@@ -48,8 +48,7 @@ class Notices:
         self._pace = poster.pace
         self._link = link
         self._channel = incident_channel
-        self._tries: dict[str, int] = {}
-        self._not_before: dict[str, float] = {}
+        self._backoff = BackOff(clock, poster.pace, what="an alarm")
 
     async def round(self, behind: Behind) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""
@@ -58,25 +57,22 @@ class Notices:
             try:
                 shown |= await self._show(alarm, notice)
             except SlackError as error:
-                self._back_off(alarm, error)
+                self._backoff.failed(alarm.id, error)
                 if isinstance(error, SlackSilent):
                     break  # Slack is away: the others would wait for it one after another
             except LeaseLost:
                 raise
             except Exception as error:
                 log.exception("an alarm's message stumbled", alarm=alarm.id)
-                self._back_off(alarm, SlackSilent(type(error).__name__))
+                self._backoff.failed(alarm.id, SlackSilent(type(error).__name__))
         return shown
 
     async def _show(self, alarm: Alarm, notice: Notice) -> bool:
-        due = self._not_before.get(alarm.id)
-        if due is not None and due > self._clock.monotonic():
-            self._pace.come_back(due)
+        if self._backoff.waits(alarm.id):
             return False
         done = await (self._edit(alarm, notice) if notice.ts else self._first(alarm, notice))
         if done:
-            self._tries.pop(alarm.id, None)
-            self._not_before.pop(alarm.id, None)
+            self._backoff.done(alarm.id)
         return done
 
     async def _edit(self, alarm: Alarm, notice: Notice) -> bool:
@@ -124,7 +120,7 @@ class Notices:
 
     def _is_given_up(self, alarm: Alarm) -> bool:
         """Whether a refusal is the last one: an alarm that is open waits for a channel that takes it again."""
-        return not alarm.is_open and self._tries.get(alarm.id, 0) + 1 >= _PATIENCE
+        return not alarm.is_open and self._backoff.tries(alarm.id) + 1 >= _PATIENCE
 
     async def _look(self, notice: Notice) -> str:
         """The ts of a message whose posting had no answer, when it stands there."""
@@ -143,12 +139,3 @@ class Notices:
         async with self._archive.unit() as unit:
             await unit.keep_notice(notice)
             await unit.commit()
-
-    def _back_off(self, alarm: Alarm, error: SlackError) -> None:
-        tries = self._tries.get(alarm.id, 0) + 1
-        self._tries[alarm.id] = tries
-        due = self._clock.monotonic() + min(_SLOWEST, 2.0**tries)
-        self._not_before[alarm.id] = due
-        self._pace.come_back(due)
-        if tries == 1:
-            log.warning("an alarm waits for Slack", alarm=alarm.id, code=error.code)

@@ -6,9 +6,9 @@ NO_SUCH_PLACE = frozenset(
         "cannot_dm_bot",
         "channel_not_found",
         "is_archived",
+        "is_inactive",
         "messages_tab_disabled",
         "method_not_supported_for_channel_type",
-        "no_text",
         "not_in_channel",
         "restricted_action",
         "restricted_action_non_threadable_channel",
@@ -23,6 +23,8 @@ NO_SUCH_PLACE = frozenset(
     }
 )
 """About a place or a person: no later try helps as long as it is as it is."""
+CLOSED = frozenset({"is_archived", "is_inactive"})
+"""About a place: it is closed for everybody."""
 BARRED = frozenset({"access_denied", "ekm_access_denied", "no_permission"})
 """About a place: an admin forbids it there and may allow it again, so what was to be said waits."""
 CARD_GONE = frozenset({"cannot_reply_to_message", "message_not_found", "thread_not_found"})

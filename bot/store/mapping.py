@@ -6,14 +6,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from bot.domain.copies import Copy
 from bot.domain.news import Audience, News
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan, Step
 from bot.domain.ports import Card, Delivery, Lease, Outgoing
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import OperationId
+from bot.domain.values import OperationId, UserId
 from bot.store import codec
-from bot.store.tables import CardRow, DeliveryRow, NewsRow, OperationRow
+from bot.store.tables import CardRow, CopyRow, DeliveryRow, NewsRow, OperationRow
 
 APART = frozenset({"id", "state", "plan", "approved_plan", "created_at", "expires_at", "version"})
 """Fields of an operation that have a column or a row of their own."""
@@ -170,6 +171,8 @@ def card_columns(card: Card, *, now: datetime) -> dict[str, Any]:
         "revision": card.revision,
         "attempted_at": card.attempted_at,
         "kept_at": now,
+        "left_channel": card.left or None,
+        "left_why": card.why or None,
     }
 
 
@@ -178,6 +181,32 @@ def card_of(row: CardRow) -> Card:
     return Card(
         operation=OperationId(row.operation_id),
         channel=row.channel,
+        ts=row.ts,
+        revision=row.revision,
+        attempted_at=row.attempted_at,
+        left=row.left_channel or "",
+        why=row.left_why or "",
+    )
+
+
+def copy_columns(copy: Copy) -> dict[str, Any]:
+    """The row of a further card."""
+    return {
+        "operation_id": copy.operation,
+        "channel": copy.channel,
+        "person": copy.person,
+        "ts": copy.ts,
+        "revision": copy.revision,
+        "attempted_at": copy.attempted_at,
+    }
+
+
+def copy_of(row: CopyRow) -> Copy:
+    """The further card of a row."""
+    return Copy(
+        operation=OperationId(row.operation_id),
+        channel=row.channel,
+        person=UserId(row.person),
         ts=row.ts,
         revision=row.revision,
         attempted_at=row.attempted_at,

@@ -148,6 +148,23 @@ class CardRow(Row, table=True):
     revision: int
     attempted_at: datetime | None = Field(default=None, sa_type=Moment)
     kept_at: datetime = Field(sa_type=Moment)  #: so that no card waits behind one that changes all the time
+    left_channel: str | None = Field(default=None, sa_type=Exact)
+    left_why: str | None = Field(default=None, sa_type=Exact)
+
+
+class CopyRow(Row, table=True):
+    """Where a further card of an operation stands and what it shows."""
+
+    __tablename__ = "card_copy"
+
+    operation_id: str = Field(
+        primary_key=True, sa_type=Exact, sa_column_args=[ForeignKey("operation.id", ondelete="CASCADE")]
+    )
+    channel: str = Field(primary_key=True, sa_type=Exact)
+    person: str = Field(sa_type=Exact)
+    ts: str = Field(sa_type=Exact)
+    revision: int
+    attempted_at: datetime | None = Field(default=None, sa_type=Moment)
 
 
 class AlarmRow(Row, table=True):

@@ -9,6 +9,7 @@ from bot.domain.steady import SteadyClock
 from bot.store.alarms import Alarms
 from bot.store.audit import Audit
 from bot.store.board import Board
+from bot.store.copies import Copies
 from bot.store.inbox import Inbox
 from bot.store.leadership import Leadership
 from bot.store.leases import Leases
@@ -17,7 +18,7 @@ from bot.store.steps import Steps
 from bot.store.transaction import patiently
 
 
-class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Alarms, Audit):
+class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Copies, Alarms, Audit):
     """`bot.domain.ports.Unit` over a SQL database.
 
     Args:

@@ -15,7 +15,7 @@ from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
 
 OURS = re.compile(
-    r"<@U0BOB>|<@U0ALICE>|<@U0CHIEF>|<!subteam\^S0LEADS>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|[^<>]*>"
+    r"<#C0OLD>|<@U0BOB>|<@U0ALICE>|<@U0CHIEF>|<!subteam\^S0LEADS>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|[^<>]*>"
 )
 
 
@@ -34,6 +34,8 @@ def facts(words: str) -> dict[str, Json]:
         "title": f"evacuate {words}",
         "place": words,
         "seconds": 41.4,
+        "from": "C0OLD",
+        "why": "is_archived",
         "sentence": words,
         "remedy": words,
         "raw": words,

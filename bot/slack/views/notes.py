@@ -17,7 +17,7 @@ HELP = """\
 • `/maintenance enter|exit [check] [cloud/]host [--at time] [--window 2h] [--then poweroff|reboot] [--reason text]`: \
 the host is alive
 • `/muster list`: operations that hold a host now
-• `/muster show ID`: one operation with its plan, votes and steps
+• `/muster show ID`: one operation with its plan, votes and steps, and its card with buttons here
 • `/muster hosts [cloud] [text]`: hosts with their state, and what Muster does there
 • `/muster history [cloud/]host`: past operations of a host
 • `/muster audit ID`: what was recorded about an operation

@@ -113,6 +113,11 @@ def mention(id: str) -> str:
     return "every full member" if id == "*" else code(id)
 
 
+def room(id: str) -> str:
+    """A link to a conversation, by our own stored id of it."""
+    return f"<#{plain(id, limit=NAME)}>" if id.isalnum() else code(id)
+
+
 def mentions(ids: Sequence[str], *, none: str = "nobody") -> str:
     """Several, as one reads them aloud."""
     if not ids:

@@ -339,6 +339,10 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
     Kind.TIMELINE: lambda _: ":page_facing_up: The whole story, for the postmortem.",
+    Kind.CARD_MOVED: lambda f: (
+        f":warning: Slack lets Muster post nothing in {text.room(word(f, 'from'))}"
+        f" ({text.plain(word(f, 'why'))}), so the card stands elsewhere now."
+    ),
     Kind.LEFT_OVER: _left_over,
     Kind.LEFT_OVER_GONE: lambda f: (
         f":white_check_mark: The host is back in service, and nothing is left over{_span(f, since=True)}."

@@ -9,9 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bot.clock import ManualClock
+from bot.domain.copies import Copy
 from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import State
 from bot.domain.ports import Archive, Card, Entry, Outgoing
-from bot.domain.values import OperationId
+from bot.domain.values import OperationId, UserId
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, news, operation, private
 from tests.tiers import examples
@@ -214,3 +216,35 @@ async def test_nothing_happens_to_no_news(archive: SqlArchive) -> None:
         await unit.give_up([], why="")
         await unit.commit()
     assert await outgoing(archive) == []
+
+
+async def test_a_further_card_is_behind_until_it_shows_the_latest_and_can_be_forgotten(archive: SqlArchive) -> None:
+    await begin(archive)
+    copy = Copy(operation=OperationId("op-1"), channel="C2", person=UserId("U1"))
+    for kept in (copy, replace(copy, channel="C3"), replace(copy, ts="2.2", revision=1, attempted_at=START)):
+        async with archive.unit() as unit:
+            await unit.keep_copy(kept)
+            await unit.commit()
+    async with archive.unit() as unit:
+        assert [c.channel for c in await unit.copies(OperationId("op-1"))] == ["C2", "C3"]
+        assert [(o.id, at, c.channel) for o, at, c in await unit.copies_behind(limit=9)] == [("op-1", 1, "C3")]
+        await unit.drop_copy(replace(copy, channel="C3"))
+        await unit.commit()
+    async with archive.unit() as unit:
+        assert await unit.copies(OperationId("op-1")) == [replace(copy, ts="2.2", revision=1, attempted_at=START)]
+
+
+async def test_of_a_channel_in_doubt_the_cards_of_what_is_live_are_shown_anew(archive: SqlArchive) -> None:
+    await begin(archive, 1, 2)
+    async with archive.unit() as unit:
+        over = await unit.operation(OperationId("op-2"))
+        await unit.save(replace(over, state=State.CANCELLED), ENTRY)
+        await unit.keep_card(replace(CARD, operation=over.id, revision=2))
+        copy = Copy(operation=OperationId("op-1"), channel="C1", person=UserId("U1"), ts="3.3", revision=1)
+        await unit.keep_copy(copy)
+        await unit.commit()
+    async with archive.unit() as unit:
+        assert await unit.doubt("C9") == 0
+        assert await unit.doubt("C1") == 2
+        await unit.commit()
+    assert [name for name, _, _ in await unposted(archive)] == ["op-1"]

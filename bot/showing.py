@@ -1,0 +1,35 @@
+"""Shows an operation where somebody asks for it: privately in full, and as a further card that can be clicked."""
+
+from bot.domain.copies import Copy
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import FINAL, Operation
+from bot.domain.ports import Archive
+from bot.domain.values import Facts, UserId
+
+
+async def show(archive: Archive, operation: Operation, *, by: UserId, channel: str, key: str) -> None:
+    """Answer the question, and have a card stand there as long as there is something to steer.
+
+    Args:
+        archive: the database.
+        operation: that was asked for.
+        by: who asked.
+        channel: where.
+        key: the delivery this settles.
+    """
+    facts: Facts = {"sentence": "In full", "about": [operation.id], "in_full": True}
+    async with archive.unit() as unit:
+        card, copies = await unit.card(operation.id), await unit.copies(operation.id)
+        stands = {copy.channel for copy in copies} | ({card.channel} if card is not None and card.ts else set())
+        if operation.state not in FINAL and channel not in stands:
+            await unit.keep_copy(Copy(operation=operation.id, channel=channel, person=by))
+        await unit.tell(News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel))
+        await unit.settle(key, result="shown")
+        await unit.commit()
+
+
+async def doubt(archive: Archive, channel: str) -> None:
+    """Have the cards in a channel that may be gone shown anew, so that they find another place if it is."""
+    async with archive.unit() as unit:
+        if await unit.doubt(channel):
+            await unit.commit()

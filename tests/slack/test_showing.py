@@ -1,0 +1,53 @@
+"""A card can be had where people are: typed for, or moved by itself when its channel is gone."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from bot.demo.messages import Message
+from bot.domain.operation import State
+from tests.slack.house import House, opened
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[House]:
+    async with opened(tmp_path) as made:
+        yield made
+
+
+def cards(house: House, channel: str) -> list[Message]:
+    return [m for m in house.workspace.channel_messages(channel) if m.author == "U0MUSTER" and m.buttons]
+
+
+async def test_show_posts_a_live_card_where_it_is_typed_and_its_buttons_work(house: House) -> None:
+    await house.planned()
+    (shown,) = await house.operations()
+    await house.types("U0BOB", f"/muster show {shown.id}", channel="G0LEADS")
+    await house.workspace.until(lambda: cards(house, "G0LEADS"))
+    assert "the thread of this operation hangs at its card in <#C0OPS>" in cards(house, "G0LEADS")[0].plain
+    await house.workspace.click("U0BOB", cards(house, "G0LEADS")[0], label="Approve")
+    await house.workspace.until(lambda: "Approved by <@U0BOB>" in cards(house, "G0LEADS")[0].plain)
+    await house.workspace.until(lambda: "Approved by <@U0BOB>" in house.cards()[0].plain)
+    await house.types("U0BOB", f"/muster show {shown.id}", channel="G0LEADS")
+    await house.note_to("U0BOB", number=2)
+    assert len(cards(house, "G0LEADS")) == 1
+
+
+async def test_where_the_card_stands_already_show_answers_privately_alone(house: House) -> None:
+    await house.planned()
+    (shown,) = await house.operations()
+    await house.types("U0BOB", f"/muster show {shown.id}")
+    assert "Votes: none" in await house.note_to("U0BOB")
+    assert len(house.cards()) == 1
+
+
+async def test_a_channel_that_is_archived_while_nothing_changes_loses_its_card_to_another_one(house: House) -> None:
+    await house.planned()
+    house.workspace.archive("C0OPS")
+    await house.workspace.until(lambda: cards(house, "C0INCIDENT"))
+    moved = cards(house, "C0INCIDENT")[0]
+    assert "nothing in <#C0OPS> (is_inactive)" in moved.plain
+    await house.workspace.click("U0BOB", moved, label="Approve")
+    await house.workspace.until(lambda: "Approved by <@U0BOB>" in cards(house, "C0INCIDENT")[0].plain)
+    assert await house.state() is State.QUEUED
