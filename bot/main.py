@@ -36,6 +36,7 @@ from bot.slack.presence import DirectMessages, Presence
 from bot.store import figures
 from bot.store.archive import SqlArchive
 from bot.watch.alerts import Alerts
+from bot.watch.placing import Placing
 from bot.watch.reach import Reach
 from bot.watch.rounds import Rounds
 from bot.workflow import Desk
@@ -167,10 +168,13 @@ async def _open(bot: Bot) -> None:
 
 def _ticks(bot: Bot) -> schedule.Ticks:
     left_over = slack_app.receive_at(bot.desk, bot.people).serve_left_over
+    placing = Placing(archive=bot.leader, clock=bot.clock, clouds=bot.clouds)
     ticks: schedule.Ticks = {
         "left over": (schedule.LEFT_OVER_SECONDS, left_over),
         "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
         "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.leader, bot.clock, bot.settings.rules)),
+        "alerts": (schedule.ALERT_SECONDS, placing.tell),
+        "hosts of alerts": (schedule.PLACE_SECONDS, placing.place),
         "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
     }
     return {name: (seconds, bot.leader.only_here(tick)) for name, (seconds, tick) in ticks.items()}
@@ -241,7 +245,7 @@ def _deaf_too_long(bot: Bot) -> str:
 def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
     settings = bot.settings.alertmanager
     return webhooks.alertmanager(
-        Alerts(archive=bot.archive, clock=bot.clock, clouds=bot.clouds).take,
+        Alerts(archive=bot.archive, clock=bot.clock).take,
         token=settings.token.reveal(),
         labels=webhooks.Labels(host=settings.host_label, cloud=settings.cloud_label, default_cloud=settings.cloud),
     )

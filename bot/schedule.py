@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 EXPIRY_SECONDS = 5
 REMINDER_SECONDS = 5
 LEFT_OVER_SECONDS = 5
+ALERT_SECONDS = 1
+PLACE_SECONDS = 2
 KEEP_SECONDS = 1
 
 Ticks: TypeAlias = Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]

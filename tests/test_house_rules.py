@@ -48,6 +48,7 @@ MAY_COMPARE_DATES = {
     "bot/store/figures.py": "an age that is shown",
     "bot/store/leadership.py": "PostgreSQL's own time",
     "bot/store/leases.py": "PostgreSQL's own time, a steady clock, and starts that people agreed on",
+    "bot/watch/placing.py": "moments of rows that any process may have written: only how they are grouped depends on them",
     "bot/store/operations.py": "what people agreed on: expiry",
     "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",
     "bot/watch/left_over.py": "reminders after hours and days, over restarts",

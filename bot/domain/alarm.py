@@ -16,6 +16,8 @@ class AlarmKind(StrEnum):
     """So many hosts look dead at once that the observer is to be suspected first."""
     ALERT = "alert"
     """Somebody else's monitoring says so."""
+    STORM = "storm"
+    """So many alerts at once that one message counts them, with theirs below it."""
     LEFT_OVER = "left over"
     """A host that Muster took out of service and nobody brought back; told in the thread of that operation."""
 
@@ -51,6 +53,9 @@ class Alarm:
     may_evacuate: bool = False  #: whether the cloud offers to evacuate the host
     operation: OperationId | None = None  #: the operation that explains it, or that left it over
     alerts: tuple[Alert, ...] = ()
+    label: tuple[str, str] | None = None
+    """The cloud and the host as labels of alerts name them, while which host is meant is still to be found out."""
+    within: str = ""  #: the id of the alarm that counts it: its message stands below that one's
     version: int = 0  #: grows with every save; the compare-and-set of the archive
 
     @property
@@ -62,6 +67,11 @@ class Alarm:
     def has_message(self) -> bool:
         """Whether a message of its own stands for it."""
         return self.raised_at is not None and self.kind is not AlarmKind.LEFT_OVER
+
+    @property
+    def waits(self) -> bool:
+        """Whether it is still to be told, or its host still to be found."""
+        return self.is_open and self.kind is AlarmKind.ALERT and (self.raised_at is None or self.label is not None)
 
     def cleared(self, at: datetime, sentence: str = "") -> Self:
         """The alarm once it is over."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Protocol
 
-from bot.domain.alarm import Alarm, AlarmKind, Notice
+from bot.domain.alarm_port import KeepsAlarms
 from bot.domain.cloud import Request
 from bot.domain.copies import KeepsCopies
 from bot.domain.news import News
@@ -142,7 +142,7 @@ class Card:
     why: str = ""  #: Slack's word for why it had to
 
 
-class Unit(KeepsCopies, Protocol):
+class Unit(KeepsAlarms, KeepsCopies, Protocol):
     """One transaction."""
 
     async def commit(self) -> None:
@@ -324,47 +324,6 @@ class Unit(KeepsCopies, Protocol):
 
     async def give_up(self, ids: Sequence[int], *, why: str) -> None:
         """Never try again: Slack will not take it, ever (channel gone, person gone). Audited."""
-        ...
-
-    # alarms --------------------------------------------------------------------------------------------------
-    async def alarms(self, kind: AlarmKind, *, cloud: str | None) -> Sequence[Alarm]:
-        """The open alarms of a kind, of one cloud or (None) of all."""
-        ...
-
-    async def alarm(self, id: str) -> Alarm | None:
-        """One alarm, open or over."""
-        ...
-
-    async def open_alarm(self, alarm: Alarm) -> bool:
-        """Store a new alarm; False when its id is known, or one of its kind, cloud and subject is open."""
-        ...
-
-    async def save_alarm(self, alarm: Alarm) -> Alarm:
-        """Write a changed alarm; answers it with its new version.
-
-        Raises:
-            Stale: its version is not the stored one any more.
-        """
-        ...
-
-    async def drop_alarm(self, alarm: Alarm) -> None:
-        """Forget an alarm that was never raised.
-
-        Raises:
-            Stale: its version is not the stored one any more.
-        """
-        ...
-
-    async def unwatched(self, cloud: str, *, limit: int) -> Sequence[OperationId]:
-        """Operations that acted and ended, for which no alarm about left-overs was ever opened; oldest first."""
-        ...
-
-    async def unshown(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
-        """Alarms with a message that is behind them, and that message as it stands."""
-        ...
-
-    async def keep_notice(self, notice: Notice) -> None:
-        """Store where an alarm's message stands and what it shows."""
         ...
 
 

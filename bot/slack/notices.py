@@ -98,13 +98,16 @@ class Notices:
         if not self._pace.allows(POST, self._channel):
             return False
         new = Notice(alarm=alarm.id, channel=self._channel)
-        if notice.attempted_at is not None and (found := await self._look(notice)):
+        thread = await self._thread_of(alarm)
+        if thread is None:
+            return False
+        if notice.attempted_at is not None and (found := await self._look(notice, thread)):
             await self._keep(replace(new, channel=notice.channel, ts=found))
             return True
         drawn = await self._draw(alarm)
         await self._keep(replace(new, attempted_at=self._clock.now()))
         try:
-            ts = await self._poster.post(new.channel, drawn, event=ALARM, mark=alarm.id)
+            ts = await self._poster.post(new.channel, drawn, event=ALARM, mark=alarm.id, thread=thread)
         except SlackBusy:
             await self._keep(new)
             raise
@@ -122,10 +125,20 @@ class Notices:
         """Whether a refusal is the last one: an alarm that is open waits for a channel that takes it again."""
         return not alarm.is_open and self._backoff.tries(alarm.id) + 1 >= _PATIENCE
 
-    async def _look(self, notice: Notice) -> str:
+    async def _thread_of(self, alarm: Alarm) -> str | None:
+        """Below which message it stands; empty: below none; None: that one is still to be posted."""
+        if not alarm.within:
+            return ""
+        async with self._archive.reading() as unit:
+            above, storm = await unit.notice(alarm.within), await unit.alarm(alarm.within)
+        if above is not None and above.ts:
+            return above.ts
+        return None if storm is not None and storm.is_open else ""
+
+    async def _look(self, notice: Notice, thread: str) -> str:
         """The ts of a message whose posting had no answer, when it stands there."""
         try:
-            found = await self._poster.find(notice.channel, event=ALARM, marks=[notice.alarm])
+            found = await self._poster.find(notice.channel, event=ALARM, marks=[notice.alarm], thread=thread)
         except SlackRefused as refusal:
             log.warning("cannot look for an alarm's message", alarm=notice.alarm, code=refusal.code)
             return ""

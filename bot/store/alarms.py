@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import delete, exists, select, update
+from sqlalchemy import bindparam, delete, exists, select, update
 from sqlmodel import col
 
 from bot.domain.alarm import Alarm, AlarmKind, Notice
@@ -20,6 +20,17 @@ _APART = frozenset({"id", "cloud", "subject", "version"})
 _ACTED = (State.SUCCEEDED.value, State.ENDED_INCOMPLETE.value)
 
 
+_ABOUT = select(AlarmRow).where(
+    col(AlarmRow.kind) == bindparam("kind"), col(AlarmRow.subject) == bindparam("subject"), col(AlarmRow.open)
+)
+_WAITING = (
+    select(AlarmRow)
+    .where(col(AlarmRow.waits))
+    .order_by(col(AlarmRow.shows), col(AlarmRow.kept_at))
+    .limit(bindparam("most"))
+)
+
+
 class Alarms(Transaction):
     """The part of a unit of work that keeps alarms."""
 
@@ -29,6 +40,15 @@ class Alarms(Transaction):
         if cloud is not None:
             query = query.where(col(AlarmRow.cloud) == cloud)
         return [_alarm_of(row) for row in await self.scalars(query)]
+
+    async def alarm_about(self, kind: AlarmKind, subject: str) -> Alarm | None:
+        """See `bot.domain.ports.Unit`."""
+        row = await self.first(_ABOUT, kind=kind.value, subject=subject)
+        return _alarm_of(row) if row else None
+
+    async def waiting_alarms(self, *, limit: int) -> Sequence[Alarm]:
+        """See `bot.domain.ports.Unit`."""
+        return [_alarm_of(row) for row in await self.scalars(_WAITING, most=limit)]
 
     async def alarm(self, id: str) -> Alarm | None:
         """See `bot.domain.ports.Unit`."""
@@ -72,10 +92,15 @@ class Alarms(Transaction):
         query = (
             select(AlarmRow)
             .where(col(AlarmRow.shows), col(AlarmRow.shown) < col(AlarmRow.version))
-            .order_by(col(AlarmRow.kept_at), col(AlarmRow.id))
+            .order_by(col(AlarmRow.kind) != AlarmKind.STORM.value, col(AlarmRow.kept_at), col(AlarmRow.id))
             .limit(limit)
         )
         return [(_alarm_of(row), _notice_of(row)) for row in await self.scalars(query)]
+
+    async def notice(self, alarm: str) -> Notice | None:
+        """See `bot.domain.ports.Unit`."""
+        row = await self.first(select(AlarmRow).where(col(AlarmRow.id) == alarm))
+        return _notice_of(row) if row else None
 
     async def keep_notice(self, notice: Notice) -> None:
         """See `bot.domain.ports.Unit`."""
@@ -101,6 +126,7 @@ def _columns(alarm: Alarm) -> dict[str, Any]:
         "subject": alarm.subject,
         "open": alarm.is_open,
         "shows": alarm.has_message,
+        "waits": alarm.waits,
         "body": codec.encode(alarm, without=_APART),
         "version": alarm.version,
     }

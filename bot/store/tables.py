@@ -181,6 +181,8 @@ class AlarmRow(Row, table=True):
             sqlite_where=text("open"),
             postgresql_where=text("open"),
         ),
+        Index("ix_alarm_subject", "kind", "subject", sqlite_where=text("open"), postgresql_where=text("open")),
+        Index("ix_alarm_waiting", "kept_at", sqlite_where=text("waits"), postgresql_where=text("waits")),
         Index("ix_alarm_unshown", "kept_at", sqlite_where=text("shows"), postgresql_where=text("shows")),
     )
 
@@ -190,6 +192,7 @@ class AlarmRow(Row, table=True):
     subject: str = Field(sa_type=Exact)
     open: bool
     shows: bool  #: whether a message stands, or shall stand, for it
+    waits: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  #: `Alarm.waits`
     body: str = Field(sa_type=Text)
     version: int
     channel: str = Field(default="", sa_type=Exact)

@@ -1,19 +1,17 @@
-"""Alerts of another monitoring: one alarm for each group and host, from the first that fires to the last that ends."""
+"""Alerts of another monitoring: one alarm for each group and host, from the first that fires to the last that ends.
+
+Whoever calls is answered once what it told is stored; no cloud is asked before that.
+"""
 
 import hashlib
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeAlias
 
-from bot import which_host
 from bot.domain.alarm import Alarm, AlarmKind, Alert
-from bot.domain.cloud import AnyCloud, Host
-from bot.domain.errors import Refusal, UnknownHost
-from bot.domain.order import Order
 from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
-from bot.domain.values import Action, Facts
+from bot.domain.values import Facts
 
 KIND = "alert"
 _TRIES = 5
@@ -51,25 +49,11 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Meant:
-    """Which host an alert is about, as far as that is certain."""
-
-    cloud: AnyCloud | None = None
-    host: Host | None = None
-    sentence: str = ""  #: why no host is certain
-
-
-Homes: TypeAlias = Mapping[tuple[str, str], Meant]
-"""By the cloud and host that labels name."""
-
-
-@dataclass(frozen=True, kw_only=True)
 class Alerts:
     """Where alerts are taken in. Taking one twice is harmless, and so is hearing of its end first."""
 
     archive: Archive
     clock: Clock
-    clouds: Mapping[str, AnyCloud]
 
     async def take(self, group: Group) -> int:
         """Store what a call told; answers how much of it was new.
@@ -77,15 +61,13 @@ class Alerts:
         Raises:
             StoreFailed: nothing was stored; it must be told again.
         """
-        named = dict.fromkeys((told.cloud, told.host) for told in group.alerts)
-        homes = {pair: await self._meant(*pair) for pair in named}
         for attempt in range(_TRIES):
             try:
                 async with self.archive.unit() as unit:
                     fresh = [told for told in group.alerts if await self._receive(unit, told)]
                     for pair in dict.fromkeys((told.cloud, told.host) for told in fresh):
                         of_pair = [told for told in fresh if (told.cloud, told.host) == pair]
-                        await self._tell(unit, group.key, of_pair, homes[pair])
+                        await self._keep(unit, group.key, of_pair)
                     await unit.commit()
                     return len(fresh)
             except Stale:
@@ -104,13 +86,13 @@ class Alerts:
                 await unit.settle(key, result="taken in")
         return first
 
-    async def _tell(self, unit: Unit, group: str, alerts: Sequence[Told], meant: Meant) -> None:
+    async def _keep(self, unit: Unit, group: str, alerts: Sequence[Told]) -> None:
         now, first = self.clock.now(), alerts[0]
         subject = _hash("group", group, first.cloud, first.host)
-        known = next((a for a in await unit.alarms(AlarmKind.ALERT, cloud=None) if a.subject == subject), None)
+        known = await unit.alarm_about(AlarmKind.ALERT, subject)
         if known is None:
             firing = [told for told in alerts if not told.is_over]
-            if firing and not await unit.open_alarm(self._new(subject, firing, meant, now)):
+            if firing and not await unit.open_alarm(_new(subject, firing, now)):
                 raise Stale("Another process opened this alarm first.")
             return
         changed = replace(known, alerts=_merged(known.alerts, alerts))
@@ -121,44 +103,20 @@ class Alerts:
         if changed != known:
             await unit.save_alarm(changed)
 
-    def _new(self, subject: str, firing: Sequence[Told], meant: Meant, now: datetime) -> Alarm:
-        cloud, host = meant.cloud, meant.host
-        evidence = (f"{cloud.name} says of it: {host.state}.",) if cloud and host and host.state else ()
-        return Alarm(
-            id=secrets.token_hex(8),
-            kind=AlarmKind.ALERT,
-            cloud=cloud.name if cloud else "",
-            subject=subject,
-            host=host.id if host else None,
-            host_name=host.name if host else firing[0].host,
-            since=min(told.starts_at for told in firing),
-            first_seen_at=now,
-            raised_at=now,
-            sentence=meant.sentence,
-            evidence=evidence,
-            vms=host.vms if host else None,
-            may_evacuate=cloud is not None and host is not None and Action.EVACUATE in cloud.actions,
-            alerts=_merged((), firing),
-        )
 
-    async def _meant(self, cloud: str, host: str) -> Meant:
-        """The one host of exactly the label's name or id, with a port behind it or without; never a guess."""
-        if not host:
-            return Meant()
-        refusal: Refusal | None = None
-        for name in dict.fromkeys((host, host.rpartition(":")[0] or host)):
-            order = Order(action=Action.EVACUATE, host=name, cloud=cloud)
-            if cloud and cloud not in self.clouds:
-                return Meant(sentence=f"No cloud is named {cloud}, so which host is meant is not known.")
-            try:
-                found, exact = await which_host.resolve(self.clouds, order, may_look=lambda _: True)
-            except UnknownHost as unknown:
-                refusal = refusal or unknown
-            except Refusal as other:
-                refusal = other
-            else:
-                return Meant(cloud=self.clouds[found], host=exact)
-        return Meant(sentence=refusal.sentence if refusal else "")
+def _new(subject: str, firing: Sequence[Told], now: datetime) -> Alarm:
+    """Told by the next tick, and placed on a host once the cloud was asked (`placing`)."""
+    first = firing[0]
+    return Alarm(
+        id=secrets.token_hex(8),
+        kind=AlarmKind.ALERT,
+        subject=subject,
+        host_name=first.host,
+        since=min(told.starts_at for told in firing),
+        first_seen_at=now,
+        label=(first.cloud, first.host) if first.host else None,
+        alerts=_merged((), firing),
+    )
 
 
 def _merged(known: Sequence[Alert], told: Sequence[Told]) -> tuple[Alert, ...]:

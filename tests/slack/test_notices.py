@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.alarm import Alarm, AlarmKind
+from bot.domain.news import Audience
 from bot.domain.values import HostId
 from tests.slack.conftest import NOON, Office, operation
 from tests.slack.mortal import Killed, MortalArchive
@@ -138,3 +139,30 @@ async def test_an_edit_of_an_alarm_that_is_refused_for_a_while_is_tried_again(of
     office.served.faults.refuse("external_channel_migrating", method="chat.update", times=3)
     await saved(office, told.cleared(office.clock.now()))
     await office.until(lambda: "is back" in office.cards(INCIDENT)[0].plain, board, seconds=60)
+
+
+async def test_alarms_of_a_storm_stand_below_the_message_that_counts_them(office: Office) -> None:
+    counting = replace(alarm(0), kind=AlarmKind.STORM, subject="s", host=None, host_name="", sentence="3 alerts")
+    await raised(office, replace(counting, raised_at=None))
+    for number in (1, 2, 3):
+        await raised(office, replace(alarm(number), kind=AlarmKind.ALERT, within=counting.id))
+    board = office.board()
+    await office.quiet(board, seconds=5)
+    assert office.cards(INCIDENT) == []  # the count comes first
+    await saved(office, counting)
+    await office.until(lambda: office.cards(INCIDENT) and len(office.thread(office.cards(INCIDENT)[0])) == 3, board)
+    (message,) = office.cards(INCIDENT)
+    assert message.plain.startswith(":rotating_light: *3 alerts* in a short time")
+
+
+async def test_a_call_for_help_comes_before_the_alarms_that_wait(office: Office) -> None:
+    shown = await office.add(operation())
+    board = office.board()
+    await office.until(office.cards, board)
+    for number in range(30):
+        await raised(office, alarm(number))
+    await office.quiet(board, seconds=5)
+    alarms = len(office.cards(INCIDENT))
+    await office.line(shown, "help", audience=Audience.INCIDENT)
+    await office.until(lambda: any("help" in m.plain for m in office.cards(INCIDENT)), board)
+    assert len(office.cards(INCIDENT)) <= alarms + 2  # of thirty

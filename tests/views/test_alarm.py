@@ -15,7 +15,7 @@ from tests.views.limits import assert_slack_takes, visible_text
 
 SINCE = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 OURS = re.compile(r"<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|[^<>]*>")
-SHOWN = (AlarmKind.HOST_DOWN, AlarmKind.MOST_DOWN, AlarmKind.ALERT)
+SHOWN = (AlarmKind.HOST_DOWN, AlarmKind.MOST_DOWN, AlarmKind.ALERT, AlarmKind.STORM)
 
 
 def alarm(kind: AlarmKind = AlarmKind.HOST_DOWN, *, words: str = "compute-89", alerts: int = 0) -> Alarm:
@@ -38,7 +38,8 @@ def alarm(kind: AlarmKind = AlarmKind.HOST_DOWN, *, words: str = "compute-89", a
 
 
 def shown(kind: AlarmKind) -> Alarm:
-    return alarm(kind, alerts=2 if kind is AlarmKind.ALERT else 0)
+    made = alarm(kind, alerts=2 if kind is AlarmKind.ALERT else 0)
+    return replace(made, sentence="128 alerts about 97 hosts", may_evacuate=False) if kind is AlarmKind.STORM else made
 
 
 @pytest.mark.parametrize("kind", SHOWN)

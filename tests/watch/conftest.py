@@ -15,6 +15,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.ports import Entry
 from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.store.archive import SqlArchive
+from bot.watch.placing import Placing
 from bot.watch.rounds import Rounds
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
@@ -73,8 +74,15 @@ class Post:
             await self.rounds.go()
             await self.clock.pass_time(EVERY.total_seconds())
 
+    @property
+    def placing(self) -> Placing:
+        """As a replica makes it that has just been started."""
+        return Placing(archive=self.archive, clock=self.clock, clouds={"toy": self.fleet})
+
     async def shown(self) -> list[Alarm]:
         """Every alarm that was raised or changed since this was asked the last time."""
+        await self.placing.tell()
+        await self.placing.place()
         async with self.archive.unit() as unit:
             behind = await unit.unshown(limit=100)
             for alarm, notice in behind:

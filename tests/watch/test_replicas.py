@@ -91,7 +91,7 @@ async def test_a_replica_that_is_overtaken_between_two_reads_does_not_undo_what_
 async def test_an_alert_that_every_replica_hears_of_is_one_alarm(posts: list[Post]) -> None:
     told = Told(fingerprint="f1", starts_at=NOON, is_over=False, summary="down", host="host-3")
     group = Group(key="g", alerts=(told, replace(told, fingerprint="f2")))
-    takes = [Alerts(archive=p.archive, clock=p.clock, clouds={"toy": p.fleet}).take(group) for p in posts]
+    takes = [Alerts(archive=p.archive, clock=p.clock).take(group) for p in posts]
     assert sum(await asyncio.gather(*takes)) == 2
     (alarm,) = await alarms(posts[0], AlarmKind.ALERT)
     assert len(alarm.alerts) == 2

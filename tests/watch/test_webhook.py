@@ -48,7 +48,7 @@ def payload(*alerts: dict[str, Any], group: str = "{}:{alertname=HostDown}", **c
 @asynccontextmanager
 async def door(post: Post, *, token: str = TOKEN, labels: Labels = Labels()) -> AsyncIterator[str]:  # noqa: B008
     app = web.Application(client_max_size=LARGEST_REQUEST)
-    take = Alerts(archive=post.archive, clock=post.clock, clouds={"toy": post.fleet}).take
+    take = Alerts(archive=post.archive, clock=post.clock).take
     app.router.add_post(webhooks.PATH, webhooks.alertmanager(take, token=token, labels=labels))
     async with serve(app, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}{webhooks.PATH}"

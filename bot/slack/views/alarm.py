@@ -27,7 +27,7 @@ def render(alarm: Alarm, *, link: str = "") -> Message:
         return Message(text=said, blocks=(message.section(said),))
     headline = _HEADLINES[alarm.kind](alarm)
     lines = [headline, *_alerts(alarm), *(f"• {text.sentence_of(line)}" for line in alarm.evidence)]
-    if alarm.sentence:
+    if alarm.sentence and alarm.kind is not AlarmKind.STORM:
         lines.append(text.sentence_of(alarm.sentence))
     blocks = [message.section(text.cut_lines(lines, limit=text.MAX_SECTION, most=40))]
     if alarm.operation is not None:
@@ -72,6 +72,13 @@ def _alert(alarm: Alarm) -> str:
     return f":rotating_light: *{number}{about}{vms}*, since {text.day_and_time(alarm.since)}"
 
 
+def _storm(alarm: Alarm) -> str:
+    return (
+        f":rotating_light: *{text.escape(alarm.sentence)}* in a short time, since {text.day_and_time(alarm.since)}. "
+        "Each host is told below in the thread, with what shows it."
+    )
+
+
 def _alerts(alarm: Alarm) -> list[str]:
     lines = [f"• {_line(alert)}" for alert in alarm.alerts[:_MOST_ALERTS]]
     if len(alarm.alerts) > _MOST_ALERTS:
@@ -108,6 +115,7 @@ _HEADLINES: Mapping[AlarmKind, Callable[[Alarm], str]] = {
     AlarmKind.HOST_DOWN: _down,
     AlarmKind.MOST_DOWN: _most_down,
     AlarmKind.ALERT: _alert,
+    AlarmKind.STORM: _storm,
 }
 _ENDS: Mapping[AlarmKind, Callable[[Alarm], str]] = {
     AlarmKind.HOST_DOWN: _back,
@@ -115,4 +123,8 @@ _ENDS: Mapping[AlarmKind, Callable[[Alarm], str]] = {
         f":white_check_mark: Most hosts of {_named(alarm)} looked down for {_lasted(alarm)}; that is over."
     ),
     AlarmKind.ALERT: _resolved,
+    AlarmKind.STORM: lambda alarm: (
+        f":white_check_mark: All alerts of the last {_lasted(alarm)} are resolved"
+        f" ({text.escape(alarm.sentence)} at last count)."
+    ),
 }

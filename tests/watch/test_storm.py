@@ -1,0 +1,83 @@
+"""A storm of alerts: every call is answered at once, nobody is flooded, and each host is told once, by name."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+
+from bot.domain.alarm import Alarm, AlarmKind
+from bot.domain.cloud import Host
+from tests.watch.conftest import Post
+from tests.watch.test_webhook import alert, door, payload, send
+
+GROUPS, EACH = 100, 10
+
+
+async def storm(url: str, *, groups: int = GROUPS, each: int = EACH, status: str = "firing") -> list[float]:
+    """Real seconds until each call was answered."""
+
+    async def call(number: int) -> float:
+        began = time.monotonic()
+        told = [alert(status, fingerprint=f"f{number}-{n}", instance=f"host-{n % 2 + 1}:9100") for n in range(each)]
+        answered, _ = await send(url, payload(*told, group=f"group {number}"))
+        assert answered == 200
+        return time.monotonic() - began
+
+    return await asyncio.gather(*(call(number) for number in range(groups)))
+
+
+async def slow(post: Post, seconds: float) -> list[str]:
+    """Let the cloud take so long; answers what it was asked."""
+    hosts, asked = post.fleet.hosts, []
+
+    async def late(matching: str, *, limit: int) -> Sequence[Host]:
+        asked.append(matching)
+        await post.clock.pass_time(seconds)
+        return await hosts(matching, limit=limit)
+
+    post.fleet.hosts = late  # type: ignore[method-assign]
+    return asked
+
+
+async def test_a_thousand_alerts_are_stored_at_once_and_their_hosts_looked_up_later_once_for_all(post: Post) -> None:
+    asked = await slow(post, 5.0)
+    async with door(post) as url:
+        await storm(url)
+    assert asked == []
+    shown: dict[str, Alarm] = {}
+    for _ in range(8):
+        shown |= {alarm.id: alarm for alarm in await post.shown()}
+    assert asked == [""] * len(asked)
+    assert len(asked) <= 2
+    alerts = [alarm for alarm in shown.values() if alarm.kind is AlarmKind.ALERT]
+    (counting,) = [alarm for alarm in shown.values() if alarm.kind is AlarmKind.STORM]
+    assert len(alerts) == 2 * GROUPS
+    assert {alarm.host for alarm in alerts} == {"host-1", "host-2"}
+    assert all(alarm.within == counting.id for alarm in alerts)
+    assert counting.sentence == "1,000 alerts about 2 hosts"
+
+
+async def test_ten_in_a_minute_are_told_each_by_itself(post: Post) -> None:
+    async with door(post) as url:
+        await storm(url, groups=10, each=1)
+        assert {alarm.within for alarm in await post.shown()} == {""}
+        await storm(url, groups=11, each=1)
+        eleventh = {alarm.kind for alarm in await post.shown()}
+    assert eleventh == {AlarmKind.ALERT, AlarmKind.STORM}
+
+
+async def test_what_comes_long_after_a_storm_is_told_by_itself(post: Post) -> None:
+    async with door(post) as url:
+        await storm(url, groups=12, each=1)
+        await post.shown()
+        await post.clock.pass_time(600)
+        await send(url, payload(alert(fingerprint="later"), group="later"))
+    (later,) = await post.shown()
+    assert (later.kind, later.within) == (AlarmKind.ALERT, "")
+
+
+async def test_the_count_is_over_when_all_that_it_counts_are_resolved(post: Post) -> None:
+    async with door(post) as url:
+        await storm(url, groups=12, each=1)
+        await post.shown()
+        await storm(url, groups=12, each=1, status="resolved")
+    assert not any(alarm.is_open for alarm in await post.shown())
