@@ -66,6 +66,7 @@ async def test_a_bent_answer_is_never_more_than_what_is_so(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)  # dozens of evenings; half a minute on a machine that has nothing else to do
 @pytest.mark.parametrize("bend", NAMES)
 @pytest.mark.parametrize(("night", "phase"), PARTS)
 async def test_no_bend_of_any_read_is_taken_for_more_than_what_is_so(
