@@ -108,6 +108,7 @@ class Lease:
     owner: str
     fence: int
     until: datetime
+    version: int = field(default=0, compare=False)  #: of the operation when the lease was asserted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,10 +301,7 @@ class Unit(KeepsAlarms, KeepsCopies, Protocol):
         ...
 
     async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
-        """News to tell now, oldest first, without the ids that are put off.
-
-        News of one operation never overtakes earlier news of it to that audience.
-        """
+        """News to tell now, oldest first, without the ids that are put off and what of their lane comes after them."""
         ...
 
     async def line(self, news: News) -> str:

@@ -17,7 +17,7 @@ async def requests(held: Held, operation: Operation) -> Sequence[Request]:
     """What the live operations of the cloud were asked for; nothing where no target was named, for none is meant."""
     if not operation.request.to:
         return ()
-    async with held.unit() as unit:
+    async with held.reading() as unit:
         return await unit.requests(operation.request.cloud)
 
 

@@ -11,6 +11,7 @@ before anything is made of it.
 """
 
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from bot.domain import fates, targets, timing
@@ -20,7 +21,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import Operation, State, Told
 from bot.domain.pace import between_looks
 from bot.domain.plan import By
-from bot.domain.ports import Entry
+from bot.domain.ports import Entry, Unit
 from bot.domain.steps import (
     IN_FLIGHT,
     StepRecord,
@@ -33,8 +34,8 @@ from bot.domain.turns import to_skip, to_start, to_tidy
 from bot.domain.values import Facts, StepKey
 from bot.engine import beside, telling
 from bot.engine.held import Held
-from bot.engine.pacing import is_paced
-from bot.engine.starts import Starts
+from bot.engine.pacing import Named, is_paced
+from bot.engine.starts import Answer, Starts
 
 _NOT_STARTED = "Not started: a step it depends on did not get done."
 _NOT_NEEDED = "Not needed."
@@ -197,8 +198,7 @@ async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord])
                 for r in records
                 if r.key in still and not r.has_ended
             }
-            await unit.save_steps(operation.id, [(r, telling.entry(r) if r.counts else None) for r in ended.values()])
-            await unit.commit()
+            await held.commit_steps(unit, [(r, telling.entry(r) if r.counts else None) for r in ended.values()])
         records, nobodys = [ended.get(r.key, r) for r in records], set()
     return records
 
@@ -235,10 +235,14 @@ async def _intend(
     known = {r.key: r for r in this.records}
     entries, news = _changes(operation, known, looked)
     after = [{r.key: r for r in looked}.get(r.key, r) for r in this.records]
-    async with held.at_work() as unit:
-        mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
-        others = await unit.moving_beside(operation) if any(is_paced(r.step) for r in ready) else []
-        live = await unit.requests(operation.request.cloud) if any(is_paced(r.step) for r in ready) else []
+    mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
+    async with AsyncExitStack() as stack:
+        unit: Unit | None = None
+        others: Sequence[Named] = ()
+        live: Sequence[Request] = ()
+        if any(is_paced(r.step) for r in ready):
+            unit = await stack.enter_async_context(held.at_work())
+            others, live = await unit.moving_beside(operation), await unit.requests(operation.request.cloud)
         chosen = held.pacing.choose(
             _to_free_targets(this, ready, live),
             [*mine, *others],
@@ -255,9 +259,9 @@ async def _intend(
         entries += [(r, telling.entry(r)) for r in intents]
         news += [*telling.of_phase(operation, intents, this.records), *telling.of_stale(operation, held.pacing)]
         if entries or news:
-            await unit.save_steps(operation.id, entries)
-            await unit.tell(*news)
-            await unit.commit()
+            if unit is None:
+                unit = await stack.enter_async_context(held.at_work())
+            await held.commit_steps(unit, entries, *news)
     for record in intents:
         this.foreseen.pop(record.key, None)
     return intents
@@ -307,7 +311,14 @@ async def _start(
     await held.save_steps(not_acted_on)
     calls = {r.key: _start_one(held, operation, r) for r in go}
     await this.starts.begin(calls, seconds=_time_to_answer(this, go))
+    await store(held, this.starts.settle())
     return go
+
+
+async def store(held: Held, answers: Sequence[Answer]) -> None:
+    """Commit what calls were answered, all that has come at once."""
+    news = [line for answer in answers for line in answer.news]
+    await held.save_steps([(answer.record, answer.entry) for answer in answers], *news)
 
 
 def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
@@ -325,8 +336,8 @@ def _is_wanted(state: State, record: StepRecord) -> bool:
     return state is State.RUNNING or (state is State.STOPPING and record.step.tidies is not None)
 
 
-async def _start_one(held: Held, operation: Operation, record: StepRecord) -> None:
-    """Make the one mutating call of a step whose intent is committed, and store what the cloud answered."""
+async def _start_one(held: Held, operation: Operation, record: StepRecord) -> Answer:
+    """Make the one mutating call of a step whose intent is committed, and tell what to store of the cloud's answer."""
     clock = held.clock
     held.pacing.called(record.step, now=clock.monotonic())
     try:
@@ -335,26 +346,23 @@ async def _start_one(held: Held, operation: Operation, record: StepRecord) -> No
         held.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
         sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
         waiting = replace(record, is_over=lost.is_over, sentence=sentence)
-        await held.save_steps([(waiting, Entry(event="answer lost", facts={"step": record.key, "raw": lost.raw}))])
-        return
+        return Answer(record=waiting, entry=Entry(event="answer lost", facts={"step": record.key, "raw": lost.raw}))
     except CloudError as refused:
         held.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
-        await _refused(held, operation, record, refused)
-        return
+        return await _refused(held, operation, record, refused)
     held.pacing.answered(record.step, now=clock.monotonic(), is_good=True)
     accepted = record.accept(receipt, now=held.moment)
-    await held.save_steps([(accepted, telling.entry(accepted))])
+    return Answer(record=accepted, entry=telling.entry(accepted))
 
 
-async def _refused(held: Held, operation: Operation, record: StepRecord, refused: CloudError) -> None:
+async def _refused(held: Held, operation: Operation, record: StepRecord, refused: CloudError) -> Answer:
     """A refusal is not a verdict about the step: it may be as wanted already, or underway. Look once, then decide."""
     try:
         sighting = (await held.cloud.look([record.step])).get(record.key, _NOTHING)
     except (Refused, Unreachable):
         sighting = _NOTHING
     if sighting.seen in {Seen.DONE, Seen.UNDERWAY}:
-        await _keep(held, operation, [record], [after_look(record, sighting, now=held.moment)])
-        return
+        return _answer(operation, record, after_look(record, sighting, now=held.moment))
     failed = record.end(
         StepState.FAILED,
         now=held.moment,
@@ -362,4 +370,10 @@ async def _refused(held: Held, operation: Operation, record: StepRecord, refused
         remedy=refused.remedy,
         raw=refused.raw,
     )
-    await _keep(held, operation, [record], [failed])
+    return _answer(operation, record, failed)
+
+
+def _answer(operation: Operation, before: StepRecord, after: StepRecord) -> Answer:
+    if after.state is before.state:
+        return Answer(record=after, entry=None)
+    return Answer(record=after, entry=telling.entry(after), news=telling.of_step(operation, after))

@@ -1,6 +1,6 @@
 """An operation in a worker's hands: every write asserts the lease in its own transaction."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,7 +13,31 @@ from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Stale, Unit
 from bot.domain.steady import SteadyClock
 from bot.domain.steps import StepRecord, latest
+from bot.domain.values import StepKey
 from bot.engine.pacing import Pacing
+
+
+@dataclass
+class Known:
+    """What stands in the database of an operation.
+
+    Nobody but who holds it changes its steps, unless its version grows: so it is read once.
+    """
+
+    operation: Operation | None = None  #: None: it is to be read
+    records: dict[StepKey, StepRecord] = field(default_factory=dict)  #: in plan order
+
+    def read(self, operation: Operation, records: Sequence[StepRecord]) -> None:
+        """Take over what was read."""
+        self.operation, self.records = operation, {r.key: r for r in records}
+
+    def written(self, records: Iterable[StepRecord]) -> None:
+        """Take over what was committed."""
+        self.records |= {r.key: r for r in records}
+
+    def forget(self) -> None:
+        """Nobody knows what became of a commit: read it all again."""
+        self.operation = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +50,7 @@ class Held:
     cloud: AnyCloud
     rule: Rule
     pacing: Pacing = field(default_factory=Pacing)  #: of the cloud, shared by its operations
+    known: Known = field(default_factory=Known, compare=False)
     people: People | None = None  #: asked whether enough of them could say yes; None: nobody is asked
 
     @cached_property
@@ -52,9 +77,18 @@ class Held:
         Raises:
             LeaseLost: its time is over, and another worker may hold it; nothing is written.
         """
-        async with self.archive.unit(rank) as unit:
-            await unit.hold(self.lease)
+        async with self._asserted(rank) as (unit, _):
             yield unit
+
+    @asynccontextmanager
+    async def _asserted(self, rank: Rank = Rank.BULK) -> AsyncIterator[tuple[Unit, int]]:
+        """The unit, and the version of the operation in it."""
+        try:
+            async with self.archive.unit(rank) as unit:
+                yield unit, (await unit.hold(self.lease)).version
+        except BaseException:
+            self.known.forget()
+            raise
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[Unit]:
@@ -75,20 +109,33 @@ class Held:
             LeaseLost
             Stale: a person has ended it meanwhile; what its steps were left as stands.
         """
-        async with self.unit() as unit:
-            if (await unit.operation(self.lease.operation)).state not in EXECUTING:
+        async with self._asserted() as (unit, version):
+            operation = self.known.operation
+            if operation is None or operation.version != version:
+                operation = await unit.operation(self.lease.operation)
+            if operation.state not in EXECUTING:
                 raise Stale(f"Operation {self.lease.operation} is under execution no more.")
             yield unit
 
     async def load(self) -> tuple[Operation, Sequence[StepRecord]]:
-        """The operation and its steps as stored now."""
-        async with self.reading() as unit:
-            return await unit.operation(self.lease.operation), await unit.steps(self.lease.operation)
+        """The operation and its steps as stored now; the lease is asserted, and only what changed is read.
+
+        Raises:
+            LeaseLost: as above.
+        """
+        known, id = self.known, self.lease.operation
+        async with self.archive.reading() as unit:
+            version = (await unit.hold(self.lease)).version
+            operation = known.operation
+            if operation is None or operation.version != version:
+                operation = await unit.operation(id)
+                known.read(operation, await unit.steps(id))
+        return operation, tuple(known.records.values())
 
     async def operation(self) -> Operation:
         """The operation as stored now."""
-        async with self.reading() as unit:
-            return await unit.operation(self.lease.operation)
+        operation, _ = await self.load()
+        return operation
 
     async def save(self, operation: Operation, entry: Entry, *news: News) -> Operation:
         """Store a changed operation with its audit entry and its news.
@@ -107,6 +154,11 @@ class Held:
         if not records and not news:
             return
         async with self.at_work() as unit:
-            await unit.save_steps(self.lease.operation, records)
-            await unit.tell(*news)
-            await unit.commit()
+            await self.commit_steps(unit, records, *news)
+
+    async def commit_steps(self, unit: Unit, records: Sequence[tuple[StepRecord, Entry | None]], *news: News) -> None:
+        """The same as the last thing that is done in a unit of ours. Nothing else stores steps while we hold them."""
+        await unit.save_steps(self.lease.operation, records)
+        await unit.tell(*news)
+        await unit.commit()
+        self.known.written(r for r, _ in records)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from bot.domain import aside, fates, targets, timing
@@ -51,11 +52,12 @@ class Runner:
             while await self._one_round():
                 pass
         finally:
-            await self.starts.aclose()
+            with suppress(LeaseLost, Stale, StoreFailed):  # whoever takes it up looks what became of them
+                await execution.store(self.held, await self.starts.last())
 
     async def _one_round(self) -> bool:
         try:
-            self.starts.settle()
+            await execution.store(self.held, self.starts.settle())
             on_the_wire = self.starts.under_way  # read first: what is not in it has its answer in its row
             operation, records = await self.held.load()
             return await self._work_on(operation, records, on_the_wire)

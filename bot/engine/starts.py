@@ -1,12 +1,25 @@
 """Calls that are on the wire: beside the looking, each heard to its end."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 
+from bot.domain.news import News
+from bot.domain.ports import Entry
+from bot.domain.steps import StepRecord
 from bot.domain.values import StepKey
 
 GRACE_SECONDS = 8.0
 """How long a call on the wire may take to answer once Muster is told to stop; later the next start looks for it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What the answer to a call, or its loss, makes of a step: to be stored, those of a round together."""
+
+    record: StepRecord
+    entry: Entry | None
+    news: Sequence[News] = ()
 
 
 class Starts:
@@ -16,51 +29,40 @@ class Starts:
     """
 
     def __init__(self) -> None:
-        self._calls: dict[StepKey, asyncio.Task[None]] = {}
+        self._calls: dict[StepKey, asyncio.Task[Answer]] = {}
 
     @property
     def under_way(self) -> frozenset[StepKey]:
-        """The steps whose call is on the wire now."""
+        """The steps whose answer has not been handed out."""
         return frozenset(self._calls)
 
-    async def begin(self, calls: Mapping[StepKey, Coroutine[None, None, None]], *, seconds: float) -> None:
-        """Make calls side by side; return when all have ended, or after so many seconds with the slow ones under way.
-
-        Raises:
-            Exception: what a call ended with, from now or from before.
-        """
-        begun = {key: asyncio.create_task(_to_its_end(call)) for key, call in calls.items()}
+    async def begin(self, calls: Mapping[StepKey, Coroutine[None, None, Answer]], *, seconds: float) -> None:
+        """Make calls side by side; return when all have ended, or after so many seconds with slow ones under way."""
+        begun = {key: asyncio.create_task(call) for key, call in calls.items()}
         self._calls |= begun
         if begun:
             await asyncio.wait(begun.values(), timeout=seconds)
-        self.settle()
 
-    def settle(self) -> None:
-        """Let go of the calls that have ended.
+    def settle(self) -> Sequence[Answer]:
+        """Hand out the answers that have come, to be stored now.
 
         Raises:
-            Exception: what one of them ended with.
+            Exception: what a call ended with that has no answer, once no other answer is left.
         """
-        for key, call in list(self._calls.items()):
-            if not call.done():
-                continue
+        ended = {key: call for key, call in self._calls.items() if call.done()}
+        answered = {key: call for key, call in ended.items() if call.exception() is None}
+        for key in answered or list(ended)[:1]:
             del self._calls[key]
-            call.result()
+        return [call.result() for call in (answered or ended).values()]
 
-    async def aclose(self) -> None:
-        """Give the calls on the wire a while to be answered, then let go of them."""
+    async def last(self) -> Sequence[Answer]:
+        """Give the calls on the wire a while to be answered, let go of the others, and hand out what has come."""
         calls = list(self._calls.values())
         self._calls.clear()
-        for call in calls:
+        if not calls:
+            return []
+        ended, late = await asyncio.wait(calls, timeout=GRACE_SECONDS)
+        for call in late:
             call.cancel()
-        await asyncio.gather(*calls, return_exceptions=True)
-
-
-async def _to_its_end(start: Coroutine[None, None, None]) -> None:
-    """Let a start whose call is on the wire hear its answer and store it, even while Muster is told to stop."""
-    task = asyncio.ensure_future(start)
-    try:
-        await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait([task], timeout=GRACE_SECONDS)
-        raise
+        await asyncio.gather(*late, return_exceptions=True)
+        return [call.result() for call in ended if not call.cancelled() and call.exception() is None]

@@ -6,6 +6,7 @@ clock that the desk and the engine judge them by. Locks there leave the row's ke
 news about the operation, whose foreign key locks that, would wait for the worker that waits for the audit's end.
 """
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -14,7 +15,6 @@ from sqlmodel import col
 
 from bot.domain.operation import WORKING
 from bot.domain.ports import Lease, LeaseLost
-from bot.store.mapping import lease_of
 from bot.store.tables import OperationRow, table_of
 from bot.store.transaction import Transaction
 
@@ -22,7 +22,7 @@ _OPERATION = table_of(OperationRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
 _HELD = (
-    select(OperationRow)
+    select(_OPERATION.c.lease_until, _OPERATION.c.version)
     .where(
         col(OperationRow.id) == bindparam("operation"),
         col(OperationRow.lease_owner) == bindparam("owner"),
@@ -67,9 +67,9 @@ class Leases(Transaction):
         if row is None or row.lease_until is None or row.lease_until <= now:
             raise LeaseLost(f"The lease of {lease.owner} on operation {lease.operation} is over.")
         if span is None:
-            return lease_of(row)
+            return replace(lease, until=row.lease_until, version=row.version)
         await self._set(lease.operation, lease.fence, {"lease_until": now + span})
-        return Lease(operation=lease.operation, owner=lease.owner, fence=lease.fence, until=now + span)
+        return replace(lease, until=now + span, version=row.version)
 
     async def release(self, lease: Lease) -> None:
         """See `bot.domain.ports.Unit`."""
@@ -82,12 +82,10 @@ class Leases(Transaction):
         held = _OPERATION.c.lease_until.is_not(None)
         await self.run(update(_OPERATION).where(held).values(lease_owner=None, lease_until=None))
 
-    async def _locked(self, lease: Lease) -> OperationRow | None:
+    async def _locked(self, lease: Lease) -> Any:
         """The operation's row, locked until the end of the transaction, if the lease's taking was the last one."""
-        row: OperationRow | None = await self.first(
-            _HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence
-        )
-        return row
+        rows = await self.all(_HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence)
+        return rows[0] if rows else None
 
     async def _set(self, operation: str, fence: int, columns: dict[str, Any]) -> None:
         statement = update(_OPERATION).where(_OPERATION.c.id == operation, _OPERATION.c.fence == fence)

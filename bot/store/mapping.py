@@ -10,7 +10,7 @@ from bot.domain.copies import Copy
 from bot.domain.news import Audience, News
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Plan, Step
-from bot.domain.ports import Card, Delivery, Lease, Outgoing
+from bot.domain.ports import Card, Delivery, Outgoing
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import OperationId, UserId
 from bot.store import codec
@@ -102,8 +102,9 @@ def step_columns(operation: OperationId, record: StepRecord) -> dict[str, Any]:
     }
 
 
+@lru_cache(maxsize=1024)
 def step_of(*, step: str, body: str, seq: int, state: str) -> StepRecord:
-    """The step of the columns of a row."""
+    """The step of the columns of a row; those that move are read by each operation beside them, time and again."""
     return codec.decode(StepRecord, body, step=_step(step), seq=seq, state=StepState(state))
 
 
@@ -211,10 +212,3 @@ def copy_of(row: CopyRow) -> Copy:
         revision=row.revision,
         attempted_at=row.attempted_at,
     )
-
-
-def lease_of(row: OperationRow) -> Lease:
-    """The lease that a row says is held."""
-    if row.lease_owner is None or row.lease_until is None:
-        raise ValueError(f"nobody holds operation {row.id}")
-    return Lease(operation=OperationId(row.id), owner=row.lease_owner, fence=row.fence, until=row.lease_until)
