@@ -165,6 +165,11 @@ async def _skip(asked: _Turn) -> None:
     await skipping.skip(asked.unit, asked.operation, said.vms, reason=said.reason, by=asked.by, at=asked.at)
 
 
+async def _recheck(asked: _Turn) -> None:
+    """Survey it again, and tell what that found."""
+    await replace(asked, operation=replace(asked.operation, rechecked_by=asked.by.id)).simply(Event.RECHECK)
+
+
 async def _request_approval(asked: _Turn) -> None:
     """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
     serious = replace(asked, operation=replace(asked.operation, dry_run=False, requested_by=asked.by.id))
@@ -178,6 +183,6 @@ _VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {
     Steer.RETRY: _retry,
     Steer.SKIP: _skip,
     Steer.END: _end,
-    Steer.RECHECK: lambda asked: asked.simply(Event.RECHECK),
+    Steer.RECHECK: _recheck,
     Steer.REQUEST_APPROVAL: _request_approval,
 }

@@ -16,7 +16,7 @@ def of_servers(survey: OpenStackSurvey) -> Iterator[Finding]:
             topic=Topic.VMS,
             sentence=f"Which VMs are on {host} could not be found out. {listed.gap}",
             remedy="Check the database and message queue of the host's cell (`nova-manage cell_v2 list_cells`) and"
-            " Placement, then re-check.",
+            " Placement, then check again.",
         )
     elif listed.is_proven_empty:
         yield Finding(
@@ -32,7 +32,7 @@ def of_servers(survey: OpenStackSurvey) -> Iterator[Finding]:
             topic=Topic.VMS,
             sentence=f"Nova lists no VM on {host}, and nobody else could be asked whether that is so.",
             remedy="Check the database and message queue of the host's cell (`nova-manage cell_v2 list_cells`) and"
-            " Placement, then re-check.",
+            " Placement, then check again.",
         )
 
 
@@ -46,7 +46,7 @@ def of_questions(survey: OpenStackSurvey) -> Iterator[Finding]:
                 verdict=Verdict.WARNING,
                 topic=Topic.VMS,
                 sentence=sentence,
-                remedy="Approve it as it is, or re-check once that service answers.",
+                remedy="Approve it as it is, or check again once that service answers.",
             )
         else:
             yield Finding(code="not-answered", verdict=Verdict.OK, topic=Topic.VMS, sentence=sentence)

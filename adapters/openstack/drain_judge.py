@@ -15,7 +15,7 @@ from bot.domain.values import VmId
 
 _SETTLING = timedelta(minutes=1)  #: a record and its VM are read at different moments
 _STUCK = timedelta(hours=1)  #: nothing that moves leaves a VM untouched for so long
-_RESET = "See that its guest runs here, have its state reset (`openstack server set --state active`), then re-check"
+_RESET = "See that its guest runs here, have its state reset (`openstack server set --state active`), then check again"
 _CLEANED_UP = frozenset({"accepted", "pre-migrating", "done"})
 """Statuses of an evacuation after which nova-compute looks for a guest to delete when it starts."""
 _OF_MOVES = frozenset(
@@ -28,7 +28,7 @@ _UNMOVABLE = {
     "rescued": "is in rescue mode: Nova does not move that. Unrescue it first",
     "resized": "waits for its resize to be confirmed or reverted. Do that first",
     "shelved": "is shelved and still on the host. Offload it (`openstack server shelve --offload`)",
-    "building": "is being built. Wait until it is ACTIVE, then re-check",
+    "building": "is being built. Wait until it is ACTIVE, then check again",
 }
 
 
@@ -65,16 +65,16 @@ def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
             Topic.HOST,
             f"Nova calls {host} {service.state}, though nova-compute reports there{life.heard(survey, service)}: so"
             " called, it can give no VM away.",
-            f"Take that back (`openstack compute service set --up {host} nova-compute`), then re-check."
+            f"Take that back (`openstack compute service set --up {host} nova-compute`), then check again."
             if service.is_forced_down
-            else f"Have the clocks of the controllers and of {host} set right, then re-check.",
+            else f"Have the clocks of the controllers and of {host} set right, then check again.",
         )
     how = "forced down" if service.is_forced_down else f"down{life.heard(survey, service)}"
     return blocker(
         "service-down",
         Topic.HOST,
         f"{survey.host}'s compute service is {how}: a host that does not answer cannot give its VMs away.",
-        f"If it has failed, use `/evacuate {survey.host}`. If only nova-compute has, start it, then re-check.",
+        f"If it has failed, use `/evacuate {survey.host}`. If only nova-compute has, start it, then check again.",
     )
 
 
@@ -85,14 +85,14 @@ def _last_of_its_kind(survey: OpenStackSurvey, service: Service) -> Iterator[Fin
             "last-in-zone",
             Topic.HOST,
             f"{survey.host} is the last host in service of the availability zone {service.zone}.",
-            "Enable or repair another host of the zone, then re-check.",
+            "Enable or repair another host of the zone, then check again.",
         )
     for name in survey.deserted:
         yield blocker(
             "last-in-aggregate",
             Topic.HOST,
             f"{survey.host} is the last host in service of the aggregate {name}.",
-            "Enable, repair or add another host there, then re-check.",
+            "Enable, repair or add another host there, then check again.",
         )
 
 
@@ -107,7 +107,7 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
             "incoming",
             f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.host} ({numbers}); the plan"
             " moves nothing on that arrives.",
-            "Wait until nothing is on its way, then re-check.",
+            "Wait until nothing is on its way, then check again.",
         )
     kept = [
         m
@@ -164,7 +164,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     if server.is_restorable:
         return judge.RESTORABLE
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
-        return "is being deleted. Wait until that has ended, then re-check"
+        return "is being deleted. Wait until that has ended, then check again"
     gone = records.went(server, moves, heard=survey.heard_of(server.host))
     if gone is not None and records.is_at_rest(gone.updated_at or gone.created_at, now=survey.at, span=_SETTLING):
         return records.where_it_went(gone)
@@ -192,7 +192,7 @@ def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
     touched = translate.moment(server.updated_at)
     if touched is not None and survey.at - touched >= _STUCK:
         return f"has been busy ({server.task}) for {ages.spoken(survey.at - touched)} without any headway. {_RESET}"
-    return f"is busy ({server.task}). Wait until that has ended, then re-check"
+    return f"is busy ({server.task}). Wait until that has ended, then check again"
 
 
 def of_one_that_stays(server: Server, survey: OpenStackSurvey, reason: str) -> Finding:
@@ -222,7 +222,7 @@ def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Fin
             " with.",
             "Ask again for all of them later."
             if left
-            else "Deal with them first and re-check; or approve, deal with them meanwhile, and retry the last step.",
+            else "Deal with them first and check again; or approve, deal with them meanwhile, and retry the last step.",
         )
 
 

@@ -54,7 +54,7 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more c
     (
         re.compile(r"Instance \S+ (?:could not be found|is not found)"),
         "The VM does not exist any more.",
-        "Somebody deleted it; re-check.",
+        "Somebody deleted it; check again.",
     ),
     (
         re.compile(r"Service \S+ could not be found|Host '[^']*' is not mapped to any cell"),

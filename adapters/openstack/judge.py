@@ -54,7 +54,7 @@ def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
             Verdict.BLOCKER,
             f"{survey.host} is alive: its compute service is up{life.heard(survey, service)}.",
             f"To empty a living host, use `/maintenance enter {survey.host}`. If it has only just died, wait until"
-            " Nova notices (about a minute), then re-check.",
+            " Nova notices (about a minute), then check again.",
         )
     else:
         yield from life.findings(survey, service, fence=terms.fence)
@@ -104,7 +104,7 @@ def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
             "no-survivors",
             Verdict.BLOCKER,
             "No other compute service is up and enabled, so there is nowhere to go.",
-            "Enable or repair a host, then re-check.",
+            "Enable or repair a host, then check again.",
         )
     yield from of_control(survey)
 
@@ -118,7 +118,7 @@ def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
                 f"no-{binary.removeprefix('nova-')}",
                 Verdict.BLOCKER,
                 f"No {binary} is up, so Nova could not place any VM.",
-                f"Start {binary} on a controller, then re-check.",
+                f"Start {binary} on a controller, then check again.",
             )
 
 
@@ -223,7 +223,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return (
             f"was in the middle of a {leaving.type} to {leaving.target or 'another host'} (#{leaving.id},"
             f" {leaving.status}): its guest may run there. Find out where it runs first; if not there, have its state"
-            " reset (`openstack server set --state active`), then re-check."
+            " reset (`openstack server set --state active`), then check again."
         )
     return ""
 

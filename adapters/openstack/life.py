@@ -28,7 +28,7 @@ def findings(survey: OpenStackSurvey, service: Service, *, fence: bool) -> Itera
             Verdict.UNKNOWN,
             f"Nova's row of {survey.host} was written just now: by a heartbeat of a living host, or because somebody"
             " changed it. Only another look can tell which.",
-            "Re-check in half a minute.",
+            "Check again in half a minute.",
         )
     if service.is_forced_down:
         written = f" Its row was written {_ago(survey, service)}." if service.updated_at else ""
@@ -48,7 +48,7 @@ def _reports(survey: OpenStackSurvey, service: Service, *, is_off: bool, fence: 
             "still-reports",
             Verdict.BLOCKER,
             f"{sentence} Its BMC says that its power is off, so that is probably the BMC of another machine.",
-            "Correct [clouds.fencing.redfish] in Muster's settings, then re-check.",
+            "Correct [clouds.fencing.redfish] in Muster's settings, then check again.",
         )
     if fence and service.is_forced_down and power.is_told(survey):
         return _finding(
@@ -64,10 +64,10 @@ def _reports(survey: OpenStackSurvey, service: Service, *, is_off: bool, fence: 
         f"{sentence} Its VMs run there and would run twice.",
         (
             f"To empty it alive, take that back (`openstack compute service set --up {host} nova-compute`) and use"
-            f" `/maintenance enter {host}`. If its VMs must be evacuated, have it powered off first, then re-check."
+            f" `/maintenance enter {host}`. If its VMs must be evacuated, have it powered off first, then check again."
             if service.is_forced_down
             else f"Have the clocks of the controllers and of {host} set right, then use `/maintenance enter {host}`."
-            " If its VMs must be evacuated, have it powered off first, then re-check."
+            " If its VMs must be evacuated, have it powered off first, then check again."
         ),
     )
 

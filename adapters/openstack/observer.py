@@ -39,7 +39,7 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
             remedy="Check the message queue, the database and the network of the controllers first. A host that is dead"
             " counts no more once its BMC says twice that its power is off ([clouds.fencing.redfish]), or once two"
             f" people have seen that it is off and force it down: `openstack compute service set --down"
-            f" {doubted[0].host} nova-compute`. Then re-check.",
+            f" {doubted[0].host} nova-compute`. Then check again.",
         )
     elif silent:
         yield Finding(

@@ -44,7 +44,7 @@ def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
             "bmc-of-another",
             Verdict.BLOCKER,
             f"The BMC configured for {host} belongs to {power.host_name}.",
-            "Correct [clouds.fencing.redfish] in Muster's settings, then re-check.",
+            "Correct [clouds.fencing.redfish] in Muster's settings, then check again.",
         )
     elif power is None or not power.state:
         if power is not None:
@@ -72,8 +72,8 @@ def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
             "power-on",
             Verdict.BLOCKER,
             f"{_is_on(host, power)} Its VMs may still run there.",
-            f"Look at the console of {host}. Power it off by its BMC if it is beyond help, then re-check; or let Muster"
-            " do that (`fence = true` in [clouds.fencing]).",
+            f"Look at the console of {host}. Power it off by its BMC if it is beyond help, then check again; or let"
+            " Muster do that (`fence = true` in [clouds.fencing]).",
         )
 
 

@@ -162,7 +162,7 @@ def where_it_went(move: Migration) -> str:
         f"was moved to {move.target} ({move.type} #{move.id}, {move.status}) and Nova's record of the VM did not"
         f" follow, so its guest probably runs on {move.target}. Look there (`virsh list`): if it does, have the VM's"
         f" host and node corrected in Nova's database; if it does not, have #{move.id} set to `error` there. Then"
-        " re-check"
+        " check again"
     )
 
 

@@ -180,7 +180,8 @@ def _of_move(storage: Storage, move: Move) -> Finding:
             topic=Topic.STORAGE,
             sentence=f"{what} of {move.old} stay where they are: {move.why}. Until {storage.host} is back, what"
             " uses them may hang.",
-            remedy="Bring up a service that can take them and re-check, or leave out (`--vm`) the VMs that need them."
+            remedy="Bring up a service that can take them and check again, or leave out (`--vm`) the VMs that need"
+            " them."
             if not move.is_of_backups
             else "",
         )

@@ -68,7 +68,7 @@ def _findings(request: Request, storage: Storage, found: Sequence[Move]) -> Iter
             verdict=Verdict.UNKNOWN,
             topic=Topic.STORAGE,
             sentence=storage.trouble,
-            remedy=storage.remedy or "Run `muster check`: it tries the way to `cinder-manage`. Then re-check.",
+            remedy=storage.remedy or "Run `muster check`: it tries the way to `cinder-manage`. Then check again.",
         )
     if not found:
         yield blocker(
@@ -84,7 +84,7 @@ def _findings(request: Request, storage: Storage, found: Sequence[Move]) -> Iter
                 "old-manager-not-up",
                 Topic.STORAGE,
                 f"{move.new} is not up and enabled, so nothing is given back to it.",
-                f"Start Cinder's services on {request.host_name}, wait until they are up, then re-check.",
+                f"Start Cinder's services on {request.host_name}, wait until they are up, then check again.",
             )
         things: tuple[Volume | Backup, ...] = move.volumes or move.backups or ()
         others = sorted((t.name for t in things if t.id not in moved), key=natural)

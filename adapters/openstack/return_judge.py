@@ -85,7 +85,7 @@ def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) ->
             Verdict.WARNING,
             f"Nova lists {_named(unproven)} on {survey.host} again, where Placement holds nothing for them: where they"
             " are could not be found out, and they stay as they are.",
-            remedy="Re-check in a minute, before you approve.",
+            remedy="Check again in a minute, before you approve.",
         )
     gone = [one.name for one in request.ledger if one.id not in here | elsewhere]
     if home:
@@ -130,7 +130,7 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
             "compute-called-down",
             Topic.HOST,
             f"nova-compute on {survey.host} reports{life.heard(survey, found)}, and yet Nova calls it down.",
-            f"Have the clocks of the controllers and of {survey.host} set right, then re-check.",
+            f"Have the clocks of the controllers and of {survey.host} set right, then check again.",
         )
     elif not found.is_up:
         yield _not_running(survey, f"{survey.host}'s compute service is down{life.heard(survey, found)}.")
@@ -146,7 +146,7 @@ def _silence(survey: OpenStackSurvey, found: Service) -> timedelta | None:
 
 def _not_running(survey: OpenStackSurvey, sentence: str) -> Finding:
     return blocker(
-        "compute-silent", Topic.HOST, sentence, f"Start the host and nova-compute on {survey.host}, then re-check."
+        "compute-silent", Topic.HOST, sentence, f"Start the host and nova-compute on {survey.host}, then check again."
     )
 
 
@@ -164,7 +164,7 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
             Topic.VMS,
             f"{counted(len(opened), 'evacuation has', 'evacuations have')} not ended from {survey.host}"
             f" ({_numbers(opened)}): where the guests run is not certain, and nova-compute may delete them there.",
-            "See where their guests run, let the evacuations end or have the VMs' state reset, then re-check.",
+            "See where their guests run, let the evacuations end or have the VMs' state reset, then check again.",
         )
     yield from drain_judge.of_left_over(survey)
     kept = [m for m in away if m.status == "done"]
@@ -175,7 +175,7 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
             Topic.VMS,
             f"nova-compute has not yet removed the old guests of {counted(len(kept), 'VM')} that left {survey.host} by"
             f" evacuation ({_numbers(kept)}); until then Nova does not count it as up.",
-            "Restart nova-compute there, wait half a minute, then re-check.",
+            "Restart nova-compute there, wait half a minute, then check again.",
         )
     elif kept:
         yield blocker(
@@ -183,7 +183,7 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
             Topic.VMS,
             f"Nova does not count {survey.host} as up while evacuations from it are not cleaned up ({_numbers(kept)}),"
             " and to restart nova-compute for that would delete guests that are back on it.",
-            "Have the records of VMs that are back set to `completed` in Nova's database, then re-check.",
+            "Have the records of VMs that are back set to `completed` in Nova's database, then check again.",
         )
 
 
@@ -203,7 +203,7 @@ def _of_who_disabled(survey: OpenStackSurvey, found: Service) -> Iterator[Findin
             f"{survey.host} was disabled by somebody else: {found.disabled_reason or 'no reason given'}. Muster enables"
             " only what it disabled itself.",
             "Ask them. When it may return: `openstack compute service set --enable"
-            f" {survey.host} nova-compute`, then re-check.",
+            f" {survey.host} nova-compute`, then check again.",
         )
     elif not found.is_forced_down:
         yield _ok("in-service", f"{survey.host} is enabled already; Muster only sees that it is up.")

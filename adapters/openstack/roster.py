@@ -76,7 +76,8 @@ def _twice(survey: OpenStackSurvey, rows: Sequence[Service]) -> Finding:
         verdict=Verdict.BLOCKER,
         topic=Topic.HOST,
         sentence=f"{sentence} Nothing tells which of these rows is that of the host.",
-        remedy=f"Find out where they come from: two hosts of one name, or one in two cells. {clean_up} Then re-check.",
+        remedy=f"Find out where they come from: two hosts of one name, or one in two cells. {clean_up} Then check"
+        " again.",
     )
 
 
@@ -118,7 +119,7 @@ def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield _name(
             "bmc-by-another-name",
             f"No BMC is configured for {host}, but one for {called}: under that name it proves nothing here.",
-            f"If that is the same machine, call it {host} in [clouds.fencing.redfish], then re-check.",
+            f"If that is the same machine, call it {host} in [clouds.fencing.redfish], then check again.",
         )
     if survey.storage is not None and survey.storage.doubtful:
         called = ", ".join(survey.storage.doubtful)

@@ -207,7 +207,7 @@ def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
             topic=Topic.VMS,
             sentence="Neutron does not tell which ports the VMs have that are moved: one with a vDPA or SR-IOV port"
             " comes up only where the hardware is.",
-            remedy="See that Neutron answers and that Muster's account may list all ports, then re-check.",
+            remedy="See that Neutron answers and that Muster's account may list all ports, then check again.",
         )
 
 
@@ -219,7 +219,7 @@ def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
             verdict=Verdict.WARNING,
             topic=Topic.VMS,
             sentence="Nova does not tell which of the VMs that are moved have a Manila share, and moves none that has.",
-            remedy="See that Muster's account may list the shares of all servers, then re-check.",
+            remedy="See that Muster's account may list the shares of all servers, then check again.",
         )
 
 

@@ -30,6 +30,7 @@ class Kind(StrEnum):
     """What happened. The facts each carries are named behind it."""
 
     BLOCKED = "blocked"  #: -
+    RECHECKED = "checked again"  #: by, same (whether the plan is), lines (differences)
     WAITING = "waiting for approval"  #: ask (ids); an edited card notifies nobody, this line does
     START_NEAR = "start near"  #: ask (ids), at (ISO), is_approved
     EXPIRY_NEAR = "expiry near"  #: ask (ids), at (ISO), count, quorum

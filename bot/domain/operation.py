@@ -181,6 +181,7 @@ class Operation:
     votes: tuple[Vote, ...] = ()  #: all ever cast, of superseded digests too
     drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
     approved_plan: Plan | None = None  #: what the votes that started it were cast on
+    rechecked_by: UserId | None = None  #: who pressed *Re-check*, until they are told what it found
     words: tuple[Word, ...] = ()  #: what people said they did by hand, oldest first
     expires_at: datetime | None = None
     starts_at: datetime | None = None  #: not started before; None: as soon as it is approved

@@ -38,18 +38,33 @@ async def check(held: Held, operation: Operation) -> None:
         plan = replace(plan, findings=(*plan.findings, impossible))
         planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation)))
     now = held.clock.now()
+    found = _found(operation, planned)
     if plan.is_blocked:
-        await _block(held, planned, plan)
+        await _block(held, planned, plan, *found)
         return
     facts = _facts(planned, plan)
     if operation.dry_run:
-        await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts))
+        await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts), *found)
         return
     # an approval that still counts does not live longer because somebody checks again and again
     asked = planned.after(Event.CHECKED, at=now)
     if not planned.approvals:
         asked = timing.asked(asked, held.rule, now=now)
-    await held.save(asked, Entry(event="approval asked for", facts=facts), *_waiting(held, operation))
+    # who was asked about this very plan is not called by everybody who checks it again
+    calls = () if found and planned.digest == operation.digest else _waiting(held, operation)
+    await held.save(asked, Entry(event="approval asked for", facts=facts), *found, *calls)
+
+
+def _found(before: Operation, planned: Operation) -> tuple[News, ...]:
+    """What somebody's *Re-check* found."""
+    if before.rechecked_by is None or before.plan is None or planned.plan is None:
+        return ()
+    facts: Facts = {
+        "by": before.rechecked_by,
+        "same": before.digest == planned.digest,
+        "lines": list(drift.between(before.plan, planned.plan).lines),
+    }
+    return (News(kind=Kind.RECHECKED, operation=before.id, facts=facts),)
 
 
 async def _impossible(held: Held, planned: Operation) -> Finding | None:
@@ -72,17 +87,17 @@ async def could_not_check(held: Held, operation: Operation, error: CloudError) -
 def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> Operation:
     """The operation with a new plan. What was decided on another one counts no more, not even if that comes back."""
     kept = operation if digest == operation.digest else operation.anew()
-    return replace(kept, plan=plan, digest=digest, drift=())
+    return replace(kept, plan=plan, digest=digest, drift=(), rechecked_by=None)
 
 
-async def _block(held: Held, planned: Operation, plan: Plan) -> None:
+async def _block(held: Held, planned: Operation, plan: Plan, *found: News) -> None:
     """End it by its findings. The incident channel hears it only of what had been approved."""
     outcome = next(f.sentence for f in plan.sorted_findings)
     blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
     facts = _facts(planned, plan)
     news = News(kind=Kind.BLOCKED, operation=planned.id)
     told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
-    await held.save(blocked, Entry(event="blocked", facts=facts), *told)
+    await held.save(blocked, Entry(event="blocked", facts=facts), *found, *told)
 
 
 def _facts(planned: Operation, plan: Plan) -> Facts:

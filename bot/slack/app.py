@@ -15,7 +15,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import door, showing
 from bot.log import logger
-from bot.slack import choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
+from bot.slack import again, choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
 from bot.slack.people import SlackPeople
 from bot.slack.presence import Presence
 from bot.slack.reception import NotNoted, Reception, new_reference
@@ -48,6 +48,7 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
             skip.KIND: skip.serve,
             windows.KIND: windows.serve,
             heed.KIND: heed.serve,
+            again.KIND: again.serve,
             hands.KIND: hands.serve,
             steer.KIND: steer.serve,
             steer.UNKNOWN: steer.serve_unknown,
@@ -81,7 +82,7 @@ def build(
     without_token.token = None
     app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people)
-    for story in (request, lookup, decide, confirm, dissent, hands, heed, choose, skip, steer):
+    for story in (request, lookup, decide, confirm, dissent, hands, heed, again, choose, skip, steer):
         story.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:

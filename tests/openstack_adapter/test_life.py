@@ -75,7 +75,7 @@ async def test_of_a_row_that_was_written_just_now_only_another_look_tells() -> N
             told = finding(first, "life-untold")
             assert told is not None
             assert told.verdict is Verdict.UNKNOWN
-            assert "Re-check" in told.remedy
+            assert "Check again" in told.remedy
             await arena.pass_time(30)
             second = await arena.planned(action=Action.EVACUATE)
             assert second.is_blocked is is_alive

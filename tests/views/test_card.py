@@ -11,7 +11,7 @@ from hypothesis import given, settings
 
 from bot.domain.counting import counted
 from bot.domain.news import Kind, News
-from bot.domain.operation import Event, Operation, State, Told
+from bot.domain.operation import FINAL, Event, Operation, State, Told
 from bot.domain.pace import Limit
 from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.policy import Rule
@@ -62,6 +62,8 @@ def test_a_button_stands_there_exactly_when_the_state_allows_what_it_does(state:
         allowed.add("Skip")
     if state is State.STOPPING:
         allowed = {"End Now"}
+    if state in FINAL - {State.SUCCEEDED}:
+        allowed.add("Ask Again")
     assert set(labels(drawn(state))) == allowed
 
 
@@ -227,8 +229,8 @@ def test_every_vm_that_will_be_shut_down_is_named_however_many_are_moved() -> No
         assert f"`web-{n}`" in said
 
 
-def test_a_settled_card_has_no_buttons_and_says_who_settled_it() -> None:
-    assert labels(drawn(State.DENIED)) == []
+def test_a_settled_card_can_only_be_asked_for_again_and_says_who_settled_it() -> None:
+    assert labels(drawn(State.DENIED)) == ["Ask Again"]
     assert "Rejected by <@U0CHIEF> at" in drawn(State.DENIED).text
     assert "Approved by <@U0CHIEF> at" in drawn(State.SUCCEEDED).text
 

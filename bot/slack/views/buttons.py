@@ -33,6 +33,8 @@ UNDO = "undo_rehoming"
 """Asks for a new operation: that what an ended one moved goes back."""
 DONE = "step_done"
 """Says that a step is done which only a person can do."""
+ASK_AGAIN = "ask_again"
+"""Asks for a new operation in the words of one that ended without being done, or not done whole."""
 RETURN = "return_host"
 """Asks for a new operation: the return of the host that an ended one took out of service."""
 
@@ -73,11 +75,14 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
     if label := subject.way_back(operation):
         host = json.dumps({"cloud": operation.request.cloud, "host": operation.request.host}, separators=(",", ":"))
         elements.append(message.button(label, action=RETURN, value=host))
+    if operation.state in _ASKED_AGAIN:
+        elements.append(message.button("Ask Again", action=ASK_AGAIN, value=value))
     if not elements:
         return []
     return [message.actions(elements, block_id=f"act:{operation.id}:{operation.state}:{(operation.digest or '')[:12]}")]
 
 
+_ASKED_AGAIN = FINAL - {State.SUCCEEDED}
 _MAY_SKIP = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
 
 

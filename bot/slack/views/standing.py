@@ -34,7 +34,7 @@ _LINES = {
     State.PAUSED: ":double_vertical_bar: *Paused.* Nothing new is started; what the cloud does goes on. {approved}",
     State.STOPPING: ":octagonal_sign: *Stopping.* Nothing new is started; the cloud ends what it does. {approved}",
     State.NEEDS_ATTENTION: ":rotating_light: *Needs a person.* {short} {approved}",
-    State.BLOCKED: ":no_entry: *Blocked.* Findings forbid it; nothing was changed.",
+    State.BLOCKED: ":no_entry: *Blocked.* Findings forbid it; nothing was changed. *Ask Again* checks anew.",
     State.DENIED: ":no_entry: *{rejected}* Nothing was changed.",
     State.EXPIRED: ":hourglass: *Expired* {ended} without a decision. Nothing was changed.",
     State.CANCELLED: ":no_entry: *Cancelled* {ended}. Nothing was changed.",

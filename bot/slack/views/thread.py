@@ -190,6 +190,14 @@ def _lines(facts: Facts) -> str:
     return text.cut_lines(judgement.difference(words(facts, "lines")), most=30)
 
 
+def _rechecked(facts: Facts) -> str:
+    said = f":mag: Checked again{_by(facts)}"
+    if facts.get("same"):
+        return f"{said}: the plan is the same."
+    lines = _lines(facts)
+    return f"{said}: the plan is another one now:\n{lines}" if lines else f"{said}: the plan is another one now."
+
+
 def _attention(facts: Facts) -> str:
     met = [f"{_number(facts, name):,} {name}" for name in ("failed", "unknown", "not done") if _number(facts, name)]
     met += [f"{aside:,} set aside"] if (aside := _number(facts, "aside")) else []
@@ -288,7 +296,10 @@ def _set_aside(facts: Facts) -> str:
 
 
 _LINES: Mapping[Kind, Callable[[Facts], str]] = {
-    Kind.BLOCKED: lambda _: ":no_entry: Findings forbid it; see the card. Nothing was changed.",
+    Kind.BLOCKED: lambda _: (
+        ":no_entry: Findings forbid it; see the card. Nothing was changed. Once they are dealt with, press *Ask Again*."
+    ),
+    Kind.RECHECKED: _rechecked,
     Kind.WAITING: lambda f: f":hourglass_flowing_sand: {text.mentions(words(f, 'ask'))}: this plan waits for approval.",
     Kind.START_NEAR: lambda f: (
         f":alarm_clock: {text.mentions(words(f, 'ask'))}: this starts {_at(f)}"
