@@ -106,7 +106,7 @@ def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tup
         phase=PHASES[1],
         verb=VERIFY_HOST,
         target=host.id,
-        title=f"verify that {host.name} is in maintenance and empty",
+        title=f"verify that {host.name} is in maintenance and that no VM runs on it",
         by=By.CLOUD,
         arguments={"host_id": host.id, "course": ENTER.verb},
         patience=timedelta(minutes=10),
@@ -118,11 +118,18 @@ def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tup
     return (*(replace(step, essential=True) for step in steps), power.step(request, host, follows=end.key))
 
 
+_WORDS = {
+    Disposition.SHUT_DOWN: "shut down",
+    Disposition.LIVE_MIGRATE: "migrate",
+    Disposition.LEAVE: "see where CloudTower keeps",
+}
+
+
 def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> Step | None:
-    """The step that verifies what CloudTower did to a VM; none for a VM that it leaves alone."""
-    if vm.disposition not in {Disposition.SHUT_DOWN, Disposition.LIVE_MIGRATE}:
+    """The step that verifies what CloudTower did to a VM; of one that it may leave or move, where it is then."""
+    word = _WORDS.get(vm.disposition)
+    if word is None:
         return None
-    word = "shut down" if vm.disposition is Disposition.SHUT_DOWN else "migrate"
     arguments: dict[str, Json] = {
         "host_id": host.id,
         "course": ENTER.verb,

@@ -183,9 +183,12 @@ def of_vm(step: Step, seen: Observed, call: Sighting | None, *, settled: int) ->
     mode = host.mode if host else ""
     name = host.name if host else "The host"
     now = f"is {vm.status} on {vm.host or 'no host'}" if vm else "is not shown by CloudTower"
+    is_over = mode == way.goal and (call is None or call.seen is not Seen.UNDERWAY)
+    has_failed = call is not None and call.seen is Seen.FAILED
+    if step.arguments.get("disposition") == Disposition.LEAVE and (is_over or has_failed):
+        return Sighting(seen=Seen.DONE, sentence=f"It {now}.", place=vm.host if vm else "")
     if call is not None and call.seen is Seen.FAILED:
         return Sighting(seen=Seen.FAILED, sentence=f"It {now}. {call.sentence}", remedy=call.remedy, raw=call.raw)
-    is_over = mode == way.goal and (call is None or call.seen is not Seen.UNDERWAY)
     is_unseen = vm is None and way is course.ENTER and step.arguments.get("is_seen") is False
     if is_over and is_unseen and _is_empty(course.host_id(step), seen):
         sentence = f"CloudTower shows no more of it than that {name} is in maintenance, where no VM runs."

@@ -73,8 +73,16 @@ def _reports(survey: OpenStackSurvey, service: Service, *, is_off: bool, fence: 
 
 
 def heard(survey: OpenStackSurvey, service: Service) -> str:
-    """How long ago it reported, as the end of a clause."""
-    return f", last heard of {_ago(survey, service)}" if service.updated_at else ""
+    """What its row tells of its silence, as the end of a clause.
+
+    Every heartbeat writes the row, and so does whoever disables it, enables it or forces it down: a host that is down
+    has been silent since that moment, or for longer.
+    """
+    if service.updated_at is None:
+        return ""
+    if service.is_up or survey.life is Life.REPORTS:
+        return f", its row written {_ago(survey, service)}"
+    return f", not heard of for {ages.spoken(survey.at - service.updated_at)} at least"
 
 
 def _ago(survey: OpenStackSurvey, service: Service) -> str:

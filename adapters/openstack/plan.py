@@ -53,7 +53,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         *chosen.findings,
         *asked.of_target(request, survey),
         *judge.of_aggregates(survey),
-        *room.of_room(survey, leaving, to=request.to, others=request.beside),
+        *room.of_room(survey, leaving, to=request.to, others=request.beside, behind=len(crowded_out)),
         *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
         *(rehome.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
         *special.of_disks(leaving, shared_storage=terms.shared_storage),

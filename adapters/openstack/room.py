@@ -22,6 +22,7 @@ def of_room(
     *,
     to: str = "",
     others: Sequence[Step] = (),
+    behind: int = 0,
 ) -> Iterator[Finding]:
     """Judge the room for some servers, all of which have to leave.
 
@@ -30,6 +31,7 @@ def of_room(
         leaving: the servers that shall leave the host.
         to: the one host they shall go to; empty: any survivor.
         others: what other operations have still to start.
+        behind: how many more were to leave, and stay for want of room.
     """
     if not leaving or not survey.survivors or (to and to not in {s.host for s in survey.survivors}):
         return  # nothing to place, or the lack of hosts is a finding already
@@ -46,7 +48,7 @@ def of_room(
     if fits_nowhere:
         found = [_nowhere(survey, s, to) for s in fits_nowhere]
     else:
-        found = [_all_together(survey, leaving, free, to, coming=beside.how_many(others))]
+        found = [_all_together(survey, leaving, free, to, coming=beside.how_many(others), behind=behind)]
     untold = sorted(s.host for s in survey.survivors if s.host not in survey.room and to in {"", s.host})
     if untold and any(f.verdict is Verdict.BLOCKER for f in found):
         yield _untold(found[0], untold)
@@ -142,6 +144,7 @@ def _all_together(
     to: str,
     *,
     coming: int,
+    behind: int,
 ) -> Finding:
     """Each server fits somewhere; do they fit all at once?"""
     needed, there, where = _sum(survey.needs(s) for s in leaving), _sum(free.values()), _where(to)
@@ -168,12 +171,12 @@ def _all_together(
         )
     shown = [name for name in _UNITS if needed.get(name)]
     who = counted(len(free), "host has", "hosts have")
-    return _room(
-        "room",
-        Verdict.OK,
-        f"There is room {where}: the VMs need {spoken(needed, shown)}; {who} {spoken(there, shown)} free{kept}."
-        + _besides(survey, free),
-    )
+    rest = f"{who} {spoken(there, shown)} free{kept}.{_besides(survey, free)}"
+    if behind:
+        some = f"{len(leaving):,} of {counted(len(leaving) + behind, 'VM')}"
+        sentence = f"There is room {where} for {some} only: these need {spoken(needed, shown)}; {rest}"
+        return _room("room", Verdict.OK, sentence)
+    return _room("room", Verdict.OK, f"There is room {where}: the VMs need {spoken(needed, shown)}; {rest}")
 
 
 def _besides(survey: OpenStackSurvey, hosts: Collection[str]) -> str:

@@ -136,4 +136,4 @@ def _name(code: str, sentence: str, remedy: str) -> Finding:
 
 
 def _heard(survey: OpenStackSurvey, service: Service) -> str:
-    return "" if service.updated_at is None else f", last heard of {ages.spoken(survey.at - service.updated_at)} ago"
+    return "" if service.updated_at is None else f", its row written {ages.spoken(survey.at - service.updated_at)} ago"

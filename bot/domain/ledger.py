@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.cloud import Left
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Step, Vm
+from bot.domain.plan import Disposition, Step, Vm
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, VmId
 
@@ -38,6 +38,8 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
             left.clear()
         is_back = False
         for vm in operation.plan.vms if operation.plan else ():
+            if vm.disposition is Disposition.LEAVE:
+                continue  # it was only looked at
             mine = [r for r in records if r.step.vm == vm.id and r.counts]
             if any(r.starts or r.state in {StepState.DONE, StepState.UNKNOWN} for r in mine):
                 left[vm.id] = _left(vm, mine, before=left.get(vm.id))

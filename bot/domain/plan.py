@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from bot.domain.counting import counted
 from bot.domain.values import Action, Digest, Facts, HostId, Json, StepKey, VmId
 
 
@@ -20,8 +21,6 @@ class Verdict(StrEnum):
     OK = "ok"
 
 
-NAMED = 20
-"""How many VMs a sentence names one by one."""
 WORST_FIRST = (Verdict.BLOCKER, Verdict.UNKNOWN, Verdict.WARNING, Verdict.OK)
 
 
@@ -189,10 +188,18 @@ class Plan:
     @property
     def vouches(self) -> tuple[str, ...]:
         """The sentences that two people must vouch for, each once: those of findings, and any loss of data."""
-        lost = [vm.name for vm in self.vms if vm.loses_disk]
-        named = f"{', '.join(lost[:NAMED])}{f' and {len(lost) - NAMED} more' if len(lost) > NAMED else ''}"
-        loss = [f"the local disks of {named} on {self.host_name} are lost for good"] if lost else []
-        return tuple(dict.fromkeys([*(f.vouch for f in self.findings if f.vouch), *loss]))
+        lost = [f"{self.loss}: {', '.join(vm.name or vm.id for vm in self.losing)}"] if self.losing else []
+        return tuple(dict.fromkeys([*(f.vouch for f in self.findings if f.vouch), *lost]))
+
+    @property
+    def losing(self) -> tuple[Vm, ...]:
+        """The VMs whose local disks are lost."""
+        return tuple(vm for vm in self.vms if vm.loses_disk)
+
+    @property
+    def loss(self) -> str:
+        """How the sentence about them begins, before their names: all of it but who."""
+        return f"the local disks of {counted(len(self.losing), 'VM')} on {self.host_name} are lost for good"
 
     @property
     def phases_used(self) -> tuple[str, ...]:

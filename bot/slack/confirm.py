@@ -72,7 +72,7 @@ async def _draw_yes(desk: Desk, actor: Actor, clicked: Delivery, choice: Choice)
         OperationId(reception.word(clicked, "operation")), choice, digest=reception.digest_of(clicked), by=actor
     )
     rule = desk.rules[operation.request.cloud, operation.request.action]
-    return window.yes(operation, rule, choice, channel=reception.word(clicked, "channel"))
+    return window.yes(operation, rule, choice, by=actor.id, channel=reception.word(clicked, "channel"))
 
 
 async def _draw_break_glass(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
@@ -80,7 +80,7 @@ async def _draw_break_glass(desk: Desk, actor: Actor, clicked: Delivery) -> Bloc
         OperationId(reception.word(clicked, "operation")), digest=reception.digest_of(clicked), by=actor
     )
     rule = desk.rules[operation.request.cloud, operation.request.action]
-    return window.break_glass(operation, rule, channel=reception.word(clicked, "channel"))
+    return window.break_glass(operation, rule, by=actor.id, channel=reception.word(clicked, "channel"))
 
 
 async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:

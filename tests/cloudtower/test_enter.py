@@ -59,6 +59,19 @@ async def test_a_host_is_in_maintenance_only_when_every_vm_is_verified(tower: Be
     ]
 
 
+@pytest.mark.parametrize("has_ha", [True, False])
+async def test_of_a_vm_that_stays_off_it_is_told_where_cloudtower_keeps_it(tower: Bench, *, has_ha: bool) -> None:
+    tower.world.vm("batch-1").ha = has_ha
+    walk = await Walk(bench=tower, plan=await tower.plan()).to_end()
+    kept = tower.world.vm("batch-1").host
+    assert kept is not None
+    assert (kept.name != "node-1") is has_ha
+    seen = walk.record("see where CloudTower keeps batch-1")
+    assert (seen.state, seen.place, seen.sentence) == (StepState.DONE, kept.name, f"It is STOPPED on {kept.name}.")
+    assert "empty" not in " ".join(r.step.title for r in walk.records)
+    assert "no VM runs on it" in walk.record("verify that").step.title
+
+
 async def test_a_host_with_nothing_to_shut_down_enters_without_a_list(tower: Bench) -> None:
     tower.world.delete_vm("gpu-1")
     walk = await Walk(bench=tower, plan=await tower.plan()).to_end()
@@ -113,6 +126,7 @@ async def test_a_task_that_fails_half_way_fails_the_vms_that_did_not_move_with_t
         "shut down gpu-1": StepState.DONE,
         "migrate web-1": StepState.DONE,
         "migrate web-2": StepState.FAILED,
+        "see where CloudTower keeps batch-1": StepState.DONE,
     }
     failed = walk.record("migrate web-2")
     assert "is RUNNING on node-1" in failed.sentence

@@ -18,7 +18,7 @@ from bot.voting import Confirmation
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 DEAD = "host-1 is dead: nobody could read its power"
-LOST = "the local disks of name-vm-1 on host-1 are lost for good"
+LOST = "the local disks of 1 VM on host-1 are lost for good: name-vm-1"
 UNPROVEN = Finding(
     code="unproven-death", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence="Nothing proves it.", vouch=DEAD
 )

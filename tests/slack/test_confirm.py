@@ -51,7 +51,7 @@ async def test_a_lead_approves_and_the_requester_vouches_with_the_hosts_name_typ
     assert card.buttons == ["Approve", "Vouch", "Reject", "Break Glass…", "Re-check", "Cancel"]
     assert "0 of 2 vouched for" in card.plain
     shown = await window(house, "U0CAROL", label="Approve")
-    assert "The local disks of web-0, web-1 on host-1 are lost for good" in str(shown.blocks)
+    assert "The local disks of 2 VMs on host-1 are lost for good: web-0, web-1" in str(shown.blocks)
     assert await sends_in(house, "U0CAROL") == {}
     await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
     assert await house.state() is State.AWAITING_APPROVAL

@@ -10,7 +10,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import State
 from bot.domain.plan import Plan, Step
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import StepKey
+from bot.domain.values import StepKey, UserId
 from bot.slack.views import card, incident, notes, thread, window
 from tests.agreement import assert_agrees
 from tests.views.examples import NOW, RULE, operation, plan, records
@@ -37,7 +37,11 @@ def test_a_card_agrees_with_itself(number: int, state: State) -> None:
     for drawn in (card.render(shown, rows, RULE, now=NOW), notes.in_full(shown, rows, RULE, now=NOW)):
         assert_agrees(drawn.text + json.dumps(drawn.blocks, ensure_ascii=False))
     if state is State.AWAITING_APPROVAL:
-        assert_agrees(json.dumps(window.break_glass(shown, replace(RULE, quorum=max(1, number)), channel="C0OPS")))
+        assert_agrees(
+            json.dumps(
+                window.break_glass(shown, replace(RULE, quorum=max(1, number)), by=UserId("U0DAVE"), channel="C0OPS")
+            )
+        )
 
 
 @pytest.mark.parametrize("number", NUMBERS)

@@ -4,11 +4,11 @@ import json
 from collections.abc import Sequence
 
 from bot.domain import aside, turns
-from bot.domain.operation import FINAL, Event, Operation, State
+from bot.domain.operation import FINAL, Choice, Event, Operation, State
 from bot.domain.plan import Plan
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
-from bot.domain.values import Action
+from bot.domain.values import Action, UserId
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
 
@@ -37,6 +37,9 @@ ASK_AGAIN = "ask_again"
 """Asks for a new operation in the words of one that ended without being done, or not done whole."""
 RETURN = "return_host"
 """Asks for a new operation: the return of the host that an ended one took out of service."""
+
+_ANYBODY = UserId("")
+"""Whoever presses a button that all see: somebody who has not said yes yet."""
 
 _PLAIN = (
     (Event.APPROVAL_REQUESTED, REQUEST_APPROVAL, "Request Approval", "primary"),
@@ -140,7 +143,8 @@ def _approve(operation: Operation, plan: Plan, rule: Rule, value: str) -> Block:
     if rule.is_window_needed(plan):
         style = "danger" if plan.vouches else "primary"
         return message.button("Approve", action=CONFIRM, value=value, style=style)
-    said = f"{subject.host(operation)}: {subject.consequences(operation)}"
+    yes = subject.consequences(operation, rule, by=_ANYBODY, choice=Choice.APPROVE)
+    said = f"{subject.host(operation)}, {subject.vms(plan)}. {yes}"
     dialog = message.dialog(f"Approve {subject.noun(operation)}?", said, yes="Approve")
     return message.button("Approve", action=APPROVE, value=value, style="primary", confirm=dialog)
 

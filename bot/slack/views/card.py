@@ -147,6 +147,6 @@ def _result(operation: Operation, tally: progress.Progress) -> str:
     left = tally.total - tally.number(Fate.DONE) - aside
     done = f"*{tally.number(Fate.DONE):,} of {tally.total:,} done and verified*{took}"
     stay = len(operation.plan.vms) - tally.total if operation.plan and operation.plan.steps else 0
-    others = f" {counted(stay, 'VM')} left in place, as planned." if stay > 0 and tally.has_vms else ""
+    others = f" {counted(stay, 'VM was', 'VMs were')} no part of it." if stay > 0 and tally.has_vms else ""
     short = [f"{left:,} not"] * bool(left) + [f"{aside:,} set aside"] * bool(aside)
     return "; ".join([done, *short]) + f".{others}"

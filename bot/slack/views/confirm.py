@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.operation import Operation
+from bot.domain.plan import Plan
 from bot.domain.policy import Rule
+from bot.domain.values import UserId
 from bot.slack.views import message, text
 from bot.slack.views.message import Block
 
@@ -18,18 +20,36 @@ MAX_NAME = 300
 _TICKED = "yes"
 
 
-def fields(operation: Operation, rule: Rule) -> list[Block]:
-    """What has to be put in before a yes to this plan counts; nothing where a click is enough."""
+def fields(operation: Operation, rule: Rule, *, by: UserId) -> list[Block]:
+    """What has to be put in before a yes to this plan counts; nothing where a click is enough.
+
+    Args:
+        operation: what it is about.
+        rule: the policy it is decided under.
+        by: who has it before them.
+    """
     plan = operation.plan
     if plan is None or not rule.is_window_needed(plan):
         return []
-    boxes = [_box(number, sentence) for number, sentence in enumerate(plan.vouches)]
-    said = [message.section("*You vouch for this with your name*; a second person must do so too:")] if boxes else []
-    return [*said, *boxes, _name(operation)]
+    made: list[Block] = []
+    for number, sentence in enumerate(plan.vouches):
+        others = [vote.by for vote in operation.vouched_by(sentence) if vote.by != by]
+        who = f"{text.mentions(others)} did so already:" if others else "a second person must do so too:"
+        made.append(message.section(f"*You vouch for this with your name*; {who}"))
+        made += _box(number, sentence, plan)
+    return [*made, _name(operation)]
 
 
-def _box(number: int, sentence: str) -> Block:
-    said = text.plain(sentence, limit=MAX_LABEL)
+def _box(number: int, sentence: str, plan: Plan) -> list[Block]:
+    """A sentence with its box, whole: what is too long for a label stands above it."""
+    names: list[Block] = []
+    if len(sentence) > MAX_LABEL // 2 and sentence.startswith(plan.loss):
+        names = message.paragraphs([f"• {text.escape(vm.name or vm.id, limit=MAX_NAME)}" for vm in plan.losing])
+        sentence = f"{plan.loss}: those that are named above"
+    return [*names, _ticked(number, text.plain(sentence, limit=MAX_LABEL))]
+
+
+def _ticked(number: int, said: str) -> Block:
     option: Block = {"text": message.plain_text("I vouch for it", limit=75), "value": _TICKED}
     return {
         "type": "input",

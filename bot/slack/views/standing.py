@@ -6,6 +6,7 @@ from datetime import datetime
 from bot.domain import calendar
 from bot.domain.counting import counted
 from bot.domain.operation import VOUCHERS, Choice, Operation, State, Told, Vote
+from bot.domain.plan import Plan
 from bot.domain.policy import Rule
 from bot.slack.views import text
 
@@ -97,9 +98,19 @@ def vouching(operation: Operation) -> list[str]:
     for sentence in operation.plan.vouches if operation.plan else ():
         votes = operation.vouched_by(sentence)
         by = f", {_by_and_when(votes)}" if votes else ""
-        said = text.escape(sentence).rstrip(".")
+        said = briefly(sentence, operation.plan)
         lines.append(f":writing_hand: {len(votes)} of {VOUCHERS} vouched for *{said}*{by}.")
     return lines
+
+
+def briefly(sentence: str, plan: Plan | None) -> str:
+    """A sentence that people vouch for; where it names more VMs than can be read here, it counts them; mrkdwn."""
+    if len(sentence) > text.SENTENCE and plan is not None and sentence.startswith(plan.loss):
+        return f"{text.escape(plan.loss)} (all are named in the window, in the audit and in the file below the card)"
+    return text.escape(sentence, limit=_SENTENCE).rstrip(".")
+
+
+_SENTENCE = 1_000
 
 
 def _next(operation: Operation) -> str:

@@ -1,10 +1,13 @@
 """What an operation is called: in headlines, lists, threads and dialogs."""
 
+from dataclasses import replace
+
 from bot.domain import calendar
 from bot.domain.counting import counted
-from bot.domain.operation import Operation, State
+from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plan import Disposition, Plan
-from bot.domain.values import Action, Then
+from bot.domain.policy import Rule
+from bot.domain.values import Action, Digest, Then, UserId
 from bot.slack.views import text
 
 _DO = {
@@ -48,16 +51,38 @@ def afterwards(operation: Operation) -> str:
     return f" Then *the host is {_THEN[then]}*." if then in _THEN else ""
 
 
-def consequences(operation: Operation) -> str:
-    """What an approval sets off, in a sentence or two, for somebody who is about to give it; mrkdwn."""
+def consequences(operation: Operation, rule: Rule, *, by: UserId, choice: Choice) -> str:
+    """What the yes of one person sets off now, for somebody who is about to say it; mrkdwn.
+
+    Args:
+        operation: as it stands.
+        rule: the policy it is decided under.
+        by: whose yes it would be; anybody else's than those that count already, where that is not known.
+        choice: to approve or to vouch.
+    """
     plan = operation.plan
+    sentences = plan.vouches if plan else ()
+    vote = Vote(by=by, choice=choice, digest=operation.digest or Digest(""), at=operation.changed_at, vouched=sentences)
+    after = replace(operation, votes=(*operation.votes, vote))
+    if not rule.is_met_by(after):
+        return f"This alone starts nothing: {_missing(after, rule)} still missing."
     stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
-    said = f"{vms(plan) if plan else ''}. Muster checks the cloud once more and starts {_when(operation)}."
+    said = f"This is the last that is missing: Muster checks the cloud once more and starts {when(operation)}."
     said += f" *{counted(stops, 'VM')} will be shut down.*" if stops else ""
     return said + afterwards(operation)
 
 
-def _when(operation: Operation) -> str:
+def _missing(operation: Operation, rule: Rule) -> str:
+    approvals = rule.quorum - rule.count(operation)
+    parts = [counted(approvals, "more approval")] if approvals > 0 else []
+    if not operation.is_vouched:
+        parts.append("a second person who vouches")
+    are = "is" if len(parts) == 1 and parts[0].startswith(("1 ", "a ")) else "are"
+    return f"{' and '.join(parts)} {are}"
+
+
+def when(operation: Operation) -> str:
+    """When it starts once everybody has said yes; mrkdwn."""
     at, zone = operation.starts_at, calendar.zone(operation.zone)
     if at is None:
         return "at once"

@@ -16,6 +16,8 @@ WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPL
 """Lines under which the table of results stands."""
 _RAW = 600
 _ASIDE = 2_000
+_SIGNED = 1_200
+"""Characters of a sentence that somebody vouched for; it names each VM."""
 
 
 def render(
@@ -267,9 +269,16 @@ def _glass_broken(facts: Facts) -> str:
 
 
 def _vouched(facts: Facts) -> str:
-    said = "\n".join(f"• {text.escape(sentence)}" for sentence in words(facts, "sentences"))
+    said = "\n".join(f"• {_signed(sentence)}" for sentence in words(facts, "sentences"))
     people = f"{_number(facts, 'count')} of {counted(_number(facts, 'needed'), 'person', 'people')}"
-    return text.cut(f":writing_hand: Vouched{_by(facts)}, {people}:\n{said}", limit=text.MAX_SECTION)
+    return text.cut(f":writing_hand: Vouched{_by(facts)}, {people}:\n{said}", limit=text.MAX_TEXT)
+
+
+def _signed(sentence: str) -> str:
+    """What somebody vouched for; where a line cannot hold all of the names in it, it says where they are."""
+    if len(sentence) <= _SIGNED:
+        return text.escape(sentence, limit=2 * _SIGNED)
+    return f"{text.escape(sentence[:_SIGNED].rpartition(', ')[0], limit=_SIGNED)}, … (all are named in the audit)"
 
 
 def _vouch_wanted(facts: Facts) -> str:

@@ -70,8 +70,8 @@ def _summary(plan: Plan) -> list[Block]:
 def left_behind(plan: Plan) -> str:
     """The VMs that could not be part of it, each with why; mrkdwn, empty where all could."""
     cannot = [vm for vm in plan.vms if vm.disposition is Disposition.CANNOT]
-    lines = [f"• {text.code(vm.name or vm.id, limit=40)}: {text.escape(vm.note, limit=160)}" for vm in cannot]
-    return text.cut_lines([f"*Left where they are, as planned* ({len(cannot)})", *lines], most=11) if cannot else ""
+    lines = [f"• {text.code(vm.name or vm.id, limit=40)}: {text.escape(vm.note)}" for vm in cannot]
+    return text.cut_lines([f"*Could not be part of it* ({len(cannot):,})", *lines], most=11) if cannot else ""
 
 
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:

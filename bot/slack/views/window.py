@@ -7,6 +7,7 @@ from typing import Any
 from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation
 from bot.domain.policy import Rule
+from bot.domain.values import UserId
 from bot.slack.views import confirm, message, subject, text
 from bot.slack.views.message import Block, Message
 
@@ -54,34 +55,32 @@ def reject(operation: Operation, *, channel: str) -> Block:
     )
 
 
-def yes(operation: Operation, rule: Rule, choice: Choice, *, channel: str) -> Block:
+def yes(operation: Operation, rule: Rule, choice: Choice, *, by: UserId, channel: str) -> Block:
     """Let somebody confirm that they approve, or vouch without approving.
 
     Args:
         operation: what they say yes to.
         rule: the policy it is decided under.
         choice: to approve or to vouch.
+        by: who has it before them.
         channel: where the button was pressed.
     """
-    if choice is Choice.VOUCH:
-        callback, title = VOUCH, "Vouch"
-        said = f"{subject.named(operation)}: this is no approval; an approver must still say yes."
-    else:
-        callback, title = APPROVE, "Approve"
-        said = f"{subject.named(operation)}: {subject.consequences(operation)}"
-    blocks = [message.section(said), *confirm.fields(operation, rule)]
+    callback, title = (VOUCH, "Vouch") if choice is Choice.VOUCH else (APPROVE, "Approve")
+    vms = f", {subject.vms(operation.plan)}" if operation.plan else ""
+    said = f"{subject.named(operation)}{vms}. {subject.consequences(operation, rule, by=by, choice=choice)}"
+    blocks = [message.section(said), *confirm.fields(operation, rule, by=by)]
     return asking(callback, title, blocks=blocks, carries=carried(operation, channel))
 
 
-def break_glass(operation: Operation, rule: Rule, *, channel: str) -> Block:
+def break_glass(operation: Operation, rule: Rule, *, by: UserId, channel: str) -> Block:
     """Ask why somebody goes ahead alone; they must say, and confirm what anybody must who says yes."""
     said = (
-        f":rotating_light: {subject.named(operation)} starts at once, on your word alone, with "
+        f":rotating_light: {subject.named(operation)} starts {subject.when(operation)}, on your word alone, with "
         f"{len(operation.approvals)} of {counted(rule.quorum, 'approval')}. Your name and your reason go to the "
         "thread, the incident channel and the audit."
     )
     why = reason(optional=False, hint="Why can it not wait for the approvals?")
-    blocks = [message.section(said), why, *confirm.fields(operation, rule)]
+    blocks = [message.section(said), why, *confirm.fields(operation, rule, by=by)]
     return asking(BREAK_GLASS, "Break Glass", blocks=blocks, carries=carried(operation, channel))
 
 
