@@ -158,7 +158,7 @@ class OpenStackCloud:
         """Judge a survey."""
         match request.action:
             case Action.EVACUATE:
-                return plan.evacuation(request, survey, self._terms, concurrency=self.concurrency)
+                return plan.evacuation(request, survey, self._terms)
             case Action.ENTER:
                 return drain_plan.entering(request, survey, self._terms)
             case Action.EXIT:

@@ -1,6 +1,5 @@
 """The procedure of an evacuation: which VMs, in which steps, under which choices. Pure."""
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -31,10 +30,9 @@ from bot.domain.values import VmId
 
 OUT_OF_SERVICE = "Take the host out of service"
 EVACUATE = "Evacuate"
-_SECONDS_EACH = 15  #: a rough measure of one evacuation, for the estimate alone
 
 
-def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concurrency: int) -> Plan:
+def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
     """Judge an evacuation and lay out its steps."""
     chosen = asked.chosen(request, survey)
     reasons = {
@@ -104,7 +102,6 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms, *, concu
         ),
         phases=(power.FENCE, rehome_steps.PHASE, OUT_OF_SERVICE, EVACUATE),
         steps=steps,
-        estimate=_estimate(len(leaving), concurrency),
         facts={
             "microversion": microversion,
             "VMs come up": "stopped" if terms.stopped else "as they were",
@@ -200,8 +197,3 @@ def _wanted(server: Server, microversion: str) -> tuple[str, ...]:
     if versions.leaves_stopped(microversion):
         return ("SHUTOFF",)
     return ("ACTIVE",)
-
-
-def _estimate(count: int, concurrency: int) -> timedelta:
-    """A rule of thumb: so many rounds of so many at once, and half a minute for the host."""
-    return timedelta(seconds=30 + _SECONDS_EACH * math.ceil(count / max(1, concurrency)))

@@ -65,7 +65,7 @@ def starts_a_second(records: Sequence[StepRecord], *, now: datetime) -> float:
 
 
 def estimate(plan: Plan, past: Sequence[StepRecord]) -> timedelta | None:
-    """How long a plan will take, by what an earlier operation of its kind took in its cloud; else what it says itself.
+    """How long a plan will take, by what an earlier operation of its kind took in its cloud; None where there was none.
 
     Args:
         plan: to be estimated.
@@ -74,7 +74,7 @@ def estimate(plan: Plan, past: Sequence[StepRecord]) -> timedelta | None:
     done = [g for g in fates.each(past) if g[0].step.vm and fates.of(g) is Fate.DONE and _begun(g)]
     coming = len({step.vm for step in plan.steps if step.vm})
     if not done or not coming:
-        return plan.estimate
+        return None
     starts = [at for g in done if (at := _begun(g)) is not None]
     longest = max(_ended(g) - (_begun(g) or _ended(g)) for g in done)
     each = (max(starts) - min(starts)) / max(1, len(done) - 1)

@@ -176,7 +176,7 @@ def request(**changes: Any) -> Request:
 
 
 def plan(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
-    return evacuation(request(**asked), taken, terms or Terms(), concurrency=10)
+    return evacuation(request(**asked), taken, terms or Terms())
 
 
 def living(*servers: Server, **changes: Any) -> OpenStackSurvey:

@@ -130,6 +130,14 @@ def test_the_first_line_says_action_host_number_of_vms_and_minutes() -> None:
     assert blocks(drawn(State.AWAITING_APPROVAL))[0]["text"]["text"] == "Evacuate prod/compute-89: 3 VMs, about 12 min"
 
 
+@pytest.mark.parametrize("state", State)
+def test_how_long_it_may_take_is_told_only_while_it_lies_ahead(state: State) -> None:
+    head = str(blocks(drawn(state))[0])
+    ahead = {State.READY, State.AWAITING_APPROVAL, State.QUEUED}
+    assert ("about 12 min" in head) is (state in ahead)
+    assert "about" not in str(blocks(drawn(state, of=replace(plan(), estimate=None)))[0])
+
+
 def test_a_click_brings_back_the_operation_and_the_digest_of_the_plan_that_was_shown() -> None:
     (row,) = blocks(drawn(State.AWAITING_APPROVAL), "actions")
     assert {json.loads(element["value"])["digest"] for element in row["elements"]} == {"ab" * 32}

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain import calendar
 from bot.domain.counting import counted
-from bot.domain.operation import Choice, Operation, State, Vote
+from bot.domain.operation import FINAL, Choice, Operation, State, Vote
 from bot.domain.plan import Disposition, Plan
 from bot.domain.policy import Rule
 from bot.domain.values import Action, Digest, Then, UserId
@@ -42,7 +42,8 @@ def _extent(operation: Operation) -> str:
     plan = operation.plan
     if plan is None:
         return "being checked" if operation.state is State.CHECKING else operation.state.value
-    return ", ".join(part for part in (vms(plan), expected(plan)) if part)
+    is_ahead = operation.started_at is None and operation.state not in FINAL
+    return ", ".join(part for part in (vms(plan), expected(plan) if is_ahead else "") if part)
 
 
 def afterwards(operation: Operation) -> str:
@@ -101,7 +102,7 @@ def vms(plan: Plan) -> str:
 
 
 def expected(plan: Plan) -> str:
-    """About how long it will take, when the plan can say."""
+    """About how long it will take, by what the last of its kind took; empty where there was none."""
     return f"about {text.minutes(plan.estimate)}" if plan.estimate is not None else ""
 
 
