@@ -181,7 +181,8 @@ class Pace:
     def at_target(self, moving: Collection[Moving], target: str, *, between: float, now: float) -> Limit | None:
         """The same of a target that is one of several: it may be shunned.
 
-        While the cloud is at ease, a second one waits at its target, so that it is never idle between two looks.
+        It gets what it claims until a look has seen that, about two looks after the call, and one at least. While the
+        cloud is at ease, two more wait at their target, so that it is never idle.
         """
         there = [m for m in moving if m.place == target]
         if any(m.is_unclaimed and m.age > STALE for m in there):
@@ -189,7 +190,8 @@ class Pace:
         if len(there) >= MOST_AT_TARGET:
             return Limit.TARGET
         unclaimed = sum(1 for m in there if m.is_unclaimed)
-        enough = (2 if self.strain < EASE else 1) + self.speed(target, now=now) * between
+        claimed = self.speed(target, now=now) * 2 * between
+        enough = 2 + claimed if self.strain < EASE else max(1, claimed)
         return Limit.CLAIMS if unclaimed >= enough else None
 
     def best_target(

@@ -1,5 +1,6 @@
 """At what pace moves are begun: what each answer and each look teaches, and what then keeps the next move waiting."""
 
+from dataclasses import replace
 from math import inf
 
 from hypothesis import given
@@ -101,13 +102,16 @@ def test_a_target_gets_one_to_claim_and_one_that_waits_while_the_cloud_is_at_eas
     assert at_target(Pace(shortest=0.1, usual=0.2), unclaimed("t1")) is Limit.CLAIMS
 
 
-def test_a_target_that_claims_quickly_gets_what_it_claims_between_two_looks_besides() -> None:
+def test_a_target_that_claims_quickly_gets_what_it_claims_until_a_look_sees_it_besides() -> None:
     quick = AT_EASE
-    for claim in range(24):  # four a second, so two between looks
+    for claim in range(24):  # four a second, so four in two looks
         quick = quick.claimed("t1", now=claim / 4)
-    assert at_target(quick, *[unclaimed("t1")] * 3, now=6.0) is None
-    assert at_target(quick, *[unclaimed("t1")] * 4, now=6.0) is Limit.CLAIMS
+    assert at_target(quick, *[unclaimed("t1")] * 5, now=6.0) is None
+    assert at_target(quick, *[unclaimed("t1")] * 6, now=6.0) is Limit.CLAIMS
     assert at_target(quick, *[unclaimed("t1")] * 3, now=20.0) is Limit.CLAIMS, "what is long ago counts no more"
+    strained = replace(quick, usual=1.6 * quick.shortest)
+    assert at_target(strained, *[unclaimed("t1")] * 3, now=6.0) is None
+    assert at_target(strained, *[unclaimed("t1")] * 4, now=6.0) is Limit.CLAIMS, "none besides in a cloud not at ease"
 
 
 def test_a_target_that_claims_nothing_for_fifteen_seconds_gets_nothing_more() -> None:

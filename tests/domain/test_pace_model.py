@@ -46,9 +46,17 @@ def test_a_cloud_whose_cores_are_the_limit_is_not_crowded() -> None:
 def test_no_fixed_window_and_rate_is_much_better_for_any_cloud_and_none_is_for_all() -> None:
     found = [ratio(_muster(0.5, 1.0), clients.fixed(*BEST_FIXED[p.name]), p) for p in profiles.RACED]
     assert exp(sum(log(r.makespan) for r in found) / len(found)) <= 1.00
-    assert max(r.makespan for r in found) <= 1.13
-    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.07
-    assert max(r.downtime for r in found) <= 1.27
+    assert max(r.makespan for r in found) <= 1.11
+    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.06
+    assert max(r.downtime for r in found) <= 1.23
+
+
+def test_without_what_comes_before_the_first_start_no_fixed_pair_is_better_by_much() -> None:
+    """The second survey, disabling and forcing down: 1.2 s that no rival spends."""
+    at_once = cache(clients.muster(before=0.0))
+    found = [ratio(at_once, clients.fixed(*BEST_FIXED[p.name]), p) for p in profiles.RACED]
+    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.02
+    assert max(r.downtime for r in found) <= 1.20
 
 
 def starts(outcome: Outcome, begin: float, end: float) -> float:
@@ -65,7 +73,7 @@ def test_a_control_plane_that_becomes_slow_gets_less_at_once_and_all_of_it_again
     before = starts(found, clients.BEFORE_THE_FIRST, 10)
     assert starts(found, 20, 30) <= before / 4
     assert starts(found, 30, 70) <= before / 4
-    assert starts(found, 80, 85) >= before / 4, "the window has grown again"
+    assert starts(found, 80, min(85, found.starts[-1])) >= before / 4, "the window has grown again"
     assert found.lost == 0
     assert not [at for at in found.lost_starts if at >= 10]
 

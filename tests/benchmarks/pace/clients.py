@@ -86,11 +86,12 @@ def fixed(window: int, rate: float = 0.0) -> Client:
 class Muster:
     """Muster's own law, asked as its engine asks it: after each look, with the figures of its rows."""
 
-    def __init__(self, cloud: Simulation, *, most: int, quick: float, slow: float) -> None:
+    def __init__(self, cloud: Simulation, *, most: int, quick: float, slow: float, before: float) -> None:
         self.pace = Pace()
         self.told_stale: set[str] = set()
         self._cloud = cloud
         self._most = most
+        self._before = before  # seconds until the first start
         self._quick, self._slow = quick, slow  # seconds between two looks, while something is unclaimed or not
         self._left = list(cloud.vms)
         self._seen_claimed: set[int] = set()
@@ -99,8 +100,8 @@ class Muster:
 
     def run(self) -> Outcome:
         """Empty the host."""
-        self._cloud.after(BEFORE_THE_FIRST, self._fill)
-        self._cloud.after(BEFORE_THE_FIRST, self._look)
+        self._cloud.after(self._before, self._fill)
+        self._cloud.after(self._before, self._look)
         stuck_with_the_rest_done = lambda: (  # noqa: E731
             len(self._seen_done) == len(self._cloud.vms)
             or (
@@ -188,6 +189,10 @@ class Muster:
         self._cloud.work(LOOK_WORK + LOOK_EACH * records, seen)
 
 
-def muster(*, most: int = 100, quick: float = 0.5, slow: float = 1.0) -> Client:
+def muster(*, most: int = 100, quick: float = 0.5, slow: float = 1.0, before: float = BEFORE_THE_FIRST) -> Client:
     """Muster, looking so often."""
-    return lambda profile, seed: Muster(Simulation(profile, seed=seed), most=most, quick=quick, slow=slow).run()
+
+    def client(profile: Profile, seed: int) -> Outcome:
+        return Muster(Simulation(profile, seed=seed), most=most, quick=quick, slow=slow, before=before).run()
+
+    return client
