@@ -25,6 +25,7 @@ from bot.domain.steady import SteadyClock
 from bot.engine.leader import Leader
 from bot.engine.worker import Worker
 from bot.log import logger
+from bot.retention import Retention
 from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
@@ -168,6 +169,8 @@ async def _open(bot: Bot) -> None:
 
 def _ticks(bot: Bot) -> schedule.Ticks:
     left_over = slack_app.receive_at(bot.desk, bot.people).serve_left_over
+    kept = bot.settings.retention
+    retention = Retention(archive=bot.leader, clock=bot.clock, keep=kept.keep, keep_audit=kept.audit)
     placing = Placing(archive=bot.leader, clock=bot.clock, clouds=bot.clouds)
     ticks: schedule.Ticks = {
         "left over": (schedule.LEFT_OVER_SECONDS, left_over),
@@ -175,6 +178,7 @@ def _ticks(bot: Bot) -> schedule.Ticks:
         "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.leader, bot.clock, bot.settings.rules)),
         "alerts": (schedule.ALERT_SECONDS, placing.tell),
         "hosts of alerts": (schedule.PLACE_SECONDS, placing.place),
+        "retention": (schedule.RETENTION_SECONDS, retention.go),
         "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
     }
     return {name: (seconds, bot.leader.only_here(tick)) for name, (seconds, tick) in ticks.items()}

@@ -23,6 +23,7 @@ REMINDER_SECONDS = 5
 LEFT_OVER_SECONDS = 5
 ALERT_SECONDS = 1
 PLACE_SECONDS = 2
+RETENTION_SECONDS = 3600
 KEEP_SECONDS = 1
 
 Ticks: TypeAlias = Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]

@@ -43,6 +43,7 @@ MAY_COMPARE_DATES = {
     "bot/domain/steps.py": "moments of steps, on the line of one run",
     "bot/domain/timing.py": "what people agreed on: windows, freezes, expiry",
     "bot/domain/turns.py": "moments of steps, on the line of one run",
+    "bot/retention.py": "how long what is over is kept, over years and restarts",
     "bot/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
     "bot/slack/reception.py": "the age of a delivery that any process may have recorded",
     "bot/store/figures.py": "an age that is shown",

@@ -324,6 +324,15 @@ class Unit(KeepsAlarms, KeepsCopies, Protocol):
         """Never try again: Slack will not take it, ever (channel gone, person gone). Audited."""
         ...
 
+    # retention -----------------------------------------------------------------------------------------------
+    async def let_go(self, before: datetime, *, most: int) -> int:
+        """Delete what was over before a moment, at most so much of each kind; answers how much it was."""
+        ...
+
+    async def cut_audit(self, before: datetime, *, most: int) -> int:
+        """Delete the lines of the audit from before a moment, at most so many; answers how many they were."""
+        ...
+
 
 class Archive(Protocol):
     """The database."""

@@ -28,6 +28,7 @@ from bot.settings.values import (
     LogSettings,
     OpenStackSettings,
     RedfishSettings,
+    RetentionSettings,
     Settings,
     SlackSettings,
     StoreSettings,
@@ -108,6 +109,7 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
             deaf_after=file.slack.deaf_after,
         ),
         store=StoreSettings(url=address or file.store.url or DEFAULT_STORE),
+        retention=RetentionSettings(keep=file.retention.keep, audit=file.retention.audit),
         http=HttpSettings(host=host, port=port),
         watch=WatchSettings(hosts=file.watch.hosts, every=file.watch.every, left_over_after=file.watch.left_over_after),
         alertmanager=AlertmanagerSettings(

@@ -33,6 +33,14 @@ class Store(Table):
     url_file: fields.Text | None = None
 
 
+class Retention(Table):
+    """`[retention]`: how long what is over is kept."""
+
+    # the default is written as in the file
+    keep: fields.Keeping = Field(default="180d", validate_default=True)
+    audit: fields.Keeping | None = None
+
+
 class Http(Table):
     """`[http]`."""
 
@@ -201,6 +209,7 @@ class File(Table):
 
     slack: Slack
     store: Store = Store()
+    retention: Retention = Retention()
     http: Http = Http()
     log: Log = Log()
     watch: Watch = Watch()

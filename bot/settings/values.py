@@ -66,6 +66,14 @@ class StoreSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RetentionSettings:
+    """How long what is over is kept."""
+
+    keep: timedelta = timedelta(days=180)
+    audit: timedelta | None = None  #: None: for ever
+
+
+@dataclass(frozen=True, kw_only=True)
 class HttpSettings:
     """Where health, metrics and webhooks are served, and Slack in http mode."""
 
@@ -184,6 +192,7 @@ class Settings:
     store: StoreSettings
     http: HttpSettings
     log: LogSettings
+    retention: RetentionSettings = RetentionSettings()
     watch: WatchSettings = WatchSettings()
     alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     clouds: tuple[CloudSettings, ...]

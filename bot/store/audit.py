@@ -22,6 +22,9 @@ from bot.store.transaction import Transaction
 GENESIS = "0" * 64
 """The hash before the first line."""
 
+CUT = "audit cut"
+"""The event of a line that says up to which line the audit is kept no more, and the hash of that one."""
+
 _AUDIT = table_of(AuditRow)
 _HEAD = table_of(AuditHeadRow)
 _OUTBOX = table_of(NewsRow)
@@ -75,10 +78,20 @@ class Audit(Transaction):
                 return
             last = page[-1].seq
 
+    async def begin(self) -> tuple[int, str]:
+        """The number and hash of the last line that is kept no more; 0 and `GENESIS` where all are."""
+        row: AuditHeadRow = await self.first(select(AuditHeadRow))
+        return row.cut_seq, row.cut_hash
+
     async def head(self) -> tuple[int, str]:
         """The number and hash of the last line."""
         row: AuditHeadRow = await self.first(select(AuditHeadRow))
         return row.seq, row.hash
+
+
+def cut_facts(seq: int, hash_: str) -> dict[str, Json]:
+    """What the line of a cut says."""
+    return {"up_to": seq, "hash": hash_}
 
 
 def _recorded(row: AuditRow) -> Recorded:
@@ -119,14 +132,19 @@ async def broken(unit: Audit) -> list[int]:
     head's hash with one kept elsewhere (`muster audit export` ends with it).
     """
     wrong: set[int] = set()
-    expected, last = 1, GENESIS
+    cut, hash_of_cut = await unit.begin()
+    last = hash_of_cut
+    expected, is_told = cut + 1, cut == 0
     async for row in unit.lines():
         wrong.update(range(expected, row.seq))
         if row.prev_hash != last or row.hash != _hash(row.model_dump()):
             wrong.add(row.seq)
         expected, last = row.seq + 1, row.hash
+        is_told |= row.event == CUT and codec.plain(row.facts) == cut_facts(cut, hash_of_cut)
     seq, hash_ = await unit.head()
     wrong.update(range(expected, seq + 1))
+    if not is_told:
+        wrong.add(cut)  # lines are missing of which no line says that they were cut
     if (expected - 1, last) != (seq, hash_):
         wrong.add(max(seq, expected - 1))
     return sorted(wrong)

@@ -18,12 +18,13 @@ from bot.store.tables import CardRow, NewsRow, OperationRow, table_of
 
 _OUTBOX = table_of(NewsRow)
 _CARD = table_of(CardRow)
+_OPERATION = table_of(OperationRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
 _BEHIND = (
     select(OperationRow, CardRow)
     .join(CardRow, col(CardRow.operation_id) == col(OperationRow.id), isouter=True)
-    .where(or_(col(CardRow.operation_id).is_(None), col(CardRow.revision) < col(OperationRow.revision)))
+    .where(col(OperationRow.revision) > col(OperationRow.shown))
     .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
     .limit(bindparam("most"))
 )
@@ -76,6 +77,8 @@ class Board(Operations):
             .values(**columns)
             .on_conflict_do_update(index_elements=[_CARD.c.operation_id], set_=changed)
         )
+        shown = update(_OPERATION).where(_OPERATION.c.id == card.operation).values(shown=card.revision)
+        await self.run(shown)
 
     async def card(self, operation: OperationId) -> Card | None:
         """See `bot.domain.ports.Unit`."""

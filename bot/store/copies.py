@@ -12,7 +12,7 @@ from bot.store.mapping import copy_columns, copy_of
 from bot.store.operations import Operations
 from bot.store.tables import CardRow, CopyRow, OperationRow, table_of
 
-_CARD, _COPY = table_of(CardRow), table_of(CopyRow)
+_CARD, _COPY, _OPERATION = table_of(CardRow), table_of(CopyRow), table_of(OperationRow)
 _BEHIND = (
     select(OperationRow, CopyRow)
     .join(CopyRow, col(CopyRow.operation_id) == col(OperationRow.id))
@@ -55,6 +55,8 @@ class Copies(Operations):
     async def doubt(self, channel: str) -> int:
         """See `bot.domain.ports.Unit`."""
         met = 0
+        there = select(_CARD.c.operation_id).where(_CARD.c.channel == channel, _CARD.c.operation_id.in_(_LIVE))
+        await self.run(update(_OPERATION).where(_OPERATION.c.id.in_(there)).values(shown=-1))
         for table in (_CARD, _COPY):
             stale = update(table).where(table.c.channel == channel, table.c.operation_id.in_(_LIVE))
             met += await self.run(stale.values(revision=-1))

@@ -71,6 +71,7 @@ def operation_columns(operation: Operation) -> dict[str, Any]:
         "body": codec.encode(operation, without=APART),
         "created_at": operation.created_at,
         "expires_at": operation.expires_at,
+        "ended_at": operation.ended_at,
         "not_before": operation.waits_until,
     }
 

@@ -90,7 +90,7 @@ class Operations(Transaction):
         """See `bot.domain.ports.Unit`."""
         query = select(OperationRow).order_by(col(OperationRow.created_at).desc(), col(OperationRow.id).desc())
         if live is not None:
-            query = query.where(col(OperationRow.live).is_(live))
+            query = query.where(col(OperationRow.live) if live else ~col(OperationRow.live))
         if states is not None:
             query = query.where(col(OperationRow.state).in_(sorted(states)))
         if cloud:

@@ -23,6 +23,18 @@ NAMING = {
 metadata = MetaData(naming_convention=NAMING)
 
 
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+def _only(name: str, *columns: str, flag: str, unique: bool = False) -> Index:
+    """An index of the rows whose flag is set.
+
+    SQLite takes one only for a question that has its condition word for word, and there SQLAlchemy asks `flag = 1`.
+    """
+    return Index(name, *columns, unique=unique, sqlite_where=text(f"{flag} = 1"), postgresql_where=text(flag))
+
+
 class Row(SQLModel, registry=registry(metadata=metadata)):
     """One row of one table."""
 
@@ -32,17 +44,14 @@ class OperationRow(Row, table=True):
 
     __tablename__ = "operation"
     __table_args__ = (
-        Index(
-            "one_live_operation_per_host",
-            "cloud",
-            "host_id",
-            unique=True,
-            sqlite_where=text("live"),
-            postgresql_where=text("live"),
-        ),
+        _only("one_live_operation_per_host", "cloud", "host_id", flag="live", unique=True),
         Index("ix_operation_host", "cloud", "host_id", "created_at"),
         Index("ix_operation_work", "state", "waiting_since"),
         Index("ix_operation_created_at", "created_at"),
+        _only("ix_operation_live", "created_at", "id", flag="live"),
+        _partial("ix_operation_behind", "id", where="revision > shown"),
+        _partial("ix_operation_leased", "lease_until", where="lease_until IS NOT NULL"),
+        _partial("ix_operation_ended_at", "ended_at", where="plan_sha IS NOT NULL"),
     )
 
     id: str = Field(primary_key=True, sa_type=Exact)
@@ -56,6 +65,8 @@ class OperationRow(Row, table=True):
     created_at: datetime = Field(sa_type=Moment)
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     version: int
+    shown: int = Field(default=-1, sa_column_kwargs={"server_default": text("-1")})  #: the revision that its card shows
+    ended_at: datetime | None = Field(default=None, sa_type=Moment)  #: `Operation.ended_at` when last saved
     revision: int  #: grows with every change of the operation or its steps; what a card is compared with
     lease_owner: str | None = Field(default=None, sa_type=Exact)
     lease_until: datetime | None = Field(default=None, sa_type=Moment)
@@ -102,6 +113,7 @@ class DeliveryRow(Row, table=True):
             sqlite_where=text("settled_at IS NULL"),
             postgresql_where=text("settled_at IS NULL"),
         ),
+        _partial("ix_inbox_settled_at", "settled_at", where="settled_at IS NOT NULL"),
     )
 
     key: str = Field(primary_key=True, sa_type=Exact)
@@ -117,7 +129,10 @@ class NewsRow(Row, table=True):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index("ix_outbox_waiting", "lane", "id", sqlite_where=text("waiting"), postgresql_where=text("waiting")),
+        _only("ix_outbox_waiting", "lane", "id", flag="waiting"),
+        _only("ix_outbox_next", "id", flag="waiting"),
+        _partial("ix_outbox_ended_at", "ended_at", where="ended_at IS NOT NULL"),
+        Index("ix_outbox_operation_id", "operation_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -172,18 +187,10 @@ class AlarmRow(Row, table=True):
 
     __tablename__ = "alarm"
     __table_args__ = (
-        Index(
-            "one_open_alarm",
-            "kind",
-            "cloud",
-            "subject",
-            unique=True,
-            sqlite_where=text("open"),
-            postgresql_where=text("open"),
-        ),
-        Index("ix_alarm_subject", "kind", "subject", sqlite_where=text("open"), postgresql_where=text("open")),
-        Index("ix_alarm_waiting", "kept_at", sqlite_where=text("waits"), postgresql_where=text("waits")),
-        Index("ix_alarm_unshown", "kept_at", sqlite_where=text("shows"), postgresql_where=text("shows")),
+        _only("one_open_alarm", "kind", "cloud", "subject", flag="open", unique=True),
+        _only("ix_alarm_subject", "kind", "subject", flag="open"),
+        _only("ix_alarm_waiting", "kept_at", flag="waits"),
+        _only("ix_alarm_unshown", "kept_at", flag="shows"),
     )
 
     id: str = Field(primary_key=True, sa_type=Exact)
@@ -219,7 +226,7 @@ class AuditRow(Row, table=True):
 
 
 class AuditHeadRow(Row, table=True):
-    """The one row that says where the audit ends; locked by whoever appends."""
+    """The one row that says where the audit begins and ends; locked by whoever appends."""
 
     __tablename__ = "audit_head"
     __table_args__ = (CheckConstraint("id = 1", name="only_one"),)
@@ -227,6 +234,8 @@ class AuditHeadRow(Row, table=True):
     id: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     seq: int
     hash: str = Field(sa_type=Text)
+    cut_seq: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  #: lines up to it are not kept
+    cut_hash: str = Field(default="0" * 64, sa_type=Text, sa_column_kwargs={"server_default": text(f"'{'0' * 64}'")})
 
 
 class ProbeRow(Row, table=True):

@@ -14,11 +14,12 @@ from bot.store.inbox import Inbox
 from bot.store.leadership import Leadership
 from bot.store.leases import Leases
 from bot.store.mapping import PlanShelf
+from bot.store.retention import Retention
 from bot.store.steps import Steps
 from bot.store.transaction import patiently
 
 
-class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Copies, Alarms, Audit):
+class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Copies, Alarms, Retention, Audit):
     """`bot.domain.ports.Unit` over a SQL database.
 
     Args:
