@@ -3,11 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from bot.domain.operation import FINAL, Operation
+from bot.domain.operation import EXECUTING, FINAL, Operation, State
 from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Card, Clock, LeaseLost
 from bot.domain.steps import StepRecord
-from bot.domain.values import Action
+from bot.domain.values import Action, OperationId
 from bot.log import logger
 from bot.slack.backoff import BackOff
 from bot.slack.behind import Behind
@@ -44,12 +44,13 @@ class Cards:
         self._pace = poster.pace
         self._rules = rules
         self.moving = moving
+        self._stands: dict[OperationId, State] = {}  #: the state that each live operation's card was drawn in last
         self._backoff = BackOff(clock, poster.pace, what="a card")
 
     async def round(self, behind: Behind) -> bool:
         """Bring every card up to date that may be touched now; whether any was."""
         shown = False
-        for operation, revision, card in behind.cards:
+        for operation, revision, card in sorted(behind.cards, key=lambda one: self._is_progress(one[0])):
             try:
                 shown |= await self._show(operation, revision, card)
             except SlackError as error:
@@ -76,7 +77,7 @@ class Cards:
 
     async def _edit(self, operation: Operation, card: Card) -> bool:
         at = f"{operation.id} {operation.state}"  # progress waits for its turn; what people must know or click does not
-        if not self._pace.allows(EDIT, at):
+        if not self._pace.allows(EDIT, at, can_wait=self._is_progress(operation)):
             return False
         drawn = await self._drawn(operation, card)
         try:
@@ -87,8 +88,15 @@ class Cards:
                 return True
             await self._leave(operation, card, refusal, at_once=CLOSED)
             return True
+        self._stands[operation.id] = operation.state
+        if operation.state in FINAL:
+            del self._stands[operation.id]
         await self._keep(card)
         return True
+
+    def _is_progress(self, operation: Operation) -> bool:
+        """Whether its card says already what state it is in, so that only figures have changed."""
+        return operation.state in EXECUTING and self._stands.get(operation.id) is operation.state
 
     async def _first(self, operation: Operation, revision: int, card: Card | None) -> bool:
         new = Card(operation=operation.id, channel=operation.channel, ts="", revision=-1)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from bot.domain.copies import Copy
 from bot.domain.news import Audience, Kind, News
-from bot.domain.operation import Operation
+from bot.domain.operation import EXECUTING, Operation
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.log import logger
 from bot.slack.backoff import BackOff
@@ -70,7 +70,7 @@ class Copies:
 
     async def _edit(self, operation: Operation, copy: Copy) -> bool:
         at = f"{operation.id} {operation.state} {copy.channel}"
-        if not self._poster.pace.allows(EDIT, at):
+        if not self._poster.pace.allows(EDIT, at, can_wait=operation.state in EXECUTING):
             return False
         await self._poster.edit(copy.channel, copy.ts, await self._drawn(operation, copy), pace_of=at)
         await self._keep(copy)

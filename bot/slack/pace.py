@@ -8,6 +8,8 @@ POST_GAP = 1.0
 EDIT_GAP = 3.0
 EDITS_A_MINUTE = 42.0
 EDIT_BURST = 8.0
+EDITS_IN_RESERVE = 4.0
+"""Edits of the burst that progress leaves to what people must know or click, however many operations are moving."""
 
 POST = "chat.postMessage"
 EDIT = "chat.update"
@@ -24,15 +26,15 @@ class Pace:
         self._counted_at = clock.monotonic()
         self._soonest: float | None = None
 
-    def allows(self, method: str, place: str) -> bool:
+    def allows(self, method: str, place: str, *, can_wait: bool = False) -> bool:
         """Whether `method` may be called for `place` (a channel, or a card's operation) now.
 
-        A "no" is remembered, so that `soonest` can tell when to come back.
+        A "no" is remembered, so that `soonest` can tell when to come back. What can wait leaves some edits to the rest.
         """
         now = self._clock.monotonic()
         due = max(self._free_at.get(method, now), self._free_at.get(f"{method} {place}", now))
         if method == EDIT:
-            due = max(due, self._edit_due(now))
+            due = max(due, self._edit_due(now, left=EDITS_IN_RESERVE if can_wait else 0.0))
         if due <= now:
             return True
         self._soonest = due if self._soonest is None else min(self._soonest, due)
@@ -67,12 +69,12 @@ class Pace:
             return most
         return min(most, max(0.01, due - self._clock.monotonic()))
 
-    def _edit_due(self, now: float) -> float:
-        """When the shared budget has room for one more edit."""
+    def _edit_due(self, now: float, *, left: float = 0.0) -> float:
+        """When the shared budget has room for one more edit and `left` more."""
         rate = EDITS_A_MINUTE / 60
         passed = now - self._counted_at
         self._edits = min(EDIT_BURST, self._edits + passed * rate)
         self._counted_at = now
-        if self._edits >= 1:
+        if self._edits >= 1 + left:
             return now
-        return now + (1 - self._edits) / rate
+        return now + (1 + left - self._edits) / rate

@@ -52,6 +52,20 @@ async def test_many_cards_share_what_slack_allows_for_edits(office: Office) -> N
     assert office.too_many == []
 
 
+async def test_a_pause_is_shown_in_the_next_round_however_many_operations_are_moving(office: Office) -> None:
+    board = office.board()
+    moving = [await office.add(operation(f"OP{n}")) for n in range(10)]
+    await office.until(lambda: len(office.cards()) == 10, board)
+    for _ in range(40):
+        for one in moving:
+            await office.move(one, State.RUNNING, plan=plan())
+        await office.quiet(board, seconds=1)
+    await office.move(moving[9], State.PAUSED)
+    await board.round()
+    assert "Paused" in office.cards()[9].plain
+    assert office.too_many == []
+
+
 async def test_lines_stand_under_the_card_in_the_order_in_which_they_were_stored(office: Office) -> None:
     shown = await office.add(operation())
     for n in range(12):

@@ -100,7 +100,7 @@ async def _pausing(scene: Scene, hosts: Sequence[str]) -> None:
     while True:
         for host in hosts:
             await scene.pause(host)
-            await asyncio.sleep(1.0)
+            await asyncio.sleep(4.0)
 
 
 async def _alone(kind: str, store: str, vms: int) -> int:
