@@ -40,7 +40,7 @@ _is_put_off = exists().where(  # itself, or an earlier one of its lane
 )
 _has_card = exists().where(col(CardRow.operation_id) == col(NewsRow.operation_id), col(CardRow.ts) != "")
 _TO_TELL = (
-    select(NewsRow)
+    select(_OUTBOX.c.id, _OUTBOX.c.body, _OUTBOX.c.created_at, _OUTBOX.c.tries, _OUTBOX.c.attempted_at)
     .where(
         col(NewsRow.waiting),
         or_(~col(NewsRow.needs_card), _has_card),
@@ -87,7 +87,7 @@ class Board(Operations):
 
     async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
         """See `bot.domain.ports.Unit`. What is told below a card or links to it waits until the card stands."""
-        return [outgoing_of(row) for row in await self.scalars(_TO_TELL, put_off=sorted(put_off), most=limit)]
+        return [outgoing_of(row) for row in await self.all(_TO_TELL, put_off=sorted(put_off), most=limit)]
 
     async def line(self, news: News) -> str:
         """See `bot.domain.ports.Unit`."""

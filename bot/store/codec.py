@@ -52,6 +52,11 @@ def decode(kind: type[T], text: str, **known: object) -> T:
     return _build(kind, json.loads(text), known)
 
 
+def decode_part(kind: type[T], text: str, name: str) -> T:
+    """The value of one field of a canonical text."""
+    return _build(kind, json.loads(text)[name], {})
+
+
 def plain(text: str) -> Mapping[str, Json]:
     """The JSON object of a canonical text."""
     found: Mapping[str, Json] = json.loads(text)

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from bot.domain.cloud import Request
 from bot.domain.copies import Copy
 from bot.domain.news import Audience, News
 from bot.domain.operation import Operation, State
@@ -14,7 +15,7 @@ from bot.domain.ports import Card, Delivery, Outgoing
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import OperationId, UserId
 from bot.store import codec
-from bot.store.tables import CardRow, CopyRow, DeliveryRow, NewsRow, OperationRow
+from bot.store.tables import CardRow, CopyRow, DeliveryRow, OperationRow
 
 APART = frozenset({"id", "state", "plan", "approved_plan", "created_at", "expires_at", "version"})
 """Fields of an operation that have a column or a row of their own."""
@@ -151,17 +152,27 @@ def lane_of(news: News) -> str | None:
     return f"{news.operation} {news.audience.value}{who}"
 
 
-def outgoing_of(row: NewsRow) -> Outgoing:
-    """The news of a row."""
-    if row.id is None:
-        raise ValueError("news that was never stored")
+def outgoing_of(row: Any) -> Outgoing:
+    """The news of a row's columns."""
     return Outgoing(
         id=row.id,
-        news=codec.decode(News, row.body),
+        news=_news(row.body),
         created_at=row.created_at,
         tries=row.tries,
         attempted_at=row.attempted_at,
     )
+
+
+@lru_cache(maxsize=1024)
+def _news(text: str) -> News:
+    """News of a stored text: what waits for its turn in Slack is read in every round of the board."""
+    return codec.decode(News, text)
+
+
+@lru_cache(maxsize=256)
+def request_of(body: str) -> Request:
+    """The request of a stored operation: those of a cloud are read whenever one of them begins a move."""
+    return codec.decode_part(Request, body, "request")
 
 
 def card_columns(card: Card, *, now: datetime) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from bot.domain.plan import Plan
 from bot.domain.ports import Entry, Stale
 from bot.domain.values import HostId, OperationId
 from bot.store import codec
-from bot.store.mapping import operation_columns, operation_of
+from bot.store.mapping import operation_columns, operation_of, request_of
 from bot.store.tables import OperationRow, PlanRow, table_of
 from bot.store.transaction import Transaction
 
@@ -24,7 +24,7 @@ _PLAN = table_of(PlanRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
 _BY_ID = select(OperationRow).where(col(OperationRow.id) == bindparam("id"))
-_LIVE = select(OperationRow).where(col(OperationRow.cloud) == bindparam("cloud"), col(OperationRow.live))
+_LIVE = select(_OPERATION.c.body).where(_OPERATION.c.cloud == bindparam("cloud"), _OPERATION.c.live)
 _BEFORE = select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved_plan_sha).where(
     _OPERATION.c.id == bindparam("id"), _OPERATION.c.version == bindparam("version")
 )
@@ -101,8 +101,7 @@ class Operations(Transaction):
 
     async def requests(self, cloud: str) -> Sequence[Request]:
         """See `bot.domain.ports.Unit`."""
-        rows: Sequence[OperationRow] = await self.scalars(_LIVE, cloud=cloud)
-        return [operation_of(row, plan=None, approved_plan=None).request for row in rows]
+        return [request_of(body) for body in await self.scalars(_LIVE, cloud=cloud)]
 
     async def overdue(self, now: datetime) -> Sequence[OperationId]:
         """See `bot.domain.ports.Unit`."""
