@@ -168,6 +168,16 @@ def add_server(
     return vm
 
 
+def crowd(world: World, host: Host, *, number: int, seconds: float) -> None:
+    """Fill a host with small servers up to so many, and let each rebuild anywhere take so long."""
+    for more in range(number - len(world.vms_on(host))):
+        add_server(world, f"batch-{more + 1}", host, flavor="m1.small")
+    if not host.alive:
+        host.last_report = world.vms_on(host)
+    for each in world.hosts_of(Kind.OPENSTACK):
+        each.knobs.spawn_seconds = seconds
+
+
 def add_stray(world: World, host: str, *, silent_since: datetime | None, **fields: Any) -> StrayService:
     """One more row of Nova's services: for a host that has one already, or for one that is no more.
 

@@ -25,6 +25,7 @@ from bot.process import run_until_signalled
 from bot.settings import load
 
 OUTAGE_SECONDS = 30.0
+CROWD, BOOT_SECONDS = 60, 15.0
 WITHOUT_BMC = "compute-5"  #: nothing proves its death: two people must vouch for it
 
 
@@ -109,6 +110,13 @@ def _scenarios(world: World, workspace: Workspace) -> Sequence[Scenario]:
             name="A VM appears on compute-2",
             description="Between approval and start it brings the plan back to the leads.",
             run=at_once(lambda: _boot(world, "compute-2")),
+        ),
+        Scenario(
+            name=f"{datacentre.DEAD} had {CROWD} VMs, which take {BOOT_SECONDS:.0f} s each",
+            description="Its evacuation takes about half a minute: they wait for their boots side by side.",
+            run=at_once(
+                lambda: datacentre.crowd(world, world.host(datacentre.DEAD), number=CROWD, seconds=BOOT_SECONDS)
+            ),
         ),
         Scenario(
             name="compute-3 dies too",

@@ -16,7 +16,8 @@ from statistics import mean
 from tempfile import TemporaryDirectory
 
 from adapters.openstack.session import Session
-from adapters.simulated.datacentre import DEAD, add_server
+from adapters.simulated import datacentre
+from adapters.simulated.datacentre import DEAD
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Kind
 from adapters.simulated.world import World
@@ -64,11 +65,8 @@ async def _of(client: Client, wait: float) -> Measured:
             world = stage.world
             dead = world.host(DEAD)
             world.groups.clear()  # members of one go one after the other, which the loop does not care about
-            for number in range(SERVERS - len(world.vms_on(dead))):
-                add_server(world, f"more-{number}", dead, flavor="m1.small")
             _alike(world)
-            for host in world.hosts_of(Kind.OPENSTACK):
-                host.knobs.spawn_seconds = wait
+            datacentre.crowd(world, dead, number=SERVERS, seconds=wait)
             path = "/action$"
             world.faults.order(
                 CallFault(
