@@ -15,7 +15,7 @@ from tests.openstack.lab.client import Client
 from tests.openstack.lab.settings import PASSWORD, REGION, LabError, Settings
 from tests.stories.stage import ALICE, BOB, OPS, staged
 
-IN_FLIGHT = 10  #: Muster's default, and what the bare client keeps
+IN_FLIGHT = 10  #: of the bare clients
 BARE_POLL_SECONDS = 0.5
 LONGEST_SECONDS = 600.0
 

@@ -1,6 +1,7 @@
 """How long the servers of a dead host stay down: `nova host-evacuate`, paced clients without checks, and Muster.
 
-`make bench-evacuate`. Each client finds the same cloud: set up anew, so many servers on one host, its nova-compute
+`make bench-evacuate`, or `make bench-evacuate BENCH="--spawn 15 --rounds 5"`. A round lets each client go once, so that
+what the machine does besides hits all of them; medians are told. Each client finds the same cloud: set up anew, so many servers on one host, its nova-compute
 killed and seen to be down by Nova. Downtime is read off Nova's own migration records, alike for all of them; the end is
 when the client itself says that all is done (`nova host-evacuate` never does: for it, the last record counts).
 """
@@ -11,7 +12,7 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from statistics import mean
+from statistics import mean, median
 
 from tests.benchmarks.clients import CLIENTS
 from tests.openstack.cloud import Cloud
@@ -29,6 +30,11 @@ TARGETS = (
     ("mean downtime against nova host-evacuate", "downtime", PEOPLE, 0.70),
     ("makespan against the bare client", "makespan", BARE, 1.10),
 )
+WAITING_TARGETS = (
+    ("makespan against nova host-evacuate", "makespan", PEOPLE, 1.10),
+    ("mean downtime against nova host-evacuate", "downtime", PEOPLE, 1.00),
+)
+"""The same where each rebuild waits: Muster's own checks are in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +52,7 @@ def main(words: list[str]) -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--servers", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=1)
+    parser.add_argument("--spawn", type=float, default=0.0, help="seconds that each rebuild waits on its target")
     parser.add_argument("--only", choices=list(CLIENTS), action="append")
     given = parser.parse_args(words)
     lab = Lab(from_environment())
@@ -55,15 +62,15 @@ def main(words: list[str]) -> int:
         try:
             for _ in range(given.rounds):
                 for name, of_client in runs.items():
-                    measured = _measure(lab, name, given.servers)
+                    measured = _measure(lab, name, given.servers, spawn=given.spawn)
                     of_client.append(measured)
                     say(f"{name}: {measured}")
         finally:
             lab.down()
-    return _report(runs, given.servers)
+    return _report(runs, given.servers, spawn=given.spawn)
 
 
-def _measure(lab: Lab, name: str, count: int) -> Measured:
+def _measure(lab: Lab, name: str, count: int, *, spawn: float) -> Measured:
     """One client on a cloud that was made for it."""
     lab.up()
     _as_nova_comes(lab)
@@ -72,6 +79,9 @@ def _measure(lab: Lab, name: str, count: int) -> Measured:
     cloud.boot(count, on=DEAD)
     cloud.kill_compute(DEAD)
     cloud.wait_for_service(DEAD, "down")
+    for target in cloud.computes:
+        if target != DEAD:
+            cloud.turn_knobs(target, spawn_seconds=spawn)
     load = os.getloadavg()[0]
     began = CLIENTS[name](lab.settings, cloud, DEAD, count)
     ended = time.time()
@@ -105,21 +115,20 @@ def _moment(text: str) -> float:
     return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp()
 
 
-def _report(runs: dict[str, list[Measured]], count: int) -> int:
-    print(
-        f"\n{count} servers, {os.cpu_count()} cores, {len(next(iter(runs.values())))} round(s); means of the rounds\n"
-    )
+def _report(runs: dict[str, list[Measured]], count: int, *, spawn: float) -> int:
+    rounds = len(next(iter(runs.values())))
+    print(f"\n{count} servers, a rebuild waits {spawn:g} s, {os.cpu_count()} cores, {rounds} round(s); medians\n")
     print("| client | makespan | mean downtime per VM | first VM back | load before |")
     print("|---|---|---|---|---|")
     for name, of_client in runs.items():
-        cells = [f"{mean(getattr(m, part) for m in of_client):.1f} s" for part in ("makespan", "downtime", "first")]
-        print(f"| {name} | {' | '.join(cells)} | {mean(m.load for m in of_client):.1f} |")
+        cells = [f"{median(getattr(m, part) for m in of_client):.1f} s" for part in ("makespan", "downtime", "first")]
+        print(f"| {name} | {' | '.join(cells)} | {median(m.load for m in of_client):.1f} |")
     print()
     missed = 0
-    for what, part, other, target in TARGETS:
+    for what, part, other, target in WAITING_TARGETS if spawn else TARGETS:
         if other in runs and OURS in runs:
             ratios = _ratios(runs, OURS, other, part)
-            is_missed = mean(ratios) > target
+            is_missed = median(ratios) > target
             missed += is_missed
             print(f"{what}: {_spoken(ratios)}, target {target:.2f}: {'missed' if is_missed else 'met'}")
     if PEOPLE in runs and BAREST in runs:
@@ -134,7 +143,7 @@ def _ratios(runs: dict[str, list[Measured]], one: str, other: str, part: str) ->
 
 def _spoken(ratios: list[float]) -> str:
     spread = f" ({min(ratios):.2f} to {max(ratios):.2f})" if len(ratios) > 1 else ""
-    return f"{mean(ratios):.2f}{spread}"
+    return f"{median(ratios):.2f}{spread}"
 
 
 if __name__ == "__main__":

@@ -195,7 +195,10 @@ def _neutron(settings: Settings) -> Sections:
 
 
 def nova(settings: Settings, host: str) -> Sections:
-    """What a Nova daemon of a host is told; the controller's are told of the databases too."""
+    """What a Nova daemon of a host is told; the controller's are told of the databases too.
+
+    Whatever is not Nova's default stands with its reason in `differences`.
+    """
     home = state(settings, "nova", host)
     account = _service_account(settings)
     sections: Sections = {
@@ -209,12 +212,9 @@ def nova(settings: Settings, host: str) -> Sections:
             "service_down_time": settings.down_after_seconds,
             "reserved_host_memory_mb": 0,
             "heal_instance_info_cache_interval": -1,
-            "resume_guests_state_on_host_boot": "false",
-            "max_concurrent_live_migrations": 4,
             "graceful_shutdown_timeout": 5,
             "concurrency_backend": "threading",
         },
-        "api": {"auth_strategy": "keystone"},
         "wsgi": {"api_paste_config": _share(settings) / "nova/api-paste.ini"},
         "keystone_authtoken": _token_check(settings),
         "service_user": account | {"send_service_user_token": "true"},
@@ -228,7 +228,6 @@ def nova(settings: Settings, host: str) -> Sections:
         "scheduler": {"workers": 1},
         "conductor": {"workers": 1},
         "quota": {"instances": -1, "cores": -1, "ram": -1},
-        # With the default of 1 all servers of a host go to the emptiest one.
         "filter_scheduler": {
             "host_subset_size": 4,
             "shuffle_best_same_weighed_hosts": "true",
