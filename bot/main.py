@@ -92,7 +92,15 @@ def build(settings: Settings) -> Bot:
         desk=desk,
         leader=leader,
         board=Board(
-            leader, clock, bell, client, rules, slack.incident_channel, term=lambda: leader.term, presence=presence
+            leader,
+            clock,
+            bell,
+            client,
+            rules,
+            slack.incident_channel,
+            term=lambda: leader.term,
+            presence=presence,
+            external=slack.external_channels,
         ),
         worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules, people=people),
         rounds=Rounds(
@@ -202,6 +210,7 @@ async def check(settings: Settings, out: TextIO) -> int:
             incident_channel=settings.slack.incident_channel,
             rules=offered,
             direct_messages=DirectMessages(settings.slack.direct_messages),
+            external=settings.slack.external_channels,
         )
         asked = [
             questions.of_settings([*settings.not_in_effect, *settings.advice]),

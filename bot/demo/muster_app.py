@@ -40,9 +40,9 @@ def installed(manifest: Mapping[str, Any]) -> App:
 MUSTER = App(
     scopes=(
         "channels:history",
+        "channels:join",
         "channels:read",
         "chat:write",
-        "chat:write.public",
         "commands",
         "files:write",
         "groups:history",

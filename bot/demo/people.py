@@ -10,6 +10,7 @@ ChannelId = NewType("ChannelId", str)
 GroupId = NewType("GroupId", str)
 
 ENTERPRISE = "E0DEMO"
+OTHER_TEAM = "T0ELSEWHERE"
 DEFAULT_SCOPES: tuple[str, ...] = (
     "app_mentions:read",
     "channels:history",
@@ -175,6 +176,8 @@ class Channel:
     is_private: bool = False
     is_im: bool = False
     is_archived: bool = False
+    is_ext_shared: bool = False
+    """Whether people of another organisation are in it (Slack Connect)."""
     topic: str = ""
     creator: str = "U0BOB"
 
@@ -205,15 +208,15 @@ class Channel:
             "is_general": False,
             "unlinked": 0,
             "name_normalized": self.name,
-            "is_shared": False,
+            "is_shared": self.is_ext_shared,
             "is_org_shared": False,
             "is_pending_ext_shared": False,
             "pending_shared": [],
             "context_team_id": team_id,
             "updated": 1_790_000_000_000,
             "creator": self.creator,
-            "is_ext_shared": False,
-            "shared_team_ids": [team_id],
+            "is_ext_shared": self.is_ext_shared,
+            "shared_team_ids": [team_id, *([OTHER_TEAM] if self.is_ext_shared else [])],
             "is_member": seen_by in self.members,
             "topic": {"value": self.topic, "creator": "", "last_set": 0},
             "purpose": {"value": "", "creator": "", "last_set": 0},

@@ -106,6 +106,7 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
             app_token=tokens.app_token,
             signing_secret=tokens.signing_secret,
             direct_messages=file.slack.direct_messages,
+            external_channels=file.slack.external_channels,
             deaf_after=file.slack.deaf_after,
         ),
         store=StoreSettings(url=address or file.store.url or DEFAULT_STORE),

@@ -21,6 +21,7 @@ class Slack(Table):
     incident_channel: fields.Channel
     locale: Literal["en", "zh-CN"] = "en"
     direct_messages: Literal["absent", "always", "never"] = "absent"
+    external_channels: bool = False
     # the default is written as in the file
     deaf_after: fields.Deafness = Field(default="10m", validate_default=True)
 

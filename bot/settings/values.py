@@ -55,6 +55,7 @@ class SlackSettings:
     app_token: Secret  #: empty in http mode
     signing_secret: Secret  #: empty in socket mode, where Slack signs nothing
     direct_messages: Literal["absent", "always", "never"] = "absent"  #: who of those who are called gets one
+    external_channels: bool = False  #: whether Muster posts where people of other organisations read it
     deaf_after: timedelta = timedelta(minutes=10)  #: so long without hearing Slack, and /healthz fails
 
 

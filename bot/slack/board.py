@@ -41,6 +41,7 @@ class Board:
         incident_channel: the id of the channel that hears start, trouble and end; empty for none.
         term: the number of the term in which this process speaks; None while another does.
         presence: who is in which conversation; None: asked for with this client.
+        external: whether something may be said in channels that are shared with other organisations.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Board:
         *,
         term: Callable[[], int | None] = lambda: 0,
         presence: Presence | None = None,
+        external: bool = False,
     ) -> None:
         self._archive = archive
         self._bell = bell
@@ -63,6 +65,7 @@ class Board:
         self._incident_channel = incident_channel
         self._term = term
         self._presence = presence or Presence(client, clock, SlackPeople(client, clock, rules))
+        self._external = external
         self._is_troubled = False
         self._begin(term())
 
@@ -71,7 +74,9 @@ class Board:
         archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
         self._begun_in = term
         self._pace = Pace(clock)
-        poster = Poster(self._client, self._pace, may_speak=lambda: self._term() == term)
+        poster = Poster(
+            self._client, self._pace, clock, may_speak=lambda: self._term() == term, external=self._external
+        )
         moving = Moving(archive, poster, incident_channel=incident_channel)
         self._cards = Cards(archive, clock, poster, self._rules, moving)
         self._copies = Copies(archive, clock, poster, self._cards)

@@ -14,7 +14,7 @@ from bot.slack.behind import Behind
 from bot.slack.moving import Moving
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import CARD, Poster
-from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE
+from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import card as view
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Message
@@ -28,7 +28,7 @@ NOBODY = Rule(requesters=(), approvers=())
 _PATIENCE = 6
 """How often an edit is tried that Slack refuses: a channel that is being moved or converted refuses for a while."""
 _MOVED = (
-    ":warning: Slack lets Muster post nothing in <#{left}> ({why}), so this card stands here. "
+    ":warning: Muster can post nothing in <#{left}> ({why}), so this card stands here. "
     "`/muster show {id}`, typed where Muster is, shows it there too."
 )
 _ALONE = " Only you see it here: do that where approvers are."
@@ -111,7 +111,7 @@ class Cards:
         try:
             await self._post(operation, revision, new)
         except SlackRefused as refusal:
-            await self._leave(operation, replace(new, revision=revision), refusal, at_once=NO_SUCH_PLACE)
+            await self._leave(operation, replace(new, revision=revision), refusal, at_once=NO_SUCH_PLACE | CLOSED)
         return True
 
     async def _leave(
@@ -134,7 +134,7 @@ class Cards:
     async def _look(self, card: Card) -> str:
         """The ts of a card whose posting had no answer, when it stands there."""
         try:
-            found = await self._poster.find(card.channel, event=CARD, marks=[card.operation])
+            found = await self._poster.find(card.channel, event=CARD, marks=[card.operation], since=card.attempted_at)
         except SlackRefused as refusal:
             log.warning("cannot look for a card", operation=card.operation, code=refusal.code)
             return ""
@@ -159,7 +159,7 @@ class Cards:
         drawn = self.draw(operation, records)
         if not card.left or card.channel == operation.channel:
             return drawn
-        said = _MOVED.format(left=card.left, why=card.why, id=operation.id)
+        said = _MOVED.format(left=card.left, why=because(card.why), id=operation.id)
         said += _ALONE if card.channel.startswith("D") and operation.state not in FINAL else ""
         return replace(drawn, blocks=(message.section(said), *drawn.blocks))
 

@@ -12,7 +12,7 @@ from bot.slack.behind import Behind
 from bot.slack.cards import Cards
 from bot.slack.pace import EDIT, POST
 from bot.slack.poster import CARD, Poster
-from bot.slack.refusals import MESSAGE_GONE, NO_SUCH_PLACE
+from bot.slack.refusals import MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import message
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackError, SlackRefused, SlackSilent
@@ -21,7 +21,7 @@ log = logger(__name__)
 
 _PATIENCE = 6
 _THREAD = "Shown here for <@{person}>; the thread of this operation hangs at its card in <#{channel}>."
-_NOT_HERE = "Muster cannot post in <#{channel}> (Slack: {code}), so the card of {id} is not shown there."
+_NOT_HERE = "Muster cannot post in <#{channel}> ({why}), so the card of {id} is not shown there."
 _REMEDY = "Add Muster with `/invite` and type it again, or type it where Muster is."
 
 
@@ -97,7 +97,7 @@ class Copies:
 
     async def _look(self, copy: Copy) -> str:
         try:
-            found = await self._poster.find(copy.channel, event=CARD, marks=[copy.operation])
+            found = await self._poster.find(copy.channel, event=CARD, marks=[copy.operation], since=copy.attempted_at)
         except SlackRefused:
             return ""
         return found.get(copy.operation, "")
@@ -113,7 +113,7 @@ class Copies:
     async def _let_go(self, copy: Copy, *, code: str) -> None:
         """Forget it; who asked for it hears why, if it never stood."""
         log.info("a further card is let go", operation=copy.operation, channel=copy.channel, code=code)
-        said = _NOT_HERE.format(channel=copy.channel, code=code, id=copy.operation)
+        said = _NOT_HERE.format(channel=copy.channel, why=because(code), id=copy.operation)
         told = News(
             kind=Kind.REFUSED,
             audience=Audience.PERSON,

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
@@ -11,16 +13,19 @@ from bot.clock import SystemClock
 from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
 from bot.domain.policy import EVERYONE, Rule, Standing
+from bot.domain.ports import Clock
 from bot.domain.values import Action, UserId
 from bot.slack import reached
+from bot.slack.patient import Patient
 from bot.slack.people import SlackPeople
 from bot.slack.presence import DirectMessages, Presence
+from bot.slack.rooms import is_shared
 from bot.slack.wire import SlackError, SlackSilent, answer
 
 SCOPES: Mapping[str, str] = {
     "commands": "slash commands",
     "chat:write": "cards, threads and private answers",
-    "chat:write.public": "cards in public channels it was not invited to",
+    "channels:join": "becoming a member of a public channel before the first card there",
     "channels:read": "who of those who are called is in the conversation",
     "groups:read": "the same, in private channels",
     "channels:history": "not posting a line twice after a crash",
@@ -67,6 +72,7 @@ class _Roster:
 
     people: set[str] = field(default_factory=set)
     groups: dict[str, frozenset[str]] = field(default_factory=dict)
+    cut: set[str] = field(default_factory=set)  #: groups with more members than were asked about
 
     def who(self, ids: Iterable[str]) -> frozenset[str]:
         """The full members that a list of people and groups names."""
@@ -85,6 +91,8 @@ async def diagnose(
     incident_channel: str,
     rules: Mapping[tuple[str, Action], Rule],
     direct_messages: DirectMessages = DirectMessages.ABSENT,
+    external: bool = False,
+    clock: Clock | None = None,
 ) -> Sequence[Line]:
     """Look at everything the Slack side relies on. Changes and posts nothing.
 
@@ -94,6 +102,8 @@ async def diagnose(
         incident_channel: id.
         rules: the policy of every cloud and action that is offered.
         direct_messages: who of those who are called gets one.
+        external: whether something may be said in channels that are shared with other organisations.
+        clock: by which it waits when Slack says so; None: the machine's.
     """
     lines = [*await _token(client)]
     works = not lines[0].complaint
@@ -108,16 +118,18 @@ async def diagnose(
             ),
         )
         return [*lines, *_unusable(rules)]
-    channel = await _channel(client, incident_channel)
+    channel = await _channel(client, incident_channel, external=external)
     lines.append(channel)
     roster = _Roster()
-    people = SlackPeople(client, SystemClock(), rules={})
-    lines.extend(await _groups(client, _named(rules, "S"), people, roster))
-    lines.extend([await _person(one, people, roster) for one in _named(rules, "UW")])
+    patient = Patient(clock or SystemClock())
+    people = SlackPeople(client, clock or SystemClock(), rules={})
+    enough = max((rule.quorum for rule in rules.values()), default=0) + 1  # the requester does not count
+    lines.extend(await _groups(client, _named(rules, "S"), people, roster, patient, enough))
+    lines.extend([await _person(one, people, roster, patient) for one in _named(rules, "UW")])
     lines.extend(_policy(rules, roster))
     if not channel.complaint:
         presence = Presence(client, SystemClock(), people, direct_messages)
-        lines.append(await reached.diagnose(client, presence, incident_channel, rules))
+        lines.append(await reached.diagnose(client, presence, incident_channel, rules, patient))
     return lines
 
 
@@ -168,7 +180,7 @@ async def _app_token(client: AsyncWebClient, app_token: str) -> Line:
     return Line(title=title, detail="Socket Mode may connect")
 
 
-async def _channel(client: AsyncWebClient, id: str) -> Line:
+async def _channel(client: AsyncWebClient, id: str, *, external: bool) -> Line:
     title = "Slack, incident channel"
     try:
         channel = (await answer(client.conversations_info(channel=id)))["channel"]
@@ -177,6 +189,14 @@ async def _channel(client: AsyncWebClient, id: str) -> Line:
     name = f"#{channel.get('name', id)}"
     if channel.get("is_archived"):
         return Line(title=title, complaint=f"{name} is archived.", remedy="Name another in slack.incident_channel.")
+    if is_shared(channel) and not external:
+        return Line(
+            title=title,
+            complaint=f"{name} is shared with another organisation, so Muster posts nothing there.",
+            remedy="Name another in slack.incident_channel, or set slack.external_channels = true.",
+        )
+    if not channel.get("is_member") and not channel.get("is_private"):
+        return Line(title=title, detail=f"{name}, which Muster joins when it first posts there")
     if not channel.get("is_member"):
         return Line(
             title=title, complaint=f"the bot is not in {name}.", remedy="Type /invite and the bot's name there."
@@ -184,11 +204,18 @@ async def _channel(client: AsyncWebClient, id: str) -> Line:
     return Line(title=title, detail=name)
 
 
-async def _groups(client: AsyncWebClient, ids: Sequence[str], people: SlackPeople, roster: _Roster) -> Sequence[Line]:
+async def _groups(
+    client: AsyncWebClient,
+    ids: Sequence[str],
+    people: SlackPeople,
+    roster: _Roster,
+    patient: Patient,
+    enough: int,
+) -> Sequence[Line]:
     if not ids:
         return []
     try:
-        told = await answer(client.usergroups_list())
+        told = await patient.ask(lambda: answer(client.usergroups_list()))
     except SlackError as error:
         return [_wrong("Slack, user groups", error, client)]
     handles = {group["id"]: group["handle"] for group in told["usergroups"] if not group.get("date_delete")}
@@ -200,29 +227,43 @@ async def _groups(client: AsyncWebClient, ids: Sequence[str], people: SlackPeopl
             continue
         title = f"user group @{handles[one]}"
         try:
-            members = (await answer(client.usergroups_users_list(usergroup=one)))["users"]
-            lines.append(await _members(title, one, members, people, roster))
+            listed = await patient.ask(partial(_listed, client, one))
+            lines.append(await _members(title, one, listed["users"], people, roster, patient, enough))
         except SlackError as error:
             lines.append(_wrong(title, error, client))
     return lines
 
 
-async def _members(title: str, id: str, members: Sequence[str], people: SlackPeople, roster: _Roster) -> Line:
-    try:
-        actors = [await people.actor(UserId(one)) for one in members]
-    except CouldNotAsk as error:
-        return Line(title=title, complaint=f"its members are not known: {error.sentence}", remedy=error.remedy)
-    full = frozenset(one.id for one in actors if one.standing is Standing.FULL_MEMBER)
-    roster.groups[id] = full
+async def _listed(client: AsyncWebClient, group: str) -> Mapping[str, Any]:
+    return await answer(client.usergroups_users_list(usergroup=group))
+
+
+async def _members(
+    title: str, id: str, members: Sequence[str], people: SlackPeople, roster: _Roster, patient: Patient, enough: int
+) -> Line:
+    """Slack tells of one person at a time whether they are a full member: no more are asked about than matter."""
+    full: list[str] = []
+    for asked, one in enumerate(members, start=1):
+        try:
+            standing = (await patient.ask(partial(people.actor, UserId(one)))).standing
+        except CouldNotAsk as error:
+            return Line(title=title, complaint=f"its members are not known: {error.sentence}", remedy=error.remedy)
+        if standing is Standing.FULL_MEMBER:
+            full.append(one)
+        if len(full) >= enough and asked < len(members):
+            roster.groups[id] = frozenset(full)
+            roster.cut.add(id)
+            return Line(title=title, detail=f"{len(full)} full members at least, of {counted(len(members), 'member')}")
+    roster.groups[id] = frozenset(full)
     if not full:
         return Line(title=title, complaint="has no full members.", remedy="Add people to it in Slack.")
     return Line(title=title, detail=counted(len(full), "full member"))
 
 
-async def _person(id: str, people: SlackPeople, roster: _Roster) -> Line:
+async def _person(id: str, people: SlackPeople, roster: _Roster, patient: Patient) -> Line:
     title = f"person {id}"
     try:
-        standing = (await people.actor(UserId(id))).standing
+        standing = (await patient.ask(lambda: people.actor(UserId(id)))).standing
     except CouldNotAsk as error:
         return Line(title=title, complaint=error.sentence, remedy=error.remedy)
     if standing is not Standing.FULL_MEMBER:
@@ -235,11 +276,16 @@ async def _person(id: str, people: SlackPeople, roster: _Roster) -> Line:
 def _policy(rules: Mapping[tuple[str, Action], Rule], roster: _Roster) -> Sequence[Line]:
     """Whether somebody could ask for each action, and enough people could approve it."""
     return [
-        Line(title=title, detail=f"{rule.quorum} of {len(roster.who(rule.approvers))} approvers needed")
+        Line(title=title, detail=f"{rule.quorum} of {_approvers(rule, roster)} needed")
         if not (complaint := _impossible(rule, roster))
         else Line(title=title, complaint=complaint[0], remedy=complaint[1])
         for title, rule in _grouped(rules)
     ]
+
+
+def _approvers(rule: Rule, roster: _Roster) -> str:
+    least = "at least " if roster.cut & set(rule.approvers) else ""
+    return f"{least}{len(roster.who(rule.approvers))} approvers"
 
 
 def _unusable(rules: Mapping[tuple[str, Action], Rule]) -> Sequence[Line]:

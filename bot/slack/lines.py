@@ -184,12 +184,13 @@ class Lines:
     async def _found(self, place: Place, lines: Sequence[Outgoing]) -> Mapping[str, str]:
         """Ids of lines that stand in Slack → ts. A file has no mark of ours but its name."""
         marks = [str(line.id) for line in lines]
-        found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread)
+        since = min((line.attempted_at for line in lines if line.attempted_at), default=None)
+        found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread, since=since)
         first = lines[0]
         if found or first.news.kind is not Kind.TIMELINE or first.news.operation is None:
             return found
         name = timeline.file_name(first.news.operation)
-        files = await self._poster.find(place.channel, event=FILE, marks=[name], thread=place.thread)
+        files = await self._poster.find(place.channel, event=FILE, marks=[name], thread=place.thread, since=since)
         return {marks[0]: files[name]} if files else {}
 
     def _is_unsure(self, line: Outgoing) -> bool:
@@ -245,7 +246,8 @@ class Lines:
             log.info("a private note goes by direct message", channel=place.channel, code=refusal.code)
             direct = await self._poster.dm(place.person)
             mark = str(batch[0].id)
-            if not (unsure and await self._poster.find(direct, event=LINE, marks=[mark])):
+            since = batch[0].attempted_at
+            if not (unsure and await self._poster.find(direct, event=LINE, marks=[mark], since=since)):
                 await self._poster.post(direct, drawn, event=LINE, mark=mark)
         await self._note_told(batch, ts="")
 

@@ -138,7 +138,9 @@ class Notices:
     async def _look(self, notice: Notice, thread: str) -> str:
         """The ts of a message whose posting had no answer, when it stands there."""
         try:
-            found = await self._poster.find(notice.channel, event=ALARM, marks=[notice.alarm], thread=thread)
+            found = await self._poster.find(
+                notice.channel, event=ALARM, marks=[notice.alarm], thread=thread, since=notice.attempted_at
+            )
         except SlackRefused as refusal:
             log.warning("cannot look for an alarm's message", alarm=notice.alarm, code=refusal.code)
             return ""

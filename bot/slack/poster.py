@@ -1,13 +1,15 @@
 """Everything the board says to Slack: post, edit, whisper, and look whether a post whose answer was lost is there."""
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.domain.ports import LeaseLost
+from bot.domain.ports import Clock, LeaseLost
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
+from bot.slack.rooms import Rooms
 from bot.slack.views.message import File, Message
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
@@ -33,6 +35,8 @@ CHOKES = 2
 """How often in a row Slack has trouble of its own with one message until that is taken for trouble with its content."""
 UPLOAD_SECONDS = 30.0
 """How long the three calls of an upload may take together."""
+CLOCKS_APART = timedelta(hours=1)
+"""How far Slack's clock and ours may be apart, when it is asked for what stands since a moment of ours."""
 _PAGE = 200
 _PAGES = 25
 _REMEMBERED = 1_000
@@ -44,17 +48,29 @@ class Poster:
     Args:
         client: Slack.
         pace: kept by every call.
+        clock: by it what is known of conversations grows old.
         may_speak: asked right before each call.
+        external: whether something may be said in channels that are shared with other organisations.
     """
 
-    def __init__(self, client: AsyncWebClient, pace: Pace, *, may_speak: Callable[[], bool] = lambda: True) -> None:
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        pace: Pace,
+        clock: Clock,
+        *,
+        may_speak: Callable[[], bool] = lambda: True,
+        external: bool = False,
+    ) -> None:
         self._client = client
         self._may_speak = may_speak
         self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
+        self._rooms = Rooms(client, clock, self._asked, external=external)
         self.pace = pace
 
     async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
         """Post, and answer the message's ts. `event` and `mark` are its metadata, by which `find` knows it again."""
+        await self._rooms.enter(channel, join=not thread)
         metadata = {"event_type": event, "event_payload": {"mark": mark}}
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
@@ -77,6 +93,7 @@ class Poster:
         Slack's three calls (files.getUploadURLExternal, the bytes, files.completeUploadExternal) are the library's; the
         file appears with the last one. Its name is the mark by which `find` knows it again.
         """
+        await self._rooms.enter(channel, join=False)
         call = self._client.files_upload_v2(
             content=file.content,
             filename=file.name,
@@ -89,6 +106,7 @@ class Poster:
 
     async def edit(self, channel: str, ts: str, message: Message, *, pace_of: str) -> None:
         """Rewrite a message; edits of the same `pace_of` keep their distance."""
+        await self._rooms.enter(channel, join=False)
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_update(channel=channel, ts=ts, text=form.text, blocks=list(form.blocks))
@@ -129,7 +147,9 @@ class Poster:
         known = answered.get("user") or {}
         return str(known.get("real_name") or known.get("name") or "")
 
-    async def find(self, channel: str, *, event: str, marks: Collection[str], thread: str = "") -> Mapping[str, str]:
+    async def find(
+        self, channel: str, *, event: str, marks: Collection[str], thread: str = "", since: datetime | None = None
+    ) -> Mapping[str, str]:
         """Which of our messages stand in a channel or thread already.
 
         Args:
@@ -137,13 +157,15 @@ class Poster:
             event: CARD, LINE or ALARM; or FILE.
             marks: what `post` was given; a line's mark is a list of numbers joined by commas. Of files: their names.
             thread: look among its replies; empty: among the channel's own messages, newest first.
+            since: when it was posted at the earliest, by our clock; None: at any time.
 
         Returns:
             mark → ts, for each that was found.
         """
         wanted, found, cursor = set(marks), dict[str, str](), ""
+        oldest = f"{(since - CLOCKS_APART).timestamp():.6f}" if since is not None else None
         for _ in range(_PAGES):
-            page = await self._page(channel, thread, cursor)
+            page = await self._page(channel, thread, cursor, oldest)
             for said in page.get("messages", []):
                 for mark in _marks_of(said, event) & wanted:
                     found[mark] = str(said["ts"])
@@ -152,14 +174,14 @@ class Poster:
                 break
         return found
 
-    async def _page(self, channel: str, thread: str, cursor: str) -> Mapping[str, Any]:
+    async def _page(self, channel: str, thread: str, cursor: str, oldest: str | None) -> Mapping[str, Any]:
         if thread:
             call = self._client.conversations_replies(
-                channel=channel, ts=thread, limit=_PAGE, include_all_metadata=True, cursor=cursor or None
+                channel=channel, ts=thread, limit=_PAGE, include_all_metadata=True, cursor=cursor or None, oldest=oldest
             )
             return await self._permitted("conversations.replies", call)
         call = self._client.conversations_history(
-            channel=channel, limit=_PAGE, include_all_metadata=True, cursor=cursor or None
+            channel=channel, limit=_PAGE, include_all_metadata=True, cursor=cursor or None, oldest=oldest
         )
         return await self._permitted("conversations.history", call)
 

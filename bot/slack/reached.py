@@ -1,12 +1,14 @@
 """Would those who approve hear of a request? Names those whom no mention reaches."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.check import Line
 from bot.domain.policy import Rule
 from bot.domain.values import Action
+from bot.slack.patient import Patient
 from bot.slack.presence import DirectMessages, Presence
 from bot.slack.wire import SlackError, answer
 
@@ -15,7 +17,11 @@ _MOST_NAMED = 20
 
 
 async def diagnose(
-    client: AsyncWebClient, presence: Presence, incident_channel: str, rules: Mapping[tuple[str, Action], Rule]
+    client: AsyncWebClient,
+    presence: Presence,
+    incident_channel: str,
+    rules: Mapping[tuple[str, Action], Rule],
+    patient: Patient,
 ) -> Line:
     """Whether they hear of a request wherever it is typed: the incident channel is told of each.
 
@@ -24,11 +30,12 @@ async def diagnose(
         presence: who is in which conversation, and who gets direct messages.
         incident_channel: id.
         rules: the policy of every cloud and action that is offered.
+        patient: waits where Slack says so.
     """
     called = dict.fromkeys(one for rule in rules.values() for one in (*rule.approvers, *rule.escalate_to))
     try:
-        absent = sorted(await presence.absent(list(called), incident_channel))
-        named = ", ".join([await _name(client, one) for one in absent[:_MOST_NAMED]])
+        absent = sorted(await patient.ask(lambda: presence.absent(list(called), incident_channel)))
+        named = ", ".join([await patient.ask(partial(_name, client, one)) for one in absent[:_MOST_NAMED]])
     except SlackError as error:
         return Line(title=_TITLE, complaint=f"where they are is not known ({error.code}).", remedy="Check again.")
     if not absent:

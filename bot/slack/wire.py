@@ -49,7 +49,9 @@ class SlackSilent(SlackError):
 
 
 MISSING_SCOPE = "missing_scope"
-_BUSY = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+LATER = frozenset({"ratelimited", "rate_limited"})
+"""Asked too often: Slack says when the next call may come."""
+_BUSY = LATER | {"message_limit_exceeded"}
 # https://docs.slack.dev/reference/methods: the common errors of every method. They are about our token, whatever is
 # asked for; an admin can mend them, so we wait. What is about one place (`ekm_access_denied`) is a refusal.
 _LOCKED_OUT = frozenset(

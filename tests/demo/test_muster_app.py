@@ -34,7 +34,10 @@ async def test_what_the_manifest_leaves_out_is_refused() -> None:
         await ws.say("U0ALICE", "#ops", "@muster hello")
         await slack.settled()
         assert slack.sockets.frames == []
-        await client.chat_postMessage(channel="C0RANDOM", text="public without joining")
+        with pytest.raises(SlackApiError, match="not_in_channel"):
+            await client.chat_postMessage(channel="C0RANDOM", text="public without joining")
+        await client.conversations_join(channel="C0RANDOM")
+        await client.chat_postMessage(channel="C0RANDOM", text="public, joined")
         with pytest.raises(SlackApiError, match="channel_not_found"):
             await client.chat_postMessage(channel="G0SECRET", text="never")
 

@@ -12,6 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import check
 from bot.check import Line, Outcome, Question
+from bot.clock import FastClock
 from bot.demo.faults import Faults
 from bot.demo.people import Channel, UserGroup
 from bot.demo.server import Served, serve
@@ -113,6 +114,39 @@ async def test_approvers_whom_no_mention_reaches_are_named(
     assert "Bob" not in line
 
 
+async def test_a_public_incident_channel_where_the_bot_is_not_is_joined_later(slack: Served, ws: Workspace) -> None:
+    ws.kick("C0INCIDENT", "U0MUSTER")
+    assert "✓ Slack, incident channel: #incidents, which Muster joins when it first posts there" in await lines(slack)
+
+
+@pytest.fixture
+def crowd(ws: Workspace) -> Sequence[str]:
+    everybody = [f"U0CROWD{n:04}" for n in range(1_000)]
+    ws.users.update({id: replace(ws.users["U0DAVE"], id=id, name=id.lower()) for id in everybody})
+    ws.groups["S0SRE"] = replace(ws.groups["S0SRE"], users=tuple(everybody))
+    return everybody
+
+
+async def test_of_a_group_of_a_thousand_no_more_are_asked_about_than_matter(
+    slack: Served, crowd: Sequence[str]
+) -> None:
+    rules = {("prod", Action.ENTER): replace(RULE, approvers=("S0SRE",), quorum=3)}
+    found = await lines(slack, rules)
+    assert "✓ user group @sre: 4 full members at least, of 1,000 members" in found
+    assert "✓ policy of prod (enter): 3 of at least 4 approvers needed" in found
+    asked = [args for method, args in slack.api.calls if method == "users.info"]
+    assert len(asked) <= 4 + 20
+    assert len(crowd) == 1_000
+
+
+async def test_when_slack_asks_to_wait_the_check_waits(slack: Served) -> None:
+    slack.faults.rate_limit(20, method="users.info")
+    slack.faults.rate_limit(20, method="usergroups.users.list")
+    assert await wrong(slack, clock=FastClock(100)) == []
+    slack.faults.rate_limit(3_600, method="users.info", times=9)
+    assert any("(ratelimited)" in line for line in await wrong(slack, clock=FastClock(100)))
+
+
 async def test_a_lacking_right_to_read_is_told_where_it_bites(slack: Served, ws: Workspace) -> None:
     ws.app = replace(ws.app, scopes=("commands",))
     found = await wrong(slack)
@@ -123,7 +157,10 @@ async def test_a_lacking_right_to_read_is_told_where_it_bites(slack: Served, ws:
 @pytest.mark.parametrize(
     ("channel", "sentence"),
     [
-        (Channel(id="C0INCIDENT", name="incidents"), "the bot is not in #incidents."),
+        (
+            Channel(id="C0INCIDENT", name="incidents", members={"U0MUSTER"}, is_ext_shared=True),
+            "#incidents is shared with another organisation, so Muster posts nothing there.",
+        ),
         (Channel(id="C0INCIDENT", name="incidents", members={"U0MUSTER"}, is_archived=True), "#incidents is archived."),
         (Channel(id="C0INCIDENT", name="x", is_private=True), "Slack shows the bot no such channel."),
     ],

@@ -62,7 +62,7 @@ async def test_a_whole_configuration_is_fine_line_by_line(stage: Stage) -> None:
 
 
 async def test_what_is_broken_at_once_is_told_at_once_with_its_remedy(stage: Stage) -> None:
-    stage.workspace.channels["C0INCIDENT"] = Channel(id="C0INCIDENT", name="incidents")
+    stage.workspace.channels["C0INCIDENT"] = Channel(id="C0INCIDENT", name="incidents", is_archived=True)
     (stage.folder / "clouds.yaml").write_text(
         (stage.folder / "clouds.yaml").read_text().replace("password: ", "password: not-")
     )

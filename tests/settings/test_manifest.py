@@ -21,7 +21,6 @@ SCHEMA = json.loads((Path(__file__).parent / "data" / "manifest.schema.2.0.0.jso
 
 NOT_OF_A_METHOD = {
     "commands": "slash commands",
-    "chat:write.public": "chat.postMessage where the bot is not a member",
 }
 
 
@@ -72,7 +71,9 @@ def test_clicks_and_socket_mode_are_switched_on(manifest: dict[str, Any]) -> Non
 
 def test_its_events_are_those_the_bot_listens_to(manifest: dict[str, Any]) -> None:
     source = "".join(path.read_text() for path in _sources())
-    listened = set(re.findall(r'"((?:subteam|app|message|member|user|team)_[a-z_]+)"', source)) & _events()
+    listened = (
+        set(re.findall(r'"((?:subteam|app|message|member|user|team|channel|group)_[a-z_]+)"', source)) & _events()
+    )
     assert set(manifest["settings"]["event_subscriptions"]["bot_events"]) == listened
 
 
@@ -112,6 +113,12 @@ def _methods_called() -> Iterator[str]:
 def _events() -> set[str]:
     """Names of events that Slack has and a bot like this might listen to."""
     return {
+        "channel_archive",
+        "channel_deleted",
+        "channel_left",
+        "group_archive",
+        "group_deleted",
+        "group_left",
         "subteam_members_changed",
         "subteam_updated",
         "subteam_created",

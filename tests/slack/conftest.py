@@ -66,9 +66,10 @@ class Office:
     def workspace(self) -> Workspace:
         return self.served.workspace
 
-    def board(self, archive: Archive | None = None) -> Board:
+    def board(self, archive: Archive | None = None, *, external: bool = False) -> Board:
         """A board as it is after a start."""
-        return Board(archive or self.archive, self.clock, self.bell, self.client, RULES, self.incident_channel)
+        kept = archive or self.archive
+        return Board(kept, self.clock, self.bell, self.client, RULES, self.incident_channel, external=external)
 
     # what the other rooms write ------------------------------------------------------------------------------
     async def add(self, new: Operation, records: Sequence[StepRecord] = ()) -> Operation:

@@ -179,7 +179,7 @@ async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_li
     board = office.board()
     shown = await office.add(operation())
     await office.until(office.cards, board)
-    office.served.faults.refuse("missing_scope", method="conversations.*", times=1_000)
+    office.served.faults.refuse("missing_scope", method="conversations.[hr]*", times=1_000)
     office.served.faults.lose_reply(method="chat.postMessage")
     await office.line(shown, "told at least once")
     await office.quiet(board)
@@ -187,7 +187,7 @@ async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_li
 
 
 async def test_without_the_right_to_read_history_a_lost_answer_still_loses_no_card(office: Office) -> None:
-    office.served.faults.refuse("missing_scope", method="conversations.*", times=1_000)
+    office.served.faults.refuse("missing_scope", method="conversations.[hr]*", times=1_000)
     office.served.faults.lose_reply(method="chat.postMessage")
     shown = await office.add(operation())
     board = office.board()

@@ -42,7 +42,7 @@ async def test_a_card_whose_channel_is_gone_stands_in_the_incident_channel_with_
     await office.line(shown, "two")
     await office.until(lambda: office.cards(INCIDENT) and len(office.thread(office.cards(INCIDENT)[0])) == 2, board)
     (card,) = office.cards(INCIDENT)
-    assert f"Slack lets Muster post nothing in <#{LEADS}>" in card.plain
+    assert f"Muster can post nothing in <#{LEADS}>" in card.plain
     assert "Approve" in card.buttons
     assert office.thread(card) == ["Phase: *one*", "Phase: *two*"]
     async with office.archive.unit() as unit:

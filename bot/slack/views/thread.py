@@ -9,6 +9,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
 from bot.domain.steps import StepRecord
 from bot.domain.values import Facts
+from bot.slack.refusals import because
 from bot.slack.views import judgement, message, progress, push, steps, text, vms
 from bot.slack.views.message import Message
 
@@ -360,8 +361,8 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.ENDED_INCOMPLETE: _incomplete,
     Kind.TIMELINE: lambda _: ":page_facing_up: The whole story, for the postmortem.",
     Kind.CARD_MOVED: lambda f: (
-        f":warning: Slack lets Muster post nothing in {text.room(word(f, 'from'))}"
-        f" ({text.plain(word(f, 'why'))}), so the card stands elsewhere now."
+        f":warning: Muster can post nothing in {text.room(word(f, 'from'))} ({because(word(f, 'why'))}), "
+        "so the card stands elsewhere now."
     ),
     Kind.LEFT_OVER: _left_over,
     Kind.LEFT_OVER_GONE: lambda f: (
