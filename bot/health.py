@@ -16,15 +16,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from bot.domain.ports import Clock
+from bot.domain.heartbeats import Heartbeats
 
 log = structlog.get_logger(__name__)
 
 PROBE_SECONDS = 2.0
 """How long a probe may take before it counts as failed; below the time-out of common orchestrators."""
-
-OLDEST_BEAT = 30.0
-"""Seconds. A worker that has not come round for longer than this hangs."""
 
 LARGEST_REQUEST = 1024 * 1024
 """Bytes. Slack and Alertmanager send less; more is refused with 413."""
@@ -41,17 +38,27 @@ _GAUGES = {
 class Probes:
     """How to find out whether each part of the bot works."""
 
-    store: Callable[[], Awaitable[None]]
-    slack: Callable[[], str]
-    clouds: Callable[[], Mapping[str, str]]
-    worker_beat: Callable[[], float | None]
+    store: Callable[[], Awaitable[None]]  #: writes something; raises when that cannot be done
+    slack: Callable[[], str]  #: why Slack cannot reach us now; empty when it can
+    heartbeats: Heartbeats  #: of the worker, its operations, the board and the ticks
     counts: Callable[[], Awaitable[Mapping[str, int]]]
-    clock: Clock
+    """By "operations.<state>", "steps.<state>", "outbox" (how many wait) and "outbox_oldest_seconds"."""
+    clouds: Callable[[], Mapping[str, str]] = dict
+    """By name, why a cloud cannot be reached now; empty when it can. Told, and no reason not to be ready."""
 
     async def ailing(self) -> Mapping[str, str]:
         """What keeps the bot from working: the part and a sentence. Empty when it is ready."""
         found = {"store": await self._store(), "slack": self.slack(), "worker": self._worker()}
-        return {part: sentence for part, sentence in found.items() if sentence}
+        return {part: sentence for part, sentence in found.items() if sentence} | {**self.heartbeats.hanging()}
+
+    async def working(self) -> Mapping[str, bool]:
+        """Each part, and whether it works; operations are one part, as their ids are without end."""
+        ailing = await self.ailing()
+        parts = {"store", "slack", "worker", *self.heartbeats.parts}
+        operations = {part for part in parts if part.startswith("operation ")}
+        works = {part: part not in ailing for part in sorted(parts - operations)}
+        clouds = {f"cloud {name}": not sentence for name, sentence in self.clouds().items()}
+        return works | {"operations": not operations & ailing.keys()} | clouds
 
     def missing(self) -> Mapping[str, str]:
         """The clouds that cannot be reached, as `cloud NAME`: what concerns others goes on."""
@@ -64,39 +71,30 @@ class Probes:
             return f"no answer within {PROBE_SECONDS:g} s"
         except Exception as error:  # noqa: BLE001  # whatever a store's driver raises means: not ready
             log.warning("the store does not answer", error=str(error))
-            return f"does not answer ({type(error).__name__})"
+            return _why(error)
         return ""
 
     def _worker(self) -> str:
-        beat = self.worker_beat()
-        if beat is None:
-            return "has not started"
-        age = self.clock.monotonic() - beat
-        return f"last seen {age:.0f} s ago" if age > OLDEST_BEAT else ""
+        return "" if "worker" in self.heartbeats.parts else "has not started"
 
 
-def build(
-    *,
-    store: Callable[[], Awaitable[None]],
-    slack: Callable[[], str],
-    worker_beat: Callable[[], float | None],
-    clock: Clock,
-    counts: Callable[[], Awaitable[Mapping[str, int]]],
-    clouds: Callable[[], Mapping[str, str]] = dict,
-    sick: Callable[[], str] = str,
-) -> web.Application:
+def _why(error: Exception) -> str:
+    """Why a store does not take a row, in words that give away nothing of where it is."""
+    said = str(error).lower()
+    if "disk is full" in said or "no space left" in said:
+        return "takes nothing: the disk is full"
+    if "readonly" in said or "read-only" in said:
+        return "takes nothing: it is read-only"
+    return f"does not answer ({type(error).__name__})"
+
+
+def build(probes: Probes, *, sick: Callable[[], str] = str) -> web.Application:
     """The application that tells how the bot is.
 
     Args:
-        store: asks the database for an answer; raises when there is none.
-        slack: why Slack cannot reach us now; empty when it can.
-        worker_beat: when the worker last came round, by the clock for spans; None before its first time.
-        clock: to tell the beat's age.
-        counts: by "operations.<state>", "steps.<state>", "outbox" (how many wait) and "outbox_oldest_seconds".
-        clouds: by name, why a cloud cannot be reached now; empty when it can. Told, and no reason not to be ready.
+        probes: how to find out.
         sick: why this process should be replaced by a new one; empty as long as it should not.
     """
-    probes = Probes(store=store, slack=slack, clouds=clouds, worker_beat=worker_beat, counts=counts, clock=clock)
 
     async def healthz(_request: web.Request) -> web.Response:
         why = sick()
@@ -108,11 +106,8 @@ def build(
         return web.json_response(told, status=503 if ailing else 200)
 
     async def metrics(_request: web.Request) -> web.Response:
-        ailing = await probes.ailing()
         registry = CollectorRegistry()
-        up = {part: part not in ailing for part in ("store", "slack", "worker")}
-        up |= {f"cloud {name}": not sentence for name, sentence in probes.clouds().items()}
-        registry.register(_Reading(await _counted(probes), up))
+        registry.register(_Reading(await _counted(probes), await probes.working()))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     app = web.Application(client_max_size=LARGEST_REQUEST)

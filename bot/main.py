@@ -19,6 +19,7 @@ from bot import check as questions
 from bot import door, health, reminding, schedule, webhooks
 from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import AnyCloud
+from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import StoreFailed
 from bot.domain.redaction import redact
 from bot.domain.steady import SteadyClock
@@ -54,6 +55,7 @@ class Bot:
 
     settings: Settings
     clock: SystemClock
+    heartbeats: Heartbeats
     archive: SqlArchive
     clouds: Mapping[str, AnyCloud]
     client: AsyncWebClient
@@ -71,6 +73,7 @@ class Bot:
 def build(settings: Settings) -> Bot:
     """Join the rooms; opens nothing and asks nobody."""
     clock = SystemClock()
+    heartbeats = Heartbeats(clock)
     bell = WakeUp(clock)
     archive = SqlArchive(settings.store.url, clock=clock, bell=bell)
     clouds = {cloud.name: _cloud(cloud, clock) for cloud in settings.clouds}
@@ -101,8 +104,19 @@ def build(settings: Settings) -> Bot:
             term=lambda: leader.term,
             presence=presence,
             external=slack.external_channels,
+            heartbeats=heartbeats,
         ),
-        worker=Worker(owner=owner, archive=archive, clock=clock, bell=bell, clouds=clouds, rules=rules, people=people),
+        worker=Worker(
+            owner=owner,
+            archive=archive,
+            clock=clock,
+            bell=bell,
+            clouds=clouds,
+            rules=rules,
+            people=people,
+            heartbeats=heartbeats,
+        ),
+        heartbeats=heartbeats,
         rounds=Rounds(
             archive=leader,
             clock=clock,
@@ -152,7 +166,7 @@ async def run(settings: Settings) -> None:
             group.create_task(bot.worker.run())
             group.create_task(bot.leader.run())
             group.create_task(bot.board.run())
-            await stack.enter_async_context(schedule.ticking(_ticks(bot), bot.clock))
+            await stack.enter_async_context(schedule.ticking(_ticks(bot), bot.clock, bot.heartbeats))
             await asyncio.Event().wait()
 
 
@@ -233,19 +247,21 @@ async def _look_at_store(archive: SqlArchive) -> str:
 
 def _site(bot: Bot) -> web.Application:
     """What is served over HTTP, whoever else is there."""
-    site = health.build(
-        store=bot.archive.ping,
-        slack=lambda: bot.slack.ailment if bot.slack is not None else "",
-        worker_beat=lambda: bot.worker.beat_at,
-        clock=bot.clock,
-        counts=partial(figures.counts, bot.archive, bot.clock),
-        clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
-        sick=partial(_deaf_too_long, bot),
-    )
+    site = health.build(_probes(bot), sick=partial(_deaf_too_long, bot))
     if bot.settings.slack.mode == "http":
         site.router.add_post("/slack/events", partial(slack_app.take_over_http, bot.app))
     site.router.add_post(webhooks.PATH, _alertmanager(bot))
     return site
+
+
+def _probes(bot: Bot) -> health.Probes:
+    return health.Probes(
+        store=bot.archive.ping,
+        slack=lambda: bot.slack.ailment if bot.slack is not None else "",
+        heartbeats=bot.heartbeats,
+        counts=partial(figures.counts, bot.archive, bot.clock),
+        clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
+    )
 
 
 def _deaf_too_long(bot: Bot) -> str:

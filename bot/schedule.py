@@ -8,11 +8,13 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from typing import TypeAlias
 
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Clock
 from bot.log import stumbled
 
@@ -25,24 +27,30 @@ ALERT_SECONDS = 1
 PLACE_SECONDS = 2
 RETENTION_SECONDS = 3600
 KEEP_SECONDS = 1
+LONGEST_TICK = 60.0
+"""Seconds that a tick may take at most before it counts as hanging."""
 
 Ticks: TypeAlias = Mapping[str, tuple[float, Callable[[], Awaitable[object]]]]
 """By name, the seconds between two calls and what to call; it must be harmless to call twice."""
 
 
 @asynccontextmanager
-async def ticking(ticks: Ticks, clock: Clock) -> AsyncIterator[None]:
+async def ticking(ticks: Ticks, clock: Clock, heartbeats: Heartbeats | None = None) -> AsyncIterator[None]:
     """Call each tick again and again while the context lasts, at its distance, whatever becomes of the machine's date.
 
     Args:
         ticks: what to call.
         clock: the time.
+        heartbeats: where each tick says that it has come to its end; one that hangs or fails for long is missed there.
     """
+    heartbeats = heartbeats or Heartbeats(clock)
     scheduler = AsyncIOScheduler(
         timezone="UTC", job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None}
     )
     for name, (seconds, tick) in ticks.items():
-        scheduler.add_job(_guarded(name, seconds, tick, clock), "interval", seconds=seconds, id=name)
+        beat = partial(heartbeats.beat, f"tick {name}", within=3 * seconds + LONGEST_TICK)
+        beat()
+        scheduler.add_job(_guarded(name, seconds, tick, clock, beat), "interval", seconds=seconds, id=name)
     scheduler.start()
     keeper = asyncio.create_task(_keep_due(scheduler, clock))
     try:
@@ -55,7 +63,7 @@ async def ticking(ticks: Ticks, clock: Clock) -> AsyncIterator[None]:
 
 
 def _guarded(
-    name: str, seconds: float, tick: Callable[[], Awaitable[object]], clock: Clock
+    name: str, seconds: float, tick: Callable[[], Awaitable[object]], clock: Clock, beat: Callable[[], None]
 ) -> Callable[[], Awaitable[None]]:
     last = -math.inf
 
@@ -66,6 +74,7 @@ def _guarded(
         last = clock.monotonic()
         try:
             await tick()
+            beat()
         except Exception as error:  # noqa: BLE001  # the next one tries again
             stumbled(log, "a tick failed; the next one tries again", error, tick=name)
 

@@ -1,7 +1,7 @@
 """Takes one operation under a lease from where it stands to where it waits for people or has ended."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
@@ -31,6 +31,7 @@ class Runner:
     """One operation's way through the working states."""
 
     held: Held
+    beat: Callable[[], None] = lambda: None  #: called in each round
     silence: Silence = field(init=False)
     starts: Starts = field(default_factory=Starts)
     stumbles: Stumbles = field(default_factory=Stumbles)
@@ -56,6 +57,7 @@ class Runner:
                 await execution.store(self.held, await self.starts.last())
 
     async def _one_round(self) -> bool:
+        self.beat()
         try:
             await execution.store(self.held, self.starts.settle())
             on_the_wire = self.starts.under_way  # read first: what is not in it has its answer in its row

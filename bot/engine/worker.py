@@ -4,10 +4,12 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 
 import structlog
 
 from bot.domain.cloud import AnyCloud
+from bot.domain.heartbeats import Heartbeats
 from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
 from bot.domain.values import Action, OperationId
@@ -24,6 +26,11 @@ LEASE = timedelta(seconds=8)
 """Short, so that an operation of a dead process goes on within ten seconds of a restart."""
 _NOBODY = Rule(requesters=(), approvers=())
 RENEW_SECONDS = 2.0
+WORKER = "worker"
+HANGS_AFTER = 30.0
+"""Seconds after which a worker that has not come round hangs."""
+STUCK_AFTER = 600.0
+"""Seconds after which an operation that has not come round is stuck; a survey of a slow cloud may take some minutes."""
 
 
 class Worker:
@@ -39,6 +46,7 @@ class Worker:
         clouds: Mapping[str, AnyCloud],
         rules: Mapping[tuple[str, Action], Rule],
         people: People | None = None,
+        heartbeats: Heartbeats | None = None,
         at_once: int = 20,
     ) -> None:
         self._owner = owner
@@ -51,14 +59,14 @@ class Worker:
         self._at_once = at_once
         self._pacings: defaultdict[str, Pacing] = defaultdict(Pacing)  #: by cloud
         self._running: dict[OperationId, asyncio.Task[None]] = {}
-        self.beat_at: float | None = None  #: last time the loop came round, by the clock for spans
+        self._heartbeats = heartbeats or Heartbeats(clock)
 
     async def run(self) -> None:
         """Claim and run until cancelled. Operations in hand are given back on the way out."""
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    self.beat_at = self._clock.monotonic()
+                    self._heartbeats.beat(WORKER, within=HANGS_AFTER)
                     await self._claim_all(group)
                     await self._bell.wait(POLL_SECONDS)
         finally:
@@ -99,7 +107,13 @@ class Worker:
             await self._give_back(lease)
 
     async def _work(self, lease: Lease) -> None:
-        await Runner(await self._held(lease)).run()
+        part = f"operation {lease.operation}"
+        beat = partial(self._heartbeats.beat, part, within=STUCK_AFTER)
+        beat()
+        try:
+            await Runner(await self._held(lease), beat=beat).run()
+        finally:
+            self._heartbeats.ended(part)
 
     async def _held(self, lease: Lease) -> Held:
         async with self._archive.reading() as unit:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, LeaseLost
 from bot.log import logger
 from bot.slack.behind import Behind, read
@@ -25,6 +26,8 @@ log = logger(__name__)
 
 POLL = 1.0
 """Seconds between two looks when no bell rings."""
+HANGS_AFTER = 120.0
+"""Seconds after which a board that has not come round hangs; a round in which Slack is slow takes long."""
 GATHER = 0.2
 """Seconds from a ring to the look: an operation that moves many VMs commits several times in that while."""
 
@@ -56,6 +59,7 @@ class Board:
         term: Callable[[], int | None] = lambda: 0,
         presence: Presence | None = None,
         external: bool = False,
+        heartbeats: Heartbeats | None = None,
     ) -> None:
         self._archive = archive
         self._bell = bell
@@ -66,6 +70,7 @@ class Board:
         self._term = term
         self._presence = presence or Presence(client, clock, SlackPeople(client, clock, rules))
         self._external = external
+        self._heartbeats = heartbeats or Heartbeats(clock)
         self._is_troubled = False
         self._begin(term())
 
@@ -87,6 +92,7 @@ class Board:
     async def run(self) -> None:
         """Work until cancelled, in the terms in which this process speaks; nothing else ends it."""
         while True:
+            self._heartbeats.beat("board", within=HANGS_AFTER)
             term = self._term()
             if term is None:
                 await self._clock.sleep(POLL)

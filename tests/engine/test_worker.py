@@ -3,11 +3,14 @@
 import asyncio
 from dataclasses import dataclass, field
 
-from bot.clock import SystemClock
+from bot.clock import ManualClock, SystemClock
+from bot.domain.cloud import Request
+from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
-from bot.engine.worker import Worker
+from bot.engine.worker import STUCK_AFTER, Worker
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import Workshop
+from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
 
 
@@ -57,3 +60,46 @@ async def test_a_worker_without_work_wakes_nobody_and_one_with_work_does(shop: W
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await archive.close()
+
+
+class HangingCloud(ToyCloud):
+    """Does not say what it sees until it is told to."""
+
+    asked: asyncio.Event
+    goes_on: asyncio.Event
+
+    async def survey(self, request: Request) -> dict[str, str]:
+        self.asked.set()
+        await self.goes_on.wait()
+        return await super().survey(request)
+
+
+async def test_an_operation_that_is_stuck_is_known_until_it_goes_on(shop: Workshop) -> None:
+    bell, manual = Bell(), ManualClock()
+    cloud, beats = HangingCloud(clock=manual, vms=shop.cloud.vms), Heartbeats(manual)
+    cloud.asked, cloud.goes_on = asyncio.Event(), asyncio.Event()
+    worker = Worker(
+        owner="w",
+        archive=shop.archive,
+        clock=SystemClock(),
+        bell=bell,
+        clouds={"toy": cloud},
+        rules={},
+        heartbeats=beats,
+    )
+    id = await shop.ask()
+    running = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(60):
+            await cloud.asked.wait()
+            await manual.pass_time(STUCK_AFTER + 1)
+            await bell.comes_round(2)
+            assert beats.hanging() == {f"operation {id}": "last seen 601 s ago"}
+            cloud.goes_on.set()
+            while (await shop.operation(id)).state is State.CHECKING:
+                await bell.comes_round(1)
+            while beats.parts != {"worker"}:
+                await bell.comes_round(1)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)

@@ -10,6 +10,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bot import door, health
 from bot.clock import ManualClock
+from bot.domain.heartbeats import Heartbeats
+from bot.domain.ports import StoreFailed
 
 COUNTS = {
     "operations.running": 2,
@@ -26,7 +28,8 @@ class Parts:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        self.beat: float | None = self.clock.monotonic()
+        self.heartbeats = Heartbeats(self.clock)
+        self.heartbeats.beat("worker", within=30)
         self.store_error: Exception | None = None
         self.missing: dict[str, str] = {}
         self.why = ""
@@ -48,6 +51,11 @@ class Parts:
     def sick(self) -> str:
         return self.why
 
+    def probes(self) -> health.Probes:
+        return health.Probes(
+            store=self.store, slack=self.slack, heartbeats=self.heartbeats, counts=self.counts, clouds=self.clouds
+        )
+
     async def counts(self) -> Mapping[str, int]:
         await self.store()
         return COUNTS
@@ -55,15 +63,7 @@ class Parts:
 
 @asynccontextmanager
 async def asking(parts: Parts) -> AsyncIterator[Callable[[str], Awaitable[httpx.Response]]]:
-    app = health.build(
-        store=parts.store,
-        slack=parts.slack,
-        worker_beat=lambda: parts.beat,
-        clock=parts.clock,
-        counts=parts.counts,
-        clouds=parts.clouds,
-        sick=parts.sick,
-    )
+    app = health.build(parts.probes(), sick=parts.sick)
     async with (
         door.serve(app, "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
@@ -106,9 +106,47 @@ async def test_setting_the_clock_makes_no_worker_look_dead_and_none_look_alive()
 
 async def test_a_worker_that_never_started_is_not_ready() -> None:
     parts = Parts()
-    parts.beat = None
+    parts.heartbeats.ended("worker")
     async with asking(parts) as get:
         assert (await get("/readyz")).json()["ailing"] == {"worker": "has not started"}
+
+
+async def test_an_operation_a_tick_or_the_board_that_hangs_is_named_until_it_comes_round() -> None:
+    parts = Parts()
+    beats = parts.heartbeats
+    beats.beat("board", within=120)
+    beats.beat("tick expiry", within=75)
+    beats.beat("operation 7KQ2", within=300)
+    async with asking(parts) as get:
+        await parts.clock.pass_time(301)
+        for alive in ("worker", "tick expiry"):
+            beats.beat(alive, within=75)
+        answer = await get("/readyz")
+        silent = {"board": "last seen 301 s ago", "operation 7KQ2": "last seen 301 s ago"}
+        assert (answer.status_code, answer.json()["ailing"]) == (503, silent)
+        told = (await get("/metrics")).text
+        assert 'muster_up{part="board"} 0.0' in told
+        assert 'muster_up{part="operations"} 0.0' in told
+        assert 'muster_up{part="tick expiry"} 1.0' in told
+        assert "7KQ2" not in told
+        beats.beat("board", within=120)
+        beats.ended("operation 7KQ2")
+        assert (await get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        ("database or disk is full", "takes nothing: the disk is full"),
+        ("attempt to write a readonly database", "takes nothing: it is read-only"),
+        ("cannot execute UPDATE in a read-only transaction", "takes nothing: it is read-only"),
+    ],
+)
+async def test_a_database_that_takes_nothing_is_not_ready_and_says_why(said: str, told: str) -> None:
+    parts = Parts()
+    parts.store_error = StoreFailed(f"The database did not take a statement: {said}")
+    async with asking(parts) as get:
+        assert (await get("/readyz")).json()["ailing"] == {"store": told}
 
 
 async def test_a_cloud_that_is_away_is_named_and_keeps_nobody_from_the_others() -> None:
@@ -176,13 +214,7 @@ async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() ->
     async with asking(Parts()) as get:
         port = (await get("/healthz")).url.port
         assert port
-        app = health.build(
-            store=Parts().store,
-            slack=Parts().slack,
-            worker_beat=lambda: None,
-            clock=ManualClock(),
-            counts=Parts().counts,
-        )
+        app = health.build(Parts().probes())
         with pytest.raises(OSError, match="address already in use"):
             async with door.serve(app, "127.0.0.1", port):
                 raise AssertionError("it must not be served")

@@ -10,7 +10,8 @@ import apscheduler.triggers.interval
 import pytest
 
 from bot import schedule
-from bot.clock import SystemClock
+from bot.clock import ManualClock, SystemClock
+from bot.domain.heartbeats import Heartbeats
 
 DAY = 86_400
 
@@ -68,3 +69,21 @@ async def test_ticks_go_on_when_the_date_is_set_back(clock: SetClock, by: float)
 async def test_no_tick_comes_early_when_the_date_is_set_forward(clock: SetClock) -> None:
     ticks = await ticked(clock, seconds=0.6, times=3, then=lambda: clock.set_by(DAY))
     assert ticks[1] - ticks[0] >= 0.3
+
+
+async def test_a_tick_that_fails_each_time_is_missed_and_one_that_works_is_not(clock: SetClock) -> None:
+    manual = ManualClock()
+    beats, ticked = Heartbeats(manual), asyncio.Event()
+
+    async def works() -> None:
+        ticked.set()
+
+    async def fails() -> None:
+        raise OSError("each time")
+
+    async with schedule.ticking({"works": (0.02, works), "fails": (0.02, fails)}, clock, beats), asyncio.timeout(60):
+        await manual.pass_time(61)
+        for _ in range(2):  # the second one begins when the first has beaten
+            ticked.clear()
+            await ticked.wait()
+        assert beats.hanging() == {"tick fails": "last seen 61 s ago"}
