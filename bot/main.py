@@ -35,6 +35,7 @@ from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
 from bot.slack.people import SlackPeople
 from bot.slack.presence import DirectMessages, Presence
+from bot.slack.unwell import Unwell
 from bot.store import figures
 from bot.store.archive import SqlArchive
 from bot.watch.alerts import Alerts
@@ -165,6 +166,7 @@ async def run(settings: Settings) -> None:
             group.create_task(bot.people.warm())
             group.create_task(bot.worker.run())
             group.create_task(bot.leader.run())
+            group.create_task(_unwell(bot).run())
             group.create_task(bot.board.run())
             await stack.enter_async_context(schedule.ticking(_ticks(bot), bot.clock, bot.heartbeats))
             await asyncio.Event().wait()
@@ -261,6 +263,18 @@ def _probes(bot: Bot) -> health.Probes:
         heartbeats=bot.heartbeats,
         counts=partial(figures.counts, bot.archive, bot.clock),
         clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
+    )
+
+
+def _unwell(bot: Bot) -> Unwell:
+    return Unwell(
+        bot.client,
+        bot.clock,
+        ailing=_probes(bot).ailing,
+        speaks=lambda: bot.leader.led_last,
+        channel=bot.settings.slack.incident_channel,
+        where=socket.gethostname(),
+        external=bot.settings.slack.external_channels,
     )
 
 

@@ -46,6 +46,11 @@ class Leader:
             return None
         return self._lead.fence
 
+    @property
+    def led_last(self) -> bool:
+        """Whether nobody is known to have led after us: it stays so while the database cannot be asked."""
+        return self._alone or self._lead is not None
+
     async def run(self) -> None:
         """Take the lease when it is free and renew it, until cancelled; then give it back."""
         try:

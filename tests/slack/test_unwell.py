@@ -1,0 +1,94 @@
+"""When Muster itself is unwell, the incident channel hears of it though nothing can be stored."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import pytest
+
+from bot.slack.unwell import PATIENCE_SECONDS, Unwell
+from bot.slack.wire import SlackError
+from tests.slack.conftest import Office
+
+FULL = {"store": "takes nothing: the disk is full"}
+
+
+@dataclass
+class Trouble:
+    """A bot that is as unwell as it is told to be, and the one that tells of it."""
+
+    office: Office
+    ailing: dict[str, str] = field(default_factory=dict)
+    leads: bool = True
+
+    def __post_init__(self) -> None:
+        self.unwell = Unwell(
+            self.office.client,
+            self.office.clock,
+            ailing=self._asked,
+            speaks=lambda: self.leads,
+            channel="C0INCIDENT",
+            where="bastion-1",
+        )
+
+    async def _asked(self) -> Mapping[str, str]:
+        return self.ailing
+
+    async def lasts(self, seconds: float = PATIENCE_SECONDS) -> list[str]:
+        """What the incident channel reads after so long, with a look at each end."""
+        await self.unwell.look()
+        await self.office.clock.pass_time(seconds)
+        await self.unwell.look()
+        return [message.plain for message in self.office.cards("C0INCIDENT")]
+
+
+@pytest.fixture
+def trouble(office: Office) -> Trouble:
+    return Trouble(office)
+
+
+async def test_a_full_disk_is_told_once_and_the_same_message_says_that_it_is_over(trouble: Trouble) -> None:
+    trouble.ailing = {**FULL, "worker": "last seen 61 s ago", "slack": "not connected"}
+    (said,) = await trouble.lasts()
+    assert "Muster on bastion-1 is unwell" in said
+    assert "its database takes nothing: the disk is full." in said
+    assert "Nothing new is begun on any cloud" in said
+    assert "worker" not in said, "that it stands still is no trouble of its own"
+    assert await trouble.lasts(600) == [said]
+    trouble.ailing = {}
+    (over,) = await trouble.lasts()
+    assert "Muster on bastion-1 is well again" in over
+    assert "its database takes nothing: the disk is full" in over
+
+
+async def test_what_is_soon_over_is_told_to_nobody(trouble: Trouble) -> None:
+    trouble.ailing = dict(FULL)
+    assert await trouble.lasts(PATIENCE_SECONDS - 1) == []
+    trouble.ailing = {}
+    await trouble.unwell.look()
+    trouble.ailing = dict(FULL)
+    assert await trouble.lasts(PATIENCE_SECONDS - 1) == []
+
+
+async def test_of_many_replicas_without_a_database_one_speaks_and_of_what_hangs_each_its_own(trouble: Trouble) -> None:
+    trouble.leads, trouble.ailing = False, dict(FULL)
+    assert await trouble.lasts() == []
+    trouble.ailing = {"operation 7KQ2": "last seen 601 s ago"}
+    (said,) = await trouble.lasts()
+    assert "operation `7KQ2` last seen 601 s ago. What hangs does not go on by itself. Restart Muster" in said
+
+
+async def test_what_comes_to_ail_besides_is_added(trouble: Trouble) -> None:
+    trouble.ailing = {"tick rounds": "last seen 150 s ago"}
+    await trouble.lasts()
+    trouble.ailing |= {"board": "last seen 121 s ago"}
+    (said,) = await trouble.lasts()
+    assert "its board last seen 121 s ago; tick `rounds` last seen 150 s ago." in said
+
+
+async def test_while_slack_is_away_it_is_tried_again(trouble: Trouble) -> None:
+    trouble.ailing = dict(FULL)
+    await trouble.office.workspace.outage(100)
+    with pytest.raises(SlackError):
+        await trouble.lasts()
+    await trouble.office.clock.pass_time(50)
+    assert len(await trouble.lasts()) == 1
