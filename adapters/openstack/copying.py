@@ -66,13 +66,24 @@ async def _measured(session: Session, move: Migration) -> Migration:
     return replace(move, memory=memory, memory_left=left, memory_copied=copied)
 
 
-async def orders(session: Session, steps: Iterable[Step]) -> dict[StepKey, frozenset[str]]:
-    """The request ids under which Nova noted the orders that steps are about; of steps with a receipt nobody asks.
+async def orders(
+    session: Session, steps: Iterable[Step], migrations: Sequence[Migration]
+) -> dict[StepKey, frozenset[str]]:
+    """The request ids under which Nova noted the orders that steps are about, where there may be one.
+
+    Nobody asks about steps with a receipt, nor about those that were never begun and whose VM is not being migrated.
+
+    Args:
+        session: the cloud.
+        steps: that are looked at.
+        migrations: of their VMs.
 
     Raises:
         Refused, Unreachable: could not ask.
     """
-    asked = [s for s in steps if s.verb in _ORDERS and s.receipt is None]
+    going = {m.server for m in migrations if m.type == LIVE_MIGRATION and m.is_open}
+    may_be = (s for s in steps if s.verb in _ORDERS and s.receipt is None)
+    asked = [s for s in may_be if s.before is not None or s.target in going]
     noted = await session.together(*(_orders(session, s) for s in asked))
     return {step.key: found for step, found in zip(asked, noted, strict=True)}
 

@@ -30,6 +30,7 @@ from adapters.openstack import (
     verbs,
     whereabouts,
 )
+from adapters.openstack.explain import how_to_go_elsewhere
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
@@ -80,6 +81,7 @@ async def at(
         seen |= await _while_off(host, [s for s in mine if s.key in at_service], at_service, bmcs)
         seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS], now)
         seen |= await _of_the_living(session, host, mine, seen, heartbeats)
+        seen |= await _of_targets(session, mine, seen)
         seen |= await _around(session, [s for s in mine if s.verb in verbs.AROUND])
         seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY], now)
     return seen
@@ -148,6 +150,23 @@ async def _of_the_living(
     return {s.key: judged(s) for s in due}
 
 
+async def _of_targets(
+    session: Session, steps: Sequence[Step], seen: Mapping[StepKey, Sighting]
+) -> dict[StepKey, Sighting]:
+    """The moves that are about to begin towards a named target: Nova refuses them while its service is not up."""
+    due = [s for s in steps if s.verb in verbs.MOVES and s.arguments["to"] and seen[s.key].seen is Seen.NEVER_STARTED]
+    away = set()
+    for to in sorted({str(s.arguments["to"]) for s in due}):
+        row = next(iter(in_turn(await nova.compute_services(session, host=to))), None)
+        away |= {to} if row is not None and not row.is_up else set()
+
+    def judged(step: Step) -> Sighting:
+        to = str(step.arguments["to"])
+        return replace(seen[step.key], not_yet=f"{to}, where VMs are to go, is not up.", remedy=how_to_go_elsewhere(to))
+
+    return {s.key: judged(s) for s in due if s.arguments["to"] in away}
+
+
 async def _while_off(
     host: str, steps: Sequence[Step], seen: dict[StepKey, Sighting], bmcs: Bmcs
 ) -> dict[StepKey, Sighting]:
@@ -193,7 +212,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     now = session.time_there(now)
     mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
     mine = await copying.measured(session, steps, await _not_superseded(session, host, steps, mine, now))
-    orders = await copying.orders(session, steps)
+    orders = await copying.orders(session, steps, mine)
     by_server = {server_id: [m for m in mine if m.server == server_id] for server_id in ids}
     last = {m.server: m for m in sorted(mine, key=lambda m: m.id)}
     ahead = sum(1 for m in leaving if not m.is_open)

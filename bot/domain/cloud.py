@@ -95,6 +95,7 @@ class Sighting:
     progress: float | None = None  #: 0..1, when the cloud tells
     movement: str = ""  #: differs whenever the cloud made headway; a step's patience counts from its last change
     waits: bool = False  #: the cloud has it, and has not begun with it: its turn there is yet to come
+    not_yet: str = ""  #: of one that was never started: why the cloud would refuse it now, though soon it may not
     is_in_vain: bool = False  #: it goes on without coming nearer to its end, by the cloud's own figures
     mark: Facts = field(default_factory=dict)  #: what was there before: stored as `Step.before` with the intent
 

@@ -64,6 +64,7 @@ class Limit(StrEnum):
     CLAIMS = "claims"  #: the place has enough to take up
     TARGET = "target"  #: as many are on their way to the target as the net allows
     STALE = "stale"  #: the target claims nothing
+    PLACE = "place"  #: the cloud would refuse it now, for its place is not there
 
 
 NOTABLE = frozenset({Limit.CLOUD, Limit.RATE, Limit.SLOW, Limit.TARGET})

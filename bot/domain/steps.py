@@ -43,6 +43,10 @@ SOON = timedelta(seconds=5)
 """How long after an intent a call that the cloud ended with an error must have left no trace to be made again."""
 
 
+AWAY = timedelta(minutes=5)
+"""How long a step waits for a place that is not there before a person is asked."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Word:
     """A person's word that they did what only a person can do. A look says what is true of it."""
@@ -202,6 +206,10 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
 
 
 def _planned(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    if sighting.not_yet:
+        return _not_yet(record, sighting, now=now)
+    if record.held_back is Limit.PLACE:
+        record = replace(record, held_back=None)
     if sighting.seen is Seen.UNCLEAR:
         return record.end(
             StepState.UNKNOWN,
@@ -213,6 +221,21 @@ def _planned(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRe
     if record.step.by is not By.MUSTER:
         return replace(record, state=StepState.ACCEPTED, intent_at=now, moved_at=now)
     return record
+
+
+def _not_yet(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    """The cloud would refuse it: it waits a while for that to change, and then a person is asked."""
+    since = record.moved_at if record.held_back is Limit.PLACE and record.moved_at else now
+    if now - since < AWAY:
+        return replace(record, held_back=Limit.PLACE, moved_at=since, sentence=sighting.not_yet)
+    minutes = counted(int(AWAY.total_seconds() // 60), "minute")
+    return record.end(
+        StepState.FAILED,
+        now=now,
+        sentence=f"{sighting.not_yet} It was waited for for {minutes}.",
+        remedy=sighting.remedy,
+        raw=sighting.raw,
+    )
 
 
 def _turned_away(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:

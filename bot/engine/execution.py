@@ -159,7 +159,7 @@ async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[Ste
         ahead = [r for r in coming if r.key not in this.foreseen]
     steps = [r.step for r in (*watched, *ahead)]
     seen = await this.held.cloud.look(steps) if steps else {}
-    untouched = {r.key for r in ahead if r.step.by is By.MUSTER and _of(r, seen).seen is Seen.NEVER_STARTED}
+    untouched = {r.key for r in ahead if r.step.by is By.MUSTER and _may_start(_of(r, seen))}
     this.foreseen.update({key: seen[key] for key in untouched})
     return seen
 
@@ -170,7 +170,7 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     this.held.pacing.looked({r.key: r for r in this.records}, looked.values(), now=this.held.clock.monotonic())
     known = {**this.foreseen, **seen}
     fresh = [_look(this.held, r, known) for r in this.coming(records) if r.key in known]
-    ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER]
+    ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER and not known[r.key].not_yet]
     waiting = {r.key for r in ready}
     begun = await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
     by_key = {r.key: r for r in fresh}
@@ -205,6 +205,11 @@ async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord])
 
 def _look(held: Held, record: StepRecord, seen: Mapping[StepKey, Sighting]) -> StepRecord:
     return after_look(record, _of(record, seen), now=held.moment)
+
+
+def _may_start(sighting: Sighting) -> bool:
+    """Whether the cloud shows no trace of a step, and would take it now."""
+    return sighting.seen is Seen.NEVER_STARTED and not sighting.not_yet
 
 
 def _of(record: StepRecord, seen: Mapping[StepKey, Sighting]) -> Sighting:
@@ -300,9 +305,9 @@ async def _start(
     go, not_acted_on = [], []
     for record in intents:
         planned = planned_of[record.key]
-        is_untouched = _of(record, again).seen is Seen.NEVER_STARTED
+        is_refused, is_untouched = bool(_of(record, again).not_yet), _may_start(_of(record, again))
         is_wanted = _is_wanted(present.state, record) and (may_go or record.key in begun)
-        if not is_wanted or not (is_untouched or record.key in seen):
+        if not is_wanted or is_refused or not (is_untouched or record.key in seen):
             not_acted_on.append((planned, None))  # paused or out of time just then; or what was remembered is not so
         elif is_untouched:
             go.append(record)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.forecast import estimate, time_left
+from bot.domain.forecast import estimate, starts_a_second, time_left
 from bot.domain.operation import State
 from bot.domain.plan import By
 from bot.domain.steps import StepRecord, StepState
@@ -104,3 +104,10 @@ def test_a_plan_is_estimated_by_what_its_kind_took_in_its_cloud_last() -> None:
     assert estimate(coming, past[:1]) == seconds(15)
     assert estimate(coming, ()) is None, "where none was done, nobody knows"
     assert estimate(plan(steps=(), estimate=None), past) is None
+
+
+def test_starts_are_counted_over_the_last_while() -> None:
+    begun = [vm(n, StepState.ACCEPTED, since=at) for n, at in enumerate([4, 3, 2, 1])]
+    assert starts_a_second([*begun, vm(9)], now=NOW) == 1.0
+    assert starts_a_second([vm(10, StepState.DONE, since=100, took=9), *begun], now=NOW) == 4 / 20
+    assert starts_a_second([vm(9)], now=NOW) == 0.0

@@ -47,6 +47,14 @@ def test_what_builds_or_boots_counts_for_the_net_alone() -> None:
     assert of_cloud(AT_EASE, *[building()] * 10, most=10) is Limit.CLOUD
 
 
+def test_no_more_are_begun_a_second_than_the_settings_allow() -> None:
+    begun = [replace(building(), since=float(n)) for n in range(4)]
+    assert Pace().of_cloud(begun, most=100, rate=1.0, between=0.5, now=0.0) is Limit.RATE
+    assert Pace().of_cloud(begun, most=100, rate=1.5, between=0.5, now=0.0) is None
+    assert Pace().of_cloud(begun[1:], most=100, rate=0.5, between=0.5, now=0.0) is Limit.RATE
+    assert Pace().of_cloud(begun[2:], most=100, rate=0.5, between=0.5, now=0.0) is None
+
+
 def test_a_slow_answer_cuts_the_window_and_the_calm_one_once_in_a_stretch_of_trouble() -> None:
     cut = Pace(window=40, shortest=0.3, usual=0.3).answered(3.0, unclaimed=40, now=100.0)
     assert (cut.window, cut.calm) == (28, 28)

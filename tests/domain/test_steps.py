@@ -8,8 +8,10 @@ import pytest
 from hypothesis import given
 
 from bot.domain.cloud import Seen, Sighting
+from bot.domain.pace import Limit
 from bot.domain.plan import By
 from bot.domain.steps import (
+    AWAY,
     ENDED,
     IN_FLIGHT,
     MAX_ENDED_STARTS,
@@ -156,6 +158,20 @@ def test_a_step_that_gave_way_is_as_if_never_begun_but_for_its_turn() -> None:
     assert not again.is_in_vain
     assert again.sentence == "it comes after the others"
     assert looked(again, Seen.NEVER_STARTED).gave_way
+
+
+def test_a_step_waits_for_a_place_that_is_away_and_then_a_person_is_asked() -> None:
+    away: dict[str, Any] = {"not_yet": "compute-3 is not up.", "remedy": "ask for another"}
+    waiting = looked(record(), Seen.NEVER_STARTED, after=timedelta(0), **away)
+    assert (waiting.state, waiting.held_back) == (StepState.PLANNED, Limit.PLACE)
+    assert waiting.sentence == "compute-3 is not up."
+    still = looked(waiting, Seen.NEVER_STARTED, after=AWAY - timedelta(seconds=1), **away)
+    assert still == waiting
+    back = looked(still, Seen.NEVER_STARTED, after=AWAY)
+    assert (back.state, back.held_back) == (StepState.PLANNED, None)
+    given_up = looked(waiting, Seen.NEVER_STARTED, after=AWAY, **away)
+    assert (given_up.state, given_up.remedy) == (StepState.FAILED, "ask for another")
+    assert given_up.sentence == "compute-3 is not up. It was waited for for 5 minutes."
 
 
 def test_a_step_that_wished_for_nothing_and_was_turned_away_has_failed() -> None:

@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
+from math import inf
 
 from bot.domain.cloud import Sighting, Unreachable
+from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.pace import Limit
 from bot.domain.plan import Receipt, Step
-from bot.domain.steps import StepState
+from bot.domain.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
 from bot.steering import Steer
 from tests.engine.conftest import Workshop
@@ -87,6 +89,38 @@ async def test_the_rate_of_the_settings_is_kept_and_the_next_vm_says_what_holds_
     assert min(b - a for a, b in pairwise(began)) >= timedelta(seconds=4)
     assert held_back == {None, Limit.RATE}
     assert {r.held_back for r in await shop.steps(id)} == {None}
+
+
+async def test_nothing_is_begun_towards_a_place_that_is_away_and_all_goes_on_once_it_is_back(shop: Workshop) -> None:
+    shop.cloud.away_until = shop.clock.monotonic() + 90
+    id = await shop.approved()
+    held_back: set[Limit | None] = set()
+    original = shop.cloud.look
+
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        held_back.update(r.held_back for r in await shop.steps(id) if r.key.startswith("move"))
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert min(m.at for m in shop.cloud.moves) >= shop.cloud.time.now() - timedelta(seconds=shop.clock.monotonic() - 90)
+    assert {r.starts for r in await shop.steps(id) if r.key.startswith("move")} == {1}, "none was begun in vain"
+    assert held_back >= {Limit.PLACE, None}
+
+
+async def test_a_place_that_stays_away_is_told_to_people(shop: Workshop) -> None:
+    shop.cloud.away_until = inf
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
+    assert shop.cloud.moves == []
+    moves = [r for r in await shop.steps(id) if r.key.startswith("move")]
+    began = (await shop.operation(id)).started_at
+    assert began is not None
+    assert {r.state for r in moves} == {StepState.FAILED}
+    assert all(r.ended_at and AWAY <= r.ended_at - began <= AWAY + timedelta(seconds=10) for r in moves)
+    assert Kind.STEP_FAILED in await shop.kinds()
 
 
 async def test_the_end_is_told_without_a_pause_after_the_last_vm_is_verified(shop: Workshop) -> None:

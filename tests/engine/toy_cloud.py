@@ -47,6 +47,7 @@ class ToyCloud:
     actions: frozenset[Action] = frozenset({Action.EVACUATE})
     concurrency: int = 3
     rate: float = inf
+    away_until: float = 0.0  #: moment of the clock for spans until which nothing may be begun, for `host-2` is not up
     poll: float = 1.0
     deadline: float = 20.0
     groups: dict[str, str] = field(default_factory=dict)
@@ -206,7 +207,8 @@ class ToyCloud:
         if truth.get(step.target) != "host-1":
             return Sighting(seen=Seen.DONE, place=truth.get(step.target, ""), sentence="moved by others")
         refused = any(m.refused for m in visible if m.vm == step.target)
-        return Sighting(seen=Seen.NEVER_STARTED, mark={"moves": known, "refused": refused})
+        not_yet = "host-2 is not up." if self.clock.monotonic() < self.away_until else ""
+        return Sighting(seen=Seen.NEVER_STARTED, not_yet=not_yet, mark={"moves": known, "refused": refused})
 
     async def start(self, step: Step) -> Receipt:
         if step.key in self.refuse:

@@ -13,7 +13,7 @@ from adapters.openstack.session import Session
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
-from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
+from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import up_to_the_move
 from tests.openstack_adapter.build import DEAD, NOW, evacuate_step, migration, server
 
@@ -185,3 +185,32 @@ async def test_a_retry_to_a_target_that_is_dead_is_refused_by_name_with_the_way_
     assert "Nova's scheduler did not take compute-3, which was asked for: it is down, disabled or full" in seen.sentence
     assert "cancel this and ask anew with another `--to`, or without" in seen.remedy
     assert "No valid host was found" in seen.raw
+
+
+# ---------------------------------------------------------------------- a named target that is away
+
+
+@pytest.mark.parametrize("arena_of", [openstack_arena, openstack_enter_arena])
+async def test_nothing_is_begun_towards_a_named_target_while_that_is_not_up(arena_of: Any) -> None:
+    async with arena_of(vms=2) as arena:
+        plan = await arena.planned(to="compute-3")
+        step = await up_to_the_move(arena, plan)
+        assert (await arena.cloud.look([step]))[step.key].not_yet == ""
+        arena.world.kill_host("compute-3")
+        await arena.pass_time(60)
+        seen = (await arena.cloud.look([step]))[step.key]
+        assert (seen.seen, seen.not_yet) == (Seen.NEVER_STARTED, "compute-3, where VMs are to go, is not up.")
+        assert "another `--to`" in seen.remedy
+        arena.world.revive_host("compute-3")
+        await arena.pass_time(60)
+        assert (await arena.cloud.look([step]))[step.key].not_yet == ""
+
+
+async def test_whether_a_named_target_is_up_costs_one_call_however_many_vms_go_there() -> None:
+    async with openstack_arena(vms=40) as arena:
+        plan = await arena.planned(to="compute-3")
+        moves = [s for s in plan.steps if s.verb == "evacuate"]
+        began = len(arena.calls())
+        await arena.cloud.look(moves)
+        named = [c for c in arena.calls()[began:] if c.path.endswith("/os-services") and "compute-3" in c.query]
+        assert len(named) == 1

@@ -91,6 +91,7 @@ _HELD_BACK = {
     Limit.SLOW: "the cloud answers slowly",
     Limit.RATE: "the settings allow no more",
     Limit.CLOUD: "as many on their way as the settings allow",
+    Limit.PLACE: "the target is not up",
     Limit.TARGET: "as many on their way as the targets take at once",
 }
 
