@@ -62,9 +62,9 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
     )
     steps: tuple[Step, ...] = ()
+    may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.service is not None
+    best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
     if survey.service is not None and not survey.is_bare_metal:
-        may_wish = not request.to and survey.highest >= versions.VALIDATED
-        best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
         forced = service.force_down(
             survey.service,
@@ -97,6 +97,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
                 reasons[s.id] or crowded_out.get(s.id, ""),
                 is_meant=s.id in chosen.ids,
                 is_evacuable=not reasons[s.id],
+                wish=next(iter(best.get(s.id, ())), request.to),
             )
             for s in survey.servers
         ),
@@ -132,13 +133,14 @@ def _of_servers(
 
 
 def _vm(
-    server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool, is_evacuable: bool
+    server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool, is_evacuable: bool, wish: str
 ) -> Vm:
     goes = is_meant and not reason
     if goes:
         notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
         if server.vm_state == "error":
             notes.append("comes up and is stopped again" if _is_stopped(server, survey, terms) else "comes up running")
+        notes += _other_zone(survey, wish)
     else:
         notes = [reason if is_meant else asked.LEFT_OUT]
     return vms.row(
@@ -149,6 +151,13 @@ def _vm(
         loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
         chosen=goes if is_evacuable else None,
     )
+
+
+def _other_zone(survey: OpenStackSurvey, wish: str) -> list[str]:
+    """That it goes to another availability zone, if Nova's scheduler agrees to where it would go best."""
+    zone = survey.zone_of(wish) if wish else ""
+    own = survey.service.zone if survey.service else ""
+    return [f"to zone {zone}, away from {own}"] if zone and own and zone != own else []
 
 
 def _is_stopped(server: Server, survey: OpenStackSurvey, terms: Terms) -> bool:

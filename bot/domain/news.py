@@ -68,6 +68,7 @@ class Kind(StrEnum):
     )
     FINISHED = "finished"  #: seconds; the report itself is drawn from the step rows
     ENDED_INCOMPLETE = "ended incomplete"  #: by?, left (list of titles), sentence?
+    PLAN = "plan"  #: digest; the whole plan as a file
     TIMELINE = "timeline"  #: -; the whole story as a file, drawn from the audit
     CARD_MOVED = "card moved"  #: from (channel), why (Slack's word)
     LEFT_OVER = "left over"  #: state (the cloud's words), seconds (since the operation's end)

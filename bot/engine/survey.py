@@ -51,7 +51,7 @@ async def check(held: Held, operation: Operation) -> None:
     if not planned.approvals:
         asked = timing.asked(asked, held.rule, now=now)
     # who was asked about this very plan is not called by everybody who checks it again
-    calls = () if found and planned.digest == operation.digest else _waiting(held, operation)
+    calls = () if found and planned.digest == operation.digest else _waiting(held, planned)
     await held.save(asked, Entry(event="approval asked for", facts=facts), *found, *calls)
 
 
@@ -115,7 +115,14 @@ def _vouches(operation: Operation) -> tuple[str, ...]:
 
 
 def _waiting(held: Held, operation: Operation) -> tuple[News, ...]:
-    return calling(News(kind=Kind.WAITING, operation=operation.id), held.rule.approvers)
+    called = calling(News(kind=Kind.WAITING, operation=operation.id), held.rule.approvers)
+    if operation.plan is None or len(operation.plan.vms) <= FILED:
+        return called
+    return (*called, News(kind=Kind.PLAN, operation=operation.id, facts={"digest": operation.digest}))
+
+
+FILED = 15
+"""The plan of more VMs than this hangs in the thread as a file, too: a card cannot show the whole of each."""
 
 
 async def begin(held: Held, operation: Operation) -> None:

@@ -15,7 +15,21 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import door, showing
 from bot.log import logger
-from bot.slack import again, choose, confirm, decide, dissent, hands, heed, lookup, request, skip, steer, windows
+from bot.slack import (
+    again,
+    choose,
+    confirm,
+    decide,
+    details,
+    dissent,
+    hands,
+    heed,
+    lookup,
+    request,
+    skip,
+    steer,
+    windows,
+)
 from bot.slack.people import SlackPeople
 from bot.slack.presence import Presence
 from bot.slack.reception import NotNoted, Reception, new_reference
@@ -82,7 +96,7 @@ def build(
     without_token.token = None
     app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people)
-    for story in (request, lookup, decide, confirm, dissent, hands, heed, again, choose, skip, steer):
+    for story in (request, lookup, decide, confirm, details, dissent, hands, heed, again, choose, skip, steer):
         story.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:

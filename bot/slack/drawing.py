@@ -6,13 +6,14 @@ from dataclasses import dataclass, replace
 from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
+from bot.domain.plan import Plan
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import Facts, OperationId, UserId
 from bot.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
 from bot.slack.presence import Heard, Presence
-from bot.slack.views import answers, incident, notes, push, thread, timeline
+from bot.slack.views import answers, details, incident, notes, push, thread, timeline
 from bot.slack.views.message import File, Message
 from bot.slack.wire import SlackError
 
@@ -153,6 +154,8 @@ class Drawing:
         async with self._archive.reading() as unit:
             operation = await unit.operation(first.operation)
             records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
+        if first.kind is Kind.PLAN and operation.plan is not None:
+            return self._plan(first, operation, operation.plan)
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
         if first.audience is Audience.DIRECT:
             told = replace(first, facts={**first.facts, "ask": [first.person]})
@@ -172,6 +175,15 @@ class Drawing:
             self._names[user] = await self._poster.name(user)
         return self._names[user]
 
+    def _plan(self, news: News, operation: Operation, plan: Plan) -> Message:
+        if thread.word(news.facts, "digest") != (operation.digest or ""):
+            return Message(text=":page_facing_up: Another plan has taken the place of this one; see its file.")
+        elsewhere = ":page_facing_up: The whole plan: *Details* on the card. No file could be attached."
+        content = details.file(operation, plan)
+        return Message(
+            text=thread.line_of(news), file=File(name=str(file_of(news)), content=content, otherwise=elsewhere)
+        )
+
     async def _timeline(self, news: News, id: OperationId) -> Message:
         async with self._archive.reading() as unit:
             operation, records = await unit.operation(id), await unit.steps(id)
@@ -182,7 +194,7 @@ class Drawing:
             f":page_facing_up: The whole story, for the postmortem: `/muster audit {id}`. No file could be attached."
         )
         return Message(
-            text=thread.line_of(news), file=File(name=timeline.file_name(id), content=content, otherwise=elsewhere)
+            text=thread.line_of(news), file=File(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _note(self, news: News) -> Message:
@@ -229,6 +241,15 @@ class Drawing:
                 self._links.clear()
             self._links[where] = await self._poster.permalink(card.channel, card.ts)
         return self._links[where]
+
+
+def file_of(news: News) -> str | None:
+    """What the file is called that a piece of news brings; None when it brings none."""
+    if news.operation is None:
+        return None
+    if news.kind is Kind.PLAN:
+        return details.file_name(news.operation, thread.word(news.facts, "digest"))
+    return timeline.file_name(news.operation) if news.kind is Kind.TIMELINE else None
 
 
 _ENTRIES = 10_000

@@ -7,11 +7,10 @@ from bot.domain.news import ONE_LINE, Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
 from bot.log import logger
 from bot.slack.behind import Behind
-from bot.slack.drawing import Drawing, Place
+from bot.slack.drawing import Drawing, Place, file_of
 from bot.slack.pace import POST, WHISPER
 from bot.slack.poster import FILE, LINE, Poster
 from bot.slack.refusals import BARRED, CARD_GONE, NO_SUCH_PLACE
-from bot.slack.views import timeline
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
 
@@ -186,10 +185,9 @@ class Lines:
         marks = [str(line.id) for line in lines]
         since = min((line.attempted_at for line in lines if line.attempted_at), default=None)
         found = await self._poster.find(place.channel, event=LINE, marks=marks, thread=place.thread, since=since)
-        first = lines[0]
-        if found or first.news.kind is not Kind.TIMELINE or first.news.operation is None:
+        name = file_of(lines[0].news)
+        if found or name is None:
             return found
-        name = timeline.file_name(first.news.operation)
         files = await self._poster.find(place.channel, event=FILE, marks=[name], thread=place.thread, since=since)
         return {marks[0]: files[name]} if files else {}
 

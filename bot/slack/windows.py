@@ -54,14 +54,29 @@ async def open_for(body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClien
         await desk.serve(delivery, _not_opened(error))
         return
     shown = _Window(client=client, id=str((opened.get("view") or {}).get("id") or ""))
+    await desk.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
 
+
+async def rewrite_for(
+    body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClient, desk: Reception, draw: Draw
+) -> None:
+    """Answer a click in a window by writing something else into it; see `open_for`."""
+    delivery = reception.click(body, kind=KIND, clock=desk.clock)
+    fresh = await desk.receive(delivery)
+    await ack()
+    if fresh:
+        shown = _Window(client=client, id=str((body.get("view") or {}).get("id") or ""))
+        await desk.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
+
+
+def _drawing(shown: "_Window", draw: Draw) -> reception.Story:
     async def drawn(office: Desk, actor: Actor, clicked: Delivery) -> None:
         view = await draw(office, actor, clicked)
         if not await shown.show(view):
             raise CouldNotAsk("Slack did not show the window for your click.", remedy=_AGAIN)
         await office.done(clicked.key, result="window opened")
 
-    await desk.serve(delivery, drawn, shown=shown.refuse)
+    return drawn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,10 @@ import asyncio
 import threading
 from dataclasses import dataclass, field
 
+import pytest
+
 from bot.domain.cloud import Request
+from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.plan import Plan
 from tests.engine.conftest import Workshop
@@ -41,3 +44,14 @@ async def test_while_a_plan_is_judged_everybody_else_has_their_turn(shop: Worksh
     await asyncio.gather(shop.work(), answer())
     assert cloud.had_a_turn
     assert (await shop.operation(operation)).state is State.AWAITING_APPROVAL
+
+
+@pytest.mark.parametrize(("number", "is_filed"), [(15, False), (16, True), (300, True)])
+async def test_the_plan_of_many_vms_hangs_in_the_thread_as_a_file_each_time_it_is_asked_about(
+    shop: Workshop, number: int, *, is_filed: bool
+) -> None:
+    shop.cloud.vms = {f"vm-{n}": "host-1" for n in range(number)}
+    id = await shop.ask()
+    await shop.work()
+    told = [n.facts["digest"] for n in await shop.news() if n.kind is Kind.PLAN]
+    assert told == ([(await shop.operation(id)).digest] if is_filed else [])

@@ -18,7 +18,7 @@ async def test_an_operation_is_shown_once_and_rewritten_as_it_changes(office: Of
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.until(lambda: "Waiting for approval" in office.cards()[0].plain, board)
     assert len(office.cards()) == 1
-    assert office.cards()[0].buttons == ["Approve", "Reject", "Re-check", "Cancel"]
+    assert office.cards()[0].buttons == ["Approve", "Reject", "Re-check", "Details", "Cancel"]
     assert office.calls.count("chat.update") == 1
 
 

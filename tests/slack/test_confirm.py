@@ -48,7 +48,7 @@ def thread(house: House) -> list[str]:
 
 async def test_a_lead_approves_and_the_requester_vouches_with_the_hosts_name_typed(house: House) -> None:
     card = await house.planned(losing=2)
-    assert card.buttons == ["Approve", "Vouch", "Reject", "Break Glass…", "Re-check", "Cancel"]
+    assert card.buttons == ["Approve", "Vouch", "Reject", "Break Glass…", "Re-check", "Details", "Cancel"]
     assert "0 of 2 vouched for" in card.plain
     shown = await window(house, "U0CAROL", label="Approve")
     assert "The local disks of 2 VMs on host-1 are lost for good: web-0, web-1" in str(shown.blocks)

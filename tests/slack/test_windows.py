@@ -167,9 +167,9 @@ async def test_broken_glass_needs_a_reason_and_is_read_by_everybody(house: House
 
 async def test_without_anybody_who_may_there_is_no_such_button(tmp_path: Path) -> None:
     async with opened(tmp_path) as ordinary:
-        assert (await ordinary.planned()).buttons == ["Approve", "Reject", "Re-check", "Cancel"]
+        assert (await ordinary.planned()).buttons == ["Approve", "Reject", "Re-check", "Details", "Cancel"]
     (tmp_path / "other").mkdir()
     async with opened(tmp_path / "other", rule=RULE) as house:
         card = await house.planned()
-        assert card.buttons == ["Approve", "Reject", "Break Glass…", "Re-check", "Cancel"]
+        assert card.buttons == ["Approve", "Reject", "Break Glass…", "Re-check", "Details", "Cancel"]
         assert "May break glass: <@U0DAVE>" in card.plain

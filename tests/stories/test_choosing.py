@@ -41,12 +41,12 @@ async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_no
     await stage.start_bot()
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
     await stage.card_says("Waiting for approval")
-    assert f"There is no room on the hosts that are left for {big.name} (100000 vCPU" in stage.card.plain
+    assert f"There is no room on the hosts that are left for {big.name} (100,000 vCPU" in stage.card.plain
     assert f"{len(others)} of {len(here)} VMs" in stage.card.plain
 
     await stage.choose([big.id])
     await stage.card_says("Blocked")
-    assert f"There is no room for {big.name} on the hosts that are left: it needs 100000 vCPU" in stage.card.plain
+    assert f"There is no room for {big.name} on the hosts that are left: it needs 100,000 vCPU" in stage.card.plain
     assert stage.mutations() == []
 
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")

@@ -41,7 +41,7 @@ async def test_the_list_of_hosts_says_who_took_each_out_of_service_and_why_and_h
     answer = await stage.hears(ALICE, "5 hosts")
     ours, dead, well, *_, closed = answer.splitlines()[1:]
     assert "up, disabled · az-1 · 0 VMs · disabled by Muster for operation " in ours
-    assert ": new memory, 0 of " in ours
+    assert ": new memory, 0 vCPU on " in ours
     assert "down · az-1 · 12 VMs" in dead
     assert re.search(r"up · az-1 · \d+ VMs · \d+ vCPU on \d+ cores, \d+ of \d+ GiB taken$", well)
     assert "down, forced down, disabled" in closed

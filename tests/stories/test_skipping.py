@@ -46,7 +46,7 @@ def migrations_of(stage: Stage, vm: Vm) -> int:
 async def test_one_is_set_aside_the_other_is_retried_and_the_host_is_not_called_empty(stage: Stage) -> None:
     aside, other = await short_of(stage, 2)
     await stage.until(lambda: stage.thread_says("*Retry Failed*, *Skip* or *Cancel*"), what="the buttons are named")
-    assert stage.card.buttons == ["Retry Failed", "Skip", "Cancel"]
+    assert stage.card.buttons == ["Retry Failed", "Skip", "Details", "Cancel"]
     before = len(stage.mutations())
     await stage.workspace.click(DAVE, stage.card, label="Skip")
     await stage.hears(DAVE, "Only the requester and the approvers can do this")

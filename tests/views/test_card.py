@@ -64,6 +64,8 @@ def test_a_button_stands_there_exactly_when_the_state_allows_what_it_does(state:
         allowed = {"End Now"}
     if state in FINAL - {State.SUCCEEDED}:
         allowed.add("Ask Again")
+    if operation(state).plan is not None:
+        allowed.add("Details")
     assert set(labels(drawn(state))) == allowed
 
 
@@ -72,11 +74,11 @@ def test_the_card_of_an_ended_operation_has_the_way_back_for_its_host() -> None:
     for action, label in {Action.EVACUATE: "Return to Service", Action.ENTER: "Exit Maintenance"}.items():
         shown = replace(ended, request=replace(ended.request, action=action))
         (row,) = blocks(card.render(shown, (), RULE, now=NOW), "actions")
-        (button,) = row["elements"]
+        _, button = row["elements"]
         assert button["text"]["text"] == label
         assert json.loads(button["value"]) == {"cloud": "prod", "host": "89"}
     returned = replace(ended, request=replace(ended.request, action=Action.EXIT))
-    assert labels(card.render(returned, (), RULE, now=NOW)) == []
+    assert labels(card.render(returned, (), RULE, now=NOW)) == ["Details"]
 
 
 def test_an_operation_that_ended_short_says_what_it_leaves_of_the_host_and_what_brings_it_back() -> None:
@@ -238,7 +240,7 @@ def test_every_vm_that_will_be_shut_down_is_named_however_many_are_moved() -> No
 
 
 def test_a_settled_card_can_only_be_asked_for_again_and_says_who_settled_it() -> None:
-    assert labels(drawn(State.DENIED)) == ["Ask Again"]
+    assert labels(drawn(State.DENIED)) == ["Details", "Ask Again"]
     assert "Rejected by <@U0CHIEF> at" in drawn(State.DENIED).text
     assert "Approved by <@U0CHIEF> at" in drawn(State.SUCCEEDED).text
 

@@ -27,6 +27,8 @@ END = "end_now"
 SKIP = "skip"
 """Opens the window in which failed VMs are set aside."""
 BREAK_GLASS = "break_glass"
+DETAILS = "details"
+"""Opens the window in which every VM stands."""
 CHOOSE = "choose_vms"
 ALL_BACK = "all_back"
 UNDO = "undo_rehoming"
@@ -71,6 +73,8 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
             elements.append(message.button(label, action=action, value=value, style=style))
     if operation.state in _MAY_SKIP and aside.may_be(records):
         elements.append(message.button("Skip", action=SKIP, value=value))
+    if operation.plan is not None and operation.plan.vms:
+        elements.append(message.button("Details", action=DETAILS, value=value))
     if operation.state is State.STOPPING:
         elements.append(_end(operation, value))
     elif any(operation.may(event) for event in _ENDING):

@@ -15,8 +15,8 @@ from bot.slack.views import buttons, judgement, message, progress, push, standin
 from bot.slack.views.message import Block, Message
 
 _NOT_SHOWN = (
-    ":warning: Slack does not show this plan here, so nobody can approve it here. It is to be read whole in the file"
-    " below this card and by `/muster show` {id}; *Re-check* draws the card anew."
+    ":warning: Slack does not show this plan here, so nobody can approve it here. It is to be read whole by *Details*"
+    " and by `/muster show` {id}; *Re-check* draws the card anew."
 )
 _STARTED = EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}
 """From here on the card tells the course, no longer the plan."""

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
+from bot.domain.counting import counted
 from bot.domain.news import News
 from bot.domain.operation import Operation
 from bot.domain.policy import Rule
@@ -86,6 +87,8 @@ def in_full(
     if operation.plan is not None and len(operation.plan.vms) > vms.MANY and not records:
         listed = (*blocks, *vms.ledger(operation.plan))
         blocks = list(listed) if Message(text=shown.text, blocks=listed).fits else blocks
+        number = counted(len(operation.plan.vms), "VM")
+        blocks.append(message.context(f"*Details* on the card has all {number}, with why and what becomes of each."))
     blocks.append(message.context(text.cut_lines(["Votes: " + ("" if votes else "none"), *votes], most=20)))
     if link:
         blocks.append(message.section(text.link(link, "Open the card")))

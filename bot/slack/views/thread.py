@@ -359,6 +359,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.NEEDS_ATTENTION: _attention,
     Kind.FINISHED: lambda f: f":checkered_flag: Done: everything was verified{_span(f)}.",
     Kind.ENDED_INCOMPLETE: _incomplete,
+    Kind.PLAN: lambda _: ":page_facing_up: The whole plan: every VM, with what becomes of it and why.",
     Kind.TIMELINE: lambda _: ":page_facing_up: The whole story, for the postmortem.",
     Kind.CARD_MOVED: lambda f: (
         f":warning: Muster can post nothing in {text.room(word(f, 'from'))} ({because(word(f, 'why'))}), "

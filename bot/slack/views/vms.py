@@ -7,7 +7,7 @@ from dataclasses import replace
 from bot.domain.fates import Fate
 from bot.domain.plan import Disposition, Plan, Vm
 from bot.domain.values import Action, VmId
-from bot.slack.views import groups, message, text
+from bot.slack.views import details, groups, message, text
 from bot.slack.views.message import Block
 from bot.slack.views.progress import Course, Progress
 
@@ -19,6 +19,7 @@ _LONG_BLOCKS = 4
 _CAPS = (28, 16, 40, 28, 30)
 _UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
+_WELL = frozenset({"ACTIVE", "RUNNING", ""})
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
 
@@ -44,14 +45,9 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
             vm.disposition.value + (", loses its disk" if vm.loses_disk else ""),
             text.plain(vm.note, limit=48),
         )
-        for vm in sorted(plan.vms, key=_worst_first)
+        for vm in sorted(plan.vms, key=details.worst_first)
     ]
     return [message.table(("VM", "Project", "Status", "Plan", "Note"), rows)]
-
-
-def _worst_first(vm: Vm) -> tuple[bool, int, str]:
-    place = _ALARMING.index(vm.disposition) if vm.disposition in _ALARMING else len(_ALARMING)
-    return (not vm.loses_disk, place, vm.name)
 
 
 def _summary(plan: Plan) -> list[Block]:
@@ -64,7 +60,10 @@ def _summary(plan: Plan) -> list[Block]:
     for disposition in _ALARMING:
         named = [vm for vm in plan.vms if vm.disposition is disposition]
         blocks += _named(disposition.value.capitalize(), named)
-    return blocks
+    odd = [vm for vm in plan.vms if vm.status not in _WELL and vm.disposition not in _ALARMING]
+    for status in dict.fromkeys(vm.status for vm in sorted(odd, key=details.worst_first)):
+        blocks += _named(f"{text.escape(status, limit=20)} now", [vm for vm in odd if vm.status == status])
+    return [*blocks, message.context("*Details* has every VM, with why and what becomes of it.")]
 
 
 def left_behind(plan: Plan) -> str:
@@ -99,7 +98,7 @@ def ledger(plan: Plan) -> list[Block]:
             vm.disposition.value + (" LOSES DISK" if vm.loses_disk else ""),
             text.plain(", ".join(filter(None, (f"on {vm.place}" if vm.place else "", vm.note))), limit=30),
         )
-        for vm in sorted(plan.vms, key=_worst_first)
+        for vm in sorted(plan.vms, key=details.worst_first)
     ]
     return _long(columns, rows)
 

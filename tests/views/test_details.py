@@ -1,0 +1,130 @@
+"""The whole of a plan: in a window page by page, and as a file; nothing of it is left out, the worst comes first."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bot.demo.blockkit import check_view
+from bot.domain.operation import Operation, State
+from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
+from bot.slack.views import buttons, details
+from bot.slack.views.message import Message
+from tests.views.examples import HOSTILE, RULE, operation, plan, records, vm
+from tests.views.limits import visible_text
+from tests.views.sent import labels
+
+MAX_VIEW = 250_000
+
+
+def asked(of: Plan) -> Operation:
+    return operation(State.AWAITING_APPROVAL, of=of)
+
+
+def pages(shown: Operation, rows: Any = ()) -> list[dict[str, Any]]:
+    """All pages, as somebody sees them who turns them by the button."""
+    made: list[Any] = [details.window(shown, rows, page=0)]
+    while following := [b for b in elements(made[-1]) if b["text"]["text"] == "Next"]:
+        made.append(details.window(shown, rows, page=details.page_in(following[0]["value"])))
+    return made
+
+
+def elements(view: dict[str, Any]) -> list[dict[str, Any]]:
+    return [element for block in view["blocks"] if block["type"] == "actions" for element in block["elements"]]
+
+
+def lines(shown: Operation, rows: Any = ()) -> list[str]:
+    said = [visible_text(Message(text="-", blocks=tuple(page["blocks"]))) for page in pages(shown, rows)]
+    return [line for page in said for part in page for line in part.split("\n") if line.startswith("• ")]
+
+
+@pytest.mark.parametrize("number", [1, 30, 31, 100, 101, 300, 1_000])
+def test_every_vm_stands_on_some_page_once_and_slack_takes_each_page(number: int) -> None:
+    shown = asked(plan(number, losing=number // 2))
+    for page in pages(shown):
+        assert check_view(page) == []
+        assert len(json.dumps(page)) < MAX_VIEW
+    names = [line.split("`")[1] for line in lines(shown)]
+    assert sorted(names) == sorted(v.name for v in shown.plan.vms) if shown.plan else False
+    assert len(pages(shown)) == -(-number // details.PAGE)
+
+
+def special() -> tuple[Vm, ...]:
+    """Healthy VMs, and one of each kind that needs a look, in the order in which they should be read."""
+    return (
+        vm(900, name="loses", loses_disk=True),
+        vm(901, name="stuck", disposition=Disposition.CANNOT, note="is paused"),
+        vm(902, name="stopping", disposition=Disposition.SHUT_DOWN),
+        vm(903, name="broken", status="ERROR"),
+        vm(904, name="off", status="SHUTOFF", note="to zone az-2, away from az-1"),
+    )
+
+
+def test_what_needs_a_look_comes_first_with_its_reason() -> None:
+    of = replace(plan(300), vms=(*plan(300).vms, *reversed(special())))
+    first = lines(asked(of))[:5]
+    assert [line.split("`")[1] for line in first] == [v.name for v in special()]
+    assert "*evacuate*, *loses its disk*" in first[0]
+    assert "*cannot* · is paused" in first[1]
+    assert "to zone az-2, away from az-1" in first[4]
+
+
+def test_what_a_finding_says_of_one_vm_stands_beside_it() -> None:
+    of = plan(3)
+    told = Finding(
+        code="fits-nowhere",
+        verdict=Verdict.BLOCKER,
+        topic=Topic.ROOM,
+        vm=of.vms[1].id,
+        sentence="web-1 needs 999 GiB.",
+        together="find no room.",
+    )
+    (line,) = [one for one in lines(asked(replace(of, findings=(told,)))) if "web-1" in one]
+    assert "web-1 needs 999 GiB." in line
+
+
+@pytest.mark.parametrize("state", [State.RUNNING, State.NEEDS_ATTENTION, State.ENDED_INCOMPLETE])
+def test_of_an_operation_that_has_begun_each_vm_stands_with_what_became_of_it_trouble_first(state: State) -> None:
+    shown = operation(state, of=plan(60))
+    told = lines(shown, records(state, plan(60)))
+    assert len(told) == 60
+    assert "failed" in told[0]
+    assert any("done → `compute-90`, 60 s" in line for line in told)
+
+
+def test_names_never_become_markup() -> None:
+    for words in HOSTILE:
+        shown = asked(plan(3, name=words))
+        for page in pages(shown):
+            assert check_view(page) == []
+            said = json.dumps(page)
+            assert "<!channel>" not in said
+            assert "\u202e" not in said
+
+
+def test_a_page_that_is_not_there_is_the_nearest_one() -> None:
+    shown = asked(plan(300))
+    assert details.window(shown, (), page=99) == details.window(shown, (), page=2)
+    assert details.window(shown, (), page=-1) == details.window(shown, (), page=0)
+    assert (details.page_in("{}"), details.page_in("no"), details.page_in('{"page":"x"}')) == (0, 0, 0)
+
+
+@pytest.mark.parametrize("number", [1, 21, 300])
+def test_the_file_has_all_vms_all_findings_all_steps_and_what_is_signed(number: int) -> None:
+    of = plan(number, losing=number)
+    said = details.file(asked(of), of)
+    for one in of.vms:
+        assert f"- {one.name} · {one.id} · shop · ACTIVE" in said
+    assert all(f.sentence in said for f in of.findings)
+    assert all(step.title in said for step in of.steps)
+    assert of.vouches[0] in said
+
+
+@pytest.mark.parametrize("state", State)
+def test_details_are_offered_as_soon_as_there_is_a_plan_with_vms(state: State) -> None:
+    for of in (plan(3), plan(0)):
+        shown = operation(state, of=of)
+        row = buttons.row(shown, RULE, ())
+        there = "Details" in labels(Message(text="-", blocks=tuple(row)))
+        assert there is (shown.plan is not None and bool(shown.plan.vms))
