@@ -34,6 +34,7 @@ from bot.slack.board import Board
 from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
 from bot.slack.people import SlackPeople
+from bot.slack.places import Places
 from bot.slack.presence import DirectMessages, Presence
 from bot.slack.unwell import Unwell
 from bot.store import figures
@@ -61,6 +62,7 @@ class Bot:
     clouds: Mapping[str, AnyCloud]
     client: AsyncWebClient
     people: SlackPeople
+    places: Places
     desk: Desk
     leader: Leader
     board: Board
@@ -83,7 +85,9 @@ def build(settings: Settings) -> Bot:
     people = SlackPeople(client, clock, rules)
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
     presence = Presence(client, clock, people, DirectMessages(slack.direct_messages))
-    app = slack_app.build(desk, people, client, presence=presence, signing_secret=slack.signing_secret.reveal() or None)
+    places = Places(client, external=slack.external_channels)
+    secret = slack.signing_secret.reveal() or None
+    app = slack_app.build(desk, people, client, presence=presence, places=places, signing_secret=secret)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     leader = Leader(archive, clock, owner=owner, alone=archive.is_embedded)
     return Bot(
@@ -93,6 +97,7 @@ def build(settings: Settings) -> Bot:
         clouds=clouds,
         client=client,
         people=people,
+        places=places,
         desk=desk,
         leader=leader,
         board=Board(
@@ -192,7 +197,7 @@ async def _open(bot: Bot) -> None:
 
 
 def _ticks(bot: Bot) -> schedule.Ticks:
-    left_over = slack_app.receive_at(bot.desk, bot.people).serve_left_over
+    left_over = slack_app.receive_at(bot.desk, bot.people, bot.places).serve_left_over
     kept = bot.settings.retention
     retention = Retention(archive=bot.leader, clock=bot.clock, keep=kept.keep, keep_audit=kept.audit)
     placing = Placing(archive=bot.leader, clock=bot.clock, clouds=bot.clouds)

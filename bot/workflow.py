@@ -304,7 +304,7 @@ class Desk:
             "by": list(refusal.by) if isinstance(refusal, AlreadySettled) else [],
             "at": refusal.at.isoformat() if isinstance(refusal, AlreadySettled) and refusal.at else None,
         }
-        news = News(kind=Kind.REFUSED, audience=Audience.PERSON, facts=facts, person=by, channel=channel)
+        news = News(kind=Kind.REFUSED, audience=Audience.PERSON, facts=facts, person=by, channel=channel, answers=key)
         event = "refused: not allowed" if isinstance(refusal, NotAllowed) else "refused"
         is_seen = shown is not None and await shown(news)
         async with self.archive.unit() as unit:
@@ -327,7 +327,7 @@ class Desk:
     ) -> None:
         """Answer a person privately, with operations to be listed (or shown in full), or other facts (`looking`)."""
         facts: Facts = {"sentence": sentence, "about": list(about), "in_full": in_full, **(shown or {})}
-        news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel)
+        news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel, answers=key)
         async with self.archive.unit() as unit:
             await unit.tell(news)
             await unit.settle(key, result="noted")

@@ -8,6 +8,7 @@ Refusal
 ├── AmbiguousHost         two hosts answer to that name
 ├── NotOffered            this cloud cannot do this action
 ├── NotAllowed            policy: not a requester, not an approver, own request, not a full member
+├── NotHere               its card could not stand where it was asked for
 ├── NotConfirmed          the host's name was not typed, or a sentence that must be vouched for was not ticked
 ├── AlreadyUnderWay       another operation holds this host
 ├── AlreadySettled        the click came too late: somebody decided, or it expired or was superseded
@@ -55,6 +56,10 @@ class AmbiguousHost(Refusal):
 
 class NotOffered(Refusal):
     """This cloud does not offer that action."""
+
+
+class NotHere(Refusal):
+    """Muster cannot show a card in that conversation."""
 
 
 class NotAllowed(Refusal):

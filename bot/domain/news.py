@@ -91,6 +91,7 @@ class News:
     operation: OperationId | None = None  #: None only for a private note about no operation
     person: UserId | None = None  #: with Audience.PERSON and Audience.DIRECT
     channel: str = ""  #: with Audience.PERSON: where they acted
+    answers: str = ""  #: with Audience.PERSON: the key of the delivery that it answers
 
 
 def calling(news: News, ask: Sequence[str]) -> tuple[News, ...]:

@@ -73,6 +73,10 @@ class StoreFailed(Exception):
     """The database did not answer or take it. Nothing of the unit is stored, unless its commit was under way."""
 
 
+ANSWER_AT = "answer_at"
+"""In a delivery: the address at which its sender takes an answer. Kept only as long as one is owed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
     """Something that came in from outside, recorded before it is acted on."""
@@ -153,6 +157,14 @@ class Unit(KeepsAlarms, KeepsCopies, Protocol):
     # what comes in -------------------------------------------------------------------------------------------
     async def receive(self, delivery: Delivery) -> bool:
         """Record a delivery; False when its key is known already."""
+        ...
+
+    async def delivery(self, key: str) -> Delivery | None:
+        """A delivery that was recorded; None where there is none."""
+        ...
+
+    async def answered(self, key: str) -> None:
+        """Drop the address of a delivery whose answer was told."""
         ...
 
     async def forget(self, key: str) -> None:

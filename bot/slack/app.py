@@ -14,6 +14,7 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot import door, showing
+from bot.domain.ports import Delivery
 from bot.log import logger
 from bot.slack import (
     again,
@@ -31,6 +32,7 @@ from bot.slack import (
     windows,
 )
 from bot.slack.people import SlackPeople
+from bot.slack.places import Places
 from bot.slack.presence import Presence
 from bot.slack.reception import NotNoted, Reception, new_reference
 from bot.slack.views import notes
@@ -42,11 +44,13 @@ GONE = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "
 """Events of a conversation in which Muster can say nothing more."""
 
 
-def receive_at(desk: Desk, people: SlackPeople) -> Reception:
+def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None) -> Reception:
     """The reception with all its stories."""
     return Reception(
         desk=desk,
         people=people,
+        places=places,
+        posts=_posts,
         began=desk.clock.now(),
         brief=frozenset({windows.KIND}),
         stories={
@@ -70,12 +74,19 @@ def receive_at(desk: Desk, people: SlackPeople) -> Reception:
     )
 
 
+def _posts(delivery: Delivery) -> bool:
+    """Whether it asks for a card where it came from."""
+    begins = delivery.kind in {request.KIND, heed.KIND, again.KIND}
+    return begins or (delivery.kind == lookup.KIND and lookup.asks_for_a_card(delivery))
+
+
 def build(
     desk: Desk,
     people: SlackPeople,
     client: AsyncWebClient,
     *,
     presence: Presence | None = None,
+    places: Places | None = None,
     signing_secret: str | None = None,
 ) -> AsyncApp:
     """The app, for Socket Mode or HTTP alike.
@@ -85,6 +96,7 @@ def build(
         people: who is who.
         client: Slack.
         presence: hears of who joins and leaves.
+        places: asked whether a card can stand in a conversation; None: with this client.
         signing_secret: for HTTP; without one, nothing that comes by HTTP is believed.
     """
 
@@ -95,7 +107,7 @@ def build(
     without_token = copy(client)  # Bolt warns of a token that it does not use: `authorize` gives it
     without_token.token = None
     app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
-    reception = receive_at(desk, people)
+    reception = receive_at(desk, people, places or Places(client))
     for story in (request, lookup, decide, confirm, details, dissent, hands, heed, again, choose, skip, steer):
         story.register(app, reception)
 

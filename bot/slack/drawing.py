@@ -7,7 +7,7 @@ from bot.domain.errors import UnknownOperation
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.plan import Plan
-from bot.domain.ports import Archive, Clock, LeaseLost
+from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost
 from bot.domain.values import Facts, OperationId, UserId
 from bot.log import logger
 from bot.slack.cards import Cards
@@ -73,6 +73,14 @@ class Drawing:
         if card is None or not card.ts:
             return None
         return Place(channel=card.channel, thread=card.ts)
+
+    async def address_of(self, news: News) -> str:
+        """Where Slack takes an answer to the command that it answers, for 30 minutes; empty where it is no answer."""
+        if not news.answers:
+            return ""
+        async with self._archive.reading() as unit:
+            delivery = await unit.delivery(news.answers)
+        return str(delivery.payload.get(ANSWER_AT) or "") if delivery is not None else ""
 
     async def _direct_channel(self, user: UserId) -> str:
         if user not in self._direct:

@@ -230,12 +230,15 @@ class Lines:
         return await self._poster.post(place.channel, drawn, event=LINE, mark=mark, thread=place.thread)
 
     async def _whisper(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> None:
-        """A private note where the person acted; by direct message where Muster cannot whisper.
+        """A private note: an answer to the command, or where the person acted, or by direct message.
 
         An ephemeral message cannot be looked for, so one whose answer was lost is shown again.
         """
         unsure = any(self._is_unsure(line) for line in batch)
         await self._note_attempt(batch)
+        if await self._has_replied(batch[0], drawn):
+            await self._note_told(batch, ts="")
+            return
         try:
             await self._poster.whisper(place.channel, place.person, drawn)
         except SlackRefused as refusal:
@@ -248,6 +251,18 @@ class Lines:
             if not (unsure and await self._poster.find(direct, event=LINE, marks=[mark], since=since)):
                 await self._poster.post(direct, drawn, event=LINE, mark=mark)
         await self._note_told(batch, ts="")
+
+    async def _has_replied(self, line: Outgoing, drawn: Message) -> bool:
+        """Answer at the address that came with the command, while Slack takes that: it is read wherever that was."""
+        address = await self._drawing.address_of(line.news)
+        if not address:
+            return False
+        try:
+            await self._poster.reply(address, drawn)
+        except (SlackRefused, SlackSilent) as error:
+            log.info("a command is answered another way", news=line.id, code=error.code)
+            return False
+        return True
 
     async def _put_off(self, batch: Sequence[Outgoing], error: SlackError) -> None:
         """Try again later; or never, where Slack will never take it."""
@@ -281,6 +296,8 @@ class Lines:
     async def _note_told(self, batch: Sequence[Outgoing], *, ts: str) -> None:
         async with self._archive.unit() as unit:
             await unit.told([line.id for line in batch], ts=ts)
+            for key in {line.news.answers for line in batch} - {""}:
+                await unit.answered(key)
             await unit.commit()
         for line in batch:
             self._gathered_since.pop(line.id, None)

@@ -38,6 +38,12 @@ def register(app: AsyncApp, desk: Reception) -> None:
     app.command(grammar.MUSTER)(on_command)
 
 
+def asks_for_a_card(delivery: Delivery) -> bool:
+    """Whether it asks for a card where it was typed."""
+    question = grammar.parse(reception.word(delivery, "command"), reception.word(delivery, "text"))
+    return isinstance(question, Question) and question.verb is Verb.SHOW
+
+
 async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """Answer privately.
 

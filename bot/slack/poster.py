@@ -8,6 +8,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.ports import Clock, LeaseLost
+from bot.slack import wire
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
 from bot.slack.rooms import Rooms
 from bot.slack.views.message import File, Message
@@ -122,6 +123,24 @@ class Poster:
             )
 
         await self._said(WHISPER, channel, message, call, what=f"{channel} {user} {message.text}")
+
+    async def reply(self, address: str, message: Message) -> None:
+        """Answer a command at the address that came with it: seen by whoever typed it, wherever that was.
+
+        https://docs.slack.dev/interactivity/handling-user-interaction#message_responses: five times in 30 minutes.
+
+        Raises:
+            SlackRefused: the address is used up or too old, or not a form of the message is taken.
+            SlackSilent: no answer.
+        """
+        if not self._may_speak():
+            raise LeaseLost("Somebody else speaks by now.")
+        for form in (message, *message.plainer()):
+            code = await wire.reply(address, form.text, list(form.blocks), session=self._client.session)
+            if code not in WRONG_SHAPE:
+                break
+        if code:
+            raise SlackRefused(code)
 
     async def dm(self, user: str) -> str:
         """The channel of the conversation with one person."""

@@ -16,10 +16,11 @@ from slack_bolt.async_app import AsyncAck
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.news import News
 from bot.domain.policy import Actor
-from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
+from bot.domain.ports import ANSWER_AT, Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.redaction import without_shapes
 from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
 from bot.log import logger
+from bot.slack.places import Places
 from bot.slack.views import notes
 from bot.workflow import Desk
 
@@ -51,6 +52,8 @@ class Reception:
     began: datetime  #: when this process did
     late: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """By key, what is to be forgotten as soon as the database has taken it."""
+    places: Places | None = None  #: asked whether a card can stand where it would; None: nobody is asked
+    posts: Callable[[Delivery], bool] = lambda _: False  #: whether a delivery asks for a card where it was typed
     brief: frozenset[str] = frozenset()  #: kinds that another process may have taken and will have served in a moment
 
     @property
@@ -156,6 +159,8 @@ class Reception:
     async def _serve(self, delivery: Delivery, story: Story, shown: Shown | None) -> None:
         try:
             actor = await self.people.actor(UserId(word(delivery, "user")))
+            if self.places is not None and self.posts(delivery):
+                await self.places.check(word(delivery, "channel"))
             await story(self.desk, actor, delivery)
         except Refusal as refusal:
             await self._refuse(refusal, delivery, shown)
@@ -199,7 +204,11 @@ def vms_of(delivery: Delivery) -> list[VmId]:
 
 
 def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
-    """A slash command. Of its trigger id only the hash is kept: it names the delivery and opens nothing."""
+    """A slash command.
+
+    Of its trigger id only the hash is kept: it names the delivery and opens nothing. Its response_url is kept while an
+    answer is owed.
+    """
     return Delivery(
         key=_key("command", str(body.get("trigger_id") or secrets.token_hex())),
         kind=kind,
@@ -208,6 +217,7 @@ def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
             "text": without_shapes(str(body.get("text") or "")),
             "user": str(body.get("user_id", "")),
             "channel": str(body.get("channel_id", "")),
+            **({ANSWER_AT: str(body["response_url"])} if body.get("response_url") else {}),
         },
         received_at=clock.now(),
     )

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,9 +10,12 @@ import aiohttp
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
+from slack_sdk.webhook.async_client import AsyncWebhookClient
 
 SECONDS = 10.0
 """How long Slack may take to answer one call."""
+REPLY_SECONDS = 3.0
+"""How long Slack may take at a response_url; there are other ways."""
 BUSY_SECONDS = 30.0
 """How long to wait when Slack says "later" without saying when."""
 
@@ -108,6 +111,29 @@ async def answer(call: Awaitable[AsyncSlackResponse], *, seconds: float = SECOND
     except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as error:
         raise SlackSilent(type(error).__name__) from error
     return response.data if isinstance(response.data, dict) else {}
+
+
+async def reply(
+    address: str, text: str, blocks: Sequence[Mapping[str, Any]], *, session: aiohttp.ClientSession | None = None
+) -> str:
+    """Post to a response_url, for one person to see; answers Slack's word when it does not take that.
+
+    Raises:
+        SlackSilent: no answer, or none that tells.
+    """
+    client = AsyncWebhookClient(address, timeout=int(REPLY_SECONDS), session=session, retry_handlers=[])
+    body: dict[str, Any] = {"response_type": "ephemeral", "replace_original": False, "text": text}
+    try:
+        async with asyncio.timeout(REPLY_SECONDS):
+            answered = await client.send_dict(body | ({"blocks": list(blocks)} if blocks else {}))
+    except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as error:
+        raise SlackSilent(type(error).__name__) from error
+    if answered.status_code >= 500 or answered.status_code == 429:
+        raise SlackSilent(f"HTTP {answered.status_code}")
+    return "" if answered.status_code == 200 else str(answered.body)[:_LONGEST_CODE] or f"HTTP {answered.status_code}"
+
+
+_LONGEST_CODE = 60
 
 
 def _translated(error: SlackApiError) -> SlackError:

@@ -6,7 +6,8 @@ from datetime import datetime
 from sqlalchemy import delete, select, update
 from sqlmodel import col
 
-from bot.domain.ports import Delivery, Stale
+from bot.domain.ports import ANSWER_AT, Delivery, Stale
+from bot.store import codec
 from bot.store.mapping import delivery_columns, delivery_of
 from bot.store.tables import DeliveryRow, table_of
 from bot.store.transaction import Transaction
@@ -22,12 +23,26 @@ class Inbox(Transaction):
         statement = self.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
         return await self.first(statement.returning(_INBOX.c.key)) is not None
 
+    async def delivery(self, key: str) -> Delivery | None:
+        """See `bot.domain.ports.Unit`."""
+        row = await self.first(select(DeliveryRow).where(col(DeliveryRow.key) == key))
+        return delivery_of(row) if row else None
+
+    async def answered(self, key: str) -> None:
+        """See `bot.domain.ports.Unit`."""
+        known = await self.delivery(key)
+        if known is not None and ANSWER_AT in known.payload:
+            payload = {name: value for name, value in known.payload.items() if name != ANSWER_AT}
+            await self.run(update(_INBOX).where(_INBOX.c.key == key).values(payload=codec.canonical(payload)))
+
     async def forget(self, key: str) -> None:
         """See `bot.domain.ports.Unit`."""
         await self.run(delete(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None)))
 
     async def settle(self, key: str, *, result: str) -> None:
         """See `bot.domain.ports.Unit`."""
+        if not any(news.answers == key for news in self._news):
+            await self.answered(key)
         statement = update(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None))
         if await self.run(statement.values(settled_at=self._clock.now(), result=result)):
             return

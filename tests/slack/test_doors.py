@@ -120,7 +120,7 @@ async def test_a_lead_rejects_it(house: House) -> None:
     await house.workspace.until(lambda: house.workspace.form("U0CAROL"))
     await house.workspace.submit("U0CAROL")
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
-    assert house.cards()[0].buttons == []
+    assert house.cards()[0].buttons == ["Ask Again"]
 
 
 @pytest.mark.parametrize(
@@ -280,15 +280,15 @@ async def test_what_is_kept_of_a_delivery_opens_nothing(house: House) -> None:
     house.cloud.answers.clear()
     result = await house.workspace.type_command("U0ALICE", "C0OPS", "/evacuate toy/host-1")
     (kept,) = await house.desk.unsettled()
-    assert kept.payload == {
-        "command": "/evacuate",
-        "text": "toy/host-1",
-        "user": "U0ALICE",
-        "channel": "C0OPS",
-    }
+    typed = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
+    assert kept.payload == {**typed, "answer_at": result.response_url}  # as long as an answer may be owed
     assert result.trigger_id not in str(kept)
     house.cloud.answers.set()
     await house.begun()
+    async with house.archive.unit() as unit:
+        settled = await unit.delivery(kept.key)
+    assert settled is not None
+    assert settled.payload == typed
 
 
 async def test_while_slack_cannot_say_who_somebody_is_nothing_is_done(house: House) -> None:
