@@ -7,6 +7,7 @@ read that failed in passing is, as `again` says.
 """
 
 import asyncio
+import contextvars
 import json
 import threading
 import time
@@ -266,7 +267,8 @@ class Session:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self.longest):
-                return await loop.run_in_executor(self._pool, call, abandoned)
+                within = contextvars.copy_context()  # what the library logs belongs to the operation that asks
+                return await loop.run_in_executor(self._pool, within.run, call, abandoned)
         except CloudError:
             raise
         except _WORST as error:

@@ -6,6 +6,7 @@ unless told otherwise, and once more when an iDRAC or iLO says that it is not re
 """
 
 import asyncio
+import contextvars
 import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -206,7 +207,8 @@ class Bmcs:
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(3 * self._timeout):
-                return await loop.run_in_executor(pool, lambda: self._with_system(bmc, call, abandoned))
+                within = contextvars.copy_context()  # what the library logs belongs to the operation that asks
+                return await loop.run_in_executor(pool, within.run, lambda: self._with_system(bmc, call, abandoned))
         except (sushy.SushyError, OSError, *_NO_REDFISH) as error:
             raise _translated(error, host=host, doing=doing) from error
         finally:

@@ -17,7 +17,7 @@ from bot.engine.absent import Absent
 from bot.engine.held import Held
 from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
-from bot.log import stumbled
+from bot.log import about, stumbled
 
 log = structlog.get_logger(__name__)
 
@@ -87,8 +87,14 @@ class Worker:
             self._running[lease.operation] = group.create_task(self._serve(lease))
 
     async def _serve(self, lease: Lease) -> None:
-        """Run one operation, renewing its lease beside it; whichever ends first ends both."""
-        bound = log.bind(operation=lease.operation)
+        """Run one operation, renewing its lease beside it; whichever ends first ends both.
+
+        Whatever is logged meanwhile, by libraries and on their threads too, carries the operation's id.
+        """
+        with about(lease.operation):
+            await self._serve_alone(lease)
+
+    async def _serve_alone(self, lease: Lease) -> None:
         work = asyncio.create_task(self._work(lease))
         renewal = asyncio.create_task(self._renew(lease))
         try:
@@ -99,9 +105,9 @@ class Worker:
             ends = await asyncio.gather(work, renewal, return_exceptions=True)
             for end in ends:
                 if isinstance(end, LeaseLost):
-                    bound.warning("the lease was lost; the operation is taken up again", why=str(end))
+                    log.warning("the lease was lost; the operation is taken up again", why=str(end))
                 elif isinstance(end, Exception):
-                    stumbled(bound, "work on the operation failed; it is taken up again", end)
+                    stumbled(log, "work on the operation failed; it is taken up again", end)
                     await self._clock.sleep(RENEW_SECONDS)
             self._running.pop(lease.operation, None)
             await self._give_back(lease)

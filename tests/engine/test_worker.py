@@ -3,6 +3,11 @@
 import asyncio
 from dataclasses import dataclass, field
 
+import structlog
+from openstack.config.cloud_region import CloudRegion
+from openstack.exceptions import ConfigException
+
+from adapters.openstack.session import Session
 from bot.clock import ManualClock, SystemClock
 from bot.domain.cloud import Request
 from bot.domain.heartbeats import Heartbeats
@@ -103,3 +108,37 @@ async def test_an_operation_that_is_stuck_is_known_until_it_goes_on(shop: Worksh
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_what_a_library_logs_while_an_operation_is_worked_on_carries_its_id(shop: Workshop) -> None:
+    """On a thread of a cloud's session, where libraries log, too."""
+    clock, bell = SystemClock(), Bell()
+    archive = SqlArchive("sqlite://", clock=clock, bell=bell)
+    await open_migrated(archive)
+
+    def region() -> CloudRegion:
+        seen.append(structlog.contextvars.get_contextvars().get("operation"))
+        raise ConfigException("nothing there")
+
+    async def survey(request: Request) -> dict[str, str]:
+        seen.append(structlog.contextvars.get_contextvars().get("operation"))
+        await session.get("compute", "/servers", doing="list servers")
+        return {}
+
+    seen: list[object] = []
+    session = Session(region)
+    shop.archive, shop.cloud.survey = archive, survey  # type: ignore[method-assign]
+    worker = Worker(owner="w", archive=archive, clock=clock, bell=bell, clouds={"toy": shop.cloud}, rules={})
+    running = asyncio.create_task(worker.run())
+    try:
+        id = await shop.ask()
+        async with asyncio.timeout(60):
+            while (await shop.operation(id)).state is State.CHECKING:
+                await bell.comes_round(1)
+        assert seen == [id, id]
+        assert "operation" not in structlog.contextvars.get_contextvars()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        await session.aclose()
+        await archive.close()
