@@ -82,7 +82,7 @@ def heard(survey: OpenStackSurvey, service: Service) -> str:
         return ""
     if service.is_up or survey.life is Life.REPORTS:
         return f", its row written {_ago(survey, service)}"
-    return f", not heard of for {ages.spoken(survey.at - service.updated_at)} at least"
+    return f", not heard of for at least {ages.spoken(survey.at - service.updated_at)}"
 
 
 def _ago(survey: OpenStackSurvey, service: Service) -> str:

@@ -111,7 +111,7 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
     if found.is_forced_down:
         silence = _silence(survey, found)
         if survey.life is not Life.REPORTS and (silence is None or silence > SILENT):
-            ago = "" if silence is None else f": not heard of for {ages.spoken(silence)} at least"
+            ago = "" if silence is None else f": not heard of for at least {ages.spoken(silence)}"
             yield _not_running(survey, f"nova-compute does not seem to run on {survey.host}{ago}.")
             return
         does = "reports" if survey.life is Life.REPORTS else "seems to report"

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bot.domain import drift
 from bot.domain.counting import counted
 from bot.domain.news import Kind, News
 from bot.domain.operation import FINAL, Event, Operation, State, Told
@@ -17,7 +18,7 @@ from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest
-from bot.slack.views import card, text, thread
+from bot.slack.views import card, details, text, thread
 from bot.slack.views.message import Block, Message
 from tests.tiers import examples
 from tests.views import golden
@@ -386,3 +387,23 @@ def test_the_card_says_which_limit_is_at_work(limit: Limit | None, said: str) ->
     waiting = [replace(r, held_back=limit) for r in rows[5:]]
     text = "\n".join(visible_text(card.render(shown, [rows[0], *begun, *waiting], RULE, now=NOW)))
     assert (said in text) if said else ("starts/s" not in text)
+
+
+@pytest.mark.parametrize("number", [1, 30, 60])
+def test_why_a_vm_does_not_move_is_read_whole(number: int) -> None:
+    why = "is paused: Nova does not evacuate that. Unpause it when the host is back, or have it reset to active."
+    of = plan(number)
+    of = replace(of, vms=(*of.vms[:-1], replace(of.vms[-1], disposition=Disposition.CANNOT, note=why)))
+    shown = operation(State.AWAITING_APPROVAL, of=of)
+    told = json.dumps(card.render(shown, (), RULE, now=NOW).blocks) + json.dumps(details.window(shown, (), page=0))
+    assert why in told
+    assert number > 30 or why in json.dumps(card.render(shown, (), RULE, now=NOW).blocks)
+
+
+def test_a_difference_to_approve_is_read_whole_however_many_vms_it_names() -> None:
+    before, after = plan(60), grave(60)
+    lines = drift.between(before, after).lines
+    assert len(lines) < 60 + 5
+    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=after, drift=lines)))
+    (risk,) = [line for line in lines if line.startswith("new warning")]
+    assert f"• {risk}" in said

@@ -8,7 +8,7 @@ from bot.slack.views import message, text
 from bot.slack.views.message import Block
 
 MANY = 80  #: more VMs than this are told by number; those that are left out by name
-_CAPS = (2, 28, 16, 10, 18, 36)
+_CAPS = (2, 28, 16, 10, 18, 64)
 _VM = 1  #: the column that is always there
 _NAMED = 40
 

@@ -70,4 +70,4 @@ def drift(operation: Operation) -> list[Block]:
 
 def difference(lines: Sequence[str]) -> list[str]:
     """Differences as a list."""
-    return [f"• {text.escape(line)}" for line in lines]
+    return [f"• {text.escape(line, limit=SENTENCE)}" for line in lines]

@@ -169,7 +169,7 @@ def asked_by(operation: Operation) -> str:
     if operation.request.is_choice:
         chosen = f" · {counted(vms, 'VM') if vms else 'no VM'} chosen"
     then = f" · then {operation.request.then}" if operation.request.then else ""
-    reason = f" · reason: {text.escape(operation.request.reason, limit=200)}" if operation.request.reason else ""
+    reason = f" · reason: {text.escape(operation.request.reason)}" if operation.request.reason else ""
     return (
         f"Asked for by {text.mention(operation.requested_by)} {text.day_and_time(operation.created_at)}"
         f"{target}{chosen}{then}{reason} · id {text.code(operation.id)}"

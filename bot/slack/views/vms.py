@@ -19,6 +19,8 @@ _LONG_BLOCKS = 4
 _CAPS = (28, 16, 40, 28, 30)
 _UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
+_NOTE = 240
+"""Characters of a reason in a table: more than any of ours has; *Details* has all of one that a cloud wrote."""
 _WELL = frozenset({"ACTIVE", "RUNNING", ""})
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
@@ -43,7 +45,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
             text.plain(vm.project, limit=20),
             text.plain(vm.status, limit=16),
             vm.disposition.value + (", loses its disk" if vm.loses_disk else ""),
-            text.plain(vm.note, limit=48),
+            text.plain(vm.note, limit=_NOTE),
         )
         for vm in sorted(plan.vms, key=details.worst_first)
     ]
