@@ -117,7 +117,8 @@ class Board:
         """
         did, was_troubled, self._is_troubled = False, self._is_troubled, False
         behind: Behind | None = None
-        for part in (self._cards.round, self._copies.round, self._lines.round, self._notices.round):
+        answers, cards, lines = self._lines.answers, self._cards.round, self._lines.round
+        for part in (answers, cards, answers, self._copies.round, lines, self._notices.round):
             try:
                 behind = behind or await read(self._archive, put_off=self._lines.put_off)
                 if await part(behind):
@@ -127,5 +128,5 @@ class Board:
             except Exception:
                 if not (was_troubled or self._is_troubled):
                     log.exception("the board stumbled")
-                self._is_troubled = True
+                self._is_troubled, behind = True, None  # nobody knows what of it was done
         return did

@@ -98,7 +98,7 @@ class Drawing:
         ask = thread.words(news.facts, "ask")
         if news.operation is None or not ask:
             return Heard(incident=(), direct=())
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             operation, card = await unit.operation(news.operation), await unit.card(news.operation)
         channel = card.channel if card is not None else operation.channel
         return await self._presence.heard(
@@ -132,7 +132,7 @@ class Drawing:
         """Nothing can be told where the card stands: let it stand elsewhere, and the lines wait for that."""
         if news.operation is None:
             return
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             operation, card = await unit.operation(news.operation), await unit.card(news.operation)
         if card is not None:
             await self._cards.moving.move(operation, card.channel, why=why)

@@ -61,12 +61,22 @@ class Lines:
             self._pace.come_back(due)
         return frozenset(self._not_before)
 
+    async def answers(self, behind: Behind) -> bool:
+        """The same as `round`, for what is told to one person who waits for it."""
+        return await self._round([line for line in behind.lines if line.news.audience is Audience.PERSON])
+
     async def round(self, behind: Behind) -> bool:
         """Tell the head of every lane that may speak now; whether anything was told."""
+        waiting = {_lane_of(line) for line in behind.lines}
+        self._served = {lane: at for lane, at in self._served.items() if lane in waiting}
+        return await self._round(behind.lines)
+
+    async def _round(self, lines: Sequence[Outgoing]) -> bool:
         lanes: dict[Lane, list[Outgoing]] = {}
-        for line in behind.lines:
+        for line in lines:
             lanes.setdefault(_lane_of(line), []).append(line)
-        self._served = {lane: at for lane, at in self._served.items() if lane in lanes}
+        for put_off in [lane for lane, waiting in lanes.items() if waiting[0].id in self.put_off]:
+            del lanes[put_off]  # since it was read
         told = False
         for lane in sorted(lanes, key=lambda la: (la.audience is not Audience.PERSON, self._served.get(la, 0))):
             batch = self._batch(lanes[lane])
@@ -129,7 +139,7 @@ class Lines:
         news = batch[0].news
         if news.kind not in ONE_LINE:
             return False
-        async with self._archive.unit() as unit:
+        async with self._archive.reading() as unit:
             ts = await unit.line(news)
         if not ts:
             return False
@@ -272,6 +282,7 @@ class Lines:
         is_lasting = is_nowhere or (tries >= _PATIENCE and error.code not in BARRED | NO_SUCH_PLACE)
         if isinstance(error, SlackRefused) and is_lasting:
             log.warning("news cannot be told", news=ids, code=error.code)
+            self._not_before[ids[0]] = self._clock.monotonic() + 1  # of what was read before, nothing is tried again
             async with self._archive.unit() as unit:
                 await unit.give_up(ids, why=error.code)
                 await unit.commit()

@@ -43,7 +43,7 @@ class SqlArchive:
         self._engine: AsyncEngine | None = None
         self._reader: AsyncEngine | None = None  #: of its own where writers take turns and readers need not
         self._is_told = False
-        self._turns = Turns(1 if self.is_embedded else database.WRITERS)
+        self._turns = Turns(1, bulk=1) if self.is_embedded else Turns(database.WRITERS, bulk=database.BULK_WRITERS)
         self._guard = Guard(database.file_of(self._address))
 
     @property

@@ -19,6 +19,8 @@ SILENCE_MS = 5_000
 """How long a server, one that died with its machine, may leave what was sent to it unacknowledged, or be called."""
 WRITERS = 10
 """How many transactions of ours a server takes at a time, so that connections are left to who only reads."""
+BULK_WRITERS = 3
+"""How many of them may move VMs: those of one cloud wait for each other anyway."""
 _CONNECTIONS = 20
 _READERS = 2
 _NO_LONGER_OURS = frozenset({"25006", "25P03", "57P01", "57P02", "57P03", "57P05"})

@@ -16,10 +16,12 @@ class Turns:
 
     Args:
         places: how many may hold one at a time.
+        bulk: how many of them what moves VMs may hold: its transactions wait for each other's locks.
     """
 
-    def __init__(self, places: int) -> None:
+    def __init__(self, places: int, *, bulk: int) -> None:
         self._free = places
+        self._free_to_bulk = bulk
         self._is_only_one = places == 1
         self._holder: asyncio.Task[Any] | None = None
         self._waiting: list[tuple[Rank, int, asyncio.Future[None]]] = []
@@ -41,11 +43,11 @@ class Turns:
             yield
         finally:
             self._holder = None
-            self._pass_on()
+            self._give_back(rank)
 
     async def _wait(self, rank: Rank) -> None:
-        if self._free:
-            self._free -= 1
+        if self._is_free(rank):
+            self._give(rank)
             return
         given = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, (rank, next(self._order), given))
@@ -54,17 +56,25 @@ class Turns:
                 await given
         except BaseException as error:
             if given.done() and not given.cancelled():
-                self._pass_on()  # it was given just as we left
+                self._give_back(rank)  # it was given just as we left
             given.cancel()
             if isinstance(error, TimeoutError):
                 raise StoreFailed("The database was busy for too long.") from error
             raise
 
-    def _pass_on(self) -> None:
-        """Give a turn that is free to the first of those that still wait."""
-        while self._waiting:
-            _, _, given = heapq.heappop(self._waiting)
-            if not given.done():
-                given.set_result(None)
-                return
+    def _is_free(self, rank: Rank) -> bool:
+        return self._free > 0 and (rank is not Rank.BULK or self._free_to_bulk > 0)
+
+    def _give(self, rank: Rank) -> None:
+        self._free -= 1
+        self._free_to_bulk -= rank is Rank.BULK
+
+    def _give_back(self, rank: Rank) -> None:
+        """Let the first of those that wait have it."""
         self._free += 1
+        self._free_to_bulk += rank is Rank.BULK
+        while self._waiting and self._is_free(self._waiting[0][0]):
+            next_rank, _, given = heapq.heappop(self._waiting)
+            if not given.done():
+                self._give(next_rank)
+                given.set_result(None)

@@ -66,6 +66,19 @@ async def test_a_pause_is_shown_in_the_next_round_however_many_operations_are_mo
     assert office.too_many == []
 
 
+async def test_an_answer_comes_before_the_cards_that_are_behind(office: Office) -> None:
+    board = office.board()
+    shown = [await office.add(operation(f"OP{n}")) for n in range(3)]
+    await office.until(lambda: len(office.cards()) == 3, board)
+    for one in shown:
+        await office.move(one, State.RUNNING, plan=plan())
+    await office.whisper("U0ALICE", "the answer")
+    before = len(office.calls)
+    await board.round()
+    said = [call for call in office.calls[before:] if call in {"chat.postEphemeral", "chat.update"}]
+    assert said == ["chat.postEphemeral", "chat.update", "chat.update", "chat.update"]
+
+
 async def test_lines_stand_under_the_card_in_the_order_in_which_they_were_stored(office: Office) -> None:
     shown = await office.add(operation())
     for n in range(12):
