@@ -14,10 +14,10 @@ HOST = "compute-1"
 
 
 @asynccontextmanager
-async def approved(cloud: Cloud, folder: Path, late: str) -> AsyncIterator[Stage]:
-    """An approved way into maintenance, one VM at a time, each of which may take eight seconds."""
+async def approved(cloud: Cloud, folder: Path, late: str, *, terms: str = "concurrency = 1") -> AsyncIterator[Stage]:
+    """An approved way into maintenance, mostly one VM at a time, each of which may take eight seconds."""
     async with staged(folder, auth_url=cloud.auth_url, password=PASSWORD) as stage:
-        terms = f'concurrency = 1\n\n[clouds.migration]\ndeadline = "8s"\nlate = "{late}"\n\n[clouds.fencing.redfish]'
+        terms = f'{terms}\n\n[clouds.migration]\ndeadline = "8s"\nlate = "{late}"\n\n[clouds.fencing.redfish]'
         stage.config.write_text(stage.config.read_text().replace("\n[clouds.fencing.redfish]", terms, 1))
         await stage.start_bot()
         await stage.workspace.type_command(ALICE, OPS, f"/maintenance enter prod/{HOST}")
@@ -69,6 +69,34 @@ async def test_a_migration_that_hangs_is_aborted_at_its_deadline_while_others_go
         await stage.workspace.click(BOB, stage.card, label="Retry Failed")
         await stage.card_says("3 of 3 done and verified", seconds=120)
     assert set((await live_migrations(cloud)).values()) == {"completed"}
+    assert cloud.servers(on=HOST) == []
+    assert {s["id"] for s in cloud.servers()} == {s["id"] for s in booted}
+
+
+async def test_a_migration_that_hangs_in_the_only_slot_lets_the_others_go_first_and_goes_after_them(
+    cloud: Cloud, tmp_path: Path
+) -> None:
+    booted = await asyncio.to_thread(cloud.boot, 3, on=HOST)
+    cloud.turn_knobs(HOST, lm_seconds=300)
+    async with approved(cloud, tmp_path, "requeue", terms="") as stage:
+        await asyncio.to_thread(
+            until,
+            "a live migration to run",
+            lambda: [m for m in cloud.migrations(HOST, kind="live-migration") if m["status"] == "running"],
+            seconds=60,
+            pause=0.2,
+        )
+        (first,) = [m for m in cloud.migrations(HOST, kind="live-migration") if m["status"] == "running"]
+        cloud.turn_knobs(HOST, lm_seconds=1)  # those that begin from now on
+        await stage.card_says("3 of 3 done and verified", seconds=180)
+        await stage.until(lambda: stage.thread_says("let others go before"), what="it is told")
+    moves = sorted(cloud.migrations(HOST, kind="live-migration"), key=lambda m: int(m["id"]))
+    assert [m["status"] for m in moves].count("completed") == 3
+    hung = [m for m in moves if m["instance_uuid"] == first["instance_uuid"]]
+    assert [m["status"] for m in hung] == ["cancelled", "completed"]
+    assert hung[-1] is moves[-1]
+    events = [e["Action"] for e in await shown(cloud, "server", "event", "list", str(first["instance_uuid"]))]
+    assert events.count("live_migration_cancel") == 1
     assert cloud.servers(on=HOST) == []
     assert {s["id"] for s in cloud.servers()} == {s["id"] for s in booted}
 
