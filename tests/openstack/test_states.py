@@ -31,7 +31,7 @@ FINDINGS = (
     "amphora-1 is an amphora of Octavia",
     "amphora-1 says turn = 'soon', which is no whole number",
     "No other host of the aggregate rack-2 is in service",
-    "The flavor of bound asks for an aggregate with rack=2, and no host that is left is in one",
+    "bound has a flavor that asks for an aggregate with rack=2, and no host that is left is in one",
 )
 
 
