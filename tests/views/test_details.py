@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from bot.demo.blockkit import check_view
+from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
-from bot.slack.views import buttons, details
+from bot.slack.views import buttons, details, notes
 from bot.slack.views.message import Message
-from tests.views.examples import HOSTILE, RULE, operation, plan, records, vm
+from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records, vm
 from tests.views.limits import visible_text
 from tests.views.sent import labels
 
@@ -128,3 +129,11 @@ def test_details_are_offered_as_soon_as_there_is_a_plan_with_vms(state: State) -
         row = buttons.row(shown, RULE, ())
         there = "Details" in labels(Message(text="-", blocks=tuple(row)))
         assert there is (shown.plan is not None and bool(shown.plan.vms))
+
+
+@pytest.mark.parametrize("state", [State.AWAITING_APPROVAL, State.RUNNING, State.SUCCEEDED])
+@pytest.mark.parametrize("number", [31, 300, 1_000])
+def test_whoever_asks_to_be_shown_many_vms_reads_them_or_where_they_are(number: int, state: State) -> None:
+    shown = operation(state, of=plan(number))
+    said = "\n".join(visible_text(notes.in_full(shown, records(state, plan(number)), RULE, now=NOW)))
+    assert f"*Details* on the card has all {counted(number, 'VM')}" in said
