@@ -1,4 +1,4 @@
-"""The command line: `run`, `demo`, `check`, `migrate`, `audit`, `version`.
+"""The command line: `run`, `demo`, `check`, `manifest`, `migrate`, `audit`, `version`.
 
 Rooms are imported by the command that needs them, so that `muster version` works wherever Python does.
 """
@@ -42,6 +42,11 @@ def _parser() -> argparse.ArgumentParser:
         command("check", "Say item by item whether this configuration would work.", _check),
         command("migrate", "Bring the database to the schema of this release.", _migrate),
     ]
+    manifest = command("manifest", "Print the manifest of the Slack app for these settings.", _manifest)
+    manifest.add_argument(
+        "--address", default="", help='mode "http": where Slack reaches Muster, e.g. https://muster.example'
+    )
+    with_settings.append(manifest)
     audit = command("audit", "Verify or export the audit.", _verify)
     verbs = audit.add_subparsers(title="verbs", required=True, metavar="VERB")
     verify = verbs.add_parser("verify", help="Say whether every line is as it was written.")
@@ -99,6 +104,20 @@ def _check(arguments: argparse.Namespace) -> int:
         from bot import main as house
 
         return asyncio.run(house.check(settings, sys.stdout))
+
+    return _guarded(serve)
+
+
+def _manifest(arguments: argparse.Namespace) -> int:
+    def serve() -> int:
+        settings = _loaded(arguments.config)
+        from bot.slack.manifest import ADDRESS, render
+        from bot.slack.names import Names
+
+        names = Names(prefix=settings.slack.command_prefix)
+        http = settings.slack.mode == "http"
+        sys.stdout.write(render(names, http=http, address=arguments.address or ADDRESS))
+        return 0
 
     return _guarded(serve)
 

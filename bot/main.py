@@ -33,6 +33,7 @@ from bot.slack import wire
 from bot.slack.board import Board
 from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
+from bot.slack.names import Names
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
 from bot.slack.presence import DirectMessages, Presence
@@ -86,8 +87,9 @@ def build(settings: Settings) -> Bot:
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
     presence = Presence(client, clock, people, DirectMessages(slack.direct_messages))
     places = Places(client, external=slack.external_channels)
+    names = Names(prefix=slack.command_prefix)
     secret = slack.signing_secret.reveal() or None
-    app = slack_app.build(desk, people, client, presence=presence, places=places, signing_secret=secret)
+    app = slack_app.build(desk, people, client, presence=presence, places=places, signing_secret=secret, names=names)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     leader = Leader(archive, clock, owner=owner, alone=archive.is_embedded)
     return Bot(
@@ -111,6 +113,7 @@ def build(settings: Settings) -> Bot:
             presence=presence,
             external=slack.external_channels,
             heartbeats=heartbeats,
+            names=names,
         ),
         worker=Worker(
             owner=owner,
@@ -159,6 +162,8 @@ async def run(settings: Settings) -> None:
             stack.push_async_callback(cloud.aclose)
         await stack.enter_async_context(wire.shared_session(bot.client, bot.app.client))
         port = await stack.enter_async_context(door.serve(_site(bot), settings.http.host, settings.http.port))
+        if settings.slack.mode == "http" and settings.slack.listen is not None:
+            await stack.enter_async_context(door.serve(_slack_site(bot), *settings.slack.listen))
         log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
         async with asyncio.TaskGroup() as group:
             for reach in bot.reaches.values():
@@ -255,10 +260,21 @@ async def _look_at_store(archive: SqlArchive) -> str:
 def _site(bot: Bot) -> web.Application:
     """What is served over HTTP, whoever else is there."""
     site = health.build(_probes(bot), sick=partial(_deaf_too_long, bot))
-    if bot.settings.slack.mode == "http":
-        site.router.add_post("/slack/events", partial(slack_app.take_over_http, bot.app))
+    if bot.settings.slack.mode == "http" and bot.settings.slack.listen is None:
+        _add_slack(bot, site)
     site.router.add_post(webhooks.PATH, _alertmanager(bot))
     return site
+
+
+def _slack_site(bot: Bot) -> web.Application:
+    """What Slack alone is answered, at an address of its own that may be reached from outside."""
+    site = web.Application(client_max_size=health.LARGEST_REQUEST)
+    _add_slack(bot, site)
+    return site
+
+
+def _add_slack(bot: Bot, site: web.Application) -> None:
+    site.router.add_post("/slack/events", partial(slack_app.take_over_http, bot.app))
 
 
 def _probes(bot: Bot) -> health.Probes:

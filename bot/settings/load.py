@@ -107,6 +107,8 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
             signing_secret=tokens.signing_secret,
             direct_messages=file.slack.direct_messages,
             external_channels=file.slack.external_channels,
+            command_prefix=file.slack.command_prefix,
+            listen=fields.listen_parts(file.slack.listen) if file.slack.listen else None,
             deaf_after=file.slack.deaf_after,
         ),
         store=StoreSettings(url=address or file.store.url or DEFAULT_STORE),

@@ -22,6 +22,8 @@ class Slack(Table):
     locale: Literal["en", "zh-CN"] = "en"
     direct_messages: Literal["absent", "always", "never"] = "absent"
     external_channels: bool = False
+    command_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
+    listen: fields.Listen | None = None
     # the default is written as in the file
     deaf_after: fields.Deafness = Field(default="10m", validate_default=True)
 

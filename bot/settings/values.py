@@ -56,6 +56,8 @@ class SlackSettings:
     signing_secret: Secret  #: empty in socket mode, where Slack signs nothing
     direct_messages: Literal["absent", "always", "never"] = "absent"  #: who of those who are called gets one
     external_channels: bool = False  #: whether Muster posts where people of other organisations read it
+    command_prefix: str = ""  #: between the slash and the names of the commands
+    listen: tuple[str, int] | None = None  #: http mode: where Slack is answered, and nobody else; None: with the rest
     deaf_after: timedelta = timedelta(minutes=10)  #: so long without hearing Slack, and /healthz fails
 
 

@@ -31,6 +31,7 @@ from bot.slack import (
     steer,
     windows,
 )
+from bot.slack.names import Names
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
 from bot.slack.presence import Presence
@@ -44,7 +45,7 @@ GONE = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "
 """Events of a conversation in which Muster can say nothing more."""
 
 
-def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None) -> Reception:
+def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None, names: Names | None = None) -> Reception:
     """The reception with all its stories."""
     return Reception(
         desk=desk,
@@ -52,6 +53,7 @@ def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None) ->
         places=places,
         posts=_posts,
         began=desk.clock.now(),
+        names=names or Names(),
         brief=frozenset({windows.KIND}),
         stories={
             request.KIND: request.serve,
@@ -88,6 +90,7 @@ def build(
     presence: Presence | None = None,
     places: Places | None = None,
     signing_secret: str | None = None,
+    names: Names | None = None,
 ) -> AsyncApp:
     """The app, for Socket Mode or HTTP alike.
 
@@ -98,6 +101,7 @@ def build(
         presence: hears of who joins and leaves.
         places: asked whether a card can stand in a conversation; None: with this client.
         signing_secret: for HTTP; without one, nothing that comes by HTTP is believed.
+        names: of the commands, as people type them here.
     """
 
     async def authorize(enterprise_id: str | None, team_id: str | None) -> AuthorizeResult:
@@ -107,7 +111,7 @@ def build(
     without_token = copy(client)  # Bolt warns of a token that it does not use: `authorize` gives it
     without_token.token = None
     app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
-    reception = receive_at(desk, people, places or Places(client))
+    reception = receive_at(desk, people, places or Places(client), names)
     for story in (request, lookup, decide, confirm, details, dissent, hands, heed, again, choose, skip, steer):
         story.register(app, reception)
 

@@ -16,6 +16,7 @@ from bot.slack.copies import Copies
 from bot.slack.drawing import Drawing
 from bot.slack.lines import Lines
 from bot.slack.moving import Moving
+from bot.slack.names import Names
 from bot.slack.notices import Notices
 from bot.slack.pace import Pace
 from bot.slack.people import SlackPeople
@@ -45,6 +46,7 @@ class Board:
         term: the number of the term in which this process speaks; None while another does.
         presence: who is in which conversation; None: asked for with this client.
         external: whether something may be said in channels that are shared with other organisations.
+        names: of the commands, as people type them here.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Board:
         presence: Presence | None = None,
         external: bool = False,
         heartbeats: Heartbeats | None = None,
+        names: Names | None = None,
     ) -> None:
         self._archive = archive
         self._bell = bell
@@ -71,6 +74,7 @@ class Board:
         self._presence = presence or Presence(client, clock, SlackPeople(client, clock, rules))
         self._external = external
         self._heartbeats = heartbeats or Heartbeats(clock)
+        self._names = names
         self._is_troubled = False
         self._begin(term())
 
@@ -80,7 +84,12 @@ class Board:
         self._begun_in = term
         self._pace = Pace(clock)
         poster = Poster(
-            self._client, self._pace, clock, may_speak=lambda: self._term() == term, external=self._external
+            self._client,
+            self._pace,
+            clock,
+            may_speak=lambda: self._term() == term,
+            external=self._external,
+            names=self._names,
         )
         moving = Moving(archive, poster, incident_channel=incident_channel)
         self._cards = Cards(archive, clock, poster, self._rules, moving)

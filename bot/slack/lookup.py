@@ -24,18 +24,19 @@ def register(app: AsyncApp, desk: Reception) -> None:
     """Listen to the command that only asks."""
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        body = {**body, "command": desk.names.meant(body["command"])}
         try:
             question = grammar.parse(body["command"], body.get("text") or "")
         except BadCommand as bad:
-            await ack(text=notes.not_understood(str(bad), grammar.usage(body["command"])))
+            await ack(text=desk.names.spoken(notes.not_understood(str(bad), grammar.usage(body["command"]))))
             return
         if isinstance(question, Question) and question.verb is Verb.HELP:
-            await ack(text=notes.HELP)
+            await ack(text=desk.names.spoken(notes.HELP))
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)
         await desk.take(delivery, ack)
 
-    app.command(grammar.MUSTER)(on_command)
+    app.command(desk.names.typed(grammar.MUSTER))(on_command)
 
 
 def asks_for_a_card(delivery: Delivery) -> bool:

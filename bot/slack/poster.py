@@ -9,6 +9,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.ports import Clock, LeaseLost
 from bot.slack import wire
+from bot.slack.names import Names
 from bot.slack.pace import EDIT, POST, WHISPER, Pace
 from bot.slack.rooms import Rooms
 from bot.slack.views.message import File, Message
@@ -52,6 +53,7 @@ class Poster:
         clock: by it what is known of conversations grows old.
         may_speak: asked right before each call.
         external: whether something may be said in channels that are shared with other organisations.
+        names: of the commands, as people type them here.
     """
 
     def __init__(
@@ -62,10 +64,12 @@ class Poster:
         *,
         may_speak: Callable[[], bool] = lambda: True,
         external: bool = False,
+        names: Names | None = None,
     ) -> None:
         self._client = client
         self._may_speak = may_speak
         self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
+        self._names = names or Names()
         self._rooms = Rooms(client, clock, self._asked, external=external)
         self.pace = pace
 
@@ -101,7 +105,7 @@ class Poster:
             title=file.name,
             channel=channel,
             thread_ts=thread,
-            initial_comment=message.text,
+            initial_comment=self._names.spoken(message.text),
         )
         await self._permitted("files.completeUploadExternal", call, seconds=UPLOAD_SECONDS)
 
@@ -214,6 +218,7 @@ class Poster:
         what: str,
     ) -> Mapping[str, Any]:
         """Say it; when Slack refuses the blocks, or chokes on `what` again and again, say it plainer."""
+        message = self._names.told(message)
         forms = [message, *message.plainer()]
         while len(forms) > 1:
             form = forms.pop(0)

@@ -20,6 +20,7 @@ from bot.domain.ports import ANSWER_AT, Clock, Delivery, People, Stale, StoreFai
 from bot.domain.redaction import without_shapes
 from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
 from bot.log import logger
+from bot.slack.names import Names
 from bot.slack.places import Places
 from bot.slack.views import notes
 from bot.workflow import Desk
@@ -54,6 +55,7 @@ class Reception:
     """By key, what is to be forgotten as soon as the database has taken it."""
     places: Places | None = None  #: asked whether a card can stand where it would; None: nobody is asked
     posts: Callable[[Delivery], bool] = lambda _: False  #: whether a delivery asks for a card where it was typed
+    names: Names = field(default_factory=Names)  #: of the commands, as people type them here
     brief: frozenset[str] = frozenset()  #: kinds that another process may have taken and will have served in a moment
 
     @property

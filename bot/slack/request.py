@@ -21,19 +21,20 @@ def register(app: AsyncApp, desk: Reception) -> None:
     """Listen to the commands that change something."""
 
     async def on_command(ack: AsyncAck, body: dict[str, Any]) -> None:
+        body = {**body, "command": desk.names.meant(body["command"])}
         try:
             meant = grammar.parse(body["command"], body.get("text") or "")
         except BadCommand as bad:
-            await ack(text=notes.not_understood(str(bad), grammar.usage(body["command"])))
+            await ack(text=desk.names.spoken(notes.not_understood(str(bad), grammar.usage(body["command"]))))
             return
         if isinstance(meant, Question):
-            await ack(text=notes.HELP)
+            await ack(text=desk.names.spoken(notes.HELP))
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)
         await desk.take(delivery, ack)
 
     for name in (grammar.EVACUATE, grammar.MAINTENANCE):
-        app.command(name)(on_command)
+        app.command(desk.names.typed(name))(on_command)
 
 
 async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:

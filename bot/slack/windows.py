@@ -16,6 +16,7 @@ from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
 from bot.log import logger
 from bot.slack import reception
+from bot.slack.names import Names
 from bot.slack.reception import Reception
 from bot.slack.views import notes, window
 from bot.slack.views.message import Block
@@ -53,7 +54,7 @@ async def open_for(body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClien
     except SlackError as error:
         await desk.serve(delivery, _not_opened(error))
         return
-    shown = _Window(client=client, id=str((opened.get("view") or {}).get("id") or ""))
+    shown = _Window(client=client, names=desk.names, id=str((opened.get("view") or {}).get("id") or ""))
     await desk.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
 
 
@@ -65,7 +66,7 @@ async def rewrite_for(
     fresh = await desk.receive(delivery)
     await ack()
     if fresh:
-        shown = _Window(client=client, id=str((body.get("view") or {}).get("id") or ""))
+        shown = _Window(client=client, names=desk.names, id=str((body.get("view") or {}).get("id") or ""))
         await desk.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
 
 
@@ -84,12 +85,13 @@ class _Window:
     """One that stands open, with nothing in it yet."""
 
     client: AsyncWebClient
+    names: Names
     id: str
 
     async def show(self, view: Block) -> bool:
         """Write into it; whether it is seen: it may be put away by now."""
         try:
-            await answer(self.client.views_update(view_id=self.id, view=view))
+            await answer(self.client.views_update(view_id=self.id, view=self.names.shown(view)))
         except SlackError as error:
             log.info("a window cannot be written into", code=error.code)
             return False

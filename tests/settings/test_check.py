@@ -21,8 +21,9 @@ from bot.domain.cloud import Unreachable
 from bot.domain.policy import Rule
 from bot.domain.ports import StoreFailed
 from bot.domain.values import Action
-from bot.slack.diagnose import SCOPES, diagnose
+from bot.slack.diagnose import diagnose
 from bot.slack.presence import DirectMessages
+from bot.slack.scopes import SCOPES
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
 Rules = Mapping[tuple[str, Action], Rule]

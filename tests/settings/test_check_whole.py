@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.people import Channel
-from bot.slack.diagnose import SCOPES
+from bot.slack.scopes import SCOPES
 from bot.store import schema
 from tests.stories.stage import Stage, staged
 

@@ -13,7 +13,9 @@ from jsonschema import Draft7Validator
 
 from bot.demo.web_api import reference
 from bot.slack import grammar
-from bot.slack.diagnose import SCOPES
+from bot.slack.manifest import render
+from bot.slack.names import Names
+from bot.slack.scopes import SCOPES
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((Path(__file__).parent / "data" / "manifest.schema.2.0.0.json").read_text())
@@ -36,6 +38,25 @@ def complaints(manifest: Mapping[str, Any]) -> list[str]:
 
 def test_slack_takes_it(manifest: dict[str, Any]) -> None:
     assert complaints(manifest) == []
+
+
+@pytest.mark.parametrize(("name", "http"), [("manifest.yml", False), ("manifest.http.yml", True)])
+def test_both_files_are_what_one_source_says(name: str, http: bool) -> None:
+    assert (ROOT / name).read_text() == render(Names(), http=http)
+
+
+@pytest.mark.parametrize("http", [False, True])
+def test_slack_takes_it_with_other_names_and_over_http(http: bool) -> None:
+    text = render(Names(prefix="ops-"), http=http, address="https://muster.example/")
+    made = yaml.safe_load(text)
+    assert complaints(made) == []
+    commands = made["features"]["slash_commands"]
+    assert [one["command"] for one in commands] == ["/ops-evacuate", "/ops-maintenance", "/ops-muster"]
+    wanted = "https://muster.example/slack/events" if http else None
+    assert {one.get("url") for one in commands} == {wanted}
+    settings = made["settings"]
+    assert settings["event_subscriptions"].get("request_url") == settings["interactivity"].get("request_url") == wanted
+    assert settings["socket_mode_enabled"] is not http
 
 
 def test_the_schema_would_find_a_mistake(manifest: dict[str, Any]) -> None:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 
+import yaml
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from bot.clock import FastClock, WakeUp
 from bot.demo.messages import Message
+from bot.demo.muster_app import installed
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Host
@@ -20,7 +22,9 @@ from bot.domain.policy import Rule
 from bot.domain.ports import Entry
 from bot.domain.values import Action
 from bot.slack import app as slack_app
+from bot.slack import manifest
 from bot.slack.board import Board
+from bot.slack.names import Names
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
@@ -133,8 +137,17 @@ class House:
 
 
 @contextlib.asynccontextmanager
-async def opened(folder: Path, *, rule: Rule = RULE, patience: float = PATIENCE_SECONDS) -> AsyncIterator[House]:
-    """A house whose one cloud is used under that policy, and whose Slack waits so many seconds for an answer."""
+async def opened(
+    folder: Path, *, rule: Rule = RULE, patience: float = PATIENCE_SECONDS, prefix: str = ""
+) -> AsyncIterator[House]:
+    """A house whose one cloud is used under that policy, and whose Slack waits so many seconds for an answer.
+
+    Args:
+        folder: of its database.
+        rule: the policy.
+        patience: seconds.
+        prefix: of its commands.
+    """
     rules = {("toy", Action.EVACUATE): rule}
     clock = FastClock(20)
     bell = WakeUp(clock)
@@ -145,13 +158,15 @@ async def opened(folder: Path, *, rule: Rule = RULE, patience: float = PATIENCE_
     cloud.answers.set()
     doors_archive = MortalArchive(archive)
     desk = Desk(archive=doors_archive, clock=clock, clouds={"toy": cloud}, rules=dict(rules))
-    async with serve(standard_workspace(patience=patience), rate_limits=False) as served:
+    names = Names(prefix=prefix)
+    app = installed(yaml.safe_load(manifest.render(names, http=False)))
+    async with serve(standard_workspace(app=app, patience=patience), rate_limits=False) as served:
         client = connect(served.bot_token, api_url=served.api_url)
         people = SlackPeople(client, clock, rules)
-        handler = AsyncSocketModeHandler(slack_app.build(desk, people, client), served.app_token)
+        handler = AsyncSocketModeHandler(slack_app.build(desk, people, client, names=names), served.app_token)
         await handler.connect_async()
         await served.workspace.until(lambda: served.sockets.connections >= 1)
-        board = asyncio.create_task(Board(archive, clock, bell, client, rules, "C0INCIDENT").run())
+        board = asyncio.create_task(Board(archive, clock, bell, client, rules, "C0INCIDENT", names=names).run())
         try:
             yield House(
                 served=served, archive=archive, doors_archive=doors_archive, desk=desk, people=people, cloud=cloud

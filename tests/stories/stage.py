@@ -27,6 +27,7 @@ ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUE
 OPS, INCIDENT = "C0OPS", "C0INCIDENT"
 T = TypeVar("T")
 
+LOOPBACK = "http://127.0.0.1"
 PATIENCE_SECONDS = 15.0
 """How long people's Slack waits for the bot, instead of three seconds: a busy machine may stand still for some."""
 
@@ -72,6 +73,18 @@ class Stage:
                 sys.executable, "-m", "bot", "run", "--config", str(self.config),
                 env=os.environ | self.env, stdout=log, stderr=log,
             )  # fmt: skip
+
+    async def until_it_listens(self, port: int) -> None:
+        """Wait until the bot takes connections at that port."""
+        async with asyncio.timeout(120):
+            while True:
+                with suppress(OSError):
+                    _, writer = await asyncio.open_connection("127.0.0.1", port)
+                    writer.close()
+                    return
+                if self.process is not None and self.process.returncode is not None:
+                    raise AssertionError(f"the bot ended at once:\n{self.log()}")
+                await asyncio.sleep(0.05)
 
     async def kill_bot(self) -> None:
         """SIGKILL: no farewell."""
@@ -206,6 +219,7 @@ async def staged(
     password: str = "muster-demo",
     cinder: str = "",
     forks: bool = False,
+    slack_port: int = 0,
 ) -> AsyncIterator[Stage]:
     """A workspace and two clouds, served; the bot is started by the test.
 
@@ -218,6 +232,7 @@ async def staged(
         cinder: TOML of the `[clouds.cinder]` of `prod`, with {url} for the simulated controller; the simulated host
             that is dead has managed volumes and backups then.
         forks: see `Stage`; it saves two seconds of a processor at each start.
+        slack_port: Slack comes by HTTP to this port of the bot; 0: the bot connects to Slack.
     """
     clock = SystemClock()
     workspace = standard_workspace(patience=PATIENCE_SECONDS)
@@ -232,7 +247,7 @@ async def staged(
         openstack_api.serve(world) as openstack_url,
         cloudtower_api.serve(world, tower=tower) as tower_url,
         redfish_api.serve(world) as redfish_url,
-        serve(workspace) as served,
+        serve(workspace, request_url=f"{LOOPBACK}:{slack_port}/slack/events" if slack_port else None) as served,
     ):
         config, env = configuration.write(
             folder,
@@ -249,6 +264,10 @@ async def staged(
         if cinder:
             table = f"[clouds.cinder]\n{cinder.replace('{url}', openstack_url)}\n"
             text = text.replace("[clouds.fencing.redfish]", f"{table}\n[clouds.fencing.redfish]")
+        if slack_port:
+            text = text.replace('mode = "socket"', f'mode = "http"\nlisten = "127.0.0.1:{slack_port}"')
+            del env["SLACK_APP_TOKEN"]
+            env["SLACK_SIGNING_SECRET"] = served.signing_secret
         config.write_text(text)
         stage = Stage(served=served, world=world, tower=tower, folder=folder, env=env, config=config, forks=forks)
         try:
