@@ -6,9 +6,11 @@ on Nova 34: 60 records 30 ms, a server 40 ms, a list of servers 5 ms each), so a
 its record is not asked for. Right before its start and at its end, a row may prove all that a look would show (`rows`).
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeAlias
 
 from adapters.openstack import (
     around,
@@ -37,13 +39,16 @@ from adapters.openstack.session import Session
 from adapters.openstack.things import EVACUATION, Life, Migration, Server, in_turn
 from adapters.openstack.versions import LOCK_REASON, SERVICES, SHADOWS
 from adapters.redfish.bmcs import Bmcs
-from bot.domain.cloud import NotSupported, Seen, Sighting
+from bot.domain.cloud import NotSupported, PartlySeen, Seen, Sighting, Unreachable
 from bot.domain.plan import Step
 from bot.domain.values import StepKey
 
 _YOUNG = timedelta(minutes=1)
 """The age up to which an open record is believed alone. Deleting a server closes no record, so an older one is not."""
 _SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controllers, generously
+Part: TypeAlias = Callable[[], Awaitable[Mapping[StepKey, Sighting]]]
+"""The look at one kind of steps."""
+
 _OF_VMS = verbs.MOVES | verbs.RELIEFS | {verbs.CONFIRM}
 
 
@@ -68,23 +73,54 @@ async def at(
 
     Raises:
         NotSupported: a step is not of this adapter.
+        PartlySeen: could not ask about some of them.
         Refused, Unreachable: could not ask.
     """
     unknown = [s.verb for s in steps if s.verb not in verbs.ALL]
     if unknown:
         raise NotSupported(f"This cloud knows no step called {unknown[0]}.")
-    seen = await rehome_look.at(session, runner, [s for s in steps if s.verb in verbs.OF_CINDER])
+    of_cinder = [s for s in steps if s.verb in verbs.OF_CINDER]
+    parts: list[Part] = [partial(rehome_look.at, session, runner, of_cinder)]
     for host in sorted({str(s.arguments["host"]) for s in steps if s.verb not in verbs.OF_CINDER}):
         mine = [s for s in steps if s.arguments["host"] == host]
-        seen |= await _at_power(session, host, [s for s in mine if s.verb == verbs.POWER_OFF], bmcs, heartbeats)
-        at_service = await _at_service(session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats)
-        seen |= await _while_off(host, [s for s in mine if s.key in at_service], at_service, bmcs)
-        seen |= await _at_servers(session, host, [s for s in mine if s.verb in _OF_VMS], now)
-        seen |= await _of_the_living(session, host, mine, seen, heartbeats)
-        seen |= await _of_targets(session, mine, seen)
-        seen |= await _around(session, [s for s in mine if s.verb in verbs.AROUND])
-        seen |= await _at_host(session, host, [s for s in mine if s.verb == verbs.EMPTY], now)
-    return seen
+        parts += [
+            partial(_at_power, session, host, [s for s in mine if s.verb == verbs.POWER_OFF], bmcs, heartbeats),
+            partial(_at_services, session, host, [s for s in mine if s.verb in verbs.OF_SERVICES], heartbeats, bmcs),
+            partial(_at_vms, session, host, [s for s in mine if s.verb in _OF_VMS], heartbeats, now),
+            partial(_around, session, [s for s in mine if s.verb in verbs.AROUND]),
+            partial(_at_host, session, host, [s for s in mine if s.verb == verbs.EMPTY], now),
+        ]
+    return await _what_can_be_read(parts)
+
+
+async def _what_can_be_read(parts: Sequence[Part]) -> Mapping[StepKey, Sighting]:
+    """What the parts of a look show; what keeps one of them from being read does not hide the others."""
+    seen: dict[StepKey, Sighting] = {}
+    trouble: Unreachable | None = None
+    for part in parts:
+        try:
+            seen |= await part()
+        except Unreachable as error:
+            trouble = trouble or error
+    if trouble is None:
+        return seen
+    raise PartlySeen(trouble, seen) if seen else trouble
+
+
+async def _at_services(
+    session: Session, host: str, steps: Sequence[Step], heartbeats: Heartbeats, bmcs: Bmcs
+) -> dict[StepKey, Sighting]:
+    """With what forbids them: seen without that they would be begun in spite of it."""
+    return await _while_off(host, steps, await _at_service(session, host, steps, heartbeats), bmcs)
+
+
+async def _at_vms(
+    session: Session, host: str, steps: Sequence[Step], heartbeats: Heartbeats, now: datetime
+) -> dict[StepKey, Sighting]:
+    """With what forbids them: seen without that they would be begun in spite of it."""
+    seen = await _at_servers(session, host, steps, now)
+    seen |= await _of_the_living(session, host, steps, seen, heartbeats)
+    return seen | await _of_targets(session, steps, seen)
 
 
 async def _at_service(

@@ -1,7 +1,8 @@
 """What Muster needs of a cloud: four verbs, their values and three errors.
 
-The procedure of a cloud lives with that cloud, as pure data (`plan`). An adapter looks and starts; it never waits,
-retries, sleeps or decides. The engine knows nothing of Nova or CloudTower.
+The procedure of a cloud lives with that cloud, as pure data (`plan`). An adapter looks and starts; it decides nothing,
+and repeats nothing but reads that failed in passing, within the time of one call. The engine knows nothing of Nova or
+CloudTower.
 """
 
 from collections.abc import Mapping, Sequence
@@ -133,6 +134,19 @@ class Unreachable(CloudError):
         self.is_over = is_over
 
 
+class PartlySeen(Unreachable):
+    """A look that could be made at some of its steps alone.
+
+    Args:
+        why: what kept it from the others.
+        seen: of those at which it could be made.
+    """
+
+    def __init__(self, why: Unreachable, seen: Mapping[StepKey, Sighting]) -> None:
+        super().__init__(why.sentence, remedy=why.remedy, raw=why.raw)
+        self.seen = seen
+
+
 class NotSupported(CloudError):
     """The plan asked for what this cloud cannot do: a bug, said loudly."""
 
@@ -174,6 +188,7 @@ class Cloud(Protocol[S]):
         """What the cloud shows about each of `steps`; a few list calls however many they are. Reads only.
 
         Raises:
+            PartlySeen: could not ask about some of them.
             Refused, Unreachable: could not ask.
         """
         ...

@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from bot.domain import fates, targets, timing
-from bot.domain.cloud import CloudError, Refused, Request, Seen, Sighting, Unreachable
+from bot.domain.cloud import CloudError, PartlySeen, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.finishing import going_on, to_finish
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation, State, Told
@@ -100,7 +100,7 @@ async def round_of(
         look at once is worth its calls; None when every step has ended, or none may start.
 
     Raises:
-        Refused, Unreachable: the cloud could not be looked at; nothing was started.
+        Refused, Unreachable: the cloud could not be looked at, and nothing was started; or not at all of it.
         LeaseLost
     """
     if operation.plan is None:
@@ -128,9 +128,13 @@ async def round_of(
         is_over = operation.state is State.STOPPING or this.closed or all(r.has_ended for r in records)
         return None if is_over and not in_flight else this.wait(records)
     orders = [r for r in in_flight if r.key in on_the_wire and r.step.relieves]
-    seen = await _see(this, [*watched, *orders], coming)
+    seen, trouble = await _see(this, [*watched, *orders], coming)
+    watched = [r for r in watched if trouble is None or r.key in seen]
     looked = {r.key: _look(held, r, seen) for r in watched}
-    return await _after(this, looked, seen)
+    between = await _after(this, looked, seen)
+    if trouble is not None:
+        raise trouble
+    return between
 
 
 async def _say_if_closed(this: _Round) -> _Round:
@@ -149,19 +153,26 @@ async def _say_if_closed(this: _Round) -> _Round:
     return replace(this, operation=saved)
 
 
-async def _see(this: _Round, watched: Sequence[StepRecord], coming: Sequence[StepRecord]) -> Mapping[StepKey, Sighting]:
+async def _see(
+    this: _Round, watched: Sequence[StepRecord], coming: Sequence[StepRecord]
+) -> tuple[Mapping[StepKey, Sighting], PartlySeen | None]:
     """Look at what is in flight, and at all that waits for its turn once the first of it is not known yet.
 
     What relieves another is evidence about that one too, so it is asked about even while its own call is on the wire.
+    What could be read counts, though the rest could not be; with it comes why.
     """
     ahead: Sequence[StepRecord] = []
     if any(r.key not in this.foreseen for r in coming):
         ahead = [r for r in coming if r.key not in this.foreseen]
     steps = [r.step for r in (*watched, *ahead)]
-    seen = await this.held.cloud.look(steps) if steps else {}
+    trouble = None
+    try:
+        seen = await this.held.cloud.look(steps) if steps else {}
+    except PartlySeen as partly:
+        seen, trouble = partly.seen, partly
     untouched = {r.key for r in ahead if r.step.by is By.MUSTER and _may_start(_of(r, seen))}
     this.foreseen.update({key: seen[key] for key in untouched})
-    return seen
+    return seen, trouble
 
 
 async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> float:

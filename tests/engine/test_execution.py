@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.cloud import Sighting
+from bot.domain.cloud import PartlySeen, Sighting, Unreachable
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.plan import Finding, Receipt, Step, Topic, Verdict
@@ -278,3 +278,25 @@ async def test_a_stop_unlocks_what_was_locked_and_moves_nothing_more(
     assert sum(key.startswith("lock:") for key in shop.cloud.starts) == locked
     assert sum(key.startswith("unlock:") for key in shop.cloud.starts) == locked
     assert shop.cloud.locked == set()
+
+
+async def test_what_a_look_could_read_counts_though_the_rest_could_not_be_read(shop: Workshop) -> None:
+    id = await shop.approved()
+    look, blind = shop.cloud.look, 0
+
+    async def partly(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        nonlocal blind
+        seen = await look(steps)
+        hidden = {key: seen[key] for key in seen if key == "move:vm-0"}
+        if hidden and blind < 20 and "move:vm-0" in shop.cloud.starts:
+            blind += 1
+            raise PartlySeen(Unreachable("One VM does not show."), {k: s for k, s in seen.items() if k not in hidden})
+        return seen
+
+    shop.cloud.look = partly  # type: ignore[method-assign]
+    await shop.work()
+    assert blind == 20
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    kinds = await shop.kinds()
+    assert kinds.index(Kind.VM_DONE) < kinds.index(Kind.CLOUD_SILENT)  # the others went on
+    assert len(shop.cloud.starts) == 7

@@ -19,9 +19,11 @@ from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.datacentre import add_server
+from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Host
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
+from bot.domain.cloud import PartlySeen, Unreachable
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.order import Order
 from bot.domain.ports import Delivery
@@ -195,3 +197,19 @@ async def test_a_plan_comes_where_each_call_takes_a_third_of_its_time_out() -> N
         await one.work()
         assert (await one.shown(id)).state is State.AWAITING_APPROVAL
         assert one.cloud.deadline == pytest.approx(6 * 0.3)
+
+
+async def test_a_look_uses_what_it_could_read() -> None:
+    async with night(vms=3) as one:
+        id = await one.ask(one.hosts[0].name)
+        await one.work()
+        plan = (await one.shown(id)).plan
+        assert plan is not None
+        one.world.faults.order(CallFault(effect=Effect.ANSWER, status=503, path="/servers", times=None))
+        with pytest.raises(PartlySeen, match="answered 503") as partly:
+            await one.cloud.look(plan.steps)
+        assert partly.value.seen.keys() == {step.key for step in plan.steps if step.vm is None}
+        one.world.faults.clear()
+        one.world.faults.order(CallFault(effect=Effect.ANSWER, status=503, path="/os-services", times=None))
+        with pytest.raises(Unreachable):  # that the host is dead forbids its VMs: without it nothing is said of them
+            await one.cloud.look([step for step in plan.steps if step.vm is not None])
