@@ -64,21 +64,27 @@ def starts_a_second(records: Sequence[StepRecord], *, now: datetime) -> float:
     return late / window.total_seconds() if window > timedelta(0) else 0.0
 
 
-def estimate(plan: Plan, past: Sequence[StepRecord]) -> timedelta | None:
-    """How long a plan will take, by what an earlier operation of its kind took in its cloud; None where there was none.
+def estimate(plan: Plan, past: Sequence[Sequence[StepRecord]]) -> tuple[timedelta, timedelta] | None:
+    """How long a plan will take at least and at most, by what its kind took lately in its cloud; None where none did.
 
     Args:
         plan: to be estimated.
-        past: all steps of the earlier one; none where there was none.
+        past: all steps of each earlier operation of its kind; none where there was none.
     """
-    done = [g for g in fates.each(past) if g[0].step.vm and fates.of(g) is Fate.DONE and _begun(g)]
     coming = len({step.vm for step in plan.steps if step.vm})
-    if not done or not coming:
+    spans = [span for records in past if (span := _as_that(records, coming)) is not None] if coming else []
+    return (min(least for least, _ in spans), max(most for _, most in spans)) if spans else None
+
+
+def _as_that(past: Sequence[StepRecord], coming: int) -> tuple[timedelta, timedelta] | None:
+    """How long so many VMs take that begin one after another as those did, the last as quick or slow as any of them."""
+    done = [g for g in fates.each(past) if g[0].step.vm and fates.of(g) is Fate.DONE and _begun(g)]
+    if not done:
         return None
     starts = [at for g in done if (at := _begun(g)) is not None]
-    longest = max(_ended(g) - (_begun(g) or _ended(g)) for g in done)
-    each = (max(starts) - min(starts)) / max(1, len(done) - 1)
-    return each * (coming - 1) + longest
+    took = [_ended(g) - (_begun(g) or _ended(g)) for g in done]
+    until_the_last = (max(starts) - min(starts)) / max(1, len(done) - 1) * (coming - 1)
+    return until_the_last + min(took), until_the_last + max(took)
 
 
 def _side_by_side(

@@ -165,7 +165,8 @@ class Plan:
     vms: tuple[Vm, ...]
     phases: tuple[str, ...] = ()  #: in order; a phase starts when the one before has ended
     steps: tuple[Step, ...] = ()
-    estimate: timedelta | None = None  #: how long it will take, when that can be said
+    estimate: timedelta | None = None  #: how long it will take at most, when that can be said
+    estimate_least: timedelta | None = None  #: and at least; None: the same
     facts: Mapping[str, str] = field(default_factory=dict)
     """Choices an approver relies on, by name: e.g. {"microversion": "2.94"}."""
     may_choose_none: bool = False  #: whether choosing none of the VMs makes sense

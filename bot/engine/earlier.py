@@ -11,7 +11,9 @@ from bot.domain.values import Action
 from bot.engine.held import Held
 
 _LATELY = 5
-"""So many of a cloud's last operations are searched for one of a kind."""
+"""So many of a cloud's last operations are searched for those of a kind."""
+_MEASURED = 3
+"""By so many of a kind the next one is measured: their steps are read for each survey."""
 
 
 async def with_what_was(held: Held, request: Request) -> Request:
@@ -28,9 +30,9 @@ async def with_what_was(held: Held, request: Request) -> Request:
     return replace(request, undoes=ledger.undone(past, request.action))
 
 
-async def of_its_kind(held: Held, request: Request) -> Sequence[StepRecord]:
-    """The steps of the last operation of this cloud that did the same to a host and got done; none where none did."""
+async def of_its_kind(held: Held, request: Request) -> Sequence[Sequence[StepRecord]]:
+    """The steps of each of the last operations of this cloud that did the same to a host and got done."""
     async with held.reading() as unit:
         newest = await unit.operations(cloud=request.cloud, states=frozenset({State.SUCCEEDED}), limit=_LATELY)
-        last = next((o for o in newest if o.request.action is request.action), None)
-        return await unit.steps(last.id) if last is not None else ()
+        alike = [o for o in newest if o.request.action is request.action]
+        return [await unit.steps(o.id) for o in alike[:_MEASURED]]

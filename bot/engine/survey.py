@@ -224,8 +224,8 @@ async def _plan(held: Held, operation: Operation) -> Plan:
     plan = await _survey_and_judge(held.cloud, replace(request, beside=others))
     of_time = timing.findings(operation, held.rule, now=held.clock.now())
     of_target = targets.findings(operation.request, await beside.requests(held, operation))
-    estimate = forecast.estimate(plan, await earlier.of_its_kind(held, request))
-    return replace(plan, findings=(*plan.findings, *of_time, *of_target), estimate=estimate)
+    least, most = forecast.estimate(plan, await earlier.of_its_kind(held, request)) or (None, None)
+    return replace(plan, findings=(*plan.findings, *of_time, *of_target), estimate=most, estimate_least=least)
 
 
 def _terms(held: Held, operation: Operation) -> Facts:

@@ -100,10 +100,13 @@ def test_nothing_is_left_of_what_has_ended_and_nothing_said_of_what_does_not_run
 def test_a_plan_is_estimated_by_what_its_kind_took_in_its_cloud_last() -> None:
     past = [vm(n, StepState.DONE, since=100 - n, took=15) for n in range(11)]
     coming = plan(steps=tuple(vm(n).step for n in range(21)), estimate=seconds(999))
-    assert estimate(coming, past) == seconds(20 * 1 + 15)
-    assert estimate(coming, past[:1]) == seconds(15)
+    assert estimate(coming, [past]) == (seconds(20 * 1 + 15), seconds(20 * 1 + 15))
+    assert estimate(coming, [past[:1]]) == (seconds(15), seconds(15))
+    slower = [vm(n, StepState.DONE, since=100 - 2 * n, took=10 if n else 40) for n in range(11)]
+    assert estimate(coming, [slower]) == (seconds(20 * 2 + 10), seconds(20 * 2 + 40))
+    assert estimate(coming, [past, slower]) == (seconds(35), seconds(80)), "from the quickest to the slowest"
     assert estimate(coming, ()) is None, "where none was done, nobody knows"
-    assert estimate(plan(steps=(), estimate=None), past) is None
+    assert estimate(plan(steps=(), estimate=None), [past]) is None
 
 
 def test_starts_are_counted_over_the_last_while() -> None:

@@ -139,6 +139,8 @@ def test_how_long_it_may_take_is_told_only_while_it_lies_ahead(state: State) -> 
     ahead = {State.READY, State.AWAITING_APPROVAL, State.QUEUED}
     assert ("about 12 min" in head) is (state in ahead)
     assert "about" not in str(blocks(drawn(state, of=replace(plan(), estimate=None)))[0])
+    as_it_was = drawn(state, of=replace(plan(), estimate_least=timedelta(minutes=8)))
+    assert ("about 8 min to 12 min" in str(blocks(as_it_was)[0])) is (state in ahead)
 
 
 def test_a_click_brings_back_the_operation_and_the_digest_of_the_plan_that_was_shown() -> None:

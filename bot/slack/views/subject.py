@@ -103,7 +103,10 @@ def vms(plan: Plan) -> str:
 
 def expected(plan: Plan) -> str:
     """About how long it will take, by what the last of its kind took; empty where there was none."""
-    return f"about {text.minutes(plan.estimate)}" if plan.estimate is not None else ""
+    if plan.estimate is None:
+        return ""
+    least, most = text.minutes(plan.estimate_least or plan.estimate), text.minutes(plan.estimate)
+    return f"about {most}" if least == most else f"about {least} to {most}"
 
 
 def host(operation: Operation) -> str:
