@@ -1,5 +1,7 @@
 """Shows an operation where somebody asks for it: privately in full, and as a further card that can be clicked."""
 
+from dataclasses import replace
+
 from bot.domain.copies import Copy
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Operation
@@ -23,6 +25,8 @@ async def show(archive: Archive, operation: Operation, *, by: UserId, channel: s
         stands = {copy.channel for copy in copies} | ({card.channel} if card is not None and card.ts else set())
         if operation.state not in FINAL and channel not in stands:
             await unit.keep_copy(Copy(operation=operation.id, channel=channel, person=by))
+        elif card is not None and card.channel == channel and card.ts:
+            await unit.keep_card(replace(card, revision=-1))  # one that somebody deleted is posted anew
         await unit.tell(News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel))
         await unit.settle(key, result="shown")
         await unit.commit()

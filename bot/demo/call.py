@@ -71,7 +71,7 @@ class Call:
     def message(self, channel: Channel, name: str = "ts") -> Message:
         """A message that everybody sees. Raises message_not_found, also for ephemeral ones."""
         found = self.ws.message(channel.id, self.text(name))
-        if found is None or found.is_ephemeral:
+        if found is None or found.is_ephemeral or found.body.get("subtype") == "tombstone":
             raise SlackError("message_not_found")
         return found
 

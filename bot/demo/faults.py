@@ -53,6 +53,8 @@ class Faults:
     api: list[ApiFault] = field(default_factory=list)
     latency: float = 0.0
     """Seconds that every call of the Web API takes."""
+    upload_delay: float = 0.0
+    """Seconds from the end of an upload to the message that shows the file."""
     outage_until: float = 0.0
     """Unix time until which neither the Web API nor Socket Mode answers."""
     dropped_acks: int = 0

@@ -19,6 +19,13 @@ class Message:
     broadcast: bool = False
     """A thread reply that is also shown in the channel."""
 
+    def entomb(self) -> None:
+        """What Slack leaves of a deleted message that began a thread: it takes replies, and nobody can edit it."""
+        for name in ("blocks", "metadata", "bot_id", "app_id", "bot_profile", "edited"):
+            self.body.pop(name, None)
+        self.author = "USLACKBOT"
+        self.body |= {"subtype": "tombstone", "hidden": True, "user": self.author, "text": "This message was deleted."}
+
     @property
     def ts(self) -> str:
         return str(self.body["ts"])

@@ -95,13 +95,14 @@ def complete_upload(call: Call) -> Json:
             raise SlackError("not_in_channel")
         for f in files:
             f.channel = channel.id
-        call.ws.add_message(
-            channel.id,
-            author=call.ws.app.bot_user,
-            text=call.text("initial_comment"),
-            thread_ts=call.text("thread_ts") or None,
-            extra={"files": shown, "upload": True},
-        )
+        thread, comment = call.text("thread_ts") or None, call.text("initial_comment")
+
+        def appear() -> None:
+            extra = {"files": shown, "upload": True}
+            author = call.ws.app.bot_user
+            call.ws.add_message(channel.id, author=author, text=comment, thread_ts=thread, extra=extra)
+
+        call.ws.after(call.ws.faults.upload_delay, appear)
     return {"files": shown}
 
 

@@ -231,7 +231,11 @@ class Records:
         self.changed()
 
     def remove_message(self, message: Message) -> None:
-        """Take a message away; its thread's parent counts one reply less."""
+        """Take a message away; its thread's parent counts one reply less. One with replies leaves a tombstone."""
+        if int(message.body.get("reply_count", 0)) > 0:
+            message.entomb()
+            self.changed()
+            return
         self.messages[message.channel].remove(message)
         parent = self.message(message.channel, message.thread_ts) if message.is_reply and message.thread_ts else None
         if parent is not None and not message.is_ephemeral:

@@ -1,6 +1,6 @@
 """A Slack workspace made of dictionaries: its people act on it, the app talks to it over loopback sockets."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -222,6 +222,18 @@ class Workspace(Acting):
         moment = self.next_ts()
         event = {"type": "user_change", "user": account, "cache_ts": int(self.seconds()), "event_ts": moment}
         self.send_event(event)
+
+    def after(self, seconds: float, act: Callable[[], None]) -> None:
+        """Do something some time later; at once where that is no time."""
+
+        async def later() -> None:
+            await self.clock.sleep(seconds)
+            act()
+
+        if seconds > 0 and self.postman is not None:
+            self.postman.spawn(later())
+        else:
+            act()
 
     async def outage(self, seconds: float) -> None:
         """Slack is gone for so long: connections break, nothing answers."""

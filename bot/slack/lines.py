@@ -25,6 +25,8 @@ _GATHER_TROUBLE = 5.0
 _TROUBLE = frozenset({Kind.STEP_FAILED, Kind.STEP_UNKNOWN})
 _MANY_VMS = 30
 _SLOWEST = 60.0
+FILE_SECONDS = 30.0
+"""How long the message of a file may take to appear: Slack answers the upload before it shares the file."""
 _PATIENCE = 10
 """How often a line is offered that Slack refuses for a reason we do not know."""
 
@@ -49,6 +51,7 @@ class Lines:
         self._refused: set[int] = set()  # attempted, but Slack answered that it did not take them
         self._not_before: dict[int, float] = {}  # by the head of a lane: when it is tried again
         self._gathered_since: dict[int, float] = {}  # by the head of a lane: when it was seen first
+        self._unsure_since: dict[int, float] = {}  # of files: when it was first seen that the answer is missing
         self._served: dict[Lane, int] = {}
         self._serving = 0
 
@@ -119,6 +122,8 @@ class Lines:
         method = WHISPER if lane.audience is Audience.PERSON else POST
         if not self._pace.allows(method, place.channel):
             return False
+        if self._may_still_appear(batch[0]):
+            return False
         batch = await self._look(place, batch)
         if not batch:
             return True
@@ -172,6 +177,18 @@ class Lines:
         due = self._gathered_since.setdefault(id, now) + (_GATHER_TROUBLE if is_trouble else _GATHER)
         if due <= now or not (is_trouble or await self._drawing.vms_of(news) > _MANY_VMS):
             return False
+        self._pace.come_back(due)
+        return True
+
+    def _may_still_appear(self, line: Outgoing) -> bool:
+        """Whether it brings a file whose upload had no answer just now: its message may stand some time later."""
+        if line.attempted_at is None or not self._is_unsure(line) or file_of(line.news) is None:
+            return False
+        now = self._clock.monotonic()
+        due = self._unsure_since.setdefault(line.id, now) + FILE_SECONDS
+        if due <= now:
+            return False
+        self._not_before[line.id] = due
         self._pace.come_back(due)
         return True
 
@@ -303,6 +320,8 @@ class Lines:
             await unit.attempt(ids, now=self._clock.now())
             await unit.commit()
         self._refused.difference_update(ids)
+        for id in ids:
+            self._unsure_since.pop(id, None)
 
     async def _note_told(self, batch: Sequence[Outgoing], *, ts: str) -> None:
         async with self._archive.unit() as unit:
@@ -312,6 +331,7 @@ class Lines:
             await unit.commit()
         for line in batch:
             self._gathered_since.pop(line.id, None)
+            self._unsure_since.pop(line.id, None)
 
 
 def _lane_of(line: Outgoing) -> Lane:

@@ -139,7 +139,8 @@ class Poster:
         """
         if not self._may_speak():
             raise LeaseLost("Somebody else speaks by now.")
-        for form in (message, *message.plainer()):
+        told = self._names.told(message)
+        for form in (told, *told.plainer()):
             code = await wire.reply(address, form.text, list(form.blocks), session=self._client.session)
             if code not in WRONG_SHAPE:
                 break

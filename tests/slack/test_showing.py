@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from bot.demo.messages import Message
+from bot.domain.news import Kind, News
 from bot.domain.operation import State
+from bot.domain.values import OperationId
 from tests.slack.house import House, opened
 
 
@@ -18,6 +20,12 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 def cards(house: House, channel: str) -> list[Message]:
     return [m for m in house.workspace.channel_messages(channel) if m.author == "U0MUSTER" and m.buttons]
+
+
+async def line(house: House, of: OperationId, words: str) -> None:
+    async with house.archive.unit() as unit:
+        await unit.tell(News(kind=Kind.PHASE, operation=of, facts={"phase": words}))
+        await unit.commit()
 
 
 async def test_show_posts_a_live_card_where_it_is_typed_and_its_buttons_work(house: House) -> None:
@@ -51,3 +59,18 @@ async def test_a_channel_that_is_archived_while_nothing_changes_loses_its_card_t
     await house.workspace.click("U0BOB", moved, label="Approve")
     await house.workspace.until(lambda: "Approved by <@U0BOB>" in cards(house, "C0INCIDENT")[0].plain)
     assert await house.state() is State.QUEUED
+
+
+async def test_a_card_that_somebody_deleted_is_brought_back_by_show_and_its_thread_goes_on_there(house: House) -> None:
+    await house.planned()
+    (shown,) = await house.operations()
+    await line(house, shown.id, "one")
+    await house.workspace.until(lambda: house.workspace.thread("C0OPS", house.cards()[0].ts))
+    gone = house.workspace.message("C0OPS", house.cards()[0].ts)
+    assert gone is not None
+    house.workspace.remove_message(gone)  # with replies: a tombstone stays, and takes more of them
+    assert house.cards() == []
+    await house.types("U0BOB", f"/muster show {shown.id}")
+    await house.workspace.until(lambda: "Approve" in (house.cards()[0].buttons if house.cards() else ()))
+    await line(house, shown.id, "two")
+    await house.workspace.until(lambda: house.workspace.thread("C0OPS", house.cards()[0].ts))

@@ -57,6 +57,16 @@ async def test_an_upload_whose_answer_was_lost_is_not_repeated(office: Office) -
     assert office.served.faults.used["lost_reply"] == 1
 
 
+async def test_a_file_that_appears_some_time_after_its_upload_is_not_uploaded_twice(office: Office) -> None:
+    await ended(office)
+    office.served.faults.upload_delay = 20
+    office.served.faults.lose_reply(method="files.completeUploadExternal")
+    board = office.board()
+    await office.until(lambda: files(office), board)
+    await office.quiet(board, seconds=120)
+    assert len(files(office)) == 1
+
+
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 async def test_an_upload_that_broke_off_is_made_again(office: Office, method: str) -> None:
     await ended(office)
