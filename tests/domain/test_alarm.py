@@ -24,3 +24,14 @@ def test_a_message_stands_for_what_was_raised_and_what_was_left_over_is_told_in_
     alarm = replace(ALARM, kind=kind)
     assert not alarm.has_message
     assert replace(alarm, raised_at=NOW).has_message is (kind is not AlarmKind.LEFT_OVER)
+
+
+def test_an_alert_waits_until_it_is_told_and_its_host_is_found() -> None:
+    taken_in = replace(ALARM, kind=AlarmKind.ALERT, label=("prod", "compute-2"))
+    assert taken_in.waits
+    assert replace(taken_in, label=None).waits
+    told = replace(taken_in, raised_at=NOW)
+    assert told.waits
+    assert not replace(told, label=None).waits
+    assert not told.cleared(NOW).waits
+    assert not replace(taken_in, kind=AlarmKind.HOST_DOWN).waits
