@@ -54,7 +54,7 @@ class Rank(IntEnum):
 
     ACKNOWLEDGED = 0  #: Slack waits for it, for three seconds
     PEOPLE = 1  #: what people decide and what is shown to them; and leases, on which the others hang
-    BULK = 2  #: what moves VMs
+    BULK = 2  #: what moves VMs, what monitoring tells, and what goes because it is old
 
 
 class Stale(Exception):

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from bot.domain.alarm import Alarm, AlarmKind, Alert
-from bot.domain.ports import Archive, Clock, Delivery, Entry, Stale, Unit
+from bot.domain.ports import Archive, Clock, Delivery, Entry, Rank, Stale, Unit
 from bot.domain.values import Facts
 
 KIND = "alert"
@@ -63,7 +63,7 @@ class Alerts:
         """
         for attempt in range(_TRIES):
             try:
-                async with self.archive.unit() as unit:
+                async with self.archive.unit(Rank.BULK) as unit:
                     fresh = [told for told in group.alerts if await self._receive(unit, told)]
                     for pair in dict.fromkeys((told.cloud, told.host) for told in fresh):
                         of_pair = [told for told in fresh if (told.cloud, told.host) == pair]

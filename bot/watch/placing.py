@@ -14,7 +14,7 @@ import structlog
 from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
-from bot.domain.ports import Archive, Clock, Stale
+from bot.domain.ports import Archive, Clock, Rank, Stale
 from bot.domain.values import Action
 from bot.watch.rounds import MOST_HOSTS
 
@@ -56,7 +56,7 @@ class Placing:
         if current is None and sum(1 for alarm in every if now - alarm.first_seen_at <= STORM_SPAN) > STORM and fresh:
             current = _storm(now)
         try:
-            async with self.archive.unit() as unit:
+            async with self.archive.unit(Rank.BULK) as unit:
                 is_new = current is not None and current not in storms
                 for storm in [*storms, *([current] if current and is_new else [])]:
                     counted_now = _counted(storm, every, is_current=storm is current, now=now)
@@ -83,7 +83,7 @@ class Placing:
             if placed == alarm:
                 continue
             try:
-                async with self.archive.unit() as unit:
+                async with self.archive.unit(Rank.BULK) as unit:
                     await unit.save_alarm(placed)
                     await unit.commit()
             except Stale:
