@@ -45,10 +45,11 @@ from bot.domain.values import StepKey
 
 _YOUNG = timedelta(minutes=1)
 """The age up to which an open record is believed alone. Deleting a server closes no record, so an older one is not."""
-_SKEW = timedelta(minutes=5)  #: between the clocks of the cloud's own controllers, generously
+_SKEW = timedelta(seconds=30)
+"""Between the clocks of the cloud's own controllers: where it is more, VMs are looked for everywhere. What is listed is
+of the whole cloud, so with many operations at once it must not reach far back."""
 Part: TypeAlias = Callable[[], Awaitable[Mapping[StepKey, Sighting]]]
 """The look at one kind of steps."""
-
 _OF_VMS = verbs.MOVES | verbs.RELIEFS | {verbs.CONFIRM}
 
 
@@ -364,7 +365,7 @@ async def _servers(
     if len(rest) > whereabouts.FEW and began:
         since = (min(began) - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
         filters = {"changes-since": since}
-        changed = await nova.list_servers(session, filters, at=SHADOWS, doing="list the servers that moved")
-        listed |= {s.id: s for s in changed if s.id in rest and not s.is_gone}
+        changed = await nova.list_servers(session, filters, only=rest, at=SHADOWS, doing="list the servers that moved")
+        listed |= {s.id: s for s in changed if not s.is_gone}
     found = await whereabouts.find(session, ids - listed.keys())
     return whereabouts.Found(listed | found.servers, found.gone)

@@ -1,7 +1,9 @@
 """A living host emptied over a socket: the calls, what they leave, and what goes wrong on the way."""
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 
@@ -211,6 +213,17 @@ async def test_a_move_that_is_confirmed_is_not_confirmed_again() -> None:
         assert not done.bad()
         confirm = next(s for s in plan.steps if s.verb == "confirm")
         assert (await arena.cloud.look([confirm]))[confirm.key].seen is Seen.DONE
+
+
+async def test_a_look_lists_what_moved_just_now_and_not_what_other_operations_moved_before() -> None:
+    async with openstack_enter_arena(vms=8) as arena:
+        arena.host.knobs.live_slots = 8
+        began = arena.world.now.replace(microsecond=0)
+        assert not (await carry_out(arena, await arena.planned())).bad()
+        queries = [parse_qs(c.query) for c in arena.calls()]
+        since = [datetime.fromisoformat(query["changes-since"][0]) for query in queries if "changes-since" in query]
+        assert since
+        assert min(since) >= began - timedelta(seconds=30)
 
 
 async def test_moves_of_long_ago_do_not_make_a_look_read_all_that_has_changed_since() -> None:
