@@ -13,7 +13,7 @@ from bot.slack.backoff import BackOff
 from bot.slack.behind import Behind
 from bot.slack.moving import Moving
 from bot.slack.pace import EDIT, POST
-from bot.slack.poster import CARD, Poster
+from bot.slack.poster import CARD, WRONG_SHAPE, Poster
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import card as view
 from bot.slack.views import message, subject, text
@@ -124,6 +124,12 @@ class Cards:
         """
         if refusal.code not in at_once and self._backoff.tries(operation.id) + 1 < _PATIENCE:
             raise refusal
+        if refusal.code in WRONG_SHAPE:  # it is not about the place
+            if not card.ts:
+                raise refusal
+            log.warning("card cannot be edited", operation=operation.id, code=refusal.code)
+            await self._keep(card)
+            return
         moved = await self.moving.move(operation, card.channel, why=refusal.code)
         if operation.state in FINAL and (not moved or (card.left and not card.ts)):
             log.warning("card cannot be shown to anybody", operation=operation.id, code=refusal.code)

@@ -181,3 +181,17 @@ async def test_a_line_of_the_incident_channel_is_not_moved(office: Office) -> No
     await office.quiet(board)
     async with office.archive.unit() as unit:
         assert await unit.outgoing(limit=10) == []
+
+
+async def test_a_card_that_slack_refuses_for_what_it_says_stays_where_it_is(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    office.served.faults.refuse("msg_too_long", method="chat.update", times=1_000)
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.quiet(board, seconds=300, step=5)
+    async with office.archive.unit() as unit:
+        card = await unit.card(shown.id)
+    assert card is not None
+    assert (card.channel, card.left) == ("C0OPS", "")
+    assert office.cards(INCIDENT) == []
