@@ -19,6 +19,12 @@ class Message:
     broadcast: bool = False
     """A thread reply that is also shown in the channel."""
 
+    @property
+    def folded(self) -> list[str]:
+        """Texts of which Slack may show the beginning alone, behind a "See more": long sections without `expand`."""
+        texts = [str((block.get("text") or {}).get("text", "")) for block in self.blocks if may_fold(block)]
+        return [text for text in texts if len(text) > LONGEST_UNFOLDED or text.count("\n") >= MOST_LINES_UNFOLDED]
+
     def entomb(self) -> None:
         """What Slack leaves of a deleted message that began a thread: it takes replies, and nobody can edit it."""
         for name in ("blocks", "metadata", "bot_id", "app_id", "bot_profile", "edited"):
@@ -76,3 +82,12 @@ class Message:
             visible_to=self.visible_to,
             broadcast=self.broadcast,
         )
+
+
+LONGEST_UNFOLDED, MOST_LINES_UNFOLDED = 500, 6
+"""Slack does not say when it folds; so much is read on a phone without scrolling."""
+
+
+def may_fold(block: Json) -> bool:
+    """Whether Slack may fold it (https://docs.slack.dev/reference/block-kit/blocks/section-block, `expand`)."""
+    return block.get("type") == "section" and not block.get("expand")
