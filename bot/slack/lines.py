@@ -24,6 +24,8 @@ _GATHER_TROUBLE = 5.0
 """Seconds: how long what failed is gathered, so that no phone rings for each VM of a hundred."""
 _TROUBLE = frozenset({Kind.STEP_FAILED, Kind.STEP_UNKNOWN})
 _MANY_VMS = 30
+_AT_A_TIME = 1.0
+"""Seconds after which a round of lines is cut short: answers and cards have their turn before the rest of it."""
 _SLOWEST = 60.0
 FILE_SECONDS = 30.0
 """How long the message of a file may take to appear: Slack answers the upload before it shares the file."""
@@ -80,8 +82,10 @@ class Lines:
             lanes.setdefault(_lane_of(line), []).append(line)
         for put_off in [lane for lane, waiting in lanes.items() if waiting[0].id in self.put_off]:
             del lanes[put_off]  # since it was read
-        told = False
+        told, until = False, self._clock.monotonic() + _AT_A_TIME
         for lane in sorted(lanes, key=lambda la: (la.audience is not Audience.PERSON, self._served.get(la, 0))):
+            if told and self._clock.monotonic() > until:
+                break
             batch = self._batch(lanes[lane])
             try:
                 told |= await self._tell(lane, batch, is_last=len(batch) == len(lanes[lane]))

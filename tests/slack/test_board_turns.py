@@ -4,9 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
+from bot.clock import ManualClock
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Rank
-from tests.slack.conftest import Office, operation
+from bot.slack.board import Board
+from tests.slack.conftest import RULES, Office, operation
 from tests.views.examples import plan
 
 
@@ -25,6 +27,34 @@ class CountingArchive:
 
     def reading(self) -> AbstractAsyncContextManager[Any]:
         return self._archive.reading()
+
+
+class SlowSlackClock(ManualClock):
+    """By it, each call to Slack takes 0.6 s."""
+
+    def __init__(self, office: Office) -> None:
+        super().__init__(office.clock.now())
+        self._calls = office.calls
+
+    def monotonic(self) -> float:
+        return 0.6 * len(self._calls)
+
+
+async def test_a_round_of_lines_is_cut_short_so_that_an_answer_waits_for_few_of_them(office: Office) -> None:
+    shown = [
+        await office.add(operation(f"OP{n}", channel=f"C0{name}")) for n, name in enumerate(["OPS", "INCIDENT"] * 5)
+    ]
+    await office.until(lambda: len(office.cards() + office.cards("C0INCIDENT")) == 10, office.board())
+    for one in shown:
+        await office.line(one, "a line")
+    board = Board(office.archive, SlowSlackClock(office), office.bell, office.client, RULES)
+    before = len(office.calls)
+    assert await board.round()
+    assert office.calls[before:].count("chat.postMessage") <= 3
+    await office.whisper("U0ALICE", "the answer")
+    before = len(office.calls)
+    await board.round()
+    assert office.calls[before] == "chat.postEphemeral"
 
 
 async def test_a_look_takes_no_turn_an_edit_one_and_a_post_two(office: Office) -> None:
