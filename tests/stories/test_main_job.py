@@ -26,7 +26,9 @@ async def test_an_engineer_asks_a_lead_approves_and_the_dead_host_is_evacuated(s
     story = "\n".join(stage.thread())
     for beat in ("<@U0BOB>", "Take the host out of service", "Evacuate", *lost):
         assert beat in story
-    await stage.until(lambda: len(stage.workspace.channel_messages(INCIDENT)) == 2, what="start and end are told")
+    await stage.until(
+        lambda: len(stage.workspace.channel_messages(INCIDENT)) == 3, what="request, start and end are told"
+    )
     incident = [m.plain for m in stage.workspace.channel_messages(INCIDENT)]
     assert stage.link() in incident[0]
     assert stage.link() in incident[1]
