@@ -86,8 +86,10 @@ def _run(arguments: argparse.Namespace) -> int:
     def serve() -> int:
         settings = _loaded(arguments.config)
         log.configure(level=settings.log.level, format=settings.log.format, secrets=settings.secrets)
+        from bot.process import run_until_signalled, share_one_heap
+
+        share_one_heap()
         from bot import main as house
-        from bot.process import run_until_signalled
 
         run_until_signalled(house.run(settings))
         return 0
