@@ -228,6 +228,6 @@ def _cost_of_pace(cloud: OpenStackSettings) -> Iterator[str]:
         )
     if cloud.rate < inf:
         yield (
-            f"clouds.{cloud.name}: no more than {cloud.rate:g} VMs are begun a second, so the last of 60 is begun"
-            f" {60 / cloud.rate:.0f} s after the first."
+            f"clouds.{cloud.name}: VMs are begun at a rate of {cloud.rate:,.2f} a second at most, so the last of 60 is"
+            f" begun {60 / cloud.rate:,.0f} s after the first."
         )

@@ -143,7 +143,7 @@ def _placed(alarm: Alarm, listed: Listed, clouds: Mapping[str, AnyCloud]) -> Ala
         found = [(n, h) for n in names for h in listed[n] if isinstance(h, Host) and name in {h.name, h.id}]
         if len(found) > 1:
             said = ", ".join(f"{n}/{h.name} ({h.id})" for n, h in found)
-            return replace(alarm, label=None, sentence=f"{len(found)} hosts answer to {name}: {said}.")
+            return replace(alarm, label=None, sentence=f"{counted(len(found), 'host')} of that name, {name}: {said}.")
         if found:
             return _on(alarm, clouds[found[0][0]], found[0][1])
     where = f"Cloud {cloud} has" if cloud else "No cloud has"
