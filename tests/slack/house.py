@@ -136,6 +136,13 @@ class House:
         return one.state
 
 
+async def _listeners_done() -> None:
+    """Wait for what Bolt still does about deliveries: a database that is closed under it loses a connection."""
+    listeners = [task for task in asyncio.all_tasks() if "run_ack_function" in repr(task.get_coro())]
+    if listeners:
+        await asyncio.wait(listeners, timeout=5)
+
+
 @contextlib.asynccontextmanager
 async def opened(
     folder: Path, *, rule: Rule = RULE, patience: float = PATIENCE_SECONDS, prefix: str = ""
@@ -173,6 +180,7 @@ async def opened(
             )
         finally:
             await handler.close_async()
+            await _listeners_done()
             board.cancel()
             await asyncio.gather(board, handler.client.message_processor, return_exceptions=True)
     await archive.close()
