@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import TypeAlias
 
-from adapters.cloudtower import ha, leaving, look, plan_enter, plan_exit, power, read, start, translate
+from adapters.cloudtower import ha, judge, leaving, look, plan_enter, plan_exit, power, read, start, translate
 from adapters.cloudtower.client import Client, Login
 from adapters.cloudtower.leaving import LeavingSurvey
-from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Surveyor
+from adapters.cloudtower.survey import CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.abilities import Instead
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
-from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.plan import Plan, Receipt, Step, Verdict
 from bot.domain.values import Action, HostId, StepKey, Then
 
 Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
@@ -126,10 +126,8 @@ class CloudTowerCloud:
         except CloudError as error:
             return [str(error)]
         complaints = []
-        numbers = translate.version(version)
-        if numbers is None or numbers < MINIMUM_VERSION:
-            least = ".".join(map(str, MINIMUM_VERSION))
-            complaints.append(f"{self.name} is CloudTower {version}: maintenance mode needs {least}.")
+        unfit = (f for f in judge.of_version(version, "do it") if f.verdict is not Verdict.OK)
+        complaints += [f"{self.name}: {finding.sentence}" for finding in unfit]
         if not hosts:
             complaints.append(f"{self.name} shows Muster's user no host.")
         if not isinstance(me, Mapping):

@@ -16,12 +16,13 @@ from bot.domain.values import VmId
 MOST_VMS = 150
 """How many VMs a host that enters may carry, the recycle bin included (ACOS 6.2.0 manual, page 118)."""
 _IN_MAINTENANCE = {translate.ENTERING: "is entering maintenance", translate.IN_MAINTENANCE: "is in maintenance"}
+_LEAST = ".".join(map(str, MINIMUM_VERSION))
 _SETTLED_STATES = {"RUNNING", "STOPPED"}
 
 
 def findings(survey: CloudTowerSurvey, host: TowerHost) -> tuple[Finding, ...]:
     """All findings about entering maintenance with `host`."""
-    found = [*_version(survey)]
+    found = [*of_version(survey.version, "put the host into maintenance")]
     for question in (_connected, _mode, _peers, _tower_vms, _vm_states, _count, _room, _precheck, _listed):
         found += question(survey, host)
     found += of_cluster(survey.cluster, host, silence=survey.silence)
@@ -36,25 +37,24 @@ def must_stop(survey: CloudTowerSurvey) -> Callable[[TowerVm], str]:
     return lambda vm: next((uuid for uuid in (vm.local_id, vm.id) if uuid in listed), "")
 
 
-def _version(survey: CloudTowerSurvey) -> Iterator[Finding]:
-    numbers = translate.version(survey.version)
-    least = ".".join(map(str, MINIMUM_VERSION))
+def of_version(version: str, by_hand: str) -> Iterator[Finding]:
+    """Whether this CloudTower has maintenance mode in its API.
+
+    Args:
+        version: as it calls it.
+        by_hand: what a person can do in CloudTower itself, as a phrase.
+    """
+    numbers = translate.version(version)
     if numbers is None:
-        sentence = f"CloudTower calls its version {survey.version!r}, which says nothing about maintenance mode."
-        remedy = (
-            f"Put the host into maintenance in CloudTower itself. Muster needs a version of numbers, {least} at least."
-        )
+        sentence = f"CloudTower calls its version {version!r}, which says nothing about maintenance mode."
+        remedy = f"Check again, or {by_hand} in CloudTower itself. Muster needs {_LEAST} or newer."
         yield _finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence, remedy=remedy)
     elif numbers < MINIMUM_VERSION:
-        yield _finding(
-            "version",
-            Verdict.BLOCKER,
-            Topic.VERSION,
-            f"CloudTower is {survey.version}: maintenance mode needs {least}.",
-            remedy="Upgrade CloudTower, or put the host into maintenance by hand.",
-        )
+        sentence = f"CloudTower is {version}: maintenance mode needs {_LEAST}."
+        remedy = f"Upgrade CloudTower, or {by_hand} by hand."
+        yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
     else:
-        yield _finding("version", Verdict.OK, Topic.VERSION, f"CloudTower is {survey.version}.")
+        yield _finding("version", Verdict.OK, Topic.VERSION, f"CloudTower is {version}.")
 
 
 def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:

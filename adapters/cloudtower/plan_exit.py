@@ -10,7 +10,6 @@ from datetime import timedelta
 from adapters.cloudtower import alerts, judge, translate
 from adapters.cloudtower.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
 from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
-from adapters.cloudtower.survey import MINIMUM_VERSION
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
@@ -78,12 +77,7 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
         remedy = "Look for it in CloudTower: it was removed, or Muster's user may not see it any more."
         yield _finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
         return
-    numbers = translate.version(survey.version)
-    if numbers is None or numbers < MINIMUM_VERSION:
-        least = ".".join(map(str, MINIMUM_VERSION))
-        sentence = f"CloudTower is {survey.version}: maintenance mode needs {least}."
-        remedy = "Upgrade CloudTower, or take the host out of maintenance by hand."
-        yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
+    yield from judge.of_version(survey.version, "take the host out of maintenance")
     yield from _of_host(host, survey)
     yield from judge.of_work(host)
     if host.mode == EXIT.origin:

@@ -33,7 +33,7 @@ async def test_a_quorum_that_cannot_be_reached_blocks_a_request_and_a_dry_run(sh
     assert operation.state is State.BLOCKED
     (finding,) = policy_findings(operation)
     assert finding.verdict is Verdict.BLOCKER
-    assert finding.sentence == "Policy wants 2 approvals, but only one person besides the requester could give one."
+    assert finding.sentence == "Policy wants 2 approvals, but only 1 person besides the requester could give one."
     assert "evacuate on toy" in finding.remedy
     assert Kind.WAITING not in await shop.kinds()
     assert (await checked(shop, by=ALICE)).state is State.AWAITING_APPROVAL

@@ -93,3 +93,11 @@ def test_whoever_asked_is_named_to_others_without_being_called_by_it() -> None:
 def test_the_risk_of_what_has_ended_is_not_told_any_more() -> None:
     seen = shown(card.render(operation(State.DENIED, of=plan(12, losing=3)), (), RULE, now=NOW).text)
     assert "lose" not in seen
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_where_nobody_is_called_the_sentence_is_said_to_all(kind: Kind) -> None:
+    told = News(kind=kind, facts={**facts("x"), "ask": []})
+    said = thread.lines_of([told], operation(State.AWAITING_APPROVAL))
+    assert "nobody" not in said
+    assert not re.search(r"_: [a-z]|: : ", said)

@@ -171,6 +171,12 @@ def _called(facts: Facts) -> str:
     return f"{text.mentions(ask)}: " if ask else ""
 
 
+def _to(facts: Facts, said: str) -> str:
+    """What is said to those who are called by it, or to all where each of those is called elsewhere."""
+    called = _called(facts)
+    return f"{called}{said}" if called else said[0].upper() + said[1:]
+
+
 def _by_hand(facts: Facts) -> str:
     said = f":raised_hand: {_called(facts)}to be done by hand: *{_title(facts)}*. {_said(facts)}".rstrip()
     command = word(facts, "command")
@@ -208,11 +214,9 @@ def _attention(facts: Facts) -> str:
     parts = [f"{_number(facts, 'done'):,}{of} done", *met]
     host = [text.escape(title, limit=80) for title in words(facts, "of host")]
     parts += [f"of the host itself not done: {listed(host, most=3)}"] if host else []
-    ask = words(facts, "ask")
-    who = f"{text.mentions(ask)}: " if ask else ""
     buttons = "*Retry Failed*, *Skip* or *Cancel*" if facts.get("may_skip") else "*Retry Failed* or *Cancel*"
     what_next = _said(facts) or f"Press {buttons} on the card."
-    return f":rotating_light: {who}*Needs a person*: {', '.join(parts)}. {what_next}"
+    return f":rotating_light: {_called(facts)}*Needs a person*: {', '.join(parts)}. {what_next}"
 
 
 def _incomplete(facts: Facts) -> str:
@@ -285,8 +289,7 @@ def _signed(sentence: str) -> str:
 def _vouch_wanted(facts: Facts) -> str:
     buttons = "*Approve* (an approver) or *Vouch* (whoever asked)" if facts.get("may_vouch") else "*Approve*"
     so_far = f"{_number(facts, 'count')} of {counted(_number(facts, 'needed'), 'person', 'people')} so far"
-    who = text.mentions(words(facts, "ask"))
-    return f":writing_hand: {who}: a second person must vouch, {so_far}. Press {buttons} on the card."
+    return f":writing_hand: {_to(facts, f'a second person must vouch, {so_far}.')} Press {buttons} on the card."
 
 
 def _chosen(facts: Facts) -> str:
@@ -295,7 +298,7 @@ def _chosen(facts: Facts) -> str:
     names = ", ".join(text.escape(name, limit=text.NAME) for name in left[:12])
     more = f" and {len(left) - 12} more" if len(left) > 12 else ""
     others = f", {len(left)} left where they are: {names}{more}" if left else ""
-    return f"{said}{others}. A new plan is being made; approvals of the old one count no more."
+    return f"{said}{others}. A new plan is being made; approvals of the old one no longer count."
 
 
 def _set_aside(facts: Facts) -> str:
@@ -310,16 +313,16 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
         ":no_entry: Findings forbid it; see the card. Nothing was changed. Once they are dealt with, press *Ask Again*."
     ),
     Kind.RECHECKED: _rechecked,
-    Kind.WAITING: lambda f: f":hourglass_flowing_sand: {text.mentions(words(f, 'ask'))}: this plan waits for approval.",
+    Kind.WAITING: lambda f: f":hourglass_flowing_sand: {_to(f, 'this plan waits for approval.')}",
     Kind.START_NEAR: lambda f: (
-        f":alarm_clock: {text.mentions(words(f, 'ask'))}: this starts {_at(f)}"
+        f":alarm_clock: {_to(f, f'this starts {_at(f)}')}"
         + ("." if f.get("is_approved") else ", and it is not approved yet.")
     ),
     Kind.EXPIRY_NEAR: lambda f: (
-        f":alarm_clock: {text.mentions(words(f, 'ask'))}: this request expires {_at(f)}; "
+        f":alarm_clock: {_to(f, f'this request expires {_at(f)}')}; "
         f"{_number(f, 'count')} of {counted(_number(f, 'quorum'), 'approval')} so far."
     ),
-    Kind.ESCALATED: lambda f: f":mega: {text.mentions(words(f, 'ask'))}: this waits for a decision since {_at(f)}.",
+    Kind.ESCALATED: lambda f: f":mega: {_to(f, f'this has been waiting for a decision since {_at(f)}.')}",
     Kind.APPROVED: lambda f: (
         f":white_check_mark: Approved{_by(f)}, {_number(f, 'count')} of {_number(f, 'quorum')} needed."
     ),
