@@ -138,7 +138,7 @@ async def test_a_tower_without_maintenance_mode_says_which_version_it_needs(vers
         plan = await tower.plan()
         assert bad(plan) == {"version": Verdict.BLOCKER}
         assert sentence(plan, "version") == f"CloudTower is {version}: maintenance mode needs 4.0.0."
-        assert list(await tower.cloud.check()) == [f"tower is CloudTower {version}: maintenance mode needs 4.0.0."]
+        assert list(await tower.cloud.check()) == [f"tower: CloudTower is {version}: maintenance mode needs 4.0.0."]
 
 
 async def test_a_host_that_is_gone_blocks_its_plan(tower: Bench) -> None:
