@@ -111,7 +111,7 @@ async def test_a_lead_approves_the_plan_that_the_card_shows(house: House) -> Non
     assert (await house.workspace.click("U0BOB", card, label="Approve")).error == ""
     await house.workspace.until(lambda: "Approved by <@U0BOB>" in house.cards()[0].plain)
     assert await house.state() is State.QUEUED
-    assert house.cards()[0].buttons == ["Cancel"]
+    assert house.cards()[0].buttons == ["Details", "Cancel"]
 
 
 async def test_a_lead_rejects_it(house: House) -> None:
@@ -120,7 +120,7 @@ async def test_a_lead_rejects_it(house: House) -> None:
     await house.workspace.until(lambda: house.workspace.form("U0CAROL"))
     await house.workspace.submit("U0CAROL")
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
-    assert house.cards()[0].buttons == ["Ask Again"]
+    assert house.cards()[0].buttons == ["Details", "Ask Again"]
 
 
 @pytest.mark.parametrize(
