@@ -321,3 +321,23 @@ async def test_whoever_counts_waits_for_the_intents_of_whoever_counted_before(ar
 
     await asyncio.gather(begin(first), begin(second))
     assert sorted(begun) == [1, 3]
+
+
+async def test_steps_that_somebody_reads_alone_are_changed_by_nobody_else_meanwhile(archive: SqlArchive) -> None:
+    async with archive.unit() as unit:
+        await unit.add(operation(1), ENTRY)
+        await unit.lay_out(OperationId("op-1"), records(1))
+        await unit.commit()
+
+    async def once_more() -> None:
+        """What read, then write does when two do it at once: without the lock one of them is lost."""
+        async with archive.unit() as unit:
+            (read,) = await unit.steps(OperationId("op-1"), alone=True)
+            await asyncio.sleep(0)
+            await unit.save_steps(OperationId("op-1"), [(replace(read, starts=read.starts + 1), None)])
+            await unit.commit()
+
+    await asyncio.gather(*(once_more() for _ in range(8)))
+    async with archive.unit() as unit:
+        (read,) = await unit.steps(OperationId("op-1"))
+    assert read.starts == 8
