@@ -63,10 +63,12 @@ def _is_needless(record: StepRecord, by_key: Mapping[StepKey, StepRecord]) -> bo
 def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     """The steps that a person wants tried again: those that did not get done, and whatever was to relieve them.
 
-    What was set aside is not among them.
+    So is each step of the host that was found done without a start: it is looked at anew, for where others fell short
+    of it, the answer that said so may have been an old one. What was set aside is not among them.
     """
     undone = {r.key for r in records if r.counts and r.has_ended and r.state is not StepState.DONE and not r.aside}
-    return [r for r in records if r.key in undone or r.step.relieves in undone]
+    found = {r.key for r in records if undone and r.state is StepState.DONE and not r.starts and r.step.vm is None}
+    return [r for r in records if r.key in undone | found or r.step.relieves in undone]
 
 
 def to_retry_beside(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:

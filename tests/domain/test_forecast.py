@@ -114,3 +114,15 @@ def test_starts_are_counted_over_the_last_while() -> None:
     assert starts_a_second([*begun, vm(9)], now=NOW) == 1.0
     assert starts_a_second([vm(10, StepState.DONE, since=100, took=9), *begun], now=NOW) == 4 / 20
     assert starts_a_second([vm(9)], now=NOW) == 0.0
+
+
+def test_what_did_not_get_done_tells_nothing_of_what_is_to_come() -> None:
+    of = plan()
+    assert estimate(of, []) is None
+    assert estimate(of, [[vm(0, StepState.FAILED, since=100, took=50)]]) is None
+    assert estimate(
+        of, [[vm(0, StepState.FAILED, since=100, took=50)], [vm(0, StepState.DONE, since=100, took=20)]]
+    ) == (
+        seconds(20),
+        seconds(20),
+    )

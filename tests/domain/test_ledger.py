@@ -134,3 +134,10 @@ def test_giving_volumes_back_says_nothing_about_where_vms_are() -> None:
     away = past(Action.EVACUATE, moved("vm-1", "compute-2"))
     back = past(Action.EXIT)
     assert ledger.of([away, back, past(Action.REHOME)]) == ledger.of([away, back])
+
+
+def test_a_vm_that_was_to_stay_and_was_only_looked_at_was_not_moved_away() -> None:
+    operation, records = past(Action.ENTER, moved("a", "compute-1"))
+    assert operation.plan is not None
+    stays = replace(operation.plan, vms=(vm("a", disposition=Disposition.LEAVE),))
+    assert ledger.of([(replace(operation, plan=stays), records)]) == ()

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.plan import By
-from bot.domain.steps import ENDED, IN_FLIGHT, StepRecord, StepState
-from bot.domain.turns import current_phase, to_retry, to_skip, to_start, to_tidy
-from bot.domain.values import StepKey
+from bot.domain.steps import ENDED, IN_FLIGHT, Aside, StepRecord, StepState
+from bot.domain.turns import current_phase, to_retry, to_retry_beside, to_skip, to_start, to_tidy
+from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.plans import NOW, PHASES, record
 
 DEADLINE = timedelta(minutes=30)
@@ -270,6 +270,25 @@ def test_a_retry_takes_up_what_did_not_get_done_with_its_relief_and_nothing_else
     going, skipped = record(4, StepState.ACCEPTED), record(5, StepState.SKIPPED)
     again = named(list(to_retry([failed, aborted, done, unneeded, going, skipped])))
     assert again == ["step 0", "step 1", "step 5"]
+
+
+def test_a_retry_looks_anew_at_what_was_found_done_of_the_host_without_a_start_where_others_fell_short() -> None:
+    found, ours = replace(record(0, StepState.DONE, phase="close"), starts=0), record(1, StepState.DONE)
+    of_a_vm = replace(record(2, StepState.DONE, vm=VmId("web-1")), starts=0)
+    failed = record(3, StepState.FAILED, phase="verify")
+    assert named(list(to_retry([found, ours, of_a_vm, failed]))) == ["step 0", "step 3"]
+    assert to_retry([found, ours, of_a_vm]) == []
+
+
+def test_while_others_move_only_what_failed_in_a_phase_that_is_not_over_is_tried_again() -> None:
+    going, failed = record(1, StepState.ACCEPTED), record(2, StepState.FAILED)
+    early, skipped = record(0, StepState.FAILED, phase="close"), record(3, StepState.SKIPPED, phase="verify")
+    assert named(list(to_retry_beside([early, going, failed, skipped], PHASES))) == ["step 2", "step 3"]
+    assert to_retry_beside([going, skipped], PHASES) == [], "nothing has failed"
+    assert to_retry_beside([failed, skipped], PHASES) == [], "nothing moves any more"
+    assert to_retry_beside([going, replace(failed, aside=Aside(by=UserId("U0BOB"), at=NOW))], PHASES) == [], (
+        "somebody has set it aside"
+    )
 
 
 # in general --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,56 @@
+"""What has become of each VM, counted as people count."""
+
+from dataclasses import replace
+
+import pytest
+
+from bot.domain import fates
+from bot.domain.fates import Fate
+from bot.domain.steps import Aside, StepRecord, StepState
+from bot.domain.values import UserId, VmId
+from tests.domain.plans import NOW, record
+
+S = StepState
+
+
+def of_vm(name: str, *states: StepState, first: int = 0) -> list[StepRecord]:
+    return [record(first + at, state, vm=VmId(name)) for at, state in enumerate(states)]
+
+
+@pytest.mark.parametrize(
+    ("states", "fate", "teller"),
+    [
+        ((S.PLANNED, S.PLANNED), Fate.WAITING, 1),
+        ((S.DONE, S.PLANNED), Fate.MOVING, 1),
+        ((S.DONE, S.ACCEPTED, S.PLANNED), Fate.MOVING, 1),
+        ((S.DONE, S.DONE), Fate.DONE, 1),
+        ((S.DONE, S.FAILED, S.SKIPPED), Fate.FAILED, 1),
+        ((S.UNKNOWN, S.SKIPPED), Fate.UNKNOWN, 0),
+        ((S.SKIPPED, S.SKIPPED), Fate.SKIPPED, 0),
+    ],
+)
+def test_a_vm_stands_as_the_worst_of_its_steps_and_that_step_tells_it(
+    states: tuple[StepState, ...], fate: Fate, teller: int
+) -> None:
+    records = of_vm("web-1", *states)
+    assert fates.of(records) is fate
+    assert fates.telling(records) == records[teller]
+
+
+def test_what_a_person_has_set_aside_is_told_as_that() -> None:
+    records = [replace(one, aside=Aside(by=UserId("U0BOB"), at=NOW)) for one in of_vm("web-1", S.FAILED, S.SKIPPED)]
+    assert fates.of(records) is Fate.SET_ASIDE
+    assert fates.telling(records) == records[0]
+
+
+def test_vms_are_counted_beside_steps_of_the_host_and_never_their_steps() -> None:
+    host = record(0, S.FAILED)
+    both = [*of_vm("a", S.DONE, S.DONE, first=1), *of_vm("b", S.FAILED, S.SKIPPED, first=3)]
+    assert fates.spoken([host, *both]) == "1 step of the host and 2 VMs"
+    assert fates.spoken(both) == "2 VMs"
+    assert fates.spoken([host]) == "1 step of the host"
+    assert fates.spoken([]) == "nothing"
+    assert list(fates.undone([host, *both])) == [host, both[2]]
+    assert fates.undone_of_all([host, *both]) == "1 step of the host and 1 of 2 VMs"
+    assert fates.undone_of_all([host]) == "1 step of the host"
+    assert fates.undone_of_all(both[:2]) == "nothing"
