@@ -44,7 +44,7 @@ async def test_a_vm_whose_target_died_with_it_is_reset_by_hand_and_goes_elsewher
 
         words = ("server", "set", "--state", "active", "--auto-approve", unlucky["instance_uuid"])
         await asyncio.to_thread(cloud.cli, *words)
-        await stage.card_says("Retry Failed", seconds=AT_REST.total_seconds() + SLOW)
+        await stage.card_says("Needs a person", seconds=AT_REST.total_seconds() + SLOW)
         await stage.until(lambda: stage.thread_says("Needs a person"), what="the end in the thread")
         why = f"{name} was not evacuated: {target} died with it. Its record is still on {DEAD}, ACTIVE"
         (told,) = stage.thread_says(f"*evacuate {name}* failed")

@@ -52,7 +52,7 @@ async def test_a_migration_that_hangs_is_aborted_at_its_deadline_while_others_go
             pause=0.2,
         )
         cloud.turn_knobs(HOST, lm_seconds=1)  # those that begin from now on
-        await stage.card_says("Retry Failed", seconds=120)
+        await stage.card_says("Needs a person", seconds=120)
         await stage.until(lambda: stage.thread_says("Needs a person"), what="the end in the thread")
         (why,) = stage.thread_says("it was aborted at its deadline of 8 s")
         assert f"It is still on {HOST}, ACTIVE" in why

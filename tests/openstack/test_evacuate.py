@@ -92,7 +92,7 @@ async def test_one_vm_then_a_chosen_few_to_a_named_host_then_the_rest_while_the_
         )
         for host in OTHERS:
             cloud.change_service(host, {"status": "disabled"})
-        await stage.card_says("Retry Failed", seconds=SLOW)
+        await stage.card_says("Needs a person", seconds=SLOW)
         await stage.until(lambda: stage.thread_says("Needs a person"), what="the end in the thread")
         left = {s["Name"]: s["Status"] for s in await night.servers() if s["Host"] == DEAD}
         assert list(left.values()) == ["ERROR", "ERROR"], "Nova turns a VM for which it finds no host into that"

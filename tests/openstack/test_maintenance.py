@@ -96,7 +96,7 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
         stage = night.stage
         await night.ask(f"/maintenance enter prod/{HOST}")
         await night.approve()
-        await stage.card_says("Retry Failed", seconds=120)
+        await stage.card_says("Needs a person", seconds=120)
         await stage.until(lambda: stage.thread_says("is not empty"), what="the thread says what is left")
         (why,) = stage.thread_says("was not live-migrated")
         for said in (why, stage.card.plain):

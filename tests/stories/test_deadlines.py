@@ -39,7 +39,7 @@ async def test_it_is_aborted_once_though_the_bot_dies_over_it_and_goes_when_it_i
     await stage.kill_bot()
     hold.release()  # the call was on the wire: it takes effect though nobody hears the answer
     await stage.start_bot()
-    await stage.card_says("Retry Failed", seconds=120)
+    await stage.card_says("Needs a person", seconds=120)
 
     vm = stage.world.vm(name)
     assert aborts(stage) == 1

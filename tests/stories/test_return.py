@@ -120,7 +120,7 @@ async def test_a_vm_that_does_not_come_back_needs_a_person_while_the_host_and_th
     stays = stage.world.vm("prometheus-1")
     stage.world.faults.order_move(MoveFault(how=Break.PRECHECK, vm=stays.name, reason="CPU incompatible"))
     await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says("Retry Failed", seconds=120)
+    await stage.card_says("Needs a person", seconds=120)
     assert "CPU incompatible" in stage.card.plain
     assert host.enabled
     assert stage.world.vms_on(host) == [vm for vm in vms if vm is not stays]

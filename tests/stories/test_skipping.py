@@ -20,7 +20,7 @@ async def short_of(stage: Stage, count: int) -> Sequence[Vm]:
     await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1")
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says("Retry Failed", seconds=120)
+    await stage.card_says("Needs a person", seconds=120)
     return vms
 
 
