@@ -58,9 +58,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     here = _is_long if config.getoption("--long") else _is_in_the_gate
     config.hook.pytest_deselected(items=[item for item in items if not here(item)])
     items[:] = filter(here, items)
-    if hasattr(
-        config, "workerinput"
-    ):  # of several: files that wait for most of their time go beside those that compute
+    if hasattr(config, "workerinput"):  # one of several: what waits most of the time shall go beside what computes
         items.sort(key=lambda item: place(item.nodeid.partition("::")[0], seed="files"))
 
 
