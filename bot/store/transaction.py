@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Table, func, select
+from sqlalchemy import CursorResult, Executable, Table, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -16,7 +16,7 @@ from bot.domain.news import News
 from bot.domain.ports import Clock, Entry, Stale, StoreFailed
 from bot.domain.steady import SteadyClock
 from bot.domain.values import OperationId
-from bot.store.columns import Moment
+from bot.store.columns import Exact, Moment
 from bot.store.mapping import PlanShelf
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ class Transaction:
         On an embedded database one transaction writes at a time anyway.
         """
         if self._on_postgresql:
-            await self.first(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+            await self.first(select(func.pg_advisory_xact_lock(func.hashtextextended(literal(name, Exact), 0))))
 
     def insert(self, table: Table) -> "postgresql.Insert | sqlite.Insert":
         """An insert that may say what to do on conflict."""

@@ -93,6 +93,13 @@ async def test_a_commit_rings_the_bell_and_a_rollback_does_not(url: str, clock: 
     await archive.close()
 
 
+async def test_no_text_from_outside_is_too_odd_to_be_locked_under(archive: SqlArchive) -> None:
+    odd = operation()
+    odd = replace(odd, request=replace(odd.request, cloud="\ud800\0"))
+    await add(archive, odd)
+    assert await read(archive, odd.id) == odd
+
+
 @given(drawn=any_of(Operation))
 @over_the_same_database
 async def test_any_operation_comes_back_as_it_was(archive: SqlArchive, drawn: Operation) -> None:
