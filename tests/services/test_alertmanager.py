@@ -53,9 +53,8 @@ async def test_an_alert_fires_into_a_message_with_a_button_and_is_cleared_when_i
 ) -> None:
     await stage.start_bot()
     await watcher.tell(WHAT, summary=SAYS)
-    await stage.until(lambda: told(stage), what="the alert is told")
+    await stage.until(lambda: told(stage, "*1 alert about `prod/compute-2`, 12 VMs*"), what="the host is found for it")
     (alarm,) = told(stage)
-    assert "*1 alert about `prod/compute-2`, 12 VMs*" in alarm.plain
     assert "HostDown (critical): no answer from" in alarm.plain
     assert "<!channel>" not in alarm.plain
     assert alarm.buttons == ["Evacuate…"]

@@ -204,10 +204,16 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
 
 
 def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
-    (table,) = blocks(drawn(State.SUCCEEDED), "table")
+    (table,) = blocks(drawn(State.NEEDS_ATTENTION), "table")
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[0] == ["Server", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
-    assert rows[1] == ["web-0", "True", "–", "compute-90", "60"]
+
+
+def test_the_report_on_a_card_has_no_column_that_says_true_of_every_vm_or_nothing_at_all() -> None:
+    (table,) = blocks(drawn(State.SUCCEEDED), "table")
+    rows = [[cell["text"] for cell in row] for row in table["rows"]]
+    assert rows[0] == ["Server", "Target", "Seconds"]
+    assert rows[1] == ["web-0", "compute-90", "60"]
 
 
 def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:

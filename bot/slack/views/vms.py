@@ -1,7 +1,7 @@
 """The VMs of a plan as tables: what is planned, how it goes, what came of it."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bot.domain.fates import Fate
@@ -121,6 +121,8 @@ def under_way(plan: Plan, progress: Progress) -> list[Block]:
 def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Block]:
     """The result in the columns of `nova host-evacuate` (uuid, accepted, error), with name, target and seconds.
 
+    Without UUIDs, a column is left out in which every call was accepted, or no VM has an error.
+
     Args:
         plan: for the names.
         progress: what came of each VM.
@@ -145,9 +147,15 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
     if len(rows) > MANY:
         return _long((columns[0], "Accepted", *columns[2:]), rows)
     if not with_ids:
-        return [message.table(columns, rows)]
+        told = [at for at, name in enumerate(columns) if name not in _silent(columns, rows)]
+        return [message.table([columns[at] for at in told], [[row[at] for at in told] for row in rows])]
     ids = [text.plain(str(c.vm), limit=36) for c in courses]
     return [message.table((_UUID, *columns), [(id, *row) for id, row in zip(ids, rows, strict=True)], whole=_UUID)]
+
+
+def _silent(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Collection[str]:
+    """The columns that say nothing: all accepted, no error."""
+    return {name for at, name in enumerate(columns) if {row[at] for row in rows} <= {"True", ""}}
 
 
 def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
