@@ -214,6 +214,7 @@ def test_the_report_on_a_card_has_no_column_that_says_true_of_every_vm_or_nothin
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[0] == ["Server", "Target", "Seconds"]
     assert rows[1] == ["web-0", "compute-90", "60"]
+    assert "True" not in "\n".join(visible_text(drawn(State.SUCCEEDED, of=plan(60))))
 
 
 def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:

@@ -25,7 +25,7 @@ def _view(operation: Operation, plan: Plan, *, channel: str, is_brief: bool) -> 
     carries = {"op": operation.id, "digest": operation.digest or "", "channel": channel}
     said = (
         f"{subject.named(operation)}: tick the VMs that shall be touched. Muster checks the cloud again and shows a "
-        "new plan of exactly those; approvals of the present plan count no more."
+        "new plan of exactly those; approvals of the present plan no longer count."
     )
     return {
         "type": "modal",

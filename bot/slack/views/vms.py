@@ -1,7 +1,7 @@
 """The VMs of a plan as tables: what is planned, how it goes, what came of it."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.fates import Fate
@@ -16,7 +16,8 @@ MANY = 30
 _REPORT_ROWS = 140
 _NAMES_ROOM = 2_600
 _LONG_BLOCKS = 4
-_CAPS = (28, 16, 40, 28, 30)
+_CAPS = {"Error Message": 40, "Note": 30}
+_CAP = 28
 _UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _NOTE = 240
@@ -121,7 +122,7 @@ def under_way(plan: Plan, progress: Progress) -> list[Block]:
 def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Block]:
     """The result in the columns of `nova host-evacuate` (uuid, accepted, error), with name, target and seconds.
 
-    Without UUIDs, a column is left out in which every call was accepted, or no VM has an error.
+    Without UUIDs, a column that says nothing is left out: every call was accepted, no VM has an error.
 
     Args:
         plan: for the names.
@@ -132,9 +133,9 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
     if not courses:
         return []
     names = _name_of(plan)
-    accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE else "Accepted"
-    columns = ("Server", accepted, "Error Message", "Target", "Seconds")
-    rows = [
+    accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE and len(courses) <= MANY else "Accepted"
+    columns: tuple[str, ...] = ("Server", accepted, "Error Message", "Target", "Seconds")
+    rows: list[tuple[str, ...]] = [
         (
             names.get(c.vm, c.title),
             str(c.accepted),
@@ -144,23 +145,21 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
         )
         for c in courses
     ]
+    if not with_ids or len(rows) > MANY:
+        told = [at for at, _ in enumerate(columns) if not {row[at] for row in rows} <= {"True", ""}]
+        columns, rows = tuple(columns[at] for at in told), [tuple(row[at] for at in told) for row in rows]
     if len(rows) > MANY:
-        return _long((columns[0], "Accepted", *columns[2:]), rows)
+        return _long(columns, rows)
     if not with_ids:
-        told = [at for at, name in enumerate(columns) if name not in _silent(columns, rows)]
-        return [message.table([columns[at] for at in told], [[row[at] for at in told] for row in rows])]
+        return [message.table(columns, rows)]
     ids = [text.plain(str(c.vm), limit=36) for c in courses]
     return [message.table((_UUID, *columns), [(id, *row) for id, row in zip(ids, rows, strict=True)], whole=_UUID)]
 
 
-def _silent(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Collection[str]:
-    """The columns that say nothing: all accepted, no error."""
-    return {name for at, name in enumerate(columns) if {row[at] for row in rows} <= {"True", ""}}
-
-
 def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
     """More rows than a table can show within a message's size: fixed-width text, the worst first."""
-    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, _CAPS, strict=True)] for row in rows]
+    caps = [_CAPS.get(name, _CAP) for name in columns]
+    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, caps, strict=True)] for row in rows]
     most = _REPORT_ROWS
     while len(blocks := message.fixed_width(columns, cells[:most])) > _LONG_BLOCKS:
         most = most * 3 // 4
