@@ -16,7 +16,7 @@ from keystoneauth1.adapter import Adapter
 from keystoneauth1.identity.base import BaseIdentityPlugin
 from openstack.config.cloud_region import CloudRegion
 
-from adapters.openstack import errors
+from adapters.openstack import errors, login
 from adapters.openstack.versions import Microversion
 from bot.domain.cloud import CloudError
 
@@ -82,6 +82,7 @@ class Endpoints:
         with self._lock:
             if self._known is None:
                 self._known = self._region()
+                login.guard(self._known.get_session().auth)
             if service not in self._adapters:
                 lowest, highest = _VERSIONS.get(service, (None, None))
                 self._adapters[service] = Adapter(

@@ -88,6 +88,24 @@ async def test_a_keystone_that_has_no_answer_is_not_somebody_else_who_answered(
             await session.aclose()
 
 
+async def test_a_cloud_that_answers_401_to_everything_at_the_first_call_is_heard_again_when_it_is_well(
+    tmp_path: Path,
+) -> None:
+    """Keystoneauth would wait for ever for a lock that its own thread holds."""
+    async with openstack_arena(vms=1) as arena:
+        arena.world.faults.order(CallFault(effect=Effect.ANSWER, status=401, face="openstack", times=None))
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address), timeout=2, workers=2)
+        try:
+            for _ in range(3):
+                with pytest.raises(Refused) as refused:
+                    await session.offer("compute")
+                assert "credentials" in refused.value.sentence
+            arena.world.faults.clear()
+            assert await session.offer("compute") is not None
+        finally:
+            await session.aclose()
+
+
 async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
