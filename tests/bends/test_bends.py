@@ -17,7 +17,7 @@ from tests.bends.nights import NIGHTS
 from tests.bends.sweep import NAMES, Figures, Healthy, healthy, swept
 
 ROOT = Path(__file__).parents[2]
-IN_THE_GATE = 4
+IN_THE_GATE = 3
 """Combinations of each night in the gate."""
 PARTS = [
     (night.name, f"{action} {moment}") for night in NIGHTS.values() for action in night.actions for moment in MOMENTS

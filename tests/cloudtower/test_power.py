@@ -93,7 +93,7 @@ async def test_a_host_with_cloudtowers_own_vm_is_not_switched(tower: Bench) -> N
     [
         (Effect.LOSE_REPLY, Then.POWER_OFF, StepState.DONE),
         # connected before and after: nothing tells whether it restarted in between
-        (Effect.LOSE_REPLY, Then.REBOOT, StepState.UNKNOWN),
+        pytest.param(Effect.LOSE_REPLY, Then.REBOOT, StepState.UNKNOWN, marks=pytest.mark.long),
         (Effect.CUT, Then.POWER_OFF, StepState.DONE),
     ],
 )

@@ -79,7 +79,7 @@ async def taken_over(by: float) -> tuple[object, ...]:
 
 
 @given(steps=st.dictionaries(st.integers(1, 12), STEPS, min_size=1, max_size=3))
-@settings(max_examples=examples(8))
+@settings(max_examples=examples(5))
 async def test_an_evacuation_takes_the_same_way_however_often_the_clock_is_set(steps: dict[int, float]) -> None:
     assert await evacuated(steps) == await evacuated({})
 

@@ -38,7 +38,7 @@ from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
 
 TURNS = 8
-IN_THE_GATE, IN_THE_LONG_TIER = (2, 60), (60, 150)  #: parts, and courses in each
+IN_THE_GATE, IN_THE_LONG_TIER = (1, 60), (60, 150)  #: parts, and courses in each
 
 DEAD = "host-1 is dead"
 UNPROVEN = Finding(code="d", verdict=Verdict.WARNING, topic=Topic.EVIDENCE, sentence="It may live.", vouch=DEAD)

@@ -9,7 +9,10 @@ from tests.stories.stage import ALICE, BOB, OPS, Stage
 
 @pytest.mark.parametrize(
     ("command", "host"),
-    [("/evacuate prod/compute-2", "compute-2"), ("/maintenance enter prod/compute-1", "compute-1")],
+    [
+        ("/evacuate prod/compute-2", "compute-2"),
+        pytest.param("/maintenance enter prod/compute-1", "compute-1", marks=pytest.mark.long),
+    ],
 )
 async def test_only_the_chosen_vms_leave_the_host(stage: Stage, command: str, host: str) -> None:
     here = stage.world.vms_on(stage.world.host(host))

@@ -129,7 +129,8 @@ async def test_a_vm_that_does_not_come_back_needs_a_person_while_the_host_and_th
     assert stays.host is host
 
 
-@pytest.mark.parametrize("action", ["migrate", pytest.param("os-migrateLive", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("action", ["migrate", "os-migrateLive"])
 async def test_killed_while_a_vm_comes_back_it_ends_what_it_began_and_nothing_twice(stage: Stage, action: str) -> None:
     host, vms = await emptied(stage)
     await asked_back(stage)
