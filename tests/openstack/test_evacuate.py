@@ -23,7 +23,7 @@ async def test_twenty_servers_of_a_dead_compute_are_evacuated_from_slack_and_ver
         stage = night.stage
         await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-22")
         said = await stage.hears(ALICE, "no host named exactly compute-22")
-        assert f"Did you mean {DEAD}" in said
+        assert f"Did you mean prod/{DEAD}" in said
         assert not stage.cards(), "nothing was asked of anybody"
 
         await night.ask(f"/evacuate prod/{DEAD}")
