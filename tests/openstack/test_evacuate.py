@@ -40,7 +40,7 @@ async def test_twenty_servers_of_a_dead_compute_are_evacuated_from_slack_and_ver
 
         await night.approve()
         await stage.card_says("20 of 20 done and verified", seconds=400)
-        await stage.until(stage.files, what="the timeline, which comes last")
+        await stage.until(lambda: len(stage.files()) == 2, what="beside the plan the timeline, which comes last")
         story = "\n".join(stage.thread())
         places = await night.places({s["id"] for s in booted})
 
