@@ -21,6 +21,9 @@ _PROBE = table_of(ProbeRow)
 
 log = structlog.get_logger(__name__)
 
+SETTLED_SECONDS = 1.0
+"""How long nothing may have failed before the database counts as well again."""
+
 
 class SqlArchive:
     """`bot.domain.ports.Archive` over SQLite or PostgreSQL.
@@ -42,7 +45,7 @@ class SqlArchive:
         self._plans = PlanShelf()
         self._engine: AsyncEngine | None = None
         self._reader: AsyncEngine | None = None  #: of its own where writers take turns and readers need not
-        self._is_told = False
+        self._failed_at: float | None = None  #: by the clock for spans, the last time, while it fails
         self._turns = Turns(1, bulk=1) if self.is_embedded else Turns(database.WRITERS, bulk=database.BULK_WRITERS)
         self._guard = Guard(database.file_of(self._address))
 
@@ -142,20 +145,22 @@ class SqlArchive:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
+        """Log when the database begins to fail, and when it is over; whoever met it in between need not.
+
+        It is over with a unit that began a while after the last that failed: a server that goes down, or comes back,
+        serves some and not others.
+        """
+        began = self._clock.monotonic()
         try:
             yield
         except StoreFailed as failed:
-            self._tell(str(failed))
+            if self._failed_at is None:
+                log.warning("the database fails; it is tried again and again", why=str(failed))
+            self._failed_at = self._clock.monotonic()
             raise
-        self._tell("")
-
-    def _tell(self, ailment: str) -> None:
-        """Log when the database begins to fail, and when it is over; whoever met it in between need not."""
-        if ailment and not self._is_told:
-            log.warning("the database fails; it is tried again and again", why=ailment)
-        if not ailment and self._is_told:
+        if self._failed_at is not None and began - self._failed_at >= SETTLED_SECONDS:
             log.info("the database is well again")
-        self._is_told = bool(ailment)
+            self._failed_at = None
 
     async def ping(self) -> None:
         """Write something: a database that only answers is a full disk, or a primary that is one no more.
