@@ -50,6 +50,8 @@ log = logger(__name__)
 
 STORE_SECONDS = 2.0
 """Between two tries to open the database of a server, and how long Slack's deliveries wait for the first one."""
+MIGRATION_SECONDS = 60.0
+"""How long they wait for the one that lives in this process, which may have to be migrated."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +171,7 @@ async def run(settings: Settings) -> None:
             for reach in bot.reaches.values():
                 group.create_task(reach.run())
             opening = group.create_task(_open(bot))
-            await asyncio.wait([opening], timeout=None if bot.archive.is_embedded else STORE_SECONDS)
+            await asyncio.wait([opening], timeout=MIGRATION_SECONDS if bot.archive.is_embedded else STORE_SECONDS)
             if bot.slack is not None:
                 group.create_task(bot.slack.run())  # without a database too: people are told that nothing is noted
             await opening

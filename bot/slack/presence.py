@@ -102,9 +102,9 @@ class Presence:
         """Who of those is not in a conversation.
 
         Raises:
-            SlackBusy, SlackSilent: Slack did not say.
+            SlackError: Slack did not say, or does not show us.
         """
-        return await self._called(ask) - await self.members(channel)
+        return await self._called(ask) - await self._read(channel)
 
     async def members(self, channel: str) -> frozenset[str]:
         """Who is in a conversation; nobody, where Slack does not show it to us: better told twice than never.
@@ -112,28 +112,30 @@ class Presence:
         Raises:
             SlackBusy, SlackSilent: Slack did not say.
         """
+        try:
+            return await self._read(channel)
+        except SlackRefused as refusal:
+            code = refusal.code
+        except SlackBusy as busy:
+            if busy.code != MISSING_SCOPE:
+                raise
+            code = busy.code
+        log.warning("members of a conversation are not known", channel=channel, code=code)
+        return frozenset()
+
+    async def _read(self, channel: str) -> frozenset[str]:
         now = self._clock.monotonic()
         known = self._members.get(channel)
         if known is not None and now - known[0] < REMEMBERED:
             return known[1]
         found: set[str] = set()
         cursor = ""
-        try:
-            for _ in range(_PAGES):
-                call = self._client.conversations_members(channel=channel, limit=_PAGE, cursor=cursor or None)
-                page = await answer(call)
-                found.update(str(one) for one in page.get("members", []))
-                cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
-                if not cursor:
-                    break
-        except SlackRefused as refusal:
-            log.warning("members of a conversation are not known", channel=channel, code=refusal.code)
-            return frozenset()
-        except SlackBusy as busy:
-            if busy.code != MISSING_SCOPE:
-                raise
-            log.warning("members of a conversation are not known", channel=channel, code=busy.code)
-            return frozenset()
+        for _ in range(_PAGES):
+            page = await answer(self._client.conversations_members(channel=channel, limit=_PAGE, cursor=cursor or None))
+            found.update(str(one) for one in page.get("members", []))
+            cursor = str((page.get("response_metadata") or {}).get("next_cursor") or "")
+            if not cursor:
+                break
         if len(self._members) > _MOST:
             self._members.clear()
         self._members[channel] = (now, frozenset(found))

@@ -115,6 +115,14 @@ async def test_approvers_whom_no_mention_reaches_are_named(
     assert "Bob" not in line
 
 
+async def test_where_slack_does_not_show_who_is_in_the_incident_channel_nobody_is_said_to_be_missing(
+    slack: Served,
+) -> None:
+    slack.faults.refuse("fetch_members_failed", method="conversations.members", times=9)
+    said = [line for line in await lines(slack) if "approvers, to be called" in line]
+    assert said == ["✗ approvers, to be called: where they are is not known (fetch_members_failed)."]
+
+
 async def test_a_public_incident_channel_where_the_bot_is_not_is_joined_later(slack: Served, ws: Workspace) -> None:
     ws.kick("C0INCIDENT", "U0MUSTER")
     assert "✓ Slack, incident channel: #incidents, which Muster joins when it first posts there" in await lines(slack)

@@ -207,6 +207,7 @@ def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_second
     (table,) = blocks(drawn(State.NEEDS_ATTENTION), "table")
     rows = [[cell["text"] for cell in row] for row in table["rows"]]
     assert rows[0] == ["Server", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
+    assert rows[-1] == ["web-0", "True", "–", "compute-90", "60"]
 
 
 def test_the_report_on_a_card_has_no_column_that_says_true_of_every_vm_or_nothing_at_all() -> None:
