@@ -7,10 +7,12 @@ at the loop's next turn: others still come in between, but no thread must be wai
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
+from contextvars import ContextVar
 from functools import cache
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 from aiosqlite import core as aiosqlite
@@ -42,12 +44,22 @@ def migrated_file(path: Path) -> None:
         made.executescript(_script())
 
 
+_COPIED: ContextVar[bool] = ContextVar("_COPIED", default=False)
+"""Whether the database that is opened here gets its schema by copying. Each of several that open meanwhile has its own."""
+
+
 async def _copy(driver: aiosqlite.Connection) -> None:
     """Give a new database its tables."""
     async with driver.execute("SELECT count(*) FROM sqlite_master") as found:
         is_new = await found.fetchone() == (0,)
     if is_new:
         await driver.executescript(_script())
+
+
+@event.listens_for(StaticPool, "connect")
+def _connected(connection: Any, _record: object) -> None:
+    if _COPIED.get():
+        connection.run_async(_copy)
 
 
 class _NextTurn:
@@ -75,25 +87,17 @@ class _NextTurn:
                 answer.set_result(found)
 
 
-@contextmanager
-def _without_a_thread() -> Iterator[None]:
-    before = aiosqlite.SimpleQueue  # type: ignore[attr-defined] # the name it has in the driver's module
-    aiosqlite.SimpleQueue = _NextTurn  # type: ignore[attr-defined, assignment]
-    try:
-        yield
-    finally:
-        aiosqlite.SimpleQueue = before  # type: ignore[attr-defined]
+def _queue() -> "_NextTurn | SimpleQueue[Any]":
+    return _NextTurn() if _COPIED.get() else SimpleQueue()
+
+
+aiosqlite.SimpleQueue = _queue  # type: ignore[assignment, attr-defined] # the name it has in the driver's module
 
 
 async def open_migrated(archive: SqlArchive) -> None:
     """Open an archive over `sqlite://`, which has one connection for as long as it is open."""
-
-    def copy(connection: Any, _record: object) -> None:
-        connection.run_async(_copy)
-
-    event.listen(StaticPool, "connect", copy)  # hears of another archive's too that opens meanwhile
+    token = _COPIED.set(True)
     try:
-        with _without_a_thread():
-            await archive.open()
+        await archive.open()
     finally:
-        event.remove(StaticPool, "connect", copy)
+        _COPIED.reset(token)
