@@ -8,7 +8,9 @@ COPY pyproject.toml uv.lock README.md LICENSE ./
 RUN uv sync --frozen --no-dev --no-install-project
 COPY bot bot
 COPY adapters adapters
-RUN uv sync --frozen --no-dev --no-editable
+# What `muster version` says, since there is no .git here to ask for the tag.
+ARG VERSION=0.0
+RUN SETUPTOOLS_SCM_PRETEND_VERSION_FOR_MUSTER=$VERSION uv sync --frozen --no-dev --no-editable
 
 FROM python:3.11-slim
 RUN useradd --uid 10001 --create-home --home-dir /var/lib/muster muster

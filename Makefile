@@ -8,44 +8,51 @@ UV := $(VENV)/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long test-share test-demo test-openstack test-openstack-slow test-services \
+.PHONY: help setup dev demo test test-long test-share test-demo test-openstack test-openstack-slow test-services \
   bench-evacuate bench-load bench-pace bench-wait cover-domain chromium lint types check format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
 
-$(VENV)/.ready: pyproject.toml uv.lock
+# What .venv holds: the bot as a server needs it, the demo, what develops it, what makes a release of it.
+$(VENV)/.setup: WITH := --no-dev
+$(VENV)/.demo: WITH := --no-dev --extra demo
+$(VENV)/.dev: WITH := --extra demo
+$(VENV)/.release: WITH := --extra demo --group release
+$(VENV)/.setup $(VENV)/.demo $(VENV)/.dev $(VENV)/.release: pyproject.toml uv.lock
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
 	@UV_PROJECT_ENVIRONMENT=$(VENV) UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --quiet --inexact --compile-bytecode \
-	  --python $(VENV)/bin/python
+	  --python $(VENV)/bin/python $(WITH)
 	@touch $@
 
-setup: $(VENV)/.ready ## Create .venv with the console script `muster`, from the lock file
+setup: $(VENV)/.setup ## Create .venv with the console script `muster` and nothing but what a server needs
 
-demo: setup ## Open a local Slack-like workspace with two simulated clouds
+dev: $(VENV)/.dev ## Create .venv with the tools of developers as well
+
+demo: $(VENV)/.demo ## Open a local Slack-like workspace with two simulated clouds
 	@$(VENV)/bin/muster demo
 
-test: setup ## Run the whole suite that needs nothing but PyPI
+test: dev ## Run the whole suite that needs nothing but PyPI
 	@$(VENV)/bin/python -m pytest -n auto --dist worksteal
 
-test-long: setup ## Run what the suite leaves out because it takes long, and every property with thousands of examples
+test-long: dev ## Run what the suite leaves out because it takes long, and every property with thousands of examples
 	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long
 
-test-share: setup ## Run three minutes of that, each commit another part
+test-share: dev ## Run three minutes of that, each commit another part
 	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long --share 180 \
 	  --hypothesis-seed "$$(git rev-parse HEAD 2>/dev/null || echo none)"
 
-test-demo: setup chromium ## Walk through the demo in headless Chromium
+test-demo: dev chromium ## Walk through the demo in headless Chromium
 	@$(VENV)/bin/python -m pytest tests/browser
 
-test-openstack: setup ## Bring up a real OpenStack on loopback and run the bot against it
+test-openstack: dev ## Bring up a real OpenStack on loopback and run the bot against it
 	@$(VENV)/bin/python -m pytest tests/openstack -m "not slow"
 
-test-openstack-slow: setup ## Run there what takes minutes: a target that dies in a rebuild, a cell that loses its database
+test-openstack-slow: dev ## Run there what takes minutes: a target that dies in a rebuild, a cell that loses its database
 	@$(VENV)/bin/python -m pytest tests/openstack -m slow
 
-cover-domain: setup ## Show that the tests walk every branch of the law
+cover-domain: dev ## Show that the tests walk every branch of the law
 	@$(VENV)/bin/coverage run --branch --source=bot/domain -m pytest -q tests/domain
 	@$(VENV)/bin/coverage report --show-missing --fail-under=100
 
@@ -54,30 +61,30 @@ chromium:
 	  apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; } \
 	  || { echo "Install the package chromium (here: apt-get install chromium as root)." >&2; exit 1; }
 
-bench-evacuate: setup ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
+bench-evacuate: dev ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
 	@$(VENV)/bin/python -m tests.benchmarks.evacuate $(BENCH)
 
-bench-pace: setup ## Hold the law of pace against the loop and fixed windows, in a model
+bench-pace: dev ## Hold the law of pace against the loop and fixed windows, in a model
 	@$(VENV)/bin/python -m tests.benchmarks.pace $(BENCH)
 
-bench-wait: setup ## Race the loop and Muster on a simulated cloud whose rebuilds wait
+bench-wait: dev ## Race the loop and Muster on a simulated cloud whose rebuilds wait
 	@$(VENV)/bin/python -m tests.benchmarks.wait $(BENCH)
 
-bench-load: setup ## Time what people see while ten operations of 200 VMs run, and what a VM costs
+bench-load: dev ## Time what people see while ten operations of 200 VMs run, and what a VM costs
 	@$(VENV)/bin/python -m tests.benchmarks.load $(BENCH)
 
-test-services: setup ## Run the bot against real programs of others (Alertmanager, an emulated BMC)
+test-services: dev ## Run the bot against real programs of others (Alertmanager, an emulated BMC)
 	@$(VENV)/bin/python -m pytest tests/services
 
-lint: setup ## Check format, style and the import contracts
+lint: dev ## Check format, style and the import contracts
 	@$(VENV)/bin/ruff format --check .
 	@$(VENV)/bin/ruff check .
 	@$(VENV)/bin/lint-imports
 
-types: setup ## Type-check strictly
+types: dev ## Type-check strictly
 	@$(VENV)/bin/mypy
 
-format: setup ## Format and fix what can be fixed
+format: dev ## Format and fix what can be fixed
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 

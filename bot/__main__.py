@@ -205,9 +205,19 @@ def _leaves(error: BaseException) -> Sequence[BaseException]:
 
 
 def _demo(arguments: argparse.Namespace) -> int:
-    from bot.demo.run import main as open_demo
+    def serve() -> int:
+        from bot.domain.errors import Refusal
 
-    return _guarded(lambda: open_demo(arguments))
+        try:
+            from bot.demo.run import main as open_demo
+        except ModuleNotFoundError as error:
+            raise Refusal(
+                f"The demo needs the package {error.name}, which a server does not.",
+                remedy="Install it with: pip install 'muster[demo]'. In a copy of the source `make demo` does that.",
+            ) from error
+        return open_demo(arguments)
+
+    return _guarded(serve)
 
 
 def _version(_arguments: argparse.Namespace) -> int:

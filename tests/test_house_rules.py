@@ -2,6 +2,7 @@
 
 import ast
 import fnmatch
+import itertools
 import re
 import subprocess
 import sys
@@ -281,8 +282,9 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 def test_every_dependency_is_accounted_for() -> None:
     """The record of dependencies names each package that pyproject.toml asks for."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    asked = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    file = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    optional = [*file["project"]["optional-dependencies"].values(), *file["dependency-groups"].values()]
+    asked = [*file["project"]["dependencies"], *itertools.chain(*optional)]
     names = [re.split(r"[^A-Za-z0-9-]", one)[0] for one in asked]
     record = next((ROOT / "docs" / "adr").glob("*dependencies*.md")).read_text()
     assert [one for one in names if one not in record] == []

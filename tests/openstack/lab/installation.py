@@ -74,7 +74,7 @@ def _install_openstack(settings: Settings) -> None:
         return
     uv = Path(sys.prefix) / "bin" / "uv"
     if not uv.exists():
-        raise LabError(f"{uv} is missing: run `make setup` and use .venv/bin/python")
+        raise LabError(f"{uv} is missing: run `make dev` and use .venv/bin/python")
     say("installing OpenStack from PyPI")
     shutil.rmtree(settings.venv, ignore_errors=True)
     environment = dict(os.environ, UV_PYTHON_DOWNLOADS="never")
