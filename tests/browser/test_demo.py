@@ -73,6 +73,7 @@ async def approve_and_follow(page: Page, *, name: str, ends: str) -> None:
     await act_as(page, "U0BOB")
     card = page.locator("#messages .message").last
     await picture(page, f"{name}-card")
+    assert await page.locator(".see-more:visible").count() == 0, "what is approved is read whole"
     await card.locator("[data-action-id=approve]").click()
     await page.click("#confirm [data-role=confirm]")
     await card.locator("[data-role=open-thread]").click()

@@ -67,6 +67,22 @@ async def test_mrkdwn_looks_as_in_slack(ws: Workspace, page: Page) -> None:
     assert "🎉 snake_case_x" in await shown.inner_text()
 
 
+async def test_a_long_section_is_folded_unless_it_says_that_it_must_be_read(ws: Workspace, page: Page) -> None:
+    def section(text: str, **more: object) -> dict[str, Any]:
+        return {"type": "section", "text": {"type": "mrkdwn", "text": text}, **more}
+
+    long = "\n".join(f"line {n}" for n in range(20))
+    folded = ws.add_message("C0OPS", author="U0MUSTER", text="", blocks=[section(long), section("short")])
+    whole = ws.add_message("C0OPS", author="U0MUSTER", text="", blocks=[section(long, expand=True)])
+    await page.wait_for_selector(f'[data-ts="{whole.ts}"]')
+    assert await page.locator(".see-more:visible").count() == 1
+    text = page.locator(f'[data-ts="{folded.ts}"] .section-body .text').first
+    before = (await text.bounding_box() or {})["height"]
+    await page.locator(f'[data-ts="{folded.ts}"] .see-more').first.click()
+    assert (await text.bounding_box() or {})["height"] > 2 * before
+    assert await page.locator(".see-more:visible").count() == 0
+
+
 async def test_a_person_types_clicks_confirms_and_reads_the_thread(ws: Workspace, slack: Served, page: Page) -> None:
     app = bolt(slack)
     confirm = {"title": plain("Sure?"), "text": plain("4 VMs"), "confirm": plain("Approve"), "deny": plain("Cancel")}

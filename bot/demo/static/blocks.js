@@ -28,7 +28,7 @@ export class BlockRenderer {
 
   block_section(block) {
     const body = el("div", { class: "section-body" });
-    if (block.text) body.append(el("div", { class: "text" }, ...this.texts.text(block.text)));
+    if (block.text) body.append(...folding(el("div", { class: "text" }, ...this.texts.text(block.text)), block.expand));
     if (block.fields) {
       body.append(el("div", { class: "fields" }, ...block.fields.map((field) => el("div", { class: "text" }, ...this.texts.text(field)))));
     }
@@ -390,6 +390,15 @@ export class BlockRenderer {
     show();
     return frame;
   }
+}
+
+// A section without `expand` that is higher than a few lines stands folded, behind a "See more".
+function folding(text, expand) {
+  if (expand) return [text];
+  text.classList.add("folding");
+  const more = el("button", { type: "button", class: "see-more", hidden: true, onclick: () => { text.classList.remove("folding"); more.hidden = true; } }, "See more");
+  new ResizeObserver(() => { more.hidden = text.scrollHeight <= text.clientHeight; }).observe(text);
+  return [text, more];
 }
 
 function plain(value, text) {
