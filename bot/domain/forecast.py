@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from bot.domain import fates
 from bot.domain.fates import Fate
 from bot.domain.operation import Operation, State
-from bot.domain.plan import By, Plan
+from bot.domain.plan import By
 from bot.domain.steps import IN_FLIGHT, StepRecord
 
 RECENT = 20
@@ -62,29 +62,6 @@ def starts_a_second(records: Sequence[StepRecord], *, now: datetime) -> float:
     window = min(LATELY, now - min(starts, default=now))
     late = sum(1 for at in starts if now - at <= window)
     return late / window.total_seconds() if window > timedelta(0) else 0.0
-
-
-def estimate(plan: Plan, past: Sequence[Sequence[StepRecord]]) -> tuple[timedelta, timedelta] | None:
-    """How long a plan will take at least and at most, by what its kind took lately in its cloud; None where none did.
-
-    Args:
-        plan: to be estimated.
-        past: all steps of each earlier operation of its kind; none where there was none.
-    """
-    coming = len({step.vm for step in plan.steps if step.vm})
-    spans = [span for records in past if (span := _as_that(records, coming)) is not None] if coming else []
-    return (min(least for least, _ in spans), max(most for _, most in spans)) if spans else None
-
-
-def _as_that(past: Sequence[StepRecord], coming: int) -> tuple[timedelta, timedelta] | None:
-    """How long so many VMs take that begin one after another as those did, the last as quick or slow as any of them."""
-    done = [g for g in fates.each(past) if g[0].step.vm and fates.of(g) is Fate.DONE and _begun(g)]
-    if not done:
-        return None
-    starts = [at for g in done if (at := _begun(g)) is not None]
-    took = [_ended(g) - (_begun(g) or _ended(g)) for g in done]
-    until_the_last = (max(starts) - min(starts)) / max(1, len(done) - 1) * (coming - 1)
-    return until_the_last + min(took), until_the_last + max(took)
 
 
 def _side_by_side(

@@ -1,19 +1,19 @@
-"""What earlier operations left on a host that is brought back or taken back, and what their kind took in a cloud."""
+"""What earlier operations left on a host that is brought back or taken back, and what a cloud's last moves were."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain import ledger
+from bot.domain import estimate, ledger
 from bot.domain.cloud import Request
-from bot.domain.operation import State
-from bot.domain.steps import StepRecord
+from bot.domain.estimate import Earlier
+from bot.domain.plan import Plan
 from bot.domain.values import Action
 from bot.engine.held import Held
 
-_LATELY = 5
-"""So many of a cloud's last operations are searched for those of a kind."""
-_MEASURED = 3
-"""By so many of a kind the next one is measured: their steps are read for each survey."""
+_LATELY = 10
+"""So many of a cloud's last operations are searched for moves of VMs like those of a plan."""
+_MEASURED = 5
+"""By so many of these it is measured: their steps are read for each survey."""
 
 
 async def with_what_was(held: Held, request: Request) -> Request:
@@ -30,9 +30,10 @@ async def with_what_was(held: Held, request: Request) -> Request:
     return replace(request, undoes=ledger.undone(past, request.action))
 
 
-async def of_its_kind(held: Held, request: Request) -> Sequence[Sequence[StepRecord]]:
-    """The steps of each of the last operations of this cloud that did the same to a host and got done."""
+async def moves(held: Held, cloud: str, plan: Plan) -> Sequence[Earlier]:
+    """The last operations of this cloud that moved VMs of the kinds and sizes of those in a plan."""
+    wanted = set(estimate.alike(plan))
     async with held.reading() as unit:
-        newest = await unit.operations(cloud=request.cloud, states=frozenset({State.SUCCEEDED}), limit=_LATELY)
-        alike = [o for o in newest if o.request.action is request.action]
-        return [await unit.steps(o.id) for o in alike[:_MEASURED]]
+        newest = await unit.operations(cloud=cloud, states=ledger.CLOSED_STATES, limit=_LATELY)
+        plans = [(o.id, o.plan) for o in newest if o.plan is not None and not wanted.isdisjoint(estimate.alike(o.plan))]
+        return [(old, await unit.steps(id)) for id, old in plans[:_MEASURED]]

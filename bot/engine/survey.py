@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot import quorum
-from bot.domain import drift, forecast, targets, timing
+from bot.domain import drift, estimate, targets, timing
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
 from bot.domain.news import Kind, News, calling
@@ -224,7 +224,7 @@ async def _plan(held: Held, operation: Operation) -> Plan:
     plan = await _survey_and_judge(held.cloud, replace(request, beside=others))
     of_time = timing.findings(operation, held.rule, now=held.clock.now())
     of_target = targets.findings(operation.request, await beside.requests(held, operation))
-    least, most = forecast.estimate(plan, await earlier.of_its_kind(held, request)) or (None, None)
+    least, most = estimate.of(plan, await earlier.moves(held, request.cloud, plan)) or (None, None)
     return replace(plan, findings=(*plan.findings, *of_time, *of_target), estimate=most, estimate_least=least)
 
 

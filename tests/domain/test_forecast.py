@@ -1,11 +1,11 @@
-"""What is said of the time that an operation will take still, and when nothing is said."""
+"""What is said of the time that an operation which runs will take still, and when nothing is said."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.forecast import estimate, starts_a_second, time_left
+from bot.domain.forecast import starts_a_second, time_left
 from bot.domain.operation import State
 from bot.domain.plan import By
 from bot.domain.steps import StepRecord, StepState
@@ -97,32 +97,8 @@ def test_nothing_is_left_of_what_has_ended_and_nothing_said_of_what_does_not_run
     assert left(record(0, StepState.ACCEPTED)) is None
 
 
-def test_a_plan_is_estimated_by_what_its_kind_took_in_its_cloud_last() -> None:
-    past = [vm(n, StepState.DONE, since=100 - n, took=15) for n in range(11)]
-    coming = plan(steps=tuple(vm(n).step for n in range(21)), estimate=seconds(999))
-    assert estimate(coming, [past]) == (seconds(20 * 1 + 15), seconds(20 * 1 + 15))
-    assert estimate(coming, [past[:1]]) == (seconds(15), seconds(15))
-    slower = [vm(n, StepState.DONE, since=100 - 2 * n, took=10 if n else 40) for n in range(11)]
-    assert estimate(coming, [slower]) == (seconds(20 * 2 + 10), seconds(20 * 2 + 40))
-    assert estimate(coming, [past, slower]) == (seconds(35), seconds(80)), "from the quickest to the slowest"
-    assert estimate(coming, ()) is None, "where none was done, nobody knows"
-    assert estimate(plan(steps=(), estimate=None), [past]) is None
-
-
 def test_starts_are_counted_over_the_last_while() -> None:
     begun = [vm(n, StepState.ACCEPTED, since=at) for n, at in enumerate([4, 3, 2, 1])]
     assert starts_a_second([*begun, vm(9)], now=NOW) == 1.0
     assert starts_a_second([vm(10, StepState.DONE, since=100, took=9), *begun], now=NOW) == 4 / 20
     assert starts_a_second([vm(9)], now=NOW) == 0.0
-
-
-def test_what_did_not_get_done_tells_nothing_of_what_is_to_come() -> None:
-    of = plan()
-    assert estimate(of, []) is None
-    assert estimate(of, [[vm(0, StepState.FAILED, since=100, took=50)]]) is None
-    assert estimate(
-        of, [[vm(0, StepState.FAILED, since=100, took=50)], [vm(0, StepState.DONE, since=100, took=20)]]
-    ) == (
-        seconds(20),
-        seconds(20),
-    )
