@@ -77,9 +77,9 @@ async def test_a_long_section_is_folded_unless_it_says_that_it_must_be_read(ws: 
     await page.wait_for_selector(f'[data-ts="{whole.ts}"]')
     assert await page.locator(".see-more:visible").count() == 1
     text = page.locator(f'[data-ts="{folded.ts}"] .section-body .text').first
-    before = (await text.bounding_box() or {})["height"]
+    before = int(await text.evaluate("node => node.clientHeight"))
     await page.locator(f'[data-ts="{folded.ts}"] .see-more').first.click()
-    assert (await text.bounding_box() or {})["height"] > 2 * before
+    assert int(await text.evaluate("node => node.clientHeight")) > 2 * before
     assert await page.locator(".see-more:visible").count() == 0
 
 

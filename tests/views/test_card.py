@@ -200,7 +200,20 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
     stays = replace(of.vms[4], disposition=Disposition.LEAVE)
     of = replace(of, vms=(*of.vms[:4], stays), steps=of.steps[:5])
     said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
-    assert "*4 of 4 done and verified* in 4 min. 1 VM was no part of it." in said
+    assert "*4 of 4 done and verified* in 4 min." in said
+    assert "*1 VM was no part of it*, and Muster has not looked at it since the start:" in said
+    assert f"• `{stays.name}`: {stays.note or 'left as it was'}" in said
+
+
+def test_many_vms_that_stay_for_one_reason_are_named_together() -> None:
+    of = plan(60)
+    of = replace(
+        of, vms=(*of.vms[:1], *(replace(v, disposition=Disposition.LEAVE, note="not asked for") for v in of.vms[1:]))
+    )
+    of = replace(of, steps=tuple(s for s in of.steps if s.vm in {None, of.vms[0].id}))
+    said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
+    assert "*59 VMs were no part of it*, and Muster has not looked at them since the start:" in said
+    assert "and 47 more: not asked for" in said
 
 
 def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:

@@ -6,7 +6,6 @@ from datetime import datetime
 from enum import IntEnum
 
 from bot.domain import forecast
-from bot.domain.counting import counted
 from bot.domain.fates import Fate
 from bot.domain.operation import EXECUTING, FINAL, Event, Operation, State
 from bot.domain.policy import Rule
@@ -97,8 +96,8 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield message.section(_bar(operation, records, tally, now=now))
     else:
         yield message.section(_result(operation, tally))
-        if plan is not None and (behind := vms.left_behind(plan)):
-            yield message.section(behind)
+        if plan is not None and (untouched := vms.untouched(plan, records)):
+            yield message.section(untouched)
         if left := steps.left_as_is(operation, records):
             yield message.section(left)
         yield from buttons.undo(operation, records)
@@ -146,7 +145,5 @@ def _result(operation: Operation, tally: progress.Progress) -> str:
     aside = tally.number(Fate.SET_ASIDE)
     left = tally.total - tally.number(Fate.DONE) - aside
     done = f"*{tally.number(Fate.DONE):,} of {tally.total:,} done and verified*{took}"
-    stay = len(operation.plan.vms) - tally.total if operation.plan and operation.plan.steps else 0
-    others = f" {counted(stay, 'VM was', 'VMs were')} no part of it." if stay > 0 and tally.has_vms else ""
     short = [f"{left:,} not"] * bool(left) + [f"{aside:,} set aside"] * bool(aside)
-    return "; ".join([done, *short]) + f".{others}"
+    return "; ".join([done, *short]) + "."

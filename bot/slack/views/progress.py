@@ -45,11 +45,6 @@ class Progress:
         return len(self.courses)
 
     @property
-    def has_vms(self) -> bool:
-        """Whether VMs are counted, not steps."""
-        return any(c.vm is not None for c in self.courses)
-
-    @property
     def ended(self) -> int:
         """How many will not change by themselves any more."""
         return self.number(*ENDED)

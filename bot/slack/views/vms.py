@@ -4,8 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain.counting import counted, listed
 from bot.domain.fates import Fate
 from bot.domain.plan import Disposition, Plan, Vm
+from bot.domain.steps import StepRecord
 from bot.domain.values import Action, VmId
 from bot.slack.views import details, groups, message, text
 from bot.slack.views.message import Block
@@ -22,6 +24,7 @@ _UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _NOTE = 240
 """Characters of a reason in a table: more than any of ours has; *Details* has all of one that a cloud wrote."""
+_NAMED = 12
 _WELL = frozenset({"ACTIVE", "RUNNING", ""})
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
@@ -69,11 +72,21 @@ def _summary(plan: Plan) -> list[Block]:
     return [*blocks, message.context("*Details* has every VM, with why and what becomes of it.")]
 
 
-def left_behind(plan: Plan) -> str:
-    """The VMs that could not be part of it, each with why; mrkdwn, empty where all could."""
-    cannot = [vm for vm in plan.vms if vm.disposition is Disposition.CANNOT]
-    lines = [f"• {text.code(vm.name or vm.id, limit=40)}: {text.escape(vm.note)}" for vm in cannot]
-    return text.cut_lines([f"*Could not be part of it* ({len(cannot):,})", *lines], most=11) if cannot else ""
+def untouched(plan: Plan, records: Sequence[StepRecord]) -> str:
+    """The VMs for which the plan had no step, each with why; mrkdwn, empty where it had one for all.
+
+    Nobody looked where they are now, and that is said: a cloud moves VMs by itself.
+    """
+    moved = {r.step.vm for r in records}
+    left = [vm for vm in plan.vms if vm.id not in moved]
+    if not left:
+        return ""
+    why: dict[str, list[str]] = {}
+    for vm in sorted(left, key=details.worst_first):
+        why.setdefault(vm.note or "left as it was", []).append(text.code(vm.name or vm.id, limit=40))
+    head = f"*{counted(len(left), 'VM was', 'VMs were')} no part of it*, and Muster has not looked at"
+    lines = [f"• {listed(names, most=_NAMED)}: {text.escape(note)}" for note, names in why.items()]
+    return text.cut_lines([f"{head} {'it' if len(left) == 1 else 'them'} since the start:", *lines], most=11)
 
 
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
