@@ -38,7 +38,6 @@ MAY_COMPARE_DATES = {
     "adapters/openstack/look.py": "dates of the cloud's records",
     "adapters/openstack/records.py": "dates of the cloud's records",
     "bot/domain/calendar.py": "what people mean by a day and a time",
-    "bot/domain/estimate.py": "moments of steps, for an estimate that is shown",
     "bot/domain/forecast.py": "moments of steps, for an estimate that is shown",
     "bot/domain/reminder.py": "what people agreed on: expiry, escalation, start",
     "bot/domain/steady.py": "goes on from rows of an earlier process, whose clock was ahead",

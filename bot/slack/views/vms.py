@@ -83,7 +83,10 @@ def untouched(plan: Plan, records: Sequence[StepRecord]) -> str:
         return ""
     why: dict[str, list[str]] = {}
     for vm in sorted(left, key=details.worst_first):
-        why.setdefault(vm.note or "left as it was", []).append(text.code(vm.name or vm.id, limit=40))
+        where = f"on {vm.place} then" if vm.place else ""
+        why.setdefault(", ".join(filter(None, (where, vm.note or "left as it was"))), []).append(
+            text.code(vm.name or vm.id, limit=40)
+        )
     head = f"*{counted(len(left), 'VM was', 'VMs were')} no part of it*, and Muster has not looked at"
     lines = [f"• {listed(names, most=_NAMED)}: {text.escape(note)}" for note, names in why.items()]
     return text.cut_lines([f"{head} {'it' if len(left) == 1 else 'them'} since the start:", *lines], most=11)
