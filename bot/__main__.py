@@ -63,6 +63,12 @@ def _parser() -> argparse.ArgumentParser:
         default=Path(".demo"),
         help="of its own, for its files; a new or an empty one, or an earlier demo's (default: %(default)s)",
     )
+    demo.add_argument(
+        "--database",
+        default="",
+        metavar="URL",
+        help="a new, empty database of a PostgreSQL: no bot is started, and it is said how to start several on it",
+    )
     demo.add_argument("--no-browser", action="store_true", help="only print the address of the page")
     command("version", "Print the release.", _version)
     for one in (*with_settings, verify, export):

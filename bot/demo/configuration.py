@@ -14,7 +14,7 @@ api_url = "{api_url}"
 incident_channel = "C0INCIDENT"
 
 [store]
-url = "sqlite:///{database}"
+{store}
 
 [http]
 listen = "127.0.0.1:0"
@@ -73,6 +73,7 @@ def write(
     password: str = "muster-demo",  # noqa: S107 - of a pretend Keystone on loopback
     tower_token: str = TOKEN,
     bmcs: Mapping[str, str],
+    database: str = "",
 ) -> tuple[Path, dict[str, str]]:
     """Write muster.toml and clouds.yaml into a folder.
 
@@ -87,6 +88,7 @@ def write(
         password: theirs.
         tower_token: CloudTower's.
         bmcs: the addresses of the machines of `prod` in Redfish, by host.
+        database: the url of a server's, which may hold a password; "": an embedded one in the folder.
 
     Returns:
         The path of muster.toml, and the environment variables that hold its secrets.
@@ -99,7 +101,9 @@ def write(
     config.write_text(
         _TOML.format(
             api_url=api_url,
-            database=(folder / "muster.db").resolve(),
+            store='url_env = "MUSTER_DATABASE"'
+            if database
+            else f'url = "sqlite:///{(folder / "muster.db").resolve()}"',
             clouds_file=clouds.resolve(),
             tower_url=tower_url,
             bmcs="\n".join(_BMC.format(host=host, url=url) for host, url in bmcs.items()),
@@ -107,4 +111,6 @@ def write(
     )
     env = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "TOWER_TOKEN": tower_token}
     env["BMC_PASSWORD"] = BMC_PASSWORD
+    if database:
+        env["MUSTER_DATABASE"] = database
     return config, env

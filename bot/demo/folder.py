@@ -1,14 +1,27 @@
-"""The demo's own folder: made with a mark, and emptied of the demo's own files only where that mark stands."""
+"""Where a demo keeps what it writes: a folder of its own, made with a mark, and a database that nobody has used.
+
+The folder is emptied of the demo's own files only where that mark stands; a database is never emptied.
+"""
 
 from pathlib import Path
 
 from bot.domain.errors import Refusal
 from bot.domain.ports import StoreHeld
+from bot.store.database import is_embedded, parse
 from bot.store.guard import Guard
+from bot.store.schema import found
 
 MARK = "made-by-muster-demo"
 _WORDS = "`muster demo` made this folder. Its next start deletes the demo's files in it, and no others.\n"
-OWN_FILES = ("muster.toml", "clouds.yaml", "muster.db", "muster.db-wal", "muster.db-shm", "muster.db-journal")
+OWN_FILES = (
+    "muster.toml",
+    "muster.env",
+    "clouds.yaml",
+    "muster.db",
+    "muster.db-wal",
+    "muster.db-shm",
+    "muster.db-journal",
+)
 """All that a demo writes, but for the mark and the lock of its database."""
 
 
@@ -46,3 +59,21 @@ def prepared(folder: Path) -> Path:
     finally:
         guard.let_go()
     return folder
+
+
+async def refuse_a_used(database: str) -> None:
+    """Look whether a server's database is a new one: the pretend clouds begin anew, so must what bots know of them.
+
+    Raises:
+        Refusal: it has been used, or several bots could not use it; nothing was changed.
+        StoreFailed: it cannot be reached.
+    """
+    remedy = "Name a new, empty database of a PostgreSQL with --database postgresql://user@host/name."
+    try:
+        address = parse(database)
+    except ValueError as error:
+        raise Refusal(f"{error}", remedy=remedy) from error
+    if is_embedded(address):
+        raise Refusal("An embedded database serves one bot, so nothing was started.", remedy=remedy)
+    if await found(address) is not None:
+        raise Refusal(f"The database {address.database} has been used, so nothing in it was touched.", remedy=remedy)

@@ -1,4 +1,7 @@
-"""`muster demo`: the production bot, a pretend workspace and two pretend clouds in one process, joined by addresses."""
+"""`muster demo`: the production bot, a pretend workspace and two pretend clouds in one process, joined by addresses.
+
+With a database of its own it is the workspace and the clouds alone: bots are started beside it, as many as one likes.
+"""
 
 import argparse
 import asyncio
@@ -6,7 +9,7 @@ import errno
 import os
 import sys
 import webbrowser
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -16,7 +19,7 @@ from bot import log
 from bot import main as house
 from bot.clock import SystemClock
 from bot.demo import configuration
-from bot.demo.folder import prepared
+from bot.demo.folder import prepared, refuse_a_used
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
@@ -33,13 +36,17 @@ def main(arguments: argparse.Namespace) -> int:
     """Run the demo until Ctrl-C.
 
     Args:
-        arguments: `port` of the page (0: a free one), `folder` for its files, `no_browser`.
+        arguments: `port` of the page (0: a free one), `folder` for its files, `database` for bots that are started by
+            hand ("": one runs in the demo, on an embedded one), `no_browser`.
     """
-    run_until_signalled(_run(arguments.folder, port=arguments.port, browser=not arguments.no_browser))
+    opened = _run(arguments.folder, port=arguments.port, database=arguments.database, browser=not arguments.no_browser)
+    run_until_signalled(opened)
     return 0
 
 
-async def _run(folder: Path, *, port: int, browser: bool) -> None:
+async def _run(folder: Path, *, port: int, database: str, browser: bool) -> None:
+    if database:
+        await refuse_a_used(database)
     clock = SystemClock()
     workspace = standard_workspace()
     world = datacentre.build(clock.now, sleep=clock.sleep)
@@ -56,16 +63,30 @@ async def _run(folder: Path, *, port: int, browser: bool) -> None:
             auth_url=openstack_url + "/identity",
             tower_url=tower_url,
             bmcs={h: bmc for h, bmc in redfish_api.systems(world, redfish_url).items() if h != WITHOUT_BMC},
+            database=database,
         )
         settings = load(config, os.environ | env)
         log.configure(level="warning", format="console", secrets=settings.secrets)
         async with asyncio.TaskGroup() as group:
-            group.create_task(house.run(settings))
-            await _until_connected(served, clock)
-            sys.stdout.write(_WELCOME.format(url=served.url, config=config))
+            if database:
+                told = _BY_HAND.format(start=_start(config, env))
+            else:
+                group.create_task(house.run(settings))
+                await _until_connected(served, clock)
+                told = _IN_THE_DEMO.format(config=config)
+            sys.stdout.write(_WELCOME.format(url=served.url) + told)
             sys.stdout.flush()
             if browser:
                 await asyncio.to_thread(webbrowser.open, served.url)
+            await asyncio.Event().wait()
+
+
+def _start(config: Path, env: Mapping[str, str]) -> str:
+    """The command that starts a bot, whose secrets are written beside its settings."""
+    secrets = config.with_name("muster.env")
+    secrets.write_text("".join(f"{name}={value}\n" for name, value in env.items()))
+    program = sys.argv[0] if os.access(sys.argv[0], os.X_OK) else f"{sys.executable} -m bot"
+    return f"env $(cat {secrets}) {program} run --config {config}"
 
 
 async def _opened(stack: AsyncExitStack, workspace: Workspace, world: World, *, port: int) -> Served:
@@ -91,8 +112,16 @@ Muster's demo workspace is open:  {url}
   1. As alice (engineer), in #ops:   /evacuate prod/compute-2
   2. As bob (on-call lead), click:   Approve
   Then the same with                 /maintenance enter tower/node-1
-
+"""
+_IN_THE_DEMO = """
 The bot is the production program; its configuration is {config}. Ctrl-C ends everything.
+"""
+_BY_HAND = """
+No bot runs yet. Start one in each of as many terminals as you like, and end or freeze any of them at any moment:
+
+  {start}
+
+Ctrl-C here ends the workspace and the clouds.
 """
 
 

@@ -8,7 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import Connection, text
+from sqlalchemy import URL, Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.database import connect, file_of, parse
@@ -54,6 +54,24 @@ async def upgrade_engine(engine: AsyncEngine) -> str:
     """Bring the database of an engine to the newest schema; answers its name."""
     async with engine.begin() as connection:
         return await connection.run_sync(_upgrade)
+
+
+async def found(address: URL) -> str | None:
+    """The name of the schema that a server's database has; None when it has none.
+
+    Raises:
+        StoreFailed: it cannot be reached.
+    """
+    engine = connect(address, writes=False)
+
+    async def ask() -> str | None:
+        async with engine.connect() as connection:
+            return await connection.run_sync(current)
+
+    try:
+        return await patiently(ask())
+    finally:
+        await engine.dispose()
 
 
 def newest() -> str:

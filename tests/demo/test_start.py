@@ -1,4 +1,4 @@
-"""`muster demo` at its start: it takes only a folder of its own, and says what is in its way."""
+"""`muster demo` at its start: it takes only a folder and a database of its own, and says what is in its way."""
 
 import os
 import re
@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.folder import MARK, prepared
+from bot.demo.folder import MARK, prepared, refuse_a_used
 from bot.domain.errors import Refusal
+from tests.store.databases import Postgresql
 
 SECONDS = 120
 
@@ -102,3 +103,17 @@ def test_a_busy_port_is_said_in_a_sentence_before_anything_is_deleted(tmp_path: 
         f"Name another with --port, or take a free one with --port 0.{os.linesep}"
     )
     assert (folder / "muster.toml").read_text() == "of the last time"
+
+
+async def test_a_database_that_has_been_used_is_refused_and_an_empty_one_is_not(server: Postgresql) -> None:
+    async with server.database(migrated=False) as empty, server.database() as used:
+        await refuse_a_used(empty)
+        with pytest.raises(Refusal, match="has been used, so nothing in it was touched"):
+            await refuse_a_used(used)
+
+
+@pytest.mark.parametrize("url", ["sqlite:///muster.db", "mysql://host/muster"])
+async def test_a_database_that_several_bots_could_not_share_is_refused_with_one_that_they_can(url: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        await refuse_a_used(url)
+    assert "--database postgresql://" in str(refused.value)
