@@ -78,9 +78,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _loaded(config: Path) -> "Settings":
     """The settings. Slack's secrets leave the environment: Bolt would read them too, and what we start inherit them."""
+    from adapters.registry import CLOUDS
     from bot.settings import load
 
-    settings = load(config, os.environ)
+    settings = load(config, os.environ, CLOUDS)
     for name in ("SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "SLACK_SIGNING_SECRET"):
         os.environ.pop(name, None)
     return settings
@@ -164,11 +165,12 @@ def _export(arguments: argparse.Namespace) -> int:
 
 def _with_store(config: Path, serve: Callable[[str], int]) -> int:
     """Serve a command that needs only the database."""
+    from adapters.registry import CLOUDS
     from bot import log
     from bot.settings import load_store
 
     def with_url() -> int:
-        url = load_store(config, os.environ).url
+        url = load_store(config, os.environ, CLOUDS).url
         log.configure(level="error", format="console", secrets=[url])
         return serve(url)
 

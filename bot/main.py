@@ -6,9 +6,9 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from functools import partial
-from typing import Any, TextIO
+from typing import TextIO
 
 from aiohttp import web
 from slack_bolt.async_app import AsyncApp
@@ -22,12 +22,11 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import StoreFailed
 from bot.domain.redaction import redact
-from bot.domain.steady import SteadyClock
 from bot.engine.leader import Leader
 from bot.engine.worker import Worker
 from bot.log import logger
 from bot.retention import Retention
-from bot.settings import CloudSettings, OpenStackSettings, Secret, Settings
+from bot.settings import Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
 from bot.slack.board import Board
@@ -76,13 +75,13 @@ class Bot:
     reaches: Mapping[str, Reach]
 
 
-def build(settings: Settings) -> Bot:
+def build(settings: Settings, kinds: registry.Kinds = registry.CLOUDS) -> Bot:
     """Join the rooms; opens nothing and asks nobody."""
     clock = SystemClock()
     heartbeats = Heartbeats(clock)
     bell = WakeUp(clock)
     archive = SqlArchive(settings.store.url, clock=clock, bell=bell)
-    clouds = {cloud.name: _cloud(cloud, clock) for cloud in settings.clouds}
+    clouds = {cloud.name: kinds[cloud.kind].open(cloud, clock) for cloud in settings.clouds}
     slack, rules = settings.slack, settings.rules
     client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
@@ -315,18 +314,3 @@ def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
         token=settings.token.reveal(),
         labels=webhooks.Labels(host=settings.host_label, cloud=settings.cloud_label, default_cloud=settings.cloud),
     )
-
-
-def _cloud(settings: CloudSettings, clock: SystemClock) -> AnyCloud:
-    kind = "openstack" if isinstance(settings, OpenStackSettings) else "cloudtower"
-    time = registry.Time(now=clock.now, steady=SteadyClock(clock).now, sleep=clock.sleep)
-    return registry.open_cloud(kind, _plain(settings), time)
-
-
-def _plain(value: Any) -> Any:
-    """Settings as adapters take them: tables by name, secrets in the clear."""
-    if isinstance(value, Secret):
-        return value.reveal()
-    if isinstance(value, Mapping):
-        return {name: _plain(inner) for name, inner in value.items()}
-    return {f.name: _plain(getattr(value, f.name)) for f in fields(value)} if is_dataclass(value) else value

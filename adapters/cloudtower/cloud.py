@@ -4,16 +4,19 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from math import inf
-from typing import TypeAlias
+from typing import Self, TypeAlias
 
 from adapters.cloudtower import ha, judge, leaving, look, plan_enter, plan_exit, power, read, start, translate
 from adapters.cloudtower.client import Client, Login
 from adapters.cloudtower.leaving import LeavingSurvey
+from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.cloudtower.survey import CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.abilities import Instead
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step, Verdict
+from bot.domain.ports import Clock
+from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, HostId, StepKey, Then
 
 Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
@@ -28,17 +31,10 @@ class CloudTowerCloud:
     """SmartX CloudTower 4.0.0 and newer.
 
     Args:
-        name: what people call this cloud.
-        url: the API, ending with `/v2/api`.
-        token: a token or API key; None to log in.
-        login: who to log in as, when there is no token.
-        verify: True for the system's authorities, the path of a CA file, or False to trust anybody.
-        concurrency: how many steps of ours may be in flight; CloudTower itself paces the VMs.
-        poll: seconds between two looks.
+        settings: what its operator says about it.
         now: the time, aware and UTC.
         steady: as `now`, but moved on by nothing but time; None: `now` is.
         sleep: waits so many seconds; used between two looks at a precheck and two tries of a read.
-        timeout: seconds for one call.
         precheck_timeout: how long CloudTower's precheck may take.
     """
 
@@ -47,36 +43,43 @@ class CloudTowerCloud:
 
     def __init__(
         self,
+        settings: CloudTowerSettings,
         *,
-        name: str,
-        url: str,
-        token: str | None = None,
-        login: Login | None = None,
-        verify: bool | str = True,
-        concurrency: int = 10,
-        poll: float = 5.0,
         now: Callable[[], datetime],
         steady: Callable[[], datetime] | None = None,
         sleep: Callable[[float], Awaitable[None]],
-        timeout: float = 30.0,
         precheck_timeout: timedelta = timedelta(minutes=10),
     ) -> None:
-        self.name = name
-        self.concurrency = concurrency
+        timeout = settings.api_timeout.total_seconds()
+        self.name = settings.name
+        self.concurrency = settings.concurrency
         self.rate = inf
-        self.poll = poll
+        self.poll = settings.poll.total_seconds()
         self.deadline = _CALLS * timeout
         self._now = now
-        self._client = Client(name=name, url=url, token=token, login=login, verify=verify, timeout=timeout, sleep=sleep)
+        self._client = Client(
+            name=settings.name,
+            url=settings.url,
+            token=settings.token.reveal() or None,
+            login=None if settings.token else _login(settings),
+            verify=settings.verify,
+            timeout=timeout,
+            sleep=sleep,
+        )
         self._prechecks: deque[str] = deque(maxlen=200)  # tasks that we began ourselves and that mean nothing
         self._surveyor = Surveyor(
             client=self._client,
             steady=steady or now,
             sleep=sleep,
-            poll=poll,
+            poll=self.poll,
             patience=precheck_timeout,
             began=self._prechecks.append,
         )
+
+    @classmethod
+    def open(cls, settings: CloudTowerSettings, clock: Clock) -> Self:
+        """The cloud of such settings. Nothing is asked of it yet."""
+        return cls(settings, now=clock.now, steady=SteadyClock(clock).now, sleep=clock.sleep)
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """See `bot.domain.cloud.Cloud.hosts`."""
@@ -146,6 +149,10 @@ class CloudTowerCloud:
             return
         reason = "its own HA restarts the VMs of a failed host" if action is Action.EVACUATE else "not offered"
         raise NotSupported(f"{self.name} cannot {action.value}: {reason}.")
+
+
+def _login(settings: CloudTowerSettings) -> Login:
+    return Login(username=settings.username, password=settings.password.reveal(), source=settings.source)
 
 
 def _host(host: TowerHost) -> Host:

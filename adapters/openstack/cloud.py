@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from math import inf
-from typing import Literal
+from typing import Self
 
+from adapters.again import Again
 from adapters.openstack import (
     attached,
     check,
@@ -27,14 +27,18 @@ from adapters.openstack import (
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.judge import Terms
 from adapters.openstack.rehome import Rehoming
-from adapters.openstack.runner import Runner
+from adapters.openstack.runner import Runner, runner_of
 from adapters.openstack.session import Session
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.things import OpenStackSurvey
-from adapters.redfish.bmcs import Bmcs
+from adapters.redfish.bmcs import Bmc, Bmcs
 from bot.domain.cloud import Host, Request, Sighting
 from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.ports import Clock
+from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, StepKey
 
+_BMC_SECONDS = 10.0  #: how long a BMC may be silent: one that died with its host keeps nobody waiting longer
 _CALLS = 6  #: one after the other, in a question about hosts: login, versions, services, hypervisors, providers, locks
 
 
@@ -42,55 +46,27 @@ class OpenStackCloud:
     """An OpenStack cloud: evacuates the VMs of a dead host, empties a living one and returns it to service.
 
     Args:
-        name: as people type it.
+        settings: what its operator says about it.
         session: how to call it; closed with this.
-        concurrency: VMs moved side by side at most.
-        rate: VMs begun a second at most.
-        poll: seconds between two looks.
         now: the time, aware and UTC.
-        evacuated_vms: whether VMs that ran shall run again where they come up, or be left stopped.
-        bring_back: which of the VMs that were moved away come back with their host unless somebody chooses otherwise.
-        shared_storage: whether local disks of VMs are on storage that all hosts share; None: nobody said.
-        minimum_version: dotted; below it evacuation is refused. Empty: no such limit.
-        platform_version: dotted; at what version the cloud is.
-        lock_vms: whether VMs are locked while they are moved.
-        priority_metadata: the metadata of a VM that tells its turn; empty: none does.
         bmcs: the baseboard controllers of its hosts; closed with this. None: it has none.
-        fence: whether a host that has one is powered off by it before it is evacuated.
-        rehoming: who gives the volumes and backups of a dead host a new manager, and by which command.
-        runner: how that command is run; None: not by Muster.
-        deadline: seconds that one VM may be live-migrated.
-        late: what is done about it then.
+        runner: how `cinder-manage` is run; None: not by Muster.
     """
 
     def __init__(
         self,
+        settings: OpenStackSettings,
         *,
-        name: str,
         session: Session,
-        concurrency: int = 10,
-        rate: float = inf,
-        poll: float = 2.0,
         now: Callable[[], datetime],
-        evacuated_vms: Literal["running", "stopped"] = "running",
-        bring_back: Literal["all", "none"] = "none",
-        shared_storage: bool | None = None,
-        minimum_version: str = "",
-        platform_version: str = "",
-        lock_vms: bool = False,
-        priority_metadata: str = "",
         bmcs: Bmcs | None = None,
-        fence: bool = False,
-        rehoming: Rehoming | None = None,
         runner: Runner | None = None,
-        deadline: float = 1800.0,
-        late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue",
     ) -> None:
-        self.name = name
-        self.actions = frozenset(Action) - (frozenset() if rehoming and rehoming.by else {Action.REHOME})
-        self.concurrency = concurrency
-        self.rate = rate
-        self.poll = poll
+        self.name = settings.name
+        self.actions = frozenset(Action) - (frozenset() if settings.cinder.by else {Action.REHOME})
+        self.concurrency = settings.at_once
+        self.rate = settings.rate
+        self.poll = settings.poll.total_seconds()
         self.deadline = _CALLS * session.timeout
         self._session = session
         self._runner = runner
@@ -98,18 +74,36 @@ class OpenStackCloud:
         self._heartbeats = Heartbeats()
         self._bmcs = bmcs or Bmcs({}, now=now)
         self._terms = Terms(
-            stopped=evacuated_vms == "stopped",
-            brings_back=bring_back == "all",
-            shared_storage=shared_storage,
-            minimum_version=minimum_version,
-            platform_version=platform_version,
-            lock_vms=lock_vms,
-            priority_metadata=priority_metadata,
-            fence=fence,
-            rehoming=rehoming or Rehoming(),
+            stopped=settings.evacuated_vms == "stopped",
+            brings_back=settings.bring_back == "all",
+            shared_storage=settings.shared_storage,
+            minimum_version=settings.minimum_version,
+            platform_version=settings.platform_version,
+            lock_vms=settings.lock_vms,
+            priority_metadata=settings.priority_metadata,
+            fence=settings.fencing.fence,
+            rehoming=Rehoming(by=settings.cinder.by, command=settings.cinder.command),
             quiet=timedelta(seconds=session.longest + 30),
-            deadline=timedelta(seconds=deadline),
-            late=late,
+            deadline=settings.migration.deadline,
+            late=settings.migration.late,
+        )
+
+    @classmethod
+    def open(cls, settings: OpenStackSettings, clock: Clock) -> Self:
+        """The cloud of such settings. Nothing is asked of it yet."""
+        timeout = settings.api_timeout.total_seconds()
+        known = {
+            host: Bmc(url=its.url, username=its.username, password=its.password.reveal(), verify=its.verify)
+            for host, its in settings.fencing.redfish.items()
+        }
+        return cls(
+            settings,
+            session=Session.of(
+                settings.entry, clouds_yaml=settings.clouds_file, timeout=timeout, again=Again(sleep=clock.sleep)
+            ),
+            now=clock.now,
+            bmcs=Bmcs(known, now=SteadyClock(clock).now, timeout=min(timeout, _BMC_SECONDS)),
+            runner=runner_of(settings.cinder),
         )
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:

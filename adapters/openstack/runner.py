@@ -14,6 +14,7 @@ from typing import Protocol
 import asyncssh
 
 from adapters.openstack.errors import clean
+from adapters.openstack.settings import Cinder
 from bot.domain.cloud import CloudError, Refused, Unreachable
 
 LONGEST = 120.0  #: seconds that a command may take; `update_host` was measured at 3
@@ -171,6 +172,24 @@ class Local:
             if process.returncode is None:
                 process.kill()
         return _judged(self.where, process.returncode, _text(out), _text(err), program=words[0], doing=doing)
+
+
+def runner_of(settings: Cinder) -> Runner | None:
+    """How `cinder-manage` is run by such settings; None: not by Muster."""
+    match settings.runner:
+        case "ssh":
+            return Ssh(
+                host=settings.host,
+                command=settings.command,
+                user=settings.user,
+                port=settings.port,
+                key_file=settings.key_file,
+                known_hosts=settings.known_hosts,
+            )
+        case "local":
+            return Local(command=settings.command)
+        case "manual" | "none":
+            return None
 
 
 def _text(printed: bytes | str | None) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from adapters.registry import CLOUDS
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.world import World
 from bot import log
@@ -65,7 +66,7 @@ async def _run(folder: Path, *, port: int, database: str, browser: bool) -> None
             bmcs={h: bmc for h, bmc in redfish_api.systems(world, redfish_url).items() if h != WITHOUT_BMC},
             database=database,
         )
-        settings = load(config, os.environ | env)
+        settings = load(config, os.environ | env, CLOUDS)
         log.configure(level="warning", format="console", secrets=settings.secrets)
         async with asyncio.TaskGroup() as group:
             if database:

@@ -4,14 +4,8 @@ from bot.settings.load import load, load_store
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.values import (
     AlertmanagerSettings,
-    CinderSettings,
-    CloudSettings,
-    CloudTowerSettings,
     HttpSettings,
     LogSettings,
-    OpenStackSettings,
-    RedfishSettings,
-    Secret,
     Settings,
     SlackSettings,
     StoreSettings,
@@ -20,15 +14,9 @@ from bot.settings.values import (
 
 __all__ = [
     "AlertmanagerSettings",
-    "CinderSettings",
-    "CloudSettings",
-    "CloudTowerSettings",
     "HttpSettings",
     "LogSettings",
-    "OpenStackSettings",
     "Problem",
-    "RedfishSettings",
-    "Secret",
     "Settings",
     "SettingsError",
     "SlackSettings",

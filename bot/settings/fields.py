@@ -1,44 +1,17 @@
-"""The kinds of text a setting may hold, each with the sentence for one that does not."""
+"""The kinds of values that only the bot's own settings hold, each with the sentence for one that is not of it."""
 
 import re
 from datetime import timedelta
 from typing import Annotated
-from urllib.parse import SplitResult, urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from bot.domain import calendar
-
-
-def wrong(sentence: str, remedy: str = "") -> PydanticCustomError:
-    """An error whose sentence and remedy reach the operator as they are."""
-    return PydanticCustomError("muster", "{sentence}", {"sentence": sentence, "remedy": remedy})
-
-
-def duration(least: str, most: str) -> BeforeValidator:
-    """A validator for durations such as "2s", "30m", "1h30m", within bounds."""
-    shortest, longest = calendar.span(least), calendar.span(most)
-
-    def parse(value: object) -> timedelta:
-        said = calendar.span(value) if isinstance(value, str) else None
-        if said is None:
-            raise wrong("is not a duration.", 'Write a number with its unit in quotes, such as "2s", "30m" or "1h30m".')
-        if (shortest and said < shortest) or (longest and said > longest):
-            raise wrong(f'"{value}" is out of range.', f"It must be between {least} and {most}.")
-        return said
-
-    return BeforeValidator(parse)
-
-
-def _cloud_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}", value):
-        raise wrong(
-            "is not a name people can type before a host.",
-            "Use up to 40 letters, digits, dots, dashes and underscores.",
-        )
-    return value
+from bot.domain.settings import kinds
+from bot.domain.settings.secret import Secret
+from bot.domain.settings.table import wrong
 
 
 def _channel(value: str) -> str:
@@ -63,31 +36,8 @@ def _requester(value: str) -> str:
     return value if value == "*" else _person_or_group(value)
 
 
-def _web_address(value: str) -> str:
-    parts = _split(value)
-    if parts is None or parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise wrong("is not an http or https address.", 'Write it in full, such as "https://tower.example/v2/api".')
-    if parts.username or parts.password:
-        raise wrong("holds credentials.", "Take them out of the address and name a variable that holds them.")
-    return value
-
-
 def _slack_address(value: str) -> str:
-    return _web_address(value).rstrip("/") + "/"
-
-
-def _tower_address(value: str) -> str:
-    address = _web_address(value).rstrip("/")
-    if not address.endswith("/v2/api"):
-        raise wrong("does not end with /v2/api.", f'The API of CloudTower lives there: "{address}/v2/api".')
-    return address
-
-
-def _system_address(value: str) -> str:
-    address = _web_address(value).rstrip("/")
-    if not re.search(r"/Systems/[^/?#]+$", address):
-        raise wrong("names no system.", 'Redfish has one for each machine: "https://bmc-89/redfish/v1/Systems/1".')
-    return address
+    return kinds.web_address(value).rstrip("/") + "/"
 
 
 def _listen(value: str) -> str:
@@ -105,7 +55,7 @@ def listen_parts(value: str) -> tuple[str, int]:
 
 
 def _store_in_file(value: str) -> str:
-    parts = _split(value)
+    parts = kinds.split(value)
     if parts is not None and parts.password:
         raise wrong(
             "holds a password, and secrets never stand in this file.",
@@ -115,8 +65,8 @@ def _store_in_file(value: str) -> str:
 
 
 def store_address(value: str) -> str:
-    """The address of a database of a kind that Muster can use; may hold a password, which no error repeats."""
-    parts = _split(value)
+    """An address of a database of a kind that Muster can use; may hold a password, which no error repeats."""
+    parts = kinds.split(value)
     if parts is None or parts.scheme not in {"sqlite", "postgresql"}:
         raise wrong(
             "is not a database Muster can use.",
@@ -132,48 +82,20 @@ def store_address(value: str) -> str:
     return value
 
 
-def _split(value: str) -> SplitResult | None:
-    try:
-        parts = urlsplit(value)
-        parts.port  # noqa: B018  # reading it is the check
-    except ValueError:
-        return None
-    return parts
-
-
-def _metadata_key(value: str) -> str:
-    # https://docs.openstack.org/api-ref/compute/#create-or-update-server-metadata-items
-    if not re.fullmatch(r"[a-zA-Z0-9-_:. ]{1,255}", value):
-        raise wrong(
-            "cannot be the key of a VM's metadata.",
-            "Use up to 255 letters, digits, blanks and any of - _ : .",
-        )
-    return value
-
-
-def _version(value: str) -> str:
-    if not re.fullmatch(r"\d+(\.\d+)*", value):
-        raise wrong("is not a version.", 'Write numbers with dots between them, such as "6.4.3.0.0.0".')
-    return value
-
-
-def _environment_name(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
-        # The value is not repeated: people put the secret itself here.
-        raise wrong("is not the name of an environment variable.", "Name the variable here and put the secret in it.")
-    return value
+def _leads_to_store(secret: Secret) -> Secret:
+    if secret:
+        try:
+            store_address(secret.reveal())
+        except PydanticCustomError as error:
+            context = error.context or {}
+            raise wrong(f"leads to what {context['sentence']}", str(context["remedy"])) from None
+    return secret
 
 
 def _label(value: str) -> str:
     # https://prometheus.io/docs/concepts/data_model/#metric-names-and-labels
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,99}", value):
         raise wrong("is not the name of a label.", "Use letters, digits and underscores.")
-    return value
-
-
-def _text(value: str) -> str:
-    if not value.strip():
-        raise wrong("is empty.", "Write a value or leave the key out.")
     return value
 
 
@@ -191,28 +113,19 @@ def _zone(value: object) -> ZoneInfo:
     return zone
 
 
-Text = Annotated[str, AfterValidator(_text)]
 Mark = Annotated[calendar.Mark, BeforeValidator(_mark)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Label = Annotated[str, AfterValidator(_label)]
-CloudName = Annotated[str, AfterValidator(_cloud_name)]
 Channel = Annotated[str, AfterValidator(_channel)]
 PersonOrGroup = Annotated[str, AfterValidator(_person_or_group)]
 Requester = Annotated[str, AfterValidator(_requester)]
-WebAddress = Annotated[str, AfterValidator(_web_address)]
 SlackAddress = Annotated[str, AfterValidator(_slack_address)]
-SystemAddress = Annotated[str, AfterValidator(_system_address)]
-TowerAddress = Annotated[str, AfterValidator(_tower_address)]
 Listen = Annotated[str, AfterValidator(_listen)]
 StoreAddress = Annotated[str, AfterValidator(_store_in_file)]
-MetadataKey = Annotated[str, AfterValidator(_metadata_key)]
-Version = Annotated[str, AfterValidator(_version)]
-EnvironmentName = Annotated[str, AfterValidator(_environment_name)]
-Expiry = Annotated[timedelta, duration("1m", "7d")]
-Round = Annotated[timedelta, duration("100ms", "10m")]
-Reminder = Annotated[timedelta, duration("1s", "30d")]
-Keeping = Annotated[timedelta, duration("1d", "3650d")]
-Deafness = Annotated[timedelta, duration("1s", "7d")]
-Deadline = Annotated[timedelta, duration("1s", "7d")]
-Poll = Annotated[timedelta, duration("20ms", "5m")]
-Timeout = Annotated[timedelta, duration("1s", "10m")]
+StoreAddressOfVariable = Annotated[kinds.SecretOfVariable, AfterValidator(_leads_to_store)]
+StoreAddressOfFile = Annotated[kinds.SecretOfFile, AfterValidator(_leads_to_store)]
+Expiry = Annotated[timedelta, kinds.duration("1m", "7d")]
+Round = Annotated[timedelta, kinds.duration("100ms", "10m")]
+Reminder = Annotated[timedelta, kinds.duration("1s", "30d")]
+Keeping = Annotated[timedelta, kinds.duration("1d", "3650d")]
+Deafness = Annotated[timedelta, kinds.duration("1s", "7d")]

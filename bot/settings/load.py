@@ -4,30 +4,21 @@ import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from bot.domain.calendar import Freeze
 from bot.domain.policy import Rule
 from bot.domain.values import Action
 from bot.settings import fields, lookups, sentences, shape
-from bot.settings.lookups import Found
 from bot.settings.problems import Problem, SettingsError
-from bot.settings.secrets import Secrets
+from bot.settings.reading import Kind, Reading
 from bot.settings.values import (
-    GENTLY_A_SECOND,
-    GENTLY_AT_ONCE,
     AlertmanagerSettings,
-    CinderSettings,
-    CloudSettings,
-    CloudTowerSettings,
     HttpSettings,
     LogSettings,
-    OpenStackSettings,
-    RedfishSettings,
     RetentionSettings,
     Settings,
     SlackSettings,
@@ -35,64 +26,61 @@ from bot.settings.values import (
     WatchSettings,
 )
 
+S = TypeVar("S", bound=BaseModel)
+
 MOST_BYTES = 1024 * 1024
 """A settings file larger than this is the wrong file."""
 
-DEFAULT_STORE = "sqlite:///muster.db"
 
-
-def load(path: Path, env: Mapping[str, str]) -> Settings:
+def load(path: Path, env: Mapping[str, str], kinds: Mapping[str, Kind]) -> Settings:
     """Read the settings.
 
     Args:
         path: of muster.toml; relative paths inside it start at its folder.
         env: the environment, where the secrets are.
+        kinds: of clouds, by their name in the file.
 
     Raises:
         SettingsError: something is wrong; names every problem with its key and remedy.
     """
-    return understand(_read(path), env=env, folder=path.absolute().parent)
+    return understand(_read(path), Reading(env=env, folder=path.absolute().parent, kinds=kinds))
 
 
-def load_store(path: Path, env: Mapping[str, str]) -> StoreSettings:
+def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, Kind]) -> StoreSettings:
     """Read only where the database is, for commands that need no Slack and no cloud.
 
     Args:
         path: of muster.toml.
         env: the environment; the secrets of Slack and of the clouds need not be there.
+        kinds: of clouds, by their name in the file.
 
     Raises:
         SettingsError: the file is not as it must be, or the database's address cannot be found out.
     """
     raw = _read(path)
-    secrets = Secrets(env=env, folder=path.absolute().parent)
-    file, problems = _shaped(raw)
-    address = lookups.store(raw, secrets)
-    problems.extend(secrets.problems)
+    reading = Reading(env=env, folder=path.absolute().parent, kinds=kinds)
+    _, problems = _shaped(shape.File, raw, replace(reading, looks_up=False))
+    file, more = _shaped(shape.StoreAlone, raw, reading)
     if file is None or problems:
-        raise SettingsError(problems)
-    return StoreSettings(url=address or file.store.url or DEFAULT_STORE)
+        raise SettingsError(problems or more)
+    return StoreSettings(url=file.store.address)
 
 
-def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) -> Settings:
+def understand(raw: Mapping[str, Any], reading: Reading) -> Settings:
     """Make settings of what a file holds.
 
     Args:
         raw: the file, as TOML values.
-        env: the environment.
-        folder: where relative paths start.
+        reading: how what it points at is found.
 
     Raises:
         SettingsError: something is wrong; names every problem with its key and remedy.
     """
-    secrets = Secrets(env=env, folder=folder)
-    file, problems = _shaped(raw)
+    file, problems = _shaped(shape.File, raw, reading)
     problems.extend([*lookups.same_names(raw), *lookups.strange_clouds(raw)])
-    tokens = lookups.slack(raw, secrets)
-    address = lookups.store(raw, secrets)
-    found = lookups.clouds(raw, secrets)
-    alertmanager = lookups.alertmanager(raw, secrets)
-    problems.extend(secrets.problems)
+    tokens = lookups.slack(raw, reading)
+    alertmanager = lookups.alertmanager(raw, reading)
+    problems.extend(reading.problems)
     if file is None or problems:
         raise SettingsError(problems)
     host, port = fields.listen_parts(file.http.listen)
@@ -111,34 +99,34 @@ def understand(raw: Mapping[str, Any], *, env: Mapping[str, str], folder: Path) 
             listen=fields.listen_parts(file.slack.listen) if file.slack.listen else None,
             deaf_after=file.slack.deaf_after,
         ),
-        store=StoreSettings(url=address or file.store.url or DEFAULT_STORE),
+        store=StoreSettings(url=file.store.address),
         retention=RetentionSettings(keep=file.retention.keep, audit=file.retention.audit),
         http=HttpSettings(host=host, port=port),
         watch=WatchSettings(hosts=file.watch.hosts, every=file.watch.every, left_over_after=file.watch.left_over_after),
         alertmanager=AlertmanagerSettings(
-            token=alertmanager,
+            token=file.alertmanager.token or alertmanager,
             host_label=file.alertmanager.host_label,
             cloud_label=file.alertmanager.cloud_label,
             cloud=file.alertmanager.cloud or "",
         ),
         log=LogSettings(level=file.log.level, format=file.log.format),
-        clouds=tuple(_cloud(cloud, its) for cloud, its in zip(file.clouds, found, strict=True)),
+        clouds=tuple(cloud.its for cloud in file.clouds),
         rules={
-            (cloud.name, action): replace(
-                _rule(file.policy, cloud.policy, action), freezes=_freezes(file.freezes, cloud.name, action)
+            (cloud.its.name, action): replace(
+                _rule(file.policy, cloud.policy, action), freezes=_freezes(file.freezes, cloud.its.name, action)
             )
             for cloud in file.clouds
             for action in Action
         },
-        secrets=tuple(secrets.read),
+        secrets=tuple(reading.read),
     )
 
 
-def _shaped(raw: Mapping[str, Any]) -> tuple[shape.File | None, list[Problem]]:
+def _shaped(shape_: type[S], raw: Mapping[str, Any], reading: Reading) -> tuple[S | None, list[Problem]]:
     try:
-        return shape.File.model_validate(raw), []
+        return shape_.model_validate(raw, context=reading), []
     except ValidationError as error:
-        return None, list(sentences.problems(error, raw))
+        return None, list(sentences.problems(error, raw, reading.kinds))
 
 
 def _read(path: Path) -> Mapping[str, Any]:
@@ -159,67 +147,6 @@ def _read(path: Path) -> Mapping[str, Any]:
 
 def _unreadable(path: Path, sentence: str, remedy: str) -> SettingsError:
     return SettingsError([Problem(key=str(path), sentence=sentence, remedy=remedy)])
-
-
-def _cloud(cloud: shape.OpenStack | shape.CloudTower, its: Found) -> CloudSettings:
-    return _openstack(cloud, its) if isinstance(cloud, shape.OpenStack) else _cloudtower(cloud, its)
-
-
-def _openstack(cloud: shape.OpenStack, its: Found) -> OpenStackSettings:
-    return OpenStackSettings(
-        name=cloud.name,
-        cloud=cloud.cloud or cloud.name,
-        clouds_file=its.files["clouds_file"],
-        concurrency=min(cloud.concurrency, GENTLY_AT_ONCE) if cloud.gentle else cloud.concurrency,
-        rate=min(cloud.starts_per_second or inf, GENTLY_A_SECOND if cloud.gentle else inf),
-        poll=cloud.poll.total_seconds(),
-        api_timeout=cloud.api_timeout.total_seconds(),
-        minimum_version=cloud.minimum_version or "",
-        platform_version=cloud.platform_version or "",
-        shared_storage=cloud.shared_storage,
-        evacuated_vms=cloud.evacuated_vms,
-        lock_vms=cloud.lock_vms,
-        priority_metadata=cloud.priority_metadata or "",
-        bring_back=cloud.bring_back,
-        deadline=cloud.migration.deadline.total_seconds(),
-        late=cloud.migration.late,
-        cinder=CinderSettings(
-            runner=cloud.cinder.runner,
-            host=cloud.cinder.host or "",
-            user=cloud.cinder.user or "",
-            port=cloud.cinder.port,
-            key_file=its.files["key_file"],
-            known_hosts=its.files["known_hosts"],
-            command=tuple(cloud.cinder.command),
-        ),
-        fence=cloud.fencing.fence,
-        redfish={
-            host: RedfishSettings(
-                url=entry.url,
-                username=entry.username,
-                password=its.secrets[host],
-                ca_file=its.files[f"ca_file of {host}"],
-                insecure=entry.insecure,
-            )
-            for host, entry in cloud.fencing.redfish.items()
-        },
-    )
-
-
-def _cloudtower(cloud: shape.CloudTower, its: Found) -> CloudTowerSettings:
-    return CloudTowerSettings(
-        name=cloud.name,
-        url=cloud.url,
-        token=its.secrets["token"],
-        username=cloud.username or "",
-        password=its.secrets["password"],
-        source=cloud.source,
-        ca_file=its.files["ca_file"],
-        insecure=cloud.insecure,
-        concurrency=cloud.concurrency,
-        poll=cloud.poll.total_seconds(),
-        api_timeout=cloud.api_timeout.total_seconds(),
-    )
 
 
 def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from pydantic_core import PydanticCustomError
+
 
 @dataclass(frozen=True, kw_only=True)
 class Problem:
@@ -12,6 +14,12 @@ class Problem:
     key: str  #: where, e.g. "clouds.prod.concurrency" or "SLACK_BOT_TOKEN"
     sentence: str
     remedy: str = ""
+
+    @classmethod
+    def of(cls, key: str, error: PydanticCustomError) -> "Problem":
+        """What is wrong with a key, as `bot.domain.settings.table.wrong` said it."""
+        context = error.context or {}
+        return cls(key=key, sentence=context["sentence"], remedy=context["remedy"])
 
     def __str__(self) -> str:
         return f"{self.key}: {self.sentence} {self.remedy}".rstrip()

@@ -7,6 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from bot.settings import shape
 from bot.settings.problems import Problem, nearest
+from bot.settings.reading import Kind
+
+_ITS = "its"  #: where `shape.Cloud` keeps what is for its kind to understand
 
 _SECRET_WORDS = ("token", "secret", "password")
 
@@ -14,6 +17,7 @@ _TYPES = {
     "string_type": ("must be a text.", 'Write it in quotes: "…".'),
     "int_type": ("must be a whole number.", "Write it without quotes."),
     "bool_type": ("must be true or false.", "Write it without quotes."),
+    "tuple_type": ("must be a list.", 'Write it in brackets: ["…", "…"].'),
     "list_type": ("must be a list.", 'Write it in brackets: ["…", "…"].'),
     "dict_type": ("must be a table.", "Write it under a heading of its own."),
     "model_type": ("must be a table.", "Write it under a heading of its own."),
@@ -21,32 +25,24 @@ _TYPES = {
 }
 
 
-def problems(error: ValidationError, raw: Mapping[str, Any]) -> Sequence[Problem]:
+def problems(error: ValidationError, raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Sequence[Problem]:
     """Every error of a validation as a problem, in the order of the file's shape.
 
     Args:
         error: what pydantic raised.
         raw: the file as read, for the names of clouds.
+        kinds: of clouds, by their name in the file.
     """
-    return [_problem(detail, raw) for detail in error.errors(include_url=False, include_input=False)]
+    return [_problem(detail, raw, kinds) for detail in error.errors(include_url=False, include_input=False)]
 
 
-def _problem(detail: Any, raw: Mapping[str, Any]) -> Problem:
+def _problem(detail: Any, raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Problem:
     kind: str = detail["type"]
     context: Mapping[str, Any] = detail.get("ctx", {})
     location: tuple[str | int, ...] = tuple(part for part in detail["loc"] if part != "[key]")
     key = _key(location, raw)
     if kind == "extra_forbidden":
-        return _unknown_key(key, location)
-    if kind == "union_tag_not_found":
-        return Problem(key=f"{key}.kind", sentence="is missing.", remedy=f"Write one of: {_kinds()}.")
-    if kind == "union_tag_invalid":
-        tag = str(context["tag"])
-        return Problem(
-            key=f"{key}.kind",
-            sentence=f'"{tag[:40]}" is not a kind of cloud.',
-            remedy=nearest(tag, shape.KINDS, else_="Kinds"),
-        )
+        return _unknown_key(key, str(location[-1]), known=_keys_at(location[:-1], raw, kinds))
     return Problem(key=key, **_sentence(kind, context, location))
 
 
@@ -81,15 +77,13 @@ _ADD = {
 }
 
 
-def _unknown_key(key: str, location: tuple[str | int, ...]) -> Problem:
-    word = str(location[-1])
+def _unknown_key(key: str, word: str, *, known: frozenset[str]) -> Problem:
     if word in {"bot_token", "app_token", "signing_secret"}:
         return Problem(
             key=key,
             sentence="does not belong here: secrets never stand in this file.",
             remedy=f"Remove it and set SLACK_{word.upper()} in the environment.",
         )
-    known = _keys_at(location[:-1])
     if word in _SECRET_WORDS and f"{word}_env" in known:
         return Problem(
             key=key,
@@ -99,17 +93,15 @@ def _unknown_key(key: str, location: tuple[str | int, ...]) -> Problem:
     return Problem(key=key, sentence="is not a key known here.", remedy=nearest(word, known))
 
 
-def _keys_at(location: tuple[str | int, ...]) -> frozenset[str]:
+def _keys_at(location: tuple[str | int, ...], raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> frozenset[str]:
     """The keys of the table at a location of the shape."""
     table: type[BaseModel] = shape.File
-    for place, part in enumerate(location):
-        if isinstance(part, int):
-            continue
-        if place == 2 and part in shape.KINDS:
-            table = shape.KINDS[part]
+    for part in location:
+        if part == _ITS:
+            table = kinds[raw["clouds"][location[1]]["kind"]].settings
         elif part in table.model_fields:
-            table = table_in(table.model_fields[part].annotation) or table
-    return frozenset(table.model_fields)
+            table = table_in(table.model_fields[str(part)].annotation) or table
+    return frozenset(table.model_fields) | ({"policy"} if location[-1:] == (_ITS,) else set())
 
 
 def table_in(annotation: Any) -> type[BaseModel] | None:
@@ -121,12 +113,12 @@ def table_in(annotation: Any) -> type[BaseModel] | None:
 
 
 def _key(location: tuple[str | int, ...], raw: Mapping[str, Any]) -> str:
-    """A location as an operator would say it: clouds by name, without pydantic's marks for the kind."""
+    """A location as an operator would say it: clouds by name, without our mark for what its kind understands."""
     words: list[str] = []
     for place, part in enumerate(location):
         if place == 1 and location[0] == "clouds" and isinstance(part, int):
             words[-1] = cloud_key(part, raw)
-        elif place == 2 and location[0] == "clouds" and part in shape.KINDS:
+        elif place == 2 and location[0] == "clouds" and part == _ITS:
             continue
         elif isinstance(part, int):
             words[-1] += f"[{part + 1}]"
@@ -145,7 +137,3 @@ def cloud_key(place: int, raw: Mapping[str, Any]) -> str:
         if isinstance(name, str) and name.isprintable() and 0 < len(name) <= 40
         else f"clouds[{place + 1}]"
     )
-
-
-def _kinds() -> str:
-    return ", ".join(f'"{kind}"' for kind in shape.KINDS)

@@ -1,16 +1,20 @@
 """The shape of muster.toml: every key, its type, its bounds and its default."""
 
-from typing import Annotated, Literal
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, PlainValidator, ValidationInfo, model_validator
 
+from bot.domain.settings import kinds
+from bot.domain.settings.cloud_settings import CloudSettings
+from bot.domain.settings.secret import Secret
+from bot.domain.settings.table import Complaint, Said, Table, all_wrong, wrong
 from bot.settings import fields
+from bot.settings.problems import nearest
+from bot.settings.reading import Reading
 
-
-class Table(BaseModel):
-    """A table that knows all of its keys."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+DEFAULT_STORE = "sqlite:///muster.db"
 
 
 class Slack(Table):
@@ -24,23 +28,33 @@ class Slack(Table):
     external_channels: bool = False
     command_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
     listen: fields.Listen | None = None
-    # the default is written as in the file
-    deaf_after: fields.Deafness = Field(default="10m", validate_default=True)
+    deaf_after: fields.Deafness = timedelta(minutes=10)
 
 
 class Store(Table):
     """`[store]`: the address itself, or where it is read from when it holds a password."""
 
-    url: fields.StoreAddress | None = None
-    url_env: fields.EnvironmentName | None = None
-    url_file: fields.Text | None = None
+    url: fields.StoreAddress = DEFAULT_STORE
+    url_env: fields.StoreAddressOfVariable | None = None
+    url_file: fields.StoreAddressOfFile | None = None
+
+    @classmethod
+    def complaints(cls, said: Said) -> Iterator[Complaint]:
+        """See `Table.complaints`."""
+        if "url" in said and (other := next((key for key in ("url_env", "url_file") if key in said), "")):
+            yield "url", wrong(f"is there, and {other} too.", "Keep only one of them.")
+
+    @property
+    def address(self) -> str:
+        """Where it is; may hold a password."""
+        found = self.url_env or self.url_file
+        return found.reveal() if found else self.url
 
 
 class Retention(Table):
     """`[retention]`: how long what is over is kept."""
 
-    # the default is written as in the file
-    keep: fields.Keeping = Field(default="180d", validate_default=True)
+    keep: fields.Keeping = timedelta(days=180)
     audit: fields.Keeping | None = None
 
 
@@ -54,19 +68,23 @@ class Watch(Table):
     """`[watch]`: the looks at hosts that nobody asked for."""
 
     hosts: bool = True
-    # defaults are written as in the file
-    every: fields.Round = Field(default="15s", validate_default=True)
-    left_over_after: fields.Reminder = Field(default="4h", validate_default=True)
+    every: fields.Round = timedelta(seconds=15)
+    left_over_after: fields.Reminder = timedelta(hours=4)
 
 
 class Alertmanager(Table):
     """`[alertmanager]`: who may tell of alerts, and how they name a host."""
 
-    token_env: fields.EnvironmentName | None = None
-    token_file: fields.Text | None = None
+    token_env: kinds.SecretOfVariable | None = None
+    token_file: kinds.SecretOfFile | None = None
     host_label: fields.Label = "instance"
     cloud_label: fields.Label = "cloud"
-    cloud: fields.CloudName | None = None
+    cloud: kinds.CloudName | None = None
+
+    @property
+    def token(self) -> Secret:
+        """What callers must bear; empty: none is named here."""
+        return self.token_env or self.token_file or Secret("")
 
 
 class Log(Table):
@@ -103,108 +121,49 @@ class Policy(Terms):
 class Freeze(Table):
     """An entry of `[[freezes]]`."""
 
-    name: fields.Text
+    name: kinds.Text
     starts: fields.Mark
     ends: fields.Mark
     timezone: fields.Zone
-    clouds: list[fields.CloudName] | None = None
-    actions: list[Literal["enter", "exit"]] = ["enter", "exit"]
+    clouds: list[kinds.CloudName] | None = None
+    actions: list[Literal["enter", "exit"]] = Field(default=["enter", "exit"])
 
     @model_validator(mode="after")
     def _is_a_period(self) -> "Freeze":
         if not self.starts.is_like(self.ends):
-            raise fields.wrong("starts and ends in different ways.", "Write both with a weekday, a date, or neither.")
+            raise wrong("starts and ends in different ways.", "Write both with a weekday, a date, or neither.")
         if self.starts.day and self.ends.day and (self.ends.day, self.ends.at) <= (self.starts.day, self.starts.at):
-            raise fields.wrong("ends before it starts.", "Write a later date or time in ends.")
+            raise wrong("ends before it starts.", "Write a later date or time in ends.")
         return self
 
 
-class Cloud(Table):
-    """What every entry of `[[clouds]]` has."""
+def _of_its_kind(said: Said, info: ValidationInfo[Reading]) -> CloudSettings:
+    """An entry as the model of its kind understands it."""
+    reading = info.context
+    if "kind" not in said:
+        known = ", ".join(f'"{kind}"' for kind in reading.kinds)
+        raise all_wrong(("kind", wrong("is missing.", f"Write one of: {known}.")))
+    kind = str(said["kind"])
+    if kind not in reading.kinds:
+        raise all_wrong(
+            ("kind", wrong(f'"{kind[:40]}" is not a kind of cloud.', nearest(kind, reading.kinds, else_="Kinds")))
+        )
+    return reading.kinds[kind].settings.model_validate(said, context=reading)
 
-    name: fields.CloudName
-    # defaults are written as in the file
-    poll: fields.Poll = Field(default="2s", validate_default=True)
-    api_timeout: fields.Timeout = Field(default="30s", validate_default=True)
+
+class Cloud(BaseModel):
+    """An entry of `[[clouds]]`: who may do what with it, and all else, which is for its kind to understand."""
+
     policy: Policy = Policy()
+    its: Annotated[CloudSettings, PlainValidator(_of_its_kind)]
 
-
-class Cinder(Table):
-    """`[clouds.cinder]`."""
-
-    runner: Literal["ssh", "local", "manual", "none"] = "none"
-    host: fields.Text | None = None
-    user: fields.Text | None = None
-    port: Annotated[int, Field(ge=1, le=65535)] = 22
-    key_file: fields.Text | None = None
-    known_hosts: fields.Text | None = None
-    command: Annotated[list[fields.Text], Field(min_length=1)] = ["cinder-manage"]
-
-
-class Migration(Table):
-    """`[clouds.migration]`: one VM's live migration."""
-
-    # the default is written as in the file
-    deadline: fields.Deadline = Field(default="30m", validate_default=True)
-    late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue"
-
-
-class Redfish(Table):
-    """One entry of `[clouds.fencing.redfish]`."""
-
-    url: fields.SystemAddress
-    username: fields.Text = "root"
-    password_env: fields.EnvironmentName | None = None
-    password_file: fields.Text | None = None
-    ca_file: fields.Text | None = None
-    insecure: bool = False
-
-
-class Fencing(Table):
-    """`[clouds.fencing]`."""
-
-    fence: bool = False
-    redfish: dict[fields.Text, Redfish] = {}
-
-
-class OpenStack(Cloud):
-    """A cloud of kind "openstack"."""
-
-    kind: Literal["openstack"]
-    cloud: fields.Text | None = None
-    clouds_file: fields.Text | None = None
-    concurrency: Annotated[int, Field(ge=1, le=1000)] = 100
-    starts_per_second: Annotated[float, Field(gt=0, le=100)] | None = None
-    gentle: bool = False
-    minimum_version: fields.Version | None = None
-    platform_version: fields.Version | None = None
-    shared_storage: bool | None = None
-    evacuated_vms: Literal["running", "stopped"] = "running"
-    lock_vms: bool = False
-    priority_metadata: fields.MetadataKey | None = None
-    bring_back: Literal["all", "none"] = "none"
-    migration: Migration = Migration()
-    cinder: Cinder = Cinder()
-    fencing: Fencing = Fencing()
-
-
-class CloudTower(Cloud):
-    """A cloud of kind "cloudtower"."""
-
-    kind: Literal["cloudtower"]
-    url: fields.TowerAddress
-    token_env: fields.EnvironmentName | None = None
-    token_file: fields.Text | None = None
-    username: fields.Text | None = None
-    password_env: fields.EnvironmentName | None = None
-    password_file: fields.Text | None = None
-    source: Literal["LOCAL", "LDAP"] = "LOCAL"
-    ca_file: fields.Text | None = None
-    insecure: bool = False
-    concurrency: Annotated[int, Field(ge=1, le=100)] = 10
-
-
-KINDS: dict[str, type[Cloud]] = {"openstack": OpenStack, "cloudtower": CloudTower}
+    @model_validator(mode="before")
+    @classmethod
+    def _apart(cls, said: Any) -> Any:
+        if not isinstance(said, Mapping):
+            return said
+        policy = {"policy": said["policy"]} if "policy" in said else {}
+        return policy | {"its": {key: value for key, value in said.items() if key != "policy"}}
 
 
 class File(Table):
@@ -218,8 +177,11 @@ class File(Table):
     watch: Watch = Watch()
     alertmanager: Alertmanager = Alertmanager()
     policy: Policy = Policy()
-    freezes: list[Freeze] = []
-    clouds: Annotated[
-        list[Annotated[OpenStack | CloudTower, Field(discriminator="kind")]],
-        Field(min_length=1),
-    ]
+    freezes: list[Freeze] = Field(default_factory=list)
+    clouds: Annotated[list[Cloud], Field(min_length=1)]
+
+
+class StoreAlone(BaseModel):
+    """Of the whole file, only where the database is."""
+
+    store: Store = Store()

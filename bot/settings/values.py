@@ -1,46 +1,14 @@
 """What the settings are once they are understood: frozen values, one small part for each room."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from math import ceil, inf
-from pathlib import Path
-from typing import Literal, TypeAlias
+from typing import Literal
 
 from bot.domain.policy import Rule
+from bot.domain.settings.cloud_settings import CloudSettings
+from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
-
-HIDDEN = "•••"
-
-
-class Secret:
-    """A text that must not be shown. Printing, formatting or logging it shows only that there is one."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def reveal(self) -> str:
-        """The text itself, for the one call that needs it."""
-        return self._text
-
-    def __bool__(self) -> bool:
-        return bool(self._text)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and other._text == self._text
-
-    def __hash__(self) -> int:
-        return hash((Secret, self._text))
-
-    def __repr__(self) -> str:
-        return HIDDEN
-
-    __str__ = __repr__
-
-    def __reduce__(self) -> str:
-        raise TypeError("A secret is not written down.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,82 +80,6 @@ class LogSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CinderSettings:
-    """How the `cinder-manage` commands of a re-homing are run."""
-
-    runner: Literal["ssh", "local", "manual", "none"]
-    host: str  #: the controller, for ssh
-    user: str  #: empty: the user Muster runs as
-    port: int
-    key_file: Path | None
-    known_hosts: Path | None
-    command: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class RedfishSettings:
-    """The baseboard controller of one host."""
-
-    url: str  #: of its ComputerSystem, without a slash behind it
-    username: str
-    password: Secret
-    ca_file: Path | None = None
-    insecure: bool = False
-
-
-DEFAULT_CONCURRENCY = 100
-GENTLY_AT_ONCE, GENTLY_A_SECOND = 10, 0.5
-"""What `gentle` means: so many VMs on their way at most, and so many begun a second."""
-FEW_AT_ONCE = 40
-"""Below, a cloud whose VMs wait for their boot is emptied more slowly than by a plain loop (docs/benchmarks.md)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenStackSettings:
-    """One OpenStack."""
-
-    name: str
-    cloud: str  #: entry of clouds.yaml
-    clouds_file: Path | None  #: None: where openstacksdk looks for clouds.yaml itself
-    concurrency: int
-    rate: float  #: VMs begun a second at most; infinite: as quickly as the cloud takes them up
-    poll: float  #: seconds
-    api_timeout: float  #: seconds
-    minimum_version: str
-    platform_version: str
-    shared_storage: bool | None  #: None: not said, so the adapter finds out
-    evacuated_vms: Literal["running", "stopped"]
-    lock_vms: bool
-    priority_metadata: str  #: key of VMs' metadata; empty: none tells their turn
-    bring_back: Literal["all", "none"]  #: of the VMs that were moved away, when their host returns
-    deadline: float  #: seconds that one VM may be live-migrated
-    late: Literal["requeue", "abort", "force-complete", "hold"]  #: what is done about it then
-    cinder: CinderSettings
-    fence: bool  #: whether a host is powered off before it is evacuated
-    redfish: Mapping[str, RedfishSettings]  #: by host name
-
-
-@dataclass(frozen=True, kw_only=True)
-class CloudTowerSettings:
-    """One SmartX CloudTower: either a token or a user name with a password."""
-
-    name: str
-    url: str  #: ends with /v2/api, without a slash behind it
-    token: Secret  #: empty with a user name
-    username: str
-    password: Secret
-    source: Literal["LOCAL", "LDAP"]
-    ca_file: Path | None
-    insecure: bool
-    concurrency: int
-    poll: float  #: seconds
-    api_timeout: float  #: seconds
-
-
-CloudSettings: TypeAlias = OpenStackSettings | CloudTowerSettings
-
-
-@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that muster.toml and the environment say."""
 
@@ -205,9 +97,7 @@ class Settings:
     @property
     def advice(self) -> tuple[str, ...]:
         """What is set and costs more than people may know, a sentence each."""
-        return tuple(
-            said for cloud in self.clouds if isinstance(cloud, OpenStackSettings) for said in _cost_of_pace(cloud)
-        )
+        return tuple(said for cloud in self.clouds for said in cloud.advice)
 
     @property
     def not_in_effect(self) -> tuple[str, ...]:
@@ -216,18 +106,3 @@ class Settings:
         if self.slack.locale != "en":
             said.append(f'slack.locale = "{self.slack.locale}": texts are in English in this release.')
         return tuple(said)
-
-
-def _cost_of_pace(cloud: OpenStackSettings) -> Iterator[str]:
-    """What limits of a cloud's pace cost, as against the default ones."""
-    if cloud.concurrency < FEW_AT_ONCE:
-        yield (
-            f"clouds.{cloud.name}.concurrency = {cloud.concurrency}: no more than so many VMs are on their way at once,"
-            f" so a host with many VMs is evacuated more slowly than with the default {DEFAULT_CONCURRENCY}: where each"
-            f" takes 15 s until it is up, 60 VMs take {ceil(60 / cloud.concurrency) * 15} s at least."
-        )
-    if cloud.rate < inf:
-        yield (
-            f"clouds.{cloud.name}: VMs are begun at a rate of {cloud.rate:,.2f} a second at most, so the last of 60 is"
-            f" begun {60 / cloud.rate:,.0f} s after the first."
-        )

@@ -4,19 +4,24 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from adapters.cloudtower.cloud import CloudTowerCloud
+from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
+from adapters.openstack.settings import Fencing, OpenStackSettings
 from adapters.redfish.bmcs import Bmc, Bmcs
+from adapters.redfish.settings import BmcSettings
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower_gate import PREFIX
 from adapters.simulated.cloudtower_state import API_KEY, Tower
 from adapters.simulated.things import Kind, Power
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
+from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
 from bot.store.archive import SqlArchive
 from tests.bends.evening import Evening, WatchedClock
@@ -52,13 +57,21 @@ async def _openstack(clock: WatchedClock, wire: Wire, *, dies: bool, patience: f
             for name, address in redfish_api.systems(world, bmc_url).items()
         }
         session = Session.of("sim", clouds_yaml=clouds_file(Path(folder), url), timeout=patience)
+        redfish = {
+            name: BmcSettings(url=bmc.url, username=bmc.username, password_env=Secret(bmc.password))
+            for name, bmc in known.items()
+        }
         cloud = OpenStackCloud(
-            name="sim",
+            OpenStackSettings(
+                name="sim",
+                kind="openstack",
+                concurrency=10,
+                bring_back="all",
+                fencing=Fencing(fence=True, redfish=redfish),
+            ),
             session=session,
             now=clock.now,
-            bring_back="all",
             bmcs=Bmcs(known, now=clock.now, timeout=patience),
-            fence=True,
         )
         stack.push_async_callback(cloud.aclose)
         datacentre.add_server(world, "web-1", host, flavor="m1.small")
@@ -87,9 +100,15 @@ async def _tower(clock: WatchedClock, wire: Wire, *, patience: float) -> AsyncIt
     app = cloudtower_api.app(world, tower=tower)
     app.middlewares.insert(0, wire.middleware)
     async with served(app) as url:
-        cloud = CloudTowerCloud(
-            name="tower", url=url + PREFIX, token=API_KEY, now=clock.now, sleep=clock.sleep, timeout=patience
+        settings = CloudTowerSettings(
+            name="tower",
+            kind="cloudtower",
+            url=url + PREFIX,
+            token_env=Secret(API_KEY),
+            poll=timedelta(seconds=5),
+            api_timeout=timedelta(seconds=patience),
         )
+        cloud = CloudTowerCloud(settings, now=clock.now, sleep=clock.sleep)
         world.add_vm("web-1", nodes[0])
         world.add_vm("other-1", nodes[1])
         await cloud.hosts("", limit=50)

@@ -9,20 +9,25 @@ from typing import Any
 from aiohttp import web
 
 from adapters.cloudtower.cloud import CloudTowerCloud
+from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower_gate import PREFIX
-from adapters.simulated.cloudtower_state import API_KEY, Tower
+from adapters.simulated.cloudtower_state import API_KEY, PASSWORD, USERNAME, Tower
 from adapters.simulated.things import Cluster, Host, Kind, Power, Vm
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
 from bot.domain.plan import By, Plan
+from bot.domain.settings.secret import Secret
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, after_look
 from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId
 from tests.cloudtower import spec
+
+WITH_PASSWORD = {"username": USERNAME, "password_env": Secret(PASSWORD)}
+"""Keys of somebody who logs in, instead of having a token."""
 
 
 @dataclass(kw_only=True)
@@ -36,9 +41,9 @@ class Bench:
     violations: list[str] = field(default_factory=list)  #: of the OpenAPI document
     cloud: CloudTowerCloud
 
-    def made(self, **options: Any) -> CloudTowerCloud:
-        """Another adapter for the same tower."""
-        return made(self.url, self.clock, **options)
+    def made(self, **keys: Any) -> CloudTowerCloud:
+        """Another adapter for the same tower, with these keys of its settings."""
+        return made(self.url, self.clock, **keys)
 
     def host(self, name: str) -> Host:
         return self.world.host(name)
@@ -60,11 +65,10 @@ class Bench:
         return self.cloud.plan(request, await self.cloud.survey(request))
 
 
-def made(url: str, clock: ManualClock, **options: Any) -> CloudTowerCloud:
-    if "login" not in options:
-        options.setdefault("token", API_KEY)
-    options.setdefault("poll", 2.0)
-    return CloudTowerCloud(name="tower", url=url, now=clock.now, sleep=clock.pass_time, **options)
+def made(url: str, clock: ManualClock, **keys: Any) -> CloudTowerCloud:
+    login: dict[str, Any] = {} if "username" in keys else {"token_env": Secret(API_KEY)}
+    settings = CloudTowerSettings(name="tower", kind="cloudtower", url=url, **login, **keys)
+    return CloudTowerCloud(settings, now=clock.now, sleep=clock.pass_time)
 
 
 @asynccontextmanager

@@ -4,9 +4,7 @@ from collections import Counter
 
 import pytest
 
-from adapters.cloudtower.client import Login
 from adapters.simulated import cloudtower_api, datacentre
-from adapters.simulated.cloudtower_state import API_KEY, PASSWORD, USERNAME
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Maintenance, MoveKind, Power
 from bot.clock import ManualClock
@@ -15,7 +13,7 @@ from bot.domain.cloud import Refused, Request, Seen, Unreachable
 from bot.domain.plan import Disposition, Plan, Verdict, digest_of
 from bot.domain.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
-from tests.cloudtower.bench import Bench, Walk, bench, made
+from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
 
 ENTER = "/v2/api/enter-maintance-mode"
 
@@ -220,7 +218,7 @@ async def test_the_demos_full_host_enters_and_its_calls_do_not_grow_with_its_vms
     clock = ManualClock()
     world = datacentre.build(clock.now)
     async with cloudtower_api.serve(world) as url:
-        cloud = made(url, clock, token=API_KEY)
+        cloud = made(url, clock)
         host = world.host("node-1")
         request = Request(
             action=Action.ENTER, cloud="tower", host=HostId(host.cuid), host_name="node-1", run=OperationId("op")
@@ -320,7 +318,7 @@ async def test_a_host_that_somebody_else_sends_into_maintenance_first_is_followe
 
 
 async def test_a_token_that_expires_between_survey_and_call_costs_one_login_and_no_second_call(tower: Bench) -> None:
-    tower.cloud = tower.made(login=Login(username=USERNAME, password=PASSWORD))
+    tower.cloud = tower.made(**WITH_PASSWORD)
     plan = await tower.plan()
     tower.tower.expire_tokens()
     walk = await Walk(bench=tower, plan=plan).to_end()
@@ -331,7 +329,7 @@ async def test_a_token_that_expires_between_survey_and_call_costs_one_login_and_
 
 
 async def test_a_call_refused_with_401_is_replayed_once_after_a_login(tower: Bench) -> None:
-    tower.cloud = tower.made(login=Login(username=USERNAME, password=PASSWORD))
+    tower.cloud = tower.made(**WITH_PASSWORD)
     plan = await tower.plan()
     tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=401, path=f"{ENTER}$"))
     walk = await Walk(bench=tower, plan=plan).to_end()

@@ -6,9 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.cloudtower.client import Login
 from adapters.cloudtower.leaving import LeavingSurvey
-from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Alert, Moved
+from adapters.simulated.cloudtower_state import Alert, Moved
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
 from bot.domain import drift
@@ -16,7 +15,7 @@ from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plan import Disposition, Plan, Verdict
 from bot.domain.steps import StepState
 from bot.domain.values import Action
-from tests.cloudtower.bench import Bench, Walk, bench
+from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
 
 EXIT = "/v2/api/exit-maintance-mode"
 
@@ -167,7 +166,7 @@ async def test_names_with_markup_come_back_as_they_are(away: Bench) -> None:
 
 
 async def test_a_token_that_expires_before_the_exit_costs_one_login_and_no_second_call(away: Bench) -> None:
-    away.cloud = away.made(login=Login(username=USERNAME, password=PASSWORD))
+    away.cloud = away.made(**WITH_PASSWORD)
     plan = await away.plan(action=Action.EXIT)
     away.tower.expire_tokens()
     walk = await Walk(bench=away, plan=plan).to_end()

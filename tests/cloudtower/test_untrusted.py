@@ -20,7 +20,7 @@ from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
 from bot.domain.plan import Plan, Step, Verdict, digest_of
 from bot.domain.values import Action, Then
 from tests.bends.wire import BENDS, Wire
-from tests.cloudtower.bench import Bench, Walk, bench
+from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
 from tests.cloudtower.test_transport import answering, client
 from tests.tiers import examples
 
@@ -259,15 +259,14 @@ def test_after_any_sequence_of_faults_a_healthy_tower_is_heard_as_a_fresh_proces
 
 async def _suffered(faults: list[tuple[str, str]]) -> None:
     async with bending(sync=0, precheck_seconds=0.1, task_seconds=0.1) as (tower, wire):
-        login = Login(username=USERNAME, password=PASSWORD)
-        one = tower.made(token=None, login=login)
+        one = tower.made(**WITH_PASSWORD)
         for kind, bend in faults:
             wire.bend(kind, BENDS[bend])
             tower.tower.expire_tokens()
             with suppress(Refused, Unreachable):
                 await _said(tower, one)
         wire.straighten()
-        fresh = tower.made(token=None, login=login)
+        fresh = tower.made(**WITH_PASSWORD)
         try:
             assert await _said(tower, one) == await _said(tower, fresh)
         finally:

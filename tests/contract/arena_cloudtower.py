@@ -5,14 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from adapters.cloudtower.client import Login
 from adapters.cloudtower.cloud import CloudTowerCloud
+from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Moved, Tower
 from adapters.simulated.things import Kind, Vm
 from adapters.simulated.world import World
 from bot.clock import ManualClock
 from bot.domain.cloud import AnyCloud, Left, Seen
+from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, VmId
 from tests.contract.clouds import START, Arena, Passing, ReturnArena
 
@@ -120,8 +121,10 @@ async def _cluster() -> AsyncIterator[tuple[Tower, dict[str, Any]]]:
 @asynccontextmanager
 async def adapter(url: str, clock: Passing, *, password: str = PASSWORD) -> AsyncIterator[CloudTowerCloud]:
     """The adapter, logging in with a password; its waits move the clock on."""
-    login = Login(username=USERNAME, password=password)
-    cloud = CloudTowerCloud(name="tower", url=url, login=login, now=clock.now, sleep=clock.pass_time, timeout=30)
+    settings = CloudTowerSettings(
+        name="tower", kind="cloudtower", url=url, username=USERNAME, password_env=Secret(password)
+    )
+    cloud = CloudTowerCloud(settings, now=clock.now, sleep=clock.pass_time)
     try:
         yield cloud
     finally:

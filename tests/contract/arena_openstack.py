@@ -8,7 +8,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
+from adapters.openstack.settings import OpenStackSettings
+from adapters.redfish.bmcs import Bmcs
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.openstack_api import Release
 from adapters.simulated.things import Vm
@@ -123,13 +126,21 @@ async def _region(
 
 @asynccontextmanager
 async def adapter(
-    url: str, clock: Clock, *, user: str = "admin", password: str = PASSWORD, **settings: Any
+    url: str,
+    clock: Clock,
+    *,
+    user: str = "admin",
+    password: str = PASSWORD,
+    bmcs: Bmcs | None = None,
+    runner: Runner | None = None,
+    **keys: Any,
 ) -> AsyncIterator[OpenStackCloud]:
-    """The adapter with a clouds.yaml of its own."""
+    """The adapter with a clouds.yaml of its own, and with these keys of its settings."""
+    settings = OpenStackSettings(name="sim", kind="openstack", **{"concurrency": 10, **keys})
     with tempfile.TemporaryDirectory() as folder:
         path = clouds_file(Path(folder), url, user=user, password=password)
         session = Session.of("sim", clouds_yaml=path, timeout=30)
-        cloud = OpenStackCloud(name="sim", session=session, now=clock.now, **settings)
+        cloud = OpenStackCloud(settings, session=session, now=clock.now, bmcs=bmcs, runner=runner)
         try:
             yield cloud
         finally:

@@ -1,6 +1,7 @@
 """The demo's scenario of a full host, on time that leaps: by the bot's own engine, from the approval to the end."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.simulated import datacentre, openstack_api, redfish_api
@@ -29,7 +30,7 @@ async def test_sixty_vms_that_take_fifteen_seconds_each_are_up_in_less_than_fort
             url,
             clock,
             concurrency=100,
-            poll=1.0,
+            poll=timedelta(seconds=1),
             shared_storage=True,
             bmcs=_bmcs(clock, redfish_api.systems(world, bmc_url)),
         ) as cloud,

@@ -10,6 +10,7 @@ import pytest
 from adapters.openstack import moves
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
@@ -159,7 +160,9 @@ async def test_how_old_a_record_is_goes_by_the_clouds_own_clock(ahead: timedelta
     """Ours may be hours ahead until it is set: what happened just now would be at rest, and a VM that moves lost."""
     async with openstack_arena(vms=1) as arena:
         session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address), timeout=30)
-        elsewhen = OpenStackCloud(name="sim", session=session, now=lambda: arena.clock.now() + ahead)
+        elsewhen = OpenStackCloud(
+            OpenStackSettings(name="sim", kind="openstack"), session=session, now=lambda: arena.clock.now() + ahead
+        )
         planned = replace(await up_to_the_move(arena, await arena.planned()), wish="compute-3")
         step = replace(planned, receipt=await arena.cloud.start(planned))
         while arena.world.moves[0].status != "pre-migrating":

@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 
 from adapters.openstack.judge import Terms
+from adapters.openstack.settings import Migration
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Power, Vm
 from bot.domain.cloud import Refused, Seen, Unreachable
@@ -23,11 +24,15 @@ DEADLINE = 30.0
 
 
 @asynccontextmanager
-async def arena_with(late: str, *, vms: int = 2) -> AsyncIterator[OpenStackArena]:
+async def arena_with(
+    late: Literal["requeue", "abort", "force-complete", "hold"], *, vms: int = 2
+) -> AsyncIterator[OpenStackArena]:
     """A living host whose cloud has that policy."""
     async with (
         openstack_enter_arena(vms=vms) as arena,
-        adapter(arena.address, arena.clock, late=late, deadline=DEADLINE) as cloud,
+        adapter(
+            arena.address, arena.clock, migration=Migration(late=late, deadline=timedelta(seconds=DEADLINE))
+        ) as cloud,
     ):
         yield replace(arena, cloud=cloud)
 
@@ -185,7 +190,9 @@ async def test_one_that_somebody_else_aborted_is_not_tried_again_by_itself() -> 
 
 
 @pytest.mark.parametrize("late", ["requeue", "abort", "force-complete"])
-async def test_an_order_whose_answer_was_lost_is_found_in_the_vm_s_log_and_not_given_again(late: str) -> None:
+async def test_an_order_whose_answer_was_lost_is_found_in_the_vm_s_log_and_not_given_again(
+    late: Literal["requeue", "abort", "force-complete", "hold"],
+) -> None:
     async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
         arena.world.host("compute-1").knobs.live_seconds = 0.1
@@ -211,7 +218,9 @@ async def test_an_order_that_never_reached_nova_may_be_given_again() -> None:
 
 
 @pytest.mark.parametrize("late", ["requeue", "abort", "force-complete"])
-async def test_an_order_that_comes_too_late_is_refused_and_the_vm_has_arrived(late: str) -> None:
+async def test_an_order_that_comes_too_late_is_refused_and_the_vm_has_arrived(
+    late: Literal["requeue", "abort", "force-complete", "hold"],
+) -> None:
     async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
         _, order = await relief_of(arena)
@@ -227,7 +236,9 @@ async def test_an_order_that_comes_too_late_is_refused_and_the_vm_has_arrived(la
 
 
 @pytest.mark.parametrize("late", ["requeue", "abort", "force-complete"])
-async def test_an_order_about_one_that_is_about_to_arrive_is_refused_in_words(late: str) -> None:
+async def test_an_order_about_one_that_is_about_to_arrive_is_refused_in_words(
+    late: Literal["requeue", "abort", "force-complete", "hold"],
+) -> None:
     async with arena_with(late, vms=1) as arena:
         hangs(arena, "vm-1")
         _, order = await relief_of(arena)

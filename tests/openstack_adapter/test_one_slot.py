@@ -6,6 +6,7 @@ The slot stands empty for no look, and a VM whose memory changes faster than it 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -85,7 +86,7 @@ async def drain(*, vms: int = 5, poll: float = 2.0) -> AsyncIterator[Drain]:
     await open_migrated(archive)
     async with (
         openstack_api.serve(world) as url,
-        adapter(url, clock, concurrency=100, poll=poll) as cloud,
+        adapter(url, clock, concurrency=100, poll=timedelta(seconds=poll)) as cloud,
     ):
         datacentre.add_server(world, "other-0", others[0], flavor="m1.small")
         guests = [datacentre.add_server(world, f"vm-{n}", host, flavor="m1.small") for n in range(vms)]

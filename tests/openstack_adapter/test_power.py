@@ -10,12 +10,15 @@ import pytest
 
 from adapters.openstack import power
 from adapters.openstack.judge import Terms
+from adapters.openstack.settings import Fencing
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import Reading
+from adapters.redfish.settings import BmcSettings
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from bot.domain.cloud import Seen, Unreachable
 from bot.domain.plan import Plan, Receipt, Step, Topic, Verdict, digest_of
+from bot.domain.settings.secret import Secret
 from bot.domain.steps import StepState
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
@@ -177,7 +180,9 @@ async def fenced(*, fence: bool = True, **entry: Any) -> AsyncIterator[OpenStack
         name = arena.host.name
         bmc = Bmc(**{"url": url + redfish_api.system_path(name), "username": "root", "password": "muster-bmc"} | entry)
         bmcs = Bmcs({name: bmc}, now=arena.clock.now, timeout=30)
-        async with adapter(arena.address, arena.clock, bmcs=bmcs, fence=fence) as cloud:
+        its = BmcSettings(url=url + redfish_api.system_path(name), password_env=Secret("muster-bmc"))
+        fencing = Fencing(fence=fence, redfish={name: its})
+        async with adapter(arena.address, arena.clock, bmcs=bmcs, fencing=fencing) as cloud:
             yield replace(arena, cloud=cloud)
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.rehome import Rehoming
 from adapters.openstack.rehome_steps import PHASE
 from adapters.openstack.runner import Local, Runner
+from adapters.openstack.settings import Cinder
 from adapters.simulated import cinder_manage, datacentre, openstack_api
 from adapters.simulated.world import World
 from bot.clock import ManualClock
@@ -68,7 +68,7 @@ async def region(folder: Path, *, by: By = By.MUSTER, runner: Runner | None = No
         adapter(
             url,
             clock,
-            rehoming=Rehoming(by=by, command=COMMAND),
+            cinder=Cinder(runner="manual" if by is By.PERSON else "local", command=COMMAND),
             runner=None if by is By.PERSON else runner or there.runner(),
         ) as cloud,
     ):
@@ -128,7 +128,7 @@ async def test_a_program_on_this_machine_does_it_as_well(tmp_path: Path) -> None
         async with adapter(
             one.arena.address,
             one.arena.clock,
-            rehoming=Rehoming(by=By.MUSTER, command=program),
+            cinder=Cinder(runner="local", command=program),
             runner=Local(command=program),
         ) as cloud:
             arena = replace(one.arena, cloud=cloud)

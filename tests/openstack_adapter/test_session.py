@@ -42,8 +42,10 @@ async def test_a_cloud_that_clouds_yaml_does_not_know_is_a_complaint_with_a_reme
 
 
 async def test_check_names_a_version_that_is_too_low_and_rights_that_a_fault_takes_away() -> None:
-    terms = {"minimum_version": "6.4.3", "platform_version": "6.4.2"}
-    async with openstack_arena(vms=1) as arena, adapter(arena.address, arena.clock, **terms) as cloud:
+    async with (
+        openstack_arena(vms=1) as arena,
+        adapter(arena.address, arena.clock, minimum_version="6.4.3", platform_version="6.4.2") as cloud,
+    ):
         arena.world.faults.order(CallFault(effect=Effect.ANSWER, path="allocation_candidates", status=403))
         complaints = await cloud.check()
         assert len(complaints) == 2

@@ -17,6 +17,7 @@ from aiohttp import web
 from adapters.again import Again
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
+from adapters.openstack.settings import OpenStackSettings
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.datacentre import add_server
 from adapters.simulated.faults import CallFault, Effect
@@ -154,7 +155,9 @@ async def night(*, share: float = 0.0, vms: int, seconds: float = 0.0, patience:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         again = Again(sleep=clock.sleep, monotonic=clock.monotonic)
         session = Session.of("sim", clouds_yaml=clouds_file(folder, url), timeout=patience, again=again)
-        cloud = OpenStackCloud(name="sim", session=session, now=clock.now, concurrency=40)
+        cloud = OpenStackCloud(
+            OpenStackSettings(name="sim", kind="openstack", concurrency=40), session=session, now=clock.now
+        )
         stack.push_async_callback(cloud.aclose)
         yield Night(clock=clock, world=world, hosts=hosts, cloud=cloud, archive=archive, shaking=shaking)
 

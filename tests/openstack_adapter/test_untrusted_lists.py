@@ -9,6 +9,7 @@ from adapters.openstack import nova
 from adapters.openstack.answers import Document
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
+from adapters.openstack.settings import OpenStackSettings
 from adapters.simulated import datacentre
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import Refused, Unreachable
@@ -47,7 +48,7 @@ async def test_the_vms_of_a_dead_host_are_counted_of_that_host_alone_or_not_at_a
         arena.host.forced_down = True  # so that what its nova-compute wrote last is not believed
         path = clouds_file(tmp_path, arena.address)
         session = DropsTheFilter.of("sim", clouds_yaml=path)
-        cloud = OpenStackCloud(name="sim", session=session, now=arena.clock.now)
+        cloud = OpenStackCloud(OpenStackSettings(name="sim", kind="openstack"), session=session, now=arena.clock.now)
         try:
             counted = [1] if release.nova >= 53 else [None]  # below, only a filter could count them
             assert [host.vms for host in await cloud.hosts("compute-1", limit=1)] == counted

@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from adapters.registry import CLOUDS
 from bot.settings import SettingsError, load
 from bot.settings.load import understand
+from bot.settings.reading import Reading
 from tests.settings.written import ENV, SMALL, TOWER, complaints
 
 
@@ -53,10 +55,10 @@ kind = "openstak"
         "clouds.prod.poll",
         "clouds.prod.concurency",
         "clouds.tower.url",
+        "clouds.tower.token_env",
         "clouds.edge.kind",
         "SLACK_BOT_TOKEN",
         "SLACK_APP_TOKEN",
-        "clouds.tower.token_env",
     ]
     assert all(problem.endswith((".", "?")) for problem in problems)
 
@@ -143,6 +145,19 @@ def test_a_wrong_value_is_told_with_its_key_and_a_remedy(tmp_path: Path, additio
     assert shown[0].startswith(sentence)
 
 
+def test_what_keys_say_wrongly_together_is_told_beside_what_is_wrong_with_one(tmp_path: Path) -> None:
+    more = (
+        'concurency = 3\ninsecure = true\nca_file = "muster.toml"\npassword_env = "BMC_89"\npassword_file = "nowhere"\n'
+    )
+    problems = complaints(tmp_path, SMALL + TOWER + more)
+    assert [problem.split(". ")[0] for problem in problems] == [
+        "clouds.tower.concurency: is not a key known here",
+        "clouds.tower.password_env: is there, and password_file too",
+        "clouds.tower.insecure: makes ca_file meaningless",
+        "clouds.tower.username: is missing",
+    ]
+
+
 def test_a_channel_is_named_by_its_id(tmp_path: Path) -> None:
     (problem,) = complaints(tmp_path, SMALL.replace("C0INCIDENT", "#incidents"))
     assert problem.startswith("slack.incident_channel: is not the id of a channel. Ids begin with C or G")
@@ -210,13 +225,13 @@ def test_a_file_that_is_no_settings_file_is_refused(tmp_path: Path, content: byt
     path = tmp_path / "muster.toml"
     path.write_bytes(content)
     with pytest.raises(SettingsError) as caught:
-        load(path, ENV)
+        load(path, ENV, CLOUDS)
     assert sentence in str(caught.value)
 
 
 def test_a_file_that_is_not_there_is_told_with_its_path(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"absent\.toml: cannot be read: No such file or directory"):
-        load(tmp_path / "absent.toml", ENV)
+        load(tmp_path / "absent.toml", ENV, CLOUDS)
 
 
 json_like = st.recursive(
@@ -252,5 +267,5 @@ json_like = st.recursive(
 )
 def test_whatever_a_file_holds_the_answer_is_a_list_of_problems(raw: dict[str, Any]) -> None:
     with pytest.raises(SettingsError) as caught:
-        understand(raw, env={}, folder=Path("/nonexistent"))
+        understand(raw, Reading(env={}, folder=Path("/nonexistent"), kinds=CLOUDS))
     assert all(problem.key and problem.sentence for problem in caught.value.problems)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.registry import CLOUDS
 from bot.settings import load
 from tests.settings.written import ENV, SAMPLE, SMALL, complaints, openstack_of, read
 
@@ -11,18 +12,18 @@ BMC = '[clouds.fencing.redfish]\n"a" = { url = "https://bmc-a/redfish/v1/Systems
 
 
 def test_hosts_are_fenced_only_when_it_is_said_and_each_bmc_has_a_certificate_of_its_own(tmp_path: Path) -> None:
-    assert not openstack_of(load(SAMPLE, ENV)).fence
+    assert not openstack_of(load(SAMPLE, ENV, CLOUDS)).fencing.fence
     (tmp_path / "ca.pem").write_text("-")
     text = (
         "[clouds.fencing]\nfence = true\n[clouds.fencing.redfish]\n"
         '"a" = { url = "https://bmc-a/redfish/v1/Systems/1/", password_env = "BMC_89", ca_file = "ca.pem" }\n'
         '"b" = { url = "https://bmc-b/redfish/v1/Systems/1", password_env = "BMC_89", insecure = true }\n'
     )
-    prod = openstack_of(read(tmp_path, SMALL + text))
-    assert prod.fence
-    assert prod.redfish["a"].url == "https://bmc-a/redfish/v1/Systems/1"
-    assert [(b.ca_file, b.insecure) for b in prod.redfish.values()] == [(tmp_path / "ca.pem", False), (None, True)]
-    assert "planted-bmc" not in repr(prod)
+    fencing = openstack_of(read(tmp_path, SMALL + text)).fencing
+    assert fencing.fence
+    assert fencing.redfish["a"].url == "https://bmc-a/redfish/v1/Systems/1"
+    assert [(b.ca_file, b.insecure) for b in fencing.redfish.values()] == [(tmp_path / "ca.pem", False), (None, True)]
+    assert "planted-bmc" not in repr(fencing)
 
 
 @pytest.mark.parametrize(

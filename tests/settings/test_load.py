@@ -7,15 +7,19 @@ from pathlib import Path
 
 import pytest
 
+from adapters.cloudtower.settings import CloudTowerSettings
+from adapters.openstack.settings import OpenStackSettings
+from adapters.registry import CLOUDS
+from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
-from bot.settings import CloudTowerSettings, OpenStackSettings, Secret, SettingsError, load, load_store
+from bot.settings import SettingsError, load, load_store
 from tests.settings.written import ENV, SAMPLE, SMALL, TOWER, complaints, read
 
 # what is read ------------------------------------------------------------------------------------------------------
 
 
 def test_the_sample_of_the_documentation_is_read_whole() -> None:
-    its = load(SAMPLE, ENV)
+    its = load(SAMPLE, ENV, CLOUDS)
     assert its.slack.mode == "socket"
     assert its.slack.api_url == "https://slack.com/api/"
     assert its.slack.bot_token.reveal() == "xoxb-1-planted-bot"
@@ -23,13 +27,13 @@ def test_the_sample_of_the_documentation_is_read_whole() -> None:
     assert (its.http.host, its.http.port) == ("127.0.0.1", 3000)
     prod, tower = its.clouds
     assert isinstance(prod, OpenStackSettings)
-    assert (prod.name, prod.cloud, prod.concurrency, prod.poll) == ("prod", "prod", 10, 2.0)
+    assert (prod.name, prod.entry, prod.at_once, prod.poll) == ("prod", "prod", 10, timedelta(seconds=2))
     assert prod.minimum_version == "6.4.3.0.0.0"
     assert prod.evacuated_vms == "running"
     assert (prod.cinder.runner, prod.cinder.host) == ("ssh", "controller-1")
     assert prod.cinder.command == ("cinder-manage", "--config-file", "/etc/cinder/cinder.conf")
-    assert prod.redfish["compute-89"].url == "https://bmc-89/redfish/v1/Systems/1"
-    assert prod.redfish["compute-89"].password.reveal() == "planted-bmc"
+    assert prod.fencing.redfish["compute-89"].url == "https://bmc-89/redfish/v1/Systems/1"
+    assert prod.fencing.redfish["compute-89"].password.reveal() == "planted-bmc"
     assert isinstance(tower, CloudTowerSettings)
     assert (tower.url, tower.token.reveal()) == ("https://tower.example/v2/api", "planted-tower")
     rule = its.rules["prod", Action.EVACUATE]
@@ -40,7 +44,7 @@ def test_the_sample_of_the_documentation_is_read_whole() -> None:
 
 
 def test_everything_that_the_sample_says_is_in_effect() -> None:
-    assert load(SAMPLE, ENV).not_in_effect == ()
+    assert load(SAMPLE, ENV, CLOUDS).not_in_effect == ()
 
 
 def test_a_language_without_effect_is_named(tmp_path: Path) -> None:
@@ -50,7 +54,7 @@ def test_a_language_without_effect_is_named(tmp_path: Path) -> None:
 
 
 def test_a_small_number_of_vms_at_once_is_kept_and_what_it_costs_is_said(tmp_path: Path) -> None:
-    (advice,) = load(SAMPLE, ENV).advice
+    (advice,) = load(SAMPLE, ENV, CLOUDS).advice
     assert advice.startswith("clouds.prod.concurrency = 10: no more than so many VMs are on their way at once")
     few = SMALL.replace('kind = "openstack"', 'kind = "openstack"\nconcurrency = 40')
     assert read(tmp_path, few).advice == read(tmp_path, SMALL).advice == ()
@@ -61,7 +65,7 @@ def test_a_cloud_can_be_spared_by_one_word_or_by_a_rate_and_what_that_costs_is_s
         its = read(tmp_path, SMALL.replace('kind = "openstack"', "\n".join(['kind = "openstack"', *lines])))
         (cloud,) = its.clouds
         assert isinstance(cloud, OpenStackSettings)
-        return cloud.concurrency, cloud.rate, len(its.advice)
+        return cloud.at_once, cloud.rate, len(its.advice)
 
     assert paced() == (100, inf, 0)
     assert paced("gentle = true") == (10, 0.5, 2)
@@ -79,7 +83,7 @@ def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:
     assert its.http.host == "127.0.0.1"
     (prod,) = its.clouds
     assert isinstance(prod, OpenStackSettings)
-    assert prod.cloud == "prod"
+    assert prod.entry == "prod"
     assert prod.shared_storage is None
     assert prod.cinder.runner == "none"
 
@@ -167,10 +171,10 @@ def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path:
 def test_a_command_that_needs_only_the_database_needs_no_token(tmp_path: Path) -> None:
     path = tmp_path / "muster.toml"
     path.write_text(SMALL + TOWER + 'token_env = "NOT_SET"\n')
-    assert load_store(path, {}).url == "sqlite:///muster.db"
+    assert load_store(path, {}, CLOUDS).url == "sqlite:///muster.db"
     path.write_text(SMALL + '[store]\nurl_env = "NOT_SET"\n')
     with pytest.raises(SettingsError, match="NOT_SET is not set in the environment"):
-        load_store(path, {})
+        load_store(path, {}, CLOUDS)
 
 
 def test_an_ipv6_address_can_be_listened_on(tmp_path: Path) -> None:
@@ -181,7 +185,7 @@ def test_an_ipv6_address_can_be_listened_on(tmp_path: Path) -> None:
 
 
 def test_no_secret_shows_in_what_is_printed() -> None:
-    its = load(SAMPLE, ENV)
+    its = load(SAMPLE, ENV, CLOUDS)
     assert "planted" not in repr(its) + str(its) + f"{its.slack.bot_token}"
     assert set(its.secrets) == {value for name, value in ENV.items() if name not in {"SLACK_SIGNING_SECRET", "SQLITE"}}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from adapters.registry import CLOUDS
 from bot import check
 from bot.settings import SettingsError, load
 from tests.settings.written import ENV
@@ -20,7 +21,7 @@ def written(tmp_path: Path, more: str = "") -> Path:
 
 
 def test_hosts_are_watched_and_no_alert_is_taken_unless_a_token_is_there(tmp_path: Path) -> None:
-    settings = load(written(tmp_path), ENV)
+    settings = load(written(tmp_path), ENV, CLOUDS)
     assert (settings.watch.hosts, settings.watch.every) == (True, timedelta(seconds=15))
     assert settings.watch.left_over_after == timedelta(hours=4)
     assert not settings.alertmanager.token
@@ -29,10 +30,10 @@ def test_hosts_are_watched_and_no_alert_is_taken_unless_a_token_is_there(tmp_pat
 
 def test_the_token_comes_from_the_environment_or_from_a_file_and_is_hidden(tmp_path: Path) -> None:
     (tmp_path / "token").write_text("from-a-file\n")
-    plain = load(written(tmp_path), ENV | {"ALERTMANAGER_TOKEN": "from-the-environment"})
-    named = load(written(tmp_path, '[alertmanager]\ntoken_env = "OTHER"'), ENV | {"OTHER": "from-another"})
-    filed = load(written(tmp_path, '[alertmanager]\ntoken_file = "token"'), ENV)
-    given = load(written(tmp_path), ENV | {"ALERTMANAGER_TOKEN_FILE": str(tmp_path / "token")})
+    plain = load(written(tmp_path), ENV | {"ALERTMANAGER_TOKEN": "from-the-environment"}, CLOUDS)
+    named = load(written(tmp_path, '[alertmanager]\ntoken_env = "OTHER"'), ENV | {"OTHER": "from-another"}, CLOUDS)
+    filed = load(written(tmp_path, '[alertmanager]\ntoken_file = "token"'), ENV, CLOUDS)
+    given = load(written(tmp_path), ENV | {"ALERTMANAGER_TOKEN_FILE": str(tmp_path / "token")}, CLOUDS)
     tokens = [s.alertmanager.token.reveal() for s in (plain, named, filed, given)]
     assert tokens == ["from-the-environment", "from-another", "from-a-file", "from-a-file"]
     assert "from-the-environment" in plain.secrets
@@ -53,7 +54,7 @@ def test_the_token_comes_from_the_environment_or_from_a_file_and_is_hidden(tmp_p
 )
 def test_what_is_wrong_is_named_by_its_key(tmp_path: Path, more: str, key: str) -> None:
     with pytest.raises(SettingsError) as wrong:
-        load(written(tmp_path, more), ENV)
+        load(written(tmp_path, more), ENV, CLOUDS)
     assert [problem.key for problem in wrong.value.problems] == [key]
     assert "planted" not in str(wrong.value)
 

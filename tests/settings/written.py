@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.settings import OpenStackSettings, Settings, SettingsError, load
+from adapters.openstack.settings import OpenStackSettings
+from adapters.registry import CLOUDS
+from bot.settings import Settings, SettingsError, load
 
 SAMPLE = Path(__file__).parent / "data" / "muster.toml"
 ENV = {
@@ -33,7 +35,7 @@ url = "https://tower.example/v2/api"
 def read(tmp_path: Path, text: str, env: dict[str, str] | None = None) -> Settings:
     path = tmp_path / "muster.toml"
     path.write_text(text)
-    return load(path, ENV if env is None else env)
+    return load(path, ENV if env is None else env, CLOUDS)
 
 
 def openstack_of(its: Settings) -> OpenStackSettings:
