@@ -105,6 +105,34 @@ class Drawing:
             ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
         )
 
+    async def elsewhere(self, news: Sequence[News], *, why: str) -> Sequence[News]:
+        """What the incident channel does not take, by direct message to whoever asked and to those called there alone.
+
+        Args:
+            news: told as one.
+            why: Slack's word for it.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who would have heard it there.
+        """
+        first = news[0]
+        if first.audience is not Audience.INCIDENT or first.operation is None:
+            return ()
+        async with self._archive.reading() as unit:
+            operation = await unit.operation(first.operation)
+        called = (await self.heard(first)).only_there
+        facts: Facts = {"from": self._incident_channel, "why": why}
+        return [
+            replace(
+                one,
+                audience=Audience.DIRECT,
+                person=person,
+                facts={**one.facts, "instead": facts, "ask": [person] if person in called else []},
+            )
+            for person in dict.fromkeys([operation.requested_by, *called])
+            for one in news
+        ]
+
     async def vms_of(self, news: News) -> int:
         """How many VMs the plan of an operation moves that has begun: it is not planned anew any more."""
         id = news.operation
@@ -166,7 +194,7 @@ class Drawing:
             return self._plan(first, operation, operation.plan)
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
         if first.audience is Audience.DIRECT:
-            told = replace(first, facts={**first.facts, "ask": [first.person]})
+            told = first if "instead" in first.facts else replace(first, facts={**first.facts, "ask": [first.person]})
             link = await self.link(operation.id)
             return incident.by_direct_message(told, operation, also=news[1:], link=link, asker=asker)
         if first.audience is Audience.INCIDENT:

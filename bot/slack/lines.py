@@ -299,14 +299,11 @@ class Lines:
         """Try again later; or never, where Slack will never take it."""
         ids = [line.id for line in batch]
         tries = batch[0].tries + 1
-        is_nowhere = error.code in NO_SUCH_PLACE and batch[0].news.audience is not Audience.THREAD
-        is_lasting = is_nowhere or (tries >= _PATIENCE and error.code not in BARRED | NO_SUCH_PLACE)
-        if isinstance(error, SlackRefused) and is_lasting:
-            log.warning("news cannot be told", news=ids, code=error.code)
-            self._not_before[ids[0]] = self._clock.monotonic() + 1  # of what was read before, nothing is tried again
-            async with self._archive.unit() as unit:
-                await unit.give_up(ids, why=error.code)
-                await unit.commit()
+        audience = batch[0].news.audience
+        is_nowhere = error.code in NO_SUCH_PLACE and audience is not Audience.THREAD
+        may_open_again = error.code in BARRED | NO_SUCH_PLACE and audience is not Audience.INCIDENT
+        is_lasting = is_nowhere or (tries >= _PATIENCE and not may_open_again)
+        if isinstance(error, SlackRefused) and is_lasting and await self._has_given_up(batch, error):
             return
         seconds = error.seconds if isinstance(error, SlackBusy) else min(_SLOWEST, 2.0 ** min(tries, 6))
         until = self._clock.monotonic() + seconds
@@ -317,6 +314,21 @@ class Lines:
             await unit.commit()
         self._not_before[ids[0]] = until
         self._pace.come_back(until)
+
+    async def _has_given_up(self, batch: Sequence[Outgoing], refusal: SlackRefused) -> bool:
+        """Tell it to nobody there any more, and elsewhere where that is known; False: Slack did not say to whom."""
+        try:
+            elsewhere = await self._drawing.elsewhere([line.news for line in batch], why=refusal.code)
+        except (SlackBusy, SlackSilent):
+            return False
+        ids = [line.id for line in batch]
+        log.warning("news cannot be told", news=ids, code=refusal.code, told_elsewhere=len(elsewhere))
+        self._not_before[ids[0]] = self._clock.monotonic() + 1  # of what was read before, nothing is tried again
+        async with self._archive.unit() as unit:
+            await unit.give_up(ids, why=refusal.code)
+            await unit.tell(*elsewhere)
+            await unit.commit()
+        return True
 
     async def _note_attempt(self, batch: Sequence[Outgoing]) -> None:
         ids = [line.id for line in batch]

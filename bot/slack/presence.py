@@ -42,6 +42,7 @@ class Heard:
 
     incident: tuple[str, ...]  #: who is to be mentioned in the incident channel; the others are under the card
     direct: tuple[UserId, ...]  #: who is told by direct message
+    only_there: tuple[UserId, ...] = ()  #: who hears of it in the incident channel, and nowhere else
 
 
 class Presence:
@@ -87,15 +88,16 @@ class Presence:
         if requester not in ask:
             called -= {requester}
         under_card, there = await self.members(card), await self.members(incident)
-        here = sorted(called & (there - under_card))
+        here = tuple(UserId(one) for one in sorted(called & (there - under_card)))
         missed = called if self.direct_messages is DirectMessages.ALWAYS else called - under_card - there
         if self.direct_messages is DirectMessages.NEVER:
             missed = frozenset()
         if len(missed) > MOST_TOLD:
             log.warning("not everybody who is called gets a direct message", called=len(missed), told=MOST_TOLD)
         return Heard(
-            incident=tuple(here) if len(here) <= MOST_NAMED else tuple(ask),
+            incident=here if len(here) <= MOST_NAMED else tuple(ask),
             direct=tuple(UserId(one) for one in sorted(missed)[:MOST_TOLD]),
+            only_there=here[:MOST_TOLD] if self.direct_messages is DirectMessages.ABSENT else (),
         )
 
     async def absent(self, ask: Sequence[str], channel: str) -> frozenset[str]:

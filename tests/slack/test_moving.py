@@ -2,12 +2,13 @@
 
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from bot.domain.copies import Copy
-from bot.domain.news import Audience, Kind, News
+from bot.domain.news import Audience, Kind, News, calling
 from bot.domain.operation import State
 from bot.domain.values import UserId
 from tests.slack.conftest import Office, opened, operation
@@ -172,15 +173,41 @@ async def test_a_further_card_that_somebody_deleted_is_let_go(office: Office) ->
         assert await unit.copies(shown.id) == []
 
 
-async def test_a_line_of_the_incident_channel_is_not_moved(office: Office) -> None:
-    office.workspace.archive(INCIDENT)
+@pytest.mark.parametrize("gone", [archived, deleted])
+async def test_what_a_lost_incident_channel_would_have_heard_goes_to_whoever_asked(
+    office: Office, gone: Callable[[Office, str], None]
+) -> None:
+    gone(office, INCIDENT)
     shown = await office.add(operation())
-    await office.tell(News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
+    started = News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id)
+    await office.tell(started, replace(started, kind=Kind.FINISHED, facts={"seconds": 60}))
     board = office.board()
-    await office.until(office.cards, board)
+    await office.until(lambda: len(office.dms("U0ALICE")) == 2, board)
     await office.quiet(board)
+    first, last = office.dms("U0ALICE")
+    assert "Started." in first
+    assert "Done: everything was verified in 1 min." in last
+    assert f"here because Muster can post nothing in <#{INCIDENT}>, the incident channel (Slack: " in last
+    assert "<@U0ALICE>" not in last
     async with office.archive.unit() as unit:
         assert await unit.outgoing(limit=10) == []
+
+
+async def test_who_would_have_been_called_in_a_lost_incident_channel_alone_is_called_by_direct_message(
+    office: Office,
+) -> None:
+    """An archived channel keeps its members, so Slack's list of them says nothing of who is notified."""
+    chief = UserId("U0BOB")
+    office.workspace.kick("C0OPS", chief)
+    archived(office, INCIDENT)
+    shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan()))
+    await office.tell(*calling(News(kind=Kind.WAITING, operation=shown.id), [chief]))
+    board = office.board()
+    await office.until(lambda: office.dms(chief) and office.dms("U0ALICE"), board)
+    await office.quiet(board)
+    (asked,), (told,) = office.dms(chief), office.dms("U0ALICE")
+    assert f"<@{chief}>: this plan waits for approval." in asked
+    assert "This plan waits for approval." in told
 
 
 async def test_a_card_that_slack_refuses_for_what_it_says_stays_where_it_is(office: Office) -> None:

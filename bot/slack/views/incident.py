@@ -1,9 +1,10 @@
 """The incident channel: start, needs-you, failure and end of an operation, each with a link to its card."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bot.domain.news import News
 from bot.domain.operation import Operation
+from bot.slack.refusals import because
 from bot.slack.views import push, subject, text, thread
 from bot.slack.views.message import Message
 
@@ -29,7 +30,7 @@ def render(news: News, operation: Operation, *, also: Sequence[News] = (), link:
 def by_direct_message(
     news: News, operation: Operation, *, also: Sequence[News] = (), link: str = "", asker: str = ""
 ) -> Message:
-    """The same line for somebody who is in neither conversation, who reads why it comes to them.
+    """The same line for somebody who does not hear it in the incident channel, who reads why it comes to them.
 
     Args:
         news: what is asked of them.
@@ -39,5 +40,12 @@ def by_direct_message(
         asker: the name of whoever asked for it.
     """
     said = render(news, operation, also=also, link=link, asker=asker).text
-    why = f"It comes to you here because you are not in <#{operation.channel}>"
-    return Message(text=f"{said}\n{why}; `/muster show {text.plain(operation.id)}` shows it anywhere.")
+    return Message(text=f"{said}\n{_why(news, operation)}; `/muster show {text.plain(operation.id)}` shows it anywhere.")
+
+
+def _why(news: News, operation: Operation) -> str:
+    instead = news.facts.get("instead")
+    if not isinstance(instead, Mapping):
+        return f"It comes to you here because you are not in {text.room(operation.channel)}"
+    closed = f"{text.room(thread.word(instead, 'from'))}, the incident channel ({because(thread.word(instead, 'why'))})"
+    return f"It comes to you here because Muster can post nothing in {closed}"
