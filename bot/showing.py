@@ -1,12 +1,13 @@
-"""Shows an operation where somebody asks for it: privately in full, and as a further card that can be clicked."""
+"""Where an operation can be seen: shown where somebody asks for it, and known by which cards are kept up to date."""
 
 from dataclasses import replace
 
 from bot.domain.copies import Copy
+from bot.domain.errors import OldCard
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Operation
 from bot.domain.ports import Archive
-from bot.domain.values import Facts, UserId
+from bot.domain.values import Facts, OperationId, UserId
 
 
 async def show(archive: Archive, operation: Operation, *, by: UserId, channel: str, key: str) -> None:
@@ -30,6 +31,22 @@ async def show(archive: Archive, operation: Operation, *, by: UserId, channel: s
         await unit.tell(News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel))
         await unit.settle(key, result="shown")
         await unit.commit()
+
+
+async def check_card(archive: Archive, operation: OperationId, *, channel: str, ts: str) -> None:
+    """Let a click on a card pass that is kept up to date; nobody decides by what an old one shows.
+
+    A card may be a living one whose ts is not stored yet: then nobody knows better than whoever clicked.
+
+    Raises:
+        OldCard: it stays behind where Slack lets nobody edit it.
+    """
+    async with archive.reading() as unit:
+        card, copies = await unit.card(operation), await unit.copies(operation)
+    if card is None or not card.ts or any(not copy.ts and copy.channel == channel for copy in copies):
+        return
+    if (channel, ts) not in {(card.channel, card.ts), *((copy.channel, copy.ts) for copy in copies)}:
+        raise OldCard(card.channel, remedy=f"`/muster show {operation}`, typed where Muster is, shows it there too.")
 
 
 async def doubt(archive: Archive, channel: str) -> None:

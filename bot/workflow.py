@@ -17,6 +17,7 @@ from bot.domain.errors import (
     AlreadyUnderWay,
     CouldNotAsk,
     NotAllowed,
+    OldCard,
     Refusal,
     UnknownCloud,
 )
@@ -302,6 +303,7 @@ class Desk:
             "ask": list(refusal.ask),
             "link_to": refusal.other if isinstance(refusal, AlreadyUnderWay) else operation,
             "by": list(refusal.by) if isinstance(refusal, AlreadySettled) else [],
+            "stands in": refusal.room if isinstance(refusal, OldCard) else None,
             "at": refusal.at.isoformat() if isinstance(refusal, AlreadySettled) and refusal.at else None,
         }
         news = News(kind=Kind.REFUSED, audience=Audience.PERSON, facts=facts, person=by, channel=channel, answers=key)

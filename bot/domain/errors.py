@@ -12,6 +12,7 @@ Refusal
 ├── NotConfirmed          the host's name was not typed, or a sentence that must be vouched for was not ticked
 ├── AlreadyUnderWay       another operation holds this host
 ├── AlreadySettled        the click came too late: somebody decided, or it expired or was superseded
+├── OldCard               the click was on a card that is not kept up to date any more
 ├── UnknownOperation      no operation has this id
 └── CouldNotAsk           a question to Slack or a cloud had no answer, so nothing was done
 
@@ -87,6 +88,14 @@ class AlreadySettled(Refusal):
         super().__init__(sentence, remedy=remedy)
         self.by = by  #: who settled it
         self.at = at
+
+
+class OldCard(Refusal):
+    """That card is an old one: Muster cannot change it any more, and its buttons do nothing."""
+
+    def __init__(self, room: str, *, remedy: str = "") -> None:
+        super().__init__(remedy=remedy)
+        self.room = room  #: id of the conversation in which the living card stands
 
 
 class UnknownOperation(Refusal):

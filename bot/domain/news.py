@@ -73,7 +73,8 @@ class Kind(StrEnum):
     CARD_MOVED = "card moved"  #: from (channel), why (Slack's word)
     LEFT_OVER = "left over"  #: state (the cloud's words), seconds (since the operation's end)
     LEFT_OVER_GONE = "left over gone"  #: seconds
-    REFUSED = "refused"  #: sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation)
+    REFUSED = "refused"
+    """sentence, by (ids: who settled it), at (ISO), remedy, ask (ids), link_to (operation), stands in (channel)"""
     NOTED = "noted"  #: sentence, about (operation ids to list under it), in_full (show them whole) - to a person
 
 

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck
 
+from bot import showing
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.news import News
 from bot.domain.policy import Actor
@@ -161,11 +162,20 @@ class Reception:
     async def _serve(self, delivery: Delivery, story: Story, shown: Shown | None) -> None:
         try:
             actor = await self.people.actor(UserId(word(delivery, "user")))
+            await self._check_card(delivery)
             if self.places is not None and self.posts(delivery):
                 await self.places.check(word(delivery, "channel"))
             await story(self.desk, actor, delivery)
         except Refusal as refusal:
             await self._refuse(refusal, delivery, shown)
+
+    async def _check_card(self, delivery: Delivery) -> None:
+        """Let pass what did not come from a card, or from one that is kept up to date."""
+        operation, ts = word(delivery, "operation"), word(delivery, "message")
+        if operation and ts:
+            await showing.check_card(
+                self.desk.archive, OperationId(operation), channel=word(delivery, "channel"), ts=ts
+            )
 
     async def _refuse(self, refusal: Refusal, delivery: Delivery, shown: Shown | None) -> None:
         known = not isinstance(refusal, UnknownOperation)
@@ -239,6 +249,7 @@ def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
             "operation": told.get("op", ""),
             "digest": told.get("digest", ""),
             **({"step": told["step"]} if "step" in told else {}),
+            **({"message": message_ts} if message_ts else {}),
             "user": user,
             "channel": str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
         },

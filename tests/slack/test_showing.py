@@ -1,6 +1,8 @@
 """A card can be had where people are: typed for, or moved by itself when its channel is gone."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -74,3 +76,38 @@ async def test_a_card_that_somebody_deleted_is_brought_back_by_show_and_its_thre
     await house.workspace.until(lambda: "Approve" in (house.cards()[0].buttons if house.cards() else ()))
     await line(house, shown.id, "two")
     await house.workspace.until(lambda: house.workspace.thread("C0OPS", house.cards()[0].ts))
+
+
+@pytest.mark.parametrize("label", ["Approve", "Reject", "Details", "Cancel", "Re-check"])
+async def test_a_click_on_a_card_that_stayed_behind_does_nothing_and_is_told_where_the_living_card_is(
+    house: House, label: str
+) -> None:
+    old = (await house.planned()).copied()
+    house.served.faults.refuse("edit_window_closed", method="chat.update", channel="C0OPS")
+    (shown,) = await house.operations()
+    await house.save(replace(shown, changed_at=shown.changed_at + timedelta(seconds=1)))
+    await house.workspace.until(lambda: len(house.cards()) == 2)
+    await house.workspace.until(lambda: "Approve" in house.cards()[1].buttons)
+    await house.workspace.click("U0BOB", old, label=label)
+    opens_a_window = label in {"Reject", "Details"}
+    told = await (house.said_in_window("U0BOB") if opens_a_window else house.note_to("U0BOB"))
+    assert "That card is an old one: Muster cannot change it any more, and its buttons do nothing." in told
+    assert "The card stands in <#C0OPS> now." in told
+    assert opens_a_window or "|Open the card>" in told
+    assert await house.state() is State.AWAITING_APPROVAL
+    await house.workspace.click("U0BOB", house.cards()[1], label="Approve")
+    await house.workspace.until(lambda: "Approved by <@U0BOB>" in house.cards()[1].plain)
+
+
+async def test_who_clicks_where_muster_was_thrown_out_is_told_by_direct_message(house: House) -> None:
+    await house.types("U0BOB", "/evacuate toy/host-1", channel="G0LEADS")
+    await house.workspace.until(lambda: cards(house, "G0LEADS"))
+    (old,) = cards(house, "G0LEADS")
+    house.workspace.kick("G0LEADS", "U0MUSTER")
+    await house.workspace.until(lambda: cards(house, "C0INCIDENT"))
+    await house.workspace.click("U0BOB", old, label="Cancel")
+    direct = house.workspace.direct_channel("U0BOB").id
+    await house.workspace.until(lambda: house.workspace.channel_messages(direct))
+    (told,) = house.workspace.channel_messages(direct)
+    assert "The card stands in <#C0INCIDENT> now." in told.plain
+    assert await house.state() is State.CHECKING

@@ -40,7 +40,8 @@ def by_direct_message(
         asker: the name of whoever asked for it.
     """
     said = render(news, operation, also=also, link=link, asker=asker).text
-    return Message(text=f"{said}\n{_why(news, operation)}; `/muster show {text.plain(operation.id)}` shows it anywhere.")
+    anywhere = f"`/muster show {text.plain(operation.id)}` shows it anywhere."
+    return Message(text=f"{said}\n{_why(news, operation)}; {anywhere}")
 
 
 def _why(news: News, operation: Operation) -> str:
