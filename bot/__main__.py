@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bot.settings import Settings
 
 WRONG = 1
-"""Exit code. 2, for a command line or settings that cannot be read, comes from argparse and `bot.check`."""
+"""Exit code. 2, for a command line or settings that cannot be read, comes from argparse and `bot.cli.check`."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -88,12 +88,12 @@ def _loaded(config: Path) -> "Settings":
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from bot import log
+    from bot.runtime import log
 
     def serve() -> int:
         settings = _loaded(arguments.config)
         log.configure(level=settings.log.level, format=settings.log.format, secrets=settings.secrets)
-        from bot.process import run_until_signalled, share_one_heap
+        from bot.cli.process import run_until_signalled, share_one_heap
 
         share_one_heap()
         from bot import main as house
@@ -105,7 +105,7 @@ def _run(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> int:
-    from bot import log
+    from bot.runtime import log
 
     def serve() -> int:
         settings = _loaded(arguments.config)
@@ -143,7 +143,7 @@ def _migrate(arguments: argparse.Namespace) -> int:
 
 def _verify(arguments: argparse.Namespace) -> int:
     def serve(url: str) -> int:
-        from bot import audit
+        from bot.cli import audit
 
         return asyncio.run(audit.verify(url, sys.stdout))
 
@@ -152,7 +152,7 @@ def _verify(arguments: argparse.Namespace) -> int:
 
 def _export(arguments: argparse.Namespace) -> int:
     def serve(url: str) -> int:
-        from bot import audit
+        from bot.cli import audit
 
         form = audit.Format(arguments.format)
         if arguments.output is None:
@@ -166,7 +166,7 @@ def _export(arguments: argparse.Namespace) -> int:
 def _with_store(config: Path, serve: Callable[[str], int]) -> int:
     """Serve a command that needs only the database."""
     from adapters.registry import CLOUDS
-    from bot import log
+    from bot.runtime import log
     from bot.settings import load_store
 
     def with_url() -> int:
@@ -179,7 +179,7 @@ def _with_store(config: Path, serve: Callable[[str], int]) -> int:
 
 def _guarded(serve: Callable[[], int]) -> int:
     """Serve, and end with sentences and an exit code instead of a traceback."""
-    from bot import check
+    from bot.cli import check
     from bot.settings import SettingsError
 
     try:
@@ -192,10 +192,10 @@ def _guarded(serve: Callable[[], int]) -> int:
 
 
 def _stopped_by(error: Exception) -> int:
-    from bot import log
     from bot.domain.errors import Refusal
     from bot.domain.ports import StoreFailed, StoreHeld
     from bot.domain.redaction import redact
+    from bot.runtime import log
     from bot.store.schema import ForeignSchema
 
     for one in _leaves(error):

@@ -15,17 +15,19 @@ from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters import registry
-from bot import check as questions
-from bot import door, health, reminding, schedule, webhooks
-from bot.clock import SystemClock, WakeUp
+from bot.cli import check as questions
+from bot.desk import reminders
+from bot.desk.desk import Desk
+from bot.desk.retention import Retention
 from bot.domain.cloud import AnyCloud
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import StoreFailed
 from bot.domain.redaction import redact
 from bot.engine.leader import Leader
 from bot.engine.worker import Worker
-from bot.log import logger
-from bot.retention import Retention
+from bot.runtime import http_server, schedule
+from bot.runtime.clock import SystemClock, WakeUp
+from bot.runtime.log import logger
 from bot.settings import Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
@@ -43,7 +45,7 @@ from bot.watch.alerts import Alerts
 from bot.watch.placing import Placing
 from bot.watch.reach import Reach
 from bot.watch.rounds import Rounds
-from bot.workflow import Desk
+from bot.web import health, webhooks
 
 log = logger(__name__)
 
@@ -162,9 +164,9 @@ async def run(settings: Settings) -> None:
         for cloud in bot.clouds.values():
             stack.push_async_callback(cloud.aclose)
         await stack.enter_async_context(wire.shared_session(bot.client, bot.app.client))
-        port = await stack.enter_async_context(door.serve(_site(bot), settings.http.host, settings.http.port))
+        port = await stack.enter_async_context(http_server.serve(_site(bot), settings.http.host, settings.http.port))
         if settings.slack.mode == "http" and settings.slack.listen is not None:
-            await stack.enter_async_context(door.serve(_slack_site(bot), *settings.slack.listen))
+            await stack.enter_async_context(http_server.serve(_slack_site(bot), *settings.slack.listen))
         log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
         async with asyncio.TaskGroup() as group:
             for reach in bot.reaches.values():
@@ -210,7 +212,7 @@ def _ticks(bot: Bot) -> schedule.Ticks:
     ticks: schedule.Ticks = {
         "left over": (schedule.LEFT_OVER_SECONDS, left_over),
         "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
-        "reminders": (schedule.REMINDER_SECONDS, partial(reminding.remind, bot.leader, bot.clock, bot.settings.rules)),
+        "reminders": (schedule.REMINDER_SECONDS, partial(reminders.remind, bot.leader, bot.clock, bot.settings.rules)),
         "alerts": (schedule.ALERT_SECONDS, placing.tell),
         "hosts of alerts": (schedule.PLACE_SECONDS, placing.place),
         "retention": (schedule.RETENTION_SECONDS, retention.go),

@@ -44,8 +44,8 @@ MAY_COMPARE_DATES = {
     "bot/domain/steps.py": "moments of steps, on the line of one run",
     "bot/domain/timing.py": "what people agreed on: windows, freezes, expiry",
     "bot/domain/turns.py": "moments of steps, on the line of one run",
-    "bot/retention.py": "how long what is over is kept, over years and restarts",
-    "bot/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
+    "bot/desk/retention.py": "how long what is over is kept, over years and restarts",
+    "bot/runtime/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
     "bot/slack/reception.py": "the age of a delivery that any process may have recorded",
     "bot/store/figures.py": "an age that is shown",
     "bot/store/leadership.py": "PostgreSQL's own time",
@@ -54,7 +54,7 @@ MAY_COMPARE_DATES = {
     "bot/store/operations.py": "what people agreed on: expiry",
     "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",
     "bot/watch/left_over.py": "reminders after hours and days, over restarts",
-    "bot/workflow.py": "how old a delivery may be that a start finds",
+    "bot/desk/desk.py": "how old a delivery may be that a start finds",
 }
 """Where the date may be held against another one, with the reason; everywhere else spans go by `Clock.monotonic`."""
 
@@ -206,7 +206,7 @@ def test_spans_are_measured_by_a_clock_that_nobody_sets() -> None:
     found = {
         name(path): lines
         for path in files("bot", "adapters")
-        if not name(path).startswith(("adapters/simulated/", "bot/demo/", "bot/clock.py"))
+        if not name(path).startswith(("adapters/simulated/", "bot/demo/", "bot/runtime/clock.py"))
         if (lines := compared_dates(path.read_text()))
     }
     assert {path: lines for path, lines in found.items() if path not in MAY_COMPARE_DATES} == {}

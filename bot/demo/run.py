@@ -16,16 +16,16 @@ from pathlib import Path
 from adapters.registry import CLOUDS
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.world import World
-from bot import log
 from bot import main as house
-from bot.clock import SystemClock
+from bot.cli.process import run_until_signalled
 from bot.demo import configuration
 from bot.demo.folder import prepared, refuse_a_used
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
 from bot.domain.errors import Refusal
-from bot.process import run_until_signalled
+from bot.runtime import log
+from bot.runtime.clock import SystemClock
 from bot.settings import load
 
 OUTAGE_SECONDS = 30.0

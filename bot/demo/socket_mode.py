@@ -15,11 +15,11 @@ from typing import Literal, TypeVar
 
 from aiohttp import WSMsgType, web
 
-from bot.clock import SystemClock
 from bot.demo.faults import Faults
 from bot.demo.people import Json
 from bot.demo.records import Records
 from bot.domain.ports import Clock
+from bot.runtime.clock import SystemClock
 
 MOST_CONNECTIONS = 10
 TICKET_SECONDS = 30.0

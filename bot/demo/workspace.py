@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.clock import SystemClock
 from bot.demo import payloads
 from bot.demo.acting import SLACKBOT, Acting, ClickResult
 from bot.demo.blockkit import check_view
@@ -15,6 +14,7 @@ from bot.demo.people import App, Channel, Json, Team, User, UserGroup
 from bot.demo.records import PATIENCE_SECONDS
 from bot.demo.view_stack import View
 from bot.domain.ports import Clock
+from bot.runtime.clock import SystemClock
 
 TROUBLE = "We had some trouble connecting. Try again?"
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
-from bot import quorum
+from bot.desk import approvability
 from bot.domain import drift, estimate, targets, timing
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
 from bot.domain.drift import Drift
@@ -72,7 +72,7 @@ async def _impossible(held: Held, planned: Operation) -> Finding | None:
     found = None
     for attempt in range(TRIES if held.people else 0):
         await held.clock.sleep(PAUSE_SECONDS if attempt else 0)
-        found = await quorum.finding(held.people, held.rule, planned) if held.people else None
+        found = await approvability.finding(held.people, held.rule, planned) if held.people else None
         if found is None or found.verdict is not Verdict.UNKNOWN:
             break
     return found

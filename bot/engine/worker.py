@@ -17,7 +17,7 @@ from bot.engine.absent import Absent
 from bot.engine.held import Held
 from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
-from bot.log import about, stumbled
+from bot.runtime.log import about, stumbled
 
 log = structlog.get_logger(__name__)
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.desk.desk import Desk
 from bot.domain.operation import Operation
 from bot.domain.order import Order
 from bot.domain.policy import Actor
@@ -12,7 +13,6 @@ from bot.domain.values import Action, OperationId
 from bot.slack import reception
 from bot.slack.reception import Reception
 from bot.slack.views import buttons
-from bot.workflow import Desk
 
 KIND = "asked again"
 

@@ -13,9 +13,11 @@ from slack_bolt.authorization import AuthorizeResult
 from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import door, showing
+from bot.desk import showing
+from bot.desk.desk import Desk
 from bot.domain.ports import Delivery
-from bot.log import logger
+from bot.runtime import http_server
+from bot.runtime.log import logger
 from bot.slack import (
     again,
     choose,
@@ -37,7 +39,6 @@ from bot.slack.places import Places
 from bot.slack.presence import Presence
 from bot.slack.reception import NotNoted, Reception, new_reference
 from bot.slack.views import notes
-from bot.workflow import Desk
 
 log = logger(__name__)
 
@@ -144,7 +145,7 @@ async def take_over_http(app: AsyncApp, request: web.Request) -> web.Response:
     stamp = request.headers.get("X-Slack-Request-Timestamp", "")
     if not re.fullmatch(r"[0-9]{1,15}", stamp):
         return web.json_response({"error": "invalid request"}, status=401)
-    await door.body(request)  # Bolt reads it again, without a deadline
+    await http_server.body(request)  # Bolt reads it again, without a deadline
     return await to_aiohttp_response(await app.async_dispatch(await to_bolt_request(request)))
 
 

@@ -1,7 +1,7 @@
 """When what Slack did not take is offered to it again: after 2, 4, 8 … seconds, a minute at most."""
 
 from bot.domain.ports import Clock
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.pace import Pace
 from bot.slack.wire import SlackError
 

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, LeaseLost
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.behind import Behind, read
 from bot.slack.cards import Cards, Rules
 from bot.slack.copies import Copies

@@ -8,7 +8,7 @@ from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Card, Clock, LeaseLost
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, OperationId
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.backoff import BackOff
 from bot.slack.behind import Behind
 from bot.slack.moving import Moving

@@ -5,7 +5,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import choosing
+from bot.desk import choice
+from bot.desk.desk import Desk
 from bot.domain.counting import counted
 from bot.domain.errors import BadChoice
 from bot.domain.policy import Actor
@@ -16,7 +17,6 @@ from bot.slack.reception import Reception
 from bot.slack.views import buttons, ticks
 from bot.slack.views import choose as view
 from bot.slack.views.message import Block
-from bot.workflow import Desk
 
 KIND = "choice of VMs"
 ALL = "choice of all VMs"
@@ -46,7 +46,7 @@ async def _draw(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
     operation, _ = await desk.show(OperationId(reception.word(clicked, "operation")))
     rule = desk.rules[operation.request.cloud, operation.request.action]
     rule.check_may_steer(actor, requester=operation.requested_by)
-    plan = choosing.check_open(operation, reception.digest_of(clicked))
+    plan = choice.check_open(operation, reception.digest_of(clicked))
     drawn = view.draw(operation, plan, channel=reception.word(clicked, "channel"))
     if drawn is None:
         raise BadChoice(
@@ -79,5 +79,5 @@ async def serve_all(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     """
     operation, _ = await desk.show(OperationId(reception.word(delivery, "operation")))
     digest = reception.digest_of(delivery)
-    plan = choosing.check_open(operation, digest)
+    plan = choice.check_open(operation, digest)
     await desk.choose(operation.id, [vm.id for vm in plan.unflagged], digest=digest, by=actor, key=delivery.key)

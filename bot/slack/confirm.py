@@ -6,6 +6,8 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.desk.desk import Desk
+from bot.desk.votes import Confirmation
 from bot.domain.operation import Choice
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
@@ -15,8 +17,6 @@ from bot.slack.reception import Reception
 from bot.slack.views import buttons, confirm, window
 from bot.slack.views.message import Block
 from bot.slack.windows import Draw
-from bot.voting import Confirmation
-from bot.workflow import Desk
 
 APPROVAL = "confirmed approval"
 VOUCH = "vouch"

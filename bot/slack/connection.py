@@ -16,7 +16,7 @@ from slack_sdk.socket_mode.aiohttp import SocketModeClient
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Clock
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.wire import SlackBusy, SlackError, answer
 
 log = logger(__name__)

@@ -6,7 +6,7 @@ from bot.domain.copies import Copy
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import EXECUTING, Operation
 from bot.domain.ports import Archive, Clock, LeaseLost
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.backoff import BackOff
 from bot.slack.behind import Behind
 from bot.slack.cards import Cards

@@ -4,6 +4,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.desk.desk import Desk
 from bot.domain.operation import Choice
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
@@ -11,7 +12,6 @@ from bot.domain.values import OperationId
 from bot.slack import reception
 from bot.slack.reception import Reception
 from bot.slack.views import buttons
-from bot.workflow import Desk
 
 KIND = "decision"
 CHOICES = {buttons.APPROVE: Choice.APPROVE, buttons.REJECT: Choice.REJECT}

@@ -5,6 +5,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.desk.desk import Desk
 from bot.domain.errors import NotAllowed
 from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Delivery
@@ -15,7 +16,6 @@ from bot.slack.views import buttons
 from bot.slack.views import details as view
 from bot.slack.views.message import Block
 from bot.slack.windows import Draw
-from bot.workflow import Desk
 
 
 def register(app: AsyncApp, desk: Reception) -> None:

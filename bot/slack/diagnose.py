@@ -8,13 +8,13 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.check import Line
-from bot.clock import SystemClock
+from bot.cli.check import Line
 from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
 from bot.domain.policy import EVERYONE, Rule, Standing
 from bot.domain.ports import Clock
 from bot.domain.values import Action, UserId
+from bot.runtime.clock import SystemClock
 from bot.slack import reached
 from bot.slack.patient import Patient
 from bot.slack.people import SlackPeople

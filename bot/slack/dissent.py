@@ -5,6 +5,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.desk.desk import Desk
 from bot.domain.operation import Choice
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
@@ -13,7 +14,6 @@ from bot.slack import reception, windows
 from bot.slack.reception import Reception
 from bot.slack.views import buttons, window
 from bot.slack.views.message import Block
-from bot.workflow import Desk
 
 KIND = "rejection"
 

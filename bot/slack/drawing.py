@@ -9,7 +9,7 @@ from bot.domain.operation import Operation
 from bot.domain.plan import Plan
 from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost
 from bot.domain.values import Facts, OperationId, UserId
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.cards import Cards
 from bot.slack.poster import Poster
 from bot.slack.presence import Heard, Presence

@@ -4,13 +4,13 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.desk.desk import Desk
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
 from bot.domain.values import OperationId, StepKey
 from bot.slack import reception
 from bot.slack.reception import Reception
 from bot.slack.views import buttons
-from bot.workflow import Desk
 
 KIND = "done by hand"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.desk.desk import Desk
 from bot.domain.errors import UnknownHost
 from bot.domain.order import Order
 from bot.domain.policy import Actor
@@ -15,7 +16,6 @@ from bot.domain.values import Action
 from bot.slack import reception
 from bot.slack.reception import Reception
 from bot.slack.views import alarm, buttons
-from bot.workflow import Desk
 
 KIND = "alarm heeded"
 ASKS_FOR: Mapping[str, Action] = {

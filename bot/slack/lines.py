@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from bot.domain.news import ONE_LINE, Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.behind import Behind
 from bot.slack.drawing import Drawing, Place, file_of
 from bot.slack.pace import POST, WHISPER

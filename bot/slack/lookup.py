@@ -6,7 +6,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot import looking, showing
+from bot.desk import queries, showing
+from bot.desk.desk import Desk
 from bot.domain.errors import BadCommand, NotAllowed
 from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Delivery
@@ -15,7 +16,6 @@ from bot.slack import grammar, reception
 from bot.slack.grammar import Question, Verb
 from bot.slack.reception import Reception
 from bot.slack.views import notes
-from bot.workflow import Desk
 
 KIND = "question"
 
@@ -92,21 +92,21 @@ async def _list(desk: Desk, asked: Asked) -> None:
 
 async def _hosts(desk: Desk, asked: Asked) -> None:
     question = asked.question
-    await asked.answer(desk, shown=await looking.hosts(desk, asked.actor, cloud=question.cloud, matching=question.name))
+    await asked.answer(desk, shown=await queries.hosts(desk, asked.actor, cloud=question.cloud, matching=question.name))
 
 
 async def _history(desk: Desk, asked: Asked) -> None:
     question = asked.question
-    said, past = await looking.history(desk, asked.actor, cloud=question.cloud, host=question.name)
+    said, past = await queries.history(desk, asked.actor, cloud=question.cloud, host=question.name)
     await asked.answer(desk, said, about=past, shown={"shows": "history"})
 
 
 async def _audit(desk: Desk, asked: Asked) -> None:
-    await asked.answer(desk, shown=await looking.audit(desk, asked.operation))
+    await asked.answer(desk, shown=await queries.audit(desk, asked.operation))
 
 
 async def _policy(desk: Desk, asked: Asked) -> None:
-    await asked.answer(desk, shown=await looking.policy(desk, asked.actor, cloud=asked.question.cloud))
+    await asked.answer(desk, shown=await queries.policy(desk, asked.actor, cloud=asked.question.cloud))
 
 
 _ANSWERS: Mapping[Verb, Callable[[Desk, Asked], Awaitable[None]]] = {

@@ -3,7 +3,7 @@
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Card
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.poster import Poster
 from bot.slack.wire import SlackRefused
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.domain.alarm import Alarm, Notice
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import OperationId
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.backoff import BackOff
 from bot.slack.behind import Behind
 from bot.slack.pace import EDIT, POST

@@ -9,7 +9,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.errors import CouldNotAsk
 from bot.domain.ports import Clock
 from bot.domain.values import UserId
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.people import SlackPeople
 from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackError, SlackRefused, SlackSilent, answer
 

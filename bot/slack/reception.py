@@ -13,18 +13,18 @@ from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck
 
-from bot import showing
+from bot.desk import showing
+from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.news import News
 from bot.domain.policy import Actor
 from bot.domain.ports import ANSWER_AT, Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.redaction import without_shapes
 from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.names import Names
 from bot.slack.places import Places
 from bot.slack.views import notes
-from bot.workflow import Desk
 
 log = logger(__name__)
 

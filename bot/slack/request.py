@@ -4,6 +4,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.desk.desk import Desk
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
 from bot.domain.policy import Actor
@@ -12,7 +13,6 @@ from bot.slack import grammar, reception
 from bot.slack.grammar import Question
 from bot.slack.reception import Reception
 from bot.slack.views import notes
-from bot.workflow import Desk
 
 KIND = "request"
 

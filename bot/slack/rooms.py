@@ -6,7 +6,7 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Clock
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.refusals import SHARED, UNSEEN
 from bot.slack.wire import MISSING_SCOPE, SlackBusy, SlackRefused
 

@@ -5,7 +5,9 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import skipping
+from bot.desk import set_aside
+from bot.desk.control import Said, Steer
+from bot.desk.desk import Desk
 from bot.domain.counting import counted
 from bot.domain.errors import BadChoice
 from bot.domain.policy import Actor
@@ -16,8 +18,6 @@ from bot.slack.reception import Reception
 from bot.slack.views import buttons, ticks, window
 from bot.slack.views import skip as view
 from bot.slack.views.message import Block
-from bot.steering import Said, Steer
-from bot.workflow import Desk
 
 KIND = "VMs set aside"
 
@@ -41,7 +41,7 @@ async def _draw(desk: Desk, actor: Actor, clicked: Delivery) -> Block:
     operation, records = await desk.show(OperationId(reception.word(clicked, "operation")))
     rule = desk.rules[operation.request.cloud, operation.request.action]
     rule.check_may_steer(actor, requester=operation.requested_by)
-    offered = skipping.check_open(operation, records)
+    offered = set_aside.check_open(operation, records)
     drawn = view.draw(operation, offered, channel=reception.word(clicked, "channel"))
     if drawn is None:
         raise BadChoice(

@@ -5,6 +5,8 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
+from bot.desk.control import Steer
+from bot.desk.desk import Desk
 from bot.domain.errors import UnknownOperation
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
@@ -12,8 +14,6 @@ from bot.domain.values import OperationId
 from bot.slack import reception
 from bot.slack.reception import Reception
 from bot.slack.views import buttons
-from bot.steering import Steer
-from bot.workflow import Desk
 
 KIND = "steering"
 UNKNOWN = "unknown click"

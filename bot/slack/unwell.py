@@ -6,7 +6,7 @@ from datetime import datetime
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Clock
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack.pace import EDIT, POST, Pace
 from bot.slack.poster import Poster
 from bot.slack.views import unwell as view

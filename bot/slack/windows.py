@@ -10,18 +10,18 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.news import News
 from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
-from bot.log import logger
+from bot.runtime.log import logger
 from bot.slack import reception
 from bot.slack.names import Names
 from bot.slack.reception import Reception
 from bot.slack.views import notes, window
 from bot.slack.views.message import Block
 from bot.slack.wire import SlackError, answer
-from bot.workflow import Desk
 
 log = logger(__name__)
 

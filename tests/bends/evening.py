@@ -12,6 +12,9 @@ from datetime import datetime, timedelta
 
 from adapters.simulated.things import Host
 from adapters.simulated.world import World
+from bot.desk.control import Steer
+from bot.desk.desk import Desk
+from bot.desk.votes import Confirmation
 from bot.domain.cloud import AnyCloud
 from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.operation import Choice, Operation, State
@@ -23,10 +26,7 @@ from bot.domain.values import Action, OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
 from bot.slack.views import card, thread
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
-from bot.voting import Confirmation
-from bot.workflow import Desk
 from tests.bends import truth
 from tests.bends.wire import BENDS, Answer, Bend, Question, Wire
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock

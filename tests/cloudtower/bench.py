@@ -17,13 +17,13 @@ from adapters.simulated.cloudtower_state import API_KEY, PASSWORD, USERNAME, Tow
 from adapters.simulated.things import Cluster, Host, Kind, Power, Vm
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
 from bot.domain.plan import By, Plan
 from bot.domain.settings.secret import Secret
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, after_look
 from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId
+from bot.runtime.clock import ManualClock
 from tests.cloudtower import spec
 
 WITH_PASSWORD = {"username": USERNAME, "password_env": Secret(PASSWORD)}

@@ -7,12 +7,12 @@ import pytest
 from adapters.simulated import cloudtower_api, datacentre
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Maintenance, MoveKind, Power
-from bot.clock import ManualClock
 from bot.domain import drift
 from bot.domain.cloud import Refused, Request, Seen, Unreachable
 from bot.domain.plan import Disposition, Plan, Verdict, digest_of
 from bot.domain.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
+from bot.runtime.clock import ManualClock
 from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
 
 ENTER = "/v2/api/enter-maintance-mode"

@@ -15,9 +15,9 @@ from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
+from bot.runtime.clock import ManualClock
 from tests import tls
 from tests.cloudtower.bench import Bench, furnish
 

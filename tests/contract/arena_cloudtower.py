@@ -11,10 +11,10 @@ from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Moved, Tower
 from adapters.simulated.things import Kind, Vm
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import AnyCloud, Left, Seen
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, VmId
+from bot.runtime.clock import ManualClock
 from tests.contract.clouds import START, Arena, Passing, ReturnArena
 
 NOBODY = "http://127.0.0.1:9/v2/api"  #: the discard port: nothing listens there

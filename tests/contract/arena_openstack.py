@@ -16,10 +16,10 @@ from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.openstack_api import Release
 from adapters.simulated.things import Vm
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import AnyCloud, Left
 from bot.domain.ports import Clock
 from bot.domain.values import Action, HostId, VmId
+from bot.runtime.clock import ManualClock
 from tests.contract.clouds import START, Arena, ReturnArena
 
 PASSWORD = "muster-demo"

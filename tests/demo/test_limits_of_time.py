@@ -9,9 +9,9 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.clock import ManualClock
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
+from bot.runtime.clock import ManualClock
 from tests.demo.conftest import EVERYTHING
 
 SECTION = [{"type": "section", "text": {"type": "mrkdwn", "text": "*hi*"}}]

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from bot.clock import ManualClock
 from bot.domain import redaction
 from bot.domain.cloud import NotSupported, Refused, Unreachable
 from bot.domain.values import Facts
+from bot.runtime.clock import ManualClock
 from bot.slack import reception
-from bot.webhooks import Labels, parse
+from bot.web.webhooks import Labels, parse
 
 PLANTED = "xoxb-1234567890-PLANTED"
 

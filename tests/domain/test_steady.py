@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.clock import ManualClock
 from bot.domain.steady import SteadyClock
+from bot.runtime.clock import ManualClock
 
 
 @pytest.mark.parametrize("by", [-86_400, -3_600, 3_600, 86_400])

@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.clock import WakeUp
+from bot.desk.control import Said, Steer
+from bot.desk.desk import Desk
 from bot.domain import calendar
 from bot.domain.news import Kind, News
 from bot.domain.operation import Choice, Operation, State
@@ -20,9 +21,8 @@ from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, OperationId, UserId, VmId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
-from bot.steering import Said, Steer
+from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
-from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.databases import Postgresql
 from tests.store.migrated import open_migrated

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, NotOffered
 from bot.domain.news import Kind
@@ -12,7 +13,6 @@ from bot.domain.order import Order
 from bot.domain.plan import Disposition, Plan
 from bot.domain.policy import Actor
 from bot.domain.values import Action, Digest, OperationId, Then, VmId
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud

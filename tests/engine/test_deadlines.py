@@ -4,12 +4,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.plan import Receipt, Step
 from bot.domain.steps import StepState
 from bot.domain.values import StepKey
-from bot.steering import Steer
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import DEADLINE
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain.cloud import Host
 from bot.domain.errors import (
     AlreadySettled,
@@ -23,7 +24,6 @@ from bot.domain.order import Order
 from bot.domain.policy import Standing
 from bot.domain.ports import Delivery
 from bot.domain.values import Action, UserId
-from bot.steering import Steer
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from bot.desk.control import Said, Steer
+from bot.desk.desk import Desk
+from bot.desk.votes import Confirmation
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import Refusal
 from bot.domain.operation import Choice, Operation, State, Vote
@@ -20,9 +23,6 @@ from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Archive, Entry
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
-from bot.steering import Said, Steer
-from bot.voting import Confirmation
-from bot.workflow import Desk
 from tests.engine.conftest import LeapingClock
 from tests.engine.toy_cloud import ToyCloud
 

@@ -13,13 +13,13 @@ from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
+from bot.desk.control import Steer
 from bot.domain.errors import Refusal
 from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.policy import Actor
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud

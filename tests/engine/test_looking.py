@@ -8,7 +8,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot import looking
+from bot.desk import queries
+from bot.desk.control import Steer
+from bot.desk.desk import Desk
 from bot.domain.calendar import Freeze, Mark
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
@@ -16,8 +18,6 @@ from bot.domain.operation import State
 from bot.domain.policy import Actor
 from bot.domain.values import Action, Facts, HostId, OperationId
 from bot.slack.views.answers import rows_of
-from bot.steering import Steer
-from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop
 from tests.engine.crowd import LEADS, Crowd
 from tests.engine.toy_cloud import ToyCloud
@@ -50,10 +50,10 @@ def seen(facts: Facts) -> list[str]:
 
 async def test_hosts_of_all_clouds_that_somebody_has_to_do_with_and_what_muster_does_there(shop: Workshop) -> None:
     id = await shop.ask()
-    found = await looking.hosts(big(shop, number=1), BOB, cloud="", matching="")
+    found = await queries.hosts(big(shop, number=1), BOB, cloud="", matching="")
     assert seen(found) == ["big/node-0", "toy/host-1", "toy/host-2", "toy/host-10"]
     assert [row["operation"] for row in rows_of(found)] == [None, id, None, None]
-    assert seen(await looking.hosts(big(shop), ALICE, cloud="", matching="")) == [
+    assert seen(await queries.hosts(big(shop), ALICE, cloud="", matching="")) == [
         "toy/host-1",
         "toy/host-2",
         "toy/host-10",
@@ -66,29 +66,29 @@ async def test_hosts_of_all_clouds_that_somebody_has_to_do_with_and_what_muster_
 async def test_one_word_is_a_cloud_where_one_is_called_so_and_a_part_of_a_name_otherwise(
     shop: Workshop, where: str, matching: str, number: int
 ) -> None:
-    found = await looking.hosts(shop.desk, ALICE, cloud=where, matching=matching)
+    found = await queries.hosts(shop.desk, ALICE, cloud=where, matching=matching)
     assert (found["number"], len(rows_of(found))) == (number, number)
 
 
 async def test_more_hosts_than_are_shown_are_counted(shop: Workshop) -> None:
-    found = await looking.hosts(big(shop), BOB, cloud="big", matching="")
-    assert (len(rows_of(found)), found["number"], found["is_more"]) == (looking.HOSTS, 120, False)
-    found = await looking.hosts(big(shop, number=900), BOB, cloud="big", matching="")
-    assert (found["number"], found["is_more"]) == (looking.COUNTED, True)
+    found = await queries.hosts(big(shop), BOB, cloud="big", matching="")
+    assert (len(rows_of(found)), found["number"], found["is_more"]) == (queries.HOSTS, 120, False)
+    found = await queries.hosts(big(shop, number=900), BOB, cloud="big", matching="")
+    assert (found["number"], found["is_more"]) == (queries.COUNTED, True)
 
 
 async def test_a_cloud_that_does_not_answer_is_named_and_the_others_are_shown(shop: Workshop) -> None:
-    found = await looking.hosts(big(shop, is_silent=True), BOB, cloud="", matching="")
+    found = await queries.hosts(big(shop, is_silent=True), BOB, cloud="", matching="")
     assert len(seen(found)) == 3
     assert found["silent"] == [{"cloud": "big", "sentence": "big does not answer.", "remedy": "Try again."}]
 
 
 async def test_who_has_nothing_to_do_with_a_cloud_is_not_shown_its_hosts(shop: Workshop) -> None:
     with pytest.raises(NotAllowed) as refusal:
-        await looking.hosts(shop.desk, DAVE, cloud="toy", matching="")
+        await queries.hosts(shop.desk, DAVE, cloud="toy", matching="")
     assert refusal.value.ask == ("S0SRE",)
     with pytest.raises(UnknownCloud):
-        await looking.hosts(shop.desk, ALICE, cloud="moon", matching="")
+        await queries.hosts(shop.desk, ALICE, cloud="moon", matching="")
 
 
 async def test_the_past_of_a_host_is_found_newest_first(shop: Workshop) -> None:
@@ -98,7 +98,7 @@ async def test_the_past_of_a_host_is_found_newest_first(shop: Workshop) -> None:
     await shop.clock.sleep(60)
     second = await shop.ask(check=True)
     await shop.ask("host-2")
-    said, past = await looking.history(shop.desk, ALICE, cloud="", host="host-1")
+    said, past = await queries.history(shop.desk, ALICE, cloud="", host="host-1")
     assert past == [second, first]
     assert said == "Operations on host-1: 2"
 
@@ -110,14 +110,14 @@ async def test_a_host_that_its_cloud_does_not_know_any_more_still_has_a_past(sho
         replace(shop.desk, clouds={"toy": gone}),
         replace(shop.desk, clouds={"toy": replace(gone, is_silent=True)}),
     ):
-        assert (await looking.history(desk, ALICE, cloud="toy", host="host-1"))[1] == [id]
+        assert (await queries.history(desk, ALICE, cloud="toy", host="host-1"))[1] == [id]
 
 
 async def test_a_host_without_a_past_and_one_that_nobody_knows_are_told_apart(shop: Workshop) -> None:
-    said, past = await looking.history(shop.desk, ALICE, cloud="toy", host="host-2")
+    said, past = await queries.history(shop.desk, ALICE, cloud="toy", host="host-2")
     assert (said, past) == ("No operation was ever asked for on toy/host-2", [])
     with pytest.raises(UnknownHost) as refusal:
-        await looking.history(shop.desk, ALICE, cloud="", host="host-")
+        await queries.history(shop.desk, ALICE, cloud="", host="host-")
     assert "toy/host-1" in refusal.value.remedy
 
 
@@ -125,7 +125,7 @@ async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(sh
     id = await shop.approved()
     await shop.work()
     assert (await shop.operation(id)).state is State.SUCCEEDED
-    found = await looking.audit(shop.desk, id)
+    found = await queries.audit(shop.desk, id)
     rows = rows_of(found)
     assert found["number"] == len(rows)
     assert [row["event"] for row in rows][:3] == ["requested", "approval asked for", "approved"]
@@ -137,20 +137,20 @@ async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(sh
     assert ["disable host-1"] in [row["facts"] for row in rows if row["event"] == "step intent"]
     assert [row["at"] for row in rows] == sorted(str(row["at"]) for row in rows)
     with pytest.raises(UnknownOperation):
-        await looking.audit(shop.desk, OperationId("NOSUCHID"))
+        await queries.audit(shop.desk, OperationId("NOSUCHID"))
 
 
 async def test_of_a_long_audit_only_the_newest_lines_are_read(shop: Workshop) -> None:
     id = await shop.ask()
-    for _ in range(looking.ENTRIES):
+    for _ in range(queries.ENTRIES):
         await shop.desk.refuse(NotAllowed("No."), by=DAVE.id, channel="C1", key=await shop.key(), operation=id)
-    found = await looking.audit(shop.desk, id)
-    assert found["number"] == looking.ENTRIES + 1
+    found = await queries.audit(shop.desk, id)
+    assert found["number"] == queries.ENTRIES + 1
     assert {row["event"] for row in rows_of(found)} == {"refused: not allowed"}
 
 
 async def told(shop: Workshop, actor: Actor, crowd: Crowd | None = None) -> Facts:
-    (row,) = rows_of(await looking.policy(replace(shop.desk, people=crowd or Crowd()), actor, cloud="toy"))
+    (row,) = rows_of(await queries.policy(replace(shop.desk, people=crowd or Crowd()), actor, cloud="toy"))
     return row
 
 

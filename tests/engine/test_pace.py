@@ -6,6 +6,7 @@ from datetime import timedelta
 from itertools import pairwise
 from math import inf
 
+from bot.desk.control import Steer
 from bot.domain.cloud import Sighting, Unreachable
 from bot.domain.news import Kind
 from bot.domain.operation import State
@@ -13,7 +14,6 @@ from bot.domain.pace import Limit
 from bot.domain.plan import Receipt, Step
 from bot.domain.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
-from bot.steering import Steer
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS
 

@@ -22,16 +22,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.desk.control import Steer
+from bot.desk.desk import Desk
+from bot.desk.votes import Confirmation
 from bot.domain.errors import Refusal
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.order import Order
 from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.policy import Rule
 from bot.domain.values import Action, Digest, OperationId, UserId
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
-from bot.voting import Confirmation
-from bot.workflow import Desk
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 from tests.engine.people_model import Said, Seen, Told
 from tests.engine.toy_cloud import ToyCloud

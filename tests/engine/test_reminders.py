@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot import reminding
+from bot.desk import reminders as reminding
+from bot.desk.control import Steer
 from bot.domain import calendar
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
 from bot.domain.order import Order
 from bot.domain.policy import Rule
 from bot.domain.values import Action, OperationId
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud

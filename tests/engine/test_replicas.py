@@ -5,6 +5,8 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bot.desk.control import Steer
+from bot.desk.votes import Confirmation
 from bot.domain.errors import Refusal
 from bot.domain.news import Kind
 from bot.domain.operation import Choice, State
@@ -12,8 +14,6 @@ from bot.domain.plan import Finding, Topic, Verdict
 from bot.domain.policy import Actor
 from bot.domain.ports import Recorded
 from bot.domain.values import OperationId
-from bot.steering import Steer
-from bot.voting import Confirmation
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock, Workshop
 
 ROUNDS = 8

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, Refusal
 from bot.domain.news import Audience, Kind
 from bot.domain.operation import State
@@ -11,7 +12,6 @@ from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Stale
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId, StepKey
-from bot.steering import Steer
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, Workshop
 from tests.engine.toy_cloud import ToyCloud
 

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from bot.clock import SystemClock, WakeUp
 from bot.domain.cloud import Request
 from bot.domain.news import Kind
 from bot.domain.operation import State
@@ -16,6 +15,7 @@ from bot.domain.plan import Plan, Verdict
 from bot.domain.ports import LeaseLost, StoreFailed
 from bot.engine.absent import Absent
 from bot.engine.worker import Worker
+from bot.runtime.clock import SystemClock, WakeUp
 from tests.engine.conftest import Workshop
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain.errors import AlreadyUnderWay
 from bot.domain.news import Kind
 from bot.domain.operation import Operation, State
@@ -12,7 +13,6 @@ from bot.domain.order import Order
 from bot.domain.plan import Receipt, Step
 from bot.domain.ports import Entry
 from bot.domain.values import Action, HostId, OperationId
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, Workshop
 from tests.store.examples import operation

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from bot.desk.control import Steer
+from bot.desk.votes import Confirmation
 from bot.domain.errors import AlreadySettled, NotAllowed, NotConfirmed
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import Choice, Operation, State, Vote
@@ -13,8 +15,6 @@ from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Entry, Recorded
 from bot.domain.values import Digest, OperationId
 from bot.slack.views.thread import words
-from bot.steering import Steer
-from bot.voting import Confirmation
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 DEAD = "host-1 is dead: nobody could read its power"

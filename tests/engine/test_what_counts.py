@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bot.desk.control import Steer
 from bot.domain import drift
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled
@@ -14,7 +15,6 @@ from bot.domain.operation import Choice, State, Vote
 from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.values import Digest, OperationId, UserId
-from bot.steering import Steer
 from tests.domain.plans import TERMS, pairs
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, Workshop
 from tests.tiers import examples

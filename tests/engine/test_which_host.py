@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from bot.desk.desk import Desk
 from bot.domain.abilities import Instead
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotOffered, UnknownHost
@@ -11,7 +12,6 @@ from bot.domain.order import Order
 from bot.domain.policy import Rule
 from bot.domain.values import Action, Then
 from bot.store.archive import SqlArchive
-from bot.workflow import Desk
 from tests.engine.conftest import ALICE, DAVE, RULE, LeapingClock
 from tests.engine.toy_cloud import ToyCloud
 

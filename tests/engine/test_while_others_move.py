@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain.cloud import Sighting
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.news import Audience, Kind
@@ -13,7 +14,6 @@ from bot.domain.operation import State
 from bot.domain.plan import Step
 from bot.domain.steps import StepState
 from bot.domain.values import OperationId, StepKey
-from bot.steering import Steer
 from tests.engine.conftest import BOB, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud
 

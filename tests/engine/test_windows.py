@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.desk.control import Steer
 from bot.domain import calendar
 from bot.domain.errors import AlreadySettled, BadCommand
 from bot.domain.news import Audience, Kind
@@ -15,7 +16,6 @@ from bot.domain.steps import StepState
 from bot.domain.values import OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
-from bot.steering import Steer
 from tests.engine.conftest import ALICE, Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS
 

@@ -8,11 +8,11 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.exceptions import ConfigException
 
 from adapters.openstack.session import Session
-from bot.clock import ManualClock, SystemClock
 from bot.domain.cloud import Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
 from bot.engine.worker import STUCK_AFTER, Worker
+from bot.runtime.clock import ManualClock, SystemClock
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import ToyCloud

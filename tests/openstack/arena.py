@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from adapters.openstack.things import OPEN
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.world import World
-from bot.clock import SystemClock
 from bot.domain.cloud import Left, Request
 from bot.domain.values import Action, VmId
+from bot.runtime.clock import SystemClock
 from tests.contract.arena_openstack import OpenStackArena, adapter
 from tests.contract.clouds import Guest, ReturnArena
 from tests.openstack.between import standing_between

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from adapters.simulated import datacentre
 from adapters.simulated.world import World
-from bot.clock import ManualClock
+from bot.runtime.clock import ManualClock
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.settings import PASSWORD
 from tests.simulated import openstack_questions

@@ -15,10 +15,10 @@ from adapters.openstack.runner import Local, Runner
 from adapters.openstack.settings import Cinder
 from adapters.simulated import cinder_manage, datacentre, openstack_api
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import NotSupported, Refused, Seen, Sighting, Unreachable
 from bot.domain.plan import By, Plan, Receipt, Step
 from bot.domain.values import Action
+from bot.runtime.clock import ManualClock
 from tests.contract.arena_openstack import OpenStackArena, adapter
 from tests.contract.clouds import START, carry_out
 from tests.openstack_adapter.build import finding

@@ -12,8 +12,8 @@ from adapters.openstack.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_identity import Keystone
-from bot.clock import ManualClock
 from bot.domain.cloud import Refused, Unreachable
+from bot.runtime.clock import ManualClock
 from tests.contract.arena_openstack import PASSWORD, adapter, clouds_file, openstack_arena
 from tests.contract.clouds import START, up_to_the_move
 

@@ -24,6 +24,9 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Host
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
+from bot.desk.control import Steer
+from bot.desk.desk import Desk
+from bot.desk.votes import Confirmation
 from bot.domain.cloud import PartlySeen, Unreachable
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.order import Order
@@ -31,10 +34,7 @@ from bot.domain.ports import Delivery
 from bot.domain.values import Action, OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
-from bot.steering import Steer
 from bot.store.archive import SqlArchive
-from bot.voting import Confirmation
-from bot.workflow import Desk
 from tests.contract.arena_openstack import clouds_file
 from tests.engine.conftest import ALICE, BOB, RULE, NoBell
 from tests.store.migrated import open_migrated

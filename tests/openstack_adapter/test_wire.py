@@ -10,11 +10,11 @@ from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import Break, Effect, MoveFault
 from adapters.simulated.things import Power
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plan import Disposition
 from bot.domain.steps import StepState
 from bot.domain.values import Action
+from bot.runtime.clock import ManualClock
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import START, carry_out, up_to_the_move
 from tests.openstack_adapter.build import codes, finding

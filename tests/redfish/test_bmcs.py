@@ -20,8 +20,8 @@ from adapters.simulated import datacentre, redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
-from bot.clock import ManualClock
 from bot.domain.cloud import CloudError, Refused, Unreachable
+from bot.runtime.clock import ManualClock
 from tests import tls
 from tests.bends.wire import BENDS, Wire
 from tests.tiers import examples

@@ -10,9 +10,8 @@ from typing import Any
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import check
-from bot.check import Line, Outcome, Question
-from bot.clock import FastClock
+from bot.cli import check
+from bot.cli.check import Line, Outcome, Question
 from bot.demo.faults import Faults
 from bot.demo.people import Channel, UserGroup
 from bot.demo.server import Served, serve
@@ -21,6 +20,7 @@ from bot.domain.cloud import Unreachable
 from bot.domain.policy import Rule
 from bot.domain.ports import StoreFailed
 from bot.domain.values import Action
+from bot.runtime.clock import FastClock
 from bot.slack.diagnose import diagnose
 from bot.slack.presence import DirectMessages
 from bot.slack.scopes import SCOPES

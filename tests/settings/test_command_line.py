@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import SystemClock, WakeUp
 from bot.domain.ports import Entry
 from bot.domain.values import UserId
+from bot.runtime.clock import SystemClock, WakeUp
 from bot.store.archive import SqlArchive
 
 SETTINGS = """
@@ -184,7 +184,7 @@ def test_the_audit_of_a_database_that_is_not_there_does_not_make_one(config: Pat
 WAITER = """
 import asyncio, sys, time
 from bot import log
-from bot.process import run_until_signalled
+from bot.cli.process import run_until_signalled
 
 async def work():
     print("ready", flush=True)
@@ -241,7 +241,7 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
 
 
 def test_work_that_fails_says_so() -> None:
-    code = "import asyncio\nfrom bot.process import run_until_signalled\nasync def work(): raise OSError('taken')\nrun_until_signalled(work())"
+    code = "import asyncio\nfrom bot.cli.process import run_until_signalled\nasync def work(): raise OSError('taken')\nrun_until_signalled(work())"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "OSError: taken" in done.stderr

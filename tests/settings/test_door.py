@@ -10,12 +10,12 @@ from aiohttp import web
 from slack_sdk.signature import SignatureVerifier
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot import door
-from bot.clock import SystemClock
+from bot.desk.desk import Desk
+from bot.runtime import http_server
+from bot.runtime.clock import SystemClock
 from bot.slack import app as slack_app
 from bot.slack.people import SlackPeople
 from bot.store.archive import SqlArchive
-from bot.workflow import Desk
 
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 SECRET = "signing-secret"
@@ -33,13 +33,13 @@ async def opened() -> AsyncIterator[int]:
         raise AssertionError("never")
 
     async def reads(request: web.Request) -> web.Response:
-        return web.Response(text=str(len(await door.body(request))))
+        return web.Response(text=str(len(await http_server.body(request))))
 
     app = web.Application()
     app.router.add_get("/", page)
     app.router.add_get("/slow", slow)
     app.router.add_post("/", reads)
-    async with door.serve(app, "127.0.0.1", 0) as port:
+    async with http_server.serve(app, "127.0.0.1", 0) as port:
         yield port
 
 
@@ -70,27 +70,27 @@ async def answered(port: int) -> str:
 
 
 async def test_a_head_that_never_ends_ends_its_connection(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "HEAD_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "HEAD_SECONDS", 0.2)
     async with opened() as port, wires(port, 3, b"GET / HTTP/1.1\r\nX-Slow: ") as held:
         assert [await end_of(wire) for wire in held] == [b"", b"", b""]
         assert await answered(port) == "here"
 
 
 async def test_nor_does_one_that_comes_after_a_whole_request(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "IDLE_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "IDLE_SECONDS", 0.2)
     async with opened() as port, wires(port, 1, b"GET / HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP") as (wire,):
         assert (await end_of(wire)).count(b"HTTP/1.1 200 OK") == 1
 
 
 async def test_a_body_that_never_ends_is_answered_408(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "BODY_SECONDS", 0.2)
+    monkeypatch.setattr(http_server, "BODY_SECONDS", 0.2)
     begun = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc"
     async with opened() as port, wires(port, 1, begun) as (wire,):
         assert (await asyncio.wait_for(wire[0].readline(), 20)).startswith(b"HTTP/1.1 408 ")
 
 
 async def test_the_silent_make_room_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 5)
     async with opened() as port, wires(port, 40, b"GET / HT") as held:
         assert await answered(port) == "here"
         gone = [wire for wire in held[:35] if await end_of(wire) == b""]
@@ -98,7 +98,7 @@ async def test_the_silent_make_room_for_those_who_ask(monkeypatch: pytest.Monkey
 
 
 async def test_who_is_being_served_is_not_thrown_out_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MOST_CONNECTIONS", 2)
+    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 2)
     async with opened() as port, wires(port, 2, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n") as busy:
         await asyncio.sleep(0.1)  # both are being served
         async with wires(port, 1, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") as (late,):
@@ -149,5 +149,5 @@ async def slack_over_http() -> AsyncIterator[str]:
         return await slack_app.take_over_http(app, request)
 
     site.router.add_post("/slack/events", take)
-    async with door.serve(site, "127.0.0.1", 0) as port:
+    async with http_server.serve(site, "127.0.0.1", 0) as port:
         yield f"http://127.0.0.1:{port}/slack/events"

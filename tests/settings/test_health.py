@@ -8,10 +8,11 @@ import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bot import door, health
-from bot.clock import ManualClock
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import StoreFailed
+from bot.runtime import http_server
+from bot.runtime.clock import ManualClock
+from bot.web import health
 
 COUNTS = {
     "operations.running": 2,
@@ -65,7 +66,7 @@ class Parts:
 async def asking(parts: Parts) -> AsyncIterator[Callable[[str], Awaitable[httpx.Response]]]:
     app = health.build(parts.probes(), sick=parts.sick)
     async with (
-        door.serve(app, "127.0.0.1", 0) as port,
+        http_server.serve(app, "127.0.0.1", 0) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         yield client.get
@@ -216,5 +217,5 @@ async def test_an_address_that_is_taken_is_an_error_and_leaves_nothing_open() ->
         assert port
         app = health.build(Parts().probes())
         with pytest.raises(OSError, match="address already in use"):
-            async with door.serve(app, "127.0.0.1", port):
+            async with http_server.serve(app, "127.0.0.1", port):
                 raise AssertionError("it must not be served")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 _THREADS = """
 import ctypes, sys, threading
-from bot.process import share_one_heap
+from bot.cli.process import share_one_heap
 if sys.argv[2] == "shared":
     share_one_heap()
 there, go = threading.Barrier(5), threading.Event()

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from bot import log
 from bot.domain.redaction import HIDDEN
 from bot.domain.values import OperationId
+from bot.runtime import log
 
 KNOWN = "correct horse/battery+staple"
 

@@ -9,9 +9,9 @@ import apscheduler.schedulers.base
 import apscheduler.triggers.interval
 import pytest
 
-from bot import schedule
-from bot.clock import ManualClock, SystemClock
 from bot.domain.heartbeats import Heartbeats
+from bot.runtime import schedule
+from bot.runtime.clock import ManualClock, SystemClock
 
 DAY = 86_400
 

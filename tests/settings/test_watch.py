@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from adapters.registry import CLOUDS
-from bot import check
+from bot.cli import check
 from bot.settings import SettingsError, load
 from tests.settings.written import ENV
 

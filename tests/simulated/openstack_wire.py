@@ -13,7 +13,7 @@ from adapters.simulated import openstack_api
 from adapters.simulated.openstack_identity import Keystone
 from adapters.simulated.things import Host, Move, Vm
 from adapters.simulated.world import World
-from bot.clock import ManualClock
+from bot.runtime.clock import ManualClock
 
 PASSWORD = "muster-demo"
 

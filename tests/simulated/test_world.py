@@ -8,7 +8,7 @@ from adapters.simulated.datacentre import build
 from adapters.simulated.moves import Caller, Conductor
 from adapters.simulated.things import Call, Kind, Power
 from adapters.simulated.world import World
-from bot.clock import ManualClock
+from bot.runtime.clock import ManualClock
 
 
 async def test_deeds_happen_in_order_each_at_its_own_moment() -> None:

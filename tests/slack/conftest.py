@@ -10,7 +10,6 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.clock import ManualClock, WakeUp
 from bot.demo.messages import Message
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
@@ -22,6 +21,7 @@ from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Entry
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, HostId, OperationId, UserId
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.slack.board import Board
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive

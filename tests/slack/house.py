@@ -10,17 +10,18 @@ from pathlib import Path
 import yaml
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
-from bot.clock import FastClock, WakeUp
 from bot.demo.messages import Message
 from bot.demo.muster_app import installed
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
+from bot.desk.desk import Desk
 from bot.domain.cloud import Host
 from bot.domain.operation import Operation, State
 from bot.domain.plan import digest_of
 from bot.domain.policy import Rule
 from bot.domain.ports import Entry
 from bot.domain.values import Action
+from bot.runtime.clock import FastClock, WakeUp
 from bot.slack import app as slack_app
 from bot.slack import manifest
 from bot.slack.board import Board
@@ -28,7 +29,6 @@ from bot.slack.names import Names
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
-from bot.workflow import Desk
 from tests.engine.toy_cloud import ToyCloud
 from tests.slack.mortal import MortalArchive
 from tests.store.migrated import migrated_file

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-from bot.clock import ManualClock
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Rank
+from bot.runtime.clock import ManualClock
 from bot.slack.board import Board
 from tests.slack.conftest import RULES, Office, operation
 from tests.views.examples import plan

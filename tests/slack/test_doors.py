@@ -11,11 +11,11 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
-from bot.clock import SystemClock
 from bot.domain.operation import State
 from bot.domain.plan import digest_of
 from bot.domain.ports import Delivery
 from bot.domain.values import Action
+from bot.runtime.clock import SystemClock
 from bot.slack import app as slack_app
 from bot.slack.wire import connect
 from tests.engine.toy_cloud import ToyCloud

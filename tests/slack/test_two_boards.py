@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import pytest
 from sqlalchemy import text
 
-from bot.clock import SystemClock, WakeUp
 from bot.demo.server import Served, serve
 from bot.demo.workspace import standard_workspace
 from bot.domain.news import Audience, Kind, News
 from bot.domain.ports import Entry, LeaseLost
 from bot.engine.leader import SPAN, Leader
+from bot.runtime.clock import SystemClock, WakeUp
 from bot.slack.board import Board
 from bot.slack.wire import connect
 from bot.store import SqlArchive

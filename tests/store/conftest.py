@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store.migrated import migrated_file
 

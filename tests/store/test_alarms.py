@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.alarm import Alarm, AlarmKind, Alert, Notice
 from bot.domain.operation import State
 from bot.domain.ports import Entry, Stale
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store.databases import ALL, Postgresql, database_url
 from tests.store.examples import operation

@@ -10,9 +10,9 @@ import psycopg
 import pytest
 from sqlalchemy import event, text
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.ports import Archive, Stale, StoreFailed, StoreHeld, Unit
 from bot.domain.values import OperationId
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive, upgrade
 from bot.store.audit import broken
 from tests.store.databases import ALL, Postgresql, database_url
@@ -20,7 +20,7 @@ from tests.store.examples import ENTRY, news, operation
 
 HOLD = """
 import asyncio, sys
-from bot.clock import ManualClock, WakeUp
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 
 async def main():

@@ -9,9 +9,9 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
-from bot.clock import SystemClock, WakeUp
 from bot.domain.ports import StoreFailed
 from bot.domain.values import OperationId
+from bot.runtime.clock import SystemClock, WakeUp
 from bot.store import SqlArchive, database
 from tests.store.databases import Postgresql
 from tests.store.examples import ENTRY, operation

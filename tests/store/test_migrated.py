@@ -2,7 +2,7 @@
 
 import asyncio
 
-from bot.clock import ManualClock, WakeUp
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store.migrated import open_migrated
 

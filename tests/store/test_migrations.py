@@ -10,7 +10,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.clock import ManualClock, WakeUp
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import ForeignSchema, SqlArchive, schema, upgrade
 from bot.store.database import connect, parse
 from bot.store.tables import metadata

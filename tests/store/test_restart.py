@@ -2,8 +2,8 @@
 
 from datetime import timedelta
 
-from bot.clock import ManualClock
 from bot.domain.ports import Entry
+from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
 from tests.store import examples
 

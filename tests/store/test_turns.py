@@ -5,8 +5,8 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.ports import Rank
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from bot.store.turns import Turns
 from tests.store.examples import ENTRY, operation

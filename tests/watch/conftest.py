@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.alarm import Alarm
 from bot.domain.cloud import Host, Request, Unreachable
 from bot.domain.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Entry
 from bot.domain.values import Action, HostId, OperationId, UserId
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store.archive import SqlArchive
 from bot.watch.placing import Placing
 from bot.watch.rounds import Rounds

@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import Host
 from bot.domain.news import Kind
 from bot.domain.operation import State
 from bot.domain.values import HostId, OperationId
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
 from bot.watch.alerts import Alerts, Group, Told

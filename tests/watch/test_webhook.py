@@ -14,13 +14,13 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot import webhooks
 from bot.domain.alarm import AlarmKind
 from bot.domain.ports import StoreFailed
-from bot.door import serve
-from bot.health import LARGEST_REQUEST
+from bot.runtime.http_server import serve
 from bot.watch.alerts import Alerts
-from bot.webhooks import BadPayload, Labels
+from bot.web import webhooks
+from bot.web.health import LARGEST_REQUEST
+from bot.web.webhooks import BadPayload, Labels
 from tests.tiers import examples
 from tests.watch.conftest import Post
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from adapters.simulated import openstack_api, redfish_api
 from adapters.simulated.datacentre import add_server, bare_openstack
 from adapters.simulated.world import World
-from bot.clock import SystemClock
+from bot.runtime.clock import SystemClock
 
 TARGETS = 20
 SPAWN_SECONDS = 5.0

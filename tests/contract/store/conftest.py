@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store import databases
 from tests.store.migrated import open_migrated

@@ -8,12 +8,12 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.clock import ManualClock
 from bot.domain.copies import Copy
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Card, Entry, Outgoing
 from bot.domain.values import OperationId, UserId
+from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, news, operation, private
 from tests.tiers import examples

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.operation import WORKING, State
 from bot.domain.ports import Archive, Lease, LeaseLost
 from bot.domain.values import OperationId
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, WORKED_ON, operation, records
 

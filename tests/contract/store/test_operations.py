@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.clock import ManualClock, WakeUp
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
 from bot.domain.operation import Choice, Event, Operation, State, Vote
 from bot.domain.ports import Archive, Bell, Entry, Stale
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Digest, HostId, OperationId, StepKey, UserId
+from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, operation, plan, records, step
 from tests.tiers import examples

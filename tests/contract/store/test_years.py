@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from bot.clock import ManualClock
+from bot.desk.retention import Retention
 from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery, Entry
-from bot.retention import Retention
+from bot.runtime.clock import ManualClock
 from bot.slack.views import card
 from bot.store import audit
 from bot.store.archive import SqlArchive

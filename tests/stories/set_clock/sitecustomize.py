@@ -11,7 +11,7 @@ if "CLOCK_AHEAD" in os.environ and "bot" in sys.orig_argv:
     import apscheduler.schedulers.base
     import apscheduler.triggers.interval
 
-    import bot.clock
+    import bot.runtime.clock
 
     class Dated(real):
         @classmethod
@@ -19,7 +19,7 @@ if "CLOCK_AHEAD" in os.environ and "bot" in sys.orig_argv:
             return real.now(tz) + timedelta(seconds=float(Path(os.environ["CLOCK_AHEAD"]).read_text() or 0))
 
     for module in (
-        bot.clock,
+        bot.runtime.clock,
         apscheduler.executors.base,
         apscheduler.schedulers.base,
         apscheduler.triggers.interval,

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from bot.desk.transition import settled, turn
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.news import Audience, Kind, News, calling
 from bot.domain.operation import VOUCHERS, Choice, Event, Operation, State, Vote
 from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
 from bot.domain.values import Digest, Facts
-from bot.turning import settled, turn
 
 
 @dataclass(frozen=True, kw_only=True)

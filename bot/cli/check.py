@@ -52,7 +52,7 @@ async def report(questions: Sequence[Question], out: TextIO, *, hide: Callable[[
     Args:
         questions: asked side by side, printed in this order.
         out: where the lines go.
-        hide: takes secrets out of a text (`bot.log.redact` with those of the settings).
+        hide: takes secrets out of a text (`bot.runtime.log.redact` with those of the settings).
     """
     pending = [asyncio.ensure_future(_answer(question)) for question in questions]
     wrong = asked = 0

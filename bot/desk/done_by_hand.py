@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from bot.desk.transition import settled
 from bot.domain.errors import AlreadySettled
 from bot.domain.news import Kind, News
 from bot.domain.operation import Operation
@@ -10,7 +11,6 @@ from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Unit
 from bot.domain.steps import Word
 from bot.domain.values import StepKey
-from bot.turning import settled
 
 _REMEDY = "See the card as it stands now."
 

@@ -4,6 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
+from bot.desk.transition import settled, turn
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.news import Kind, News
 from bot.domain.operation import Event, Operation
@@ -11,7 +12,6 @@ from bot.domain.plan import Plan
 from bot.domain.policy import Actor
 from bot.domain.ports import Unit
 from bot.domain.values import Digest, Facts, VmId
-from bot.turning import settled, turn
 
 
 def check_open(operation: Operation, digest: Digest) -> Plan:

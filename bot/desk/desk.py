@@ -9,7 +9,11 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from bot import by_hand, choosing, misnamed, steering, voting, which_host
+from bot.desk import choice as choosing
+from bot.desk import control, done_by_hand, host_lookup, named_vms, votes
+from bot.desk.control import NOTHING_SAID, Said, Steer
+from bot.desk.transition import turn
+from bot.desk.votes import Confirmation
 from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
@@ -28,9 +32,6 @@ from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Rank, Stale, Unit
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, StepKey, UserId, VmId
-from bot.steering import NOTHING_SAID, Said, Steer
-from bot.turning import turn
-from bot.voting import Confirmation
 
 Rules = Mapping[tuple[str, Action], Rule]
 
@@ -91,12 +92,12 @@ class Desk:
         zone = calendar.zone(by.zone)
         typed_at = typed_at or self.clock.now()
         starts_at = None if order.at is None else calendar.moment(order.at, now=typed_at, zone=zone)
-        may_look = which_host.onlooker(self.rules, by)
+        may_look = host_lookup.onlooker(self.rules, by)
         if order.cloud:
-            await which_host.check_possible(self.clouds, order.cloud, order, may_look=may_look)
+            await host_lookup.check_possible(self.clouds, order.cloud, order, may_look=may_look)
             self.rules[order.cloud, order.action].check_may_request(by)
-        cloud, host = await which_host.resolve(self.clouds, order, may_look=may_look)
-        await which_host.check_possible(self.clouds, cloud, order, may_look=may_look)
+        cloud, host = await host_lookup.resolve(self.clouds, order, may_look=may_look)
+        await host_lookup.check_possible(self.clouds, cloud, order, may_look=may_look)
         self.rules[cloud, order.action].check_may_request(by)
         now = self.clock.now()
         new = _new_id()
@@ -123,7 +124,7 @@ class Desk:
             created_at=now,
             changed_at=now,
         )
-        await misnamed.check(self.clouds[cloud], operation.request)
+        await named_vms.check(self.clouds[cloud], operation.request)
         facts: Facts = {
             "action": order.action,
             "cloud": cloud,
@@ -159,11 +160,11 @@ class Desk:
             NotConfirmed: the plan asks for more than a click, and that is not what was put in.
         """
         now = self.clock.now()
-        decision = voting.Decision(choice=choice, digest=digest, by=by, at=now, reason=reason, confirmed=confirmed)
+        decision = votes.Decision(choice=choice, digest=digest, by=by, at=now, reason=reason, confirmed=confirmed)
 
         async def decide(unit: Unit) -> str:
             operation = await unit.operation(id)
-            return await voting.cast(unit, operation, self._rule(operation), decision)
+            return await votes.cast(unit, operation, self._rule(operation), decision)
 
         await self._retrying(decide, key)
 
@@ -187,13 +188,13 @@ class Desk:
             NotConfirmed: the plan asks for more, and that is not what was put in.
         """
         now = self.clock.now()
-        decision = voting.Decision(
+        decision = votes.Decision(
             choice=Choice.APPROVE, digest=digest, by=by, at=now, reason=reason, confirmed=confirmed
         )
 
         async def go_ahead(unit: Unit) -> str:
             operation = await unit.operation(id)
-            return await voting.break_glass(unit, operation, self._rule(operation), decision)
+            return await votes.break_glass(unit, operation, self._rule(operation), decision)
 
         await self._retrying(go_ahead, key)
 
@@ -203,9 +204,9 @@ class Desk:
         Raises:
             UnknownOperation, NotAllowed, AlreadySettled
         """
-        decision = voting.Decision(choice=choice, digest=digest, by=by, at=self.clock.now())
+        decision = votes.Decision(choice=choice, digest=digest, by=by, at=self.clock.now())
         operation, _ = await self.show(id)
-        voting.check_may_vote(operation, self._rule(operation), decision)
+        votes.check_may_vote(operation, self._rule(operation), decision)
         return operation
 
     async def check_may_break_glass(self, id: OperationId, *, digest: Digest, by: Actor) -> Operation:
@@ -214,9 +215,9 @@ class Desk:
         Raises:
             UnknownOperation, NotAllowed, AlreadySettled
         """
-        decision = voting.Decision(choice=Choice.APPROVE, digest=digest, by=by, at=self.clock.now())
+        decision = votes.Decision(choice=Choice.APPROVE, digest=digest, by=by, at=self.clock.now())
         operation, _ = await self.show(id)
-        voting.check_may_break_glass(operation, self._rule(operation), decision)
+        votes.check_may_break_glass(operation, self._rule(operation), decision)
         return operation
 
     # ---------------------------------------------------------------------------------------------------- choose
@@ -246,7 +247,7 @@ class Desk:
 
         async def steered(unit: Unit) -> str:
             operation = await unit.operation(id)
-            await steering.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), said=said)
+            await control.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), said=said)
             return str(verb)
 
         await self._retrying(steered, key)
@@ -262,7 +263,7 @@ class Desk:
         async def said(unit: Unit) -> str:
             operation = await unit.operation(id)
             self._rule(operation).check_may_steer(by, requester=operation.requested_by)
-            await by_hand.say_done(unit, operation, step, by=by, at=self.clock.now())
+            await done_by_hand.say_done(unit, operation, step, by=by, at=self.clock.now())
             return "said done"
 
         await self._retrying(said, key)

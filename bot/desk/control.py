@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
-from bot import skipping
+from bot.desk import set_aside
+from bot.desk.transition import settled, turn
 from bot.domain import fates, timing
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Event, Operation, State
@@ -14,7 +15,6 @@ from bot.domain.ports import Entry, Unit
 from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.turns import to_retry, to_retry_beside
 from bot.domain.values import VmId
-from bot.turning import settled, turn
 
 _WAIT = "Wait until the others have ended."
 _NOT_WATCHED = "The operation was ended while this was under way, so it is not known what became of it."
@@ -162,7 +162,7 @@ async def _end(asked: _Turn) -> None:
 
 async def _skip(asked: _Turn) -> None:
     said = asked.said
-    await skipping.skip(asked.unit, asked.operation, said.vms, reason=said.reason, by=asked.by, at=asked.at)
+    await set_aside.skip(asked.unit, asked.operation, said.vms, reason=said.reason, by=asked.by, at=asked.at)
 
 
 async def _recheck(asked: _Turn) -> None:

@@ -4,7 +4,8 @@ import asyncio
 import re
 from collections.abc import Mapping, Sequence
 
-from bot import quorum, which_host
+from bot.desk import approvability, host_lookup
+from bot.desk.desk import Desk
 from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost
@@ -12,7 +13,6 @@ from bot.domain.operation import Operation
 from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Recorded
 from bot.domain.values import Action, Facts, HostId, Json, OperationId
-from bot.workflow import Desk
 
 HOSTS = 30
 """How many hosts are shown."""
@@ -136,7 +136,7 @@ async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[s
             found |= {o.id: o for o in await desk.newest(name, most=_BY_NAME) if o.request.host_name == host}
     where = f"{cloud}/{host}" if cloud else host
     if not found and not is_known:
-        remedy = f"Did you mean {', '.join(near[: which_host.SUGGESTIONS])}?" if near else "Type the name in full."
+        remedy = f"Did you mean {', '.join(near[: host_lookup.SUGGESTIONS])}?" if near else "Type the name in full."
         raise UnknownHost(f"No operation and no cloud knows a host named exactly {where}.", remedy=remedy)
     past = sorted(found.values(), key=lambda o: o.created_at, reverse=True)
     shown = f"; the newest {PAST} are shown" if len(past) > PAST else ""
@@ -237,7 +237,7 @@ async def _you_can(desk: Desk, actor: Actor, rule: Rule) -> list[str]:
     if actor.is_one_of(rule.break_glass):
         can.append("break glass: go ahead alone, with a reason that everybody reads")
     has_both = rule.lets_request(actor) and actor.is_one_of(rule.approvers)
-    if desk.people and has_both and not await quorum.is_possible(desk.people, rule, requester=actor.id):
+    if desk.people and has_both and not await approvability.is_possible(desk.people, rule, requester=actor.id):
         can[0] += " (but then nobody else could approve it)"
     return can
 
@@ -246,5 +246,5 @@ async def _impossible(desk: Desk, rule: Rule) -> str:
     """Why its quorum can never be reached; empty when it can, or when nobody can be asked."""
     if desk.people is None:
         return ""
-    able = await quorum.approvers(desk.people, rule, requester=None)
-    return "" if len(able) >= rule.quorum else quorum.said(able, rule)
+    able = await approvability.approvers(desk.people, rule, requester=None)
+    return "" if len(able) >= rule.quorum else approvability.said(able, rule)

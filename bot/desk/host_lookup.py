@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from bot import misnamed
+from bot.desk import named_vms
 from bot.domain.abilities import DoesItItself, SwitchesPower
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
@@ -143,10 +143,10 @@ async def _nearly(cloud: AnyCloud, typed: str) -> Sequence[str]:
     """Hosts of a cloud that are nearly called so; none when it does not tell."""
     try:
         async with asyncio.timeout(cloud.deadline):
-            there = await cloud.hosts("", limit=misnamed.MANY)
+            there = await cloud.hosts("", limit=named_vms.MANY)
     except (CloudError, TimeoutError):
         return ()
-    return [f"{cloud.name}/{name}" for name in misnamed.near(typed, {host.name for host in there})]
+    return [f"{cloud.name}/{name}" for name in named_vms.near(typed, {host.name for host in there})]
 
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:

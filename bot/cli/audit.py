@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TextIO
 
-from bot.clock import SystemClock, WakeUp
 from bot.domain.counting import counted
 from bot.domain.values import Json
+from bot.runtime.clock import SystemClock, WakeUp
 from bot.store import audit
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bot.desk.transition import turn
 from bot.domain import aside, fates
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.news import Kind, News
@@ -12,7 +13,6 @@ from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Unit
 from bot.domain.steps import Aside, StepRecord
 from bot.domain.values import Facts, VmId
-from bot.turning import turn
 
 _OPEN = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
 """Where a failed VM may be set aside: others may still move meanwhile."""

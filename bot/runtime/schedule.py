@@ -16,7 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Clock
-from bot.log import stumbled
+from bot.runtime.log import stumbled
 
 log = structlog.get_logger(__name__)
 

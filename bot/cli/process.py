@@ -8,7 +8,7 @@ import threading
 from collections.abc import Awaitable
 from contextlib import suppress
 
-from bot.log import logger
+from bot.runtime.log import logger
 
 STOP_SECONDS = 10.0
 """How long a graceful stop may take. What is cut off then is taken up again by the next start, as after a crash."""

@@ -15,9 +15,9 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from bot import door
 from bot.domain.ports import Stale, StoreFailed
 from bot.domain.redaction import redact
+from bot.runtime import http_server
 from bot.watch.alerts import Group, Told
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ def alertmanager(
             log.warning("an alert without the right token was turned away", remote=request.remote)
             return _no(401, "The Authorization header does not bear the token.", **{"WWW-Authenticate": "Bearer"})
         try:
-            group = parse(await door.body(request), labels=labels)
+            group = parse(await http_server.body(request), labels=labels)
         except BadPayload as bad:
             log.warning("an alert could not be read", why=str(bad))
             return _no(400, str(bad))
