@@ -31,14 +31,14 @@ from bot.runtime.log import logger
 from bot.settings import Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
-from bot.slack.board import Board
 from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
 from bot.slack.names import Names
+from bot.slack.outbound.board import Board
+from bot.slack.outbound.presence import DirectMessages, Presence
+from bot.slack.outbound.unwell import Unwell
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
-from bot.slack.presence import DirectMessages, Presence
-from bot.slack.unwell import Unwell
 from bot.store import figures
 from bot.store.archive import SqlArchive
 from bot.watch.alerts import Alerts

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from bot.domain.operation import FINAL, TABLE, State
-from bot.slack import grammar
+from bot.slack.inbound import grammar
 from tests.findings import made_in
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +46,7 @@ MAY_COMPARE_DATES = {
     "bot/domain/turns.py": "moments of steps, on the line of one run",
     "bot/desk/retention.py": "how long what is over is kept, over years and restarts",
     "bot/runtime/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
-    "bot/slack/reception.py": "the age of a delivery that any process may have recorded",
+    "bot/slack/inbound/reception.py": "the age of a delivery that any process may have recorded",
     "bot/store/figures.py": "an age that is shown",
     "bot/store/leadership.py": "PostgreSQL's own time",
     "bot/store/leases.py": "PostgreSQL's own time, a steady clock, and starts that people agreed on",

@@ -18,26 +18,26 @@ from bot.desk.desk import Desk
 from bot.domain.ports import Delivery
 from bot.runtime import http_server
 from bot.runtime.log import logger
-from bot.slack import (
+from bot.slack.inbound import (
     again,
+    approve,
+    begin,
     choose,
     confirm,
-    decide,
+    control,
     details,
-    dissent,
-    hands,
-    heed,
+    done_by_hand,
     lookup,
+    reject,
     request,
     skip,
-    steer,
     windows,
 )
+from bot.slack.inbound.reception import NotNoted, Reception, new_reference
 from bot.slack.names import Names
+from bot.slack.outbound.presence import Presence
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
-from bot.slack.presence import Presence
-from bot.slack.reception import NotNoted, Reception, new_reference
 from bot.slack.views import notes
 
 log = logger(__name__)
@@ -59,8 +59,8 @@ def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None, na
         stories={
             request.KIND: request.serve,
             lookup.KIND: lookup.serve,
-            decide.KIND: decide.serve,
-            dissent.KIND: dissent.serve,
+            approve.KIND: approve.serve,
+            reject.KIND: reject.serve,
             confirm.APPROVAL: confirm.serve,
             confirm.VOUCH: confirm.serve,
             confirm.BROKEN_GLASS: confirm.serve_broken_glass,
@@ -68,18 +68,18 @@ def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None, na
             choose.ALL: choose.serve_all,
             skip.KIND: skip.serve,
             windows.KIND: windows.serve,
-            heed.KIND: heed.serve,
+            begin.KIND: begin.serve,
             again.KIND: again.serve,
-            hands.KIND: hands.serve,
-            steer.KIND: steer.serve,
-            steer.UNKNOWN: steer.serve_unknown,
+            done_by_hand.KIND: done_by_hand.serve,
+            control.KIND: control.serve,
+            control.UNKNOWN: control.serve_unknown,
         },
     )
 
 
 def _posts(delivery: Delivery) -> bool:
     """Whether it asks for a card where it came from."""
-    begins = delivery.kind in {request.KIND, heed.KIND, again.KIND}
+    begins = delivery.kind in {request.KIND, begin.KIND, again.KIND}
     return begins or (delivery.kind == lookup.KIND and lookup.asks_for_a_card(delivery))
 
 
@@ -113,7 +113,20 @@ def build(
     without_token.token = None
     app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people, places or Places(client), names)
-    for story in (request, lookup, decide, confirm, details, dissent, hands, heed, again, choose, skip, steer):
+    for story in (
+        request,
+        lookup,
+        approve,
+        confirm,
+        details,
+        reject,
+        done_by_hand,
+        begin,
+        again,
+        choose,
+        skip,
+        control,
+    ):
         story.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:

@@ -16,9 +16,9 @@ from bot.domain.ports import Clock
 from bot.domain.values import Action, UserId
 from bot.runtime.clock import SystemClock
 from bot.slack import reached
+from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.patient import Patient
 from bot.slack.people import SlackPeople
-from bot.slack.presence import DirectMessages, Presence
 from bot.slack.rooms import is_shared
 from bot.slack.scopes import SCOPES
 from bot.slack.wire import SlackError, SlackSilent, answer

@@ -1,6 +1,6 @@
 """The Slack app's manifest for given settings: the two files of this project, and what `muster manifest` prints."""
 
-from bot.slack import grammar
+from bot.slack.inbound import grammar
 from bot.slack.names import Names
 from bot.slack.scopes import SCOPES
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.slack import grammar
+from bot.slack.inbound import grammar
 from bot.slack.views.message import Message
 
 _SPOKEN = re.compile(r"(?<![\w/.-])/(?=(?:" + "|".join(name[1:] for name in grammar.COMMANDS) + r")\b)")

@@ -8,8 +8,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.cli.check import Line
 from bot.domain.policy import Rule
 from bot.domain.values import Action
+from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.patient import Patient
-from bot.slack.presence import DirectMessages, Presence
 from bot.slack.wire import SlackError, answer
 
 _TITLE = "approvers, to be called"

@@ -25,7 +25,8 @@ from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
-from bot.slack.views import card, thread
+from bot.slack.views import thread
+from bot.slack.views.cards import card
 from bot.store.archive import SqlArchive
 from tests.bends import truth
 from tests.bends.wire import BENDS, Answer, Bend, Question, Wire

@@ -8,7 +8,7 @@ from bot.domain import redaction
 from bot.domain.cloud import NotSupported, Refused, Unreachable
 from bot.domain.values import Facts
 from bot.runtime.clock import ManualClock
-from bot.slack import reception
+from bot.slack.inbound import reception
 from bot.web.webhooks import Labels, parse
 
 PLANTED = "xoxb-1234567890-PLANTED"

@@ -21,7 +21,8 @@ from bot.domain.cloud import Left
 from bot.domain.operation import State
 from bot.domain.plan import Plan, Verdict
 from bot.domain.values import VmId
-from bot.slack.views import card, text
+from bot.slack.views import text
+from bot.slack.views.cards import card
 from tests.agreement import assert_agrees
 from tests.findings import made_in
 from tests.openstack_adapter.build import (

@@ -22,7 +22,7 @@ from bot.domain.ports import StoreFailed
 from bot.domain.values import Action
 from bot.runtime.clock import FastClock
 from bot.slack.diagnose import diagnose
-from bot.slack.presence import DirectMessages
+from bot.slack.outbound.presence import DirectMessages
 from bot.slack.scopes import SCOPES
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))

@@ -12,7 +12,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from bot.demo.web_api import reference
-from bot.slack import grammar
+from bot.slack.inbound import grammar
 from bot.slack.manifest import render
 from bot.slack.names import Names
 from bot.slack.scopes import SCOPES

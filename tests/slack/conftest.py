@@ -22,7 +22,7 @@ from bot.domain.ports import Archive, Entry
 from bot.domain.steps import StepRecord
 from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.runtime.clock import ManualClock, WakeUp
-from bot.slack.board import Board
+from bot.slack.outbound.board import Board
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
 from tests.store.migrated import open_migrated

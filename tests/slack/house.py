@@ -24,8 +24,8 @@ from bot.domain.values import Action
 from bot.runtime.clock import FastClock, WakeUp
 from bot.slack import app as slack_app
 from bot.slack import manifest
-from bot.slack.board import Board
 from bot.slack.names import Names
+from bot.slack.outbound.board import Board
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.operation import Operation, State
 from bot.domain.values import Action
-from bot.slack import again
+from bot.slack.inbound import again
 from tests.slack.house import House, opened
 from tests.views.examples import operation
 

@@ -7,7 +7,7 @@ from typing import Any
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Rank
 from bot.runtime.clock import ManualClock
-from bot.slack.board import Board
+from bot.slack.outbound.board import Board
 from tests.slack.conftest import RULES, Office, operation
 from tests.views.examples import plan
 

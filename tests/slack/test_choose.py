@@ -13,7 +13,7 @@ from bot.domain.plan import Plan, digest_of
 from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.slack import app as slack_app
-from bot.slack import choose
+from bot.slack.inbound import choose
 from tests.slack.house import House, opened
 from tests.views.examples import plan
 

@@ -11,7 +11,7 @@ from bot.domain.operation import State
 from bot.domain.policy import Rule
 from bot.domain.ports import Delivery
 from bot.slack import app as slack_app
-from bot.slack import decide
+from bot.slack.inbound import approve
 from tests.slack.house import House, opened
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",))
@@ -89,7 +89,7 @@ async def test_a_forged_click_that_passes_the_window_by_is_refused_by_the_desk(h
     await house.planned(losing=1)
     (one,) = await house.operations()
     payload = {"action": "approve", "operation": one.id, "digest": one.digest, "user": "U0BOB", "channel": "C0OPS"}
-    forged = Delivery(key="forged", kind=decide.KIND, payload=payload, received_at=house.desk.clock.now())
+    forged = Delivery(key="forged", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
     await house.desk.receive(forged)
     await slack_app.receive_at(house.desk, house.people).serve_left_over()
     assert "was not typed exactly as host-1" in await house.note_to("U0BOB")

@@ -10,7 +10,7 @@ from bot.demo.messages import Message
 from bot.domain.news import Kind, News
 from bot.domain.operation import State
 from bot.domain.plan import digest_of
-from bot.slack.views import details
+from bot.slack.views.cards import details
 from tests.slack.conftest import Office, operation
 from tests.slack.house import House, opened
 from tests.slack.test_timeline import files, replies

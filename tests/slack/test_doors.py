@@ -339,7 +339,7 @@ async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_tru
 
 
 async def test_a_key_names_a_delivery_and_tells_nothing() -> None:
-    from bot.slack import reception
+    from bot.slack.inbound import reception
 
     clock = SystemClock()
     body = {"trigger_id": "1.2.secret", "command": "/muster", "text": "list", "user_id": "U", "channel_id": "C"}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.errors import BadCommand
 from bot.domain.order import Order
 from bot.domain.values import Action, OperationId, Then
-from bot.slack.grammar import COMMANDS, Question, Verb, parse, usage
+from bot.slack.inbound.grammar import COMMANDS, Question, Verb, parse, usage
 
 E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
 

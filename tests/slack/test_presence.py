@@ -6,9 +6,9 @@ import pytest
 
 from bot.domain.news import Kind, News, calling
 from bot.domain.operation import Operation
-from bot.slack.board import Board
+from bot.slack.outbound.board import Board
+from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.people import SlackPeople
-from bot.slack.presence import DirectMessages, Presence
 from tests.slack.conftest import RULES, Office, operation
 from tests.views.examples import plan
 

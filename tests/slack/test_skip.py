@@ -13,7 +13,7 @@ from bot.domain.plan import digest_of
 from bot.domain.ports import Delivery
 from bot.domain.steps import StepRecord
 from bot.slack import app as slack_app
-from bot.slack import skip
+from bot.slack.inbound import skip
 from tests.slack.house import House, opened
 from tests.views.examples import plan, records
 

@@ -14,7 +14,7 @@ from bot.domain.news import Audience, Kind, News
 from bot.domain.ports import Entry, LeaseLost
 from bot.engine.leader import SPAN, Leader
 from bot.runtime.clock import SystemClock, WakeUp
-from bot.slack.board import Board
+from bot.slack.outbound.board import Board
 from bot.slack.wire import connect
 from bot.store import SqlArchive
 from tests.slack.conftest import BOT, RULES, operation

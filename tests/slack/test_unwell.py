@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.slack.unwell import PATIENCE_SECONDS, Unwell
+from bot.slack.outbound.unwell import PATIENCE_SECONDS, Unwell
 from bot.slack.wire import SlackError
 from tests.slack.conftest import Office
 

@@ -13,7 +13,7 @@ from bot.domain.operation import State
 from bot.domain.policy import Rule
 from bot.domain.ports import Delivery
 from bot.slack import app as slack_app
-from bot.slack import decide
+from bot.slack.inbound import approve
 from tests.slack.house import House, opened
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",), quorum=2)
@@ -130,7 +130,7 @@ async def test_a_rejection_that_an_earlier_release_recorded_is_still_a_rejection
     (shown,) = await house.operations()
     payload = {"action": "reject", "operation": shown.id, "digest": shown.digest, "user": "U0BOB", "channel": "C0OPS"}
     await house.desk.receive(
-        Delivery(key="earlier", kind=decide.KIND, payload=payload, received_at=house.desk.clock.now())
+        Delivery(key="earlier", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
     )
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
     assert await house.state() is State.DENIED

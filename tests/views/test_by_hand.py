@@ -7,7 +7,7 @@ from bot.domain.operation import State
 from bot.domain.plan import By, Step
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import StepKey
-from bot.slack.views import card
+from bot.slack.views.cards import card
 from tests.views.examples import NOW, RULE, operation
 from tests.views.limits import assert_slack_takes
 

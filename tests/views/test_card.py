@@ -18,7 +18,8 @@ from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest
-from bot.slack.views import card, details, text, thread
+from bot.slack.views import text, thread
+from bot.slack.views.cards import card, details
 from bot.slack.views.message import Block, Message
 from tests.tiers import examples
 from tests.views import golden

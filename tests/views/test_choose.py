@@ -10,7 +10,8 @@ from bot.demo.blockkit import check_blocks, check_view
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Plan
 from bot.domain.values import Action, Then
-from bot.slack.views import card, choose, ticks
+from bot.slack.views.cards import card
+from bot.slack.views.windows import choose, ticks
 from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan
 from tests.views.limits import assert_slack_takes, visible_text

@@ -11,7 +11,9 @@ from bot.domain.operation import State
 from bot.domain.plan import Plan, Step
 from bot.domain.steps import StepRecord, StepState
 from bot.domain.values import StepKey, UserId
-from bot.slack.views import card, incident, notes, thread, window
+from bot.slack.views import incident, notes, thread
+from bot.slack.views.cards import card
+from bot.slack.views.windows import window
 from tests.agreement import assert_agrees
 from tests.views.examples import NOW, RULE, operation, plan, records
 

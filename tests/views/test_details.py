@@ -10,7 +10,8 @@ from bot.demo.blockkit import check_view
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
-from bot.slack.views import buttons, details, notes
+from bot.slack.views import notes
+from bot.slack.views.cards import buttons, details
 from bot.slack.views.message import Message
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records, vm
 from tests.views.limits import visible_text

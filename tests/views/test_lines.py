@@ -9,7 +9,8 @@ from bot.domain import aside
 from bot.domain.news import Audience, Kind, News
 from bot.domain.operation import State
 from bot.domain.values import Facts, Json, OperationId, UserId
-from bot.slack.views import card, incident, notes, thread
+from bot.slack.views import incident, notes, thread
+from bot.slack.views.cards import card
 from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text

@@ -15,8 +15,10 @@ from bot.domain.operation import State
 from bot.domain.plan import By, Plan
 from bot.domain.steps import Aside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
-from bot.slack.views import card, skip, text, thread, ticks, timeline, window
+from bot.slack.views import text, thread, timeline
+from bot.slack.views.cards import card
 from bot.slack.views.message import Message
+from bot.slack.views.windows import skip, ticks, window
 from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text

@@ -11,8 +11,9 @@ from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plan import Finding, Plan, Topic, Verdict
 from bot.domain.values import Json, UserId
-from bot.slack.views import card, confirm, window
+from bot.slack.views.cards import card
 from bot.slack.views.message import Message
+from bot.slack.views.windows import confirm, window
 from tests.views import golden, sent
 from tests.views.examples import DIGEST, HOSTILE, NOW, RULE, operation, plan
 from tests.views.limits import assert_slack_takes, visible_text

@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 from bot.domain.counting import counted
 from bot.domain.operation import FINAL, Operation
 from bot.domain.values import Action, Facts, OperationId
-from bot.slack.views import message, standing, subject, text
+from bot.slack.views import message, subject, text
+from bot.slack.views.cards import standing
 from bot.slack.views.message import Block, Message
 from bot.slack.views.thread import word, words
 

@@ -9,7 +9,8 @@ from bot.domain.operation import Operation
 from bot.domain.policy import Rule
 from bot.domain.steps import StepRecord
 from bot.domain.values import OperationId
-from bot.slack.views import card, message, subject, text, thread, vms
+from bot.slack.views import message, subject, text, thread
+from bot.slack.views.cards import card, vms
 from bot.slack.views.message import Message
 
 HELP = """\

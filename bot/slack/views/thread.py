@@ -10,7 +10,8 @@ from bot.domain.operation import Operation
 from bot.domain.steps import StepRecord
 from bot.domain.values import Facts
 from bot.slack.refusals import because
-from bot.slack.views import judgement, message, progress, push, steps, text, vms
+from bot.slack.views import message, push, text
+from bot.slack.views.cards import judgement, progress, steps, vms
 from bot.slack.views.message import Message
 
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})

@@ -8,7 +8,8 @@ from bot.domain.operation import Choice, Operation
 from bot.domain.ports import Recorded
 from bot.domain.steps import StepRecord
 from bot.domain.values import Facts, Json, OperationId, UserId
-from bot.slack.views import progress, subject, text
+from bot.slack.views import subject, text
+from bot.slack.views.cards import progress
 
 _VALUE = 300
 _SAID_ELSEWHERE = frozenset({"step", "verb", "target", "raw", "ask"})

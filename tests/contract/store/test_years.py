@@ -14,7 +14,7 @@ from bot.domain.news import Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery, Entry
 from bot.runtime.clock import ManualClock
-from bot.slack.views import card
+from bot.slack.views.cards import card
 from bot.store import audit
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit

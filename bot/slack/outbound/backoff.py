@@ -1,0 +1,53 @@
+"""When what Slack did not take is offered to it again: after 2, 4, 8 … seconds, a minute at most."""
+
+from bot.domain.ports import Clock
+from bot.runtime.log import logger
+from bot.slack.outbound.pace import Pace
+from bot.slack.wire import SlackError
+
+log = logger(__name__)
+
+_SLOWEST = 60.0
+_EXPONENT = 6
+
+
+class BackOff:
+    """Counts tries of things that have a name.
+
+    Args:
+        clock: by it waits are measured.
+        pace: told when something may go on.
+        what: is kept, for the log: "a card".
+    """
+
+    def __init__(self, clock: Clock, pace: Pace, *, what: str) -> None:
+        self._clock = clock
+        self._pace = pace
+        self._what = what
+        self._tries: dict[str, int] = {}
+        self._not_before: dict[str, float] = {}
+
+    def waits(self, name: str) -> bool:
+        """Whether it is too early for the next try."""
+        due = self._not_before.get(name)
+        if due is None or due <= self._clock.monotonic():
+            return False
+        self._pace.come_back(due)
+        return True
+
+    def failed(self, name: str, error: SlackError) -> None:
+        """Note a try that came to nothing."""
+        tries = self._tries[name] = self.tries(name) + 1
+        due = self._not_before[name] = self._clock.monotonic() + min(_SLOWEST, 2.0 ** min(tries, _EXPONENT))
+        self._pace.come_back(due)
+        if tries == 1:
+            log.warning("something waits for Slack", what=self._what, name=name, code=error.code)
+
+    def done(self, name: str) -> None:
+        """Forget its tries."""
+        self._tries.pop(name, None)
+        self._not_before.pop(name, None)
+
+    def tries(self, name: str) -> int:
+        """How often it came to nothing in a row."""
+        return self._tries.get(name, 0)

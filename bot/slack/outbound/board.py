@@ -1,0 +1,141 @@
+"""The notice board: makes what stands in Slack agree with what is stored. Nobody else posts or edits.
+
+It may be killed at any line. What is about to be posted is committed before, and looked for in Slack after a restart.
+"""
+
+from collections.abc import Callable
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.heartbeats import Heartbeats
+from bot.domain.ports import Archive, Bell, Clock, LeaseLost
+from bot.runtime.log import logger
+from bot.slack.names import Names
+from bot.slack.outbound.cards import Cards, Rules
+from bot.slack.outbound.copies import Copies
+from bot.slack.outbound.drawing import Drawing
+from bot.slack.outbound.lines import Lines
+from bot.slack.outbound.moving import Moving
+from bot.slack.outbound.notices import Notices
+from bot.slack.outbound.pace import Pace
+from bot.slack.outbound.pending import Behind, read
+from bot.slack.outbound.poster import Poster
+from bot.slack.outbound.presence import Presence
+from bot.slack.people import SlackPeople
+
+log = logger(__name__)
+
+POLL = 1.0
+"""Seconds between two looks when no bell rings."""
+HANGS_AFTER = 120.0
+"""Seconds after which a board that has not come round hangs; a round in which Slack is slow takes long."""
+GATHER = 0.2
+"""Seconds from a ring to the look: an operation that moves many VMs commits several times in that while."""
+
+
+class Board:
+    """Posts and edits whatever is behind the archive.
+
+    Args:
+        archive: the database.
+        clock: by it rates are kept.
+        bell: rung by every commit.
+        client: Slack, from `bot.slack.wire.connect` (it must not repeat calls by itself).
+        rules: the policy of each cloud and action, for the cards.
+        incident_channel: the id of the channel that hears start, trouble and end; empty for none.
+        term: the number of the term in which this process speaks; None while another does.
+        presence: who is in which conversation; None: asked for with this client.
+        external: whether something may be said in channels that are shared with other organisations.
+        names: of the commands, as people type them here.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        clock: Clock,
+        bell: Bell,
+        client: AsyncWebClient,
+        rules: Rules,
+        incident_channel: str = "",
+        *,
+        term: Callable[[], int | None] = lambda: 0,
+        presence: Presence | None = None,
+        external: bool = False,
+        heartbeats: Heartbeats | None = None,
+        names: Names | None = None,
+    ) -> None:
+        self._archive = archive
+        self._bell = bell
+        self._clock = clock
+        self._client = client
+        self._rules = rules
+        self._incident_channel = incident_channel
+        self._term = term
+        self._presence = presence or Presence(client, clock, SlackPeople(client, clock, rules))
+        self._external = external
+        self._heartbeats = heartbeats or Heartbeats(clock)
+        self._names = names
+        self._is_troubled = False
+        self._begin(term())
+
+    def _begin(self, term: int | None) -> None:
+        """Know nothing of an earlier term: another replica may have spoken since."""
+        archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
+        self._begun_in = term
+        self._pace = Pace(clock)
+        poster = Poster(
+            self._client,
+            self._pace,
+            clock,
+            may_speak=lambda: self._term() == term,
+            external=self._external,
+            names=self._names,
+        )
+        moving = Moving(archive, poster, incident_channel=incident_channel)
+        self._cards = Cards(archive, clock, poster, self._rules, moving)
+        self._copies = Copies(archive, clock, poster, self._cards)
+        drawing = Drawing(archive, clock, poster, self._cards, self._presence, incident_channel=incident_channel)
+        self._lines = Lines(archive, clock, poster, drawing)
+        self._notices = Notices(archive, clock, poster, link=drawing.link, incident_channel=incident_channel)
+
+    async def run(self) -> None:
+        """Work until cancelled, in the terms in which this process speaks; nothing else ends it."""
+        while True:
+            self._heartbeats.beat("board", within=HANGS_AFTER)
+            term = self._term()
+            if term is None:
+                await self._clock.sleep(POLL)
+                continue
+            if term != self._begun_in:
+                self._begin(term)
+            try:
+                did = await self.round()
+            except LeaseLost:
+                continue
+            if not did:
+                await self._bell.wait(self._pace.soonest(most=POLL))
+                await self._clock.sleep(GATHER)
+
+    async def round(self) -> bool:
+        """Bring up to date what may be touched now; whether anything was.
+
+        An error in one part is logged once until it is over, and the other parts go on.
+
+        Raises:
+            LeaseLost: another replica speaks by now.
+        """
+        did, was_troubled, self._is_troubled = False, self._is_troubled, False
+        behind: Behind | None = None
+        answers, cards, lines = self._lines.answers, self._cards.round, self._lines.round
+        for part in (answers, cards, answers, self._copies.round, lines, self._notices.round):
+            try:
+                behind = behind or await read(self._archive, put_off=self._lines.put_off)
+                if await part(behind):
+                    did, behind = True, None  # what was read is old by now
+            except LeaseLost:
+                raise
+            except Exception:
+                if not (was_troubled or self._is_troubled):
+                    log.exception("the board stumbled")
+                self._is_troubled, behind = True, None  # nobody knows what of it was done
+        return did

@@ -1,0 +1,295 @@
+"""Where a piece of news belongs and how it looks: reads what the views need, and asks Slack for links."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from bot.domain.errors import UnknownOperation
+from bot.domain.news import Audience, Kind, News
+from bot.domain.operation import Operation
+from bot.domain.plan import Plan
+from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost
+from bot.domain.values import Facts, OperationId, UserId
+from bot.runtime.log import logger
+from bot.slack.outbound.cards import Cards
+from bot.slack.outbound.poster import Poster
+from bot.slack.outbound.presence import Heard, Presence
+from bot.slack.views import answers, incident, notes, push, thread, timeline
+from bot.slack.views.cards import details
+from bot.slack.views.message import File, Message
+from bot.slack.wire import SlackError
+
+log = logger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where a line is told."""
+
+    channel: str
+    thread: str = ""
+    person: str = ""
+
+    @property
+    def is_private(self) -> bool:
+        """Whether only one person sees it."""
+        return bool(self.person)
+
+
+class Drawing:
+    """Turns news into messages."""
+
+    def __init__(
+        self,
+        archive: Archive,
+        clock: Clock,
+        poster: Poster,
+        cards: Cards,
+        presence: Presence,
+        *,
+        incident_channel: str,
+    ) -> None:
+        self._archive = archive
+        self._clock = clock
+        self._poster = poster
+        self._cards = cards
+        self._presence = presence
+        self._incident_channel = incident_channel
+        self._links: dict[tuple[str, str], str] = {}
+        self._names: dict[UserId, str] = {}
+        self._direct: dict[UserId, str] = {}
+        self._vms: dict[OperationId, int] = {}
+
+    async def place_of(self, news: News) -> Place | None:
+        """Where it belongs; None while its card does not stand."""
+        if news.audience is Audience.PERSON:
+            return Place(channel=news.channel or str(news.person), person=str(news.person))
+        if news.audience is Audience.INCIDENT:
+            return Place(channel=self._incident_channel)
+        if news.audience is Audience.DIRECT and news.person is not None:
+            return Place(channel=await self._direct_channel(news.person))
+        if news.operation is None:
+            return Place(channel="")
+        async with self._archive.reading() as unit:
+            card = await unit.card(news.operation)
+        if card is None or not card.ts:
+            return None
+        return Place(channel=card.channel, thread=card.ts)
+
+    async def address_of(self, news: News) -> str:
+        """Where Slack takes an answer to the command that it answers, for 30 minutes; empty where it is no answer."""
+        if not news.answers:
+            return ""
+        async with self._archive.reading() as unit:
+            delivery = await unit.delivery(news.answers)
+        return str(delivery.payload.get(ANSWER_AT) or "") if delivery is not None else ""
+
+    async def _direct_channel(self, user: UserId) -> str:
+        if user not in self._direct:
+            if len(self._direct) > _REMEMBERED:
+                self._direct.clear()
+            self._direct[user] = await self._poster.dm(user)
+        return self._direct[user]
+
+    async def heard(self, news: News) -> Heard:
+        """Through what each of those whom it calls hears of it.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say.
+        """
+        ask = thread.words(news.facts, "ask")
+        if news.operation is None or not ask:
+            return Heard(incident=(), direct=())
+        async with self._archive.reading() as unit:
+            operation, card = await unit.operation(news.operation), await unit.card(news.operation)
+        channel = card.channel if card is not None else operation.channel
+        return await self._presence.heard(
+            ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
+        )
+
+    async def elsewhere(self, news: Sequence[News], *, why: str) -> Sequence[News]:
+        """What the incident channel does not take, by direct message to whoever asked and to those called there alone.
+
+        Args:
+            news: told as one.
+            why: Slack's word for it.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who would have heard it there.
+        """
+        first = news[0]
+        if first.audience is not Audience.INCIDENT or first.operation is None:
+            return ()
+        async with self._archive.reading() as unit:
+            operation = await unit.operation(first.operation)
+        called = (await self.heard(first)).only_there
+        facts: Facts = {"from": self._incident_channel, "why": why}
+        return [
+            replace(
+                one,
+                audience=Audience.DIRECT,
+                person=person,
+                facts={**one.facts, "instead": facts, "ask": [person] if person in called else []},
+            )
+            for person in dict.fromkeys([operation.requested_by, *called])
+            for one in news
+        ]
+
+    async def vms_of(self, news: News) -> int:
+        """How many VMs the plan of an operation moves that has begun: it is not planned anew any more."""
+        id = news.operation
+        if id is None:
+            return 0
+        if id not in self._vms:
+            async with self._archive.reading() as unit:
+                operation = await unit.operation(id)
+            if len(self._vms) > _REMEMBERED:
+                self._vms.clear()
+            self._vms[id] = len(operation.plan.vms) if operation.plan is not None else 0
+        return self._vms[id]
+
+    async def card_is_gone(self, news: News) -> None:
+        """Somebody deleted the card: let it be posted anew, and the lines wait for that."""
+        if news.operation is None:
+            return
+        async with self._archive.unit() as unit:
+            card = await unit.card(news.operation)
+            if card is not None:
+                await unit.keep_card(replace(card, ts="", revision=-1, attempted_at=None))
+                await unit.commit()
+
+    async def card_must_leave(self, news: News, *, why: str) -> None:
+        """Nothing can be told where the card stands: let it stand elsewhere, and the lines wait for that."""
+        if news.operation is None:
+            return
+        async with self._archive.reading() as unit:
+            operation, card = await unit.operation(news.operation), await unit.card(news.operation)
+        if card is not None:
+            await self._cards.moving.move(operation, card.channel, why=why)
+
+    async def draw(self, news: Sequence[News]) -> Message:
+        """The message; or the bare kind, should drawing it fail: a line is never lost to a view.
+
+        Raises:
+            SlackBusy, SlackSilent: a link was to be asked for, and Slack did not answer.
+        """
+        try:
+            return await self._draw(news)
+        except (SlackError, LeaseLost):
+            raise
+        except Exception:
+            log.exception("news cannot be drawn", kind=news[0].kind)
+            return Message(text=f"{news[0].kind}".capitalize() + ".")
+
+    async def _draw(self, news: Sequence[News]) -> Message:
+        first = news[0]
+        if first.audience is Audience.PERSON:
+            return await self._note(first)
+        if first.operation is None:
+            return notes.noted(first)
+        if first.kind is Kind.TIMELINE:
+            return await self._timeline(first, first.operation)
+        async with self._archive.reading() as unit:
+            operation = await unit.operation(first.operation)
+            records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
+        if first.kind is Kind.PLAN and operation.plan is not None:
+            return self._plan(first, operation, operation.plan)
+        asker = await self._name(operation.requested_by) if push.calls(first) else ""
+        if first.audience is Audience.DIRECT:
+            told = first if "instead" in first.facts else replace(first, facts={**first.facts, "ask": [first.person]})
+            link = await self.link(operation.id)
+            return incident.by_direct_message(told, operation, also=news[1:], link=link, asker=asker)
+        if first.audience is Audience.INCIDENT:
+            ask: Facts = {"ask": list((await self.heard(first)).incident)} if push.calls(first) else {}
+            told = replace(first, facts={**first.facts, **ask})
+            return incident.render(told, operation, also=news[1:], link=await self.link(operation.id), asker=asker)
+        return thread.render(news, operation, records, asker=asker)
+
+    async def _name(self, user: UserId) -> str:
+        """What a person is called; empty when Slack does not tell."""
+        if user not in self._names:
+            if len(self._names) > _REMEMBERED:
+                self._names.clear()
+            self._names[user] = await self._poster.name(user)
+        return self._names[user]
+
+    def _plan(self, news: News, operation: Operation, plan: Plan) -> Message:
+        if thread.word(news.facts, "digest") != (operation.digest or ""):
+            return Message(text=":page_facing_up: Another plan has taken the place of this one; see its file.")
+        elsewhere = ":page_facing_up: The whole plan: *Details* on the card. No file could be attached."
+        content = details.file(operation, plan)
+        return Message(
+            text=thread.line_of(news), file=File(name=str(file_of(news)), content=content, otherwise=elsewhere)
+        )
+
+    async def _timeline(self, news: News, id: OperationId) -> Message:
+        async with self._archive.reading() as unit:
+            operation, records = await unit.operation(id), await unit.steps(id)
+            _, entries = await unit.entries(id, limit=_ENTRIES)
+        names = {who: await self._poster.name(who) for who in timeline.people_in(operation, entries)}
+        content = timeline.render(operation, entries, records, names=names)
+        elsewhere = (
+            f":page_facing_up: The whole story, for the postmortem: `/muster audit {id}`. No file could be attached."
+        )
+        return Message(
+            text=thread.line_of(news), file=File(name=str(file_of(news)), content=content, otherwise=elsewhere)
+        )
+
+    async def _note(self, news: News) -> Message:
+        if news.kind is Kind.REFUSED:
+            other = thread.word(news.facts, "link_to")
+            return notes.refused(news, link=await self.link(OperationId(other)) if other else "")
+        if answers.knows(news.facts):
+            named = answers.operations_in(news.facts)[:_LINKED]
+            return answers.render(news.facts, {id: await self.link(id) for id in named})
+        about = [OperationId(word) for word in thread.words(news.facts, "about")]
+        operations = await self._operations(about)
+        if not operations:
+            return notes.noted(news)
+        links = {o.id: await self.link(o.id) for o in operations[:_LINKED]}
+        if thread.word(news.facts, "shows") == "history":
+            return answers.history(thread.word(news.facts, "sentence"), operations, links)
+        if not news.facts.get("in_full"):
+            return notes.listing(thread.word(news.facts, "sentence"), operations, links)
+        shown = operations[0]
+        async with self._archive.reading() as unit:
+            records = await unit.steps(shown.id)
+        rule = self._cards.rule_of(shown)
+        return notes.in_full(shown, records, rule, now=self._clock.now(), link=links[shown.id])
+
+    async def _operations(self, ids: Sequence[OperationId]) -> list[Operation]:
+        found = []
+        async with self._archive.reading() as unit:
+            for wanted in ids:
+                try:
+                    found.append(await unit.operation(wanted))
+                except UnknownOperation:
+                    continue
+        return found
+
+    async def link(self, operation: OperationId) -> str:
+        """The address of an operation's card; empty when it has none."""
+        async with self._archive.reading() as unit:
+            card = await unit.card(operation)
+        if card is None or not card.ts:
+            return ""
+        where = (card.channel, card.ts)
+        if where not in self._links:
+            if len(self._links) > _REMEMBERED:
+                self._links.clear()
+            self._links[where] = await self._poster.permalink(card.channel, card.ts)
+        return self._links[where]
+
+
+def file_of(news: News) -> str | None:
+    """What the file is called that a piece of news brings; None when it brings none."""
+    if news.operation is None:
+        return None
+    if news.kind is Kind.PLAN:
+        return details.file_name(news.operation, thread.word(news.facts, "digest"))
+    return timeline.file_name(news.operation) if news.kind is Kind.TIMELINE else None
+
+
+_ENTRIES = 10_000
+"""Lines of the audit in a timeline at most, the newest."""
+_LINKED = 20
+_REMEMBERED = 1_000

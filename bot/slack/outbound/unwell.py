@@ -1,0 +1,103 @@
+"""Tells the incident channel that Muster itself is unwell, past the outbox: what cannot be stored could not be told."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from slack_sdk.web.async_client import AsyncWebClient
+
+from bot.domain.ports import Clock
+from bot.runtime.log import logger
+from bot.slack.outbound.pace import EDIT, POST, Pace
+from bot.slack.outbound.poster import Poster
+from bot.slack.views import unwell as view
+from bot.slack.wire import SlackError
+
+log = logger(__name__)
+
+LOOK_SECONDS = 10.0
+PATIENCE_SECONDS = 60.0
+"""How long something must ail before people are told: a restart of a database is none of their business."""
+UNWELL = "muster_unwell"
+
+
+class Unwell:
+    """One message for each time of trouble, edited when that is over. It stands in memory alone.
+
+    Args:
+        client: Slack.
+        clock: by it trouble is timed.
+        ailing: asks what keeps this process from working, by part.
+        speaks: whether this process speaks for all replicas, or did until the database was gone. What ails in this
+            process alone it tells in any case.
+        channel: the incident channel; empty: nobody is told.
+        where: how people know this process.
+        external: whether the channel may be shared with other organisations.
+    """
+
+    def __init__(
+        self,
+        client: AsyncWebClient,
+        clock: Clock,
+        *,
+        ailing: Callable[[], Awaitable[Mapping[str, str]]],
+        speaks: Callable[[], bool],
+        channel: str,
+        where: str,
+        external: bool = False,
+    ) -> None:
+        self._poster = Poster(client, Pace(clock), clock, external=external)
+        self._clock = clock
+        self._ailing = ailing
+        self._speaks = speaks
+        self._channel = channel
+        self._where = where
+        self._since: tuple[float, datetime] | None = None
+        self._told: Mapping[str, str] = {}
+        self._ts = ""
+
+    async def run(self) -> None:
+        """Look again and again until cancelled."""
+        while self._channel:
+            await self._clock.sleep(LOOK_SECONDS)
+            try:
+                await self.look()
+            except SlackError as error:
+                log.warning("nobody can be told that Muster is unwell; it is tried again", code=error.code)
+            except Exception:
+                log.exception("telling that Muster is unwell stumbled")
+
+    async def look(self) -> None:
+        """Tell what has ailed for a while and is not told yet, or that it is over.
+
+        Raises:
+            SlackError: it could not be told.
+        """
+        ailing = await self._mine()
+        if not ailing:
+            await self._well()
+            return
+        self._since = self._since or (self._clock.monotonic(), self._clock.now())
+        if self._clock.monotonic() - self._since[0] < PATIENCE_SECONDS or ailing.keys() <= self._told.keys():
+            return
+        said = {**self._told, **ailing}
+        message = view.render(said, where=self._where, since=self._since[1])
+        if self._ts and self._poster.pace.allows(EDIT, UNWELL):
+            await self._poster.edit(self._channel, self._ts, message, pace_of=UNWELL)
+        elif not self._ts and self._poster.pace.allows(POST, self._channel):
+            self._ts = await self._poster.post(self._channel, message, event=UNWELL, mark=self._where)
+        else:
+            return
+        self._told = said
+
+    async def _mine(self) -> Mapping[str, str]:
+        """What ails and is ours to tell. Without a database much else stands still, which is no trouble of its own."""
+        ailing = await self._ailing()
+        if "store" in ailing:
+            return {"store": ailing["store"]} if self._speaks() else {}
+        return {part: why for part, why in ailing.items() if part != "slack"}
+
+    async def _well(self) -> None:
+        if self._ts and self._since is not None:
+            over = view.render(self._told, where=self._where, since=self._since[1], over=self._clock.now())
+            await self._poster.edit(self._channel, self._ts, over, pace_of=UNWELL)
+        self._since, self._told, self._ts = None, {}, ""

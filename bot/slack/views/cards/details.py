@@ -1,0 +1,160 @@
+"""A plan whole: every VM with what becomes of it and why, worst first; as the pages of a window, and as a file."""
+
+import json
+from collections.abc import Sequence
+
+from bot.domain import causes
+from bot.domain.counting import counted
+from bot.domain.fates import Fate
+from bot.domain.operation import Operation
+from bot.domain.plan import Disposition, Plan, Vm
+from bot.domain.steps import StepRecord
+from bot.domain.values import VmId
+from bot.slack.views import message, subject, text
+from bot.slack.views.cards import progress
+from bot.slack.views.cards.progress import Course
+from bot.slack.views.message import Block
+
+TURN = "details_page"
+"""Action id of the buttons that turn the pages."""
+PAGE = 100
+"""VMs on a page: what a window of Slack takes, however long their names and notes are."""
+_NOTE = 600
+_STAYS = frozenset({Disposition.CANNOT, Disposition.LEAVE})
+_STATUSES = ("ERROR", "SHUTOFF", "STOPPED")
+_TROUBLE = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED)
+
+
+def worst_first(vm: Vm) -> tuple[bool, bool, bool, int, str]:
+    """The order of VMs: that lose a disk, that do not move, that are shut down, in ERROR, off; then the others."""
+    status = _STATUSES.index(vm.status) if vm.status in _STATUSES else len(_STATUSES)
+    return (
+        not vm.loses_disk,
+        vm.disposition not in _STAYS,
+        vm.disposition is not Disposition.SHUT_DOWN,
+        status,
+        vm.name,
+    )
+
+
+def window(operation: Operation, records: Sequence[StepRecord], *, page: int) -> Block:
+    """One page of the window.
+
+    Args:
+        operation: with a plan.
+        records: its step rows; empty before it was approved.
+        page: which, from 0; the nearest there is.
+    """
+    plan = operation.plan
+    lines = _lines(plan, records) if plan is not None else []
+    pages = max(1, -(-len(lines) // PAGE))
+    page = min(max(0, page), pages - 1)
+    said = f"{subject.named(operation)}: {counted(len(lines), 'VM')}"
+    shown = f", page {page + 1} of {pages}" if pages > 1 else ""
+    blocks = [
+        message.section(f"{said}{shown}. Those that need a look come first."),
+        *message.paragraphs(lines[page * PAGE : (page + 1) * PAGE]),
+        *_turning(operation, page, pages),
+    ]
+    return {
+        "type": "modal",
+        "title": message.plain_text("Details", limit=24),
+        "close": message.plain_text("Close", limit=24),
+        "blocks": list(blocks),
+    }
+
+
+def _turning(operation: Operation, page: int, pages: int) -> list[Block]:
+    to = [("Previous", page - 1)] * (page > 0) + [("Next", page + 1)] * (page < pages - 1)
+    elements = [
+        message.button(label, action=f"{TURN}:{label.lower()}", value=json.dumps({"op": operation.id, "page": number}))
+        for label, number in to
+    ]
+    return [message.actions(elements, block_id=f"turn:{operation.id}:{page}")] if elements else []
+
+
+def page_in(value: str) -> int:
+    """The page that a button asks for."""
+    try:
+        found = json.loads(value)
+    except ValueError:
+        return 0
+    page = found.get("page") if isinstance(found, dict) else None
+    return page if isinstance(page, int) else 0
+
+
+def _lines(plan: Plan, records: Sequence[StepRecord]) -> list[str]:
+    """One line a VM; mrkdwn."""
+    courses = {c.vm: c for c in progress.of(records).courses}
+    in_order = sorted(plan.vms, key=lambda vm: (not _is_trouble(courses.get(vm.id)), *worst_first(vm)))
+    told = _told(plan)
+    return [_line(vm, courses.get(vm.id), told.get(vm.id, "")) for vm in in_order]
+
+
+def _is_trouble(course: Course | None) -> bool:
+    return course is not None and course.fate in _TROUBLE
+
+
+def _told(plan: Plan) -> dict[VmId, str]:
+    """What findings say of single VMs."""
+    told: dict[VmId, list[str]] = {}
+    for finding in plan.sorted_findings:
+        if finding.vm:
+            told.setdefault(finding.vm, []).append(finding.sentence)
+    return {vm: " ".join(sentences) for vm, sentences in told.items()}
+
+
+def _line(vm: Vm, course: Course | None, told: str) -> str:
+    facts = [text.escape(part, limit=40) for part in (vm.project, vm.status, vm.size) if part]
+    what = f"*{vm.disposition}*" + (", *loses its disk*" if vm.loses_disk else "")
+    return " · ".join(filter(None, [f"• {text.code(vm.name or vm.id)}", *facts, what, _course(course), _why(vm, told)]))
+
+
+def _course(course: Course | None) -> str:
+    if course is None:
+        return ""
+    where = f" → {text.code(course.place)}" if course.place else ""
+    took = "" if course.seconds is None else f", {course.seconds:.0f} s"
+    return f"{course.fate}{where}{took}"
+
+
+def _why(vm: Vm, told: str) -> str:
+    where = f"now on {vm.place}" if vm.place else ""
+    note = "" if vm.note and vm.note in told else vm.note  # findings say it in a sentence
+    said = "; ".join(filter(None, (where, note, told)))
+    return text.escape(said, limit=_NOTE)
+
+
+# as a file -----------------------------------------------------------------------------------------------------------
+
+
+def file_name(operation: str, digest: str) -> str:
+    """What the file of one plan is called."""
+    return f"muster-{operation}-plan-{digest[:8]}.md"
+
+
+def file(operation: Operation, plan: Plan) -> str:
+    """The whole plan as text: findings with all VMs that they are about, every VM, every step."""
+    lines = [f"# {text.plain(subject.headline(operation))}", f"Plan {operation.digest or ''}", "", "## Findings", ""]
+    lines += [f"- {c.verdict}: {_all(c.sentence, c.remedy)}" for c in causes.of_plan(plan, named=len(plan.vms))]
+    lines += ["", *(f"- two people vouch: {_plain(sentence)}" for sentence in plan.vouches)]
+    lines += ["", f"## {counted(len(plan.vms), 'VM')}", ""]
+    told = _told(plan)
+    for vm in sorted(plan.vms, key=worst_first):
+        facts = (vm.name, vm.id, vm.project, vm.status, vm.size, str(vm.disposition))
+        lost = "loses its disk" if vm.loses_disk else ""
+        place = f"now on {vm.place}" if vm.place else ""
+        lines.append(
+            f"- {' · '.join(_plain(part) for part in (*facts, lost, place, vm.note, told.get(vm.id, '')) if part)}"
+        )
+    lines += ["", f"## {counted(len(plan.steps), 'step')}", ""]
+    lines += [f"{number}. {_plain(step.title)}" for number, step in enumerate(plan.steps, start=1)]
+    return "\n".join(lines) + "\n"
+
+
+def _all(*parts: str) -> str:
+    return " ".join(_plain(part) for part in parts if part)
+
+
+def _plain(said: str) -> str:
+    return text.plain(said, limit=100_000)

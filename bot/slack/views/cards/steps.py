@@ -1,0 +1,158 @@
+"""The plan as numbered phases: what will be done, what has been, what somebody must do by hand, what failed."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from bot.domain import fates
+from bot.domain.counting import counted
+from bot.domain.fates import Fate
+from bot.domain.operation import Operation, State
+from bot.domain.plan import By, Plan, Step
+from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
+from bot.slack.views import message, subject, text
+from bot.slack.views.cards import buttons
+from bot.slack.views.message import Block
+
+_BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: " _(by hand)_"}
+_MOST_TROUBLES = 10
+_MOST_NAMED = 10
+_MOST_BY_HAND = 4
+_FEW = 3
+"""So many steps of a phase are named one by one."""
+_ENDED_OTHERWISE = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.SET_ASIDE)
+_NO_CAUSE = "No cause was told"
+
+
+def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
+    """The numbered plan by phases."""
+    if not plan.steps:
+        return []
+    lines = ["*Plan*"]
+    for number, phase in enumerate(plan.phases_used, start=1):
+        steps = [s for s in plan.steps if s.phase == phase and s.relieves is None]
+        if steps:
+            lines.append(f"{number}. {text.escape(phase, limit=80)}: {_said(steps, brief=brief)}")
+    return [message.section(text.cut_lines(lines))]
+
+
+def _said(steps: Sequence[Step], *, brief: bool) -> str:
+    if len(steps) <= _FEW and not brief:
+        return "; ".join(_title(s) for s in steps)
+    of_host = [s for s in steps if s.vm is None]
+    vms = len({s.vm for s in steps if s.vm is not None})
+    said = [_title(s) for s in of_host] if len(of_host) <= _FEW and not brief else []
+    said += [counted(len(of_host), "step")] if of_host and not said else []
+    return "; ".join([*said, *([counted(vms, "VM")] if vms else [])])
+
+
+def _title(step: Step) -> str:
+    return f"{text.escape(step.title, limit=120)}{_BY[step.by]}"
+
+
+def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
+    """The same phases with how far each has come."""
+    lines = []
+    for number, phase in enumerate(plan.phases_used, start=1):
+        mine = [r for r in records if r.counts and r.step.phase == phase]
+        if mine:
+            lines.append(f"{_sign(mine)} {number}. {text.escape(phase, limit=80)}: {_done(mine)}")
+    return [message.section(text.cut_lines(lines))] if lines else []
+
+
+def left_as_is(operation: Operation, records: Sequence[StepRecord]) -> str:
+    """What an operation that ended short did to its host and does not undo, and what does; empty when it is nothing."""
+    way_back = subject.way_back(operation)
+    if operation.state is not State.ENDED_INCOMPLETE or not way_back:
+        return ""
+    done = of_host(records)
+    if not done:
+        return "Nothing was changed on the host itself."
+    calls = "; ".join(_call(r) for r in done[:_MOST_NAMED])
+    return (
+        f"*The host is left as it is.* In effect and not undone: {calls}. VMs may have left it, and whether"
+        f" the work goes on is for people to say: *{way_back}* brings it back, with an approval of its own."
+    )
+
+
+def _call(record: StepRecord) -> str:
+    title = text.escape(record.step.title, limit=120)
+    return title if record.state is StepState.DONE else f"{title} ({record.state.value})"
+
+
+def _sign(records: Sequence[StepRecord]) -> str:
+    states = {r.state for r in records}
+    if states & {StepState.FAILED, StepState.UNKNOWN}:
+        return ":x:"
+    if states == {StepState.DONE}:
+        return ":white_check_mark:"
+    return ":arrow_forward:" if states & (IN_FLIGHT | {StepState.DONE}) else ":white_circle:"
+
+
+def _done(records: Sequence[StepRecord]) -> str:
+    if len(records) == 1:
+        title = text.escape(records[0].step.title, limit=120)
+        return f"{title} ({fates.of(records)})"
+    groups = fates.each(records)
+    of_vms = [group for group in groups if group[0].step.vm]
+    of_host = [group for group in groups if not group[0].step.vm]
+    said = [_met(of_host, "step"), _met(of_vms, "VM")]
+    return "; ".join(part for part in said if part)
+
+
+def _met(groups: Sequence[Sequence[StepRecord]], noun: str) -> str:
+    """How many are done, and what else became of some; empty where there is none."""
+    if not groups:
+        return ""
+    met = Counter(fates.of(group) for group in groups)
+    others = [f"{met[fate]:,} {fate}" for fate in _ENDED_OTHERWISE if met[fate]]
+    return ", ".join([f"{met[Fate.DONE]:,} of {counted(len(groups), noun)} done", *others])
+
+
+def by_hand(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
+    """What waits for somebody's hands now."""
+    blocks: list[Block] = []
+    for record in [r for r in records if r.waits_for_hands][:_MOST_BY_HAND]:
+        step = record.step
+        said = f":raised_hand: *To be done by hand*: {text.escape(step.title)}."
+        told = f"{said} {text.sentence_of(record.sentence, record.remedy)}".strip()
+        if step.command:
+            blocks += [message.section(f"{told}\n{text.typed(step.command)}"), buttons.done(operation, record)]
+        else:
+            blocks.append(message.section(told))
+    return blocks
+
+
+def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Block]:
+    """Each failed or unclear step with its cause and its remedy; those with the same cause together."""
+    groups: dict[tuple[StepState, str], list[StepRecord]] = {}
+    for record in records:
+        if record.counts and record.state in _TROUBLE and not record.aside:
+            groups.setdefault((record.state, _cause(record)), []).append(record)
+    lines = [f"{_TROUBLE[state]} {_titles(group)}: {cause}" for (state, cause), group in groups.items()]
+    return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []
+
+
+def set_aside(records: Sequence[StepRecord]) -> list[str]:
+    """What was set aside, by whom, when and why, with what had become of it; mrkdwn lines, none where nothing was."""
+    groups: dict[tuple[Aside, StepState, str], list[StepRecord]] = {}
+    for record in records:
+        if record.aside and record.counts and record.state in _TROUBLE:
+            cause = text.sentence_of(record.sentence or _NO_CAUSE)
+            groups.setdefault((record.aside, record.state, cause), []).append(record)
+    return [
+        f":fast_forward: *Set aside* by {text.mention(aside.by)} at {text.moment(aside.at)}: {_titles(group)}"
+        f" ({state.value}). {cause} {text.because(aside.reason)}".rstrip()
+        for (aside, state, cause), group in groups.items()
+    ]
+
+
+def _titles(records: Sequence[StepRecord]) -> str:
+    shown = ", ".join(text.escape(r.step.title, limit=80) for r in records[:_MOST_NAMED])
+    return shown if len(records) <= _MOST_NAMED else f"{shown} and {len(records) - _MOST_NAMED} more"
+
+
+def _cause(record: StepRecord) -> str:
+    return text.sentence_of(record.sentence or _NO_CAUSE, record.remedy)
+
+
+_TROUBLE = {StepState.FAILED: ":x: *Failed*:", StepState.UNKNOWN: ":question: *Fate unknown*:"}
