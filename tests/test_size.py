@@ -15,7 +15,7 @@ from adapters.cloudtower.translate import TowerCluster, TowerVm
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, Server
 from bot.domain.cloud import Left
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId
 from tests.openstack_adapter.build import (
     DEAD,

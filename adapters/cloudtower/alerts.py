@@ -13,7 +13,7 @@ from adapters.cloudtower.client import Client
 from adapters.cloudtower.translate import Reply, TowerHost
 from bot.domain.cloud import CloudError
 from bot.domain.counting import counted
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import Json
 
 MOST_ASKED = 50  #: alerts asked for

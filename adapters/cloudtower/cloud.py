@@ -14,7 +14,7 @@ from adapters.cloudtower.survey import CloudTowerSurvey, Surveyor
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.abilities import Instead
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
-from bot.domain.plan import Plan, Receipt, Step, Verdict
+from bot.domain.plans.plan import Plan, Receipt, Step, Verdict
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, HostId, StepKey, Then

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from adapters.cloudtower import translate
 from bot.domain.cloud import NotSupported
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import Action
 
 VERIFY_VM, VERIFY_HOST = "verify-vm", "verify-host"

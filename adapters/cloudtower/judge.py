@@ -10,7 +10,7 @@ from adapters.cloudtower import alerts, translate
 from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
 from adapters.cloudtower.translate import GIB, TowerCluster, TowerHost, TowerVm
 from bot.domain.counting import counted, gib
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
 MOST_VMS = 150

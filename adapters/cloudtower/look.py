@@ -11,7 +11,7 @@ from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Sighting
 from bot.domain.counting import counted
 from bot.domain.listing import Listing
-from bot.domain.plan import By, Step
+from bot.domain.plans.plan import By, Step
 from bot.domain.values import Json, StepKey
 
 _OFF = frozenset({"STOPPED", "DELETED"})

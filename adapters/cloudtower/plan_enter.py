@@ -13,7 +13,7 @@ from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.cloudtower.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, Then, VmId
 
 PHASES = ("Enter maintenance", "Verify", power.PHASE)

@@ -13,7 +13,7 @@ from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
 from adapters.cloudtower.translate import TowerHost
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
-from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, VmId
 
 _UNLESS_CHOSEN = " They stay as they are unless somebody chooses them."

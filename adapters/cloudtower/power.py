@@ -13,7 +13,7 @@ from adapters.cloudtower.sightings import GRACE, SYNC, Observed
 from adapters.cloudtower.survey import CloudTowerSurvey
 from adapters.cloudtower.translate import TowerHost, TowerTask
 from bot.domain.cloud import Request, Seen, Sighting
-from bot.domain.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey, Then
 
 VERB = "switch-power"

@@ -16,7 +16,7 @@ from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.counting import listed
 from bot.domain.listing import Listing
-from bot.domain.plan import Disposition, Step
+from bot.domain.plans.plan import Disposition, Step
 from bot.domain.values import Facts
 
 GRACE = timedelta(minutes=5)

@@ -3,7 +3,7 @@
 from adapters.cloudtower import course, power
 from adapters.cloudtower.client import Client
 from bot.domain.cloud import NotSupported
-from bot.domain.plan import Receipt, Step
+from bot.domain.plans.plan import Receipt, Step
 from bot.domain.values import Json
 
 _CALLS = {  # path, and the lists of VMs that its `data` may carry

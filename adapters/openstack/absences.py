@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from adapters.openstack.things import OpenStackSurvey
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 
 
 def of_servers(survey: OpenStackSurvey) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted, listed
-from bot.domain.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, VmId
 
 _PATIENCE = timedelta(minutes=10)

@@ -8,7 +8,7 @@ from adapters.openstack.things import OpenStackSurvey, Server
 from adapters.openstack.versions import VALIDATED, spoken
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 
 LEFT_OUT = "not asked for"
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.openstack import evidence, verbs
 from adapters.openstack.things import Amounts
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 
 
 def coming(steps: Sequence[Step]) -> Iterator[tuple[Amounts, str]]:

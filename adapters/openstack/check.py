@@ -8,7 +8,7 @@ from adapters.openstack.runner import Runner
 from adapters.openstack.session import Session
 from adapters.openstack.versions import SERVICES, SUMMARIES, spoken, up_to
 from bot.domain.cloud import CloudError, Refused
-from bot.domain.plan import Verdict
+from bot.domain.plans.plan import Verdict
 
 
 async def complaints(session: Session, terms: Terms, runner: Runner | None = None) -> Sequence[str]:

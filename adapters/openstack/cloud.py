@@ -33,7 +33,7 @@ from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.things import OpenStackSurvey
 from adapters.redfish.bmcs import Bmc, Bmcs
 from bot.domain.cloud import Host, Request, Sighting
-from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, StepKey

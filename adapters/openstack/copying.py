@@ -12,7 +12,7 @@ from adapters.openstack.errors import Missing
 from adapters.openstack.session import Session
 from adapters.openstack.things import LIVE_MIGRATION, Migration
 from adapters.openstack.versions import OLDEST, spoken
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import StepKey
 
 _CANCEL = "live_migration_cancel"

@@ -8,7 +8,7 @@ from adapters.openstack.things import Migration, Server, Service
 from bot.domain import counting
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.listing import Listing
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 
 TO_BE_CONFIRMED = "VERIFY_RESIZE"
 _RESTORABLE = (

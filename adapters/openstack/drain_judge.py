@@ -10,7 +10,7 @@ from adapters.openstack import absences, ages, judge, life, records, translate
 from adapters.openstack.asked import blocker
 from adapters.openstack.things import EVACUATION, Life, OpenStackSurvey, Server, Service
 from bot.domain.counting import counted
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
 _SETTLING = timedelta(minutes=1)  #: a record and its VM are read at different moments

@@ -27,7 +27,7 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.plan import OUT_OF_SERVICE
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
-from bot.domain.plan import By, Disposition, Finding, Plan, Step, Topic, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Vm
 from bot.domain.values import StepKey
 
 MIGRATE = "Migrate its VMs"

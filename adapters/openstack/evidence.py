@@ -9,7 +9,7 @@ from adapters.openstack.explain import explain
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting, Unreachable
 from bot.domain.listing import Listing
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import Facts, Json
 
 IN_VAIN = "in_vain"

@@ -13,7 +13,7 @@ from adapters.openstack.explain import how_to_free
 from adapters.openstack.rehome import Rehoming
 from adapters.openstack.things import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
 from bot.domain.counting import counted
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
 RESTORABLE = (

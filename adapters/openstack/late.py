@@ -14,7 +14,7 @@ from adapters.openstack import ages, copying, evidence, verbs, versions, vms
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import ABORTED, LIVE_MIGRATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plan import By, Step
+from bot.domain.plans.plan import By, Step
 from bot.domain.values import StepKey
 
 HEADWAY = timedelta(seconds=30)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from adapters.openstack import ages, power
 from adapters.openstack.things import Life, OpenStackSurvey, Service
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 
 
 def findings(survey: OpenStackSurvey, service: Service, *, fence: bool) -> Iterator[Finding]:

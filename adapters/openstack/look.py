@@ -40,7 +40,7 @@ from adapters.openstack.things import EVACUATION, Life, Migration, Server, in_tu
 from adapters.openstack.versions import LOCK_REASON, SERVICES, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, PartlySeen, Seen, Sighting, Unreachable
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import StepKey
 
 _YOUNG = timedelta(minutes=1)

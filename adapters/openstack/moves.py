@@ -29,7 +29,7 @@ from adapters.openstack.evidence import unclear
 from adapters.openstack.explain import explain, how_to_go_elsewhere
 from adapters.openstack.things import ABORTED, EVACUATION, Migration, Server
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import Facts
 
 _WHEN_ABORTED = "Retry when its memory changes less, or have its owner stop it first: then it is migrated cold."

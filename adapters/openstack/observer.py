@@ -11,7 +11,7 @@ from adapters.openstack import roster
 from adapters.openstack.things import OpenStackSurvey, Service, standing
 from adapters.redfish.reading import Reading
 from bot.domain.counting import listed
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 
 MOST = 0.5  #: of the other compute services without a proof: if that share looks dead too, suspect the observer
 _NAMED = 8

@@ -25,7 +25,7 @@ from adapters.openstack import (
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.cloud import Request
-from bot.domain.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import VmId
 
 OUT_OF_SERVICE = "Take the host out of service"

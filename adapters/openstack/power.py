@@ -12,7 +12,7 @@ from adapters.openstack import verbs
 from adapters.openstack.things import OpenStackSurvey, Service
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey
 
 FENCE = "Fence"

@@ -8,7 +8,7 @@ from adapters.openstack.errors import Missing, clean
 from adapters.openstack.nova import compute_offer
 from adapters.openstack.session import Session
 from adapters.openstack.versions import EVENTS, up_to
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 
 _EMPTY_WORDS = re.compile(r"^$|No valid host was found|Exceeded max")
 """What the scheduler says in the end; what a compute said before it is the cause."""

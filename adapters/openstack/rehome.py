@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from adapters.openstack.names import natural
 from adapters.openstack.things import Backup, Service, Storage, Volume
 from bot.domain.counting import counted, listed
-from bot.domain.plan import By, Finding, Topic, Verdict
+from bot.domain.plans.plan import By, Finding, Topic, Verdict
 
 _LOCAL_STORAGE = "LVMVolumeDriver:"
 """How a driver's `location_info` begins whose volumes lie on the disks of one host (cinder/volume/drivers/lvm.py)."""

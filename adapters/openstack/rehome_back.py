@@ -14,7 +14,7 @@ from adapters.openstack.rehome import Move, can_take
 from adapters.openstack.rehome_steps import PHASE, commands
 from adapters.openstack.things import Backup, OpenStackSurvey, Storage, Volume
 from bot.domain.cloud import Request
-from bot.domain.plan import Finding, Plan, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, Plan, Step, Topic, Verdict
 from bot.domain.values import Json
 
 _NAMED = 5

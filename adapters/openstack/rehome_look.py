@@ -15,7 +15,7 @@ from adapters.openstack.session import Session
 from adapters.openstack.things import Backup, Service, Volume
 from bot.domain.cloud import NotSupported, Seen, Sighting
 from bot.domain.counting import counted
-from bot.domain.plan import By, Receipt, Step
+from bot.domain.plans.plan import By, Receipt, Step
 from bot.domain.values import Facts, StepKey
 
 _NAMED = 5

@@ -11,7 +11,7 @@ from adapters.openstack.runner import LONGEST
 from adapters.openstack.things import host_of
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plan import By, Step
+from bot.domain.plans.plan import By, Step
 from bot.domain.values import Action, Json, StepKey
 
 PHASE = "Re-home volumes"

@@ -11,7 +11,7 @@ from adapters.openstack.drain import TO_BE_CONFIRMED
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey, Server
 from adapters.openstack.versions import Microversion
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 
 _PATIENCE = timedelta(hours=1)
 """A VM with much memory migrates for long without any headway that a list shows."""

@@ -10,7 +10,7 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.things import EVACUATION, Life, Migration, OpenStackSurvey, Service
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
 SILENT = timedelta(seconds=60)

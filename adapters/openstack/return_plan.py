@@ -12,7 +12,7 @@ from adapters.openstack.homecoming import Away
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import OpenStackSurvey
 from bot.domain.cloud import Request
-from bot.domain.plan import Disposition, Plan, Step, Vm
+from bot.domain.plans.plan import Disposition, Plan, Step, Vm
 
 SERVICE = ("Let Nova count it as up", "Wait until it is up", "Put it into service")
 BACK = "Bring its VMs back"

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from adapters.openstack import beside
 from adapters.openstack.things import Amounts, OpenStackSurvey, Room, Server
 from bot.domain.counting import counted, gib, listed
-from bot.domain.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
 
 _UNITS = {"VCPU": "vCPU", "PCPU": "PCPU", "MEMORY_MB": "", "DISK_GB": "GB disk"}

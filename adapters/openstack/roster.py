@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from adapters.openstack import ages, names
 from adapters.openstack.things import OpenStackSurvey, Service
 from bot.domain.counting import counted
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 
 _APART = timedelta(hours=1)
 """So far apart, the last signs of life of two silent rows tell which of them is the host's own."""

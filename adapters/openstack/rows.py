@@ -22,7 +22,7 @@ from adapters.openstack.nova import compute_offer
 from adapters.openstack.session import Session
 from adapters.openstack.things import Migration
 from adapters.openstack.versions import CHANGES, spoken
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import StepKey
 
 _ENDS_ACTIVE = frozenset({verbs.REBUILD, verbs.LIVE})

@@ -8,7 +8,7 @@ from adapters.openstack import verbs
 from adapters.openstack.things import Life, Service
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted
-from bot.domain.plan import By, Step
+from bot.domain.plans.plan import By, Step
 from bot.domain.values import Facts, Json, StepKey
 
 MARK = "muster run="  #: how the reason begins of every host that Muster has disabled

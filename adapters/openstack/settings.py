@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from adapters.redfish.settings import BmcSettings
-from bot.domain.plan import By
+from bot.domain.plans.plan import By
 from bot.domain.settings import kinds
 from bot.domain.settings.cloud_settings import CloudSettings
 from bot.domain.settings.table import Complaint, Said, Table, wrong

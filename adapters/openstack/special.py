@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from adapters.openstack import verbs
 from adapters.openstack.things import OpenStackSurvey, Server
 from bot.domain.counting import counted
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
 PRIORITIES = range(-1000, 1001)

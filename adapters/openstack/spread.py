@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from adapters.openstack.room import fits, free_on
 from adapters.openstack.things import Amounts, OpenStackSurvey, Server
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 
 _PLAIN = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
 """What every compute has; a VM that needs more than that is for the scheduler alone."""

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from adapters.openstack import evidence
 from adapters.openstack.versions import FORCED_DOWN, SERVICES, spoken
 from bot.domain.cloud import NotSupported
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 
 DISABLE, ENABLE = "disable-service", "enable-service"
 FORCE_DOWN, RELEASE = "force-down", "release-service"

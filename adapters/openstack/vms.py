@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from adapters.openstack import verbs
 from adapters.openstack.things import OpenStackSurvey, Server
-from bot.domain.plan import Disposition, Step, Vm
+from bot.domain.plans.plan import Disposition, Step, Vm
 from bot.domain.values import StepKey, VmId
 
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
 from bot.domain.operation import VOUCHERS, Operation
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.ports import People
+from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
 
 

@@ -6,11 +6,11 @@ from datetime import datetime
 
 from bot.desk.transition import settled, turn
 from bot.domain.errors import AlreadySettled, BadChoice
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Event, Operation
-from bot.domain.plan import Plan
-from bot.domain.policy import Actor
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import Unit
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Digest, Facts, VmId
 
 

@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from bot.desk import set_aside
 from bot.desk.transition import settled, turn
-from bot.domain import fates, timing
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Event, Operation, State
-from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
-from bot.domain.turns import to_retry, to_retry_beside
+from bot.domain.progress import fates
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.progress.turns import to_retry, to_retry_beside
+from bot.domain.rules import timing
+from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import VmId
 
 _WAIT = "Wait until the others have ended."

@@ -14,7 +14,6 @@ from bot.desk import control, done_by_hand, host_lookup, named_vms, votes
 from bot.desk.control import NOTHING_SAID, Said, Steer
 from bot.desk.transition import turn
 from bot.desk.votes import Confirmation
-from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, Request
 from bot.domain.errors import (
     AlreadySettled,
@@ -25,12 +24,13 @@ from bot.domain.errors import (
     Refusal,
     UnknownCloud,
 )
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Choice, Event, Operation
-from bot.domain.order import Order
-from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Rank, Stale, Unit
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules import calendar
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import Action, Digest, Facts, HostId, OperationId, StepKey, UserId, VmId
 
 Rules = Mapping[tuple[str, Action], Rule]

@@ -5,11 +5,11 @@ from datetime import datetime
 
 from bot.desk.transition import settled
 from bot.domain.errors import AlreadySettled
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation
-from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import Word
+from bot.domain.progress.steps import Word
+from bot.domain.rules.policy import Actor
 from bot.domain.values import StepKey
 
 _REMEDY = "See the card as it stands now."

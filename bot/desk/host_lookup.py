@@ -10,8 +10,8 @@ from bot.domain.abilities import DoesItItself, SwitchesPower
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
 from bot.domain.errors import AmbiguousHost, CouldNotAsk, NotAllowed, NotOffered, UnknownCloud, UnknownHost
-from bot.domain.order import Order
-from bot.domain.policy import Actor, Rule
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import Action, Then
 
 MayLook: TypeAlias = Callable[[str], bool]

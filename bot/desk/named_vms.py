@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from bot.domain.cloud import AnyCloud, CloudError, Request
 from bot.domain.errors import BadChoice
-from bot.domain.plan import Finding, Plan
+from bot.domain.plans.plan import Finding, Plan
 
 SECONDS = 20.0
 """How long a cloud may take; what it does not answer in that time, the operation's card tells."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from bot.desk import approvability, host_lookup
 from bot.desk.desk import Desk
-from bot.domain import calendar
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost
 from bot.domain.operation import Operation
-from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Recorded
+from bot.domain.rules import calendar
+from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Action, Facts, HostId, Json, OperationId
 
 HOSTS = 30

@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import replace
 
-from bot.domain import reminder
-from bot.domain.news import Kind, News, calling
+from bot.domain.messages import reminder
+from bot.domain.messages.news import Kind, News, calling
+from bot.domain.messages.reminder import Reminder
 from bot.domain.operation import Operation, State, Told
-from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Clock, Entry, Stale, Unit
-from bot.domain.reminder import Reminder
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Facts
 
 MOST = 1_000

@@ -5,13 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.desk.transition import turn
-from bot.domain import aside, fates
 from bot.domain.errors import AlreadySettled, BadChoice
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Event, Operation, State
-from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import Aside, StepRecord
+from bot.domain.progress import fates, set_aside
+from bot.domain.progress.steps import Aside, StepRecord
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Facts, VmId
 
 _OPEN = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
@@ -27,7 +27,7 @@ def check_open(operation: Operation, records: Sequence[StepRecord]) -> Mapping[V
         BadChoice: there is none.
     """
     _check_waits(operation)
-    offered = aside.may_be(records)
+    offered = set_aside.may_be(records)
     if not offered:
         raise BadChoice("No VM of this operation can be set aside.", remedy=_REMEDY)
     return offered
@@ -55,7 +55,7 @@ async def skip(
     records = await unit.steps(operation.id, alone=True)
     names = _names(operation, vms)
     _check(records, names)
-    marked = {r.key: r for r in aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
+    marked = {r.key: r for r in set_aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
     entry = Entry(event="step set aside", actor=by.id)
     await unit.save_steps(
         operation.id,
@@ -67,9 +67,9 @@ async def skip(
     records = [marked.get(r.key, r) for r in records]
     if operation.state is not State.NEEDS_ATTENTION:
         return  # the engine is at work, and ends it when nothing moves any more
-    if operation.plan is not None and aside.is_all_that_is_left(records, operation.plan.phases):
+    if operation.plan is not None and set_aside.is_all_that_is_left(records, operation.plan.phases):
         left = [r.step.title for r in fates.undone(records)]
-        ended = replace(saved, outcome=aside.outcome(records))
+        ended = replace(saved, outcome=set_aside.outcome(records))
         await turn(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
 
 
@@ -82,7 +82,7 @@ def _check(records: Sequence[StepRecord], names: Mapping[VmId, str]) -> None:
     """Let VMs pass that may all be set aside now."""
     if not names:
         raise BadChoice("No VM was chosen, so none was set aside.")
-    offered = aside.may_be(records)
+    offered = set_aside.may_be(records)
     earlier = {r.step.vm: r.aside for r in records if r.aside}
     for vm, name in names.items():
         if before := earlier.get(vm):

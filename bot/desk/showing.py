@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from bot.domain.copies import Copy
 from bot.domain.errors import OldCard
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.copies import Copy
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Operation
 from bot.domain.ports import Archive
 from bot.domain.values import Facts, OperationId, UserId

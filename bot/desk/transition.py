@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.domain.errors import AlreadySettled
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Event, Operation, State
 from bot.domain.ports import Entry, Unit
 from bot.domain.values import Facts, Json, UserId

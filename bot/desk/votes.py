@@ -5,10 +5,10 @@ from datetime import datetime
 
 from bot.desk.transition import settled, turn
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
-from bot.domain.news import Audience, Kind, News, calling
+from bot.domain.messages.news import Audience, Kind, News, calling
 from bot.domain.operation import VOUCHERS, Choice, Event, Operation, State, Vote
-from bot.domain.policy import Actor, Rule
 from bot.domain.ports import Entry, Unit
+from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import Digest, Facts
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.redaction import redact
 from bot.domain.values import Action, Facts, HostId, OperationId, StepKey, Then, VmId
 

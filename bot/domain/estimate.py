@@ -11,10 +11,10 @@ from itertools import pairwise
 from statistics import mean
 from typing import TypeAlias
 
-from bot.domain import fates
-from bot.domain.fates import Fate
-from bot.domain.plan import By, Disposition, Plan
-from bot.domain.steps import StepRecord
+from bot.domain.plans.plan import By, Disposition, Plan
+from bot.domain.progress import fates
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
 
 Earlier: TypeAlias = tuple[Plan, Sequence[StepRecord]]

@@ -7,11 +7,11 @@ worse than none. What a plan estimated stands in until the first VM has ended.
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from bot.domain import fates
-from bot.domain.fates import Fate
 from bot.domain.operation import Operation, State
-from bot.domain.plan import By
-from bot.domain.steps import IN_FLIGHT, StepRecord
+from bot.domain.plans.plan import By
+from bot.domain.progress import fates
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord
 
 RECENT = 20
 """By how many VMs that have ended the others are measured."""

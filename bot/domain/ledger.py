@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.cloud import Left
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Disposition, Step, Vm
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import Disposition, Step, Vm
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, VmId
 
 MOST = 50

@@ -6,8 +6,8 @@ from enum import StrEnum
 
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import AlreadySettled
-from bot.domain.plan import Plan
-from bot.domain.steps import Word
+from bot.domain.plans.plan import Plan
+from bot.domain.progress.steps import Word
 from bot.domain.values import Digest, Facts, OperationId, UserId
 
 

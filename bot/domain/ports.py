@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from enum import IntEnum
 from typing import Protocol
 
-from bot.domain.alarm_port import KeepsAlarms
 from bot.domain.cloud import Request
-from bot.domain.copies import KeepsCopies
-from bot.domain.news import News
+from bot.domain.messages.alarm_port import KeepsAlarms
+from bot.domain.messages.copies import KeepsCopies
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation, State
-from bot.domain.policy import Actor
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Facts, HostId, OperationId, UserId
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import inf
 
 from bot.domain.cloud import Host, Refused, Request, Sighting, Unreachable
-from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import Action, StepKey
 
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from bot.domain.cloud import Request
 from bot.domain.operation import EXECUTING, Operation, State
-from bot.domain.plan import Step
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Step
+from bot.domain.progress.steps import StepState
 from bot.engine.held import Held
 
 _APPROVED = EXECUTING | {State.QUEUED}

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.domain import estimate, ledger
 from bot.domain.cloud import Request
 from bot.domain.estimate import Earlier
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.values import Action
 from bot.engine.held import Held
 

@@ -14,23 +14,24 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
-from bot.domain import fates, targets, timing
 from bot.domain.cloud import CloudError, PartlySeen, Refused, Request, Seen, Sighting, Unreachable
-from bot.domain.finishing import going_on, to_finish
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State, Told
-from bot.domain.pace import between_looks
-from bot.domain.plan import By
+from bot.domain.plans.plan import By
 from bot.domain.ports import Entry, Unit
-from bot.domain.steps import (
+from bot.domain.progress import fates
+from bot.domain.progress.finishing import going_on, to_finish
+from bot.domain.progress.pace import between_looks
+from bot.domain.progress.steps import (
     IN_FLIGHT,
     StepRecord,
     StepState,
     after_look,
     with_words,
 )
-from bot.domain.timing import Closed
-from bot.domain.turns import to_skip, to_start, to_tidy
+from bot.domain.progress.turns import to_skip, to_start, to_tidy
+from bot.domain.rules import targets, timing
+from bot.domain.rules.timing import Closed
 from bot.domain.values import Facts, StepKey
 from bot.engine import beside, telling
 from bot.engine.held import Held

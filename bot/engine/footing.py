@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from bot.domain.cloud import AnyCloud, CloudError, Host, Request, Sighting, Unreachable
-from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import StepKey
 
 log = structlog.get_logger(__name__)

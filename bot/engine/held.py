@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import cached_property
 
 from bot.domain.cloud import AnyCloud
-from bot.domain.news import News
+from bot.domain.messages.news import News
 from bot.domain.operation import EXECUTING, Operation
-from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Stale, Unit
+from bot.domain.progress.steps import StepRecord, latest
+from bot.domain.rules.policy import Rule
 from bot.domain.steady import SteadyClock
-from bot.domain.steps import StepRecord, latest
 from bot.domain.values import StepKey
 from bot.engine.pacing import Pacing
 

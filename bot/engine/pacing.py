@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
 
-from bot.domain.pace import NOTABLE, Limit, Moving, Pace
-from bot.domain.plan import By, Step
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.plans.plan import By, Step
+from bot.domain.progress.pace import NOTABLE, Limit, Moving, Pace
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import OperationId, StepKey
 
 Named = tuple[OperationId, StepRecord]

@@ -5,14 +5,15 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
-from bot.domain import aside, fates, targets, timing
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
-from bot.domain.fates import Fate
-from bot.domain.news import Kind, News, calling
+from bot.domain.messages.news import Kind, News, calling
 from bot.domain.operation import EXECUTING, Event, Operation, State
 from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress import fates, set_aside
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules import targets, timing
 from bot.domain.values import Facts, Json, StepKey
 from bot.engine import beside, execution, survey, telling
 from bot.engine.footing import Footing, Stumbles
@@ -175,8 +176,8 @@ class Runner:
             outcome = f"stopped with {fates.undone_of_all(records)} left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
-        elif aside.is_all_that_is_left(rows, phases):
-            ended = replace(operation.after(Event.CLOSED, at=now), outcome=aside.outcome(rows))
+        elif set_aside.is_all_that_is_left(rows, phases):
+            ended = replace(operation.after(Event.CLOSED, at=now), outcome=set_aside.outcome(rows))
             facts |= {"sentence": ended.outcome}
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
         else:
@@ -189,7 +190,7 @@ class Runner:
                 outcome = f"{closed.sentence} {outcome}"
                 facts |= {"sentence": closed.sentence, "remedy": closed.remedy}
             ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
-            what_next: Facts = {**facts, "may_skip": bool(aside.may_be(rows))}
+            what_next: Facts = {**facts, "may_skip": bool(set_aside.may_be(rows))}
             news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=what_next)
             told = calling(news, [operation.requested_by, *self.held.rule.approvers])
         await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)

@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
-from bot.domain.news import News
+from bot.domain.messages.news import News
 from bot.domain.ports import Entry
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import StepKey
 
 GRACE_SECONDS = 8.0

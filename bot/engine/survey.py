@@ -6,14 +6,16 @@ from datetime import datetime
 from typing import TypeVar
 
 from bot.desk import approvability
-from bot.domain import drift, estimate, targets, timing
+from bot.domain import estimate
 from bot.domain.cloud import Cloud, CloudError, Refused, Request
-from bot.domain.drift import Drift
-from bot.domain.news import Kind, News, calling
+from bot.domain.messages.news import Kind, News, calling
 from bot.domain.operation import Event, Operation, State
-from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
+from bot.domain.plans import drift
+from bot.domain.plans.drift import Drift
+from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules import targets, timing
 from bot.domain.values import Digest, Facts
 from bot.engine import beside, earlier, telling
 from bot.engine.held import Held

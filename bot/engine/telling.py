@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain import pace
-from bot.domain.news import Audience, Kind, News, calling
+from bot.domain.messages.news import Audience, Kind, News, calling
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import Entry
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress import pace
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Facts, VmId
 from bot.engine.pacing import Pacing
 

@@ -10,8 +10,8 @@ import structlog
 
 from bot.domain.cloud import AnyCloud
 from bot.domain.heartbeats import Heartbeats
-from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.engine.absent import Absent
 from bot.engine.held import Held

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, BeforeValidator
 from pydantic_core import PydanticCustomError
 
-from bot.domain import calendar
+from bot.domain.rules import calendar
 from bot.domain.settings import kinds
 from bot.domain.settings.secret import Secret
 from bot.domain.settings.table import wrong

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from bot.domain.calendar import Freeze
-from bot.domain.policy import Rule
+from bot.domain.rules.calendar import Freeze
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.settings import fields, lookups, sentences, shape
 from bot.settings.problems import Problem, SettingsError

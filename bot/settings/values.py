@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from bot.domain.policy import Rule
+from bot.domain.rules.policy import Rule
 from bot.domain.settings.cloud_settings import CloudSettings
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action

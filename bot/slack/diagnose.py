@@ -11,8 +11,8 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.cli.check import Line
 from bot.domain.counting import counted
 from bot.domain.errors import CouldNotAsk
-from bot.domain.policy import EVERYONE, Rule, Standing
 from bot.domain.ports import Clock
+from bot.domain.rules.policy import EVERYONE, Rule, Standing
 from bot.domain.values import Action, UserId
 from bot.runtime.clock import SystemClock
 from bot.slack import reached

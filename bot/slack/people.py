@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import CouldNotAsk
-from bot.domain.policy import EVERYONE, Actor, Rule, Standing
 from bot.domain.ports import Clock
+from bot.domain.rules.policy import EVERYONE, Actor, Rule, Standing
 from bot.domain.values import Action, UserId
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, answer
 

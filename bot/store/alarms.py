@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, exists, select, update
 from sqlmodel import col
 
-from bot.domain.alarm import Alarm, AlarmKind, Notice
+from bot.domain.messages.alarm import Alarm, AlarmKind, Notice
 from bot.domain.operation import State
 from bot.domain.ports import Stale
 from bot.domain.values import OperationId

@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, bindparam, exists, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
-from bot.domain.news import ONE_LINE, News
+from bot.domain.messages.news import ONE_LINE, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Card, Entry, Outgoing
 from bot.domain.values import OperationId

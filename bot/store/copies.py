@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import bindparam, delete, select, update
 from sqlmodel import col
 
-from bot.domain.copies import Copy
+from bot.domain.messages.copies import Copy
 from bot.domain.operation import FINAL, Operation
 from bot.domain.values import OperationId
 from bot.store.mapping import copy_columns, copy_of

@@ -7,12 +7,12 @@ from functools import lru_cache
 from typing import Any
 
 from bot.domain.cloud import Request
-from bot.domain.copies import Copy
-from bot.domain.news import Audience, News
+from bot.domain.messages.copies import Copy
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Plan, Step
+from bot.domain.plans.plan import Plan, Step
 from bot.domain.ports import Card, Delivery, Outgoing
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, UserId
 from bot.store import codec
 from bot.store.tables import CardRow, CopyRow, DeliveryRow, OperationRow

@@ -7,12 +7,12 @@ from datetime import datetime
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import col
 
-from bot.domain import targets
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import Entry, Stale
+from bot.domain.rules import targets
 from bot.domain.values import HostId, OperationId
 from bot.store import codec
 from bot.store.mapping import operation_columns, operation_of, request_of

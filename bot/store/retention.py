@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy import delete, exists, select, update
 from sqlmodel import col
 
-from bot.domain.alarm import AlarmKind
+from bot.domain.messages.alarm import AlarmKind
 from bot.domain.ports import Entry
 from bot.store.audit import CUT, cut_facts
 from bot.store.tables import (

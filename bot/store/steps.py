@@ -7,7 +7,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from bot.domain.counting import counted
 from bot.domain.operation import Operation
 from bot.domain.ports import Entry
-from bot.domain.steps import IN_FLIGHT, StepRecord
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord
 from bot.domain.values import OperationId
 from bot.store.mapping import step_columns, step_of
 from bot.store.operations import Operations

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.domain.news import News
+from bot.domain.messages.news import News
 from bot.domain.ports import Clock, Entry, Stale, StoreFailed
 from bot.domain.steady import SteadyClock
 from bot.domain.values import OperationId

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from bot.domain.alarm import Alarm, AlarmKind, Alert
+from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.ports import Archive, Clock, Delivery, Entry, Rank, Stale, Unit
 from bot.domain.values import Facts
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, Host
 from bot.domain.counting import counted, listed
+from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Archive, Clock, Entry, Rank, Unit
 from bot.domain.values import Action, Facts, HostId, OperationId
 

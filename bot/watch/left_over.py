@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, Host
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.alarm import Alarm, AlarmKind
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Archive, Clock, Entry, Rank, Unit
 from bot.domain.values import Action, Facts, HostId

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
+from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Archive, Clock, Rank, Stale
 from bot.domain.values import Action
 from bot.watch.rounds import MOST_HOSTS

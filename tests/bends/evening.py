@@ -18,10 +18,10 @@ from bot.desk.votes import Confirmation
 from bot.domain.cloud import AnyCloud
 from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.operation import Choice, Operation, State
-from bot.domain.order import Order
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import Card, Delivery
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner

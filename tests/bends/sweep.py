@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.values import Action
 from tests.bends.evening import Evening
 from tests.bends.nights import Night, evening, through

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 from adapters.simulated.things import Host, Kind, Power
 from adapters.simulated.world import World
 from bot.domain.operation import Operation
-from bot.domain.plan import Disposition, Plan, Topic, Verdict
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import Disposition, Plan, Topic, Verdict
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action
 
 _EMPTY = re.compile(r"safe to power off|no VM runs on it|is empty:")

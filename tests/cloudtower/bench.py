@@ -18,10 +18,10 @@ from adapters.simulated.things import Cluster, Host, Kind, Power, Vm
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
-from bot.domain.plan import By, Plan
+from bot.domain.plans.plan import By, Plan
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look
+from bot.domain.progress.turns import to_skip, to_start
 from bot.domain.settings.secret import Secret
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState, after_look
-from bot.domain.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
 from tests.cloudtower import spec

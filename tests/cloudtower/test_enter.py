@@ -7,10 +7,10 @@ import pytest
 from adapters.simulated import cloudtower_api, datacentre
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Maintenance, MoveKind, Power
-from bot.domain import drift
 from bot.domain.cloud import Refused, Request, Seen, Unreachable
-from bot.domain.plan import Disposition, Plan, Verdict, digest_of
-from bot.domain.steps import StepState
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Disposition, Plan, Verdict, digest_of
+from bot.domain.progress.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
 from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made

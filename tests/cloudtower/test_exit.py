@@ -10,10 +10,10 @@ from adapters.cloudtower.leaving import LeavingSurvey
 from adapters.simulated.cloudtower_state import Alert, Moved
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
-from bot.domain import drift
 from bot.domain.cloud import Refused, Seen, Unreachable
-from bot.domain.plan import Disposition, Plan, Verdict
-from bot.domain.steps import StepState
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Disposition, Plan, Verdict
+from bot.domain.progress.steps import StepState
 from bot.domain.values import Action
 from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
 

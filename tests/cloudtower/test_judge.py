@@ -9,8 +9,8 @@ from adapters.cloudtower import judge
 from adapters.simulated.cloudtower_state import Alert, PrecheckMood
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
-from bot.domain import drift
-from bot.domain.plan import Plan, Verdict
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
 from tests.cloudtower.bench import Bench, bench
 

@@ -7,10 +7,10 @@ import pytest
 from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance
-from bot.domain import drift
 from bot.domain.cloud import Seen, Unreachable
-from bot.domain.plan import Verdict, digest_of
-from bot.domain.steps import StepState
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Verdict, digest_of
+from bot.domain.progress.steps import StepState
 from bot.domain.values import Then
 from tests.cloudtower.bench import Bench, Walk, bench
 

@@ -17,7 +17,7 @@ from adapters.simulated.cloudtower_state import PASSWORD, USERNAME
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
 from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
-from bot.domain.plan import Plan, Step, Verdict, digest_of
+from bot.domain.plans.plan import Plan, Step, Verdict, digest_of
 from bot.domain.values import Action, Then
 from tests.bends.wire import BENDS, Wire
 from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench

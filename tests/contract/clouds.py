@@ -19,10 +19,10 @@ from bot.domain import ledger
 from bot.domain.cloud import AnyCloud, Left, Request, Seen, Sighting
 from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
-from bot.domain.plan import By, Plan, Step
+from bot.domain.plans.plan import By, Plan, Step
 from bot.domain.ports import Clock
-from bot.domain.steps import StepRecord, StepState, after_look
-from bot.domain.turns import to_skip, to_start
+from bot.domain.progress.steps import StepRecord, StepState, after_look
+from bot.domain.progress.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 
 from adapters.simulated.faults import Effect
 from bot.domain.cloud import NotSupported, Refused, Seen, Unreachable
-from bot.domain.drift import between
-from bot.domain.plan import By, Disposition, digest_of
+from bot.domain.plans.drift import between
+from bot.domain.plans.plan import By, Disposition, digest_of
 from bot.domain.values import StepKey
 from tests.contract.clouds import ArenaOf, carry_out, first_move, up_to_the_move
 

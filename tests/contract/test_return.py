@@ -9,8 +9,8 @@ import pytest
 
 from adapters.simulated.faults import Effect
 from bot.domain.cloud import Refused, Seen
-from bot.domain.drift import between
-from bot.domain.plan import By, Disposition, digest_of
+from bot.domain.plans.drift import between
+from bot.domain.plans.plan import By, Disposition, digest_of
 from tests.contract.clouds import ReturnOf, carry_out
 
 

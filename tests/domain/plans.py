@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from bot.domain.cloud import Host, Request, Seen, Sighting
 from bot.domain.operation import Operation
-from bot.domain.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, HostId, Json, OperationId, StepKey, UserId, VmId
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import aside
-from bot.domain.plan import By
-from bot.domain.steps import ENDED, Aside, StepRecord, StepState
-from bot.domain.turns import to_retry, to_skip, to_start
+from bot.domain.plans.plan import By
+from bot.domain.progress import set_aside
+from bot.domain.progress.steps import ENDED, Aside, StepRecord, StepState
+from bot.domain.progress.turns import to_retry, to_skip, to_start
 from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.plans import NOW, PHASES, record
 
@@ -20,7 +20,7 @@ FAILED = (StepState.FAILED, StepState.UNKNOWN)
 
 
 def with_aside(records: list[StepRecord], *vms: VmId) -> list[StepRecord]:
-    marked = {r.key: r for r in aside.of(records, vms, BOB)}
+    marked = {r.key: r for r in set_aside.of(records, vms, BOB)}
     return [marked.get(r.key, r) for r in records]
 
 
@@ -44,31 +44,31 @@ def moved(state: StepState, *, unlocked: StepState = StepState.DONE) -> list[Ste
 
 @pytest.mark.parametrize("state", StepState)
 def test_only_a_vm_that_failed_or_whose_fate_is_unclear_may_be_set_aside(state: StepState) -> None:
-    assert list(aside.may_be(moved(state))) == ([VM_1] if state in FAILED else [])
+    assert list(set_aside.may_be(moved(state))) == ([VM_1] if state in FAILED else [])
 
 
 def test_the_first_of_its_steps_that_failed_tells_why() -> None:
     both = [record(0, StepState.FAILED, vm=VM_1), record(1, StepState.UNKNOWN, vm=VM_1)]
-    assert aside.may_be(both)[VM_1].key == "step 0"
+    assert set_aside.may_be(both)[VM_1].key == "step 0"
 
 
 def test_what_is_no_vm_or_is_moved_by_a_call_for_the_whole_host_may_not_be_set_aside() -> None:
-    assert not aside.may_be([record(0, StepState.FAILED), record(1, StepState.FAILED, vm=VM_1, by=By.CLOUD)])
+    assert not set_aside.may_be([record(0, StepState.FAILED), record(1, StepState.FAILED, vm=VM_1, by=By.CLOUD)])
 
 
 def test_a_vm_that_only_stayed_locked_or_whose_relief_failed_is_not_set_aside() -> None:
     late = record(0, StepState.DONE, vm=VM_1)
-    assert not aside.may_be(moved(StepState.DONE, unlocked=StepState.FAILED))
-    assert not aside.may_be([late, record(1, StepState.FAILED, vm=VM_1, relieves=late.key)])
+    assert not set_aside.may_be(moved(StepState.DONE, unlocked=StepState.FAILED))
+    assert not set_aside.may_be([late, record(1, StepState.FAILED, vm=VM_1, relieves=late.key)])
 
 
 def test_nobody_sets_the_same_vm_aside_twice() -> None:
-    assert not aside.may_be(with_aside(moved(StepState.FAILED), VM_1))
+    assert not set_aside.may_be(with_aside(moved(StepState.FAILED), VM_1))
 
 
 def test_with_a_vm_all_is_set_aside_that_it_has_left_but_what_tidies_up() -> None:
     chain = moved(StepState.FAILED, unlocked=StepState.UNKNOWN)
-    assert keys(aside.of(chain, [VM_1], BOB)) == ["step 2", "step 3"]
+    assert keys(set_aside.of(chain, [VM_1], BOB)) == ["step 2", "step 3"]
     again = to_retry(with_aside(chain, VM_1))
     assert keys(again) == ["step 4", "step 6"]
 
@@ -93,19 +93,19 @@ def test_a_later_phase_that_needs_every_vm_does_not_happen_over_one_that_was_set
     rest = with_aside([needed, later], VM_1)
     again = [r.again() if r in to_retry(rest) else r for r in rest]
     assert keys(to_skip(again, PHASES)) == ["step 1"]
-    assert aside.is_all_that_is_left(rest, PHASES)
+    assert set_aside.is_all_that_is_left(rest, PHASES)
 
 
 @pytest.mark.parametrize("state", FAILED)
 def test_nothing_is_left_once_only_the_host_itself_could_be_looked_at_again(state: StepState) -> None:
-    assert not aside.is_all_that_is_left(moved(state), PHASES)
+    assert not set_aside.is_all_that_is_left(moved(state), PHASES)
     rest = with_aside(moved(state), VM_1)
-    assert aside.is_all_that_is_left(rest, PHASES)
-    assert aside.outcome(rest) == "1 of 2 VMs verified, 1 set aside"
+    assert set_aside.is_all_that_is_left(rest, PHASES)
+    assert set_aside.outcome(rest) == "1 of 2 VMs verified, 1 set aside"
 
 
 def test_without_a_vm_set_aside_something_is_always_left() -> None:
-    assert not aside.is_all_that_is_left(moved(StepState.DONE), PHASES)
+    assert not set_aside.is_all_that_is_left(moved(StepState.DONE), PHASES)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_without_a_vm_set_aside_something_is_always_left() -> None:
     ids=["another VM", "the host", "not begun yet", "by hand", "still locked"],
 )
 def test_as_long_as_a_retry_could_begin_something_it_is_left(other: StepRecord) -> None:
-    assert not aside.is_all_that_is_left([*with_aside(moved(StepState.FAILED), VM_1), other], PHASES)
+    assert not set_aside.is_all_that_is_left([*with_aside(moved(StepState.FAILED), VM_1), other], PHASES)
 
 
 mixed = st.lists(st.tuples(st.sampled_from(sorted(ENDED)), st.sampled_from([VM_1, VM_2, None])), max_size=8).map(

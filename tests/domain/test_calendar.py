@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import calendar
-from bot.domain.calendar import Freeze, Mark
 from bot.domain.errors import BadCommand
+from bot.domain.rules import calendar
+from bot.domain.rules.calendar import Freeze, Mark
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHANGHAI = ZoneInfo("Asia/Shanghai")

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import causes
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans import causes
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 from tests.domain.plans import plan, vm
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from bot.domain import drift
-from bot.domain.plan import By, Disposition, Plan, Verdict, Vm, digest_of
+from bot.domain.plans import drift
+from bot.domain.plans.plan import By, Disposition, Plan, Verdict, Vm, digest_of
 from bot.domain.values import Facts, HostId, StepKey, VmId
 from tests.domain.plans import TERMS, finding, pairs, plan, plans, step, vm
 from tests.tiers import examples

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.estimate import Earlier, of
-from bot.domain.plan import By, Disposition, Plan
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import By, Disposition, Plan
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
 from tests.domain.plans import NOW, plan, step, vm
 

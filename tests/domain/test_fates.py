@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import fates
-from bot.domain.fates import Fate
-from bot.domain.steps import Aside, StepRecord, StepState
+from bot.domain.progress import fates
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import Aside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
 from tests.domain.plans import NOW, record
 

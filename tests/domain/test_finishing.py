@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.finishing import going_on, to_finish
-from bot.domain.plan import By
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.plans.plan import By
+from bot.domain.progress.finishing import going_on, to_finish
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import StepKey
 from tests.domain.plans import NOW, PHASES, record
 

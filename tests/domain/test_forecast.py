@@ -7,8 +7,8 @@ from typing import Any
 
 from bot.domain.forecast import starts_a_second, time_left
 from bot.domain.operation import State
-from bot.domain.plan import By
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import By
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
 from tests.domain.plans import NOW, operation, plan, record
 

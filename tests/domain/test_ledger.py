@@ -7,8 +7,8 @@ import pytest
 from bot.domain import ledger
 from bot.domain.cloud import Host, Left, Request
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Disposition
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import Disposition
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
 from tests.domain.plans import NOW, plan, step, vm
 

@@ -1,6 +1,6 @@
 """Calls to people: what is asked is the same wherever they hear it."""
 
-from bot.domain.news import Audience, Kind, News, calling
+from bot.domain.messages.news import Audience, Kind, News, calling
 
 
 def test_a_call_goes_to_the_thread_the_incident_channel_and_whoever_is_in_neither_and_names_each_once() -> None:

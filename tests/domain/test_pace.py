@@ -6,8 +6,8 @@ from math import inf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import pace
-from bot.domain.pace import Limit, Moving, Pace, between_looks
+from bot.domain.progress import pace
+from bot.domain.progress.pace import Limit, Moving, Pace, between_looks
 
 AT_EASE = Pace(shortest=0.3, usual=0.3)
 

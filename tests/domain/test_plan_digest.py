@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.plan import By, Disposition, Plan, Topic, Verdict, digest_of
+from bot.domain.plans.plan import By, Disposition, Plan, Topic, Verdict, digest_of
 from bot.domain.values import Action, Facts, HostId, StepKey, VmId
 from tests.domain.plans import PHASES, RECEIPT, TERMS, finding, plan, plans, step, vm
 

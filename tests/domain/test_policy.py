@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bot.domain.errors import NotAllowed
 from bot.domain.operation import Choice, Vote
-from bot.domain.policy import EVERYONE, Actor, Rule, Standing
+from bot.domain.rules.policy import EVERYONE, Actor, Rule, Standing
 from bot.domain.values import Digest, UserId
 from tests.domain.plans import NOW, operation
 

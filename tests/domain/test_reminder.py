@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain import reminder, timing
+from bot.domain.messages import reminder
 from bot.domain.operation import Operation, State, Told
-from bot.domain.policy import Rule
+from bot.domain.rules import timing
+from bot.domain.rules.policy import Rule
 from tests.domain.plans import NOW, operation
 
 MINUTE = timedelta(minutes=1)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.pace import Limit
-from bot.domain.plan import By
-from bot.domain.steps import (
+from bot.domain.plans.plan import By
+from bot.domain.progress.pace import Limit
+from bot.domain.progress.steps import (
     AWAY,
     ENDED,
     IN_FLIGHT,
@@ -25,7 +25,7 @@ from bot.domain.steps import (
     of_host,
     with_words,
 )
-from bot.domain.turns import to_start
+from bot.domain.progress.turns import to_start
 from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.plans import NOW, PHASES, RECEIPT, moments, record, records, sightings
 

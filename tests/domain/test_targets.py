@@ -2,10 +2,10 @@
 
 from dataclasses import replace
 
-from bot.domain import targets
 from bot.domain.cloud import Request
-from bot.domain.plan import Step, Verdict
-from bot.domain.steps import StepRecord
+from bot.domain.plans.plan import Step, Verdict
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules import targets
 from bot.domain.values import Action, HostId, OperationId, StepKey
 
 

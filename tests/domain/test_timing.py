@@ -6,10 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.domain import calendar, timing
 from bot.domain.operation import Event, State, Told
-from bot.domain.plan import Topic, Verdict
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Topic, Verdict
+from bot.domain.rules import calendar, timing
+from bot.domain.rules.policy import Rule
 from tests.domain.plans import NOW, operation
 
 HOUR = timedelta(hours=1)

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bot.domain.plan import By
-from bot.domain.steps import ENDED, IN_FLIGHT, Aside, StepRecord, StepState
-from bot.domain.turns import current_phase, to_retry, to_retry_beside, to_skip, to_start, to_tidy
+from bot.domain.plans.plan import By
+from bot.domain.progress.steps import ENDED, IN_FLIGHT, Aside, StepRecord, StepState
+from bot.domain.progress.turns import current_phase, to_retry, to_retry_beside, to_skip, to_start, to_tidy
 from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.plans import NOW, PHASES, record
 

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from bot.domain import drift
 from bot.domain.errors import NotAllowed, NotConfirmed
 from bot.domain.operation import Choice, Vote
-from bot.domain.plan import Verdict
-from bot.domain.policy import Actor, Rule, Standing
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Verdict
+from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Digest, UserId
 from tests.domain.plans import NOW, finding, operation, plan, vm
 

@@ -11,13 +11,13 @@ import pytest
 
 from bot.desk.control import Said, Steer
 from bot.desk.desk import Desk
-from bot.domain import calendar
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Choice, Operation, State
-from bot.domain.order import Order
-from bot.domain.policy import Actor, Rule, Standing
 from bot.domain.ports import Archive, Delivery, People
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules import calendar
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Action, OperationId, UserId, VmId
 from bot.engine.held import Held
 from bot.engine.runner import Runner

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from bot.domain.errors import CouldNotAsk
-from bot.domain.policy import Actor, Standing
+from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import UserId
 
 LEADS = {"S0LEADS": ("U0BOB", "U0CAROL"), "S0SRE": ("U0ALICE", "U0BOB"), "S0CHIEFS": ("U0CHIEF",)}

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from bot.domain.operation import State
-from bot.domain.policy import Rule
+from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from bot.domain.cloud import Request
 from bot.domain.operation import State
-from bot.domain.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Plan, Receipt, Step
 from tests.engine.conftest import Workshop
 
 

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import Choice, State, Vote
-from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Entry
+from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 

@@ -1,9 +1,9 @@
 """*Re-check* says in the thread what it found, and calls nobody a second time to the same plan."""
 
 from bot.desk.control import Steer
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import OperationId
 from tests.engine.conftest import BOB, Workshop
 

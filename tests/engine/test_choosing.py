@@ -7,11 +7,11 @@ import pytest
 from bot.desk.control import Steer
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, NotOffered
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import Choice, State
-from bot.domain.order import Order
-from bot.domain.plan import Disposition, Plan
-from bot.domain.policy import Actor
+from bot.domain.plans.plan import Disposition, Plan
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Action, Digest, OperationId, Then, VmId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, LeapingClock, Workshop

@@ -8,9 +8,9 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.cloud import Sighting
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import State
-from bot.domain.plan import Receipt, Step
+from bot.domain.plans.plan import Receipt, Step
 from bot.domain.ports import Archive, Rank, Unit
 from bot.domain.values import StepKey
 from bot.store.archive import SqlArchive

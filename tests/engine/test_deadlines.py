@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.desk.control import Steer
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.plan import Receipt, Step
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Receipt, Step
+from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import DEADLINE

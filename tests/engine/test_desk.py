@@ -18,11 +18,11 @@ from bot.domain.errors import (
     UnknownCloud,
     UnknownHost,
 )
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import Choice, State
-from bot.domain.order import Order
-from bot.domain.policy import Standing
 from bot.domain.ports import Delivery
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Standing
 from bot.domain.values import Action, UserId
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 

@@ -17,11 +17,11 @@ from bot.desk.votes import Confirmation
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import Refusal
 from bot.domain.operation import Choice, Operation, State, Vote
-from bot.domain.order import Order
-from bot.domain.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm, digest_of
-from bot.domain.policy import Actor, Rule, Standing
+from bot.domain.plans.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm, digest_of
 from bot.domain.ports import Archive, Entry
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
 from tests.engine.conftest import LeapingClock
 from tests.engine.toy_cloud import ToyCloud

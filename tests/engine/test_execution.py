@@ -7,10 +7,10 @@ import pytest
 
 from bot.desk.control import Steer
 from bot.domain.cloud import PartlySeen, Sighting, Unreachable
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.plan import Finding, Receipt, Step, Topic, Verdict
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Finding, Receipt, Step, Topic, Verdict
+from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
 from tests.engine.conftest import ALICE, Workshop
 

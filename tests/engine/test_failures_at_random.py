@@ -15,10 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.desk.control import Steer
 from bot.domain.errors import Refusal
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import State
-from bot.domain.policy import Actor
-from bot.domain.steps import StepState
+from bot.domain.progress.steps import StepState
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bot.desk.control import Steer
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.policy import Actor
+from bot.domain.plans.plan import Finding, Topic, Verdict
+from bot.domain.rules.policy import Actor
 from tests.engine.conftest import ALICE, BOB, RULE, Workshop
 from tests.engine.crowd import LEADS, Crowd
 

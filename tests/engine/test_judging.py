@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.cloud import Request
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import State
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import ToyCloud
 

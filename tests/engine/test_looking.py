@@ -11,11 +11,11 @@ import pytest
 from bot.desk import queries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
-from bot.domain.calendar import Freeze, Mark
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
 from bot.domain.operation import State
-from bot.domain.policy import Actor
+from bot.domain.rules.calendar import Freeze, Mark
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Action, Facts, HostId, OperationId
 from bot.slack.views.answers import rows_of
 from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop

@@ -8,11 +8,11 @@ from math import inf
 
 from bot.desk.control import Steer
 from bot.domain.cloud import Sighting, Unreachable
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import State
-from bot.domain.pace import Limit
-from bot.domain.plan import Receipt, Step
-from bot.domain.steps import AWAY, StepState
+from bot.domain.plans.plan import Receipt, Step
+from bot.domain.progress.pace import Limit
+from bot.domain.progress.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.pace import Limit
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.pace import Limit
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, VmId
 from bot.engine.pacing import Named, Pacing
 from tests.domain.plans import NOW, record

@@ -27,9 +27,9 @@ from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
 from bot.domain.errors import Refusal
 from bot.domain.operation import Choice, Operation, State
-from bot.domain.order import Order
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Finding, Topic, Verdict
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest, OperationId, UserId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop

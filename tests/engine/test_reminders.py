@@ -10,11 +10,11 @@ import pytest
 
 from bot.desk import reminders as reminding
 from bot.desk.control import Steer
-from bot.domain import calendar
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.order import Order
-from bot.domain.policy import Rule
+from bot.domain.rules import calendar
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop

@@ -8,11 +8,11 @@ from typing import Any
 from bot.desk.control import Steer
 from bot.desk.votes import Confirmation
 from bot.domain.errors import Refusal
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import Choice, State
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.policy import Actor
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.ports import Recorded
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock, Workshop
 

@@ -6,11 +6,11 @@ import pytest
 
 from bot.desk.control import Steer
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, Refusal
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.policy import Actor
 from bot.domain.ports import Entry, Stale
-from bot.domain.steps import StepState
+from bot.domain.progress.steps import StepState
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId, StepKey
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, Workshop
 from tests.engine.toy_cloud import ToyCloud

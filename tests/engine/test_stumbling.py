@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.domain.cloud import Request
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import State
-from bot.domain.plan import Plan, Verdict
+from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.ports import LeaseLost, StoreFailed
 from bot.engine.absent import Absent
 from bot.engine.worker import Worker

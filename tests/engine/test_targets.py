@@ -7,11 +7,11 @@ import pytest
 
 from bot.desk.control import Steer
 from bot.domain.errors import AlreadyUnderWay
-from bot.domain.news import Kind
+from bot.domain.messages.news import Kind
 from bot.domain.operation import Operation, State
-from bot.domain.order import Order
-from bot.domain.plan import Receipt, Step
+from bot.domain.plans.plan import Receipt, Step
 from bot.domain.ports import Entry
+from bot.domain.rules.order import Order
 from bot.domain.values import Action, HostId, OperationId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, Workshop

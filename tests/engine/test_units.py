@@ -8,7 +8,7 @@ import pytest
 
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Entry, Rank, Unit
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId
 from tests.engine.conftest import Workshop
 

@@ -8,11 +8,11 @@ import pytest
 from bot.desk.control import Steer
 from bot.desk.votes import Confirmation
 from bot.domain.errors import AlreadySettled, NotAllowed, NotConfirmed
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Choice, Operation, State, Vote
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.policy import Actor, Standing
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.ports import Entry, Recorded
+from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
 from bot.slack.views.thread import words
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 
 from bot.desk.control import Steer
-from bot.domain import drift
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Choice, State, Vote
-from bot.domain.plan import Finding, Plan, Topic, Verdict, digest_of
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.values import Digest, OperationId, UserId
 from tests.domain.plans import TERMS, pairs

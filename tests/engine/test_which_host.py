@@ -8,8 +8,8 @@ from bot.desk.desk import Desk
 from bot.domain.abilities import Instead
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotOffered, UnknownHost
-from bot.domain.order import Order
-from bot.domain.policy import Rule
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Then
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, DAVE, RULE, LeapingClock

@@ -9,10 +9,10 @@ import pytest
 from bot.desk.control import Steer
 from bot.domain.cloud import Sighting
 from bot.domain.errors import AlreadySettled, BadChoice
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.plan import Step
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Step
+from bot.domain.progress.steps import StepState
 from bot.domain.values import OperationId, StepKey
 from tests.engine.conftest import BOB, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud

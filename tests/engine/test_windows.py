@@ -7,12 +7,12 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from bot.desk.control import Steer
-from bot.domain import calendar
 from bot.domain.errors import AlreadySettled, BadCommand
-from bot.domain.news import Audience, Kind
+from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.policy import Actor
-from bot.domain.steps import StepState
+from bot.domain.progress.steps import StepState
+from bot.domain.rules import calendar
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner
@@ -125,7 +125,7 @@ async def test_a_time_is_read_on_the_clock_of_whoever_typed_it(shop: Workshop) -
 
 
 async def test_a_time_that_was_typed_before_a_restart_is_still_the_one_that_was_meant(shop: Workshop) -> None:
-    from bot.domain.order import Order
+    from bot.domain.rules.order import Order
     from bot.domain.values import Action
 
     order = Order(action=Action.EVACUATE, cloud="toy", host="host-1", at=calendar.when("04:05"))

@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
-from bot.domain.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, Facts, HostId, StepKey, VmId

@@ -24,7 +24,7 @@ from adapters.openstack.things import (
 from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Request
 from bot.domain.listing import Listing
-from bot.domain.plan import By, Finding, Plan, Step
+from bot.domain.plans.plan import By, Finding, Plan, Step
 from bot.domain.values import Action, Facts, HostId, OperationId
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)

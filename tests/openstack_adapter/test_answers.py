@@ -10,7 +10,7 @@ from aiohttp import web
 from adapters.openstack.answers import Document
 from adapters.openstack.cloud import OpenStackCloud
 from bot.domain.cloud import CloudError, Refused, Unreachable
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
 from tests.openstack_adapter.bends import LOGIN_PAGE, Bend, bent, says
 

@@ -14,8 +14,8 @@ from adapters.openstack.versions import Microversion
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.things import Power
 from bot.domain.cloud import Seen
-from bot.domain.plan import Plan, Step
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Plan, Step
+from bot.domain.progress.steps import StepState
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out
 from tests.openstack_adapter.build import enter, living, plan, server, survey

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.plan import Disposition, Verdict
+from bot.domain.plans.plan import Disposition, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, plan, server, survey

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from adapters.openstack.whereabouts import FEW
 from adapters.simulated.things import Call
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
 
 MANY = (10, 100, 1000)

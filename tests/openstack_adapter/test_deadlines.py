@@ -13,8 +13,8 @@ from adapters.openstack.settings import Migration
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.things import Power, Vm
 from bot.domain.cloud import Refused, Seen, Unreachable
-from bot.domain.plan import By, Step
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import By, Step
+from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_enter_arena
 from tests.contract.clouds import Carried, carry_out, up_to_the_move

@@ -10,8 +10,8 @@ import pytest
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.things import Call, Power, Vm
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plan import Step
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Step
+from bot.domain.progress.steps import StepState
 from tests.contract.arena_openstack import OpenStackArena, openstack_enter_arena
 from tests.contract.clouds import Carried, carry_out, up_to_the_move
 

@@ -8,7 +8,7 @@ import pytest
 from adapters.openstack import drain, moves
 from adapters.openstack.things import Migration, Server
 from bot.domain.cloud import Seen, Sighting, Unreachable
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from bot.domain.values import Facts
 from tests.openstack_adapter.build import DEAD, NOW, enter, here, living, migration, server
 from tests.openstack_adapter.build import service as compute

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.openstack.things import Group, Service, Storage
 from adapters.openstack.versions import Microversion
-from bot.domain.plan import By, Disposition, Verdict
+from bot.domain.plans.plan import By, Disposition, Verdict
 from tests.openstack_adapter.build import (
     DEAD,
     codes,

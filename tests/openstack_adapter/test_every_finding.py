@@ -16,10 +16,10 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
 from adapters.openstack.versions import Microversion
 from adapters.redfish.reading import Reading
-from bot.domain import causes
 from bot.domain.cloud import Left
 from bot.domain.operation import State
-from bot.domain.plan import Plan, Verdict
+from bot.domain.plans import causes
+from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import VmId
 from bot.slack.views import text
 from bot.slack.views.cards import card

@@ -9,7 +9,7 @@ from adapters.openstack import ages
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Server, Storage
 from adapters.openstack.versions import Microversion
-from bot.domain.plan import Disposition, Topic, Verdict, digest_of
+from bot.domain.plans.plan import Disposition, Topic, Verdict, digest_of
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,

@@ -14,7 +14,7 @@ from adapters.openstack import endpoints
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import CloudError
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.openstack_adapter.bends import LOGIN_PAGE, Bend, bent, says
 from tests.tiers import examples

@@ -10,7 +10,7 @@ from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, OpenStackSurvey, Server
 from adapters.openstack.versions import Microversion
 from bot.domain.cloud import Left, Seen
-from bot.domain.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
+from bot.domain.plans.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
 from bot.domain.values import VmId
 from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, here, living, migration, room, server
 from tests.openstack_adapter.build import with_service as having

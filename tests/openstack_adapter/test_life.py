@@ -11,7 +11,7 @@ from adapters.openstack.things import Life
 from adapters.redfish.reading import Reading
 from adapters.simulated import redfish_api
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plan import Step, Verdict
+from bot.domain.plans.plan import Step, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move

@@ -11,7 +11,7 @@ from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import Reading
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
-from bot.domain.plan import Plan, Verdict
+from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, plan, survey, with_service

@@ -12,7 +12,7 @@ from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.session import Session
 from adapters.simulated.things import ServerGroup
 from bot.domain.cloud import Unreachable
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
 from tests.openstack_adapter.bends import bent
 

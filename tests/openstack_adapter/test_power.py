@@ -17,9 +17,9 @@ from adapters.redfish.settings import BmcSettings
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from bot.domain.cloud import Seen, Unreachable
-from bot.domain.plan import Plan, Receipt, Step, Topic, Verdict, digest_of
+from bot.domain.plans.plan import Plan, Receipt, Step, Topic, Verdict, digest_of
+from bot.domain.progress.steps import StepState
 from bot.domain.settings.secret import Secret
-from bot.domain.steps import StepState
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import carry_out

@@ -11,7 +11,7 @@ from adapters.openstack.whereabouts import FEW
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import AnyCloud, Seen, Sighting, Unreachable
-from bot.domain.plan import Plan, Step, Verdict
+from bot.domain.plans.plan import Plan, Step, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.openstack_adapter.bends import Bend, bent, says

@@ -10,7 +10,7 @@ from adapters.openstack.things import LIVE_MIGRATION, Migration, Server
 from adapters.simulated import datacentre
 from adapters.simulated.things import Move, MoveKind, Vm
 from bot.domain.cloud import Seen
-from bot.domain.plan import Disposition, Plan
+from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.openstack.storage import backups_in
 from bot.domain.cloud import Refused
-from bot.domain.plan import By, Plan, Verdict, digest_of
+from bot.domain.plans.plan import By, Plan, Verdict, digest_of
 from tests.openstack_adapter.build import DEAD, cinder, finding, manager, rehomed, volumes_with
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.things import Storage
-from bot.domain.plan import By, Plan
+from bot.domain.plans.plan import By, Plan
 from bot.domain.values import Action
 from tests.openstack_adapter.build import (
     DEAD,

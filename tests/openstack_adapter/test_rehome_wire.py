@@ -16,7 +16,7 @@ from adapters.openstack.settings import Cinder
 from adapters.simulated import cinder_manage, datacentre, openstack_api
 from adapters.simulated.world import World
 from bot.domain.cloud import NotSupported, Refused, Seen, Sighting, Unreachable
-from bot.domain.plan import By, Plan, Receipt, Step
+from bot.domain.plans.plan import By, Plan, Receipt, Step
 from bot.domain.values import Action
 from bot.runtime.clock import ManualClock
 from tests.contract.arena_openstack import OpenStackArena, adapter

@@ -1,7 +1,7 @@
 """A host brought back to service over a socket, after maintenance and after an evacuation."""
 
 from bot.domain.cloud import Seen
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out

@@ -10,7 +10,7 @@ from adapters.openstack import service
 from adapters.openstack.heartbeats import Heartbeats
 from adapters.openstack.things import OpenStackSurvey, Service, Storage
 from bot.domain.cloud import Seen
-from bot.domain.plan import By, Step, Verdict
+from bot.domain.plans.plan import By, Step, Verdict
 from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, server, with_service
 from tests.openstack_adapter.build import service as compute
 

@@ -8,7 +8,7 @@ import pytest
 from adapters.openstack import translate
 from adapters.openstack.judge import Terms
 from adapters.openstack.things import Group, Room, Server
-from bot.domain.plan import Disposition, Plan, Step, Verdict
+from bot.domain.plans.plan import Disposition, Plan, Step, Verdict
 from tests.openstack_adapter.build import codes, enter, finding, living, plan, room, server, survey, with_service
 
 

@@ -8,7 +8,7 @@ import pytest
 from adapters.openstack.things import OpenStackSurvey
 from adapters.simulated import datacentre
 from bot.domain.cloud import Seen
-from bot.domain.plan import Plan, Verdict
+from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import START

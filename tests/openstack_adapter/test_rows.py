@@ -11,7 +11,7 @@ import pytest
 from adapters.simulated.openstack_api import Release
 from adapters.simulated.things import Vm
 from bot.domain.cloud import Seen
-from bot.domain.plan import Step
+from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import up_to_the_move
 

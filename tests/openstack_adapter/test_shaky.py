@@ -29,8 +29,8 @@ from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
 from bot.domain.cloud import PartlySeen, Unreachable
 from bot.domain.operation import Choice, Operation, State
-from bot.domain.order import Order
 from bot.domain.ports import Delivery
+from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId
 from bot.engine.held import Held
 from bot.engine.runner import Runner

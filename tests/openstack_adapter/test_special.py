@@ -6,7 +6,7 @@ import pytest
 
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Aggregate
-from bot.domain.plan import Disposition, Plan
+from bot.domain.plans.plan import Disposition, Plan
 from tests.contract.arena_openstack import (
     OpenStackArena,
     adapter,

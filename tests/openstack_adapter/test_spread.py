@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from adapters.openstack import spread
 from adapters.openstack.things import Group, OpenStackSurvey, Server
-from bot.domain.plan import digest_of
+from bot.domain.plans.plan import digest_of
 from tests.openstack_adapter.build import DEAD, plan, room, server, survey, with_service
 
 

@@ -13,7 +13,7 @@ from adapters.openstack.things import Group, Server
 from adapters.openstack.versions import Microversion
 from adapters.simulated.things import Vm
 from bot.domain.cloud import Left, Refused
-from bot.domain.plan import Disposition, Plan, Verdict
+from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.domain.values import VmId
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.openstack_adapter.build import (

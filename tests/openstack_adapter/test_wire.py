@@ -11,8 +11,8 @@ from adapters.simulated.faults import Break, Effect, MoveFault
 from adapters.simulated.things import Power
 from adapters.simulated.world import World
 from bot.domain.cloud import Refused, Seen, Unreachable
-from bot.domain.plan import Disposition
-from bot.domain.steps import StepState
+from bot.domain.plans.plan import Disposition
+from bot.domain.progress.steps import StepState
 from bot.domain.values import Action
 from bot.runtime.clock import ManualClock
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena

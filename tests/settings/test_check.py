@@ -17,8 +17,8 @@ from bot.demo.people import Channel, UserGroup
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Unreachable
-from bot.domain.policy import Rule
 from bot.domain.ports import StoreFailed
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.runtime.clock import FastClock
 from bot.slack.diagnose import diagnose

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain import calendar
+from bot.domain.rules import calendar
 from bot.domain.values import Action
 from bot.settings import SettingsError
 from tests.settings.written import SMALL, TOWER, read

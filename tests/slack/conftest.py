@@ -14,12 +14,12 @@ from bot.demo.messages import Message
 from bot.demo.server import Served, serve
 from bot.demo.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Host, Request
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Plan
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import Archive, Entry
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.slack.outbound.board import Board

@@ -17,9 +17,9 @@ from bot.demo.workspace import Workspace, standard_workspace
 from bot.desk.desk import Desk
 from bot.domain.cloud import Host
 from bot.domain.operation import Operation, State
-from bot.domain.plan import digest_of
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import digest_of
 from bot.domain.ports import Entry
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.runtime.clock import FastClock, WakeUp
 from bot.slack import app as slack_app

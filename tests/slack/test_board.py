@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
 from bot.domain.values import Facts, UserId
 from tests.slack.conftest import Office, operation

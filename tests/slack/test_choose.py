@@ -9,7 +9,7 @@ import pytest
 from bot.demo.messages import Message
 from bot.demo.view_stack import View
 from bot.domain.operation import State
-from bot.domain.plan import Plan, digest_of
+from bot.domain.plans.plan import Plan, digest_of
 from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.slack import app as slack_app

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from bot.demo.messages import Message
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
-from bot.domain.plan import digest_of
+from bot.domain.plans.plan import digest_of
 from bot.slack.views.cards import details
 from tests.slack.conftest import Office, operation
 from tests.slack.house import House, opened

@@ -12,7 +12,7 @@ from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
 from bot.domain.operation import State
-from bot.domain.plan import digest_of
+from bot.domain.plans.plan import digest_of
 from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.runtime.clock import SystemClock

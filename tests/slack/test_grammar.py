@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.errors import BadCommand
-from bot.domain.order import Order
+from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
 from bot.slack.inbound.grammar import COMMANDS, Question, Verb, parse, usage
 

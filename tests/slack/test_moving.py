@@ -7,8 +7,8 @@ from functools import partial
 
 import pytest
 
-from bot.domain.copies import Copy
-from bot.domain.news import Audience, Kind, News, calling
+from bot.domain.messages.copies import Copy
+from bot.domain.messages.news import Audience, Kind, News, calling
 from bot.domain.operation import State
 from bot.domain.values import UserId
 from tests.slack.conftest import Office, opened, operation

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.alarm import Alarm, AlarmKind
-from bot.domain.news import Audience
+from bot.domain.messages.alarm import Alarm, AlarmKind
+from bot.domain.messages.news import Audience
 from bot.domain.values import HostId
 from tests.slack.conftest import NOON, Office, operation
 from tests.slack.mortal import Killed, MortalArchive

@@ -11,7 +11,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk
-from bot.domain.policy import Rule, Standing
+from bot.domain.rules.policy import Rule, Standing
 from bot.domain.values import Action, UserId
 from bot.slack import app as slack_app
 from bot.slack.people import SlackPeople

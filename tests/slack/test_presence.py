@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.domain.news import Kind, News, calling
+from bot.domain.messages.news import Kind, News, calling
 from bot.domain.operation import Operation
 from bot.slack.outbound.board import Board
 from bot.slack.outbound.presence import DirectMessages, Presence

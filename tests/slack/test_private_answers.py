@@ -10,7 +10,7 @@ import pytest
 
 from bot.demo.messages import Message
 from bot.demo.people import Channel
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.ports import ANSWER_AT, Delivery
 from bot.domain.values import UserId
 from tests.slack.conftest import Office

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.domain.news import Audience
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from tests.slack.conftest import Office, operation
 from tests.views.examples import plan

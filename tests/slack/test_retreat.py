@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.operation import State
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from tests.slack.conftest import Office, operation
 from tests.views.examples import plan
 from tests.views.test_card import grave

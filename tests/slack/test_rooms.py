@@ -1,6 +1,6 @@
 """Before Muster speaks in a conversation it joins it where it may, and keeps out of what others read."""
 
-from bot.domain.news import Audience
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from tests.slack.conftest import Office, operation
 from tests.views.examples import plan

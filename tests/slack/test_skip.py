@@ -9,9 +9,9 @@ import pytest
 from bot.demo.messages import Message
 from bot.demo.view_stack import View
 from bot.domain.operation import State
-from bot.domain.plan import digest_of
+from bot.domain.plans.plan import digest_of
 from bot.domain.ports import Delivery
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
 from bot.slack import app as slack_app
 from bot.slack.inbound import skip
 from tests.slack.house import House, opened

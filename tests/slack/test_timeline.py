@@ -3,7 +3,7 @@
 import pytest
 
 from bot.demo.messages import Message
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Entry
 from bot.domain.values import UserId

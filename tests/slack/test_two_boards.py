@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from bot.demo.server import Served, serve
 from bot.demo.workspace import standard_workspace
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.ports import Entry, LeaseLost
 from bot.engine.leader import SPAN, Leader
 from bot.runtime.clock import SystemClock, WakeUp

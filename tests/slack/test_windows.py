@@ -10,8 +10,8 @@ import pytest
 from bot.demo.messages import Message
 from bot.demo.view_stack import View
 from bot.domain.operation import State
-from bot.domain.policy import Rule
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Rule
 from bot.slack import app as slack_app
 from bot.slack.inbound import approve
 from tests.slack.house import House, opened

@@ -10,11 +10,11 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from bot.domain.cloud import Host, Request
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Plan, Step
+from bot.domain.plans.plan import Plan, Step
 from bot.domain.ports import Entry
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 1, 1, tzinfo=UTC)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bot.domain.alarm import Alarm, AlarmKind, Alert, Notice
+from bot.domain.messages.alarm import Alarm, AlarmKind, Alert, Notice
 from bot.domain.operation import State
 from bot.domain.ports import Entry, Stale
 from bot.runtime.clock import ManualClock, WakeUp

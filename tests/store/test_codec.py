@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bot.domain.cloud import Host, Request
-from bot.domain.news import News
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan, Step
-from bot.domain.steps import StepRecord
+from bot.domain.plans.plan import Plan, Step
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Facts
 from bot.store import codec
 from tests.store.examples import any_of, plan, records

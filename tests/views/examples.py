@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from bot.domain.cloud import Host, Request
 from bot.domain.operation import EXECUTING, FINAL, Choice, Operation, State, Vote
-from bot.domain.plan import Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
-from bot.domain.policy import Rule
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest, HostId, OperationId, StepKey, UserId, VmId
 
 NOW = datetime(2026, 3, 1, 2, 14, tzinfo=UTC)

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.domain.alarm import Alarm, AlarmKind, Alert
+from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.values import HostId, OperationId
 from bot.slack.views import alarm as view
 from tests.views import golden

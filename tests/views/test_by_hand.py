@@ -4,8 +4,8 @@ import json
 from dataclasses import replace
 
 from bot.domain.operation import State
-from bot.domain.plan import By, Step
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import By, Step
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import StepKey
 from bot.slack.views.cards import card
 from tests.views.examples import NOW, RULE, operation

@@ -9,14 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.domain import drift
 from bot.domain.counting import counted
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import FINAL, Event, Operation, State, Told
-from bot.domain.pace import Limit
-from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
-from bot.domain.policy import Rule
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans import drift
+from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
+from bot.domain.progress.pace import Limit
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest
 from bot.slack.views import text, thread
 from bot.slack.views.cards import card, details

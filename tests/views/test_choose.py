@@ -8,7 +8,7 @@ import pytest
 
 from bot.demo.blockkit import check_blocks, check_view
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Disposition, Plan
+from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action, Then
 from bot.slack.views.cards import card
 from bot.slack.views.windows import choose, ticks

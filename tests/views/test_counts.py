@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import fates
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
-from bot.domain.plan import Plan, Step
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import Plan, Step
+from bot.domain.progress import fates
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import StepKey, UserId
 from bot.slack.views import incident, notes, thread
 from bot.slack.views.cards import card

@@ -9,7 +9,7 @@ import pytest
 from bot.demo.blockkit import check_view
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
-from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
+from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
 from bot.slack.views import notes
 from bot.slack.views.cards import buttons, details
 from bot.slack.views.message import Message

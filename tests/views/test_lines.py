@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain import aside
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
+from bot.domain.progress import set_aside
 from bot.domain.values import Facts, Json, OperationId, UserId
 from bot.slack.views import incident, notes, thread
 from bot.slack.views.cards import card
@@ -92,7 +92,7 @@ def test_whoever_is_called_reads_the_very_buttons_that_are_on_the_card(step_of: 
     shown, rows = operation(State.NEEDS_ATTENTION, of=of), records(State.NEEDS_ATTENTION, of)
     if step_of == "host":
         rows = [replace(r, step=replace(r.step, vm=None)) for r in rows]
-    told = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"may_skip": bool(aside.may_be(rows))})
+    told = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"may_skip": bool(set_aside.may_be(rows))})
     on_the_card = [label for label in sent.labels(card.render(shown, rows, RULE, now=NOW)) if label != "Details"]
     named = re.search(r"Press (.+) on the card", thread.render([told], shown).text)
     assert named is not None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.domain.operation import State
-from bot.domain.plan import Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.slack.views.cards import buttons, card
 from tests.views.examples import NOW, RULE, operation, plan, records
 from tests.views.limits import visible_text

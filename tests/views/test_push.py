@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
-from bot.domain.plan import Disposition, Finding, Plan, Topic, Verdict
+from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.slack.views import incident, push, thread
 from bot.slack.views.cards import card
 from tests.views.examples import NOW, RULE, blocked_plan, operation, plan

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from bot.demo.blockkit import check_view
-from bot.domain import aside
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
-from bot.domain.plan import By, Plan
-from bot.domain.steps import Aside, StepRecord, StepState
+from bot.domain.plans.plan import By, Plan
+from bot.domain.progress import set_aside as aside
+from bot.domain.progress.steps import Aside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
 from bot.slack.views import text, thread, timeline
 from bot.slack.views.cards import card

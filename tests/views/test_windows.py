@@ -9,7 +9,7 @@ import pytest
 from bot.demo.blockkit import check_blocks, check_view
 from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation, State, Vote
-from bot.domain.plan import Finding, Plan, Topic, Verdict
+from bot.domain.plans.plan import Finding, Plan, Topic, Verdict
 from bot.domain.values import Json, UserId
 from bot.slack.views.cards import card
 from bot.slack.views.message import Message

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from bot.domain.alarm import Alarm
 from bot.domain.cloud import Host, Request, Unreachable
-from bot.domain.news import News
+from bot.domain.messages.alarm import Alarm
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Entry
 from bot.domain.values import Action, HostId, OperationId, UserId

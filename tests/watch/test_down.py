@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.alarm import AlarmKind
+from bot.domain.messages.alarm import AlarmKind
 from bot.domain.operation import State
 from bot.domain.values import Action, OperationId
 from bot.store import audit

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
 from bot.domain.values import Action
 from tests.watch.conftest import EVERY, Post

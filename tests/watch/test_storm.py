@@ -4,8 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from bot.domain.alarm import Alarm, AlarmKind
 from bot.domain.cloud import Host
+from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Rank
 from tests.watch.conftest import Post
 from tests.watch.test_webhook import alert, door, payload, send

@@ -14,7 +14,7 @@ from aiohttp import web
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.alarm import AlarmKind
+from bot.domain.messages.alarm import AlarmKind
 from bot.domain.ports import StoreFailed
 from bot.runtime.http_server import serve
 from bot.watch.alerts import Alerts

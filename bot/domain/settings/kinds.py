@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BeforeValidator, ValidationInfo
 from pydantic_core import PydanticKnownError
 
-from bot.domain import calendar
+from bot.domain.rules import calendar
 from bot.domain.settings.secret import Secret
 from bot.domain.settings.table import wrong
 

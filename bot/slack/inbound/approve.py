@@ -6,8 +6,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.desk.desk import Desk
 from bot.domain.operation import Choice
-from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.slack.inbound import reception
 from bot.slack.inbound.reception import Reception

@@ -9,9 +9,9 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 
 from bot.desk.desk import Desk
 from bot.domain.errors import UnknownHost
-from bot.domain.order import Order
-from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
+from bot.domain.rules.order import Order
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Action
 from bot.slack.inbound import reception
 from bot.slack.inbound.reception import Reception

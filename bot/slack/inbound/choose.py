@@ -9,8 +9,8 @@ from bot.desk import choice
 from bot.desk.desk import Desk
 from bot.domain.counting import counted
 from bot.domain.errors import BadChoice
-from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.slack.inbound import reception, windows
 from bot.slack.inbound.reception import Reception

@@ -9,8 +9,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
 from bot.domain.operation import Choice
-from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Facts, OperationId
 from bot.slack.inbound import reception, windows
 from bot.slack.inbound.reception import Reception

@@ -8,8 +8,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.domain.errors import UnknownOperation
-from bot.domain.policy import Actor
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.slack.inbound import reception
 from bot.slack.inbound.reception import Reception

@@ -7,8 +7,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk.desk import Desk
 from bot.domain.errors import NotAllowed
-from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import OperationId
 from bot.slack.inbound import reception, windows
 from bot.slack.inbound.reception import Reception

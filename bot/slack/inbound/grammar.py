@@ -8,11 +8,11 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TypeAlias
 
-from bot.domain import calendar
-from bot.domain.calendar import When
 from bot.domain.counting import counted
 from bot.domain.errors import BadCommand
-from bot.domain.order import Order
+from bot.domain.rules import calendar
+from bot.domain.rules.calendar import When
+from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
 from bot.slack.inbound.words import Word, as_meant, split
 

@@ -9,8 +9,8 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.desk import queries, showing
 from bot.desk.desk import Desk
 from bot.domain.errors import BadCommand, NotAllowed
-from bot.domain.policy import Actor, Standing
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import OperationId
 from bot.slack.inbound import grammar, reception
 from bot.slack.inbound.grammar import Question, Verb

@@ -16,10 +16,10 @@ from slack_bolt.async_app import AsyncAck
 from bot.desk import showing
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
-from bot.domain.news import News
-from bot.domain.policy import Actor
+from bot.domain.messages.news import News
 from bot.domain.ports import ANSWER_AT, Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.redaction import without_shapes
+from bot.domain.rules.policy import Actor
 from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
 from bot.runtime.log import logger
 from bot.slack.names import Names

@@ -12,9 +12,9 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal
-from bot.domain.news import News
-from bot.domain.policy import Actor
+from bot.domain.messages.news import News
 from bot.domain.ports import Delivery
+from bot.domain.rules.policy import Actor
 from bot.runtime.log import logger
 from bot.slack.inbound import reception
 from bot.slack.inbound.reception import Reception

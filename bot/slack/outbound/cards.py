@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.operation import EXECUTING, FINAL, Operation, State
-from bot.domain.policy import Rule
 from bot.domain.ports import Archive, Card, Clock, LeaseLost
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import BackOff

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from bot.domain.copies import Copy
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.copies import Copy
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import EXECUTING, Operation
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.runtime.log import logger

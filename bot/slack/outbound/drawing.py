@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.errors import UnknownOperation
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost
 from bot.domain.values import Facts, OperationId, UserId
 from bot.runtime.log import logger

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.news import ONE_LINE, Audience, Kind
+from bot.domain.messages.news import ONE_LINE, Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
 from bot.runtime.log import logger
 from bot.slack.outbound.drawing import Drawing, Place, file_of

@@ -1,6 +1,6 @@
 """Finds another place for a card that cannot stay where it is, and tells the incident channel."""
 
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Card
 from bot.runtime.log import logger

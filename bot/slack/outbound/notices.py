@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from bot.domain.alarm import Alarm, Notice
+from bot.domain.messages.alarm import Alarm, Notice
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import OperationId
 from bot.runtime.log import logger

@@ -3,8 +3,8 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from bot.domain.alarm import Alarm, Notice
-from bot.domain.copies import Copy
+from bot.domain.messages.alarm import Alarm, Notice
+from bot.domain.messages.copies import Copy
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Card, Outgoing
 

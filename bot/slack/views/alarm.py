@@ -3,8 +3,8 @@
 import json
 from collections.abc import Callable, Mapping
 
-from bot.domain.alarm import Alarm, AlarmKind, Alert
 from bot.domain.counting import counted
+from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.slack.views import message, text
 from bot.slack.views.message import Block, Message
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from bot.domain.news import News
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation
 from bot.slack.refusals import because
 from bot.slack.views import push, subject, text, thread

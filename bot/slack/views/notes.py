@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.counting import counted
-from bot.domain.news import News
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation
-from bot.domain.policy import Rule
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules.policy import Rule
 from bot.domain.values import OperationId
 from bot.slack.views import message, subject, text, thread
 from bot.slack.views.cards import card, vms

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 
 from bot.domain.counting import counted
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import FINAL, Operation, State
-from bot.domain.plan import Disposition, Plan, Verdict
+from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.domain.values import Facts
 from bot.slack.views import subject, text
 

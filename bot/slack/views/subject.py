@@ -2,11 +2,11 @@
 
 from dataclasses import replace
 
-from bot.domain import calendar
 from bot.domain.counting import counted
 from bot.domain.operation import FINAL, Choice, Operation, State, Vote
-from bot.domain.plan import Disposition, Plan
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Disposition, Plan
+from bot.domain.rules import calendar
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest, Then, UserId
 from bot.slack.views import text
 

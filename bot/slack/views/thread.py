@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bot.domain.counting import counted, listed
-from bot.domain.news import Kind, News
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Facts
 from bot.slack.refusals import because
 from bot.slack.views import message, push, text

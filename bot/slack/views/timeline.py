@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.fates import Fate
 from bot.domain.operation import Choice, Operation
 from bot.domain.ports import Recorded
-from bot.domain.steps import StepRecord
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Facts, Json, OperationId, UserId
 from bot.slack.views import subject, text
 from bot.slack.views.cards import progress

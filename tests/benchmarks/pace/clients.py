@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.domain.pace import Limit, Moving, Pace
+from bot.domain.progress.pace import Limit, Moving, Pace
 from tests.benchmarks.pace.cloud import Profile, Simulation, Vm, downtime
 
 BEFORE_THE_FIRST = 1.2  #: seconds that Muster surveys, disables and forces down

@@ -8,8 +8,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.domain.copies import Copy
-from bot.domain.news import Audience, Kind, News
+from bot.domain.messages.copies import Copy
+from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Card, Entry, Outgoing
 from bot.domain.values import OperationId, UserId

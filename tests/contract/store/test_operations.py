@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
 from bot.domain.operation import Choice, Event, Operation, State, Vote
 from bot.domain.ports import Archive, Bell, Entry, Stale
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Digest, HostId, OperationId, StepKey, UserId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive

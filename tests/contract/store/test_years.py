@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import event, text
 
 from bot.desk.retention import Retention
-from bot.domain.alarm import Alarm, AlarmKind
-from bot.domain.news import Kind, News
+from bot.domain.messages.alarm import Alarm, AlarmKind
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery, Entry
 from bot.runtime.clock import ManualClock

@@ -3,11 +3,11 @@
 import json
 from collections.abc import Sequence
 
-from bot.domain import aside, turns
 from bot.domain.operation import FINAL, Choice, Event, Operation, State
-from bot.domain.plan import Plan
-from bot.domain.policy import Rule
-from bot.domain.steps import StepRecord, StepState
+from bot.domain.plans.plan import Plan
+from bot.domain.progress import set_aside, turns
+from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, UserId
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
@@ -71,7 +71,7 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
     for event, action, label, style in _PLAIN:
         if operation.may(event) and (event is not Event.RETRIED or _may_retry(operation, records)):
             elements.append(message.button(label, action=action, value=value, style=style))
-    if operation.state in _MAY_SKIP and aside.may_be(records):
+    if operation.state in _MAY_SKIP and set_aside.may_be(records):
         elements.append(message.button("Skip", action=SKIP, value=value))
     if operation.plan is not None and operation.plan.vms:
         elements.append(message.button("Details", action=DETAILS, value=value))

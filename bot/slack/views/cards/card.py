@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import IntEnum
 
 from bot.domain import forecast
-from bot.domain.fates import Fate
 from bot.domain.operation import EXECUTING, FINAL, Event, Operation, State
-from bot.domain.policy import Rule
-from bot.domain.steps import StepRecord
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules.policy import Rule
 from bot.slack.views import message, push, subject, text
 from bot.slack.views.cards import buttons, judgement, progress, standing, steps, vms
 from bot.slack.views.message import Block, Message

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Sequence
 
-from bot.domain import causes
 from bot.domain.counting import counted
-from bot.domain.fates import Fate
 from bot.domain.operation import Operation
-from bot.domain.plan import Disposition, Plan, Vm
-from bot.domain.steps import StepRecord
+from bot.domain.plans import causes
+from bot.domain.plans.plan import Disposition, Plan, Vm
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import progress

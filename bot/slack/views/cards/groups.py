@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.domain.counting import counted
-from bot.domain.plan import Plan, Vm
+from bot.domain.plans.plan import Plan, Vm
 from bot.slack.views import message, text
 from bot.slack.views.message import Block
 

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from bot.domain import causes
-from bot.domain.causes import Cause
 from bot.domain.counting import counted
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan, Topic, Verdict
+from bot.domain.plans import causes
+from bot.domain.plans.causes import Cause
+from bot.domain.plans.plan import Plan, Topic, Verdict
 from bot.slack.views import message, text
 from bot.slack.views.message import Block
 

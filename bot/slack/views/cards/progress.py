@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain import fates, forecast
-from bot.domain.fates import ENDED, Fate
-from bot.domain.pace import Limit
-from bot.domain.steps import Aside, StepRecord, StepState
+from bot.domain import forecast
+from bot.domain.progress import fates
+from bot.domain.progress.fates import ENDED, Fate
+from bot.domain.progress.pace import Limit
+from bot.domain.progress.steps import Aside, StepRecord, StepState
 from bot.domain.values import VmId
 
 _WIDTH = 8

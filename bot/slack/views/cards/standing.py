@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain import calendar
 from bot.domain.counting import counted
 from bot.domain.operation import VOUCHERS, Choice, Operation, State, Told, Vote
-from bot.domain.plan import Plan
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Plan
+from bot.domain.rules import calendar
+from bot.domain.rules.policy import Rule
 from bot.slack.views import text
 
 

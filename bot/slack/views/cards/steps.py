@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from bot.domain import fates
 from bot.domain.counting import counted
-from bot.domain.fates import Fate
 from bot.domain.operation import Operation, State
-from bot.domain.plan import By, Plan, Step
-from bot.domain.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
+from bot.domain.plans.plan import By, Plan, Step
+from bot.domain.progress import fates
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import buttons
 from bot.slack.views.message import Block

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bot.domain.counting import counted, listed
-from bot.domain.fates import Fate
-from bot.domain.plan import Disposition, Plan, Vm
-from bot.domain.steps import StepRecord
+from bot.domain.plans.plan import Disposition, Plan, Vm
+from bot.domain.progress.fates import Fate
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Action, VmId
 from bot.slack.views import message, text
 from bot.slack.views.cards import details, groups

@@ -3,7 +3,7 @@
 import json
 
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan, Vm
+from bot.domain.plans.plan import Plan, Vm
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
 from bot.slack.views.windows import ticks

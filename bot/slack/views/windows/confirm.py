@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Plan
+from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
 from bot.slack.views import message, text
 from bot.slack.views.message import Block

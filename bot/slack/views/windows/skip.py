@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from bot.domain.operation import Operation
-from bot.domain.steps import StepRecord
+from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
 from bot.slack.views import message, subject
 from bot.slack.views.message import Block

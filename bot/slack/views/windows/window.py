@@ -6,7 +6,7 @@ from typing import Any
 
 from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation
-from bot.domain.policy import Rule
+from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
 from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block, Message

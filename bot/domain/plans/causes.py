@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bot.domain.counting import counted, listed
-from bot.domain.plan import WORST_FIRST, Finding, Plan, Topic, Verdict
+from bot.domain.plans.plan import WORST_FIRST, Finding, Plan, Topic, Verdict
 from bot.domain.values import VmId
 
 NAMED = 12

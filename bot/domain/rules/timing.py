@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from bot.domain import calendar
 from bot.domain.operation import Operation
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.policy import Rule
+from bot.domain.plans.plan import Finding, Topic, Verdict
+from bot.domain.rules import calendar
+from bot.domain.rules.policy import Rule
 
 AHEAD = timedelta(hours=4)
 """How near behind its start a freeze is that approvers of work with an open end are told of."""

@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.counting import counted
-from bot.domain.plan import By
-from bot.domain.steps import Aside, StepRecord, StepState
-from bot.domain.turns import to_retry, to_skip
+from bot.domain.plans.plan import By
+from bot.domain.progress.steps import Aside, StepRecord, StepState
+from bot.domain.progress.turns import to_retry, to_skip
 from bot.domain.values import VmId
 
 _FAILED = frozenset({StepState.FAILED, StepState.UNKNOWN})

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from bot.domain.alarm import Alarm, AlarmKind, Notice
+from bot.domain.messages.alarm import Alarm, AlarmKind, Notice
 from bot.domain.values import OperationId
 
 

@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.plan import By, Step
-from bot.domain.steps import StepRecord
-from bot.domain.turns import to_start, to_tidy
+from bot.domain.plans.plan import By, Step
+from bot.domain.progress.steps import StepRecord
+from bot.domain.progress.turns import to_start, to_tidy
 from bot.domain.values import StepKey
 
 

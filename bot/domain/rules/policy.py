@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 
-from bot.domain.calendar import Freeze
 from bot.domain.errors import NotAllowed, NotConfirmed
 from bot.domain.operation import Operation
-from bot.domain.plan import Plan
+from bot.domain.plans.plan import Plan
+from bot.domain.rules.calendar import Freeze
 from bot.domain.values import Facts, UserId
 
 _AGAIN = "Press the button on the card as it stands now, type the name and tick every sentence."

@@ -11,8 +11,8 @@ from enum import StrEnum
 
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.counting import counted
-from bot.domain.pace import Limit
-from bot.domain.plan import By, Receipt, Step
+from bot.domain.plans.plan import By, Receipt, Step
+from bot.domain.progress.pace import Limit
 from bot.domain.values import StepKey, UserId
 
 

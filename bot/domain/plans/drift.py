@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass
 
-from bot.domain import causes
-from bot.domain.plan import Finding, Plan, Step, Vm
+from bot.domain.plans import causes
+from bot.domain.plans.plan import Finding, Plan, Step, Vm
 from bot.domain.values import Json, VmId
 
 

@@ -8,8 +8,8 @@ is set aside when what it was for has ended. Of two that relieve the same, the o
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.plan import By, Step
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.plans.plan import By, Step
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import StepKey
 
 _FAILED = frozenset({StepState.FAILED, StepState.UNKNOWN})

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.domain.counting import counted
-from bot.domain.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import VmId
 
 

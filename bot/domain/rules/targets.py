@@ -9,9 +9,9 @@ from dataclasses import replace
 
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadyUnderWay
-from bot.domain.plan import Finding, Topic, Verdict
-from bot.domain.steps import StepRecord
-from bot.domain.timing import Closed
+from bot.domain.plans.plan import Finding, Topic, Verdict
+from bot.domain.progress.steps import StepRecord
+from bot.domain.rules.timing import Closed
 from bot.domain.values import Action
 
 

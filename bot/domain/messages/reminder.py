@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.operation import Operation, State, Told
-from bot.domain.policy import Rule
+from bot.domain.rules.policy import Rule
 
 QUARTER = 4
 """No reminder of an expiry comes before that part of the time is left, however short the time is."""

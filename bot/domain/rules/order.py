@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from bot.domain.calendar import When
+from bot.domain.rules.calendar import When
 from bot.domain.values import Action, Then
 
 
