@@ -10,8 +10,8 @@ from typing import TextIO
 from bot.domain.counting import counted
 from bot.domain.values import Json
 from bot.runtime.clock import SystemClock, WakeUp
-from bot.store import audit
 from bot.store.archive import SqlArchive
+from bot.store.parts import audit
 from bot.store.unit import SqlUnit
 
 MOST_NAMED = 20

@@ -11,8 +11,8 @@ from bot.domain.ports import Bell, Clock, Rank, StoreFailed
 from bot.domain.steady import SteadyClock
 from bot.store import database, schema
 from bot.store.guard import Guard
-from bot.store.mapping import PlanShelf
-from bot.store.tables import ProbeRow, table_of
+from bot.store.rows.mapping import PlanShelf
+from bot.store.rows.tables import ProbeRow, table_of
 from bot.store.transaction import patiently
 from bot.store.turns import Turns
 from bot.store.unit import SqlUnit

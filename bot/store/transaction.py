@@ -16,8 +16,8 @@ from bot.domain.messages.news import News
 from bot.domain.ports import Clock, Entry, Stale, StoreFailed
 from bot.domain.steady import SteadyClock
 from bot.domain.values import OperationId
-from bot.store.columns import Exact, Moment
-from bot.store.mapping import PlanShelf
+from bot.store.rows.columns import Exact, Moment
+from bot.store.rows.mapping import PlanShelf
 
 T = TypeVar("T")
 

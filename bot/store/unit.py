@@ -6,16 +6,16 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
-from bot.store.alarms import Alarms
-from bot.store.audit import Audit
-from bot.store.board import Board
-from bot.store.copies import Copies
-from bot.store.inbox import Inbox
-from bot.store.leadership import Leadership
-from bot.store.leases import Leases
-from bot.store.mapping import PlanShelf
-from bot.store.retention import Retention
-from bot.store.steps import Steps
+from bot.store.parts.alarms import Alarms
+from bot.store.parts.audit import Audit
+from bot.store.parts.board import Board
+from bot.store.parts.copies import Copies
+from bot.store.parts.inbox import Inbox
+from bot.store.parts.leadership import Leadership
+from bot.store.parts.leases import Leases
+from bot.store.parts.retention import Retention
+from bot.store.parts.steps import Steps
+from bot.store.rows.mapping import PlanShelf
 from bot.store.transaction import patiently
 
 

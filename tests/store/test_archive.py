@@ -14,7 +14,7 @@ from bot.domain.ports import Archive, Stale, StoreFailed, StoreHeld, Unit
 from bot.domain.values import OperationId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive, upgrade
-from bot.store.audit import broken
+from bot.store.parts.audit import broken
 from tests.store.databases import ALL, Postgresql, database_url
 from tests.store.examples import ENTRY, news, operation
 

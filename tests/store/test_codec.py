@@ -13,7 +13,7 @@ from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Facts
-from bot.store import codec
+from bot.store.rows import codec
 from tests.store.examples import any_of, plan, records
 from tests.tiers import examples
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import ForeignSchema, SqlArchive, schema, upgrade
 from bot.store.database import connect, parse
-from bot.store.tables import metadata
+from bot.store.rows.tables import metadata
 from tests.store.databases import Postgresql
 from tests.store.migrated import open_migrated
 

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.messages.alarm import AlarmKind
 from bot.domain.operation import State
 from bot.domain.values import Action, OperationId
-from bot.store import audit
+from bot.store.parts import audit
 from tests.watch.conftest import EVERY, Post
 
 

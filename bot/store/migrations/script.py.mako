@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from bot.store.columns import Exact, Moment
+from bot.store.rows.columns import Exact, Moment
 
 revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}

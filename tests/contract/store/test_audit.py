@@ -10,7 +10,7 @@ from sqlalchemy import text
 from bot.domain.ports import Archive, Entry
 from bot.domain.values import OperationId, UserId
 from bot.store import SqlArchive
-from bot.store.audit import GENESIS, broken, export
+from bot.store.parts.audit import GENESIS, broken, export
 from tests.store.examples import ENTRY, operation, records
 
 DISARM = {

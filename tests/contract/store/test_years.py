@@ -15,8 +15,8 @@ from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery, Entry
 from bot.runtime.clock import ManualClock
 from bot.slack.views.cards import card
-from bot.store import audit
 from bot.store.archive import SqlArchive
+from bot.store.parts import audit
 from bot.store.unit import SqlUnit
 from tests.store.examples import START, operation, plan, records
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from bot.store.columns import Moment
+from bot.store.rows.columns import Moment
 
 revision = "0003"
 down_revision = "0002"

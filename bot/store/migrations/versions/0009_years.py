@@ -6,7 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from alembic import op
 
-from bot.store.columns import Moment
+from bot.store.rows.columns import Moment
 
 revision = "0009"
 down_revision = "0008"

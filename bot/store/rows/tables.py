@@ -10,7 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Table, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
-from bot.store.columns import Exact, Moment
+from bot.store.rows.columns import Exact, Moment
 
 NAMING = {
     "pk": "pk_%(table_name)s",

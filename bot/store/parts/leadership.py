@@ -6,7 +6,7 @@ from sqlalchemy import or_, select, update
 from sqlmodel import col
 
 from bot.domain.ports import Lead, LeaseLost
-from bot.store.tables import LeaderRow, table_of
+from bot.store.rows.tables import LeaderRow, table_of
 from bot.store.transaction import Transaction
 
 _LEADER = table_of(LeaderRow)

@@ -11,10 +11,10 @@ from bot.domain.messages.news import ONE_LINE, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Card, Entry, Outgoing
 from bot.domain.values import OperationId
-from bot.store import codec
-from bot.store.mapping import card_columns, card_of, lane_of, outgoing_of
-from bot.store.operations import Operations
-from bot.store.tables import CardRow, NewsRow, OperationRow, table_of
+from bot.store.parts.operations import Operations
+from bot.store.rows import codec
+from bot.store.rows.mapping import card_columns, card_of, lane_of, outgoing_of
+from bot.store.rows.tables import CardRow, NewsRow, OperationRow, table_of
 
 _OUTBOX = table_of(NewsRow)
 _CARD = table_of(CardRow)

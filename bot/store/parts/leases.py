@@ -15,7 +15,7 @@ from sqlmodel import col
 
 from bot.domain.operation import WORKING
 from bot.domain.ports import Lease, LeaseLost
-from bot.store.tables import OperationRow, table_of
+from bot.store.rows.tables import OperationRow, table_of
 from bot.store.transaction import Transaction
 
 _OPERATION = table_of(OperationRow)

@@ -7,9 +7,9 @@ from sqlalchemy import delete, select, update
 from sqlmodel import col
 
 from bot.domain.ports import ANSWER_AT, Delivery, Stale
-from bot.store import codec
-from bot.store.mapping import delivery_columns, delivery_of
-from bot.store.tables import DeliveryRow, table_of
+from bot.store.rows import codec
+from bot.store.rows.mapping import delivery_columns, delivery_of
+from bot.store.rows.tables import DeliveryRow, table_of
 from bot.store.transaction import Transaction
 
 _INBOX = table_of(DeliveryRow)

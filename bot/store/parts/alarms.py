@@ -11,8 +11,8 @@ from bot.domain.messages.alarm import Alarm, AlarmKind, Notice
 from bot.domain.operation import State
 from bot.domain.ports import Stale
 from bot.domain.values import OperationId
-from bot.store import codec
-from bot.store.tables import AlarmRow, OperationRow, table_of
+from bot.store.rows import codec
+from bot.store.rows.tables import AlarmRow, OperationRow, table_of
 from bot.store.transaction import Transaction
 
 _ALARM = table_of(AlarmRow)

@@ -14,9 +14,9 @@ from bot.domain.plans.plan import Plan
 from bot.domain.ports import Entry, Stale
 from bot.domain.rules import targets
 from bot.domain.values import HostId, OperationId
-from bot.store import codec
-from bot.store.mapping import operation_columns, operation_of, request_of
-from bot.store.tables import OperationRow, PlanRow, table_of
+from bot.store.rows import codec
+from bot.store.rows.mapping import operation_columns, operation_of, request_of
+from bot.store.rows.tables import OperationRow, PlanRow, table_of
 from bot.store.transaction import Transaction
 
 _OPERATION = table_of(OperationRow)

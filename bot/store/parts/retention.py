@@ -11,8 +11,8 @@ from sqlmodel import col
 
 from bot.domain.messages.alarm import AlarmKind
 from bot.domain.ports import Entry
-from bot.store.audit import CUT, cut_facts
-from bot.store.tables import (
+from bot.store.parts.audit import CUT, cut_facts
+from bot.store.rows.tables import (
     AlarmRow,
     AuditHeadRow,
     AuditRow,

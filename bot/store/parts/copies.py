@@ -8,9 +8,9 @@ from sqlmodel import col
 from bot.domain.messages.copies import Copy
 from bot.domain.operation import FINAL, Operation
 from bot.domain.values import OperationId
-from bot.store.mapping import copy_columns, copy_of
-from bot.store.operations import Operations
-from bot.store.tables import CardRow, CopyRow, OperationRow, table_of
+from bot.store.parts.operations import Operations
+from bot.store.rows.mapping import copy_columns, copy_of
+from bot.store.rows.tables import CardRow, CopyRow, OperationRow, table_of
 
 _CARD, _COPY, _OPERATION = table_of(CardRow), table_of(CopyRow), table_of(OperationRow)
 _BEHIND = (

@@ -9,9 +9,9 @@ from bot.domain.operation import Operation
 from bot.domain.ports import Entry
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord
 from bot.domain.values import OperationId
-from bot.store.mapping import step_columns, step_of
-from bot.store.operations import Operations
-from bot.store.tables import OperationRow, StepRow, table_of
+from bot.store.parts.operations import Operations
+from bot.store.rows.mapping import step_columns, step_of
+from bot.store.rows.tables import OperationRow, StepRow, table_of
 
 _OPERATION = table_of(OperationRow)
 _STEP = table_of(StepRow)

@@ -14,9 +14,9 @@ from sqlmodel import col
 
 from bot.domain.ports import Entry, Recorded
 from bot.domain.values import Json, OperationId, UserId
-from bot.store import codec
-from bot.store.mapping import news_columns
-from bot.store.tables import AuditHeadRow, AuditRow, NewsRow, table_of
+from bot.store.rows import codec
+from bot.store.rows.mapping import news_columns
+from bot.store.rows.tables import AuditHeadRow, AuditRow, NewsRow, table_of
 from bot.store.transaction import Transaction
 
 GENESIS = "0" * 64

@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from bot.domain.operation import FINAL
 from bot.domain.ports import Clock
 from bot.store.archive import SqlArchive
-from bot.store.tables import NewsRow, OperationRow, StepRow, table_of
+from bot.store.rows.tables import NewsRow, OperationRow, StepRow, table_of
 
 _OPERATION, _STEP, _NEWS = table_of(OperationRow), table_of(StepRow), table_of(NewsRow)
 

@@ -14,8 +14,8 @@ from bot.domain.plans.plan import Plan, Step
 from bot.domain.ports import Card, Delivery, Outgoing
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, UserId
-from bot.store import codec
-from bot.store.tables import CardRow, CopyRow, DeliveryRow, OperationRow
+from bot.store.rows import codec
+from bot.store.rows.tables import CardRow, CopyRow, DeliveryRow, OperationRow
 
 APART = frozenset({"id", "state", "plan", "approved_plan", "created_at", "expires_at", "version"})
 """Fields of an operation that have a column or a row of their own."""
