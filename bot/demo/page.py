@@ -8,11 +8,11 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from bot.demo.acting import SLACKBOT, Where
-from bot.demo.messages import Message
-from bot.demo.people import Channel, Json
-from bot.demo.view_stack import View
-from bot.demo.workspace import Workspace
+from bot.demo.workspace.acting import SLACKBOT, Where
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Channel, Json
+from bot.demo.workspace.view_stack import View
+from bot.demo.workspace.workspace import Workspace
 
 CONTENT_TYPES: Mapping[str, str] = {"html": "text/html", "js": "text/javascript", "css": "text/css"}
 SHOWN_PER_CHANNEL = 300

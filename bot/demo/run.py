@@ -22,7 +22,7 @@ from bot.demo import configuration
 from bot.demo.folder import prepared, refuse_a_used
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.domain.errors import Refusal
 from bot.runtime import log
 from bot.runtime.clock import SystemClock

@@ -8,14 +8,14 @@ from typing import Any
 
 from aiohttp import web
 
-from bot.demo.deliver import Postman, Transport
-from bot.demo.faults import Faults
+from bot.demo.delivery.deliver import Postman, Transport
+from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.signed_http import SignedHttp
+from bot.demo.delivery.socket_mode import SocketMode
 from bot.demo.page import Page, Scenario
-from bot.demo.rates import Rates
-from bot.demo.signed_http import SignedHttp
-from bot.demo.socket_mode import SocketMode
-from bot.demo.web_api import WebApi
-from bot.demo.workspace import Workspace
+from bot.demo.web_api.endpoint import WebApi
+from bot.demo.web_api.rates import Rates
+from bot.demo.workspace.workspace import Workspace
 
 UPLOAD_LIMIT = 50 * 1024 * 1024
 

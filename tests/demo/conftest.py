@@ -9,9 +9,9 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo.people import App, SlashCommand
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.people import App, SlashCommand
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 
 EVERYTHING = App(
     commands=tuple(SlashCommand(name=name) for name in ("/evacuate", "/maintenance", "/muster")),

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.server import Served
-from bot.demo.workspace import Workspace
+from bot.demo.workspace.workspace import Workspace
 from tests.demo.conftest import greeted_again
 
 FOLDER = Path(__file__).parent / "node_client"

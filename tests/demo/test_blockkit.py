@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.blockkit import check_blocks, check_view
+from bot.demo.block_kit.blockkit import check_blocks, check_view
 
 Json = dict[str, Any]
 

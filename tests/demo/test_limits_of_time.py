@@ -10,7 +10,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.runtime.clock import ManualClock
 from tests.demo.conftest import EVERYTHING
 

@@ -9,9 +9,9 @@ from slack_bolt.async_app import AsyncAck
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo.muster_app import MUSTER, installed
 from bot.demo.server import serve
-from bot.demo.workspace import standard_workspace
+from bot.demo.workspace.muster_app import MUSTER, installed
+from bot.demo.workspace.workspace import standard_workspace
 from tests.demo.conftest import EVERYTHING, bolt, connected
 
 MANIFEST = Path(__file__).parents[2] / "manifest.yml"

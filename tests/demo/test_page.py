@@ -11,7 +11,7 @@ from slack_bolt.async_app import AsyncAck
 
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace
+from bot.demo.workspace.workspace import Workspace
 from tests.demo.conftest import bolt, connected
 
 

@@ -10,7 +10,7 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served
-from bot.demo.workspace import Workspace
+from bot.demo.workspace.workspace import Workspace
 from tests.demo.conftest import bolt, connected
 
 SAMPLES = Path(__file__).parent / "data" / "envelopes"

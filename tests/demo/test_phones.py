@@ -2,9 +2,9 @@
 
 import aiohttp
 
-from bot.demo.phones import CHARACTERS
 from bot.demo.server import serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.phones import CHARACTERS
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from tests.demo.test_page import state
 
 BOT = "U0MUSTER"

@@ -10,9 +10,9 @@ from aiohttp import web
 from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo.people import App, SlashCommand
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.people import App, SlashCommand
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 
 
 @contextlib.asynccontextmanager

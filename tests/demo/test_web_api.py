@@ -8,10 +8,10 @@ import pytest
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo.errors import COMMON_ERRORS
 from bot.demo.server import Served
-from bot.demo.web_api import CONNECT, HANDLERS, reference
-from bot.demo.workspace import Workspace
+from bot.demo.web_api.endpoint import CONNECT, HANDLERS, reference
+from bot.demo.web_api.errors import COMMON_ERRORS
+from bot.demo.workspace.workspace import Workspace
 
 SECTION = [{"type": "section", "text": {"type": "mrkdwn", "text": "*hi*"}}]
 MODAL = {"type": "modal", "title": {"type": "plain_text", "text": "T"}, "blocks": SECTION}

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 from tests.ports import free_port
 from tests.services import alertmanager
 from tests.services.alertmanager import Alertmanager

@@ -12,10 +12,10 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli import check
 from bot.cli.check import Line, Outcome, Question
-from bot.demo.faults import Faults
-from bot.demo.people import Channel, UserGroup
+from bot.demo.delivery.faults import Faults
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.people import Channel, UserGroup
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Unreachable
 from bot.domain.ports import StoreFailed
 from bot.domain.rules.policy import Rule

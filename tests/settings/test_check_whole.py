@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.people import Channel
+from bot.demo.workspace.people import Channel
 from bot.slack.scopes import SCOPES
 from bot.store import schema
 from tests.stories.stage import Stage, staged

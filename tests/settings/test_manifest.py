@@ -11,7 +11,7 @@ import pytest
 import yaml
 from jsonschema import Draft7Validator
 
-from bot.demo.web_api import reference
+from bot.demo.web_api.endpoint import reference
 from bot.slack.inbound import grammar
 from bot.slack.manifest import render
 from bot.slack.names import Names

@@ -10,9 +10,9 @@ import aiohttp
 import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.demo.messages import Message
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Host, Request
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State

@@ -10,10 +10,10 @@ from pathlib import Path
 import yaml
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
-from bot.demo.messages import Message
-from bot.demo.muster_app import installed
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.muster_app import installed
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.desk.desk import Desk
 from bot.domain.cloud import Host
 from bot.domain.operation import Operation, State

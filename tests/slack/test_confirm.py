@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.view_stack import View
+from bot.demo.workspace.view_stack import View
 from bot.domain.operation import State
 from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Rule

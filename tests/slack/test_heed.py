@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.values import Action, HostId
 from bot.slack import app as slack_app

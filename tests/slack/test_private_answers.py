@@ -8,8 +8,8 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.demo.messages import Message
-from bot.demo.people import Channel
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Channel
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.ports import ANSWER_AT, Delivery
 from bot.domain.values import UserId

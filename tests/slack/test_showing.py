@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
 from bot.domain.values import OperationId

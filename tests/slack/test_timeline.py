@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Entry

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import text
 
 from bot.demo.server import Served, serve
-from bot.demo.workspace import standard_workspace
+from bot.demo.workspace.workspace import standard_workspace
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.ports import Entry, LeaseLost
 from bot.engine.leader import SPAN, Leader

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.messages import Message
-from bot.demo.view_stack import View
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.view_stack import View
 from bot.domain.operation import State
 from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Rule

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.people import UserGroup
+from bot.demo.workspace.people import UserGroup
 from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
 from bot.slack.wire import answer, connect, shared_session

@@ -16,9 +16,9 @@ from adapters.simulated.cloudtower_state import Tower
 from adapters.simulated.things import Kind
 from adapters.simulated.world import World
 from bot.demo import configuration
-from bot.demo.messages import Message
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.runtime.clock import SystemClock
 from tests.store.migrated import migrated_file
 from tests.stories.forked import Forked

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bot.demo.view_stack import View
+from bot.demo.workspace.view_stack import View
 from tests.stories.stage import ALICE, BOB, CAROL, DAVE, INCIDENT, OPS, Stage, staged
 
 POLICY = """

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.simulated import cinder_manage
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 from tests.stories import ledger
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage, staged
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.things import Vm
-from bot.demo.view_stack import View
+from bot.demo.workspace.view_stack import View
 from tests.stories.stage import ALICE, BOB, DAVE, INCIDENT, OPS, Stage
 
 WHY = "its owner moves it <!channel>"

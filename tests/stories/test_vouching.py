@@ -1,6 +1,6 @@
 """Data would be lost: two people vouch for it with the host's name typed, before anything is touched."""
 
-from bot.demo.view_stack import View
+from bot.demo.workspace.view_stack import View
 from tests.stories.stage import ALICE, BOB, OPS, Stage
 
 TICKED = [{"value": "yes"}]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 from tests.stories.stage import ALICE, BOB, DAVE, INCIDENT, Stage, staged
 
 QUICK = '[watch]\nevery = "1s"\nleft_over_after = "3s"\n'

@@ -2,7 +2,7 @@
 
 import json
 
-from bot.demo.blockkit import check_blocks
+from bot.demo.block_kit.blockkit import check_blocks
 from bot.slack.views import text
 from bot.slack.views.message import Message
 

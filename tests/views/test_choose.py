@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.blockkit import check_blocks, check_view
+from bot.demo.block_kit.blockkit import check_blocks, check_view
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action, Then

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.blockkit import check_view
+from bot.demo.block_kit.blockkit import check_view
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict, Vm

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.messages import Message
+from bot.demo.workspace.messages import Message
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 

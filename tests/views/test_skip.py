@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.blockkit import check_view
+from bot.demo.block_kit.blockkit import check_view
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
 from bot.domain.plans.plan import By, Plan

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bot.demo.blockkit import check_blocks, check_view
+from bot.demo.block_kit.blockkit import check_blocks, check_view
 from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict

@@ -12,10 +12,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from bot.demo import configuration
-from bot.demo.acting import ClickResult, CommandResult
-from bot.demo.messages import Message
 from bot.demo.server import Served, serve
-from bot.demo.workspace import Workspace, standard_workspace
+from bot.demo.workspace.acting import ClickResult, CommandResult
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.workspace import Workspace, standard_workspace
 
 ALICE, BOB, CAROL = "U0ALICE", "U0BOB", "U0CAROL"
 OPS = "C0OPS"

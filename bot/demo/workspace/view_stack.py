@@ -5,10 +5,10 @@ import json
 import secrets
 from dataclasses import dataclass, field
 
-from bot.demo.blocks import filled, first_values, keep_values
-from bot.demo.errors import SlackError
-from bot.demo.people import Json
-from bot.demo.records import Records
+from bot.demo.block_kit.blocks import filled, first_values, keep_values
+from bot.demo.web_api.errors import SlackError
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
 
 STACK_LIMIT = 3
 VIEW_BYTES = 250_000

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from bot.demo.faults import Faults
-from bot.demo.people import Json
-from bot.demo.records import Records
-from bot.demo.socket_mode import Kind, Reply
+from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.socket_mode import Kind, Reply
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
 
 RETRY_PAUSES = (0.0, 60.0, 300.0)
 """Seconds before each further delivery of an event that was not acknowledged: at once, after a minute, after five."""

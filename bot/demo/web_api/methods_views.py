@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 
-from bot.demo.blockkit import check_view
-from bot.demo.call import Call, Handler
-from bot.demo.errors import SlackError
-from bot.demo.methods_chat import refused
-from bot.demo.people import Json
+from bot.demo.block_kit.blockkit import check_view
+from bot.demo.web_api.call import Call, Handler
+from bot.demo.web_api.errors import SlackError
+from bot.demo.web_api.methods_chat import refused
+from bot.demo.workspace.people import Json
 
 
 def _view(call: Call, *kinds: str) -> Json:

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from bot.demo.blocks import filled
-from bot.demo.errors import SlackError
-from bot.demo.messages import Message
-from bot.demo.people import App, Channel, Json, Team, User, UserGroup
-from bot.demo.phones import Phones
+from bot.demo.block_kit.blocks import filled
+from bot.demo.web_api.errors import SlackError
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import App, Channel, Json, Team, User, UserGroup
+from bot.demo.workspace.phones import Phones
 from bot.domain.ports import Clock
 
 Answer = TypeVar("Answer")

@@ -4,10 +4,10 @@ import copy
 import secrets
 from typing import Any
 
-from bot.demo.messages import Message
-from bot.demo.people import Json
-from bot.demo.records import Records
-from bot.demo.view_stack import View
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
+from bot.demo.workspace.view_stack import View
 
 
 def slash_command(records: Records, *, user: str, channel: str, command: str, text: str, response_url: str) -> Json:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bot.demo.people import App, SlashCommand
+from bot.demo.workspace.people import App, SlashCommand
 
 
 def installed(manifest: Mapping[str, Any]) -> App:

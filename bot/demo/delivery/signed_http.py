@@ -7,10 +7,10 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.demo.faults import Faults
-from bot.demo.people import Json
-from bot.demo.records import Records
-from bot.demo.socket_mode import Kind, Reply, within
+from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.socket_mode import Kind, Reply, within
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
 
 
 class SignedHttp:

@@ -3,10 +3,10 @@
 import copy
 from collections.abc import Mapping
 
-from bot.demo.call import Call, Handler
-from bot.demo.errors import SlackError
-from bot.demo.messages import Message
-from bot.demo.people import Channel, Json, User
+from bot.demo.web_api.call import Call, Handler
+from bot.demo.web_api.errors import SlackError
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Channel, Json, User
 
 TYPE_SCOPES: Mapping[str, str] = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 

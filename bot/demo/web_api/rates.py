@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from bot.demo.errors import RateLimited
+from bot.demo.web_api.errors import RateLimited
 
 
 @dataclass(frozen=True, kw_only=True)

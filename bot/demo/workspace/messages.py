@@ -3,8 +3,8 @@
 import copy
 from dataclasses import dataclass
 
-from bot.demo.blocks import elements, label_of, texts
-from bot.demo.people import Json
+from bot.demo.block_kit.blocks import elements, label_of, texts
+from bot.demo.workspace.people import Json
 
 
 @dataclass(kw_only=True)

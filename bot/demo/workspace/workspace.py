@@ -4,15 +4,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from bot.demo import payloads
-from bot.demo.acting import SLACKBOT, Acting, ClickResult
-from bot.demo.blockkit import check_view
-from bot.demo.blocks import elements, is_empty, label_of
-from bot.demo.errors import SlackError
-from bot.demo.muster_app import MUSTER
-from bot.demo.people import App, Channel, Json, Team, User, UserGroup
-from bot.demo.records import PATIENCE_SECONDS
-from bot.demo.view_stack import View
+from bot.demo.block_kit.blockkit import check_view
+from bot.demo.block_kit.blocks import elements, is_empty, label_of
+from bot.demo.delivery import payloads
+from bot.demo.web_api.errors import SlackError
+from bot.demo.workspace.acting import SLACKBOT, Acting, ClickResult
+from bot.demo.workspace.muster_app import MUSTER
+from bot.demo.workspace.people import App, Channel, Json, Team, User, UserGroup
+from bot.demo.workspace.records import PATIENCE_SECONDS
+from bot.demo.workspace.view_stack import View
 from bot.domain.ports import Clock
 from bot.runtime.clock import SystemClock
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from bot.demo import methods_chat, methods_people, methods_views
-from bot.demo.call import Call, Handler, arguments_of
-from bot.demo.errors import COMMON_ERRORS, RateLimited, SlackError
-from bot.demo.faults import ApiFault
-from bot.demo.people import Json
-from bot.demo.rates import Rates
-from bot.demo.socket_mode import SocketMode
-from bot.demo.workspace import Workspace
+from bot.demo.delivery.faults import ApiFault
+from bot.demo.delivery.socket_mode import SocketMode
+from bot.demo.web_api import methods_chat, methods_people, methods_views
+from bot.demo.web_api.call import Call, Handler, arguments_of
+from bot.demo.web_api.errors import COMMON_ERRORS, RateLimited, SlackError
+from bot.demo.web_api.rates import Rates
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.workspace import Workspace
 
 CONNECT = "apps.connections.open"
 HANDLERS: Mapping[str, Handler] = {**methods_chat.METHODS, **methods_people.METHODS, **methods_views.METHODS}

@@ -9,8 +9,8 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bot.demo.messages import Message
-from bot.demo.people import Channel, User, UserGroup
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Channel, User, UserGroup
 
 CHARACTERS = 178
 """The four lines that a notification has on a phone 390 px wide."""

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.demo import payloads
-from bot.demo.block_limits import option_complaints
-from bot.demo.blockkit import check_blocks
-from bot.demo.blocks import (
+from bot.demo.block_kit.block_limits import option_complaints
+from bot.demo.block_kit.blockkit import check_blocks
+from bot.demo.block_kit.blocks import (
     VALUE_OF,
     fill_texts,
     find_element,
@@ -18,14 +17,15 @@ from bot.demo.blocks import (
     pick_option,
     typed_value,
 )
-from bot.demo.deliver import Postman
-from bot.demo.faults import Faults
-from bot.demo.messages import Message
-from bot.demo.people import Json
-from bot.demo.records import Records
-from bot.demo.response_urls import ResponseUrls
-from bot.demo.socket_mode import Kind, Reply
-from bot.demo.view_stack import View, ViewStack
+from bot.demo.delivery import payloads
+from bot.demo.delivery.deliver import Postman
+from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.response_urls import ResponseUrls
+from bot.demo.delivery.socket_mode import Kind, Reply
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
+from bot.demo.workspace.view_stack import View, ViewStack
 
 SLACKBOT = "USLACKBOT"
 INVITE = "/invite"

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from bot.demo.errors import SlackError
-from bot.demo.messages import Message
-from bot.demo.people import Channel, Json
-from bot.demo.workspace import Workspace
+from bot.demo.web_api.errors import SlackError
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Channel, Json
+from bot.demo.workspace.workspace import Workspace
 
 Item = TypeVar("Item")
 

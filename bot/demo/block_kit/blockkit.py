@@ -19,8 +19,8 @@ from slack_sdk.models.basic_objects import JsonObject
 from slack_sdk.models.blocks import Block
 from slack_sdk.models.views import View as SdkView
 
-from bot.demo.block_limits import Complaint, block_complaints, surface_complaints, view_complaints
-from bot.demo.people import Json
+from bot.demo.block_kit.block_limits import Complaint, block_complaints, surface_complaints, view_complaints
+from bot.demo.workspace.people import Json
 
 Surface = Literal["message", "modal", "home"]
 

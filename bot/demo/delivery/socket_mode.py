@@ -15,9 +15,9 @@ from typing import Literal, TypeVar
 
 from aiohttp import WSMsgType, web
 
-from bot.demo.faults import Faults
-from bot.demo.people import Json
-from bot.demo.records import Records
+from bot.demo.delivery.faults import Faults
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
 from bot.domain.ports import Clock
 from bot.runtime.clock import SystemClock
 

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bot.demo.block_limits import MESSAGE_BLOCK_CHARACTERS, Complaint, block_characters
-from bot.demo.blockkit import check_blocks, check_view
-from bot.demo.call import Call, Handler
-from bot.demo.errors import SlackError
-from bot.demo.messages import Message
-from bot.demo.people import Channel, Json
+from bot.demo.block_kit.block_limits import MESSAGE_BLOCK_CHARACTERS, Complaint, block_characters
+from bot.demo.block_kit.blockkit import check_blocks, check_view
+from bot.demo.web_api.call import Call, Handler
+from bot.demo.web_api.errors import SlackError
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Channel, Json
 
 TEXT_CUT = 40_000
 UPDATE_TEXT = 4_000

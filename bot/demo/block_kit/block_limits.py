@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from bot.demo.blocks import block_elements, options_of
-from bot.demo.people import Json
+from bot.demo.block_kit.blocks import block_elements, options_of
+from bot.demo.workspace.people import Json
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bot.demo.people import Json
+from bot.demo.workspace.people import Json
 
 VALUE_OF: Mapping[str, tuple[str, str]] = {
     "plain_text_input": ("value", "initial_value"),

@@ -4,10 +4,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from bot.demo.blockkit import check_blocks
-from bot.demo.messages import Message
-from bot.demo.people import Json
-from bot.demo.records import Records
+from bot.demo.block_kit.blockkit import check_blocks
+from bot.demo.workspace.messages import Message
+from bot.demo.workspace.people import Json
+from bot.demo.workspace.records import Records
 
 USES = 5
 SECONDS = 1800.0
