@@ -36,7 +36,7 @@ MAY_COMPARE_DATES = {
     "adapters/cloudtower/power.py": "dates of the cloud's tasks",
     "adapters/cloudtower/sightings.py": "dates of the cloud's tasks",
     "adapters/openstack/look.py": "dates of the cloud's records",
-    "adapters/openstack/records.py": "dates of the cloud's records",
+    "adapters/openstack/model/records.py": "dates of the cloud's records",
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",
     "bot/domain/forecast.py": "moments of steps, for an estimate that is shown",
     "bot/domain/messages/reminder.py": "what people agreed on: expiry, escalation, start",

@@ -12,8 +12,8 @@ from adapters.cloudtower import plan_enter, plan_exit, translate
 from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
 from adapters.cloudtower.survey import CloudTowerSurvey, Outcome, Precheck
 from adapters.cloudtower.translate import TowerCluster, TowerVm
-from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, Server
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.resources import Group, Server
 from bot.domain.cloud import Left
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from adapters.openstack import judge, nova, storage
-from adapters.openstack.judge import Terms
-from adapters.openstack.runner import Runner
-from adapters.openstack.session import Session
-from adapters.openstack.versions import SERVICES, SUMMARIES, spoken, up_to
+from adapters.openstack.findings import evacuation
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.survey import nova, storage
+from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.session import Session
+from adapters.openstack.wire.versions import SERVICES, SUMMARIES, spoken, up_to
 from bot.domain.cloud import CloudError, Refused
 from bot.domain.plans.plan import Verdict
 
@@ -26,7 +27,7 @@ async def complaints(session: Session, terms: Terms, runner: Runner | None = Non
         )
     found += [
         f"{finding.sentence} {finding.remedy}".strip()
-        for finding in judge.of_versions(highest, terms)
+        for finding in evacuation.of_versions(highest, terms)
         if finding.verdict is not Verdict.OK
     ]
     return found + await _refusals(session, terms, up_to(SERVICES, highest)) + await _complaints_of(runner)

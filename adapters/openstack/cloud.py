@@ -6,31 +6,19 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from adapters.again import Again
-from adapters.openstack import (
-    attached,
-    check,
-    drain_plan,
-    listing,
-    look,
-    names,
-    nova,
-    observer,
-    plan,
-    readings,
-    rehome_back,
-    rehome_look,
-    return_plan,
-    survey,
-    verbs,
-    whereabouts,
-)
-from adapters.openstack.heartbeats import Heartbeats
-from adapters.openstack.judge import Terms
-from adapters.openstack.rehome import Rehoming
-from adapters.openstack.runner import Runner, runner_of
-from adapters.openstack.session import Session
+from adapters.openstack import check, look
+from adapters.openstack.findings import observer
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.findings.rehoming import Rehoming
+from adapters.openstack.model import names
+from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.things import OpenStackSurvey
+from adapters.openstack.steps import rehomed, verbs
+from adapters.openstack.survey import attached, listing, nova, readings, servers, survey
+from adapters.openstack.survey.heartbeats import Heartbeats
+from adapters.openstack.wire.cinder_manage import Runner, runner_of
+from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from bot.domain.cloud import Host, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step
@@ -131,11 +119,11 @@ class OpenStackCloud:
         if surveyed.service is not None:
             surveyed = replace(surveyed, life=self._heartbeats.life(surveyed.service))
         if request.action in {Action.ENTER, Action.EXIT}:
-            movers = await whereabouts.of_movers(self._session, surveyed.migrations, surveyed.servers)
+            movers = await servers.of_movers(self._session, surveyed.migrations, surveyed.servers)
             surveyed = replace(surveyed, movers=movers)
         if request.ledger:
             here = {server.id for server in surveyed.servers}
-            surveyed = replace(surveyed, away=await whereabouts.of(self._session, request.ledger, besides=here))
+            surveyed = replace(surveyed, away=await servers.of(self._session, request.ledger, besides=here))
         if request.action is Action.REHOME:
             return surveyed
         is_return = request.action is Action.EXIT
@@ -152,11 +140,11 @@ class OpenStackCloud:
         """Judge a survey."""
         match request.action:
             case Action.EVACUATE:
-                return plan.evacuation(request, survey, self._terms)
+                return evacuation.evacuation(request, survey, self._terms)
             case Action.ENTER:
-                return drain_plan.entering(request, survey, self._terms)
+                return entering.entering(request, survey, self._terms)
             case Action.EXIT:
-                return return_plan.returning(request, survey, self._terms)
+                return leaving.returning(request, survey, self._terms)
             case Action.REHOME:
                 return rehome_back.giving_back(request, survey, self._terms)
 
@@ -170,7 +158,7 @@ class OpenStackCloud:
             await self._bmcs.force_off(step.target)
             return Receipt()
         if step.verb in verbs.OF_CINDER:
-            return await rehome_look.start(step, self._runner)
+            return await rehomed.start(step, self._runner)
         call = verbs.call_of(step)
         request_id = await self._session.act(
             "compute", call.method, call.path, call.body, microversion=call.microversion, doing=step.title

@@ -12,32 +12,28 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
-from adapters.openstack import (
-    around,
+from adapters.openstack.model import records, translate
+from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, in_turn
+from adapters.openstack.steps import (
     copying,
-    drain,
+    deadline,
+    emptied,
     evidence,
-    late,
+    locks,
     moves,
-    nova,
-    older,
     power,
-    proof,
-    reasons,
-    records,
-    rehome_look,
-    rows,
+    rehomed,
+    row_proofs,
     service,
-    translate,
     verbs,
-    whereabouts,
 )
-from adapters.openstack.explain import how_to_go_elsewhere
-from adapters.openstack.heartbeats import Heartbeats
-from adapters.openstack.runner import Runner
-from adapters.openstack.session import Session
-from adapters.openstack.things import EVACUATION, Life, Migration, Server, in_turn
-from adapters.openstack.versions import LOCK_REASON, SERVICES, SHADOWS
+from adapters.openstack.survey import nova, older, proof, reasons
+from adapters.openstack.survey import servers as whereabouts
+from adapters.openstack.survey.heartbeats import Heartbeats
+from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.messages import how_to_go_elsewhere
+from adapters.openstack.wire.session import Session
+from adapters.openstack.wire.versions import LOCK_REASON, SERVICES, SHADOWS
 from adapters.redfish.bmcs import Bmcs
 from bot.domain.cloud import NotSupported, PartlySeen, Seen, Sighting, Unreachable
 from bot.domain.plans.plan import Step
@@ -81,7 +77,7 @@ async def at(
     if unknown:
         raise NotSupported(f"This cloud knows no step called {unknown[0]}.")
     of_cinder = [s for s in steps if s.verb in verbs.OF_CINDER]
-    parts: list[Part] = [partial(rehome_look.at, session, runner, of_cinder)]
+    parts: list[Part] = [partial(rehomed.at, session, runner, of_cinder)]
     for host in sorted({str(s.arguments["host"]) for s in steps if s.verb not in verbs.OF_CINDER}):
         mine = [s for s in steps if s.arguments["host"] == host]
         parts += [
@@ -230,11 +226,11 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step], now: date
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
     movers = await whereabouts.of_movers(session, found, listed.items)
     opened = records.still_open(found, movers, now=session.time_there(now))
-    return {s.key: drain.emptied(s, compute, listed, opened) for s in steps}
+    return {s.key: emptied.emptied(s, compute, listed, opened) for s in steps}
 
 
 async def _at_servers(session: Session, host: str, steps: Sequence[Step], now: datetime) -> dict[StepKey, Sighting]:
-    still = await rows.untouched(session, host, steps)
+    still = await row_proofs.untouched(session, host, steps)
     untouched = {s.key: moves.untouched(s) for s in steps if s.key in still}
     return untouched | await _by_records(session, host, [s for s in steps if s.key not in still], now)
 
@@ -258,7 +254,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         for s in steps
         if s.verb in verbs.MOVES and s.target in last and _speaks_for_itself(last[s.target], now)
     }
-    there = await rows.arrived(session, [s for s in steps if s.key not in underway], last)
+    there = await row_proofs.arrived(session, [s for s in steps if s.key not in underway], last)
     settled = underway | {s.key: moves.arrived(s, last[s.target]) for s in steps if s.key in there}
     rest = [s for s in steps if s.key not in settled]
     left = {s.target for s in rest if s.target in last and evidence.has_moved(s, last[s.target])}
@@ -267,11 +263,11 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     def judged(step: Step, why: str = "") -> Sighting:
         server, moved_by = servers.get(step.target), by_server[step.target]
         if step.verb == verbs.CONFIRM:
-            return drain.confirmed(step, server, moved_by)
+            return emptied.confirmed(step, server, moved_by)
         if step.verb in verbs.RELIEFS:
-            return late.sighting(step, server, moved_by, orders.get(step.key, ()))
-        order = late.order(steps, moved_by, orders)
-        why = why or late.reason(moved_by, order)
+            return deadline.sighting(step, server, moved_by, orders.get(step.key, ()))
+        order = deadline.order(steps, moved_by, orders)
+        why = why or deadline.reason(moved_by, order)
         gave_way = order is not None and order.verb == verbs.REQUEUE
         return moves.sighting(step, server, moved_by, now=now, why=why, gave_way=gave_way, ahead=ahead)
 
@@ -307,7 +303,7 @@ async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sigh
         locked = {s.id: s for s in shown}
     rest = {s.target for s in steps if s.verb == verbs.STOP or s.target not in locked}
     servers = locked | (await whereabouts.find(session, rest, at=LOCK_REASON)).servers
-    return {s.key: around.sighting(s, servers.get(s.target)) for s in steps}
+    return {s.key: locks.sighting(s, servers.get(s.target)) for s in steps}
 
 
 def _speaks_for_itself(last: Migration, now: datetime) -> bool:

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean
 from tempfile import TemporaryDirectory
 
-from adapters.openstack.session import Session
+from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre
 from adapters.simulated.datacentre import DEAD
 from adapters.simulated.faults import CallFault, Effect

@@ -11,8 +11,8 @@ from typing import Any
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.session import Session
 from adapters.openstack.settings import Fencing, OpenStackSettings
+from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.settings import BmcSettings
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.runner import Runner
-from adapters.openstack.session import Session
 from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmcs
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.openstack_api import Release

@@ -7,7 +7,7 @@ import structlog
 from openstack.config.cloud_region import CloudRegion
 from openstack.exceptions import ConfigException
 
-from adapters.openstack.session import Session
+from adapters.openstack.wire.session import Session
 from bot.domain.cloud import Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State

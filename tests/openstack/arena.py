@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from adapters.openstack.things import OPEN
+from adapters.openstack.model.resources import OPEN
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.world import World
 from bot.domain.cloud import Left, Request

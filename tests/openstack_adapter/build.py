@@ -4,13 +4,9 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.openstack.drain_plan import entering
-from adapters.openstack.judge import Terms
-from adapters.openstack.plan import evacuation
-from adapters.openstack.rehome import Rehoming
-from adapters.openstack.rehome_back import giving_back
-from adapters.openstack.return_plan import returning
-from adapters.openstack.things import (
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.findings.rehoming import Rehoming
+from adapters.openstack.model.resources import (
     EVACUATION,
     Backup,
     Migration,
@@ -21,7 +17,11 @@ from adapters.openstack.things import (
     Storage,
     Volume,
 )
-from adapters.openstack.versions import Microversion
+from adapters.openstack.plans.entering import entering
+from adapters.openstack.plans.evacuation import evacuation
+from adapters.openstack.plans.leaving import returning
+from adapters.openstack.plans.rehome_back import giving_back
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
 from bot.domain.listing import Listing
 from bot.domain.plans.plan import By, Finding, Plan, Step

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.openstack.answers import Document
 from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.wire.answers import Document
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.plans.plan import Plan
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import around
-from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, Server
-from adapters.openstack.versions import Microversion
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.steps import locks
+from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.things import Power
 from bot.domain.cloud import Seen
@@ -116,7 +116,7 @@ def step(verb: str) -> Step:
     ],
 )
 def test_each_state_of_a_vm_says_what_is_left_to_do(verb: str, shown: dict[str, object], seen: Seen) -> None:
-    found = around.sighting(step(verb), server("a", **shown))
+    found = locks.sighting(step(verb), server("a", **shown))
     assert found.seen is seen
     assert "a" in found.sentence
     assert found.remedy or seen is not Seen.FAILED
@@ -124,7 +124,7 @@ def test_each_state_of_a_vm_says_what_is_left_to_do(verb: str, shown: dict[str, 
 
 @pytest.mark.parametrize("verb", ["lock", "unlock", "stop"])
 def test_nothing_is_left_to_do_about_a_vm_that_was_deleted(verb: str) -> None:
-    assert around.sighting(step(verb), None).seen is Seen.DONE
+    assert locks.sighting(step(verb), None).seen is Seen.DONE
 
 
 # ---------------------------------------------------------------------- over the wire

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import moves
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.session import Session
+from adapters.openstack.model.resources import Migration, Server
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.things import Migration, Server
+from adapters.openstack.steps import moves
+from adapters.openstack.wire.session import Session
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
 from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena, openstack_enter_arena

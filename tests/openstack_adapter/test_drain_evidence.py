@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import drain, moves
-from adapters.openstack.things import Migration, Server
+from adapters.openstack.model.resources import Migration, Server
+from adapters.openstack.steps import emptied, moves
 from bot.domain.cloud import Seen, Sighting, Unreachable
 from bot.domain.plans.plan import Step
 from bot.domain.values import Facts
@@ -125,7 +125,7 @@ def test_the_moment_between_record_and_server_is_not_yet_done() -> None:
 def test_one_that_nova_has_confirmed_by_itself_is_done_and_needs_no_confirmation() -> None:
     confirmed, shown = cold(1, "confirmed"), web(**THERE, **STOPPED)
     assert look("cold-migrate", shown, confirmed).seen is Seen.DONE
-    assert drain.confirmed(step("confirm", before=None), shown, [confirmed]).seen is Seen.DONE
+    assert emptied.confirmed(step("confirm", before=None), shown, [confirmed]).seen is Seen.DONE
 
 
 def test_one_that_came_up_in_error_on_its_target_has_failed() -> None:
@@ -141,28 +141,28 @@ def test_one_that_came_up_in_error_on_its_target_has_failed() -> None:
 def test_a_confirmation_is_startable_only_where_the_vm_waits_for_it_at_rest() -> None:
     confirm = step("confirm")
     waiting = web(**THERE, **RESIZED)
-    assert drain.confirmed(confirm, waiting, [cold(1, "finished")]).seen is Seen.NEVER_STARTED
+    assert emptied.confirmed(confirm, waiting, [cold(1, "finished")]).seen is Seen.NEVER_STARTED
     for record, shown in (
         (cold(1, "confirming"), waiting),
         (cold(1, "reverting"), waiting),
         (cold(1, "finished"), web(**THERE, **RESIZED, task="resize_reverting")),
     ):
-        assert drain.confirmed(confirm, shown, [record]).seen is Seen.UNDERWAY
+        assert emptied.confirmed(confirm, shown, [record]).seen is Seen.UNDERWAY
 
 
 def test_one_that_was_reverted_is_not_called_confirmed() -> None:
-    assert drain.confirmed(step("confirm"), web(**STOPPED), [cold(1, "reverted")]).seen is Seen.UNCLEAR
+    assert emptied.confirmed(step("confirm"), web(**STOPPED), [cold(1, "reverted")]).seen is Seen.UNCLEAR
 
 
 def test_one_that_ended_in_error_is_not_called_confirmed() -> None:
     broken = web(**THERE, status="ERROR", vm_state="error")
-    assert drain.confirmed(step("confirm"), broken, [cold(1, "error")]).seen is Seen.FAILED
+    assert emptied.confirmed(step("confirm"), broken, [cold(1, "error")]).seen is Seen.FAILED
 
 
 def test_one_that_somebody_deleted_needs_nothing_more() -> None:
     for verb in ("live-migrate", "cold-migrate"):
         assert look(verb, None).seen is Seen.DONE
-    assert drain.confirmed(step("confirm"), None, []).seen is Seen.DONE
+    assert emptied.confirmed(step("confirm"), None, []).seen is Seen.DONE
 
 
 # ---------------------------------------------------------------------- empty
@@ -172,10 +172,10 @@ def test_only_an_empty_disabled_host_that_nothing_comes_to_is_safe_to_power_off(
     check, off = step("live-migrate"), compute(DEAD, is_enabled=False)
     coming = live(1, "running", DEAD)
     cases = {
-        "empty": drain.emptied(check, off, here(), [live(1, "completed")]),
-        "enabled": drain.emptied(check, compute(DEAD), here(), []),
-        "coming": drain.emptied(check, off, here(), [replace(coming, source="compute-3")]),
-        "left": drain.emptied(check, off, here(web(status="ERROR", vm_state="error")), []),
+        "empty": emptied.emptied(check, off, here(), [live(1, "completed")]),
+        "enabled": emptied.emptied(check, compute(DEAD), here(), []),
+        "coming": emptied.emptied(check, off, here(), [replace(coming, source="compute-3")]),
+        "left": emptied.emptied(check, off, here(web(status="ERROR", vm_state="error")), []),
     }
     assert {name: seen.seen for name, seen in cases.items()} == {
         "empty": Seen.DONE,
@@ -190,14 +190,14 @@ def test_an_emptiness_that_nobody_confirms_could_not_be_found_out() -> None:
     off = compute(DEAD, is_enabled=False)
     for shown in (here(gap="The cell of compute-1 is silent."), here(witness="")):
         with pytest.raises(Unreachable) as lost:
-            drain.emptied(step("live-migrate"), off, shown, [])
+            emptied.emptied(step("live-migrate"), off, shown, [])
         assert "could not be found out" in lost.value.sentence
         assert shown.gap in lost.value.sentence
 
 
 def test_a_vm_that_can_be_restored_keeps_its_host_from_being_empty() -> None:
     soft = here(web(status="SOFT_DELETED", vm_state="soft-delete"))
-    seen = drain.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), soft, [])
+    seen = emptied.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), soft, [])
     assert seen.seen is Seen.FAILED
     assert "SOFT_DELETED" in seen.sentence
     assert "restored" in seen.remedy
@@ -213,6 +213,6 @@ def test_a_vm_that_can_be_restored_is_not_called_moved(verb: str) -> None:
 
 def test_many_vms_that_are_left_are_counted_and_not_all_named() -> None:
     many = here(*(server(f"vm-{n}") for n in range(1, 31)))
-    seen = drain.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), many, [])
+    seen = emptied.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), many, [])
     assert "30 VMs are still on it" in seen.sentence
     assert "and 20 more" in seen.sentence

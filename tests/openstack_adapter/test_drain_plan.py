@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.things import Group, Service, Storage
-from adapters.openstack.versions import Microversion
+from adapters.openstack.model.resources import Group, Service, Storage
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import By, Disposition, Verdict
 from tests.openstack_adapter.build import (
     DEAD,

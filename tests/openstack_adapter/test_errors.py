@@ -6,8 +6,8 @@ import pytest
 from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
-from adapters.openstack import errors
-from adapters.openstack.explain import explain
+from adapters.openstack.wire import errors
+from adapters.openstack.wire.messages import explain
 from bot.domain.cloud import CloudError, Refused, Unreachable
 
 

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
-from adapters.openstack.versions import Microversion
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.resources import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
+from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left
 from bot.domain.operation import State

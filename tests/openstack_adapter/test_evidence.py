@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import moves, service, verbs
-from adapters.openstack.things import Migration, Server
+from adapters.openstack.model.resources import Migration, Server
+from adapters.openstack.steps import moves, service, verbs
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
 from tests.openstack_adapter.build import DEAD, NOW, evacuate_step, migration, plan, server, survey

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.openstack import ages
-from adapters.openstack.judge import Terms
-from adapters.openstack.things import Server, Storage
-from adapters.openstack.versions import Microversion
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model import ages
+from adapters.openstack.model.resources import Server, Storage
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import Disposition, Topic, Verdict, digest_of
 from tests.openstack_adapter.build import (
     DEAD,

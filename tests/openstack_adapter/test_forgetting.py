@@ -10,8 +10,8 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.openstack import endpoints
 from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.wire import endpoints
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import CloudError
 from bot.domain.plans.plan import Plan

@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import drain, evidence, moves
-from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, OpenStackSurvey, Server
-from adapters.openstack.versions import Microversion
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.resources import Group, OpenStackSurvey, Server
+from adapters.openstack.steps import emptied, evidence, moves
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Left, Seen
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
 from bot.domain.values import VmId
@@ -251,10 +251,10 @@ def test_it_is_back_only_on_its_own_host() -> None:
 def test_a_confirmed_vm_counts_only_on_its_own_host_too() -> None:
     stopped = away("a", status="SHUTOFF", vm_state="stopped")
     _, confirm = steps(returned(stopped, terms=ALL), "a")
-    waits = server("a", status=drain.TO_BE_CONFIRMED, vm_state="resized")
-    assert drain.confirmed(confirm, waits, ()).seen is Seen.NEVER_STARTED
-    assert drain.confirmed(confirm, server("a", status="SHUTOFF", vm_state="stopped"), ()).seen is Seen.DONE
-    assert drain.confirmed(confirm, replace(stopped, host="compute-4"), ()).seen is Seen.FAILED
+    waits = server("a", status=emptied.TO_BE_CONFIRMED, vm_state="resized")
+    assert emptied.confirmed(confirm, waits, ()).seen is Seen.NEVER_STARTED
+    assert emptied.confirmed(confirm, server("a", status="SHUTOFF", vm_state="stopped"), ()).seen is Seen.DONE
+    assert emptied.confirmed(confirm, replace(stopped, host="compute-4"), ()).seen is Seen.FAILED
 
 
 def test_a_refusal_of_the_scheduler_is_told_with_nova_s_reason() -> None:

@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.openstack.heartbeats import Heartbeats
-from adapters.openstack.things import Life
+from adapters.openstack.model.resources import Life
+from adapters.openstack.survey.heartbeats import Heartbeats
 from adapters.redfish.reading import Reading
 from adapters.simulated import redfish_api
 from bot.domain.cloud import Seen, Sighting

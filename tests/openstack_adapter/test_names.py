@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.openstack import names
+from adapters.openstack.model import names
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.simulated.things import CinderService, Project
 from bot.domain.plans.plan import By

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.openstack import nova
-from adapters.openstack import session as wall
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.session import Session
+from adapters.openstack.survey import nova
+from adapters.openstack.wire import session as wall
+from adapters.openstack.wire.session import Session
 from adapters.simulated.things import ServerGroup
 from bot.domain.cloud import Unreachable
 from bot.domain.plans.plan import Plan

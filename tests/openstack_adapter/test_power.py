@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import power
-from adapters.openstack.judge import Terms
+from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.settings import Fencing
+from adapters.openstack.steps import power
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import Reading
 from adapters.redfish.settings import BmcSettings

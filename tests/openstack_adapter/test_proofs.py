@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import verbs
-from adapters.openstack.whereabouts import FEW
+from adapters.openstack.steps import verbs
+from adapters.openstack.survey.servers import FEW
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import AnyCloud, Seen, Sighting, Unreachable

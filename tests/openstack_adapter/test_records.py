@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import moves
-from adapters.openstack.things import LIVE_MIGRATION, Migration, Server
+from adapters.openstack.model.resources import LIVE_MIGRATION, Migration, Server
+from adapters.openstack.steps import moves
 from adapters.simulated import datacentre
 from adapters.simulated.things import Move, MoveKind, Vm
 from bot.domain.cloud import Seen

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.storage import backups_in
+from adapters.openstack.survey.storage import backups_in
 from bot.domain.cloud import Refused
 from bot.domain.plans.plan import By, Plan, Verdict, digest_of
 from tests.openstack_adapter.build import DEAD, cinder, finding, manager, rehomed, volumes_with

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.things import Storage
+from adapters.openstack.model.resources import Storage
 from bot.domain.plans.plan import By, Plan
 from bot.domain.values import Action
 from tests.openstack_adapter.build import (

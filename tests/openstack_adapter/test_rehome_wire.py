@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.rehome_steps import PHASE
-from adapters.openstack.runner import Local, Runner
 from adapters.openstack.settings import Cinder
+from adapters.openstack.steps.rehome import PHASE
+from adapters.openstack.wire.cinder_manage import Local, Runner
 from adapters.simulated import cinder_manage, datacentre, openstack_api
 from adapters.simulated.world import World
 from bot.domain.cloud import NotSupported, Refused, Seen, Sighting, Unreachable

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import service
-from adapters.openstack.heartbeats import Heartbeats
-from adapters.openstack.things import OpenStackSurvey, Service, Storage
+from adapters.openstack.model.resources import OpenStackSurvey, Service, Storage
+from adapters.openstack.steps import service
+from adapters.openstack.survey.heartbeats import Heartbeats
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import By, Step, Verdict
 from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, server, with_service

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.openstack.things import OpenStackSurvey
+from adapters.openstack.model.resources import OpenStackSurvey
 from adapters.simulated import datacentre
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Plan, Verdict

@@ -7,7 +7,7 @@ from pathlib import Path
 import asyncssh
 import pytest
 
-from adapters.openstack.runner import Local
+from adapters.openstack.wire.cinder_manage import Local
 from adapters.simulated.cinder_manage import Ended
 from bot.domain.cloud import Refused, Unreachable
 from tests.openstack_adapter.controller import COMMAND, Controller, controller

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.session import Session
+from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_identity import Keystone

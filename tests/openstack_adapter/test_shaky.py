@@ -16,8 +16,8 @@ from aiohttp import web
 
 from adapters.again import Again
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.session import Session
 from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.datacentre import add_server
 from adapters.simulated.faults import CallFault, Effect

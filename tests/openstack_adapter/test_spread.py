@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.openstack import spread
-from adapters.openstack.things import Group, OpenStackSurvey, Server
+from adapters.openstack.model.resources import Group, OpenStackSurvey, Server
+from adapters.openstack.plans import spread
 from bot.domain.plans.plan import digest_of
 from tests.openstack_adapter.build import DEAD, plan, room, server, survey, with_service
 

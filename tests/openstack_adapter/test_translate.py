@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import translate, versions
-from adapters.openstack.versions import Microversion
+from adapters.openstack.model import translate
+from adapters.openstack.wire import versions
+from adapters.openstack.wire.versions import Microversion
 
 SERVER: dict[str, Any] = {
     "id": "8858ee1c-dd52-41fb-a462-03fccd9501d4",

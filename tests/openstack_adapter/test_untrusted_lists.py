@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import nova
-from adapters.openstack.answers import Document
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.session import Session
 from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.survey import nova
+from adapters.openstack.wire.answers import Document
+from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import Refused, Unreachable

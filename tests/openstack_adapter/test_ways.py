@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack import refusals, verbs
-from adapters.openstack.judge import Terms
-from adapters.openstack.things import Group, Server
-from adapters.openstack.versions import Microversion
+from adapters.openstack.findings import refusals
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.steps import verbs
+from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.things import Vm
 from bot.domain.cloud import Left, Refused
 from bot.domain.plans.plan import Disposition, Plan, Verdict

@@ -1,0 +1,316 @@
+"""What a survey says for and against evacuating a host: the findings about host, evidence, VMs, storage and versions.
+
+Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on a clock, for they are in the digest.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Literal
+
+from adapters.openstack.findings import observer, signs_of_life
+from adapters.openstack.findings.rehoming import Rehoming
+from adapters.openstack.model import records, roster
+from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
+from adapters.openstack.steps import power
+from adapters.openstack.wire import versions
+from adapters.openstack.wire.messages import how_to_free
+from bot.domain.counting import counted
+from bot.domain.plans.plan import Finding, Topic, Verdict
+from bot.domain.values import VmId
+
+RESTORABLE = (
+    "was deleted and can still be restored until Nova reclaims it: its disk stays where it is. Have it restored"
+    " (`openstack server restore`) or deleted for good (`openstack server delete --force`)"
+)
+BARE_METAL = "is a bare-metal machine of Ironic: Nova neither evacuates nor migrates that"
+EVACUABLE = frozenset({"active", "stopped", "error"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What the operator of a cloud has laid down about it."""
+
+    stopped: bool = False  #: evacuated VMs shall be left stopped
+    shared_storage: bool | None = None  #: whether local disks are on shared storage; None: nobody said
+    minimum_version: str = ""
+    platform_version: str = ""
+    lock_vms: bool = False  #: VMs are locked while they are moved
+    priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
+    fence: bool = False  #: whether a host is powered off by its BMC before it is evacuated
+    rehoming: Rehoming = field(default_factory=Rehoming)
+    brings_back: bool = False  #: VMs that were moved away come back with their host unless somebody chooses otherwise
+    quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
+    deadline: timedelta = timedelta(minutes=30)  #: how long one VM may be live-migrated
+    late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue"  #: what is done about it then
+
+
+def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+    """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
+    service = survey.service
+    if service is None:
+        yield unknown(survey)
+        return
+    if service.is_up and not service.is_forced_down:
+        yield _host(
+            "service-up",
+            Verdict.BLOCKER,
+            f"{survey.host} is alive: its compute service is up{signs_of_life.heard(survey, service)}.",
+            f"To empty a living host, use `/maintenance enter {survey.host}`. If it has only just died, wait until"
+            " Nova notices (about a minute), then check again.",
+        )
+    else:
+        yield from signs_of_life.findings(survey, service, fence=terms.fence)
+        if survey.life is not Life.REPORTS or power.is_told(survey):
+            yield from power.findings(survey, fence=terms.fence)
+    yield from of_bare_metal(survey)
+    yield from of_cloud(survey)
+    if not service.is_enabled:
+        yield disabled_before(service)
+
+
+def unknown(survey: OpenStackSurvey) -> Finding:
+    """That Nova has no compute service on the host."""
+    return _host(
+        "service-unknown",
+        Verdict.BLOCKER,
+        f"Nova lists no compute service on {survey.host}.",
+        "Name the host as `openstack compute service list` does; Nova moves nothing from a host it forgot.",
+    )
+
+
+def of_bare_metal(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """That Nova can move nothing from the host, where it is one of Ironic."""
+    if survey.is_bare_metal:
+        yield _host(
+            "bare-metal",
+            Verdict.BLOCKER,
+            f"{survey.host} is a compute service of Ironic: its servers are bare-metal machines, which Nova neither"
+            " evacuates nor migrates. An evacuation would leave each of them in ERROR.",
+            "Its machines run on while it is down, and other compute services of Ironic take them over; to service one"
+            " of them, use `openstack baremetal node maintenance set`.",
+        )
+
+
+def disabled_before(service: Service) -> Finding:
+    """That somebody has disabled the host already, and why."""
+    reason = service.disabled_reason or "no reason given"
+    return _host("disabled-before", Verdict.OK, f"{service.host} is disabled already ({reason}); it is left so.", "")
+
+
+def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether the rest of the cloud can take over."""
+    yield from roster.findings(survey)
+    yield from observer.findings(survey)
+    if not survey.survivors:
+        yield _host(
+            "no-survivors",
+            Verdict.BLOCKER,
+            "No other compute service is up and enabled, so there is nowhere to go.",
+            "Enable or repair a host, then check again.",
+        )
+    yield from of_control(survey)
+
+
+def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Whether Nova can place a VM at all."""
+    for binary in ("nova-scheduler", "nova-conductor"):
+        running = [s for s in survey.services if s.binary == binary]
+        if not any(s.is_up for s in running):
+            yield _host(
+                f"no-{binary.removeprefix('nova-')}",
+                Verdict.BLOCKER,
+                f"No {binary} is up, so Nova could not place any VM.",
+                f"Start {binary} on a controller, then check again.",
+            )
+
+
+def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Aggregates in which no other host is in service: VMs that ask for one of them will find no host."""
+    for name in survey.deserted:
+        yield Finding(
+            code="aggregate-empty",
+            verdict=Verdict.WARNING,
+            topic=Topic.ROOM,
+            sentence=f"No other host of the aggregate {name} is in service: VMs that must stay in it find no host.",
+            remedy="Enable or add a host there, or evacuate only the others: name each with `--vm`.",
+        )
+
+
+def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Finding]:
+    """Whether this release evacuates as it should."""
+    if terms.stopped and highest < versions.COMES_UP_STOPPED:
+        yield Finding(
+            code="comes-up-running",
+            verdict=Verdict.WARNING,
+            topic=Topic.VERSION,
+            sentence=f"VMs that ran come up running and are stopped then, one by one: this Nova"
+            f" ({versions.spoken(highest)}) cannot leave them stopped as this cloud's settings ask for.",
+            remedy="",
+        )
+    if not terms.minimum_version:
+        return
+    if not terms.platform_version:
+        yield _version(
+            Verdict.UNKNOWN,
+            "platform-version",
+            f"This cloud must be at least at {terms.minimum_version}, but its `platform_version` is not configured.",
+            "Set `platform_version` of this cloud in Muster's settings.",
+        )
+        return
+    try:
+        too_old = versions.is_below(terms.platform_version, terms.minimum_version)
+    except ValueError:
+        yield _version(
+            Verdict.UNKNOWN,
+            "platform-version",
+            f"{terms.platform_version!r} and {terms.minimum_version!r} cannot be compared as dotted versions.",
+            "Correct `platform_version` and `minimum_version` in Muster's settings.",
+        )
+        return
+    if too_old:
+        yield _version(
+            Verdict.BLOCKER,
+            "platform-too-old",
+            f"This cloud is at {terms.platform_version}; below {terms.minimum_version} evacuation goes wrong.",
+            "Upgrade the cloud, or evacuate by hand.",
+        )
+
+
+def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
+    """Volumes that the host manages itself: while it is off nobody answers for them, so what uses them may hang.
+
+    Args:
+        survey: the cloud.
+        off: how people call the host's state meanwhile: "dead".
+    """
+    if survey.storage is None:
+        return
+    called = sorted(survey.storage.names)
+    itself = f"itself (Cinder calls it {' and '.join(called)})" if called else "itself"
+    if number := len(survey.storage.managed):
+        yield Finding(
+            code="volumes-managed-here",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            sentence=f"{counted(number, 'Cinder volume is', 'Cinder volumes are')} managed by {survey.host} {itself}:"
+            f" while it is {off}, attaching and detaching hangs there, and VMs that use it may not start elsewhere.",
+            remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
+        )
+    if any(s.binary == "cinder-backup" for s in survey.storage.here):
+        yield Finding(
+            code="backups-managed-here",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            sentence=f"{survey.host} also runs cinder-backup: while it is {off}, backups that it made cannot be"
+            " restored or deleted.",
+            remedy="Give them a new home with `cinder-manage backup update_backup_host`.",
+        )
+
+
+def reason_against(server: Server, survey: OpenStackSurvey) -> str:
+    """Why a server cannot be evacuated; empty when it can."""
+    if survey.is_bare_metal:
+        return f"{BARE_METAL}."
+    if server.is_restorable:
+        return f"{RESTORABLE}."
+    if server.is_gone or server.task in {"deleting", "soft-deleting"}:
+        return "is being deleted; that ends when its host is back"
+    if server.vm_state not in EVACUABLE:
+        return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
+    gone = records.went(server, survey.moves_of(server.id), heard=survey.heard_of(server.host))
+    if gone is not None:
+        return f"{records.where_it_went(gone)}."
+    leaving = _leaving(server, survey)
+    if leaving is not None and server.task is not None:
+        return (
+            f"was in the middle of a {leaving.type} to {leaving.target or 'another host'} (#{leaving.id},"
+            f" {leaving.status}): its guest may run there. Find out where it runs first; if not there, have its state"
+            " reset (`openstack server set --state active`), then check again."
+        )
+    return ""
+
+
+def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
+    """The migration in the middle of which the host died, as far as its record tells."""
+    mine = survey.moves_of(server.id)
+    opened = (m for m in mine if m.is_open and m.source == server.host)
+    return next(
+        (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, mine)),
+        None,
+    )
+
+
+def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+    """What is risky about evacuating one server."""
+    vm = VmId(server.id)
+    if server.has_local_disk and terms.shared_storage is not True:
+        what, whose = ("its disk", "their disks")
+        if server.boots_from_volume:
+            what, whose = ("what is on its ephemeral and swap disks", "what is on their ephemeral and swap disks")
+        if terms.shared_storage is False:
+            yield Finding(
+                code="disk-lost",
+                verdict=Verdict.WARNING,
+                topic=Topic.STORAGE,
+                vm=vm,
+                sentence=f"{server.name} loses {what}, which no host but {survey.host} has (this cloud's settings say"
+                " that storage is not shared): Nova makes it anew, empty.",
+                together=f"lose {whose}, which no host but {survey.host} has (this cloud's settings say that storage is"
+                " not shared): Nova makes them anew, empty.",
+                remedy="Leave out whose data matter, if the host can be repaired.",
+            )
+        else:
+            yield Finding(
+                code="disk-may-be-lost",
+                verdict=Verdict.WARNING,
+                topic=Topic.STORAGE,
+                vm=vm,
+                sentence=f"{server.name} may lose {what}: it does not run from a volume only, and nobody said whether"
+                " the hosts share their storage.",
+                together=f"may lose {whose}: they do not run from a volume only, and nobody said whether the hosts"
+                " share their storage.",
+                remedy="Set `shared_storage` of this cloud in Muster's settings.",
+            )
+    yield from _of_records(server, survey)
+
+
+def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Earlier moves whose records have not ended."""
+    vm = VmId(server.id)
+    leaving = _leaving(server, survey)
+    if leaving is not None:
+        yield Finding(
+            code="move-open",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            vm=vm,
+            sentence=f"An earlier {leaving.type} of {server.name} to {leaving.target or 'another host'} has not ended"
+            f" (#{leaving.id}, {leaving.status}), though the VM is at rest: somebody had its state reset.",
+            together=f"have an earlier {leaving.type} to {leaving.target or 'another host'} that has not ended, though"
+            " they are at rest: somebody had their state reset.",
+            remedy=f"See that no guest of theirs runs on {leaving.target or 'another host'} before you approve.",
+        )
+    evacuations = [m for m in survey.moves_of(server.id) if m.type == EVACUATION]
+    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.at)), None)
+    if opened is not None and not records.is_superseded(opened, survey.moves_of(server.id)):
+        yield Finding(
+            code="evacuation-open",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            vm=vm,
+            sentence=f"An earlier evacuation of {server.name} has not ended (#{opened.id}, {opened.status}, to"
+            f" {opened.target or 'no host yet'}): Muster waits for it, and starts no second one unless its target died"
+            " with it.",
+            together="have an earlier evacuation that has not ended: Muster waits for each, and starts no second one"
+            " unless its target died with it.",
+            remedy="If one never ends, see where its guest runs and have its state reset.",
+        )
+
+
+def _host(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.HOST, sentence=sentence, remedy=remedy)
+
+
+def _version(verdict: Verdict, code: str, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.VERSION, sentence=sentence, remedy=remedy)

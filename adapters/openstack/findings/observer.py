@@ -1,0 +1,91 @@
+"""Whether only this host looks dead, or the one who looks is blind. Pure.
+
+When the message bus is down all hosts look dead. A host with a proof of its own says nothing about that: its power is
+off, read twice, or people who have seen that it is dead have forced it down. So a rack that lost its power forbids no
+evacuation once each of its hosts is proven dead.
+"""
+
+from collections.abc import Iterator, Sequence
+
+from adapters.openstack.model import roster
+from adapters.openstack.model.resources import OpenStackSurvey, Service, standing
+from adapters.redfish.reading import Reading
+from bot.domain.counting import listed
+from bot.domain.plans.plan import Finding, Topic, Verdict
+
+MOST = 0.5  #: of the other compute services without a proof: if that share looks dead too, suspect the observer
+_NAMED = 8
+
+
+def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Judge whether Nova still hears its hosts.
+
+    Args:
+        survey: with what the BMCs of the other silent hosts say, as far as they were asked.
+    """
+    others = [s for s in survey.computes if s.host != survey.host and not roster.is_retired(s, survey.services)]
+    silent = [s for s in others if _is_silent(s)]
+    proven = [s for s in silent if _is_proven(survey, s)]
+    doubted = [s for s in silent if s not in proven]
+    counted = len(others) - len(proven)
+    if _is_blind(len(doubted), counted):
+        beside = f", beside {len(proven)} whose power is off" if proven else ""
+        yield Finding(
+            code="observer-blind",
+            verdict=Verdict.BLOCKER,
+            topic=Topic.HOST,
+            sentence=f"{len(doubted)} of the {counted} other compute services look dead too, and nothing proves it"
+            f"{beside}: {_named(survey, doubted)}. More likely Nova has stopped hearing than that they all died.",
+            remedy="Check the message queue, the database and the network of the controllers first. A host that is dead"
+            " counts no more once its BMC says twice that its power is off ([clouds.fencing.redfish]), or once two"
+            f" people have seen that it is off and force it down: `openstack compute service set --down"
+            f" {doubted[0].host} nova-compute`. Then check again.",
+        )
+    elif silent:
+        yield Finding(
+            code="others-down",
+            verdict=Verdict.WARNING,
+            topic=Topic.HOST,
+            sentence=f"Other compute services are down too: {_named(survey, silent)}.",
+            remedy="Each of them needs a request of its own; see first whether they have lost something in common.",
+        )
+
+
+def in_doubt(services: Sequence[Service], host: str) -> tuple[str, ...]:
+    """The hosts whose power should be asked for, because without a proof the observer would be called blind.
+
+    Args:
+        services: of Nova.
+        host: that the request is about.
+    """
+    computes = standing(s for s in services if s.binary == "nova-compute" and s.host != host)
+    others = [s for s in computes if not roster.is_retired(s, services)]
+    silent = [s for s in others if _is_silent(s)]
+    return tuple(sorted(s.host for s in silent)) if _is_blind(len(silent), len(others)) else ()
+
+
+def _is_silent(service: Service) -> bool:
+    return not service.is_up and not service.is_forced_down
+
+
+def _is_proven(survey: OpenStackSurvey, service: Service) -> bool:
+    reading = survey.others.get(service.host, Reading())
+    return reading.is_off and not reading.contradicts(service.host)
+
+
+def _is_blind(doubted: int, counted: int) -> bool:
+    return doubted > 0 and doubted >= MOST * counted
+
+
+def _named(survey: OpenStackSurvey, services: Sequence[Service]) -> str:
+    """Their hosts, each with what its BMC says."""
+    hosts = sorted(s.host for s in services)
+    return listed([f"{host}{_told(host, survey.others.get(host))}" for host in hosts], most=_NAMED)
+
+
+def _told(host: str, reading: Reading | None) -> str:
+    if reading is None:
+        return ""
+    if reading.contradicts(host):
+        return f" (its BMC belongs to {reading.host_name})"
+    return f" (power {reading.state})" if reading.state else " (its BMC does not answer)"

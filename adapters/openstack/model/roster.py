@@ -1,0 +1,139 @@
+"""Which rows of Nova's list of services count: several of one host, and those of hosts retired long ago. Pure.
+
+Nova merges the lists of its cells (`nova/compute/api.py`, `_service_get_all_cells`), so a host that was once registered
+in another cell is listed twice. A living row decides that the host lives; of silent ones the one heard of last is its
+own. Deleting a left-over row by the API takes the host's mapping and aggregates with it (`ServiceController.delete`).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from adapters.openstack.model import ages, names
+from adapters.openstack.model.resources import OpenStackSurvey, Service
+from bot.domain.counting import counted
+from bot.domain.plans.plan import Finding, Topic, Verdict
+
+_APART = timedelta(hours=1)
+"""So far apart, the last signs of life of two silent rows tell which of them is the host's own."""
+_RETIRED = {False: timedelta(days=1), True: timedelta(days=30)}
+"""For so long a host is silent, disabled or enabled, until nobody can have lost it tonight."""
+_NAMED = 8
+
+
+def newest(services: Sequence[Service]) -> datetime | None:
+    """The clock of the cloud: when any of its services was heard of last."""
+    return max((s.updated_at for s in services if s.updated_at), default=None)
+
+
+def is_retired(service: Service, services: Sequence[Service]) -> bool:
+    """Whether a host has been silent for so long that this says nothing about tonight.
+
+    Args:
+        service: its row.
+        services: of Nova.
+    """
+    now = newest(services)
+    if service.is_up or service.updated_at is None or now is None:
+        return False
+    return now - service.updated_at >= _RETIRED[service.is_enabled]
+
+
+def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Judge a host that is listed more than once, and name the rows of others that are left out of account."""
+    rows = survey.rows
+    if len(rows) > 1:
+        yield _twice(survey, rows)
+    yield from _of_names(survey)
+    retired = sorted(s.host for s in survey.computes if s.host != survey.host and is_retired(s, survey.services))
+    if retired:
+        more = f" and {len(retired) - _NAMED} more" if len(retired) > _NAMED else ""
+        yield Finding(
+            code="retired-hosts",
+            verdict=Verdict.OK,
+            topic=Topic.HOST,
+            sentence=f"Silent for long, and so no sign of trouble now: {', '.join(retired[:_NAMED])}{more}.",
+        )
+
+
+def _twice(survey: OpenStackSurvey, rows: Sequence[Service]) -> Finding:
+    listed = "; ".join(f"{s.id} is {s.state}{_heard(survey, s)}" for s in rows)
+    sentence = f"Nova lists {survey.host} {'twice' if len(rows) == 2 else counted(len(rows), 'time')}: {listed}."
+    clean_up = (
+        "Have the left-over row removed from the database of its cell; `openstack compute service delete` would take"
+        f" {survey.host} out of its aggregates and its cell as well."
+    )
+    if _is_clear(rows):
+        return Finding(
+            code="listed-twice",
+            verdict=Verdict.WARNING,
+            topic=Topic.HOST,
+            sentence=f"{sentence} Muster goes by the first of these rows, and acts on it alone.",
+            remedy=clean_up,
+        )
+    return Finding(
+        code="listed-twice-alike",
+        verdict=Verdict.BLOCKER,
+        topic=Topic.HOST,
+        sentence=f"{sentence} Nothing tells which of these rows is that of the host.",
+        remedy=f"Find out where they come from: two hosts of one name, or one in two cells. {clean_up} Then check"
+        " again.",
+    )
+
+
+def _is_clear(rows: Sequence[Service]) -> bool:
+    """Whether the first row is the host's own beyond doubt."""
+    first, second, *_ = rows
+    if first.is_up != second.is_up:
+        return True
+    if first.is_up or first.updated_at is None:
+        return False
+    return second.updated_at is None or first.updated_at - second.updated_at >= _APART
+
+
+def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
+    """Other names that may be the host's: of another row of Nova's, of its BMC, of services of Cinder."""
+    host, mine = survey.host, survey.service
+    twins = [s for s in survey.computes if s.host != host and names.may_be_one(s.host, host)]
+    living = [s for s in twins if s.is_up]
+    is_off = survey.power is not None and survey.power.is_off
+    if living and mine is not None and not mine.is_up and not is_off:
+        name = living[0].host
+        found = _name(
+            "alive-as-another",
+            f"Nova lists {name} as well, and that is up: probably the same machine under another name, on which the"
+            f" VMs of {host} run.",
+            f"See which machine each of them is. If it is the same one, have {host}'s VMs and row corrected in Nova's"
+            " database instead.",
+        )
+        yield replace(found, vouch=f"{name} and {host} are two machines")
+    elif twins:
+        also = ", ".join(f"{s.host} ({s.state})" for s in twins)
+        yield _name(
+            "other-names",
+            f"Nova lists a host that may be the same machine under another name: {also}. Muster takes them for two.",
+            "See which machine each of them is before you approve.",
+        )
+    if survey.bmc_called:
+        called = ", ".join(survey.bmc_called)
+        yield _name(
+            "bmc-by-another-name",
+            f"No BMC is configured for {host}, but one for {called}: under that name it proves nothing here.",
+            f"If that is the same machine, call it {host} in [clouds.fencing.redfish], then check again.",
+        )
+    if survey.storage is not None and survey.storage.doubtful:
+        called = ", ".join(survey.storage.doubtful)
+        yield _name(
+            "cinder-name-in-doubt",
+            f"Cinder has services on {called}, which may mean {host} or another host: what they manage is left out.",
+            f"See with `openstack volume service list` whether they are on {host}; if so, give their volumes a new home"
+            " by hand.",
+        )
+
+
+def _name(code: str, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=Verdict.WARNING, topic=Topic.HOST, sentence=sentence, remedy=remedy)
+
+
+def _heard(survey: OpenStackSurvey, service: Service) -> str:
+    return "" if service.updated_at is None else f", its row written {ages.spoken(survey.at - service.updated_at)} ago"

@@ -1,0 +1,123 @@
+"""The procedure of entering maintenance: a living host is taken out of service, emptied, and verified empty. Pure.
+
+Running and paused VMs are live-migrated; stopped ones are migrated cold, and that is confirmed. Whoever cannot be moved
+stays, by name and reason; then the last step fails, and the host is not called safe to power off.
+"""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
+from adapters.openstack.findings import entering as drain_judge
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
+from adapters.openstack.steps import deadline, locks, relocation, service, verbs, vms
+from adapters.openstack.wire import versions
+from bot.domain.cloud import Request
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Vm
+from bot.domain.values import StepKey
+
+MIGRATE = "Migrate its VMs"
+VERIFY = "Verify that it is empty"
+
+
+def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+    """Judge the way into maintenance and lay out its steps."""
+    chosen = selection.chosen(request, survey)
+    reasons = {
+        s.id: drain_judge.reason_against(s, survey) or refusals.against_moving(s, survey.highest)
+        for s in survey.servers
+    }
+    leaving = [s for s in chosen.servers if not reasons[s.id]]
+    is_whole = len(chosen.servers) == len(survey.servers)
+    live = relocation.live_microversion(survey.highest)
+    findings = (
+        *drain_judge.of_host(survey),
+        *chosen.findings,
+        *selection.of_target(request, survey),
+        *_of_versions(request, survey),
+        *absences.of_questions(survey),
+        *room.of_room(survey, leaving, to=request.to, others=request.beside),
+        *evacuation.of_storage(survey, off="off"),
+        *drain_judge.of_moves(survey),
+        *drain_judge.of_left_over(survey),
+        *special_vms.of_groups(survey),
+        *special_vms.of_ports(survey),
+        *special_vms.of_shares(survey),
+        *locks.of_locks(survey, terms),
+        *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], terms)),
+        *drain_judge.of_rest(
+            survey, left=len(survey.servers) - len(chosen.servers), staying=len(survey.servers) - len(leaving)
+        ),
+    )
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=request.host_name,
+        findings=findings,
+        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers),
+        phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
+        steps=tuple(_steps(request, survey, leaving, terms, is_whole=is_whole)),
+        facts={
+            "live migration": f"block migration decided by Nova, microversion {live}",
+            "a live migration": deadline.spoken(terms),
+            "stopped VMs": "are migrated cold, and that is confirmed",
+            "target": request.to or "Nova's scheduler chooses",
+            "if VMs are left": "the host stays disabled",
+        },
+    )
+
+
+def _of_server(server: Server, survey: OpenStackSurvey, reason: str, terms: Terms) -> Iterator[Finding]:
+    """What is risky about moving one server, or why it stays."""
+    if reason:
+        yield drain_judge.of_one_that_stays(server, survey, reason)
+    else:
+        yield from special_vms.of_server(
+            server, survey, special_vms.way_of(server), priority_key=terms.priority_metadata
+        )
+
+
+def _of_versions(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
+    if request.to and survey.highest < versions.COLD_TARGET and any(s.vm_state == "stopped" for s in survey.servers):
+        yield selection.blocker(
+            "target-too-new",
+            Topic.VERSION,
+            f"This Nova ({versions.spoken(survey.highest)}) lets nobody choose where a stopped VM goes.",
+            "Ask again without a target.",
+        )
+
+
+def _vm(server: Server, survey: OpenStackSurvey, reason: str, *, is_meant: bool) -> Vm:
+    if reason:
+        return vms.row(server, survey, Disposition.CANNOT, [reason])
+    if not is_meant:
+        return vms.row(server, survey, Disposition.LEAVE, [selection.LEFT_OUT], chosen=False)
+    way = Disposition.LIVE_MIGRATE if server.is_live else Disposition.COLD_MIGRATE
+    return vms.row(server, survey, way, vms.remarks(server, survey), chosen=True)
+
+
+def _steps(
+    request: Request, survey: OpenStackSurvey, leaving: list[Server], terms: Terms, *, is_whole: bool
+) -> Iterator[Step]:
+    """The steps; the host is verified empty only where all its VMs are meant to leave it."""
+    if survey.service is None or survey.is_bare_metal:
+        return
+    yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
+    for server in leaving:
+        moves = relocation.steps(server, survey, terms, to=request.to, phase=MIGRATE)
+        yield from locks.locked([*moves], server, request, survey, terms)
+    if not is_whole:
+        return
+    yield Step(
+        key=StepKey(f"{verbs.EMPTY}:{survey.service.id}"),
+        phase=VERIFY,
+        verb=verbs.EMPTY,
+        target=survey.service.id,
+        title=f"{survey.host} is empty",
+        by=By.CLOUD,
+        arguments={"host": survey.host},
+        patience=timedelta(minutes=10),
+        quiet=terms.quiet,
+    )

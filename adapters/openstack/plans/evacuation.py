@@ -1,0 +1,197 @@
+"""The procedure of an evacuation: which VMs, in which steps, under which choices. Pure."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
+from adapters.openstack.findings import evacuation as judge
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model import records
+from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.plans import spread
+from adapters.openstack.steps import locks, power, service, verbs, vms
+from adapters.openstack.steps import rehome as rehome_steps
+from adapters.openstack.wire import versions
+from bot.domain.cloud import Request
+from bot.domain.plans.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.values import VmId
+
+OUT_OF_SERVICE = "Take the host out of service"
+EVACUATE = "Evacuate"
+
+
+def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+    """Judge an evacuation and lay out its steps."""
+    chosen = selection.chosen(request, survey)
+    reasons = {
+        s.id: judge.reason_against(s, survey) or refusals.against(s, verbs.REBUILD, survey.highest)
+        for s in survey.servers
+    }
+    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, terms))
+    crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=request.beside)
+    leaving = [s for s in in_turn if s.id not in crowded_out]
+    microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
+    homes = rehoming.moves(survey.storage, terms.rehoming)
+    findings = (
+        *judge.of_host(survey, terms),
+        *judge.of_versions(survey.highest, terms),
+        *absences.of_questions(survey),
+        *chosen.findings,
+        *selection.of_target(request, survey),
+        *judge.of_aggregates(survey),
+        *room.of_room(survey, leaving, to=request.to, others=request.beside, behind=len(crowded_out)),
+        *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
+        *(rehoming.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
+        *special_vms.of_disks(leaving, shared_storage=terms.shared_storage),
+        *special_vms.of_groups(survey),
+        *special_vms.of_ports(survey),
+        *special_vms.of_shares(survey),
+        *locks.of_locks(survey, terms),
+        *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
+    )
+    steps: tuple[Step, ...] = ()
+    may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.service is not None
+    best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
+    if survey.service is not None and not survey.is_bare_metal:
+        disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
+        forced = service.force_down(
+            survey.service,
+            phase=OUT_OF_SERVICE,
+            quiet=terms.quiet,
+            follows=disable.key,
+            is_off=power.will_be_off(survey, fence=terms.fence),
+        )
+        steps = (
+            *([power.fencing(survey, quiet=terms.quiet)] if terms.fence and power.is_told(survey) else []),
+            *rehome_steps.away(request, homes, terms.rehoming),
+            disable,
+            forced,
+            *(
+                step
+                for s in leaving
+                for step in _steps_of(s, request, survey, terms, microversion, to=best.get(s.id, ()))
+            ),
+        )
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=request.host_name,
+        findings=findings,
+        vms=tuple(
+            _vm(
+                s,
+                survey,
+                terms,
+                reasons[s.id] or crowded_out.get(s.id, ""),
+                is_meant=s.id in chosen.ids,
+                is_evacuable=not reasons[s.id],
+                wish=next(iter(best.get(s.id, ())), request.to),
+            )
+            for s in survey.servers
+        ),
+        phases=(power.FENCE, rehome_steps.PHASE, OUT_OF_SERVICE, EVACUATE),
+        steps=steps,
+        facts={
+            "microversion": microversion,
+            "VMs come up": "stopped" if terms.stopped else "as they were",
+            "target": request.to or "spread over the hosts that are left, as Nova's scheduler allows",
+            "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[terms.shared_storage],
+        },
+    )
+
+
+def _of_servers(
+    servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, terms: Terms
+) -> Iterator[Finding]:
+    yield from absences.of_servers(survey)
+    for server in servers:
+        if reasons[server.id]:
+            yield Finding(
+                code="cannot-evacuate",
+                verdict=Verdict.WARNING,
+                topic=Topic.VMS,
+                vm=VmId(server.id),
+                sentence=f"{server.name} stays behind: it {reasons[server.id]}",
+                together=f"stay behind: each of them {records.alike(reasons[server.id])}",
+            )
+        else:
+            yield from judge.of_server(server, survey, terms)
+            way = special_vms.Way(verb=verbs.REBUILD)
+            yield from special_vms.of_server(server, survey, way, priority_key=terms.priority_metadata)
+
+
+def _vm(
+    server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool, is_evacuable: bool, wish: str
+) -> Vm:
+    goes = is_meant and not reason
+    if goes:
+        notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
+        if server.vm_state == "error":
+            notes.append("comes up and is stopped again" if _is_stopped(server, survey, terms) else "comes up running")
+        notes += _other_zone(survey, wish)
+    else:
+        notes = [reason if is_meant else selection.LEFT_OUT]
+    return vms.row(
+        server,
+        survey,
+        Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
+        notes,
+        loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
+        chosen=goes if is_evacuable else None,
+    )
+
+
+def _other_zone(survey: OpenStackSurvey, wish: str) -> list[str]:
+    """That it goes to another availability zone, if Nova's scheduler agrees to where it would go best."""
+    zone = survey.zone_of(wish) if wish else ""
+    own = survey.service.zone if survey.service else ""
+    return [f"to zone {zone}, away from {own}"] if zone and own and zone != own else []
+
+
+def _is_stopped(server: Server, survey: OpenStackSurvey, terms: Terms) -> bool:
+    microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
+    return locks.stopped_after(server, microversion=microversion, stopped=terms.stopped)
+
+
+def _steps_of(
+    server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str, *, to: Sequence[str]
+) -> list[Step]:
+    """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
+    rebuild = _rebuild(server, request, survey, terms, microversion)
+    steps = [replace(rebuild, wish=to[0], also=tuple(to[1:])) if to else rebuild]
+    if _is_stopped(server, survey, terms):
+        steps.append(locks.stop(steps[0], server))
+    return locks.locked(steps, server, request, survey, terms)
+
+
+def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str) -> Step:
+    return vms.move(
+        verbs.REBUILD,
+        server,
+        survey,
+        to=request.to,
+        microversion=microversion,
+        wanted=_wanted(server, microversion),
+        phase=EVACUATE,
+        priority=_turn(server, terms),
+        patience=timedelta(minutes=30),
+        quiet=terms.quiet,
+    )
+
+
+def _turn(server: Server, terms: Terms) -> int:
+    """By what its metadata say, where a key is configured; among equals those that ran come first."""
+    return 2 * special_vms.turn(server, terms.priority_metadata) + (1 if server.vm_state == "active" else 0)
+
+
+def _wanted(server: Server, microversion: str) -> tuple[str, ...]:
+    """The statuses that count as evacuated: as it was; from 2.95 stopped.
+
+    One in ERROR comes up either way, and so does a stopped one that a first try has put into ERROR.
+    """
+    if server.vm_state in {"error", "stopped"}:
+        return ("ACTIVE", "SHUTOFF")
+    if versions.leaves_stopped(microversion):
+        return ("SHUTOFF",)
+    return ("ACTIVE",)

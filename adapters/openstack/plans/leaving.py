@@ -1,0 +1,63 @@
+"""The procedure of returning a host to service: no longer forced down, up for a while, enabled, its VMs back. Pure.
+
+Only what Muster itself disabled is enabled again. Of the VMs that Muster moved away, those come back that people chose,
+each to exactly this host, which the scheduler validates and nobody forces.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from adapters.openstack.findings import absences, homecoming, leaving
+from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.findings.homecoming import Away
+from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.steps import relocation, service, vms
+from bot.domain.cloud import Request
+from bot.domain.plans.plan import Disposition, Plan, Step, Vm
+
+SERVICE = ("Let Nova count it as up", "Wait until it is up", "Put it into service")
+BACK = "Bring its VMs back"
+LIVE, COLD, STAYS = "live-migrate back", "migrate back offline", "stay where they are"
+
+
+def returning(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+    """Judge the return of a host and lay out its steps."""
+    away = homecoming.of(request, survey, terms)
+    return Plan(
+        action=request.action,
+        host=request.host,
+        host_name=request.host_name,
+        findings=(
+            *leaving.of_host(survey),
+            *absences.of_questions(survey),
+            *leaving.of_vms(request, survey, away, terms),
+        ),
+        vms=tuple(_vm(one, survey) for one in away),
+        phases=(*SERVICE, BACK),
+        steps=tuple(_steps(survey, away, terms)),
+        facts={
+            "VMs": "come back where people chose so, to this host alone" if request.ledger else "stay where they are"
+        },
+        may_choose_none=True,
+    )
+
+
+def _vm(away: Away, survey: OpenStackSurvey) -> Vm:
+    disposition = Disposition.MIGRATE_BACK if away.comes else Disposition.LEAVE
+    row = vms.row(away.server, survey, disposition, homecoming.remarks(away, survey))
+    return replace(
+        row,
+        chosen=None if away.reason else away.comes,
+        group=STAYS if away.reason else LIVE if away.server.is_live else COLD,
+        is_flagged=bool(away.flag),
+        place=away.server.host,
+    )
+
+
+def _steps(survey: OpenStackSurvey, away: Sequence[Away], terms: Terms) -> Iterator[Step]:
+    if survey.service is None:
+        return
+    yield from service.back(survey.service, phases=SERVICE, quiet=terms.quiet)
+    for one in away:
+        if one.comes:
+            yield from relocation.steps(one.server, survey, terms, to=survey.host, phase=BACK, exactly=True)

@@ -1,0 +1,152 @@
+"""The host's power as its BMC tells it: what that proves, the step that takes it away, and what shows that. Pure.
+
+A compute service that Nova calls down is a reason to ask, not a proof: only a machine without power runs no VM. Where
+nothing proves that, two people must vouch for it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+
+from adapters.openstack.model.resources import OpenStackSurvey, Service
+from adapters.openstack.steps import verbs
+from adapters.redfish.reading import Reading
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plans.plan import Finding, Step, Topic, Verdict
+from bot.domain.values import Facts, StepKey
+
+FENCE = "Fence"
+READINGS = 2  #: in a row, seconds apart, that must say off: one alone may be a moment of a restart
+_PATIENCE = timedelta(minutes=5)
+_OFF_YOURSELF = "See with your own eyes that it is off before you approve."
+
+
+def is_told(survey: OpenStackSurvey) -> bool:
+    """Whether the host's BMC says how its power is."""
+    return survey.power is not None and survey.power.state != ""
+
+
+def will_be_off(survey: OpenStackSurvey, *, fence: bool) -> bool:
+    """Whether the host is proven to be off before it is forced down: it is already, or Muster sees to it."""
+    return is_told(survey) and (fence or (survey.power is not None and survey.power.is_off))
+
+
+def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
+    """What the power of a host that Nova calls down says about its death.
+
+    Args:
+        survey: the cloud.
+        fence: whether Muster powers a host off before it evacuates it.
+    """
+    host, power = survey.host, survey.power
+    if power is not None and power.contradicts(host):
+        yield _finding(
+            "bmc-of-another",
+            Verdict.BLOCKER,
+            f"The BMC configured for {host} belongs to {power.host_name}.",
+            "Correct [clouds.fencing.redfish] in Muster's settings, then check again.",
+        )
+    elif power is None or not power.state:
+        if power is not None:
+            why = power.silence or f"The BMC of {host} does not tell its power."
+            yield _finding("bmc-silent", Verdict.WARNING, why, f"What it would say is not known. {_OFF_YOURSELF}")
+        unproven = _finding(
+            "unproven-death",
+            Verdict.WARNING,
+            f"Nothing proves that {host} is powered off: Nova has only stopped hearing from it. If it still runs, its"
+            " VMs will run twice and may destroy their disks.",
+            f"See with your own eyes or on its BMC that {host} is off before you approve.",
+        )
+        yield replace(unproven, vouch=f"{host} is dead: powered off, or cut off from its storage and network")
+    elif power.is_off:
+        yield _finding("power-off", Verdict.OK, f"The power of {host} is off, read twice by Redfish.", "")
+    elif fence:
+        yield _finding(
+            "to-be-fenced",
+            Verdict.WARNING,
+            f"{_is_on(host, power)} Muster powers it off first, and goes on only when it has read twice that it is.",
+            "If it is writing a crash dump that you need, let it finish before you approve.",
+        )
+    else:
+        yield _finding(
+            "power-on",
+            Verdict.BLOCKER,
+            f"{_is_on(host, power)} Its VMs may still run there.",
+            f"Look at the console of {host}. Power it off by its BMC if it is beyond help, then check again; or let"
+            " Muster do that (`fence = true` in [clouds.fencing]).",
+        )
+
+
+def _is_on(host: str, power: Reading) -> str:
+    return f"The power of {host} is {'ON' if power.state == 'On' else power.state} although Nova calls it down."
+
+
+def _finding(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding:
+    return Finding(code=code, verdict=verdict, topic=Topic.EVIDENCE, sentence=sentence, remedy=remedy)
+
+
+# ---------------------------------------------------------------------- the step
+
+
+def fencing(survey: OpenStackSurvey, *, quiet: timedelta) -> Step:
+    """The step after which the host has no power.
+
+    Args:
+        survey: of a host whose BMC tells its power.
+        quiet: how long a call whose answer is lost may still take effect.
+    """
+    return Step(
+        key=StepKey(f"{verbs.POWER_OFF}:{survey.host}"),
+        phase=FENCE,
+        verb=verbs.POWER_OFF,
+        target=survey.host,
+        title=f"power {survey.host} off by its BMC",
+        arguments={"host": survey.host},
+        essential=True,
+        patience=_PATIENCE,
+        quiet=quiet,
+    )
+
+
+def sighting(step: Step, power: Reading, service: Service | None) -> Sighting:
+    """Judge the step that powers a host off.
+
+    Args:
+        step: as made by `fencing`.
+        power: what the BMC says now.
+        service: the host's compute service; None: it is proven that Nova has none.
+    """
+    host, mark = step.target, {"power": power.state}
+    if power.contradicts(host):
+        return _failed(f"The BMC configured for {host} belongs to {power.host_name}: its power is left alone.", mark)
+    if power.is_off:
+        if power.times >= READINGS:
+            return Sighting(seen=Seen.DONE, sentence=f"The power of {host} is off, read twice by Redfish.", mark=mark)
+        sentence = f"The power of {host} is off; reading it once more."
+        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, movement="off", mark=mark)
+    if step.receipt is not None:
+        sentence = f"{host} was told to power off; its BMC shows {power.state or 'nothing'}."
+        return Sighting(seen=Seen.UNDERWAY, sentence=sentence, movement=power.state, mark=mark)
+    if service is None:
+        return _failed(f"Nova has no compute service on {host} any more: its power is left alone.", mark)
+    if service.is_up and not service.is_forced_down:
+        return _failed(f"{host} lives: its compute service is up again. Its power is left alone.", mark)
+    return Sighting(seen=Seen.NEVER_STARTED, sentence=f"The power of {host} is {power.state or 'not told'}.", mark=mark)
+
+
+def still_off(step: Step, power: Reading, before: Sighting) -> Sighting:
+    """Judge the step that forces a host down whose power was proven to be off: not if it has power now."""
+    host, mark = str(step.arguments["host"]), {**before.mark, "power": power.state}
+    if power.contradicts(host):
+        return _failed(
+            f"The BMC configured for {host} belongs to {power.host_name}: that it is off proves nothing.", mark
+        )
+    if power.is_off:
+        return before
+    sentence = f"{host} has power again ({power.state or 'its BMC does not say'}): it is not forced down."
+    return _failed(sentence, mark)
+
+
+def _failed(sentence: str, mark: Facts) -> Sighting:
+    remedy = "See what runs there. Nothing was evacuated; ask again when it is clear that the host is dead."
+    return Sighting(seen=Seen.FAILED, sentence=sentence, remedy=remedy, mark=mark)

@@ -1,0 +1,112 @@
+"""A VM in a plan: its row, and the steps that move it. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
+
+from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.steps import verbs
+from bot.domain.plans.plan import Disposition, Step, Vm
+from bot.domain.values import StepKey, VmId
+
+
+def row(
+    server: Server,
+    survey: OpenStackSurvey,
+    disposition: Disposition,
+    notes: Iterable[str],
+    *,
+    loses_disk: bool = False,
+    chosen: bool | None = None,
+) -> Vm:
+    """The VM as approvers see it.
+
+    Args:
+        server: the VM.
+        survey: of its host.
+        disposition: what is done to it.
+        notes: what people should know of it.
+        loses_disk: whether what is done costs its local disk.
+        chosen: whether it is among those meant; None: nobody can choose it.
+    """
+    return Vm(
+        id=VmId(server.id),
+        name=server.name,
+        project=survey.projects.get(server.project, server.project),
+        status=server.status,
+        size=server.flavor,
+        disposition=disposition,
+        note="; ".join(notes),
+        loses_disk=loses_disk,
+        chosen=chosen,
+    )
+
+
+def remarks(server: Server, survey: OpenStackSurvey) -> Iterator[str]:
+    """What people should know of a VM that is moved."""
+    if server.is_locked:
+        yield f"locked: {server.locked_reason}" if server.locked_reason else "locked"
+    group = survey.group_of(server)
+    if group is not None:
+        yield f"server group {group.name} ({group.policy})"
+
+
+def move(
+    verb: str,
+    server: Server,
+    survey: OpenStackSurvey,
+    *,
+    to: str,
+    microversion: str,
+    wanted: Sequence[str],
+    phase: str,
+    priority: int = 0,
+    patience: timedelta,
+    quiet: timedelta,
+    follows: StepKey | None = None,
+    exactly: bool = False,
+) -> Step:
+    """A step that moves a VM or ends its move.
+
+    Args:
+        verb: one of `verbs`.
+        server: the VM.
+        survey: of its host.
+        to: the target that was asked for; empty: the scheduler's choice.
+        microversion: to call with.
+        wanted: the statuses in which the VM counts as well, afterwards.
+        phase: of the plan.
+        priority: as in `Step`.
+        patience: as in `Step`.
+        quiet: as in `Step`.
+        follows: the step that it ends; such a one waits for nobody else of its server group.
+        exactly: whether it counts only on `to`; else anywhere but on the host it is on now.
+    """
+    group = survey.group_of(server)
+    return Step(
+        key=key(verb, server),
+        phase=phase,
+        verb=verb,
+        target=server.id,
+        title=f"{verb} {server.name}",
+        vm=VmId(server.id),
+        arguments={
+            "host": server.host,
+            "name": server.name,
+            "to": to,
+            "microversion": microversion,
+            "wanted": list(wanted),
+            "needs": {name: amount for name, amount in server.needs.items() if amount},
+            **({"exactly": True} if exactly else {}),
+        },
+        follows=follows,
+        apart=group.id if group and follows is None else "",
+        waits_at=server.host if verb == verbs.LIVE else to,
+        priority=priority,
+        patience=patience,
+        quiet=quiet,
+    )
+
+
+def key(verb: str, server: Server) -> StepKey:
+    """The key of a step about a VM."""
+    return StepKey(f"{verb}:{server.id}")

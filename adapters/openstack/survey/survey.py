@@ -1,0 +1,219 @@
+"""The calls of a survey: a dozen lists, whose number does not grow with the number of VMs beyond pages.
+
+Rights come first: a non-admin's host filter is dropped in silence (measured), so a list is trusted only when the
+account may list all projects and every server in it is on the host that was asked for.
+
+No plan waits for what costs accuracy alone: names of projects (their ids are shown), what servers hold by Placement
+(their flavors say what they need), hypervisors (Placement's providers of the same names stand for them), aggregates,
+encryption and ports (the card says that they are not known). A plan is not made without Nova's services (is the host
+dead, and is anybody there to take over), servers and migrations (what is there, and is it moving already), server
+groups (members are never moved two at once), Placement's capacities (an evacuation that finds no room leaves a VM in
+ERROR) and Cinder's services and volumes (what the host manages hangs without it, and so does every VM that uses it).
+"""
+
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from adapters.openstack.model import translate
+from adapters.openstack.model.names import natural
+from adapters.openstack.model.resources import Group, OpenStackSurvey, Room, Server, Service, Unanswered
+from adapters.openstack.survey import nova, older, proof, storage
+from adapters.openstack.wire.answers import Document
+from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.endpoints import Offer
+from adapters.openstack.wire.session import OFFSET, Session
+from adapters.openstack.wire.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, TREES, spoken, up_to
+from bot.domain.cloud import Refused, Unreachable
+
+T = TypeVar("T")
+_NO_PROJECTS = Unanswered(what="what projects are called", instead="their ids are shown", why="")
+_NOT_HELD = Unanswered(
+    what="what the host's VMs hold of it by Placement", instead="what their flavors say is counted instead", why=""
+)
+_NO_HYPERVISORS = Unanswered(
+    what="which hypervisors Nova has",
+    instead="hosts are matched with Placement's providers by their names",
+    why="",
+)
+_NOT_ROOMY = Unanswered(
+    what="how much room the hosts have that Placement's summaries leave out", instead="none is counted there", why=""
+)
+_FEW = 16  #: hosts that are asked for one by one
+_NO_AGGREGATES = Unanswered(
+    what="which host aggregates there are",
+    instead="whether a VM must stay in one, and whether the host is the last of one, is not known",
+    why="",
+    is_risk=True,
+)
+
+
+async def take(
+    session: Session,
+    host: str,
+    *,
+    at: datetime,
+    rehomes: bool = False,
+    runner: Runner | None = None,
+    managers: Collection[str] = (),
+) -> OpenStackSurvey:
+    """Read everything about one host.
+
+    Args:
+        session: the cloud.
+        host: its exact name in Nova.
+        at: the time it is.
+        rehomes: whether its volumes may get another manager.
+        runner: how `cinder-manage` is run for that; None: not by Muster.
+        managers: full names of others whose volumes are wanted too.
+
+    Raises:
+        Refused, Unreachable: something could not be read.
+    """
+    offer = await nova.compute_offer(session)
+    services = await nova.compute_services(session)  # a member gets 403 here, before any list is trusted
+    await _must_answer_for(session, host, services)
+    computes = {s.host for s in services if s.binary == "nova-compute"}
+    said: list[Unanswered] = []
+    servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder = await session.together(
+        nova.servers_on(session, host),
+        _hypervisors(session, services, host, said),
+        _groups(session, offer),
+        nova.migrations_of(session, {"host": host}),
+        _or(_aggregates(session), said, _NO_AGGREGATES),
+        _candidates(session),
+        _or(_projects(session), said, _NO_PROJECTS),
+        storage.take(session, host, hosts=computes, is_asked=rehomes, runner=runner, besides=managers),
+    )
+    held = await _or(proof.held_by(session, translate.provider_of(host, hypervisors)), said, _NOT_HELD)
+    listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
+    servers = await older.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
+    return OpenStackSurvey(
+        host=host,
+        at=session.time_there(at),
+        highest=offer.highest,
+        services=tuple(services),
+        listed=replace(listed, items=_in_order(servers, with_scopes=aggregates is not None)),
+        projects=projects or {},
+        groups=tuple(groups),
+        migrations=tuple(migrations),
+        room=await _room(session, candidates, hypervisors, services, said),
+        held=held,
+        bare_metal=translate.bare_metal(hypervisors),
+        aggregates=translate.aggregates_by_host(aggregates or ()),
+        tags=translate.tags_by_host(aggregates or ()),
+        storage=cinder,
+        unanswered=tuple(said),
+    )
+
+
+async def _hypervisors(
+    session: Session, services: Sequence[Service], host: str, said: list[Unanswered]
+) -> Sequence[Mapping[str, Any]]:
+    """The hypervisors by the uuids of their providers.
+
+    One cell that is silent keeps Nova from listing any (nova/compute/api.py, `compute_node_get_all`). Then Placement's
+    providers stand for them, which mostly bear their names; a host that none bears the name of has no room to offer.
+    """
+    try:
+        hypervisors = await nova.hypervisors_of(session)
+    except Unreachable as error:
+        found = await older.providers(session, {s.host for s in services if s.binary == "nova-compute"})
+        if not any(h["service"]["host"] == host for h in found):
+            raise
+        said.append(replace(_NO_HYPERVISORS, why=error.sentence))
+        return found
+    nova.check_services(services, hypervisors)
+    is_old = (await nova.compute_offer(session)).highest < SERVICES
+    return await older.with_providers(session, hypervisors) if is_old else hypervisors
+
+
+def _in_order(servers: Sequence[Server], *, with_scopes: bool) -> tuple[Server, ...]:
+    """Servers by their names; without what they ask of aggregates where those are not known."""
+    ordered = sorted(servers, key=lambda s: (natural(s.name), s.id))
+    return tuple(ordered if with_scopes else (replace(s, scope={}) for s in ordered))
+
+
+async def _must_answer_for(session: Session, host: str, services: Sequence[Service]) -> None:
+    """That Nova knows about the host what it says.
+
+    Raises:
+        Unreachable: its cell does not answer; or the list of services leaves it out.
+        Refused
+    """
+    mine = [s for s in services if s.host == host and s.binary == "nova-compute"]
+    if any(s.is_silent for s in mine):
+        raise nova.cell_is_silent(host)
+    if not mine:
+        await proof.service_is_gone(session, host)
+
+
+async def _or(reading: Coroutine[Any, Any, T | None], said: list[Unanswered], unless: Unanswered) -> T | None:
+    """What was read; None where it was not, and then it is said."""
+    try:
+        return await reading
+    except (Refused, Unreachable) as error:
+        said.append(replace(unless, why=error.sentence))
+        return None
+
+
+async def _groups(session: Session, offer: Offer) -> Sequence[Group]:
+    """All server groups. Their pages go by offset."""
+    return await session.pages(
+        "compute",
+        "/os-server-groups",
+        "server_groups",
+        made=translate.group,
+        microversion=up_to(GROUPS, offer.highest),
+        params={"all_projects": "True"},
+        marker=OFFSET,
+        doing="list server groups",
+    )
+
+
+async def _aggregates(session: Session) -> Sequence[Mapping[str, Any]]:
+    page = await session.get("compute", "/os-aggregates", microversion=spoken(OLDEST), doing="list host aggregates")
+    return page.each("aggregates", translate.aggregate)
+
+
+async def _candidates(session: Session) -> Document | None:
+    """Capacity and use of every host with any memory left, in one call; None when Placement is absent or too old."""
+    placement = await session.offer("placement")
+    if placement is None or placement.highest < SUMMARIES:
+        return None
+    return await session.get(
+        "placement",
+        "/allocation_candidates",
+        microversion=up_to(TREES, placement.highest),
+        params={"resources": "MEMORY_MB:1"},
+        doing="read how much room hosts have",
+    )
+
+
+async def _room(
+    session: Session,
+    candidates: Document | None,
+    hypervisors: Sequence[Mapping[str, Any]],
+    services: Sequence[Service],
+    said: list[Unanswered],
+) -> Mapping[str, Room] | None:
+    """Room by host; None when there is no Placement.
+
+    Summaries are of hosts with any memory left, so a full one is missing there as one is that got lost on the way: the
+    hosts in service that are missing are asked for one by one, as long as they are few.
+    """
+    if candidates is None:
+        return await older.rooms(session, hypervisors)
+    told = candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors))
+    up = {s.host for s in services if s.binary == "nova-compute" and s.is_up and s.is_enabled} - told.keys()
+    missing = [h for h in hypervisors if str((h.get("service") or {}).get("host") or "") in up]
+    if not 0 < len(missing) <= _FEW:
+        return told
+    return {**told, **(await _or(older.rooms(session, missing), said, _NOT_ROOMY) or {})}
+
+
+async def _projects(session: Session) -> Mapping[str, str]:
+    """Names of projects by id."""
+    found = await session.get("identity", "/projects", doing="list projects")
+    return dict(found.each("projects", lambda p: (str(p["id"]), str(p["name"]))))

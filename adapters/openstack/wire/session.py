@@ -1,0 +1,319 @@
+"""The one place that talks to OpenStack: a blocking library, on an own small pool of threads.
+
+The calls are made on keystoneauth's adapters with an explicit microversion, because openstacksdk's resource layer
+negotiates one (4.22 would evacuate at 2.95 and above, which leaves VMs stopped) and filters some lists on the client.
+A call that changes something is never repeated here, except once after a 401, which proves that nothing happened; a
+read that failed in passing is, as `again` says.
+"""
+
+import asyncio
+import contextvars
+import json
+import threading
+import time
+import warnings
+from collections.abc import Callable, Coroutine, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import requests
+from keystoneauth1 import exceptions as keystone
+from openstack import exceptions as sdk
+from openstack.config import OpenStackConfig
+from openstack.config.cloud_region import CloudRegion
+from openstack.warnings import RemovedInSDK60Warning
+
+from adapters.again import Again
+from adapters.openstack.wire import errors
+from adapters.openstack.wire.answers import SHAPES, Document, once
+from adapters.openstack.wire.endpoints import Endpoints, Offer
+from bot.domain.cloud import CloudError, Unreachable
+
+T = TypeVar("T")
+PAGE = 1000  #: the largest page that Nova and Cinder give by default
+OFFSET = "offset"  #: a list that is paged by how many entries were read; it ends with an empty page
+MOST_PAGES = 500  #: of one list; whoever has more of anything is not asked for all of it
+_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, OverflowError, *SHAPES)
+
+
+class Session:
+    """Calls to one cloud.
+
+    Args:
+        region: reads the configuration; called once, on a thread, at the first call. Its `api_timeout` must be
+            `timeout`.
+        timeout: seconds that a socket may be silent. A call as a whole, with its turn on a thread and a login that
+            may come first, is given up after three times as long.
+        workers: calls in flight at most.
+        monotonic: seconds by a clock that nobody sets.
+        again: how reads are repeated that failed in passing; none is begun once `timeout` is over. None: each
+            is made once.
+    """
+
+    def __init__(
+        self,
+        region: Callable[[], CloudRegion],
+        *,
+        timeout: float = 30.0,
+        workers: int = 8,
+        monotonic: Callable[[], float] = time.monotonic,
+        again: Again | None = None,
+    ) -> None:
+        self.timeout = timeout
+        self._again = again
+        self._region = region
+        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="openstack")
+        self._endpoints = Endpoints(region, monotonic=monotonic)
+        self._monotonic = monotonic
+        self._told: tuple[datetime, float] | None = None  # the date of an answer, and when it came
+
+    @classmethod
+    def of(
+        cls,
+        cloud: str,
+        *,
+        clouds_yaml: Path | None = None,
+        timeout: float = 30.0,
+        workers: int = 8,
+        again: Again | None = None,
+    ) -> "Session":
+        """The session of an entry of clouds.yaml.
+
+        Args:
+            cloud: the entry's name.
+            clouds_yaml: the file; None: where every OpenStack tool looks for it. A secure.yaml beside it is read too.
+            timeout: as above, in seconds.
+            workers: as above.
+            again: as above.
+        """
+
+        def region() -> CloudRegion:
+            if clouds_yaml is None:
+                config = OpenStackConfig(app_name="muster")
+            else:
+                secure = clouds_yaml.with_name("secure.yaml")
+                config = OpenStackConfig(
+                    config_files=[str(clouds_yaml)], secure_files=[str(secure)], load_envvars=False, app_name="muster"
+                )
+            with warnings.catch_warnings():  # openstacksdk 4.22 warns of InfluxDB even where nobody configured it
+                warnings.simplefilter("ignore", category=RemovedInSDK60Warning)
+                return config.get_one(cloud=cloud, api_timeout=timeout)
+
+        return cls(region, timeout=timeout, workers=workers, again=again)
+
+    def time_there(self, here: datetime) -> datetime:
+        """The time by the cloud's own clock, as its last answer told it: its records bear dates of that one.
+
+        Args:
+            here: ours, for as long as it told none.
+        """
+        if self._told is None:
+            return here
+        date, came_at = self._told
+        return date + timedelta(seconds=self._monotonic() - came_at)
+
+    @property
+    def longest(self) -> float:
+        """Seconds after which a call has ended, whatever came of it."""
+        return 3 * self.timeout
+
+    async def offer(self, service: str) -> Offer | None:
+        """The microversions of a service; None when the cloud has no such service.
+
+        Raises:
+            Refused, Unreachable: could not ask.
+        """
+        if known := self._endpoints.known(service):
+            return known
+        doing = f"tell which versions of {service} there are"
+        again = self._again and self._again.twice  # a login may come first, each time anew
+        return await self._read(lambda _: self._endpoints.offer(service, doing=doing), service, doing, again=again)
+
+    async def get(
+        self, service: str, path: str, *, microversion: str = "", params: Mapping[str, Any] | None = None, doing: str
+    ) -> Document:
+        """Read one document.
+
+        Args:
+            service: its type, e.g. "compute".
+            path: below the service's endpoint.
+            microversion: sent when not empty.
+            params: the query.
+            doing: what is read, as a phrase that follows "to": "list compute services".
+
+        Raises:
+            Refused, Unreachable: no document of the API came.
+        """
+
+        def call(_: threading.Event) -> Document:
+            answer = self._send(service, "GET", path, microversion, doing, params=dict(params or {}))
+            try:
+                body = json.loads(answer.text)
+            except ValueError:
+                raise errors.not_the_api(answer.text, service=service, doing=doing, why="no JSON") from None
+            return Document(body, service=service, doing=doing, text=answer.text)
+
+        return await self._read(call, service, doing)
+
+    async def pages(
+        self,
+        service: str,
+        path: str,
+        key: str,
+        *,
+        made: Callable[[Mapping[str, Any]], T],
+        microversion: str = "",
+        params: Mapping[str, Any] | None = None,
+        marker: str = "id",
+        doing: str,
+    ) -> list[T]:
+        """Read a list to its end, page by page, each entry once.
+
+        Args:
+            service: as in `get`.
+            path: as in `get`.
+            key: under which the document holds the list; `<key>_links` tells of a next page.
+            made: what an entry is turned into.
+            microversion: as in `get`.
+            params: as in `get`.
+            marker: the field of an item that the next page is asked by, or `OFFSET`; empty: the list has no pages.
+            doing: as in `get`.
+
+        Raises:
+            Refused, Unreachable: the list could not be read whole.
+        """
+        query = dict(params or {}) | ({"limit": str(PAGE)} if marker else {})
+        found: list[T] = []
+        known: set[Hashable] = set()
+        read = 0
+        for _ in range(MOST_PAGES):
+            page = await self.get(service, path, microversion=microversion, params=query, doing=doing)
+            rows = page.rows(key)
+            read += len(rows)
+            new = once(rows, "id" if marker in {"", OFFSET} else marker, known=known)
+            found += [page.told(key, row, made) for row in new]
+            if not (rows if marker == OFFSET else marker and _goes_on(page, key)):
+                return found
+            if not new:
+                raise _endless(doing, "the next page holds nothing that was not on those before")
+            if marker == OFFSET:
+                query = query | {"offset": str(read)}
+            else:
+                query = query | {"marker": page.told(key, rows[-1], lambda row: str(row[marker]))}
+        raise _endless(doing, f"after {MOST_PAGES} pages there are more")
+
+    async def act(
+        self, service: str, method: str, path: str, body: Mapping[str, Any] | None, *, microversion: str, doing: str
+    ) -> str:
+        """Make one call that changes something, once, and answer its request id.
+
+        Raises:
+            Refused: nothing took effect.
+            Unreachable: its fate is unknown.
+        """
+
+        def call(abandoned: threading.Event) -> str:
+            self._endpoints.adapter(service).get_token()
+            if abandoned.is_set():  # the login took so long that nobody waits any more: do not start it late
+                raise TimeoutError("given up before it was sent")
+            content = {} if body is None else {"json": dict(body)}
+            answer = self._send(service, method, path, microversion, doing, redirect=False, **content)
+            return str(answer.headers.get("x-openstack-request-id") or answer.headers.get("x-compute-request-id") or "")
+
+        return await self._run(call, service, doing)
+
+    @staticmethod
+    async def together(*readings: Coroutine[Any, Any, Any]) -> list[Any]:
+        """Read several things side by side.
+
+        Raises:
+            Refused, Unreachable: one of them could not be read; the others are given up.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(reading) for reading in readings]
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+        return [task.result() for task in tasks]
+
+    async def roles(self) -> frozenset[str]:
+        """Names of the roles that the account has.
+
+        Raises:
+            Refused, Unreachable: could not log in.
+        """
+        return await self._read(lambda _: self._endpoints.roles(), "identity", "log in")
+
+    async def aclose(self) -> None:
+        """Let go of connections; calls that wait for a thread are never made."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._endpoints.close()
+
+    async def _read(
+        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: Again | None = None
+    ) -> T:
+        again = again or self._again
+        if again is None:
+            return await self._run(call, service, doing)
+        return await again.read(lambda: self._run(call, service, doing), seconds=self.timeout)
+
+    async def _run(self, call: Callable[[threading.Event], T], service: str, doing: str) -> T:
+        """The one way onto a thread: with a deadline, and with errors translated."""
+        abandoned = threading.Event()
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(self.longest):
+                within = contextvars.copy_context()  # what the library logs belongs to the operation that asks
+                return await loop.run_in_executor(self._pool, within.run, call, abandoned)
+        except CloudError:
+            raise
+        except _WORST as error:
+            raise errors.of_exception(error, service=service, doing=doing) from error
+        finally:
+            abandoned.set()
+
+    def _send(
+        self, service: str, method: str, path: str, microversion: str, doing: str, **more: Any
+    ) -> requests.Response:
+        answer = self._endpoints.request(
+            service,
+            path,
+            method,
+            doing=doing,
+            microversion=microversion or None,
+            connect_retries=0,
+            status_code_retries=0,
+            headers={"Accept": "application/json"},
+            **more,
+        )
+        self._note_date(answer)
+        if answer.status_code >= 300:
+            told = str(answer.headers.get("Retry-After") or "")
+            raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing, retry_after=told)
+        return answer
+
+    def _note_date(self, answer: requests.Response) -> None:
+        """Only a service's own answer, which bears a request id, tells its time; a proxy's page may be of any age."""
+        if "x-openstack-request-id" not in answer.headers:
+            return
+        with suppress(ValueError, TypeError):  # no date, or none that can be read
+            date = parsedate_to_datetime(str(answer.headers.get("Date")))
+            if date.tzinfo is not None:
+                self._told = date, self._monotonic()
+
+
+def _goes_on(page: Document, key: str) -> bool:
+    """Whether a page says that there is a next one."""
+    links = page.told(f"{key}_links", page.get(f"{key}_links") or [], list)
+    return any(isinstance(link, Mapping) and link.get("rel") == "next" for link in links)
+
+
+def _endless(doing: str, why: str) -> Unreachable:
+    return Unreachable(
+        f"The list that was asked for to {doing} has no end: {why}. So it is not known to be whole.",
+        remedy="A proxy may drop the query, or the service's paging is broken: compare with the `openstack` client.",
+    )
