@@ -33,8 +33,8 @@ WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILIN
 
 
 MAY_COMPARE_DATES = {
-    "adapters/cloudtower/power.py": "dates of the cloud's tasks",
-    "adapters/cloudtower/sightings.py": "dates of the cloud's tasks",
+    "adapters/cloudtower/steps/power.py": "dates of the cloud's tasks",
+    "adapters/cloudtower/steps/sightings.py": "dates of the cloud's tasks",
     "adapters/openstack/look.py": "dates of the cloud's records",
     "adapters/openstack/model/records.py": "dates of the cloud's records",
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",

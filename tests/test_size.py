@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from adapters.cloudtower import plan_enter, plan_exit, translate
-from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
-from adapters.cloudtower.survey import CloudTowerSurvey, Outcome, Precheck
-from adapters.cloudtower.translate import TowerCluster, TowerVm
+from adapters.cloudtower.plans import entering as plan_enter
+from adapters.cloudtower.plans import leaving
+from adapters.cloudtower.survey.leaving import LeavingSurvey, Offer, Way
+from adapters.cloudtower.survey.survey import CloudTowerSurvey, Outcome, Precheck
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import TowerCluster, TowerVm
 from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, Server
 from bot.domain.cloud import Left
@@ -154,7 +156,7 @@ def tower_leaving(count: int) -> Callable[[], Plan]:
     )
     taken = LeavingSurvey(version="4.8.0", host=translate.host(EMPTY), cluster=CLUSTER, offers=offers)
     asked = request(action=Action.EXIT, vms=tuple(VmId(o.uuid) for o in offers), is_choice=True)
-    return lambda: plan_exit.plan(asked, taken)
+    return lambda: leaving.plan(asked, taken)
 
 
 WAYS = [

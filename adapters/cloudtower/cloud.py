@@ -6,12 +6,18 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Self, TypeAlias
 
-from adapters.cloudtower import ha, judge, leaving, look, plan_enter, plan_exit, power, read, start, translate
-from adapters.cloudtower.client import Client, Login
-from adapters.cloudtower.leaving import LeavingSurvey
+from adapters.cloudtower import look
+from adapters.cloudtower.findings import entering, ha
+from adapters.cloudtower.plans import entering as plan_enter
+from adapters.cloudtower.plans import leaving as plan_exit
 from adapters.cloudtower.settings import CloudTowerSettings
-from adapters.cloudtower.survey import CloudTowerSurvey, Surveyor
-from adapters.cloudtower.translate import TowerHost
+from adapters.cloudtower.steps import power, start
+from adapters.cloudtower.survey import leaving, read
+from adapters.cloudtower.survey.leaving import LeavingSurvey
+from adapters.cloudtower.survey.survey import CloudTowerSurvey, Surveyor
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client, Login
+from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.abilities import Instead
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step, Verdict
@@ -129,7 +135,7 @@ class CloudTowerCloud:
         except CloudError as error:
             return [str(error)]
         complaints = []
-        unfit = (f for f in judge.of_version(version, "do it") if f.verdict is not Verdict.OK)
+        unfit = (f for f in entering.of_version(version, "do it") if f.verdict is not Verdict.OK)
         complaints += [f"{self.name}: {finding.sentence}" for finding in unfit]
         if not hosts:
             complaints.append(f"{self.name} shows Muster's user no host.")

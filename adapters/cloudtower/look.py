@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
 
-from adapters.cloudtower import course, power, read, sightings
-from adapters.cloudtower.client import Client
-from adapters.cloudtower.sightings import Observed
-from adapters.cloudtower.translate import TowerHost, TowerVm
+from adapters.cloudtower.steps import course, power, sightings
+from adapters.cloudtower.steps.sightings import Observed
+from adapters.cloudtower.survey import read
+from adapters.cloudtower.wire.client import Client
+from adapters.cloudtower.wire.translate import TowerHost, TowerVm
 from bot.domain.cloud import Sighting
 from bot.domain.counting import counted
 from bot.domain.listing import Listing

@@ -10,7 +10,7 @@ from aiohttp import web
 
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
-from adapters.cloudtower.survey import CloudTowerSurvey
+from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower_gate import PREFIX
 from adapters.simulated.cloudtower_state import API_KEY, PASSWORD, USERNAME, Tower

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.cloudtower.leaving import LeavingSurvey
+from adapters.cloudtower.survey.leaving import LeavingSurvey
 from adapters.simulated.cloudtower_state import Alert, Moved
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power

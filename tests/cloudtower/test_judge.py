@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from adapters.cloudtower import judge
+from adapters.cloudtower.findings import entering
 from adapters.simulated.cloudtower_state import Alert, PrecheckMood
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power
@@ -218,7 +218,7 @@ async def test_room_that_holds_the_sum_but_not_the_pieces_is_tight(tower: Bench)
     web = next(vm for vm in survey.vms if vm.name == "web-1")
     three = tuple(replace(web, id=f"v{n}", local_id=f"u{n}", memory=6 * 2**30) for n in range(3))
     tight = replace(survey, vms=three, peers=tuple(replace(p, free_memory=10 * 2**30) for p in survey.peers))
-    assert [f.code for f in judge.findings(tight, survey.host) if f.verdict is Verdict.WARNING][:1] == ["room"]
+    assert [f.code for f in entering.findings(tight, survey.host) if f.verdict is Verdict.WARNING][:1] == ["room"]
 
 
 async def test_what_a_vm_is_and_whom_it_belongs_to_is_in_the_table(tower: Bench) -> None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from adapters.cloudtower import translate
-from adapters.cloudtower.translate import Strange
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import Strange
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.cloudtower.client import Client, Login
+from adapters.cloudtower.wire.client import Client, Login
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect

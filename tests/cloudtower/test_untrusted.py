@@ -11,8 +11,8 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.cloudtower.client import Login
 from adapters.cloudtower.cloud import CloudTowerCloud
+from adapters.cloudtower.wire.client import Login
 from adapters.simulated.cloudtower_state import PASSWORD, USERNAME
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.things import Maintenance, Power

@@ -7,10 +7,12 @@ the call carries is exactly the shutdown list of the precheck, and it is part of
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.cloudtower import judge, power, translate
-from adapters.cloudtower.course import ENTER, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
-from adapters.cloudtower.survey import CloudTowerSurvey
-from adapters.cloudtower.translate import TowerHost, TowerVm
+from adapters.cloudtower.findings import entering
+from adapters.cloudtower.steps import power
+from adapters.cloudtower.steps.course import ENTER, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
+from adapters.cloudtower.survey.survey import CloudTowerSurvey
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
 from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
@@ -32,7 +34,7 @@ def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
         )
         return Plan(action=request.action, host=request.host, host_name=request.host_name, findings=(gone,), vms=())
     vms = _vms(survey)
-    findings = (*judge.findings(survey, host), *power.findings(request, survey, host))
+    findings = (*entering.findings(survey, host), *power.findings(request, survey, host))
     blocked = any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in findings)
     return Plan(
         action=request.action,
@@ -46,7 +48,7 @@ def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
 
 
 def _vms(survey: CloudTowerSurvey) -> tuple[Vm, ...]:
-    stops = judge.must_stop(survey)
+    stops = entering.must_stop(survey)
     seen = (*survey.vms, *survey.elsewhere)
     listed = [_vm(vm, called=stops(vm)) for vm in seen]
     named = {vm.id for vm in listed}
@@ -99,7 +101,7 @@ def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tup
         patience=PATIENCE,
         quiet=QUIET,
     )
-    unseen = set(survey.precheck.shutdown) - {judge.must_stop(survey)(vm) for vm in (*survey.vms, *survey.elsewhere)}
+    unseen = set(survey.precheck.shutdown) - {entering.must_stop(survey)(vm) for vm in (*survey.vms, *survey.elsewhere)}
     checks = [_verification(host, vm, is_seen=vm.id not in unseen) for vm in vms]
     end = Step(
         key=StepKey(f"{VERIFY_HOST}:{host.id}"),

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from adapters.cloudtower import alerts, read, translate
-from adapters.cloudtower.alerts import OpenAlerts
-from adapters.cloudtower.client import Client
-from adapters.cloudtower.survey import cluster_of
-from adapters.cloudtower.translate import Reply, TowerCluster, TowerHost, TowerVm
+from adapters.cloudtower.findings import alerts
+from adapters.cloudtower.findings.alerts import OpenAlerts
+from adapters.cloudtower.survey import read
+from adapters.cloudtower.survey.survey import cluster_of
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
+from adapters.cloudtower.wire.translate import Reply, TowerCluster, TowerHost, TowerVm
 from bot.domain.cloud import Left, Refused
 
 RECYCLED = "in-recycle-bin-"

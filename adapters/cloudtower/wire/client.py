@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 import httpx
 
 from adapters.again import Again, Passing, seconds_in
-from adapters.cloudtower import translate
+from adapters.cloudtower.wire import translate
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
 

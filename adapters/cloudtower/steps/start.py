@@ -1,7 +1,7 @@
 """The mutating calls: entering maintenance, leaving it, switching the power of a host in maintenance."""
 
-from adapters.cloudtower import course, power
-from adapters.cloudtower.client import Client
+from adapters.cloudtower.steps import course, power
+from adapters.cloudtower.wire.client import Client
 from bot.domain.cloud import NotSupported
 from bot.domain.plans.plan import Receipt, Step
 from bot.domain.values import Json

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from adapters.cloudtower import translate
+from adapters.cloudtower.wire import translate
 from bot.domain.cloud import NotSupported
 from bot.domain.plans.plan import Step
 from bot.domain.values import Action

@@ -6,9 +6,10 @@ operator needs before signing: an answer that could not be had is `unknown` and 
 
 from collections.abc import Callable, Iterator, Sequence
 
-from adapters.cloudtower import alerts, translate
-from adapters.cloudtower.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
-from adapters.cloudtower.translate import GIB, TowerCluster, TowerHost, TowerVm
+from adapters.cloudtower.findings import alerts
+from adapters.cloudtower.survey.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import GIB, TowerCluster, TowerHost, TowerVm
 from bot.domain.counting import counted, gib
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId

@@ -8,9 +8,9 @@ Whether a list is whole is asked of the tower's own count of the same objects (`
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from adapters.cloudtower import translate
-from adapters.cloudtower.client import Client
-from adapters.cloudtower.translate import Reply, Strange, TowerCluster, TowerHost, TowerTask, TowerVm
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
+from adapters.cloudtower.wire.translate import Reply, Strange, TowerCluster, TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.listing import Listing
 from bot.domain.values import Json

@@ -10,10 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from adapters.cloudtower import alerts, read, translate
-from adapters.cloudtower.alerts import OpenAlerts
-from adapters.cloudtower.client import Client
-from adapters.cloudtower.translate import TowerCluster, TowerHost, TowerTask, TowerVm
+from adapters.cloudtower.findings import alerts
+from adapters.cloudtower.findings.alerts import OpenAlerts
+from adapters.cloudtower.survey import read
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
+from adapters.cloudtower.wire.translate import TowerCluster, TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import CloudError, Refused
 from bot.domain.values import Json
 

@@ -7,10 +7,11 @@ that Muster cannot see and so could not verify. Naming or ticking VMs chooses ex
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.cloudtower import alerts, judge, translate
-from adapters.cloudtower.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
-from adapters.cloudtower.leaving import LeavingSurvey, Offer, Way
-from adapters.cloudtower.translate import TowerHost
+from adapters.cloudtower.findings import alerts, entering
+from adapters.cloudtower.steps.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
+from adapters.cloudtower.survey.leaving import LeavingSurvey, Offer, Way
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
@@ -77,11 +78,11 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
         remedy = "Look for it in CloudTower: it was removed, or Muster's user may not see it any more."
         yield _finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
         return
-    yield from judge.of_version(survey.version, "take the host out of maintenance")
+    yield from entering.of_version(survey.version, "take the host out of maintenance")
     yield from _of_host(host, survey)
-    yield from judge.of_work(host)
+    yield from entering.of_work(host)
     if host.mode == EXIT.origin:
-        yield from judge.of_cluster(survey.cluster, host, silence=survey.silence)
+        yield from entering.of_cluster(survey.cluster, host, silence=survey.silence)
     if survey.nameless:
         sentence = f"CloudTower offers {counted(survey.nameless, 'VM')} without saying which: left alone."
         yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
@@ -98,7 +99,7 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
             yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, together=together, offer=offer)
     for offer in survey.offers:
         if offer.vm is not None and offer.uuid in chosen:
-            yield from judge.of_work_on(offer.vm)
+            yield from entering.of_work_on(offer.vm)
     for vm in survey.left_out:
         now = f"is {vm.status} on {vm.host or 'no host'}"
         yield Finding(

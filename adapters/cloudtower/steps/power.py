@@ -8,10 +8,11 @@ again (sheet §2 and §8). Proof is the task and then the host's connection, whi
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.cloudtower import course, sightings, translate
-from adapters.cloudtower.sightings import GRACE, SYNC, Observed
-from adapters.cloudtower.survey import CloudTowerSurvey
-from adapters.cloudtower.translate import TowerHost, TowerTask
+from adapters.cloudtower.steps import course, sightings
+from adapters.cloudtower.steps.sightings import GRACE, SYNC, Observed
+from adapters.cloudtower.survey.survey import CloudTowerSurvey
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import TowerHost, TowerTask
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey, Then

@@ -7,10 +7,10 @@ are what CloudTower writes, and an unknown word counts as a warning.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from adapters.cloudtower import read as read_rows
-from adapters.cloudtower import translate
-from adapters.cloudtower.client import Client
-from adapters.cloudtower.translate import Reply, TowerHost
+from adapters.cloudtower.survey import read as read_rows
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
+from adapters.cloudtower.wire.translate import Reply, TowerHost
 from bot.domain.cloud import CloudError
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict

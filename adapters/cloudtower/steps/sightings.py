@@ -10,9 +10,10 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adapters.cloudtower import course, translate
-from adapters.cloudtower.course import Course
-from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
+from adapters.cloudtower.steps import course
+from adapters.cloudtower.steps.course import Course
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.counting import listed
 from bot.domain.listing import Listing

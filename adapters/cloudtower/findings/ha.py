@@ -7,9 +7,10 @@ cluster (restarts among them) with the host each VM is on by now.
 
 from collections.abc import Sequence
 
-from adapters.cloudtower import read, translate
-from adapters.cloudtower.client import Client
-from adapters.cloudtower.translate import TowerHost, TowerTask, TowerVm
+from adapters.cloudtower.survey import read
+from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
+from adapters.cloudtower.wire.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.abilities import Instead
 from bot.domain.counting import counted, listed
 from bot.domain.listing import Listing
