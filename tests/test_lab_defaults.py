@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.simulated.things import Knobs
+from adapters.simulated.records import Knobs
 from tests.openstack.lab.configuration import CONDUCTOR_OF_CELL2, CONTROLLER, nova
 from tests.openstack.lab.differences import ACCOUNTS, DIFFERENCES, WIRING
 from tests.openstack.lab.settings import Settings

@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from adapters.simulated.things import Volume
+from adapters.simulated.records import Volume
 from adapters.simulated.world import World
 
 CONTROLLER_PATH = "/controller/cinder-manage"

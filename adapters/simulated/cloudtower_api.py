@@ -10,15 +10,12 @@ from typing import Any, TypeAlias
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.simulated import cloudtower_maintenance as maintenance
-from adapters.simulated import cloudtower_query as query
-from adapters.simulated import cloudtower_return as returning
-from adapters.simulated import cloudtower_rows as rows
-from adapters.simulated import cloudtower_vms as vms
-from adapters.simulated.cloudtower_gate import PREFIX, changes, error, gate, is_login
-from adapters.simulated.cloudtower_query import BadQuery, Table
-from adapters.simulated.cloudtower_state import Tower
-from adapters.simulated.things import Host, Task
+from adapters.simulated.cloudtower import leaving as returning
+from adapters.simulated.cloudtower import maintenance, query, rows, vms
+from adapters.simulated.cloudtower.gate import PREFIX, changes, error, gate, is_login
+from adapters.simulated.cloudtower.query import BadQuery, Table
+from adapters.simulated.cloudtower.state import Tower
+from adapters.simulated.records import Host, Task
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 

@@ -9,9 +9,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.simulated.cloudtower_state import Alert, Tower
-from adapters.simulated.strays import StrayService
-from adapters.simulated.things import (
+from adapters.simulated.cloudtower.state import Alert, Tower
+from adapters.simulated.records import (
     ActionEvent,
     Aggregate,
     Backup,
@@ -29,6 +28,7 @@ from adapters.simulated.things import (
     ServerGroup,
     Vm,
 )
+from adapters.simulated.strays import StrayService
 from adapters.simulated.world import World
 
 DEAD = "compute-2"

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.simulated.things import Move, MoveKind, Vm
+from adapters.simulated.records import Move, MoveKind, Vm
 
 
 class Effect(StrEnum):

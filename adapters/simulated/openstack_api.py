@@ -16,25 +16,26 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Middleware
 
-from adapters.simulated import cinder_manage, openstack_placement
-from adapters.simulated.migrations import Migrations
-from adapters.simulated.moves import Conductor
-from adapters.simulated.openstack_actions import Actions
-from adapters.simulated.openstack_compute import Servers
-from adapters.simulated.openstack_groupings import Groupings
-from adapters.simulated.openstack_http import (
+from adapters.simulated import cinder_manage
+from adapters.simulated.nova.actions import Actions
+from adapters.simulated.nova.groupings import Groupings
+from adapters.simulated.nova.migration_records import Records
+from adapters.simulated.nova.migrations import Migrations
+from adapters.simulated.nova.moves import Conductor
+from adapters.simulated.nova.servers import Servers
+from adapters.simulated.nova.services import Services
+from adapters.simulated.openstack import placement as openstack_placement
+from adapters.simulated.openstack.http import (
     Microversions,
     no_such_path,
     nova_refusal,
     service,
     unauthorized,
 )
-from adapters.simulated.openstack_identity import Keystone
-from adapters.simulated.openstack_little import Glance, Neutron
-from adapters.simulated.openstack_migrations import Records
-from adapters.simulated.openstack_placement import Placement
-from adapters.simulated.openstack_services import Services
-from adapters.simulated.openstack_volume import Cinder
+from adapters.simulated.openstack.identity import Keystone
+from adapters.simulated.openstack.images_and_ports import Glance, Neutron
+from adapters.simulated.openstack.placement import Placement
+from adapters.simulated.openstack.volume import Cinder
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 

@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import encode_basic_auth, web
 from aiohttp.typedefs import Handler
 
-from adapters.simulated.things import Host, Kind
+from adapters.simulated.records import Host, Kind
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 

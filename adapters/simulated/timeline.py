@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from itertools import count
 
-from adapters.simulated.things import Deed
+from adapters.simulated.records import Deed
 
 
 class Timeline:

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Call
+from adapters.simulated.records import Call
 from adapters.simulated.world import World
 
 Refusal: TypeAlias = Callable[[web.Request, int, str], web.Response]

@@ -15,8 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
 from adapters.simulated.faults import Faults
-from adapters.simulated.strays import StrayService
-from adapters.simulated.things import (
+from adapters.simulated.records import (
     Aggregate,
     Attachment,
     Backup,
@@ -38,6 +37,7 @@ from adapters.simulated.things import (
     Vm,
     Volume,
 )
+from adapters.simulated.strays import StrayService
 from adapters.simulated.timeline import Timeline
 
 BEAT = 5.0  #: seconds between two heartbeats of a service

@@ -19,7 +19,7 @@ from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre
 from adapters.simulated.datacentre import DEAD
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Kind
+from adapters.simulated.records import Kind
 from adapters.simulated.world import World
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adapters.simulated.things import Host
+from adapters.simulated.records import Host
 from adapters.simulated.world import World
 from bot.desk.control import Steer
 from bot.desk.desk import Desk

@@ -16,9 +16,9 @@ from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.settings import BmcSettings
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
-from adapters.simulated.cloudtower_gate import PREFIX
-from adapters.simulated.cloudtower_state import API_KEY, Tower
-from adapters.simulated.things import Kind, Power
+from adapters.simulated.cloudtower.gate import PREFIX
+from adapters.simulated.cloudtower.state import API_KEY, Tower
+from adapters.simulated.records import Kind, Power
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.settings.secret import Secret

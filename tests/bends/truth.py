@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from adapters.simulated.things import Host, Kind, Power
+from adapters.simulated.records import Host, Kind, Power
 from adapters.simulated.world import World
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Disposition, Plan, Topic, Verdict

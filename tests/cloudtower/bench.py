@@ -12,9 +12,9 @@ from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.simulated import cloudtower_api
-from adapters.simulated.cloudtower_gate import PREFIX
-from adapters.simulated.cloudtower_state import API_KEY, PASSWORD, USERNAME, Tower
-from adapters.simulated.things import Cluster, Host, Kind, Power, Vm
+from adapters.simulated.cloudtower.gate import PREFIX
+from adapters.simulated.cloudtower.state import API_KEY, PASSWORD, USERNAME, Tower
+from adapters.simulated.records import Cluster, Host, Kind, Power, Vm
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable

@@ -6,7 +6,7 @@ import pytest
 
 from adapters.simulated import cloudtower_api, datacentre
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.things import Maintenance, MoveKind, Power
+from adapters.simulated.records import Maintenance, MoveKind, Power
 from bot.domain.cloud import Refused, Request, Seen, Unreachable
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Plan, Verdict, digest_of

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from adapters.cloudtower.survey.leaving import LeavingSurvey
-from adapters.simulated.cloudtower_state import Alert, Moved
+from adapters.simulated.cloudtower.state import Alert, Moved
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Maintenance, Power
+from adapters.simulated.records import Maintenance, Power
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Plan, Verdict

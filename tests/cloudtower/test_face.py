@@ -7,10 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
-from adapters.simulated import cloudtower_rows
-from adapters.simulated.cloudtower_gate import PREFIX
-from adapters.simulated.cloudtower_state import API_KEY
-from adapters.simulated.things import Maintenance, Power
+from adapters.simulated.cloudtower import rows
+from adapters.simulated.cloudtower.gate import PREFIX
+from adapters.simulated.cloudtower.state import API_KEY
+from adapters.simulated.records import Maintenance, Power
 from tests.cloudtower import spec
 from tests.cloudtower.bench import Bench
 
@@ -160,7 +160,7 @@ async def test_relations_lists_and_suffixes_select(raw: Raw, tower: Bench) -> No
 
 @pytest.mark.parametrize("table", ["hosts", "vms", "clusters", "tasks", "alerts", "labels"])
 async def test_nothing_can_be_asked_that_the_real_one_would_not_understand(tower: Bench, table: str) -> None:
-    made = getattr(cloudtower_rows.Tables(tower.tower), table)()
+    made = getattr(rows.Tables(tower.tower), table)()
     allowed = spec.document()["components"]["schemas"][f"{made.name}WhereInput"]["properties"]
     assert [c for c in made.columns if c not in allowed] == []
     assert [c for c in made.relations if c not in allowed] == []

@@ -1,7 +1,7 @@
 """What CloudTower's own high availability does about a failed host, as Muster tells it instead of evacuating."""
 
-from adapters.simulated import cloudtower_ha
-from adapters.simulated.cloudtower_ha import NOTICE_SECONDS, RESTART_SECONDS
+from adapters.simulated.cloudtower import ha
+from adapters.simulated.cloudtower.ha import NOTICE_SECONDS, RESTART_SECONDS
 from bot.domain.abilities import DoesItItself
 from bot.domain.values import Action
 from tests.cloudtower.bench import Bench
@@ -16,7 +16,7 @@ async def told(tower: Bench, host: str = "node-1") -> str:
 
 
 async def test_a_failed_host_is_told_with_what_ha_protects_and_what_it_restarts(tower: Bench) -> None:
-    cloudtower_ha.fail_host(tower.tower, "node-1")
+    ha.fail_host(tower.tower, "node-1")
     assert await told(tower) == (
         "CloudTower shows node-1 as error with 4 VMs still listed on it; 3 of them have HA; "
         "without HA, so down until the host is back: gpu-1. No VM task is open."
@@ -44,7 +44,7 @@ async def test_a_host_that_nobody_knows_is_not_told_about(tower: Bench) -> None:
 async def test_it_reads_only_and_a_few_times_however_many_vms_there_are(tower: Bench) -> None:
     for number in range(120):
         tower.world.add_vm(f"more-{number}", tower.host("node-1"), memory_mb=16)
-    cloudtower_ha.fail_host(tower.tower, "node-1")
+    ha.fail_host(tower.tower, "node-1")
     await tower.clock.pass_time(NOTICE_SECONDS + 5)
     await told(tower)
     before = len(tower.world.calls)

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from adapters.cloudtower.findings import entering
-from adapters.simulated.cloudtower_state import Alert, PrecheckMood
+from adapters.simulated.cloudtower.state import Alert, PrecheckMood
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Maintenance, Power
+from adapters.simulated.records import Maintenance, Power
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import pytest
 
-from adapters.simulated.cloudtower_state import Tower
+from adapters.simulated.cloudtower.state import Tower
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Maintenance
+from adapters.simulated.records import Maintenance
 from bot.domain.cloud import Seen, Unreachable
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Verdict, digest_of

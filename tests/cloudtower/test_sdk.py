@@ -21,8 +21,8 @@ from cloudtower.models import (
 )
 from cloudtower.utils import login
 
-from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Alert
-from adapters.simulated.things import Maintenance, Power
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Alert
+from adapters.simulated.records import Maintenance, Power
 from bot.domain.values import Action, Then
 from tests.cloudtower import spec
 from tests.cloudtower.bench import Bench, Walk

@@ -11,7 +11,7 @@ from aiohttp import web
 
 from adapters.cloudtower.wire.client import Client, Login
 from adapters.simulated import cloudtower_api
-from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Tower
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.wire import served
 from adapters.simulated.world import World

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.wire.client import Login
-from adapters.simulated.cloudtower_state import PASSWORD, USERNAME
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Maintenance, Power
+from adapters.simulated.records import Maintenance, Power
 from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
 from bot.domain.plans.plan import Plan, Step, Verdict, digest_of
 from bot.domain.values import Action, Then

@@ -8,8 +8,8 @@ from typing import Any
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.simulated import cloudtower_api
-from adapters.simulated.cloudtower_state import PASSWORD, USERNAME, Moved, Tower
-from adapters.simulated.things import Kind, Vm
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Moved, Tower
+from adapters.simulated.records import Kind, Vm
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left, Seen
 from bot.domain.settings.secret import Secret

@@ -14,7 +14,7 @@ from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmcs
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.openstack_api import Release
-from adapters.simulated.things import Vm
+from adapters.simulated.records import Vm
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left
 from bot.domain.ports import Clock

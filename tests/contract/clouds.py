@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Call, Host, Maintenance, Vm
+from adapters.simulated.records import Call, Host, Maintenance, Vm
 from adapters.simulated.world import World
 from bot.domain import ledger
 from bot.domain.cloud import AnyCloud, Left, Request, Seen, Sighting

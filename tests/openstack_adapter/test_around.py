@@ -12,7 +12,7 @@ from adapters.openstack.model.resources import Group, Server
 from adapters.openstack.steps import locks
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.things import Power
+from adapters.simulated.records import Power
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress.steps import StepState

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.openstack.survey.servers import FEW
-from adapters.simulated.things import Call
+from adapters.simulated.records import Call
 from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
 

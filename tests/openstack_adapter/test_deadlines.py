@@ -11,7 +11,7 @@ import pytest
 from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.settings import Migration
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.things import Power, Vm
+from adapters.simulated.records import Power, Vm
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plans.plan import By, Step
 from bot.domain.progress.steps import StepState

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.things import Call, Power, Vm
+from adapters.simulated.records import Call, Power, Vm
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Step
 from bot.domain.progress.steps import StepState

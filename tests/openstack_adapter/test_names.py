@@ -7,7 +7,7 @@ import pytest
 
 from adapters.openstack.model import names
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.simulated.things import CinderService, Project
+from adapters.simulated.records import CinderService, Project
 from bot.domain.plans.plan import By
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.openstack_adapter.build import DEAD, NOW, cinder, codes, finding, plan, rehomed, service, survey

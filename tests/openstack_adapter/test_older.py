@@ -7,7 +7,7 @@ import pytest
 
 from adapters.simulated import openstack_api
 from adapters.simulated.openstack_api import OCATA, Release
-from adapters.simulated.things import Flavor, Power
+from adapters.simulated.records import Flavor, Power
 from bot.domain.cloud import Refused
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena

@@ -12,7 +12,7 @@ import pytest
 
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.things import Host, Vm
+from adapters.simulated.records import Host, Vm
 from adapters.simulated.world import World
 from bot.domain.operation import Operation
 from bot.domain.values import Action

@@ -10,7 +10,7 @@ from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.survey import nova
 from adapters.openstack.wire import session as wall
 from adapters.openstack.wire.session import Session
-from adapters.simulated.things import ServerGroup
+from adapters.simulated.records import ServerGroup
 from bot.domain.cloud import Unreachable
 from bot.domain.plans.plan import Plan
 from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena

@@ -8,7 +8,7 @@ import pytest
 from adapters.openstack.model.resources import LIVE_MIGRATION, Migration, Server
 from adapters.openstack.steps import moves
 from adapters.simulated import datacentre
-from adapters.simulated.things import Move, MoveKind, Vm
+from adapters.simulated.records import Move, MoveKind, Vm
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action

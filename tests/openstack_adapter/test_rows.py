@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.simulated.openstack_api import Release
-from adapters.simulated.things import Vm
+from adapters.simulated.records import Vm
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena

@@ -11,7 +11,7 @@ import pytest
 from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.openstack_identity import Keystone
+from adapters.simulated.openstack.identity import Keystone
 from bot.domain.cloud import Refused, Unreachable
 from bot.runtime.clock import ManualClock
 from tests.contract.arena_openstack import PASSWORD, adapter, clouds_file, openstack_arena

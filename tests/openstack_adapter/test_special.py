@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Aggregate
+from adapters.simulated.records import Aggregate
 from bot.domain.plans.plan import Disposition, Plan
 from tests.contract.arena_openstack import (
     OpenStackArena,

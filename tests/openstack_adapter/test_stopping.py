@@ -1,7 +1,7 @@
 """VMs that were stopped are stopped wherever they come up, also where the first try put them into ERROR."""
 
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.things import Power
+from adapters.simulated.records import Power
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
 from tests.contract.clouds import carry_out
 

@@ -12,7 +12,7 @@ from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, Server
 from adapters.openstack.steps import verbs
 from adapters.openstack.wire.versions import Microversion
-from adapters.simulated.things import Vm
+from adapters.simulated.records import Vm
 from bot.domain.cloud import Left, Refused
 from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.domain.values import VmId

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import Break, Effect, MoveFault
-from adapters.simulated.things import Power
+from adapters.simulated.records import Power
 from adapters.simulated.world import World
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plans.plan import Disposition

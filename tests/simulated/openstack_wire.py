@@ -10,8 +10,8 @@ import aiohttp
 import openstack
 
 from adapters.simulated import openstack_api
-from adapters.simulated.openstack_identity import Keystone
-from adapters.simulated.things import Host, Move, Vm
+from adapters.simulated.openstack.identity import Keystone
+from adapters.simulated.records import Host, Move, Vm
 from adapters.simulated.world import World
 from bot.runtime.clock import ManualClock
 

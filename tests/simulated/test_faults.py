@@ -8,7 +8,7 @@ import pytest
 
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.things import MoveKind
+from adapters.simulated.records import MoveKind
 from tests.simulated.openstack_wire import Region, region
 
 

@@ -8,7 +8,7 @@ import pytest
 from adapters.simulated import cinder_manage
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.things import MoveKind, Power
+from adapters.simulated.records import MoveKind, Power
 from tests.simulated.openstack_wire import Region, region
 
 

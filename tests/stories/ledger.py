@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.simulated.things import Call
+from adapters.simulated.records import Call
 
 
 @dataclass

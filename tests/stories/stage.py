@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
-from adapters.simulated.cloudtower_state import Tower
-from adapters.simulated.things import Kind
+from adapters.simulated.cloudtower.state import Tower
+from adapters.simulated.records import Kind
 from adapters.simulated.world import World
 from bot.demo import configuration
 from bot.demo.server import Served, serve

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.things import MoveKind
+from adapters.simulated.records import MoveKind
 from tests.stories.stage import ALICE, BOB, OPS, Stage
 
 

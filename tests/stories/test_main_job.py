@@ -1,6 +1,6 @@
 """The main job, as people see it: a command typed, a button clicked, a host emptied and verified."""
 
-from adapters.simulated.things import Maintenance, Power
+from adapters.simulated.records import Maintenance, Power
 from tests.stories.stage import ALICE, BOB, INCIDENT, OPS, Stage
 
 

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Power
+from adapters.simulated.records import Power
 from tests.stories.stage import ALICE, BOB, OPS, Stage
 
 

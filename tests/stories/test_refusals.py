@@ -1,7 +1,7 @@
 """Each no is said privately, with what to do; and nothing changes anywhere."""
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Power
+from adapters.simulated.records import Power
 from tests.stories.stage import ALICE, BOB, CAROL, DAVE, GUEST, OPS, Stage
 
 

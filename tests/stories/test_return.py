@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.things import Host, Power, Vm
+from adapters.simulated.records import Host, Power, Vm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
 

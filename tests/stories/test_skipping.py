@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.things import Vm
+from adapters.simulated.records import Vm
 from bot.demo.workspace.view_stack import View
 from tests.stories.stage import ALICE, BOB, DAVE, INCIDENT, OPS, Stage
 

@@ -4,9 +4,9 @@ import asyncio
 
 import pytest
 
-from adapters.simulated import cloudtower_ha
+from adapters.simulated.cloudtower import ha
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.things import Maintenance, Power, Vm
+from adapters.simulated.records import Maintenance, Power, Vm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
 
@@ -131,7 +131,7 @@ async def test_a_vm_that_must_be_shut_down_since_the_approval_brings_the_plan_ba
 
 async def test_a_failed_host_of_the_tower_is_explained_with_what_its_own_ha_does(stage: Stage) -> None:
     await stage.start_bot()
-    cloudtower_ha.fail_host(stage.tower, "node-1")
+    ha.fail_host(stage.tower, "node-1")
     for typed in ("tower/node-1", "node-1"):
         before = len(stage.notes(ALICE))
         await stage.workspace.type_command(ALICE, OPS, f"/evacuate {typed}")

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from adapters.simulated.things import Maintenance
+from adapters.simulated.records import Maintenance
 from tests.contract.arena_cloudtower import cloudtower_arena
 from tests.contract.arena_openstack import openstack_arena
 

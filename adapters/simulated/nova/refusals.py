@@ -4,8 +4,8 @@
 allows live migration of a vTPM whose secret its host keeps, and of vDPA ports.
 """
 
-from adapters.simulated.openstack_http import ApiError
-from adapters.simulated.things import Vm
+from adapters.simulated.openstack.http import ApiError
+from adapters.simulated.records import Vm
 
 EVACUATE, LIVE, COLD = "evacuate", "live-migration", "resize"
 _ACCELERATED = frozenset({"accelerator-direct", "accelerator-direct-physical"})

@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.openstack_http import ApiError, context, iso, page
-from adapters.simulated.things import Image, Kind, Vm
+from adapters.simulated.openstack.http import ApiError, context, iso, page
+from adapters.simulated.records import Image, Kind, Vm
 from adapters.simulated.world import World
 
 _NO_FILTERS = {"fields", "limit", "marker"}

@@ -8,11 +8,11 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.moves import CONTROLLER
-from adapters.simulated.openstack_http import ApiError, context, iso_micro, json_body, page
-from adapters.simulated.openstack_schemas import check_query, check_service_update, truth
+from adapters.simulated.nova.moves import CONTROLLER
+from adapters.simulated.nova.schemas import check_query, check_service_update, truth
+from adapters.simulated.openstack.http import ApiError, context, iso_micro, json_body, page
+from adapters.simulated.records import Host, Kind, MoveKind
 from adapters.simulated.strays import StrayService
-from adapters.simulated.things import Host, Kind, MoveKind
 from adapters.simulated.world import World
 
 CONTROL_SERVICES = (("nova-scheduler", CONTROLLER), ("nova-conductor", CONTROLLER))

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 from adapters.simulated.faults import Break
-from adapters.simulated.things import (
+from adapters.simulated.records import (
     ActionEvent,
     Fault,
     Host,

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.openstack_http import ApiError
+from adapters.simulated.openstack.http import ApiError
 
 _YES = ("True", "TRUE", "true", "1", "ON", "On", "on", "YES", "Yes", "yes")
 _NO = ("False", "FALSE", "false", "0", "OFF", "Off", "off", "NO", "No", "no")

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from adapters.simulated.cloudtower_query import Row, Table
-from adapters.simulated.cloudtower_state import USERNAME, Alert, Tower
-from adapters.simulated.things import Cluster, Host, Kind, Maintenance, Power, Task, Vm
+from adapters.simulated.cloudtower.query import Row, Table
+from adapters.simulated.cloudtower.state import USERNAME, Alert, Tower
+from adapters.simulated.records import Cluster, Host, Kind, Maintenance, Power, Task, Vm
 
 USER_ID = "cmuster0000000000000000000"
 _COLUMNS = {  # what can be filtered and sorted by; `host_state` cannot (sheet §0)

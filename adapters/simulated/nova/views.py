@@ -4,8 +4,8 @@ import hashlib
 from collections.abc import Sequence
 from typing import Any
 
-from adapters.simulated.openstack_http import Context, iso, iso_micro
-from adapters.simulated.things import ActionEvent, Host, Move, MoveKind, Power, ServerAction, Vm, Volume
+from adapters.simulated.openstack.http import Context, iso, iso_micro
+from adapters.simulated.records import ActionEvent, Host, Move, MoveKind, Power, ServerAction, Vm, Volume
 from adapters.simulated.world import World
 
 _RESIZING = dict.fromkeys(("resize_prep", "resize_migrating", "resize_migrated", "resize_finish"), "RESIZE")

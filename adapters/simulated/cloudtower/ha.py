@@ -4,9 +4,9 @@ The vendor publishes neither the tasks' words nor the timing; here a failure is 
 with HA is restarted by a task of its own on the emptiest host that has room. VMs without HA stay down.
 """
 
-from adapters.simulated.cloudtower_maintenance import begin, end
-from adapters.simulated.cloudtower_state import Tower
-from adapters.simulated.things import Host, Power, Task, Vm
+from adapters.simulated.cloudtower.maintenance import begin, end
+from adapters.simulated.cloudtower.state import Tower
+from adapters.simulated.records import Host, Power, Task, Vm
 
 NOTICE_SECONDS = 5.0
 RESTART_SECONDS = 20.0

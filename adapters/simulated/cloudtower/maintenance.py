@@ -10,10 +10,10 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from adapters.simulated.cloudtower_query import BadQuery, Row
-from adapters.simulated.cloudtower_state import Moved, Precheck, PrecheckMood, Tower
+from adapters.simulated.cloudtower.query import BadQuery, Row
+from adapters.simulated.cloudtower.state import Moved, Precheck, PrecheckMood, Tower
 from adapters.simulated.faults import Break
-from adapters.simulated.things import Host, Maintenance, MoveKind, Power, Task, Vm
+from adapters.simulated.records import Host, Maintenance, MoveKind, Power, Task, Vm
 
 MOST_VMS = 150
 _CLOSED = {Maintenance.ENTERING, Maintenance.IN_MAINTENANCE}

@@ -4,10 +4,10 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.moves import CONTROLLER
-from adapters.simulated.openstack_http import ApiError, context, iso_micro, natural
-from adapters.simulated.openstack_services import CONTROL_SERVICES
-from adapters.simulated.things import Aggregate, Kind, ServerGroup
+from adapters.simulated.nova.moves import CONTROLLER
+from adapters.simulated.nova.services import CONTROL_SERVICES
+from adapters.simulated.openstack.http import ApiError, context, iso_micro, natural
+from adapters.simulated.records import Aggregate, Kind, ServerGroup
 from adapters.simulated.world import World
 
 

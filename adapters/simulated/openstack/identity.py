@@ -10,7 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.things import Project
+from adapters.simulated.records import Project
 from adapters.simulated.world import World
 
 _DOMAIN = {"id": "default", "name": "Default"}

@@ -2,13 +2,13 @@
 
 from aiohttp import web
 
-from adapters.simulated import openstack_views as views
-from adapters.simulated.migrations import Migrations
-from adapters.simulated.moves import Conductor
-from adapters.simulated.openstack_compute import Servers
-from adapters.simulated.openstack_http import ApiError, context, json_body, moment, page, page_size
-from adapters.simulated.openstack_schemas import check_query, check_shape
-from adapters.simulated.things import Move, MoveKind, Vm
+from adapters.simulated.nova import views
+from adapters.simulated.nova.migrations import Migrations
+from adapters.simulated.nova.moves import Conductor
+from adapters.simulated.nova.schemas import check_query, check_shape
+from adapters.simulated.nova.servers import Servers
+from adapters.simulated.openstack.http import ApiError, context, json_body, moment, page, page_size
+from adapters.simulated.records import Move, MoveKind, Vm
 
 
 class Records:

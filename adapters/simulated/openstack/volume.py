@@ -4,8 +4,8 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.openstack_http import ApiError, Context, context, iso_micro, page
-from adapters.simulated.things import Attachment, Backup, CinderService, Volume
+from adapters.simulated.openstack.http import ApiError, Context, context, iso_micro, page
+from adapters.simulated.records import Attachment, Backup, CinderService, Volume
 from adapters.simulated.world import World
 
 _PAGING = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count"}

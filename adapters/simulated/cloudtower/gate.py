@@ -3,7 +3,7 @@
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from adapters.simulated.cloudtower_state import Tower
+from adapters.simulated.cloudtower.state import Tower
 
 PREFIX = "/v2/api"
 _QUESTIONS = ("/get-", "/login", "/enter-maintenance-mode-precheck", "/enter-maintance-mode-precheck-result")

@@ -5,13 +5,13 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from adapters.simulated import openstack_moving as moving
-from adapters.simulated.migrations import Migrations
-from adapters.simulated.moves import Conductor
-from adapters.simulated.openstack_compute import Servers
-from adapters.simulated.openstack_http import ApiError, Context, context, json_body
-from adapters.simulated.openstack_schemas import check_action, truth
-from adapters.simulated.things import Host, Kind, Move, Power, Vm
+from adapters.simulated.nova import refusals as moving
+from adapters.simulated.nova.migrations import Migrations
+from adapters.simulated.nova.moves import Conductor
+from adapters.simulated.nova.schemas import check_action, truth
+from adapters.simulated.nova.servers import Servers
+from adapters.simulated.openstack.http import ApiError, Context, context, json_body
+from adapters.simulated.records import Host, Kind, Move, Power, Vm
 
 Action: TypeAlias = Callable[[Vm, Any, Context], web.Response]
 _ACCEPTED = 202

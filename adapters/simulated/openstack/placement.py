@@ -6,8 +6,8 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated.openstack_http import ApiError, context, natural
-from adapters.simulated.things import Host, Kind, Resources
+from adapters.simulated.openstack.http import ApiError, context, natural
+from adapters.simulated.records import Host, Kind, Resources
 from adapters.simulated.world import World
 
 _CLASSES = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "disk_gb"}

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from adapters.simulated.cloudtower_maintenance import begin, end
-from adapters.simulated.cloudtower_query import BadQuery
-from adapters.simulated.cloudtower_state import Tower
-from adapters.simulated.things import Host, Maintenance, Power, Task, Vm
+from adapters.simulated.cloudtower.maintenance import begin, end
+from adapters.simulated.cloudtower.query import BadQuery
+from adapters.simulated.cloudtower.state import Tower
+from adapters.simulated.records import Host, Maintenance, Power, Task, Vm
 
 Operation: TypeAlias = Callable[[Tower, Vm, Host | None], Task]
 

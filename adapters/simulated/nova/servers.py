@@ -6,10 +6,10 @@ from typing import Any
 
 from aiohttp import web
 
-from adapters.simulated import openstack_views as views
-from adapters.simulated.openstack_http import ApiError, Context, context, moment, page
-from adapters.simulated.openstack_schemas import check_query, check_server_query
-from adapters.simulated.things import Flavor, Kind, Vm
+from adapters.simulated.nova import views
+from adapters.simulated.nova.schemas import check_query, check_server_query
+from adapters.simulated.openstack.http import ApiError, Context, context, moment, page
+from adapters.simulated.records import Flavor, Kind, Vm
 from adapters.simulated.world import World
 
 _MEMBERS_MAY = {"reservation_id", "name", "status", "image", "flavor", "ip", "changes-since"}

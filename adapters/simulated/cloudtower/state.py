@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.simulated.things import Host, Kind, Maintenance, Power, Vm
+from adapters.simulated.records import Host, Kind, Maintenance, Power, Vm
 from adapters.simulated.world import World
 
 API_KEY = "simulated-api-key"

@@ -1,9 +1,9 @@
 """How a simulated CloudTower returns a host to service, and switches its power: from what entering has remembered."""
 
-from adapters.simulated.cloudtower_maintenance import begin, end
-from adapters.simulated.cloudtower_query import BadQuery, Row
-from adapters.simulated.cloudtower_state import Moved, Tower
-from adapters.simulated.things import Host, Maintenance, Power, Task
+from adapters.simulated.cloudtower.maintenance import begin, end
+from adapters.simulated.cloudtower.query import BadQuery, Row
+from adapters.simulated.cloudtower.state import Moved, Tower
+from adapters.simulated.records import Host, Maintenance, Power, Task
 
 REBOOT_SECONDS = 30.0
 _LISTS = {"stopped": "shutDownVms", "live": "liveMigrateVms", "offline": "offlineMigrateVms"}
