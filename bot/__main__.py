@@ -180,12 +180,13 @@ def _with_store(config: Path, serve: Callable[[str], int]) -> int:
 def _guarded(serve: Callable[[], int]) -> int:
     """Serve, and end with sentences and an exit code instead of a traceback."""
     from bot.cli import check
+    from bot.domain.diagnosis import Line
     from bot.settings import SettingsError
 
     try:
         return serve()
     except SettingsError as error:
-        lines = [check.Line(title=one.key, complaint=one.sentence, remedy=one.remedy) for one in error.problems]
+        lines = [Line(title=one.key, complaint=one.sentence, remedy=one.remedy) for one in error.problems]
         return check.unreadable(lines, sys.stderr)
     except Exception as error:  # noqa: BLE001  # the top of the program: nothing above could name it
         return _stopped_by(error)

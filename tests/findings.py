@@ -44,16 +44,17 @@ def made_in(*folders: str) -> list[Made]:
 
 
 def reached_from(folder: str, start: str) -> set[str]:
-    """The codes that a function can make, itself or by what it names: `plan_enter.plan`.
+    """The codes that a function can make, itself or by what it names: `adapters.cloudtower.plans.entering.plan`.
 
     Args:
         folder: the package.
         start: the function, with its module.
     """
-    trees = {path.stem: ast.parse(path.read_text()) for path in sorted((ROOT / folder).glob("*.py"))}
+    paths = {_module(path): path for path in sorted((ROOT / folder).rglob("*.py"))}
+    trees = {module: ast.parse(path.read_text()) for module, path in paths.items()}
     shared = {name: maker for tree in trees.values() for name, maker in _makers(tree) if not name.startswith("_")}
     functions = {(module, f.name): f for module, tree in trees.items() for f in _functions(tree)}
-    module, _, name = start.partition(".")
+    module, _, name = start.rpartition(".")
     todo, seen = [(module, name)], {(module, name)}
     while todo:
         module, name = todo.pop()
@@ -64,24 +65,27 @@ def reached_from(folder: str, start: str) -> set[str]:
     made: set[str] = set()
     for module, name in seen:
         mine = shared | dict(_makers(trees[module]))
-        path = ROOT / folder / f"{module}.py"
-        made |= {one.code for one in _made(path, functions[module, name], mine)}
+        made |= {one.code for one in _made(paths[module], functions[module, name], mine)}
     return made
+
+
+def _module(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
 
 
 def _named(function: ast.AST, module: str, tree: ast.Module) -> Iterator[tuple[str, str]]:
     """The functions that one names, called or handed on."""
     imported = {
-        (alias.asname or alias.name): (node.module or "").rpartition(".")[2]
+        (alias.asname or alias.name): (node.module or "", alias.name)
         for node in tree.body
         if isinstance(node, ast.ImportFrom)
         for alias in node.names
     }
     for node in ast.walk(function):
         if isinstance(node, ast.Name):
-            yield imported.get(node.id, module), node.id
-        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            yield node.value.id, node.attr
+            yield imported.get(node.id, (module, node.id))
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in imported:
+            yield ".".join(imported[node.value.id]), node.attr
 
 
 def _functions(tree: ast.Module) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:

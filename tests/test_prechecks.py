@@ -14,12 +14,12 @@ from tests.findings import made_in, reached_from
 
 GUIDE = Path(__file__).parents[1] / "docs" / "findings.md"
 STARTS: dict[Way, str] = {
-    (OPENSTACK, Action.EVACUATE): "plan.evacuation",
-    (OPENSTACK, Action.ENTER): "drain_plan.entering",
-    (OPENSTACK, Action.EXIT): "return_plan.returning",
-    (OPENSTACK, Action.REHOME): "rehome_back.giving_back",
-    (CLOUDTOWER, Action.ENTER): "plan_enter.plan",
-    (CLOUDTOWER, Action.EXIT): "plan_exit.plan",
+    (OPENSTACK, Action.EVACUATE): "adapters.openstack.plans.evacuation.evacuation",
+    (OPENSTACK, Action.ENTER): "adapters.openstack.plans.entering.entering",
+    (OPENSTACK, Action.EXIT): "adapters.openstack.plans.leaving.returning",
+    (OPENSTACK, Action.REHOME): "adapters.openstack.plans.rehome_back.giving_back",
+    (CLOUDTOWER, Action.ENTER): "adapters.cloudtower.plans.entering.plan",
+    (CLOUDTOWER, Action.EXIT): "adapters.cloudtower.plans.leaving.plan",
 }
 
 

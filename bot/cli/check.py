@@ -11,6 +11,7 @@ from enum import IntEnum
 from typing import TextIO
 
 from bot.domain.cloud import AnyCloud, CloudError
+from bot.domain.diagnosis import Line
 from bot.domain.errors import Refusal
 from bot.domain.ports import StoreFailed
 
@@ -25,17 +26,6 @@ class Outcome(IntEnum):
     WRONG = 1
     UNREADABLE = 2
     """The settings could not be read, so nothing else was asked."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Line:
-    """One thing that was looked at."""
-
-    title: str
-    detail: str = ""  #: what was found, when all is well
-    complaint: str = ""  #: what is wrong; empty when all is well
-    remedy: str = ""
-    is_note: bool = False  #: neither well nor wrong: something to know
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,8 +8,8 @@ from typing import Any
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
-from bot.cli.check import Line
 from bot.domain.counting import counted
+from bot.domain.diagnosis import Line
 from bot.domain.errors import CouldNotAsk
 from bot.domain.ports import Clock
 from bot.domain.rules.policy import EVERYONE, Rule, Standing

@@ -5,7 +5,7 @@ from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.cli.check import Line
+from bot.domain.diagnosis import Line
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.slack.outbound.presence import DirectMessages, Presence

@@ -11,12 +11,13 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli import check
-from bot.cli.check import Line, Outcome, Question
+from bot.cli.check import Outcome, Question
 from bot.demo.delivery.faults import Faults
 from bot.demo.server import Served, serve
 from bot.demo.workspace.people import Channel, UserGroup
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Unreachable
+from bot.domain.diagnosis import Line
 from bot.domain.ports import StoreFailed
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action

@@ -183,7 +183,7 @@ def test_the_audit_of_a_database_that_is_not_there_does_not_make_one(config: Pat
 
 WAITER = """
 import asyncio, sys, time
-from bot import log
+from bot.runtime import log
 from bot.cli.process import run_until_signalled
 
 async def work():

@@ -64,8 +64,8 @@ def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
         return blocker(
             "service-down",
             Topic.HOST,
-            f"Nova calls {host} {service.state}, though nova-compute reports there{signs_of_life.heard(survey, service)}: so"
-            " called, it can give no VM away.",
+            f"Nova calls {host} {service.state}, though nova-compute reports there"
+            f"{signs_of_life.heard(survey, service)}: so called, it can give no VM away.",
             f"Take that back (`openstack compute service set --up {host} nova-compute`), then check again."
             if service.is_forced_down
             else f"Have the clocks of the controllers and of {host} set right, then check again.",
