@@ -77,13 +77,13 @@ class Bot:
     reaches: Mapping[str, Reach]
 
 
-def build(settings: Settings, kinds: registry.Kinds = registry.CLOUDS) -> Bot:
+def build(settings: Settings) -> Bot:
     """Join the rooms; opens nothing and asks nobody."""
     clock = SystemClock()
     heartbeats = Heartbeats(clock)
     bell = WakeUp(clock)
     archive = SqlArchive(settings.store.url, clock=clock, bell=bell)
-    clouds = {cloud.name: kinds[cloud.kind].open(cloud, clock) for cloud in settings.clouds}
+    clouds = {cloud.name: registry.CLOUDS[cloud.kind].open(cloud, clock) for cloud in settings.clouds}
     slack, rules = settings.slack, settings.rules
     client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
