@@ -15,15 +15,7 @@ from bot.desk.control import NOTHING_SAID, Said, Steer
 from bot.desk.transition import turn
 from bot.desk.votes import Confirmation
 from bot.domain.cloud import AnyCloud, Request
-from bot.domain.errors import (
-    AlreadySettled,
-    AlreadyUnderWay,
-    CouldNotAsk,
-    NotAllowed,
-    OldCard,
-    Refusal,
-    UnknownCloud,
-)
+from bot.domain.errors import AlreadySettled, AlreadyUnderWay, CouldNotAsk, NotAllowed, OldCard, Refusal, UnknownCloud
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Choice, Event, Operation
 from bot.domain.ports import Archive, Clock, Delivery, Entry, People, Rank, Stale, Unit
