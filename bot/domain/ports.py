@@ -132,6 +132,8 @@ class Outgoing:
     created_at: datetime
     tries: int
     attempted_at: datetime | None  #: set before a post whose answer we have not stored: look before posting again
+    channel: str = ""  #: of the card of its operation; empty while that does not stand
+    thread: str = ""  #: the ts of that card
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -313,7 +315,11 @@ class Unit(KeepsAlarms, KeepsCopies, Protocol):
         ...
 
     async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
-        """News to tell now, oldest first, without the ids that are put off and what of their lane comes after them."""
+        """The next news of each lane, private notes first, then the oldest; of no lane whose next is put off."""
+        ...
+
+    async def followers(self, line: Outgoing, *, limit: int) -> Sequence[Outgoing]:
+        """What waits in the lane of a line behind it, oldest first."""
         ...
 
     async def line(self, news: News) -> str:

@@ -31,6 +31,7 @@ from bot.store.archive import SqlArchive
 from tests.bends import truth
 from tests.bends.wire import BENDS, Answer, Bend, Question, Wire
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock
+from tests.store.outbox import waiting
 
 LASTS = 60.0
 """How many seconds after its first bent answer a bend ends."""
@@ -253,10 +254,10 @@ class Evening:
         async with self.archive.unit() as unit:
             for posted, revision, _ in await unit.unposted(limit=100):
                 await unit.keep_card(Card(operation=posted.id, channel="C0OPS", ts="1.0", revision=revision))
-            waiting = await unit.outgoing(limit=1000)
-            await unit.told([o.id for o in waiting], ts="1.0")
+            told = await waiting(unit)
+            await unit.told([o.id for o in told], ts="1.0")
             await unit.commit()
-        lines = [thread.render([o.news], operation, records).text for o in waiting]
+        lines = [thread.render([o.news], operation, records).text for o in told]
         self.lines += lines
         return [*lines, shown.text, *(r.sentence for r in records)]
 

@@ -26,6 +26,7 @@ from bot.store.archive import SqlArchive
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.databases import Postgresql
 from tests.store.migrated import open_migrated
+from tests.store.outbox import waiting
 
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))
 BOB = Actor(id=UserId("U0BOB"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0LEADS", "S0SRE"}))
@@ -159,12 +160,12 @@ class Workshop:
         await self._post_cards()
         while True:
             async with self.archive.unit() as unit:
-                waiting = await unit.outgoing(limit=1000)
-                await unit.told([o.id for o in waiting], ts="1.0")
+                lines = await waiting(unit)
+                await unit.told([o.id for o in lines], ts="1.0")
                 await unit.commit()
-            if not waiting:
+            if not lines:
                 return self.told
-            self.told.extend(o.news for o in waiting)
+            self.told.extend(o.news for o in lines)
 
     async def kinds(self) -> list[Kind]:
         return [n.kind for n in await self.news()]

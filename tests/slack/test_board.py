@@ -79,6 +79,18 @@ async def test_an_answer_comes_before_the_cards_that_are_behind(office: Office) 
     assert said == ["chat.postEphemeral", "chat.update", "chat.update", "chat.update"]
 
 
+async def test_an_answer_is_told_in_the_next_round_however_many_lines_wait(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(lambda: office.cards() != [], board)
+    done = News(kind=Kind.VM_DONE, operation=shown.id, facts={"title": "evacuate web", "place": "c-2", "seconds": 4})
+    await office.tell(*([done] * 1_500))
+    await office.whisper("U0ALICE", "the answer")
+    before = len(office.calls)
+    await board.round()
+    assert office.calls[before] == "chat.postEphemeral"
+
+
 async def test_lines_stand_under_the_card_in_the_order_in_which_they_were_stored(office: Office) -> None:
     shown = await office.add(operation())
     for n in range(12):

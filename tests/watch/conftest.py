@@ -19,6 +19,7 @@ from bot.watch.placing import Placing
 from bot.watch.rounds import Rounds
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
+from tests.store.outbox import waiting
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EVERY = timedelta(seconds=15)
@@ -99,10 +100,10 @@ class Post:
                 await unit.keep_card(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
         async with self.archive.unit() as unit:
-            waiting = await unit.outgoing(limit=100)
-            await unit.told([line.id for line in waiting], ts="2.0")
+            lines = await waiting(unit)
+            await unit.told([line.id for line in lines], ts="2.0")
             await unit.commit()
-        return [line.news for line in waiting]
+        return [line.news for line in lines]
 
     async def operation(
         self,

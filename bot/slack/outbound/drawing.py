@@ -7,7 +7,7 @@ from bot.domain.errors import UnknownOperation
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
-from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost
+from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost, Outgoing
 from bot.domain.values import Facts, OperationId, UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
@@ -59,8 +59,9 @@ class Drawing:
         self._direct: dict[UserId, str] = {}
         self._vms: dict[OperationId, int] = {}
 
-    async def place_of(self, news: News) -> Place | None:
+    async def place_of(self, line: Outgoing) -> Place | None:
         """Where it belongs; None while its card does not stand."""
+        news = line.news
         if news.audience is Audience.PERSON:
             return Place(channel=news.channel or str(news.person), person=str(news.person))
         if news.audience is Audience.INCIDENT:
@@ -69,11 +70,7 @@ class Drawing:
             return Place(channel=await self._direct_channel(news.person))
         if news.operation is None:
             return Place(channel="")
-        async with self._archive.reading() as unit:
-            card = await unit.card(news.operation)
-        if card is None or not card.ts:
-            return None
-        return Place(channel=card.channel, thread=card.ts)
+        return Place(channel=line.channel, thread=line.thread) if line.thread else None
 
     async def address_of(self, news: News) -> str:
         """Where Slack takes an answer to the command that it answers, for 30 minutes; empty where it is no answer."""

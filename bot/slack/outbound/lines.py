@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import takewhile
 
 from bot.domain.messages.news import ONE_LINE, Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
@@ -77,18 +78,20 @@ class Lines:
         return await self._round(behind.lines)
 
     async def _round(self, lines: Sequence[Outgoing]) -> bool:
-        lanes: dict[Lane, list[Outgoing]] = {}
+        heads: dict[Lane, Outgoing] = {}
+        put_off = self.put_off  # some of them since it was read
         for line in lines:
-            lanes.setdefault(_lane_of(line), []).append(line)
-        for put_off in [lane for lane, waiting in lanes.items() if waiting[0].id in self.put_off]:
-            del lanes[put_off]  # since it was read
+            heads.setdefault(_lane_of(line), line)
         told, until = False, self._clock.monotonic() + _AT_A_TIME
-        for lane in sorted(lanes, key=lambda la: (la.audience is not Audience.PERSON, self._served.get(la, 0))):
+        for lane in sorted(heads, key=lambda la: (la.audience is not Audience.PERSON, self._served.get(la, 0))):
             if told and self._clock.monotonic() > until:
                 break
-            batch = self._batch(lanes[lane])
+            batch = [heads[lane]]
+            if batch[0].id in put_off or not self._may_have_its_turn(batch[0]):
+                continue
             try:
-                told |= await self._tell(lane, batch, is_last=len(batch) == len(lanes[lane]))
+                batch, is_last = await self._batch(batch[0])
+                told |= await self._tell(lane, batch, is_last=is_last)
             except SlackError as error:
                 await self._put_off(batch, error)
                 if isinstance(error, SlackSilent):
@@ -100,16 +103,22 @@ class Lines:
                 await self._put_off(batch, SlackSilent(type(error).__name__))
         return told
 
-    def _batch(self, lines: Sequence[Outgoing]) -> list[Outgoing]:
-        """The head of a lane, with the lines behind it that are told together with it."""
-        kind, audience = lines[0].news.kind, lines[0].news.audience
+    def _may_have_its_turn(self, head: Outgoing) -> bool:
+        """Whether the pace of its channel allows that, as far as nothing has to be read for it."""
+        if head.news.kind in _TOGETHER and head.news.audience is not Audience.ABSENT:
+            self._gathered_since.setdefault(head.id, self._clock.monotonic())
+        return head.news.audience is not Audience.THREAD or self._pace.allows(POST, head.channel)
+
+    async def _batch(self, head: Outgoing) -> tuple[list[Outgoing], bool]:
+        """The head of a lane with the lines behind it that are told together with it; whether they are all of it."""
+        kind, audience = head.news.kind, head.news.audience
         most = 1 if audience in {Audience.PERSON, Audience.ABSENT} else _TOGETHER.get(kind, 1)
-        batch: list[Outgoing] = []
-        for line in lines[:most]:
-            if line.news.kind is not kind:
-                break
-            batch.append(line)
-        return batch
+        if most == 1:
+            return [head], False
+        async with self._archive.reading() as unit:
+            waiting = [head, *await unit.followers(head, limit=most)]
+        batch = list(takewhile(lambda line: line.news.kind is kind, waiting[:most]))
+        return batch, len(batch) == len(waiting)
 
     async def _tell(self, lane: Lane, batch: list[Outgoing], *, is_last: bool) -> bool:
         if is_last and await self._gathers(batch):
@@ -117,7 +126,7 @@ class Lines:
         if lane.audience is Audience.ABSENT:
             await self._call_the_absent(batch[0])
             return True
-        place = await self._drawing.place_of(batch[0].news)
+        place = await self._drawing.place_of(batch[0])
         if place is None:
             return False  # its card does not stand yet
         if not place.channel:
@@ -178,7 +187,7 @@ class Lines:
         if not (is_trouble or news.kind is Kind.VM_DONE) or len(batch) >= _TOGETHER[news.kind]:
             return False
         now = self._clock.monotonic()
-        due = self._gathered_since.setdefault(id, now) + (_GATHER_TROUBLE if is_trouble else _GATHER)
+        due = self._gathered_since[id] + (_GATHER_TROUBLE if is_trouble else _GATHER)
         if due <= now or not (is_trouble or await self._drawing.vms_of(news) > _MANY_VMS):
             return False
         self._pace.come_back(due)

@@ -19,7 +19,7 @@ class Behind:
 
     cards: Sequence[tuple[Operation, int, Card | None]]  #: with the revision of the operation, and what stands of it
     copies: Sequence[tuple[Operation, int, Copy]]  #: further cards, likewise
-    lines: Sequence[Outgoing]  #: of all lanes, in their order
+    lines: Sequence[Outgoing]  #: the next of each lane, private notes first
     notices: Sequence[tuple[Alarm, Notice]]
 
 

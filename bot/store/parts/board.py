@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import BindParameter, bindparam, exists, or_, select, update
+from sqlalchemy import BindParameter, bindparam, exists, func, or_, select, update
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
@@ -30,21 +30,34 @@ _BEHIND = (
 )
 _put_off: BindParameter[int] = bindparam("put_off", expanding=True)
 _earlier = aliased(NewsRow)
-_is_put_off = exists().where(  # itself, or an earlier one of its lane
-    col(_earlier.id).in_(_put_off),
-    col(_earlier.waiting),
-    or_(
-        col(_earlier.id) == col(NewsRow.id),
-        (col(_earlier.lane) == col(NewsRow.lane)) & (col(_earlier.id) < col(NewsRow.id)),
-    ),
+_has_earlier = exists().where(
+    col(_earlier.lane) == col(NewsRow.lane), col(_earlier.id) < col(NewsRow.id), col(_earlier.waiting)
 )
-_has_card = exists().where(col(CardRow.operation_id) == col(NewsRow.operation_id), col(CardRow.ts) != "")
-_TO_TELL = (
-    select(_OUTBOX.c.id, _OUTBOX.c.body, _OUTBOX.c.created_at, _OUTBOX.c.tries, _OUTBOX.c.attempted_at)
-    .where(
+_LINE = select(
+    _OUTBOX.c.id,
+    _OUTBOX.c.body,
+    _OUTBOX.c.created_at,
+    _OUTBOX.c.tries,
+    _OUTBOX.c.attempted_at,
+    func.coalesce(_CARD.c.channel, "").label("channel"),
+    func.coalesce(_CARD.c.ts, "").label("thread"),
+).select_from(_OUTBOX.join(_CARD, (_CARD.c.operation_id == _OUTBOX.c.operation_id) & (_CARD.c.ts != ""), isouter=True))
+_HEADS = (
+    _LINE.where(
         col(NewsRow.waiting),
-        or_(~col(NewsRow.needs_card), _has_card),
-        ~_is_put_off,
+        or_(~col(NewsRow.needs_card), _CARD.c.ts.is_not(None)),
+        col(NewsRow.id).not_in(_put_off),
+        ~_has_earlier,
+    )
+    .order_by(col(NewsRow.needs_card), col(NewsRow.id))
+    .limit(bindparam("most"))
+)
+_FOLLOWERS = (
+    _LINE.where(
+        col(NewsRow.lane)
+        == select(col(_earlier.lane)).where(col(_earlier.id) == bindparam("behind")).scalar_subquery(),
+        col(NewsRow.waiting),
+        col(NewsRow.id) > bindparam("behind"),
     )
     .order_by(col(NewsRow.id))
     .limit(bindparam("most"))
@@ -87,7 +100,11 @@ class Board(Operations):
 
     async def outgoing(self, *, limit: int, put_off: Collection[int] = ()) -> Sequence[Outgoing]:
         """See `bot.domain.ports.Unit`. What is told below a card or links to it waits until the card stands."""
-        return [outgoing_of(row) for row in await self.all(_TO_TELL, put_off=sorted(put_off), most=limit)]
+        return [outgoing_of(row) for row in await self.all(_HEADS, put_off=sorted(put_off), most=limit)]
+
+    async def followers(self, line: Outgoing, *, limit: int) -> Sequence[Outgoing]:
+        """See `bot.domain.ports.Unit`."""
+        return [outgoing_of(row) for row in await self.all(_FOLLOWERS, behind=line.id, most=limit)]
 
     async def line(self, news: News) -> str:
         """See `bot.domain.ports.Unit`."""

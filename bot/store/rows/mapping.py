@@ -160,6 +160,8 @@ def outgoing_of(row: Any) -> Outgoing:
         created_at=row.created_at,
         tries=row.tries,
         attempted_at=row.attempted_at,
+        channel=row.channel,
+        thread=row.thread,
     )
 
 

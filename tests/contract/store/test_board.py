@@ -16,6 +16,7 @@ from bot.domain.values import OperationId, UserId
 from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
 from tests.store.examples import ENTRY, START, any_of, news, operation, private
+from tests.store.outbox import waiting
 from tests.tiers import examples
 
 LATER = START + timedelta(minutes=1)
@@ -38,9 +39,14 @@ async def tell(archive: Archive, *told: News) -> None:
         await unit.commit()
 
 
-async def outgoing(archive: Archive, *, put_off: Collection[int] = (), limit: int = 100) -> list[Outgoing]:
+async def outgoing(archive: Archive, *, put_off: Collection[int] = ()) -> list[Outgoing]:
     async with archive.unit() as unit:
-        return list(await unit.outgoing(limit=limit, put_off=put_off))
+        return await waiting(unit, put_off=put_off)
+
+
+async def heads(archive: Archive, *, limit: int = 100) -> list[Outgoing]:
+    async with archive.unit() as unit:
+        return list(await unit.outgoing(limit=limit))
 
 
 async def unposted(archive: Archive, *, limit: int = 10) -> list[tuple[str, int, Card | None]]:
@@ -113,13 +119,26 @@ async def test_news_is_told_in_the_order_it_happened(archive: SqlArchive) -> Non
     await begin(archive)
     for batch in range(10):
         await tell(archive, *(news(facts={"n": 100 * batch + n}) for n in range(100)))
-    found = await outgoing(archive, limit=2000)
+    found = await outgoing(archive)
     assert [o.news.facts["n"] for o in found] == list(range(1000))
-    assert len(await outgoing(archive, limit=10)) == 10
+    async with archive.unit() as unit:
+        assert await unit.followers(found[0], limit=10) == found[1:11]
     async with archive.unit() as unit:
         await unit.told([o.id for o in found], ts="1.2")
         await unit.commit()
     assert await outgoing(archive) == []
+
+
+async def test_an_answer_and_each_lane_come_to_be_read_however_many_lines_wait_in_another(archive: SqlArchive) -> None:
+    await begin(archive, 1, 2)
+    await tell(archive, *(news(1, facts={"n": n}) for n in range(300)))
+    await tell(archive, news(2), news(2), news(1, audience=Audience.INCIDENT), private(None))
+    found = await heads(archive)
+    said = [(o.news.operation, o.news.audience) for o in found]
+    thread, incident = Audience.THREAD, Audience.INCIDENT
+    assert said == [(None, Audience.PERSON), ("op-1", thread), ("op-2", thread), ("op-1", incident)]
+    assert [(o.channel, o.thread) for o in found] == [("", ""), *[(CARD.channel, CARD.ts)] * 3]
+    assert await heads(archive, limit=1) == found[:1]
 
 
 async def test_numbers_grow_in_the_order_of_commits(archive: SqlArchive) -> None:

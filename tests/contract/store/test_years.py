@@ -19,6 +19,7 @@ from bot.store.archive import SqlArchive
 from bot.store.parts import audit
 from bot.store.unit import SqlUnit
 from tests.store.examples import START, operation, plan, records
+from tests.store.outbox import waiting
 
 LATER = START + timedelta(days=200)
 
@@ -34,7 +35,7 @@ async def ended(archive: SqlArchive, number: int, *, at: datetime = START, steps
     async with archive.unit() as unit:
         ((_, revision, _),) = await unit.unposted(limit=9)
         await unit.keep_card(Card(operation=made.id, channel="C1", ts="1.0", revision=revision))
-        await unit.told([line.id for line in await unit.outgoing(limit=99)], ts="2.0")
+        await unit.told([line.id for line in await waiting(unit)], ts="2.0")
         await unit.receive(Delivery(key=f"key-{number}", kind="test", payload={}, received_at=at))
         await unit.settle(f"key-{number}", result="done")
         await unit.commit()
@@ -132,7 +133,7 @@ ROUNDS: dict[str, tuple[Ask, str]] = {
     "work to take": (lambda unit: unit.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
     "what expires": (lambda unit: unit.overdue(START), "ix_operation_work"),
     "deliveries left over": (lambda unit: unit.unsettled(since=START), "ix_inbox_unsettled"),
-    "news to tell": (lambda unit: unit.outgoing(limit=100), "ix_outbox_next"),
+    "news to tell": (lambda unit: unit.outgoing(limit=100), "ix_outbox_waiting"),
     "an alert": (lambda unit: unit.alarm_about(AlarmKind.ALERT, "x"), "ix_alarm_subject"),
     "alerts to place": (lambda unit: unit.waiting_alarms(limit=9), "ix_alarm_waiting"),
     "alarms to show": (lambda unit: unit.unshown(limit=9), "ix_alarm_unshown"),
