@@ -14,8 +14,8 @@ from adapters.cloudtower.survey.leaving import LeavingSurvey, Offer, Way
 from adapters.cloudtower.survey.survey import CloudTowerSurvey, Outcome, Precheck
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerCluster, TowerVm
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.model.terms import Terms
 from bot.domain.cloud import Left
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack.findings import evacuation
-from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.survey import nova, storage
 from adapters.openstack.wire.cinder_manage import Runner
 from adapters.openstack.wire.session import Session

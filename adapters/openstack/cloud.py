@@ -6,16 +6,15 @@ from datetime import datetime, timedelta
 from typing import Self
 
 from adapters.again import Again
-from adapters.openstack import check, look
+from adapters.openstack import check, hosts, look
 from adapters.openstack.findings import observer
-from adapters.openstack.findings.evacuation import Terms
-from adapters.openstack.findings.rehoming import Rehoming
 from adapters.openstack.model import names
 from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.terms import Rehoming, Terms
 from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import rehomed, verbs
-from adapters.openstack.survey import attached, listing, nova, readings, servers, survey
+from adapters.openstack.survey import attached, nova, readings, servers, survey
 from adapters.openstack.survey.heartbeats import Heartbeats
 from adapters.openstack.wire.cinder_manage import Runner, runner_of
 from adapters.openstack.wire.session import Session
@@ -96,7 +95,7 @@ class OpenStackCloud:
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """Compute hosts whose name contains `matching`; an exact match first."""
-        return await listing.hosts(self._session, matching, self._heartbeats, limit=limit, locks=self._terms.lock_vms)
+        return await hosts.hosts(self._session, matching, self._heartbeats, limit=limit, locks=self._terms.lock_vms)
 
     async def survey(self, request: Request) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on."""

@@ -4,8 +4,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from adapters.openstack.findings.evacuation import Terms
-from adapters.openstack.findings.rehoming import Rehoming
 from adapters.openstack.model.resources import (
     EVACUATION,
     Backup,
@@ -17,6 +15,7 @@ from adapters.openstack.model.resources import (
     Storage,
     Volume,
 )
+from adapters.openstack.model.terms import Rehoming, Terms
 from adapters.openstack.plans.entering import entering
 from adapters.openstack.plans.evacuation import evacuation
 from adapters.openstack.plans.leaving import returning

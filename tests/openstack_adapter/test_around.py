@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import locks
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.faults import Break, MoveFault

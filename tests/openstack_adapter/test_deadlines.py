@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.settings import Migration
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.records import Power, Vm

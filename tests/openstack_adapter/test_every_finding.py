@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left

@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model import ages
 from adapters.openstack.model.resources import Server, Storage
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import Disposition, Topic, Verdict, digest_of
 from tests.openstack_adapter.build import (

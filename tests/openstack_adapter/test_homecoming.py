@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, OpenStackSurvey, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import emptied, evidence, moves
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Left, Seen

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.settings import Fencing
 from adapters.openstack.steps import power
 from adapters.redfish.bmcs import Bmc, Bmcs

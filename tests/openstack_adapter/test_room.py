@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import Group, Room, Server
+from adapters.openstack.model.terms import Terms
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict
 from tests.openstack_adapter.build import codes, enter, finding, living, plan, room, server, survey, with_service
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from adapters.openstack.findings import refusals
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import verbs
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.records import Vm

@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from adapters.simulated.datacentre import build
-from adapters.simulated.nova.moves import Caller, Conductor
+from adapters.simulated.nova.moves import Conductor
+from adapters.simulated.openstack.identity import Caller
 from adapters.simulated.records import Call, Kind, Power
 from adapters.simulated.world import World
 from bot.runtime.clock import ManualClock

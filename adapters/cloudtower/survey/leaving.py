@@ -10,9 +10,8 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from adapters.cloudtower.findings import alerts
-from adapters.cloudtower.findings.alerts import OpenAlerts
-from adapters.cloudtower.survey import read
+from adapters.cloudtower.survey import alerts, read
+from adapters.cloudtower.survey.alerts import OpenAlerts
 from adapters.cloudtower.survey.survey import cluster_of
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.client import Client

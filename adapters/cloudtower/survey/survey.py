@@ -10,9 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from adapters.cloudtower.findings import alerts
-from adapters.cloudtower.findings.alerts import OpenAlerts
-from adapters.cloudtower.survey import read
+from adapters.cloudtower.survey import alerts, read
+from adapters.cloudtower.survey.alerts import OpenAlerts
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.client import Client
 from adapters.cloudtower.wire.translate import TowerCluster, TowerHost, TowerTask, TowerVm

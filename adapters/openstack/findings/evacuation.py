@@ -4,14 +4,11 @@ Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from datetime import timedelta
-from typing import Literal
 
 from adapters.openstack.findings import observer, signs_of_life
-from adapters.openstack.findings.rehoming import Rehoming
 from adapters.openstack.model import records, roster
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import power
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.messages import how_to_free
@@ -25,24 +22,6 @@ RESTORABLE = (
 )
 BARE_METAL = "is a bare-metal machine of Ironic: Nova neither evacuates nor migrates that"
 EVACUABLE = frozenset({"active", "stopped", "error"})
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What the operator of a cloud has laid down about it."""
-
-    stopped: bool = False  #: evacuated VMs shall be left stopped
-    shared_storage: bool | None = None  #: whether local disks are on shared storage; None: nobody said
-    minimum_version: str = ""
-    platform_version: str = ""
-    lock_vms: bool = False  #: VMs are locked while they are moved
-    priority_metadata: str = ""  #: the metadata of a VM that tells its turn; empty: none does
-    fence: bool = False  #: whether a host is powered off by its BMC before it is evacuated
-    rehoming: Rehoming = field(default_factory=Rehoming)
-    brings_back: bool = False  #: VMs that were moved away come back with their host unless somebody chooses otherwise
-    quiet: timedelta = timedelta(seconds=90)  #: how long a call whose answer is lost may still take effect
-    deadline: timedelta = timedelta(minutes=30)  #: how long one VM may be live-migrated
-    late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue"  #: what is done about it then
 
 
 def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:

@@ -8,8 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.openstack.findings import entering, refusals, reservations, room, special_vms
-from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model import priority
 from adapters.openstack.model.resources import Amounts, OpenStackSurvey, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Left, Request
@@ -38,7 +39,7 @@ def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, .
     free = _free(request, survey)
     found: list[Away] = []
     named, mates = frozenset(request.vms), special_vms.by_group(survey, survey.servers)
-    for server in sorted(survey.away, key=lambda s: -special_vms.turn(s, terms.priority_metadata)):
+    for server in sorted(survey.away, key=lambda s: -priority.turn(s, terms.priority_metadata)):
         one = left[server.id]
         reason, flag = _reason_against(server, survey), _flag(one, server)
         is_meant = not reason and _is_meant(request, one, terms, named=named, flag=flag)

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from adapters.openstack.findings import entering, evacuation, signs_of_life, special_vms
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, records, roster
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Service
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import service
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed

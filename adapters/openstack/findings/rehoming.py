@@ -5,47 +5,23 @@ Cinder lists, the new one up and enabled, of the same backend and with the same 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, Service, Storage, Volume
+from adapters.openstack.model.terms import Rehoming
 from bot.domain.counting import counted, listed
-from bot.domain.plans.plan import By, Finding, Topic, Verdict
+from bot.domain.plans.plan import Finding, Topic, Verdict
 
 _LOCAL_STORAGE = "LVMVolumeDriver:"
 """How a driver's `location_info` begins whose volumes lie on the disks of one host (cinder/volume/drivers/lvm.py)."""
 _NAMED = 5  #: so many volumes are named in a sentence
 
 
-@dataclass(frozen=True, kw_only=True)
-class Rehoming:
-    """What the operator of a cloud has laid down about `cinder-manage`."""
-
-    by: By | None = None  #: who runs it; None: nobody, volumes stay where they are
-    command: tuple[str, ...] = ("cinder-manage",)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Move:
-    """What is given from one manager to another."""
-
-    old: str
-    new: str = ""  #: empty: it stays
-    volumes: tuple[Volume, ...] = ()
-    backups: tuple[Backup, ...] | None = None  #: of a move of backups: None too when nobody could tell which
-    others: tuple[str, ...] = ()  #: names that would have done as well
-    why: str = ""  #: it stays, as the end of "they stay where they are: "
-
-    @property
-    def is_of_backups(self) -> bool:
-        """Whether it is the backups of a host, not the volumes of a pool."""
-        return not self.volumes
-
-
 # ---------------------------------------------------------------------- where to
 
 
-def moves(storage: Storage | None, rehoming: Rehoming) -> tuple[Move, ...]:
+def moves(storage: Storage | None, rehoming: Rehoming) -> tuple[Handover, ...]:
     """A move for each manager's name on the dead host, with its new home or the reason why it has none."""
     if storage is None or rehoming.by is None:
         return ()
@@ -62,10 +38,10 @@ def moves(storage: Storage | None, rehoming: Rehoming) -> tuple[Move, ...]:
     return (*found, *(_of_backups(name, storage, found) for name in sorted(keepers, key=natural)))
 
 
-def _of_volumes(name: str, volumes: tuple[Volume, ...], storage: Storage) -> Move:
+def _of_volumes(name: str, volumes: tuple[Volume, ...], storage: Storage) -> Handover:
     homes = [s.host for s in candidates(name, storage)]
     why = "" if homes else _why_none(name, storage)
-    return Move(
+    return Handover(
         old=name, new=_with_pool(homes[0], name) if homes else "", volumes=volumes, others=tuple(homes[1:]), why=why
     )
 
@@ -110,7 +86,7 @@ def _why_none(name: str, storage: Storage) -> str:
     return f"no living service of the backend {backend} reports the pool {_pool(name) or 'of any name'}"
 
 
-def _of_backups(name: str, storage: Storage, found: Sequence[Move]) -> Move:
+def _of_backups(name: str, storage: Storage, found: Sequence[Handover]) -> Handover:
     """The new home of a host's backups: where its volumes go, if a cinder-backup lives there; else the first one."""
     mine = None if storage.backups is None else tuple(b for b in storage.backups if b.host == name)
     living = [
@@ -120,7 +96,7 @@ def _of_backups(name: str, storage: Storage, found: Sequence[Move]) -> Move:
     ]
     with_volumes = [move.new.partition("@")[0] for move in found if move.new]
     homes = sorted(living, key=lambda host: (host not in with_volumes, natural(host)))
-    return Move(
+    return Handover(
         old=name,
         new=homes[0] if homes else "",
         backups=mine,
@@ -145,7 +121,7 @@ def _with_pool(service: str, like: str) -> str:
 # ---------------------------------------------------------------------- findings
 
 
-def findings(storage: Storage | None, found: Sequence[Move]) -> Iterator[Finding]:
+def findings(storage: Storage | None, found: Sequence[Handover]) -> Iterator[Finding]:
     """What becomes of the volumes and backups of a dead host, and whether the commands can be run at all."""
     if storage is None:
         return
@@ -170,7 +146,7 @@ def findings(storage: Storage | None, found: Sequence[Move]) -> Iterator[Finding
         )
 
 
-def _of_move(storage: Storage, move: Move) -> Finding:
+def _of_move(storage: Storage, move: Handover) -> Finding:
     what = _what(move)
     kind = "backups" if move.is_of_backups else "volumes"
     if not move.new:
@@ -203,7 +179,7 @@ def _of_move(storage: Storage, move: Move) -> Finding:
     )
 
 
-def _what(move: Move) -> str:
+def _what(move: Handover) -> str:
     if move.is_of_backups and move.backups is None:
         return "All backups"
     things: Sequence[Volume | Backup] = move.volumes or move.backups or ()

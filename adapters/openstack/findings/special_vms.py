@@ -6,14 +6,13 @@ Every way of moving one asks the same questions here: evacuating it, moving it o
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from adapters.openstack.model import priority
 from adapters.openstack.model.resources import OpenStackSurvey, Server
 from adapters.openstack.steps import verbs
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
-PRIORITIES = range(-1000, 1001)
-BEFORE_ALL = PRIORITIES.stop  #: a turn before that of any VM
 AFFINITY, ANTI_AFFINITY = "affinity", "anti-affinity"
 _AMPHORA = "amphora-"  #: how Octavia's compute driver names every VM that it builds
 _LOAD_BALANCER = "octavia-lb-"  #: and every server group that it puts them into
@@ -81,14 +80,14 @@ def of_server(server: Server, survey: OpenStackSurvey, way: Way, *, priority_key
             "Add a host to such an aggregate, or expect that Nova finds no host.",
             topic=Topic.ROOM,
         )
-    if priority_key and priority_key in server.metadata and priority(server, priority_key) is None:
+    if priority_key and priority_key in server.metadata and priority.of(server, priority_key) is None:
+        bounds = f"from {priority.RANGE.start} to {priority.RANGE.stop - 1}"
         yield _warning(
             server,
             "priority-unreadable",
-            f"says {priority_key} = {server.metadata[priority_key][:40]!r}, which is no whole number from"
-            f" {PRIORITIES.start} to {PRIORITIES.stop - 1}: it takes its turn as if it said 0.",
-            f"say of {priority_key} what is no whole number from {PRIORITIES.start} to {PRIORITIES.stop - 1}: they take"
-            " their turn as if they said 0.",
+            f"says {priority_key} = {server.metadata[priority_key][:40]!r}, which is no whole number {bounds}:"
+            " it takes its turn as if it said 0.",
+            f"say of {priority_key} what is no whole number {bounds}: they take their turn as if they said 0.",
             "Have the metadata corrected.",
         )
 
@@ -221,25 +220,6 @@ def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
             sentence="Nova does not tell which of the VMs that are moved have a Manila share, and moves none that has.",
             remedy="See that Muster's account may list the shares of all servers, then check again.",
         )
-
-
-def priority(server: Server, key: str) -> int | None:
-    """What a server's metadata say of its turn, higher first; None when that is no number within bounds."""
-    try:
-        found = int(server.metadata.get(key, "0"))
-    except ValueError:
-        return None
-    return found if found in PRIORITIES else None
-
-
-def turn(server: Server, key: str) -> int:
-    """When a server is moved, higher first: what its metadata say, and 0 where that is nothing or no number.
-
-    Args:
-        server: the VM.
-        key: the metadata that tell it; empty: none do.
-    """
-    return (priority(server, key) or 0) if key else 0
 
 
 def _unmet(server: Server, survey: OpenStackSurvey, way: Way) -> str:

@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
 from adapters.openstack.findings import entering as drain_judge
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.steps import deadline, locks, relocation, service, verbs, vms
 from adapters.openstack.wire import versions

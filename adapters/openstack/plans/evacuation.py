@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
 from adapters.openstack.findings import evacuation as judge
-from adapters.openstack.findings.evacuation import Terms
-from adapters.openstack.model import records
+from adapters.openstack.model import priority, records
 from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.plans import spread
 from adapters.openstack.steps import locks, power, service, verbs, vms
 from adapters.openstack.steps import rehome as rehome_steps
@@ -182,7 +182,7 @@ def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: T
 
 def _turn(server: Server, terms: Terms) -> int:
     """By what its metadata say, where a key is configured; among equals those that ran come first."""
-    return 2 * special_vms.turn(server, terms.priority_metadata) + (1 if server.vm_state == "active" else 0)
+    return 2 * priority.turn(server, terms.priority_metadata) + (1 if server.vm_state == "active" else 0)
 
 
 def _wanted(server: Server, microversion: str) -> tuple[str, ...]:

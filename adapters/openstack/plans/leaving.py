@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from adapters.openstack.findings import absences, homecoming, leaving
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import relocation, service, vms
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Plan, Step, Vm

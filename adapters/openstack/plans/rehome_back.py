@@ -6,11 +6,12 @@ stands under the new name by now comes along; the card says what that is.
 
 from collections.abc import Iterator, Sequence
 
-from adapters.openstack.findings.evacuation import Terms
-from adapters.openstack.findings.rehoming import Move, can_take
+from adapters.openstack.findings.rehoming import can_take
 from adapters.openstack.findings.selection import blocker
+from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, OpenStackSurvey, Storage, Volume
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.rehome import PHASE, commands
 from bot.domain.cloud import Request
@@ -41,18 +42,18 @@ def giving_back(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan
     )
 
 
-def _back(step: Step, storage: Storage) -> Move | None:
+def _back(step: Step, storage: Storage) -> Handover | None:
     """The reverse of a step, of whatever stands under its new name now; None when none of what it moved does."""
     if step.verb not in {verbs.REHOME_VOLUMES, verbs.REHOME_BACKUPS}:
         return None
     old, new = str(step.arguments["old"]), str(step.arguments["new"])
     if step.verb == verbs.REHOME_VOLUMES:
         there = tuple(v for v in storage.volumes if v.manager == new and not v.is_clustered)
-        return Move(old=new, new=old, volumes=there) if _ids(step) & {v.id for v in there} else None
+        return Handover(old=new, new=old, volumes=there) if _ids(step) & {v.id for v in there} else None
     if storage.backups is None:
-        return Move(old=new, new=old)
+        return Handover(old=new, new=old)
     kept = tuple(b for b in storage.backups if b.host == new)
-    return Move(old=new, new=old, backups=kept) if not _ids(step) or _ids(step) & {b.id for b in kept} else None
+    return Handover(old=new, new=old, backups=kept) if not _ids(step) or _ids(step) & {b.id for b in kept} else None
 
 
 def _ids(step: Step) -> set[str]:
@@ -61,7 +62,7 @@ def _ids(step: Step) -> set[str]:
     return {str(id) for id in value} if isinstance(value, list | tuple) else set()
 
 
-def _findings(request: Request, storage: Storage, found: Sequence[Move]) -> Iterator[Finding]:
+def _findings(request: Request, storage: Storage, found: Sequence[Handover]) -> Iterator[Finding]:
     if storage.trouble:
         yield Finding(
             code="cannot-run-cinder-manage",
@@ -100,7 +101,7 @@ def _findings(request: Request, storage: Storage, found: Sequence[Move]) -> Iter
             )
 
 
-def _can_take_back(move: Move, storage: Storage) -> bool:
+def _can_take_back(move: Handover, storage: Storage) -> bool:
     service = move.new.partition("#")[0]
     if move.is_of_backups:
         return any(

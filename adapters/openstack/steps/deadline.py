@@ -10,9 +10,9 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model import ages
 from adapters.openstack.model.resources import ABORTED, LIVE_MIGRATION, Migration, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import copying, evidence, verbs, vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Seen, Sighting

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack.findings.evacuation import Terms
 from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import evidence, service, verbs, vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Request, Seen, Sighting

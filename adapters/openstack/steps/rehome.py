@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack.findings.rehoming import Move, Rehoming
+from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.resources import host_of
+from adapters.openstack.model.terms import Rehoming
 from adapters.openstack.steps import verbs
 from adapters.openstack.wire.cinder_manage import LONGEST
 from bot.domain.cloud import Request
@@ -19,7 +20,7 @@ _PATIENCE = timedelta(minutes=5)
 _BY_HAND = timedelta(hours=2)  #: for a person to find a controller and run a command there
 
 
-def away(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tuple[Step, ...]:
+def away(request: Request, found: Sequence[Handover], rehoming: Rehoming) -> tuple[Step, ...]:
     """One step for each command, one after the other, and one that sees that nothing is left with the host.
 
     Each follows the last: a name without a pool must come after those with one, and a count before and after says
@@ -32,7 +33,7 @@ def away(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tuple[S
     return (*made, replace(_nothing_left(request, found), follows=made[-1].key))
 
 
-def commands(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tuple[Step, ...]:
+def commands(request: Request, found: Sequence[Handover], rehoming: Rehoming) -> tuple[Step, ...]:
     """One step for each command, each following the last."""
     going = [move for move in found if move.new]
     if rehoming.by is None or not going:
@@ -46,7 +47,7 @@ def commands(request: Request, found: Sequence[Move], rehoming: Rehoming) -> tup
     return tuple(replace(step, follows=before) for step, before in zip(made, follows, strict=False))
 
 
-def _of_pool(request: Request, move: Move, rehoming: Rehoming) -> Step:
+def _of_pool(request: Request, move: Handover, rehoming: Rehoming) -> Step:
     number = counted(len(move.volumes), "volume")
     return _command(
         verbs.REHOME_VOLUMES,
@@ -58,7 +59,7 @@ def _of_pool(request: Request, move: Move, rehoming: Rehoming) -> Step:
     )
 
 
-def _of_service(request: Request, going: Sequence[Move], was: Sequence[str], rehoming: Rehoming) -> Step:
+def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str], rehoming: Rehoming) -> Step:
     """`update_host` leaves the record's service as it was."""
     return _command(
         verbs.REHOME_SERVICE,
@@ -75,7 +76,7 @@ def _of_service(request: Request, going: Sequence[Move], was: Sequence[str], reh
     )
 
 
-def _of_host(request: Request, move: Move, rehoming: Rehoming) -> Step:
+def _of_host(request: Request, move: Handover, rehoming: Rehoming) -> Step:
     backups = None if move.backups is None else sorted(b.id for b in move.backups)
     return _command(
         verbs.REHOME_BACKUPS,
@@ -87,7 +88,7 @@ def _of_host(request: Request, move: Move, rehoming: Rehoming) -> Step:
     )
 
 
-def _nothing_left(request: Request, found: Sequence[Move]) -> Step:
+def _nothing_left(request: Request, found: Sequence[Handover]) -> Step:
     names = sorted({host_of(m.old) for m in found} - {request.host})  # where Cinder calls it otherwise than Nova
     return Step(
         key=StepKey(f"{verbs.REHOMED}:{request.host}"),

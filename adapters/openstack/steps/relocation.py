@@ -6,9 +6,9 @@ A live migration has a deadline, and steps that keep it.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack.findings import special_vms
-from adapters.openstack.findings.evacuation import Terms
+from adapters.openstack.model import priority
 from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import deadline, verbs, vms
 from adapters.openstack.steps.emptied import TO_BE_CONFIRMED
 from adapters.openstack.wire import versions
@@ -37,7 +37,7 @@ def steps(
         phase: of the plan.
         exactly: whether it counts only on `to`.
     """
-    turn = special_vms.turn(server, terms.priority_metadata)
+    turn = priority.turn(server, terms.priority_metadata)
     if server.is_live:
         live = vms.move(
             verbs.LIVE,
@@ -78,7 +78,7 @@ def steps(
         microversion=microversion,
         wanted=(server.status,),
         phase=phase,
-        priority=special_vms.BEFORE_ALL,
+        priority=priority.BEFORE_ALL,
         patience=timedelta(minutes=15),
         quiet=terms.quiet,
         follows=move.key,

@@ -1,7 +1,8 @@
 """Live and cold migration in the simulated Nova, with the ways measured in which they fail."""
 
 from adapters.simulated.faults import Break
-from adapters.simulated.nova.moves import NO_HOST, RPC_TIMEOUT, Caller, Conductor, Course
+from adapters.simulated.nova.moves import NO_HOST, RPC_TIMEOUT, Conductor, Course
+from adapters.simulated.openstack.identity import Caller
 from adapters.simulated.records import Host, Move, MoveKind, Power, ServerAction, Vm
 
 _SLICES = 5  #: how often a live migration looks whether it was aborted, and reports progress

@@ -7,11 +7,11 @@ cold migration `pre-migrating → migrating → post-migrating → finished → 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 
 from adapters.simulated.faults import Break
+from adapters.simulated.openstack.identity import Caller
 from adapters.simulated.records import (
     ActionEvent,
     Fault,
@@ -33,16 +33,6 @@ _CLAIM_SECONDS = 0.3
 _CLAIM_PER_SERVER = 0.015  #: measured: a claim reads the allocation of every server on the target
 _EVACUATING = {"accepted", "pre-migrating"}
 IN_PROGRESS = {"accepted", "queued", "preparing", "running", "pre-migrating", "migrating"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Caller:
-    """Who made an API call."""
-
-    user_id: str
-    project_id: str
-    request_id: str
-    is_admin: bool
 
 
 class Conductor:

@@ -11,8 +11,7 @@ from urllib.parse import urlencode
 from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
-from adapters.simulated.nova.moves import Caller
-from adapters.simulated.openstack.identity import Keystone, Login
+from adapters.simulated.openstack.identity import Caller, Keystone, Login
 
 Refuse: TypeAlias = Callable[[int, str, int, str], web.Response]
 """An error in a service's words: from status, sentence, minor version and request id."""

@@ -18,6 +18,16 @@ _EXPIRES = "2099-12-31T23:59:59.000000Z"
 
 
 @dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who made an API call."""
+
+    user_id: str
+    project_id: str
+    request_id: str
+    is_admin: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class User:
     """Somebody who may log in."""
 
