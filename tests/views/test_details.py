@@ -95,6 +95,30 @@ def test_of_an_operation_that_has_begun_each_vm_stands_with_what_became_of_it_tr
     assert any("done → `compute-90`, 60 s" in line for line in told)
 
 
+def test_what_findings_say_of_many_vms_is_said_once_on_a_page_and_in_the_file() -> None:
+    of = plan(300, losing=120)
+    found = [
+        Finding(
+            code="loses-disk",
+            verdict=Verdict.WARNING,
+            topic=Topic.VMS,
+            vm=vm.id,
+            sentence=f"{vm.name} loses its disk: so it is.",
+            together="lose their disks: so it is.",
+        )
+        for vm in of.losing
+    ]
+    shown = asked(replace(of, findings=(*of.findings, *found)))
+    first, second, last = (str(page) for page in pages(shown))
+    for page in (first, second):
+        assert page.count("[1] 120 VMs lose their disks: so it is.") == 1
+    assert first.count("[1]") == 101
+    assert "[1]" not in last
+    assert f"{of.losing[0].name} loses its disk" not in first
+    assert shown.plan is not None
+    assert details.file(shown, shown.plan).count("so it is") == 2, "among the findings, and above the list"
+
+
 def test_names_never_become_markup() -> None:
     for words in HOSTILE:
         shown = asked(plan(3, name=words))

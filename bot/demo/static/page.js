@@ -399,6 +399,8 @@ document.addEventListener("keydown", (event) => {
   else if (!$("#confirm").hidden) $("#confirm [data-role=deny]").click();
   else if (!$("#overlay").hidden) act("close", {});
 });
+$("#menu").addEventListener("click", () => document.body.classList.toggle("with-menu"));
+$("#sidebar").addEventListener("click", (event) => { if (event.target.closest("li, button")) document.body.classList.remove("with-menu"); });
 $("[data-role=close-thread]").addEventListener("click", () => { view.thread = null; draw(); });
 
 composer($("#composer"), () => ({ channel: view.channel }));

@@ -20,6 +20,8 @@ TURN = "details_page"
 PAGE = 100
 """VMs on a page: what a window of Slack takes, however long their names and notes are."""
 _NOTE = 600
+_OFTEN = 4
+"""What findings say of so many VMs is said once on a page, and referred to by a number."""
 _STAYS = frozenset({Disposition.CANNOT, Disposition.LEAVE})
 _STATUSES = ("ERROR", "SHUTOFF", "STOPPED")
 _TROUBLE = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED)
@@ -46,14 +48,15 @@ def window(operation: Operation, records: Sequence[StepRecord], *, page: int) ->
         page: which, from 0; the nearest there is.
     """
     plan = operation.plan
-    lines = _lines(plan, records) if plan is not None else []
-    pages = max(1, -(-len(lines) // PAGE))
+    vms = plan.vms if plan is not None else ()
+    pages = max(1, -(-len(vms) // PAGE))
     page = min(max(0, page), pages - 1)
-    said = f"{subject.named(operation)}: {counted(len(lines), 'VM')}"
+    said = f"{subject.named(operation)}: {counted(len(vms), 'VM')}"
     shown = f", page {page + 1} of {pages}" if pages > 1 else ""
+    lines = _lines(plan, records, page) if plan is not None else []
     blocks = [
         message.section(f"{said}{shown}. Those that need a look come first."),
-        *message.paragraphs(lines[page * PAGE : (page + 1) * PAGE]),
+        *message.paragraphs(lines),
         *_turning(operation, page, pages),
     ]
     return {
@@ -83,25 +86,33 @@ def page_in(value: str) -> int:
     return page if isinstance(page, int) else 0
 
 
-def _lines(plan: Plan, records: Sequence[StepRecord]) -> list[str]:
-    """One line a VM; mrkdwn."""
+def _lines(plan: Plan, records: Sequence[StepRecord], page: int) -> list[str]:
+    """What many VMs of a page have in common, and one line for each of them; mrkdwn."""
     courses = {c.vm: c for c in progress.of(records).courses}
     in_order = sorted(plan.vms, key=lambda vm: (not _is_trouble(courses.get(vm.id)), *worst_first(vm)))
-    told = _told(plan)
-    return [_line(vm, courses.get(vm.id), told.get(vm.id, "")) for vm in in_order]
+    here = in_order[page * PAGE : (page + 1) * PAGE]
+    common, told = _told(plan)
+    lines = [_line(vm, courses.get(vm.id), told.get(vm.id, "")) for vm in here]
+    used = [note for mark, note in common.items() if any(mark in told.get(vm.id, "") for vm in here)]
+    return [*(text.escape(note, limit=_NOTE) for note in used), *lines]
 
 
 def _is_trouble(course: Course | None) -> bool:
     return course is not None and course.fate in _TROUBLE
 
 
-def _told(plan: Plan) -> dict[VmId, str]:
-    """What findings say of single VMs."""
+def _told(plan: Plan) -> tuple[dict[str, str], dict[VmId, str]]:
+    """What findings say of many VMs, by its mark; and what they say of each VM, or the marks of that."""
+    common: dict[str, str] = {}
     told: dict[VmId, list[str]] = {}
-    for finding in plan.sorted_findings:
-        if finding.vm:
-            told.setdefault(finding.vm, []).append(finding.sentence)
-    return {vm: " ".join(sentences) for vm, sentences in told.items()}
+    for cause in causes.of_plan(plan):
+        about = {finding.vm: finding for finding in cause.findings if finding.vm}
+        mark = f"[{len(common) + 1}]" if len(about) >= _OFTEN and cause.findings[0].together else ""
+        if mark:
+            common[mark] = f"{mark} {counted(len(about), 'VM')} {cause.findings[0].together}"
+        for vm, finding in about.items():
+            told.setdefault(vm, []).append(mark or finding.sentence)
+    return common, {vm: " ".join(sentences) for vm, sentences in told.items()}
 
 
 def _line(vm: Vm, course: Course | None, told: str) -> str:
@@ -139,7 +150,8 @@ def file(operation: Operation, plan: Plan) -> str:
     lines += [f"- {c.verdict}: {_all(c.sentence, c.remedy)}" for c in causes.of_plan(plan, named=len(plan.vms))]
     lines += ["", *(f"- two people vouch: {_plain(sentence)}" for sentence in plan.vouches)]
     lines += ["", f"## {counted(len(plan.vms), 'VM')}", ""]
-    told = _told(plan)
+    common, told = _told(plan)
+    lines += [*map(_plain, common.values()), ""] if common else []
     for vm in sorted(plan.vms, key=worst_first):
         facts = (vm.name, vm.id, vm.project, vm.status, vm.size, str(vm.disposition))
         lost = "loses its disk" if vm.loses_disk else ""

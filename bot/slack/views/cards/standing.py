@@ -106,7 +106,7 @@ def vouching(operation: Operation) -> list[str]:
 def briefly(sentence: str, plan: Plan | None) -> str:
     """A sentence that people vouch for; where it names more VMs than can be read here, it counts them; mrkdwn."""
     if len(sentence) > text.SENTENCE and plan is not None and sentence.startswith(plan.loss):
-        return f"{text.escape(plan.loss)} (each is named in *Details*, in the window that is signed, and in the audit)"
+        return f"{text.escape(plan.loss)} (each is named in Details, in the window that is signed, and in the audit)"
     return text.escape(sentence, limit=_SENTENCE).rstrip(".")
 
 

@@ -1,0 +1,105 @@
+"""A plan of 300 VMs on a lead's phone, 390 px wide: what the notification says, the card, the whole list, the end."""
+
+import os
+import shutil
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Page, async_playwright
+
+from adapters.simulated import datacentre
+from adapters.simulated.things import Kind, Resources
+from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
+
+pytestmark = pytest.mark.timeout(480)
+
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+PICTURES = os.environ.get("MUSTER_PICTURES")
+VMS = 300
+ADDED = 43
+LOSE = ADDED + 3
+"""VMs with disks of their own: the demo's host has three."""
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    """A dead host with 300 VMs, some of which have disks of their own, or are off."""
+    async with staged(tmp_path, forks=True) as made:
+        dead = made.world.host("compute-2")
+        for number in range(ADDED):
+            datacentre.add_server(made.world, f"db-{number:03}", dead, flavor="m1.small", from_image=True)
+        datacentre.crowd(made.world, dead, number=VMS, seconds=2)
+        for host in made.world.hosts_of(Kind.OPENSTACK):
+            host.capacity = Resources(vcpus=1_000, memory_mb=4_000_000, disk_gb=100_000)
+        made.config.write_text(made.config.read_text().replace("shared_storage = true", "shared_storage = false"))
+        await made.start_bot()
+        yield made
+
+
+@pytest.fixture
+async def phone(stage: Stage) -> AsyncIterator[Page]:
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=shutil.which("chromium"), args=QUIET)
+        page = await browser.new_page(viewport={"width": 390, "height": 844}, device_scale_factor=2)
+        page.set_default_timeout(60_000)
+        await page.goto(f"{stage.served.url}?user={BOB}")
+        yield page
+        await browser.close()
+
+
+async def picture(page: Page, name: str) -> None:
+    assert await page.evaluate("document.documentElement.scrollWidth") <= 390, "nothing stands beside the screen"
+    assert await wrapped(page) == [], "columns of fixed width stay columns"
+    if PICTURES:
+        await page.screenshot(path=f"{PICTURES}/phone-{name}.png")
+
+
+async def wrapped(page: Page) -> list[str]:
+    """Texts of fixed width of which a line is broken into two."""
+    found: list[str] = await page.evaluate(
+        """[...document.querySelectorAll("pre")].filter((pre) => pre.checkVisibility()).filter((pre) => {
+            const style = getComputedStyle(pre);
+            const lines = pre.textContent.replace(/\\n$/, "").split("\\n").length;
+            const height = pre.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+            return height > (lines + 0.5) * parseFloat(style.lineHeight);
+        }).map((pre) => pre.textContent)"""
+    )
+    return found
+
+
+async def whole(page: Page, name: str) -> None:
+    """The last message from its first line to its last, on a phone as long as that."""
+    if PICTURES:
+        box = await page.locator("#messages .message").last.bounding_box()
+        await page.set_viewport_size({"width": 390, "height": int((box or {"height": 900})["height"]) + 120})
+        await picture(page, name)
+        await page.set_viewport_size({"width": 390, "height": 844})
+
+
+async def test_a_lead_reads_300_vms_on_a_phone_before_approving(stage: Stage, phone: Page) -> None:
+    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2 --reason 'DIMM failed'")
+    await stage.card_says("Waiting for approval")
+    asked = f"Evacuate prod/compute-2, {VMS} VMs, asked for by Alice Ferrer. {LOSE} VMs lose their disks."
+    await stage.until(
+        lambda: any(push.startswith(f"Approval wanted: {asked}") for push in stage.workspace.phones.of(BOB)),
+        what="a notification",
+    )
+    await phone.click("[data-role=menu]")
+    await picture(phone, "pushes")
+    await phone.click("[data-role=menu]")
+    await picture(phone, "card")
+    await whole(phone, "whole")
+
+    await phone.locator("#messages [data-action-id=details]").last.click()
+    read = ""
+    for number in (1, 2, 3):
+        await phone.wait_for_selector(f".modal :text('page {number} of 3')")
+        await picture(phone, f"details-{number}")
+        read += await phone.inner_text(".modal")
+        if number < 3:
+            await phone.click(".modal [data-action-id='details_page:next']")
+    dead = stage.world.host("compute-2")
+    assert [vm.name for vm in stage.world.vms_on(dead) if vm.name not in read] == []
+    assert read.count("Nova makes them anew, empty") == 1, "what is true of many is said once"
+    await phone.click(".modal [data-role=close]")
