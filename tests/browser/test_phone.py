@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from adapters.simulated import datacentre
-from adapters.simulated.things import Kind, Resources
+from adapters.simulated.records import Kind, Resources
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
 pytestmark = pytest.mark.timeout(480)
