@@ -168,7 +168,7 @@ class SqlArchive:
         Raises:
             StoreFailed: it cannot be written.
         """
-        async with self._begin(_nobody_waits_for_this) as unit:
+        async with self._telling(), self._begin(_nobody_waits_for_this) as unit:
             await unit.run(update(_PROBE).values(written_at=self._clock.now()))
             await unit.commit()
 

@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-import structlog
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,8 +16,9 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from bot.domain.heartbeats import Heartbeats
+from bot.runtime.log import logger, stumbled
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 PROBE_SECONDS = 2.0
 """How long a probe may take before it counts as failed; below the time-out of common orchestrators."""
@@ -70,7 +70,7 @@ class Probes:
         except TimeoutError:
             return f"no answer within {PROBE_SECONDS:g} s"
         except Exception as error:  # noqa: BLE001  # whatever a store's driver raises means: not ready
-            log.warning("the store does not answer", error=str(error))
+            stumbled(log, "the store does not answer", error)
             return _why(error)
         return ""
 
@@ -120,8 +120,10 @@ def build(probes: Probes, *, sick: Callable[[], str] = str) -> web.Application:
 async def _counted(probes: Probes) -> Mapping[str, int] | None:
     try:
         return await asyncio.wait_for(probes.counts(), PROBE_SECONDS)
+    except TimeoutError:
+        return None
     except Exception as error:  # noqa: BLE001  # metrics must say "down", not fail
-        log.warning("operations could not be counted", error=str(error))
+        stumbled(log, "operations could not be counted", error)
         return None
 
 

@@ -1,4 +1,4 @@
-"""An archive whose process dies at a chosen commit, just before it or just after."""
+"""An archive whose process dies at a chosen commit, just before it or just after; or that fails once, or for a while."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,25 +18,32 @@ class MortalArchive:
         archive: the real one, which survives.
         at: which commit, counted from 1; 0 never.
         after: die when the commit has been made, instead of before.
+        fails_at: which transaction fails, counted from 1; 0 none.
     """
 
-    def __init__(self, archive: Archive, *, at: int = 0, after: bool = False) -> None:
+    def __init__(self, archive: Archive, *, at: int = 0, after: bool = False, fails_at: int = 0) -> None:
         self._archive = archive
         self._at = at
         self._after = after
+        self.fails_at = fails_at
         self.commits = 0
+        self.begun = 0
         self.is_broken = False
+        self.failure: Exception = StoreFailed("The disk is full.")
+
+    def _begin(self) -> None:
+        self.begun += 1
+        if self.is_broken or self.begun == self.fails_at:
+            raise self.failure
 
     @asynccontextmanager
     async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Any]:
-        if self.is_broken:
-            raise StoreFailed("The disk is full.")
+        self._begin()
         async with self._archive.unit(rank) as unit:
             yield _MortalUnit(unit, self)
 
     def reading(self) -> AbstractAsyncContextManager[Any]:
-        if self.is_broken:
-            raise StoreFailed("The disk is full.")
+        self._begin()
         return self._archive.reading()
 
     async def commit(self, unit: Any) -> None:

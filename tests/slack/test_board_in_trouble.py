@@ -8,6 +8,7 @@ from structlog.testing import capture_logs
 
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
+from bot.domain.ports import StoreFailed
 from bot.domain.values import UserId
 from tests.slack.conftest import Office, opened, operation
 from tests.slack.mortal import Killed, MortalArchive
@@ -36,17 +37,18 @@ def is_told(office: Office) -> bool:
     )
 
 
-async def commits_of_a_story() -> int:
+async def archive_of_a_story() -> MortalArchive:
+    """What telling it takes of an archive."""
     async with opened() as office:
         await tell_a_story(office)
         archive = MortalArchive(office.archive)
         await office.until(lambda: is_told(office), office.board(archive))
-        return archive.commits
+        return archive
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 async def test_killed_at_any_commit_the_next_board_tells_the_rest_and_nothing_twice(after: bool) -> None:
-    for at in range(1, await commits_of_a_story() + 1):
+    for at in range(1, (await archive_of_a_story()).commits + 1):
         async with opened() as office:
             await tell_a_story(office)
             mortal, is_so = MortalArchive(office.archive, at=at, after=after), partial(is_told, office)
@@ -234,9 +236,15 @@ async def test_a_direct_message_whose_answer_was_lost_is_not_sent_again(office: 
     assert office.dms("U0ALICE") == [":no_entry: Not here."]
 
 
-async def test_a_database_that_fails_for_a_while_does_not_end_the_board(office: Office) -> None:
+@pytest.mark.parametrize(
+    ("failure", "told"), [(StoreFailed("The disk is full."), []), (KeyError("x"), ["the board stumbled"] * 2)]
+)
+async def test_what_fails_for_a_while_does_not_end_the_board_and_is_logged_once_each_time_but_by_the_archive_itself(
+    office: Office, failure: Exception, told: list[str]
+) -> None:
     await tell_a_story(office)
     flaky = MortalArchive(office.archive)
+    flaky.failure = failure
     flaky.is_broken = True
     board = office.board(flaky)
     with capture_logs() as logs:
@@ -246,7 +254,21 @@ async def test_a_database_that_fails_for_a_while_does_not_end_the_board(office: 
         await office.until(lambda: is_told(office), board)
         flaky.is_broken = True
         assert await board.round() is False
-    assert [line["event"] for line in logs] == ["the board stumbled"] * 2, "once each time"
+    assert [line["event"] for line in logs] == told
+
+
+@pytest.mark.parametrize("first", [4, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 3, 5))])
+async def test_whichever_transaction_fails_once_the_story_is_told_as_ever_and_the_log_has_no_traceback(
+    first: int,
+) -> None:
+    for at in range(first, (await archive_of_a_story()).begun + 1, 5):
+        async with opened() as office:
+            await tell_a_story(office)
+            with capture_logs() as logs:
+                board = office.board(MortalArchive(office.archive, fails_at=at))
+                await office.quiet(board, seconds=20)
+            assert is_told(office), (at, office.workspace.transcript())
+            assert [line for line in logs if line["log_level"] == "error"] == []
 
 
 async def test_a_reason_that_nobody_foresaw_is_retried_and_then_given_up(office: Office) -> None:

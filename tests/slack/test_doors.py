@@ -316,6 +316,28 @@ async def test_with_the_database_gone_a_command_is_answered_and_a_click_shows_sl
     assert await house.state() is State.AWAITING_APPROVAL
 
 
+async def test_a_database_that_fails_after_slack_was_answered_is_told_so_and_nothing_is_acted_on(house: House) -> None:
+    house.doors_archive.fails_at = house.doors_archive.begun + 2  # the first one notes the command
+    await house.types("U0ALICE", "/evacuate toy/host-1")
+    assert NOT_NOTED in await house.note_to("U0ALICE")
+    assert await house.operations() == []
+    assert await house.desk.unsettled() == []
+
+
+async def test_a_database_that_goes_away_after_slack_was_answered_leaves_the_command_to_be_served_later(
+    house: House,
+) -> None:
+    told = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
+    noted = Delivery(key="noted", kind="request", payload=told, received_at=house.desk.clock.now())
+    await house.desk.receive(noted)
+    door = slack_app.receive_at(house.desk, house.people)
+    house.doors_archive.is_broken = True
+    await door.serve(noted)
+    house.doors_archive.is_broken = False
+    assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
+    await house.begun()
+
+
 async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_true(house: House, tmp_path: Path) -> None:
     card = await house.planned()
     await house.workspace.click("U0CAROL", card, label="Reject")

@@ -127,6 +127,9 @@ class Reception:
             await self._serve(delivery, story or self.stories[delivery.kind], shown)
         except Stale:
             return  # settled by an earlier serving of the same delivery
+        except StoreFailed:
+            with suppress(StoreFailed):  # it stays for `serve_left_over`
+                await self._refuse(Refusal(str(NotNoted.__doc__)), delivery, shown)
         except Exception:
             reference = new_reference()
             log.exception("a delivery stumbled", reference=reference, kind=delivery.kind)

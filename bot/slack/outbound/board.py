@@ -8,7 +8,7 @@ from collections.abc import Callable
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.heartbeats import Heartbeats
-from bot.domain.ports import Archive, Bell, Clock, LeaseLost
+from bot.domain.ports import Archive, Bell, Clock, LeaseLost, StoreFailed
 from bot.runtime.log import logger
 from bot.slack.names import Names
 from bot.slack.outbound.cards import Cards, Rules
@@ -134,8 +134,10 @@ class Board:
                     did, behind = True, None  # what was read is old by now
             except LeaseLost:
                 raise
+            except StoreFailed:
+                behind = None  # the archive tells of it; nobody knows what of it was done
             except Exception:
                 if not (was_troubled or self._is_troubled):
                     log.exception("the board stumbled")
-                self._is_troubled, behind = True, None  # nobody knows what of it was done
+                self._is_troubled, behind = True, None
         return did

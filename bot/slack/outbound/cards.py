@@ -8,7 +8,7 @@ from bot.domain.ports import Archive, Card, Clock, LeaseLost
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
-from bot.runtime.log import logger
+from bot.runtime.log import logger, stumbled
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.pace import EDIT, POST
@@ -59,8 +59,8 @@ class Cards:
                     break  # Slack is away: the others would wait for it one after another
             except LeaseLost:
                 raise
-            except Exception as error:
-                log.exception("a card stumbled", operation=operation.id)
+            except Exception as error:  # noqa: BLE001  # the others go on
+                stumbled(log, "a card stumbled", error, operation=operation.id)
                 self._backoff.failed(operation.id, SlackSilent(type(error).__name__))
         return shown
 

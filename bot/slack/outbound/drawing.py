@@ -7,7 +7,7 @@ from bot.domain.errors import UnknownOperation
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
-from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost, Outgoing
+from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.domain.values import Facts, OperationId, UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
@@ -168,10 +168,11 @@ class Drawing:
 
         Raises:
             SlackBusy, SlackSilent: a link was to be asked for, and Slack did not answer.
+            StoreFailed: what it tells of cannot be read now.
         """
         try:
             return await self._draw(news)
-        except (SlackError, LeaseLost):
+        except (SlackError, LeaseLost, StoreFailed):
             raise
         except Exception:
             log.exception("news cannot be drawn", kind=news[0].kind)

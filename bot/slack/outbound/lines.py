@@ -6,7 +6,7 @@ from itertools import takewhile
 
 from bot.domain.messages.news import ONE_LINE, Audience, Kind
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
-from bot.runtime.log import logger
+from bot.runtime.log import logger, stumbled
 from bot.slack.outbound.drawing import Drawing, Place, file_of
 from bot.slack.outbound.pace import POST, WHISPER
 from bot.slack.outbound.pending import Behind
@@ -98,8 +98,8 @@ class Lines:
                     break  # Slack is away: the other lanes would wait for it one after another
             except LeaseLost:
                 raise
-            except Exception as error:
-                log.exception("a line stumbled", lane=lane.whose)
+            except Exception as error:  # noqa: BLE001  # the others go on
+                stumbled(log, "a line stumbled", error, lane=lane.whose)
                 await self._put_off(batch, SlackSilent(type(error).__name__))
         return told
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from bot.domain.messages.alarm import Alarm, Notice
 from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.domain.values import OperationId
-from bot.runtime.log import logger
+from bot.runtime.log import logger, stumbled
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.pace import EDIT, POST
 from bot.slack.outbound.pending import Behind
@@ -62,8 +62,8 @@ class Notices:
                     break  # Slack is away: the others would wait for it one after another
             except LeaseLost:
                 raise
-            except Exception as error:
-                log.exception("an alarm's message stumbled", alarm=alarm.id)
+            except Exception as error:  # noqa: BLE001  # the others go on
+                stumbled(log, "an alarm's message stumbled", error, alarm=alarm.id)
                 self._backoff.failed(alarm.id, SlackSilent(type(error).__name__))
         return shown
 
