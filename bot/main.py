@@ -16,9 +16,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from adapters import registry
 from bot.cli import check as questions
-from bot.desk import reminders
+from bot.desk import periodic
 from bot.desk.desk import Desk
-from bot.desk.retention import Retention
 from bot.domain.cloud import AnyCloud
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import StoreFailed
@@ -207,15 +206,15 @@ async def _open(bot: Bot) -> None:
 def _ticks(bot: Bot) -> schedule.Ticks:
     left_over = slack_app.receive_at(bot.desk, bot.people, bot.places).serve_left_over
     kept = bot.settings.retention
-    retention = Retention(archive=bot.leader, clock=bot.clock, keep=kept.keep, keep_audit=kept.audit)
+    let_go = partial(periodic.let_go, bot.leader, bot.clock, keep=kept.keep, keep_audit=kept.audit)
     placing = Placing(archive=bot.leader, clock=bot.clock, clouds=bot.clouds)
     ticks: schedule.Ticks = {
         "left over": (schedule.LEFT_OVER_SECONDS, left_over),
-        "expiry": (schedule.EXPIRY_SECONDS, bot.desk.expire),
-        "reminders": (schedule.REMINDER_SECONDS, partial(reminders.remind, bot.leader, bot.clock, bot.settings.rules)),
+        "expiry": (schedule.EXPIRY_SECONDS, partial(periodic.expire, bot.desk.archive, bot.clock)),
+        "reminders": (schedule.REMINDER_SECONDS, partial(periodic.remind, bot.leader, bot.clock, bot.settings.rules)),
         "alerts": (schedule.ALERT_SECONDS, placing.tell),
         "hosts of alerts": (schedule.PLACE_SECONDS, placing.place),
-        "retention": (schedule.RETENTION_SECONDS, retention.go),
+        "retention": (schedule.RETENTION_SECONDS, let_go),
         "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
     }
     return {name: (seconds, bot.leader.only_here(tick)) for name, (seconds, tick) in ticks.items()}

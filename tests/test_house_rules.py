@@ -19,6 +19,7 @@ from tests.findings import made_in
 
 ROOT = Path(__file__).parents[1]
 MOST_LINES = {"bot": 400, "adapters": 400, "tests": 500}
+MOST_LINES_OF_THE_DESK = 250
 REASON = re.compile(r"^# Longer than \d+ lines: \w.{20,}", re.MULTILINE)
 """How a file says why it may be longer."""
 
@@ -44,7 +45,7 @@ MAY_COMPARE_DATES = {
     "bot/domain/progress/steps.py": "moments of steps, on the line of one run",
     "bot/domain/rules/timing.py": "what people agreed on: windows, freezes, expiry",
     "bot/domain/progress/turns.py": "moments of steps, on the line of one run",
-    "bot/desk/retention.py": "how long what is over is kept, over years and restarts",
+    "bot/desk/periodic.py": "how long what is over is kept, over years and restarts",
     "bot/runtime/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
     "bot/slack/inbound/reception.py": "the age of a delivery that any process may have recorded",
     "bot/store/parts/figures.py": "an age that is shown",
@@ -54,7 +55,7 @@ MAY_COMPARE_DATES = {
     "bot/store/parts/operations.py": "what people agreed on: expiry",
     "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",
     "bot/watch/left_over.py": "reminders after hours and days, over restarts",
-    "bot/desk/desk.py": "how old a delivery may be that a start finds",
+    "bot/desk/deliveries.py": "how old a delivery may be that a start finds",
 }
 """Where the date may be held against another one, with the reason; everywhere else spans go by `Clock.monotonic`."""
 
@@ -87,6 +88,11 @@ def test_a_file_can_be_read_in_one_sitting(folder: str) -> None:
         if (count := len(path.read_text().splitlines())) > MOST_LINES[folder] and not REASON.search(path.read_text())
     }
     assert too_long == {}
+
+
+def test_no_file_of_the_desk_has_more_than_one_duty() -> None:
+    lengths = {name(path): len(path.read_text().splitlines()) for path in files("bot/desk")}
+    assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES_OF_THE_DESK} == {}
 
 
 def test_each_file_names_its_duty_in_its_first_line() -> None:

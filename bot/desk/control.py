@@ -1,4 +1,4 @@
-"""What a person asks of an operation besides a vote: cancel, pause, resume, retry, skip, re-check, request approval."""
+"""What a person asks of an operation besides a vote: cancel, pause, retry, skip, say done, and so on."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -8,17 +8,19 @@ from enum import StrEnum
 from bot.desk import set_aside
 from bot.desk.transition import settled, turn
 from bot.domain.errors import AlreadySettled
+from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Event, Operation, State
 from bot.domain.ports import Entry, Unit
 from bot.domain.progress import fates
-from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, Word
 from bot.domain.progress.turns import to_retry, to_retry_beside
 from bot.domain.rules import timing
 from bot.domain.rules.policy import Actor, Rule
-from bot.domain.values import VmId
+from bot.domain.values import StepKey, VmId
 
 _WAIT = "Wait until the others have ended."
 _NOT_WATCHED = "The operation was ended while this was under way, so it is not known what became of it."
+_REMEDY = "See the card as it stands now."
 _LOOK = "See in the cloud what became of it."
 
 
@@ -175,6 +177,27 @@ async def _request_approval(asked: _Turn) -> None:
     """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
     serious = replace(asked, operation=replace(asked.operation, dry_run=False, requested_by=asked.by.id))
     await serious.simply(Event.APPROVAL_REQUESTED)
+
+
+async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor, at: datetime) -> None:
+    """Take somebody's word that a step is done by hand, in the caller's transaction; the next look says what is true.
+
+    The operation's row keeps it, not the step's: the worker alone writes the steps of what it executes.
+
+    Raises:
+        AlreadySettled: the step does not wait for anybody's hands, or not any more.
+        Stale
+    """
+    record = next((r for r in await unit.steps(operation.id) if r.key == step), None)
+    if record is None:
+        raise settled(operation)
+    if not record.waits_for_hands:
+        said = f"“{record.step.title}” is {record.state.value}: it does not wait for anybody's hands."
+        raise AlreadySettled(said, remedy=_REMEDY)
+    told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))
+    await unit.save(told, Entry(event="said done", actor=by.id, facts={"step": step}))
+    facts = {"by": by.id, "title": record.step.title}
+    await unit.tell(News(kind=Kind.SAID_DONE, operation=operation.id, facts=facts))
 
 
 _VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {

@@ -1,15 +1,16 @@
-"""Which one host of which cloud a person means; never a guess."""
+"""Which host, VMs and target a person means by what was typed; never a guess."""
 
 import asyncio
 import contextlib
+import difflib
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
-from bot.desk import named_vms
 from bot.domain.abilities import DoesItItself, SwitchesPower
-from bot.domain.cloud import AnyCloud, CloudError, Host
+from bot.domain.cloud import AnyCloud, CloudError, Host, Request
 from bot.domain.counting import counted
-from bot.domain.errors import AmbiguousHost, CouldNotAsk, NotAllowed, NotOffered, UnknownCloud, UnknownHost
+from bot.domain.errors import AmbiguousHost, BadChoice, CouldNotAsk, NotAllowed, NotOffered, UnknownCloud, UnknownHost
+from bot.domain.plans.plan import Finding, Plan
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import Action, Then
@@ -17,6 +18,25 @@ from bot.domain.values import Action, Then
 MayLook: TypeAlias = Callable[[str], bool]
 
 SUGGESTIONS = 5
+_MANY = 2_000
+"""Hosts among which one is looked for that is nearly called so."""
+_NEAR = 3
+_SURVEY_SECONDS = 20.0
+"""How long a cloud may take to check names; what it does not answer in that time, the operation's card tells."""
+_NAME_CODES = frozenset({"vm-not-here", "vm-ambiguous", "target-unknown", "target-is-source"})
+"""Findings (docs/findings.md) about a name that a person typed."""
+
+
+def known(clouds: Mapping[str, AnyCloud], cloud: str) -> AnyCloud:
+    """The cloud of that name.
+
+    Raises:
+        UnknownCloud
+    """
+    if cloud not in clouds:
+        names = ", ".join(sorted(clouds)) or "none"
+        raise UnknownCloud(f"There is no cloud named {cloud}.", remedy=f"Configured clouds: {names}.")
+    return clouds[cloud]
 
 
 def check_offered(clouds: Mapping[str, AnyCloud], cloud: str, action: Action) -> None:
@@ -25,10 +45,7 @@ def check_offered(clouds: Mapping[str, AnyCloud], cloud: str, action: Action) ->
     Raises:
         UnknownCloud, NotOffered
     """
-    if cloud not in clouds:
-        names = ", ".join(sorted(clouds)) or "none"
-        raise UnknownCloud(f"There is no cloud named {cloud}.", remedy=f"Configured clouds: {names}.")
-    if action not in clouds[cloud].actions:
+    if action not in known(clouds, cloud).actions:
         raise _not_offered(cloud, action)
 
 
@@ -143,10 +160,10 @@ async def _nearly(cloud: AnyCloud, typed: str) -> Sequence[str]:
     """Hosts of a cloud that are nearly called so; none when it does not tell."""
     try:
         async with asyncio.timeout(cloud.deadline):
-            there = await cloud.hosts("", limit=named_vms.MANY)
+            there = await cloud.hosts("", limit=_MANY)
     except (CloudError, TimeoutError):
         return ()
-    return [f"{cloud.name}/{name}" for name in named_vms.near(typed, {host.name for host in there})]
+    return [f"{cloud.name}/{name}" for name in _near(typed, {host.name for host in there})]
 
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:
@@ -163,6 +180,49 @@ async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host]:
             f"Cloud {cloud.name} did not answer within {cloud.deadline:.0f} s, so nothing was done.",
             remedy="Try again, or ask an admin to run `muster check`.",
         ) from error
+
+
+async def check_names(cloud: AnyCloud, request: Request) -> None:
+    """Let a request pass whose VMs and target are there, or of which the cloud cannot say so now.
+
+    Raises:
+        BadChoice: what means nothing, and what may have been meant.
+    """
+    if not (request.vms or request.to):
+        return
+    try:
+        async with asyncio.timeout(_SURVEY_SECONDS):
+            plan = cloud.plan(request, await cloud.survey(request))
+    except (CloudError, TimeoutError):
+        return
+    wrong = [finding for finding in plan.findings if finding.code in _NAME_CODES]
+    if wrong:
+        meant = await _meant(cloud, request, plan, wrong)
+        remedies = [f"Did you mean {', '.join(meant)}?"] if meant else dict.fromkeys(f.remedy for f in wrong)
+        raise BadChoice(" ".join(f.sentence for f in wrong), remedy=" ".join(remedies))
+
+
+async def _meant(cloud: AnyCloud, request: Request, plan: Plan, wrong: Sequence[Finding]) -> Sequence[str]:
+    """Names that are nearly those that were typed."""
+    codes = {finding.code for finding in wrong}
+    meant: list[str] = []
+    if "vm-not-here" in codes:
+        there = {vm.name for vm in plan.vms}
+        for typed in request.vms:
+            meant += _near(typed, there - {typed}) if typed not in there else ()
+    if "target-unknown" in codes:
+        try:
+            async with asyncio.timeout(_SURVEY_SECONDS):
+                meant += _near(request.to, {host.name for host in await cloud.hosts("", limit=_MANY)})
+        except (CloudError, TimeoutError):
+            pass
+    return meant
+
+
+def _near(typed: str, there: set[str]) -> Sequence[str]:
+    """Names that are nearly what was typed, the likeliest first."""
+    by_letters = {name.casefold(): name for name in sorted(there)}
+    return [by_letters[n] for n in difflib.get_close_matches(typed.casefold(), by_letters, n=_NEAR, cutoff=0.7)]
 
 
 _SPOKEN = {

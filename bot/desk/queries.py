@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from bot.desk import approvability, host_lookup
 from bot.desk.desk import Desk
 from bot.domain.cloud import AnyCloud, CloudError, Host
-from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost
+from bot.domain.errors import NotAllowed, UnknownHost
 from bot.domain.operation import Operation
 from bot.domain.ports import Recorded
 from bot.domain.rules import calendar
@@ -44,7 +44,7 @@ async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> Facts
     """
     if not cloud and matching in desk.clouds:
         cloud, matching = matching, ""
-    names = [_known(desk, cloud)] if cloud else sorted(desk.clouds)
+    names = _named(desk, cloud)
     allowed = [name for name in names if _has_to_do_with(desk, actor, name)]
     if not allowed:
         raise NotAllowed("You are not among those who may ask for anything on this cloud.", ask=_asked(desk, names))
@@ -96,11 +96,8 @@ def _host_row(cloud: str, host: Host, operation: Operation | None) -> Json:
     }
 
 
-def _known(desk: Desk, cloud: str) -> str:
-    if cloud not in desk.clouds:
-        names = ", ".join(sorted(desk.clouds))
-        raise UnknownCloud(f"There is no cloud named {cloud}.", remedy=f"Configured clouds: {names}.")
-    return cloud
+def _named(desk: Desk, cloud: str) -> Sequence[str]:
+    return [host_lookup.known(desk.clouds, cloud).name] if cloud else sorted(desk.clouds)
 
 
 def _has_to_do_with(desk: Desk, actor: Actor, cloud: str) -> bool:
@@ -120,7 +117,7 @@ async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[s
         UnknownCloud
         UnknownHost: neither a cloud nor an operation knows it; suggests near names.
     """
-    names = [_known(desk, cloud)] if cloud else sorted(desk.clouds)
+    names = _named(desk, cloud)
     found: dict[OperationId, Operation] = {}
     near: list[str] = []
     is_known = False
@@ -130,10 +127,11 @@ async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[s
         exact = {h.id for h in listed if host in {h.name, h.id}}
         near += [f"{name}/{h.name}" for h in listed if h.id not in exact]
         is_known |= bool(exact)
-        for id in {*exact, HostId(host)}:
-            found |= {o.id: o for o in await desk.history(name, id)}
-        if not found:
-            found |= {o.id: o for o in await desk.newest(name, most=_BY_NAME) if o.request.host_name == host}
+        async with desk.archive.reading() as unit:
+            for id in {*exact, HostId(host)}:
+                found |= {o.id: o for o in await unit.operations(cloud=name, host=id)}
+            newest = [] if found else await unit.operations(cloud=name, limit=_BY_NAME)
+        found |= {o.id: o for o in newest if o.request.host_name == host}
     where = f"{cloud}/{host}" if cloud else host
     if not found and not is_known:
         remedy = f"Did you mean {', '.join(near[: host_lookup.SUGGESTIONS])}?" if near else "Type the name in full."
@@ -195,7 +193,7 @@ async def policy(desk: Desk, actor: Actor, *, cloud: str) -> Facts:
         UnknownCloud
         CouldNotAsk: Slack did not answer.
     """
-    names = [_known(desk, cloud)] if cloud else sorted(desk.clouds)
+    names = _named(desk, cloud)
     rows = [
         await _rule_row(desk, actor, name, action, desk.rules[name, action])
         for name in names

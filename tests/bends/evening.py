@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from adapters.simulated.records import Host
 from adapters.simulated.world import World
+from bot.desk import deliveries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
@@ -93,7 +94,7 @@ class Evening:
     async def key(self) -> str:
         self._keys += 1
         key = f"key-{self._keys}"
-        await self.desk.receive(Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
+        await deliveries.receive(self.desk, Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
         return key
 
     async def operate(self, action: Action) -> Operation | None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from bot.desk import deliveries
 from bot.desk.control import Said, Steer
 from bot.desk.desk import Desk
 from bot.domain.messages.news import Kind, News
@@ -90,7 +91,7 @@ class Workshop:
     async def key(self) -> str:
         self.keys += 1
         key = f"key-{self.keys}"
-        await self.desk.receive(Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
+        await deliveries.receive(self.desk, Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
         return key
 
     async def ask(

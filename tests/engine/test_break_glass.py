@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from bot.desk import periodic
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import Choice, State, Vote
@@ -90,7 +91,7 @@ async def test_glass_cannot_be_broken_for_a_plan_that_was_superseded_decided_or_
     await shop.clock.sleep(30 * 60)
     with pytest.raises(AlreadySettled, match="expired"):
         await break_glass(shop, id)
-    await shop.desk.expire()
+    await periodic.expire(shop.desk.archive, shop.desk.clock)
     with pytest.raises(AlreadySettled):
         await break_glass(shop, id)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from bot.desk import answers, deliveries, periodic
 from bot.desk.control import Steer
 from bot.domain.cloud import Host
 from bot.domain.errors import (
@@ -105,8 +106,8 @@ async def test_the_tick_expires_what_nobody_decided_and_frees_the_host(shop: Wor
     id = await shop.ask()
     await shop.work()
     await shop.clock.sleep(30 * 60)
-    assert await shop.desk.expire() == 1
-    assert await shop.desk.expire() == 0
+    assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 1
+    assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 0
     (told,) = [n for n in await shop.news() if n.kind is Kind.EXPIRED]
     assert told.facts["requester"] == ALICE.id
     assert (await shop.operation(id)).state is State.EXPIRED
@@ -156,17 +157,17 @@ async def test_a_rejection_is_final(shop: Workshop) -> None:
 
 async def test_the_same_delivery_acts_once_however_often_it_is_served(shop: Workshop) -> None:
     delivery = Delivery(key="k", kind="command", payload={}, received_at=shop.clock.now())
-    assert await shop.desk.receive(delivery)
-    assert not await shop.desk.receive(delivery)
+    assert await deliveries.receive(shop.desk, delivery)
+    assert not await deliveries.receive(shop.desk, delivery)
     order = Order(action=Action.EVACUATE, cloud="toy", host="host-1")
     await shop.desk.ask(order, by=ALICE, channel="C0OPS", key="k")
-    assert await shop.desk.unsettled() == []
+    assert await deliveries.unsettled(shop.desk) == []
 
 
 async def test_what_a_dead_process_left_unserved_is_found_again(shop: Workshop) -> None:
     delivery = Delivery(key="k", kind="command", payload={"text": "host-1"}, received_at=shop.clock.now())
-    await shop.desk.receive(delivery)
-    assert list(await shop.desk.unsettled()) == [delivery]
+    await deliveries.receive(shop.desk, delivery)
+    assert list(await deliveries.unsettled(shop.desk)) == [delivery]
 
 
 @pytest.mark.parametrize(
@@ -206,10 +207,12 @@ async def test_a_cloud_that_does_not_answer_is_said_and_nothing_begins(shop: Wor
 
 async def test_a_refusal_is_told_to_that_person_alone_and_audited(shop: Workshop) -> None:
     key = await shop.key()
-    await shop.desk.refuse(BadCommand("What?", remedy="Try /muster help."), by=UserId("U0DAVE"), channel="C1", key=key)
+    await answers.refuse(
+        shop.desk, BadCommand("What?", remedy="Try /muster help."), by=UserId("U0DAVE"), channel="C1", key=key
+    )
     (news,) = await shop.news()
     assert (news.kind, news.audience, news.person, news.channel) == (Kind.REFUSED, Audience.PERSON, "U0DAVE", "C1")
-    assert await shop.desk.unsettled() == []
+    assert await deliveries.unsettled(shop.desk) == []
 
 
 async def test_strangers_cannot_cancel_but_requester_and_approvers_can(shop: Workshop) -> None:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from bot.desk import queries
+from bot.desk import answers, queries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.domain.cloud import Host, Unreachable
@@ -143,7 +143,7 @@ async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(sh
 async def test_of_a_long_audit_only_the_newest_lines_are_read(shop: Workshop) -> None:
     id = await shop.ask()
     for _ in range(queries.ENTRIES):
-        await shop.desk.refuse(NotAllowed("No."), by=DAVE.id, channel="C1", key=await shop.key(), operation=id)
+        await answers.refuse(shop.desk, NotAllowed("No."), by=DAVE.id, channel="C1", key=await shop.key(), operation=id)
     found = await queries.audit(shop.desk, id)
     assert found["number"] == queries.ENTRIES + 1
     assert {row["event"] for row in rows_of(found)} == {"refused: not allowed"}

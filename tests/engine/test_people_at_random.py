@@ -22,6 +22,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
@@ -323,7 +324,7 @@ class Evening(RuleBasedStateMachine):
         self.run(self.shop.clock.sleep(60 * minutes))
         if not ticks:
             return
-        self.run(self.desk.expire())
+        self.run(periodic.expire(self.desk.archive, self.desk.clock))
         self.is_read = False
         told = self.told
         if told and told.state is State.AWAITING_APPROVAL and told.until and self.now >= told.until:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.desk import reminders as reminding
+from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
@@ -31,7 +31,7 @@ def rules(shop: Workshop) -> dict[tuple[str, Action], Rule]:
 
 async def tick(shop: Workshop, minutes: float) -> int:
     await shop.clock.sleep(minutes * MINUTE)
-    return await reminding.remind(shop.archive, shop.clock, rules(shop))
+    return await periodic.remind(shop.archive, shop.clock, rules(shop))
 
 
 async def told(shop: Workshop) -> list[Kind]:
@@ -90,7 +90,7 @@ async def test_stopped_over_a_reminder_it_is_told_once_after_the_restart_where_i
 async def test_stopped_over_the_expiry_too_the_request_expires_and_nobody_is_reminded(shop: Workshop) -> None:
     id = await asked(shop)
     assert await tick(shop, 31) == 0
-    assert await shop.desk.expire() == 1
+    assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 1
     assert (await shop.operation(id)).state is State.EXPIRED
     assert await tick(shop, 1) == 0
 
@@ -116,7 +116,7 @@ async def test_what_was_told_is_told_again_only_of_a_new_asking(shop: Workshop) 
 async def test_an_operation_whose_cloud_left_the_settings_is_not_reminded_of(shop: Workshop) -> None:
     await asked(shop)
     await shop.clock.sleep(20 * MINUTE)
-    assert await reminding.remind(shop.archive, shop.clock, {}) == 0
+    assert await periodic.remind(shop.archive, shop.clock, {}) == 0
 
 
 # clocks change -------------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ async def test_replicas_that_tick_at_once_tell_each_reminder_once(replicas: list
     await asked(first)
     await first.clock.sleep(29 * MINUTE)
     for _ in range(3):
-        ticks = [reminding.remind(shop.archive, shop.clock, rules(first)) for shop in replicas]
+        ticks = [periodic.remind(shop.archive, shop.clock, rules(first)) for shop in replicas]
         await asyncio.gather(*ticks)
     assert sorted(await told(first)) == sorted([Kind.ESCALATED, Kind.EXPIRY_NEAR])
 

@@ -5,6 +5,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.desk.votes import Confirmation
 from bot.domain.errors import Refusal
@@ -133,7 +134,9 @@ async def test_an_expiry_that_every_replica_ticks_is_one(shops: list[Workshop], 
     id, digest = await waiting(shops[0])
     await clock.sleep(RULE.expires.total_seconds())
     late = vote(shops[0], id, digest, BOB)
-    ends = await asyncio.gather(*(shop.desk.expire() for shop in shops), late, return_exceptions=True)
+    ends = await asyncio.gather(
+        *(periodic.expire(shop.desk.archive, shop.desk.clock) for shop in shops), late, return_exceptions=True
+    )
     assert sum(end for end in ends if isinstance(end, int)) == 1
     assert isinstance(ends[-1], Refusal)
     operation = await shops[1].operation(id)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled
@@ -170,7 +171,7 @@ async def test_an_approval_that_loses_the_race_with_the_expiry_changes_nothing(s
     await shop.clock.sleep(RULE.expires.total_seconds())
     with pytest.raises(AlreadySettled, match="expired"):
         await shop.vote(id)
-    assert await shop.desk.expire() == 1
+    assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 1
     with pytest.raises(AlreadySettled):
         await shop.vote(id)
     assert (await shop.operation(id)).votes == ()

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.domain.errors import AlreadySettled, BadCommand
 from bot.domain.messages.news import Audience, Kind
@@ -94,11 +95,11 @@ async def test_a_request_for_later_expires_only_after_its_start_and_with_its_win
     id = await shop.ask(at="+5h", window="10m")
     await shop.work()
     await pass_time(shop, 5 * HOUR)
-    assert await shop.desk.expire() == 0
+    assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 0
     await pass_time(shop, 600)
     with pytest.raises(AlreadySettled, match="expired before your click"):
         await shop.vote(id)
-    assert await shop.desk.expire() == 1
+    assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 1
     assert (await shop.operation(id)).state is State.EXPIRED
 
 

@@ -24,6 +24,7 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import Host
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
+from bot.desk import deliveries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
@@ -105,7 +106,7 @@ class Night:
     async def key(self) -> str:
         self.keys += 1
         key = f"key-{self.keys}"
-        await self.desk.receive(Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
+        await deliveries.receive(self.desk, Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
         return key
 
     async def ask(self, host: str) -> OperationId:

@@ -8,6 +8,7 @@ import pytest
 
 from bot.demo.workspace.messages import Message
 from bot.demo.workspace.view_stack import View
+from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan, digest_of
 from bot.domain.ports import Delivery
@@ -130,6 +131,6 @@ async def test_a_choice_recorded_before_a_crash_is_taken_after_the_restart(house
     (one,) = await house.operations()
     told = {"operation": one.id, "digest": one.digest, "user": "U0ALICE", "channel": "C0OPS", "vms": ["id-0000"]}
     left_over = Delivery(key="k", kind=choose.KIND, payload=told, received_at=house.desk.clock.now())
-    assert await house.desk.receive(left_over)
+    assert await deliveries.receive(house.desk, left_over)
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
     await rechecked(house)

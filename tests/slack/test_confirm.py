@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from bot.demo.workspace.view_stack import View
+from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Rule
@@ -90,7 +91,7 @@ async def test_a_forged_click_that_passes_the_window_by_is_refused_by_the_desk(h
     (one,) = await house.operations()
     payload = {"action": "approve", "operation": one.id, "digest": one.digest, "user": "U0BOB", "channel": "C0OPS"}
     forged = Delivery(key="forged", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
-    await house.desk.receive(forged)
+    await deliveries.receive(house.desk, forged)
     await slack_app.receive_at(house.desk, house.people).serve_left_over()
     assert "was not typed exactly as host-1" in await house.note_to("U0BOB")
     (one,) = await house.operations()

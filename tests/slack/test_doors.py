@@ -11,6 +11,7 @@ import pytest
 from slack_bolt.request.async_request import AsyncBoltRequest
 from slack_sdk.signature import SignatureVerifier
 
+from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.plans.plan import digest_of
 from bot.domain.ports import Delivery
@@ -234,7 +235,7 @@ async def test_slack_has_its_answer_while_the_cloud_is_still_thinking(house: Hou
 async def test_a_command_that_a_dead_process_had_taken_is_served_by_the_next_one(house: House) -> None:
     house.cloud.answers.clear()
     await house.types("U0ALICE", "/evacuate toy/host-1")
-    assert len(await house.desk.unsettled()) == 1
+    assert len(await deliveries.unsettled(house.desk)) == 1
     alive = replace(house.desk, clouds={"toy": ToyCloud(clock=house.desk.clock, vms={})})
     next_process = slack_app.receive_at(alive, house.people)
     assert await next_process.serve_left_over() == 1
@@ -244,17 +245,17 @@ async def test_a_command_that_a_dead_process_had_taken_is_served_by_the_next_one
     await house.note_to("U0ALICE")
     assert len(await house.operations()) == 1
     assert len(house.workspace.ephemerals("U0ALICE")) == 1
-    assert await house.desk.unsettled() == []
+    assert await deliveries.unsettled(house.desk) == []
 
 
 async def test_what_was_left_over_waits_while_slack_cannot_say_who_asked(house: House) -> None:
     told = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
     left = Delivery(key="left", kind="request", payload=told, received_at=house.desk.clock.now())
-    await house.desk.receive(left)
+    await deliveries.receive(house.desk, left)
     house.served.faults.fail(method="users.info", times=2)
     next_process = slack_app.receive_at(house.desk, house.people)
     assert [await next_process.serve_left_over() for _ in range(2)] == [0, 0]
-    assert await house.desk.unsettled() == [left]
+    assert await deliveries.unsettled(house.desk) == [left]
     assert await next_process.serve_left_over() == 1
     assert (await house.begun()).requested_by == "U0ALICE"
     assert house.workspace.ephemerals("U0ALICE") == []
@@ -279,7 +280,7 @@ async def test_the_first_delivery_is_served_though_slack_cannot_say_who_the_app_
 async def test_what_is_kept_of_a_delivery_opens_nothing(house: House) -> None:
     house.cloud.answers.clear()
     result = await house.workspace.type_command("U0ALICE", "C0OPS", "/evacuate toy/host-1")
-    (kept,) = await house.desk.unsettled()
+    (kept,) = await deliveries.unsettled(house.desk)
     typed = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
     assert kept.payload == {**typed, "answer_at": result.response_url}  # as long as an answer may be owed
     assert result.trigger_id not in str(kept)
@@ -304,7 +305,7 @@ async def test_an_error_that_nobody_foresaw_has_a_reference_and_changes_nothing(
     said = await house.note_to("U0ALICE")
     assert "Something went wrong on Muster's side, nothing was changed. Reference" in said
     assert await house.operations() == []
-    assert await house.desk.unsettled() == []
+    assert await deliveries.unsettled(house.desk) == []
 
 
 async def test_with_the_database_gone_a_command_is_answered_and_a_click_shows_slacks_own_sign(house: House) -> None:
@@ -321,7 +322,7 @@ async def test_a_database_that_fails_after_slack_was_answered_is_told_so_and_not
     await house.types("U0ALICE", "/evacuate toy/host-1")
     assert NOT_NOTED in await house.note_to("U0ALICE")
     assert await house.operations() == []
-    assert await house.desk.unsettled() == []
+    assert await deliveries.unsettled(house.desk) == []
 
 
 async def test_a_database_that_goes_away_after_slack_was_answered_leaves_the_command_to_be_served_later(
@@ -329,7 +330,7 @@ async def test_a_database_that_goes_away_after_slack_was_answered_leaves_the_com
 ) -> None:
     told = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
     noted = Delivery(key="noted", kind="request", payload=told, received_at=house.desk.clock.now())
-    await house.desk.receive(noted)
+    await deliveries.receive(house.desk, noted)
     door = slack_app.receive_at(house.desk, house.people)
     house.doors_archive.is_broken = True
     await door.serve(noted)
@@ -353,7 +354,7 @@ async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_tru
         another.execute("ROLLBACK")
     await house.types("U0DAVE", "/muster list")
     await house.note_to("U0DAVE")
-    assert await house.desk.unsettled() == []
+    assert await deliveries.unsettled(house.desk) == []
     assert len(await house.operations()) == 1
     assert await house.state() is State.AWAITING_APPROVAL
     await house.workspace.submit("U0CAROL")

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bot.demo.workspace.messages import Message
+from bot.desk import deliveries
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.values import Action, HostId
 from bot.slack import app as slack_app
@@ -91,11 +92,11 @@ async def test_a_click_recorded_before_the_process_died_is_served_after_the_rest
     message = await alarm(house)
     house.cloud.answers.clear()
     await house.workspace.click("U0ALICE", message, label="Evacuate…")
-    (kept,) = await house.desk.unsettled()
+    (kept,) = await deliveries.unsettled(house.desk)
     assert (kept.payload["cloud"], kept.payload["host"]) == ("toy", "host-1")
     alive = replace(house.desk, clouds={"toy": ToyCloud(clock=house.desk.clock, vms={})})
     assert await slack_app.receive_at(alive, house.people).serve_left_over() == 1
     house.cloud.answers.set()  # the dead one comes to itself: too late, and it knows
     await house.workspace.until(lambda: len(house.workspace.channel_messages("C0INCIDENT")) == 2)
     assert len(await house.operations()) == 1
-    assert await house.desk.unsettled() == []
+    assert await deliveries.unsettled(house.desk) == []

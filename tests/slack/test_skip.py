@@ -8,6 +8,7 @@ import pytest
 
 from bot.demo.workspace.messages import Message
 from bot.demo.workspace.view_stack import View
+from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.plans.plan import digest_of
 from bot.domain.ports import Delivery
@@ -140,7 +141,7 @@ async def test_what_was_recorded_before_a_crash_is_done_after_the_restart_and_on
     for key, who in (("k1", "U0DAVE"), ("k2", "U0ALICE")):
         told = {"operation": one.id, "digest": one.digest, "user": who, "channel": "C0OPS", "vms": ["id-0001"]}
         left_over = Delivery(key=key, kind=skip.KIND, payload=told, received_at=house.desk.clock.now())
-        assert await house.desk.receive(left_over)
+        assert await deliveries.receive(house.desk, left_over)
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 2
     (record,) = (await aside(house)).values()
     assert record.aside is not None

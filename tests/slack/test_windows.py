@@ -9,6 +9,7 @@ import pytest
 
 from bot.demo.workspace.messages import Message
 from bot.demo.workspace.view_stack import View
+from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Rule
@@ -89,7 +90,7 @@ async def test_a_click_whose_trigger_is_too_old_is_answered_by_a_private_note(ho
     said = await house.note_to("U0CAROL")
     assert "(expired_trigger_id)" in said
     assert "Press the button again" in said
-    assert await house.desk.unsettled() == []
+    assert await deliveries.unsettled(house.desk) == []
     await window(house, "U0CAROL", card, label="Reject")
 
 
@@ -129,8 +130,8 @@ async def test_a_rejection_that_an_earlier_release_recorded_is_still_a_rejection
     await house.planned()
     (shown,) = await house.operations()
     payload = {"action": "reject", "operation": shown.id, "digest": shown.digest, "user": "U0BOB", "channel": "C0OPS"}
-    await house.desk.receive(
-        Delivery(key="earlier", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
+    await deliveries.receive(
+        house.desk, Delivery(key="earlier", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
     )
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
     assert await house.state() is State.DENIED

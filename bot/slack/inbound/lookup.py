@@ -6,7 +6,7 @@ from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
 
-from bot.desk import queries, showing
+from bot.desk import answers, queries, showing
 from bot.desk.desk import Desk
 from bot.domain.errors import BadCommand, NotAllowed
 from bot.domain.ports import Delivery
@@ -75,7 +75,7 @@ class Asked:
     async def answer(self, desk: Desk, sentence: str = "", **told: Any) -> None:
         """Tell them privately."""
         channel = reception.word(self.delivery, "channel")
-        await desk.note(sentence, by=self.actor.id, channel=channel, key=self.delivery.key, **told)
+        await answers.note(desk, sentence, by=self.actor.id, channel=channel, key=self.delivery.key, **told)
 
 
 async def _show(desk: Desk, asked: Asked) -> None:

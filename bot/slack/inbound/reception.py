@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from slack_bolt.async_app import AsyncAck
 
-from bot.desk import showing
+from bot.desk import answers, deliveries, showing
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.messages.news import News
@@ -87,7 +87,7 @@ class Reception:
     async def _record(self, delivery: Delivery) -> bool:
         if delivery.key in self.late:
             await asyncio.shield(self.late[delivery.key])
-        return await self.desk.receive(delivery)
+        return await deliveries.receive(self.desk, delivery)
 
     async def _forget(self, delivery: Delivery, recording: Awaitable[bool]) -> None:
         """Its sender was told that nothing was noted; so that stays true if the database takes it after all."""
@@ -95,7 +95,7 @@ class Reception:
             has_to_go = await recording
             while has_to_go:
                 try:
-                    await self.desk.forget(delivery.key)
+                    await deliveries.forget(self.desk, delivery.key)
                     has_to_go = False
                 except StoreFailed:
                     await self.clock.sleep(1)
@@ -141,7 +141,7 @@ class Reception:
         Those of people of whom Slack cannot say who they are now wait for the next time.
         """
         served = 0
-        for delivery in await self.desk.unsettled():
+        for delivery in await deliveries.unsettled(self.desk):
             if self._is_left_over(delivery) and await self._is_known(delivery):
                 await self.serve(delivery)
                 served += 1
@@ -184,7 +184,8 @@ class Reception:
         known = not isinstance(refusal, UnknownOperation)
         operation = OperationId(word(delivery, "operation")) if known and word(delivery, "operation") else None
         try:
-            await self.desk.refuse(
+            await answers.refuse(
+                self.desk,
                 refusal,
                 by=UserId(word(delivery, "user")),
                 channel=word(delivery, "channel"),

@@ -10,6 +10,7 @@ from typing import Any
 from slack_bolt.async_app import AsyncAck
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.desk import deliveries
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.messages.news import News
@@ -76,7 +77,7 @@ def _drawing(shown: "_Window", draw: Draw) -> reception.Story:
         view = await draw(office, actor, clicked)
         if not await shown.show(view):
             raise CouldNotAsk("Slack did not show the window for your click.", remedy=_AGAIN)
-        await office.done(clicked.key, result="window opened")
+        await deliveries.settle(office, clicked.key, result="window opened")
 
     return drawn
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, text
 
-from bot.desk.retention import Retention
+from bot.desk import periodic
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
@@ -44,7 +44,7 @@ async def ended(archive: SqlArchive, number: int, *, at: datetime = START, steps
 
 async def let_go(archive: SqlArchive, clock: ManualClock, *, keep_audit: int | None = None) -> None:
     days = None if keep_audit is None else timedelta(days=keep_audit)
-    await Retention(archive=archive, clock=clock, keep=timedelta(days=180), keep_audit=days).go()
+    await periodic.let_go(archive, clock, keep=timedelta(days=180), keep_audit=days)
 
 
 async def rows(archive: SqlArchive, table: str) -> int:

@@ -1,0 +1,131 @@
+"""What the clock does to operations: reminds of them, lets them expire, and lets go of what is long over.
+
+Each of these is a tick over rows, harmless to repeat, however many replicas tick.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+
+import structlog
+
+from bot.desk.transition import turn
+from bot.domain.messages import reminder
+from bot.domain.messages.news import Kind, News, calling
+from bot.domain.messages.reminder import Reminder
+from bot.domain.operation import Event, Operation, State, Told
+from bot.domain.ports import Archive, Clock, Entry, Rank, Stale, Unit
+from bot.domain.rules.policy import Rule
+from bot.domain.values import Action, Facts
+
+log = structlog.get_logger(__name__)
+
+MOST = 1_000
+"""How many waiting operations are looked at in one tick."""
+MOST_GONE = 500
+"""Rows of a kind that go in one transaction."""
+_KINDS: Mapping[Told, Kind] = {
+    Told.START_NEAR: Kind.START_NEAR,
+    Told.EXPIRY_NEAR: Kind.EXPIRY_NEAR,
+    Told.ESCALATED: Kind.ESCALATED,
+}
+
+
+# expiry ------------------------------------------------------------------------------------------------------------
+
+
+async def expire(archive: Archive, clock: Clock) -> int:
+    """Expire every request whose time has come; answers how many."""
+    async with archive.reading() as unit:
+        due = await unit.overdue(clock.now())
+    expired = 0
+    for overdue in due:
+        try:
+            async with archive.unit() as unit:
+                operation = await unit.operation(overdue)
+                if operation.may(Event.EXPIRED):
+                    await turn(unit, operation, Event.EXPIRED, clock.now(), None, {})
+                    await unit.commit()
+                    expired += 1
+        except Stale:
+            continue  # somebody decided at the last moment; the next tick looks again
+    return expired
+
+
+# reminders ---------------------------------------------------------------------------------------------------------
+
+
+async def remind(archive: Archive, clock: Clock, rules: Mapping[tuple[str, Action], Rule]) -> int:
+    """Tell whatever is due, once, stored with the news of it; answers how much that was.
+
+    Args:
+        archive: the database.
+        clock: tells what is due.
+        rules: the policy of each cloud and action; an operation without one is not reminded of.
+    """
+    now = clock.now()
+    async with archive.reading() as unit:
+        waiting = await unit.operations(live=True, states=reminder.WAITING, limit=MOST)
+    told = 0
+    for seen in waiting:
+        rule = rules.get((seen.request.cloud, seen.request.action))
+        if rule is None or not reminder.due(seen, rule, now=now):
+            continue
+        try:
+            async with archive.unit() as unit:
+                operation = await unit.operation(seen.id)
+                reminders = reminder.due(operation, rule, now=now)
+                await _tell(unit, operation, rule, reminders)
+                await unit.commit()
+                told += len(reminders)
+        except Stale:
+            continue  # somebody decided, or another replica reminds: the next tick looks again
+    return told
+
+
+async def _tell(unit: Unit, operation: Operation, rule: Rule, reminders: tuple[Reminder, ...]) -> None:
+    for one in reminders:
+        facts: Facts = {
+            "at": one.at.isoformat(),
+            "count": rule.count(operation),
+            "quorum": rule.quorum,
+            "is_approved": operation.state is State.QUEUED,
+        }
+        entry = Entry(event=f"reminded: {one.what}", facts={**facts, "ask": list(one.ask)})
+        operation = await unit.save(replace(operation, told=(*operation.told, one.what)), entry)
+        await unit.tell(*calling(News(kind=_KINDS[one.what], operation=operation.id, facts=facts), one.ask))
+
+
+# retention ---------------------------------------------------------------------------------------------------------
+
+
+async def let_go(archive: Archive, clock: Clock, *, keep: timedelta, keep_audit: timedelta | None = None) -> None:
+    """Delete what is older, a little at a time; lines of the audit only where a setting says so.
+
+    Args:
+        archive: the database.
+        clock: tells how old something is.
+        keep: how long what is over is kept.
+        keep_audit: how long a line of the audit is kept; None: for ever.
+    """
+    gone = cut = 0
+    while more := await _let_go_once(archive, clock, keep):
+        gone += more
+    while keep_audit is not None and (more := await _cut_once(archive, clock, keep_audit)):
+        cut += more
+    if gone or cut:
+        log.info("let go of what is old", rows=gone, audit_lines=cut)
+
+
+async def _let_go_once(archive: Archive, clock: Clock, keep: timedelta) -> int:
+    async with archive.unit(Rank.BULK) as unit:
+        gone = await unit.let_go(clock.now() - keep, most=MOST_GONE)
+        await unit.commit()
+    return gone
+
+
+async def _cut_once(archive: Archive, clock: Clock, keep: timedelta) -> int:
+    async with archive.unit(Rank.BULK) as unit:
+        gone = await unit.cut_audit(clock.now() - keep, most=20 * MOST_GONE)
+        await unit.commit()
+    return gone
