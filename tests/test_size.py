@@ -15,13 +15,13 @@ from adapters.cloudtower.survey.survey import CloudTowerSurvey, Outcome, Prechec
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerCluster, TowerVm
 from adapters.openstack.model.resources import Group, Server
-from adapters.openstack.model.terms import Terms
 from bot.domain.cloud import Left
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId
 from tests.openstack_adapter.build import (
     DEAD,
     back,
+    configured,
     enter,
     here,
     living,
@@ -90,7 +90,7 @@ def region(count: int) -> tuple[tuple[Server, ...], dict[str, Any]]:
 def evacuation(count: int) -> Callable[[], Plan]:
     servers, others = region(count)
     taken = survey(*servers, **others)
-    return lambda: plan(taken, terms=Terms(priority_metadata="turn", lock_vms=True))
+    return lambda: plan(taken, settings=configured(priority_metadata="turn", lock_vms=True))
 
 
 def evacuation_of_the_ticked(count: int) -> Callable[[], Plan]:
@@ -109,7 +109,7 @@ def entering(count: int) -> Callable[[], Plan]:
     servers, others = region(count)
     half = tuple(replace(s, status="SHUTOFF", vm_state="stopped") for s in servers[::2])
     taken = living(*half, *servers[1::2], **others)
-    return lambda: enter(taken, terms=Terms(priority_metadata="turn"))
+    return lambda: enter(taken, settings=configured(priority_metadata="turn"))
 
 
 def returning(count: int) -> Callable[[], Plan]:

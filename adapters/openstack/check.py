@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack.findings import evacuation
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.survey import nova, storage
 from adapters.openstack.wire.cinder_manage import Runner
 from adapters.openstack.wire.session import Session
@@ -12,7 +12,7 @@ from bot.domain.cloud import CloudError, Refused
 from bot.domain.plans.plan import Verdict
 
 
-async def complaints(session: Session, terms: Terms, runner: Runner | None = None) -> Sequence[str]:
+async def complaints(session: Session, settings: OpenStackSettings, runner: Runner | None = None) -> Sequence[str]:
     """Sentences with remedies; empty when all is well."""
     try:
         roles = await session.roles()
@@ -27,10 +27,10 @@ async def complaints(session: Session, terms: Terms, runner: Runner | None = Non
         )
     found += [
         f"{finding.sentence} {finding.remedy}".strip()
-        for finding in evacuation.of_versions(highest, terms)
+        for finding in evacuation.of_versions(highest, settings)
         if finding.verdict is not Verdict.OK
     ]
-    return found + await _refusals(session, terms, up_to(SERVICES, highest)) + await _complaints_of(runner)
+    return found + await _refusals(session, settings, up_to(SERVICES, highest)) + await _complaints_of(runner)
 
 
 async def _complaints_of(runner: Runner | None) -> list[str]:
@@ -44,7 +44,7 @@ async def _complaints_of(runner: Runner | None) -> list[str]:
     return []
 
 
-async def _refusals(session: Session, terms: Terms, nova: str) -> list[str]:
+async def _refusals(session: Session, settings: OpenStackSettings, nova: str) -> list[str]:
     """What a survey would stumble over: one small read of each kind that it needs."""
     found = []
     for service, path, microversion, params, doing in (
@@ -60,7 +60,7 @@ async def _refusals(session: Session, terms: Terms, nova: str) -> list[str]:
         ("block-storage", "/os-services", "", {}, "list Cinder's services"),
         *(
             [("block-storage", "/scheduler-stats/get_pools", "", {}, "list Cinder's pools")]
-            if terms.rehoming.by
+            if settings.cinder.by
             else []
         ),
     ):

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Self
 
 from adapters.again import Again
@@ -10,7 +10,6 @@ from adapters.openstack import check, hosts, look
 from adapters.openstack.findings import observer
 from adapters.openstack.model import names
 from adapters.openstack.model.resources import OpenStackSurvey
-from adapters.openstack.model.terms import Rehoming, Terms
 from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import rehomed, verbs
@@ -60,20 +59,7 @@ class OpenStackCloud:
         self._now = now
         self._heartbeats = Heartbeats()
         self._bmcs = bmcs or Bmcs({}, now=now)
-        self._terms = Terms(
-            stopped=settings.evacuated_vms == "stopped",
-            brings_back=settings.bring_back == "all",
-            shared_storage=settings.shared_storage,
-            minimum_version=settings.minimum_version,
-            platform_version=settings.platform_version,
-            lock_vms=settings.lock_vms,
-            priority_metadata=settings.priority_metadata,
-            fence=settings.fencing.fence,
-            rehoming=Rehoming(by=settings.cinder.by, command=settings.cinder.command),
-            quiet=timedelta(seconds=session.longest + 30),
-            deadline=settings.migration.deadline,
-            late=settings.migration.late,
-        )
+        self._settings = settings
 
     @classmethod
     def open(cls, settings: OpenStackSettings, clock: Clock) -> Self:
@@ -95,11 +81,11 @@ class OpenStackCloud:
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """Compute hosts whose name contains `matching`; an exact match first."""
-        return await hosts.hosts(self._session, matching, self._heartbeats, limit=limit, locks=self._terms.lock_vms)
+        return await hosts.hosts(self._session, matching, self._heartbeats, limit=limit, locks=self._settings.lock_vms)
 
     async def survey(self, request: Request) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on."""
-        rehomes = request.action in {Action.EVACUATE, Action.REHOME} and self._terms.rehoming.by is not None
+        rehomes = request.action in {Action.EVACUATE, Action.REHOME} and self._settings.cinder.by is not None
         others = await self._in_doubt(request)
         taking = survey.take(
             self._session,
@@ -139,13 +125,13 @@ class OpenStackCloud:
         """Judge a survey."""
         match request.action:
             case Action.EVACUATE:
-                return evacuation.evacuation(request, survey, self._terms)
+                return evacuation.evacuation(request, survey, self._settings)
             case Action.ENTER:
-                return entering.entering(request, survey, self._terms)
+                return entering.entering(request, survey, self._settings)
             case Action.EXIT:
-                return leaving.returning(request, survey, self._terms)
+                return leaving.returning(request, survey, self._settings)
             case Action.REHOME:
-                return rehome_back.giving_back(request, survey, self._terms)
+                return rehome_back.giving_back(request, survey, self._settings)
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
@@ -167,7 +153,7 @@ class OpenStackCloud:
     async def check(self) -> Sequence[str]:
         """Complaints about reachability, rights and versions."""
         ours, theirs = await self._session.together(
-            check.complaints(self._session, self._terms, self._runner), self._bmcs.complaints()
+            check.complaints(self._session, self._settings, self._runner), self._bmcs.complaints()
         )
         return [*ours, *theirs]
 

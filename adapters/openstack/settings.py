@@ -15,6 +15,8 @@ from bot.domain.settings import kinds
 from bot.domain.settings.cloud_settings import CloudSettings
 from bot.domain.settings.table import Complaint, Said, Table, wrong
 
+TIMEOUTS_OF_A_CALL = 3
+"""So many time-outs after its begin a call has ended, whatever came of it: its turn on a thread, a login, itself."""
 GENTLY_AT_ONCE, GENTLY_A_SECOND = 10, 0.5
 """What `gentle` means: so many VMs on their way at most, and so many begun a second."""
 FEW_AT_ONCE = 40
@@ -102,6 +104,21 @@ class OpenStackSettings(CloudSettings):
     def entry(self) -> str:
         """Its entry of clouds.yaml."""
         return self.cloud or self.name
+
+    @property
+    def stopped(self) -> bool:
+        """Whether evacuated VMs are left stopped."""
+        return self.evacuated_vms == "stopped"
+
+    @property
+    def brings_back(self) -> bool:
+        """Whether VMs that were moved away come back with their host unless somebody chooses otherwise."""
+        return self.bring_back == "all"
+
+    @property
+    def quiet(self) -> timedelta:
+        """How long a call whose answer is lost may still take effect."""
+        return TIMEOUTS_OF_A_CALL * self.api_timeout + timedelta(seconds=30)
 
     @property
     def at_once(self) -> int:

@@ -65,6 +65,7 @@ async def _openstack(clock: WatchedClock, wire: Wire, *, dies: bool, patience: f
             OpenStackSettings(
                 name="sim",
                 kind="openstack",
+                api_timeout=timedelta(seconds=patience),
                 concurrency=10,
                 bring_back="all",
                 fencing=Fencing(fence=True, redfish=redfish),

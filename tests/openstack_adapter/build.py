@@ -1,8 +1,9 @@
 """Surveys made by hand: a region of four computes whose compute-1 is dead, or is to be emptied alive."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from adapters.openstack.model.resources import (
     EVACUATION,
@@ -15,15 +16,17 @@ from adapters.openstack.model.resources import (
     Storage,
     Volume,
 )
-from adapters.openstack.model.terms import Rehoming, Terms
 from adapters.openstack.plans.entering import entering
 from adapters.openstack.plans.evacuation import evacuation
 from adapters.openstack.plans.leaving import returning
 from adapters.openstack.plans.rehome_back import giving_back
+from adapters.openstack.settings import Cinder, Fencing, OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
+from adapters.redfish.settings import BmcSettings
 from bot.domain.cloud import Request
 from bot.domain.listing import Listing
 from bot.domain.plans.plan import By, Finding, Plan, Step
+from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, Facts, HostId, OperationId
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
@@ -135,15 +138,20 @@ def cinder(**changes: Any) -> Storage:
     return replace(made, **changes)
 
 
+def _cinder(by: By | None) -> Cinder:
+    runners: Mapping[By | None, Literal["local", "manual", "none"]] = {By.MUSTER: "local", By.PERSON: "manual"}
+    return Cinder(runner=runners.get(by, "none"), command=CINDER_MANAGE)
+
+
 def rehomed(storage: Storage, by: By | None = By.MUSTER) -> Plan:
-    return plan(survey(storage=storage), terms=Terms(rehoming=Rehoming(by=by, command=CINDER_MANAGE)))
+    return plan(survey(storage=storage), settings=configured(cinder=_cinder(by)))
 
 
 def given_back(storage: Storage, *undoes: Step) -> Plan:
     """The plan that gives back what the evacuation of `cinder()` moved, or what these steps did."""
     mine = [s for s in rehomed(cinder()).steps if s.undone_by is Action.REHOME]
     asked = request(action=Action.REHOME, undoes=undoes or tuple(mine))
-    return giving_back(asked, survey(storage=storage), Terms(rehoming=Rehoming(by=By.MUSTER, command=CINDER_MANAGE)))
+    return giving_back(asked, survey(storage=storage), configured(cinder=_cinder(By.MUSTER)))
 
 
 def taken_over(**changes: Any) -> Storage:
@@ -174,8 +182,19 @@ def request(**changes: Any) -> Request:
     return replace(made, **changes)
 
 
-def plan(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
-    return evacuation(request(**asked), taken, terms or Terms())
+WITH_FENCE = Fencing(
+    fence=True,
+    redfish={DEAD: BmcSettings(url=f"https://bmc/redfish/v1/Systems/{DEAD}", password_env=Secret("muster-bmc"))},
+)
+
+
+def configured(**keys: Any) -> OpenStackSettings:
+    """Settings with these keys, and with defaults for all others."""
+    return OpenStackSettings(name="prod", kind="openstack", **keys)
+
+
+def plan(taken: OpenStackSurvey, *, settings: OpenStackSettings | None = None, **asked: Any) -> Plan:
+    return evacuation(request(**asked), taken, settings or configured())
 
 
 def living(*servers: Server, **changes: Any) -> OpenStackSurvey:
@@ -183,12 +202,12 @@ def living(*servers: Server, **changes: Any) -> OpenStackSurvey:
     return with_service(survey(*servers, **changes), DEAD, is_up=True, updated_at=NOW - timedelta(seconds=5))
 
 
-def enter(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
-    return entering(request(action=Action.ENTER, **asked), taken, terms or Terms())
+def enter(taken: OpenStackSurvey, *, settings: OpenStackSettings | None = None, **asked: Any) -> Plan:
+    return entering(request(action=Action.ENTER, **asked), taken, settings or configured())
 
 
-def back(taken: OpenStackSurvey, *, terms: Terms | None = None, **asked: Any) -> Plan:
-    return returning(request(action=Action.EXIT, **asked), taken, terms or Terms())
+def back(taken: OpenStackSurvey, *, settings: OpenStackSettings | None = None, **asked: Any) -> Plan:
+    return returning(request(action=Action.EXIT, **asked), taken, settings or configured())
 
 
 def finding(made: Plan, code: str) -> Finding | None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model.resources import Group, Server
-from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import locks
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.faults import Break, MoveFault
@@ -18,9 +17,9 @@ from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress.steps import StepState
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out
-from tests.openstack_adapter.build import enter, living, plan, server, survey
+from tests.openstack_adapter.build import configured, enter, living, plan, server, survey
 
-LOCKS = Terms(lock_vms=True)
+LOCKS = configured(lock_vms=True)
 OURS = "muster run=01RUN: moved off compute-1"
 
 
@@ -32,7 +31,7 @@ def of_vm(made: Plan, name: str) -> list[str]:
 
 
 def test_a_vm_is_locked_before_its_move_and_unlocked_after_where_settings_ask_for_it() -> None:
-    made = plan(survey(server("a")), terms=LOCKS)
+    made = plan(survey(server("a")), settings=LOCKS)
     lock, move, unlock = made.steps[-3:]
     assert [s.verb for s in (lock, move, unlock)] == ["lock", "evacuate", "unlock"]
     assert (move.follows, unlock.follows, unlock.tidies) == (lock.key, move.key, lock.key)
@@ -41,26 +40,26 @@ def test_a_vm_is_locked_before_its_move_and_unlocked_after_where_settings_ask_fo
 
 
 def test_a_cold_migration_is_confirmed_before_its_vm_is_unlocked() -> None:
-    made = enter(living(server("a", vm_state="stopped", status="SHUTOFF")), terms=LOCKS)
+    made = enter(living(server("a", vm_state="stopped", status="SHUTOFF")), settings=LOCKS)
     assert of_vm(made, "a") == ["lock", "cold-migrate", "confirm", "unlock"]
     unlock = next(s for s in made.steps if s.verb == "unlock")
     assert unlock.follows == next(s.key for s in made.steps if s.verb == "confirm")
 
 
 def test_the_lock_of_somebody_else_is_left_alone_and_shown_with_its_reason() -> None:
-    made = plan(survey(server("a", is_locked=True, locked_reason="billing")), terms=LOCKS)
+    made = plan(survey(server("a", is_locked=True, locked_reason="billing")), settings=LOCKS)
     assert of_vm(made, "a") == ["evacuate"]
     assert made.vms[0].note == "locked: billing"
 
 
 def test_before_a_lock_could_keep_a_reason_nothing_is_locked() -> None:
-    made = plan(survey(server("a"), highest=Microversion((2, 72))), terms=LOCKS)
+    made = plan(survey(server("a"), highest=Microversion((2, 72))), settings=LOCKS)
     assert of_vm(made, "a") == ["evacuate"]
 
 
 def test_locking_keeps_two_of_one_server_group_apart_all_the_same() -> None:
     group = Group(id="g", name="db", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
-    made = plan(survey(server("a"), server("b"), groups=(group,)), terms=LOCKS)
+    made = plan(survey(server("a"), server("b"), groups=(group,)), settings=LOCKS)
     assert {s.verb: s.apart for s in made.steps if s.vm} == {"lock": "", "evacuate": "g", "unlock": ""}
 
 
@@ -79,7 +78,10 @@ def test_locking_keeps_two_of_one_server_group_apart_all_the_same() -> None:
 def test_a_vm_is_stopped_after_its_move_only_where_nova_will_not_do_it(
     vm: Server, stopped: bool, highest: tuple[int, int], stops: bool
 ) -> None:
-    made = plan(survey(vm, highest=Microversion(highest)), terms=Terms(stopped=stopped))
+    made = plan(
+        survey(vm, highest=Microversion(highest)),
+        settings=configured(evacuated_vms="stopped" if stopped else "running"),
+    )
     assert of_vm(made, "a") == (["evacuate", "stop"] if stops else ["evacuate"])
 
 
@@ -93,7 +95,7 @@ def test_what_becomes_of_a_vm_in_error_is_said() -> None:
 
 
 def step(verb: str) -> Step:
-    made = plan(survey(server("a", vm_state="error", is_off=True)), terms=LOCKS)
+    made = plan(survey(server("a", vm_state="error", is_off=True)), settings=LOCKS)
     return next(s for s in made.steps if s.verb == verb)
 
 

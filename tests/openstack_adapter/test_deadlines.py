@@ -8,7 +8,6 @@ from typing import Literal
 
 import pytest
 
-from adapters.openstack.model.terms import Terms
 from adapters.openstack.settings import Migration
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.records import Power, Vm
@@ -18,7 +17,7 @@ from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_enter_arena
 from tests.contract.clouds import Carried, carry_out, up_to_the_move
-from tests.openstack_adapter.build import enter, living, server
+from tests.openstack_adapter.build import configured, enter, living, server
 
 DEADLINE = 30.0
 
@@ -78,7 +77,9 @@ async def relief_of(arena: OpenStackArena) -> tuple[Step, Step]:
 def test_what_happens_at_the_deadline_is_part_of_the_plan(
     late: Literal["requeue", "abort", "force-complete", "hold"], title: str, by: By
 ) -> None:
-    made = enter(living(server("web-1")), terms=Terms(late=late, deadline=timedelta(minutes=45)))
+    made = enter(
+        living(server("web-1")), settings=configured(migration=Migration(late=late, deadline=timedelta(minutes=45)))
+    )
     relief, *last = [s for s in made.steps if s.relieves]
     assert (relief.title, relief.by, relief.deadline) == (title, by, timedelta(minutes=45))
     assert relief.relieves == "live-migrate:id-web-1"
@@ -88,7 +89,7 @@ def test_what_happens_at_the_deadline_is_part_of_the_plan(
 
 def test_nova_does_not_force_a_paused_vm_so_a_person_decides_about_it() -> None:
     paused = server("cache-1", status="PAUSED", vm_state="paused")
-    made = enter(living(paused), terms=Terms(late="force-complete"))
+    made = enter(living(paused), settings=configured(migration=Migration(late="force-complete")))
     (relief,) = [s for s in made.steps if s.relieves]
     assert (relief.verb, relief.by) == ("hold", By.PERSON)
 

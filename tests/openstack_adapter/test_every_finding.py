@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model.resources import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.reading import Reading
 from bot.domain.cloud import Left
@@ -28,9 +28,11 @@ from tests.findings import made_in
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,
+    WITH_FENCE,
     back,
     cinder,
     codes,
+    configured,
     enter,
     given_back,
     here,
@@ -56,9 +58,11 @@ LOCAL = {"has_local_disk": True, "boots_from_volume": False}
 OURS = {"is_enabled": False, "disabled_reason": "muster run=01RUN"}
 
 
-def dead(*servers: Server, terms: Terms | None = None, asked: dict[str, Any] | None = None, **changes: Any) -> Made:
+def dead(
+    *servers: Server, settings: OpenStackSettings | None = None, asked: dict[str, Any] | None = None, **changes: Any
+) -> Made:
     """The plan of an evacuation."""
-    return lambda: plan(survey(*servers, **changes), terms=terms, **(asked or {}))
+    return lambda: plan(survey(*servers, **changes), settings=settings, **(asked or {}))
 
 
 def where(taken: OpenStackSurvey, host: str, of: Callable[[OpenStackSurvey], Plan] = plan, **changes: Any) -> Made:
@@ -127,8 +131,11 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "life-untold": (dead(life=Life.UNTOLD), dead(life=Life.UNTOLD, power=OFF)),
     "unproven-death": (dead(), dead(power=OFF)),
     "power-off": (dead(power=OFF), dead(power=ON)),
-    "power-on": (dead(power=ON), dead(power=ON, terms=Terms(fence=True))),
-    "to-be-fenced": (dead(power=ON, terms=Terms(fence=True)), dead(power=OFF, terms=Terms(fence=True))),
+    "power-on": (dead(power=ON), dead(power=ON, settings=configured(fencing=WITH_FENCE))),
+    "to-be-fenced": (
+        dead(power=ON, settings=configured(fencing=WITH_FENCE)),
+        dead(power=OFF, settings=configured(fencing=WITH_FENCE)),
+    ),
     "bmc-silent": (dead(power=Reading(silence="The BMC of compute-1 did not answer.")), dead(power=ON)),
     "bmc-of-another": (dead(power=replace(OFF, host_name="compute-11")), dead(power=OFF)),
     "forced-down-before": (where(survey(), DEAD, is_forced_down=True), dead()),
@@ -172,20 +179,20 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     ),
     # versions
     "comes-up-running": (
-        dead(highest=OLD, terms=Terms(stopped=True)),
-        dead(highest=Microversion((2, 95)), terms=Terms(stopped=True)),
+        dead(highest=OLD, settings=configured(evacuated_vms="stopped")),
+        dead(highest=Microversion((2, 95)), settings=configured(evacuated_vms="stopped")),
     ),
     "platform-version": (
-        dead(terms=Terms(minimum_version="6.4.3")),
-        dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.3")),
+        dead(settings=configured(minimum_version="6.4.3")),
+        dead(settings=configured(minimum_version="6.4.3", platform_version="6.4.3")),
     ),
     "platform-too-old": (
-        dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.2.9")),
-        dead(terms=Terms(minimum_version="6.4.3", platform_version="6.4.3.0")),
+        dead(settings=configured(minimum_version="6.4.3", platform_version="6.4.2.9")),
+        dead(settings=configured(minimum_version="6.4.3", platform_version="6.4.3.0")),
     ),
     "cannot-lock": (
-        dead(highest=Microversion((2, 72)), terms=Terms(lock_vms=True)),
-        dead(highest=Microversion((2, 73)), terms=Terms(lock_vms=True)),
+        dead(highest=Microversion((2, 72)), settings=configured(lock_vms=True)),
+        dead(highest=Microversion((2, 73)), settings=configured(lock_vms=True)),
     ),
     # what was asked for
     "vm-not-here": (dead(asked={"vms": ("web-2",)}), dead(asked={"vms": ("web-1",)})),
@@ -231,13 +238,13 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     "unanswered-risk": (dead(unanswered=(replace(UNANSWERED, is_risk=True),)), dead(unanswered=(UNANSWERED,))),
     "cannot-evacuate": (dead(server("a", vm_state="paused")), dead(server("a", vm_state="error"))),
     "disk-lost": (
-        dead(server("a", **LOCAL), terms=Terms(shared_storage=False)),
-        dead(server("a"), terms=Terms(shared_storage=False)),
+        dead(server("a", **LOCAL), settings=configured(shared_storage=False)),
+        dead(server("a"), settings=configured(shared_storage=False)),
     ),
     "disk-may-be-lost": (dead(server("a", **LOCAL)), dead(server("a"))),
     "disks-shared": (
-        dead(server("a", **LOCAL), terms=Terms(shared_storage=True)),
-        dead(server("a"), terms=Terms(shared_storage=True)),
+        dead(server("a", **LOCAL), settings=configured(shared_storage=True)),
+        dead(server("a"), settings=configured(shared_storage=True)),
     ),
     "evacuation-open": (
         dead(migrations=(migration(9, "web-1", "accepted", None),)),
@@ -259,8 +266,8 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     ),
     "aggregate-bound": (dead(server("a", **SCOPED)), dead(server("a", **SCOPED), **TAGGED)),
     "priority-unreadable": (
-        dead(server("a", metadata={"turn": "first"}), terms=Terms(priority_metadata="turn")),
-        dead(server("a", metadata={"turn": "-7"}), terms=Terms(priority_metadata="turn")),
+        dead(server("a", metadata={"turn": "first"}), settings=configured(priority_metadata="turn")),
+        dead(server("a", metadata={"turn": "-7"}), settings=configured(priority_metadata="turn")),
     ),
     # volumes and backups of the host itself
     "volumes-managed-here": (

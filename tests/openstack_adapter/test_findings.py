@@ -4,16 +4,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from pydantic import ValidationError
 
 from adapters.openstack.model import ages
 from adapters.openstack.model.resources import Server, Storage
-from adapters.openstack.model.terms import Terms
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import Disposition, Topic, Verdict, digest_of
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,
     codes,
+    configured,
     finding,
     here,
     migration,
@@ -120,7 +121,7 @@ def local(name: str) -> Server:
 
 
 def test_local_disks_that_are_not_shared_are_lost() -> None:
-    made = plan(survey(local("db-1")), terms=Terms(shared_storage=False))
+    made = plan(survey(local("db-1")), settings=configured(shared_storage=False))
     found = finding(made, "disk-lost")
     assert found is not None
     assert found.vm == "id-db-1"
@@ -135,19 +136,19 @@ def test_local_disks_of_which_nobody_knows_may_be_lost() -> None:
 
 
 def test_local_disks_on_shared_storage_are_safe() -> None:
-    made = plan(survey(local("db-1")), terms=Terms(shared_storage=True))
+    made = plan(survey(local("db-1")), settings=configured(shared_storage=True))
     assert {"disk-lost", "disk-may-be-lost"} & codes(made) == set()
     assert not made.vms[0].loses_disk
 
 
 def test_a_volume_backed_vm_loses_nothing_even_without_shared_storage() -> None:
-    made = plan(survey(), terms=Terms(shared_storage=False))
+    made = plan(survey(), settings=configured(shared_storage=False))
     assert "disk-lost" not in codes(made)
     assert not made.vms[0].loses_disk
 
 
 def test_a_volume_backed_vm_with_an_ephemeral_disk_loses_that() -> None:
-    made = plan(survey(server("db-1", has_local_disk=True)), terms=Terms(shared_storage=False))
+    made = plan(survey(server("db-1", has_local_disk=True)), settings=configured(shared_storage=False))
     found = finding(made, "disk-lost")
     assert found is not None
     assert "ephemeral" in found.sentence
@@ -167,20 +168,21 @@ def test_volumes_that_the_dead_host_manages_are_counted() -> None:
 
 
 def test_below_the_minimum_version_evacuation_is_refused() -> None:
-    made = plan(survey(), terms=Terms(minimum_version="6.4.3.0.0.0", platform_version="6.4.2.9"))
+    made = plan(survey(), settings=configured(minimum_version="6.4.3.0.0.0", platform_version="6.4.2.9"))
     assert "platform-too-old" in codes(made)
     assert made.is_blocked
 
 
 @pytest.mark.parametrize("version", ["6.4.3", "6.4.3.0.0.0", "6.10.0", "7"])
 def test_at_or_above_the_minimum_version_nothing_is_said(version: str) -> None:
-    made = plan(survey(), terms=Terms(minimum_version="6.4.3.0.0.0", platform_version=version))
+    made = plan(survey(), settings=configured(minimum_version="6.4.3.0.0.0", platform_version=version))
     assert {"platform-too-old", "platform-version"} & codes(made) == set()
 
 
-@pytest.mark.parametrize("version", ["", "rocky"])
-def test_a_version_that_cannot_be_told_blocks(version: str) -> None:
-    made = plan(survey(), terms=Terms(minimum_version="6.4.3", platform_version=version))
+def test_a_version_that_nobody_told_blocks_and_one_that_is_none_is_refused_as_a_setting() -> None:
+    made = plan(survey(), settings=configured(minimum_version="6.4.3"))
+    with pytest.raises(ValidationError, match="is not a version"):
+        configured(minimum_version="6.4.3", platform_version="rocky")
     found = finding(made, "platform-version")
     assert found is not None
     assert found.verdict is Verdict.UNKNOWN
@@ -195,14 +197,14 @@ def test_running_vms_stay_running_because_the_microversion_stays_below_2_95() ->
 
 
 def test_vms_are_left_stopped_when_the_settings_say_so() -> None:
-    made = plan(survey(), terms=Terms(stopped=True))
+    made = plan(survey(), settings=configured(evacuated_vms="stopped"))
     assert made.facts["microversion"] == "2.95"
     assert made.facts["VMs come up"] == "stopped"
     assert made.steps[-1].arguments["wanted"] == ["SHUTOFF"]
 
 
 def test_an_older_nova_cannot_leave_vms_stopped_so_they_are_stopped_afterwards_and_that_is_said() -> None:
-    made = plan(survey(highest=Microversion((2, 79))), terms=Terms(stopped=True))
+    made = plan(survey(highest=Microversion((2, 79))), settings=configured(evacuated_vms="stopped"))
     assert "comes-up-running" in codes(made)
     assert made.facts["microversion"] == "2.79"
     assert made.facts["VMs come up"] == "stopped"

@@ -6,16 +6,27 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model.resources import Group, OpenStackSurvey, Server
-from adapters.openstack.model.terms import Terms
 from adapters.openstack.steps import emptied, evidence, moves
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Left, Seen
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
 from bot.domain.values import VmId
-from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, here, living, migration, room, server
+from tests.openstack_adapter.build import (
+    DEAD,
+    NOW,
+    back,
+    codes,
+    configured,
+    finding,
+    here,
+    living,
+    migration,
+    room,
+    server,
+)
 from tests.openstack_adapter.build import with_service as having
 
-ALL = Terms(brings_back=True)
+ALL = configured(bring_back="all")
 OURS: dict[str, Any] = {"is_enabled": False, "disabled_reason": "muster run=01OLD: new memory"}
 
 
@@ -59,19 +70,19 @@ def test_by_default_every_vm_is_offered_and_none_is_brought_back() -> None:
 
 def test_the_setting_brings_back_all_but_those_that_are_flagged() -> None:
     moved_on = away("b", "compute-3")
-    made = returned(away("a"), moved_on, terms=ALL)
+    made = returned(away("a"), moved_on, settings=ALL)
     assert (row(made, "a").chosen, row(made, "b").chosen) == (True, False)
     assert (row(made, "a").is_flagged, row(made, "b").is_flagged) == (False, True)
     assert "Muster left it on compute-2" in row(made, "b").note
 
 
 def test_exactly_the_ticked_ones_come_back_whatever_the_setting_says() -> None:
-    made = returned(away("a"), away("b", "compute-3"), terms=ALL, is_choice=True, vms=("id-b",))
+    made = returned(away("a"), away("b", "compute-3"), settings=ALL, is_choice=True, vms=("id-b",))
     assert [row(made, name).disposition for name in "ab"] == [Disposition.LEAVE, Disposition.MIGRATE_BACK]
     found = finding(made, "not-as-left")
     assert found is not None
     assert (found.verdict, found.vm) == (Verdict.WARNING, "id-b")
-    nobody = returned(away("a"), terms=ALL, is_choice=True)
+    nobody = returned(away("a"), settings=ALL, is_choice=True)
     assert row(nobody, "a").chosen is False
     assert "not-as-left" not in codes(nobody)
 
@@ -86,7 +97,7 @@ def test_names_mean_vms_of_the_ledger_and_others_are_refused() -> None:
 
 
 def test_a_vm_whose_way_was_never_seen_is_flagged() -> None:
-    made = returned(away("a"), ledger=(left("a", ""),), terms=ALL)
+    made = returned(away("a"), ledger=(left("a", ""),), settings=ALL)
     assert row(made, "a").is_flagged
     assert "did not see where it went" in row(made, "a").note
 
@@ -95,7 +106,7 @@ def test_a_vm_whose_way_was_never_seen_is_flagged() -> None:
 
 
 def test_a_running_vm_is_live_migrated_to_exactly_this_host_after_it_was_enabled() -> None:
-    made = returned(away("a"), terms=ALL)
+    made = returned(away("a"), settings=ALL)
     (live,) = steps(made, "a")
     assert (live.verb, live.arguments["host"], live.arguments["to"]) == ("live-migrate", "compute-2", DEAD)
     assert made.phases.index(live.phase) > made.phases.index("Put it into service")
@@ -106,7 +117,7 @@ def test_a_running_vm_is_live_migrated_to_exactly_this_host_after_it_was_enabled
 
 def test_a_stopped_vm_is_migrated_cold_and_that_is_confirmed() -> None:
     stopped = away("a", status="SHUTOFF", vm_state="stopped")
-    made = returned(stopped, terms=ALL)
+    made = returned(stopped, settings=ALL)
     cold, confirm = steps(made, "a")
     assert [cold.verb, confirm.verb] == ["cold-migrate", "confirm"]
     assert confirm.follows == cold.key
@@ -132,7 +143,7 @@ def test_a_vm_that_is_deleted_only_shrinks_what_was_approved() -> None:
 
 def test_a_vm_that_is_home_already_is_told_and_left_alone() -> None:
     taken = replace(surveyed(), listed=here(server("a")), held={"id-a": {"VCPU": 1}})
-    made = back(taken, ledger=(left("a"),), terms=ALL)
+    made = back(taken, ledger=(left("a"),), settings=ALL)
     assert made.vms == ()
     assert "already: a" in (finding(made, "vms-home") or pytest.fail("not found")).sentence
     assert "vms-home" not in codes(returned(away("a")))
@@ -152,7 +163,7 @@ def test_a_vm_that_is_home_already_is_told_and_left_alone() -> None:
     ],
 )
 def test_what_nova_would_refuse_is_not_offered_and_says_why(changes: dict[str, Any], why: str) -> None:
-    made = returned(away("a", **changes), terms=ALL)
+    made = returned(away("a", **changes), settings=ALL)
     assert row(made, "a").chosen is None
     assert row(made, "a").group == "stay where they are"
     assert steps(made, "a") == []
@@ -161,33 +172,33 @@ def test_what_nova_would_refuse_is_not_offered_and_says_why(changes: dict[str, A
     assert found.sentence.startswith("a stays on compute-2: it ")
     assert why in found.sentence
     assert not made.is_blocked
-    assert "stays-away" not in codes(returned(away("a", pinned_zone="az-1"), terms=ALL))
+    assert "stays-away" not in codes(returned(away("a", pinned_zone="az-1"), settings=ALL))
 
 
 def test_an_earlier_move_that_hangs_keeps_it_away() -> None:
     hangs = migration(7, "a", "accepted", type="live-migration")
-    made = back(surveyed(away("a"), migrations=(hangs,)), ledger=(left("a"),), terms=ALL)
+    made = back(surveyed(away("a"), migrations=(hangs,)), ledger=(left("a"),), settings=ALL)
     assert "#7" in (finding(made, "stays-away") or pytest.fail("not found")).sentence
 
 
 def test_an_old_nova_does_not_let_a_stopped_vm_choose_its_host() -> None:
     stopped = away("a", status="SHUTOFF", vm_state="stopped")
-    old = back(surveyed(stopped, highest=Microversion((2, 53))), ledger=(left("a"),), terms=ALL)
+    old = back(surveyed(stopped, highest=Microversion((2, 53))), ledger=(left("a"),), settings=ALL)
     assert "lets nobody choose" in (finding(old, "stays-away") or pytest.fail("not found")).sentence
-    running = back(surveyed(away("a"), highest=Microversion((2, 53))), ledger=(left("a"),), terms=ALL)
+    running = back(surveyed(away("a"), highest=Microversion((2, 53))), ledger=(left("a"),), settings=ALL)
     assert row(running, "a").chosen is True
 
 
 def test_an_old_nova_would_force_a_running_vm_past_its_scheduler_so_it_stays() -> None:
-    old = back(surveyed(away("a"), highest=Microversion((2, 29))), ledger=(left("a"),), terms=ALL)
+    old = back(surveyed(away("a"), highest=Microversion((2, 29))), ledger=(left("a"),), settings=ALL)
     assert "past its scheduler" in (finding(old, "stays-away") or pytest.fail("not found")).sentence
     assert row(old, "a").chosen is None
-    newer = back(surveyed(away("a"), highest=Microversion((2, 30))), ledger=(left("a"),), terms=ALL)
+    newer = back(surveyed(away("a"), highest=Microversion((2, 30))), ledger=(left("a"),), settings=ALL)
     assert row(newer, "a").chosen is True
 
 
 def test_without_placement_nothing_is_brought_back_and_the_host_returns_all_the_same() -> None:
-    made = back(replace(surveyed(away("a")), room=None), ledger=(left("a"),), terms=ALL)
+    made = back(replace(surveyed(away("a")), room=None), ledger=(left("a"),), settings=ALL)
     assert row(made, "a").chosen is None
     assert "Placement" in row(made, "a").note
     assert not made.is_blocked
@@ -196,36 +207,36 @@ def test_without_placement_nothing_is_brought_back_and_the_host_returns_all_the_
 def test_only_as_many_come_back_as_there_is_room_for() -> None:
     books = tuple(left(name) for name in "abc")
     taken = surveyed(*(away(name) for name in "abc"))
-    full = back(replace(taken, room={DEAD: room(memory_gib=5)}), ledger=books, terms=ALL)
+    full = back(replace(taken, room={DEAD: room(memory_gib=5)}), ledger=books, settings=ALL)
     assert [vm.chosen for vm in full.vms] == [True, True, False]
     found = finding(full, "no-way-back")
     assert found is not None
     assert (found.verdict, found.vm) == (Verdict.WARNING, "id-c")
     assert "needs 2 GiB, free are 1 GiB" in found.sentence
-    assert "no-way-back" not in codes(back(taken, ledger=books, terms=ALL))
-    unlisted = back(replace(taken, room={}), ledger=books, terms=ALL)
+    assert "no-way-back" not in codes(back(taken, ledger=books, settings=ALL))
+    unlisted = back(replace(taken, room={}), ledger=books, settings=ALL)
     assert [vm.chosen for vm in unlisted.vms] == [False] * 3
 
 
 def test_what_other_operations_have_still_to_bring_there_is_taken_already() -> None:
     taken = replace(surveyed(away("a")), room={DEAD: room(memory_gib=3)})
-    promised = steps(returned(away("b"), terms=ALL), "b")
+    promised = steps(returned(away("b"), settings=ALL), "b")
     elsewhere = [replace(s, arguments={**s.arguments, "to": "compute-4"}) for s in promised]
-    full = back(taken, ledger=(left("a"),), terms=ALL, beside=tuple(promised))
+    full = back(taken, ledger=(left("a"),), settings=ALL, beside=tuple(promised))
     assert row(full, "a").chosen is False
-    assert row(back(taken, ledger=(left("a"),), terms=ALL, beside=tuple(elsewhere)), "a").chosen is True
+    assert row(back(taken, ledger=(left("a"),), settings=ALL, beside=tuple(elsewhere)), "a").chosen is True
 
 
 def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:
     apart = Group(id="g", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b", "id-c"}))
     books = (left("a"), left("b"))
-    made = back(surveyed(away("a"), away("b"), groups=(apart,)), ledger=books, terms=ALL)
+    made = back(surveyed(away("a"), away("b"), groups=(apart,)), ledger=books, settings=ALL)
     assert [vm.chosen for vm in made.vms] == [True, False]
     assert "kept apart from a" in (finding(made, "no-way-back") or pytest.fail("not found")).sentence
     one_here = replace(surveyed(away("a"), groups=(apart,)), listed=here(server("c")))
-    assert row(back(one_here, ledger=books, terms=ALL), "a").chosen is False
+    assert row(back(one_here, ledger=books, settings=ALL), "a").chosen is False
     soft = replace(apart, policy="soft-anti-affinity")
-    both = back(surveyed(away("a"), away("b"), groups=(soft,)), ledger=books, terms=ALL)
+    both = back(surveyed(away("a"), away("b"), groups=(soft,)), ledger=books, settings=ALL)
     assert [vm.chosen for vm in both.vms] == [True, True]
     assert {s.apart for s in both.steps if s.vm and s.relieves is None} == {"g"}
 
@@ -234,7 +245,7 @@ def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:
 
 
 def live_step(**before: Any) -> Step:
-    (step,) = steps(returned(away("a"), terms=ALL), "a")
+    (step,) = steps(returned(away("a"), settings=ALL), "a")
     return replace(step, before=before or None)
 
 
@@ -250,7 +261,7 @@ def test_it_is_back_only_on_its_own_host() -> None:
 
 def test_a_confirmed_vm_counts_only_on_its_own_host_too() -> None:
     stopped = away("a", status="SHUTOFF", vm_state="stopped")
-    _, confirm = steps(returned(stopped, terms=ALL), "a")
+    _, confirm = steps(returned(stopped, settings=ALL), "a")
     waits = server("a", status=emptied.TO_BE_CONFIRMED, vm_state="resized")
     assert emptied.confirmed(confirm, waits, ()).seen is Seen.NEVER_STARTED
     assert emptied.confirmed(confirm, server("a", status="SHUTOFF", vm_state="stopped"), ()).seen is Seen.DONE
@@ -267,13 +278,13 @@ def test_a_refusal_of_the_scheduler_is_told_with_nova_s_reason() -> None:
 
 def test_a_host_that_is_in_service_may_still_get_its_vms_back() -> None:
     taken = replace(living(), listed=here(), away=(away("a"),), room={DEAD: room()})
-    made = back(taken, ledger=(left("a"),), terms=ALL)
+    made = back(taken, ledger=(left("a"),), settings=ALL)
     assert [s.verb for s in made.steps if s.relieves is None] == ["verify-up", "live-migrate"]
 
 
 def test_nothing_is_told_of_vms_of_a_host_that_nova_does_not_know() -> None:
     taken = surveyed(away("a"))
     gone = replace(taken, services=tuple(s for s in taken.services if s.host != DEAD))
-    made = back(gone, ledger=(left("a"),), terms=ALL)
+    made = back(gone, ledger=(left("a"),), settings=ALL)
     assert made.steps == ()
     assert codes(made) == {"service-unknown"}

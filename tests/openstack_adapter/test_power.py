@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.terms import Terms
-from adapters.openstack.settings import Fencing
+from adapters.openstack.settings import Fencing, OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import Reading
@@ -23,43 +22,55 @@ from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import carry_out
-from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, plan, service, survey, with_service
+from tests.openstack_adapter.build import (
+    DEAD,
+    WITH_FENCE,
+    codes,
+    configured,
+    enter,
+    finding,
+    living,
+    plan,
+    service,
+    survey,
+    with_service,
+)
 
 EVIDENCE = {"power-off", "power-on", "to-be-fenced", "bmc-silent", "bmc-of-another", "unproven-death"}
-FENCED = Terms(fence=True)
+FENCED = configured(fencing=WITH_FENCE)
 OFF, ON = Reading(state="Off", host_name=DEAD, times=2), Reading(state="On", host_name=DEAD)
 SILENT = Reading(silence=f"The BMC of {DEAD} did not answer when asked to read its power.")
 
 
-def told(reading: Reading | None, terms: Terms | None = None) -> Plan:
-    return plan(survey(power=reading), terms=terms)
+def told(reading: Reading | None, settings: OpenStackSettings | None = None) -> Plan:
+    return plan(survey(power=reading), settings=settings)
 
 
 # ---------------------------------------------------------------------- findings
 
 
 @pytest.mark.parametrize(
-    ("reading", "terms", "found", "blocked"),
+    ("reading", "settings", "found", "blocked"),
     [
-        (None, Terms(), {"unproven-death"}, False),
+        (None, configured(), {"unproven-death"}, False),
         (None, FENCED, {"unproven-death"}, False),
-        (SILENT, Terms(), {"bmc-silent", "unproven-death"}, False),
+        (SILENT, configured(), {"bmc-silent", "unproven-death"}, False),
         (SILENT, FENCED, {"bmc-silent", "unproven-death"}, False),
-        (Reading(), Terms(), {"bmc-silent", "unproven-death"}, False),
-        (OFF, Terms(), {"power-off"}, False),
+        (Reading(), configured(), {"bmc-silent", "unproven-death"}, False),
+        (OFF, configured(), {"power-off"}, False),
         (OFF, FENCED, {"power-off"}, False),
-        (ON, Terms(), {"power-on"}, True),
+        (ON, configured(), {"power-on"}, True),
         (ON, FENCED, {"to-be-fenced"}, False),
-        (Reading(state="PoweringOff"), Terms(), {"power-on"}, True),
+        (Reading(state="PoweringOff"), configured(), {"power-on"}, True),
         (Reading(state="PoweringOff"), FENCED, {"to-be-fenced"}, False),
-        (replace(OFF, host_name="compute-7"), Terms(), {"bmc-of-another"}, True),
+        (replace(OFF, host_name="compute-7"), configured(), {"bmc-of-another"}, True),
         (replace(ON, host_name="compute-7"), FENCED, {"bmc-of-another"}, True),
     ],
 )
 def test_power_proves_death_forbids_or_leaves_it_open(
-    reading: Reading | None, terms: Terms, found: set[str], blocked: bool
+    reading: Reading | None, settings: OpenStackSettings, found: set[str], blocked: bool
 ) -> None:
-    made = told(reading, terms)
+    made = told(reading, settings)
     assert codes(made) & EVIDENCE == found
     assert {f.topic for f in made.findings if f.code in EVIDENCE} == {Topic.EVIDENCE}
     assert made.is_blocked is blocked
@@ -100,7 +111,7 @@ def test_of_a_living_host_nobody_asks_whether_it_is_dead() -> None:
 def test_an_approver_of_a_proven_death_has_not_approved_an_unproven_one() -> None:
     digests = {
         digest_of(told(r, t), terms={})
-        for r, t in ((None, Terms()), (SILENT, Terms()), (OFF, Terms()), (OFF, FENCED), (ON, FENCED))
+        for r, t in ((None, configured()), (SILENT, configured()), (OFF, configured()), (OFF, FENCED), (ON, FENCED))
     }
     assert len(digests) == 5
 
@@ -116,9 +127,13 @@ def test_fencing_is_a_phase_of_its_own_before_all_others_and_its_failure_stops_t
     assert fence.title == "power compute-1 off by its BMC"
 
 
-@pytest.mark.parametrize(("reading", "terms"), [(ON, Terms()), (OFF, Terms()), (None, FENCED), (SILENT, FENCED)])
-def test_nobody_is_fenced_unless_the_settings_say_so_and_a_bmc_can(reading: Reading | None, terms: Terms) -> None:
-    assert "Fence" not in told(reading, terms).phases_used
+@pytest.mark.parametrize(
+    ("reading", "settings"), [(ON, configured()), (OFF, configured()), (None, FENCED), (SILENT, FENCED)]
+)
+def test_nobody_is_fenced_unless_the_settings_say_so_and_a_bmc_can(
+    reading: Reading | None, settings: OpenStackSettings
+) -> None:
+    assert "Fence" not in told(reading, settings).phases_used
 
 
 def test_a_host_that_is_off_already_is_fenced_all_the_same_so_that_it_stays_off() -> None:
@@ -167,7 +182,7 @@ def test_after_it_was_told_to_a_machine_may_take_its_time(state: str) -> None:
 
 
 def _fence() -> Step:
-    return power.fencing(survey(power=ON), quiet=Terms().quiet)
+    return power.fencing(survey(power=ON), quiet=configured().quiet)
 
 
 # ---------------------------------------------------------------------- the whole of it, over the wire

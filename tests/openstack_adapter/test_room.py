@@ -7,9 +7,20 @@ import pytest
 
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import Group, Room, Server
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict
-from tests.openstack_adapter.build import codes, enter, finding, living, plan, room, server, survey, with_service
+from tests.openstack_adapter.build import (
+    codes,
+    configured,
+    enter,
+    finding,
+    living,
+    plan,
+    room,
+    server,
+    survey,
+    with_service,
+)
 
 
 def test_the_room_needed_and_free_is_said_in_numbers() -> None:
@@ -197,7 +208,7 @@ def test_a_vm_that_fits_nowhere_stays_behind_so_that_the_others_can_go() -> None
 
 def test_where_room_is_short_in_sum_those_whose_turn_comes_last_stay_behind() -> None:
     many = [big(f"vm-{n}", metadata={"turn": str(n)}) for n in range(8)]
-    made = plan(survey(*many), terms=Terms(priority_metadata="turn"))
+    made = plan(survey(*many), settings=configured(priority_metadata="turn"))
     assert staying(made) == {"vm-0", "vm-1"}
     assert not made.is_blocked
     found = finding(made, "stays-for-room")
@@ -228,7 +239,7 @@ def test_to_a_named_host_go_those_that_fit_there() -> None:
 
 def test_a_vm_that_stays_behind_loses_nothing_and_asks_nobody_to_vouch_for_it() -> None:
     local = {"has_local_disk": True, "boots_from_volume": False}
-    made = plan(survey(big("a", 999, **local), big("b")), terms=Terms(shared_storage=False))
+    made = plan(survey(big("a", 999, **local), big("b")), settings=configured(shared_storage=False))
     assert staying(made) == {"a"}
     assert not any(vm.loses_disk for vm in made.vms)
     assert "disk-lost" not in codes(made)
@@ -246,8 +257,8 @@ def test_a_host_that_is_to_be_empty_for_maintenance_is_not_emptied_in_part() -> 
 # ---------------------------------------------------------------------- whose turn it is
 
 
-def in_turn(*servers: Server, terms: Terms) -> list[str]:
-    moves = [s for s in plan(survey(*servers), terms=terms).steps if s.verb == "evacuate"]
+def in_turn(*servers: Server, settings: OpenStackSettings) -> list[str]:
+    moves = [s for s in plan(survey(*servers), settings=settings).steps if s.verb == "evacuate"]
     return [str(s.arguments["name"]) for s in sorted(moves, key=lambda s: -s.priority)]
 
 
@@ -257,14 +268,14 @@ def test_those_that_ran_come_first_and_metadata_counts_only_where_a_key_is_confi
         server("low", metadata={"turn": "-1"}),
         server("on"),
     )
-    assert in_turn(*vms, terms=Terms()) == ["low", "on", "off"]
-    assert in_turn(*vms, terms=Terms(priority_metadata="turn")) == ["off", "on", "low"]
+    assert in_turn(*vms, settings=configured()) == ["low", "on", "off"]
+    assert in_turn(*vms, settings=configured(priority_metadata="turn")) == ["off", "on", "low"]
 
 
 @pytest.mark.parametrize("said", ["1001", "-1001", "1.5", "", "first"])
 def test_a_turn_that_is_no_number_within_bounds_counts_as_none(said: str) -> None:
     vms = (server("a", metadata={"turn": said}), server("b", metadata={"turn": "1"}), server("c"))
-    assert in_turn(*vms, terms=Terms(priority_metadata="turn")) == ["b", "a", "c"]
+    assert in_turn(*vms, settings=configured(priority_metadata="turn")) == ["b", "a", "c"]
 
 
 # ---------------------------------------------------------------------- a target

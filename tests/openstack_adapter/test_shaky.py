@@ -157,7 +157,9 @@ async def night(*, share: float = 0.0, vms: int, seconds: float = 0.0, patience:
         again = Again(sleep=clock.sleep, monotonic=clock.monotonic)
         session = Session.of("sim", clouds_yaml=clouds_file(folder, url), timeout=patience, again=again)
         cloud = OpenStackCloud(
-            OpenStackSettings(name="sim", kind="openstack", concurrency=40), session=session, now=clock.now
+            OpenStackSettings(name="sim", kind="openstack", concurrency=40, api_timeout=timedelta(seconds=patience)),
+            session=session,
+            now=clock.now,
         )
         stack.push_async_callback(cloud.aclose)
         yield Night(clock=clock, world=world, hosts=hosts, cloud=cloud, archive=archive, shaking=shaking)

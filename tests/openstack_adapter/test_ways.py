@@ -9,7 +9,7 @@ import pytest
 
 from adapters.openstack.findings import refusals
 from adapters.openstack.model.resources import Group, Server
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.records import Vm
@@ -21,6 +21,7 @@ from tests.openstack_adapter.build import (
     DEAD,
     back,
     codes,
+    configured,
     enter,
     finding,
     here,
@@ -34,25 +35,25 @@ from tests.openstack_adapter.build import (
 
 Way = Callable[..., Plan]
 STOPPED = {"status": "SHUTOFF", "vm_state": "stopped"}
-TURNS = Terms(priority_metadata="turn")
+TURNS = configured(priority_metadata="turn")
 NEWEST = Microversion((2, 104))
 
 
-def evacuated(*servers: Server, terms: Terms | None = None, **changes: Any) -> Plan:
-    return plan(survey(*servers, **changes), terms=terms)
+def evacuated(*servers: Server, settings: OpenStackSettings | None = None, **changes: Any) -> Plan:
+    return plan(survey(*servers, **changes), settings=settings)
 
 
-def emptied(*servers: Server, terms: Terms | None = None, **changes: Any) -> Plan:
-    return enter(living(*servers, **changes), terms=terms)
+def emptied(*servers: Server, settings: OpenStackSettings | None = None, **changes: Any) -> Plan:
+    return enter(living(*servers, **changes), settings=settings)
 
 
-def brought_back(*servers: Server, terms: Terms | None = None, **changes: Any) -> Plan:
+def brought_back(*servers: Server, settings: OpenStackSettings | None = None, **changes: Any) -> Plan:
     """The plan of a return when the VMs are on compute-2 and all of them are chosen."""
     away = tuple(replace(s, host="compute-2") for s in servers)
     ledger = tuple(Left(id=VmId(s.id), name=s.name, status=s.status, place="compute-2") for s in away)
     taken = living(server("there"), away=away, room={DEAD: room()}, **changes)
     taken = with_service(replace(taken, listed=here()), DEAD, is_enabled=False, disabled_reason="muster run=01RUN")
-    return back(taken, ledger=ledger, terms=replace(terms or Terms(), brings_back=True))
+    return back(taken, ledger=ledger, settings=(settings or configured()).model_copy(update={"bring_back": "all"}))
 
 
 WAYS = [evacuated, emptied, brought_back]
@@ -74,11 +75,11 @@ SPECIAL: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 @pytest.mark.parametrize("code", SPECIAL)
 def test_what_is_special_about_a_vm_is_said_on_every_way(way: Way, state: dict[str, Any], code: str) -> None:
     of_server, of_survey = SPECIAL[code]
-    found = finding(way(replace(server("a", **state), **of_server), terms=TURNS, **of_survey), code)
+    found = finding(way(replace(server("a", **state), **of_server), settings=TURNS, **of_survey), code)
     assert found is not None
     assert found.verdict is Verdict.WARNING
     assert found.remedy
-    assert code not in codes(way(server("a", **state), terms=TURNS))
+    assert code not in codes(way(server("a", **state), settings=TURNS))
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -119,14 +120,14 @@ def test_of_a_group_that_must_stay_together_nobody_comes_back_alone() -> None:
 def test_the_metadata_tell_the_turn_on_every_way() -> None:
     servers = (server("first", metadata={"turn": "9"}), server("last", metadata={"turn": "-9"}), server("plain"))
     for way in WAYS:
-        moves = [s for s in way(*servers, terms=TURNS).steps if s.verb in verbs.MOVES]
+        moves = [s for s in way(*servers, settings=TURNS).steps if s.verb in verbs.MOVES]
         in_turn = sorted(moves, key=lambda s: -s.priority)
         assert [s.arguments["name"] for s in in_turn] == ["first", "plain", "last"]
 
 
 def test_who_has_the_higher_turn_has_the_room_at_home() -> None:
     big = {"needs": {"MEMORY_MB": 60 * 1024}}
-    made = brought_back(server("a", **big), server("b", metadata={"turn": "1"}, **big), terms=TURNS)
+    made = brought_back(server("a", **big), server("b", metadata={"turn": "1"}, **big), settings=TURNS)
     assert {vm.name for vm in made.vms if vm.disposition is Disposition.MIGRATE_BACK} == {"b"}
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from adapters.openstack.findings import observer, signs_of_life
 from adapters.openstack.model import records, roster
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.messages import how_to_free
@@ -24,7 +24,7 @@ BARE_METAL = "is a bare-metal machine of Ironic: Nova neither evacuates nor migr
 EVACUABLE = frozenset({"active", "stopped", "error"})
 
 
-def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+def of_host(survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
     """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
     service = survey.service
     if service is None:
@@ -39,9 +39,9 @@ def of_host(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
             " Nova notices (about a minute), then check again.",
         )
     else:
-        yield from signs_of_life.findings(survey, service, fence=terms.fence)
+        yield from signs_of_life.findings(survey, service, fence=settings.fencing.fence)
         if survey.life is not Life.REPORTS or power.is_told(survey):
-            yield from power.findings(survey, fence=terms.fence)
+            yield from power.findings(survey, fence=settings.fencing.fence)
     yield from of_bare_metal(survey)
     yield from of_cloud(survey)
     if not service.is_enabled:
@@ -116,9 +116,9 @@ def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Finding]:
+def of_versions(highest: versions.Microversion, settings: OpenStackSettings) -> Iterator[Finding]:
     """Whether this release evacuates as it should."""
-    if terms.stopped and highest < versions.COMES_UP_STOPPED:
+    if settings.stopped and highest < versions.COMES_UP_STOPPED:
         yield Finding(
             code="comes-up-running",
             verdict=Verdict.WARNING,
@@ -127,31 +127,20 @@ def of_versions(highest: versions.Microversion, terms: Terms) -> Iterator[Findin
             f" ({versions.spoken(highest)}) cannot leave them stopped as this cloud's settings ask for.",
             remedy="",
         )
-    if not terms.minimum_version:
+    if not settings.minimum_version:
         return
-    if not terms.platform_version:
+    if not settings.platform_version:
         yield _version(
             Verdict.UNKNOWN,
             "platform-version",
-            f"This cloud must be at least at {terms.minimum_version}, but its `platform_version` is not configured.",
+            f"This cloud must be at least at {settings.minimum_version}, but its `platform_version` is not configured.",
             "Set `platform_version` of this cloud in Muster's settings.",
         )
-        return
-    try:
-        too_old = versions.is_below(terms.platform_version, terms.minimum_version)
-    except ValueError:
-        yield _version(
-            Verdict.UNKNOWN,
-            "platform-version",
-            f"{terms.platform_version!r} and {terms.minimum_version!r} cannot be compared as dotted versions.",
-            "Correct `platform_version` and `minimum_version` in Muster's settings.",
-        )
-        return
-    if too_old:
+    elif versions.is_below(settings.platform_version, settings.minimum_version):
         yield _version(
             Verdict.BLOCKER,
             "platform-too-old",
-            f"This cloud is at {terms.platform_version}; below {terms.minimum_version} evacuation goes wrong.",
+            f"This cloud is at {settings.platform_version}; below {settings.minimum_version} evacuation goes wrong.",
             "Upgrade the cloud, or evacuate by hand.",
         )
 
@@ -220,14 +209,14 @@ def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
     )
 
 
-def of_server(server: Server, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+def of_server(server: Server, survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
     """What is risky about evacuating one server."""
     vm = VmId(server.id)
-    if server.has_local_disk and terms.shared_storage is not True:
+    if server.has_local_disk and settings.shared_storage is not True:
         what, whose = ("its disk", "their disks")
         if server.boots_from_volume:
             what, whose = ("what is on its ephemeral and swap disks", "what is on their ephemeral and swap disks")
-        if terms.shared_storage is False:
+        if settings.shared_storage is False:
             yield Finding(
                 code="disk-lost",
                 verdict=Verdict.WARNING,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from adapters.openstack.findings import entering, refusals, reservations, room, special_vms
 from adapters.openstack.model import priority
 from adapters.openstack.model.resources import Amounts, OpenStackSurvey, Server
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Left, Request
@@ -33,16 +33,16 @@ class Away:
         return self.is_meant and not self.obstacle
 
 
-def of(request: Request, survey: OpenStackSurvey, terms: Terms) -> tuple[Away, ...]:
+def of(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> tuple[Away, ...]:
     """The VMs of the ledger that are elsewhere, in their turn, and in its order where that is the same."""
     left: dict[str, Left] = {one.id: one for one in request.ledger}
     free = _free(request, survey)
     found: list[Away] = []
     named, mates = frozenset(request.vms), special_vms.by_group(survey, survey.servers)
-    for server in sorted(survey.away, key=lambda s: -priority.turn(s, terms.priority_metadata)):
+    for server in sorted(survey.away, key=lambda s: -priority.turn(s, settings.priority_metadata)):
         one = left[server.id]
         reason, flag = _reason_against(server, survey), _flag(one, server)
-        is_meant = not reason and _is_meant(request, one, terms, named=named, flag=flag)
+        is_meant = not reason and _is_meant(request, one, settings, named=named, flag=flag)
         obstacle = _obstacle(server, survey, free, mates) if is_meant else ""
         if is_meant and not obstacle:
             _take(free, server.needs)
@@ -67,12 +67,12 @@ def _take(free: dict[str, int], needs: Amounts) -> None:
         free[name] = free.get(name, 0) - amount
 
 
-def _is_meant(request: Request, left: Left, terms: Terms, *, named: frozenset[str], flag: str) -> bool:
+def _is_meant(request: Request, left: Left, settings: OpenStackSettings, *, named: frozenset[str], flag: str) -> bool:
     if request.is_choice:
         return left.id in named
     if named:
         return bool({left.id, left.name} & named)
-    return terms.brings_back and not flag
+    return settings.brings_back and not flag
 
 
 def _reason_against(server: Server, survey: OpenStackSurvey) -> str:

@@ -8,7 +8,7 @@ from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, records, roster
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Service
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import service
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
@@ -32,7 +32,9 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     yield from _of_cinder(survey)
 
 
-def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away], terms: Terms) -> Iterator[Finding]:
+def of_vms(
+    request: Request, survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSettings
+) -> Iterator[Finding]:
     """What becomes of the VMs that were moved away."""
     if survey.service is None:
         return
@@ -45,14 +47,14 @@ def of_vms(request: Request, survey: OpenStackSurvey, away: Sequence[Away], term
         yield _vms("vms-stay", Verdict.OK, f"All VMs stay where they are.{here}")
     yield from _of_lost(request, survey, away)
     for one in away:
-        yield from _of_vm(one, survey, terms)
+        yield from _of_vm(one, survey, settings)
     if coming:
         yield from special_vms.of_ports(survey)
         yield from special_vms.of_shares(survey)
         yield from evacuation.of_control(survey)
 
 
-def _of_vm(away: Away, survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+def _of_vm(away: Away, survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
     server, id = away.server, VmId(away.server.id)
     if away.reason:
         yield _vms(
@@ -73,7 +75,7 @@ def _of_vm(away: Away, survey: OpenStackSurvey, terms: Terms) -> Iterator[Findin
             together = "come back from elsewhere than where Muster left them."
             yield _vms("not-as-left", Verdict.WARNING, sentence, together, vm=id)
         way = special_vms.way_of(server, home=survey.host)
-        yield from special_vms.of_server(server, survey, way, priority_key=terms.priority_metadata)
+        yield from special_vms.of_server(server, survey, way, priority_key=settings.priority_metadata)
 
 
 def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:

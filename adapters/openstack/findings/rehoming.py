@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, Service, Storage, Volume
-from adapters.openstack.model.terms import Rehoming
+from adapters.openstack.settings import Cinder
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
@@ -21,9 +21,9 @@ _NAMED = 5  #: so many volumes are named in a sentence
 # ---------------------------------------------------------------------- where to
 
 
-def moves(storage: Storage | None, rehoming: Rehoming) -> tuple[Handover, ...]:
+def moves(storage: Storage | None, cinder: Cinder) -> tuple[Handover, ...]:
     """A move for each manager's name on the dead host, with its new home or the reason why it has none."""
-    if storage is None or rehoming.by is None:
+    if storage is None or cinder.by is None:
         return ()
     by_manager: dict[str, list[Volume]] = {}
     for volume in storage.managed:

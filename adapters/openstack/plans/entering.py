@@ -10,8 +10,8 @@ from datetime import timedelta
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
 from adapters.openstack.findings import entering as drain_judge
 from adapters.openstack.model.resources import OpenStackSurvey, Server
-from adapters.openstack.model.terms import Terms
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import deadline, locks, relocation, service, verbs, vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Request
@@ -22,7 +22,7 @@ MIGRATE = "Migrate its VMs"
 VERIFY = "Verify that it is empty"
 
 
-def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the way into maintenance and lay out its steps."""
     chosen = selection.chosen(request, survey)
     reasons = {
@@ -45,8 +45,8 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         *special_vms.of_groups(survey),
         *special_vms.of_ports(survey),
         *special_vms.of_shares(survey),
-        *locks.of_locks(survey, terms),
-        *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], terms)),
+        *locks.of_locks(survey, settings),
+        *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], settings)),
         *drain_judge.of_rest(
             survey, left=len(survey.servers) - len(chosen.servers), staying=len(survey.servers) - len(leaving)
         ),
@@ -58,10 +58,10 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         findings=findings,
         vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers),
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
-        steps=tuple(_steps(request, survey, leaving, terms, is_whole=is_whole)),
+        steps=tuple(_steps(request, survey, leaving, settings, is_whole=is_whole)),
         facts={
             "live migration": f"block migration decided by Nova, microversion {live}",
-            "a live migration": deadline.spoken(terms),
+            "a live migration": deadline.spoken(settings),
             "stopped VMs": "are migrated cold, and that is confirmed",
             "target": request.to or "Nova's scheduler chooses",
             "if VMs are left": "the host stays disabled",
@@ -69,13 +69,13 @@ def entering(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
     )
 
 
-def _of_server(server: Server, survey: OpenStackSurvey, reason: str, terms: Terms) -> Iterator[Finding]:
+def _of_server(server: Server, survey: OpenStackSurvey, reason: str, settings: OpenStackSettings) -> Iterator[Finding]:
     """What is risky about moving one server, or why it stays."""
     if reason:
         yield drain_judge.of_one_that_stays(server, survey, reason)
     else:
         yield from special_vms.of_server(
-            server, survey, special_vms.way_of(server), priority_key=terms.priority_metadata
+            server, survey, special_vms.way_of(server), priority_key=settings.priority_metadata
         )
 
 
@@ -99,15 +99,15 @@ def _vm(server: Server, survey: OpenStackSurvey, reason: str, *, is_meant: bool)
 
 
 def _steps(
-    request: Request, survey: OpenStackSurvey, leaving: list[Server], terms: Terms, *, is_whole: bool
+    request: Request, survey: OpenStackSurvey, leaving: list[Server], settings: OpenStackSettings, *, is_whole: bool
 ) -> Iterator[Step]:
     """The steps; the host is verified empty only where all its VMs are meant to leave it."""
     if survey.service is None or survey.is_bare_metal:
         return
-    yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
+    yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
     for server in leaving:
-        moves = relocation.steps(server, survey, terms, to=request.to, phase=MIGRATE)
-        yield from locks.locked([*moves], server, request, survey, terms)
+        moves = relocation.steps(server, survey, settings, to=request.to, phase=MIGRATE)
+        yield from locks.locked([*moves], server, request, survey, settings)
     if not is_whole:
         return
     yield Step(
@@ -119,5 +119,5 @@ def _steps(
         by=By.CLOUD,
         arguments={"host": survey.host},
         patience=timedelta(minutes=10),
-        quiet=terms.quiet,
+        quiet=settings.quiet,
     )

@@ -8,8 +8,8 @@ from adapters.openstack.findings import absences, refusals, rehoming, room, sele
 from adapters.openstack.findings import evacuation as judge
 from adapters.openstack.model import priority, records
 from adapters.openstack.model.resources import OpenStackSurvey, Server
-from adapters.openstack.model.terms import Terms
 from adapters.openstack.plans import spread
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import locks, power, service, verbs, vms
 from adapters.openstack.steps import rehome as rehome_steps
 from adapters.openstack.wire import versions
@@ -21,56 +21,57 @@ OUT_OF_SERVICE = "Take the host out of service"
 EVACUATE = "Evacuate"
 
 
-def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge an evacuation and lay out its steps."""
     chosen = selection.chosen(request, survey)
     reasons = {
         s.id: judge.reason_against(s, survey) or refusals.against(s, verbs.REBUILD, survey.highest)
         for s in survey.servers
     }
-    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, terms))
+    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, settings))
     crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=request.beside)
     leaving = [s for s in in_turn if s.id not in crowded_out]
-    microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
-    homes = rehoming.moves(survey.storage, terms.rehoming)
+    microversion = versions.for_evacuation(survey.highest, stopped=settings.stopped)
+    fence = settings.fencing.fence
+    homes = rehoming.moves(survey.storage, settings.cinder)
     findings = (
-        *judge.of_host(survey, terms),
-        *judge.of_versions(survey.highest, terms),
+        *judge.of_host(survey, settings),
+        *judge.of_versions(survey.highest, settings),
         *absences.of_questions(survey),
         *chosen.findings,
         *selection.of_target(request, survey),
         *judge.of_aggregates(survey),
         *room.of_room(survey, leaving, to=request.to, others=request.beside, behind=len(crowded_out)),
         *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
-        *(rehoming.findings(survey.storage, homes) if terms.rehoming.by else judge.of_storage(survey, off="dead")),
-        *special_vms.of_disks(leaving, shared_storage=terms.shared_storage),
+        *(rehoming.findings(survey.storage, homes) if settings.cinder.by else judge.of_storage(survey, off="dead")),
+        *special_vms.of_disks(leaving, shared_storage=settings.shared_storage),
         *special_vms.of_groups(survey),
         *special_vms.of_ports(survey),
         *special_vms.of_shares(survey),
-        *locks.of_locks(survey, terms),
-        *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, terms),
+        *locks.of_locks(survey, settings),
+        *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, settings),
     )
     steps: tuple[Step, ...] = ()
     may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.service is not None
     best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
     if survey.service is not None and not survey.is_bare_metal:
-        disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=terms.quiet)
+        disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
         forced = service.force_down(
             survey.service,
             phase=OUT_OF_SERVICE,
-            quiet=terms.quiet,
+            quiet=settings.quiet,
             follows=disable.key,
-            is_off=power.will_be_off(survey, fence=terms.fence),
+            is_off=power.will_be_off(survey, fence=fence),
         )
         steps = (
-            *([power.fencing(survey, quiet=terms.quiet)] if terms.fence and power.is_told(survey) else []),
-            *rehome_steps.away(request, homes, terms.rehoming),
+            *([power.fencing(survey, quiet=settings.quiet)] if fence and power.is_told(survey) else []),
+            *rehome_steps.away(request, homes, settings.cinder),
             disable,
             forced,
             *(
                 step
                 for s in leaving
-                for step in _steps_of(s, request, survey, terms, microversion, to=best.get(s.id, ()))
+                for step in _steps_of(s, request, survey, settings, microversion, to=best.get(s.id, ()))
             ),
         )
     return Plan(
@@ -82,7 +83,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
             _vm(
                 s,
                 survey,
-                terms,
+                settings,
                 reasons[s.id] or crowded_out.get(s.id, ""),
                 is_meant=s.id in chosen.ids,
                 is_evacuable=not reasons[s.id],
@@ -94,15 +95,15 @@ def evacuation(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         steps=steps,
         facts={
             "microversion": microversion,
-            "VMs come up": "stopped" if terms.stopped else "as they were",
+            "VMs come up": "stopped" if settings.stopped else "as they were",
             "target": request.to or "spread over the hosts that are left, as Nova's scheduler allows",
-            "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[terms.shared_storage],
+            "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[settings.shared_storage],
         },
     )
 
 
 def _of_servers(
-    servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, terms: Terms
+    servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, settings: OpenStackSettings
 ) -> Iterator[Finding]:
     yield from absences.of_servers(survey)
     for server in servers:
@@ -116,19 +117,28 @@ def _of_servers(
                 together=f"stay behind: each of them {records.alike(reasons[server.id])}",
             )
         else:
-            yield from judge.of_server(server, survey, terms)
+            yield from judge.of_server(server, survey, settings)
             way = special_vms.Way(verb=verbs.REBUILD)
-            yield from special_vms.of_server(server, survey, way, priority_key=terms.priority_metadata)
+            yield from special_vms.of_server(server, survey, way, priority_key=settings.priority_metadata)
 
 
 def _vm(
-    server: Server, survey: OpenStackSurvey, terms: Terms, reason: str, *, is_meant: bool, is_evacuable: bool, wish: str
+    server: Server,
+    survey: OpenStackSurvey,
+    settings: OpenStackSettings,
+    reason: str,
+    *,
+    is_meant: bool,
+    is_evacuable: bool,
+    wish: str,
 ) -> Vm:
     goes = is_meant and not reason
     if goes:
         notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
         if server.vm_state == "error":
-            notes.append("comes up and is stopped again" if _is_stopped(server, survey, terms) else "comes up running")
+            notes.append(
+                "comes up and is stopped again" if _is_stopped(server, survey, settings) else "comes up running"
+            )
         notes += _other_zone(survey, wish)
     else:
         notes = [reason if is_meant else selection.LEFT_OUT]
@@ -137,7 +147,7 @@ def _vm(
         survey,
         Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
         notes,
-        loses_disk=goes and server.has_local_disk and terms.shared_storage is not True,
+        loses_disk=goes and server.has_local_disk and settings.shared_storage is not True,
         chosen=goes if is_evacuable else None,
     )
 
@@ -149,23 +159,31 @@ def _other_zone(survey: OpenStackSurvey, wish: str) -> list[str]:
     return [f"to zone {zone}, away from {own}"] if zone and own and zone != own else []
 
 
-def _is_stopped(server: Server, survey: OpenStackSurvey, terms: Terms) -> bool:
-    microversion = versions.for_evacuation(survey.highest, stopped=terms.stopped)
-    return locks.stopped_after(server, microversion=microversion, stopped=terms.stopped)
+def _is_stopped(server: Server, survey: OpenStackSurvey, settings: OpenStackSettings) -> bool:
+    microversion = versions.for_evacuation(survey.highest, stopped=settings.stopped)
+    return locks.stopped_after(server, microversion=microversion, stopped=settings.stopped)
 
 
 def _steps_of(
-    server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str, *, to: Sequence[str]
+    server: Server,
+    request: Request,
+    survey: OpenStackSurvey,
+    settings: OpenStackSettings,
+    microversion: str,
+    *,
+    to: Sequence[str],
 ) -> list[Step]:
     """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
-    rebuild = _rebuild(server, request, survey, terms, microversion)
+    rebuild = _rebuild(server, request, survey, settings, microversion)
     steps = [replace(rebuild, wish=to[0], also=tuple(to[1:])) if to else rebuild]
-    if _is_stopped(server, survey, terms):
+    if _is_stopped(server, survey, settings):
         steps.append(locks.stop(steps[0], server))
-    return locks.locked(steps, server, request, survey, terms)
+    return locks.locked(steps, server, request, survey, settings)
 
 
-def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: Terms, microversion: str) -> Step:
+def _rebuild(
+    server: Server, request: Request, survey: OpenStackSurvey, settings: OpenStackSettings, microversion: str
+) -> Step:
     return vms.move(
         verbs.REBUILD,
         server,
@@ -174,15 +192,15 @@ def _rebuild(server: Server, request: Request, survey: OpenStackSurvey, terms: T
         microversion=microversion,
         wanted=_wanted(server, microversion),
         phase=EVACUATE,
-        priority=_turn(server, terms),
+        priority=_turn(server, settings),
         patience=timedelta(minutes=30),
-        quiet=terms.quiet,
+        quiet=settings.quiet,
     )
 
 
-def _turn(server: Server, terms: Terms) -> int:
+def _turn(server: Server, settings: OpenStackSettings) -> int:
     """By what its metadata say, where a key is configured; among equals those that ran come first."""
-    return 2 * priority.turn(server, terms.priority_metadata) + (1 if server.vm_state == "active" else 0)
+    return 2 * priority.turn(server, settings.priority_metadata) + (1 if server.vm_state == "active" else 0)
 
 
 def _wanted(server: Server, microversion: str) -> tuple[str, ...]:

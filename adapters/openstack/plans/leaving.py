@@ -10,7 +10,7 @@ from dataclasses import replace
 from adapters.openstack.findings import absences, homecoming, leaving
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.model.resources import OpenStackSurvey
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import relocation, service, vms
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Plan, Step, Vm
@@ -20,9 +20,9 @@ BACK = "Bring its VMs back"
 LIVE, COLD, STAYS = "live-migrate back", "migrate back offline", "stay where they are"
 
 
-def returning(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the return of a host and lay out its steps."""
-    away = homecoming.of(request, survey, terms)
+    away = homecoming.of(request, survey, settings)
     return Plan(
         action=request.action,
         host=request.host,
@@ -30,11 +30,11 @@ def returning(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
         findings=(
             *leaving.of_host(survey),
             *absences.of_questions(survey),
-            *leaving.of_vms(request, survey, away, terms),
+            *leaving.of_vms(request, survey, away, settings),
         ),
         vms=tuple(_vm(one, survey) for one in away),
         phases=(*SERVICE, BACK),
-        steps=tuple(_steps(survey, away, terms)),
+        steps=tuple(_steps(survey, away, settings)),
         facts={
             "VMs": "come back where people chose so, to this host alone" if request.ledger else "stay where they are"
         },
@@ -54,10 +54,10 @@ def _vm(away: Away, survey: OpenStackSurvey) -> Vm:
     )
 
 
-def _steps(survey: OpenStackSurvey, away: Sequence[Away], terms: Terms) -> Iterator[Step]:
+def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSettings) -> Iterator[Step]:
     if survey.service is None:
         return
-    yield from service.back(survey.service, phases=SERVICE, quiet=terms.quiet)
+    yield from service.back(survey.service, phases=SERVICE, quiet=settings.quiet)
     for one in away:
         if one.comes:
-            yield from relocation.steps(one.server, survey, terms, to=survey.host, phase=BACK, exactly=True)
+            yield from relocation.steps(one.server, survey, settings, to=survey.host, phase=BACK, exactly=True)

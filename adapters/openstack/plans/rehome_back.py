@@ -11,7 +11,7 @@ from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, OpenStackSurvey, Storage, Volume
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.rehome import PHASE, commands
 from bot.domain.cloud import Request
@@ -26,7 +26,7 @@ def managers(request: Request) -> tuple[str, ...]:
     return tuple(str(s.arguments["new"]) for s in request.undoes if s.verb == verbs.REHOME_VOLUMES)
 
 
-def giving_back(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan:
+def giving_back(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the way back and lay out its steps."""
     storage = survey.storage or Storage(host=survey.host)
     found = [move for step in request.undoes if (move := _back(step, storage)) is not None]
@@ -37,7 +37,7 @@ def giving_back(request: Request, survey: OpenStackSurvey, terms: Terms) -> Plan
         findings=tuple(_findings(request, storage, found)),
         vms=(),
         phases=(PHASE,),
-        steps=commands(request, found, terms.rehoming),
+        steps=commands(request, found, settings.cinder),
         facts={"VMs": "stay where they are"},
     )
 

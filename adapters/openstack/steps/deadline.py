@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from adapters.openstack.model import ages
 from adapters.openstack.model.resources import ABORTED, LIVE_MIGRATION, Migration, Server
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import copying, evidence, verbs, vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Seen, Sighting
@@ -30,16 +30,17 @@ _TITLES: Mapping[str, str] = {
 }
 
 
-def reliefs(move: Step, server: Server, terms: Terms) -> Iterator[Step]:
+def reliefs(move: Step, server: Server, settings: OpenStackSettings) -> Iterator[Step]:
     """The steps that keep the deadline of a live migration; one that gave way is decided about by a person."""
-    verb = verbs.HOLD if terms.late == verbs.FORCE and server.vm_state == "paused" else terms.late
-    yield _relief(verb, move, server, terms)
+    late = settings.migration.late
+    verb = verbs.HOLD if late == verbs.FORCE and server.vm_state == "paused" else late
+    yield _relief(verb, move, server, settings)
     if verb == verbs.REQUEUE:
-        yield _relief(verbs.HOLD, move, server, terms)
+        yield _relief(verbs.HOLD, move, server, settings)
 
 
-def _relief(verb: str, move: Step, server: Server, terms: Terms) -> Step:
-    deadline = ages.spoken(terms.deadline)
+def _relief(verb: str, move: Step, server: Server, settings: OpenStackSettings) -> Step:
+    deadline = ages.spoken(settings.migration.deadline)
     return replace(
         move,
         key=vms.key(verb, server),
@@ -56,21 +57,21 @@ def _relief(verb: str, move: Step, server: Server, terms: Terms) -> Step:
         apart="",
         patience=timedelta(days=1) if verb == verbs.HOLD else move.patience,
         relieves=move.key,
-        deadline=terms.deadline,
-        headway=min(HEADWAY, terms.deadline) if verb == verbs.REQUEUE else timedelta(0),
+        deadline=settings.migration.deadline,
+        headway=min(HEADWAY, settings.migration.deadline) if verb == verbs.REQUEUE else timedelta(0),
     )
 
 
-def spoken(terms: Terms) -> str:
+def spoken(settings: OpenStackSettings) -> str:
     """What happens to one that takes long, for approvers."""
-    after = f"after {ages.spoken(terms.deadline)}"
+    after = f"after {ages.spoken(settings.migration.deadline)}"
     done = {
         verbs.ABORT: f"{after} is aborted, and the VM stays",
         verbs.FORCE: f"{after} is forced to complete: its VM may pause",
         verbs.HOLD: f"{after} waits for a person to decide",
         verbs.REQUEUE: f"without headway lets the others go first, once; {after} waits for a person to decide",
     }
-    return done[terms.late]
+    return done[settings.migration.late]
 
 
 def order(

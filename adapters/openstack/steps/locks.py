@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack.model.resources import OpenStackSurvey, Server
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import evidence, service, verbs, vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Request, Seen, Sighting
@@ -48,13 +48,13 @@ def stop(move: Step, server: Server) -> Step:
 
 
 def locked(
-    steps: Sequence[Step], server: Server, request: Request, survey: OpenStackSurvey, terms: Terms
+    steps: Sequence[Step], server: Server, request: Request, survey: OpenStackSurvey, settings: OpenStackSettings
 ) -> list[Step]:
     """The steps that move a VM, between one that locks it and one that unlocks it, where settings ask for that.
 
     One that is locked already stays as it is: it is somebody's lock.
     """
-    if not terms.lock_vms or server.is_locked or survey.highest < versions.LOCK_REASON:
+    if not settings.lock_vms or server.is_locked or survey.highest < versions.LOCK_REASON:
         return list(steps)
     first, *rest = steps
     last = [s for s in steps if s.relieves is None][-1]
@@ -86,9 +86,9 @@ def left_locked(servers: Sequence[Server]) -> Mapping[str, str]:
     }
 
 
-def of_locks(survey: OpenStackSurvey, terms: Terms) -> Iterator[Finding]:
+def of_locks(survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
     """Whether VMs can be locked so that Muster knows its own locks again."""
-    if terms.lock_vms and survey.highest < versions.LOCK_REASON:
+    if settings.lock_vms and survey.highest < versions.LOCK_REASON:
         yield Finding(
             code="cannot-lock",
             verdict=Verdict.WARNING,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from adapters.openstack.model import priority
 from adapters.openstack.model.resources import OpenStackSurvey, Server
-from adapters.openstack.model.terms import Terms
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import deadline, verbs, vms
 from adapters.openstack.steps.emptied import TO_BE_CONFIRMED
 from adapters.openstack.wire import versions
@@ -25,19 +25,19 @@ def live_microversion(highest: Microversion) -> str:
 
 
 def steps(
-    server: Server, survey: OpenStackSurvey, terms: Terms, *, to: str, phase: str, exactly: bool = False
+    server: Server, survey: OpenStackSurvey, settings: OpenStackSettings, *, to: str, phase: str, exactly: bool = False
 ) -> Iterator[Step]:
     """What moves one VM. A cold migration is confirmed before the next VM moves, for it holds room at both ends.
 
     Args:
         server: the VM, running, paused or stopped.
         survey: of the cloud.
-        terms: of the cloud.
+        settings: of the cloud.
         to: the host that it shall go to; empty: the scheduler's choice.
         phase: of the plan.
         exactly: whether it counts only on `to`.
     """
-    turn = priority.turn(server, terms.priority_metadata)
+    turn = priority.turn(server, settings.priority_metadata)
     if server.is_live:
         live = vms.move(
             verbs.LIVE,
@@ -49,11 +49,11 @@ def steps(
             phase=phase,
             priority=turn,
             patience=_PATIENCE,
-            quiet=terms.quiet,
+            quiet=settings.quiet,
             exactly=exactly,
         )
         yield live
-        yield from deadline.reliefs(live, server, terms)
+        yield from deadline.reliefs(live, server, settings)
         return
     microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
     move = vms.move(
@@ -66,7 +66,7 @@ def steps(
         phase=phase,
         priority=turn,
         patience=_PATIENCE,
-        quiet=terms.quiet,
+        quiet=settings.quiet,
         exactly=exactly,
     )
     yield move
@@ -80,7 +80,7 @@ def steps(
         phase=phase,
         priority=priority.BEFORE_ALL,
         patience=timedelta(minutes=15),
-        quiet=terms.quiet,
+        quiet=settings.quiet,
         follows=move.key,
         exactly=exactly,
     )

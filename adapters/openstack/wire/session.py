@@ -28,6 +28,7 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.warnings import RemovedInSDK60Warning
 
 from adapters.again import Again
+from adapters.openstack.settings import TIMEOUTS_OF_A_CALL
 from adapters.openstack.wire import errors
 from adapters.openstack.wire.answers import SHAPES, Document, once
 from adapters.openstack.wire.endpoints import Endpoints, Offer
@@ -119,7 +120,7 @@ class Session:
     @property
     def longest(self) -> float:
         """Seconds after which a call has ended, whatever came of it."""
-        return 3 * self.timeout
+        return TIMEOUTS_OF_A_CALL * self.timeout
 
     async def offer(self, service: str) -> Offer | None:
         """The microversions of a service; None when the cloud has no such service.
