@@ -66,6 +66,23 @@ async def test_a_pause_is_shown_in_the_next_round_however_many_operations_are_mo
     assert office.too_many == []
 
 
+async def test_a_pause_is_shown_in_the_next_round_though_many_operations_have_just_begun(office: Office) -> None:
+    board = office.board()
+    begun = [await office.add(operation(f"OP{n}")) for n in range(10)]
+    await office.until(lambda: len(office.cards()) == 10, board)
+    for state in (State.AWAITING_APPROVAL, State.QUEUED, State.RUNNING):
+        for one in begun:
+            await office.move(one, state, plan=plan())
+        await office.quiet(board, seconds=1)
+    assert sum("Running" in card.plain for card in office.cards()) < 10
+    await office.move(begun[9], State.PAUSED)
+    await office.move(begun[8], State.STOPPING)
+    await board.round()
+    assert "Paused" in office.cards()[9].plain
+    assert "Stopping" in office.cards()[8].plain
+    assert office.too_many == []
+
+
 async def test_an_answer_comes_before_the_cards_that_are_behind(office: Office) -> None:
     board = office.board()
     shown = [await office.add(operation(f"OP{n}")) for n in range(3)]

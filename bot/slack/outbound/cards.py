@@ -11,7 +11,7 @@ from bot.domain.values import Action, OperationId
 from bot.runtime.log import logger, stumbled
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.moving import Moving
-from bot.slack.outbound.pace import EDIT, POST
+from bot.slack.outbound.pace import EDIT, LEFT_BY_PROGRESS, LEFT_BY_STATES, POST
 from bot.slack.outbound.pending import Behind
 from bot.slack.outbound.poster import CARD, WRONG_SHAPE, Poster
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE, because
@@ -27,6 +27,8 @@ NOBODY = Rule(requesters=(), approvers=())
 """The policy of a cloud that is not configured any more: nobody may do anything."""
 _PATIENCE = 6
 """How often an edit is tried that Slack refuses: a channel that is being moved or converted refuses for a while."""
+_HALTED = frozenset({State.PAUSED, State.STOPPING})
+"""What somebody wants stopped: they wait to see that it is, and come before all others."""
 _MOVED = (
     ":warning: Muster can post nothing in <#{left}> ({why}), so this card stands here. "
     "`/muster show {id}`, typed where Muster is, shows it there too."
@@ -50,7 +52,7 @@ class Cards:
     async def round(self, behind: Behind) -> bool:
         """Bring every card up to date that may be touched now; whether any was."""
         shown = False
-        for operation, revision, card in sorted(behind.cards, key=lambda one: self._is_progress(one[0])):
+        for operation, revision, card in sorted(behind.cards, key=lambda one: self._leaves(one[0])):
             try:
                 shown |= await self._show(operation, revision, card)
             except SlackError as error:
@@ -77,7 +79,7 @@ class Cards:
 
     async def _edit(self, operation: Operation, card: Card) -> bool:
         at = f"{operation.id} {operation.state}"  # progress waits for its turn; what people must know or click does not
-        if not self._pace.allows(EDIT, at, can_wait=self._is_progress(operation)):
+        if not self._pace.allows(EDIT, at, leaves=self._leaves(operation)):
             return False
         drawn = await self._drawn(operation, card)
         try:
@@ -94,9 +96,11 @@ class Cards:
         await self._keep(card)
         return True
 
-    def _is_progress(self, operation: Operation) -> bool:
-        """Whether its card says already what state it is in, so that only figures have changed."""
-        return operation.state in EXECUTING and self._stands.get(operation.id) is operation.state
+    def _leaves(self, operation: Operation) -> float:
+        """How many edits its card leaves to others: those whose state it does not say yet come before mere figures."""
+        if operation.state in EXECUTING and self._stands.get(operation.id) is operation.state:
+            return LEFT_BY_PROGRESS
+        return 0.0 if operation.state in _HALTED else LEFT_BY_STATES
 
     async def _first(self, operation: Operation, revision: int, card: Card | None) -> bool:
         new = Card(operation=operation.id, channel=operation.channel, ts="", revision=-1)

@@ -9,7 +9,7 @@ from bot.domain.ports import Archive, Clock, LeaseLost
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.cards import Cards
-from bot.slack.outbound.pace import EDIT, POST
+from bot.slack.outbound.pace import EDIT, LEFT_BY_PROGRESS, LEFT_BY_STATES, POST
 from bot.slack.outbound.pending import Behind
 from bot.slack.outbound.poster import CARD, Poster
 from bot.slack.refusals import MESSAGE_GONE, NO_SUCH_PLACE, because
@@ -70,7 +70,8 @@ class Copies:
 
     async def _edit(self, operation: Operation, copy: Copy) -> bool:
         at = f"{operation.id} {operation.state} {copy.channel}"
-        if not self._poster.pace.allows(EDIT, at, can_wait=operation.state in EXECUTING):
+        leaves = LEFT_BY_PROGRESS if operation.state in EXECUTING else LEFT_BY_STATES
+        if not self._poster.pace.allows(EDIT, at, leaves=leaves):
             return False
         await self._poster.edit(copy.channel, copy.ts, await self._drawn(operation, copy), pace_of=at)
         await self._keep(copy)

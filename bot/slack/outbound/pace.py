@@ -8,7 +8,9 @@ POST_GAP = 1.0
 EDIT_GAP = 3.0
 EDITS_A_MINUTE = 42.0
 EDIT_BURST = 8.0
-EDITS_IN_RESERVE = 4.0
+LEFT_BY_STATES = 2.0
+"""Edits of the burst that all others leave to what somebody has just paused or stopped, however many have begun."""
+LEFT_BY_PROGRESS = 4.0
 """Edits of the burst that progress leaves to what people must know or click, however many operations are moving."""
 
 POST = "chat.postMessage"
@@ -26,15 +28,15 @@ class Pace:
         self._counted_at = clock.monotonic()
         self._soonest: float | None = None
 
-    def allows(self, method: str, place: str, *, can_wait: bool = False) -> bool:
+    def allows(self, method: str, place: str, *, leaves: float = 0.0) -> bool:
         """Whether `method` may be called for `place` (a channel, or a card's operation) now.
 
-        A "no" is remembered, so that `soonest` can tell when to come back. What can wait leaves some edits to the rest.
+        A "no" is remembered, so that `soonest` can tell when to come back. What can wait `leaves` edits to others.
         """
         now = self._clock.monotonic()
         due = max(self._free_at.get(method, now), self._free_at.get(f"{method} {place}", now))
         if method == EDIT:
-            due = max(due, self._edit_due(now, left=EDITS_IN_RESERVE if can_wait else 0.0))
+            due = max(due, self._edit_due(now, left=leaves))
         if due <= now:
             return True
         self._soonest = due if self._soonest is None else min(self._soonest, due)
