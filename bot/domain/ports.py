@@ -269,6 +269,10 @@ class Unit(KeepsAlarms, KeepsCopies, Protocol):
         ...
 
     # leases --------------------------------------------------------------------------------------------------
+    async def has_work(self, *, span: timedelta) -> bool:
+        """Whether there is an operation that `claim` would take now."""
+        ...
+
     async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
         """Take an operation in a WORKING state whose time has come and that nobody holds, the longest waiting first."""
         ...

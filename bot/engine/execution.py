@@ -251,7 +251,8 @@ async def _intend(
     held, operation = this.held, this.operation
     known = {r.key: r for r in this.records}
     entries, news = _changes(operation, known, looked)
-    after = [{r.key: r for r in looked}.get(r.key, r) for r in this.records]
+    seen_anew = {r.key: r for r in looked}
+    after = [seen_anew.get(r.key, r) for r in this.records]
     mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
     async with AsyncExitStack() as stack:
         unit: Unit | None = None

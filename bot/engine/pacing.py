@@ -83,6 +83,7 @@ class Pacing:
         moving = self._moving(in_flight, now=now, moment=moment)
         busy_groups = {r.step.apart for _, r in in_flight if r.step.apart}
         chosen: list[StepRecord] = []
+        full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
         self.limit = None
         for record in ready:
             if not is_paced(record.step):
@@ -90,12 +91,13 @@ class Pacing:
                 continue
             if record.step.apart and record.step.apart in busy_groups:
                 continue
-            one, limit = self._one(record, moving, most=most, rate=rate, between=between, now=now)
+            one, limit = (record, full) if full else self._with_target(record, moving, between=between, now=now)
             if limit is not None:
                 self.limit = self.limit or limit
                 continue
             chosen.append(one)
             moving.append(Moving(place=place_of(one.step), is_unclaimed=True))
+            full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
             busy_groups |= {one.step.apart} if one.step.apart else set()
         self._out = sum(1 for m in moving if m.is_unclaimed)
         targets = {r.step.wish for _, r in in_flight if r.step.wish and not r.step.waits_at}
@@ -114,14 +116,11 @@ class Pacing:
         limit = self.limit if self.limit in NOTABLE else None
         return {r.key: limit if r is waiting[0] else None for r in waiting}
 
-    def _one(
-        self, record: StepRecord, moving: Sequence[Moving], *, most: int, rate: float, between: float, now: float
+    def _with_target(
+        self, record: StepRecord, moving: Sequence[Moving], *, between: float, now: float
     ) -> tuple[StepRecord, Limit | None]:
-        """One of them with its target, and what forbids to start it."""
+        """One of them with its target, and what forbids to start it there."""
         step = record.step
-        limit = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
-        if limit is not None:
-            return record, limit
         if step.waits_at:
             return record, self.pace.at_place(moving, step.waits_at, between=between, now=now)
         if not step.wish:

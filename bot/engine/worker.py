@@ -75,6 +75,9 @@ class Worker:
     async def _claim_all(self, group: asyncio.TaskGroup) -> None:
         while len(self._running) < self._at_once:
             try:
+                async with self._archive.reading() as unit:
+                    if not await unit.has_work(span=LEASE):  # each commit asks for this, and few bring work
+                        return
                 async with self._archive.unit() as unit:
                     lease = await unit.claim(self._owner, span=LEASE)
                     if lease is not None:  # nothing changed otherwise, so nobody is to be woken

@@ -1,10 +1,11 @@
 """One cloud's pace over all its operations: who may go next, and where to, with what others have in flight."""
 
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.progress.pace import Limit
+from bot.domain.progress.pace import Limit, Moving, Pace
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, VmId
 from bot.engine.pacing import Named, Pacing
@@ -37,6 +38,24 @@ def test_what_other_operations_have_in_flight_takes_places_too() -> None:
     claimed = [in_flight(20 + n, is_claimed=True) for n in range(4)]
     assert chosen(Pacing(), ready, *claimed) == [0, 1, 2, 3, 4, 5]
     assert chosen(Pacing(), ready, *claimed, most=5) == [0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountedPace(Pace):
+    """Counts how often it is asked for the cloud's limit."""
+
+    asked: list[int] = field(default_factory=list)
+
+    def of_cloud(self, moving: Collection[Moving], **more: Any) -> Limit | None:
+        self.asked.append(len(moving))
+        return super().of_cloud(moving, **more)
+
+
+def test_what_the_cloud_takes_is_asked_once_for_each_that_is_begun_however_many_wait() -> None:
+    pace = CountedPace()
+    ready = [planned(n, wish="t1", also=("t2",)) for n in range(1_000)]
+    assert chosen(Pacing(pace=pace), ready, *[in_flight(2_000 + n) for n in range(3)]) == [0, 1, 2]
+    assert pace.asked == [3, 4, 5, 6]
 
 
 def test_two_of_one_server_group_are_kept_apart_over_all_operations() -> None:

@@ -1,6 +1,8 @@
 """The worker between two operations."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import structlog
@@ -11,9 +13,11 @@ from adapters.openstack.wire.session import Session
 from bot.domain.cloud import Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
+from bot.domain.ports import Rank
 from bot.engine.worker import STUCK_AFTER, Worker
 from bot.runtime.clock import ManualClock, SystemClock
 from bot.store.archive import SqlArchive
+from bot.store.unit import SqlUnit
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
@@ -43,17 +47,29 @@ class Bell:
             await self.waited.wait_for(lambda: self.waits >= goal)
 
 
-async def test_a_worker_without_work_wakes_nobody_and_one_with_work_does(shop: Workshop) -> None:
+class CountingArchive(SqlArchive):
+    """Counts the turns that are taken."""
+
+    turns = 0
+
+    @asynccontextmanager
+    async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[SqlUnit]:
+        self.turns += 1
+        async with super().unit(rank) as unit:
+            yield unit
+
+
+async def test_a_worker_without_work_takes_no_turn_and_wakes_nobody_and_one_with_work_does(shop: Workshop) -> None:
     """Each ring makes the board read what is to be posted, and a board that posts rings again."""
     bell, clock = Bell(), SystemClock()
-    archive = SqlArchive("sqlite://", clock=clock, bell=bell)
+    archive = CountingArchive("sqlite://", clock=clock, bell=bell)
     await open_migrated(archive)
-    bell.rings = 0
+    bell.rings = archive.turns = 0
     worker = Worker(owner="w", archive=archive, clock=clock, bell=bell, clouds={"toy": shop.cloud}, rules={})
     running = asyncio.create_task(worker.run())
     try:
         await bell.comes_round(5)
-        assert bell.rings == 0
+        assert (bell.rings, archive.turns) == (0, 0)
         shop.archive = archive
         id = await shop.ask()
         asked = bell.rings

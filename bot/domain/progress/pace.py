@@ -213,11 +213,14 @@ class Pace:
         first = self.at_target(moving, targets[0], between=between, now=now)
         if first is None:
             return targets[0], None
-        free = [t for t in targets[1:] if self.at_target(moving, t, between=between, now=now) is None]
+        there: dict[str, list[Moving]] = {target: [] for target in targets[1:]}
+        for one in moving:
+            if one.place in there:
+                there[one.place].append(one)
+        free = [t for t, mine in there.items() if self.at_target(mine, t, between=between, now=now) is None]
         if not free:
             return targets[0], first
-        waiting = {t: sum(1 for m in moving if m.place == t and m.is_unclaimed) for t in free}
-        return min(free, key=lambda t: waiting[t]), None
+        return min(free, key=lambda t: sum(1 for m in there[t] if m.is_unclaimed)), None
 
 
 def between_looks(*, poll: float, is_busy: bool) -> float:

@@ -154,11 +154,15 @@ def to_tidy(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
 
 def _relief(records: Sequence[StepRecord], startable: Collection[StepKey], *, now: datetime) -> list[StepRecord]:
     """The planned steps that are to relieve another now: one for each at a time, what makes it give way first."""
+    relief: dict[StepKey, list[StepRecord]] = {}
+    for record in records:
+        if record.step.relieves is not None:
+            relief.setdefault(record.step.relieves, []).append(record)
     chosen = []
-    for late in records:
+    for late in (r for r in records if r.key in relief):
         if late.state not in IN_FLIGHT or not late.starts or late.begun_at is None:
             continue
-        mine = [r for r in records if r.step.relieves == late.key]
+        mine = relief[late.key]
         if any(r.state in IN_FLIGHT for r in mine):
             continue
         some_wait = any(_waits_behind(r, late, startable) for r in records)

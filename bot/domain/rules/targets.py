@@ -65,6 +65,8 @@ def under_way(asked: Request, live: Sequence[Request]) -> frozenset[str]:
 
 def spared(record: StepRecord, hosts: Collection[str]) -> StepRecord:
     """A step with only such wishes for its VM as none of these hosts is meant by; with none, the cloud chooses."""
+    if not any(place in hosts for place in (record.step.wish, *record.step.also)):
+        return record
     wishes = [place for place in (record.step.wish, *record.step.also) if place and place not in hosts]
     wish, also = (wishes[0], tuple(wishes[1:])) if wishes else ("", ())
     return replace(record, step=replace(record.step, wish=wish, also=also))

@@ -30,31 +30,38 @@ _HELD = (
     )
     .with_for_update(key_share=True)
 )
+_FREE = (
+    select(_OPERATION.c.id, _OPERATION.c.fence)
+    .where(
+        _OPERATION.c.state.in_(sorted(WORKING)),
+        or_(
+            _OPERATION.c.lease_until.is_(None),
+            _OPERATION.c.lease_until <= bindparam("now"),
+            _OPERATION.c.lease_until > bindparam("too_late"),  # given before the database's clock was set back
+        ),
+        or_(_OPERATION.c.not_before.is_(None), _OPERATION.c.not_before <= bindparam("time")),
+    )
+    .order_by(_OPERATION.c.waiting_since, _OPERATION.c.id)
+    .limit(1)
+)
+_FREE_ALONE = _FREE.with_for_update(skip_locked=True, key_share=True)
 
 
 class Leases(Transaction):
     """The part of a unit of work that keeps leases."""
 
+    async def has_work(self, *, span: timedelta) -> bool:
+        """See `bot.domain.ports.Unit`. It locks nothing: who then claims may find that another did."""
+        now = await self.now()
+        return bool(await self.all(_FREE, now=now, too_late=now + 2 * span, time=self._clock.now()))
+
     async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
         """See `bot.domain.ports.Unit`."""
         now = await self.now()
-        row = await self.first(
-            select(OperationRow)
-            .where(
-                col(OperationRow.state).in_(sorted(WORKING)),
-                or_(
-                    col(OperationRow.lease_until).is_(None),
-                    col(OperationRow.lease_until) <= now,
-                    col(OperationRow.lease_until) > now + 2 * span,  # given before the database's clock was set back
-                ),
-                or_(col(OperationRow.not_before).is_(None), col(OperationRow.not_before) <= self._clock.now()),
-            )
-            .order_by(col(OperationRow.waiting_since), col(OperationRow.id))
-            .limit(1)
-            .with_for_update(skip_locked=True, key_share=True)
-        )
-        if row is None:
+        found = await self.all(_FREE_ALONE, now=now, too_late=now + 2 * span, time=self._clock.now())
+        if not found:
             return None
+        (row,) = found
         until = now + span
         taken = {"lease_owner": owner, "lease_until": until, "fence": row.fence + 1, "waiting_since": now}
         await self._set(row.id, row.fence, taken)

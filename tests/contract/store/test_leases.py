@@ -26,8 +26,10 @@ async def add(archive: Archive, *numbers: int, state: State = WORKED_ON) -> None
 
 async def claim(archive: Archive, owner: str = "a", *, span: timedelta = HALF_A_MINUTE) -> Lease | None:
     async with archive.unit() as unit:
+        has_work = await unit.has_work(span=span)
         lease = await unit.claim(owner, span=span)
         await unit.commit()
+    assert lease is None or has_work
     return lease
 
 
@@ -57,6 +59,8 @@ async def test_an_operation_is_held_by_one_worker(archive: SqlArchive) -> None:
     lease = await taken(archive, "a")
     assert (lease.operation, lease.owner, lease.fence) == ("op-1", "a", 1)
     assert await claim(archive, "b") is None
+    async with archive.reading() as unit:
+        assert not await unit.has_work(span=HALF_A_MINUTE)
 
 
 async def test_a_released_operation_is_handed_out_again_under_a_higher_fence(archive: SqlArchive) -> None:

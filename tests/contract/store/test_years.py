@@ -130,6 +130,7 @@ ROUNDS: dict[str, tuple[Ask, str]] = {
     "the list": (lambda unit: unit.operations(live=True), "ix_operation_live"),
     "the board": (lambda unit: unit.unposted(limit=100), "ix_operation_behind"),
     "leases at a start": (lambda unit: unit.void_leases(), "ix_operation_leased"),
+    "whether there is work": (lambda unit: unit.has_work(span=timedelta(seconds=8)), "ix_operation_work"),
     "work to take": (lambda unit: unit.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
     "what expires": (lambda unit: unit.overdue(START), "ix_operation_work"),
     "deliveries left over": (lambda unit: unit.unsettled(since=START), "ix_inbox_unsettled"),
