@@ -12,16 +12,16 @@ from bot.domain.ports import Clock
 from bot.domain.settings.cloud_settings import CloudSettings
 
 
-class Kind(NamedTuple):
+class CloudKind(NamedTuple):
     """A kind of cloud."""
 
     settings: type[CloudSettings]
     open: Callable[[Any, Clock], AnyCloud]  #: makes one of such settings; nothing is asked of it yet
 
 
-Kinds: TypeAlias = Mapping[str, Kind]
+Kinds: TypeAlias = Mapping[str, CloudKind]
 
 CLOUDS: Kinds = {
-    "openstack": Kind(OpenStackSettings, OpenStackCloud.open),
-    "cloudtower": Kind(CloudTowerSettings, CloudTowerCloud.open),
+    "openstack": CloudKind(OpenStackSettings, OpenStackCloud.open),
+    "cloudtower": CloudKind(CloudTowerSettings, CloudTowerCloud.open),
 }

@@ -10,11 +10,11 @@ import pytest
 
 from adapters.cloudtower.plans import entering as plan_enter
 from adapters.cloudtower.plans import leaving
-from adapters.cloudtower.survey.leaving import LeavingSurvey, Offer, Way
-from adapters.cloudtower.survey.survey import CloudTowerSurvey, Outcome, Precheck
+from adapters.cloudtower.survey.leaving import LeavingSurvey, WayBack, WayBackKind
+from adapters.cloudtower.survey.survey import CloudTowerSurvey, PrecheckOutcome, TowerPrecheck
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerCluster, TowerVm
-from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.model.resources import Server, ServerGroup
 from bot.domain.cloud import Left
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId
@@ -79,7 +79,7 @@ def region(count: int) -> tuple[tuple[Server, ...], dict[str, Any]]:
         for n in range(count)
     )
     pairs = tuple(
-        Group(id=f"g-{n}", name=f"pair-{n}", policy="soft-anti-affinity", members=frozenset({one.id, other.id}))
+        ServerGroup(id=f"g-{n}", name=f"pair-{n}", policy="soft-anti-affinity", members=frozenset({one.id, other.id}))
         for n, (one, other) in enumerate(zip(servers[::2], servers[1::2], strict=True))
     )
     records = tuple(migration(n, f"vm-{n}", "failed", type="live-migration") for n in range(count))
@@ -137,7 +137,7 @@ def tower_vms(count: int) -> tuple[TowerVm, ...]:
 
 def tower_entering(count: int) -> Callable[[], Plan]:
     vms = tower_vms(count)
-    precheck = Precheck(outcome=Outcome.READY, shutdown=tuple(vm.local_id for vm in vms[::2]))
+    precheck = TowerPrecheck(outcome=PrecheckOutcome.READY, shutdown=tuple(vm.local_id for vm in vms[::2]))
     taken = CloudTowerSurvey(
         version="4.8.0",
         host=translate.host(IN_USE),
@@ -151,7 +151,7 @@ def tower_entering(count: int) -> Callable[[], Plan]:
 
 def tower_leaving(count: int) -> Callable[[], Plan]:
     offers = tuple(
-        Offer(uuid=vm.local_id, way=Way.LIVE, name=vm.name, place="node-2", changed="", vm=vm)
+        WayBack(uuid=vm.local_id, way=WayBackKind.LIVE, name=vm.name, place="node-2", changed="", vm=vm)
         for vm in tower_vms(count)
     )
     taken = LeavingSurvey(version="4.8.0", host=translate.host(EMPTY), cluster=CLUSTER, offers=offers)

@@ -16,7 +16,7 @@ from adapters.cloudtower.survey import leaving, read
 from adapters.cloudtower.survey.leaving import LeavingSurvey
 from adapters.cloudtower.survey.survey import CloudTowerSurvey, Surveyor
 from adapters.cloudtower.wire import translate
-from adapters.cloudtower.wire.client import Client, Login
+from adapters.cloudtower.wire.client import Client, Credentials
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.abilities import Instead
 from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
@@ -157,8 +157,8 @@ class CloudTowerCloud:
         raise NotSupported(f"{self.name} cannot {action.value}: {reason}.")
 
 
-def _login(settings: CloudTowerSettings) -> Login:
-    return Login(username=settings.username, password=settings.password.reveal(), source=settings.source)
+def _login(settings: CloudTowerSettings) -> Credentials:
+    return Credentials(username=settings.username, password=settings.password.reveal(), source=settings.source)
 
 
 def _host(host: TowerHost) -> Host:

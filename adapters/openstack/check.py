@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from adapters.openstack.findings import evacuation
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.survey import nova, storage
-from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import SERVICES, SUMMARIES, spoken, up_to
 from bot.domain.cloud import CloudError, Refused
 from bot.domain.plans.plan import Verdict
 
 
-async def complaints(session: Session, settings: OpenStackSettings, runner: Runner | None = None) -> Sequence[str]:
+async def complaints(
+    session: Session, settings: OpenStackSettings, runner: CommandRunner | None = None
+) -> Sequence[str]:
     """Sentences with remedies; empty when all is well."""
     try:
         roles = await session.roles()
@@ -33,7 +35,7 @@ async def complaints(session: Session, settings: OpenStackSettings, runner: Runn
     return found + await _refusals(session, settings, up_to(SERVICES, highest)) + await _complaints_of(runner)
 
 
-async def _complaints_of(runner: Runner | None) -> list[str]:
+async def _complaints_of(runner: CommandRunner | None) -> list[str]:
     """Whether `cinder-manage` can be run, by the one command of it that only reads and shows all that is needed."""
     if runner is None:
         return []

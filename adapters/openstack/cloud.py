@@ -14,8 +14,8 @@ from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import rehomed, verbs
 from adapters.openstack.survey import attached, nova, readings, servers, survey
-from adapters.openstack.survey.heartbeats import Heartbeats
-from adapters.openstack.wire.cinder_manage import Runner, runner_of
+from adapters.openstack.survey.heartbeats import ServiceHeartbeats
+from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from bot.domain.cloud import Host, Request, Sighting
@@ -46,7 +46,7 @@ class OpenStackCloud:
         session: Session,
         now: Callable[[], datetime],
         bmcs: Bmcs | None = None,
-        runner: Runner | None = None,
+        runner: CommandRunner | None = None,
     ) -> None:
         self.name = settings.name
         self.actions = frozenset(Action) - (frozenset() if settings.cinder.by else {Action.REHOME})
@@ -57,7 +57,7 @@ class OpenStackCloud:
         self._session = session
         self._runner = runner
         self._now = now
-        self._heartbeats = Heartbeats()
+        self._heartbeats = ServiceHeartbeats()
         self._bmcs = bmcs or Bmcs({}, now=now)
         self._settings = settings
 

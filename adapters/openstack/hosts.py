@@ -9,7 +9,7 @@ from adapters.openstack.model.resources import Life, Service, in_turn
 from adapters.openstack.steps import locks as around
 from adapters.openstack.steps import service
 from adapters.openstack.survey import nova
-from adapters.openstack.survey.heartbeats import Heartbeats
+from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import LOCK_REASON
 from bot.domain.cloud import Host, Refused, Unreachable
@@ -19,7 +19,9 @@ Json = Mapping[str, Any]
 _REPORTS = "alive all the same: its nova-compute reports"
 
 
-async def hosts(session: Session, matching: str, heartbeats: Heartbeats, *, limit: int, locks: bool) -> Sequence[Host]:
+async def hosts(
+    session: Session, matching: str, heartbeats: ServiceHeartbeats, *, limit: int, locks: bool
+) -> Sequence[Host]:
     """Compute hosts whose name contains `matching`; an exact match first.
 
     Args:
@@ -57,7 +59,7 @@ def _bare_metal(nodes: Sequence[Json]) -> str:
     return f"bare metal (Ironic, {machines} machines): Nova moves nothing from it" if machines else ""
 
 
-def _reports(service: Service, heartbeats: Heartbeats) -> bool:
+def _reports(service: Service, heartbeats: ServiceHeartbeats) -> bool:
     return not service.is_up and heartbeats.life(service) is Life.REPORTS
 
 

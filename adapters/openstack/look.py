@@ -29,8 +29,8 @@ from adapters.openstack.steps import (
 )
 from adapters.openstack.survey import nova, older, proof, reasons
 from adapters.openstack.survey import servers as whereabouts
-from adapters.openstack.survey.heartbeats import Heartbeats
-from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.survey.heartbeats import ServiceHeartbeats
+from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.messages import how_to_go_elsewhere
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import LOCK_REASON, SERVICES, SHADOWS
@@ -52,9 +52,9 @@ _OF_VMS = verbs.MOVES | verbs.RELIEFS | {verbs.CONFIRM}
 async def at(
     session: Session,
     steps: Sequence[Step],
-    heartbeats: Heartbeats,
+    heartbeats: ServiceHeartbeats,
     bmcs: Bmcs,
-    runner: Runner | None,
+    runner: CommandRunner | None,
     *,
     now: datetime,
 ) -> Mapping[StepKey, Sighting]:
@@ -105,14 +105,14 @@ async def _what_can_be_read(parts: Sequence[Part]) -> Mapping[StepKey, Sighting]
 
 
 async def _at_services(
-    session: Session, host: str, steps: Sequence[Step], heartbeats: Heartbeats, bmcs: Bmcs
+    session: Session, host: str, steps: Sequence[Step], heartbeats: ServiceHeartbeats, bmcs: Bmcs
 ) -> dict[StepKey, Sighting]:
     """With what forbids them: seen without that they would be begun in spite of it."""
     return await _while_off(host, steps, await _at_service(session, host, steps, heartbeats), bmcs)
 
 
 async def _at_vms(
-    session: Session, host: str, steps: Sequence[Step], heartbeats: Heartbeats, now: datetime
+    session: Session, host: str, steps: Sequence[Step], heartbeats: ServiceHeartbeats, now: datetime
 ) -> dict[StepKey, Sighting]:
     """With what forbids them: seen without that they would be begun in spite of it."""
     seen = await _at_servers(session, host, steps, now)
@@ -121,7 +121,7 @@ async def _at_vms(
 
 
 async def _at_service(
-    session: Session, host: str, steps: Sequence[Step], heartbeats: Heartbeats
+    session: Session, host: str, steps: Sequence[Step], heartbeats: ServiceHeartbeats
 ) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
@@ -141,7 +141,7 @@ async def _at_service(
 
 
 async def _at_power(
-    session: Session, host: str, steps: Sequence[Step], bmcs: Bmcs, heartbeats: Heartbeats
+    session: Session, host: str, steps: Sequence[Step], bmcs: Bmcs, heartbeats: ServiceHeartbeats
 ) -> dict[StepKey, Sighting]:
     if not steps:
         return {}
@@ -160,7 +160,7 @@ async def _of_the_living(
     host: str,
     steps: Sequence[Step],
     seen: Mapping[StepKey, Sighting],
-    heartbeats: Heartbeats,
+    heartbeats: ServiceHeartbeats,
 ) -> dict[StepKey, Sighting]:
     """The evacuations that are about to begin: none does once the host reports. Their marks say when it did last."""
     due = [s for s in steps if s.verb == verbs.REBUILD and seen[s.key].seen is Seen.NEVER_STARTED]

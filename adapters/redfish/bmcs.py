@@ -22,7 +22,7 @@ from sushy.connector import Connector
 from sushy.resources.constants import ResetType
 from sushy.resources.system.system import System
 
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
 
@@ -105,7 +105,7 @@ class Bmcs:
     def __contains__(self, host: str) -> bool:
         return host in self._known
 
-    async def read(self, host: str) -> Reading:
+    async def read(self, host: str) -> PowerReading:
         """What the BMC of a host that has one says of its power, and for how many readings it has been off.
 
         The count lives in memory only: after a restart, and after a reading that failed, it begins anew, which costs a
@@ -116,7 +116,7 @@ class Bmcs:
         """
         return await self._read(host, self._pool)
 
-    async def read_each(self, hosts: Collection[str], *, within: float) -> Mapping[str, Reading]:
+    async def read_each(self, hosts: Collection[str], *, within: float) -> Mapping[str, PowerReading]:
         """What the BMCs of several hosts say, asked side by side; why, where one says nothing.
 
         Args:
@@ -124,23 +124,23 @@ class Bmcs:
             within: seconds that all of them have together.
         """
 
-        async def one(host: str) -> Reading:
+        async def one(host: str) -> PowerReading:
             try:
                 async with asyncio.timeout(within):
                     return await self._read(host, self._crowd)
             except CloudError as error:
-                return Reading(silence=error.sentence)
+                return PowerReading(silence=error.sentence)
             except TimeoutError:
-                return Reading(silence=f"The BMC of {host} did not answer within {within:g} s.")
+                return PowerReading(silence=f"The BMC of {host} did not answer within {within:g} s.")
 
         return dict(zip(hosts, await asyncio.gather(*map(one, hosts)), strict=True))
 
-    async def _read(self, host: str, pool: ThreadPoolExecutor) -> Reading:
-        def call(system: System, _: threading.Event) -> Reading:
+    async def _read(self, host: str, pool: ThreadPoolExecutor) -> PowerReading:
+        def call(system: System, _: threading.Event) -> PowerReading:
             state = system.power_state
             if state is None:
                 raise Unreachable(f"The BMC of {host} does not tell its power.", remedy="Look at its own console.")
-            return Reading(state=state.value, host_name=str(system.hostname or ""))
+            return PowerReading(state=state.value, host_name=str(system.hostname or ""))
 
         try:
             reading = await self._ask(host, call, doing="read its power", pool=pool)

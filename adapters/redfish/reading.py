@@ -6,7 +6,7 @@ OFF = "Off"  #: of Redfish's `PowerState`; the others are On, PoweringOn, Poweri
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class PowerReading:
     """One answer, or why there is none."""
 
     state: str = ""  #: Redfish's word; empty: the BMC does not say

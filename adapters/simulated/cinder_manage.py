@@ -15,7 +15,7 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
-from adapters.simulated.records import Volume
+from adapters.simulated.records import SimVolume
 from adapters.simulated.world import World
 
 CONTROLLER_PATH = "/controller/cinder-manage"
@@ -84,7 +84,7 @@ def _update_volumes(world: World, current: str, new: str) -> None:
             volume.host = new
 
 
-def _matches(volume: Volume, name: str) -> bool:
+def _matches(volume: SimVolume, name: str) -> bool:
     return volume.host == name or volume.host.startswith(f"{name}#")
 
 

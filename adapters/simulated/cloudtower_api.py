@@ -13,9 +13,9 @@ from aiohttp.typedefs import Handler
 from adapters.simulated.cloudtower import leaving as returning
 from adapters.simulated.cloudtower import maintenance, query, rows, vms
 from adapters.simulated.cloudtower.gate import PREFIX, changes, error, gate, is_login
-from adapters.simulated.cloudtower.query import BadQuery, Table
+from adapters.simulated.cloudtower.query import BadQuery, QueryTable
 from adapters.simulated.cloudtower.state import Tower
-from adapters.simulated.records import Host, Task
+from adapters.simulated.records import SimHost, Task
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
@@ -108,7 +108,7 @@ def _strings(part: Mapping[str, Any], key: str) -> list[str]:
     return value
 
 
-def _host_of(tower: Tower, cuid: str) -> Host:
+def _host_of(tower: Tower, cuid: str) -> SimHost:
     """By `host_id`, which is the cuid and nothing else."""
     found = next((h for h in tower.hosts() if h.cuid == cuid), None)
     if found is None:
@@ -116,12 +116,12 @@ def _host_of(tower: Tower, cuid: str) -> Host:
     return found
 
 
-def _host_named(tower: Tower, body: Any) -> Host:
+def _host_named(tower: Tower, body: Any) -> SimHost:
     """By `where.host_id`, and no other key."""
     return _host_of(tower, _needed(_part(body, "where", allowed={"host_id"}), "host_id"))
 
 
-def _host_where(tower: Tower, body: Any) -> Host:
+def _host_where(tower: Tower, body: Any) -> SimHost:
     """By a `HostWhereInput` that selects one host."""
     where = body.get("where") if isinstance(body, Mapping) else None
     if not isinstance(where, Mapping):
@@ -146,7 +146,7 @@ def _login(tower: Tower, body: Any) -> Any:
     return {"task_id": None, "data": {"token": token}}
 
 
-def _list(table: Callable[[rows.Tables], Table]) -> Answer:
+def _list(table: Callable[[rows.Tables], QueryTable]) -> Answer:
     def answer(tower: Tower, body: Any) -> Any:
         if tower.most_rows is not None and isinstance(body, Mapping):
             body = {**body, "first": min(body.get("first") or tower.most_rows, tower.most_rows)}
@@ -157,7 +157,7 @@ def _list(table: Callable[[rows.Tables], Table]) -> Answer:
     return answer
 
 
-def _connection(table: Callable[[rows.Tables], Table]) -> Answer:
+def _connection(table: Callable[[rows.Tables], QueryTable]) -> Answer:
     def answer(tower: Tower, body: Any) -> Any:
         found = query.page(table(rows.Tables(tower)), body)
         return {"aggregate": {"count": sum(1 for row in found if row["id"] not in tower.fresh)}}
@@ -173,7 +173,7 @@ def _tasks(tower: Tower, body: Any) -> Any:
     return shown
 
 
-def _host_task(tower: Tower, host: Host, task: Task) -> Any:
+def _host_task(tower: Tower, host: SimHost, task: Task) -> Any:
     """One object, not a list; what it tells of the host is provisional."""
     return {"task_id": task.id, "data": rows.host_row(tower, host)}
 

@@ -9,24 +9,24 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from adapters.simulated.cloudtower.state import Alert, Tower
+from adapters.simulated.cloudtower.state import HostAlert, Tower
 from adapters.simulated.records import (
     ActionEvent,
     Aggregate,
-    Backup,
     CinderService,
     Fault,
     Flavor,
-    Host,
     Image,
-    Kind,
     Move,
     MoveKind,
+    Platform,
     Power,
     Project,
     ServerAction,
     ServerGroup,
-    Vm,
+    SimBackup,
+    SimHost,
+    SimVm,
 )
 from adapters.simulated.strays import StrayService
 from adapters.simulated.world import World
@@ -115,18 +115,18 @@ def cloudtower(world: World, **switches: Any) -> Tower:
     """
     tower = Tower(world=world, **switches)
     owners = dict(zip(_TOWER_ROLES, _TOWER_OWNERS, strict=True))
-    for vm in world.vms_of(Kind.CLOUDTOWER):
+    for vm in world.vms_of(Platform.CLOUDTOWER):
         if owner := owners.get(vm.name.partition("-")[0]):
             tower.labels[vm.cuid] = {"owner": owner}
     node = world.host("node-1")
     tower.labels[node.cuid] = {"rack": "B7"}
-    tower.alerts.append(Alert(id=world.new_cuid(), host=node, message="Fan 2 turns too slowly", severity="NOTICE"))
+    tower.alerts.append(HostAlert(id=world.new_cuid(), host=node, message="Fan 2 turns too slowly", severity="NOTICE"))
     return tower
 
 
-def bare_openstack(world: World, *, hosts: int = 3, prefix: str = "compute") -> list[Host]:
+def bare_openstack(world: World, *, hosts: int = 3, prefix: str = "compute") -> list[SimHost]:
     """An empty region: hosts `<prefix>-1` …, the projects, flavors and an image; no server."""
-    region = world.add_cluster("RegionOne", Kind.OPENSTACK)
+    region = world.add_cluster("RegionOne", Platform.OPENSTACK)
     for name in _PROJECTS:
         project = Project(id=world.new_uuid().replace("-", ""), name=name)
         world.projects[project.id] = project
@@ -149,18 +149,18 @@ def _cinder_host(world: World, host: str) -> None:
 def add_server(
     world: World,
     name: str,
-    host: Host | None,
+    host: SimHost | None,
     *,
     project: str = "shop",
     flavor: str = "m1.medium",
     from_image: bool = False,
     volume_host: str = "storage-1@ceph#ceph",
-) -> Vm:
+) -> SimVm:
     """An OpenStack server, booted from a volume unless `from_image`."""
     owner = next(p for p in world.projects.values() if p.name == project)
     size = next(f for f in world.flavors.values() if f.name == flavor)
     image = next(iter(world.images.values())) if from_image else None
-    region = next(c for c in world.clusters.values() if c.kind is Kind.OPENSTACK)
+    region = next(c for c in world.clusters.values() if c.kind is Platform.OPENSTACK)
     vm = world.add_vm(name, host, flavor=size, project=owner, image=image, cluster=region)
     if not from_image:
         world.add_volume(f"{name}-root", size_gb=size.disk_gb, host=volume_host, project=owner, vm=vm)
@@ -168,13 +168,13 @@ def add_server(
     return vm
 
 
-def crowd(world: World, host: Host, *, number: int, seconds: float) -> None:
+def crowd(world: World, host: SimHost, *, number: int, seconds: float) -> None:
     """Fill a host with small servers up to so many, and let each rebuild anywhere take so long."""
     for more in range(number - len(world.vms_on(host))):
         add_server(world, f"batch-{more + 1}", host, flavor="m1.small")
     if not host.alive:
         host.last_report = world.vms_on(host)
-    for each in world.hosts_of(Kind.OPENSTACK):
+    for each in world.hosts_of(Platform.OPENSTACK):
         each.knobs.spawn_seconds = seconds
 
 
@@ -193,7 +193,7 @@ def add_stray(world: World, host: str, *, silent_since: datetime | None, **field
 
 
 def add_record(
-    world: World, vm: Vm, kind: MoveKind, status: str, *, source: str, to: str | None, age: timedelta
+    world: World, vm: SimVm, kind: MoveKind, status: str, *, source: str, to: str | None, age: timedelta
 ) -> Move:
     """A migration record as an earlier incident has left it, with nothing behind it; the VM stays as it is.
 
@@ -223,7 +223,7 @@ def add_record(
     return move
 
 
-def _creation(vm: Vm, owner: Project) -> ServerAction:
+def _creation(vm: SimVm, owner: Project) -> ServerAction:
     """The first entry of a server's action log (measured on Nova 34)."""
     at = vm.created_at
     built = ActionEvent(
@@ -315,7 +315,7 @@ def _special_servers(world: World, volume_host: str) -> None:
             project=database.project,
             vm=database,
         )
-        backup = Backup(
+        backup = SimBackup(
             id=world.new_uuid(),
             name="payments-db-1-nightly",
             volume=data,
@@ -326,7 +326,7 @@ def _special_servers(world: World, volume_host: str) -> None:
 
 
 def _cloudtower(world: World) -> None:
-    tower = world.add_cluster("tower", Kind.CLOUDTOWER)
+    tower = world.add_cluster("tower", Platform.CLOUDTOWER)
     nodes = [world.add_host(f"node-{n}", tower, vcpus=64, memory_mb=393216, disk_gb=20000) for n in range(1, 5)]
     for number in range(40):
         role = _TOWER_ROLES[number % len(_TOWER_ROLES)]

@@ -13,7 +13,7 @@ import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.simulated.records import Move, MoveKind, Vm
+from adapters.simulated.records import Move, MoveKind, SimVm
 
 
 class Effect(StrEnum):
@@ -92,7 +92,7 @@ class MoveFault:
     hits: int = 0
 
 
-class Faults:
+class CloudFaults:
     """What was ordered and is not yet used up."""
 
     def __init__(self) -> None:
@@ -137,7 +137,7 @@ class Faults:
                 return fault
         return None
 
-    def for_move(self, move_kind: MoveKind, vm: Vm, *, to: str, how: set[Break]) -> MoveFault | None:
+    def for_move(self, move_kind: MoveKind, vm: SimVm, *, to: str, how: set[Break]) -> MoveFault | None:
         """The first order of one of the kinds `how` that applies to this move, which uses it once."""
         for fault in self.moves:
             if (

@@ -19,7 +19,7 @@ from aiohttp.typedefs import Middleware
 from adapters.simulated import cinder_manage
 from adapters.simulated.nova.actions import Actions
 from adapters.simulated.nova.groupings import Groupings
-from adapters.simulated.nova.migration_records import Records
+from adapters.simulated.nova.migration_records import MigrationRecords
 from adapters.simulated.nova.migrations import Migrations
 from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.nova.servers import Servers
@@ -146,7 +146,7 @@ def _nova(world: World, keystone: Keystone, highest: int) -> tuple[web.Applicati
         *_nova_versions(versions),
         *servers.routes(),
         *Actions(servers, conductor, migrations).routes(),
-        *Records(servers, conductor, migrations).routes(),
+        *MigrationRecords(servers, conductor, migrations).routes(),
         *Services(world).routes(),
         *Groupings(world).routes(),
     ]

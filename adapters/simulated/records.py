@@ -13,7 +13,7 @@ Deed: TypeAlias = Callable[[], object]
 """Something that happens at one moment of simulated time; what it returns is of no matter."""
 
 
-class Kind(StrEnum):
+class Platform(StrEnum):
     """Which platform runs a cluster."""
 
     OPENSTACK = "openstack"
@@ -80,7 +80,7 @@ class Cluster:
     id: str  #: cuid-like
     local_id: str  #: uuid
     name: str
-    kind: Kind
+    kind: Platform
 
 
 @dataclass(kw_only=True)
@@ -99,7 +99,7 @@ class Knobs:
 
 
 @dataclass(eq=False, kw_only=True)
-class Host:
+class SimHost:
     """A hypervisor of either platform."""
 
     id: str  #: uuid: CloudTower's local_id, Nova's hypervisor id, Placement's provider
@@ -114,7 +114,7 @@ class Host:
     bmc_says: str = ""  #: the name that its BMC has heard of; empty: its own
     last_beat: datetime | None = None  #: of a host that is dead; None while it lives
     skew: float = 0.0  #: seconds by which the clock is ahead that stamps its heartbeats
-    last_report: Sequence["Vm"] = ()  #: the VMs that its nova-compute counted last, of a host that is dead
+    last_report: Sequence["SimVm"] = ()  #: the VMs that its nova-compute counted last, of a host that is dead
     knobs: Knobs = field(default_factory=Knobs)
     inbox: list[Deed] = field(default_factory=list)  #: messages that wait until it is back
     # --- OpenStack
@@ -183,13 +183,13 @@ class Fault:
 
 
 @dataclass(eq=False, kw_only=True)
-class Vm:
+class SimVm:
     """A guest of either platform. `power` is the truth; `state` and `task` are Nova's record of it."""
 
     id: str  #: uuid: Nova's server id, CloudTower's local_id
     cuid: str  #: CloudTower's id
     name: str
-    host: Host | None
+    host: SimHost | None
     cluster: Cluster
     vcpus: int
     memory_mb: int
@@ -234,9 +234,9 @@ class Move:
     id: int
     uuid: str
     kind: MoveKind
-    vm: Vm
-    source: Host
-    dest: Host | None
+    vm: SimVm
+    source: SimHost
+    dest: SimHost | None
     status: str
     created_at: datetime
     updated_at: datetime
@@ -288,7 +288,7 @@ class Attachment:
 
 
 @dataclass(eq=False, kw_only=True)
-class Volume:
+class SimVolume:
     """A Cinder volume."""
 
     id: str
@@ -308,12 +308,12 @@ class Volume:
 
 
 @dataclass(eq=False, kw_only=True)
-class Backup:
+class SimBackup:
     """A Cinder backup. The REST API never shows its host."""
 
     id: str
     name: str
-    volume: Volume
+    volume: SimVolume
     host: str
     created_at: datetime
     status: str = "available"
@@ -339,7 +339,7 @@ class Aggregate:
     uuid: str
     name: str
     zone: str | None
-    hosts: list[Host]
+    hosts: list[SimHost]
     created_at: datetime
     metadata: dict[str, str] = field(default_factory=dict)
 
@@ -352,7 +352,7 @@ class ServerGroup:
     name: str
     policy: str  #: affinity, anti-affinity, soft-affinity, soft-anti-affinity
     project: Project
-    members: list[Vm] = field(default_factory=list)
+    members: list[SimVm] = field(default_factory=list)
 
 
 @dataclass(eq=False, kw_only=True)
@@ -375,7 +375,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class LoggedCall:
     """One HTTP call to a face, as the World saw it."""
 
     at: datetime

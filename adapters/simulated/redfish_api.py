@@ -15,7 +15,7 @@ from typing import Any
 from aiohttp import encode_basic_auth, web
 from aiohttp.typedefs import Handler
 
-from adapters.simulated.records import Host, Kind
+from adapters.simulated.records import Platform, SimHost
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
@@ -41,7 +41,7 @@ def system_path(host: str) -> str:
 
 def systems(world: World, url: str) -> dict[str, str]:
     """The addresses of the machines of OpenStack's hosts, by host, where `url` is that of this face."""
-    return {host.name: url + system_path(host.name) for host in world.hosts_of(Kind.OPENSTACK)}
+    return {host.name: url + system_path(host.name) for host in world.hosts_of(Platform.OPENSTACK)}
 
 
 def app(world: World) -> web.Application:
@@ -150,7 +150,7 @@ class _Machines:
     def __init__(self, world: World) -> None:
         self.world = world
 
-    def _host(self, request: web.Request) -> Host:
+    def _host(self, request: web.Request) -> SimHost:
         name = request.match_info["host"]
         found = next((h for h in self.world.hosts.values() if h.name == name), None)
         if found is None:
@@ -197,7 +197,7 @@ class _Machines:
         self.world.after(host.knobs.power_seconds, lambda: self._switch(host, wanted))
         return web.Response(status=204)
 
-    def _switch(self, host: Host, wanted: str) -> None:
+    def _switch(self, host: SimHost, wanted: str) -> None:
         if wanted != "On":
             self.world.kill_host(host.id)
         if wanted in {"On", "ForceRestart"}:

@@ -9,7 +9,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler, Middleware
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.records import Call
+from adapters.simulated.records import LoggedCall
 from adapters.simulated.world import World
 
 Refusal: TypeAlias = Callable[[web.Request, int, str], web.Response]
@@ -36,7 +36,7 @@ def front(
     def log(request: web.Request, raw: bytes, status: int | None) -> None:
         body = None if is_login(request) else _json(raw)
         world.log(
-            Call(
+            LoggedCall(
                 at=world.now,
                 face=face,
                 method=request.method,

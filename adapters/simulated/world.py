@@ -14,28 +14,28 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
-from adapters.simulated.faults import Faults
+from adapters.simulated.faults import CloudFaults
 from adapters.simulated.records import (
     Aggregate,
     Attachment,
-    Backup,
-    Call,
     CinderService,
     Cluster,
     Flavor,
-    Host,
     Image,
-    Kind,
+    LoggedCall,
     Move,
     MoveKind,
+    Platform,
     Power,
     Project,
     Resources,
     ServerAction,
     ServerGroup,
+    SimBackup,
+    SimHost,
+    SimVm,
+    SimVolume,
     Task,
-    Vm,
-    Volume,
 )
 from adapters.simulated.strays import StrayService
 from adapters.simulated.timeline import Timeline
@@ -66,18 +66,18 @@ class World(Timeline):
         self._random = random.Random(seed)
         self.sleep = sleep
         self.service_down_time = service_down_time
-        self.faults = Faults()
-        self.calls: list[Call] = []  #: what the faces were asked, oldest first
+        self.faults = CloudFaults()
+        self.calls: list[LoggedCall] = []  #: what the faces were asked, oldest first
         self.clusters: dict[str, Cluster] = {}  #: by cuid
-        self.hosts: dict[str, Host] = {}  #: by uuid
+        self.hosts: dict[str, SimHost] = {}  #: by uuid
         self.strays: list[StrayService] = []  #: rows of Nova's services that are listed before those of the hosts
-        self.vms: dict[str, Vm] = {}  #: by uuid
+        self.vms: dict[str, SimVm] = {}  #: by uuid
         self.tasks: dict[str, Task] = {}  #: CloudTower's, by id
         self.projects: dict[str, Project] = {}  #: by id
         self.flavors: dict[str, Flavor] = {}
         self.images: dict[str, Image] = {}
-        self.volumes: dict[str, Volume] = {}
-        self.backups: dict[str, Backup] = {}
+        self.volumes: dict[str, SimVolume] = {}
+        self.backups: dict[str, SimBackup] = {}
         self.cinder_services: list[CinderService] = []
         self.aggregates: dict[int, Aggregate] = {}
         self.groups: dict[str, ServerGroup] = {}
@@ -96,7 +96,7 @@ class World(Timeline):
 
     # ------------------------------------------------------------------ looking
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> SimHost:
         """The host of that name, uuid or cuid.
 
         Raises:
@@ -108,7 +108,7 @@ class World(Timeline):
             raise LookupError(f"{len(found)} hosts answer to {name!r}")
         return found[0]
 
-    def vm(self, name: str) -> Vm:
+    def vm(self, name: str) -> SimVm:
         """The VM of that name, uuid or cuid.
 
         Raises:
@@ -120,19 +120,19 @@ class World(Timeline):
             raise LookupError(f"{len(found)} VMs answer to {name!r}")
         return found[0]
 
-    def hosts_of(self, kind: Kind) -> list[Host]:
+    def hosts_of(self, kind: Platform) -> list[SimHost]:
         """All hosts of one platform, by name."""
         return sorted((h for h in self.hosts.values() if h.cluster.kind is kind), key=lambda h: h.name)
 
-    def vms_of(self, kind: Kind) -> list[Vm]:
+    def vms_of(self, kind: Platform) -> list[SimVm]:
         """All VMs of one platform, oldest first."""
         return [v for v in self.vms.values() if v.cluster.kind is kind]
 
-    def vms_on(self, host: Host) -> list[Vm]:
+    def vms_on(self, host: SimHost) -> list[SimVm]:
         """The VMs whose record says they are on `host`."""
         return [v for v in self.vms.values() if v.host is host]
 
-    def last_beat(self, host: Host | StrayService) -> datetime:
+    def last_beat(self, host: SimHost | StrayService) -> datetime:
         """When the host last reported."""
         return host.last_beat or self.beat(host.started_at)
 
@@ -141,7 +141,7 @@ class World(Timeline):
         elapsed = max(0.0, (self.now - since).total_seconds())
         return since + timedelta(seconds=elapsed // BEAT * BEAT)
 
-    def is_up(self, host: Host | StrayService) -> bool:
+    def is_up(self, host: SimHost | StrayService) -> bool:
         """What the control plane believes, which lags behind `host.alive` by `service_down_time`.
 
         Nova takes the distance to the heartbeat either way, so clocks that differ make a living host look dead.
@@ -149,31 +149,31 @@ class World(Timeline):
         silent = (self.now - self.last_beat(host)).total_seconds() - host.skew
         return not host.forced_down and abs(silent) <= self.service_down_time
 
-    def used(self, host: Host) -> Resources:
+    def used(self, host: SimHost) -> Resources:
         """What is promised of the host, including what moves hold at both ends."""
         held = (a[host.id] for a in self.allocations.values() if host.id in a)
         return sum(held, Resources())
 
-    def room(self, host: Host) -> Resources:
+    def room(self, host: SimHost) -> Resources:
         """What may still be promised of it."""
         return host.gives - self.used(host)
 
-    def calls_to(self, path: str = "", *, method: str = "", face: str = "") -> list[Call]:
+    def calls_to(self, path: str = "", *, method: str = "", face: str = "") -> list[LoggedCall]:
         """The calls seen whose path contains `path`, oldest first."""
         return [c for c in self.calls if path in c.path and method in {"", c.method} and face in {"", c.face}]
 
-    def mutations(self) -> list[Call]:
+    def mutations(self) -> list[LoggedCall]:
         """The calls that asked for a change, whatever came of them; logins do not count."""
         return [c for c in self.calls if c.changes]
 
-    def log(self, call: Call) -> None:
+    def log(self, call: LoggedCall) -> None:
         """Note an HTTP call; only the newest 100,000 are kept."""
         self.calls.append(call)
         del self.calls[:-100_000]
 
     # ------------------------------------------------------------------ building
 
-    def add_cluster(self, name: str, kind: Kind) -> Cluster:
+    def add_cluster(self, name: str, kind: Platform) -> Cluster:
         cluster = Cluster(id=self.new_cuid(), local_id=self.new_uuid(), name=name, kind=kind)
         self.clusters[cluster.id] = cluster
         return cluster
@@ -187,10 +187,10 @@ class World(Timeline):
         memory_mb: int = 131072,
         disk_gb: int = 2000,
         zone: str = "nova",
-    ) -> Host:
+    ) -> SimHost:
         """A living host."""
         self.settle()
-        host = Host(
+        host = SimHost(
             id=self.new_uuid(),
             cuid=self.new_cuid(),
             service_id=self.new_uuid(),
@@ -207,7 +207,7 @@ class World(Timeline):
     def add_vm(
         self,
         name: str,
-        host: Host | None,
+        host: SimHost | None,
         *,
         flavor: Flavor | None = None,
         vcpus: int = 2,
@@ -219,14 +219,14 @@ class World(Timeline):
         state: str = "",
         ha: bool = True,
         cluster: Cluster | None = None,
-    ) -> Vm:
+    ) -> SimVm:
         """A VM on `host`, running unless said otherwise. A flavor, if given, decides its size.
 
         Set any other field on the Vm that is returned.
         """
         self.settle()
         where = cluster or (host.cluster if host else next(iter(self.clusters.values())))
-        vm = Vm(
+        vm = SimVm(
             id=self.new_uuid(),
             cuid=self.new_cuid(),
             name=name,
@@ -250,10 +250,10 @@ class World(Timeline):
             self.allocations[vm.id] = {host.id: vm.needs}
         return vm
 
-    def add_volume(self, name: str, *, size_gb: int, host: str, project: Project, vm: Vm | None = None) -> Volume:
+    def add_volume(self, name: str, *, size_gb: int, host: str, project: Project, vm: SimVm | None = None) -> SimVolume:
         """A volume, attached to `vm` as its next device if one is given (the first one boots it)."""
         self.settle()
-        volume = Volume(
+        volume = SimVolume(
             id=self.new_uuid(),
             name=name,
             size_gb=size_gb,
@@ -270,27 +270,27 @@ class World(Timeline):
         self.volumes[volume.id] = volume
         return volume
 
-    def volumes_by_vm(self) -> dict[str, list[Volume]]:
+    def volumes_by_vm(self) -> dict[str, list[SimVolume]]:
         """Attached volumes, by VM uuid."""
-        found: dict[str, list[Volume]] = {}
+        found: dict[str, list[SimVolume]] = {}
         for volume in self.volumes.values():
             for held in volume.attachments:
                 found.setdefault(held.vm_id, []).append(volume)
         return found
 
-    def volumes_of(self, vm: Vm) -> list[Volume]:
+    def volumes_of(self, vm: SimVm) -> list[SimVolume]:
         """The volumes attached to a VM."""
         return self.volumes_by_vm().get(vm.id, [])
 
     # ------------------------------------------------------------------ an operator's deeds
 
-    def kill_host(self, name: str) -> Host:
+    def kill_host(self, name: str) -> SimHost:
         """Pull its plug: guests stop, heartbeats end; the service counts as down only some time later."""
         host = self.hang_host(name)
         host.powered = False
         return host
 
-    def hang_host(self, name: str) -> Host:
+    def hang_host(self, name: str) -> SimHost:
         """Its power stays on, but nothing is heard of it any more: it hangs, or is cut off."""
         host = self.host(name)
         if host.alive:
@@ -300,10 +300,10 @@ class World(Timeline):
                 service.died_at = host.last_beat
         return host
 
-    def _cinder_on(self, host: Host) -> list[CinderService]:
+    def _cinder_on(self, host: SimHost) -> list[CinderService]:
         return [s for s in self.cinder_services if s.host.partition("@")[0] == host.name]
 
-    def revive_host(self, name: str, *, restarted: bool = True) -> Host:
+    def revive_host(self, name: str, *, restarted: bool = True) -> SimHost:
         """Start it again: what waited for it happens now, and guests evacuated meanwhile are cleaned up.
 
         `restarted=False` is a host that was only cut off or frozen: it cleans nothing up.
@@ -321,7 +321,7 @@ class World(Timeline):
             self.after(host.knobs.clean_seconds, lambda: self._clean_up(host))
         return host
 
-    def _clean_up(self, host: Host) -> None:
+    def _clean_up(self, host: SimHost) -> None:
         """What nova-compute does at its start: forget the guests that were evacuated from it."""
         for move in self.moves:
             if move.kind is not MoveKind.EVACUATION or move.source is not host:
@@ -333,19 +333,19 @@ class World(Timeline):
                 if move.vm.host is not host:
                     self.allocations.get(move.vm.id, {}).pop(host.id, None)
 
-    def set_vm_state(self, name: str, state: str, *, power: Power | None = None) -> Vm:
+    def set_vm_state(self, name: str, state: str, *, power: Power | None = None) -> SimVm:
         """Put a VM's record into a Nova state (active, stopped, paused, suspended, rescued, error, ...)."""
         vm = self.vm(name)
         vm.state, vm.task, vm.updated_at = state, None, self.now
         vm.power = power or _POWER.get(state, vm.power)
         return vm
 
-    def set_power(self, vm: Vm, power: Power) -> None:
+    def set_power(self, vm: SimVm, power: Power) -> None:
         """Start, stop or suspend a guest at once, in the record and in truth."""
         vm.power, vm.updated_at = power, self.now
         vm.state, vm.task = _STATE[power], None
 
-    def relocate(self, vm: Vm, host: Host) -> None:
+    def relocate(self, vm: SimVm, host: SimHost) -> None:
         """Put a VM on another host at once, with what it holds there."""
         vm.host, vm.updated_at = host, self.now
         self.allocations[vm.id] = {host.id: vm.needs}
@@ -381,6 +381,6 @@ _STATE = {
 _POWER = {state: power for power, state in _STATE.items()}
 
 
-def free_first(world: World, hosts: Iterable[Host]) -> list[Host]:
+def free_first(world: World, hosts: Iterable[SimHost]) -> list[SimHost]:
     """Hosts by the memory they have left, most first: how both platforms choose here."""
     return sorted(hosts, key=lambda h: (-world.room(h).memory_mb, h.name))

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import WSMsgType, web
 
 from bot.demo.workspace.acting import SLACKBOT, Where
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Channel, Json
 from bot.demo.workspace.view_stack import View
 from bot.demo.workspace.workspace import Workspace
@@ -150,7 +150,7 @@ class Page:
             "messages": [self._message(m) for m in seen[-SHOWN_PER_CHANNEL:]],
         }
 
-    def _message(self, message: Message) -> Json:
+    def _message(self, message: PostedMessage) -> Json:
         return {
             "ts": message.ts,
             "channel": message.channel,

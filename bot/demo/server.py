@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 
 from bot.demo.delivery.deliver import Postman, Transport
-from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.faults import SlackFaults
 from bot.demo.delivery.signed_http import SignedHttp
 from bot.demo.delivery.socket_mode import SocketMode
 from bot.demo.page import Page, Scenario
@@ -38,7 +38,7 @@ class Served:
     transport: Transport
 
     @property
-    def faults(self) -> Faults:
+    def faults(self) -> SlackFaults:
         return self.workspace.faults
 
     async def disconnect(self, reason: str = "") -> None:

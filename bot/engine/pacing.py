@@ -9,7 +9,7 @@ from datetime import datetime
 from math import inf
 
 from bot.domain.plans.plan import By, Step
-from bot.domain.progress.pace import NOTABLE, Limit, Moving, Pace
+from bot.domain.progress.pace import NOTABLE, Limit, MoveInFlight, Pace
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import OperationId, StepKey
 
@@ -96,7 +96,7 @@ class Pacing:
                 self.limit = self.limit or limit
                 continue
             chosen.append(one)
-            moving.append(Moving(place=place_of(one.step), is_unclaimed=True))
+            moving.append(MoveInFlight(place=place_of(one.step), is_unclaimed=True))
             full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
             busy_groups |= {one.step.apart} if one.step.apart else set()
         self._out = sum(1 for m in moving if m.is_unclaimed)
@@ -117,7 +117,7 @@ class Pacing:
         return {r.key: limit if r is waiting[0] else None for r in waiting}
 
     def _with_target(
-        self, record: StepRecord, moving: Sequence[Moving], *, between: float, now: float
+        self, record: StepRecord, moving: Sequence[MoveInFlight], *, between: float, now: float
     ) -> tuple[StepRecord, Limit | None]:
         """One of them with its target, and what forbids to start it there."""
         step = record.step
@@ -128,12 +128,12 @@ class Pacing:
         best, limit = self.pace.best_target(moving, [step.wish, *step.also], between=between, now=now)
         return replace(record, step=replace(step, wish=best)), limit
 
-    def _moving(self, in_flight: Sequence[Named], *, now: float, moment: datetime) -> list[Moving]:
+    def _moving(self, in_flight: Sequence[Named], *, now: float, moment: datetime) -> list[MoveInFlight]:
         paced = [(whose, r) for whose, r in in_flight if is_paced(r.step)]
         waiting = {(whose, r.key) for whose, r in paced if _is_unclaimed(r)}
         self._unclaimed = {key: self._unclaimed.get(key, now) for key in waiting}
         return [
-            Moving(
+            MoveInFlight(
                 place=place_of(r.step),
                 is_unclaimed=(whose, r.key) in waiting,
                 age=now - self._unclaimed.get((whose, r.key), now),

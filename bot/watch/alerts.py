@@ -20,7 +20,7 @@ _MOST_ALERTS = 100
 
 
 @dataclass(frozen=True, kw_only=True)
-class Told:
+class ToldAlert:
     """What was told of one alert."""
 
     fingerprint: str
@@ -41,11 +41,11 @@ class Told:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class AlertGroup:
     """What one call told: alerts that belong together."""
 
     key: str  #: the same for the same group
-    alerts: tuple[Told, ...]
+    alerts: tuple[ToldAlert, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,7 @@ class Alerts:
     archive: Archive
     clock: Clock
 
-    async def take(self, group: Group) -> int:
+    async def take(self, group: AlertGroup) -> int:
         """Store what a call told; answers how much of it was new.
 
         Raises:
@@ -75,7 +75,7 @@ class Alerts:
                     raise
         return 0
 
-    async def _receive(self, unit: Unit, told: Told) -> bool:
+    async def _receive(self, unit: Unit, told: ToldAlert) -> bool:
         """Record it; an end that is heard first makes its beginning, when that comes late, old news."""
         keys = [told.key(is_over=True), told.key(is_over=False)] if told.is_over else [told.key(is_over=False)]
         first = False
@@ -86,7 +86,7 @@ class Alerts:
                 await unit.settle(key, result="taken in")
         return first
 
-    async def _keep(self, unit: Unit, group: str, alerts: Sequence[Told]) -> None:
+    async def _keep(self, unit: Unit, group: str, alerts: Sequence[ToldAlert]) -> None:
         now, first = self.clock.now(), alerts[0]
         subject = _hash("group", group, first.cloud, first.host)
         known = await unit.alarm_about(AlarmKind.ALERT, subject)
@@ -104,7 +104,7 @@ class Alerts:
             await unit.save_alarm(changed)
 
 
-def _new(subject: str, firing: Sequence[Told], now: datetime) -> Alarm:
+def _new(subject: str, firing: Sequence[ToldAlert], now: datetime) -> Alarm:
     """Told by the next tick, and placed on a host once the cloud was asked (`placing`)."""
     first = firing[0]
     return Alarm(
@@ -119,7 +119,7 @@ def _new(subject: str, firing: Sequence[Told], now: datetime) -> Alarm:
     )
 
 
-def _merged(known: Sequence[Alert], told: Sequence[Told]) -> tuple[Alert, ...]:
+def _merged(known: Sequence[Alert], told: Sequence[ToldAlert]) -> tuple[Alert, ...]:
     """What is known with what was told; an alert that is over does not fire again by itself."""
     by_key = {alert.key: alert for alert in known}
     for one in told:

@@ -18,7 +18,7 @@ from aiohttp import web
 from bot.domain.ports import Stale, StoreFailed
 from bot.domain.redaction import redact
 from bot.runtime import http_server
-from bot.watch.alerts import Group, Told
+from bot.watch.alerts import AlertGroup, ToldAlert
 
 log = structlog.get_logger(__name__)
 
@@ -43,7 +43,7 @@ class Labels:
 
 
 def alertmanager(
-    take: Callable[[Group], Awaitable[int]], *, token: str, labels: Labels
+    take: Callable[[AlertGroup], Awaitable[int]], *, token: str, labels: Labels
 ) -> Callable[[web.Request], Awaitable[web.Response]]:
     """The handler of the route.
 
@@ -74,7 +74,7 @@ def alertmanager(
     return handle
 
 
-def parse(body: bytes, *, labels: Labels) -> Group:
+def parse(body: bytes, *, labels: Labels) -> AlertGroup:
     """Read what Alertmanager sent.
 
     Raises:
@@ -91,13 +91,13 @@ def parse(body: bytes, *, labels: Labels) -> Group:
     alerts = told.get("alerts")
     if not isinstance(alerts, list) or not alerts or len(alerts) > _MOST_ALERTS:
         raise BadPayload(f"alerts is not a list of 1 to {_MOST_ALERTS} of them.")
-    return Group(
+    return AlertGroup(
         key=_word(told, "groupKey", "groupKey"),
         alerts=tuple(_alert(alert, f"alerts[{place}]", labels) for place, alert in enumerate(alerts)),
     )
 
 
-def _alert(told: object, at: str, labels: Labels) -> Told:
+def _alert(told: object, at: str, labels: Labels) -> ToldAlert:
     if not isinstance(told, dict):
         raise BadPayload(f"{at} is not an object.")
     status = told.get("status")
@@ -108,7 +108,7 @@ def _alert(told: object, at: str, labels: Labels) -> Told:
     said = noted.get("summary") or noted.get("description") or noted.get("message") or ""
     name = named.get("alertname", "")
     severity = f" ({named['severity']})" if named.get("severity") else ""
-    return Told(
+    return ToldAlert(
         fingerprint=_word(told, "fingerprint", f"{at}.fingerprint"),
         starts_at=_moment(told.get("startsAt"), f"{at}.startsAt"),
         is_over=status == "resolved",

@@ -19,7 +19,7 @@ from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre
 from adapters.simulated.datacentre import DEAD
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.records import Kind
+from adapters.simulated.records import Platform
 from adapters.simulated.world import World
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
@@ -94,9 +94,9 @@ def _alike(world: World) -> None:
     Nova's scheduler, which chooses for the loop, puts VMs without a zone of their own onto hosts of any.
     """
     first, *others = world.aggregates.values()
-    for host in world.hosts_of(Kind.OPENSTACK):
+    for host in world.hosts_of(Platform.OPENSTACK):
         host.zone = first.zone or host.zone
-    first.hosts = world.hosts_of(Kind.OPENSTACK)
+    first.hosts = world.hosts_of(Platform.OPENSTACK)
     for other in others:
         other.hosts = []
 

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from adapters.simulated.records import Host
+from adapters.simulated.records import SimHost
 from adapters.simulated.world import World
 from bot.desk import deliveries
 from bot.desk.control import Steer
@@ -72,7 +72,7 @@ class Evening:
     wire: Wire
     cloud: AnyCloud
     archive: SqlArchive
-    host: Host
+    host: SimHost
     plans: dict[Action, Plan] = field(default_factory=dict)  #: what a healthy cloud's plan says
     bend: tuple[str, str, Bend] | None = None  #: phase, kind and bend of tonight
     most_bent: int = MOST_BENT

@@ -18,7 +18,7 @@ from adapters.redfish.settings import BmcSettings
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower.gate import PREFIX
 from adapters.simulated.cloudtower.state import API_KEY, Tower
-from adapters.simulated.records import Kind, Power
+from adapters.simulated.records import Platform, Power
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.settings.secret import Secret
@@ -96,7 +96,7 @@ async def _tower(clock: WatchedClock, wire: Wire, *, patience: float) -> AsyncIt
     """Three nodes; node-1 holds a VM that moves, one that must be shut down and one that is off."""
     world = World(clock.now, sleep=clock.sleep)
     tower = Tower(world=world)
-    cluster = world.add_cluster("c1", Kind.CLOUDTOWER)
+    cluster = world.add_cluster("c1", Platform.CLOUDTOWER)
     nodes = [world.add_host(f"node-{n}", cluster, memory_mb=65536) for n in (1, 2, 3)]
     app = cloudtower_api.app(world, tower=tower)
     app.middlewares.insert(0, wire.middleware)

@@ -5,7 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from adapters.simulated.records import Host, Kind, Power
+from adapters.simulated.records import Platform, Power, SimHost
 from adapters.simulated.world import World
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Disposition, Plan, Topic, Verdict
@@ -18,7 +18,7 @@ _ALIVE = re.compile(r" lives: | is alive: ")
 _STUMBLED = re.compile(r"Muster stumbled|Traceback|Error\b.*line \d+")
 
 
-def of_steps(world: World, host: Host, operation: Operation, records: Sequence[StepRecord]) -> Iterator[str]:
+def of_steps(world: World, host: SimHost, operation: Operation, records: Sequence[StepRecord]) -> Iterator[str]:
     """What counts as done and is not."""
     plan = operation.plan
     if plan is None:
@@ -36,7 +36,7 @@ def of_steps(world: World, host: Host, operation: Operation, records: Sequence[S
             yield from (f"“{step.title}” is called done, and {vm} is on {host.name}" for vm in awake(world, host))
 
 
-def _vm_done(world: World, host: Host, operation: Operation, name: str, wanted: Disposition) -> Iterator[str]:
+def _vm_done(world: World, host: SimHost, operation: Operation, name: str, wanted: Disposition) -> Iterator[str]:
     vm = next((vm for vm in world.vms.values() if vm.name == name), None)
     if vm is None:
         yield f"{name} is called done, and there is no such VM"
@@ -54,15 +54,15 @@ def _vm_done(world: World, host: Host, operation: Operation, name: str, wanted: 
         yield f"{name} is called moved, and is on {vm.host and vm.host.name}"
 
 
-def awake(world: World, host: Host) -> list[str]:
+def awake(world: World, host: SimHost) -> list[str]:
     """The VMs for which a host may not be called empty: all of them on OpenStack, those that are not off elsewhere."""
     on_it = world.vms_on(host)
-    if host.cluster.kind is Kind.CLOUDTOWER:
+    if host.cluster.kind is Platform.CLOUDTOWER:
         on_it = [vm for vm in on_it if vm.power is not Power.STOPPED]
     return [vm.name for vm in on_it]
 
 
-def of_end(world: World, host: Host, operation: Operation, so: Plan) -> Iterator[str]:
+def of_end(world: World, host: SimHost, operation: Operation, so: Plan) -> Iterator[str]:
     """What an operation that ended well has left undone of what was approved."""
     for vm in so.vms:
         if vm.disposition not in {Disposition.LEAVE, Disposition.CANNOT}:
@@ -71,7 +71,7 @@ def of_end(world: World, host: Host, operation: Operation, so: Plan) -> Iterator
             )
 
 
-def of_text(world: World, host: Host, text: str) -> Iterator[str]:
+def of_text(world: World, host: SimHost, text: str) -> Iterator[str]:
     """What a sentence claims and is not so. Nothing is ever deleted here."""
     if _STUMBLED.search(text):
         yield f"a fault of Muster's own: {text}"
@@ -81,13 +81,13 @@ def of_text(world: World, host: Host, text: str) -> Iterator[str]:
         yield f"called gone: {text}"
 
 
-def of_life(host: Host, text: str) -> Iterator[str]:
+def of_life(host: SimHost, text: str) -> Iterator[str]:
     """What a sentence says of the life of a host that is dead."""
     if _ALIVE.search(text) and not host.alive:
         yield f"called alive: {text}"
 
 
-def of_calls(world: World, host: Host, since: int) -> Iterator[str]:
+def of_calls(world: World, host: SimHost, since: int) -> Iterator[str]:
     """What was begun twice, or on a host that is not dead."""
     begun = Counter(
         f"{call.method} {call.path} {json.dumps(call.body, sort_keys=True)}"

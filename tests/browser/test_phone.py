@@ -9,7 +9,7 @@ import pytest
 from playwright.async_api import Page, async_playwright
 
 from adapters.simulated import datacentre
-from adapters.simulated.records import Kind, Resources
+from adapters.simulated.records import Platform, Resources
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
 pytestmark = pytest.mark.timeout(480)
@@ -30,7 +30,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         for number in range(ADDED):
             datacentre.add_server(made.world, f"db-{number:03}", dead, flavor="m1.small", from_image=True)
         datacentre.crowd(made.world, dead, number=VMS, seconds=2)
-        for host in made.world.hosts_of(Kind.OPENSTACK):
+        for host in made.world.hosts_of(Platform.OPENSTACK):
             host.capacity = Resources(vcpus=1_000, memory_mb=4_000_000, disk_gb=100_000)
         made.config.write_text(made.config.read_text().replace("shared_storage = true", "shared_storage = false"))
         await made.start_bot()

@@ -14,7 +14,7 @@ from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.gate import PREFIX
 from adapters.simulated.cloudtower.state import API_KEY, PASSWORD, USERNAME, Tower
-from adapters.simulated.records import Cluster, Host, Kind, Power, Vm
+from adapters.simulated.records import Cluster, Platform, Power, SimHost, SimVm
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
@@ -45,7 +45,7 @@ class Bench:
         """Another adapter for the same tower, with these keys of its settings."""
         return made(self.url, self.clock, **keys)
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> SimHost:
         return self.world.host(name)
 
     def request(self, *, action: Action = Action.ENTER, **more: Any) -> Request:
@@ -98,11 +98,11 @@ async def bench(*, middlewares: Sequence[Any] = (), **switches: Any) -> AsyncIte
 
 
 def furnish(world: World) -> Cluster:
-    cluster = world.add_cluster("c1", Kind.CLOUDTOWER)
+    cluster = world.add_cluster("c1", Platform.CLOUDTOWER)
     nodes = [world.add_host(f"node-{n}", cluster, memory_mb=65536) for n in (1, 2, 3)]
     for name in ("web-1", "web-2"):
         world.add_vm(name, nodes[0])
-    gpu: Vm = world.add_vm("gpu-1", nodes[0])
+    gpu: SimVm = world.add_vm("gpu-1", nodes[0])
     gpu.migratable, gpu.devices, gpu.ha = False, ("gpu",), False
     world.add_vm("batch-1", nodes[0], power=Power.STOPPED)
     world.add_vm("app-2", nodes[1])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.cloudtower.survey.leaving import LeavingSurvey
-from adapters.simulated.cloudtower.state import Alert, Moved
+from adapters.simulated.cloudtower.state import HostAlert, Moved
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import Maintenance, Power
 from bot.domain.cloud import Refused, Seen, Unreachable
@@ -147,7 +147,7 @@ async def test_a_ticked_vm_that_is_gone_since_only_shrinks_the_plan(away: Bench)
 
 async def test_an_alert_that_is_still_open_and_the_labels_of_the_host_are_told(away: Bench) -> None:
     node = away.host("node-1")
-    away.tower.alerts = [Alert(id="a1", host=node, message="DIMM 3 has errors", severity="CRITICAL")]
+    away.tower.alerts = [HostAlert(id="a1", host=node, message="DIMM 3 has errors", severity="CRITICAL")]
     away.tower.labels[node.cuid] = {"rack": "7", "env": "prod"}
     plan = await away.plan(action=Action.EXIT)
     assert [(f.code, f.sentence) for f in plan.findings if f.verdict is Verdict.WARNING] == [

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.cloudtower.findings import entering
-from adapters.simulated.cloudtower.state import Alert, PrecheckMood
+from adapters.simulated.cloudtower.state import HostAlert, PrecheckMood
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import Maintenance, Power
 from bot.domain.plans import drift
@@ -172,11 +172,11 @@ async def test_a_cluster_that_recovers_data_or_is_cut_off_blocks(tower: Bench) -
 async def test_alerts_are_warnings_with_their_severity_the_worst_first_and_never_a_flood(tower: Bench) -> None:
     node = tower.host("node-1")
     tower.tower.alerts = [
-        Alert(id="n", host=node, message="fan 2 is slow", severity="NOTICE"),
-        Alert(id="i", host=node, message="licence is fine", severity="INFO"),
-        Alert(id="c", host=node, message="disk 4 fails", severity="CRITICAL"),
-        Alert(id="old", host=node, message="was hot", severity="CRITICAL", ended=True),
-        Alert(id="other", host=tower.host("node-2"), message="not here", severity="CRITICAL"),
+        HostAlert(id="n", host=node, message="fan 2 is slow", severity="NOTICE"),
+        HostAlert(id="i", host=node, message="licence is fine", severity="INFO"),
+        HostAlert(id="c", host=node, message="disk 4 fails", severity="CRITICAL"),
+        HostAlert(id="old", host=node, message="was hot", severity="CRITICAL", ended=True),
+        HostAlert(id="other", host=tower.host("node-2"), message="not here", severity="CRITICAL"),
     ]
     before = sum(c.path.endswith("/get-alerts") for c in tower.world.calls)
     plan = await tower.plan()
@@ -187,7 +187,7 @@ async def test_alerts_are_warnings_with_their_severity_the_worst_first_and_never
         "Open alert on node-1 (NOTICE): fan 2 is slow.",
     ]
     assert sentence(plan, "alerts-info") == "An INFO alert: licence is fine."
-    tower.tower.alerts = [Alert(id=f"x{n}", host=node, message=f"trouble {n}") for n in range(60)]
+    tower.tower.alerts = [HostAlert(id=f"x{n}", host=node, message=f"trouble {n}") for n in range(60)]
     flood = await tower.plan()
     assert len([f for f in flood.findings if f.verdict is Verdict.WARNING]) == 6
     assert sentence(flood, "alerts-more") == "At least 45 more open alerts on node-1."
@@ -195,7 +195,7 @@ async def test_alerts_are_warnings_with_their_severity_the_worst_first_and_never
 
 async def test_an_alert_that_opens_after_the_approval_is_a_difference_and_one_that_ends_is_not(tower: Bench) -> None:
     quiet = await tower.plan()
-    tower.tower.alerts = [Alert(id="c", host=tower.host("node-1"), message="disk 4 fails", severity="CRITICAL")]
+    tower.tower.alerts = [HostAlert(id="c", host=tower.host("node-1"), message="disk 4 fails", severity="CRITICAL")]
     noisy = await tower.plan()
     assert not drift.between(quiet, noisy).only_shrinks
     assert drift.between(noisy, quiet).only_shrinks

@@ -21,7 +21,7 @@ from cloudtower.models import (
 )
 from cloudtower.utils import login
 
-from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Alert
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, HostAlert
 from adapters.simulated.records import Maintenance, Power
 from bot.domain.values import Action, Then
 from tests.cloudtower import spec
@@ -121,7 +121,7 @@ async def test_the_sdk_enters_and_exits_maintenance(sdk: Sdk) -> None:
 
 async def test_the_sdk_reads_everything_else(sdk: Sdk) -> None:
     tower = sdk.tower
-    tower.tower.alerts.append(Alert(id="alert-1", host=tower.host("node-1"), message="fan 2 is slow"))
+    tower.tower.alerts.append(HostAlert(id="alert-1", host=tower.host("node-1"), message="fan 2 is slow"))
     tower.tower.labels[tower.host("node-1").cuid] = {"rack": "7"}
     assert await sdk.call(ApiInfoApi(sdk.client).get_api_version) == tower.tower.version
     assert (await sdk.call(UserApi(sdk.client).get_my_info)).username == USERNAME

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.cloudtower.wire.client import Client, Login
+from adapters.cloudtower.wire.client import Client, Credentials
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect
@@ -21,7 +21,7 @@ from bot.runtime.clock import ManualClock
 from tests import tls
 from tests.cloudtower.bench import Bench, furnish
 
-LOGIN = Login(username=USERNAME, password=PASSWORD)
+LOGIN = Credentials(username=USERNAME, password=PASSWORD)
 NOWHERE: dict[str, Json] = {"where": {"host_id": "no-such-host"}, "data": {}}
 
 
@@ -92,16 +92,18 @@ async def test_a_token_that_wears_out_is_renewed_without_anybody_noticing(tower:
 
 
 async def test_a_wrong_password_is_refused_once_and_never_shown(tower: Bench) -> None:
-    async with client(tower.url, tower.clock, login=Login(username="muster", password="hunter2")) as wire:
+    async with client(tower.url, tower.clock, login=Credentials(username="muster", password="hunter2")) as wire:
         with pytest.raises(Refused) as refused:
             await wire.read("/get-hosts", {})
-    assert "hunter2" not in f"{refused.value} {refused.value.raw} {Login(username='m', password='hunter2')!r}"
+    assert "hunter2" not in f"{refused.value} {refused.value.raw} {Credentials(username='m', password='hunter2')!r}"
     assert "API key" in refused.value.remedy
     assert paths(tower) == ["/login"]
 
 
 async def test_an_ldap_login_asks_for_the_strategy_first_and_falls_back_to_plain_ldap(tower: Bench) -> None:
-    async with client(tower.url, tower.clock, login=Login(username=USERNAME, password=PASSWORD, source="LDAP")) as wire:
+    async with client(
+        tower.url, tower.clock, login=Credentials(username=USERNAME, password=PASSWORD, source="LDAP")
+    ) as wire:
         assert len(await wire.read("/get-hosts", {})) == 3
     assert [c.path for c in tower.world.calls] == ["/api", "/v2/api/login", "/v2/api/get-hosts"]
 

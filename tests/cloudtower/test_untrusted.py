@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.cloudtower.cloud import CloudTowerCloud
-from adapters.cloudtower.wire.client import Login
+from adapters.cloudtower.wire.client import Credentials
 from adapters.simulated.cloudtower.state import PASSWORD, USERNAME
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import Maintenance, Power
@@ -215,7 +215,7 @@ async def test_power_is_not_planned_while_nobody_knows_through_which_host_the_to
 
 
 async def test_a_login_in_a_bad_moment_teaches_nothing(tower: Bench) -> None:
-    who = Login(username=USERNAME, password=PASSWORD, source="LDAP")
+    who = Credentials(username=USERNAME, password=PASSWORD, source="LDAP")
     async with client(tower.url, tower.clock, login=who) as wire:
         for path in ("/api$", "/login$"):
             tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=413, path=path, times=None))

@@ -9,7 +9,7 @@ from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Moved, Tower
-from adapters.simulated.records import Kind, Vm
+from adapters.simulated.records import Platform, SimVm
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left, Seen
 from bot.domain.settings.secret import Secret
@@ -31,7 +31,7 @@ class CloudTowerArena(Arena):
     def host_id(self) -> HostId:
         return HostId(self.host.cuid)
 
-    def add_vm(self, name: str) -> Vm:
+    def add_vm(self, name: str) -> SimVm:
         return self.world.add_vm(name, self.host, memory_mb=1024)
 
     @asynccontextmanager
@@ -58,7 +58,7 @@ class CloudTowerReturnArena(ReturnArena, CloudTowerArena):
     def move_verbs(self) -> frozenset[str]:
         return frozenset({"exit"})
 
-    def add_vm(self, name: str) -> Vm:
+    def add_vm(self, name: str) -> SimVm:
         if not self.arranged:
             return CloudTowerArena.add_vm(self, name)
         there = self.world.host("node-2")
@@ -102,7 +102,7 @@ async def _cluster() -> AsyncIterator[tuple[Tower, dict[str, Any]]]:
     clock = ManualClock(START)
     world = World(clock.now)
     tower = Tower(world=world, sync=0, hides_fresh_tasks=False)
-    cluster = world.add_cluster("tower", Kind.CLOUDTOWER)
+    cluster = world.add_cluster("tower", Platform.CLOUDTOWER)
     host, *_ = [world.add_host(f"node-{n}", cluster) for n in range(1, 5)]
     async with cloudtower_api.serve(world, tower=tower) as url, adapter(url, clock) as cloud:
         yield (

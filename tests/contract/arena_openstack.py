@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmcs
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.openstack_api import Release
-from adapters.simulated.records import Vm
+from adapters.simulated.records import SimVm
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left
 from bot.domain.ports import Clock
@@ -37,7 +37,7 @@ class OpenStackArena(Arena):
     def host_id(self) -> HostId:
         return HostId(self.host.name)
 
-    def add_vm(self, name: str) -> Vm:
+    def add_vm(self, name: str) -> SimVm:
         return datacentre.add_server(self.world, name, self.host, flavor="m1.small")
 
     @asynccontextmanager
@@ -55,7 +55,7 @@ class OpenStackArena(Arena):
 class OpenStackReturnArena(ReturnArena, OpenStackArena):
     """Returns a host whose VMs are all on compute-2, so that their number is all that differs. All come by default."""
 
-    def add_vm(self, name: str) -> Vm:
+    def add_vm(self, name: str) -> SimVm:
         if not self.arranged:
             return OpenStackArena.add_vm(self, name)
         vm = datacentre.add_server(self.world, name, self.world.host("compute-2"), flavor="m1.small")
@@ -132,7 +132,7 @@ async def adapter(
     user: str = "admin",
     password: str = PASSWORD,
     bmcs: Bmcs | None = None,
-    runner: Runner | None = None,
+    runner: CommandRunner | None = None,
     **keys: Any,
 ) -> AsyncIterator[OpenStackCloud]:
     """The adapter with a clouds.yaml of its own, and with these keys of its settings."""

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, Protocol, TypeAlias
 
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.records import Call, Host, Maintenance, Vm
+from adapters.simulated.records import LoggedCall, Maintenance, SimHost, SimVm
 from adapters.simulated.world import World
 from bot.domain import ledger
 from bot.domain.cloud import AnyCloud, Left, Request, Seen, Sighting
@@ -52,7 +52,7 @@ class Arena(ABC):
     action: Action
     clock: Passing
     world: World
-    host: Host
+    host: SimHost
     cloud: AnyCloud
     moves: str  #: what the path of the call that starts moving VMs matches, as a pattern
     address: str = ""
@@ -65,7 +65,7 @@ class Arena(ABC):
         """What the port knows the host by."""
 
     @abstractmethod
-    def add_vm(self, name: str) -> Vm:
+    def add_vm(self, name: str) -> SimVm:
         """One more running VM that the action can move."""
 
     @abstractmethod
@@ -80,7 +80,7 @@ class Arena(ABC):
     def with_bad_credentials(self) -> AbstractAsyncContextManager[AnyCloud]:
         """The adapter, with credentials that the cloud does not accept."""
 
-    def subjects(self) -> Sequence[Vm]:
+    def subjects(self) -> Sequence[SimVm]:
         """The VMs that the action is about."""
         return self.world.vms_on(self.host)
 
@@ -88,7 +88,7 @@ class Arena(ABC):
         """Whether a VM is where the action shall bring it."""
         return guest.host != self.host.name
 
-    def id_of(self, vm: Vm) -> str:
+    def id_of(self, vm: SimVm) -> str:
         """What the port knows a VM by."""
         return vm.id
 
@@ -128,15 +128,15 @@ class Arena(ABC):
         request = self.request(**changes)
         return self.cloud.plan(request, await self.cloud.survey(request))
 
-    def calls(self) -> Sequence[Call]:
+    def calls(self) -> Sequence[LoggedCall]:
         """What the cloud was asked so far, logins and discovery included."""
         return [c for c in self.world.calls[self.arranged :] if c.face == self.face]
 
-    def mutations(self) -> Sequence[Call]:
+    def mutations(self) -> Sequence[LoggedCall]:
         """What it was asked to change so far."""
         return [c for c in self.calls() if c.changes]
 
-    def move_calls(self) -> Sequence[Call]:
+    def move_calls(self) -> Sequence[LoggedCall]:
         """The calls so far that start moving VMs."""
         return [c for c in self.mutations() if re.search(self.moves, c.path)]
 
@@ -158,7 +158,7 @@ class ReturnArena(Arena):
 
     ledger: tuple[Left, ...] = ()  #: the VMs that were moved away, as Muster's books have them
 
-    def subjects(self) -> Sequence[Vm]:
+    def subjects(self) -> Sequence[SimVm]:
         return [self.world.vms[left.id] for left in self.ledger if left.id in self.world.vms]
 
     def is_where_it_should_be(self, guest: Guest) -> bool:

@@ -14,9 +14,8 @@ import pytest
 from aiohttp import web
 
 import adapters
-from adapters.registry import CLOUDS, Kind, Kinds
-from adapters.simulated.records import Kind as Platform
-from adapters.simulated.records import Vm
+from adapters.registry import CLOUDS, CloudKind, Kinds
+from adapters.simulated.records import Platform, SimVm
 from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud
@@ -50,7 +49,7 @@ def kinds(tmp_path: Path) -> Iterator[Kinds]:
             name: getattr(importlib.import_module(f"adapters.toy.{module}"), name)
             for module, name in (("settings", "ToySettings"), ("cloud", "ToyCloud"))
         }
-        added: Mapping[str, Kind] = eval(f"{{{LINE}}}", {"Kind": Kind, **words})
+        added: Mapping[str, CloudKind] = eval(f"{{{LINE}}}", {"Kind": CloudKind, **words})
         yield {**CLOUDS, **added}
     finally:
         adapters.__path__.pop()
@@ -139,7 +138,7 @@ class ToyArena(Arena):
     def move_verbs(self) -> frozenset[str]:
         return frozenset({"move"})
 
-    def add_vm(self, name: str) -> Vm:
+    def add_vm(self, name: str) -> SimVm:
         return self.world.add_vm(name, self.host)
 
     @asynccontextmanager

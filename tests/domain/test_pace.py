@@ -7,24 +7,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.progress import pace
-from bot.domain.progress.pace import Limit, Moving, Pace, between_looks
+from bot.domain.progress.pace import Limit, MoveInFlight, Pace, between_looks
 
 AT_EASE = Pace(shortest=0.3, usual=0.3)
 
 
-def unclaimed(place: str = "", *, age: float = 0.0) -> Moving:
-    return Moving(place=place, is_unclaimed=True, age=age)
+def unclaimed(place: str = "", *, age: float = 0.0) -> MoveInFlight:
+    return MoveInFlight(place=place, is_unclaimed=True, age=age)
 
 
-def building(place: str = "") -> Moving:
-    return Moving(place=place, is_unclaimed=False)
+def building(place: str = "") -> MoveInFlight:
+    return MoveInFlight(place=place, is_unclaimed=False)
 
 
-def of_cloud(known: Pace, *moving: Moving, most: int = 100, now: float = 0.0) -> Limit | None:
+def of_cloud(known: Pace, *moving: MoveInFlight, most: int = 100, now: float = 0.0) -> Limit | None:
     return known.of_cloud(moving, most=most, between=0.5, now=now)
 
 
-def at_target(known: Pace, *moving: Moving, now: float = 0.0) -> Limit | None:
+def at_target(known: Pace, *moving: MoveInFlight, now: float = 0.0) -> Limit | None:
     return known.at_target(moving, "t1", between=0.5, now=now)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bot.domain.progress.pace import Limit, Moving, Pace
+from bot.domain.progress.pace import Limit, MoveInFlight, Pace
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, VmId
 from bot.engine.pacing import Named, Pacing
@@ -46,7 +46,7 @@ class CountedPace(Pace):
 
     asked: list[int] = field(default_factory=list)
 
-    def of_cloud(self, moving: Collection[Moving], **more: Any) -> Limit | None:
+    def of_cloud(self, moving: Collection[MoveInFlight], **more: Any) -> Limit | None:
         self.asked.append(len(moving))
         return super().of_cloud(moving, **more)
 

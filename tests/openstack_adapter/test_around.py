@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.model.resources import Server, ServerGroup
 from adapters.openstack.steps import locks
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.faults import Break, MoveFault
@@ -58,7 +58,7 @@ def test_before_a_lock_could_keep_a_reason_nothing_is_locked() -> None:
 
 
 def test_locking_keeps_two_of_one_server_group_apart_all_the_same() -> None:
-    group = Group(id="g", name="db", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
+    group = ServerGroup(id="g", name="db", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
     made = plan(survey(server("a"), server("b"), groups=(group,)), settings=LOCKS)
     assert {s.verb: s.apart for s in made.steps if s.vm} == {"lock": "", "evacuate": "g", "unlock": ""}
 

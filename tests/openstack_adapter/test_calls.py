@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from adapters.openstack.survey.servers import FEW
-from adapters.simulated.records import Call
+from adapters.simulated.records import LoggedCall
 from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
 
 MANY = (10, 100, 1000)
 
 
-def asked(calls: Sequence[Call]) -> list[str]:
+def asked(calls: Sequence[LoggedCall]) -> list[str]:
     """What was asked for, each list once however many pages it has."""
     return sorted(f"{c.method} {c.path}" for c in calls if "marker=" not in c.query)
 

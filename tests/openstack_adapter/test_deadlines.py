@@ -10,7 +10,7 @@ import pytest
 
 from adapters.openstack.settings import Migration
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.records import Power, Vm
+from adapters.simulated.records import Power, SimVm
 from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plans.plan import By, Step
 from bot.domain.progress.steps import StepState
@@ -36,7 +36,7 @@ async def arena_with(
         yield replace(arena, cloud=cloud)
 
 
-def hangs(arena: OpenStackArena, name: str) -> Vm:
+def hangs(arena: OpenStackArena, name: str) -> SimVm:
     arena.world.faults.order_move(MoveFault(how=Break.HANG, vm=name))
     return arena.world.vm(name)
 
@@ -45,7 +45,7 @@ def orders(arena: OpenStackArena) -> list[str]:
     return [f"{c.method} {c.body}" for c in arena.mutations() if "/migrations/" in c.path]
 
 
-def moved(done: Carried, vm: Vm) -> tuple[StepState, str]:
+def moved(done: Carried, vm: SimVm) -> tuple[StepState, str]:
     record = done.records[StepKey(f"live-migrate:{vm.id}")]
     return record.state, record.sentence
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.records import Call, Power, Vm
+from adapters.simulated.records import LoggedCall, Power, SimVm
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Step
 from bot.domain.progress.steps import StepState
@@ -18,9 +18,9 @@ from tests.contract.clouds import Carried, carry_out, up_to_the_move
 EMPTY = "verify-empty"
 
 
-def asked_of(arena: OpenStackArena, vm: Vm) -> list[str]:
+def asked_of(arena: OpenStackArena, vm: SimVm) -> list[str]:
     """The actions that Nova was asked for about a VM, in order."""
-    calls: list[Call] = [c for c in arena.mutations() if f"/servers/{vm.id}/action" in c.path]
+    calls: list[LoggedCall] = [c for c in arena.mutations() if f"/servers/{vm.id}/action" in c.path]
     return [next(iter(c.body or {})) for c in calls]
 
 

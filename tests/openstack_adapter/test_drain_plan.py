@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import Group, Service, Storage
+from adapters.openstack.model.resources import ServerGroup, Service, Storage
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import By, Disposition, Verdict
 from tests.openstack_adapter.build import (
@@ -77,7 +77,7 @@ def test_the_host_is_never_forced_down() -> None:
 
 
 def test_members_of_a_server_group_never_move_at_once_but_a_confirmation_waits_for_nobody() -> None:
-    group = Group(id="g", name="db", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
+    group = ServerGroup(id="g", name="db", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
     made = enter(living(server("a"), server("b", **STOPPED), groups=(group,)))
     assert {s.title: s.apart for s in made.steps if s.vm and s.relieves is None} == {
         "live-migrate a": "g",
@@ -290,7 +290,7 @@ def test_vms_that_left_without_confirmation_are_told() -> None:
 
 
 def test_vms_that_must_stay_together_cannot_be_moved_one_by_one() -> None:
-    group = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
+    group = ServerGroup(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
     both = living(server("a"), server("b"), groups=(group,))
     found = finding(enter(both), "must-stay-together")
     assert found is not None

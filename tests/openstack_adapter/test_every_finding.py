@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import Group, Life, OpenStackSurvey, Room, Server, Storage, Unanswered
+from adapters.openstack.model.resources import Life, OpenStackSurvey, Room, Server, ServerGroup, Storage, Unanswered
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import Left
 from bot.domain.operation import State
 from bot.domain.plans import causes
@@ -113,10 +113,10 @@ LEFT = Left(id=VmId(AWAY.id), name="web-1", status="ACTIVE", place="compute-2")
 ONE_IS_FREE = {"compute-2": room(), **dict.fromkeys(("compute-3", "compute-4"), Room(capacity={}, used={}))}
 BIG = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
 CINDER = service(DEAD, binary="cinder-volume", is_up=False)
-GROUP = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
+GROUP = ServerGroup(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
 SCOPED = {"scope": {"ssd": "true"}}
 TAGGED: dict[str, Any] = {"tags": {"compute-3": {"ssd": frozenset({"true"})}}}
-OFF, ON = Reading(state="Off", host_name=DEAD), Reading(state="On", host_name=DEAD)
+OFF, ON = PowerReading(state="Off", host_name=DEAD), PowerReading(state="On", host_name=DEAD)
 STALE = {"is_forced_down": True, "is_up": False}
 
 PAIRS: dict[str, tuple[Made, Made]] = {
@@ -136,7 +136,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         dead(power=ON, settings=configured(fencing=WITH_FENCE)),
         dead(power=OFF, settings=configured(fencing=WITH_FENCE)),
     ),
-    "bmc-silent": (dead(power=Reading(silence="The BMC of compute-1 did not answer.")), dead(power=ON)),
+    "bmc-silent": (dead(power=PowerReading(silence="The BMC of compute-1 did not answer.")), dead(power=ON)),
     "bmc-of-another": (dead(power=replace(OFF, host_name="compute-11")), dead(power=OFF)),
     "forced-down-before": (where(survey(), DEAD, is_forced_down=True), dead()),
     "disabled-before": (where(survey(), DEAD, is_enabled=False), dead()),

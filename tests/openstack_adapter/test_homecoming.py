@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import Group, OpenStackSurvey, Server
+from adapters.openstack.model.resources import OpenStackSurvey, Server, ServerGroup
 from adapters.openstack.steps import emptied, evidence, moves
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Left, Seen
@@ -228,7 +228,7 @@ def test_what_other_operations_have_still_to_bring_there_is_taken_already() -> N
 
 
 def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:
-    apart = Group(id="g", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b", "id-c"}))
+    apart = ServerGroup(id="g", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b", "id-c"}))
     books = (left("a"), left("b"))
     made = back(surveyed(away("a"), away("b"), groups=(apart,)), ledger=books, settings=ALL)
     assert [vm.chosen for vm in made.vms] == [True, False]

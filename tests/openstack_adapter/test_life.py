@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from adapters.openstack.model.resources import Life
-from adapters.openstack.survey.heartbeats import Heartbeats
-from adapters.redfish.reading import Reading
+from adapters.openstack.survey.heartbeats import ServiceHeartbeats
+from adapters.redfish.reading import PowerReading
 from adapters.simulated import redfish_api
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Step, Verdict
@@ -109,7 +109,7 @@ async def test_who_reports_is_told_apart_when_the_host_returns_or_enters_mainten
 
 
 def test_power_that_is_said_to_be_off_does_not_outweigh_a_heartbeat() -> None:
-    off = Reading(state="Off", host_name="", times=2)
+    off = PowerReading(state="Off", host_name="", times=2)
     found = finding(plan(with_service(survey(power=off, life=Life.REPORTS), DEAD, **FORCED)), "still-reports")
     assert found is not None
     assert found.verdict is Verdict.BLOCKER
@@ -183,7 +183,7 @@ async def test_a_host_that_stays_dead_is_not_taken_for_a_living_one() -> None:
 
 
 def test_a_heartbeat_that_came_while_nova_called_the_host_up_is_none_of_a_host_that_is_down() -> None:
-    hearts = Heartbeats()
+    hearts = ServiceHeartbeats()
     others = service("compute-2", updated_at=NOW + timedelta(minutes=1))
     hearts.note([service(DEAD, updated_at=NOW), others])
     down = service(DEAD, is_up=False, updated_at=NOW + timedelta(seconds=5))
@@ -192,7 +192,7 @@ def test_a_heartbeat_that_came_while_nova_called_the_host_up_is_none_of_a_host_t
 
 
 def test_a_heartbeat_is_forgotten_once_the_cloud_has_gone_on_without_another() -> None:
-    hearts, down = Heartbeats(), service(DEAD, **FORCED)
+    hearts, down = ServiceHeartbeats(), service(DEAD, **FORCED)
     for seconds in (0, 10):
         down = replace(down, updated_at=NOW + timedelta(seconds=seconds))
         hearts.note([down, service("compute-2", updated_at=NOW + timedelta(seconds=seconds))])
@@ -204,7 +204,7 @@ def test_a_heartbeat_is_forgotten_once_the_cloud_has_gone_on_without_another() -
 
 
 def test_controllers_whose_clocks_differ_stamp_heartbeats_in_any_order() -> None:
-    hearts, down = Heartbeats(), service(DEAD, **FORCED)
+    hearts, down = ServiceHeartbeats(), service(DEAD, **FORCED)
     for seconds in (0, -3600):
         down = replace(down, updated_at=NOW + timedelta(seconds=seconds))
         hearts.note([down, service("compute-2", updated_at=NOW)])

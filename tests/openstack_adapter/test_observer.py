@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from bot.domain.plans.plan import Plan, Verdict
@@ -19,11 +19,11 @@ from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, p
 RACK = ("compute-2", "compute-3")
 
 
-def off(host: str) -> Reading:
-    return Reading(state="Off", host_name=host)
+def off(host: str) -> PowerReading:
+    return PowerReading(state="Off", host_name=host)
 
 
-def lost(others: Mapping[str, Reading], *, forced: tuple[str, ...] = ()) -> Plan:
+def lost(others: Mapping[str, PowerReading], *, forced: tuple[str, ...] = ()) -> Plan:
     """The plan for compute-1 when compute-2 and compute-3 of the four look dead too."""
     taken = survey(others=others)
     for host in RACK:
@@ -39,13 +39,13 @@ def lost(others: Mapping[str, Reading], *, forced: tuple[str, ...] = ()) -> Plan
         ({"compute-2": off("compute-2")}, (), True),
         ({"compute-2": off("compute-2")}, ("compute-3",), False),
         ({}, RACK, False),
-        ({h: Reading(state="On") for h in RACK}, (), True),
-        ({h: Reading(silence="no answer") for h in RACK}, (), True),
+        ({h: PowerReading(state="On") for h in RACK}, (), True),
+        ({h: PowerReading(silence="no answer") for h in RACK}, (), True),
         ({h: off("another") for h in RACK}, (), True),
     ],
 )
 def test_only_hosts_without_a_proof_of_their_own_make_the_observer_suspect(
-    others: Mapping[str, Reading], forced: tuple[str, ...], blind: bool
+    others: Mapping[str, PowerReading], forced: tuple[str, ...], blind: bool
 ) -> None:
     made = lost(others, forced=forced)
     assert ("observer-blind" in codes(made)) is blind
@@ -54,7 +54,7 @@ def test_only_hosts_without_a_proof_of_their_own_make_the_observer_suspect(
 
 def test_the_blocker_says_what_is_known_of_each_host_and_which_proof_would_let_it_through() -> None:
     found = finding(
-        lost({"compute-2": Reading(state="On"), "compute-3": Reading(silence="no answer")}), "observer-blind"
+        lost({"compute-2": PowerReading(state="On"), "compute-3": PowerReading(silence="no answer")}), "observer-blind"
     )
     assert found is not None
     assert found.verdict is Verdict.BLOCKER

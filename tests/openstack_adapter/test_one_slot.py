@@ -12,7 +12,7 @@ import pytest
 
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.records import Host, Vm
+from adapters.simulated.records import SimHost, SimVm
 from adapters.simulated.world import World
 from bot.domain.operation import Operation
 from bot.domain.values import Action
@@ -32,7 +32,7 @@ class Slot:
     """How much of the time somebody was in the host's one slot."""
 
     world: World
-    host: Host
+    host: SimHost
     used: list[bool] = field(default_factory=list)
     most: int = 0
 
@@ -59,7 +59,7 @@ class Drain:
 
     evening: Evening
     slot: Slot
-    vms: list[Vm]
+    vms: list[SimVm]
 
     async def run(self, *, twice: str = "nobody") -> Operation:
         """Empty it; one VM may be begun twice, and everything else that is said and done must be so."""
@@ -68,7 +68,7 @@ class Drain:
         assert ended is not None
         return ended
 
-    def seconds(self, *vms: Vm) -> float:
+    def seconds(self, *vms: SimVm) -> float:
         """From the first order of all until the last of these has left."""
         moves = [m for m in self.evening.world.moves if m.source is self.slot.host]
         last = max(m.updated_at for m in moves if m.vm in vms and m.status == "completed")

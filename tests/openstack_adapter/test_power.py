@@ -11,7 +11,7 @@ import pytest
 from adapters.openstack.settings import Fencing, OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from adapters.redfish.settings import BmcSettings
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
@@ -38,11 +38,11 @@ from tests.openstack_adapter.build import (
 
 EVIDENCE = {"power-off", "power-on", "to-be-fenced", "bmc-silent", "bmc-of-another", "unproven-death"}
 FENCED = configured(fencing=WITH_FENCE)
-OFF, ON = Reading(state="Off", host_name=DEAD, times=2), Reading(state="On", host_name=DEAD)
-SILENT = Reading(silence=f"The BMC of {DEAD} did not answer when asked to read its power.")
+OFF, ON = PowerReading(state="Off", host_name=DEAD, times=2), PowerReading(state="On", host_name=DEAD)
+SILENT = PowerReading(silence=f"The BMC of {DEAD} did not answer when asked to read its power.")
 
 
-def told(reading: Reading | None, settings: OpenStackSettings | None = None) -> Plan:
+def told(reading: PowerReading | None, settings: OpenStackSettings | None = None) -> Plan:
     return plan(survey(power=reading), settings=settings)
 
 
@@ -56,19 +56,19 @@ def told(reading: Reading | None, settings: OpenStackSettings | None = None) -> 
         (None, FENCED, {"unproven-death"}, False),
         (SILENT, configured(), {"bmc-silent", "unproven-death"}, False),
         (SILENT, FENCED, {"bmc-silent", "unproven-death"}, False),
-        (Reading(), configured(), {"bmc-silent", "unproven-death"}, False),
+        (PowerReading(), configured(), {"bmc-silent", "unproven-death"}, False),
         (OFF, configured(), {"power-off"}, False),
         (OFF, FENCED, {"power-off"}, False),
         (ON, configured(), {"power-on"}, True),
         (ON, FENCED, {"to-be-fenced"}, False),
-        (Reading(state="PoweringOff"), configured(), {"power-on"}, True),
-        (Reading(state="PoweringOff"), FENCED, {"to-be-fenced"}, False),
+        (PowerReading(state="PoweringOff"), configured(), {"power-on"}, True),
+        (PowerReading(state="PoweringOff"), FENCED, {"to-be-fenced"}, False),
         (replace(OFF, host_name="compute-7"), configured(), {"bmc-of-another"}, True),
         (replace(ON, host_name="compute-7"), FENCED, {"bmc-of-another"}, True),
     ],
 )
 def test_power_proves_death_forbids_or_leaves_it_open(
-    reading: Reading | None, settings: OpenStackSettings, found: set[str], blocked: bool
+    reading: PowerReading | None, settings: OpenStackSettings, found: set[str], blocked: bool
 ) -> None:
     made = told(reading, settings)
     assert codes(made) & EVIDENCE == found
@@ -84,7 +84,7 @@ def test_power_off_is_said_to_be_read_twice_and_is_no_warning() -> None:
 
 def test_two_people_vouch_for_a_death_that_nothing_proves_and_for_no_other() -> None:
     vouched = ("compute-1 is dead: powered off, or cut off from its storage and network",)
-    assert told(None).vouches == told(SILENT).vouches == told(Reading(), FENCED).vouches == vouched
+    assert told(None).vouches == told(SILENT).vouches == told(PowerReading(), FENCED).vouches == vouched
     assert told(OFF).vouches == told(ON, FENCED).vouches == told(OFF, FENCED).vouches == ()
 
 
@@ -131,7 +131,7 @@ def test_fencing_is_a_phase_of_its_own_before_all_others_and_its_failure_stops_t
     ("reading", "settings"), [(ON, configured()), (OFF, configured()), (None, FENCED), (SILENT, FENCED)]
 )
 def test_nobody_is_fenced_unless_the_settings_say_so_and_a_bmc_can(
-    reading: Reading | None, settings: OpenStackSettings
+    reading: PowerReading | None, settings: OpenStackSettings
 ) -> None:
     assert "Fence" not in told(reading, settings).phases_used
 
@@ -158,8 +158,8 @@ DOWN, UP = service(DEAD, is_up=False), service(DEAD)
     ("reading", "its_service", "seen"),
     [
         (ON, DOWN, Seen.NEVER_STARTED),
-        (Reading(state="PoweringOn"), DOWN, Seen.NEVER_STARTED),
-        (Reading(), DOWN, Seen.NEVER_STARTED),
+        (PowerReading(state="PoweringOn"), DOWN, Seen.NEVER_STARTED),
+        (PowerReading(), DOWN, Seen.NEVER_STARTED),
         (replace(OFF, times=1), DOWN, Seen.UNDERWAY),
         (OFF, DOWN, Seen.DONE),
         (ON, UP, Seen.FAILED),
@@ -170,7 +170,7 @@ DOWN, UP = service(DEAD, is_up=False), service(DEAD)
     ],
 )
 def test_before_it_is_told_to_a_machine_must_be_the_right_one_and_dead(
-    reading: Reading, its_service: Any, seen: Seen
+    reading: PowerReading, its_service: Any, seen: Seen
 ) -> None:
     assert power.sighting(_fence(), reading, its_service).seen is seen
 
@@ -178,7 +178,7 @@ def test_before_it_is_told_to_a_machine_must_be_the_right_one_and_dead(
 @pytest.mark.parametrize("state", ["On", "PoweringOff", ""])
 def test_after_it_was_told_to_a_machine_may_take_its_time(state: str) -> None:
     step = replace(_fence(), receipt=Receipt())
-    assert power.sighting(step, Reading(state=state), DOWN).seen is Seen.UNDERWAY
+    assert power.sighting(step, PowerReading(state=state), DOWN).seen is Seen.UNDERWAY
 
 
 def _fence() -> Step:

@@ -8,7 +8,7 @@ import pytest
 from adapters.openstack.model.resources import LIVE_MIGRATION, Migration, Server
 from adapters.openstack.steps import moves
 from adapters.simulated import datacentre
-from adapters.simulated.records import Move, MoveKind, Vm
+from adapters.simulated.records import Move, MoveKind, SimVm
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action
@@ -33,7 +33,7 @@ LONG_AGO = timedelta(days=260)
 BADLY = ("failed", "error", "cancelled")
 
 
-def record(arena: OpenStackArena, vm: Vm, status: str, to: str | None, **fields: Any) -> Move:
+def record(arena: OpenStackArena, vm: SimVm, status: str, to: str | None, **fields: Any) -> Move:
     """A record of a move off compute-1, a minute old unless told otherwise."""
     kind = fields.pop("kind", MoveKind.LIVE)
     return datacentre.add_record(

@@ -12,7 +12,7 @@ import pytest
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.settings import Cinder
 from adapters.openstack.steps.rehome import PHASE
-from adapters.openstack.wire.cinder_manage import Local, Runner
+from adapters.openstack.wire.cinder_manage import CommandRunner, Local
 from adapters.simulated import cinder_manage, datacentre, openstack_api
 from adapters.simulated.world import World
 from bot.domain.cloud import NotSupported, Refused, Seen, Sighting, Unreachable
@@ -59,7 +59,7 @@ class Region:
 
 
 @asynccontextmanager
-async def region(folder: Path, *, by: By = By.MUSTER, runner: Runner | None = None) -> AsyncIterator[Region]:
+async def region(folder: Path, *, by: By = By.MUSTER, runner: CommandRunner | None = None) -> AsyncIterator[Region]:
     clock = ManualClock(START)
     world = datacentre.build(clock.now, cinder_on=datacentre.DEAD)
     async with (

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.openstack.model.resources import OpenStackSurvey, Service, Storage
 from adapters.openstack.steps import service
-from adapters.openstack.survey.heartbeats import Heartbeats
+from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import By, Step, Verdict
 from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, server, with_service
@@ -180,7 +180,7 @@ def test_up_counts_only_after_so_many_heartbeats() -> None:
 
 
 def test_heartbeats_are_counted_once_each_and_anew_after_every_silence() -> None:
-    hearts = Heartbeats()
+    hearts = ServiceHeartbeats()
 
     def counted(shown: Service) -> int:
         hearts.note([shown])

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model import translate
-from adapters.openstack.model.resources import Group, Room, Server
+from adapters.openstack.model.resources import Room, Server, ServerGroup
 from adapters.openstack.settings import OpenStackSettings
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict
 from tests.openstack_adapter.build import (
@@ -372,7 +372,7 @@ def test_a_reason_longer_than_nova_stores_is_cut() -> None:
 
 
 def test_vms_of_one_server_group_are_kept_apart() -> None:
-    group = Group(id="g1", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
+    group = ServerGroup(id="g1", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
     made = plan(survey(server("a"), server("b"), server("c"), groups=(group,)))
     assert [s.apart for s in made.steps if s.verb == "evacuate"] == ["g1", "g1", ""]
     assert "kafka" in made.vms[0].note

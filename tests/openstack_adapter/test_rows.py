@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from adapters.simulated.openstack_api import Release
-from adapters.simulated.records import Vm
+from adapters.simulated.records import SimVm
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
@@ -48,16 +48,16 @@ async def test_a_vm_that_nobody_touched_costs_one_row_and_keeps_its_mark() -> No
         assert seen.sentence == f"{step.arguments['name']} is still on {arena.host.name}, ACTIVE."
 
 
-def _given_a_task(vm: Vm) -> None:
+def _given_a_task(vm: SimVm) -> None:
     vm.task = "rebuilding"  # an evacuation that somebody asked for, before there is a record of it
 
 
-def _deleted(vm: Vm) -> None:
+def _deleted(vm: SimVm) -> None:
     vm.task = "deleting"
 
 
 @pytest.mark.parametrize("touch", [_given_a_task, _deleted])
-async def test_a_vm_that_somebody_touched_since_its_mark_is_looked_at(touch: Callable[[Vm], None]) -> None:
+async def test_a_vm_that_somebody_touched_since_its_mark_is_looked_at(touch: Callable[[SimVm], None]) -> None:
     async with openstack_arena(vms=2) as arena:
         (step,) = await marked(arena)
         vm = arena.world.vms[step.target]
@@ -130,22 +130,22 @@ async def test_a_vm_that_has_arrived_costs_the_records_and_one_row(of_host: Regi
         )
 
 
-def _in_error(vm: Vm) -> None:
+def _in_error(vm: SimVm) -> None:
     vm.state = "error"
 
 
-def _elsewhere(vm: Vm) -> None:
+def _elsewhere(vm: SimVm) -> None:
     vm.host = None
 
 
-def _busy(vm: Vm) -> None:
+def _busy(vm: SimVm) -> None:
     vm.task, vm.updated_at = "powering-off", vm.updated_at + timedelta(seconds=30)
 
 
 @pytest.mark.parametrize(
     ("touch", "shows"), [(_in_error, Seen.FAILED), (_elsewhere, Seen.UNCLEAR), (_busy, Seen.UNDERWAY)]
 )
-async def test_a_vm_that_is_not_as_its_record_says_is_looked_at(touch: Callable[[Vm], None], shows: Seen) -> None:
+async def test_a_vm_that_is_not_as_its_record_says_is_looked_at(touch: Callable[[SimVm], None], shows: Seen) -> None:
     async with openstack_arena(vms=2) as arena:
         (step,) = await moved(arena)
         touch(arena.world.vms[step.target])

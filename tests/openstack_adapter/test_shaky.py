@@ -21,7 +21,7 @@ from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.datacentre import add_server
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.records import Host
+from adapters.simulated.records import SimHost
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.desk import deliveries
@@ -92,7 +92,7 @@ class Night:
 
     clock: QuickClock
     world: World
-    hosts: list[Host]
+    hosts: list[SimHost]
     cloud: OpenStackCloud
     archive: SqlArchive
     shaking: Shaking

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.openstack.model.resources import Group, OpenStackSurvey, Server
+from adapters.openstack.model.resources import OpenStackSurvey, Server, ServerGroup
 from adapters.openstack.plans import spread
 from bot.domain.plans.plan import digest_of
 from tests.openstack_adapter.build import DEAD, plan, room, server, survey, with_service
@@ -78,7 +78,7 @@ def test_what_more_than_room_decides_about_is_left_to_the_scheduler(special: Ser
 
 
 def test_members_of_a_server_group_are_left_to_the_scheduler() -> None:
-    group = Group(id="g", name="db", policy="anti-affinity", members=frozenset({"id-vm-1"}))
+    group = ServerGroup(id="g", name="db", policy="anti-affinity", members=frozenset({"id-vm-1"}))
     assert set(wished(survey(*servers(3), groups=(group,)))) == {"id-vm-0", "id-vm-2"}
 
 

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from adapters.openstack.findings import refusals
-from adapters.openstack.model.resources import Group, Server
+from adapters.openstack.model.resources import Server, ServerGroup
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.wire.versions import Microversion
-from adapters.simulated.records import Vm
+from adapters.simulated.records import SimVm
 from bot.domain.cloud import Left, Refused
 from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.domain.values import VmId
@@ -84,7 +84,7 @@ def test_what_is_special_about_a_vm_is_said_on_every_way(way: Way, state: dict[s
 
 @pytest.mark.parametrize("way", WAYS)
 def test_an_amphora_of_another_name_is_known_by_its_server_group(way: Way) -> None:
-    group = Group(id="g", name="octavia-lb-1b2c", policy="anti-affinity", members=frozenset({"id-lb"}))
+    group = ServerGroup(id="g", name="octavia-lb-1b2c", policy="anti-affinity", members=frozenset({"id-lb"}))
     assert "amphora" in codes(way(server("lb"), groups=(group,)))
     assert "amphora" not in codes(way(server("lb"), groups=(replace(group, name="web"),)))
 
@@ -104,12 +104,12 @@ def test_an_encrypted_volume_ends_differently_live_and_otherwise() -> None:
 
 @pytest.mark.parametrize("way", [evacuated, emptied])
 def test_a_group_that_must_stay_together_is_told_before_its_first_member_finds_no_host(way: Way) -> None:
-    group = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
+    group = ServerGroup(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
     assert "must-stay-together" in codes(way(server("a"), server("b"), groups=(group,)))
 
 
 def test_of_a_group_that_must_stay_together_nobody_comes_back_alone() -> None:
-    group = Group(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
+    group = ServerGroup(id="g", name="pair", policy="affinity", members=frozenset({"id-a", "id-b"}))
     made = brought_back(server("a"), groups=(group,))
     found = finding(made, "no-way-back")
     assert found is not None
@@ -183,23 +183,23 @@ def test_newer_releases_allow_more() -> None:
     assert refusals.against(server("a", devices=("an accelerator",)), verbs.REBUILD, Microversion((2, 87)))
 
 
-def share(vm: Vm) -> None:
+def share(vm: SimVm) -> None:
     vm.shares = ("share-1",)
 
 
-def accelerated_port(vm: Vm) -> None:
+def accelerated_port(vm: SimVm) -> None:
     vm.ports = ("accelerator-direct",)
 
 
-def extra(**extra: str) -> Callable[[Vm], None]:
-    def give(vm: Vm) -> None:
+def extra(**extra: str) -> Callable[[SimVm], None]:
+    def give(vm: SimVm) -> None:
         assert vm.flavor is not None
         vm.flavor = replace(vm.flavor, extra=tuple((key.replace("__", ":"), value) for key, value in extra.items()))
 
     return give
 
 
-GIVEN: dict[str, Callable[[Vm], None]] = {
+GIVEN: dict[str, Callable[[SimVm], None]] = {
     "a Manila share attached": share,
     "a port with an accelerator": accelerated_port,
     "an accelerator": extra(accel__device_profile="fpga"),

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from adapters.simulated import datacentre, redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.wire import served
@@ -91,8 +91,8 @@ async def failure(bmcs: Bmcs, host: str = ON) -> CloudError:
 
 
 async def test_power_is_read_with_the_name_that_the_machine_calls_itself(rack: Rack) -> None:
-    assert await rack.bmcs.read(ON) == Reading(state="On", host_name=ON)
-    assert await rack.bmcs.read(OFF) == Reading(state="Off", host_name=OFF, times=1)
+    assert await rack.bmcs.read(ON) == PowerReading(state="On", host_name=ON)
+    assert await rack.bmcs.read(OFF) == PowerReading(state="Off", host_name=OFF, times=1)
 
 
 async def test_two_readings_count_as_two_only_when_seconds_lie_between_them(rack: Rack) -> None:
@@ -150,7 +150,7 @@ async def test_a_reading_that_failed_begins_the_count_anew(rack: Rack) -> None:
 
 @pytest.mark.parametrize("said", ["compute-2", "COMPUTE-2", "compute-2.rack.example", "", "localhost", "localhost.lan"])
 def test_a_machine_that_calls_itself_alike_or_nothing_contradicts_nothing(said: str) -> None:
-    assert not Reading(host_name=said).contradicts("compute-2")
+    assert not PowerReading(host_name=said).contradicts("compute-2")
 
 
 @pytest.mark.parametrize(
@@ -158,7 +158,7 @@ def test_a_machine_that_calls_itself_alike_or_nothing_contradicts_nothing(said: 
     [("compute-21", "compute-2"), ("compute-1.rack", "compute-2"), ("compute-2.rack-b", "compute-2.rack-a")],
 )
 def test_a_machine_that_calls_itself_otherwise_is_another(said: str, host: str) -> None:
-    assert Reading(host_name=said).contradicts(host)
+    assert PowerReading(host_name=said).contradicts(host)
 
 
 # ---------------------------------------------------------------------- taking power

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from tests.ports import free_port
 from tests.services import alertmanager
 from tests.services.alertmanager import Alertmanager
@@ -44,7 +44,7 @@ async def watcher(stage: Stage, binary: Path, tmp_path: Path) -> AsyncIterator[A
         yield started
 
 
-def told(stage: Stage, text: str = "") -> list[Message]:
+def told(stage: Stage, text: str = "") -> list[PostedMessage]:
     return [m for m in stage.workspace.channel_messages(INCIDENT) if text in m.plain]
 
 

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.cli import check
 from bot.cli.check import Outcome, Question
-from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.faults import SlackFaults
 from bot.demo.server import Served, serve
 from bot.demo.workspace.people import Channel, UserGroup
 from bot.demo.workspace.workspace import Workspace, standard_workspace
@@ -260,7 +260,7 @@ async def test_a_slack_that_does_not_answer_is_told_with_its_address(slack: Serv
     ],
 )
 async def test_a_refusal_of_slack_is_told_in_words(
-    slack: Served, harm: Callable[[Faults], object], sentence: str
+    slack: Served, harm: Callable[[SlackFaults], object], sentence: str
 ) -> None:
     harm(slack.faults)
     assert f"Slack, token of the bot: {sentence.format(api=slack.api_url)}" in await wrong(slack, {})

@@ -11,7 +11,7 @@ import openstack
 
 from adapters.simulated import openstack_api
 from adapters.simulated.openstack.identity import Keystone
-from adapters.simulated.records import Host, Move, Vm
+from adapters.simulated.records import Move, SimHost, SimVm
 from adapters.simulated.world import World
 from bot.runtime.clock import ManualClock
 
@@ -97,13 +97,13 @@ class Region:
 
     async def move_ends(self, vm: str) -> Move:
         """Let the newest move of a server come to its end."""
-        server: Vm = self.world.vm(vm)
+        server: SimVm = self.world.vm(vm)
         move = next(m for m in reversed(self.world.moves) if m.vm is server)
         ends = {"done", "error", "failed", "completed", "cancelled", "finished", "confirmed", "reverted"}
         await self.until(lambda: move.status in ends, within=120.0)
         return move
 
-    async def fall_silent(self, host: str) -> Host:
+    async def fall_silent(self, host: str) -> SimHost:
         """Kill a host and wait until its service counts as down."""
         killed = self.world.kill_host(host)
         await self.clock.pass_time(self.world.service_down_time + 1)

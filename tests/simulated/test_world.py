@@ -7,7 +7,7 @@ import pytest
 from adapters.simulated.datacentre import build
 from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.openstack.identity import Caller
-from adapters.simulated.records import Call, Kind, Power
+from adapters.simulated.records import LoggedCall, Platform, Power
 from adapters.simulated.world import World
 from bot.runtime.clock import ManualClock
 
@@ -75,7 +75,7 @@ async def test_the_service_down_time_can_be_chosen() -> None:
 
 def test_room_is_what_is_not_promised() -> None:
     world = World(ManualClock().now)
-    host = world.add_host("h", world.add_cluster("c", Kind.CLOUDTOWER), memory_mb=10_000)
+    host = world.add_host("h", world.add_cluster("c", Platform.CLOUDTOWER), memory_mb=10_000)
     vm = world.add_vm("a", host, memory_mb=4_000)
     assert world.room(host).memory_mb == 6_000
     other = world.add_host("i", host.cluster)
@@ -87,7 +87,7 @@ def test_room_is_what_is_not_promised() -> None:
 
 def test_names_that_mean_several_or_nothing_are_refused() -> None:
     world = build(ManualClock().now)
-    world.add_host("node-1", world.add_cluster("second", Kind.CLOUDTOWER))
+    world.add_host("node-1", world.add_cluster("second", Platform.CLOUDTOWER))
     with pytest.raises(LookupError, match="2 hosts answer to 'node-1'"):
         world.host("node-1")
     with pytest.raises(LookupError, match="0 VMs"):
@@ -108,9 +108,9 @@ def test_the_demo_has_a_dead_host_with_twelve_servers_and_room_elsewhere() -> No
     assert not world.is_up(dead)
     assert sorted(v.state for v in servers) == ["active"] * 9 + ["error"] + ["stopped"] * 2
     needed = sum(v.memory_mb for v in servers)
-    beside = [h for h in world.hosts_of(Kind.OPENSTACK) if h.zone == dead.zone and h is not dead]
+    beside = [h for h in world.hosts_of(Platform.OPENSTACK) if h.zone == dead.zone and h is not dead]
     assert sum(world.room(h).memory_mb for h in beside) > needed
-    assert len(world.vms_of(Kind.OPENSTACK)) == 40
+    assert len(world.vms_of(Platform.OPENSTACK)) == 40
 
 
 def test_the_demo_tower_has_a_full_node_with_vms_that_cannot_move() -> None:
@@ -120,7 +120,7 @@ def test_the_demo_tower_has_a_full_node_with_vms_that_cannot_move() -> None:
     assert len(here) == 40
     assert len([v for v in here if not v.migratable and v.power is Power.RUNNING]) == 3
     assert all(v.usage is None for v in here)
-    assert [h.name for h in world.hosts_of(Kind.CLOUDTOWER)] == ["node-1", "node-2", "node-3", "node-4"]
+    assert [h.name for h in world.hosts_of(Platform.CLOUDTOWER)] == ["node-1", "node-2", "node-3", "node-4"]
 
 
 def test_a_power_change_shows_in_both_platforms_words() -> None:
@@ -162,7 +162,9 @@ def test_the_volume_service_of_a_host_dies_and_comes_back_with_it() -> None:
 
 def test_the_call_log_is_bounded() -> None:
     world = World(ManualClock().now)
-    call = Call(at=world.now, face="openstack", method="GET", path="/", query="", body=None, status=200, changes=False)
+    call = LoggedCall(
+        at=world.now, face="openstack", method="GET", path="/", query="", body=None, status=200, changes=False
+    )
     for _ in range(100_005):
         world.log(call)
     assert len(world.calls) == 100_000

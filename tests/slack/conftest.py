@@ -11,7 +11,7 @@ import pytest
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served, serve
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.domain.cloud import Host, Request
 from bot.domain.messages.news import Audience, Kind, News
@@ -108,10 +108,10 @@ class Office:
         )
 
     # what people see -----------------------------------------------------------------------------------------
-    def cards(self, channel: str = "C0OPS") -> list[Message]:
+    def cards(self, channel: str = "C0OPS") -> list[PostedMessage]:
         return [m for m in self.workspace.channel_messages(channel) if m.author == BOT]
 
-    def thread(self, card: Message) -> list[str]:
+    def thread(self, card: PostedMessage) -> list[str]:
         return [m.plain for m in self.workspace.thread(card.channel, card.ts)]
 
     def notes(self, person: str) -> list[str]:

@@ -11,7 +11,7 @@ import yaml
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 
 from bot.demo.server import Served, serve
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.muster_app import installed
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.desk.desk import Desk
@@ -87,7 +87,7 @@ class House:
         (one,) = await self.operations()
         return one
 
-    async def planned(self, *, losing: int = 0) -> Message:
+    async def planned(self, *, losing: int = 0) -> PostedMessage:
         """What the worker does to it: a plan that waits for approval; answers the card as it stands then.
 
         Args:
@@ -113,13 +113,13 @@ class House:
             await unit.save(operation, Entry(event="planned"))
             await unit.commit()
 
-    def cards(self) -> list[Message]:
+    def cards(self) -> list[PostedMessage]:
         return [m for m in self.workspace.channel_messages("C0OPS") if m.author == "U0MUSTER"]
 
     async def note_to(self, who: str, *, number: int = 1) -> str:
         """What that person is told privately, as soon as it is there."""
 
-        def notes() -> list[Message]:
+        def notes() -> list[PostedMessage]:
             return [m for m in self.workspace.ephemerals(who) if not m.text.startswith("The app did")]
 
         await self.workspace.until(lambda: len(notes()) >= number)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
@@ -30,7 +30,7 @@ def choosy(vms: int) -> Plan:
     return replace(whole, vms=tuple(replace(vm, chosen=n > 0, group="back") for n, vm in enumerate(whole.vms)))
 
 
-async def planned(house: House, *, vms: int = 12) -> Message:
+async def planned(house: House, *, vms: int = 12) -> PostedMessage:
     """A card with so many VMs to choose from, the first of them not ticked."""
     await house.planned()
     (one,) = await house.operations()
@@ -40,7 +40,7 @@ async def planned(house: House, *, vms: int = 12) -> Message:
     return house.cards()[0]
 
 
-async def window(house: House, who: str, card: Message) -> View:
+async def window(house: House, who: str, card: PostedMessage) -> View:
     assert (await house.workspace.click(who, card, label="Choose VMs…")).error == ""
     await house.workspace.until(lambda: house.workspace.form(who))
     shown = house.workspace.form(who)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
 from bot.domain.plans.plan import digest_of
@@ -23,7 +23,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-async def planned(house: House, vms: int) -> Message:
+async def planned(house: House, vms: int) -> PostedMessage:
     await house.planned()
     (one,) = await house.operations()
     drawn = plan(vms)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from bot.domain.errors import BadCommand
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
-from bot.slack.inbound.grammar import COMMANDS, Question, Verb, parse, usage
+from bot.slack.inbound.grammar import COMMANDS, Query, Verb, parse, usage
 
 E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
 
@@ -73,14 +73,14 @@ E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
         ),
         ("/evacuate", "prod/help", Order(action=E, cloud="prod", host="help")),
         ("/evacuate", '"help"', Order(action=E, host="help")),
-        ("/evacuate", "help", Question(verb=Verb.HELP)),
-        ("/evacuate", "prod/compute-2 --help", Question(verb=Verb.HELP)),
-        ("/evacuate", "compute-2 --to -h", Question(verb=Verb.HELP)),
-        ("/maintenance", "Help", Question(verb=Verb.HELP)),
-        ("/maintenance", "enter node-3 —help", Question(verb=Verb.HELP)),
-        ("/muster", "show help", Question(verb=Verb.HELP)),
-        ("/muster", "-h", Question(verb=Verb.HELP)),
-        ("/muster", "show `k7m2pqrs`", Question(verb=Verb.SHOW, operation=OperationId("K7M2PQRS"))),
+        ("/evacuate", "help", Query(verb=Verb.HELP)),
+        ("/evacuate", "prod/compute-2 --help", Query(verb=Verb.HELP)),
+        ("/evacuate", "compute-2 --to -h", Query(verb=Verb.HELP)),
+        ("/maintenance", "Help", Query(verb=Verb.HELP)),
+        ("/maintenance", "enter node-3 —help", Query(verb=Verb.HELP)),
+        ("/muster", "show help", Query(verb=Verb.HELP)),
+        ("/muster", "-h", Query(verb=Verb.HELP)),
+        ("/muster", "show `k7m2pqrs`", Query(verb=Verb.SHOW, operation=OperationId("K7M2PQRS"))),
         ("/evacuate", "节点-1", Order(action=E, host="节点-1")),
         ("/evacuate", '"rack 4 node 2"', Order(action=E, host="rack 4 node 2")),
         ("/maintenance", "enter tower/node-3", Order(action=M, cloud="tower", host="node-3")),
@@ -102,23 +102,23 @@ E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
         ("/maintenance", "enter node-3 --then poweroff", Order(action=M, host="node-3", then=Then.POWER_OFF)),
         ("/maintenance", "enter --then=Reboot node-3", Order(action=M, host="node-3", then=Then.REBOOT)),
         ("/maintenance", "exit node-3 --reason new DIMM", Order(action=X, host="node-3", reason="new DIMM")),
-        ("/muster", "", Question(verb=Verb.HELP)),
-        ("/muster", "help", Question(verb=Verb.HELP)),
-        ("/muster", "LIST", Question(verb=Verb.LIST)),
-        ("/muster", "hosts", Question(verb=Verb.HOSTS)),
-        ("/muster", "hosts prod", Question(verb=Verb.HOSTS, name="prod")),
-        ("/muster", "Hosts prod compute-8", Question(verb=Verb.HOSTS, cloud="prod", name="compute-8")),
-        ("/muster", "hosts prod/compute-8", Question(verb=Verb.HOSTS, cloud="prod", name="compute-8")),
-        ("/muster", 'hosts "rack 4"', Question(verb=Verb.HOSTS, name="rack 4")),
-        ("/muster", "history compute-8", Question(verb=Verb.HISTORY, name="compute-8")),
-        ("/muster", "history prod/compute-8", Question(verb=Verb.HISTORY, cloud="prod", name="compute-8")),
-        ("/muster", "audit k7m2pqrs", Question(verb=Verb.AUDIT, operation=OperationId("K7M2PQRS"))),
-        ("/muster", "policy", Question(verb=Verb.POLICY)),
-        ("/muster", "policy prod", Question(verb=Verb.POLICY, cloud="prod")),
-        ("/muster", "show k7m2pqrs", Question(verb=Verb.SHOW, operation=OperationId("K7M2PQRS"))),
+        ("/muster", "", Query(verb=Verb.HELP)),
+        ("/muster", "help", Query(verb=Verb.HELP)),
+        ("/muster", "LIST", Query(verb=Verb.LIST)),
+        ("/muster", "hosts", Query(verb=Verb.HOSTS)),
+        ("/muster", "hosts prod", Query(verb=Verb.HOSTS, name="prod")),
+        ("/muster", "Hosts prod compute-8", Query(verb=Verb.HOSTS, cloud="prod", name="compute-8")),
+        ("/muster", "hosts prod/compute-8", Query(verb=Verb.HOSTS, cloud="prod", name="compute-8")),
+        ("/muster", 'hosts "rack 4"', Query(verb=Verb.HOSTS, name="rack 4")),
+        ("/muster", "history compute-8", Query(verb=Verb.HISTORY, name="compute-8")),
+        ("/muster", "history prod/compute-8", Query(verb=Verb.HISTORY, cloud="prod", name="compute-8")),
+        ("/muster", "audit k7m2pqrs", Query(verb=Verb.AUDIT, operation=OperationId("K7M2PQRS"))),
+        ("/muster", "policy", Query(verb=Verb.POLICY)),
+        ("/muster", "policy prod", Query(verb=Verb.POLICY, cloud="prod")),
+        ("/muster", "show k7m2pqrs", Query(verb=Verb.SHOW, operation=OperationId("K7M2PQRS"))),
     ],
 )
-def test_a_command_means_exactly_what_was_typed(command: str, typed: str, meant: Order | Question) -> None:
+def test_a_command_means_exactly_what_was_typed(command: str, typed: str, meant: Order | Query) -> None:
     assert parse(command, typed) == meant
 
 
@@ -208,10 +208,10 @@ def test_each_command_has_its_own_usage_line() -> None:
 @given(command=st.sampled_from(COMMANDS), typed=st.text(max_size=60))
 def test_any_text_is_an_order_a_question_or_a_sentence(command: str, typed: str) -> None:
     try:
-        meant: Order | Question | BadCommand = parse(command, typed)
+        meant: Order | Query | BadCommand = parse(command, typed)
     except BadCommand as bad:
         meant = bad
-    assert isinstance(meant, Order | Question) or meant.sentence
+    assert isinstance(meant, Order | Query) or meant.sentence
 
 
 @given(

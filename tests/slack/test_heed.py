@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.desk import deliveries
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.values import Action, HostId
@@ -21,7 +21,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-async def alarm(house: House, *, host: str = "host-1", cloud: str = "toy") -> Message:
+async def alarm(house: House, *, host: str = "host-1", cloud: str = "toy") -> PostedMessage:
     """An alarm's message, as it stands in the incident channel."""
     now = house.desk.clock.now()
     new = Alarm(
@@ -40,7 +40,7 @@ async def alarm(house: House, *, host: str = "host-1", cloud: str = "toy") -> Me
         assert await unit.open_alarm(new)
         await unit.commit()
 
-    def shown() -> list[Message]:
+    def shown() -> list[PostedMessage]:
         return [m for m in house.workspace.channel_messages("C0INCIDENT") if host in m.plain]
 
     await house.workspace.until(shown)

@@ -8,7 +8,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Channel
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.ports import ANSWER_AT, Delivery
@@ -34,7 +34,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def answer(house: House, channel: str, *, number: int = 1) -> str:
     """The newest private answer to Bob in that conversation, as soon as there are so many."""
 
-    def there() -> list[Message]:
+    def there() -> list[PostedMessage]:
         return [m for m in house.workspace.ephemerals("U0BOB") if m.channel == channel]
 
     await house.workspace.until(lambda: len(there()) >= number)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import State
 from bot.domain.values import OperationId
@@ -20,7 +20,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-def cards(house: House, channel: str) -> list[Message]:
+def cards(house: House, channel: str) -> list[PostedMessage]:
     return [m for m in house.workspace.channel_messages(channel) if m.author == "U0MUSTER" and m.buttons]
 
 

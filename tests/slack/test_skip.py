@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
@@ -25,7 +25,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-async def short_of(house: House, *, vms: int = 6) -> Message:
+async def short_of(house: House, *, vms: int = 6) -> PostedMessage:
     """A card of which every third VM failed."""
     await house.planned()
     (one,) = await house.operations()
@@ -40,7 +40,7 @@ async def short_of(house: House, *, vms: int = 6) -> Message:
     return house.cards()[0]
 
 
-async def window(house: House, who: str, card: Message) -> View:
+async def window(house: House, who: str, card: PostedMessage) -> View:
     assert (await house.workspace.click(who, card, label="Skip")).error == ""
     await house.workspace.until(lambda: house.workspace.form(who))
     shown = house.workspace.form(who)

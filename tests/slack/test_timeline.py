@@ -2,7 +2,7 @@
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Entry
@@ -25,7 +25,7 @@ async def ended(office: Office) -> Operation:
     return made
 
 
-def replies(office: Office) -> list[Message]:
+def replies(office: Office) -> list[PostedMessage]:
     return [m for card in office.cards() for m in office.workspace.thread(card.channel, card.ts)]
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
@@ -26,7 +26,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-async def window(house: House, who: str, card: Message, *, label: str) -> View:
+async def window(house: House, who: str, card: PostedMessage, *, label: str) -> View:
     """What opens when that person presses that button."""
     assert (await house.workspace.click(who, card, label=label)).error == ""
     await house.workspace.until(lambda: house.workspace.form(who))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from adapters.simulated.records import Call
+from adapters.simulated.records import LoggedCall
 
 
 @dataclass
@@ -25,7 +25,7 @@ class _Story:
     started: bool = False
 
 
-def complaints(database: Path, calls: Sequence[Call]) -> list[str]:
+def complaints(database: Path, calls: Sequence[LoggedCall]) -> list[str]:
     """What the clouds were asked to change without the audit saying who approved it.
 
     Args:

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower.state import Tower
-from adapters.simulated.records import Kind
+from adapters.simulated.records import Platform
 from adapters.simulated.world import World
 from bot.demo import configuration
 from bot.demo.server import Served, serve
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.runtime.clock import SystemClock
 from tests.store.migrated import migrated_file
@@ -119,16 +119,16 @@ class Stage:
         await self.workspace.submit(ALICE, window, {listed["block_id"]: list(vms)})
 
     # what people see ---------------------------------------------------------------------------------------
-    def cards(self) -> Sequence[Message]:
+    def cards(self) -> Sequence[PostedMessage]:
         """The messages of the bot in #ops that are no replies."""
         return [m for m in self.workspace.channel_messages(OPS) if m.author == self.workspace.app.bot_user]
 
     @property
-    def card(self) -> Message:
+    def card(self) -> PostedMessage:
         """The newest card."""
         return self.cards()[-1]
 
-    def thread(self, card: Message | None = None) -> list[str]:
+    def thread(self, card: PostedMessage | None = None) -> list[str]:
         """The lines under a card."""
         card = card or self.card
         return [m.plain for m in self.workspace.thread(OPS, card.ts) if m.ts != card.ts]
@@ -191,7 +191,7 @@ class Stage:
             notes = [m.plain for u in self.workspace.users for m in self.workspace.ephemerals(u)]
             raise AssertionError(f"never happened: {what}\n{seen}\n{notes}\n--- log\n{self.log()[-4000:]}") from None
 
-    async def card_says(self, text: str, *, seconds: float = 90) -> Message:
+    async def card_says(self, text: str, *, seconds: float = 90) -> PostedMessage:
         """Wait until the newest card says this."""
         await self.until(lambda: self.cards() and text in self.card.plain, seconds=seconds, what=f"card says {text!r}")
         return self.card
@@ -237,11 +237,11 @@ async def staged(
     clock = SystemClock()
     workspace = standard_workspace(patience=PATIENCE_SECONDS)
     world = datacentre.build(clock.now, sleep=clock.sleep, cinder_on=datacentre.DEAD if cinder else "")
-    for host in world.hosts_of(Kind.OPENSTACK) if auth_url else []:
+    for host in world.hosts_of(Platform.OPENSTACK) if auth_url else []:
         host.powered = False
     # both quicker than real ones, so that stories stay short
     tower = datacentre.cloudtower(world, sync=2, lanes=8)
-    for host in world.hosts_of(Kind.OPENSTACK):
+    for host in world.hosts_of(Platform.OPENSTACK):
         host.knobs.live_slots = 8
     async with (
         openstack_api.serve(world) as openstack_url,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from adapters.simulated import cinder_manage
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from tests.stories import ledger
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage, staged
 
@@ -32,7 +32,7 @@ async def by_hand(tmp_path: Path) -> AsyncIterator[Stage]:
         assert ledger.complaints(stage.folder / "muster.db", stage.world.mutations()) == []
 
 
-async def asked(stage: Stage) -> Message:
+async def asked(stage: Stage) -> PostedMessage:
     await stage.start_bot()
     await stage.workspace.type_command(ALICE, OPS, f"/evacuate prod/{DEAD}")
     return await stage.card_says("Waiting for approval")
@@ -44,7 +44,7 @@ def homes(stage: Stage) -> set[str]:
     return {v.host for v in stage.world.volumes.values() if vms & {a.vm_id for a in v.attachments}}
 
 
-def command_on(card: Message) -> list[str]:
+def command_on(card: PostedMessage) -> list[str]:
     """The command that the card shows, as a shell would read what a person copied."""
     block = next(b["text"]["text"] for b in card.blocks if "```" in str(b.get("text", "")))
     return shlex.split(block.split("```")[1].replace("&amp;", "&"))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import pytest
 
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
-from adapters.simulated.records import Host, Power, Vm
+from adapters.simulated.records import Power, SimHost, SimVm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
 
-async def emptied(stage: Stage) -> tuple[Host, Sequence[Vm]]:
+async def emptied(stage: Stage) -> tuple[SimHost, Sequence[SimVm]]:
     """compute-1 in maintenance, and the seven VMs that were on it, one of them stopped."""
     host = stage.world.host("compute-1")
     stage.world.set_power(stage.world.vm("etl-1"), Power.STOPPED)

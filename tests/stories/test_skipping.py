@@ -4,14 +4,14 @@ import asyncio
 from collections.abc import Sequence
 
 from adapters.simulated.faults import Break, MoveFault
-from adapters.simulated.records import Vm
+from adapters.simulated.records import SimVm
 from bot.demo.workspace.view_stack import View
 from tests.stories.stage import ALICE, BOB, DAVE, INCIDENT, OPS, Stage
 
 WHY = "its owner moves it <!channel>"
 
 
-async def short_of(stage: Stage, count: int) -> Sequence[Vm]:
+async def short_of(stage: Stage, count: int) -> Sequence[SimVm]:
     """compute-1 on its way into maintenance, short of so many VMs whose migration failed."""
     vms = sorted(stage.world.vms_on(stage.world.host("compute-1")), key=lambda vm: vm.name)[:count]
     for vm in vms:
@@ -32,13 +32,13 @@ async def window_of(stage: Stage, user: str) -> View:
     return window
 
 
-async def skip(stage: Stage, user: str, window: View, *vms: Vm, reason: str = "") -> None:
+async def skip(stage: Stage, user: str, window: View, *vms: SimVm, reason: str = "") -> None:
     (listed,) = [b for b in window.blocks if b.get("block_id", "").startswith("vms-")]
     why = {"reason": reason} if reason else {}
     await stage.workspace.submit(user, window, {listed["block_id"]: [vm.id for vm in vms], **why})
 
 
-def migrations_of(stage: Stage, vm: Vm) -> int:
+def migrations_of(stage: Stage, vm: SimVm) -> int:
     calls = [c for c in stage.world.mutations() if c.path.endswith(f"/servers/{vm.id}/action")]
     return sum("os-migrateLive" in (c.body or {}) for c in calls)
 

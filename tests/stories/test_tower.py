@@ -6,7 +6,7 @@ import pytest
 
 from adapters.simulated.cloudtower import ha
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.records import Maintenance, Power, Vm
+from adapters.simulated.records import Maintenance, Power, SimVm
 from tests.stories.stage import ALICE, BOB, DAVE, OPS, Stage
 
 
@@ -82,7 +82,7 @@ async def test_forty_vms_leave_and_only_the_chosen_come_back(stage: Stage) -> No
     assert {vm.name for vm in world.vms_on(node) if vm.power is Power.RUNNING} == names([*back, *stopped])
 
 
-def names(vms: list[Vm]) -> set[str]:
+def names(vms: list[SimVm]) -> set[str]:
     return {vm.name for vm in vms}
 
 

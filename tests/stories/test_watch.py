@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from tests.stories.stage import ALICE, BOB, DAVE, INCIDENT, Stage, staged
 
 QUICK = '[watch]\nevery = "1s"\nleft_over_after = "3s"\n'
@@ -19,7 +19,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         yield stage
 
 
-def told(stage: Stage, text: str) -> list[Message]:
+def told(stage: Stage, text: str) -> list[PostedMessage]:
     """What stands in the incident channel and says this."""
     return [m for m in stage.workspace.channel_messages(INCIDENT) if text in m.plain]
 

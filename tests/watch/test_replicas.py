@@ -15,7 +15,7 @@ from bot.domain.values import HostId, OperationId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
-from bot.watch.alerts import Alerts, Group, Told
+from bot.watch.alerts import AlertGroup, Alerts, ToldAlert
 from tests.store.databases import Postgresql
 from tests.watch.conftest import NOON, Fleet, Post
 
@@ -89,8 +89,8 @@ async def test_a_replica_that_is_overtaken_between_two_reads_does_not_undo_what_
 
 
 async def test_an_alert_that_every_replica_hears_of_is_one_alarm(posts: list[Post]) -> None:
-    told = Told(fingerprint="f1", starts_at=NOON, is_over=False, summary="down", host="host-3")
-    group = Group(key="g", alerts=(told, replace(told, fingerprint="f2")))
+    told = ToldAlert(fingerprint="f1", starts_at=NOON, is_over=False, summary="down", host="host-3")
+    group = AlertGroup(key="g", alerts=(told, replace(told, fingerprint="f2")))
     takes = [Alerts(archive=p.archive, clock=p.clock).take(group) for p in posts]
     assert sum(await asyncio.gather(*takes)) == 2
     (alarm,) = await alarms(posts[0], AlarmKind.ALERT)

@@ -7,7 +7,7 @@ operator needs before signing: an answer that could not be had is `unknown` and 
 from collections.abc import Callable, Iterator, Sequence
 
 from adapters.cloudtower.findings import alerts
-from adapters.cloudtower.survey.survey import MINIMUM_VERSION, CloudTowerSurvey, Outcome
+from adapters.cloudtower.survey.survey import MINIMUM_VERSION, CloudTowerSurvey, PrecheckOutcome
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import GIB, TowerCluster, TowerHost, TowerVm
 from bot.domain.counting import counted, gib
@@ -236,15 +236,15 @@ def _room(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
 
 def _precheck(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     precheck = survey.precheck
-    if precheck.outcome is Outcome.READY:
+    if precheck.outcome is PrecheckOutcome.READY:
         count = len(precheck.shutdown)
         stops = f"{counted(count, 'VM')} must be shut down" if count else "no VM must be shut down"
         yield _finding("precheck", Verdict.OK, Topic.HOST, f"CloudTower's precheck lets {host.name} enter: {stops}.")
-    elif precheck.outcome is Outcome.REFUSED:
+    elif precheck.outcome is PrecheckOutcome.REFUSED:
         sentence = f"CloudTower's precheck says no. {precheck.sentence}"
         remedy = precheck.remedy or "Run the host's maintenance check in CloudTower and clear what it lists."
         yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=precheck.raw)
-    elif precheck.outcome is Outcome.NO_ANSWER:
+    elif precheck.outcome is PrecheckOutcome.NO_ANSWER:
         remedy = precheck.remedy or "Look at the task in CloudTower, then check again."
         yield _finding("precheck", Verdict.UNKNOWN, Topic.HOST, precheck.sentence, remedy=remedy)
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from adapters.cloudtower.findings import alerts, entering
 from adapters.cloudtower.steps.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
-from adapters.cloudtower.survey.leaving import LeavingSurvey, Offer, Way
+from adapters.cloudtower.survey.leaving import LeavingSurvey, WayBack, WayBackKind
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import Request
@@ -20,9 +20,9 @@ from bot.domain.values import Json, StepKey, VmId
 _UNLESS_CHOSEN = " They stay as they are unless somebody chooses them."
 PHASES = ("Exit maintenance", "Verify")
 _WORDS = {
-    Way.POWER_ON: "power on",
-    Way.LIVE: "live-migrate back",
-    Way.OFFLINE: "migrate back offline",
+    WayBackKind.POWER_ON: "power on",
+    WayBackKind.LIVE: "live-migrate back",
+    WayBackKind.OFFLINE: "migrate back offline",
 }
 
 
@@ -45,7 +45,7 @@ def plan(request: Request, survey: LeavingSurvey) -> Plan:
     )
 
 
-def _chosen(request: Request, survey: LeavingSurvey) -> list[Offer]:
+def _chosen(request: Request, survey: LeavingSurvey) -> list[WayBack]:
     """The offers that are taken."""
     named = frozenset(request.vms)
     if request.is_choice:
@@ -55,11 +55,11 @@ def _chosen(request: Request, survey: LeavingSurvey) -> list[Offer]:
     return [offer for offer in survey.offers if not _flag(offer)]
 
 
-def _names(offer: Offer) -> set[str]:
+def _names(offer: WayBack) -> set[str]:
     return {offer.uuid, offer.name} | ({offer.vm.id} if offer.vm else set())
 
 
-def _flag(offer: Offer) -> str:
+def _flag(offer: WayBack) -> str:
     """Why a VM is not brought back unless somebody names it; empty when it is."""
     if offer.is_recycled:
         return "in the recycle bin"
@@ -164,7 +164,7 @@ def _finding(
     together: str = "",
     remedy: str = "",
     raw: str = "",
-    offer: Offer | None = None,
+    offer: WayBack | None = None,
 ) -> Finding:
     return Finding(
         code=code,
@@ -181,8 +181,8 @@ def _finding(
 # ---------------------------------------------------------------------- VMs and steps
 
 
-def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
-    disposition = Disposition.POWER_ON if offer.way is Way.POWER_ON else Disposition.MIGRATE_BACK
+def _vm(offer: WayBack, *, is_chosen: bool) -> Vm:
+    disposition = Disposition.POWER_ON if offer.way is WayBackKind.POWER_ON else Disposition.MIGRATE_BACK
     return Vm(
         id=VmId(offer.uuid),
         name=offer.name,
@@ -198,8 +198,8 @@ def _vm(offer: Offer, *, is_chosen: bool) -> Vm:
     )
 
 
-def _steps(host: TowerHost, chosen: list[Offer]) -> tuple[Step, ...]:
-    lists: dict[str, Json] = {way.value: [o.uuid for o in chosen if o.way is way] for way in Way}
+def _steps(host: TowerHost, chosen: list[WayBack]) -> tuple[Step, ...]:
+    lists: dict[str, Json] = {way.value: [o.uuid for o in chosen if o.way is way] for way in WayBackKind}
     call = Step(
         key=StepKey(f"{EXIT.verb}:{host.id}"),
         phase=PHASES[0],
@@ -224,8 +224,8 @@ def _steps(host: TowerHost, chosen: list[Offer]) -> tuple[Step, ...]:
     return (call, *(_verification(host, offer) for offer in chosen), end)
 
 
-def _verification(host: TowerHost, offer: Offer) -> Step:
-    disposition = Disposition.POWER_ON if offer.way is Way.POWER_ON else Disposition.MIGRATE_BACK
+def _verification(host: TowerHost, offer: WayBack) -> Step:
+    disposition = Disposition.POWER_ON if offer.way is WayBackKind.POWER_ON else Disposition.MIGRATE_BACK
     return Step(
         key=StepKey(f"vm:{offer.uuid}"),
         phase=PHASES[0],
@@ -238,7 +238,7 @@ def _verification(host: TowerHost, offer: Offer) -> Step:
             "host_id": host.id,
             "course": EXIT.verb,
             "disposition": disposition.value,
-            "runs": offer.way is not Way.OFFLINE,
+            "runs": offer.way is not WayBackKind.OFFLINE,
         },
         patience=PATIENCE,
     )

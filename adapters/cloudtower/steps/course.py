@@ -17,7 +17,7 @@ QUIET = timedelta(seconds=120)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class Passage:
     """One way: which state of the host it leads from, through and to, and how people say it."""
 
     action: Action
@@ -33,7 +33,7 @@ class Course:
         return self.action.value
 
 
-ENTER = Course(
+ENTER = Passage(
     action=Action.ENTER,
     origin=translate.IN_USE,
     through=frozenset({translate.ENTERING}),
@@ -41,17 +41,17 @@ ENTER = Course(
     doing="entering maintenance",
     done="in maintenance",
 )
-EXIT = Course(  # no state between is published (sheet §5), so an unknown one counts as between
+EXIT = Passage(  # no state between is published (sheet §5), so an unknown one counts as between
     action=Action.EXIT,
     origin=translate.IN_MAINTENANCE,
     goal=translate.IN_USE,
     doing="leaving maintenance",
     done="in use",
 )
-_COURSES: Mapping[str, Course] = {c.verb: c for c in (ENTER, EXIT)}
+_COURSES: Mapping[str, Passage] = {c.verb: c for c in (ENTER, EXIT)}
 
 
-def of(step: Step) -> Course:
+def of(step: Step) -> Passage:
     """The course that a step belongs to.
 
     Raises:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from adapters.cloudtower.steps import course
-from adapters.cloudtower.steps.course import Course
+from adapters.cloudtower.steps.course import Passage
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Seen, Sighting
@@ -101,7 +101,7 @@ def _is_precheck(task: TowerTask) -> bool:
     return "precheck" in words or "预检查" in words
 
 
-def _underway(way: Course, host: TowerHost, task: TowerTask | None) -> str:
+def _underway(way: Passage, host: TowerHost, task: TowerTask | None) -> str:
     if task is None:
         return f"{host.name} is {way.doing}."
     if task.status == "PAUSED":
@@ -114,7 +114,7 @@ def _underway(way: Course, host: TowerHost, task: TowerTask | None) -> str:
     return f"{host.name} is {way.doing}{by}."
 
 
-def _failed(way: Course, host: TowerHost, task: TowerTask, seen: Observed, *, mark: Facts) -> Sighting:
+def _failed(way: Passage, host: TowerHost, task: TowerTask, seen: Observed, *, mark: Facts) -> Sighting:
     """The task failed; that is the verdict once the VMs are shown where they are, so that theirs is true as well."""
     why = translate.why_failed(task)
     if task.finished is not None and seen.now - task.finished < SYNC:
@@ -134,7 +134,7 @@ def _failed(way: Course, host: TowerHost, task: TowerTask, seen: Observed, *, ma
 
 
 def _accepted(
-    way: Course, host: TowerHost, task: TowerTask | None, seen: Observed, *, movement: str, mark: Facts
+    way: Passage, host: TowerHost, task: TowerTask | None, seen: Observed, *, movement: str, mark: Facts
 ) -> Sighting:
     """The call was answered, and the host still shows as before."""
     if task is not None and task.status == "SUCCESSED" and task.finished and seen.now - task.finished > GRACE:
@@ -149,7 +149,7 @@ def _accepted(
 
 
 def _unanswered(
-    way: Course, step: Step, host: TowerHost, task: TowerTask | None, *, movement: str, mark: Facts
+    way: Passage, step: Step, host: TowerHost, task: TowerTask | None, *, movement: str, mark: Facts
 ) -> Sighting:
     """Nothing was answered, if anything was asked, and the host shows as before."""
     trace = ""

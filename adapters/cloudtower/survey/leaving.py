@@ -22,7 +22,7 @@ RECYCLED = "in-recycle-bin-"
 """How the precheck's reply names a VM of the recycle bin."""
 
 
-class Way(StrEnum):
+class WayBackKind(StrEnum):
     """What CloudTower offers to do to a VM; the value is its list in the call."""
 
     POWER_ON = "poweron_vms"
@@ -30,15 +30,19 @@ class Way(StrEnum):
     OFFLINE = "offline_migrate_back_vms"
 
 
-_LISTS = {"shutDownVms": Way.POWER_ON, "liveMigrateVms": Way.LIVE, "offlineMigrateVms": Way.OFFLINE}
+_LISTS = {
+    "shutDownVms": WayBackKind.POWER_ON,
+    "liveMigrateVms": WayBackKind.LIVE,
+    "offlineMigrateVms": WayBackKind.OFFLINE,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class WayBack:
     """One VM that the exit could bring back."""
 
     uuid: str
-    way: Way
+    way: WayBackKind
     name: str
     place: str  #: name of the host it is on, in the precheck's words
     changed: str  #: why CloudTower says that it is not as the maintenance left it; empty: it is
@@ -58,7 +62,7 @@ class LeavingSurvey:
     host: TowerHost | None
     cluster: TowerCluster | None = None
     silence: str = ""  #: why the cluster could not be read, as a sentence
-    offers: tuple[Offer, ...] = ()
+    offers: tuple[WayBack, ...] = ()
     left_out: tuple[TowerVm, ...] = ()  #: Muster saw them leave, they are not back, and the precheck does not name them
     nameless: int = 0  #: entries without an id, which nothing can be done with
     refusal: Refused | None = None  #: the precheck was not answered
@@ -105,7 +109,7 @@ def _is_away(vm: TowerVm, host: TowerHost, ledger: Mapping[str, Left]) -> bool:
     return vm.host_id != host.id or (left.status == "RUNNING" and vm.status == "STOPPED")
 
 
-def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
+def _entries(lists: Any) -> Sequence[tuple[str, WayBackKind, Reply]]:
     """Every entry with its id and its list, in a stable order; a VM that stands in two lists only in the first.
 
     Raises:
@@ -123,11 +127,11 @@ def _entries(lists: Any) -> Sequence[tuple[str, Way, Reply]]:
     return sorted([*nameless, *once.values()], key=lambda entry: entry[:2])
 
 
-def _offer(uuid: str, way: Way, entry: Reply, vm: TowerVm | None) -> Offer:
+def _offer(uuid: str, way: WayBackKind, entry: Reply, vm: TowerVm | None) -> WayBack:
     verify = entry.get("verify")
     checked: Reply = verify if isinstance(verify, Mapping) else {}
     changed = str(checked.get("reason") or "it was changed since") if checked.get("changed") is True else ""
-    return Offer(
+    return WayBack(
         uuid=uuid,
         way=way,
         name=(vm.name if vm else "") or str(entry.get("vm_name") or uuid),

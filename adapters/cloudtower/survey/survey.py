@@ -25,7 +25,7 @@ LATE_ANSWERS = 3
 """How often the result is read again after the precheck's task has ended without it."""
 
 
-class Outcome(StrEnum):
+class PrecheckOutcome(StrEnum):
     """How the precheck ended."""
 
     READY = "ready"
@@ -38,10 +38,10 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Precheck:
+class TowerPrecheck:
     """CloudTower's own judgement."""
 
-    outcome: Outcome
+    outcome: PrecheckOutcome
     task: str = ""
     shutdown: tuple[str, ...] = ()  #: ids of the VMs that must be shut down, as given, sorted
     sentence: str = ""
@@ -60,7 +60,7 @@ class CloudTowerSurvey:
     silence: str = ""  #: why the cluster could not be read, as a sentence
     vms: tuple[TowerVm, ...] = ()  #: on the host, whatever their status, the recycle bin too
     elsewhere: tuple[TowerVm, ...] = ()  #: in the shutdown list, but not listed on the host
-    precheck: Precheck = Precheck(outcome=Outcome.NOT_ASKED)
+    precheck: TowerPrecheck = TowerPrecheck(outcome=PrecheckOutcome.NOT_ASKED)
     alerts: OpenAlerts = field(default_factory=OpenAlerts)
 
 
@@ -102,7 +102,7 @@ class Surveyor:
         )
         vms = read.whole(listed)
         peers = tuple(h for h in read.whole(hosts) if h.id != host.id)
-        precheck = Precheck(outcome=Outcome.NOT_ASKED)
+        precheck = TowerPrecheck(outcome=PrecheckOutcome.NOT_ASKED)
         if _may_ask(version, host, peers):
             precheck = await self._precheck(host)
         named = set(precheck.shutdown) - {name for vm in vms for name in (vm.id, vm.local_id)}
@@ -119,7 +119,7 @@ class Surveyor:
             alerts=complaints,
         )
 
-    async def _precheck(self, host: TowerHost) -> Precheck:
+    async def _precheck(self, host: TowerHost) -> TowerPrecheck:
         """Begin the precheck and wait for its result.
 
         `done` is documented in two ways, "the check is complete" and "the host may enter"; only `true` lets enter, and
@@ -128,7 +128,7 @@ class Surveyor:
         try:
             task = await self.client.begin("/enter-maintenance-mode-precheck", {"where": {"id": host.id}})
         except Refused as no:
-            return Precheck(outcome=Outcome.REFUSED, sentence=no.sentence, remedy=no.remedy, raw=no.raw)
+            return TowerPrecheck(outcome=PrecheckOutcome.REFUSED, sentence=no.sentence, remedy=no.remedy, raw=no.raw)
         if not task:
             raise self.client.stranger("/enter-maintenance-mode-precheck", "a precheck without a task")
         self.began(task)
@@ -138,7 +138,7 @@ class Surveyor:
             question: dict[str, Json] = {"where": {"task_id": task}}
             stops = await read.asked(self.client, _RESULT, question, translate.shutdown_list)
             if stops is not None:
-                return Precheck(outcome=Outcome.READY, task=task, shutdown=stops)
+                return TowerPrecheck(outcome=PrecheckOutcome.READY, task=task, shutdown=stops)
             seen = next((t for t in await read.tasks(self.client, {"id": task}) if t.id == task), None)
             if seen is not None and seen.has_ended:
                 ended_without += 1
@@ -170,13 +170,13 @@ def _may_ask(version: str, host: TowerHost, peers: tuple[TowerHost, ...]) -> boo
     )
 
 
-def _ended_badly(task: TowerTask) -> Precheck:
+def _ended_badly(task: TowerTask) -> TowerPrecheck:
     if task.status == "FAILED":
         sentence = f"The precheck failed: {translate.why_failed(task)}"
     else:
         sentence = "The precheck ended without saying that the host may enter maintenance."
-    return Precheck(
-        outcome=Outcome.REFUSED,
+    return TowerPrecheck(
+        outcome=PrecheckOutcome.REFUSED,
         task=task.id,
         sentence=sentence,
         remedy="Open the host in CloudTower, run its maintenance check there and clear what it lists.",
@@ -184,11 +184,11 @@ def _ended_badly(task: TowerTask) -> Precheck:
     )
 
 
-def _too_late(task: str, patience: timedelta, seen: TowerTask | None) -> Precheck:
+def _too_late(task: str, patience: timedelta, seen: TowerTask | None) -> TowerPrecheck:
     minutes = max(1, int(patience.total_seconds() // 60))
     state = f"its task is {seen.status}" if seen else "its task is not listed"
-    return Precheck(
-        outcome=Outcome.NO_ANSWER,
+    return TowerPrecheck(
+        outcome=PrecheckOutcome.NO_ANSWER,
         task=task,
         sentence=f"The precheck was not done after {minutes} min ({state}).",
         remedy="Look at the task in CloudTower, then check again.",

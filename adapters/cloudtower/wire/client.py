@@ -30,7 +30,7 @@ _ABSENT = frozenset({400, 404})  #: what a tower may answer to a question that i
 
 
 @dataclass(frozen=True, kw_only=True)
-class Login:
+class Credentials:
     """A user with a password, for towers without an API key."""
 
     username: str
@@ -57,7 +57,7 @@ class Client:
         name: str,
         url: str,
         token: str | None,
-        login: Login | None,
+        login: Credentials | None,
         verify: bool | str,
         timeout: float,
         sleep: Callable[[float], Awaitable[None]],
@@ -190,7 +190,7 @@ class Client:
             self._token = await self._log_in(self._login)
             return self._token
 
-    async def _log_in(self, login: Login) -> str:
+    async def _log_in(self, login: Credentials) -> str:
         body: dict[str, Json] = {"username": login.username, "password": login.password, "source": login.source}
         if login.source == "LDAP" and (strategy := await self._ldap_strategy()):
             body |= {"source": "AUTHN", "auth_config_id": strategy}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from adapters.openstack.model import roster
 from adapters.openstack.model.resources import OpenStackSurvey, Service, standing
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from bot.domain.counting import listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
@@ -69,7 +69,7 @@ def _is_silent(service: Service) -> bool:
 
 
 def _is_proven(survey: OpenStackSurvey, service: Service) -> bool:
-    reading = survey.others.get(service.host, Reading())
+    reading = survey.others.get(service.host, PowerReading())
     return reading.is_off and not reading.contradicts(service.host)
 
 
@@ -83,7 +83,7 @@ def _named(survey: OpenStackSurvey, services: Sequence[Service]) -> str:
     return listed([f"{host}{_told(host, survey.others.get(host))}" for host in hosts], most=_NAMED)
 
 
-def _told(host: str, reading: Reading | None) -> str:
+def _told(host: str, reading: PowerReading | None) -> str:
     if reading is None:
         return ""
     if reading.contradicts(host):

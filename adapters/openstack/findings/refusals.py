@@ -18,7 +18,7 @@ _DONE = {verbs.REBUILD: "evacuate", verbs.LIVE: "live-migrate", verbs.COLD: "mig
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class NovaRule:
     """One thing that Nova does not move."""
 
     what: str  #: as the end of "it has"
@@ -28,43 +28,43 @@ class Rule:
 
 
 RULES = (
-    Rule(
+    NovaRule(
         what="a Manila share attached",
         has=lambda s: bool(s.shares),
         allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _NEVER, verbs.COLD: _NEVER},
         way="Have its owner stop it and detach the share",
     ),
-    Rule(
+    NovaRule(
         what="a port with an accelerator",
         has=lambda s: bool(s.ports & _ACCELERATED),
         allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _NEVER, verbs.COLD: _NEVER},
         way="Have its owner detach that port",
     ),
-    Rule(
+    NovaRule(
         what="an accelerator",
         has=lambda s: s.has_accelerator,
         allowed={verbs.REBUILD: _WALLABY, verbs.LIVE: _NEVER, verbs.COLD: _NEVER},
         way="Have its owner shelve and unshelve it, or make it anew elsewhere",
     ),
-    Rule(
+    NovaRule(
         what="a vTPM",
         has=lambda s: s.has_vtpm and not s.has_portable_vtpm,
         allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _NEVER},
         way="Once it is stopped, it can be migrated",
     ),
-    Rule(
+    NovaRule(
         what="a vTPM",
         has=lambda s: s.has_vtpm and s.has_portable_vtpm,
         allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _GAZPACHO},
         way="Once it is stopped, it can be migrated",
     ),
-    Rule(
+    NovaRule(
         what="encrypted memory",
         has=lambda s: s.has_encrypted_memory,
         allowed={verbs.LIVE: _NEVER},
         way="Once it is stopped, it can be migrated",
     ),
-    Rule(
+    NovaRule(
         what="a vDPA port",
         has=lambda s: "vdpa" in s.ports,
         allowed={verbs.LIVE: _ZED},

@@ -14,7 +14,7 @@ LEFT_OUT = "not asked for"
 
 
 @dataclass(frozen=True)
-class Choice:
+class Selection:
     """The servers that a request means."""
 
     servers: tuple[Server, ...]
@@ -26,13 +26,13 @@ class Choice:
         return frozenset(s.id for s in self.servers)
 
 
-def chosen(request: Request, survey: OpenStackSurvey) -> Choice:
+def chosen(request: Request, survey: OpenStackSurvey) -> Selection:
     """The servers asked for by name or id, or all of them; of those ticked in a list, the ones that are still here."""
     if request.is_choice:
         ticked = frozenset(request.vms)
-        return Choice(tuple(s for s in survey.servers if s.id in ticked))
+        return Selection(tuple(s for s in survey.servers if s.id in ticked))
     if not request.vms:
-        return Choice(survey.servers)
+        return Selection(survey.servers)
     meant: dict[str, Server] = {}
     findings = []
     for word in request.vms:
@@ -58,7 +58,7 @@ def chosen(request: Request, survey: OpenStackSurvey) -> Choice:
                     "Name it as `openstack server list` does, or by its id.",
                 )
             )
-    return Choice(tuple(meant.values()), tuple(findings))
+    return Selection(tuple(meant.values()), tuple(findings))
 
 
 def of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:

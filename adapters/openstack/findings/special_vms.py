@@ -21,7 +21,7 @@ _OPERATORS = ("<", ">", "=", "!", "s=", "s!", "s<", "s>")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class PlannedMove:
     """How a VM is moved, and where it may go."""
 
     verb: str  #: `verbs.REBUILD`, `LIVE` or `COLD`
@@ -38,12 +38,12 @@ class Way:
         return self.home or "a host that is left"
 
 
-def way_of(server: Server, *, home: str = "") -> Way:
+def way_of(server: Server, *, home: str = "") -> PlannedMove:
     """How a VM is moved between living hosts."""
-    return Way(verb=verbs.LIVE if server.is_live else verbs.COLD, home=home)
+    return PlannedMove(verb=verbs.LIVE if server.is_live else verbs.COLD, home=home)
 
 
-def of_server(server: Server, survey: OpenStackSurvey, way: Way, *, priority_key: str) -> Iterator[Finding]:
+def of_server(server: Server, survey: OpenStackSurvey, way: PlannedMove, *, priority_key: str) -> Iterator[Finding]:
     """Judge one server that is moved.
 
     Args:
@@ -99,7 +99,7 @@ def is_amphora(server: Server, survey: OpenStackSurvey) -> bool:
     return server.name.startswith(_AMPHORA) or is_grouped or server.has_amphora_port
 
 
-def _amphora(server: Server, way: Way) -> Finding:
+def _amphora(server: Server, way: PlannedMove) -> Finding:
     what = (
         "built anew without its configuration drive, it may not come up, and its load balancer stays in ERROR"
         if way.verb == verbs.REBUILD
@@ -114,7 +114,7 @@ def _amphora(server: Server, way: Way) -> Finding:
     )
 
 
-def _devices(server: Server, way: Way) -> Finding:
+def _devices(server: Server, way: PlannedMove) -> Finding:
     what = (
         "whether it can be live-migrated depends on its device and the hypervisors; if not, it stays as it is"
         if way.is_live
@@ -130,7 +130,7 @@ def _devices(server: Server, way: Way) -> Finding:
     return _warning(server, "needs-device", f"has {has}: {what}.", f"have {has}; of each, {what}.", remedy)
 
 
-def _ports(server: Server, way: Way) -> Finding:
+def _ports(server: Server, way: PlannedMove) -> Finding:
     kinds = ", ".join(sorted(server.ports))
     what = (
         "whether it can be live-migrated depends on Neutron and on the network cards, and its guest loses that card"
@@ -147,7 +147,7 @@ def _ports(server: Server, way: Way) -> Finding:
     )
 
 
-def _encrypted(server: Server, way: Way) -> Finding:
+def _encrypted(server: Server, way: PlannedMove) -> Finding:
     end = "the migration fails and it stays where it is" if way.is_live else "the VM ends in ERROR"
     return _warning(
         server,
@@ -222,7 +222,7 @@ def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def _unmet(server: Server, survey: OpenStackSurvey, way: Way) -> str:
+def _unmet(server: Server, survey: OpenStackSurvey, way: PlannedMove) -> str:
     """What no aggregate says of where it may go, though the flavor asks for it (AggregateInstanceExtraSpecsFilter)."""
     plain = {key: value for key, value in server.scope.items() if not value.startswith(_OPERATORS)}
     places = [way.home] if way.home else [s.host for s in survey.survivors]

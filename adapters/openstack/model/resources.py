@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TypeAlias
 
 from adapters.openstack.wire.versions import Microversion
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from bot.domain.listing import Listing
 
 Amounts: TypeAlias = Mapping[str, int]
@@ -188,7 +188,7 @@ class Room:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class ServerGroup:
     """A server group."""
 
     id: str
@@ -280,7 +280,7 @@ class OpenStackSurvey:
     services: tuple[Service, ...]  #: all of Nova
     listed: Listing[Server] = field(default_factory=Listing)  #: on the host, of any status; and whether that is all
     projects: Mapping[str, str] = field(default_factory=dict)  #: names by id, where they can be read
-    groups: tuple[Group, ...] = ()
+    groups: tuple[ServerGroup, ...] = ()
     migrations: tuple[Migration, ...] = ()  #: from or to the host, ended ones too
     room: Mapping[str, Room] | None = None  #: by host; None: Placement does not tell
     held: Mapping[str, Amounts] | None = field(default_factory=dict)
@@ -298,10 +298,10 @@ class OpenStackSurvey:
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
     shares_known: bool = True  #: whether Nova told which shares are attached to the servers
     unanswered: tuple[Unanswered, ...] = ()  #: questions that nothing depends on but accuracy
-    power: Reading | None = None  #: off only where two readings said so; None: no BMC of the host is known
+    power: PowerReading | None = None  #: off only where two readings said so; None: no BMC of the host is known
     bmc_called: tuple[str, ...] = ()
     """Where the host has no BMC: what names BMCs have that may be its own, otherwise written."""
-    others: Mapping[str, Reading] = field(default_factory=dict)
+    others: Mapping[str, PowerReading] = field(default_factory=dict)
     """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
 
     @property
@@ -319,7 +319,7 @@ class OpenStackSurvey:
         return {s.host: s for s in reversed(self.computes)}
 
     @cached_property
-    def _by_member(self) -> Mapping[str, Group]:
+    def _by_member(self) -> Mapping[str, ServerGroup]:
         return {member: group for group in reversed(self.groups) for member in group.members}
 
     @cached_property
@@ -381,7 +381,7 @@ class OpenStackSurvey:
         taken = (self.held or {}).get(server.id) or server.needs
         return {name: amount for name, amount in taken.items() if name not in self.shared} if self.shared else taken
 
-    def group_of(self, server: Server) -> Group | None:
+    def group_of(self, server: Server) -> ServerGroup | None:
         """The server group that a server is in."""
         return self._by_member.get(server.id)
 

@@ -9,11 +9,11 @@ from adapters.openstack.model.resources import (
     ACCELERATOR,
     NO_PORT,
     Amounts,
-    Group,
     Migration,
     Port,
     Room,
     Server,
+    ServerGroup,
     Service,
     Used,
     Volume,
@@ -195,10 +195,10 @@ def memory(found: Json) -> tuple[int, tuple[int, int, int]]:
     return int(found["id"]), (total, left, copied)
 
 
-def group(found: Json) -> Group:
+def group(found: Json) -> ServerGroup:
     """Of `GET /os-server-groups`; before 2.64 a group had a list of policies."""
     policies = found.get("policies") or []
-    return Group(
+    return ServerGroup(
         id=str(found["id"]),
         name=str(found.get("name") or ""),
         policy=str(found.get("policy") or (policies[0] if policies else "")),

@@ -118,7 +118,7 @@ def _of_servers(
             )
         else:
             yield from judge.of_server(server, survey, settings)
-            way = special_vms.Way(verb=verbs.REBUILD)
+            way = special_vms.PlannedMove(verb=verbs.REBUILD)
             yield from special_vms.of_server(server, survey, way, priority_key=settings.priority_metadata)
 
 

@@ -45,7 +45,7 @@ _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Way:
+class MoveMethod:
     """One way to move a VM: its tasks, and how people speak of it."""
 
     noun: str  #: "an evacuation of web-1"
@@ -57,8 +57,8 @@ class Way:
     as_planned: bool = True  #: whether it depends on the VM's status, so that it must still be as approvers saw it
 
 
-_WAYS: Mapping[str, Way] = {
-    verbs.REBUILD: Way(
+_WAYS: Mapping[str, MoveMethod] = {
+    verbs.REBUILD: MoveMethod(
         noun="evacuation",
         done="evacuated",
         begun=frozenset({"rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"}),
@@ -73,7 +73,7 @@ _WAYS: Mapping[str, Way] = {
         stays="Its record is",
         as_planned=False,
     ),
-    verbs.LIVE: Way(
+    verbs.LIVE: MoveMethod(
         noun="live migration",
         done="live-migrated",
         begun=frozenset({"migrating"}),
@@ -81,7 +81,7 @@ _WAYS: Mapping[str, Way] = {
         left="its host",
         stays="It is",
     ),
-    verbs.COLD: Way(
+    verbs.COLD: MoveMethod(
         noun="migration",
         done="migrated",
         begun=frozenset({"resize_prep", "resize_migrating", "resize_migrated", "resize_finish"}),
@@ -193,7 +193,7 @@ def arrived(step: Step, move: Migration) -> Sighting:
 
 
 def _underway(
-    name: str, way: Way, server: Server | None, move: Migration, mark: Facts, *, is_new: bool, ahead: int
+    name: str, way: MoveMethod, server: Server | None, move: Migration, mark: Facts, *, is_new: bool, ahead: int
 ) -> Sighting:
     waits = move.status in _WAITING
     if is_new:
@@ -247,7 +247,7 @@ def _turned_away(name: str, server: Server, move: Migration, mark: Facts) -> Sig
     )
 
 
-def _gave_way(name: str, way: Way, server: Server, move: Migration, mark: Facts) -> Sighting:
+def _gave_way(name: str, way: MoveMethod, server: Server, move: Migration, mark: Facts) -> Sighting:
     """Nova lets go of it by our order; believed once it is at rest."""
     is_at_rest = server.task is None
     stage = f"{name} goes after all others: its {way.noun} made no headway and was aborted, {server.status} on"
@@ -261,7 +261,7 @@ def _gave_way(name: str, way: Way, server: Server, move: Migration, mark: Facts)
     )
 
 
-def _failed(step: Step, way: Way, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
+def _failed(step: Step, way: MoveMethod, server: Server, move: Migration, mark: Facts, *, why: str) -> Sighting:
     name, to = step.arguments["name"], evidence.asked_for(step)
     said = why or evidence.fault(server)
     sentence, remedy = explain(said, asked_for=to)
@@ -285,7 +285,7 @@ def _failed(step: Step, way: Way, server: Server, move: Migration, mark: Facts, 
 def _elsewhere(
     step: Step,
     name: str,
-    way: Way,
+    way: MoveMethod,
     server: Server,
     mark: Facts,
     *,
@@ -317,7 +317,7 @@ def _elsewhere(
     return evidence.well(step, server, where, left=way.left, raw=evidence.raw(server, last), mark=mark)
 
 
-def _untouched(step: Step, name: str, way: Way, server: Server, mark: Facts) -> Sighting:
+def _untouched(step: Step, name: str, way: MoveMethod, server: Server, mark: Facts) -> Sighting:
     """Still on the host, no move open and none new."""
     before = step.before
     if server.task in way.begun:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from adapters.openstack.model.resources import OpenStackSurvey, Service
 from adapters.openstack.steps import verbs
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey
@@ -77,7 +77,7 @@ def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
         )
 
 
-def _is_on(host: str, power: Reading) -> str:
+def _is_on(host: str, power: PowerReading) -> str:
     return f"The power of {host} is {'ON' if power.state == 'On' else power.state} although Nova calls it down."
 
 
@@ -108,7 +108,7 @@ def fencing(survey: OpenStackSurvey, *, quiet: timedelta) -> Step:
     )
 
 
-def sighting(step: Step, power: Reading, service: Service | None) -> Sighting:
+def sighting(step: Step, power: PowerReading, service: Service | None) -> Sighting:
     """Judge the step that powers a host off.
 
     Args:
@@ -134,7 +134,7 @@ def sighting(step: Step, power: Reading, service: Service | None) -> Sighting:
     return Sighting(seen=Seen.NEVER_STARTED, sentence=f"The power of {host} is {power.state or 'not told'}.", mark=mark)
 
 
-def still_off(step: Step, power: Reading, before: Sighting) -> Sighting:
+def still_off(step: Step, power: PowerReading, before: Sighting) -> Sighting:
     """Judge the step that forces a host down whose power was proven to be off: not if it has power now."""
     host, mark = str(step.arguments["host"]), {**before.mark, "power": power.state}
     if power.contradicts(host):

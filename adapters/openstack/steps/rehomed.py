@@ -12,7 +12,7 @@ from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, Service, Volume
 from adapters.openstack.steps import verbs
 from adapters.openstack.survey import storage
-from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.session import Session
 from bot.domain.cloud import NotSupported, Seen, Sighting
 from bot.domain.counting import counted
@@ -44,7 +44,7 @@ class Lists:
         return any(s.host == service and s.binary == binary and s.is_up and s.is_enabled for s in self.services)
 
 
-async def at(session: Session, runner: Runner | None, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
+async def at(session: Session, runner: CommandRunner | None, steps: Sequence[Step]) -> dict[StepKey, Sighting]:
     """What is seen of each step, by a list for each name and one of the services.
 
     Raises:
@@ -56,7 +56,7 @@ async def at(session: Session, runner: Runner | None, steps: Sequence[Step]) -> 
     return {step.key: _JUDGES[step.verb](step, lists) for step in steps}
 
 
-async def start(step: Step, runner: Runner | None) -> Receipt:
+async def start(step: Step, runner: CommandRunner | None) -> Receipt:
     """Run the one command of a step.
 
     Raises:
@@ -71,7 +71,7 @@ async def start(step: Step, runner: Runner | None) -> Receipt:
     return Receipt(facts={"ran": shlex.join(words), "where": runner.where})
 
 
-async def _read(session: Session, runner: Runner | None, steps: Sequence[Step]) -> Lists:
+async def _read(session: Session, runner: CommandRunner | None, steps: Sequence[Step]) -> Lists:
     names = {name for step in steps for name in _names(step)}
     asks_backups = runner is not None and any(s.verb == verbs.REHOME_BACKUPS for s in steps)
     volumes = {v.id: v for name in sorted(names) for v in await storage.volumes_of(session, name)}

@@ -33,7 +33,7 @@ Body: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Call:
+class NovaCall:
     """A call of Nova that changes something."""
 
     method: str
@@ -42,7 +42,7 @@ class Call:
     microversion: str
 
 
-def call_of(step: Step) -> Call:
+def call_of(step: Step) -> NovaCall:
     """The call that a step makes.
 
     Raises:
@@ -83,25 +83,27 @@ _BEFORE = {DISABLE: "disable-log-reason", ENABLE: "enable", FORCE_DOWN: "force-d
 """The last part of the path up to 2.52, where a service is told by its host and binary."""
 
 
-def _service(step: Step, body: Body) -> Call:
+def _service(step: Step, body: Body) -> NovaCall:
     """`PUT /os-services/{uuid}`, which 2.53 brought; where Nova only numbers its services, the route before."""
     if step.target.isdigit():
         said = {name: value for name, value in body.items() if name != "status"}
         old = {"host": step.arguments["host"], "binary": "nova-compute", **said}
-        return Call(method="PUT", path=f"/os-services/{_BEFORE[step.verb]}", body=old, microversion=spoken(FORCED_DOWN))
-    return Call(method="PUT", path=f"/os-services/{step.target}", body=body, microversion=spoken(SERVICES))
+        return NovaCall(
+            method="PUT", path=f"/os-services/{_BEFORE[step.verb]}", body=old, microversion=spoken(FORCED_DOWN)
+        )
+    return NovaCall(method="PUT", path=f"/os-services/{step.target}", body=body, microversion=spoken(SERVICES))
 
 
-def _of_migration(step: Step) -> Call:
+def _of_migration(step: Step) -> NovaCall:
     """An order about the migration that was under way when the step's turn came (2.24 aborts, 2.22 forces)."""
     path = f"/servers/{step.target}/migrations/{(step.before or {})['migration']}"
     microversion = str(step.arguments["microversion"])
     if step.verb in ABORTS:
-        return Call(method="DELETE", path=path, body=None, microversion=microversion)
-    return Call(method="POST", path=f"{path}/action", body={"force_complete": None}, microversion=microversion)
+        return NovaCall(method="DELETE", path=path, body=None, microversion=microversion)
+    return NovaCall(method="POST", path=f"{path}/action", body={"force_complete": None}, microversion=microversion)
 
 
-def _action(step: Step, body: Body) -> Call:
+def _action(step: Step, body: Body) -> NovaCall:
     """`POST /servers/{id}/action`, at the microversion that the plan chose."""
     microversion = str(step.arguments["microversion"])
-    return Call(method="POST", path=f"/servers/{step.target}/action", body=body, microversion=microversion)
+    return NovaCall(method="POST", path=f"/servers/{step.target}/action", body=body, microversion=microversion)

@@ -31,7 +31,7 @@ class _Row:
     is_explained: bool = False  #: what wrote it last was a change by somebody, of a row that was down already
 
 
-class Heartbeats:
+class ServiceHeartbeats:
     """What looks have come across."""
 
     def __init__(self) -> None:

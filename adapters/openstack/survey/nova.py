@@ -5,7 +5,7 @@ from typing import Any
 
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import Migration, Server, Service
-from adapters.openstack.wire.endpoints import Offer
+from adapters.openstack.wire.endpoints import Microversions
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import (
     MIGRATIONS,
@@ -41,7 +41,7 @@ def cell_is_silent(what: str) -> Unreachable:
     )
 
 
-async def compute_offer(session: Session) -> Offer:
+async def compute_offer(session: Session) -> Microversions:
     """The microversions of Nova.
 
     Raises:

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.openstack.model.resources import OpenStackSurvey
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmcs
-from adapters.redfish.reading import Reading
+from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import CloudError
 
 WITHIN = 15.0  #: seconds that the BMCs of other hosts have; one that takes longer proves nothing
@@ -39,11 +39,11 @@ async def during(
     return replace(taken, power=again or mine, others={**told, **once_more})
 
 
-async def _of(bmcs: Bmcs, host: str) -> Reading | None:
+async def _of(bmcs: Bmcs, host: str) -> PowerReading | None:
     """What the BMC of a host says; why, when it says nothing; None when it has none."""
     if host not in bmcs:
         return None
     try:
         return await bmcs.read(host)
     except CloudError as error:
-        return Reading(silence=error.sentence)
+        return PowerReading(silence=error.sentence)

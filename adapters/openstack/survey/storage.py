@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from adapters.openstack.model import names, translate
 from adapters.openstack.model.resources import Backup, Service, Storage, Used, Volume, host_of
-from adapters.openstack.wire.cinder_manage import Runner
+from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import BACKEND_STATES, VOLUMES, up_to
 from bot.domain.cloud import CloudError, Refused, Unreachable
@@ -26,7 +26,7 @@ async def take(
     *,
     hosts: Collection[str],
     is_asked: bool,
-    runner: Runner | None,
+    runner: CommandRunner | None,
     besides: Collection[str] = (),
 ) -> Storage | None:
     """Read what Cinder has on a host; None when the cloud has no Cinder.
@@ -62,7 +62,7 @@ async def take(
     return await _with_backups(storage, runner) if is_asked and has_any and runner is not None else storage
 
 
-async def _with_backups(storage: Storage, runner: Runner) -> Storage:
+async def _with_backups(storage: Storage, runner: CommandRunner) -> Storage:
     """With whose backups are; it also shows whether `cinder-manage` can be run, before anybody relies on it."""
     try:
         return replace(storage, backups=tuple(await backups_of(runner)))
@@ -107,7 +107,7 @@ async def volumes_of(session: Session, manager: str) -> Sequence[Volume]:
     return volumes
 
 
-async def backups_of(runner: Runner) -> Sequence[Backup]:
+async def backups_of(runner: CommandRunner) -> Sequence[Backup]:
     """All backups with their hosts, by `cinder-manage backup list`.
 
     Raises:

@@ -18,11 +18,11 @@ from typing import Any, TypeVar
 
 from adapters.openstack.model import translate
 from adapters.openstack.model.names import natural
-from adapters.openstack.model.resources import Group, OpenStackSurvey, Room, Server, Service, Unanswered
+from adapters.openstack.model.resources import OpenStackSurvey, Room, Server, ServerGroup, Service, Unanswered
 from adapters.openstack.survey import nova, older, proof, storage
 from adapters.openstack.wire.answers import Document
-from adapters.openstack.wire.cinder_manage import Runner
-from adapters.openstack.wire.endpoints import Offer
+from adapters.openstack.wire.cinder_manage import CommandRunner
+from adapters.openstack.wire.endpoints import Microversions
 from adapters.openstack.wire.session import OFFSET, Session
 from adapters.openstack.wire.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, TREES, spoken, up_to
 from bot.domain.cloud import Refused, Unreachable
@@ -55,7 +55,7 @@ async def take(
     *,
     at: datetime,
     rehomes: bool = False,
-    runner: Runner | None = None,
+    runner: CommandRunner | None = None,
     managers: Collection[str] = (),
 ) -> OpenStackSurvey:
     """Read everything about one host.
@@ -158,7 +158,7 @@ async def _or(reading: Coroutine[Any, Any, T | None], said: list[Unanswered], un
         return None
 
 
-async def _groups(session: Session, offer: Offer) -> Sequence[Group]:
+async def _groups(session: Session, offer: Microversions) -> Sequence[ServerGroup]:
     """All server groups. Their pages go by offset."""
     return await session.pages(
         "compute",

@@ -23,7 +23,7 @@ _TAIL = 500  #: characters of what was printed: a traceback tells its cause at i
 _NOT_FOUND, _NOT_ALLOWED = 127, 126  #: what a shell answers for a command it cannot start
 
 
-class Runner(Protocol):
+class CommandRunner(Protocol):
     """A way to run `cinder-manage`."""
 
     @property
@@ -67,7 +67,7 @@ class Ssh:
         return f"on {self.host}"
 
     async def run(self, words: Sequence[str], *, doing: str) -> str:
-        """See `Runner`."""
+        """See `CommandRunner`."""
         try:
             connection = await asyncio.wait_for(self._connect(), _CONNECT)
         except (OSError, asyncssh.Error, ValueError) as error:  # ValueError: a key file that holds no key
@@ -148,7 +148,7 @@ class Local:
         return "on Muster's own machine"
 
     async def run(self, words: Sequence[str], *, doing: str) -> str:
-        """See `Runner`."""
+        """See `CommandRunner`."""
         try:
             process = await asyncio.create_subprocess_exec(
                 *words,
@@ -174,7 +174,7 @@ class Local:
         return _judged(self.where, process.returncode, _text(out), _text(err), program=words[0], doing=doing)
 
 
-def runner_of(settings: Cinder) -> Runner | None:
+def runner_of(settings: Cinder) -> CommandRunner | None:
     """How `cinder-manage` is run by such settings; None: not by Muster."""
     match settings.runner:
         case "ssh":

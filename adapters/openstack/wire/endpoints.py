@@ -32,14 +32,14 @@ _WITH_MICROVERSIONS = frozenset({"compute", "placement", "block-storage"})
 _JSON = {"Accept": "application/json"}
 
 
-class Offer(NamedTuple):
+class Microversions(NamedTuple):
     """The microversions a service offers."""
 
     lowest: Microversion
     highest: Microversion
 
 
-_NOTHING_SAID = Offer(Microversion((0, 0)), Microversion((0, 0)))
+_NOTHING_SAID = Microversions(Microversion((0, 0)), Microversion((0, 0)))
 
 
 class Endpoints:
@@ -56,9 +56,9 @@ class Endpoints:
         self._lock = threading.Lock()
         self._known: CloudRegion | None = None
         self._adapters: dict[str, Adapter] = {}
-        self._offers: dict[str, tuple[Offer, float]] = {}
+        self._offers: dict[str, tuple[Microversions, float]] = {}
 
-    def known(self, service: str) -> Offer | None:
+    def known(self, service: str) -> Microversions | None:
         """What is remembered of a service's microversions; None: nothing, or it is too old."""
         with self._lock:
             offer, since = self._offers.get(service, (None, 0.0))
@@ -97,7 +97,7 @@ class Endpoints:
                 )
             return self._adapters[service]
 
-    def offer(self, service: str, *, doing: str) -> Offer | None:
+    def offer(self, service: str, *, doing: str) -> Microversions | None:
         """The microversions of a service; None when the cloud has no such service, which is asked anew each time.
 
         Raises:
@@ -154,7 +154,7 @@ class Endpoints:
         """Let go of connections."""
         self._log_in_anew()
 
-    def _asked(self, service: str, doing: str) -> Offer | None:
+    def _asked(self, service: str, doing: str) -> Microversions | None:
         if not self._is_listed(service, doing):
             return None
         found = self.adapter(service).get_endpoint_data()
@@ -164,7 +164,7 @@ class Endpoints:
             if service in _WITH_MICROVERSIONS:
                 raise self._why_silent(service, doing)
             return _NOTHING_SAID
-        return Offer(_microversion(found.min_microversion), _microversion(found.max_microversion))
+        return Microversions(_microversion(found.min_microversion), _microversion(found.max_microversion))
 
     def _must_be_listed(self, service: str, doing: str) -> None:
         if not self._is_listed(service, doing):

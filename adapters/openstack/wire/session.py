@@ -31,7 +31,7 @@ from adapters.again import Again
 from adapters.openstack.settings import TIMEOUTS_OF_A_CALL
 from adapters.openstack.wire import errors
 from adapters.openstack.wire.answers import SHAPES, Document, once
-from adapters.openstack.wire.endpoints import Endpoints, Offer
+from adapters.openstack.wire.endpoints import Endpoints, Microversions
 from bot.domain.cloud import CloudError, Unreachable
 
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Session:
         """Seconds after which a call has ended, whatever came of it."""
         return TIMEOUTS_OF_A_CALL * self.timeout
 
-    async def offer(self, service: str) -> Offer | None:
+    async def offer(self, service: str) -> Microversions | None:
         """The microversions of a service; None when the cloud has no such service.
 
         Raises:

@@ -3,13 +3,13 @@
 from adapters.simulated.cloudtower.maintenance import begin, end
 from adapters.simulated.cloudtower.query import BadQuery, Row
 from adapters.simulated.cloudtower.state import Moved, Tower
-from adapters.simulated.records import Host, Maintenance, Power, Task
+from adapters.simulated.records import Maintenance, Power, SimHost, Task
 
 REBOOT_SECONDS = 30.0
 _LISTS = {"stopped": "shutDownVms", "live": "liveMigrateVms", "offline": "offlineMigrateVms"}
 
 
-def exit_precheck(tower: Tower, host: Host) -> Row:
+def exit_precheck(tower: Tower, host: SimHost) -> Row:
     """The three lists of VMs that entering moved or stopped; deleted ones are gone from them."""
     if host.maintenance is not Maintenance.IN_MAINTENANCE:
         raise BadQuery(f"host {host.name} is not in maintenance mode")
@@ -20,7 +20,7 @@ def exit_precheck(tower: Tower, host: Host) -> Row:
     return lists
 
 
-def _entry(moved: Moved, host: Host) -> Row:
+def _entry(moved: Moved, host: SimHost) -> Row:
     vm = moved.vm
     place = vm.host.name if vm.host else ""
     reason = ""
@@ -39,7 +39,7 @@ def _entry(moved: Moved, host: Host) -> Row:
     }
 
 
-def leave(tower: Tower, host: Host, *, power_on: list[str], live_back: list[str], offline_back: list[str]) -> Task:
+def leave(tower: Tower, host: SimHost, *, power_on: list[str], live_back: list[str], offline_back: list[str]) -> Task:
     """Begin to leave maintenance; while it lasts the host shows as in maintenance, for there is no other word.
 
     Raises:
@@ -80,7 +80,7 @@ def leave(tower: Tower, host: Host, *, power_on: list[str], live_back: list[str]
     return task
 
 
-def switch_power(tower: Tower, host: Host, *, action: str, force: bool) -> Task:
+def switch_power(tower: Tower, host: SimHost, *, action: str, force: bool) -> Task:
     """Begin to power a host off or to reboot it.
 
     Raises:

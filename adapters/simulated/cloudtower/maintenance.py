@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from adapters.simulated.cloudtower.query import BadQuery, Row
-from adapters.simulated.cloudtower.state import Moved, Precheck, PrecheckMood, Tower
+from adapters.simulated.cloudtower.state import Moved, PrecheckMood, PrecheckTask, Tower
 from adapters.simulated.faults import Break
-from adapters.simulated.records import Host, Maintenance, MoveKind, Power, Task, Vm
+from adapters.simulated.records import Maintenance, MoveKind, Power, SimHost, SimVm, Task
 
 MOST_VMS = 150
 _CLOSED = {Maintenance.ENTERING, Maintenance.IN_MAINTENANCE}
@@ -46,7 +46,7 @@ def end(tower: Tower, task: Task, *, code: str = "", message: str = "") -> None:
         task.error_code, task.error_message = code, failure(code, message)
 
 
-def must_stop(host: Host, vms: list[Vm]) -> list[Vm]:
+def must_stop(host: SimHost, vms: list[SimVm]) -> list[SimVm]:
     """The VMs of a host that only a shutdown can get out of the way."""
     return [vm for vm in vms if vm.host is host and vm.power is Power.RUNNING and not vm.migratable]
 
@@ -54,12 +54,12 @@ def must_stop(host: Host, vms: list[Vm]) -> list[Vm]:
 # ------------------------------------------------------------------ precheck
 
 
-def precheck(tower: Tower, host: Host) -> Task:
+def precheck(tower: Tower, host: SimHost) -> Task:
     """Begin the precheck of a host."""
     world = tower.world
     # its description does not say "precheck": nobody knows the real one
     task = begin(tower, world.new_task(f"Check host {host.name} for maintenance", resource=host.cuid, type="Host"))
-    entry = Precheck(host=host)
+    entry = PrecheckTask(host=host)
     tower.prechecks[task.id] = entry
 
     def answer() -> None:
@@ -79,7 +79,7 @@ def precheck(tower: Tower, host: Host) -> Task:
     return task
 
 
-def _forbidden(tower: Tower, host: Host) -> str:
+def _forbidden(tower: Tower, host: SimHost) -> str:
     """Why the precheck says no (sheet §8), or an empty text."""
     vms = tower.world.vms_on(host)
     if peer := next((h for h in tower.peers(host) if h.maintenance in _CLOSED), None):
@@ -118,10 +118,10 @@ class Entering:
     """One host on its way into maintenance: VMs move in a few lanes, the listed ones are shut down."""
 
     tower: Tower
-    host: Host
+    host: SimHost
     task: Task
     stops: set[str]  #: uuids
-    waiting: deque[Vm] = field(default_factory=deque)
+    waiting: deque[SimVm] = field(default_factory=deque)
     busy: int = 0
     total: int = 1
     handled: int = 0
@@ -156,23 +156,23 @@ class Entering:
         if self.busy == 0 and (self.error is not None or not self.waiting):
             self._finish()
 
-    def _stop(self, vm: Vm) -> None:
+    def _stop(self, vm: SimVm) -> None:
         if vm.name in self.tower.stubborn:
             self.tower.world.after(self.tower.shutdown_timeout, lambda: self._timed_out(vm))
         else:
             self.tower.world.after(self.host.knobs.stop_seconds, lambda: self._stopped(vm))
 
-    def _timed_out(self, vm: Vm) -> None:
+    def _timed_out(self, vm: SimVm) -> None:
         self._break("JOB_VM_SHUTDOWN_TIMEOUT", f"shutdown of VM {vm.name} timed out: the guest does not react")
         self._done()
 
-    def _stopped(self, vm: Vm) -> None:
+    def _stopped(self, vm: SimVm) -> None:
         self.tower.vm_changes(vm)
         self.tower.world.set_power(vm, Power.STOPPED)
         self._remember(vm, "stopped", None)
         self._done()
 
-    def _move(self, vm: Vm) -> None:
+    def _move(self, vm: SimVm) -> None:
         world = self.tower.world
         need = vm.memory_mb * 2**20
         open_hosts = [
@@ -190,7 +190,7 @@ class Entering:
         reason = fault.reason if fault else self.host.knobs.live_fail
         world.after(self.host.knobs.live_seconds, lambda: self._arrived(vm, target, reason))
 
-    def _arrived(self, vm: Vm, target: Host, reason: str) -> None:
+    def _arrived(self, vm: SimVm, target: SimHost, reason: str) -> None:
         if reason:
             self._break("JOB_VM_MIGRATE_FAILED", f"migration of VM {vm.name} failed: {reason}")
         else:
@@ -199,7 +199,7 @@ class Entering:
             self._remember(vm, "live", target)
         self._done()
 
-    def _remember(self, vm: Vm, how: str, to: Host | None) -> None:
+    def _remember(self, vm: SimVm, how: str, to: SimHost | None) -> None:
         self.tower.moved[self.host.cuid].append(Moved(vm=vm, how=how, to=to))
 
     def _break(self, code: str, message: str) -> None:
@@ -226,7 +226,7 @@ class Entering:
         end(self.tower, self.task)
 
 
-def enter(tower: Tower, host: Host, shutdown: list[str]) -> Task:
+def enter(tower: Tower, host: SimHost, shutdown: list[str]) -> Task:
     """Begin to enter maintenance.
 
     Raises:

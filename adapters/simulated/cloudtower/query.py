@@ -41,17 +41,19 @@ _PAGING = ("after", "before", "first", "last", "skip", "orderBy", "where")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Table:
+class QueryTable:
     """A kind of object: its rows as shown to the asker, and what may be asked of them."""
 
     name: str
     rows: Sequence[Row]
     columns: frozenset[str]  #: fields that can be filtered and sorted by
-    relations: Mapping[str, Callable[[], "Table"]] = field(default_factory=dict)  #: field holding {id} -> its table
-    lists: Mapping[str, Callable[[], "Table"]] = field(default_factory=dict)  #: field holding [{id}] -> its table
+    relations: Mapping[str, Callable[[], "QueryTable"]] = field(
+        default_factory=dict
+    )  #: field holding {id} -> its table
+    lists: Mapping[str, Callable[[], "QueryTable"]] = field(default_factory=dict)  #: field holding [{id}] -> its table
 
 
-def select(table: Table, where: Any) -> list[Row]:
+def select(table: QueryTable, where: Any) -> list[Row]:
     """The rows that `where` selects.
 
     Raises:
@@ -65,7 +67,7 @@ def select(table: Table, where: Any) -> list[Row]:
     return [row for row in table.rows if _matches(table, row, where)]
 
 
-def page(table: Table, body: Any) -> list[Row]:
+def page(table: QueryTable, body: Any) -> list[Row]:
     """The rows that a `get-…` body asks for.
 
     Raises:
@@ -98,7 +100,7 @@ def _amount(body: Mapping[str, Any], key: str) -> int | None:
     return value
 
 
-def _sorted(table: Table, rows: list[Row], order: Any) -> list[Row]:
+def _sorted(table: QueryTable, rows: list[Row], order: Any) -> list[Row]:
     if order is None:
         return rows
     column, _, direction = str(order).rpartition("_")
@@ -107,7 +109,7 @@ def _sorted(table: Table, rows: list[Row], order: Any) -> list[Row]:
     return sorted(rows, key=lambda r: (r.get(column) is not None, r.get(column)), reverse=direction == "DESC")
 
 
-def _split(table: Table, key: str) -> tuple[str, str] | None:
+def _split(table: QueryTable, key: str) -> tuple[str, str] | None:
     """A column and a suffix, longest suffix first: `name_not_in` is not `name_not` of `_in`."""
     for suffix in _LONGEST_FIRST:
         column = key.removesuffix(suffix) if suffix else key
@@ -116,7 +118,7 @@ def _split(table: Table, key: str) -> tuple[str, str] | None:
     return None
 
 
-def _validate(table: Table, where: Mapping[str, Any]) -> None:
+def _validate(table: QueryTable, where: Mapping[str, Any]) -> None:
     """Refuse unknown keys even when there is no row to look at."""
     for key, want in where.items():
         if key in {"AND", "OR", "NOT"}:
@@ -138,18 +140,18 @@ def _validate(table: Table, where: Mapping[str, Any]) -> None:
             raise BadQuery(f"{key} is not a list")
 
 
-def _related(table: Table, key: str) -> Table | None:
+def _related(table: QueryTable, key: str) -> QueryTable | None:
     if key in table.relations:
         return table.relations[key]()
     name, _, how = key.rpartition("_")
     return table.lists[name]() if how in {"some", "every", "none"} and name in table.lists else None
 
 
-def _matches(table: Table, row: Row, where: Mapping[str, Any]) -> bool:
+def _matches(table: QueryTable, row: Row, where: Mapping[str, Any]) -> bool:
     return all(_holds(table, row, key, want) for key, want in where.items())
 
 
-def _holds(table: Table, row: Row, key: str, want: Any) -> bool:
+def _holds(table: QueryTable, row: Row, key: str, want: Any) -> bool:
     if key == "AND":
         return all(_matches(table, row, w) for w in want)
     if key == "OR":

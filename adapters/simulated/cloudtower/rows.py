@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from adapters.simulated.cloudtower.query import Row, Table
-from adapters.simulated.cloudtower.state import USERNAME, Alert, Tower
-from adapters.simulated.records import Cluster, Host, Kind, Maintenance, Power, Task, Vm
+from adapters.simulated.cloudtower.query import QueryTable, Row
+from adapters.simulated.cloudtower.state import USERNAME, HostAlert, Tower
+from adapters.simulated.records import Cluster, Maintenance, Platform, Power, SimHost, SimVm, Task
 
 USER_ID = "cmuster0000000000000000000"
 _COLUMNS = {  # what can be filtered and sorted by; `host_state` cannot (sheet §0)
@@ -36,9 +36,9 @@ class Tables:
 
     def __init__(self, tower: Tower) -> None:
         self._tower = tower
-        self._made: dict[str, Table] = {}
+        self._made: dict[str, QueryTable] = {}
 
-    def hosts(self) -> Table:
+    def hosts(self) -> QueryTable:
         return self._table(
             "Host",
             lambda: [host_row(self._tower, h) for h in self._tower.hosts()],
@@ -46,7 +46,7 @@ class Tables:
             lists={"vms": self.vms, "labels": self.labels},
         )
 
-    def vms(self) -> Table:
+    def vms(self) -> QueryTable:
         return self._table(
             "Vm",
             lambda: [vm_row(self._tower, v) for v in self._tower.vms()],
@@ -54,10 +54,10 @@ class Tables:
             lists={"labels": self.labels},
         )
 
-    def clusters(self) -> Table:
+    def clusters(self) -> QueryTable:
         return self._table("Cluster", lambda: [cluster_row(self._tower, c) for c in _clusters(self._tower)])
 
-    def tasks(self) -> Table:
+    def tasks(self) -> QueryTable:
         world = self._tower.world
         homes = {vm.cuid: vm.cluster for vm in world.vms.values()} | {h.cuid: h.cluster for h in self._tower.hosts()}
         return self._table(
@@ -66,14 +66,14 @@ class Tables:
             relations={"cluster": self.clusters},
         )
 
-    def alerts(self) -> Table:
+    def alerts(self) -> QueryTable:
         return self._table(
             "Alert",
             lambda: [alert_row(self._tower, a) for a in self._tower.alerts],
             relations={"host": self.hosts},
         )
 
-    def labels(self) -> Table:
+    def labels(self) -> QueryTable:
         return self._table("Label", lambda: label_rows(self._tower))
 
     def _table(
@@ -81,11 +81,11 @@ class Tables:
         name: str,
         make: Callable[[], list[Row]],
         *,
-        relations: dict[str, Callable[[], Table]] | None = None,
-        lists: dict[str, Callable[[], Table]] | None = None,
-    ) -> Table:
+        relations: dict[str, Callable[[], QueryTable]] | None = None,
+        lists: dict[str, Callable[[], QueryTable]] | None = None,
+    ) -> QueryTable:
         if name not in self._made:
-            self._made[name] = Table(
+            self._made[name] = QueryTable(
                 name=name,
                 rows=make(),
                 columns=frozenset(_COLUMNS[name].split()),
@@ -95,9 +95,9 @@ class Tables:
         return self._made[name]
 
 
-def host_row(tower: Tower, host: Host) -> Row:
+def host_row(tower: Tower, host: SimHost) -> Row:
     vms = [vm for vm in tower.vms() if tower.seen(vm)[1] is host]
-    counted = [vm for vm in tower.world.vms_of(Kind.CLOUDTOWER) if tower.seen(vm)[1] is host]
+    counted = [vm for vm in tower.world.vms_of(Platform.CLOUDTOWER) if tower.seen(vm)[1] is host]
     powers = [tower.seen(vm)[0] for vm in counted]
     mode = tower.mode(host)
     total = host.capacity.memory_mb * 2**20
@@ -142,13 +142,13 @@ def host_row(tower: Tower, host: Host) -> Row:
     return row
 
 
-def _merged(host: Host) -> str:
+def _merged(host: SimHost) -> str:
     if not host.alive:
         return "DISCONNECTED"
     return "HEALTHY" if host.health == "HEALTHY" else "UNUSUAL"
 
 
-def _host_state(host: Host, mode: Maintenance) -> Row | None:
+def _host_state(host: SimHost, mode: Maintenance) -> Row | None:
     """Null for a host that was never in maintenance."""
     if mode is Maintenance.IN_USE and host.maintenance_job is None:
         return None
@@ -159,7 +159,7 @@ def _host_state(host: Host, mode: Maintenance) -> Row | None:
     }
 
 
-def vm_row(tower: Tower, vm: Vm) -> Row:
+def vm_row(tower: Tower, vm: SimVm) -> Row:
     power, host = tower.seen(vm)
     devices = {name: [{"id": f"{name}-0", "name": name}] for name in vm.devices}
     return {
@@ -240,7 +240,7 @@ def task_row(task: Task, cluster: Cluster | None) -> Row:
     }
 
 
-def alert_row(tower: Tower, alert: Alert) -> Row:
+def alert_row(tower: Tower, alert: HostAlert) -> Row:
     at = moment(tower.world.born)
     return {
         "id": alert.id,
@@ -286,7 +286,7 @@ def moment(at: datetime | None) -> str | None:
 
 
 def _clusters(tower: Tower) -> list[Cluster]:
-    return [c for c in tower.world.clusters.values() if c.kind is Kind.CLOUDTOWER]
+    return [c for c in tower.world.clusters.values() if c.kind is Platform.CLOUDTOWER]
 
 
 def _cluster_ref(cluster: Cluster) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from adapters.simulated.records import Host, Kind, Maintenance, Power, Vm
+from adapters.simulated.records import Maintenance, Platform, Power, SimHost, SimVm
 from adapters.simulated.world import World
 
 API_KEY = "simulated-api-key"
@@ -27,10 +27,10 @@ class PrecheckMood(StrEnum):
 
 
 @dataclass(kw_only=True)
-class Precheck:
+class PrecheckTask:
     """An enter precheck, by its task."""
 
-    host: Host
+    host: SimHost
     done: bool = False
     shutdown: list[str] = field(default_factory=list)  #: uuids
 
@@ -39,17 +39,17 @@ class Precheck:
 class Moved:
     """What entering maintenance did to one VM, remembered for the exit."""
 
-    vm: Vm
+    vm: SimVm
     how: str  #: live, offline or stopped
-    to: Host | None
+    to: SimHost | None
 
 
 @dataclass(kw_only=True)
-class Alert:
+class HostAlert:
     """An alert of a host."""
 
     id: str
-    host: Host
+    host: SimHost
     message: str
     severity: str = "NOTICE"
     ended: bool = False
@@ -79,14 +79,14 @@ class Tower:
     shutdown_timeout: float = 60.0
     unseen: set[str] = field(default_factory=set)  #: names of VMs that the user may not see
     attached_to: str = ""  #: name of the host through whose address it reaches its cluster; empty: a virtual one
-    alerts: list[Alert] = field(default_factory=list)
+    alerts: list[HostAlert] = field(default_factory=list)
     labels: dict[str, dict[str, str]] = field(default_factory=dict)  #: cuid of a host or VM -> key -> value
     # --- what it remembers
     logins: dict[str, int] = field(default_factory=dict)  #: token -> calls made with it
     fresh: set[str] = field(default_factory=set)  #: ids of tasks nobody has asked about
-    prechecks: dict[str, Precheck] = field(default_factory=dict)  #: by task id
+    prechecks: dict[str, PrecheckTask] = field(default_factory=dict)  #: by task id
     moved: dict[str, list[Moved]] = field(default_factory=dict)  #: by host cuid, since it entered
-    old_vms: dict[str, tuple[Power, Host | None]] = field(default_factory=dict)  #: as seen at the last sync
+    old_vms: dict[str, tuple[Power, SimHost | None]] = field(default_factory=dict)  #: as seen at the last sync
     old_hosts: dict[str, Maintenance] = field(default_factory=dict)
 
     # ------------------------------------------------------------------ tokens
@@ -114,13 +114,13 @@ class Tower:
 
     # ------------------------------------------------------------------ its picture of the clusters
 
-    def vm_changes(self, vm: Vm) -> None:
+    def vm_changes(self, vm: SimVm) -> None:
         """Call before a VM changes: until the next sync it is shown as it is now."""
         if self.sync and vm.id not in self.old_vms:
             self.old_vms[vm.id] = (vm.power, vm.host)
             self.world.after(self._until_sync(), lambda: self.old_vms.pop(vm.id, None))
 
-    def host_changes(self, host: Host) -> None:
+    def host_changes(self, host: SimHost) -> None:
         """Call before a host's maintenance state changes: until the next sync it is shown as it is now."""
         if self.sync and host.id not in self.old_hosts:
             self.old_hosts[host.id] = host.maintenance
@@ -129,31 +129,31 @@ class Tower:
     def _until_sync(self) -> float:
         return self.sync - (self.world.now - self.world.born).total_seconds() % self.sync
 
-    def seen(self, vm: Vm) -> tuple[Power, Host | None]:
+    def seen(self, vm: SimVm) -> tuple[Power, SimHost | None]:
         """A VM's power and place as shown."""
         return self.old_vms.get(vm.id, (vm.power, vm.host))
 
-    def mode(self, host: Host) -> Maintenance:
+    def mode(self, host: SimHost) -> Maintenance:
         """A host's maintenance state as shown."""
         return self.old_hosts.get(host.id, host.maintenance)
 
     # ------------------------------------------------------------------ looking
 
-    def hosts(self) -> list[Host]:
-        return self.world.hosts_of(Kind.CLOUDTOWER)
+    def hosts(self) -> list[SimHost]:
+        return self.world.hosts_of(Platform.CLOUDTOWER)
 
-    def peers(self, host: Host) -> list[Host]:
+    def peers(self, host: SimHost) -> list[SimHost]:
         return [h for h in self.hosts() if h.cluster is host.cluster and h is not host]
 
-    def vms(self) -> list[Vm]:
-        return [vm for vm in self.world.vms_of(Kind.CLOUDTOWER) if vm.name not in self.unseen]
+    def vms(self) -> list[SimVm]:
+        return [vm for vm in self.world.vms_of(Platform.CLOUDTOWER) if vm.name not in self.unseen]
 
-    def free_memory(self, host: Host) -> int:
+    def free_memory(self, host: SimHost) -> int:
         """Bytes that may still be given to running VMs."""
         awake = (vm.memory_mb for vm in self.world.vms_on(host) if vm.power is not Power.STOPPED)
         return (host.capacity.memory_mb - sum(awake)) * 2**20
 
-    def open_hosts(self, hosts: Iterable[Host]) -> list[Host]:
+    def open_hosts(self, hosts: Iterable[SimHost]) -> list[SimHost]:
         """Those that take VMs, the emptiest first."""
         usable = [h for h in hosts if h.alive and h.maintenance is Maintenance.IN_USE]
         return sorted(usable, key=lambda h: (-self.free_memory(h), h.name))

@@ -6,12 +6,14 @@ from typing import TypeAlias
 from adapters.simulated.cloudtower.maintenance import begin, end
 from adapters.simulated.cloudtower.query import BadQuery
 from adapters.simulated.cloudtower.state import Tower
-from adapters.simulated.records import Host, Maintenance, Power, Task, Vm
+from adapters.simulated.records import Maintenance, Power, SimHost, SimVm, Task
 
-Operation: TypeAlias = Callable[[Tower, Vm, Host | None], Task]
+Operation: TypeAlias = Callable[[Tower, SimVm, SimHost | None], Task]
 
 
-def operate(tower: Tower, vms: Sequence[Vm], operation: Operation, target: Host | None) -> list[tuple[Task, Vm]]:
+def operate(
+    tower: Tower, vms: Sequence[SimVm], operation: Operation, target: SimHost | None
+) -> list[tuple[Task, SimVm]]:
     """Begin an operation on each VM.
 
     Raises:
@@ -24,7 +26,7 @@ def operate(tower: Tower, vms: Sequence[Vm], operation: Operation, target: Host 
     return [(operation(tower, vm, target), vm) for vm in vms]
 
 
-def migrate(tower: Tower, vm: Vm, target: Host | None) -> Task:
+def migrate(tower: Tower, vm: SimVm, target: SimHost | None) -> Task:
     task = _task(tower, f"Migrate VM {vm.name}", vm)
     peers = [target] if target else tower.open_hosts(tower.peers(vm.host)) if vm.host else []
     fit = [h for h in peers if h is not vm.host and tower.free_memory(h) >= vm.memory_mb * 2**20]
@@ -41,7 +43,7 @@ def migrate(tower: Tower, vm: Vm, target: Host | None) -> Task:
     return task
 
 
-def shut_down(tower: Tower, vm: Vm, target: Host | None) -> Task:
+def shut_down(tower: Tower, vm: SimVm, target: SimHost | None) -> Task:
     del target
     task = _task(tower, f"Shut down VM {vm.name}", vm)
     if vm.name in tower.stubborn:
@@ -52,14 +54,14 @@ def shut_down(tower: Tower, vm: Vm, target: Host | None) -> Task:
     return task
 
 
-def power_off(tower: Tower, vm: Vm, target: Host | None) -> Task:
+def power_off(tower: Tower, vm: SimVm, target: SimHost | None) -> Task:
     del target
     task = _task(tower, f"Power off VM {vm.name}", vm)
     tower.world.after(0.5, lambda: _set(tower, task, vm, Power.STOPPED))
     return task
 
 
-def start(tower: Tower, vm: Vm, target: Host | None) -> Task:
+def start(tower: Tower, vm: SimVm, target: SimHost | None) -> Task:
     task = _task(tower, f"Start VM {vm.name}", vm)
     home = target or vm.host
 
@@ -76,11 +78,11 @@ def start(tower: Tower, vm: Vm, target: Host | None) -> Task:
     return task
 
 
-def _task(tower: Tower, description: str, vm: Vm) -> Task:
+def _task(tower: Tower, description: str, vm: SimVm) -> Task:
     return begin(tower, tower.world.new_task(description, resource=vm.cuid, type="Vm"))
 
 
-def _set(tower: Tower, task: Task, vm: Vm, power: Power) -> None:
+def _set(tower: Tower, task: Task, vm: SimVm, power: Power) -> None:
     tower.vm_changes(vm)
     tower.world.set_power(vm, power)
     end(tower, task)

@@ -11,9 +11,9 @@ from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.nova.schemas import check_action, truth
 from adapters.simulated.nova.servers import Servers
 from adapters.simulated.openstack.http import ApiError, Context, context, json_body
-from adapters.simulated.records import Host, Kind, Move, Power, Vm
+from adapters.simulated.records import Move, Platform, Power, SimHost, SimVm
 
-Action: TypeAlias = Callable[[Vm, Any, Context], web.Response]
+Action: TypeAlias = Callable[[SimVm, Any, Context], web.Response]
 _ACCEPTED = 202
 
 
@@ -71,15 +71,15 @@ class Actions:
 
     # ------------------------------------------------------------------ moving
 
-    def _target(self, name: str | None, *, status: int, message: str) -> Host | None:
+    def _target(self, name: str | None, *, status: int, message: str) -> SimHost | None:
         if not name:
             return None
-        for host in self._world.hosts_of(Kind.OPENSTACK):
+        for host in self._world.hosts_of(Platform.OPENSTACK):
             if host.name == name:
                 return host
         raise ApiError(status, message)
 
-    def _evacuate(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
+    def _evacuate(self, vm: SimVm, body: dict[str, Any], asked: Context) -> web.Response:
         asked.must_be_admin("os_compute_api:os-evacuate")
         minor, name = asked.version, body.get("host")
         force = truth(body.get("force", False))
@@ -105,7 +105,7 @@ class Actions:
             return web.json_response({"adminPass": "Q5vXk9mTzbW2"})
         return web.Response(status=200)
 
-    def _migrate_live(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
+    def _migrate_live(self, vm: SimVm, body: dict[str, Any], asked: Context) -> web.Response:
         name = body["host"]
         policy = "migrate_live:host" if name else "migrate_live"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
@@ -119,7 +119,7 @@ class Actions:
             raise ApiError(400, "No valid host was found. There are not enough hosts available.")
         return web.Response(status=_ACCEPTED)
 
-    def _migrate(self, vm: Vm, body: dict[str, Any] | None, asked: Context) -> web.Response:
+    def _migrate(self, vm: SimVm, body: dict[str, Any] | None, asked: Context) -> web.Response:
         name = (body or {}).get("host") if asked.version >= 56 else None
         policy = "migrate:host" if name else "migrate"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
@@ -134,15 +134,15 @@ class Actions:
         self._migrations.cold(vm, target, asked.caller)
         return web.Response(status=_ACCEPTED)
 
-    def _confirm(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+    def _confirm(self, vm: SimVm, _body: Any, asked: Context) -> web.Response:
         self._migrations.confirm(self._to_settle(vm, "confirmResize", asked), asked.caller)
         return web.Response(status=204)
 
-    def _revert(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+    def _revert(self, vm: SimVm, _body: Any, asked: Context) -> web.Response:
         self._migrations.revert(self._to_settle(vm, "revertResize", asked), asked.caller)
         return web.Response(status=_ACCEPTED)
 
-    def _to_settle(self, vm: Vm, action: str, asked: Context) -> Move:
+    def _to_settle(self, vm: SimVm, action: str, asked: Context) -> Move:
         _must_be_unlocked(vm, asked)
         _must_be(vm, action, {"resized"})
         move = self._migrations.waiting_for_confirmation(vm)
@@ -152,19 +152,19 @@ class Actions:
 
     # ------------------------------------------------------------------ state, locks, power
 
-    def _reset_state(self, vm: Vm, body: dict[str, Any], asked: Context) -> web.Response:
+    def _reset_state(self, vm: SimVm, body: dict[str, Any], asked: Context) -> web.Response:
         asked.must_be_admin("os_compute_api:os-admin-actions:reset_state")
         self._conductor.show(vm, body["state"], None)
         return web.Response(status=_ACCEPTED)
 
-    def _lock(self, vm: Vm, body: dict[str, Any] | None, asked: Context) -> web.Response:
+    def _lock(self, vm: SimVm, body: dict[str, Any] | None, asked: Context) -> web.Response:
         vm.locked_by = "owner" if vm.project is asked.login.project else "admin"
         vm.locked_reason = (body or {}).get("locked_reason") if asked.version >= 73 else None
         self._conductor.show(vm, vm.state, vm.task)  # touched, as every change of its record
         self._conductor.act(vm, "lock", asked.caller)
         return web.Response(status=_ACCEPTED)
 
-    def _unlock(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+    def _unlock(self, vm: SimVm, _body: Any, asked: Context) -> web.Response:
         if vm.locked_by == "admin":
             asked.must_be_admin("os_compute_api:os-lock-server:unlock:unlock_override")
         vm.locked_by = vm.locked_reason = None
@@ -172,19 +172,19 @@ class Actions:
         self._conductor.act(vm, "unlock", asked.caller)
         return web.Response(status=_ACCEPTED)
 
-    def _start(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+    def _start(self, vm: SimVm, _body: Any, asked: Context) -> web.Response:
         _must_be_unlocked(vm, asked)
         _must_be(vm, "start", {"stopped"})
         self._conductor.start(vm, asked.caller)
         return web.Response(status=_ACCEPTED)
 
-    def _stop(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+    def _stop(self, vm: SimVm, _body: Any, asked: Context) -> web.Response:
         _must_be_unlocked(vm, asked)
         _must_be(vm, "stop", {"active", "error"})
         self._conductor.stop(vm, asked.caller)
         return web.Response(status=_ACCEPTED)
 
-    def _reboot(self, vm: Vm, _body: Any, asked: Context) -> web.Response:
+    def _reboot(self, vm: SimVm, _body: Any, asked: Context) -> web.Response:
         _must_be_unlocked(vm, asked)
         _must_be(vm, "reboot", {"active", "stopped", "paused", "suspended", "error"})
         self._conductor.reboot(vm, asked.caller)
@@ -193,7 +193,7 @@ class Actions:
     def _turn(self, name: str, states: set[str], power: Power) -> Action:
         """An action that takes no time here."""
 
-        def action(vm: Vm, _body: Any, asked: Context) -> web.Response:
+        def action(vm: SimVm, _body: Any, asked: Context) -> web.Response:
             _must_be_unlocked(vm, asked)
             _must_be(vm, name, states)
             self._conductor.act(vm, name, asked.caller)
@@ -206,7 +206,7 @@ class Actions:
 # ---------------------------------------------------------------------- what must be so
 
 
-def _must_be(vm: Vm, action: str, states: set[str], *, any_task: bool = False) -> None:
+def _must_be(vm: SimVm, action: str, states: set[str], *, any_task: bool = False) -> None:
     """Nova's `check_instance_state`: vm_state first, then that no task runs."""
     attr, value = "", ""
     if vm.state not in states:
@@ -217,6 +217,6 @@ def _must_be(vm: Vm, action: str, states: set[str], *, any_task: bool = False) -
         raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in {attr} {value}")
 
 
-def _must_be_unlocked(vm: Vm, asked: Context) -> None:
+def _must_be_unlocked(vm: SimVm, asked: Context) -> None:
     if vm.locked_by is not None and not asked.is_admin:
         raise ApiError(409, f"Instance {vm.id} is locked")

@@ -7,7 +7,7 @@ from aiohttp import web
 from adapters.simulated.nova.moves import CONTROLLER
 from adapters.simulated.nova.services import CONTROL_SERVICES
 from adapters.simulated.openstack.http import ApiError, context, iso_micro, natural
-from adapters.simulated.records import Aggregate, Kind, ServerGroup
+from adapters.simulated.records import Aggregate, Platform, ServerGroup
 from adapters.simulated.world import World
 
 
@@ -50,7 +50,7 @@ class Groupings:
         alive = {"available": True, "active": True, "updated_at": iso_micro(self.world.beat(self.world.born))}
         control = {binary: alive for binary, _ in CONTROL_SERVICES}
         zones: dict[str, dict[str, Any]] = {"internal": {CONTROLLER: control}} if detail else {}
-        for host in self.world.hosts_of(Kind.OPENSTACK):
+        for host in self.world.hosts_of(Platform.OPENSTACK):
             active = {
                 "available": self.world.is_up(host),
                 "active": host.enabled,

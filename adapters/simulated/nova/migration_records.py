@@ -8,10 +8,10 @@ from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.nova.schemas import check_query, check_shape
 from adapters.simulated.nova.servers import Servers
 from adapters.simulated.openstack.http import ApiError, context, json_body, moment, page, page_size
-from adapters.simulated.records import Move, MoveKind, Vm
+from adapters.simulated.records import Move, MoveKind, SimVm
 
 
-class Records:
+class MigrationRecords:
     """Handlers about migrations."""
 
     def __init__(self, servers: Servers, conductor: Conductor, migrations: Migrations) -> None:
@@ -67,7 +67,7 @@ class Records:
 
     # ------------------------------------------------------------------ live migrations in progress
 
-    def _server(self, request: web.Request, since: int, rule: str) -> Vm:
+    def _server(self, request: web.Request, since: int, rule: str) -> SimVm:
         """The server that the path names, for whom the policy's rule `servers:migrations:…` allows it."""
         asked = context(request)
         if asked.version < since:
@@ -76,13 +76,13 @@ class Records:
         asked.must_be_admin(f"os_compute_api:servers:migrations:{rule}")
         return vm
 
-    def _live_migrations(self, vm: Vm) -> list[Move]:
+    def _live_migrations(self, vm: SimVm) -> list[Move]:
         return [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.LIVE]
 
     def _one(
         self,
         request: web.Request,
-        vm: Vm,
+        vm: SimVm,
         *,
         status: int = 404,
         missing: str = "Migration {} not found for instance {}",
@@ -142,12 +142,12 @@ def _migration_filters(minor: int) -> set[str]:
     return allowed | ({"user_id", "project_id"} if minor >= 80 else set())
 
 
-def _must_be_active(vm: Vm, action: str) -> None:
+def _must_be_active(vm: SimVm, action: str) -> None:
     if vm.state != "active":
         raise ApiError(409, f"Cannot '{action}' instance {vm.id} while it is in vm_state {vm.state}")
 
 
-def _must_be_migrating(vm: Vm, action: str) -> None:
+def _must_be_migrating(vm: SimVm, action: str) -> None:
     if vm.task is None:  # a state that is null has no name: nova/api/openstack/common.py
         raise ApiError(409, f"Instance {vm.id} is in an invalid state for '{action}'")
     if vm.task != "migrating":

@@ -3,7 +3,7 @@
 from adapters.simulated.faults import Break
 from adapters.simulated.nova.moves import NO_HOST, RPC_TIMEOUT, Conductor, Course
 from adapters.simulated.openstack.identity import Caller
-from adapters.simulated.records import Host, Move, MoveKind, Power, ServerAction, Vm
+from adapters.simulated.records import Move, MoveKind, Power, ServerAction, SimHost, SimVm
 
 _SLICES = 5  #: how often a live migration looks whether it was aborted, and reports progress
 _IN_A_SLOT = {"preparing", "running", "post-migrating"}
@@ -21,7 +21,7 @@ class Migrations:
 
     # ------------------------------------------------------------------ live
 
-    def live(self, vm: Vm, target: Host | None, caller: Caller, *, wait: bool) -> Move:
+    def live(self, vm: SimVm, target: SimHost | None, caller: Caller, *, wait: bool) -> Move:
         """Start a live migration.
 
         Args:
@@ -37,7 +37,7 @@ class Migrations:
         self._conductor.run(self._live(move, target, entry, wait=wait))
         return move
 
-    def _live(self, move: Move, target: Host | None, entry: ServerAction, *, wait: bool) -> Course:
+    def _live(self, move: Move, target: SimHost | None, entry: ServerAction, *, wait: bool) -> Course:
         vm, see = move.vm, self._conductor
         if not wait:
             yield 0.2
@@ -85,7 +85,7 @@ class Migrations:
         while move.status == "queued" and ahead() >= move.source.knobs.live_slots:
             yield _QUEUE_SECONDS
 
-    def _copy(self, move: Move, dest: Host, entry: ServerAction) -> Course:
+    def _copy(self, move: Move, dest: SimHost, entry: ServerAction) -> Course:
         if self._world.faults.of_move(move, {Break.HANG}):
             # its memory changes faster than it is copied: more is copied for ever, and the same is left
             move.progress, move.updated_at = 1 - 1 / _SLICES, self._world.now
@@ -108,7 +108,7 @@ class Migrations:
             move.progress, move.updated_at = part / _SLICES, self._world.now
         yield from self._copied(move, dest, entry)
 
-    def _copied(self, move: Move, dest: Host, entry: ServerAction) -> Course:
+    def _copied(self, move: Move, dest: SimHost, entry: ServerAction) -> Course:
         """The copy is there: the guest goes on running on its new host."""
         vm, see = move.vm, self._conductor
         order = self._world.faults.of_move(move, {Break.SPAWN})
@@ -124,7 +124,7 @@ class Migrations:
         see.become(move, "completed")
         self._world.allocations.pop(move.uuid, None)
 
-    def _strand(self, move: Move, dest: Host) -> None:
+    def _strand(self, move: Move, dest: SimHost) -> None:
         """The target died in the middle: the server is ACTIVE on it, and in ERROR once it is back."""
         vm = move.vm
         vm.host = dest
@@ -157,7 +157,7 @@ class Migrations:
 
     # ------------------------------------------------------------------ cold
 
-    def cold(self, vm: Vm, target: Host | None, caller: Caller) -> Move:
+    def cold(self, vm: SimVm, target: SimHost | None, caller: Caller) -> Move:
         """Start a cold migration: ends in VERIFY_RESIZE on the new host."""
         move = self._conductor.record(MoveKind.COLD, vm, target, caller)
         entry = self._conductor.act(vm, "migrate", caller)
@@ -165,7 +165,7 @@ class Migrations:
         self._conductor.run(self._cold(move, target, entry))
         return move
 
-    def _cold(self, move: Move, target: Host | None, entry: ServerAction) -> Course:
+    def _cold(self, move: Move, target: SimHost | None, entry: ServerAction) -> Course:
         vm, see = move.vm, self._conductor
         was = vm.state
         yield 0.2
@@ -202,7 +202,7 @@ class Migrations:
         see.note(entry, "compute_finish_resize", dest)
         see.show(vm, "resized", None)
 
-    def waiting_for_confirmation(self, vm: Vm) -> Move | None:
+    def waiting_for_confirmation(self, vm: SimVm) -> Move | None:
         """The cold migration of the server that has finished and is neither confirmed nor reverted."""
         found = [m for m in self._world.moves if m.vm is vm and m.kind is MoveKind.COLD]
         return found[-1] if found and found[-1].status == "finished" else None

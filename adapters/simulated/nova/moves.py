@@ -15,17 +15,17 @@ from adapters.simulated.openstack.identity import Caller
 from adapters.simulated.records import (
     ActionEvent,
     Fault,
-    Host,
-    Kind,
     Move,
     MoveKind,
+    Platform,
     Power,
     ServerAction,
-    Vm,
+    SimHost,
+    SimVm,
 )
 from adapters.simulated.world import World, free_first
 
-Course: TypeAlias = Iterator[float | Host]
+Course: TypeAlias = Iterator[float | SimHost]
 NO_HOST = "No valid host was found. "
 CONTROLLER = "controller-1"  #: where conductor and scheduler run
 RPC_TIMEOUT = 60.0  #: seconds until a compute gives up on another one that died
@@ -43,7 +43,9 @@ class Conductor:
 
     # ------------------------------------------------------------------ choosing
 
-    def choose(self, vm: Vm, kind: MoveKind, target: Host | None = None, *, forced: bool = False) -> Host | None:
+    def choose(
+        self, vm: SimVm, kind: MoveKind, target: SimHost | None = None, *, forced: bool = False
+    ) -> SimHost | None:
         """The scheduler: a host that is up, enabled, has room and suits the server group; the emptiest.
 
         A `forced` target (old microversions) is only asked for room.
@@ -51,7 +53,7 @@ class Conductor:
         order = self.world.faults.for_move(kind, vm, to=target.name if target else "", how={Break.NO_HOST})
         if order is not None:
             return None
-        hosts = [target] if target else self.world.hosts_of(Kind.OPENSTACK)
+        hosts = [target] if target else self.world.hosts_of(Platform.OPENSTACK)
         fit = [
             h
             for h in hosts
@@ -61,7 +63,7 @@ class Conductor:
         ]
         return free_first(self.world, fit)[0] if fit else None
 
-    def _suits_group(self, vm: Vm, host: Host) -> bool:
+    def _suits_group(self, vm: SimVm, host: SimHost) -> bool:
         for group in self.world.groups.values():
             if vm not in group.members:
                 continue
@@ -74,7 +76,7 @@ class Conductor:
 
     # ------------------------------------------------------------------ records
 
-    def act(self, vm: Vm, action: str, caller: Caller) -> ServerAction:
+    def act(self, vm: SimVm, action: str, caller: Caller) -> ServerAction:
         """Open an entry in the server's action log."""
         entry = ServerAction(
             request_id=caller.request_id,
@@ -88,7 +90,7 @@ class Conductor:
         self.world.actions.append(entry)
         return entry
 
-    def note(self, entry: ServerAction, event: str, host: Host | None, error: str = "") -> None:
+    def note(self, entry: ServerAction, event: str, host: SimHost | None, error: str = "") -> None:
         """Note a finished event under an entry."""
         entry.updated = self.world.now
         entry.events.append(
@@ -102,7 +104,7 @@ class Conductor:
             )
         )
 
-    def record(self, kind: MoveKind, vm: Vm, dest: Host | None, caller: Caller) -> Move:
+    def record(self, kind: MoveKind, vm: SimVm, dest: SimHost | None, caller: Caller) -> Move:
         """Open a migration record.
 
         Raises:
@@ -132,23 +134,23 @@ class Conductor:
         """The record's next status."""
         move.status, move.updated_at = status, self.world.now
 
-    def show(self, vm: Vm, state: str, task: str | None) -> None:
+    def show(self, vm: SimVm, state: str, task: str | None) -> None:
         """The server's next state and task."""
         vm.state, vm.task, vm.updated_at = state, task, self.world.now
 
-    def break_down(self, vm: Vm, message: str) -> None:
+    def break_down(self, vm: SimVm, message: str) -> None:
         """The server goes to ERROR and says why."""
         self.show(vm, "error", None)
         vm.fault = Fault(code=500, message=message, at=self.world.now)
 
-    def release(self, consumer: str, host: Host) -> None:
+    def release(self, consumer: str, host: SimHost) -> None:
         """Give back what a consumer held on a host."""
         self.world.allocations.get(consumer, {}).pop(host.id, None)
 
     def run(self, course: Course) -> None:
         """Let a course go on until it must wait."""
         for wait in course:
-            if isinstance(wait, Host):
+            if isinstance(wait, SimHost):
                 if wait.alive:
                     continue
                 wait.inbox.append(lambda: self.run(course))
@@ -159,7 +161,7 @@ class Conductor:
     # ------------------------------------------------------------------ evacuation
 
     def evacuate(
-        self, vm: Vm, target: Host | None, caller: Caller, *, leave_stopped: bool, forced: bool = False
+        self, vm: SimVm, target: SimHost | None, caller: Caller, *, leave_stopped: bool, forced: bool = False
     ) -> Move:
         """Rebuild a server of a dead host elsewhere.
 
@@ -195,7 +197,7 @@ class Conductor:
             self.run(self._evacuation(move, target, entry, forced=forced))
         return move
 
-    def _evacuation(self, move: Move, target: Host | None, entry: ServerAction, *, forced: bool) -> Course:
+    def _evacuation(self, move: Move, target: SimHost | None, entry: ServerAction, *, forced: bool) -> Course:
         vm = move.vm
         yield 0.2
         dest = self.choose(vm, move.kind, target, forced=forced)
@@ -234,14 +236,14 @@ class Conductor:
             return
         yield from self._land(move, dest, entry)
 
-    def _fail(self, move: Move, dest: Host, entry: ServerAction, message: str) -> None:
+    def _fail(self, move: Move, dest: SimHost, entry: ServerAction, message: str) -> None:
         """The target could not rebuild the server: it is in ERROR, on its old host."""
         self.become(move, "failed")
         self.release(move.vm.id, dest)
         self._finish(entry, "compute_rebuild_instance", dest, message)
         self.break_down(move.vm, message)
 
-    def _unserved_volume(self, vm: Vm) -> str:
+    def _unserved_volume(self, vm: SimVm) -> str:
         """A volume whose cinder-volume is dead: nobody answers when it is to be attached elsewhere.
 
         Not measured: operators' accounts of evacuations before the volumes had a new home tell it.
@@ -251,7 +253,7 @@ class Conductor:
             return ""
         return next((v.id for v in self.world.volumes_of(vm) if v.host.partition("#")[0] in dead), "")
 
-    def _land(self, move: Move, dest: Host, entry: ServerAction) -> Course:
+    def _land(self, move: Move, dest: SimHost, entry: ServerAction) -> Course:
         """The guest runs on the target; its record follows, with the moments that mislead."""
         vm = move.vm
         vm.power, vm.launched_at, vm.fault = Power.RUNNING, self.world.now, None
@@ -267,30 +269,30 @@ class Conductor:
         if any(m.wrecked and m.vm is vm and m.status == "accepted" for m in self.world.moves):
             self.show(vm, "error", "rebuilding")
 
-    def _claim(self, dest: Host) -> float:
+    def _claim(self, dest: SimHost) -> float:
         """Seconds until the target's turn at its claims has come and this one is through."""
         start = max(self.world.now, dest.claim_free_at or self.world.now)
         takes = _CLAIM_SECONDS + _CLAIM_PER_SERVER * len(self.world.vms_on(dest))
         dest.claim_free_at = start + timedelta(seconds=takes)
         return (dest.claim_free_at - self.world.now).total_seconds()
 
-    def _finish(self, entry: ServerAction, event: str, host: Host | None, error: str = "") -> None:
+    def _finish(self, entry: ServerAction, event: str, host: SimHost | None, error: str = "") -> None:
         self.note(entry, event, host, error)
         if error:
             entry.message = "Error"
 
     # ------------------------------------------------------------------ power
 
-    def stop(self, vm: Vm, caller: Caller) -> None:
+    def stop(self, vm: SimVm, caller: Caller) -> None:
         self._power(vm, "stop", "powering-off", Power.STOPPED, caller)
 
-    def start(self, vm: Vm, caller: Caller) -> None:
+    def start(self, vm: SimVm, caller: Caller) -> None:
         self._power(vm, "start", "powering-on", Power.RUNNING, caller)
 
-    def reboot(self, vm: Vm, caller: Caller) -> None:
+    def reboot(self, vm: SimVm, caller: Caller) -> None:
         self._power(vm, "reboot", "rebooting", Power.RUNNING, caller)
 
-    def _power(self, vm: Vm, action: str, task: str, wanted: Power, caller: Caller) -> None:
+    def _power(self, vm: SimVm, action: str, task: str, wanted: Power, caller: Caller) -> None:
         entry = self.act(vm, action, caller)
         self.show(vm, vm.state, task)
 

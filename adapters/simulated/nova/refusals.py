@@ -5,13 +5,13 @@ allows live migration of a vTPM whose secret its host keeps, and of vDPA ports.
 """
 
 from adapters.simulated.openstack.http import ApiError
-from adapters.simulated.records import Vm
+from adapters.simulated.records import SimVm
 
 EVACUATE, LIVE, COLD = "evacuate", "live-migration", "resize"
 _ACCELERATED = frozenset({"accelerator-direct", "accelerator-direct-physical"})
 
 
-def must_be_allowed(vm: Vm, operation: str) -> None:
+def must_be_allowed(vm: SimVm, operation: str) -> None:
     """Refuse what Nova refuses.
 
     Args:

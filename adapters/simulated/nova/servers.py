@@ -9,7 +9,7 @@ from aiohttp import web
 from adapters.simulated.nova import views
 from adapters.simulated.nova.schemas import check_query, check_server_query
 from adapters.simulated.openstack.http import ApiError, Context, context, moment, page
-from adapters.simulated.records import Flavor, Kind, Vm
+from adapters.simulated.records import Flavor, Platform, SimVm
 from adapters.simulated.world import World
 
 _MEMBERS_MAY = {"reservation_id", "name", "status", "image", "flavor", "ip", "changes-since"}
@@ -35,7 +35,7 @@ _KNOWN = (
 class SilentCell(ApiError):
     """The database of a server's cell is away: whatever is asked or ordered about it fails."""
 
-    def __init__(self, vm: Vm) -> None:
+    def __init__(self, vm: SimVm) -> None:
         super().__init__(500, "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/")
         self.vm = vm
 
@@ -62,7 +62,7 @@ class Servers:
             web.get("/v2.1/flavors/{id}/os-extra_specs", self._extra_specs),
         ]
 
-    def find(self, request: web.Request) -> Vm:
+    def find(self, request: web.Request) -> SimVm:
         """The server that a path names, if the caller may see it.
 
         Raises:
@@ -74,11 +74,11 @@ class Servers:
         if vm is not None and self._is_silent(vm):
             raise SilentCell(vm)
         mine = vm is not None and (asked.is_admin or vm.project is asked.login.project)
-        if vm is None or vm.cluster.kind is not Kind.OPENSTACK or not mine:
+        if vm is None or vm.cluster.kind is not Platform.OPENSTACK or not mine:
             raise ApiError(404, f"Instance {wanted} could not be found.")
         return vm
 
-    def _is_silent(self, vm: Vm) -> bool:
+    def _is_silent(self, vm: SimVm) -> bool:
         return vm.host is not None and vm.host.name in self.world.faults.silent
 
     # ------------------------------------------------------------------ servers
@@ -117,13 +117,13 @@ class Servers:
             body["servers_links"] = links
         return web.json_response(body)
 
-    def _matching(self, request: web.Request, asked: Context, policy: str) -> list[Vm]:
+    def _matching(self, request: web.Request, asked: Context, policy: str) -> list[SimVm]:
         """The servers of a list. A member's filters that only admins may use are dropped silently (measured)."""
         wanted = dict(request.query)
         if not asked.is_admin:
             may = _MEMBERS_MAY | _PAGING | (_MEMBERS_MAY_83 if asked.version >= 83 else set())
             wanted = {k: v for k, v in wanted.items() if k in may}
-        vms = self.world.vms_of(Kind.OPENSTACK)
+        vms = self.world.vms_of(Platform.OPENSTACK)
         if _all_tenants(wanted.get("all_tenants")):
             asked.must_be_admin(f"os_compute_api:servers:{policy}:get_all_tenants")
             project = wanted.get("project_id") or wanted.get("tenant_id")
@@ -277,7 +277,7 @@ def _shows_silent_cells(request: web.Request) -> bool:
     return context(request).version >= 69 and set(request.query) <= {"all_tenants"}
 
 
-def _was_changed(vm: Vm, *, since: datetime | None, before: datetime | None) -> bool:
+def _was_changed(vm: SimVm, *, since: datetime | None, before: datetime | None) -> bool:
     """Whether it was changed last between two moments, both included; Nova keeps that in whole seconds."""
     at = vm.updated_at.replace(microsecond=0)
     return (since is None or at >= since) and (before is None or at <= before)
@@ -287,7 +287,7 @@ def _says_yes(wanted: dict[str, str], name: str) -> bool:
     return wanted.get(name, "").lower() in {"1", "t", "true", "on", "y", "yes"}
 
 
-def _matches(vm: Vm, wanted: dict[str, str], statuses: set[str]) -> bool:
+def _matches(vm: SimVm, wanted: dict[str, str], statuses: set[str]) -> bool:
     """Whether a server passes the filters. `name` is a pattern, everything else is equality."""
     if statuses and views.status(vm) not in statuses:
         return False

@@ -11,7 +11,7 @@ from aiohttp import web
 from adapters.simulated.nova.moves import CONTROLLER
 from adapters.simulated.nova.schemas import check_query, check_service_update, truth
 from adapters.simulated.openstack.http import ApiError, context, iso_micro, json_body, page
-from adapters.simulated.records import Host, Kind, MoveKind
+from adapters.simulated.records import MoveKind, Platform, SimHost
 from adapters.simulated.strays import StrayService
 from adapters.simulated.world import World
 
@@ -42,8 +42,8 @@ class Services:
             web.get("/v2.1/os-hypervisors/{id}", self._hypervisor),
         ]
 
-    def _hosts(self) -> list[Host]:
-        return self.world.hosts_of(Kind.OPENSTACK)
+    def _hosts(self) -> list[SimHost]:
+        return self.world.hosts_of(Platform.OPENSTACK)
 
     def _must_answer(self) -> None:
         """Hypervisors and single services are looked for cell by cell: one that is silent fails them all.
@@ -53,7 +53,7 @@ class Services:
         if self.world.faults.silent:
             raise ApiError(500, "Unexpected API Error. Please report this at http://bugs.launchpad.net/nova/")
 
-    def _rows(self) -> list[Host | StrayService]:
+    def _rows(self) -> list[SimHost | StrayService]:
         return [*self.world.strays, *self._hosts()]
 
     # ------------------------------------------------------------------ services
@@ -89,7 +89,7 @@ class Services:
         }
         return {**shown, "forced_down": False} if minor >= 11 else shown
 
-    def _service(self, host: Host | StrayService, minor: int) -> dict[str, Any]:
+    def _service(self, host: SimHost | StrayService, minor: int) -> dict[str, Any]:
         shown = {
             "id": host.service_id if minor >= 53 else self._number(host),
             "binary": "nova-compute",
@@ -102,12 +102,12 @@ class Services:
         }
         return {**shown, "forced_down": host.forced_down} if minor >= 11 else shown
 
-    def _updated_at(self, host: Host | StrayService) -> datetime:
+    def _updated_at(self, host: SimHost | StrayService) -> datetime:
         """When its record changed last: by a heartbeat or by an API call. Liveness goes by heartbeats alone."""
         beat = self.world.last_beat(host) + timedelta(seconds=host.skew)
         return max(beat, host.changed_at or beat)
 
-    def _number(self, host: Host | StrayService) -> int:
+    def _number(self, host: SimHost | StrayService) -> int:
         """The id of a service and a hypervisor before 2.53."""
         if isinstance(host, StrayService):
             return len(CONTROL_SERVICES) + 1 + len(self._hosts()) + self.world.strays.index(host)
@@ -177,12 +177,12 @@ class Services:
             shown["disabled_reason"] = host.disabled_reason
         return web.json_response({"service": shown})
 
-    def _note_change(self, host: Host | StrayService, was: tuple[object, ...]) -> None:
+    def _note_change(self, host: SimHost | StrayService, was: tuple[object, ...]) -> None:
         """To write down what is there already writes no row (SQLAlchemy), so `updated_at` stays."""
         if _record(host) != was:
             host.changed_at = self.world.now
 
-    def _force(self, host: Host | StrayService, *, down: bool) -> None:
+    def _force(self, host: SimHost | StrayService, *, down: bool) -> None:
         """Set or clear forced_down; it cannot be cleared while evacuations of the host are `done`."""
         open_records = any(
             m.source is host and m.kind is MoveKind.EVACUATION and m.status == "done" for m in self.world.moves
@@ -202,7 +202,7 @@ class Services:
         asked, detail = context(request), request.path.endswith("/detail")
         asked.must_be_admin(f"os_compute_api:os-hypervisors:{'list-detail' if detail else 'list'}")
         self._must_answer()
-        hosts: Sequence[Host] = self._hosts()
+        hosts: Sequence[SimHost] = self._hosts()
         pattern = request.query.get("hypervisor_hostname_pattern") if asked.version >= 53 else None
         if pattern is not None:
             hosts = [h for h in hosts if pattern in h.name]
@@ -229,7 +229,7 @@ class Services:
                 return web.json_response({"hypervisor": self._view(host, asked.version, detail=True, servers=servers)})
         raise ApiError(404, f"Hypervisor with ID '{wanted}' could not be found.")
 
-    def _views(self, host: Host, shown: dict[str, Any]) -> list[dict[str, Any]]:
+    def _views(self, host: SimHost, shown: dict[str, Any]) -> list[dict[str, Any]]:
         """One hypervisor for each host, and for each bare-metal machine, which has nothing to share out."""
         if not host.nodes:
             return [shown]
@@ -240,7 +240,7 @@ class Services:
         ironic = {**nothing, "hypervisor_type": "ironic", "hypervisor_version": 1} if "hypervisor_type" in shown else {}
         return [{**shown, **ironic, "id": node, "hypervisor_hostname": node} for node in host.nodes]
 
-    def _view(self, host: Host, minor: int, *, detail: bool, servers: bool) -> dict[str, Any]:
+    def _view(self, host: SimHost, minor: int, *, detail: bool, servers: bool) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "id": host.id if minor >= 53 else self._number(host),
             "hypervisor_hostname": host.name,
@@ -264,7 +264,7 @@ class Services:
             shown["servers"] = [{"name": v.name, "uuid": v.id} for v in here]
         return shown
 
-    def _capacity(self, host: Host, minor: int) -> dict[str, Any]:
+    def _capacity(self, host: SimHost, minor: int) -> dict[str, Any]:
         """What hypervisors told before 2.88: as nova-compute has last written it (ResourceTracker._update_usage)."""
         here = self.world.vms_on(host) if host.alive else host.last_report
         memory, disk = sum(v.memory_mb for v in here), sum(v.disk_gb for v in here)
@@ -284,7 +284,7 @@ class Services:
         }
 
 
-def _record(host: Host | StrayService) -> tuple[object, ...]:
+def _record(host: SimHost | StrayService) -> tuple[object, ...]:
     """What people change in a row of the services."""
     return host.enabled, host.disabled_reason, host.forced_down
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from adapters.simulated.openstack.http import Context, iso, iso_micro
-from adapters.simulated.records import ActionEvent, Host, Move, MoveKind, Power, ServerAction, Vm, Volume
+from adapters.simulated.records import ActionEvent, Move, MoveKind, Power, ServerAction, SimHost, SimVm, SimVolume
 from adapters.simulated.world import World
 
 _RESIZING = dict.fromkeys(("resize_prep", "resize_migrating", "resize_migrated", "resize_finish"), "RESIZE")
@@ -32,13 +32,13 @@ _WITH_PROGRESS = {"ACTIVE", "BUILD", "REBUILD", "RESIZE", "VERIFY_RESIZE", "MIGR
 LIVE_IN_PROGRESS = {"queued", "preparing", "running", "post-migrating"}
 
 
-def status(vm: Vm) -> str:
+def status(vm: SimVm) -> str:
     """Nova's status of a server, from its vm_state and task_state."""
     default, by_task = _STATUSES.get(vm.state, ("UNKNOWN", {}))
     return by_task.get(vm.task or "", default)
 
 
-def host_id(vm: Vm, host: str | None) -> str:
+def host_id(vm: SimVm, host: str | None) -> str:
     """What a member sees of a host: a hash that differs per project."""
     if not host:
         return ""
@@ -46,12 +46,12 @@ def host_id(vm: Vm, host: str | None) -> str:
     return hashlib.sha224(f"{project}{host}".encode()).hexdigest()
 
 
-def brief(vm: Vm, base: str) -> dict[str, Any]:
+def brief(vm: SimVm, base: str) -> dict[str, Any]:
     """A server in `GET /servers`."""
     return {"id": vm.id, "name": vm.name, "links": links(base, "servers", vm.id)}
 
 
-def minimal(vm: Vm, base: str) -> dict[str, Any]:
+def minimal(vm: SimVm, base: str) -> dict[str, Any]:
     """A server in a cell that does not answer, from 2.69 on (api-guide, "Handling Down Cells")."""
     project = vm.project.id if vm.project else ""
     shown = {"id": vm.id, "status": "UNKNOWN", "tenant_id": project, "created": iso(vm.created_at)}
@@ -59,7 +59,7 @@ def minimal(vm: Vm, base: str) -> dict[str, Any]:
 
 
 def server(
-    world: World, vm: Vm, asked: Context, base: str, *, volumes: Sequence[Volume], alone: bool
+    world: World, vm: SimVm, asked: Context, base: str, *, volumes: Sequence[SimVolume], alone: bool
 ) -> dict[str, Any]:
     """A server in full.
 
@@ -86,7 +86,7 @@ def server(
     return shown
 
 
-def _always(vm: Vm, base: str, minor: int) -> dict[str, Any]:
+def _always(vm: SimVm, base: str, minor: int) -> dict[str, Any]:
     """What every microversion and everybody sees."""
     project = vm.project.id if vm.project else ""
     return {
@@ -114,7 +114,7 @@ def _always(vm: Vm, base: str, minor: int) -> dict[str, Any]:
     }
 
 
-def _for_admins(world: World, vm: Vm, minor: int) -> dict[str, Any]:
+def _for_admins(world: World, vm: SimVm, minor: int) -> dict[str, Any]:
     host = vm.host.name if vm.host else None
     shown: dict[str, Any] = {
         "host": host,
@@ -137,14 +137,14 @@ def _for_admins(world: World, vm: Vm, minor: int) -> dict[str, Any]:
     return named
 
 
-def _node(world: World, vm: Vm) -> str | None:
+def _node(world: World, vm: SimVm) -> str | None:
     """The hypervisor, or the bare-metal machine that the server is."""
     if vm.host is None or not vm.host.nodes:
         return vm.host.name if vm.host else None
     return vm.host.nodes[world.vms_on(vm.host).index(vm) % len(vm.host.nodes)]
 
 
-def _host_status(world: World, host: Host | None) -> str:
+def _host_status(world: World, host: SimHost | None) -> str:
     if host is None:
         return ""
     if host.forced_down:
@@ -154,7 +154,7 @@ def _host_status(world: World, host: Host | None) -> str:
     return "UP" if world.is_up(host) else "UNKNOWN"
 
 
-def _newer(world: World, vm: Vm, asked: Context, *, alone: bool) -> dict[str, Any]:
+def _newer(world: World, vm: SimVm, asked: Context, *, alone: bool) -> dict[str, Any]:
     """What later microversions added."""
     added: dict[int, tuple[str, Any]] = {
         9: ("locked", vm.locked_by is not None),
@@ -176,7 +176,7 @@ def _newer(world: World, vm: Vm, asked: Context, *, alone: bool) -> dict[str, An
     return shown
 
 
-def _flavor(vm: Vm, minor: int, base: str) -> dict[str, Any]:
+def _flavor(vm: SimVm, minor: int, base: str) -> dict[str, Any]:
     if vm.flavor is None:
         return {}
     if minor < 47:
@@ -272,7 +272,7 @@ def action(entry: ServerAction, minor: int) -> dict[str, Any]:
     return shown
 
 
-def event(noted: ActionEvent, vm: Vm, asked: Context) -> dict[str, Any]:
+def event(noted: ActionEvent, vm: SimVm, asked: Context) -> dict[str, Any]:
     """An event of an action; only admins see hosts and tracebacks."""
     shown: dict[str, Any] = {
         "event": noted.event,

@@ -28,7 +28,7 @@ class Caller:
 
 
 @dataclass(frozen=True, kw_only=True)
-class User:
+class KeystoneUser:
     """Somebody who may log in."""
 
     id: str
@@ -43,7 +43,7 @@ class Login:
     """A token given out."""
 
     token: str
-    user: User
+    user: KeystoneUser
     project: Project
     at: datetime
 
@@ -71,7 +71,7 @@ class Keystone:
         self.world = world
         self.lifetime = lifetime
         self.users = {
-            name: User(
+            name: KeystoneUser(
                 id=world.new_uuid().replace("-", ""),
                 name=name,
                 password=password,
@@ -160,7 +160,7 @@ class Keystone:
         self._logins[token] = login
         return web.json_response(self._describe(request, login), status=201, headers={"X-Subject-Token": token})
 
-    def _by_password(self, named: dict[str, Any]) -> User | None:
+    def _by_password(self, named: dict[str, Any]) -> KeystoneUser | None:
         for user in self.users.values():
             if (named.get("name") == user.name or named.get("id") == user.id) and named.get(
                 "password"
@@ -168,7 +168,7 @@ class Keystone:
                 return user
         return None
 
-    def _scope(self, asked: dict[str, Any], user: User) -> Project | None:
+    def _scope(self, asked: dict[str, Any], user: KeystoneUser) -> Project | None:
         """The project asked for, if the user has a role there."""
         scope = asked.get("scope") or {}
         wanted = scope.get("project") if isinstance(scope, dict) else None

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated.openstack.http import ApiError, context, iso, page
-from adapters.simulated.records import Image, Kind, Vm
+from adapters.simulated.records import Image, Platform, SimVm
 from adapters.simulated.world import World
 
 _NO_FILTERS = {"fields", "limit", "marker"}
@@ -65,7 +65,7 @@ class Neutron:
         """Only admins see where a port is bound; `fields` narrows each (Neutron API v2, List ports)."""
         asked, wanted = context(request), request.query
         shown = []
-        for vm in self.world.vms_of(Kind.OPENSTACK):
+        for vm in self.world.vms_of(Platform.OPENSTACK):
             if not asked.is_admin and vm.project is not asked.login.project:
                 continue
             host = vm.host.name if vm.host else ""
@@ -83,7 +83,7 @@ class Neutron:
         return web.json_response({request.match_info["collection"].replace("-", "_"): []})
 
 
-def _for_admins(vm: Vm, host: str) -> dict[str, Any]:
+def _for_admins(vm: SimVm, host: str) -> dict[str, Any]:
     """Where a port is bound, and what it asks of Placement (extension port-resource-request-groups)."""
     asks = {"NET_BW_EGR_KILOBIT_PER_SEC": vm.promised_kbps}
     group = {

@@ -7,7 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated.openstack.http import ApiError, context, natural
-from adapters.simulated.records import Host, Kind, Resources
+from adapters.simulated.records import Platform, Resources, SimHost
 from adapters.simulated.world import World
 
 _CLASSES = {"VCPU": "vcpus", "MEMORY_MB": "memory_mb", "DISK_GB": "disk_gb"}
@@ -72,9 +72,9 @@ class Placement:
         }
         return web.json_response({"versions": [version]})
 
-    def _hosts(self) -> list[Host]:
+    def _hosts(self) -> list[SimHost]:
         """Those whose provider has anything of what is told here: not those of bare metal."""
-        return [h for h in self.world.hosts_of(Kind.OPENSTACK) if not h.nodes]
+        return [h for h in self.world.hosts_of(Platform.OPENSTACK) if not h.nodes]
 
     def _admit(self, request: web.Request, policy: str) -> None:
         if not context(request).is_admin:
@@ -83,10 +83,10 @@ class Placement:
                 f"Access was denied to this resource.\n\n Policy does not allow placement:{policy} to be performed.  ",
             )
 
-    def _named(self, request: web.Request, policy: str) -> Host:
+    def _named(self, request: web.Request, policy: str) -> SimHost:
         self._admit(request, policy)
         host = self.world.hosts.get(request.match_info["id"])
-        if host is None or host.cluster.kind is not Kind.OPENSTACK:
+        if host is None or host.cluster.kind is not Platform.OPENSTACK:
             none = f"No resource provider with uuid {request.match_info['id']} found"
             said = none if policy == "resource_providers:show" else f"{none}: {none}"
             raise ApiError(404, f"The resource could not be found.\n\n {said}  ")
@@ -115,7 +115,7 @@ class Placement:
         host = self._named(request, "resource_providers:show")
         return web.json_response(self._show(host, context(request).version))
 
-    def _show(self, host: Host, minor: int) -> dict[str, Any]:
+    def _show(self, host: SimHost, minor: int) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "uuid": host.id,
             "name": host.name,
@@ -129,7 +129,7 @@ class Placement:
             shown |= {"parent_provider_uuid": None, "root_provider_uuid": host.id}
         return shown
 
-    def _generation(self, host: Host) -> int:
+    def _generation(self, host: SimHost) -> int:
         return 2 + sum(host.id in held for held in self.world.allocations.values())
 
     async def _inventories(self, request: web.Request) -> web.Response:
@@ -162,7 +162,7 @@ class Placement:
             body["resource_provider_generation"] = self._generation(host)
         return web.json_response(body)
 
-    def _aggregates_of(self, host: Host) -> list[str]:
+    def _aggregates_of(self, host: SimHost) -> list[str]:
         return [a.uuid for a in self.world.aggregates.values() if host in a.hosts]
 
     async def _traits(self, request: web.Request) -> web.Response:
@@ -235,7 +235,7 @@ class Placement:
             }
         )
 
-    def _summary(self, host: Host, asked: Mapping[str, int], minor: int) -> dict[str, Any]:
+    def _summary(self, host: SimHost, asked: Mapping[str, int], minor: int) -> dict[str, Any]:
         gives, used = host.gives, self.world.used(host)
         shown: dict[str, Any] = {
             "resources": {
@@ -250,13 +250,13 @@ class Placement:
             shown |= {"parent_provider_uuid": None, "root_provider_uuid": host.id}
         return shown
 
-    def _is_member(self, host: Host, wanted: str | None) -> bool:
+    def _is_member(self, host: SimHost, wanted: str | None) -> bool:
         """`member_of=<uuid>` or `member_of=in:<uuid>,<uuid>`."""
         if wanted is None:
             return True
         return bool(set(wanted.removeprefix("in:").split(",")) & set(self._aggregates_of(host)))
 
-    def _has_traits(self, host: Host, wanted: str | None) -> bool:
+    def _has_traits(self, host: SimHost, wanted: str | None) -> bool:
         """`required=A,!B`: has A and not B."""
         here = _traits_of(host)
         return all(
@@ -289,7 +289,7 @@ class Placement:
         return web.json_response({"traits": [*_TRAITS, _DISABLED]})
 
 
-def _allocation_request(host: Host, asked: Mapping[str, int], minor: int) -> dict[str, Any]:
+def _allocation_request(host: SimHost, asked: Mapping[str, int], minor: int) -> dict[str, Any]:
     if minor < 12:
         provider = {"resource_provider": {"uuid": host.id}, "resources": dict(asked)}
         return {"allocations": [provider]}
@@ -299,7 +299,7 @@ def _allocation_request(host: Host, asked: Mapping[str, int], minor: int) -> dic
     return shown
 
 
-def _traits_of(host: Host) -> list[str]:
+def _traits_of(host: SimHost) -> list[str]:
     return [*_TRAITS, *([] if host.enabled and not host.forced_down else [_DISABLED])]
 
 

@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from adapters.simulated.openstack.http import ApiError, Context, context, iso_micro, page
-from adapters.simulated.records import Attachment, Backup, CinderService, Volume
+from adapters.simulated.records import Attachment, CinderService, SimBackup, SimVolume
 from adapters.simulated.world import World
 
 _PAGING = {"limit", "marker", "offset", "sort", "sort_key", "sort_dir", "with_count"}
@@ -91,7 +91,7 @@ class Cinder:
             raise ApiError(404, f"Volume {wanted} could not be found.")
         return web.json_response({"volume": self._view(volume, asked)})
 
-    def _matching(self, request: web.Request) -> list[Volume]:
+    def _matching(self, request: web.Request) -> list[SimVolume]:
         """Measured: a member who sends `host` is refused; for an admin it matches exactly or up to @ or #."""
         asked = context(request)
         wanted = _filters(request, _MEMBERS_MAY)
@@ -107,7 +107,7 @@ class Cinder:
         volumes.sort(key=lambda v: (v.created_at, v.id), reverse=True)
         return volumes
 
-    def _view(self, volume: Volume, asked: Context) -> dict[str, Any]:
+    def _view(self, volume: SimVolume, asked: Context) -> dict[str, Any]:
         shown: dict[str, Any] = {
             "id": volume.id,
             "name": volume.name,
@@ -133,7 +133,7 @@ class Cinder:
         }
         return {**shown, **self._newer(volume, asked), **(_for_admins(volume, asked) if asked.is_admin else {})}
 
-    def _newer(self, volume: Volume, asked: Context) -> dict[str, Any]:
+    def _newer(self, volume: SimVolume, asked: Context) -> dict[str, Any]:
         """What later microversions added."""
         added: dict[int, dict[str, Any]] = {
             13: {"group_id": None},
@@ -146,7 +146,7 @@ class Cinder:
     def _service_uuid(self, service: str) -> str:
         return self._service_ids.setdefault(service, self.world.new_uuid())
 
-    def _attachment(self, volume: Volume, held: Attachment, asked: Context) -> dict[str, Any]:
+    def _attachment(self, volume: SimVolume, held: Attachment, asked: Context) -> dict[str, Any]:
         vm = self.world.vms.get(held.vm_id)
         host = vm.host.name if vm and vm.host and asked.is_admin else None
         return {
@@ -260,7 +260,7 @@ class Cinder:
         return web.json_response({"snapshots": []})
 
 
-def _for_admins(volume: Volume, asked: Context) -> dict[str, Any]:
+def _for_admins(volume: SimVolume, asked: Context) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "os-vol-host-attr:host": volume.host,
         "os-vol-mig-status-attr:migstat": None,
@@ -287,7 +287,7 @@ def _filters(request: web.Request, members_may: set[str]) -> dict[str, str]:
     return {k: v for k, v in wanted.items() if k in members_may}
 
 
-def _of_projects(asked: Context, wanted: dict[str, str], volumes: list[Volume]) -> list[Volume]:
+def _of_projects(asked: Context, wanted: dict[str, str], volumes: list[SimVolume]) -> list[SimVolume]:
     """Only an admin who says `all_tenants` sees other projects."""
     if asked.is_admin and wanted.get("all_tenants", "").lower() in {"1", "true"}:
         project = wanted.get("project_id")
@@ -295,11 +295,11 @@ def _of_projects(asked: Context, wanted: dict[str, str], volumes: list[Volume]) 
     return [v for v in volumes if v.project is asked.login.project]
 
 
-def _on_host(volume: Volume, wanted: str) -> bool:
+def _on_host(volume: SimVolume, wanted: str) -> bool:
     return volume.host == wanted or volume.host.startswith((f"{wanted}@", f"{wanted}#"))
 
 
-def _backup(backup: Backup) -> dict[str, Any]:
+def _backup(backup: SimBackup) -> dict[str, Any]:
     return {
         "id": backup.id,
         "name": backup.name,

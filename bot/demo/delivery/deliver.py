@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, Protocol
 
-from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.faults import SlackFaults
 from bot.demo.delivery.socket_mode import Kind, Reply
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 
 RETRY_PAUSES = (0.0, 60.0, 300.0)
 """Seconds before each further delivery of an event that was not acknowledged: at once, after a minute, after five."""
@@ -34,7 +34,7 @@ class Transport(Protocol):
 class Postman:
     """Deliveries over one transport, with the faults that are set."""
 
-    def __init__(self, records: Records, faults: Faults, transport: Transport) -> None:
+    def __init__(self, records: WorkspaceRecords, faults: SlackFaults, transport: Transport) -> None:
         self._records = records
         self._faults = faults
         self._transport = transport

@@ -47,7 +47,7 @@ class ApiFault:
 
 
 @dataclass(kw_only=True)
-class Faults:
+class SlackFaults:
     """The knobs. Counts are used up; `used` tells a test that a fault really happened."""
 
     api: list[ApiFault] = field(default_factory=list)

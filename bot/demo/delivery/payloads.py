@@ -4,13 +4,15 @@ import copy
 import secrets
 from typing import Any
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 from bot.demo.workspace.view_stack import View
 
 
-def slash_command(records: Records, *, user: str, channel: str, command: str, text: str, response_url: str) -> Json:
+def slash_command(
+    records: WorkspaceRecords, *, user: str, channel: str, command: str, text: str, response_url: str
+) -> Json:
     """The fields of a typed command, without its trigger id."""
     there = records.channels[channel]
     name = "directmessage" if there.is_im else ("privategroup" if there.is_private else there.name)
@@ -30,7 +32,7 @@ def slash_command(records: Records, *, user: str, channel: str, command: str, te
     }
 
 
-def _frame(records: Records, kind: str, user: str) -> Json:
+def _frame(records: WorkspaceRecords, kind: str, user: str) -> Json:
     account = records.users[user]
     return {
         "type": kind,
@@ -43,7 +45,7 @@ def _frame(records: Records, kind: str, user: str) -> Json:
     }
 
 
-def place_in_message(records: Records, message: Message) -> Json:
+def place_in_message(records: WorkspaceRecords, message: PostedMessage) -> Json:
     """Container, channel and message of an interaction with a message. An ephemeral message is not repeated."""
     container: Json = {
         "type": "message",
@@ -63,7 +65,7 @@ def place_in_message(records: Records, message: Message) -> Json:
     return place
 
 
-def block_actions(records: Records, *, user: str, place: Json, action: Json, values: Json) -> Json:
+def block_actions(records: WorkspaceRecords, *, user: str, place: Json, action: Json, values: Json) -> Json:
     """A click or a choice. `place` tells where: in a message or in a view."""
     payload = _frame(records, "block_actions", user) | place
     if "message" in place or "channel" in place:
@@ -86,29 +88,31 @@ def view_place(view: View) -> Json:
     return {"container": {"type": "view", "view_id": view.id}, "view": copy.deepcopy(view.body)}
 
 
-def view_submission(records: Records, *, view: View) -> Json:
+def view_submission(records: WorkspaceRecords, *, view: View) -> Json:
     """A submitted modal."""
     return _frame(records, "view_submission", view.user) | {"view": copy.deepcopy(view.body), "response_urls": []}
 
 
-def view_closed(records: Records, *, view: View, is_cleared: bool) -> Json:
+def view_closed(records: WorkspaceRecords, *, view: View, is_cleared: bool) -> Json:
     """A modal put away by the person."""
     return _frame(records, "view_closed", view.user) | {"view": copy.deepcopy(view.body), "is_cleared": is_cleared}
 
 
-def block_suggestion(records: Records, *, user: str, place: Json, block: Json, element: Json, typed: str) -> Json:
+def block_suggestion(
+    records: WorkspaceRecords, *, user: str, place: Json, block: Json, element: Json, typed: str
+) -> Json:
     """The question for the options of an external menu."""
     payload = _frame(records, "block_suggestion", user) | place
     payload.pop("message", None)
     return payload | {"action_id": element["action_id"], "block_id": block["block_id"], "value": typed}
 
 
-def shortcut(records: Records, *, user: str, callback_id: str, moment: str) -> Json:
+def shortcut(records: WorkspaceRecords, *, user: str, callback_id: str, moment: str) -> Json:
     """A global shortcut."""
     return _frame(records, "shortcut", user) | {"callback_id": callback_id, "action_ts": moment}
 
 
-def event_callback(records: Records, event: Json) -> Json:
+def event_callback(records: WorkspaceRecords, event: Json) -> Json:
     """An event in its frame."""
     return {
         "token": records.app.verification_token,
@@ -134,7 +138,7 @@ def event_callback(records: Records, event: Json) -> Json:
     }
 
 
-def said(records: Records, message: Message, kind: str) -> Json:
+def said(records: WorkspaceRecords, message: PostedMessage, kind: str) -> Json:
     """A `message` or `app_mention` event for something that a person wrote."""
     event: Json = {key: copy.deepcopy(value) for key, value in message.body.items() if key != "reply_count"}
     event |= {"type": kind, "channel": message.channel, "event_ts": message.ts}
@@ -143,7 +147,7 @@ def said(records: Records, message: Message, kind: str) -> Json:
     return event
 
 
-def moved(records: Records, *, user: str, channel: str, joined: bool, moment: str) -> Json:
+def moved(records: WorkspaceRecords, *, user: str, channel: str, joined: bool, moment: str) -> Json:
     """The event of somebody who joined a channel, or left it."""
     return {
         "type": "member_joined_channel" if joined else "member_left_channel",

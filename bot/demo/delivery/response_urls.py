@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.demo.block_kit.blockkit import check_blocks
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 
 USES = 5
 SECONDS = 1800.0
@@ -18,7 +18,7 @@ class _Address:
     user: str
     channel: str
     thread_ts: str | None
-    original: Message | None
+    original: PostedMessage | None
     issued: float
     used: int = 0
 
@@ -26,11 +26,11 @@ class _Address:
 class ResponseUrls:
     """All addresses given out so far."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: WorkspaceRecords) -> None:
         self._records = records
         self._addresses: dict[str, _Address] = {}
 
-    def mint(self, kind: str, *, user: str, channel: str, original: Message | None = None) -> str:
+    def mint(self, kind: str, *, user: str, channel: str, original: PostedMessage | None = None) -> str:
         """A new address. `kind` is `commands` or `actions`; `original` is the message that was clicked on."""
         path = f"/{kind}/{self._records.team.id}/{secrets.randbelow(10**13)}/{secrets.token_urlsafe(18)}"
         thread_ts = original.thread_ts if original is not None else None
@@ -80,5 +80,5 @@ class ResponseUrls:
         )
         return 200, "ok"
 
-    def _stored(self, original: Message | None) -> Message | None:
+    def _stored(self, original: PostedMessage | None) -> PostedMessage | None:
         return None if original is None else self._records.message(original.channel, original.ts)

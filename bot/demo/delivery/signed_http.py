@@ -7,16 +7,16 @@ from urllib.parse import urlencode
 
 import aiohttp
 
-from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.faults import SlackFaults
 from bot.demo.delivery.socket_mode import Kind, Reply, within
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 
 
 class SignedHttp:
     """Posts to one request URL: form for commands, `payload=` for interactions, JSON for events."""
 
-    def __init__(self, records: Records, faults: Faults, url: str) -> None:
+    def __init__(self, records: WorkspaceRecords, faults: SlackFaults, url: str) -> None:
         self._records = records
         self._faults = faults
         self._url = url

@@ -15,9 +15,9 @@ from typing import Literal, TypeVar
 
 from aiohttp import WSMsgType, web
 
-from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.faults import SlackFaults
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 from bot.domain.ports import Clock
 from bot.runtime.clock import SystemClock
 
@@ -56,7 +56,7 @@ async def within(clock: Clock, seconds: float, work: Awaitable[Answer]) -> Answe
 
 
 @dataclass(eq=False, kw_only=True)
-class Connection:
+class SocketConnection:
     """One open connection of the app."""
 
     ws: web.WebSocketResponse
@@ -71,12 +71,12 @@ class Connection:
 class SocketMode:
     """All connections of the app."""
 
-    def __init__(self, records: Records, faults: Faults, *, lifetime: float = 18_060.0) -> None:
+    def __init__(self, records: WorkspaceRecords, faults: SlackFaults, *, lifetime: float = 18_060.0) -> None:
         self._records = records
         self._faults = faults
         self._lifetime = lifetime
         self._tickets: dict[str, float] = {}
-        self._connections: list[Connection] = []
+        self._connections: list[SocketConnection] = []
         self._pending: dict[str, asyncio.Future[Json | None]] = {}
         self._turn = itertools.count()
         self.frames: list[Json] = []
@@ -105,7 +105,7 @@ class SocketMode:
             return web.Response(status=404, text="")
         ws = web.WebSocketResponse(autoping=False, timeout=1.0)
         await ws.prepare(request)
-        one = Connection(ws=ws, transport=request.transport)
+        one = SocketConnection(ws=ws, transport=request.transport)
         if len(self._connections) >= MOST_CONNECTIONS:
             await self._send(one, self._disconnect_frame("too_many_websockets"))
             await ws.close()
@@ -122,7 +122,7 @@ class SocketMode:
             self._records.changed()
         return ws
 
-    async def _greet(self, one: Connection) -> None:
+    async def _greet(self, one: SocketConnection) -> None:
         one.brings = not self._faults.take_withheld_hello()
         hello = {"type": "hello", "num_connections": len(self._connections)}
         age = {"build_number": 10, "approximate_connection_time": int(self._lifetime)}
@@ -133,7 +133,7 @@ class SocketMode:
     def _connection_info(self) -> Json:
         return {"app_id": self._records.app.id}
 
-    async def _listen(self, one: Connection) -> None:
+    async def _listen(self, one: SocketConnection) -> None:
         async for frame in one.ws:
             one.has_ponged = True
             if frame.type is WSMsgType.PING and one.answers_pings:
@@ -154,7 +154,7 @@ class SocketMode:
         payload = frame.get("payload")
         waiting.set_result(payload if isinstance(payload, dict) else None)
 
-    async def _beat(self, one: Connection) -> None:
+    async def _beat(self, one: SocketConnection) -> None:
         """Slack's own pings, by the machine's time as the app's are; who answers none has lost the connection."""
         while True:
             await SystemClock().sleep(HEARTBEAT_SECONDS)
@@ -167,11 +167,11 @@ class SocketMode:
             with contextlib.suppress(ConnectionError):
                 await one.ws.ping()
 
-    async def _grow_old(self, one: Connection) -> None:
+    async def _grow_old(self, one: SocketConnection) -> None:
         await self._records.clock.sleep(max(0.0, self._lifetime - WARNING_SECONDS))
         await self._say_goodbye(one)
 
-    async def _say_goodbye(self, one: Connection) -> None:
+    async def _say_goodbye(self, one: SocketConnection) -> None:
         """The warning, ten seconds, the refresh request, the end."""
         await self._send(one, self._disconnect_frame("warning"))
         await self._records.clock.sleep(WARNING_SECONDS)
@@ -184,7 +184,7 @@ class SocketMode:
             frame |= {"num_connections": len(self._connections) + 1, "connection_info": self._connection_info()}
         return frame
 
-    async def _send(self, one: Connection, frame: Json) -> bool:
+    async def _send(self, one: SocketConnection, frame: Json) -> bool:
         if not one.brings:
             return True
         try:
@@ -203,7 +203,7 @@ class SocketMode:
         for one in self._connections:
             self._abort(one)
 
-    def _abort(self, one: Connection) -> None:
+    def _abort(self, one: SocketConnection) -> None:
         if one.transport is not None:
             one.transport.abort()
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from aiohttp import web
 
-from bot.demo.web_api.errors import SlackError
-from bot.demo.workspace.messages import Message
+from bot.demo.web_api.errors import ApiRefusal
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Channel, Json
 from bot.demo.workspace.workspace import Workspace
 
@@ -18,7 +18,7 @@ Item = TypeVar("Item")
 
 
 @dataclass(kw_only=True)
-class Call:
+class ApiCall:
     """Arguments with the readers that the methods use."""
 
     ws: Workspace
@@ -38,7 +38,7 @@ class Call:
         """A whole number."""
         value = self.text(name)
         if value and not value.lstrip("-").isdigit():
-            raise SlackError("invalid_arguments")
+            raise ApiRefusal("invalid_arguments")
         return int(value) if value else default
 
     def decoded(self, name: str, error: str) -> Any:
@@ -49,7 +49,7 @@ class Call:
         try:
             return json.loads(value)
         except ValueError:
-            raise SlackError(error) from None
+            raise ApiRefusal(error) from None
 
     def names(self, name: str) -> list[str]:
         """A comma-separated list, or a JSON one."""
@@ -66,32 +66,32 @@ class Call:
                 hidden = (channel.is_private or channel.is_im) and self.ws.app.bot_user not in channel.members
                 if not hidden:
                     return channel
-        raise SlackError("channel_not_found")
+        raise ApiRefusal("channel_not_found")
 
-    def message(self, channel: Channel, name: str = "ts") -> Message:
+    def message(self, channel: Channel, name: str = "ts") -> PostedMessage:
         """A message that everybody sees. Raises message_not_found, also for ephemeral ones."""
         found = self.ws.message(channel.id, self.text(name))
         if found is None or found.is_ephemeral or found.body.get("subtype") == "tombstone":
-            raise SlackError("message_not_found")
+            raise ApiRefusal("message_not_found")
         return found
 
     def page(self, items: Sequence[Item], *, default: int = 100) -> tuple[list[Item], str]:
         """The items that `limit` and `cursor` ask for, and the next cursor."""
         limit = self.number("limit", default)
         if not 0 < limit <= 1000:
-            raise SlackError("invalid_limit" if self.method.startswith("conversations.") else "invalid_arguments")
+            raise ApiRefusal("invalid_limit" if self.method.startswith("conversations.") else "invalid_arguments")
         start = 0
         if self.text("cursor"):
             try:
                 start = int(base64.b64decode(self.text("cursor"), validate=True).decode().removeprefix("at:"))
             except (ValueError, binascii.Error):
-                raise SlackError("invalid_cursor") from None
+                raise ApiRefusal("invalid_cursor") from None
         stop = start + limit
         cursor = base64.b64encode(f"at:{stop}".encode()).decode() if stop < len(items) else ""
         return list(items[start:stop]), cursor
 
 
-Handler = Callable[[Call], Json]
+Handler = Callable[[ApiCall], Json]
 
 
 async def arguments_of(request: web.Request, *, json_accepted: bool) -> Json:
@@ -108,9 +108,9 @@ async def arguments_of(request: web.Request, *, json_accepted: bool) -> Json:
         try:
             body = json.loads(await request.text())
         except ValueError:
-            raise SlackError("invalid_json") from None
+            raise ApiRefusal("invalid_json") from None
         if not isinstance(body, dict):
-            raise SlackError("json_not_object")
+            raise ApiRefusal("json_not_object")
         return args | body
     if request.content_type in {"application/x-www-form-urlencoded", "multipart/form-data"}:
         return args | {key: value for key, value in (await request.post()).items() if isinstance(value, str)}

@@ -11,8 +11,8 @@ from aiohttp import web
 from bot.demo.delivery.faults import ApiFault
 from bot.demo.delivery.socket_mode import SocketMode
 from bot.demo.web_api import methods_chat, methods_people, methods_views
-from bot.demo.web_api.call import Call, Handler, arguments_of
-from bot.demo.web_api.errors import COMMON_ERRORS, RateLimited, SlackError
+from bot.demo.web_api.call import ApiCall, Handler, arguments_of
+from bot.demo.web_api.errors import COMMON_ERRORS, ApiRefusal, RateLimited
 from bot.demo.web_api.rates import Rates
 from bot.demo.workspace.people import Json
 from bot.demo.workspace.workspace import Workspace
@@ -56,7 +56,7 @@ class WebApi:
             return early
         try:
             answer: Json = {"ok": True, **await self._answer(request, method)}
-        except SlackError as refusal:
+        except ApiRefusal as refusal:
             answer = {"ok": False, "error": self._listed(method, refusal.code), **refusal.extra}
         except RateLimited as limited:
             return self._too_many(limited.retry_after)
@@ -98,7 +98,7 @@ class WebApi:
         args = await arguments_of(request, json_accepted=bool((definition or {}).get("json_input_supported")))
         self._check_token(request, args, method)
         if definition is None or not known:
-            raise SlackError("unknown_method", req_method=method)
+            raise ApiRefusal("unknown_method", req_method=method)
         self._rates.spend(method, channel=str(args.get("channel", "")))
         self._check_scope(definition)
         args.pop("token", None)
@@ -107,35 +107,35 @@ class WebApi:
         if method == CONNECT:
             address = str(request.url.origin()).replace("http", "ws", 1)
             return {"url": f"{address}/link/?ticket={self._sockets.ticket()}&app_id={self._ws.app.id}"}
-        return HANDLERS[method](Call(ws=self._ws, method=method, args=args))
+        return HANDLERS[method](ApiCall(ws=self._ws, method=method, args=args))
 
     def _check_token(self, request: web.Request, args: Json, method: str) -> None:
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         token = token if scheme.lower() == "bearer" else str(args.get("token", ""))
         app = self._ws.app
         if not token:
-            raise SlackError("not_authed")
+            raise ApiRefusal("not_authed")
         if token not in {app.bot_token, app.app_token}:
-            raise SlackError("invalid_auth")
+            raise ApiRefusal("invalid_auth")
         if (token == app.app_token) != (method == CONNECT):
-            raise SlackError("not_allowed_token_type")
+            raise ApiRefusal("not_allowed_token_type")
 
     def _check_scope(self, definition: Json) -> None:
         """One of the listed scopes is enough here; which one a kind of channel needs, the methods check."""
         needed = (definition.get("scope") or {}).get("bot") or []
         if needed and not set(needed) & set(self._ws.app.scopes):
-            raise SlackError("missing_scope", needed=",".join(needed), provided=",".join(self._ws.app.scopes))
+            raise ApiRefusal("missing_scope", needed=",".join(needed), provided=",".join(self._ws.app.scopes))
 
     def _check_required(self, definition: Json, args: Json) -> None:
         required = set(definition["args"].get("required") or []) - CHECKED_BY_THEMSELVES
         missing = sorted(name for name in required if args.get(name) in (None, ""))
         if missing:
-            raise SlackError.with_messages("invalid_arguments", [f"missing required field: {name}" for name in missing])
+            raise ApiRefusal.with_messages("invalid_arguments", [f"missing required field: {name}" for name in missing])
 
 
 async def _told_in(request: web.Request) -> Json:
     """The arguments of a call, however wrong they may be, to tell whether a fault is meant for it."""
     try:
         return await arguments_of(request, json_accepted=True)
-    except SlackError:
+    except ApiRefusal:
         return {}

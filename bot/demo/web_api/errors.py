@@ -26,7 +26,7 @@ COMMON_ERRORS = frozenset(
 """Errors that every method may answer (docs.slack.dev, "Common errors" of each method)."""
 
 
-class SlackError(Exception):
+class ApiRefusal(Exception):
     """`{"ok": false, "error": code}` with what Slack adds to it."""
 
     def __init__(self, code: str, **extra: Any) -> None:
@@ -35,7 +35,7 @@ class SlackError(Exception):
         self.extra = extra
 
     @classmethod
-    def with_messages(cls, code: str, messages: Sequence[str], **extra: Any) -> "SlackError":
+    def with_messages(cls, code: str, messages: Sequence[str], **extra: Any) -> "ApiRefusal":
         """An error whose reasons stand in response_metadata, as Slack writes them."""
         return cls(code, response_metadata={"messages": [f"[ERROR] {message}" for message in messages]}, **extra)
 

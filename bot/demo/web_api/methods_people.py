@@ -3,15 +3,15 @@
 import copy
 from collections.abc import Mapping
 
-from bot.demo.web_api.call import Call, Handler
-from bot.demo.web_api.errors import SlackError
-from bot.demo.workspace.messages import Message
+from bot.demo.web_api.call import ApiCall, Handler
+from bot.demo.web_api.errors import ApiRefusal
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Channel, Json, User
 
 TYPE_SCOPES: Mapping[str, str] = {"public_channel": "channels", "private_channel": "groups", "im": "im", "mpim": "mpim"}
 
 
-def auth_test(call: Call) -> Json:
+def auth_test(call: ApiCall) -> Json:
     """Who the token is."""
     ws = call.ws
     return {
@@ -25,19 +25,19 @@ def auth_test(call: Call) -> Json:
     }
 
 
-def _as_slack(call: Call, user: User) -> Json:
+def _as_slack(call: ApiCall, user: User) -> Json:
     return user.as_slack(home_team=call.ws.team.id, with_email="users:read.email" in call.ws.app.scopes)
 
 
-def users_info(call: Call) -> Json:
+def users_info(call: ApiCall) -> Json:
     """One account."""
     user = call.ws.users.get(call.text("user"))
     if user is None:
-        raise SlackError("user_not_found")
+        raise ApiRefusal("user_not_found")
     return {"user": _as_slack(call, user)}
 
 
-def users_list(call: Call) -> Json:
+def users_list(call: ApiCall) -> Json:
     """All accounts of this workspace; people of other workspaces are not among them."""
     members = [user for user in call.ws.users.values() if user.is_member_of(call.ws.team.id)]
     shown, cursor = call.page(members)
@@ -48,16 +48,16 @@ def users_list(call: Call) -> Json:
     }
 
 
-def lookup_by_email(call: Call) -> Json:
+def lookup_by_email(call: ApiCall) -> Json:
     """The active account with that address."""
     for user in call.ws.users.values():
         own = user.is_member_of(call.ws.team.id) and not user.is_bot and not user.deleted
         if own and user.email == call.text("email").lower():
             return {"user": _as_slack(call, user)}
-    raise SlackError("users_not_found")
+    raise ApiRefusal("users_not_found")
 
 
-def usergroups_list(call: Call) -> Json:
+def usergroups_list(call: ApiCall) -> Json:
     """All user groups."""
     return {
         "usergroups": [
@@ -70,11 +70,11 @@ def usergroups_list(call: Call) -> Json:
     }
 
 
-def usergroups_users(call: Call) -> Json:
+def usergroups_users(call: ApiCall) -> Json:
     """Who is in one user group. A disabled one looks as if it were not there, unless asked for."""
     group = call.ws.groups.get(call.text("usergroup"))
     if group is None or (group.disabled and not call.flag("include_disabled")):
-        raise SlackError("no_such_subteam")
+        raise ApiRefusal("no_such_subteam")
     return {"users": list(group.users)}
 
 
@@ -84,32 +84,32 @@ def _kind(channel: Channel) -> str:
     return "private_channel" if channel.is_private else "public_channel"
 
 
-def _need_scope(call: Call, channel: Channel, action: str) -> None:
+def _need_scope(call: ApiCall, channel: Channel, action: str) -> None:
     needed = f"{TYPE_SCOPES[_kind(channel)]}:{action}"
     if needed not in call.ws.app.scopes:
-        raise SlackError("missing_scope", needed=needed, provided=",".join(call.ws.app.scopes))
+        raise ApiRefusal("missing_scope", needed=needed, provided=",".join(call.ws.app.scopes))
 
 
-def _conversation(call: Call, channel: Channel, *, with_count: bool = False) -> Json:
+def _conversation(call: ApiCall, channel: Channel, *, with_count: bool = False) -> Json:
     return channel.as_slack(seen_by=call.ws.app.bot_user, team_id=call.ws.team.id, with_count=with_count)
 
 
-def conversations_info(call: Call) -> Json:
+def conversations_info(call: ApiCall) -> Json:
     """One conversation."""
     channel = call.channel()
     _need_scope(call, channel, "read")
     return {"channel": _conversation(call, channel, with_count=call.flag("include_num_members"))}
 
 
-def conversations_list(call: Call) -> Json:
+def conversations_list(call: ApiCall) -> Json:
     """The conversations of the wanted kinds; private ones only where the app is in."""
     kinds = call.names("types") or ["public_channel"]
     for kind in kinds:
         if kind not in TYPE_SCOPES:
-            raise SlackError("invalid_types")
+            raise ApiRefusal("invalid_types")
         if f"{TYPE_SCOPES[kind]}:read" not in call.ws.app.scopes:
             needed = f"{TYPE_SCOPES[kind]}:read"
-            raise SlackError("missing_scope", needed=needed, provided=",".join(call.ws.app.scopes))
+            raise ApiRefusal("missing_scope", needed=needed, provided=",".join(call.ws.app.scopes))
     seen = [
         channel
         for channel in call.ws.channels.values()
@@ -124,7 +124,7 @@ def conversations_list(call: Call) -> Json:
     }
 
 
-def conversations_members(call: Call) -> Json:
+def conversations_members(call: ApiCall) -> Json:
     """Who is in a conversation."""
     channel = call.channel()
     _need_scope(call, channel, "read")
@@ -132,11 +132,11 @@ def conversations_members(call: Call) -> Json:
     return {"members": shown, "response_metadata": {"next_cursor": cursor}}
 
 
-def _history(call: Call, messages: list[Message]) -> Json:
+def _history(call: ApiCall, messages: list[PostedMessage]) -> Json:
     oldest, latest, inclusive = call.text("oldest") or "0", call.text("latest") or "9999999999", call.flag("inclusive")
     for name, value in (("oldest", oldest), ("latest", latest)):
         if not value.replace(".", "", 1).isdigit():
-            raise SlackError(f"invalid_ts_{name}")
+            raise ApiRefusal(f"invalid_ts_{name}")
     low, high = float(oldest), float(latest)
     seen = [m for m in messages if low < float(m.ts) < high or (inclusive and float(m.ts) in {low, high})]
     shown, cursor = call.page(seen)
@@ -150,36 +150,36 @@ def _history(call: Call, messages: list[Message]) -> Json:
     return answer
 
 
-def conversations_history(call: Call) -> Json:
+def conversations_history(call: ApiCall) -> Json:
     """The messages of a conversation, newest first, without thread replies."""
     channel = call.channel()
     if call.ws.app.bot_user not in channel.members:
-        raise SlackError("not_in_channel")
+        raise ApiRefusal("not_in_channel")
     _need_scope(call, channel, "history")
     return _history(call, call.ws.channel_messages(channel.id)[::-1]) | {"pin_count": 0}
 
 
-def conversations_replies(call: Call) -> Json:
+def conversations_replies(call: ApiCall) -> Json:
     """A thread: its first message, then the replies, oldest first."""
     channel = call.channel()
     if call.ws.app.bot_user not in channel.members:
-        raise SlackError("channel_not_found")
+        raise ApiRefusal("channel_not_found")
     _need_scope(call, channel, "history")
     root = call.ws.message(channel.id, call.text("ts"))
     if root is None or root.is_ephemeral:
-        raise SlackError("thread_not_found")
+        raise ApiRefusal("thread_not_found")
     if root.is_reply:
         return _history(call, [root])
     return _history(call, [root, *call.ws.thread(channel.id, root.ts)])
 
 
-def conversations_join(call: Call) -> Json:
+def conversations_join(call: ApiCall) -> Json:
     """Let the app into a public channel."""
     channel = call.channel()
     if channel.is_im or channel.is_private:
-        raise SlackError("method_not_supported_for_channel_type")
+        raise ApiRefusal("method_not_supported_for_channel_type")
     if channel.is_archived:
-        raise SlackError("is_archived")
+        raise ApiRefusal("is_archived")
     answer: Json = {}
     if call.ws.app.bot_user in channel.members:
         warned = "already_in_channel"
@@ -189,18 +189,18 @@ def conversations_join(call: Call) -> Json:
     return {"channel": _conversation(call, channel)} | answer
 
 
-def conversations_open(call: Call) -> Json:
+def conversations_open(call: ApiCall) -> Json:
     """The direct conversation with one person."""
     users = call.names("users")
     if not users:
-        raise SlackError("users_list_not_supplied")
+        raise ApiRefusal("users_list_not_supplied")
     if len(users) > 1:
-        raise SlackError("invalid_user_combination")
+        raise ApiRefusal("invalid_user_combination")
     user = call.ws.users.get(users[0])
     if user is None:
-        raise SlackError("user_not_found")
+        raise ApiRefusal("user_not_found")
     if user.deleted:
-        raise SlackError("user_disabled")
+        raise ApiRefusal("user_disabled")
     channel = call.ws.direct_channel(user.id)
     return {"channel": _conversation(call, channel) if call.flag("return_im") else {"id": channel.id}}
 

@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 
 from bot.demo.block_kit.blockkit import check_view
-from bot.demo.web_api.call import Call, Handler
-from bot.demo.web_api.errors import SlackError
+from bot.demo.web_api.call import ApiCall, Handler
+from bot.demo.web_api.errors import ApiRefusal
 from bot.demo.web_api.methods_chat import refused
 from bot.demo.workspace.people import Json
 
 
-def _view(call: Call, *kinds: str) -> Json:
+def _view(call: ApiCall, *kinds: str) -> Json:
     """The view argument, checked. Raises invalid_arguments with Slack's explanation, or view_too_large."""
     view = call.decoded("view", "invalid_arguments")
     complaints = check_view(view)
@@ -18,70 +18,70 @@ def _view(call: Call, *kinds: str) -> Json:
     checked: Json = view
     if checked["type"] not in kinds:
         sentence = f"must be one of {', '.join(kinds)} [json-pointer:/view/type]"
-        raise SlackError.with_messages("invalid_arguments", [sentence])
+        raise ApiRefusal.with_messages("invalid_arguments", [sentence])
     call.ws.views.check_size(checked)
     return checked
 
 
-def _trigger(call: Call) -> str:
+def _trigger(call: ApiCall) -> str:
     trigger = call.text("trigger_id")
     if not trigger:
-        raise SlackError.with_messages("invalid_arguments", ["missing required field: trigger_id"])
+        raise ApiRefusal.with_messages("invalid_arguments", ["missing required field: trigger_id"])
     return call.ws.views.exchange_trigger(trigger)
 
 
-def views_open(call: Call) -> Json:
+def views_open(call: ApiCall) -> Json:
     """Show a modal to the person whose trigger it is."""
     view = _view(call, "modal")
     return {"view": call.ws.views.open(_trigger(call), view).body}
 
 
-def views_push(call: Call) -> Json:
+def views_push(call: ApiCall) -> Json:
     """Put a modal upon the one that is open."""
     view = _view(call, "modal")
     return {"view": call.ws.views.push(_trigger(call), view).body}
 
 
-def views_update(call: Call) -> Json:
+def views_update(call: ApiCall) -> Json:
     """Rewrite a modal that is still open."""
     view = _view(call, "modal", "home")
     if not call.text("view_id") and not call.text("external_id"):
-        raise SlackError.with_messages("invalid_arguments", ["missing required field: view_id"])
+        raise ApiRefusal.with_messages("invalid_arguments", ["missing required field: view_id"])
     found = call.ws.views.find(view_id=call.text("view_id"), external_id=call.text("external_id"))
     if found.body["type"] != view["type"]:
-        raise SlackError.with_messages("invalid_arguments", ["view type can't be changed [json-pointer:/view/type]"])
+        raise ApiRefusal.with_messages("invalid_arguments", ["view type can't be changed [json-pointer:/view/type]"])
     return {"view": call.ws.views.update(found, view, hash_=call.text("hash")).body}
 
 
-def views_publish(call: Call) -> Json:
+def views_publish(call: ApiCall) -> Json:
     """Write somebody's App Home."""
     if not call.ws.app.home_tab:
-        raise SlackError("not_enabled")
+        raise ApiRefusal("not_enabled")
     view = _view(call, "home")
     user = call.ws.users.get(call.text("user_id"))
     if user is None or user.deleted or user.is_bot:
-        raise SlackError.with_messages("invalid_arguments", ["invalid `user_id`"])
+        raise ApiRefusal.with_messages("invalid_arguments", ["invalid `user_id`"])
     return {"view": call.ws.views.publish(user.id, view, hash_=call.text("hash")).body}
 
 
-def get_upload_url(call: Call) -> Json:
+def get_upload_url(call: ApiCall) -> Json:
     """Where to post the bytes of a file."""
     if call.number("length", 0) < 1:
-        raise SlackError("missing_argument")
+        raise ApiRefusal("missing_argument")
     file = call.ws.new_file(call.text("filename"))
     return {"upload_url": f"{call.ws.page_address}/upload/v1/{file.id}", "file_id": file.id}
 
 
-def complete_upload(call: Call) -> Json:
+def complete_upload(call: ApiCall) -> Json:
     """Share the files whose bytes have arrived, as a message where a channel is named."""
     wanted = call.decoded("files", "invalid_arguments")
     if not isinstance(wanted, list) or not wanted:
-        raise SlackError.with_messages("invalid_arguments", ["no more than 0 items allowed [json-pointer:/files]"])
+        raise ApiRefusal.with_messages("invalid_arguments", ["no more than 0 items allowed [json-pointer:/files]"])
     files = []
     for entry in wanted:
         file = call.ws.files.get(str(entry.get("id")))
         if file is None or file.content is None:
-            raise SlackError("file_not_found")
+            raise ApiRefusal("file_not_found")
         file.title = str(entry.get("title") or file.name)
         files.append(file)
     shown: list[Json] = [
@@ -92,7 +92,7 @@ def complete_upload(call: Call) -> Json:
     if call.text("channel_id"):
         channel = call.channel("channel_id")
         if call.ws.app.bot_user not in channel.members:
-            raise SlackError("not_in_channel")
+            raise ApiRefusal("not_in_channel")
         for f in files:
             f.channel = channel.id
         thread, comment = call.text("thread_ts") or None, call.text("initial_comment")

@@ -13,26 +13,26 @@ from bot.demo.web_api.errors import RateLimited
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pace:
+class RateLimit:
     """So many calls a minute, `burst` of them at once."""
 
     per_minute: float
     burst: int
 
 
-TIERS: Mapping[str, Pace] = {
-    "Tier1": Pace(per_minute=1, burst=5),
-    "Tier2": Pace(per_minute=20, burst=10),
-    "Tier3": Pace(per_minute=50, burst=20),
-    "Tier4": Pace(per_minute=100, burst=30),
+TIERS: Mapping[str, RateLimit] = {
+    "Tier1": RateLimit(per_minute=1, burst=5),
+    "Tier2": RateLimit(per_minute=20, burst=10),
+    "Tier3": RateLimit(per_minute=50, burst=20),
+    "Tier4": RateLimit(per_minute=100, burst=30),
 }
-SPECIAL: Mapping[str, Pace] = {
-    "auth.test": Pace(per_minute=600, burst=60),
-    "chat.getPermalink": Pace(per_minute=600, burst=60),
-    "chat.postMessage": Pace(per_minute=300, burst=60),
-    "blocks.validate": Pace(per_minute=100, burst=30),
+SPECIAL: Mapping[str, RateLimit] = {
+    "auth.test": RateLimit(per_minute=600, burst=60),
+    "chat.getPermalink": RateLimit(per_minute=600, burst=60),
+    "chat.postMessage": RateLimit(per_minute=300, burst=60),
+    "blocks.validate": RateLimit(per_minute=100, burst=30),
 }
-POSTS_PER_CHANNEL = Pace(per_minute=60, burst=5)
+POSTS_PER_CHANNEL = RateLimit(per_minute=60, burst=5)
 """chat.postMessage: about one a second per channel, short bursts tolerated."""
 
 
@@ -48,8 +48,8 @@ class Rates:
 
     now: Callable[[], float]
     enforced: bool = True
-    tiers: Mapping[str, Pace] = field(default_factory=lambda: TIERS)
-    posts_per_channel: Pace = POSTS_PER_CHANNEL
+    tiers: Mapping[str, RateLimit] = field(default_factory=lambda: TIERS)
+    posts_per_channel: RateLimit = POSTS_PER_CHANNEL
     _buckets: dict[str, _Bucket] = field(default_factory=dict)
     _tier_of: dict[str, str] = field(default_factory=dict)
 
@@ -57,7 +57,7 @@ class Rates:
         file = importlib.resources.files("bot.demo") / "slack_schemas" / "rate_limit_tiers.json"
         self._tier_of = json.loads(file.read_text())
 
-    def pace_of(self, method: str) -> Pace:
+    def pace_of(self, method: str) -> RateLimit:
         """What holds for the method; the strictest that is documented where the sources differ."""
         return SPECIAL.get(method) or self.tiers.get(self._tier_of.get(method, ""), self.tiers["Tier2"])
 
@@ -69,7 +69,7 @@ class Rates:
         if method == "chat.postMessage" and channel:
             self._spend(f"{method} {channel}", self.posts_per_channel)
 
-    def _spend(self, key: str, pace: Pace) -> None:
+    def _spend(self, key: str, pace: RateLimit) -> None:
         now = self.now()
         bucket = self._buckets.setdefault(key, _Bucket(level=float(pace.burst), at=now))
         bucket.level = min(float(pace.burst), bucket.level + (now - bucket.at) * pace.per_minute / 60)

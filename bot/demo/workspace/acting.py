@@ -19,17 +19,17 @@ from bot.demo.block_kit.blocks import (
 )
 from bot.demo.delivery import payloads
 from bot.demo.delivery.deliver import Postman
-from bot.demo.delivery.faults import Faults
+from bot.demo.delivery.faults import SlackFaults
 from bot.demo.delivery.response_urls import ResponseUrls
 from bot.demo.delivery.socket_mode import Kind, Reply
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 from bot.demo.workspace.view_stack import View, ViewStack
 
 SLACKBOT = "USLACKBOT"
 INVITE = "/invite"
-Where = Message | View
+Where = PostedMessage | View
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class CommandResult:
 
     error: str = ""
     """Slack's own word when the app did not answer: operation_timeout, dispatch_failed, ... Empty when it did."""
-    reply: Message | None = None
+    reply: PostedMessage | None = None
     """The message that answered the command at once, from the app or from Slackbot."""
     trigger_id: str = ""
     response_url: str = ""
@@ -60,12 +60,12 @@ class ClickResult:
     """False for a choice that stays in the form until it is submitted."""
 
 
-class Acting(Records):
+class Acting(WorkspaceRecords):
     """The workspace as its people use it."""
 
     def __init__(self, **state: Any) -> None:
         super().__init__(**state)
-        self.faults = Faults()
+        self.faults = SlackFaults()
         self.views = ViewStack(self)
         self.response_urls = ResponseUrls(self)
         self.postman: Postman | None = None
@@ -168,7 +168,7 @@ class Acting(Records):
         told = self.add_message(channel, author=SLACKBOT, text=sentence, visible_to=user, thread_ts=thread_ts)
         return CommandResult(error=error, reply=told.copied())
 
-    def _acknowledged(self, user: str, channel: str, payload: Json | None) -> Message | None:
+    def _acknowledged(self, user: str, channel: str, payload: Json | None) -> PostedMessage | None:
         """The message that an acknowledgement with a payload makes; None for an empty one or blocks that are wrong."""
         blocks = (payload or {}).get("blocks") or []
         text = str((payload or {}).get("text") or "")
@@ -179,7 +179,7 @@ class Acting(Records):
         author = self.app.bot_user
         return self.add_message(channel, author=author, text=text, blocks=blocks, visible_to=shown_to).copied()
 
-    async def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> Message:
+    async def say(self, user: str, channel: str, text: str, *, thread_ts: str | None = None) -> PostedMessage:
         """Write an ordinary message; the app hears of it where it is mentioned or written to directly."""
         channel = self.channel_id(channel)
         self._must_be_in(user, channel)
@@ -297,7 +297,7 @@ class Acting(Records):
 
     async def _act(self, user: str, where: Where, block: Json, element: Json, changed: Json) -> ClickResult:
         url = ""
-        if isinstance(where, Message):
+        if isinstance(where, PostedMessage):
             self._must_be_in(user, where.channel)
             if where.visible_to not in {None, user}:
                 raise PermissionError(f"{user} does not see this message")
@@ -316,7 +316,7 @@ class Acting(Records):
             where_now = self.views.find(view_id=where.id)
             where_now.notice = "We had some trouble connecting. Try again?"
             self.changed()
-        elif reply.error and isinstance(where, Message):
+        elif reply.error and isinstance(where, PostedMessage):
             self.add_message(
                 where.channel,
                 author=SLACKBOT,

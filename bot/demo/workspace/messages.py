@@ -8,7 +8,7 @@ from bot.demo.workspace.people import Json
 
 
 @dataclass(kw_only=True)
-class Message:
+class PostedMessage:
     """A stored message. What the read verbs hand out are copies: clicking on an old one is a stale click."""
 
     channel: str
@@ -73,9 +73,9 @@ class Message:
         """The labels of its buttons, in order."""
         return [label_of(b, e) for b, e in elements(self.blocks) if e.get("type") == "button"]
 
-    def copied(self) -> "Message":
+    def copied(self) -> "PostedMessage":
         """A copy that later edits do not reach."""
-        return Message(
+        return PostedMessage(
             channel=self.channel,
             body=copy.deepcopy(self.body),
             author=self.author,

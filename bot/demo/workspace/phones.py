@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Channel, User, UserGroup
 
 CHARACTERS = 178
@@ -44,7 +44,7 @@ class Phones:
         """What one person's phone has shown."""
         return [push.text for push in self.pushes if push.user == user]
 
-    def ring(self, message: Message, channel: Channel) -> None:
+    def ring(self, message: PostedMessage, channel: Channel) -> None:
         """Notify whom a new message is for."""
         if message.is_ephemeral:
             return
@@ -52,7 +52,7 @@ class Phones:
         for user in sorted(self._called(message, channel)):
             self.pushes.append(Push(user=user, channel=channel.id, ts=message.ts, thread=thread, text=text))
 
-    def _called(self, message: Message, channel: Channel) -> Iterable[str]:
+    def _called(self, message: PostedMessage, channel: Channel) -> Iterable[str]:
         said = message.plain
         called = set(channel.members) if channel.is_im or _EVERYBODY.search(said) else set(_PERSON.findall(said))
         for group in _GROUP.findall(said):

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bot.demo.block_kit.blocks import filled
-from bot.demo.web_api.errors import SlackError
-from bot.demo.workspace.messages import Message
+from bot.demo.web_api.errors import ApiRefusal
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import App, Channel, Json, Team, User, UserGroup
 from bot.demo.workspace.phones import Phones
 from bot.domain.ports import Clock
@@ -18,7 +18,7 @@ Answer = TypeVar("Answer")
 
 
 @dataclass(kw_only=True)
-class File:
+class UploadedFile:
     """One uploaded file."""
 
     id: str
@@ -33,7 +33,7 @@ PATIENCE_SECONDS = 3.0
 (https://docs.slack.dev/interactivity/handling-user-interaction)."""
 
 
-class Records:
+class WorkspaceRecords:
     """The dictionaries. Nothing here talks to a socket.
 
     Args:
@@ -64,8 +64,8 @@ class Records:
         self.users: dict[str, User] = {user.id: user for user in users}
         self.groups: dict[str, UserGroup] = {group.id: group for group in groups}
         self.channels: dict[str, Channel] = {channel.id: channel for channel in channels}
-        self.messages: dict[str, list[Message]] = {channel: [] for channel in self.channels}
-        self.files: dict[str, File] = {}
+        self.messages: dict[str, list[PostedMessage]] = {channel: [] for channel in self.channels}
+        self.files: dict[str, UploadedFile] = {}
         self.pins: set[tuple[str, str]] = set()
         self.phones = Phones(self.users, self.groups)
         self.page_address = "https://demo.slack.invalid"
@@ -123,7 +123,7 @@ class Records:
 
     # --- reading ---------------------------------------------------------------------------------------------------
 
-    def channel_messages(self, channel: str) -> list[Message]:
+    def channel_messages(self, channel: str) -> list[PostedMessage]:
         """What everybody sees in the channel itself, oldest first: no replies except broadcast ones."""
         return [
             message.copied()
@@ -131,13 +131,13 @@ class Records:
             if not message.is_ephemeral and (not message.is_reply or message.broadcast)
         ]
 
-    def thread(self, channel: str, ts: str) -> list[Message]:
+    def thread(self, channel: str, ts: str) -> list[PostedMessage]:
         """The replies of the thread that the message began or stands in, oldest first, without its first message."""
         root = self.message(channel, ts)
         top = (root.thread_ts if root else None) or ts
         return [m.copied() for m in self.messages[channel] if m.is_reply and m.thread_ts == top and not m.is_ephemeral]
 
-    def ephemerals(self, user: str, channel: str | None = None) -> list[Message]:
+    def ephemerals(self, user: str, channel: str | None = None) -> list[PostedMessage]:
         """What only this user sees, oldest first."""
         return [
             m.copied()
@@ -146,11 +146,11 @@ class Records:
             if m.visible_to == user
         ]
 
-    def message(self, channel: str, ts: str) -> Message | None:
+    def message(self, channel: str, ts: str) -> PostedMessage | None:
         """The stored message itself, or None when there is none with that timestamp."""
         return next((m for m in self.messages.get(channel, []) if m.ts == ts), None)
 
-    def permalink(self, message: Message) -> str:
+    def permalink(self, message: PostedMessage) -> str:
         """The address of the message on the workspace's page."""
         link = f"{self.page_address}/archives/{message.channel}/p{message.ts.replace('.', '')}"
         if message.is_reply:
@@ -175,7 +175,7 @@ class Records:
         broadcast: bool = False,
         visible_to: str | None = None,
         extra: Json | None = None,
-    ) -> Message:
+    ) -> PostedMessage:
         """Store a message and complete it as Slack does: ids, thread marks of both ends, the app's marks."""
         body: Json = {"user": author, "type": "message", "ts": self.next_ts()}
         if author == self.app.bot_user:
@@ -183,7 +183,7 @@ class Records:
         body |= {"text": text, "team": self.team.id, **(extra or {})}
         if blocks:
             body["blocks"] = filled(blocks)
-        message = Message(channel=channel, body=body, author=author, visible_to=visible_to, broadcast=broadcast)
+        message = PostedMessage(channel=channel, body=body, author=author, visible_to=visible_to, broadcast=broadcast)
         if thread_ts is not None:
             self._join_thread(message, thread_ts)
         self.messages[channel].append(message)
@@ -202,7 +202,7 @@ class Records:
             "team_id": self.team.id,
         }
 
-    def _join_thread(self, message: Message, thread_ts: str) -> None:
+    def _join_thread(self, message: PostedMessage, thread_ts: str) -> None:
         parent = self.message(message.channel, thread_ts)
         message.body["thread_ts"] = thread_ts
         if parent is None:
@@ -219,7 +219,7 @@ class Records:
             parent.body["reply_users_count"] = len(parent.body["reply_users"])
             parent.body["latest_reply"] = message.ts
 
-    def edit_message(self, message: Message, *, text: str, blocks: Sequence[Json] | None) -> None:
+    def edit_message(self, message: PostedMessage, *, text: str, blocks: Sequence[Json] | None) -> None:
         """Rewrite a message. `blocks` None drops the blocks it had."""
         message.body["text"] = text
         if blocks:
@@ -230,7 +230,7 @@ class Records:
             message.body["edited"] = {"user": message.author, "ts": f"{int(self.seconds())}.000000"}
         self.changed()
 
-    def remove_message(self, message: Message) -> None:
+    def remove_message(self, message: PostedMessage) -> None:
         """Take a message away; its thread's parent counts one reply less. One with replies leaves a tombstone."""
         if int(message.body.get("reply_count", 0)) > 0:
             message.entomb()
@@ -273,14 +273,14 @@ class Records:
     def check_metadata(self, metadata: Json) -> None:
         """Raise the Web API's error when message metadata is not event_type plus a flat event_payload."""
         if not isinstance(metadata.get("event_type"), str) or not isinstance(metadata.get("event_payload"), dict):
-            raise SlackError("invalid_metadata_format")
+            raise ApiRefusal("invalid_metadata_format")
         if any(isinstance(v, dict) for v in metadata["event_payload"].values()):
-            raise SlackError("invalid_metadata_schema")
+            raise ApiRefusal("invalid_metadata_schema")
         if len(json.dumps(metadata)) > 16_000:
-            raise SlackError("metadata_too_large")
+            raise ApiRefusal("metadata_too_large")
 
-    def new_file(self, name: str) -> File:
+    def new_file(self, name: str) -> UploadedFile:
         """Room for a file whose bytes come later."""
-        file = File(id="F0" + secrets.token_hex(4).upper(), name=name)
+        file = UploadedFile(id="F0" + secrets.token_hex(4).upper(), name=name)
         self.files[file.id] = file
         return file

@@ -6,9 +6,9 @@ import secrets
 from dataclasses import dataclass, field
 
 from bot.demo.block_kit.blocks import filled, first_values, keep_values
-from bot.demo.web_api.errors import SlackError
+from bot.demo.web_api.errors import ApiRefusal
 from bot.demo.workspace.people import Json
-from bot.demo.workspace.records import Records
+from bot.demo.workspace.records import WorkspaceRecords
 
 STACK_LIMIT = 3
 VIEW_BYTES = 250_000
@@ -67,7 +67,7 @@ class _Trigger:
 class ViewStack:
     """All views of the workspace's users."""
 
-    def __init__(self, records: Records) -> None:
+    def __init__(self, records: WorkspaceRecords) -> None:
         self._records = records
         self._triggers: dict[str, _Trigger] = {}
         self.modals: dict[str, list[View]] = {}
@@ -89,18 +89,18 @@ class ViewStack:
         """Whose trigger it is. Raises the Web API's error for an old, used or invented one."""
         trigger = self._triggers.get(trigger_id)
         if trigger is None:
-            raise SlackError("invalid_trigger_id")
+            raise ApiRefusal("invalid_trigger_id")
         if trigger.used:
-            raise SlackError("exchanged_trigger_id")
+            raise ApiRefusal("exchanged_trigger_id")
         if self._records.seconds() - trigger.issued > self._records.patience:
-            raise SlackError("expired_trigger_id")
+            raise ApiRefusal("expired_trigger_id")
         trigger.used = True
         return trigger.user
 
     def check_size(self, view: Json) -> None:
         """Refuse a view of more than 250 kB."""
         if len(json.dumps(view).encode()) > VIEW_BYTES:
-            raise SlackError("view_too_large")
+            raise ApiRefusal("view_too_large")
 
     def _body(self, view: Json, *, view_id: str, root: str, previous: str | None, old: View | None) -> Json:
         blocks = filled(view["blocks"])
@@ -130,7 +130,7 @@ class ViewStack:
     def _check_external_id(self, view: Json, *, but: View | None = None) -> None:
         wanted = view.get("external_id")
         if wanted and any(v.body["external_id"] == wanted for v in self._all() if v is not but):
-            raise SlackError("duplicate_external_id")
+            raise ApiRefusal("duplicate_external_id")
 
     def _all(self) -> list[View]:
         return [view for stack in self.modals.values() for view in stack] + list(self.homes.values())
@@ -148,9 +148,9 @@ class ViewStack:
         """Put a modal upon the one that is open."""
         stack = self.modals.get(user) or []
         if not stack:
-            raise SlackError("not_found")
+            raise ApiRefusal("not_found")
         if len(stack) >= STACK_LIMIT:
-            raise SlackError("push_limit_reached")
+            raise ApiRefusal("push_limit_reached")
         self._check_external_id(view)
         new_id = "V0" + secrets.token_hex(5).upper()
         body = self._body(view, view_id=new_id, root=stack[0].id, previous=stack[-1].id, old=None)
@@ -163,12 +163,12 @@ class ViewStack:
         for view in self._all():
             if (view_id and view.id == view_id) or (external_id and view.body["external_id"] == external_id):
                 return view
-        raise SlackError("not_found")
+        raise ApiRefusal("not_found")
 
     def update(self, view: View, new: Json, *, hash_: str | None = None) -> View:
         """Rewrite an open view. `hash_` is what the writer believes it to be at."""
         if hash_ and hash_ != view.body["hash"]:
-            raise SlackError("hash_conflict")
+            raise ApiRefusal("hash_conflict")
         self._check_external_id(new, but=view)
         root, previous = view.body["root_view_id"], view.body["previous_view_id"]
         view.body = self._body(new, view_id=view.id, root=root, previous=previous, old=view)
@@ -180,7 +180,7 @@ class ViewStack:
         """Write the App Home of one user."""
         old = self.homes.get(user)
         if hash_ and (old is None or hash_ != old.body["hash"]):
-            raise SlackError("hash_conflict")
+            raise ApiRefusal("hash_conflict")
         self._check_external_id(view, but=old)
         view_id = old.id if old else "V0" + secrets.token_hex(5).upper()
         self.homes[user] = View(body=self._body(view, view_id=view_id, root=view_id, previous=None, old=old), user=user)

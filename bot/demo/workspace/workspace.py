@@ -7,7 +7,7 @@ from typing import Any
 from bot.demo.block_kit.blockkit import check_view
 from bot.demo.block_kit.blocks import elements, is_empty, label_of
 from bot.demo.delivery import payloads
-from bot.demo.web_api.errors import SlackError
+from bot.demo.web_api.errors import ApiRefusal
 from bot.demo.workspace.acting import SLACKBOT, Acting, ClickResult
 from bot.demo.workspace.muster_app import MUSTER
 from bot.demo.workspace.people import App, Channel, Json, Team, User, UserGroup
@@ -113,7 +113,7 @@ class Workspace(Acting):
                     self.views.push(view.user, answer["view"])
             else:
                 return "invalid_response_action"
-        except SlackError as refusal:
+        except ApiRefusal as refusal:
             return refusal.code
         return ""
 

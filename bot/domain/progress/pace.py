@@ -72,7 +72,7 @@ NOTABLE = frozenset({Limit.CLOUD, Limit.RATE, Limit.SLOW, Limit.TARGET})
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moving:
+class MoveInFlight:
     """One move that is in flight."""
 
     place: str  #: where it is taken up: its target, or the source of a live migration; empty: not known yet
@@ -141,7 +141,7 @@ class Pace:
         return self.usual / self.shortest if self.usual else 1.0
 
     def of_cloud(
-        self, moving: Collection[Moving], *, most: int, rate: float = inf, between: float, now: float
+        self, moving: Collection[MoveInFlight], *, most: int, rate: float = inf, between: float, now: float
     ) -> Limit | None:
         """What forbids to begin one more move anywhere in the cloud now; None: nothing does.
 
@@ -166,12 +166,12 @@ class Pace:
             return None
         return Limit.SLOW if now - self.cut_at < RECOVERY else Limit.WINDOW
 
-    def at_place(self, moving: Collection[Moving], place: str, *, between: float, now: float) -> Limit | None:
+    def at_place(self, moving: Collection[MoveInFlight], place: str, *, between: float, now: float) -> Limit | None:
         """What forbids to begin one more move at a place whose claims or slots it needs; None: nothing does.
 
         Args:
             moving: as above.
-            place: as in `Moving`.
+            place: as in `MoveInFlight`.
             between: as above.
             now: the moment.
         """
@@ -179,7 +179,7 @@ class Pace:
         enough = 1 + self.speed(place, now=now) * between
         return Limit.CLAIMS if unclaimed >= enough else None
 
-    def at_target(self, moving: Collection[Moving], target: str, *, between: float, now: float) -> Limit | None:
+    def at_target(self, moving: Collection[MoveInFlight], target: str, *, between: float, now: float) -> Limit | None:
         """The same of a target that is one of several: it may be shunned.
 
         It gets what it claims until a look has seen that, about two looks after the call, and one at least. While the
@@ -196,7 +196,7 @@ class Pace:
         return Limit.CLAIMS if unclaimed >= enough else None
 
     def best_target(
-        self, moving: Collection[Moving], targets: Sequence[str], *, between: float, now: float
+        self, moving: Collection[MoveInFlight], targets: Sequence[str], *, between: float, now: float
     ) -> tuple[str, Limit | None]:
         """Where to send the next one.
 
@@ -213,7 +213,7 @@ class Pace:
         first = self.at_target(moving, targets[0], between=between, now=now)
         if first is None:
             return targets[0], None
-        there: dict[str, list[Moving]] = {target: [] for target in targets[1:]}
+        there: dict[str, list[MoveInFlight]] = {target: [] for target in targets[1:]}
         for one in moving:
             if one.place in there:
                 there[one.place].append(one)

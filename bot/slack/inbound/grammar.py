@@ -14,7 +14,7 @@ from bot.domain.rules import calendar
 from bot.domain.rules.calendar import When
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
-from bot.slack.inbound.words import Word, as_meant, split
+from bot.slack.inbound.words import TypedWord, as_meant, split
 
 MAX_NAME = 255
 MAX_REASON = 500
@@ -58,7 +58,7 @@ class Verb(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Question:
+class Query:
     """Something a person wants to see."""
 
     verb: Verb
@@ -67,7 +67,7 @@ class Question:
     name: str = ""  #: of a host; for HOSTS a part of it, or the name of a cloud
 
 
-Command: TypeAlias = Order | Question
+Command: TypeAlias = Order | Query
 
 
 def parse(command: str, text: str) -> Command:
@@ -84,7 +84,7 @@ def parse(command: str, text: str) -> Command:
         raise BadCommand(f"Muster has no command {command}.", remedy=f"It has {', '.join(COMMANDS)}.")
     words = split(text)
     if _asks_for_help(words):
-        return Question(verb=Verb.HELP)
+        return Query(verb=Verb.HELP)
     if command == MUSTER:
         return _question(words)
     if not words:
@@ -95,7 +95,7 @@ def parse(command: str, text: str) -> Command:
     return _order(command, Action(action), words[1:])
 
 
-def _asks_for_help(words: Sequence[Word]) -> bool:
+def _asks_for_help(words: Sequence[TypedWord]) -> bool:
     """Whether help is asked for, wherever it stands; a value of a flag, such as a reason, asks for nothing."""
     is_loose = True
     for word in words:
@@ -112,42 +112,42 @@ def usage(command: str) -> str:
     return USAGE.get(command, USAGE[MUSTER])
 
 
-def _question(words: Sequence[Word]) -> Question:
+def _question(words: Sequence[TypedWord]) -> Query:
     if not words:
-        return Question(verb=Verb.HELP)
+        return Query(verb=Verb.HELP)
     verb = Verb(_keyword(words[0], tuple(Verb), "Muster does not know that word"))
     rest = words[1:]
     match verb:
         case Verb.HELP | Verb.LIST:
             _check_nothing_left(rest)
-            return Question(verb=verb)
+            return Query(verb=verb)
         case Verb.SHOW | Verb.AUDIT:
-            return Question(verb=verb, operation=_id(verb, rest))
+            return Query(verb=verb, operation=_id(verb, rest))
         case Verb.POLICY:
             _check_nothing_left(rest[1:])
-            return Question(verb=verb, cloud=_name(rest[0].text, "cloud") if rest else "")
+            return Query(verb=verb, cloud=_name(rest[0].text, "cloud") if rest else "")
         case Verb.HISTORY:
             if not rest:
                 raise BadCommand("Say whose history: cloud/host.")
             _check_nothing_left(rest[1:])
             cloud, host = _place(rest[0].text)
-            return Question(verb=verb, cloud=cloud, name=host)
+            return Query(verb=verb, cloud=cloud, name=host)
         case Verb.HOSTS:
             return _hosts(rest)
 
 
-def _hosts(words: Sequence[Word]) -> Question:
+def _hosts(words: Sequence[TypedWord]) -> Query:
     """Nothing; a cloud or a part of a name (whoever knows the clouds can tell); or both."""
     _check_nothing_left(words[2:])
     if len(words) == 2:
-        return Question(verb=Verb.HOSTS, cloud=_name(words[0].text, "cloud"), name=_name(words[1].text, "host"))
+        return Query(verb=Verb.HOSTS, cloud=_name(words[0].text, "cloud"), name=_name(words[1].text, "host"))
     if not words:
-        return Question(verb=Verb.HOSTS)
+        return Query(verb=Verb.HOSTS)
     cloud, name = _place(words[0].text)
-    return Question(verb=Verb.HOSTS, cloud=cloud, name=name)
+    return Query(verb=Verb.HOSTS, cloud=cloud, name=name)
 
 
-def _id(verb: Verb, words: Sequence[Word]) -> OperationId:
+def _id(verb: Verb, words: Sequence[TypedWord]) -> OperationId:
     if not words:
         raise BadCommand(f"Say which operation to {verb}.", remedy="`/muster list` shows their ids.")
     _check_nothing_left(words[1:])
@@ -156,7 +156,7 @@ def _id(verb: Verb, words: Sequence[Word]) -> OperationId:
     return OperationId(words[0].text.upper())
 
 
-def _keyword(word: Word, known: Sequence[str], otherwise: str) -> str:
+def _keyword(word: TypedWord, known: Sequence[str], otherwise: str) -> str:
     typed = word.text.lower()
     if typed in known and not word.quoted:
         return typed
@@ -165,12 +165,12 @@ def _keyword(word: Word, known: Sequence[str], otherwise: str) -> str:
     raise BadCommand(f"{otherwise}: {word.text}.{meant}")
 
 
-def _check_nothing_left(words: Sequence[Word]) -> None:
+def _check_nothing_left(words: Sequence[TypedWord]) -> None:
     if words:
         raise BadCommand(f"There is more than can be understood: {' '.join(w.text for w in words)}.")
 
 
-def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
+def _order(command: str, action: Action, words: Sequence[TypedWord]) -> Order:
     loose, flags = _sorted(words, _FLAGS[command])
     check = bool(loose) and not loose[0].quoted and loose[0].text.lower() == _CHECK
     names = loose[1:] if check else loose
@@ -194,7 +194,7 @@ def _order(command: str, action: Action, words: Sequence[Word]) -> Order:
     )
 
 
-def _too_many(names: Sequence[Word]) -> str:
+def _too_many(names: Sequence[TypedWord]) -> str:
     first = names[0].text
     if names[-1].text.lower() == _CHECK and not names[-1].quoted:
         return f"One host at a time: write {_CHECK} before the host."
@@ -203,9 +203,9 @@ def _too_many(names: Sequence[Word]) -> str:
     return f"One host at a time, but there are {len(names)} words: {' '.join(n.text for n in names)}."
 
 
-def _sorted(words: Sequence[Word], known: Sequence[str]) -> tuple[list[Word], dict[str, list[str]]]:
+def _sorted(words: Sequence[TypedWord], known: Sequence[str]) -> tuple[list[TypedWord], dict[str, list[str]]]:
     """Loose words, and the values of each flag: all that follow for --vm and --reason, one for the others."""
-    loose: list[Word] = []
+    loose: list[TypedWord] = []
     flags: dict[str, list[str]] = {}
     open_flag = ""
     for word in words:

@@ -13,7 +13,7 @@ from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import OperationId
 from bot.slack.inbound import grammar, reception
-from bot.slack.inbound.grammar import Question, Verb
+from bot.slack.inbound.grammar import Query, Verb
 from bot.slack.inbound.reception import Reception
 from bot.slack.views import notes
 
@@ -30,7 +30,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
         except BadCommand as bad:
             await ack(text=desk.names.spoken(notes.not_understood(str(bad), grammar.usage(body["command"]))))
             return
-        if isinstance(question, Question) and question.verb is Verb.HELP:
+        if isinstance(question, Query) and question.verb is Verb.HELP:
             await ack(text=desk.names.spoken(notes.HELP))
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)
@@ -42,7 +42,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
 def asks_for_a_card(delivery: Delivery) -> bool:
     """Whether it asks for a card where it was typed."""
     question = grammar.parse(reception.word(delivery, "command"), reception.word(delivery, "text"))
-    return isinstance(question, Question) and question.verb is Verb.SHOW
+    return isinstance(question, Query) and question.verb is Verb.SHOW
 
 
 async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
@@ -54,7 +54,7 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
     if actor.standing is not Standing.FULL_MEMBER:
         raise NotAllowed(f"Muster answers only full members of this workspace; you are a {actor.standing}.")
     question = grammar.parse(reception.word(delivery, "command"), reception.word(delivery, "text"))
-    if not isinstance(question, Question):
+    if not isinstance(question, Query):
         return
     await _ANSWERS[question.verb](desk, Asked(question=question, actor=actor, delivery=delivery))
 
@@ -63,7 +63,7 @@ async def serve(desk: Desk, actor: Actor, delivery: Delivery) -> None:
 class Asked:
     """A question, and to whom its answer goes."""
 
-    question: Question
+    question: Query
     actor: Actor
     delivery: Delivery
 

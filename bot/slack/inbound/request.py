@@ -10,7 +10,7 @@ from bot.domain.ports import Delivery
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor
 from bot.slack.inbound import grammar, reception
-from bot.slack.inbound.grammar import Question
+from bot.slack.inbound.grammar import Query
 from bot.slack.inbound.reception import Reception
 from bot.slack.views import notes
 
@@ -27,7 +27,7 @@ def register(app: AsyncApp, desk: Reception) -> None:
         except BadCommand as bad:
             await ack(text=desk.names.spoken(notes.not_understood(str(bad), grammar.usage(body["command"]))))
             return
-        if isinstance(meant, Question):
+        if isinstance(meant, Query):
             await ack(text=desk.names.spoken(notes.HELP))
             return
         delivery = reception.command(body, kind=KIND, clock=desk.clock)

@@ -18,7 +18,7 @@ _SCHEMES = ("http://", "https://", "mailto:")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Word:
+class TypedWord:
     """One word; a quoted one is never a flag or a keyword."""
 
     text: str
@@ -34,7 +34,7 @@ class Word:
         return f"--{name.lstrip('-').lower()}" if dash and name else ""
 
 
-def split(command_text: str) -> tuple[Word, ...]:
+def split(command_text: str) -> tuple[TypedWord, ...]:
     """The words of a command.
 
     Raises:
@@ -43,7 +43,7 @@ def split(command_text: str) -> tuple[Word, ...]:
     if len(command_text) > MAX_COMMAND:
         raise BadCommand(f"That command has {len(command_text)} characters; {MAX_COMMAND} are the most.")
     typed = command_text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
-    words: list[Word] = []
+    words: list[TypedWord] = []
     place = 0
     while place < len(typed):
         if typed[place] in _BLANKS + _WIDTHLESS:
@@ -65,32 +65,32 @@ def as_meant(word: str) -> str:
     return _unlinked(word)
 
 
-def _quoted(typed: str, start: int) -> tuple[Word, int]:
+def _quoted(typed: str, start: int) -> tuple[TypedWord, int]:
     """A word in quotes. An apostrophe inside a word does not end it."""
     marks = _DOUBLE if typed[start] in _DOUBLE else _SINGLE
     for end in range(start + 1, len(typed)):
         closes = typed[end] in marks and (end + 1 == len(typed) or typed[end + 1] in _BLANKS + _WIDTHLESS)
         if closes:
-            return Word(text=typed[start + 1 : end], quoted=True), end + 1
+            return TypedWord(text=typed[start + 1 : end], quoted=True), end + 1
     raise BadCommand("A quote was opened and not closed.", remedy="Close it, or leave both out.")
 
 
-def _bare(typed: str, start: int) -> tuple[Word, int]:
+def _bare(typed: str, start: int) -> tuple[TypedWord, int]:
     end = start
     while end < len(typed) and typed[end] not in _BLANKS:
         if typed[end] in _DOUBLE:
             return _after_equals(typed, start, end)
         end += 1
-    return Word(text=as_meant(typed[start:end])), end
+    return TypedWord(text=as_meant(typed[start:end])), end
 
 
-def _after_equals(typed: str, start: int, quote: int) -> tuple[Word, int]:
+def _after_equals(typed: str, start: int, quote: int) -> tuple[TypedWord, int]:
     """`--reason="two words"`: the quote may only begin after the equals sign of a flag."""
     before = typed[start:quote]
-    if not (before.endswith("=") and Word(text=before).flag):
+    if not (before.endswith("=") and TypedWord(text=before).flag):
         raise BadCommand("A quote stands in the middle of a word.", remedy="Put quotes around the whole word.")
     inside, end = _quoted(typed, quote)
-    return Word(text=before + inside.text), end
+    return TypedWord(text=before + inside.text), end
 
 
 def _unlinked(word: str) -> str:

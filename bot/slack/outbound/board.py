@@ -17,7 +17,7 @@ from bot.slack.outbound.drawing import Drawing
 from bot.slack.outbound.lines import Lines
 from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.notices import Notices
-from bot.slack.outbound.pace import Pace
+from bot.slack.outbound.pace import SlackPace
 from bot.slack.outbound.pending import Behind, read
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Presence
@@ -82,7 +82,7 @@ class Board:
         """Know nothing of an earlier term: another replica may have spoken since."""
         archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
         self._begun_in = term
-        self._pace = Pace(clock)
+        self._pace = SlackPace(clock)
         poster = Poster(
             self._client,
             self._pace,

@@ -18,7 +18,7 @@ EDIT = "chat.update"
 WHISPER = "chat.postEphemeral"
 
 
-class Pace:
+class SlackPace:
     """Says whether a call may be made now, and when the next one may."""
 
     def __init__(self, clock: Clock) -> None:

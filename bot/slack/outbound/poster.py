@@ -10,7 +10,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 from bot.domain.ports import Clock, LeaseLost
 from bot.slack import wire
 from bot.slack.names import Names
-from bot.slack.outbound.pace import EDIT, POST, WHISPER, Pace
+from bot.slack.outbound.pace import EDIT, POST, WHISPER, SlackPace
 from bot.slack.rooms import Rooms
 from bot.slack.views.message import File, Message
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
@@ -59,7 +59,7 @@ class Poster:
     def __init__(
         self,
         client: AsyncWebClient,
-        pace: Pace,
+        pace: SlackPace,
         clock: Clock,
         *,
         may_speak: Callable[[], bool] = lambda: True,

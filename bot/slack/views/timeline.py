@@ -121,7 +121,7 @@ def _vms(operation: Operation, records: Sequence[StepRecord], names: Mapping[Use
     return ["## VMs", "\n".join(f"| {' | '.join(_plain(cell) for cell in line)} |" for line in lines)]
 
 
-def _error(course: progress.Course, names: Mapping[UserId, str]) -> str:
+def _error(course: progress.VmProgress, names: Mapping[UserId, str]) -> str:
     aside, said = course.aside, course.sentence or course.fate.value
     if aside is None:
         return said

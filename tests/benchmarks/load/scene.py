@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 from bot.demo import configuration
 from bot.demo.server import Served, serve
 from bot.demo.workspace.acting import ClickResult, CommandResult
-from bot.demo.workspace.messages import Message
+from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 
 ALICE, BOB, CAROL = "U0ALICE", "U0BOB", "U0CAROL"
@@ -42,18 +42,18 @@ class Scene:
         """Where the bot's people are."""
         return self.served.workspace
 
-    def cards(self) -> Sequence[Message]:
+    def cards(self) -> Sequence[PostedMessage]:
         """The bot's messages in #ops that are no replies, oldest first."""
         return [m for m in self.workspace.channel_messages(OPS) if m.author == self.workspace.app.bot_user]
 
-    def card_of(self, host: str) -> Message | None:
+    def card_of(self, host: str) -> PostedMessage | None:
         """The card of the operation on a host."""
         return next((card for card in self.cards() if f"{host}:" in card.plain or f"{host} " in card.plain), None)
 
-    async def shows(self, host: str, *words: str, seconds: float = LONGEST_SECONDS) -> Message:
+    async def shows(self, host: str, *words: str, seconds: float = LONGEST_SECONDS) -> PostedMessage:
         """Wait until the card of a host says one of these."""
 
-        def said() -> Message | None:
+        def said() -> PostedMessage | None:
             card = self.card_of(host)
             return card if card is not None and any(word in card.plain for word in words) else None
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bot.domain.progress.pace import Limit, Moving, Pace
+from bot.domain.progress.pace import Limit, MoveInFlight, Pace
 from tests.benchmarks.pace.cloud import Profile, Simulation, Vm, downtime
 
 BEFORE_THE_FIRST = 1.2  #: seconds that Muster surveys, disables and forces down
@@ -114,10 +114,10 @@ class Muster:
         self._cloud.run(until=stuck_with_the_rest_done)
         return Outcome.of(self._cloud)
 
-    def _moving(self) -> list[Moving]:
+    def _moving(self) -> list[MoveInFlight]:
         now = self._cloud.now
         return [
-            Moving(place=f"t{vm.target}", is_unclaimed=vm.number not in self._seen_claimed, age=now - vm.asked_at)
+            MoveInFlight(place=f"t{vm.target}", is_unclaimed=vm.number not in self._seen_claimed, age=now - vm.asked_at)
             for vm in self._cloud.vms
             if vm.asked_at is not None and vm.number not in self._seen_done
         ]

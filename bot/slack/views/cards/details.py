@@ -12,7 +12,7 @@ from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import progress
-from bot.slack.views.cards.progress import Course
+from bot.slack.views.cards.progress import VmProgress
 from bot.slack.views.message import Block
 
 TURN = "details_page"
@@ -97,7 +97,7 @@ def _lines(plan: Plan, records: Sequence[StepRecord], page: int) -> list[str]:
     return [*(text.escape(note, limit=_NOTE) for note in used), *lines]
 
 
-def _is_trouble(course: Course | None) -> bool:
+def _is_trouble(course: VmProgress | None) -> bool:
     return course is not None and course.fate in _TROUBLE
 
 
@@ -115,13 +115,13 @@ def _told(plan: Plan) -> tuple[dict[str, str], dict[VmId, str]]:
     return common, {vm: " ".join(sentences) for vm, sentences in told.items()}
 
 
-def _line(vm: Vm, course: Course | None, told: str) -> str:
+def _line(vm: Vm, course: VmProgress | None, told: str) -> str:
     facts = [text.escape(part, limit=40) for part in (vm.project, vm.status, vm.size) if part]
     what = f"*{vm.disposition}*" + (", *loses its disk*" if vm.loses_disk else "")
     return " · ".join(filter(None, [f"• {text.code(vm.name or vm.id)}", *facts, what, _course(course), _why(vm, told)]))
 
 
-def _course(course: Course | None) -> str:
+def _course(course: VmProgress | None) -> str:
     if course is None:
         return ""
     where = f" → {text.code(course.place)}" if course.place else ""

@@ -15,7 +15,7 @@ _WIDTH = 8
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class VmProgress:
     """One VM's way through its steps."""
 
     vm: VmId | None
@@ -34,7 +34,7 @@ class Course:
 class Progress:
     """Where the whole stands."""
 
-    courses: tuple[Course, ...]
+    courses: tuple[VmProgress, ...]
 
     def number(self, *fates: Fate) -> int:
         """How many met one of these fates."""
@@ -64,12 +64,12 @@ def of(records: Sequence[StepRecord]) -> Progress:
     return Progress(courses=tuple(_course(group) for group in of_vms or groups))
 
 
-def _course(records: Sequence[StepRecord]) -> Course:
+def _course(records: Sequence[StepRecord]) -> VmProgress:
     fate, telling = fates.of(records), fates.telling(records)
     starts = [r.intent_at for r in records if r.intent_at is not None]
     ends = [r.ended_at for r in records if r.ended_at is not None]
     seconds = (max(ends) - min(starts)).total_seconds() if fate in ENDED and starts and ends else None
-    return Course(
+    return VmProgress(
         vm=records[0].step.vm,
         title=telling.step.title,
         fate=fate,

@@ -11,7 +11,7 @@ from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Action, VmId
 from bot.slack.views import message, text
 from bot.slack.views.cards import details, groups
-from bot.slack.views.cards.progress import Course, Progress
+from bot.slack.views.cards.progress import Progress, VmProgress
 from bot.slack.views.message import Block
 
 MANY = 30
@@ -188,17 +188,17 @@ def _name_of(plan: Plan) -> dict[VmId | None, str]:
     return {vm.id: text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40) for vm in plan.vms}
 
 
-def _stage(course: Course) -> str:
+def _stage(course: VmProgress) -> str:
     if course.fate is Fate.MOVING and course.share:
         return f"{course.fate.value} {course.share:.0%}"
     return course.fate.value
 
 
-def _seconds(course: Course) -> str:
+def _seconds(course: VmProgress) -> str:
     return "" if course.seconds is None else f"{course.seconds:.0f}"
 
 
-def _error(course: Course) -> str:
+def _error(course: VmProgress) -> str:
     if course.fate is Fate.DONE:
         return ""
     if course.fate is Fate.SET_ASIDE:
