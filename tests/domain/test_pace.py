@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from bot.domain.progress import pace
 from bot.domain.progress.pace import Limit, MoveInFlight, Pace, between_looks
 
-AT_EASE = Pace(shortest=0.3, usual=0.3)
+AT_EASE = Pace(shortest=0.3, recent=(0.3,), usual=0.3)
+
+
+def answering(*seconds: float, window: float = pace.FIRST) -> Pace:
+    """The last accepting calls took so long; the quickest of all took the shortest time."""
+    return Pace(window=window, shortest=min(seconds), recent=seconds[-pace.RECENT :], usual=seconds[-1])
 
 
 def unclaimed(place: str = "", *, age: float = 0.0) -> MoveInFlight:
@@ -55,12 +60,26 @@ def test_no_more_are_begun_a_second_than_the_settings_allow() -> None:
     assert Pace().of_cloud(begun[2:], most=100, rate=0.5, between=0.5, now=0.0) is None
 
 
-def test_a_slow_answer_cuts_the_window_and_the_calm_one_once_in_a_stretch_of_trouble() -> None:
-    cut = Pace(window=40, shortest=0.3, usual=0.3).answered(3.0, unclaimed=40, now=100.0)
+def test_slow_answers_cut_the_window_and_the_calm_one_once_in_a_stretch_of_trouble() -> None:
+    cut = answering(0.3, *[3.0] * 5, window=40).answered(3.0, unclaimed=40, now=100.0)
     assert (cut.window, cut.calm) == (28, 28)
     again = cut.answered(3.0, unclaimed=40, now=103.0)
     assert again.window < cut.window
     assert again.calm == cut.calm
+
+
+def test_single_slow_answers_are_those_of_neighbours_and_cut_nothing() -> None:
+    known = answering(0.3, window=40)
+    for second, seconds in enumerate([1.5, 1.2, 0.9, 1.4, 0.4, 1.5, 1.3, 1.1, 0.35]):
+        known = known.answered(seconds, unclaimed=5, now=float(second))
+    assert known.window == 40
+    assert known.strain < pace.EASE
+
+
+def test_the_first_quick_answer_says_that_the_cloud_is_at_ease_again() -> None:
+    strained = answering(0.3, *[3.0] * 6)
+    assert strained.strain == 10
+    assert strained.answered(0.3, unclaimed=1, now=0.0).strain == 1
 
 
 def test_calls_that_the_cloud_ends_with_an_error_cut_it_only_when_most_do() -> None:
@@ -89,12 +108,13 @@ def test_a_call_that_is_not_answered_for_long_is_a_sign_before_its_answer() -> N
     assert not Pace().is_overdue(60.0), "before the first answer nobody knows what is long"
     assert not AT_EASE.is_overdue(1.2)
     assert AT_EASE.is_overdue(1.4)
+    assert not replace(AT_EASE, usual=0.9).is_overdue(3.0), "where many take long, one that does is nothing new"
 
 
-def test_while_its_cores_are_busy_a_cloud_gets_two_at_once() -> None:
-    busy = Pace(window=40, shortest=0.1, usual=0.25)
-    assert of_cloud(busy, unclaimed()) is None
-    assert of_cloud(busy, unclaimed(), unclaimed()) is Limit.SLOW
+def test_while_all_its_answers_are_slow_a_cloud_gets_three_at_once() -> None:
+    busy = answering(0.1, *[0.4] * 6, window=40)
+    assert of_cloud(busy, *[unclaimed()] * 2) is None
+    assert of_cloud(busy, *[unclaimed()] * 3) is Limit.SLOW
 
 
 def test_a_window_that_was_cut_of_late_is_told_from_one_that_is_full() -> None:
@@ -107,7 +127,7 @@ def test_a_target_gets_one_to_claim_and_one_that_waits_while_the_cloud_is_at_eas
     assert at_target(AT_EASE, unclaimed("t1")) is None
     assert at_target(AT_EASE, unclaimed("t1"), unclaimed("t1")) is Limit.CLAIMS
     assert at_target(AT_EASE, unclaimed("t2"), unclaimed("t2")) is None
-    assert at_target(Pace(shortest=0.1, usual=0.2), unclaimed("t1")) is Limit.CLAIMS
+    assert at_target(answering(0.1, *[0.2] * 6), unclaimed("t1")) is Limit.CLAIMS
 
 
 def test_a_target_that_claims_quickly_gets_what_it_claims_until_a_look_sees_it_besides() -> None:
@@ -117,9 +137,16 @@ def test_a_target_that_claims_quickly_gets_what_it_claims_until_a_look_sees_it_b
     assert at_target(quick, *[unclaimed("t1")] * 5, now=6.0) is None
     assert at_target(quick, *[unclaimed("t1")] * 6, now=6.0) is Limit.CLAIMS
     assert at_target(quick, *[unclaimed("t1")] * 3, now=20.0) is Limit.CLAIMS, "what is long ago counts no more"
-    strained = replace(quick, usual=1.6 * quick.shortest)
+    strained = replace(quick, recent=(1.6 * quick.shortest,))
     assert at_target(strained, *[unclaimed("t1")] * 3, now=6.0) is None
     assert at_target(strained, *[unclaimed("t1")] * 4, now=6.0) is Limit.CLAIMS, "none besides in a cloud not at ease"
+
+
+def test_how_quickly_a_target_claims_is_told_by_the_time_that_it_was_seen_to() -> None:
+    begun = AT_EASE.claimed("t1", now=1.0).claimed("t1", now=1.0)
+    assert begun.speed("t1", between=0.5, now=1.0) == 2, "two looks after their calls"
+    assert begun.speed("t1", between=0.5, now=2.0) == 1
+    assert begun.speed("t1", between=0.5, now=8.0) == 0
 
 
 def test_a_target_that_claims_nothing_for_fifteen_seconds_gets_nothing_more() -> None:
@@ -141,7 +168,10 @@ def test_a_move_goes_where_it_wishes_and_elsewhere_only_while_that_has_enough() 
 
 def test_one_that_waits_at_the_source_of_live_migrations_is_enough() -> None:
     assert AT_EASE.at_place([building("src")], "src", between=0.5, now=0.0) is None
-    assert AT_EASE.at_place([building("src"), unclaimed("src", age=900)], "src", between=0.5, now=0.0) is Limit.CLAIMS
+    waiting = [building("src"), unclaimed("src", age=900)]
+    assert AT_EASE.at_place(waiting, "src", between=0.5, now=0.0) is Limit.CLAIMS
+    just_claimed = AT_EASE.claimed("src", now=0.0)
+    assert just_claimed.at_place(waiting, "src", between=0.5, now=0.0) is Limit.CLAIMS
 
 
 def test_looks_come_often_while_something_is_to_be_begun_or_claimed() -> None:

@@ -1,14 +1,18 @@
 """The law of pace against a model of clouds, in virtual time: the same figures on every machine (`make bench-pace`)."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from functools import cache
 from math import exp, log
+from random import Random
+from statistics import mean
 
 import pytest
 
 from tests.benchmarks.pace import clients, profiles
 from tests.benchmarks.pace.clients import Client, Outcome
 from tests.benchmarks.pace.cloud import Profile
-from tests.benchmarks.pace.ratios import BEST_FIXED, Ratio, ratio
+from tests.benchmarks.pace.ratios import BEST_FIXED, SEEDS, Ratio, ratio
 
 WAITING = [profiles.WAIT_15, profiles.WAIT_30]
 
@@ -47,7 +51,7 @@ def test_no_fixed_window_and_rate_is_much_better_for_any_cloud_and_none_is_for_a
     found = [ratio(_muster(0.5, 1.0), clients.fixed(*BEST_FIXED[p.name]), p) for p in profiles.RACED]
     assert exp(sum(log(r.makespan) for r in found) / len(found)) <= 1.00
     assert max(r.makespan for r in found) <= 1.11
-    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.06
+    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.045
     assert max(r.downtime for r in found) <= 1.23
 
 
@@ -55,8 +59,8 @@ def test_without_what_comes_before_the_first_start_no_fixed_pair_is_better_by_mu
     """The second survey, disabling and forcing down: 1.2 s that no rival spends."""
     at_once = cache(clients.muster(before=0.0))
     found = [ratio(at_once, clients.fixed(*BEST_FIXED[p.name]), p) for p in profiles.RACED]
-    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.02
-    assert max(r.downtime for r in found) <= 1.20
+    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.00
+    assert max(r.downtime for r in found) <= 1.14
 
 
 def starts(outcome: Outcome, begin: float, end: float) -> float:
@@ -73,9 +77,20 @@ def test_a_control_plane_that_becomes_slow_gets_less_at_once_and_all_of_it_again
     before = starts(found, clients.BEFORE_THE_FIRST, 10)
     assert starts(found, 20, 30) <= before / 4
     assert starts(found, 30, 70) <= before / 4
-    assert starts(found, 80, min(85, found.starts[-1])) >= before / 4, "the window has grown again"
+    assert starts(found, 70, 80) >= before / 4 or found.starts[-1] < 80, "the window has grown again"
     assert found.lost == 0
     assert not [at for at in found.lost_starts if at >= 10]
+
+
+@pytest.mark.parametrize("neighbours", [profiles.jitter, profiles.spells], ids=lambda n: n.__name__)
+@pytest.mark.parametrize("profile", [*WAITING, profiles.CPU, profiles.SMALL], ids=lambda p: p.name)
+def test_neighbours_that_make_calls_slow_at_random_are_not_taken_for_the_cloud_s_own_strain(
+    profile: Profile, neighbours: Callable[[Random, float], float]
+) -> None:
+    noisy, client = replace(profile, neighbours=neighbours), _muster(0.5, 1.0)
+    quiet, shaken = [[client(each, seed) for seed in SEEDS] for each in (profile, noisy)]
+    assert mean(one.makespan for one in shaken) <= 1.10 * mean(other.makespan for other in quiet)
+    assert mean(one.downtime for one in shaken) <= 1.15 * mean(other.downtime for other in quiet)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])

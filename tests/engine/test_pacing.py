@@ -99,7 +99,7 @@ def test_answers_and_looks_teach_the_pace() -> None:
     assert pacing.pace.shortest == 0.3
     _, before = in_flight(1, wish="t1")
     pacing.looked({before.key: before}, [replace(before, begun_at=NOW)], now=1.0)
-    assert pacing.pace.speed("t1", now=1.0) > 0
+    assert pacing.pace.speed("t1", between=0.5, now=1.0) > 0
     window = pacing.pace.window
     pacing.called(planned(9).step, now=2.0)
     pacing.answered(planned(9).step, now=2.1, is_good=False)
@@ -128,7 +128,7 @@ def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_has
     pacing = Pacing()
     _, before = in_flight(1, wish="t1")
     pacing.looked({before.key: before}, [replace(before, state=StepState.FAILED)], now=1.0)
-    assert pacing.pace.speed("t1", now=1.0) == 0
+    assert pacing.pace.speed("t1", between=0.5, now=1.0) == 0
     assert pacing.pace.cut_at == 1.0
 
 

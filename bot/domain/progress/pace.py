@@ -28,16 +28,16 @@ LEAST = 4.0
 """The window is never cut below this."""
 CUT = 0.7
 """What a cut leaves of the window."""
+RECENT = 6
+"""Accepting calls of which the quickest tells how busy the cloud is."""
 SLOW = 3.0
-"""An accepting call that takes so many times its shortest time says that the cloud has enough."""
+"""Where it takes more than so many times the shortest time, the cloud has enough."""
 QUICKEST = 0.05
 """Seconds; what is answered sooner is not told apart."""
-EASE = 1.5
-"""Up to so many times its shortest time an accepting call says that the cloud is at ease."""
-BUSY = 2.0
-"""From so many times on, it says that its cores are busy, with what is in flight already."""
-FEW = 2
-"""Unclaimed in a busy cloud."""
+EASE = 1.3
+"""Below so many times the shortest time the cloud is at ease."""
+FEW = 3
+"""Unclaimed in a cloud that has enough."""
 MEMORY = 6.0
 """Seconds of claims by which the speed of a place is told."""
 STALE = 15.0
@@ -88,7 +88,8 @@ class Pace:
     window: float = FIRST
     calm: float = CALM
     shortest: float = inf  #: seconds of the quickest accepting call
-    usual: float = 0.0  #: seconds of the last accepting calls, smoothed
+    recent: Sequence[float] = ()  #: seconds of the last accepting calls
+    usual: float = 0.0  #: the same, smoothed
     cut_at: float = -inf
     errors: float = 0.0  #: share of the last calls that the cloud ended with an error, smoothed
     claims: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: moments at which a place was seen to claim
@@ -101,10 +102,14 @@ class Pace:
             unclaimed: moves of the cloud that are unclaimed now, this one among them.
             now: the moment.
         """
-        shortest = min(self.shortest, max(seconds, QUICKEST))
-        usual = self.usual + 0.3 * (seconds - self.usual) if self.usual else seconds
-        after = replace(self, shortest=shortest, usual=usual, errors=self.errors * (1 - MEMORY_OF_ERRORS))
-        if seconds > SLOW * shortest + 0.1:
+        after = replace(
+            self,
+            shortest=min(self.shortest, max(seconds, QUICKEST)),
+            recent=(*self.recent, seconds)[-RECENT:],
+            usual=self.usual + 0.3 * (seconds - self.usual) if self.usual else seconds,
+            errors=self.errors * (1 - MEMORY_OF_ERRORS),
+        )
+        if after.strain > SLOW:
             return after.cut(now=now)
         if unclaimed < self.window - 2:
             return after
@@ -112,7 +117,7 @@ class Pace:
 
     def is_overdue(self, seconds: float) -> bool:
         """Whether an accepting call that has been on the wire so long says that the cloud has enough."""
-        return self.shortest < inf and seconds > SLOW * self.shortest + 0.4
+        return self.shortest < inf and seconds > SLOW * self.usual + 0.4
 
     def failed(self, *, now: float) -> "Pace":
         """After the cloud ended a call with an error: one of a few is chance, most of them are overload."""
@@ -120,7 +125,7 @@ class Pace:
         return after.cut(now=now) if after.errors > OVERLOAD else after
 
     def cut(self, *, now: float) -> "Pace":
-        """After a sign of overload: a slow, lost or refused call, a record in `error`, a 429 or 504."""
+        """After a sign of overload: slow calls, a lost or refused one, a record in `error`, a 429 or 504."""
         if now - self.cut_at < max(1.0, self.usual):
             return self
         calm = max(LEAST, CUT * self.window) if now - self.cut_at > RECOVERY else self.calm
@@ -131,14 +136,19 @@ class Pace:
         kept = [at for at in self.claims.get(place, ()) if now - at <= MEMORY]
         return replace(self, claims={**self.claims, place: (*kept, now)})
 
-    def speed(self, place: str, *, now: float) -> float:
-        """Claims a second that a place was seen to make."""
-        return sum(1 for at in self.claims.get(place, ()) if now - at <= MEMORY) / MEMORY
+    def speed(self, place: str, *, between: float, now: float) -> float:
+        """Claims a second that a place was seen to make; the first is seen about two looks after its call."""
+        claims = [at for at in self.claims.get(place, ()) if now - at <= MEMORY]
+        return len(claims) / min(MEMORY, now - claims[0] + 2 * between) if claims else 0.0
 
     @property
     def strain(self) -> float:
-        """How many times its shortest time an accepting call takes now; 1 before the first."""
-        return self.usual / self.shortest if self.usual else 1.0
+        """How many times its shortest time an accepting call takes now at the least; 1 before the first.
+
+        Neighbours of the API make single calls slow, and some are quick nevertheless. Where the cloud itself has too
+        much to do, all are slow; and the first that is quick again says that it is over.
+        """
+        return max(1.0, min(self.recent) / self.shortest) if self.recent else 1.0
 
     def of_cloud(
         self, moving: Collection[MoveInFlight], *, most: int, rate: float = inf, between: float, now: float
@@ -158,11 +168,10 @@ class Pace:
         if sum(1 for m in moving if m.since < span) >= rate * span:
             return Limit.RATE
         unclaimed = sum(1 for m in moving if m.is_unclaimed)
-        seen_between_looks = between * sum(self.speed(place, now=now) for place in self.claims)
-        has_enough = unclaimed >= self.window + seen_between_looks
-        if self.strain > BUSY and unclaimed >= FEW:
+        seen_between_looks = between * sum(self.speed(place, between=between, now=now) for place in self.claims)
+        if self.strain > SLOW and unclaimed >= FEW:
             return Limit.SLOW
-        if not has_enough:
+        if unclaimed < self.window + seen_between_looks:
             return None
         return Limit.SLOW if now - self.cut_at < RECOVERY else Limit.WINDOW
 
@@ -176,7 +185,7 @@ class Pace:
             now: the moment.
         """
         unclaimed = sum(1 for m in moving if m.place == place and m.is_unclaimed)
-        enough = 1 + self.speed(place, now=now) * between
+        enough = 1 + int(self.speed(place, between=between, now=now) * between)
         return Limit.CLAIMS if unclaimed >= enough else None
 
     def at_target(self, moving: Collection[MoveInFlight], target: str, *, between: float, now: float) -> Limit | None:
@@ -191,7 +200,7 @@ class Pace:
         if len(there) >= MOST_AT_TARGET:
             return Limit.TARGET
         unclaimed = sum(1 for m in there if m.is_unclaimed)
-        claimed = self.speed(target, now=now) * 2 * between
+        claimed = self.speed(target, between=between, now=now) * 2 * between
         enough = 2 + claimed if self.strain < EASE else max(1, claimed)
         return Limit.CLAIMS if unclaimed >= enough else None
 

@@ -97,6 +97,7 @@ class Muster:
         self._seen_claimed: set[int] = set()
         self._seen_done: set[int] = set()
         self._cut_for: set[int] = set()
+        self._on_the_wire: dict[int, float] = {}  # since when
 
     def run(self) -> Outcome:
         """Empty the host."""
@@ -124,6 +125,8 @@ class Muster:
 
     def _fill(self) -> None:
         """As the engine does after each look: the VMs by turns, each with a wish, and all targets have room."""
+        if any(self.pace.is_overdue(self._cloud.now - began) for began in self._on_the_wire.values()):
+            self.pace = self.pace.cut(now=self._cloud.now)
         names = [f"t{n}" for n in range(self._cloud.profile.targets)]
         for vm in list(self._left):
             moving, now = self._moving(), self._cloud.now
@@ -146,25 +149,15 @@ class Muster:
         vm.asked_at, vm.target = self._cloud.now, target
 
         def call() -> None:
-            began = self._cloud.now
-
-            def answered() -> None:
-                unclaimed = sum(1 for m in self._moving() if m.is_unclaimed)
-                self.pace = self.pace.answered(self._cloud.now - began, unclaimed=unclaimed, now=self._cloud.now)
-
-            self._cloud.evacuate(vm, target, answered=answered)
-            self._cloud.after(self._overdue_after(), lambda: self._notice(vm, began))
+            self._on_the_wire[vm.number] = self._cloud.now
+            self._cloud.evacuate(vm, target, answered=lambda: self._answered(vm))
 
         self._cloud.work(CHECK_WORK, call)
 
-    def _overdue_after(self) -> float:
-        shortest = self.pace.shortest
-        return 5.0 if shortest == float("inf") else 3 * shortest + 0.45
-
-    def _notice(self, vm: Vm, began: float) -> None:
-        if not vm.answered and self.pace.is_overdue(self._cloud.now - began):
-            self.pace = self.pace.cut(now=self._cloud.now)
-            self._cloud.after(1.0, lambda: self._notice(vm, began))
+    def _answered(self, vm: Vm) -> None:
+        took = self._cloud.now - self._on_the_wire.pop(vm.number)
+        unclaimed = sum(1 for m in self._moving() if m.is_unclaimed)
+        self.pace = self.pace.answered(took, unclaimed=unclaimed, now=self._cloud.now)
 
     def _look(self) -> None:
         records = sum(1 for vm in self._cloud.vms if vm.asked_at is not None and vm.number not in self._seen_done)

@@ -3,7 +3,8 @@
 A VM: accepting call (API) → record `accepted` → scheduler and Placement → claim, one at a time per target and longer by
 each server there → `pre-migrating` → build → wait for ports, volumes and boot → `done`. All work of the control plane
 comes out of one pool of cores, shared evenly, the client's looks and checks too; beyond five jobs a core each further
-one costs 1 % of all. A VM whose scheduling takes more than a minute (the RPC's time-out) is lost.
+one costs 1 % of all. A VM whose scheduling takes more than a minute (the RPC's time-out) is lost. Neighbours of the API
+make accepting calls slow and nothing else.
 """
 
 from collections.abc import Callable, Sequence
@@ -20,6 +21,11 @@ Then = Callable[[], None]
 
 def never_slow(_: float) -> float:
     """A control plane that is always as quick as at first."""
+    return 1.0
+
+
+def alone(_random: Random, _now: float) -> float:
+    """An API without neighbours: each accepting call takes what it takes."""
     return 1.0
 
 
@@ -40,6 +46,7 @@ class Profile:
     build_work: float = 0.15
     build_wait: Callable[[Random], float] = field(default=lambda _: 0.0)
     slowness: Callable[[float], float] = never_slow  #: by which the control plane's work is multiplied, at a moment
+    neighbours: Callable[[Random, float], float] = alone  #: by which what a call takes is multiplied, at a moment
     sick: float = 1.0  #: by which the first target's claims are multiplied
 
 
@@ -71,6 +78,7 @@ class Simulation:
         self.now = 0.0
         self.vms = [Vm(n, profile.build_wait(random)) for n in range(profile.vms)]
         self.most_unclaimed = 0
+        self._noise = Random(seed)
         self._number = count()
         self._events: list[tuple[float, int, Then]] = []
         self._pool: list[tuple[float, int, Then]] = []  # jobs by the share at which they are over
@@ -122,8 +130,10 @@ class Simulation:
             began = self.now
             self.work(self.profile.schedule_work, lambda: self._scheduled(vm, began))
 
-        wait = self.profile.call_wait * self.profile.slowness(self.now)
-        self.work(self.profile.call_work, lambda: self.after(wait, accepted))
+        profile = self.profile
+        stolen = (profile.neighbours(self._noise, self.now) - 1) * (profile.call_work + profile.call_wait)
+        wait = (profile.call_wait + stolen) * profile.slowness(self.now)
+        self.work(profile.call_work, lambda: self.after(wait, accepted))
 
     def _scheduled(self, vm: Vm, began: float) -> None:
         if self.now - began > LOST_AFTER:

@@ -25,6 +25,16 @@ def slowed(factor: float, *, begin: float, end: float) -> Callable[[float], floa
     return lambda now: factor if begin <= now < end else 1.0
 
 
+def jitter(random: Random, _: float) -> float:
+    """Neighbours that make each call one to five times as long, at random."""
+    return random.uniform(1, 5)
+
+
+def spells(_: Random, now: float) -> float:
+    """Neighbours that make all calls of three seconds one to five times as long, at random."""
+    return Random(int(now / 3)).uniform(1, 5)
+
+
 CPU = Profile(
     name="cpu",
     cores=2,
