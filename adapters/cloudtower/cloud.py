@@ -19,7 +19,7 @@ from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.client import Client, Credentials
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.abilities import Instead
-from bot.domain.cloud import CloudError, Host, NotSupported, Request, Sighting
+from bot.domain.cloud import NO_BOOKS, Books, CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step, Verdict
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
@@ -98,11 +98,11 @@ class CloudTowerCloud:
         found.sort(key=lambda h: (wanted not in {h.name.casefold(), h.id, h.local_id}, h.name.casefold(), h.id))
         return [_host(h) for h in found[:limit]]
 
-    async def survey(self, request: Request) -> Survey:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> Survey:
         """See `bot.domain.cloud.Cloud.survey`. Waits for CloudTower's precheck, which is a task when entering."""
         self._offered(request.action)
         if request.action is Action.EXIT:
-            return await leaving.survey(self._client, request.host, request.ledger)
+            return await leaving.survey(self._client, request.host, books.ledger)
         return await self._surveyor.enter(request.host)
 
     def plan(self, request: Request, survey: Survey) -> Plan:

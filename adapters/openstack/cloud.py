@@ -18,7 +18,7 @@ from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
-from bot.domain.cloud import Host, Request, Sighting
+from bot.domain.cloud import NO_BOOKS, Books, Host, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
@@ -83,7 +83,7 @@ class OpenStackCloud:
         """Compute hosts whose name contains `matching`; an exact match first."""
         return await hosts.hosts(self._session, matching, self._heartbeats, limit=limit, locks=self._settings.lock_vms)
 
-    async def survey(self, request: Request) -> OpenStackSurvey:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on."""
         rehomes = request.action in {Action.EVACUATE, Action.REHOME} and self._settings.cinder.by is not None
         others = await self._in_doubt(request)
@@ -93,10 +93,10 @@ class OpenStackCloud:
             at=self._now(),
             rehomes=rehomes,
             runner=self._runner if rehomes else None,
-            managers=rehome_back.managers(request),
+            managers=rehome_back.managers(books),
         )
         mine = request.host if request.action is Action.EVACUATE else ""
-        surveyed = await readings.during(taking, self._bmcs, host=mine, others=others)
+        surveyed = replace(await readings.during(taking, self._bmcs, host=mine, others=others), books=books)
         if request.action is Action.EVACUATE and request.host not in self._bmcs:
             called = (name for name in self._bmcs.hosts if names.may_be_one(name, request.host))
             surveyed = replace(surveyed, bmc_called=tuple(called))
@@ -106,9 +106,9 @@ class OpenStackCloud:
         if request.action in {Action.ENTER, Action.EXIT}:
             movers = await servers.of_movers(self._session, surveyed.migrations, surveyed.servers)
             surveyed = replace(surveyed, movers=movers)
-        if request.ledger:
+        if books.ledger:
             here = {server.id for server in surveyed.servers}
-            surveyed = replace(surveyed, away=await servers.of(self._session, request.ledger, besides=here))
+            surveyed = replace(surveyed, away=await servers.of(self._session, books.ledger, besides=here))
         if request.action is Action.REHOME:
             return surveyed
         is_return = request.action is Action.EXIT

@@ -58,13 +58,20 @@ class Request:
     reason: str = ""
     to: str = ""  #: name of a target host; empty lets the cloud's scheduler choose
     vms: tuple[str, ...] = ()  #: names or ids of the VMs meant; empty means what the cloud does by default
-    beside: tuple[Step, ...] = ()
-    """What other approved operations of the cloud still have to start: set for a survey's judgement, never stored."""
-
     is_choice: bool = False  #: `vms` are the ids that a person ticked in a list: none of them means none
-    ledger: tuple[Left, ...] = ()  #: of a host that returns: the VMs that were moved away; read anew for each survey
-    undoes: tuple[Step, ...] = ()  #: what earlier operations did that this one takes back; read anew for each survey
     then: Then = Then.NOTHING  #: what becomes of the host's power after the last verification
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """What Muster's own records say to a request: read anew for each survey, and kept by nobody else."""
+
+    ledger: tuple[Left, ...] = ()  #: of a host that returns: the VMs that were moved away
+    undoes: tuple[Step, ...] = ()  #: what earlier operations did that this one takes back
+    promised: tuple[Step, ...] = ()  #: what other approved operations of the cloud still have to start
+
+
+NO_BOOKS = Books()
 
 
 class Seen(StrEnum):
@@ -172,8 +179,12 @@ class Cloud(Protocol[S]):
         """
         ...
 
-    async def survey(self, request: Request) -> S:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> S:
         """Read everything needed to judge `request`, at one moment. Changes nothing.
+
+        Args:
+            request: what was asked.
+            books: what Muster itself knows about it; the survey carries on what its judgement needs.
 
         Raises:
             Refused, Unreachable: could not ask.

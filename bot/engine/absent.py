@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import inf
 
-from bot.domain.cloud import Host, Refused, Request, Sighting, Unreachable
+from bot.domain.cloud import NO_BOOKS, Books, Host, Refused, Request, Sighting, Unreachable
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import Action, StepKey
 
@@ -34,7 +34,7 @@ class Absent:
         """See `bot.domain.cloud.Cloud`."""
         raise self._gone()
 
-    async def survey(self, request: Request) -> None:  # noqa: ARG002 - the port's arguments
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> None:  # noqa: ARG002 - the port's arguments
         """See `bot.domain.cloud.Cloud`. To ask again is of no use before somebody has changed the settings."""
         gone = self._gone()
         raise Refused(gone.sentence, remedy=gone.remedy)

@@ -1,10 +1,9 @@
 """What earlier operations left on a host that is brought back or taken back, and what a cloud's last moves were."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from bot.domain import estimate, ledger
-from bot.domain.cloud import Request
+from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.estimate import Earlier
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action
@@ -16,18 +15,18 @@ _MEASURED = 5
 """By so many of these it is measured: their steps are read for each survey."""
 
 
-async def with_what_was(held: Held, request: Request) -> Request:
-    """A return with the VMs that were moved away; a move back with the steps that it takes back."""
+async def books(held: Held, request: Request) -> Books:
+    """To a return the VMs that were moved away, to a move back the steps that it takes back."""
     if request.action not in {Action.EXIT, Action.REHOME}:
-        return request
+        return NO_BOOKS
     async with held.reading() as unit:
         newest = await unit.operations(
             cloud=request.cloud, host=request.host, states=ledger.CLOSED_STATES, limit=ledger.MOST
         )
         past = [(operation, await unit.steps(operation.id)) for operation in reversed(newest)]
     if request.action is Action.EXIT:
-        return replace(request, ledger=ledger.of(past))
-    return replace(request, undoes=ledger.undone(past, request.action))
+        return Books(ledger=ledger.of(past))
+    return Books(undoes=ledger.undone(past, request.action))
 
 
 async def moves(held: Held, cloud: str, plan: Plan) -> Sequence[Earlier]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 
-from bot.domain.cloud import AnyCloud, CloudError, Host, Request, Sighting, Unreachable
+from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, CloudError, Host, Request, Sighting, Unreachable
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import StepKey
 
@@ -75,10 +75,10 @@ class Footing:
         except Exception as error:
             raise self._stumbles.said(f"the list of hosts of {self.name}", error) from error
 
-    async def survey(self, request: Request) -> Any:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> Any:
         """See `bot.domain.cloud.Cloud`."""
         try:
-            return await self._cloud.survey(request)
+            return await self._cloud.survey(request, books)
         except CloudError:
             raise
         except Exception as error:

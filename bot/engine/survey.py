@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from bot.desk import approvability
 from bot.domain import estimate
-from bot.domain.cloud import Cloud, CloudError, Refused, Request
+from bot.domain.cloud import Books, Cloud, CloudError, Refused, Request
 from bot.domain.messages.news import Kind, News, calling
 from bot.domain.operation import Event, Operation, State
 from bot.domain.plans import drift
@@ -221,12 +221,12 @@ async def _judged(held: Held, operation: Operation) -> Plan:
 
 
 async def _plan(held: Held, operation: Operation) -> Plan:
-    others = await beside.steps(held, operation)
-    request = await earlier.with_what_was(held, operation.request)
-    plan = await _survey_and_judge(held.cloud, replace(request, beside=others))
+    promised = await beside.steps(held, operation)
+    books = replace(await earlier.books(held, operation.request), promised=promised)
+    plan = await _survey_and_judge(held.cloud, operation.request, books)
     of_time = timing.findings(operation, held.rule, now=held.clock.now())
     of_target = targets.findings(operation.request, await beside.requests(held, operation))
-    least, most = estimate.of(plan, await earlier.moves(held, request.cloud, plan)) or (None, None)
+    least, most = estimate.of(plan, await earlier.moves(held, operation.request.cloud, plan)) or (None, None)
     return replace(plan, findings=(*plan.findings, *of_time, *of_target), estimate=most, estimate_least=least)
 
 
@@ -235,9 +235,9 @@ def _terms(held: Held, operation: Operation) -> Facts:
     return {**held.rule.terms(), **operation.times()}
 
 
-async def _survey_and_judge(cloud: Cloud[S], request: Request) -> Plan:
+async def _survey_and_judge(cloud: Cloud[S], request: Request, books: Books) -> Plan:
     """Judged on a thread: with thousands of VMs that takes long, and neither acknowledgements nor leases may wait."""
-    return await asyncio.to_thread(cloud.plan, request, await cloud.survey(request))
+    return await asyncio.to_thread(cloud.plan, request, await cloud.survey(request, books))
 
 
 def _could_not_ask(request: Request, error: CloudError) -> Plan:

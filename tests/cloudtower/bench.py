@@ -17,7 +17,7 @@ from adapters.simulated.cloudtower.state import API_KEY, PASSWORD, USERNAME, Tow
 from adapters.simulated.records import Cluster, Platform, Power, SimHost, SimVm
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
-from bot.domain.cloud import CloudError, Refused, Request, Seen, Unreachable
+from bot.domain.cloud import Books, CloudError, Left, Refused, Request, Seen, Unreachable
 from bot.domain.plans.plan import By, Plan
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look
 from bot.domain.progress.turns import to_skip, to_start
@@ -60,9 +60,9 @@ class Bench:
         assert isinstance(found, CloudTowerSurvey)
         return found
 
-    async def plan(self, *, action: Action = Action.ENTER, **more: Any) -> Plan:
+    async def plan(self, *, action: Action = Action.ENTER, ledger: tuple[Left, ...] = (), **more: Any) -> Plan:
         request = self.request(action=action, **more)
-        return self.cloud.plan(request, await self.cloud.survey(request))
+        return self.cloud.plan(request, await self.cloud.survey(request, Books(ledger=ledger)))
 
 
 def made(url: str, clock: ManualClock, **keys: Any) -> CloudTowerCloud:

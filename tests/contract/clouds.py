@@ -16,7 +16,7 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import LoggedCall, Maintenance, SimHost, SimVm
 from adapters.simulated.world import World
 from bot.domain import ledger
-from bot.domain.cloud import AnyCloud, Left, Request, Seen, Sighting
+from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, Left, Request, Seen, Sighting
 from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import By, Plan, Step
@@ -123,10 +123,15 @@ class Arena(ABC):
         )
         return replace(asked, **changes)
 
+    @property
+    def books(self) -> Books:
+        """What Muster itself knows about the host."""
+        return NO_BOOKS
+
     async def planned(self, **changes: Any) -> Plan:
         """Survey and plan."""
         request = self.request(**changes)
-        return self.cloud.plan(request, await self.cloud.survey(request))
+        return self.cloud.plan(request, await self.cloud.survey(request, self.books))
 
     def calls(self) -> Sequence[LoggedCall]:
         """What the cloud was asked so far, logins and discovery included."""
@@ -158,6 +163,10 @@ class ReturnArena(Arena):
 
     ledger: tuple[Left, ...] = ()  #: the VMs that were moved away, as Muster's books have them
 
+    @property
+    def books(self) -> Books:
+        return Books(ledger=self.ledger)
+
     def subjects(self) -> Sequence[SimVm]:
         return [self.world.vms[left.id] for left in self.ledger if left.id in self.world.vms]
 
@@ -166,7 +175,7 @@ class ReturnArena(Arena):
 
     def request(self, **changes: Any) -> Request:
         """All VMs come back unless `vms` says otherwise."""
-        asked = {"ledger": self.ledger, "vms": tuple(left.id for left in self.ledger), "is_choice": True}
+        asked = {"vms": tuple(left.id for left in self.ledger), "is_choice": True}
         return super().request(**asked | changes)
 
     async def is_in_service(self) -> bool:

@@ -2,22 +2,22 @@
 
 from datetime import timedelta
 
-from bot.domain.cloud import Request
+from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.operation import State
-from bot.domain.plans.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Receipt, Step
 from tests.engine.conftest import Workshop
 
 
 def listen(shop: Workshop) -> dict[str, list[str]]:
     """Beside what the last plan of each host was made."""
     told: dict[str, list[str]] = {}
-    plan = shop.cloud.plan
+    survey = shop.cloud.survey
 
-    def listening(request: Request, survey: dict[str, str]) -> Plan:
-        told[request.host] = [s.key for s in request.beside]
-        return plan(request, survey)
+    async def listening(request: Request, books: Books = NO_BOOKS) -> dict[str, str]:
+        told[request.host] = [s.key for s in books.promised]
+        return await survey(request, books)
 
-    shop.cloud.plan = listening  # type: ignore[method-assign]
+    shop.cloud.survey = listening  # type: ignore[method-assign]
     return told
 
 
@@ -33,7 +33,6 @@ async def test_a_plan_is_made_beside_all_steps_of_an_operation_that_is_approved(
     await shop.work()
     assert (await shop.operation(second)).state is State.AWAITING_APPROVAL
     assert told == {"host-10": ["disable", *(f"move:vm-{n}" for n in range(6)), "empty"]}
-    assert (await shop.operation(second)).request.beside == ()
 
 
 async def test_of_an_operation_that_runs_only_what_the_cloud_has_not_taken_counts(shop: Workshop) -> None:

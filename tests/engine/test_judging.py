@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from bot.domain.cloud import Request
+from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.messages.news import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan
@@ -27,9 +27,9 @@ class Ponderer(ToyCloud):
         self.had_a_turn = self.turn.wait(timeout=5)
         return ToyCloud.plan(self, request, survey)
 
-    async def survey(self, request: Request) -> dict[str, str]:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> dict[str, str]:
         self.loop = asyncio.get_running_loop()
-        return await ToyCloud.survey(self, request)
+        return await ToyCloud.survey(self, request, books)
 
 
 async def test_while_a_plan_is_judged_everybody_else_has_their_turn(shop: Workshop) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from bot.desk import periodic
 from bot.desk.control import Steer
-from bot.domain.cloud import Request
+from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Choice, State, Vote
 from bot.domain.plans import drift
@@ -181,8 +181,8 @@ async def test_a_cancel_between_the_survey_and_the_start_wins(shop: Workshop) ->
     id = await shop.approved()
     survey = shop.cloud.survey
 
-    async def cancelled_meanwhile(request: Request) -> dict[str, str]:
-        found = await survey(request)
+    async def cancelled_meanwhile(request: Request, books: Books = NO_BOOKS) -> dict[str, str]:
+        found = await survey(request, books)
         await shop.steer(id, Steer.CANCEL, by=ALICE)
         return found
 

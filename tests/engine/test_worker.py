@@ -10,7 +10,7 @@ from openstack.config.cloud_region import CloudRegion
 from openstack.exceptions import ConfigException
 
 from adapters.openstack.wire.session import Session
-from bot.domain.cloud import Request
+from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
 from bot.domain.ports import Rank
@@ -89,10 +89,10 @@ class HangingCloud(ToyCloud):
     asked: asyncio.Event
     goes_on: asyncio.Event
 
-    async def survey(self, request: Request) -> dict[str, str]:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> dict[str, str]:
         self.asked.set()
         await self.goes_on.wait()
-        return await super().survey(request)
+        return await super().survey(request, books)
 
 
 async def test_an_operation_that_is_stuck_is_known_until_it_goes_on(shop: Workshop) -> None:
@@ -136,7 +136,7 @@ async def test_what_a_library_logs_while_an_operation_is_worked_on_carries_its_i
         seen.append(structlog.contextvars.get_contextvars().get("operation"))
         raise ConfigException("nothing there")
 
-    async def survey(request: Request) -> dict[str, str]:
+    async def survey(request: Request, books: Books = NO_BOOKS) -> dict[str, str]:
         seen.append(structlog.contextvars.get_contextvars().get("operation"))
         await session.get("compute", "/servers", doing="list servers")
         return {}

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from math import inf
 from typing import Any
 
-from bot.domain.cloud import Host, Refused, Request, Seen, Sighting, Unreachable
+from bot.domain.cloud import NO_BOOKS, Books, Host, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.plans.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
@@ -80,7 +80,7 @@ class ToyCloud:
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         return [Host(id=HostId(n), name=n) for n in ("host-1", "host-2", "host-10") if matching in n][:limit]
 
-    async def survey(self, request: Request) -> dict[str, str]:
+    async def survey(self, request: Request, books: Books = NO_BOOKS) -> dict[str, str]:
         self._answer()
         return {vm: host for vm, host in self._truth().items() if host == request.host}
 

@@ -23,7 +23,7 @@ from adapters.openstack.plans.rehome_back import giving_back
 from adapters.openstack.settings import Cinder, Fencing, OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.settings import BmcSettings
-from bot.domain.cloud import Request
+from bot.domain.cloud import Books, Left, Request
 from bot.domain.listing import Listing
 from bot.domain.plans.plan import By, Finding, Plan, Step
 from bot.domain.settings.secret import Secret
@@ -150,8 +150,10 @@ def rehomed(storage: Storage, by: By | None = By.MUSTER) -> Plan:
 def given_back(storage: Storage, *undoes: Step) -> Plan:
     """The plan that gives back what the evacuation of `cinder()` moved, or what these steps did."""
     mine = [s for s in rehomed(cinder()).steps if s.undone_by is Action.REHOME]
-    asked = request(action=Action.REHOME, undoes=undoes or tuple(mine))
-    return giving_back(asked, survey(storage=storage), configured(cinder=_cinder(By.MUSTER)))
+    books = Books(undoes=undoes or tuple(mine))
+    return giving_back(
+        request(action=Action.REHOME), survey(storage=storage, books=books), configured(cinder=_cinder(By.MUSTER))
+    )
 
 
 def taken_over(**changes: Any) -> Storage:
@@ -193,7 +195,14 @@ def configured(**keys: Any) -> OpenStackSettings:
     return OpenStackSettings(name="prod", kind="openstack", **keys)
 
 
-def plan(taken: OpenStackSurvey, *, settings: OpenStackSettings | None = None, **asked: Any) -> Plan:
+def plan(
+    taken: OpenStackSurvey,
+    *,
+    settings: OpenStackSettings | None = None,
+    promised: tuple[Step, ...] = (),
+    **asked: Any,
+) -> Plan:
+    taken = replace(taken, books=Books(promised=promised))
     return evacuation(request(**asked), taken, settings or configured())
 
 
@@ -206,7 +215,15 @@ def enter(taken: OpenStackSurvey, *, settings: OpenStackSettings | None = None, 
     return entering(request(action=Action.ENTER, **asked), taken, settings or configured())
 
 
-def back(taken: OpenStackSurvey, *, settings: OpenStackSettings | None = None, **asked: Any) -> Plan:
+def back(
+    taken: OpenStackSurvey,
+    *,
+    settings: OpenStackSettings | None = None,
+    ledger: tuple[Left, ...] = (),
+    promised: tuple[Step, ...] = (),
+    **asked: Any,
+) -> Plan:
+    taken = replace(taken, books=Books(ledger=ledger, promised=promised))
     return returning(request(action=Action.EXIT, **asked), taken, settings or configured())
 
 

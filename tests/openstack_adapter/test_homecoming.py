@@ -222,9 +222,9 @@ def test_what_other_operations_have_still_to_bring_there_is_taken_already() -> N
     taken = replace(surveyed(away("a")), room={DEAD: room(memory_gib=3)})
     promised = steps(returned(away("b"), settings=ALL), "b")
     elsewhere = [replace(s, arguments={**s.arguments, "to": "compute-4"}) for s in promised]
-    full = back(taken, ledger=(left("a"),), settings=ALL, beside=tuple(promised))
+    full = back(taken, ledger=(left("a"),), settings=ALL, promised=tuple(promised))
     assert row(full, "a").chosen is False
-    assert row(back(taken, ledger=(left("a"),), settings=ALL, beside=tuple(elsewhere)), "a").chosen is True
+    assert row(back(taken, ledger=(left("a"),), settings=ALL, promised=tuple(elsewhere)), "a").chosen is True
 
 
 def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:

@@ -138,13 +138,13 @@ def theirs(*, gib: int = 60, **changes: Any) -> Step:
 
 def test_what_others_have_still_to_move_takes_its_room_away() -> None:
     big = server("big", needs={"VCPU": 1, "MEMORY_MB": 60 * 1024})
-    assert "fits-nowhere" not in codes(plan(survey(big), beside=(theirs(), theirs())))
-    made = plan(survey(big), beside=(theirs(), theirs(), theirs()))
+    assert "fits-nowhere" not in codes(plan(survey(big), promised=(theirs(), theirs())))
+    made = plan(survey(big), promised=(theirs(), theirs(), theirs()))
     assert finding(made, "fits-nowhere") is not None
 
 
 def test_room_that_is_kept_for_others_is_said() -> None:
-    found = finding(plan(survey(), beside=(theirs(), theirs())), "room")
+    found = finding(plan(survey(), promised=(theirs(), theirs())), "room")
     assert found is not None
     assert "180 GiB free (2 VMs of other operations counted as there already)" in found.sentence
 
@@ -155,19 +155,19 @@ def test_room_that_is_kept_for_others_is_said() -> None:
 def test_what_others_have_a_place_for_is_counted_there(said: dict[str, Any]) -> None:
     big = server("big", needs={"MEMORY_MB": 60 * 1024})
     beside = (theirs(**said),)
-    assert "fits-nowhere" in codes(plan(survey(big), to="compute-3", beside=beside))
-    assert "fits-nowhere" not in codes(plan(survey(big), to="compute-2", beside=beside))
+    assert "fits-nowhere" in codes(plan(survey(big), to="compute-3", promised=beside))
+    assert "fits-nowhere" not in codes(plan(survey(big), to="compute-2", promised=beside))
 
 
 def test_a_vm_is_not_wished_onto_the_room_of_others() -> None:
     filled = tuple(theirs(gib=100, wish=host) for host in ("compute-2", "compute-3"))
-    made = plan(survey(server("a"), server("b")), beside=filled)
+    made = plan(survey(server("a"), server("b")), promised=filled)
     assert {s.wish for s in made.steps if s.verb == "evacuate"} == {"compute-4"}
 
 
 def test_steps_of_others_that_move_no_vm_keep_no_room() -> None:
     disable = plan(survey()).steps[0]
-    found = finding(plan(survey(), beside=(disable,)), "room")
+    found = finding(plan(survey(), promised=(disable,)), "room")
     assert found is not None
     assert "other operations" not in found.sentence
 

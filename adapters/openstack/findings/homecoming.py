@@ -35,8 +35,8 @@ class Away:
 
 def of(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> tuple[Away, ...]:
     """The VMs of the ledger that are elsewhere, in their turn, and in its order where that is the same."""
-    left: dict[str, Left] = {one.id: one for one in request.ledger}
-    free = _free(request, survey)
+    left: dict[str, Left] = {one.id: one for one in survey.books.ledger}
+    free = _free(survey)
     found: list[Away] = []
     named, mates = frozenset(request.vms), special_vms.by_group(survey, survey.servers)
     for server in sorted(survey.away, key=lambda s: -priority.turn(s, settings.priority_metadata)):
@@ -52,11 +52,11 @@ def of(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -
     return tuple(found)
 
 
-def _free(request: Request, survey: OpenStackSurvey) -> dict[str, int]:
+def _free(survey: OpenStackSurvey) -> dict[str, int]:
     """What is free on the host, without what other operations have still to bring there."""
     there = (survey.room or {}).get(survey.host)
     free = dict(there.free) if there else {}
-    for needs, place in reservations.coming(request.beside):
+    for needs, place in reservations.coming(survey.books.promised):
         if place == survey.host:
             _take(free, needs)
     return free

@@ -82,8 +82,8 @@ def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) ->
     """VMs of the ledger that need no way back, and VMs that were asked for and are not in it."""
     here, elsewhere = {s.id for s in survey.servers}, {one.server.id for one in away}
     unheld = {id for id in here if survey.held is not None and id not in survey.held}
-    home = [one.name for one in request.ledger if one.id in here - unheld]
-    if unproven := [one.name for one in request.ledger if one.id in unheld]:
+    home = [one.name for one in survey.books.ledger if one.id in here - unheld]
+    if unproven := [one.name for one in survey.books.ledger if one.id in unheld]:
         yield _vms(
             "home-unproven",
             Verdict.WARNING,
@@ -91,12 +91,12 @@ def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) ->
             " are could not be found out, and they stay as they are.",
             remedy="Check again in a minute, before you approve.",
         )
-    gone = [one.name for one in request.ledger if one.id not in here | elsewhere]
+    gone = [one.name for one in survey.books.ledger if one.id not in here | elsewhere]
     if home:
         yield _vms("vms-home", Verdict.OK, f"On {survey.host} already: {_named(home)}.")
     if gone:
         yield _vms("vms-gone", Verdict.OK, f"Moved away by Muster and deleted since: {_named(gone)}.")
-    known = {word for one in request.ledger for word in (one.id, one.name)}
+    known = {word for one in survey.books.ledger for word in (one.id, one.name)}
     if strange := [word for word in request.vms if word not in known]:
         yield blocker(
             "vm-not-offered",

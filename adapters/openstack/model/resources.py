@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.reading import PowerReading
+from bot.domain.cloud import NO_BOOKS, Books
 from bot.domain.listing import Listing
 
 Amounts: TypeAlias = Mapping[str, int]
@@ -292,7 +293,8 @@ class OpenStackSurvey:
     life: Life = Life.SILENT  #: of the host, if Nova calls it down
     movers: Mapping[str, Server | None] = field(default_factory=dict)
     """VMs of lasting records by id, wherever they are now; None: deleted; of one that is not in it nobody asked."""
-    away: tuple[Server, ...] = ()  #: of the request's ledger, wherever they are now but on the host
+    books: Books = NO_BOOKS  #: what Muster itself knows
+    away: tuple[Server, ...] = ()  #: of the ledger of the books, wherever they are now but on the host
     storage: Storage | None = None  #: None: the cloud has no Cinder
     encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
     ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports

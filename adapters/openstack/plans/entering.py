@@ -38,7 +38,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         *selection.of_target(request, survey),
         *_of_versions(request, survey),
         *absences.of_questions(survey),
-        *room.of_room(survey, leaving, to=request.to, others=request.beside),
+        *room.of_room(survey, leaving, to=request.to, others=survey.books.promised),
         *evacuation.of_storage(survey, off="off"),
         *drain_judge.of_moves(survey),
         *drain_judge.of_left_over(survey),

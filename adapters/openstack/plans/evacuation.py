@@ -29,7 +29,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         for s in survey.servers
     }
     in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, settings))
-    crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=request.beside)
+    crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=survey.books.promised)
     leaving = [s for s in in_turn if s.id not in crowded_out]
     microversion = versions.for_evacuation(survey.highest, stopped=settings.stopped)
     fence = settings.fencing.fence
@@ -41,7 +41,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         *chosen.findings,
         *selection.of_target(request, survey),
         *judge.of_aggregates(survey),
-        *room.of_room(survey, leaving, to=request.to, others=request.beside, behind=len(crowded_out)),
+        *room.of_room(survey, leaving, to=request.to, others=survey.books.promised, behind=len(crowded_out)),
         *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
         *(rehoming.findings(survey.storage, homes) if settings.cinder.by else judge.of_storage(survey, off="dead")),
         *special_vms.of_disks(leaving, shared_storage=settings.shared_storage),
@@ -53,7 +53,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
     )
     steps: tuple[Step, ...] = ()
     may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.service is not None
-    best = spread.wishes(survey, leaving, others=request.beside) if may_wish else {}
+    best = spread.wishes(survey, leaving, others=survey.books.promised) if may_wish else {}
     if survey.service is not None and not survey.is_bare_metal:
         disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
         forced = service.force_down(

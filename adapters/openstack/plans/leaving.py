@@ -18,6 +18,7 @@ from bot.domain.plans.plan import Disposition, Plan, Step, Vm
 SERVICE = ("Let Nova count it as up", "Wait until it is up", "Put it into service")
 BACK = "Bring its VMs back"
 LIVE, COLD, STAYS = "live-migrate back", "migrate back offline", "stay where they are"
+_GO_BACK = "come back where people chose so, to this host alone"
 
 
 def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
@@ -36,7 +37,9 @@ def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSett
         phases=(*SERVICE, BACK),
         steps=tuple(_steps(survey, away, settings)),
         facts={
-            "VMs": "come back where people chose so, to this host alone" if request.ledger else "stay where they are"
+            "VMs": "come back where people chose so, to this host alone"
+            if survey.books.ledger
+            else "stay where they are"
         },
         may_choose_none=True,
     )

@@ -14,27 +14,27 @@ from adapters.openstack.model.resources import Backup, OpenStackSurvey, Storage,
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.rehome import PHASE, commands
-from bot.domain.cloud import Request
+from bot.domain.cloud import Books, Request
 from bot.domain.plans.plan import Finding, Plan, Step, Topic, Verdict
 from bot.domain.values import Json
 
 _NAMED = 5
 
 
-def managers(request: Request) -> tuple[str, ...]:
+def managers(books: Books) -> tuple[str, ...]:
     """The names under which the volumes stand that may be given back."""
-    return tuple(str(s.arguments["new"]) for s in request.undoes if s.verb == verbs.REHOME_VOLUMES)
+    return tuple(str(s.arguments["new"]) for s in books.undoes if s.verb == verbs.REHOME_VOLUMES)
 
 
 def giving_back(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the way back and lay out its steps."""
     storage = survey.storage or Storage(host=survey.host)
-    found = [move for step in request.undoes if (move := _back(step, storage)) is not None]
+    found = [move for step in survey.books.undoes if (move := _back(step, storage)) is not None]
     return Plan(
         action=request.action,
         host=request.host,
         host_name=request.host_name,
-        findings=tuple(_findings(request, storage, found)),
+        findings=tuple(_findings(request, storage, found, survey.books.undoes)),
         vms=(),
         phases=(PHASE,),
         steps=commands(request, found, settings.cinder),
@@ -62,7 +62,9 @@ def _ids(step: Step) -> set[str]:
     return {str(id) for id in value} if isinstance(value, list | tuple) else set()
 
 
-def _findings(request: Request, storage: Storage, found: Sequence[Handover]) -> Iterator[Finding]:
+def _findings(
+    request: Request, storage: Storage, found: Sequence[Handover], undoes: Sequence[Step]
+) -> Iterator[Finding]:
     if storage.trouble:
         yield Finding(
             code="cannot-run-cinder-manage",
@@ -78,7 +80,7 @@ def _findings(request: Request, storage: Storage, found: Sequence[Handover]) -> 
             f"No volume that Muster took from {request.host_name} is where it was given to.",
             "See who manages them with `cinder list --all --filters host=…`.",
         )
-    moved = {id for step in request.undoes for id in _ids(step)}
+    moved = {id for step in undoes for id in _ids(step)}
     for move in found:
         if not _can_take_back(move, storage):
             yield blocker(
