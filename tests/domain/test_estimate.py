@@ -8,7 +8,7 @@ from bot.domain.estimate import Earlier, of
 from bot.domain.plans.plan import By, Disposition, Plan
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
-from tests.domain.plans import NOW, plan, step, vm
+from tests.domain.build import NOW, plan, step, vm
 
 SMALL, LARGE = "2 vCPU, 4 GiB", "64 vCPU, 2,048 GiB"
 HALF_A_MINUTE, AN_HOUR = 30.0, 3_600.0

@@ -10,7 +10,7 @@ from bot.domain.operation import State
 from bot.domain.plans.plan import By
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
-from tests.domain.plans import NOW, operation, plan, record
+from tests.domain.build import NOW, operation, plan, record
 
 
 def seconds(number: float) -> timedelta:

@@ -10,7 +10,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Disposition
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
-from tests.domain.plans import NOW, plan, step, vm
+from tests.domain.build import NOW, plan, step, vm
 
 DONE, FAILED, SKIPPED, UNKNOWN = StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.UNKNOWN
 Past = tuple[Operation, list[StepRecord]]

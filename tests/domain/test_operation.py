@@ -20,7 +20,7 @@ from bot.domain.operation import (
     Vote,
 )
 from bot.domain.values import Digest, UserId
-from tests.domain.plans import NOW, operation
+from tests.domain.build import NOW, operation
 
 BEFORE_THE_FIRST_ACT = frozenset({State.CHECKING, State.READY, State.AWAITING_APPROVAL, State.QUEUED})
 

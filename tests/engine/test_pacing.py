@@ -9,7 +9,7 @@ from bot.domain.progress.pace import Limit, MoveInFlight, Pace
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, VmId
 from bot.engine.pacing import Named, Pacing
-from tests.domain.plans import NOW, record
+from tests.domain.build import NOW, record
 
 OURS, THEIRS = OperationId("ours"), OperationId("theirs")
 

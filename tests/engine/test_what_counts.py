@@ -16,7 +16,7 @@ from bot.domain.plans import drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.ports import Entry
 from bot.domain.values import Digest, OperationId, UserId
-from tests.domain.plans import TERMS, pairs
+from tests.domain.build import TERMS, pairs
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, Workshop
 from tests.tiers import examples
 

@@ -8,7 +8,7 @@ from bot.domain.progress import fates
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import Aside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
-from tests.domain.plans import NOW, record
+from tests.domain.build import NOW, record
 
 S = StepState
 

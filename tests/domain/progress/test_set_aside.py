@@ -12,7 +12,7 @@ from bot.domain.progress import set_aside
 from bot.domain.progress.steps import ENDED, Aside, StepRecord, StepState
 from bot.domain.progress.turns import to_retry, to_skip, to_start
 from bot.domain.values import StepKey, UserId, VmId
-from tests.domain.plans import NOW, PHASES, record
+from tests.domain.build import NOW, PHASES, record
 
 BOB = Aside(by=UserId("U0BOB"), at=NOW, reason="its owner moves it")
 VM_1, VM_2 = VmId("vm-1"), VmId("vm-2")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bot.domain.plans.plan import By, Disposition, Plan, Topic, Verdict, digest_of
 from bot.domain.values import Action, Facts, HostId, StepKey, VmId
-from tests.domain.plans import PHASES, RECEIPT, TERMS, finding, plan, plans, step, vm
+from tests.domain.build import PHASES, RECEIPT, TERMS, finding, plan, plans, step, vm
 
 
 def steps_with(**changes: Any) -> Plan:

@@ -11,7 +11,7 @@ from bot.domain.messages import reminder
 from bot.domain.operation import Operation, State, Told
 from bot.domain.rules import timing
 from bot.domain.rules.policy import Rule
-from tests.domain.plans import NOW, operation
+from tests.domain.build import NOW, operation
 
 MINUTE = timedelta(minutes=1)
 LEADS, CHIEFS = ("S0LEADS",), ("S0CHIEFS",)

@@ -27,7 +27,7 @@ from bot.domain.progress.steps import (
 )
 from bot.domain.progress.turns import to_start
 from bot.domain.values import StepKey, UserId, VmId
-from tests.domain.plans import NOW, PHASES, RECEIPT, moments, record, records, sightings
+from tests.domain.build import NOW, PHASES, RECEIPT, moments, record, records, sightings
 
 A_WHILE = timedelta(seconds=10)
 QUIET = timedelta(seconds=90)

@@ -16,7 +16,7 @@ from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move
 from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, plan, service, survey, with_service
-from tests.openstack_adapter.test_power import fenced
+from tests.openstack_adapter.steps.test_power import fenced
 
 FORCED = {"is_up": False, "is_forced_down": True}
 

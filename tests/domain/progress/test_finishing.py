@@ -8,7 +8,7 @@ from bot.domain.plans.plan import By
 from bot.domain.progress.finishing import going_on, to_finish
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import StepKey
-from tests.domain.plans import NOW, PHASES, record
+from tests.domain.build import NOW, PHASES, record
 
 
 def key(seq: int) -> StepKey:

@@ -11,7 +11,7 @@ from bot.domain.errors import NotAllowed
 from bot.domain.operation import Choice, Vote
 from bot.domain.rules.policy import EVERYONE, Actor, Rule, Standing
 from bot.domain.values import Digest, UserId
-from tests.domain.plans import NOW, operation
+from tests.domain.build import NOW, operation
 
 RULE = Rule(requesters=("S0SRE", "U0DAVE"), approvers=("S0LEADS", "U0CHIEF"))
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.plans import causes
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
-from tests.domain.plans import plan, vm
+from tests.domain.build import plan, vm
 
 
 def losing(number: int) -> Finding:

@@ -11,7 +11,7 @@ from bot.domain.plans import drift
 from bot.domain.plans.plan import Verdict
 from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Digest, UserId
-from tests.domain.plans import NOW, finding, operation, plan, vm
+from tests.domain.build import NOW, finding, operation, plan, vm
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",))
 ALICE = Actor(id=UserId("U0ALICE"), standing=Standing.FULL_MEMBER, groups=frozenset({"S0SRE"}))

@@ -10,7 +10,7 @@ from bot.domain.operation import Event, State, Told
 from bot.domain.plans.plan import Topic, Verdict
 from bot.domain.rules import calendar, timing
 from bot.domain.rules.policy import Rule
-from tests.domain.plans import NOW, operation
+from tests.domain.build import NOW, operation
 
 HOUR = timedelta(hours=1)
 MINUTE = timedelta(minutes=1)

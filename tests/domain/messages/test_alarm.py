@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.messages.alarm import Alarm, AlarmKind
-from tests.domain.plans import NOW
+from tests.domain.build import NOW
 
 ALARM = Alarm(id="a", kind=AlarmKind.HOST_DOWN, subject="compute-2", since=NOW, first_seen_at=NOW, sentence="is down")
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from bot.domain.plans import drift
 from bot.domain.plans.plan import By, Disposition, Plan, Verdict, Vm, digest_of
 from bot.domain.values import Facts, HostId, StepKey, VmId
-from tests.domain.plans import TERMS, finding, pairs, plan, plans, step, vm
+from tests.domain.build import TERMS, finding, pairs, plan, plans, step, vm
 from tests.tiers import examples
 
 CLOSE = step("close", phase="close", verb="disable")

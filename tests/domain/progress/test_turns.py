@@ -12,7 +12,7 @@ from bot.domain.plans.plan import By
 from bot.domain.progress.steps import ENDED, IN_FLIGHT, Aside, StepRecord, StepState
 from bot.domain.progress.turns import current_phase, to_retry, to_retry_beside, to_skip, to_start, to_tidy
 from bot.domain.values import StepKey, UserId, VmId
-from tests.domain.plans import NOW, PHASES, record
+from tests.domain.build import NOW, PHASES, record
 
 DEADLINE = timedelta(minutes=30)
 
