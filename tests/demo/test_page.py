@@ -133,5 +133,5 @@ async def test_scenario_buttons_run_what_the_demo_registered(ws: Workspace) -> N
 def test_it_knows_every_emoji_that_the_bot_writes() -> None:
     root = Path(__file__).parents[2] / "bot"
     known = set(re.findall(r"(\w+): \"", (root / "demo" / "static" / "mrkdwn.js").read_text()))
-    views = "".join(path.read_text() for path in (root / "slack" / "views").glob("*.py"))
+    views = "".join(path.read_text() for path in (root / "slack" / "views").rglob("*.py"))
     assert set(re.findall(r":([a-z][a-z_]{2,30}):", views)) <= known
