@@ -33,7 +33,7 @@ def _metadata_key(value: str) -> str:
     return value
 
 
-class Migration(Table):
+class MigrationSettings(Table):
     """`[clouds.migration]`: one VM's live migration."""
 
     #: how long it may take, from when Nova is at it
@@ -41,7 +41,7 @@ class Migration(Table):
     late: Literal["requeue", "abort", "force-complete", "hold"] = "requeue"  #: what is done about it then
 
 
-class Cinder(Table):
+class CinderSettings(Table):
     """`[clouds.cinder]`: who gives volumes and backups of a dead host a new manager, by `cinder-manage`."""
 
     runner: Literal["ssh", "local", "manual", "none"] = "none"
@@ -64,7 +64,7 @@ class Cinder(Table):
         return {"ssh": By.MUSTER, "local": By.MUSTER, "manual": By.PERSON}.get(self.runner)
 
 
-class Fencing(Table):
+class FencingSettings(Table):
     """`[clouds.fencing]`."""
 
     fence: bool = False  #: whether a dead host is powered off by its BMC before it is evacuated
@@ -96,9 +96,9 @@ class OpenStackSettings(CloudSettings):
     #: key of VMs' metadata that tells their turn; empty: none does
     priority_metadata: Annotated[str, AfterValidator(_metadata_key)] = ""
     bring_back: Literal["all", "none"] = "none"  #: of the VMs that were moved away, when their host returns
-    migration: Migration = Migration()
-    cinder: Cinder = Cinder()
-    fencing: Fencing = Fencing()
+    migration: MigrationSettings = MigrationSettings()
+    cinder: CinderSettings = CinderSettings()
+    fencing: FencingSettings = FencingSettings()
 
     @property
     def entry(self) -> str:

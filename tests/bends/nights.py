@@ -11,7 +11,7 @@ from typing import Any
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.settings import Fencing, OpenStackSettings
+from adapters.openstack.settings import FencingSettings, OpenStackSettings
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.settings import BmcSettings
@@ -68,7 +68,7 @@ async def _openstack(clock: WatchedClock, wire: Wire, *, dies: bool, patience: f
                 api_timeout=timedelta(seconds=patience),
                 concurrency=10,
                 bring_back="all",
-                fencing=Fencing(fence=True, redfish=redfish),
+                fencing=FencingSettings(fence=True, redfish=redfish),
             ),
             session=session,
             now=clock.now,

@@ -20,7 +20,7 @@ from adapters.openstack.plans.entering import entering
 from adapters.openstack.plans.evacuation import evacuation
 from adapters.openstack.plans.leaving import returning
 from adapters.openstack.plans.rehome_back import giving_back
-from adapters.openstack.settings import Cinder, Fencing, OpenStackSettings
+from adapters.openstack.settings import CinderSettings, FencingSettings, OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.settings import BmcSettings
 from bot.domain.cloud import Books, Left, Request
@@ -138,9 +138,9 @@ def cinder(**changes: Any) -> Storage:
     return replace(made, **changes)
 
 
-def _cinder(by: By | None) -> Cinder:
+def _cinder(by: By | None) -> CinderSettings:
     runners: Mapping[By | None, Literal["local", "manual", "none"]] = {By.MUSTER: "local", By.PERSON: "manual"}
-    return Cinder(runner=runners.get(by, "none"), command=CINDER_MANAGE)
+    return CinderSettings(runner=runners.get(by, "none"), command=CINDER_MANAGE)
 
 
 def rehomed(storage: Storage, by: By | None = By.MUSTER) -> Plan:
@@ -184,7 +184,7 @@ def request(**changes: Any) -> Request:
     return replace(made, **changes)
 
 
-WITH_FENCE = Fencing(
+WITH_FENCE = FencingSettings(
     fence=True,
     redfish={DEAD: BmcSettings(url=f"https://bmc/redfish/v1/Systems/{DEAD}", password_env=Secret("muster-bmc"))},
 )

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, Service, Storage, Volume
-from adapters.openstack.settings import Cinder
+from adapters.openstack.settings import CinderSettings
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
@@ -21,7 +21,7 @@ _NAMED = 5  #: so many volumes are named in a sentence
 # ---------------------------------------------------------------------- where to
 
 
-def moves(storage: Storage | None, cinder: Cinder) -> tuple[Handover, ...]:
+def moves(storage: Storage | None, cinder: CinderSettings) -> tuple[Handover, ...]:
     """A move for each manager's name on the dead host, with its new home or the reason why it has none."""
     if storage is None or cinder.by is None:
         return ()

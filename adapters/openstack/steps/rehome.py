@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.resources import host_of
-from adapters.openstack.settings import Cinder
+from adapters.openstack.settings import CinderSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.wire.cinder_manage import LONGEST
 from bot.domain.cloud import Request
@@ -20,7 +20,7 @@ _PATIENCE = timedelta(minutes=5)
 _BY_HAND = timedelta(hours=2)  #: for a person to find a controller and run a command there
 
 
-def away(request: Request, found: Sequence[Handover], cinder: Cinder) -> tuple[Step, ...]:
+def away(request: Request, found: Sequence[Handover], cinder: CinderSettings) -> tuple[Step, ...]:
     """One step for each command, one after the other, and one that sees that nothing is left with the host.
 
     Each follows the last: a name without a pool must come after those with one, and a count before and after says
@@ -33,7 +33,7 @@ def away(request: Request, found: Sequence[Handover], cinder: Cinder) -> tuple[S
     return (*made, replace(_nothing_left(request, found), follows=made[-1].key))
 
 
-def commands(request: Request, found: Sequence[Handover], cinder: Cinder) -> tuple[Step, ...]:
+def commands(request: Request, found: Sequence[Handover], cinder: CinderSettings) -> tuple[Step, ...]:
     """One step for each command, each following the last."""
     going = [move for move in found if move.new]
     if cinder.by is None or not going:
@@ -47,7 +47,7 @@ def commands(request: Request, found: Sequence[Handover], cinder: Cinder) -> tup
     return tuple(replace(step, follows=before) for step, before in zip(made, follows, strict=False))
 
 
-def _of_pool(request: Request, move: Handover, cinder: Cinder) -> Step:
+def _of_pool(request: Request, move: Handover, cinder: CinderSettings) -> Step:
     number = counted(len(move.volumes), "volume")
     return _command(
         verbs.REHOME_VOLUMES,
@@ -59,7 +59,7 @@ def _of_pool(request: Request, move: Handover, cinder: Cinder) -> Step:
     )
 
 
-def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str], cinder: Cinder) -> Step:
+def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str], cinder: CinderSettings) -> Step:
     """`update_host` leaves the record's service as it was."""
     return _command(
         verbs.REHOME_SERVICE,
@@ -76,7 +76,7 @@ def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str],
     )
 
 
-def _of_host(request: Request, move: Handover, cinder: Cinder) -> Step:
+def _of_host(request: Request, move: Handover, cinder: CinderSettings) -> Step:
     backups = None if move.backups is None else sorted(b.id for b in move.backups)
     return _command(
         verbs.REHOME_BACKUPS,
@@ -108,7 +108,7 @@ def _nothing_left(request: Request, found: Sequence[Handover]) -> Step:
 
 
 def _command(
-    verb: str, target: str, title: str, words: tuple[str, ...], cinder: Cinder, arguments: Mapping[str, Json]
+    verb: str, target: str, title: str, words: tuple[str, ...], cinder: CinderSettings, arguments: Mapping[str, Json]
 ) -> Step:
     by_hand = cinder.by is By.PERSON
     return Step(

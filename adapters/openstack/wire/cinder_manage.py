@@ -13,7 +13,7 @@ from typing import Protocol
 
 import asyncssh
 
-from adapters.openstack.settings import Cinder
+from adapters.openstack.settings import CinderSettings
 from adapters.openstack.wire.errors import clean
 from bot.domain.cloud import CloudError, Refused, Unreachable
 
@@ -174,7 +174,7 @@ class Local:
         return _judged(self.where, process.returncode, _text(out), _text(err), program=words[0], doing=doing)
 
 
-def runner_of(settings: Cinder) -> CommandRunner | None:
+def runner_of(settings: CinderSettings) -> CommandRunner | None:
     """How `cinder-manage` is run by such settings; None: not by Muster."""
     match settings.runner:
         case "ssh":

@@ -8,7 +8,7 @@ from typing import Literal
 
 import pytest
 
-from adapters.openstack.settings import Migration
+from adapters.openstack.settings import MigrationSettings
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.records import Power, SimVm
 from bot.domain.cloud import Refused, Seen, Unreachable
@@ -30,7 +30,7 @@ async def arena_with(
     async with (
         openstack_enter_arena(vms=vms) as arena,
         adapter(
-            arena.address, arena.clock, migration=Migration(late=late, deadline=timedelta(seconds=DEADLINE))
+            arena.address, arena.clock, migration=MigrationSettings(late=late, deadline=timedelta(seconds=DEADLINE))
         ) as cloud,
     ):
         yield replace(arena, cloud=cloud)
@@ -78,7 +78,8 @@ def test_what_happens_at_the_deadline_is_part_of_the_plan(
     late: Literal["requeue", "abort", "force-complete", "hold"], title: str, by: By
 ) -> None:
     made = enter(
-        living(server("web-1")), settings=configured(migration=Migration(late=late, deadline=timedelta(minutes=45)))
+        living(server("web-1")),
+        settings=configured(migration=MigrationSettings(late=late, deadline=timedelta(minutes=45))),
     )
     relief, *last = [s for s in made.steps if s.relieves]
     assert (relief.title, relief.by, relief.deadline) == (title, by, timedelta(minutes=45))
@@ -89,7 +90,7 @@ def test_what_happens_at_the_deadline_is_part_of_the_plan(
 
 def test_nova_does_not_force_a_paused_vm_so_a_person_decides_about_it() -> None:
     paused = server("cache-1", status="PAUSED", vm_state="paused")
-    made = enter(living(paused), settings=configured(migration=Migration(late="force-complete")))
+    made = enter(living(paused), settings=configured(migration=MigrationSettings(late="force-complete")))
     (relief,) = [s for s in made.steps if s.relieves]
     assert (relief.verb, relief.by) == ("hold", By.PERSON)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.settings import Fencing, OpenStackSettings
+from adapters.openstack.settings import FencingSettings, OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import PowerReading
@@ -196,7 +196,7 @@ async def fenced(*, fence: bool = True, **entry: Any) -> AsyncIterator[OpenStack
         bmc = Bmc(**{"url": url + redfish_api.system_path(name), "username": "root", "password": "muster-bmc"} | entry)
         bmcs = Bmcs({name: bmc}, now=arena.clock.now, timeout=30)
         its = BmcSettings(url=url + redfish_api.system_path(name), password_env=Secret("muster-bmc"))
-        fencing = Fencing(fence=fence, redfish={name: its})
+        fencing = FencingSettings(fence=fence, redfish={name: its})
         async with adapter(arena.address, arena.clock, bmcs=bmcs, fencing=fencing) as cloud:
             yield replace(arena, cloud=cloud)
 

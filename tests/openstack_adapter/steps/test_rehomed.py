@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.settings import Cinder
+from adapters.openstack.settings import CinderSettings
 from adapters.openstack.steps.rehome import PHASE
 from adapters.openstack.wire.cinder_manage import CommandRunner, Local
 from adapters.simulated import cinder_manage, datacentre, openstack_api
@@ -68,7 +68,7 @@ async def region(folder: Path, *, by: By = By.MUSTER, runner: CommandRunner | No
         adapter(
             url,
             clock,
-            cinder=Cinder(runner="manual" if by is By.PERSON else "local", command=COMMAND),
+            cinder=CinderSettings(runner="manual" if by is By.PERSON else "local", command=COMMAND),
             runner=None if by is By.PERSON else runner or there.runner(),
         ) as cloud,
     ):
@@ -128,7 +128,7 @@ async def test_a_program_on_this_machine_does_it_as_well(tmp_path: Path) -> None
         async with adapter(
             one.arena.address,
             one.arena.clock,
-            cinder=Cinder(runner="local", command=program),
+            cinder=CinderSettings(runner="local", command=program),
             runner=Local(command=program),
         ) as cloud:
             arena = replace(one.arena, cloud=cloud)
