@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import aiohttp
 import psycopg
 from sqlalchemy import make_url
 
@@ -82,6 +83,20 @@ class Ensemble:
         """Whether it was the last thing it said of itself."""
         said = _LEADS.findall(self.stages[number].log())
         return bool(said) and said[-1].startswith("speaks")
+
+    async def health(self, number: int, path: str) -> tuple[int, str]:
+        """What it answers at this address of its own: the status and the words."""
+        port = re.findall(r"muster is running.*\bhttp=(\d+)", self.stages[number].log())[-1]
+        async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}{path}") as answer:
+            return answer.status, await answer.text()
+
+    async def until_all_are_ready(self) -> float:
+        """Seconds until each of them says that it is ready."""
+        began = time.monotonic()
+        async with asyncio.timeout(60):
+            while any([(await self.health(number, "/readyz"))[0] != 200 for number in self.alive]):
+                await self.let_pass(0.1)
+        return time.monotonic() - began
 
     @property
     def leader(self) -> int | None:

@@ -37,7 +37,7 @@ def postgresql_server() -> Iterator[str]:
         home.mkdir(mode=0o755, exist_ok=True)
         server = get_server(home, cleanup_mode="delete", start=False)
     try:
-        _start(server.start, home)
+        patiently_started(server.start, home)
         url = server.get_uri()
         with psycopg.connect(url, autocommit=True) as connection:
             for setting in ("fsync = off", "synchronous_commit = off", "full_page_writes = off"):
@@ -48,7 +48,7 @@ def postgresql_server() -> Iterator[str]:
         server.cleanup()
 
 
-def _start(start: Callable[[], None], home: Path) -> None:
+def patiently_started(start: Callable[[], None], home: Path) -> None:
     """Start a server; the package waits ten seconds for it, which a busy machine may need more than once."""
     end = time.monotonic() + START_SECONDS
     while True:
