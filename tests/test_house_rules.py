@@ -1,6 +1,7 @@
 """What the house promises about itself: sizes, walls, words, and documents that keep up with the code."""
 
 import ast
+import collections
 import fnmatch
 import itertools
 import re
@@ -20,6 +21,7 @@ from tests.findings import made_in
 ROOT = Path(__file__).parents[1]
 MOST_LINES = {"bot": 400, "adapters": 400, "tests": 500}
 MOST_LINES_OF_THE_DESK = 250
+MOST_MODULES = 14
 REASON = re.compile(r"^# Longer than \d+ lines: \w.{20,}", re.MULTILINE)
 """How a file says why it may be longer."""
 
@@ -39,7 +41,7 @@ MAY_COMPARE_DATES = {
     "adapters/openstack/look.py": "dates of the cloud's records",
     "adapters/openstack/model/records.py": "dates of the cloud's records",
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",
-    "bot/domain/forecast.py": "moments of steps, for an estimate that is shown",
+    "bot/domain/progress/forecast.py": "moments of steps, for an estimate that is shown",
     "bot/domain/messages/reminder.py": "what people agreed on: expiry, escalation, start",
     "bot/domain/steady.py": "goes on from rows of an earlier process, whose clock was ahead",
     "bot/domain/progress/steps.py": "moments of steps, on the line of one run",
@@ -93,6 +95,11 @@ def test_a_file_can_be_read_in_one_sitting(folder: str) -> None:
 def test_no_file_of_the_desk_has_more_than_one_duty() -> None:
     lengths = {name(path): len(path.read_text().splitlines()) for path in files("bot/desk")}
     assert {path: lines for path, lines in lengths.items() if lines > MOST_LINES_OF_THE_DESK} == {}
+
+
+def test_a_folder_can_be_known_by_heart() -> None:
+    rooms = collections.Counter(name(path.parent) for path in files("bot", "adapters") if path.name != "__init__.py")
+    assert {folder: modules for folder, modules in rooms.items() if modules > MOST_MODULES} == {}
 
 
 def test_each_file_names_its_duty_in_its_first_line() -> None:

@@ -18,21 +18,7 @@ from bot.desk.desk import Desk
 from bot.domain.ports import Delivery
 from bot.runtime import http_server
 from bot.runtime.log import logger
-from bot.slack.inbound import (
-    again,
-    approve,
-    begin,
-    choose,
-    confirm,
-    control,
-    details,
-    done_by_hand,
-    lookup,
-    reject,
-    request,
-    skip,
-    windows,
-)
+from bot.slack.inbound import clicks, commands, details, vm_windows, vote_windows, windows
 from bot.slack.inbound.reception import NotNoted, Reception, new_reference
 from bot.slack.names import Names
 from bot.slack.outbound.presence import Presence
@@ -42,6 +28,7 @@ from bot.slack.views import notes
 
 log = logger(__name__)
 
+FORMS = (*vote_windows.FORMS, *vm_windows.FORMS)
 GONE = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "group_deleted", "group_left")
 """Events of a conversation in which Muster can say nothing more."""
 
@@ -57,30 +44,17 @@ def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None, na
         names=names or Names(),
         brief=frozenset({windows.KIND}),
         stories={
-            request.KIND: request.serve,
-            lookup.KIND: lookup.serve,
-            approve.KIND: approve.serve,
-            reject.KIND: reject.serve,
-            confirm.APPROVAL: confirm.serve,
-            confirm.VOUCH: confirm.serve,
-            confirm.BROKEN_GLASS: confirm.serve_broken_glass,
-            choose.KIND: choose.serve,
-            choose.ALL: choose.serve_all,
-            skip.KIND: skip.serve,
+            **commands.STORIES,
+            **clicks.STORIES,
+            **{form.kind: form.submit for form in FORMS},
             windows.KIND: windows.serve,
-            begin.KIND: begin.serve,
-            again.KIND: again.serve,
-            done_by_hand.KIND: done_by_hand.serve,
-            control.KIND: control.serve,
-            control.UNKNOWN: control.serve_unknown,
         },
     )
 
 
 def _posts(delivery: Delivery) -> bool:
     """Whether it asks for a card where it came from."""
-    begins = delivery.kind in {request.KIND, begin.KIND, again.KIND}
-    return begins or (delivery.kind == lookup.KIND and lookup.asks_for_a_card(delivery))
+    return delivery.kind in {clicks.FROM_A_BUTTON, clicks.AGAIN} or commands.asks_for_a_card(delivery)
 
 
 def build(
@@ -113,21 +87,10 @@ def build(
     without_token.token = None
     app = AsyncApp(client=without_token, authorize=authorize, signing_secret=signing_secret or secrets.token_hex(32))
     reception = receive_at(desk, people, places or Places(client), names)
-    for story in (
-        request,
-        lookup,
-        approve,
-        confirm,
-        details,
-        reject,
-        done_by_hand,
-        begin,
-        again,
-        choose,
-        skip,
-        control,
-    ):
-        story.register(app, reception)
+    commands.register(app, reception)
+    windows.register(app, reception, FORMS)
+    details.register(app, reception)
+    clicks.register(app, reception)
 
     async def on_change(event: dict[str, Any]) -> None:
         changed = event.get("subteam_id") or (event.get("subteam") or event.get("user") or {}).get("id")

@@ -5,9 +5,9 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from bot.domain.forecast import starts_a_second, time_left
 from bot.domain.operation import State
 from bot.domain.plans.plan import By
+from bot.domain.progress.forecast import starts_a_second, time_left
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
 from tests.domain.build import NOW, operation, plan, record

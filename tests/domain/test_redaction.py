@@ -8,7 +8,7 @@ from bot.domain import redaction
 from bot.domain.cloud import NotSupported, Refused, Unreachable
 from bot.domain.values import Facts
 from bot.runtime.clock import ManualClock
-from bot.slack.inbound import reception
+from bot.slack.inbound import intake
 from bot.web.webhooks import Labels, parse
 
 PLANTED = "xoxb-1234567890-PLANTED"
@@ -39,11 +39,11 @@ def test_an_alert_never_brings_one() -> None:
 
 def test_nor_does_what_a_person_types_or_submits() -> None:
     body = {"command": "/evacuate", "text": f"host-3 --reason {PLANTED} leaked", "trigger_id": "1"}
-    typed = reception.command(body, kind="request", clock=ManualClock())
+    typed = intake.command(body, kind="request", clock=ManualClock())
     assert typed.payload["text"] == "host-3 --reason ••• leaked"
     view = {"view": {"id": "V1", "callback_id": "c"}, "user": {"id": "U1"}}
     told: Facts = {"reason": f"{PLANTED} leaked", "ticked": [0]}
-    put = reception.submission(view, kind="vouch", clock=ManualClock(), told=told)
+    put = intake.submission(view, kind="vouch", clock=ManualClock(), told=told)
     assert (put.payload["reason"], put.payload["ticked"]) == ("••• leaked", [0])
 
 

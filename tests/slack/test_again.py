@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.operation import Operation, State
 from bot.domain.values import Action
-from bot.slack.inbound import again
+from bot.slack.inbound import clicks
 from tests.slack.house import House, opened
 from tests.views.examples import operation
 
@@ -70,9 +70,9 @@ def test_its_time_and_window_are_kept_and_ticked_vms_are_named() -> None:
     old = operation(State.EXPIRED)
     starts = old.created_at + timedelta(hours=5)
     chosen = replace(old.request, is_choice=True, vms=("id-1", "id-2"))
-    order = again.order_of(replace(old, request=chosen, starts_at=starts, window=timedelta(hours=2)))
+    order = clicks.order_of(replace(old, request=chosen, starts_at=starts, window=timedelta(hours=2)))
     assert (order.at, order.window, order.vms) == (starts, timedelta(hours=2), ("id-1", "id-2"))
-    returned = again.order_of(replace(old, request=replace(chosen, action=Action.EXIT)))
+    returned = clicks.order_of(replace(old, request=replace(chosen, action=Action.EXIT)))
     assert returned.vms == ()  # its list is another one by then
 
 

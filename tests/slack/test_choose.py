@@ -14,7 +14,7 @@ from bot.domain.plans.plan import Plan, digest_of
 from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.slack import app as slack_app
-from bot.slack.inbound import choose
+from bot.slack.inbound import vm_windows
 from tests.slack.house import House, opened
 from tests.views.examples import plan
 
@@ -130,7 +130,7 @@ async def test_a_choice_recorded_before_a_crash_is_taken_after_the_restart(house
     await planned(house)
     (one,) = await house.operations()
     told = {"operation": one.id, "digest": one.digest, "user": "U0ALICE", "channel": "C0OPS", "vms": ["id-0000"]}
-    left_over = Delivery(key="k", kind=choose.KIND, payload=told, received_at=house.desk.clock.now())
+    left_over = Delivery(key="k", kind=vm_windows.CHOICE.kind, payload=told, received_at=house.desk.clock.now())
     assert await deliveries.receive(house.desk, left_over)
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
     await rechecked(house)

@@ -12,7 +12,7 @@ from bot.domain.operation import State
 from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Rule
 from bot.slack import app as slack_app
-from bot.slack.inbound import approve
+from bot.slack.inbound import clicks
 from tests.slack.house import House, opened
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",))
@@ -90,7 +90,7 @@ async def test_a_forged_click_that_passes_the_window_by_is_refused_by_the_desk(h
     await house.planned(losing=1)
     (one,) = await house.operations()
     payload = {"action": "approve", "operation": one.id, "digest": one.digest, "user": "U0BOB", "channel": "C0OPS"}
-    forged = Delivery(key="forged", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
+    forged = Delivery(key="forged", kind=clicks.DECISION, payload=payload, received_at=house.desk.clock.now())
     await deliveries.receive(house.desk, forged)
     await slack_app.receive_at(house.desk, house.people).serve_left_over()
     assert "was not typed exactly as host-1" in await house.note_to("U0BOB")

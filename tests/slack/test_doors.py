@@ -362,12 +362,12 @@ async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_tru
 
 
 async def test_a_key_names_a_delivery_and_tells_nothing() -> None:
-    from bot.slack.inbound import reception
+    from bot.slack.inbound import intake
 
     clock = SystemClock()
     body = {"trigger_id": "1.2.secret", "command": "/muster", "text": "list", "user_id": "U", "channel_id": "C"}
-    first, again = (reception.command(body, kind="question", clock=clock) for _ in range(2))
-    other: Delivery = reception.command({**body, "trigger_id": "1.3.secret"}, kind="question", clock=clock)
+    first, again = (intake.command(body, kind="question", clock=clock) for _ in range(2))
+    other: Delivery = intake.command({**body, "trigger_id": "1.3.secret"}, kind="question", clock=clock)
     assert first.key == again.key != other.key
     assert "secret" not in str(first)
 

@@ -14,7 +14,7 @@ from bot.domain.plans.plan import digest_of
 from bot.domain.ports import Delivery
 from bot.domain.progress.steps import StepRecord
 from bot.slack import app as slack_app
-from bot.slack.inbound import skip
+from bot.slack.inbound import vm_windows
 from tests.slack.house import House, opened
 from tests.views.examples import plan, records
 
@@ -140,7 +140,7 @@ async def test_what_was_recorded_before_a_crash_is_done_after_the_restart_and_on
     (one,) = await house.operations()
     for key, who in (("k1", "U0DAVE"), ("k2", "U0ALICE")):
         told = {"operation": one.id, "digest": one.digest, "user": who, "channel": "C0OPS", "vms": ["id-0001"]}
-        left_over = Delivery(key=key, kind=skip.KIND, payload=told, received_at=house.desk.clock.now())
+        left_over = Delivery(key=key, kind=vm_windows.SET_ASIDE.kind, payload=told, received_at=house.desk.clock.now())
         assert await deliveries.receive(house.desk, left_over)
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 2
     (record,) = (await aside(house)).values()

@@ -14,7 +14,7 @@ from bot.domain.operation import State
 from bot.domain.ports import Delivery
 from bot.domain.rules.policy import Rule
 from bot.slack import app as slack_app
-from bot.slack.inbound import approve
+from bot.slack.inbound import clicks
 from tests.slack.house import House, opened
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), break_glass=("U0DAVE",), quorum=2)
@@ -131,7 +131,7 @@ async def test_a_rejection_that_an_earlier_release_recorded_is_still_a_rejection
     (shown,) = await house.operations()
     payload = {"action": "reject", "operation": shown.id, "digest": shown.digest, "user": "U0BOB", "channel": "C0OPS"}
     await deliveries.receive(
-        house.desk, Delivery(key="earlier", kind=approve.KIND, payload=payload, received_at=house.desk.clock.now())
+        house.desk, Delivery(key="earlier", kind=clicks.DECISION, payload=payload, received_at=house.desk.clock.now())
     )
     assert await slack_app.receive_at(house.desk, house.people).serve_left_over() == 1
     assert await house.state() is State.DENIED

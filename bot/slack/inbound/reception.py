@@ -1,15 +1,13 @@
 """Takes every delivery of Slack once: recorded before it is answered, served after, served again after a crash."""
 
 import asyncio
-import hashlib
-import json
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from slack_bolt.async_app import AsyncAck
 
@@ -17,11 +15,10 @@ from bot.desk import answers, deliveries, showing
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
 from bot.domain.messages.news import News
-from bot.domain.ports import ANSWER_AT, Clock, Delivery, People, Stale, StoreFailed
-from bot.domain.redaction import without_shapes
-from bot.domain.rules.policy import Actor
-from bot.domain.values import Digest, Facts, OperationId, UserId, VmId
+from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
+from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
+from bot.slack.inbound.intake import Asked, word
 from bot.slack.names import Names
 from bot.slack.places import Places
 from bot.slack.views import notes
@@ -34,7 +31,7 @@ _SLICES = 20
 _LONGEST_SERVING = timedelta(minutes=2)
 _BRIEF_SERVING = timedelta(seconds=10)
 
-Story: TypeAlias = Callable[[Desk, Actor, Delivery], Awaitable[None]]
+Story: TypeAlias = Callable[[Desk, Asked], Awaitable[None]]
 """What is done about one kind of delivery. May raise a Refusal."""
 Shown: TypeAlias = Callable[[News], Awaitable[bool]]
 """Shows a person a refusal before their eyes; answers whether it is seen."""
@@ -168,7 +165,7 @@ class Reception:
             await self._check_card(delivery)
             if self.places is not None and self.posts(delivery):
                 await self.places.check(word(delivery, "channel"))
-            await story(self.desk, actor, delivery)
+            await story(self.desk, Asked(by=actor, delivery=delivery))
         except Refusal as refusal:
             await self._refuse(refusal, delivery, shown)
 
@@ -200,100 +197,3 @@ class Reception:
 def new_reference() -> str:
     """A short word by which a person's report and a log line find each other."""
     return secrets.token_hex(4)
-
-
-def word(delivery: Delivery, name: str) -> str:
-    """A text of the payload; empty when it is not there."""
-    value = delivery.payload.get(name)
-    return value if isinstance(value, str) else ""
-
-
-def digest_of(delivery: Delivery) -> Digest:
-    """The plan that the clicked button showed."""
-    return Digest(word(delivery, "digest"))
-
-
-def vms_of(delivery: Delivery) -> list[VmId]:
-    """The VMs that were ticked in the submitted window."""
-    ticked = delivery.payload.get("vms")
-    return [VmId(str(vm)) for vm in ticked] if isinstance(ticked, list | tuple) else []
-
-
-def command(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
-    """A slash command.
-
-    Of its trigger id only the hash is kept: it names the delivery and opens nothing. Its response_url is kept while an
-    answer is owed.
-    """
-    return Delivery(
-        key=_key("command", str(body.get("trigger_id") or secrets.token_hex())),
-        kind=kind,
-        payload={
-            "command": str(body.get("command", "")),
-            "text": without_shapes(str(body.get("text") or "")),
-            "user": str(body.get("user_id", "")),
-            "channel": str(body.get("channel_id", "")),
-            **({ANSWER_AT: str(body["response_url"])} if body.get("response_url") else {}),
-        },
-        received_at=clock.now(),
-    )
-
-
-def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
-    """A click on a button of a message. One click has one action_ts, however often it is delivered."""
-    action = body["actions"][0]
-    user, container = str(body["user"]["id"]), body.get("container", {})
-    name, message_ts = str(action.get("action_id", "")), str(container.get("message_ts", ""))
-    told = _carried(str(action.get("value") or ""))
-    return Delivery(
-        key=_key("click", str(action.get("action_ts", "")), user, name, message_ts),
-        kind=kind,
-        payload={
-            "action": name,
-            "operation": told.get("op", ""),
-            "digest": told.get("digest", ""),
-            **({"step": told["step"]} if "step" in told else {}),
-            **({"message": message_ts} if message_ts else {}),
-            "user": user,
-            "channel": str((body.get("channel") or {}).get("id") or container.get("channel_id") or ""),
-        },
-        received_at=clock.now(),
-    )
-
-
-def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Facts) -> Delivery:
-    """A submitted window of ours. One window is submitted once, however often that is delivered.
-
-    Args:
-        body: what Slack sent.
-        kind: of the delivery.
-        clock: for the moment.
-        told: what was put in, checked.
-    """
-    view = body["view"]
-    carried = _carried(str(view.get("private_metadata") or ""))
-    return Delivery(
-        key=_key("submission", str(view.get("id", "")), str(view.get("callback_id", ""))),
-        kind=kind,
-        payload={
-            "operation": carried.get("op", ""),
-            "digest": carried.get("digest", ""),
-            "user": str(body["user"]["id"]),
-            "channel": carried.get("channel", ""),
-            **{name: without_shapes(put) if isinstance(put, str) else put for name, put in told.items()},
-        },
-        received_at=clock.now(),
-    )
-
-
-def _carried(value: str) -> dict[str, str]:
-    """What our button carried; nothing of a value that is not ours."""
-    try:
-        told = json.loads(value)
-    except ValueError:
-        return {}
-    return {k: v for k, v in told.items() if isinstance(v, str)} if isinstance(told, dict) else {}
-
-
-def _key(*parts: str) -> str:
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()

@@ -1,24 +1,24 @@
-"""Opens a window (modal) for a click while its trigger lives: three seconds, one use, never stored.
+"""The one story of windows (modals): opened at once, filled when it is known who may see what, submitted once.
 
-An empty window is opened at once; who may see what is asked afterwards, and written into it.
+A click's trigger lives three seconds, serves once and is never stored; so an empty window is opened, and written into.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
-from slack_bolt.async_app import AsyncAck
+from slack_bolt.async_app import AsyncAck, AsyncApp
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.desk import deliveries
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.messages.news import News
-from bot.domain.ports import Delivery
-from bot.domain.rules.policy import Actor
+from bot.domain.values import Facts
 from bot.runtime.log import logger
-from bot.slack.inbound import reception
-from bot.slack.inbound.reception import Reception
+from bot.slack.inbound import intake
+from bot.slack.inbound.intake import Asked
+from bot.slack.inbound.reception import Reception, Story
 from bot.slack.names import Names
 from bot.slack.views import notes
 from bot.slack.views.message import Block
@@ -28,56 +28,100 @@ from bot.slack.wire import SlackError, answer
 log = logger(__name__)
 
 KIND = "window"
+"""Kind of a click that opens or rewrites a window."""
 _SECONDS = 3.0
 _AGAIN = "Nothing was done. Press the button again."
 
-Draw = Callable[[Desk, Actor, Delivery], Awaitable[Block]]
+Draw: TypeAlias = Callable[[Desk, Asked], Awaitable[Block]]
 """Checks that this person may, and draws the window. May raise a Refusal."""
+Fields: TypeAlias = Mapping[str, Any]
+"""A submitted view."""
 
 
-async def open_for(body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClient, desk: Reception, draw: Draw) -> None:
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """A window that asks for something: from the button that opens it to what its submission does."""
+
+    action: str  #: of the button
+    callback: str  #: of the window
+    kind: str  #: under which its submission is recorded
+    draw: Draw
+    read: Callable[[Fields], Facts]  #: what was put in
+    complaints: Callable[[Fields], dict[str, str]] = lambda _: {}  #: what is wrong with that, by block
+    submit: Story
+
+
+def register(app: AsyncApp, reception: Reception, forms: Iterable[Form]) -> None:
+    """Listen to the buttons and to the submissions of these windows."""
+    for form in forms:
+        app.action(form.action)(_opener(form, reception))
+        app.view(form.callback)(_taker(form, reception))
+
+
+def _opener(form: Form, reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_click(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
+        await open_for(body, ack=ack, client=client, reception=reception, draw=form.draw)
+
+    return on_click
+
+
+def _taker(form: Form, reception: Reception) -> Callable[..., Awaitable[None]]:
+    async def on_submit(ack: AsyncAck, body: dict[str, Any]) -> None:
+        view = body["view"]
+        if wrong := form.complaints(view):
+            await ack(response_action="errors", errors=wrong)
+            return
+        delivery = intake.submission(body, kind=form.kind, clock=reception.clock, told=form.read(view))
+        await reception.take(delivery, ack)
+
+    return on_submit
+
+
+async def open_for(
+    body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClient, reception: Reception, draw: Draw
+) -> None:
     """Answer a click with a window, which says why where that person may not; with a private note where none opens.
 
     Args:
         body: of the click.
         ack: answers Slack.
         client: Slack.
-        desk: the reception.
+        reception: takes the click.
         draw: the window.
     """
-    delivery = reception.click(body, kind=KIND, clock=desk.clock)
+    delivery = intake.click(body, kind=KIND, clock=reception.clock)
     trigger = str(body.get("trigger_id") or "")
-    fresh = await desk.receive(delivery)
+    fresh = await reception.receive(delivery)
     await ack()
     if not fresh:
         return
     try:
         opened = await answer(client.views_open(trigger_id=trigger, view=window.loading()), seconds=_SECONDS)
     except SlackError as error:
-        await desk.serve(delivery, _not_opened(error))
+        await reception.serve(delivery, _not_opened(error))
         return
-    shown = _Window(client=client, names=desk.names, id=str((opened.get("view") or {}).get("id") or ""))
-    await desk.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
+    shown = _Window(client=client, names=reception.names, id=str((opened.get("view") or {}).get("id") or ""))
+    await reception.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
 
 
 async def rewrite_for(
-    body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClient, desk: Reception, draw: Draw
+    body: dict[str, Any], *, ack: AsyncAck, client: AsyncWebClient, reception: Reception, draw: Draw
 ) -> None:
     """Answer a click in a window by writing something else into it; see `open_for`."""
-    delivery = reception.click(body, kind=KIND, clock=desk.clock)
-    fresh = await desk.receive(delivery)
+    delivery = intake.click(body, kind=KIND, clock=reception.clock)
+    fresh = await reception.receive(delivery)
     await ack()
     if fresh:
-        shown = _Window(client=client, names=desk.names, id=str((body.get("view") or {}).get("id") or ""))
-        await desk.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
+        shown = _Window(client=client, names=reception.names, id=str((body.get("view") or {}).get("id") or ""))
+        await reception.serve(delivery, _drawing(shown, draw), shown=shown.refuse)
 
 
-def _drawing(shown: "_Window", draw: Draw) -> reception.Story:
-    async def drawn(office: Desk, actor: Actor, clicked: Delivery) -> None:
-        view = await draw(office, actor, clicked)
+def _drawing(shown: "_Window", draw: Draw) -> Story:
+    async def drawn(desk: Desk, asked: Asked) -> None:
+        view = await draw(desk, asked)
         if not await shown.show(view):
             raise CouldNotAsk("Slack did not show the window for your click.", remedy=_AGAIN)
-        await deliveries.settle(office, clicked.key, result="window opened")
+        await deliveries.settle(desk, asked.key, result="window opened")
 
     return drawn
 
@@ -104,14 +148,14 @@ class _Window:
         return await self.show(window.refused(notes.refused(news)))
 
 
-def _not_opened(error: SlackError) -> reception.Story:
-    async def story(_desk: Desk, _actor: Actor, _delivery: Delivery) -> None:
+def _not_opened(error: SlackError) -> Story:
+    async def story(_desk: Desk, _asked: Asked) -> None:
         raise CouldNotAsk(f"Slack did not open the window for your click ({error.code}).", remedy=_AGAIN) from error
 
     return story
 
 
-async def serve(_desk: Desk, _actor: Actor, _delivery: Delivery) -> None:
+async def serve(_desk: Desk, _asked: Asked) -> None:
     """A click of which a process died before it wrote into the window: its trigger is gone.
 
     Raises:

@@ -5,8 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum
 
-from bot.domain import forecast
 from bot.domain.operation import EXECUTING, FINAL, Event, Operation, State
+from bot.domain.progress import forecast
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain import forecast
-from bot.domain.progress import fates
+from bot.domain.progress import fates, forecast
 from bot.domain.progress.fates import ENDED, Fate
 from bot.domain.progress.pace import Limit
 from bot.domain.progress.steps import Aside, StepRecord, StepState
