@@ -8,8 +8,8 @@ UV := $(VENV)/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev demo test test-long test-share test-demo test-openstack test-openstack-slow test-services \
-  bench-evacuate bench-load bench-pace bench-wait cover-domain chromium lint types check format
+.PHONY: help setup dev demo test test-long test-share test-demo test-openstack test-openstack-slow test-services test-image release \
+  bench-evacuate bench-load bench-pace bench-wait cover-domain chromium buildah lint types check format
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-20s %s\n", $$1, $$2}'
@@ -60,6 +60,27 @@ chromium:
 	@command -v chromium >/dev/null || { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
 	  apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core fonts-noto-color-emoji >/dev/null; } \
 	  || { echo "Install the package chromium (here: apt-get install chromium as root)." >&2; exit 1; }
+
+buildah:
+	@command -v buildah >/dev/null && command -v debootstrap >/dev/null || { apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends buildah debootstrap >/dev/null; } \
+	  || { echo "Install the packages buildah and debootstrap (here: apt-get install as root)." >&2; exit 1; }
+
+test-image: dev buildah ## Build the container's image on a base made of Debian's packages, and run it
+	@$(VENV)/bin/python -m pytest tests/image
+
+release: $(VENV)/.release ## Build wheel, sdist and SBOM into dist/ and try the wheel in an empty environment
+	@rm -rf dist && $(UV) build --quiet --out-dir dist
+	@$(UV) venv --quiet --clear --python $(VENV)/bin/python .release
+	@$(UV) export --quiet --frozen --no-dev --no-emit-project --output-file .release/requirements.txt
+	@$(UV) pip install --quiet --python .release --require-hashes --requirement .release/requirements.txt
+	@$(UV) pip install --quiet --python .release --no-deps dist/*.whl
+	@version=$$(.release/bin/muster version | cut -d' ' -f2) \
+	  && sed "s/^dynamic = .*/version = \"$$version\"/" pyproject.toml >.release/pyproject.toml \
+	  && $(VENV)/bin/cyclonedx-py environment --pyproject .release/pyproject.toml --mc-type application \
+	    --output-reproducible --output-file "dist/muster-$$version.cdx.json" .release
+	@$(VENV)/bin/python -m pytest tests/release
+	@ls -l dist
 
 bench-evacuate: dev ## Race nova host-evacuate, a bare client and Muster on a real OpenStack
 	@$(VENV)/bin/python -m tests.benchmarks.evacuate $(BENCH)
