@@ -12,7 +12,7 @@ from bot.domain.values import Json
 from bot.runtime.clock import SystemClock, WakeUp
 from bot.store.archive import SqlArchive
 from bot.store.parts import audit
-from bot.store.unit import SqlUnit
+from bot.store.parts.audit import SqlAudit
 
 MOST_NAMED = 20
 """How many broken lines are named one by one."""
@@ -31,9 +31,9 @@ async def verify(url: str, out: TextIO) -> int:
     Raises:
         StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
     """
-    async with _beside(url) as unit:
-        broken = await audit.broken(unit)
-        seq, head = await unit.head()
+    async with _beside(url) as lines:
+        broken = await audit.broken(lines)
+        seq, head = await lines.head()
     if not broken:
         unchanged = counted(seq, "line is as it was written", "lines are as they were written")
         out.write(f"✓ {unchanged}; the last one's hash is {head}\n")
@@ -73,25 +73,25 @@ async def export(url: str, out: TextIO, *, form: Format = Format.JSONL) -> int:
     Raises:
         StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
     """
-    async with _beside(url) as unit:
+    async with _beside(url) as lines:
         if form is Format.CSV:
-            await _as_csv(unit, out)
+            await _as_csv(lines, out)
         else:
-            await _as_json(unit, out)
+            await _as_json(lines, out)
     return 0
 
 
-async def _as_json(unit: SqlUnit, out: TextIO) -> None:
-    async for line in audit.export(unit):
+async def _as_json(lines: SqlAudit, out: TextIO) -> None:
+    async for line in audit.export(lines):
         out.write(json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n")
-    seq, head = await unit.head()
+    seq, head = await lines.head()
     out.write(json.dumps({"head": {"seq": seq, "hash": head}}) + "\n")
 
 
-async def _as_csv(unit: SqlUnit, out: TextIO) -> None:
+async def _as_csv(lines: SqlAudit, out: TextIO) -> None:
     rows = csv.writer(out, lineterminator="\n")
     rows.writerow(COLUMNS)
-    async for line in audit.export(unit):
+    async for line in audit.export(lines):
         told = {**line, "facts": json.dumps(line["facts"], ensure_ascii=False, sort_keys=True)}
         rows.writerow([_cell(told[name]) for name in COLUMNS])
 
@@ -103,12 +103,12 @@ def _cell(value: Json) -> str:
 
 
 @asynccontextmanager
-async def _beside(url: str) -> AsyncIterator[SqlUnit]:
+async def _beside(url: str) -> AsyncIterator[SqlAudit]:
     clock = SystemClock()
     archive = SqlArchive(url, clock=clock, bell=WakeUp(clock))
     await archive.open_beside()
     try:
         async with archive.unit() as unit:
-            yield unit
+            yield unit.audit
     finally:
         await archive.close()

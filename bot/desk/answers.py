@@ -46,10 +46,10 @@ async def refuse(
     event = "refused: not allowed" if isinstance(refusal, NotAllowed) else "refused"
     is_seen = shown is not None and await shown(news)
     async with desk.archive.unit() as unit:
-        await unit.record(operation, Entry(event=event, actor=by, facts=facts))
+        await unit.audit.record(operation, Entry(event=event, actor=by, facts=facts))
         if not is_seen:
-            await unit.tell(news)
-        await unit.settle(key, result=event)
+            await unit.outbox.tell(news)
+        await unit.inbox.settle(key, result=event)
         await unit.commit()
 
 
@@ -82,6 +82,6 @@ async def note(
     facts: Facts = {"sentence": sentence, "about": list(about), "in_full": in_full, **(shown or {})}
     news = News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel, answers=key)
     async with desk.archive.unit() as unit:
-        await unit.tell(news)
-        await unit.settle(key, result="noted")
+        await unit.outbox.tell(news)
+        await unit.inbox.settle(key, result="noted")
         await unit.commit()

@@ -63,7 +63,7 @@ async def choose(
     facts: Facts = {"digest": digest, "chosen": [vm.id for vm in chosen], "left": [vm.id for vm in left]}
     told: Facts = {"by": by.id, "chosen": len(chosen), "left": [vm.name for vm in left]}
     await turn(unit, replace(operation, request=request), Event.RECHECK, at, by.id, facts)
-    await unit.tell(News(kind=Kind.CHOSEN, operation=operation.id, facts=told))
+    await unit.outbox.tell(News(kind=Kind.CHOSEN, operation=operation.id, facts=told))
 
 
 def _check(plan: Plan, vms: Collection[VmId]) -> None:

@@ -101,12 +101,12 @@ class _Turn:
 async def _cancel(asked: _Turn) -> None:
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.may(Event.STOP_ASKED):
-        records = await unit.steps(operation.id)
+        records = await unit.steps.of(operation.id)
         moving = fates.spoken([r for r in records if r.state in IN_FLIGHT])
         await turn(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
         return
     if operation.may(Event.CLOSED) and operation.state is not State.STOPPING:
-        records = await unit.steps(operation.id)
+        records = await unit.steps.of(operation.id)
         left = [r.step.title for r in fates.undone(records)]
         closed = replace(operation, outcome=f"closed with {fates.undone_of_all(records)} left undone")
         await turn(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
@@ -124,7 +124,7 @@ async def _retry(asked: _Turn) -> None:
     entries: list[tuple[StepRecord, Entry | None]] = [
         (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again
     ]
-    await unit.save_steps(operation.id, entries)
+    await unit.steps.save(operation.id, entries)
     what, keys = fates.spoken(again), {r.key for r in again}
     operation = replace(operation, words=tuple(word for word in operation.words if word.step not in keys))
     if operation.state is State.NEEDS_ATTENTION:
@@ -135,8 +135,10 @@ async def _retry(asked: _Turn) -> None:
 async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]:
     """The steps to plan anew, read behind the engine's lock where it is at work."""
     if operation.state is State.NEEDS_ATTENTION:
-        return to_retry(await unit.steps(operation.id))
-    again = to_retry_beside(await unit.steps(operation.id, alone=True), operation.plan.phases if operation.plan else ())
+        return to_retry(await unit.steps.of(operation.id))
+    again = to_retry_beside(
+        await unit.steps.of(operation.id, alone=True), operation.plan.phases if operation.plan else ()
+    )
     if not again:
         raise AlreadySettled("Nothing has failed that can be tried again while the others move.", remedy=_WAIT)
     return again
@@ -147,14 +149,14 @@ async def _end(asked: _Turn) -> None:
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.state is not State.STOPPING:
         raise settled(operation)
-    records = await unit.steps(operation.id, alone=True)
+    records = await unit.steps.of(operation.id, alone=True)
     given_up = {
         r.key: r.end(StepState.UNKNOWN, now=at, sentence=_NOT_WATCHED, remedy=_LOOK)
         for r in records
         if r.state in IN_FLIGHT
     }
     entry = Entry(event="step given up", actor=by)
-    await unit.save_steps(operation.id, [(r, replace(entry, facts={"step": key})) for key, r in given_up.items()])
+    await unit.steps.save(operation.id, [(r, replace(entry, facts={"step": key})) for key, r in given_up.items()])
     records = [given_up.get(r.key, r) for r in records]
     left = [r.step.title for r in fates.undone(records)]
     ended = replace(operation, outcome=f"ended with {fates.undone_of_all(records)} left undone")
@@ -188,16 +190,16 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
         AlreadySettled: the step does not wait for anybody's hands, or not any more.
         Stale
     """
-    record = next((r for r in await unit.steps(operation.id) if r.key == step), None)
+    record = next((r for r in await unit.steps.of(operation.id) if r.key == step), None)
     if record is None:
         raise settled(operation)
     if not record.waits_for_hands:
         said = f"“{record.step.title}” is {record.state.value}: it does not wait for anybody's hands."
         raise AlreadySettled(said, remedy=_REMEDY)
     told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))
-    await unit.save(told, Entry(event="said done", actor=by.id, facts={"step": step}))
+    await unit.operations.save(told, Entry(event="said done", actor=by.id, facts={"step": step}))
     facts = {"by": by.id, "title": record.step.title}
-    await unit.tell(News(kind=Kind.SAID_DONE, operation=operation.id, facts=facts))
+    await unit.outbox.tell(News(kind=Kind.SAID_DONE, operation=operation.id, facts=facts))
 
 
 _VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {

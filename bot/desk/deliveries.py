@@ -13,7 +13,7 @@ RECALL = timedelta(minutes=30)
 async def receive(desk: Desk, delivery: Delivery) -> bool:
     """Record what came in; False when it had come in before."""
     async with desk.archive.unit(Rank.ACKNOWLEDGED) as unit:
-        fresh = await unit.receive(delivery)
+        fresh = await unit.inbox.receive(delivery)
         await unit.commit()
     return fresh
 
@@ -21,14 +21,14 @@ async def receive(desk: Desk, delivery: Delivery) -> bool:
 async def forget(desk: Desk, key: str) -> None:
     """Remove a delivery whose sender was told that it was not noted; they may send it again."""
     async with desk.archive.unit(Rank.ACKNOWLEDGED) as unit:
-        await unit.forget(key)
+        await unit.inbox.forget(key)
         await unit.commit()
 
 
 async def unsettled(desk: Desk) -> Sequence[Delivery]:
     """Deliveries that a process recorded and died before acting on."""
     async with desk.archive.reading() as unit:
-        return await unit.unsettled(since=desk.clock.now() - RECALL)
+        return await unit.inbox.unsettled(since=desk.clock.now() - RECALL)
 
 
 async def settle(desk: Desk, key: str, *, result: str) -> None:
@@ -38,5 +38,5 @@ async def settle(desk: Desk, key: str, *, result: str) -> None:
         Stale: it was acted on before.
     """
     async with desk.archive.unit() as unit:
-        await unit.settle(key, result=result)
+        await unit.inbox.settle(key, result=result)
         await unit.commit()

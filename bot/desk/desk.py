@@ -59,8 +59,8 @@ class Desk:
             self.clouds, self.rules, order, by=by, channel=channel, clock=self.clock, typed_at=typed_at
         )
         async with self.archive.unit() as unit:
-            await unit.add(operation, Entry(event="requested", actor=by.id, facts=request.facts(operation)))
-            await unit.settle(key, result=f"began {operation.id}")
+            await unit.operations.add(operation, Entry(event="requested", actor=by.id, facts=request.facts(operation)))
+            await unit.inbox.settle(key, result=f"began {operation.id}")
             await unit.commit()
         return operation.id
 
@@ -87,7 +87,7 @@ class Desk:
         decision = votes.Decision(choice=choice, digest=digest, by=by, at=now, reason=reason, confirmed=confirmed)
 
         async def decide(unit: Unit) -> str:
-            operation = await unit.operation(id)
+            operation = await unit.operations.get(id)
             return await votes.cast(unit, operation, self._rule(operation), decision)
 
         await self._retrying(decide, key)
@@ -117,7 +117,7 @@ class Desk:
         )
 
         async def go_ahead(unit: Unit) -> str:
-            operation = await unit.operation(id)
+            operation = await unit.operations.get(id)
             return await votes.break_glass(unit, operation, self._rule(operation), decision)
 
         await self._retrying(go_ahead, key)
@@ -153,7 +153,7 @@ class Desk:
         """
 
         async def chosen(unit: Unit) -> str:
-            operation = await unit.operation(id)
+            operation = await unit.operations.get(id)
             self._rule(operation).check_may_steer(by, requester=operation.requested_by)
             await choosing.choose(unit, operation, vms, digest=digest, by=by, at=self.clock.now())
             return "vms chosen"
@@ -170,7 +170,7 @@ class Desk:
         """
 
         async def steered(unit: Unit) -> str:
-            operation = await unit.operation(id)
+            operation = await unit.operations.get(id)
             await control.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), said=said)
             return str(verb)
 
@@ -185,7 +185,7 @@ class Desk:
         """
 
         async def said(unit: Unit) -> str:
-            operation = await unit.operation(id)
+            operation = await unit.operations.get(id)
             self._rule(operation).check_may_steer(by, requester=operation.requested_by)
             await control.say_done(unit, operation, step, by=by, at=self.clock.now())
             return "said done"
@@ -196,7 +196,7 @@ class Desk:
     async def live(self) -> Sequence[Operation]:
         """Operations that hold a host, newest first."""
         async with self.archive.reading() as unit:
-            return await unit.operations(live=True)
+            return await unit.operations.newest(live=True)
 
     async def show(self, id: OperationId) -> tuple[Operation, Sequence[StepRecord]]:
         """One operation with its steps.
@@ -205,7 +205,7 @@ class Desk:
             UnknownOperation
         """
         async with self.archive.reading() as unit:
-            return await unit.operation(id), await unit.steps(id)
+            return await unit.operations.get(id), await unit.steps.of(id)
 
     # --------------------------------------------------------------------------------------------------- helpers
     def _rule(self, operation: Operation) -> Rule:
@@ -222,7 +222,7 @@ class Desk:
             try:
                 async with self.archive.unit() as unit:
                     result = await change(unit)
-                    await unit.settle(key, result=result)
+                    await unit.inbox.settle(key, result=result)
                     await unit.commit()
             except Stale:
                 continue

@@ -37,12 +37,12 @@ _KINDS: Mapping[Told, Kind] = {
 async def expire(archive: Archive, clock: Clock) -> int:
     """Expire every request whose time has come; answers how many."""
     async with archive.reading() as unit:
-        due = await unit.overdue(clock.now())
+        due = await unit.operations.overdue(clock.now())
     expired = 0
     for overdue in due:
         try:
             async with archive.unit() as unit:
-                operation = await unit.operation(overdue)
+                operation = await unit.operations.get(overdue)
                 if operation.may(Event.EXPIRED):
                     await turn(unit, operation, Event.EXPIRED, clock.now(), None, {})
                     await unit.commit()
@@ -65,7 +65,7 @@ async def remind(archive: Archive, clock: Clock, rules: Mapping[tuple[str, Actio
     """
     now = clock.now()
     async with archive.reading() as unit:
-        waiting = await unit.operations(live=True, states=reminder.WAITING, limit=MOST)
+        waiting = await unit.operations.newest(live=True, states=reminder.WAITING, limit=MOST)
     told = 0
     for seen in waiting:
         rule = rules.get((seen.request.cloud, seen.request.action))
@@ -73,7 +73,7 @@ async def remind(archive: Archive, clock: Clock, rules: Mapping[tuple[str, Actio
             continue
         try:
             async with archive.unit() as unit:
-                operation = await unit.operation(seen.id)
+                operation = await unit.operations.get(seen.id)
                 reminders = reminder.due(operation, rule, now=now)
                 await _tell(unit, operation, rule, reminders)
                 await unit.commit()
@@ -92,8 +92,8 @@ async def _tell(unit: Unit, operation: Operation, rule: Rule, reminders: tuple[R
             "is_approved": operation.state is State.QUEUED,
         }
         entry = Entry(event=f"reminded: {one.what}", facts={**facts, "ask": list(one.ask)})
-        operation = await unit.save(replace(operation, told=(*operation.told, one.what)), entry)
-        await unit.tell(*calling(News(kind=_KINDS[one.what], operation=operation.id, facts=facts), one.ask))
+        operation = await unit.operations.save(replace(operation, told=(*operation.told, one.what)), entry)
+        await unit.outbox.tell(*calling(News(kind=_KINDS[one.what], operation=operation.id, facts=facts), one.ask))
 
 
 # retention ---------------------------------------------------------------------------------------------------------
@@ -126,6 +126,6 @@ async def _let_go_once(archive: Archive, clock: Clock, keep: timedelta) -> int:
 
 async def _cut_once(archive: Archive, clock: Clock, keep: timedelta) -> int:
     async with archive.unit(Rank.BULK) as unit:
-        gone = await unit.cut_audit(clock.now() - keep, most=20 * MOST_GONE)
+        gone = await unit.audit.cut(clock.now() - keep, most=20 * MOST_GONE)
         await unit.commit()
     return gone

@@ -129,8 +129,8 @@ async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[s
         is_known |= bool(exact)
         async with desk.archive.reading() as unit:
             for id in {*exact, HostId(host)}:
-                found |= {o.id: o for o in await unit.operations(cloud=name, host=id)}
-            newest = [] if found else await unit.operations(cloud=name, limit=_BY_NAME)
+                found |= {o.id: o for o in await unit.operations.newest(cloud=name, host=id)}
+            newest = [] if found else await unit.operations.newest(cloud=name, limit=_BY_NAME)
         found |= {o.id: o for o in newest if o.request.host_name == host}
     where = f"{cloud}/{host}" if cloud else host
     if not found and not is_known:
@@ -151,7 +151,7 @@ async def audit(desk: Desk, id: OperationId) -> Facts:
     operation, records = await desk.show(id)
     titles = {str(record.key): record.step.title for record in records}
     async with desk.archive.reading() as unit:
-        number, entries = await unit.entries(id, limit=ENTRIES)
+        number, entries = await unit.audit.entries(id, limit=ENTRIES)
     return {
         "shows": "audit",
         "operation": id,

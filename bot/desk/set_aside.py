@@ -52,18 +52,18 @@ async def skip(
         Stale
     """
     _check_waits(operation)
-    records = await unit.steps(operation.id, alone=True)
+    records = await unit.steps.of(operation.id, alone=True)
     names = _names(operation, vms)
     _check(records, names)
     marked = {r.key: r for r in set_aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
     entry = Entry(event="step set aside", actor=by.id)
-    await unit.save_steps(
+    await unit.steps.save(
         operation.id,
         [(r, replace(entry, facts={"step": key, "reason": reason}) if r.counts else None) for key, r in marked.items()],
     )
     facts: Facts = {"vms": list(names.values()), "reason": reason}
-    saved = await unit.save(operation, Entry(event="vms set aside", actor=by.id, facts=facts))
-    await unit.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
+    saved = await unit.operations.save(operation, Entry(event="vms set aside", actor=by.id, facts=facts))
+    await unit.outbox.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
     records = [marked.get(r.key, r) for r in records]
     if operation.state is not State.NEEDS_ATTENTION:
         return  # the engine is at work, and ends it when nothing moves any more

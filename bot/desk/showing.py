@@ -3,10 +3,9 @@
 from dataclasses import replace
 
 from bot.domain.errors import OldCard
-from bot.domain.messages.copies import Copy
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Operation
-from bot.domain.ports import Archive
+from bot.domain.ports import Archive, Copy
 from bot.domain.values import Facts, OperationId, UserId
 
 
@@ -22,14 +21,14 @@ async def show(archive: Archive, operation: Operation, *, by: UserId, channel: s
     """
     facts: Facts = {"sentence": "In full", "about": [operation.id], "in_full": True}
     async with archive.unit() as unit:
-        card, copies = await unit.card(operation.id), await unit.copies(operation.id)
+        card, copies = await unit.cards.of(operation.id), await unit.copies.of(operation.id)
         stands = {copy.channel for copy in copies} | ({card.channel} if card is not None and card.ts else set())
         if operation.state not in FINAL and channel not in stands:
-            await unit.keep_copy(Copy(operation=operation.id, channel=channel, person=by))
+            await unit.copies.keep(Copy(operation=operation.id, channel=channel, person=by))
         elif card is not None and card.channel == channel and card.ts:
-            await unit.keep_card(replace(card, revision=-1))  # one that somebody deleted is posted anew
-        await unit.tell(News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel))
-        await unit.settle(key, result="shown")
+            await unit.cards.keep(replace(card, revision=-1))  # one that somebody deleted is posted anew
+        await unit.outbox.tell(News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel))
+        await unit.inbox.settle(key, result="shown")
         await unit.commit()
 
 
@@ -42,7 +41,7 @@ async def check_card(archive: Archive, operation: OperationId, *, channel: str, 
         OldCard: it stays behind where Slack lets nobody edit it.
     """
     async with archive.reading() as unit:
-        card, copies = await unit.card(operation), await unit.copies(operation)
+        card, copies = await unit.cards.of(operation), await unit.copies.of(operation)
     if card is None or not card.ts or any(not copy.ts and copy.channel == channel for copy in copies):
         return
     if (channel, ts) not in {(card.channel, card.ts), *((copy.channel, copy.ts) for copy in copies)}:
@@ -52,5 +51,5 @@ async def check_card(archive: Archive, operation: OperationId, *, channel: str, 
 async def doubt(archive: Archive, channel: str) -> None:
     """Have the cards in a channel that may be gone shown anew, so that they find another place if it is."""
     async with archive.unit() as unit:
-        if await unit.doubt(channel):
+        if await unit.cards.doubt(channel):
             await unit.commit()

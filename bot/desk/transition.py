@@ -52,17 +52,17 @@ async def turn(
     moved = operation.after(event, at=at)
     if moved.state in FINAL and not moved.outcome:
         moved = replace(moved, outcome=str(event))
-    await unit.save(moved, Entry(event=str(event), actor=by, facts=facts))
+    await unit.operations.save(moved, Entry(event=str(event), actor=by, facts=facts))
     kind = _KINDS.get(event)
     if kind is None:
         return
     line: Facts = {**told, "by": by, "requester": operation.requested_by}
     news = News(kind=kind, operation=operation.id, facts=line)
-    await unit.tell(news)
+    await unit.outbox.tell(news)
     if event in _LOUD and not operation.dry_run:
-        await unit.tell(replace(news, audience=Audience.INCIDENT))
+        await unit.outbox.tell(replace(news, audience=Audience.INCIDENT))
     if event is Event.CLOSED:
-        await unit.tell(News(kind=Kind.TIMELINE, operation=operation.id))
+        await unit.outbox.tell(News(kind=Kind.TIMELINE, operation=operation.id))
 
 
 def settled(operation: Operation) -> AlreadySettled:

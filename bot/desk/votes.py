@@ -136,11 +136,11 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
     changed = replace(voted, changed_at=at)
     is_vouch = decision.choice is Choice.VOUCH
     entry = Entry(event="vouch", facts=facts) if is_vouch else Entry(event="vote", facts={**facts, **counted})
-    await unit.save(changed, replace(entry, actor=by))
+    await unit.operations.save(changed, replace(entry, actor=by))
     if not is_vouch:
-        await unit.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
+        await unit.outbox.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
     if vote.vouched and not voted.is_vouched:
-        await unit.tell(*_call_the_second(voted, rule))
+        await unit.outbox.tell(*_call_the_second(voted, rule))
     return "vouch counted" if is_vouch else "vote counted"
 
 
@@ -157,10 +157,10 @@ async def _tell_vouched(unit: Unit, voted: Operation, vote: Vote) -> None:
     """What somebody vouched for, sentence by sentence, for the audit; and once for the thread."""
     for sentence in vote.vouched:
         facts: Facts = {"digest": vote.digest, "sentence": sentence, "host": voted.request.host_name}
-        await unit.record(voted.id, Entry(event="vouched", actor=vote.by, facts=facts))
+        await unit.audit.record(voted.id, Entry(event="vouched", actor=vote.by, facts=facts))
     count = min(len(voted.vouched_by(sentence)) for sentence in vote.vouched)
     told: Facts = {"by": vote.by, "sentences": list(vote.vouched), "count": count, "needed": VOUCHERS}
-    await unit.tell(News(kind=Kind.VOUCHED, operation=voted.id, facts=told))
+    await unit.outbox.tell(News(kind=Kind.VOUCHED, operation=voted.id, facts=told))
 
 
 async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: Decision) -> str:
@@ -187,7 +187,7 @@ async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: De
     }
     facts: Facts = {**told, "digest": decision.digest}
     moved = voted.after(Event.APPROVED, at=decision.at)
-    await unit.save(moved, Entry(event="glass broken", actor=decision.by.id, facts=facts))
+    await unit.operations.save(moved, Entry(event="glass broken", actor=decision.by.id, facts=facts))
     news = News(kind=Kind.GLASS_BROKEN, operation=operation.id, facts=told)
-    await unit.tell(news, replace(news, audience=Audience.INCIDENT))
+    await unit.outbox.tell(news, replace(news, audience=Audience.INCIDENT))
     return "glass broken"

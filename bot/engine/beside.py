@@ -18,19 +18,19 @@ async def requests(held: Held, operation: Operation) -> Sequence[Request]:
     if not operation.request.to:
         return ()
     async with held.reading() as unit:
-        return await unit.requests(operation.request.cloud)
+        return await unit.operations.requests(operation.request.cloud)
 
 
 async def steps(held: Held, operation: Operation) -> tuple[Step, ...]:
     """Steps of other operations that the cloud has not taken yet; what it has taken, it counts itself."""
     found: list[Step] = []
     async with held.reading() as unit:
-        others = await unit.operations(cloud=operation.request.cloud, states=_APPROVED, limit=_MOST)
+        others = await unit.operations.newest(cloud=operation.request.cloud, states=_APPROVED, limit=_MOST)
         for other in others:
             if other.id == operation.id or other.plan is None:
                 continue
             if other.state is State.QUEUED:
                 found += other.plan.steps
             else:
-                found += [r.step for r in await unit.steps(other.id) if r.state in _UNTAKEN]
+                found += [r.step for r in await unit.steps.of(other.id) if r.state in _UNTAKEN]
     return tuple(found)

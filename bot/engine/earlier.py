@@ -20,10 +20,10 @@ async def books(held: Held, request: Request) -> Books:
     if request.action not in {Action.EXIT, Action.REHOME}:
         return NO_BOOKS
     async with held.reading() as unit:
-        newest = await unit.operations(
+        newest = await unit.operations.newest(
             cloud=request.cloud, host=request.host, states=ledger.CLOSED_STATES, limit=ledger.MOST
         )
-        past = [(operation, await unit.steps(operation.id)) for operation in reversed(newest)]
+        past = [(operation, await unit.steps.of(operation.id)) for operation in reversed(newest)]
     if request.action is Action.EXIT:
         return Books(ledger=ledger.of(past))
     return Books(undoes=ledger.undone(past, request.action))
@@ -33,6 +33,6 @@ async def moves(held: Held, cloud: str, plan: Plan) -> Sequence[Earlier]:
     """The last operations of this cloud that moved VMs of the kinds and sizes of those in a plan."""
     wanted = set(estimate.alike(plan))
     async with held.reading() as unit:
-        newest = await unit.operations(cloud=cloud, states=ledger.CLOSED_STATES, limit=_LATELY)
+        newest = await unit.operations.newest(cloud=cloud, states=ledger.CLOSED_STATES, limit=_LATELY)
         plans = [(o.id, o.plan) for o in newest if o.plan is not None and not wanted.isdisjoint(estimate.alike(o.plan))]
-        return [(old, await unit.steps(id)) for id, old in plans[:_MEASURED]]
+        return [(old, await unit.steps.of(id)) for id, old in plans[:_MEASURED]]

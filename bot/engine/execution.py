@@ -203,7 +203,7 @@ async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord])
     nobodys = {r.key for r in by_hand}
     while nobodys or to_skip(records, phases):
         async with held.at_work() as unit:  # people retry and set aside while others move: see that it is still so
-            records = with_words(await unit.steps(operation.id, alone=True), operation.words, now=held.moment)
+            records = with_words(await unit.steps.of(operation.id, alone=True), operation.words, now=held.moment)
             still = {r.key for r in to_skip(records, phases)} | nobodys
             ended = {
                 r.key: r.end(StepState.SKIPPED, now=held.moment, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)
@@ -260,7 +260,8 @@ async def _intend(
         live: Sequence[Request] = ()
         if any(is_paced(r.step) for r in ready):
             unit = await stack.enter_async_context(held.at_work())
-            others, live = await unit.moving_beside(operation), await unit.requests(operation.request.cloud)
+            others = await unit.steps.moving_elsewhere(operation)
+            live = await unit.operations.requests(operation.request.cloud)
         chosen = held.pacing.choose(
             _to_free_targets(this, ready, live),
             [*mine, *others],

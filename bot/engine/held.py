@@ -85,7 +85,7 @@ class Held:
         """The unit, and the version of the operation in it."""
         try:
             async with self.archive.unit(rank) as unit:
-                yield unit, (await unit.hold(self.lease)).version
+                yield unit, (await unit.leases.hold(self.lease)).version
         except BaseException:
             self.known.forget()
             raise
@@ -98,7 +98,7 @@ class Held:
             LeaseLost: as above.
         """
         async with self.archive.reading() as unit:
-            await unit.hold(self.lease)
+            await unit.leases.hold(self.lease)
             yield unit
 
     @asynccontextmanager
@@ -112,7 +112,7 @@ class Held:
         async with self._asserted() as (unit, version):
             operation = self.known.operation
             if operation is None or operation.version != version:
-                operation = await unit.operation(self.lease.operation)
+                operation = await unit.operations.get(self.lease.operation)
             if operation.state not in EXECUTING:
                 raise Stale(f"Operation {self.lease.operation} is under execution no more.")
             yield unit
@@ -125,11 +125,11 @@ class Held:
         """
         known, id = self.known, self.lease.operation
         async with self.archive.reading() as unit:
-            version = (await unit.hold(self.lease)).version
+            version = (await unit.leases.hold(self.lease)).version
             operation = known.operation
             if operation is None or operation.version != version:
-                operation = await unit.operation(id)
-                known.read(operation, await unit.steps(id))
+                operation = await unit.operations.get(id)
+                known.read(operation, await unit.steps.of(id))
         return operation, tuple(known.records.values())
 
     async def operation(self) -> Operation:
@@ -144,8 +144,8 @@ class Held:
             Stale: a person changed it since it was read.
         """
         async with self.unit() as unit:
-            saved = await unit.save(operation, entry)
-            await unit.tell(*news)
+            saved = await unit.operations.save(operation, entry)
+            await unit.outbox.tell(*news)
             await unit.commit()
         return saved
 
@@ -158,7 +158,7 @@ class Held:
 
     async def commit_steps(self, unit: Unit, records: Sequence[tuple[StepRecord, Entry | None]], *news: News) -> None:
         """The same as the last thing that is done in a unit of ours. Nothing else stores steps while we hold them."""
-        await unit.save_steps(self.lease.operation, records)
-        await unit.tell(*news)
+        await unit.steps.save(self.lease.operation, records)
+        await unit.outbox.tell(*news)
         await unit.commit()
         self.known.written(r for r, _ in records)

@@ -73,7 +73,7 @@ class Leader:
             if not self._alone:
                 if self._lead is None or self.term is None:
                     raise LeaseLost(f"{self._owner} does not lead.")
-                await unit.still_leads(self._lead)
+                await unit.leadership.hold(self._lead)
             yield unit
 
     @asynccontextmanager
@@ -102,7 +102,7 @@ class Leader:
         asked = self._clock.monotonic()  # before: the lease lasts no shorter than we believe
         try:
             async with self._archive.unit() as unit:
-                lead = await unit.lead(self._owner, span=SPAN)
+                lead = await unit.leadership.claim(self._owner, span=SPAN)
                 if lead is not None:
                     await unit.commit()
         except (StoreFailed, Stale):
@@ -115,5 +115,5 @@ class Leader:
     async def _step_down(self, lead: Lead) -> None:
         self._lead = None
         async with self._archive.unit() as unit:
-            await unit.step_down(lead)
+            await unit.leadership.release(lead)
             await unit.commit()

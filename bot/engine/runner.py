@@ -136,7 +136,7 @@ class Runner:
             return
         if records == before:
             async with self.held.unit() as unit:
-                await unit.revise(operation.id)
+                await unit.operations.revise(operation.id)
                 await unit.commit()
         self._stands = (records, now)
 
@@ -147,15 +147,15 @@ class Runner:
             facts: Facts = {"sentence": error.sentence, "remedy": error.remedy, "raw": error.raw}
             async with self.held.unit() as unit:
                 if not was_told:
-                    await unit.record(operation.id, Entry(event="cloud silent", facts=facts))
-                await unit.tell(*news)
+                    await unit.audit.record(operation.id, Entry(event="cloud silent", facts=facts))
+                await unit.outbox.tell(*news)
                 await unit.commit()
         await self.held.clock.sleep(self.held.cloud.poll)
 
     async def _heard_again(self, operation: Operation) -> None:
         if news := self.silence.is_over(operation):
             async with self.held.unit() as unit:
-                await unit.tell(*news)
+                await unit.outbox.tell(*news)
                 await unit.commit()
 
     async def _end(self, operation: Operation) -> None:

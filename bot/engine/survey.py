@@ -188,9 +188,9 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
     if difference.lines:
         news.insert(0, News(kind=Kind.SHRUNK, operation=current.id, facts={"lines": list(difference.lines)}))
     async with held.unit() as unit:
-        await unit.save(current.after(Event.STARTED, at=held.moment), Entry(event="started", facts=facts))
-        await unit.lay_out(current.id, records)
-        await unit.tell(*news)
+        await unit.operations.save(current.after(Event.STARTED, at=held.moment), Entry(event="started", facts=facts))
+        await unit.steps.lay_out(current.id, records)
+        await unit.outbox.tell(*news)
         await unit.commit()
 
 

@@ -76,10 +76,10 @@ class Worker:
         while len(self._running) < self._at_once:
             try:
                 async with self._archive.reading() as unit:
-                    if not await unit.has_work(span=LEASE):  # each commit asks for this, and few bring work
+                    if not await unit.leases.has_work(span=LEASE):  # each commit asks for this, and few bring work
                         return
                 async with self._archive.unit() as unit:
-                    lease = await unit.claim(self._owner, span=LEASE)
+                    lease = await unit.leases.claim(self._owner, span=LEASE)
                     if lease is not None:  # nothing changed otherwise, so nobody is to be woken
                         await unit.commit()
             except Exception as error:  # noqa: BLE001  # the next poll tries again
@@ -126,7 +126,7 @@ class Worker:
 
     async def _held(self, lease: Lease) -> Held:
         async with self._archive.reading() as unit:
-            request = (await unit.operation(lease.operation)).request
+            request = (await unit.operations.get(lease.operation)).request
         return Held(
             lease=lease,
             archive=self._archive,
@@ -141,13 +141,13 @@ class Worker:
         while True:
             await self._clock.sleep(RENEW_SECONDS)
             async with self._archive.unit() as unit:
-                await unit.hold(lease, span=LEASE)
+                await unit.leases.hold(lease, span=LEASE)
                 await unit.commit()
 
     async def _give_back(self, lease: Lease) -> None:
         try:
             async with self._archive.unit() as unit:
-                await unit.release(lease)
+                await unit.leases.release(lease)
                 await unit.commit()
         except Exception as error:  # noqa: BLE001  # the lease ends it
             stumbled(

@@ -13,7 +13,7 @@ from bot.store import database, schema
 from bot.store.guard import Guard
 from bot.store.rows.mapping import PlanShelf
 from bot.store.rows.tables import ProbeRow, table_of
-from bot.store.transaction import patiently
+from bot.store.transaction import Transaction, patiently
 from bot.store.turns import Turns
 from bot.store.unit import SqlUnit
 
@@ -89,7 +89,7 @@ class SqlArchive:
     async def _void_leases(self) -> None:
         """On an embedded database nobody else can hold a lease: those left over are of a process that is gone."""
         async with self._begin(_nobody_waits_for_this) as unit:
-            await unit.void_leases()
+            await unit.leases.void()
             await unit.commit()
 
     @property
@@ -169,7 +169,7 @@ class SqlArchive:
             StoreFailed: it cannot be written.
         """
         async with self._telling(), self._begin(_nobody_waits_for_this) as unit:
-            await unit.run(update(_PROBE).values(written_at=self._clock.now()))
+            await unit.transaction.run(update(_PROBE).values(written_at=self._clock.now()))
             await unit.commit()
 
     @asynccontextmanager
@@ -181,7 +181,10 @@ class SqlArchive:
     async def _session(self, engine: AsyncEngine, ring: Callable[[], None] | None) -> AsyncIterator[SqlUnit]:
         session = AsyncSession(engine, autoflush=False, expire_on_commit=False)
         try:
-            yield SqlUnit(session, clock=self._clock, steady=self._steady, plans=self._plans, ring=ring)
+            transaction = Transaction(
+                session, clock=self._clock, steady=self._steady, plans=self._plans, writes=ring is not None
+            )
+            yield SqlUnit(transaction, ring=ring)
         finally:
             with suppress(StoreFailed):  # what was not committed is gone either way
                 await patiently(session.close())

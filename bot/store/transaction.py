@@ -42,16 +42,16 @@ class Transaction:
     """
 
     def __init__(
-        self, session: AsyncSession, *, clock: Clock, steady: SteadyClock, plans: PlanShelf, writes: bool = True
+        self, session: AsyncSession, *, clock: Clock, steady: SteadyClock, plans: PlanShelf, writes: bool
     ) -> None:
         self._session = session
         self._writes = writes
-        self._clock = clock
+        self.clock = clock
         self._steady = steady
-        self._plans = plans
+        self.plans = plans
         self._on_postgresql = session.get_bind().dialect.name == "postgresql"
-        self._entries: list[tuple[OperationId | None, Entry]] = []
-        self._news: list[News] = []
+        self.entries: list[tuple[OperationId | None, Entry]] = []
+        self.news: list[News] = []
         self._over = False
 
     async def now(self) -> datetime:
@@ -66,7 +66,7 @@ class Transaction:
 
     async def run(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
         """Execute a statement, once or for each of `rows`; how many stored rows an update met."""
-        self._check_not_over()
+        self.check_not_over()
         if not self._writes:
             raise RuntimeError("This unit of work only reads.")
         result = await patiently(self._session.execute(statement, rows))
@@ -74,7 +74,7 @@ class Transaction:
 
     async def all(self, query: Executable, **bound: object) -> list[Any]:
         """The rows of a query, each as a tuple; `bound` are the values of its named parameters."""
-        self._check_not_over()
+        self.check_not_over()
         result = await patiently(self._session.execute(query, bound, execution_options=_FRESH))
         return list(result.all())
 
@@ -112,10 +112,16 @@ class Transaction:
 
     def note(self, operation: OperationId | None, entry: Entry) -> None:
         """Have the commit append an audit entry."""
-        self._check_not_over()
-        self._entries.append((operation, entry))
+        self.check_not_over()
+        self.entries.append((operation, entry))
 
-    def _check_not_over(self) -> None:
+    async def commit(self) -> None:
+        """Make everything since it began true at once. It is over then."""
+        self._over = True
+        await patiently(self._session.commit())
+
+    def check_not_over(self) -> None:
+        """Raise where it was committed already: a bug."""
         if self._over:
             raise RuntimeError("This unit of work was committed; begin another.")
 

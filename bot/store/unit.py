@@ -1,53 +1,55 @@
-"""The unit of work: one transaction over the whole archive."""
+"""The unit of work: one transaction, and the parts that share it."""
 
 from collections.abc import Callable
+from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from bot.domain.ports import Clock
-from bot.domain.steady import SteadyClock
-from bot.store.parts.alarms import Alarms
-from bot.store.parts.audit import Audit
-from bot.store.parts.board import Board
-from bot.store.parts.copies import Copies
-from bot.store.parts.inbox import Inbox
-from bot.store.parts.leadership import Leadership
-from bot.store.parts.leases import Leases
-from bot.store.parts.retention import Retention
-from bot.store.parts.steps import Steps
-from bot.store.rows.mapping import PlanShelf
-from bot.store.transaction import patiently
+from bot.store.parts import retention
+from bot.store.parts.alarms import SqlAlarms
+from bot.store.parts.audit import SqlAudit
+from bot.store.parts.cards import SqlCards
+from bot.store.parts.copies import SqlCopies
+from bot.store.parts.inbox import SqlInbox
+from bot.store.parts.leadership import SqlLeadership
+from bot.store.parts.leases import SqlLeases
+from bot.store.parts.notices import SqlNotices
+from bot.store.parts.operations import SqlOperations
+from bot.store.parts.outbox import SqlOutbox
+from bot.store.parts.steps import SqlSteps
+from bot.store.transaction import Transaction
 
 
-class SqlUnit(Inbox, Steps, Leases, Leadership, Board, Copies, Alarms, Retention, Audit):
+class SqlUnit:
     """`bot.domain.ports.Unit` over a SQL database.
 
     Args:
-        session: a session on which nothing has begun.
-        clock: for dates.
-        steady: for moments of leases, where the database has no clock of its own.
-        plans: plans known already.
+        transaction: in which nothing has begun.
         ring: called once the commit is true; None: this one only reads.
     """
 
-    def __init__(
-        self,
-        session: AsyncSession,
-        *,
-        clock: Clock,
-        steady: SteadyClock,
-        plans: PlanShelf,
-        ring: Callable[[], None] | None,
-    ) -> None:
-        super().__init__(session, clock=clock, steady=steady, plans=plans, writes=ring is not None)
+    def __init__(self, transaction: Transaction, *, ring: Callable[[], None] | None) -> None:
+        self.transaction = transaction
+        self.inbox = SqlInbox(transaction)
+        self.operations = SqlOperations(transaction)
+        self.steps = SqlSteps(transaction, self.operations)
+        self.audit = SqlAudit(transaction)
+        self.outbox = SqlOutbox(transaction)
+        self.leases = SqlLeases(transaction)
+        self.leadership = SqlLeadership(transaction)
+        self.cards = SqlCards(transaction, self.operations)
+        self.copies = SqlCopies(transaction, self.operations)
+        self.alarms = SqlAlarms(transaction)
+        self.notices = SqlNotices(transaction)
         self._ring = ring
+
+    async def let_go(self, before: datetime, *, most: int) -> int:
+        """See `bot.domain.ports.Unit`."""
+        return await retention.let_go(self.transaction, before, most=most)
 
     async def commit(self) -> None:
         """Make everything since the unit began true at once, and ring the bell. The unit is over then."""
-        self._check_not_over()
+        self.transaction.check_not_over()
         if self._ring is None:
             raise RuntimeError("This unit of work only reads.")
-        await self.append()
-        self._over = True
-        await patiently(self._session.commit())
+        await self.audit.append()
+        await self.transaction.commit()
         self._ring()

@@ -81,27 +81,29 @@ class Alerts:
         first = False
         for key in reversed(keys):
             payload: Facts = {"summary": told.summary, "host": told.host, "cloud": told.cloud, "is_over": told.is_over}
-            first = await unit.receive(Delivery(key=key, kind=KIND, payload=payload, received_at=self.clock.now()))
+            first = await unit.inbox.receive(
+                Delivery(key=key, kind=KIND, payload=payload, received_at=self.clock.now())
+            )
             if first:
-                await unit.settle(key, result="taken in")
+                await unit.inbox.settle(key, result="taken in")
         return first
 
     async def _keep(self, unit: Unit, group: str, alerts: Sequence[ToldAlert]) -> None:
         now, first = self.clock.now(), alerts[0]
         subject = _hash("group", group, first.cloud, first.host)
-        known = await unit.alarm_about(AlarmKind.ALERT, subject)
+        known = await unit.alarms.about(AlarmKind.ALERT, subject)
         if known is None:
             firing = [told for told in alerts if not told.is_over]
-            if firing and not await unit.open_alarm(_new(subject, firing, now)):
+            if firing and not await unit.alarms.open(_new(subject, firing, now)):
                 raise Stale("Another process opened this alarm first.")
             return
         changed = replace(known, alerts=_merged(known.alerts, alerts))
         if all(alert.is_over for alert in changed.alerts):
             changed = changed.cleared(now)
             facts = {"cloud": known.cloud, "host": known.host_name, "alarm": known.kind}
-            await unit.record(None, Entry(event="alarm over", facts=facts))
+            await unit.audit.record(None, Entry(event="alarm over", facts=facts))
         if changed != known:
-            await unit.save_alarm(changed)
+            await unit.alarms.save(changed)
 
 
 def _new(subject: str, firing: Sequence[ToldAlert], now: datetime) -> Alarm:

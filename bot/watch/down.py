@@ -71,7 +71,7 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
         Stale: another process judged at the same time; nothing is stored.
     """
     async with archive.unit(Rank.BULK) as unit:
-        live = await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)
+        live = await unit.operations.newest(live=True, cloud=cloud.name, limit=MOST_LIVE)
         now = clock.now()
         busy = {o.request.host: o.id for o in live if o.starts_at is None or o.starts_at <= now}  # not what is to come
         look = Look(cloud=cloud, hosts=hosts, live=busy, at=now)
@@ -81,13 +81,13 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
 
 
 async def _judge_each(unit: Unit, look: Look, gap: timedelta) -> None:
-    known = {alarm.subject: alarm for alarm in await unit.alarms(AlarmKind.HOST_DOWN, cloud=look.cloud.name)}
+    known = {alarm.subject: alarm for alarm in await unit.alarms.of(AlarmKind.HOST_DOWN, cloud=look.cloud.name)}
     down = look.down
     for host in down.values():
         alarm = known.get(host.id)
         if alarm is None:
             if look.explained_by(host) is None:
-                await unit.open_alarm(_sign(look, AlarmKind.HOST_DOWN, host.id, host))
+                await unit.alarms.open(_sign(look, AlarmKind.HOST_DOWN, host.id, host))
         else:
             await _still_down(unit, look, alarm, host, gap)
     silent = {host.id for host in look.hosts if host.is_silent}
@@ -101,11 +101,11 @@ async def _still_down(unit: Unit, look: Look, alarm: Alarm, host: Host, gap: tim
     by = look.explained_by(host)
     if alarm.raised_at is not None:
         if alarm.operation != by:
-            await unit.save_alarm(replace(alarm, operation=by))
+            await unit.alarms.save(replace(alarm, operation=by))
     elif by is not None:
-        await unit.drop_alarm(alarm)
+        await unit.alarms.drop(alarm)
     elif look.at < alarm.first_seen_at:
-        await unit.save_alarm(_dated_anew(alarm, look))
+        await unit.alarms.save(_dated_anew(alarm, look))
     elif not look.is_doubtful and look.at - alarm.first_seen_at >= gap:
         raised = replace(
             alarm,
@@ -114,29 +114,29 @@ async def _still_down(unit: Unit, look: Look, alarm: Alarm, host: Host, gap: tim
             vms=host.vms,
             may_evacuate=Action.EVACUATE in look.cloud.actions,
         )
-        await unit.save_alarm(raised)
+        await unit.alarms.save(raised)
         facts: Facts = {
             "cloud": look.cloud.name,
             "host": host.name,
             "state": host.state,
             "since": alarm.since.isoformat(),
         }
-        await unit.record(None, Entry(event="host seen down", facts=facts))
+        await unit.audit.record(None, Entry(event="host seen down", facts=facts))
 
 
 async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
-    alarm = next(iter(await unit.alarms(AlarmKind.MOST_DOWN, cloud=look.cloud.name)), None)
+    alarm = next(iter(await unit.alarms.of(AlarmKind.MOST_DOWN, cloud=look.cloud.name)), None)
     if not look.is_doubtful:
         if alarm is not None:
             await _over(unit, look, alarm, "")
     elif alarm is None:
-        await unit.open_alarm(_sign(look, AlarmKind.MOST_DOWN, "", None))
+        await unit.alarms.open(_sign(look, AlarmKind.MOST_DOWN, "", None))
     elif alarm.raised_at is None and look.at < alarm.first_seen_at:
-        await unit.save_alarm(_dated_anew(alarm, look))
+        await unit.alarms.save(_dated_anew(alarm, look))
     elif alarm.raised_at is None and look.at - alarm.first_seen_at >= gap:
-        await unit.save_alarm(replace(alarm, raised_at=look.at, evidence=_evidence_of_most(look)))
+        await unit.alarms.save(replace(alarm, raised_at=look.at, evidence=_evidence_of_most(look)))
         facts: Facts = {"cloud": look.cloud.name, "down": len(look.lost), "hosts": len(look.counted)}
-        await unit.record(None, Entry(event="most hosts seen down", facts=facts))
+        await unit.audit.record(None, Entry(event="most hosts seen down", facts=facts))
 
 
 def _evidence_of_most(look: Look) -> tuple[str, ...]:
@@ -149,11 +149,11 @@ def _evidence_of_most(look: Look) -> tuple[str, ...]:
 
 async def _over(unit: Unit, look: Look, alarm: Alarm, sentence: str) -> None:
     if alarm.raised_at is None:
-        await unit.drop_alarm(alarm)
+        await unit.alarms.drop(alarm)
         return
-    await unit.save_alarm(alarm.cleared(look.at, sentence))
+    await unit.alarms.save(alarm.cleared(look.at, sentence))
     facts = {"cloud": alarm.cloud, "host": alarm.host_name, "alarm": alarm.kind, "since": alarm.since.isoformat()}
-    await unit.record(None, Entry(event="alarm over", facts=facts))
+    await unit.audit.record(None, Entry(event="alarm over", facts=facts))
 
 
 def _sign(look: Look, kind: AlarmKind, subject: str, host: Host | None) -> Alarm:

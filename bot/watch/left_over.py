@@ -34,10 +34,10 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
     now = clock.now()
     by_id = {host.id: host for host in hosts}
     async with archive.unit(Rank.BULK) as unit:
-        for id in await unit.unwatched(cloud.name, limit=_TAKEN_UP):
-            await _take_up(unit, await unit.operation(id), now)
-        live = {o.request.host for o in await unit.operations(live=True, cloud=cloud.name, limit=MOST_LIVE)}
-        for alarm in await unit.alarms(AlarmKind.LEFT_OVER, cloud=cloud.name):
+        for id in await unit.alarms.unwatched(cloud.name, limit=_TAKEN_UP):
+            await _take_up(unit, await unit.operations.get(id), now)
+        live = {o.request.host for o in await unit.operations.newest(live=True, cloud=cloud.name, limit=MOST_LIVE)}
+        for alarm in await unit.alarms.of(AlarmKind.LEFT_OVER, cloud=cloud.name):
             await _judge(unit, alarm, by_id.get(alarm.host or HostId("")), now, after, is_busy=alarm.host in live)
         await unit.commit()
 
@@ -60,10 +60,10 @@ async def _take_up(unit: Unit, operation: Operation, now: datetime) -> None:
         first_seen_at=now,
         operation=operation.id,
     )
-    if not await unit.open_alarm(alarm if takes_out else alarm.cleared(now)):
+    if not await unit.alarms.open(alarm if takes_out else alarm.cleared(now)):
         return
     if takes_out or operation.state is State.SUCCEEDED:
-        for earlier in await unit.alarms(AlarmKind.LEFT_OVER, cloud=request.cloud):
+        for earlier in await unit.alarms.of(AlarmKind.LEFT_OVER, cloud=request.cloud):
             if earlier.host == request.host and earlier.id != alarm.id:
                 await _gone(unit, earlier, now, quietly=takes_out)
 
@@ -77,12 +77,12 @@ async def _judge(
         await _gone(unit, alarm, now)
         return
     if alarm.reminded_at is not None and now < alarm.reminded_at:
-        await unit.save_alarm(replace(alarm, reminded_at=now))  # the clock was set back since: a day from now on
+        await unit.alarms.save(replace(alarm, reminded_at=now))  # the clock was set back since: a day from now on
         return
     due = alarm.since + after if alarm.reminded_at is None else alarm.reminded_at + AGAIN
     if is_busy or now < due:
         return
-    await unit.save_alarm(replace(alarm, raised_at=alarm.raised_at or now, reminded_at=now))
+    await unit.alarms.save(replace(alarm, raised_at=alarm.raised_at or now, reminded_at=now))
     facts: Facts = {
         "state": host.state,
         "out": not host.in_service,
@@ -93,15 +93,15 @@ async def _judge(
 
 
 async def _gone(unit: Unit, alarm: Alarm, now: datetime, *, quietly: bool = False) -> None:
-    await unit.save_alarm(alarm.cleared(now))
+    await unit.alarms.save(alarm.cleared(now))
     if alarm.reminded_at is not None and not quietly:
         await _tell(unit, alarm, Kind.LEFT_OVER_GONE, {"seconds": (now - alarm.since).total_seconds()})
 
 
 async def _tell(unit: Unit, alarm: Alarm, kind: Kind, facts: Facts) -> None:
     for audience in (Audience.THREAD, Audience.INCIDENT):
-        await unit.tell(News(kind=kind, audience=audience, operation=alarm.operation, facts=facts))
-    await unit.record(alarm.operation, Entry(event=str(kind), facts=facts))
+        await unit.outbox.tell(News(kind=kind, audience=audience, operation=alarm.operation, facts=facts))
+    await unit.audit.record(alarm.operation, Entry(event=str(kind), facts=facts))
 
 
 def _is_out(host: Host) -> bool:

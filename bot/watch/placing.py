@@ -45,10 +45,10 @@ class Placing:
     async def tell(self) -> None:
         """Raise what was taken in. Above ten in a minute, all that come then stand below one message."""
         async with self.archive.reading() as unit:
-            waiting = await unit.waiting_alarms(limit=_AT_ONCE)
-            storms = await unit.alarms(AlarmKind.STORM, cloud=None)
+            waiting = await unit.alarms.waiting(limit=_AT_ONCE)
+            storms = await unit.alarms.of(AlarmKind.STORM, cloud=None)
             fresh = [alarm for alarm in waiting if alarm.raised_at is None]
-            every = await unit.alarms(AlarmKind.ALERT, cloud=None) if fresh or storms else []
+            every = await unit.alarms.of(AlarmKind.ALERT, cloud=None) if fresh or storms else []
         if not (fresh or storms):
             return
         now = self.clock.now()
@@ -61,11 +61,11 @@ class Placing:
                 for storm in [*storms, *([current] if current and is_new else [])]:
                     counted_now = _counted(storm, every, is_current=storm is current, now=now)
                     if storm is current and is_new:
-                        await unit.open_alarm(counted_now)
+                        await unit.alarms.open(counted_now)
                     elif counted_now != storm:
-                        await unit.save_alarm(counted_now)
+                        await unit.alarms.save(counted_now)
                 for alarm in fresh:
-                    await unit.save_alarm(replace(alarm, raised_at=now, within=current.id if current else ""))
+                    await unit.alarms.save(replace(alarm, raised_at=now, within=current.id if current else ""))
                 await unit.commit()
         except Stale:
             return  # more was told of one of them meanwhile; the next tick takes it up
@@ -73,7 +73,7 @@ class Placing:
     async def place(self) -> None:
         """Find out which hosts are meant, each cloud asked once for all."""
         async with self.archive.reading() as unit:
-            waiting = [alarm for alarm in await unit.waiting_alarms(limit=_AT_ONCE) if alarm.label is not None]
+            waiting = [alarm for alarm in await unit.alarms.waiting(limit=_AT_ONCE) if alarm.label is not None]
         labels = {alarm.label[0] for alarm in waiting if alarm.label}
         names = self.clouds.keys() if "" in labels else labels & self.clouds.keys()
         asked = [self.clouds[name] for name in sorted(names) if self._may_ask(name)]
@@ -84,7 +84,7 @@ class Placing:
                 continue
             try:
                 async with self.archive.unit(Rank.BULK) as unit:
-                    await unit.save_alarm(placed)
+                    await unit.alarms.save(placed)
                     await unit.commit()
             except Stale:
                 continue

@@ -165,7 +165,7 @@ class Evening:
     async def work(self, id: OperationId) -> None:
         """Let a worker take it as far as it goes."""
         async with self.archive.unit() as unit:
-            lease = await unit.claim("worker", span=timedelta(days=1))
+            lease = await unit.leases.claim("worker", span=timedelta(days=1))
             await unit.commit()
         if lease is None:
             return
@@ -176,7 +176,7 @@ class Evening:
         finally:
             self.clock.watcher = None
             async with self.archive.unit() as unit:
-                await unit.release(lease)
+                await unit.leases.release(lease)
                 await unit.commit()
 
     # ------------------------------------------------------------------ the bend
@@ -253,10 +253,10 @@ class Evening:
         """The lines that the board would post now, and the card as it stands."""
         shown = card.render(operation, records, RULE, now=self.clock.now())
         async with self.archive.unit() as unit:
-            for posted, revision, _ in await unit.unposted(limit=100):
-                await unit.keep_card(Card(operation=posted.id, channel="C0OPS", ts="1.0", revision=revision))
+            for posted, revision, _ in await unit.cards.behind(limit=100):
+                await unit.cards.keep(Card(operation=posted.id, channel="C0OPS", ts="1.0", revision=revision))
             told = await waiting(unit)
-            await unit.told([o.id for o in told], ts="1.0")
+            await unit.outbox.told([o.id for o in told], ts="1.0")
             await unit.commit()
         lines = [thread.render([o.news], operation, records).text for o in told]
         self.lines += lines

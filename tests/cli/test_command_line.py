@@ -60,7 +60,7 @@ async def with_lines(config: Path, *entries: Entry) -> Path:
     await archive.open()
     for entry in entries:
         async with archive.unit() as unit:
-            await unit.record(None, entry)
+            await unit.audit.record(None, entry)
             await unit.commit()
     await archive.close()
     return database

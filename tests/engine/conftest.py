@@ -135,7 +135,7 @@ class Workshop:
         """Take one operation that waits for work as far as it goes; False when there was none."""
         archive = archive or self.archive
         async with archive.unit() as unit:
-            lease = await unit.claim("worker", span=timedelta(hours=9))
+            lease = await unit.leases.claim("worker", span=timedelta(hours=9))
             await unit.commit()
         if lease is None:
             return False
@@ -152,7 +152,7 @@ class Workshop:
         finally:
             with contextlib.suppress(Exception):
                 async with archive.unit() as unit:
-                    await unit.release(lease)
+                    await unit.leases.release(lease)
                     await unit.commit()
         return True
 
@@ -162,7 +162,7 @@ class Workshop:
         while True:
             async with self.archive.unit() as unit:
                 lines = await waiting(unit)
-                await unit.told([o.id for o in lines], ts="1.0")
+                await unit.outbox.told([o.id for o in lines], ts="1.0")
                 await unit.commit()
             if not lines:
                 return self.told
@@ -175,8 +175,8 @@ class Workshop:
         from bot.domain.ports import Card
 
         async with self.archive.unit() as unit:
-            for operation, revision, _ in await unit.unposted(limit=100):
-                await unit.keep_card(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
+            for operation, revision, _ in await unit.cards.behind(limit=100):
+                await unit.cards.keep(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
 
     async def approved(self, *, at: str = "", window: str = "") -> OperationId:

@@ -25,7 +25,7 @@ async def test_a_plan_is_made_beside_all_steps_of_an_operation_that_is_approved(
     first = await shop.approved()
     told = listen(shop)
     async with shop.archive.unit() as unit:  # somebody else's hands are on it, and have not begun
-        lease = await unit.claim("another worker", span=timedelta(hours=1))
+        lease = await unit.leases.claim("another worker", span=timedelta(hours=1))
         await unit.commit()
     assert lease is not None
     assert lease.operation == first

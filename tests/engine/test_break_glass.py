@@ -145,5 +145,5 @@ async def save(shop: Workshop, id: OperationId, vote: Vote) -> None:
     """Put an operation into the queue with one vote, by whatever way it came there."""
     operation = await shop.operation(id)
     async with shop.archive.unit() as unit:
-        await unit.save(replace(operation, state=State.QUEUED, votes=(vote,)), Entry(event="tampered with"))
+        await unit.operations.save(replace(operation, state=State.QUEUED, votes=(vote,)), Entry(event="tampered with"))
         await unit.commit()

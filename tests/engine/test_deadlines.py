@@ -58,7 +58,7 @@ async def test_relief_that_nobody_needed_is_told_nowhere(shop: Workshop) -> None
     assert {r.state for r in reliefs} == {StepState.SKIPPED}
     assert not any("abort" in str(n.facts) for n in await shop.news())
     async with shop.archive.unit() as unit:
-        _, lines = await unit.entries(id, limit=1000)
+        _, lines = await unit.audit.entries(id, limit=1000)
     assert not any("abort" in str(line.entry.facts) for line in lines)
 
 

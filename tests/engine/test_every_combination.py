@@ -214,7 +214,7 @@ async def test_what_becomes_of_it_is_what_the_table_says(
         for n, case in mine:
             if (at := _place(n, case, verb)) not in waiting:
                 waiting[at] = operation_of(n, case, action, clock)
-                await unit.add(waiting[at], Entry(event="waits"))
+                await unit.operations.add(waiting[at], Entry(event="waits"))
         await unit.commit()
     wrong: list[object] = []
     for n, case in mine:
@@ -225,7 +225,7 @@ async def test_what_becomes_of_it_is_what_the_table_says(
     async with archive.unit() as unit:
         for n, case in mine:
             before = waiting[_place(n, case, verb)]
-            after, should = await unit.operation(before.id), expected(verb, case)
+            after, should = await unit.operations.get(before.id), expected(verb, case)
             if after.state is not (should or State.AWAITING_APPROVAL):
                 wrong.append((case, after.state))
             if should is None and (after.votes, after.version) != (before.votes, before.version):
@@ -267,8 +267,8 @@ async def test_who_sets_a_failed_vm_aside_is_a_full_member_who_asked_or_approves
     failed = StepRecord(step=move, seq=0, state=StepState.FAILED, starts=1)
     operation = replace(operation_of(0, case, Action.EVACUATE, clock), state=State.NEEDS_ATTENTION)
     async with archive.unit() as unit:
-        await unit.add(operation, Entry(event="fell short"))
-        await unit.lay_out(operation.id, [failed])
+        await unit.operations.add(operation, Entry(event="fell short"))
+        await unit.steps.lay_out(operation.id, [failed])
         await unit.commit()
     rules = {("toy", Action.EVACUATE): rule_of(case)}
     desk = Desk(archive=archive, clock=clock, clouds={"toy": cloud}, rules=rules)
@@ -290,7 +290,7 @@ async def test_who_cancels_is_a_full_member_who_asked_or_approves(
     case = replace(CASES[0], role=role)
     operation = operation_of(0, case, Action.EVACUATE, clock)
     async with archive.unit() as unit:
-        await unit.add(operation, Entry(event="waits"))
+        await unit.operations.add(operation, Entry(event="waits"))
         await unit.commit()
     rules = {("toy", Action.EVACUATE): rule_of(case)}
     desk = Desk(archive=archive, clock=clock, clouds={"toy": cloud}, rules=rules)

@@ -351,7 +351,7 @@ class Evening(RuleBasedStateMachine):
     async def _balanced(self, id: OperationId) -> None:
         """From the audit alone: who asked, who approved and vouched for the digest that was executed."""
         async with self.shop.archive.unit() as unit:
-            _, lines = await unit.entries(id, limit=500)
+            _, lines = await unit.audit.entries(id, limit=500)
         requester = next(
             one.entry.actor for one in reversed(lines) if one.entry.event in {"requested", "approval requested"}
         )

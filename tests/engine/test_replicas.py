@@ -44,7 +44,7 @@ async def at_once(*clicks: Coroutine[Any, Any, None]) -> tuple[int, list[Refusal
 
 async def events(shop: Workshop, id: OperationId) -> Sequence[Recorded]:
     async with shop.archive.unit() as unit:
-        return (await unit.entries(id, limit=500))[1]
+        return (await unit.audit.entries(id, limit=500))[1]
 
 
 async def count(shop: Workshop, id: OperationId, event: str) -> int:

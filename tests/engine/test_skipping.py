@@ -35,7 +35,7 @@ async def short_of(shop: Workshop, *vms: str) -> OperationId:
 
 async def audit(shop: Workshop, id: OperationId) -> list[tuple[str, str | None]]:
     async with shop.archive.unit() as unit:
-        _, lines = await unit.entries(id, limit=500)
+        _, lines = await unit.audit.entries(id, limit=500)
     return [(line.entry.event, line.entry.actor) for line in lines]
 
 
@@ -218,7 +218,7 @@ async def test_a_retry_that_read_the_operation_before_decides_anew(shop: Worksho
     await shop.skip(id, "vm-2")
     async with shop.archive.unit() as unit:
         with pytest.raises(Stale):
-            await unit.save(seen_before, Entry(event="retried"))
+            await unit.operations.save(seen_before, Entry(event="retried"))
 
 
 async def test_only_who_may_steer_sets_vms_aside(shop: Workshop) -> None:

@@ -103,7 +103,7 @@ def sent(number: int, *, host: str, target: str, action: Action = Action.ENTER) 
 
 async def add(archive: SqlArchive, one: Operation) -> None:
     async with archive.unit() as unit:
-        await unit.add(one, Entry(event="requested"))
+        await unit.operations.add(one, Entry(event="requested"))
         await unit.commit()
 
 

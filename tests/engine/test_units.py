@@ -26,20 +26,20 @@ class CountingArchive:
     async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Unit]:
         self.ranks.append(rank)
         async with self.archive.unit(rank) as unit:
-            save, read = unit.save_steps, unit.steps
+            save = unit.steps.save
 
             async def counted(operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
                 self.saved.append([record.state for record, entry in records if entry is not None])
                 await save(operation, records)
 
-            unit.save_steps = counted  # type: ignore[method-assign]
-            unit.steps = self._counting(read)  # type: ignore[method-assign, assignment]
+            unit.steps.save = counted  # type: ignore[method-assign]
+            unit.steps.of = self._counting(unit.steps.of)  # type: ignore[method-assign, assignment]
             yield unit
 
     @asynccontextmanager
     async def _read(self) -> AsyncIterator[Unit]:
         async with self.archive.reading() as unit:
-            unit.steps = self._counting(unit.steps)  # type: ignore[method-assign, assignment]
+            unit.steps.of = self._counting(unit.steps.of)  # type: ignore[method-assign, assignment]
             yield unit
 
     def reading(self) -> AbstractAsyncContextManager[Unit]:

@@ -62,7 +62,7 @@ async def breaks(shop: Workshop, id: OperationId, *, by: Actor, confirmed: Confi
 
 async def audit(shop: Workshop, id: OperationId, event: str) -> list[Recorded]:
     async with shop.archive.unit() as unit:
-        _, entries = await unit.entries(id, limit=500)
+        _, entries = await unit.audit.entries(id, limit=500)
     return [one for one in entries if one.entry.event == event]
 
 
@@ -266,7 +266,7 @@ async def test_the_engine_takes_nothing_else_for_two_people_who_vouch(
 async def queue(shop: Workshop, operation: Operation, *votes: Vote) -> None:
     queued = replace(operation, state=State.QUEUED, votes=votes, changed_at=shop.clock.now())
     async with shop.archive.unit() as unit:
-        await unit.save(queued, Entry(event="tampered with"))
+        await unit.operations.save(queued, Entry(event="tampered with"))
         await unit.commit()
 
 

@@ -116,7 +116,7 @@ async def queued_with(shop: Workshop, *votes: Vote) -> OperationId:
     stored = tuple(replace(vote, digest=operation.digest) for vote in votes)
     async with shop.archive.unit() as unit:
         queued = replace(operation, state=State.QUEUED, votes=stored, changed_at=shop.clock.now())
-        await unit.save(queued, Entry(event="tampered with"))
+        await unit.operations.save(queued, Entry(event="tampered with"))
         await unit.commit()
     return id
 

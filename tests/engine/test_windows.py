@@ -60,7 +60,7 @@ async def test_a_worker_that_holds_it_too_early_starts_nothing(shop: Workshop) -
     id = await shop.approved(at="+2h")
     await pass_time(shop, 3 * HOUR)
     async with shop.archive.unit() as unit:
-        lease = await unit.claim("worker", span=timedelta(hours=9))
+        lease = await unit.leases.claim("worker", span=timedelta(hours=9))
         await unit.commit()
     assert lease is not None
     await pass_time(shop, -3 * HOUR)  # a clock is set right

@@ -115,12 +115,12 @@ class Night:
 
     async def work(self) -> None:
         async with self.archive.unit() as unit:
-            lease = await unit.claim("worker", span=timedelta(days=9))
+            lease = await unit.leases.claim("worker", span=timedelta(days=9))
             await unit.commit()
         assert lease is not None, [o.state for o in await self.desk.live()]
         await Runner(Held(lease=lease, archive=self.archive, clock=self.clock, cloud=self.cloud, rule=RULE)).run()
         async with self.archive.unit() as unit:
-            await unit.release(lease)
+            await unit.leases.release(lease)
             await unit.commit()
 
     async def approve(self, id: OperationId) -> None:

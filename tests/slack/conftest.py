@@ -74,27 +74,27 @@ class Office:
     # what the other rooms write ------------------------------------------------------------------------------
     async def add(self, new: Operation, records: Sequence[StepRecord] = ()) -> Operation:
         async with self.archive.unit() as unit:
-            await unit.add(new, Entry(event="requested"))
+            await unit.operations.add(new, Entry(event="requested"))
             if records:
-                await unit.lay_out(new.id, records)
+                await unit.steps.lay_out(new.id, records)
             await unit.commit()
         return new
 
     async def move(self, of: Operation, state: State, *, plan: Plan | None = None) -> Operation:
         async with self.archive.unit() as unit:
-            stored = await unit.operation(of.id)
+            stored = await unit.operations.get(of.id)
             moved = replace(stored, state=state, plan=plan or stored.plan, changed_at=self.clock.now())
-            saved = await unit.save(moved, Entry(event="moved"))
+            saved = await unit.operations.save(moved, Entry(event="moved"))
             await unit.commit()
         return saved
 
     async def all(self) -> Sequence[Operation]:
         async with self.archive.unit() as unit:
-            return await unit.operations()
+            return await unit.operations.newest()
 
     async def tell(self, *news: News) -> None:
         async with self.archive.unit() as unit:
-            await unit.tell(*news)
+            await unit.outbox.tell(*news)
             await unit.commit()
 
     async def line(self, of: Operation, words: str, *, audience: Audience = Audience.THREAD) -> None:

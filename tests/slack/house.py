@@ -79,7 +79,7 @@ class House:
 
     async def operations(self) -> Sequence[Operation]:
         async with self.archive.unit() as unit:
-            return await unit.operations()
+            return await unit.operations.newest()
 
     async def begun(self) -> Operation:
         """The one operation, as soon as there is one."""
@@ -110,7 +110,7 @@ class House:
 
     async def save(self, operation: Operation) -> None:
         async with self.archive.unit() as unit:
-            await unit.save(operation, Entry(event="planned"))
+            await unit.operations.save(operation, Entry(event="planned"))
             await unit.commit()
 
     def cards(self) -> list[PostedMessage]:

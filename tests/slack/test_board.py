@@ -163,7 +163,7 @@ async def test_without_an_incident_channel_nothing_waits_for_one(office: Office)
     await office.tell(News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
     await office.quiet(office.board())
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(limit=10) == []
+        assert await unit.outbox.waiting(limit=10) == []
 
 
 async def test_a_refusal_is_seen_by_the_one_who_tried_and_by_nobody_else(office: Office) -> None:
@@ -228,7 +228,7 @@ async def test_news_for_somebody_who_left_is_given_up_and_holds_nobody_else_up(o
     await office.until(lambda: office.notes("U0DAVE"), board)
     await office.quiet(board)
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(limit=10) == []
+        assert await unit.outbox.waiting(limit=10) == []
 
 
 async def test_blocks_that_slack_refuses_become_a_plainer_card_that_keeps_its_buttons(office: Office) -> None:
@@ -296,7 +296,7 @@ async def test_a_thousand_vms_break_neither_a_limit_nor_the_order(office: Office
         ]
         await office.tell(*done)
         async with office.archive.unit() as unit:
-            await unit.save_steps(shown.id, [(rows[batch], None)])
+            await unit.steps.save(shown.id, [(rows[batch], None)])
             await unit.commit()
         await office.quiet(board, seconds=3)
     await office.line(shown, "the end")

@@ -225,7 +225,7 @@ async def test_an_archived_channel_holds_up_neither_the_board_nor_other_channels
     await office.line(here, "heard")
     await office.until(lambda: office.cards() and office.thread(office.cards()[0]), board, seconds=20)
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(limit=10) == []
+        assert await unit.outbox.waiting(limit=10) == []
 
 
 async def test_a_direct_message_whose_answer_was_lost_is_not_sent_again(office: Office) -> None:
@@ -282,4 +282,4 @@ async def test_a_reason_that_nobody_foresaw_is_retried_and_then_given_up(office:
     await office.quiet(board, seconds=600, step=5)
     assert office.calls.count("chat.postEphemeral") == 10
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(limit=10) == []
+        assert await unit.outbox.waiting(limit=10) == []

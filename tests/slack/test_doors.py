@@ -287,7 +287,7 @@ async def test_what_is_kept_of_a_delivery_opens_nothing(house: House) -> None:
     house.cloud.answers.set()
     await house.begun()
     async with house.archive.unit() as unit:
-        settled = await unit.delivery(kept.key)
+        settled = await unit.inbox.find(kept.key)
     assert settled is not None
     assert settled.payload == typed
 

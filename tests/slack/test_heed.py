@@ -37,7 +37,7 @@ async def alarm(house: House, *, host: str = "host-1", cloud: str = "toy") -> Po
         may_evacuate=True,
     )
     async with house.archive.unit() as unit:
-        assert await unit.open_alarm(new)
+        assert await unit.alarms.open(new)
         await unit.commit()
 
     def shown() -> list[PostedMessage]:

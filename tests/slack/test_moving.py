@@ -7,9 +7,9 @@ from functools import partial
 
 import pytest
 
-from bot.domain.messages.copies import Copy
 from bot.domain.messages.news import Audience, Kind, News, calling
 from bot.domain.operation import State
+from bot.domain.ports import Copy
 from bot.domain.values import UserId
 from tests.slack.conftest import Office, opened, operation
 from tests.slack.mortal import Killed, MortalArchive
@@ -47,7 +47,7 @@ async def test_a_card_whose_channel_is_gone_stands_in_the_incident_channel_with_
     assert "Approve" in card.buttons
     assert office.thread(card) == ["Phase: *one*", "Phase: *two*"]
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(limit=10) == []
+        assert await unit.outbox.waiting(limit=10) == []
 
 
 async def test_without_an_incident_channel_the_requester_gets_the_card_and_reads_how_others_see_it(
@@ -113,7 +113,7 @@ async def test_killed_while_it_moves_it_stands_once_and_loses_no_line(after: boo
 async def copied(office: Office, channel: str) -> None:
     (shown,) = await office.all()
     async with office.archive.unit() as unit:
-        await unit.keep_copy(Copy(operation=shown.id, channel=channel, person=UserId("U0CAROL")))
+        await unit.copies.keep(Copy(operation=shown.id, channel=channel, person=UserId("U0CAROL")))
         await unit.commit()
 
 
@@ -148,7 +148,7 @@ async def test_a_further_card_takes_the_place_of_the_first_one_when_that_is_gone
     assert "nothing in <#C0OPS>" in office.cards(LEADS)[0].plain
     assert any("the card stands elsewhere now" in m.plain for m in office.cards(INCIDENT))
     async with office.archive.unit() as unit:
-        assert await unit.copies(shown.id) == []
+        assert await unit.copies.of(shown.id) == []
 
 
 async def test_who_asks_for_a_card_where_muster_is_not_reads_why_there_is_none(office: Office) -> None:
@@ -170,7 +170,7 @@ async def test_a_further_card_that_somebody_deleted_is_let_go(office: Office) ->
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.quiet(board)
     async with office.archive.unit() as unit:
-        assert await unit.copies(shown.id) == []
+        assert await unit.copies.of(shown.id) == []
 
 
 @pytest.mark.parametrize("gone", [archived, deleted])
@@ -190,7 +190,7 @@ async def test_what_a_lost_incident_channel_would_have_heard_goes_to_whoever_ask
     assert f"here because Muster can post nothing in <#{INCIDENT}>, the incident channel (Slack: " in last
     assert "<@U0ALICE>" not in last
     async with office.archive.unit() as unit:
-        assert await unit.outgoing(limit=10) == []
+        assert await unit.outbox.waiting(limit=10) == []
 
 
 async def test_who_would_have_been_called_in_a_lost_incident_channel_alone_is_called_by_direct_message(
@@ -218,7 +218,7 @@ async def test_a_card_that_slack_refuses_for_what_it_says_stays_where_it_is(offi
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.quiet(board, seconds=300, step=5)
     async with office.archive.unit() as unit:
-        card = await unit.card(shown.id)
+        card = await unit.cards.of(shown.id)
     assert card is not None
     assert (card.channel, card.left) == ("C0OPS", "")
     assert office.cards(INCIDENT) == []

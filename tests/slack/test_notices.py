@@ -32,14 +32,14 @@ def alarm(number: int = 1) -> Alarm:
 
 async def raised(office: Office, new: Alarm) -> Alarm:
     async with office.archive.unit() as unit:
-        assert await unit.open_alarm(new)
+        assert await unit.alarms.open(new)
         await unit.commit()
     return new
 
 
 async def saved(office: Office, changed: Alarm) -> Alarm:
     async with office.archive.unit() as unit:
-        stored = await unit.save_alarm(changed)
+        stored = await unit.alarms.save(changed)
         await unit.commit()
     return stored
 
@@ -83,7 +83,7 @@ async def test_without_an_incident_channel_nothing_waits_for_one(office: Office)
     await raised(office, alarm())
     await office.quiet(office.board())
     async with office.archive.unit() as unit:
-        assert list(await unit.unshown(limit=5)) == []
+        assert list(await unit.notices.behind(limit=5)) == []
 
 
 async def test_a_channel_that_takes_no_message_holds_nothing_else_up(office: Office) -> None:

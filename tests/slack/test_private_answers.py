@@ -141,7 +141,7 @@ async def test_the_address_is_used_while_slack_takes_answers_there(office: Offic
     address = office.workspace.response_urls.mint("commands", user="U0BOB", channel="C0OPS")
     payload = {ANSWER_AT: address}
     async with office.archive.unit() as unit:
-        await unit.receive(Delivery(key="typed", kind="request", payload=payload, received_at=office.clock.now()))
+        await unit.inbox.receive(Delivery(key="typed", kind="request", payload=payload, received_at=office.clock.now()))
         await unit.commit()
     await office.clock.pass_time(minutes * 60)
     facts = {"sentence": "There is no such host."}
@@ -150,6 +150,6 @@ async def test_the_address_is_used_while_slack_takes_answers_there(office: Offic
     await office.until(lambda: office.notes("U0BOB") == [":no_entry: There is no such host."], office.board())
     assert office.calls.count("chat.postEphemeral") == whispers
     async with office.archive.unit() as unit:
-        kept = await unit.delivery("typed")
+        kept = await unit.inbox.find("typed")
     assert kept is not None
     assert kept.payload == {}  # nothing is owed any more

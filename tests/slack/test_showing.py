@@ -26,7 +26,7 @@ def cards(house: House, channel: str) -> list[PostedMessage]:
 
 async def line(house: House, of: OperationId, words: str) -> None:
     async with house.archive.unit() as unit:
-        await unit.tell(News(kind=Kind.PHASE, operation=of, facts={"phase": words}))
+        await unit.outbox.tell(News(kind=Kind.PHASE, operation=of, facts={"phase": words}))
         await unit.commit()
 
 

@@ -32,7 +32,7 @@ async def short_of(house: House, *, vms: int = 6) -> PostedMessage:
     drawn = plan(vms)
     async with house.archive.unit() as unit:
         rows = [r for r in records(State.NEEDS_ATTENTION, drawn) if r.state.value != "skipped"]
-        await unit.lay_out(one.id, rows)
+        await unit.steps.lay_out(one.id, rows)
         await unit.commit()
     digest = digest_of(drawn, terms=house.rule.terms())
     await house.save(replace(one, state=State.NEEDS_ATTENTION, plan=drawn, digest=digest))
@@ -110,7 +110,9 @@ async def test_a_window_that_was_open_while_somebody_retried_changes_nothing(hou
     (one,) = await house.operations()
     await house.save(replace(one, state=State.RUNNING))
     async with house.archive.unit() as unit:
-        await unit.save_steps(one.id, [(r.again(), None) for r in await unit.steps(one.id) if r.step.vm == "id-0001"])
+        await unit.steps.save(
+            one.id, [(r.again(), None) for r in await unit.steps.of(one.id) if r.step.vm == "id-0001"]
+        )
         await unit.commit()
     await house.workspace.submit("U0ALICE", values={"vms-0": ["id-0001"]})
     assert "is not among the failed VMs that can be set aside now" in await house.note_to("U0ALICE")

@@ -18,9 +18,9 @@ async def ended(office: Office) -> Operation:
     await office.add(made, records(State.SUCCEEDED, of))
     async with office.archive.unit() as unit:
         facts = {"step": "evacuate id-0001", "verb": "evacuate", "sentence": "Now on compute-2."}
-        await unit.record(made.id, Entry(event="approved", actor=UserId("U0BOB"), facts={"digest": "ab"}))
-        await unit.record(made.id, Entry(event="step done", facts=facts))
-        await unit.tell(News(kind=Kind.TIMELINE, operation=made.id))
+        await unit.audit.record(made.id, Entry(event="approved", actor=UserId("U0BOB"), facts={"digest": "ab"}))
+        await unit.audit.record(made.id, Entry(event="step done", facts=facts))
+        await unit.outbox.tell(News(kind=Kind.TIMELINE, operation=made.id))
         await unit.commit()
     return made
 
@@ -90,7 +90,7 @@ async def test_what_clouds_and_people_wrote_makes_no_markup_in_it(office: Office
     made = await ended(office)
     async with office.archive.unit() as unit:
         for words in HOSTILE:
-            await unit.record(made.id, Entry(event="refused", facts={"sentence": words}))
+            await unit.audit.record(made.id, Entry(event="refused", facts={"sentence": words}))
         await unit.commit()
     await office.until(lambda: files(office), office.board())
     (story,) = files(office)

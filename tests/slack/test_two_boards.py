@@ -77,9 +77,9 @@ class Pair:
         for number in numbers:
             async with self.replicas[number % 2].archive.unit() as unit:
                 made = operation(f"OP{number}")
-                await unit.add(made, Entry(event="requested"))
+                await unit.operations.add(made, Entry(event="requested"))
                 for audience in (Audience.THREAD, Audience.INCIDENT):
-                    await unit.tell(
+                    await unit.outbox.tell(
                         News(kind=Kind.PHASE, audience=audience, operation=made.id, facts={"phase": "begin"})
                     )
                 await unit.commit()
@@ -162,7 +162,7 @@ async def test_the_fence_counts_and_not_what_a_leader_believes(server: Postgresq
     async with running(server) as pair:
         first = await pair.leading()
         async with first.archive.unit() as unit:
-            await unit.run(text("UPDATE leader SET fence = fence + 1, owner = 'c'"))
+            await unit.transaction.run(text("UPDATE leader SET fence = fence + 1, owner = 'c'"))
             await unit.commit()
         assert first.leader.term is not None
         with pytest.raises(LeaseLost):
@@ -177,7 +177,7 @@ async def test_where_nobody_else_can_be_there_is_nothing_to_agree_on() -> None:
     leader = Leader(archive, clock, owner="a", alone=True)
     assert leader.term == 0
     async with leader.unit() as unit:
-        assert await unit.operations() == []
+        assert await unit.operations.newest() == []
     await archive.close()
 
 

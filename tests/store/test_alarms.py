@@ -38,14 +38,14 @@ def alarm(id: str = "a1", **changes: Any) -> Alarm:
 
 async def opened(archive: SqlArchive, new: Alarm) -> bool:
     async with archive.unit() as unit:
-        first = await unit.open_alarm(new)
+        first = await unit.alarms.open(new)
         await unit.commit()
     return first
 
 
 async def saved(archive: SqlArchive, changed: Alarm) -> Alarm:
     async with archive.unit() as unit:
-        stored = await unit.save_alarm(changed)
+        stored = await unit.alarms.save(changed)
         await unit.commit()
     return stored
 
@@ -53,9 +53,9 @@ async def saved(archive: SqlArchive, changed: Alarm) -> Alarm:
 async def test_an_alarm_comes_back_as_it_was_stored(any_archive: SqlArchive) -> None:
     assert await opened(any_archive, alarm())
     async with any_archive.unit() as unit:
-        assert list(await unit.alarms(AlarmKind.HOST_DOWN, cloud="prod")) == [alarm()]
-        assert await unit.alarm("a1") == alarm()
-        assert list(await unit.alarms(AlarmKind.ALERT, cloud="prod")) == []
+        assert list(await unit.alarms.of(AlarmKind.HOST_DOWN, cloud="prod")) == [alarm()]
+        assert await unit.alarms.find("a1") == alarm()
+        assert list(await unit.alarms.of(AlarmKind.ALERT, cloud="prod")) == []
 
 
 async def test_a_second_alarm_about_the_same_thing_is_not_opened_while_the_first_is_open(
@@ -75,36 +75,36 @@ async def test_who_comes_second_with_a_change_is_told_so(any_archive: SqlArchive
         await saved(any_archive, alarm().cleared(START))
     async with any_archive.unit() as unit:
         with pytest.raises(Stale):
-            await unit.drop_alarm(alarm())
+            await unit.alarms.drop(alarm())
 
 
 async def test_only_what_is_raised_and_has_changed_waits_to_be_shown(any_archive: SqlArchive) -> None:
     await opened(any_archive, alarm())
     await opened(any_archive, alarm("left", kind=AlarmKind.LEFT_OVER, raised_at=START))
     async with any_archive.unit() as unit:
-        assert list(await unit.unshown(limit=10)) == []
+        assert list(await unit.notices.behind(limit=10)) == []
     raised = await saved(any_archive, alarm(raised_at=START))
     async with any_archive.unit() as unit:
-        assert list(await unit.unshown(limit=10)) == [(raised, Notice(alarm="a1"))]
-        await unit.keep_notice(Notice(alarm="a1", channel="C0", ts="1.5", shown=raised.version))
+        assert list(await unit.notices.behind(limit=10)) == [(raised, Notice(alarm="a1"))]
+        await unit.notices.keep(Notice(alarm="a1", channel="C0", ts="1.5", shown=raised.version))
         await unit.commit()
     async with any_archive.unit() as unit:
-        assert list(await unit.unshown(limit=10)) == []
+        assert list(await unit.notices.behind(limit=10)) == []
     cleared = await saved(any_archive, raised.cleared(START))
     async with any_archive.unit() as unit:
-        ((shown, notice),) = await unit.unshown(limit=10)
+        ((shown, notice),) = await unit.notices.behind(limit=10)
     assert (shown, notice.ts) == (cleared, "1.5")
 
 
 async def test_an_operation_that_acted_is_unwatched_until_an_alarm_bears_its_id(any_archive: SqlArchive) -> None:
     async with any_archive.unit() as unit:
         for number, state in enumerate((State.SUCCEEDED, State.DENIED, State.RUNNING)):
-            await unit.add(replace(operation(number), state=state), Entry(event="requested"))
+            await unit.operations.add(replace(operation(number), state=state), Entry(event="requested"))
         await unit.commit()
     done = operation(0)
     async with any_archive.unit() as unit:
-        assert list(await unit.unwatched(done.request.cloud, limit=5)) == [done.id]
-        await unit.open_alarm(alarm(done.id, kind=AlarmKind.LEFT_OVER))
+        assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == [done.id]
+        await unit.alarms.open(alarm(done.id, kind=AlarmKind.LEFT_OVER))
         await unit.commit()
     async with any_archive.unit() as unit:
-        assert list(await unit.unwatched(done.request.cloud, limit=5)) == []
+        assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == []

@@ -41,13 +41,13 @@ def over(url: str) -> SqlArchive:
 
 async def begin(archive: Archive, number: int = 1) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(number), ENTRY)
+        await unit.operations.add(operation(number), ENTRY)
         await unit.commit()
 
 
 async def count(archive: Archive) -> int:
     async with archive.unit() as unit:
-        return len(await unit.operations())
+        return len(await unit.operations.newest())
 
 
 async def test_it_is_the_archive_of_the_law(archive: SqlArchive) -> None:
@@ -104,9 +104,9 @@ async def test_the_audit_can_be_read_beside_a_running_process(archive: SqlArchiv
     reader = over(f"sqlite:///{tmp_path / 'muster.db'}")
     await reader.open_beside()
     async with reader.unit() as unit:
-        assert len([line async for line in unit.lines()]) == 1
+        assert len([line async for line in unit.audit.lines()]) == 1
         await begin(archive, 2)
-        assert await broken(unit) == []
+        assert await broken(unit.audit) == []
     await reader.close()
 
 
@@ -155,7 +155,7 @@ async def test_a_unit_inside_a_unit_is_an_error_and_no_deadlock(archive: SqlArch
 async def test_the_database_is_durable_and_waits_for_others(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
         found = {
-            name: await unit.first(text(f"PRAGMA {name}"))
+            name: await unit.transaction.first(text(f"PRAGMA {name}"))
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
         }
     assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 30_000}
@@ -177,10 +177,10 @@ async def test_nobody_writes_between_what_a_unit_reads_and_what_it_writes(archiv
     await begin(archive)
     other = sqlite3.connect(tmp_path / "muster.db", isolation_level=None, timeout=0)
     async with archive.unit() as unit:
-        found = await unit.operation(OperationId("op-1"))
+        found = await unit.operations.get(OperationId("op-1"))
         with pytest.raises(sqlite3.OperationalError, match="locked"):
             other.execute("UPDATE operation SET version = 7")
-        await unit.save(found, ENTRY)
+        await unit.operations.save(found, ENTRY)
         await unit.commit()
     other.close()
 
@@ -216,9 +216,9 @@ async def cancel_everywhere(archive: SqlArchive) -> None:
     assert {type(fate) for fate in fates[:-1]} == {asyncio.CancelledError}
     assert len(fates) > 6
     async with archive.unit() as unit:
-        stored = {o.id for o in await unit.operations(limit=500)}
-        audited = {line.operation_id async for line in unit.lines()}
-        assert await broken(unit) == []
+        stored = {o.id for o in await unit.operations.newest(limit=500)}
+        audited = {line.operation_id async for line in unit.audit.lines()}
+        assert await broken(unit.audit) == []
     assert stored == audited == {f"op-{len(fates) - 2}", f"op-{len(fates) - 1}"}  # cut in the commit, and not cut
     await archive.close()
 
@@ -229,14 +229,14 @@ async def test_a_server_that_restarts_costs_one_unit_not_the_process(server: Pos
         await archive.open()
         await begin(archive, 1)
         async with archive.unit() as unit:
-            await unit.operation(OperationId("op-1"))
+            await unit.operations.get(OperationId("op-1"))
             with psycopg.connect(url, autocommit=True) as admin:
                 admin.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE datname = current_database() AND pid != pg_backend_pid()"
                 )
             with pytest.raises(StoreFailed):
-                await unit.operation(OperationId("op-1"))
+                await unit.operations.get(OperationId("op-1"))
         await begin(archive, 2)
         assert await count(archive) == 2
         await archive.close()
@@ -248,11 +248,11 @@ async def test_news_about_an_operation_does_not_wait_for_its_worker(server: Post
         await archive.open()
         await begin(archive, 1)
         async with archive.unit() as worker:
-            lease = await worker.claim("a", span=timedelta(minutes=1))
+            lease = await worker.leases.claim("a", span=timedelta(minutes=1))
             assert lease is not None
-            await worker.hold(lease, span=timedelta(minutes=1))
+            await worker.leases.hold(lease, span=timedelta(minutes=1))
             async with asyncio.timeout(60), archive.unit() as other:
-                await other.tell(news())
+                await other.outbox.tell(news())
                 await other.commit()
             await worker.commit()
         await archive.close()
@@ -269,7 +269,7 @@ async def test_the_loser_of_a_deadlock_reads_again(server: Postgresql) -> None:
         async def save_both(order: tuple[str, str], mine: asyncio.Event, other: asyncio.Event) -> None:
             async with archive.unit() as unit:
                 for place, id in enumerate(order):
-                    await unit.save(await unit.operation(OperationId(id)), ENTRY)
+                    await unit.operations.save(await unit.operations.get(OperationId(id)), ENTRY)
                     if place == 0:
                         mine.set()
                         await other.wait()

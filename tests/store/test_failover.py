@@ -35,14 +35,14 @@ async def opened(url: str, count: int = 1) -> AsyncIterator[list[SqlArchive]]:
             await archive.open()
             stack.push_async_callback(archive.close)
         async with archives[0].unit() as unit:
-            await unit.add(operation(1), ENTRY)
+            await unit.operations.add(operation(1), ENTRY)
             await unit.commit()
         yield archives
 
 
 async def write(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.save(await unit.operation(ONE), ENTRY)
+        await unit.operations.save(await unit.operations.get(ONE), ENTRY)
         await unit.commit()
 
 
@@ -51,7 +51,7 @@ async def demote(archive: SqlArchive, *, sessions: int = 3) -> None:
     async with AsyncExitStack() as stack:
         for _ in range(sessions):
             unit = await stack.enter_async_context(archive.unit())
-            await unit.run(text("SET SESSION default_transaction_read_only = on"))
+            await unit.transaction.run(text("SET SESSION default_transaction_read_only = on"))
             await unit.commit()
 
 
@@ -71,7 +71,7 @@ async def test_sessions_with_a_primary_that_was_demoted_are_thrown_away_at_the_f
 async def test_a_server_that_goes_down_in_the_middle_costs_what_was_under_way_and_no_more(url: str) -> None:
     async with opened(url) as (archive,):
         async with archive.unit() as unit:
-            await unit.save(await unit.operation(ONE), ENTRY)
+            await unit.operations.save(await unit.operations.get(ONE), ENTRY)
             async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
                 await other.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
@@ -90,7 +90,7 @@ async def test_the_health_probe_writes(tmp_path: Path) -> None:
         for _ in range(2):
             await archive.ping()
             async with archive.unit() as unit:
-                written.append(await unit.first(text("SELECT written_at FROM probe")))
+                written.append(await unit.transaction.first(text("SELECT written_at FROM probe")))
         assert None not in written
         assert written[0] < written[1]
 
@@ -101,7 +101,7 @@ async def test_who_freezes_in_the_middle_of_a_transaction_loses_its_locks(
     monkeypatch.setattr(database, "IDLE_MS", 500)
     async with opened(url, 2) as (frozen, other):
         async with frozen.unit() as unit:
-            await unit.save(await unit.operation(ONE), ENTRY)
+            await unit.operations.save(await unit.operations.get(ONE), ENTRY)
             await write(other)
             with pytest.raises(StoreFailed):
                 await unit.commit()
@@ -111,7 +111,7 @@ async def test_who_freezes_in_the_middle_of_a_transaction_loses_its_locks(
 async def test_nobody_waits_for_a_lock_for_ever(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database, "LOCK_MS", 200)
     async with opened(url, 2) as (holder, other), holder.unit() as unit:
-        await unit.save(await unit.operation(ONE), ENTRY)
+        await unit.operations.save(await unit.operations.get(ONE), ENTRY)
         with pytest.raises(StoreFailed, match="lock timeout"):
             await write(other)
         await unit.commit()

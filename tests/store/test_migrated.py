@@ -16,7 +16,7 @@ async def test_archives_that_open_one_while_another_does_have_their_tables_each(
         await open_migrated(archive)
         try:
             async with archive.unit() as unit:
-                return await unit.overdue(clock.now())
+                return await unit.operations.overdue(clock.now())
         finally:
             await archive.close()
 

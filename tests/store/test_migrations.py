@@ -128,9 +128,13 @@ async def test_what_other_tests_copy_is_what_the_migrations_make() -> None:
         archive = SqlArchive("sqlite://", clock=clock, bell=WakeUp(clock))
         await opening(archive)
         async with archive.unit() as unit:
-            things = await unit.all(text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name"))
+            things = await unit.transaction.all(
+                text("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY type, name")
+            )
             rows = {
-                one.name: await unit.all(text(f'SELECT * FROM "{one.name}"')) for one in things if one.type == "table"
+                one.name: await unit.transaction.all(text(f'SELECT * FROM "{one.name}"'))
+                for one in things
+                if one.type == "table"
             }
         made.append({"things": things} | rows)
         await archive.close()

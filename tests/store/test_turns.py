@@ -67,12 +67,12 @@ async def test_who_gives_up_waiting_holds_up_nobody() -> None:
 
 async def test_who_reads_waits_for_no_writer_and_sees_what_is_committed(archive: SqlArchive) -> None:
     async with archive.unit(Rank.BULK) as unit:
-        await unit.add(operation(), ENTRY)
+        await unit.operations.add(operation(), ENTRY)
         async with archive.reading() as reading:
-            assert not await reading.operations()
+            assert not await reading.operations.newest()
         await unit.commit()
     async with archive.reading() as reading:
-        assert [found.id for found in await reading.operations()] == [operation().id]
+        assert [found.id for found in await reading.operations.newest()] == [operation().id]
 
 
 @pytest.mark.parametrize("url", ["sqlite://", "file"])
@@ -84,6 +84,6 @@ async def test_a_unit_that_reads_writes_nothing(archive: SqlArchive, clock: Manu
             stack.push_async_callback(archive.close)
         async with archive.reading() as reading:
             with pytest.raises(RuntimeError, match="only reads"):
-                await reading.forget("a key")
+                await reading.inbox.forget("a key")
             with pytest.raises(RuntimeError, match="only reads"):
                 await reading.commit()

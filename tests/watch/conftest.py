@@ -85,9 +85,9 @@ class Post:
         await self.placing.tell()
         await self.placing.place()
         async with self.archive.unit() as unit:
-            behind = await unit.unshown(limit=100)
+            behind = await unit.notices.behind(limit=100)
             for alarm, notice in behind:
-                await unit.keep_notice(replace(notice, ts="1.0", shown=alarm.version))
+                await unit.notices.keep(replace(notice, ts="1.0", shown=alarm.version))
             await unit.commit()
         return [alarm for alarm, _ in behind]
 
@@ -96,12 +96,12 @@ class Post:
         from bot.domain.ports import Card
 
         async with self.archive.unit() as unit:
-            for operation, revision, _ in await unit.unposted(limit=100):
-                await unit.keep_card(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
+            for operation, revision, _ in await unit.cards.behind(limit=100):
+                await unit.cards.keep(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
         async with self.archive.unit() as unit:
             lines = await waiting(unit)
-            await unit.told([line.id for line in lines], ts="2.0")
+            await unit.outbox.told([line.id for line in lines], ts="2.0")
             await unit.commit()
         return [line.news for line in lines]
 
@@ -134,14 +134,14 @@ class Post:
             ended_at=now if state in {State.SUCCEEDED, State.ENDED_INCOMPLETE} else None,
         )
         async with self.archive.unit() as unit:
-            await unit.add(made, Entry(event="requested"))
+            await unit.operations.add(made, Entry(event="requested"))
             await unit.commit()
         return made
 
     async def move(self, id: str, state: State) -> None:
         async with self.archive.unit() as unit:
-            stored = await unit.operation(OperationId(id))
-            await unit.save(replace(stored, state=state, ended_at=self.clock.now()), Entry(event="moved"))
+            stored = await unit.operations.get(OperationId(id))
+            await unit.operations.save(replace(stored, state=state, ended_at=self.clock.now()), Entry(event="moved"))
             await unit.commit()
 
 

@@ -98,7 +98,7 @@ async def test_replicas_that_look_at_the_same_moment_tell_once(post: Post) -> No
     await asyncio.gather(*(post.rounds.go() for _ in range(5)))
     assert len(await post.shown()) == 1
     async with post.archive.unit() as unit:
-        assert len(await unit.alarms(AlarmKind.HOST_DOWN, cloud="toy")) == 1
+        assert len(await unit.alarms.of(AlarmKind.HOST_DOWN, cloud="toy")) == 1
 
 
 async def test_a_cloud_that_does_not_answer_neither_raises_nor_clears_anything(post: Post) -> None:
@@ -214,7 +214,7 @@ async def test_alarms_and_their_ends_are_in_the_audit(post: Post) -> None:
     post.fleet.raise_again("host-3")
     await post.look()
     async with post.archive.unit() as unit:
-        events = [line["event"] async for line in audit.export(unit)]
+        events = [line["event"] async for line in audit.export(unit.audit)]
     assert events == ["host seen down", "alarm over"]
 
 

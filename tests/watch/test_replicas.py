@@ -14,7 +14,7 @@ from bot.domain.operation import State
 from bot.domain.values import HostId, OperationId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store.archive import SqlArchive
-from bot.store.unit import SqlUnit
+from bot.store.parts.alarms import SqlAlarms
 from bot.watch.alerts import AlertGroup, Alerts, ToldAlert
 from tests.store.databases import Postgresql
 from tests.watch.conftest import NOON, Fleet, Post
@@ -42,7 +42,7 @@ async def look(posts: list[Post]) -> None:
 
 async def alarms(post: Post, kind: AlarmKind) -> list[Alarm]:
     async with post.archive.unit() as unit:
-        return list(await unit.alarms(kind, cloud=None))
+        return list(await unit.alarms.of(kind, cloud=None))
 
 
 async def test_hosts_that_die_are_told_of_once_each(posts: list[Post]) -> None:
@@ -73,16 +73,16 @@ async def test_a_replica_that_is_overtaken_between_two_reads_does_not_undo_what_
 ) -> None:
     await posts[0].operation("host-3", State.SUCCEEDED)
     posts[0].fleet.change("host-3", in_service=False, state="disabled", taken_out_by="OP1")
-    read = SqlUnit.unwatched
+    read = SqlAlarms.unwatched
     ahead = iter(posts[1:2])
 
-    async def read_and_be_overtaken(unit: SqlUnit, cloud: str, *, limit: int) -> Sequence[OperationId]:
-        found = await read(unit, cloud, limit=limit)
+    async def read_and_be_overtaken(alarms: SqlAlarms, cloud: str, *, limit: int) -> Sequence[OperationId]:
+        found = await read(alarms, cloud, limit=limit)
         for other in ahead:
             await other.rounds.go()
         return found
 
-    monkeypatch.setattr(SqlUnit, "unwatched", read_and_be_overtaken)
+    monkeypatch.setattr(SqlAlarms, "unwatched", read_and_be_overtaken)
     await posts[0].rounds.go()
     (alarm,) = await alarms(posts[0], AlarmKind.LEFT_OVER)
     assert alarm.host == "host-3"

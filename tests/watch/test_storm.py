@@ -31,11 +31,11 @@ async def turns_before_a_command(post: Post) -> int:
 
     async def alarms() -> int:
         async with post.archive.unit(Rank.ACKNOWLEDGED) as unit:
-            return len(await unit.alarms(AlarmKind.ALERT, cloud=None))
+            return len(await unit.alarms.of(AlarmKind.ALERT, cloud=None))
 
     before = await alarms()
     async with post.archive.unit(Rank.ACKNOWLEDGED) as unit:
-        now = len(await unit.alarms(AlarmKind.ALERT, cloud=None))
+        now = len(await unit.alarms.of(AlarmKind.ALERT, cloud=None))
         await unit.commit()
     await asyncio.sleep(0)
     return (now - before + 1) // 2  # each call tells of two hosts

@@ -165,7 +165,7 @@ class Cards:
 
     async def _drawn(self, operation: Operation, card: Card) -> Message:
         async with self._archive.reading() as unit:
-            records = await unit.steps(operation.id)
+            records = await unit.steps.of(operation.id)
         drawn = self.draw(operation, records)
         if not card.left or card.channel == operation.channel:
             return drawn
@@ -187,5 +187,5 @@ class Cards:
 
     async def _keep(self, card: Card) -> None:
         async with self._archive.unit() as unit:
-            await unit.keep_card(card)
+            await unit.cards.keep(card)
             await unit.commit()

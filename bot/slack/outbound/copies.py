@@ -2,10 +2,9 @@
 
 from dataclasses import replace
 
-from bot.domain.messages.copies import Copy
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import EXECUTING, Operation
-from bot.domain.ports import Archive, Clock, LeaseLost
+from bot.domain.ports import Archive, Clock, Copy, LeaseLost
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.cards import Cards
@@ -105,7 +104,7 @@ class Copies:
 
     async def _drawn(self, operation: Operation, copy: Copy) -> Message:
         async with self._archive.reading() as unit:
-            records, card = await unit.steps(operation.id), await unit.card(operation.id)
+            records, card = await unit.steps.of(operation.id), await unit.cards.of(operation.id)
         drawn = self._cards.draw(operation, records)
         where = card.channel if card is not None else operation.channel
         told = message.context(_THREAD.format(person=copy.person, channel=where))
@@ -123,12 +122,12 @@ class Copies:
             facts={"sentence": said, "remedy": _REMEDY},
         )
         async with self._archive.unit() as unit:
-            await unit.drop_copy(copy)
+            await unit.copies.drop(copy)
             if not copy.ts:
-                await unit.tell(told)
+                await unit.outbox.tell(told)
             await unit.commit()
 
     async def _keep(self, copy: Copy) -> None:
         async with self._archive.unit() as unit:
-            await unit.keep_copy(copy)
+            await unit.copies.keep(copy)
             await unit.commit()

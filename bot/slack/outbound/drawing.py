@@ -77,7 +77,7 @@ class Drawing:
         if not news.answers:
             return ""
         async with self._archive.reading() as unit:
-            delivery = await unit.delivery(news.answers)
+            delivery = await unit.inbox.find(news.answers)
         return str(delivery.payload.get(ANSWER_AT) or "") if delivery is not None else ""
 
     async def _direct_channel(self, user: UserId) -> str:
@@ -97,7 +97,7 @@ class Drawing:
         if news.operation is None or not ask:
             return Heard(incident=(), direct=())
         async with self._archive.reading() as unit:
-            operation, card = await unit.operation(news.operation), await unit.card(news.operation)
+            operation, card = await unit.operations.get(news.operation), await unit.cards.of(news.operation)
         channel = card.channel if card is not None else operation.channel
         return await self._presence.heard(
             ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
@@ -117,7 +117,7 @@ class Drawing:
         if first.audience is not Audience.INCIDENT or first.operation is None:
             return ()
         async with self._archive.reading() as unit:
-            operation = await unit.operation(first.operation)
+            operation = await unit.operations.get(first.operation)
         called = (await self.heard(first)).only_there
         facts: Facts = {"from": self._incident_channel, "why": why}
         return [
@@ -138,7 +138,7 @@ class Drawing:
             return 0
         if id not in self._vms:
             async with self._archive.reading() as unit:
-                operation = await unit.operation(id)
+                operation = await unit.operations.get(id)
             if len(self._vms) > _REMEMBERED:
                 self._vms.clear()
             self._vms[id] = len(operation.plan.vms) if operation.plan is not None else 0
@@ -149,9 +149,9 @@ class Drawing:
         if news.operation is None:
             return
         async with self._archive.unit() as unit:
-            card = await unit.card(news.operation)
+            card = await unit.cards.of(news.operation)
             if card is not None:
-                await unit.keep_card(replace(card, ts="", revision=-1, attempted_at=None))
+                await unit.cards.keep(replace(card, ts="", revision=-1, attempted_at=None))
                 await unit.commit()
 
     async def card_must_leave(self, news: News, *, why: str) -> None:
@@ -159,7 +159,7 @@ class Drawing:
         if news.operation is None:
             return
         async with self._archive.reading() as unit:
-            operation, card = await unit.operation(news.operation), await unit.card(news.operation)
+            operation, card = await unit.operations.get(news.operation), await unit.cards.of(news.operation)
         if card is not None:
             await self._cards.moving.move(operation, card.channel, why=why)
 
@@ -187,8 +187,8 @@ class Drawing:
         if first.kind is Kind.TIMELINE:
             return await self._timeline(first, first.operation)
         async with self._archive.reading() as unit:
-            operation = await unit.operation(first.operation)
-            records = await unit.steps(first.operation) if first.kind in thread.WITH_REPORT else ()
+            operation = await unit.operations.get(first.operation)
+            records = await unit.steps.of(first.operation) if first.kind in thread.WITH_REPORT else ()
         if first.kind is Kind.PLAN and operation.plan is not None:
             return self._plan(first, operation, operation.plan)
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
@@ -221,8 +221,8 @@ class Drawing:
 
     async def _timeline(self, news: News, id: OperationId) -> Message:
         async with self._archive.reading() as unit:
-            operation, records = await unit.operation(id), await unit.steps(id)
-            _, entries = await unit.entries(id, limit=_ENTRIES)
+            operation, records = await unit.operations.get(id), await unit.steps.of(id)
+            _, entries = await unit.audit.entries(id, limit=_ENTRIES)
         names = {who: await self._poster.name(who) for who in timeline.people_in(operation, entries)}
         content = timeline.render(operation, entries, records, names=names)
         elsewhere = (
@@ -250,7 +250,7 @@ class Drawing:
             return notes.listing(thread.word(news.facts, "sentence"), operations, links)
         shown = operations[0]
         async with self._archive.reading() as unit:
-            records = await unit.steps(shown.id)
+            records = await unit.steps.of(shown.id)
         rule = self._cards.rule_of(shown)
         return notes.in_full(shown, records, rule, now=self._clock.now(), link=links[shown.id])
 
@@ -259,7 +259,7 @@ class Drawing:
         async with self._archive.reading() as unit:
             for wanted in ids:
                 try:
-                    found.append(await unit.operation(wanted))
+                    found.append(await unit.operations.get(wanted))
                 except UnknownOperation:
                     continue
         return found
@@ -267,7 +267,7 @@ class Drawing:
     async def link(self, operation: OperationId) -> str:
         """The address of an operation's card; empty when it has none."""
         async with self._archive.reading() as unit:
-            card = await unit.card(operation)
+            card = await unit.cards.of(operation)
         if card is None or not card.ts:
             return ""
         where = (card.channel, card.ts)

@@ -116,7 +116,7 @@ class Lines:
         if most == 1:
             return [head], False
         async with self._archive.reading() as unit:
-            waiting = [head, *await unit.followers(head, limit=most)]
+            waiting = [head, *await unit.outbox.followers(head, limit=most)]
         batch = list(takewhile(lambda line: line.news.kind is kind, waiting[:most]))
         return batch, len(batch) == len(waiting)
 
@@ -158,7 +158,7 @@ class Lines:
         if news.kind not in ONE_LINE:
             return False
         async with self._archive.reading() as unit:
-            ts = await unit.line(news)
+            ts = await unit.outbox.line_of(news)
         if not ts:
             return False
         try:
@@ -173,8 +173,8 @@ class Lines:
         """Make of it a line for each who would not hear it otherwise: each is told, or given up, on its own."""
         called = (await self._drawing.heard(line.news)).direct
         async with self._archive.unit() as unit:
-            await unit.tell(*(replace(line.news, audience=Audience.DIRECT, person=one) for one in called))
-            await unit.told([line.id], ts="")
+            await unit.outbox.tell(*(replace(line.news, audience=Audience.DIRECT, person=one) for one in called))
+            await unit.outbox.told([line.id], ts="")
             await unit.commit()
 
     async def _gathers(self, batch: Sequence[Outgoing]) -> bool:
@@ -319,7 +319,7 @@ class Lines:
         if tries == 1:
             log.warning("news waits for Slack", news=ids, code=error.code)
         async with self._archive.unit() as unit:
-            await unit.postpone(ids, why=error.code)
+            await unit.outbox.postpone(ids, why=error.code)
             await unit.commit()
         self._not_before[ids[0]] = until
         self._pace.come_back(until)
@@ -334,15 +334,15 @@ class Lines:
         log.warning("news cannot be told", news=ids, code=refusal.code, told_elsewhere=len(elsewhere))
         self._not_before[ids[0]] = self._clock.monotonic() + 1  # of what was read before, nothing is tried again
         async with self._archive.unit() as unit:
-            await unit.give_up(ids, why=refusal.code)
-            await unit.tell(*elsewhere)
+            await unit.outbox.give_up(ids, why=refusal.code)
+            await unit.outbox.tell(*elsewhere)
             await unit.commit()
         return True
 
     async def _note_attempt(self, batch: Sequence[Outgoing]) -> None:
         ids = [line.id for line in batch]
         async with self._archive.unit() as unit:
-            await unit.attempt(ids, now=self._clock.now())
+            await unit.outbox.attempt(ids, now=self._clock.now())
             await unit.commit()
         self._refused.difference_update(ids)
         for id in ids:
@@ -350,9 +350,9 @@ class Lines:
 
     async def _note_told(self, batch: Sequence[Outgoing], *, ts: str) -> None:
         async with self._archive.unit() as unit:
-            await unit.told([line.id for line in batch], ts=ts)
+            await unit.outbox.told([line.id for line in batch], ts=ts)
             for key in {line.news.answers for line in batch} - {""}:
-                await unit.answered(key)
+                await unit.inbox.answered(key)
             await unit.commit()
         for line in batch:
             self._gathered_since.pop(line.id, None)

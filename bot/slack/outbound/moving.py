@@ -33,7 +33,7 @@ class Moving:
             why: Slack's word for that.
         """
         async with self._archive.reading() as unit:
-            copies = await unit.copies(operation.id)
+            copies = await unit.copies.of(operation.id)
         standing = next((copy for copy in copies if copy.ts and copy.channel != channel), None)
         to = standing.channel if standing is not None else await self._next(operation, channel)
         if to == channel:
@@ -41,13 +41,13 @@ class Moving:
         log.warning("a card leaves its channel", operation=operation.id, channel=channel, to=to, code=why)
         ts = standing.ts if standing is not None else ""
         async with self._archive.unit() as unit:
-            await unit.keep_card(Card(operation=operation.id, channel=to, ts=ts, revision=-1, left=channel, why=why))
+            await unit.cards.keep(Card(operation=operation.id, channel=to, ts=ts, revision=-1, left=channel, why=why))
             for copy in copies:
                 if copy.channel == to:
-                    await unit.drop_copy(copy)
+                    await unit.copies.drop(copy)
             if self._incident_channel not in {"", channel, to}:
                 facts = {"from": channel, "why": why}
-                await unit.tell(
+                await unit.outbox.tell(
                     News(kind=Kind.CARD_MOVED, audience=Audience.INCIDENT, operation=operation.id, facts=facts)
                 )
             await unit.commit()

@@ -130,7 +130,7 @@ class Notices:
         if not alarm.within:
             return ""
         async with self._archive.reading() as unit:
-            above, storm = await unit.notice(alarm.within), await unit.alarm(alarm.within)
+            above, storm = await unit.notices.of(alarm.within), await unit.alarms.find(alarm.within)
         if above is not None and above.ts:
             return above.ts
         return None if storm is not None and storm.is_open else ""
@@ -152,5 +152,5 @@ class Notices:
 
     async def _keep(self, notice: Notice) -> None:
         async with self._archive.unit() as unit:
-            await unit.keep_notice(notice)
+            await unit.notices.keep(notice)
             await unit.commit()

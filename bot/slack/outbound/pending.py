@@ -4,9 +4,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from bot.domain.messages.alarm import Alarm, Notice
-from bot.domain.messages.copies import Copy
 from bot.domain.operation import Operation
-from bot.domain.ports import Archive, Card, Outgoing
+from bot.domain.ports import Archive, Card, Copy, Outgoing
 
 _CARDS = 100
 _LINES = 1_000
@@ -27,8 +26,8 @@ async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Behind:
     """What is behind now, without the lines that are put off and what comes after them."""
     async with archive.reading() as unit:
         return Behind(
-            cards=await unit.unposted(limit=_CARDS),
-            copies=await unit.copies_behind(limit=_CARDS),
-            lines=await unit.outgoing(limit=_LINES, put_off=put_off),
-            notices=await unit.unshown(limit=_NOTICES),
+            cards=await unit.cards.behind(limit=_CARDS),
+            copies=await unit.copies.behind(limit=_CARDS),
+            lines=await unit.outbox.waiting(limit=_LINES, put_off=put_off),
+            notices=await unit.notices.behind(limit=_NOTICES),
         )

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
 from bot.domain.ports import Entry, Recorded
@@ -31,47 +31,70 @@ _OUTBOX = table_of(NewsRow)
 _PAGE = 500
 
 
-class Audit(Transaction):
-    """The part of a unit of work that keeps the audit, and the order of what the commit appends."""
+class SqlAudit:
+    """`bot.domain.ports.audit.Audit` over rows, and the order of what the commit appends."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     async def record(self, operation: OperationId | None, entry: Entry) -> None:
-        """See `bot.domain.ports.Unit`."""
-        self.note(operation, entry)
+        """See `bot.domain.ports.audit.Audit`."""
+        self._transaction.note(operation, entry)
 
     async def entries(self, operation: OperationId, *, limit: int) -> tuple[int, Sequence[Recorded]]:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.audit.Audit`."""
         is_its = col(AuditRow.operation_id) == operation
-        number: int = await self.first(select(func.count()).select_from(_AUDIT).where(is_its))
+        number: int = await self._transaction.first(select(func.count()).select_from(_AUDIT).where(is_its))
         newest = select(AuditRow).where(is_its).order_by(col(AuditRow.seq).desc()).limit(limit)
-        rows: list[AuditRow] = await self.scalars(newest)
+        rows: list[AuditRow] = await self._transaction.scalars(newest)
         return number, [_recorded(row) for row in reversed(rows)]
+
+    async def cut(self, before: datetime, *, most: int) -> int:
+        """See `bot.domain.ports.audit.Audit`.
+
+        What is kept says up to which line it was cut, and the hash of that one.
+        """
+        head: AuditHeadRow = await self._transaction.first(select(AuditHeadRow).with_for_update())
+        first_kept = await self._transaction.first(
+            select(col(AuditRow.seq)).where(col(AuditRow.at) >= before).order_by(col(AuditRow.seq)).limit(1)
+        )
+        up_to = min((first_kept or head.seq + 1) - 1, head.cut_seq + most)
+        if up_to <= head.cut_seq:
+            return 0
+        hash_ = await self._transaction.first(select(col(AuditRow.hash)).where(col(AuditRow.seq) == up_to))
+        await self._transaction.run(update(_HEAD).values(cut_seq=up_to, cut_hash=hash_))
+        await self._transaction.run(delete(_AUDIT).where(_AUDIT.c.seq <= up_to))
+        self._transaction.note(None, Entry(event=CUT, facts=cut_facts(up_to, hash_)))
+        return up_to - head.cut_seq
 
     async def append(self) -> None:
         """Write the audit entries and news of this unit, behind the lock on the audit's end."""
-        if not self._entries and not self._news:
+        if not self._transaction.entries and not self._transaction.news:
             return
-        head: AuditHeadRow = await self.first(select(AuditHeadRow).with_for_update())
-        now = self._clock.now()
+        head: AuditHeadRow = await self._transaction.first(select(AuditHeadRow).with_for_update())
+        now = self._transaction.clock.now()
         rows: list[dict[str, Any]] = []
         seq, last = head.seq, head.hash
-        for operation, entry in self._entries:
+        for operation, entry in self._transaction.entries:
             seq += 1
             row = _line(seq, now, operation, entry, last)
             last = row["hash"]
             rows.append(row)
         if rows:
-            await self.run(insert(_AUDIT), rows)
-            await self.run(update(_HEAD).values(seq=seq, hash=last))
-        if self._news:
-            await self.run(insert(_OUTBOX), [news_columns(news, now=now) for news in self._news])
-        self._entries, self._news = [], []
+            await self._transaction.run(insert(_AUDIT), rows)
+            await self._transaction.run(update(_HEAD).values(seq=seq, hash=last))
+        if self._transaction.news:
+            await self._transaction.run(
+                insert(_OUTBOX), [news_columns(news, now=now) for news in self._transaction.news]
+            )
+        self._transaction.entries, self._transaction.news = [], []
 
     async def lines(self) -> AsyncIterator[AuditRow]:
         """All lines, in order, some hundred at a time."""
         last: int | None = None
         while True:
             query = select(AuditRow).order_by(col(AuditRow.seq)).limit(_PAGE)
-            page = await self.scalars(query if last is None else query.where(col(AuditRow.seq) > last))
+            page = await self._transaction.scalars(query if last is None else query.where(col(AuditRow.seq) > last))
             for row in page:
                 yield row
             if len(page) < _PAGE:
@@ -80,12 +103,12 @@ class Audit(Transaction):
 
     async def begin(self) -> tuple[int, str]:
         """The number and hash of the last line that is kept no more; 0 and `GENESIS` where all are."""
-        row: AuditHeadRow = await self.first(select(AuditHeadRow))
+        row: AuditHeadRow = await self._transaction.first(select(AuditHeadRow))
         return row.cut_seq, row.cut_hash
 
     async def head(self) -> tuple[int, str]:
         """The number and hash of the last line."""
-        row: AuditHeadRow = await self.first(select(AuditHeadRow))
+        row: AuditHeadRow = await self._transaction.first(select(AuditHeadRow))
         return row.seq, row.hash
 
 
@@ -125,23 +148,23 @@ def _hash(line: dict[str, Any]) -> str:
     return hashlib.sha256((line["prev_hash"] + codec.canonical(said)).encode()).hexdigest()
 
 
-async def broken(unit: Audit) -> list[int]:
+async def broken(audit: SqlAudit) -> list[int]:
     """Numbers of lines that are not as they were written: changed, missing, or not where they belong.
 
     Whoever rewrites every line from the first changed one on and the head as well leaves no trace in here; compare the
     head's hash with one kept elsewhere (`muster audit export` ends with it).
     """
     wrong: set[int] = set()
-    cut, hash_of_cut = await unit.begin()
+    cut, hash_of_cut = await audit.begin()
     last = hash_of_cut
     expected, is_told = cut + 1, cut == 0
-    async for row in unit.lines():
+    async for row in audit.lines():
         wrong.update(range(expected, row.seq))
         if row.prev_hash != last or row.hash != _hash(row.model_dump()):
             wrong.add(row.seq)
         expected, last = row.seq + 1, row.hash
         is_told |= row.event == CUT and codec.plain(row.facts) == cut_facts(cut, hash_of_cut)
-    seq, hash_ = await unit.head()
+    seq, hash_ = await audit.head()
     wrong.update(range(expected, seq + 1))
     if not is_told:
         wrong.add(cut)  # lines are missing of which no line says that they were cut
@@ -150,9 +173,9 @@ async def broken(unit: Audit) -> list[int]:
     return sorted(wrong)
 
 
-async def export(unit: Audit) -> AsyncIterator[dict[str, Json]]:
+async def export(audit: SqlAudit) -> AsyncIterator[dict[str, Json]]:
     """Every line as plain JSON, in order, with the hashes that prove it."""
-    async for row in unit.lines():
+    async for row in audit.lines():
         yield {
             "seq": row.seq,
             "at": row.at.isoformat(timespec="microseconds"),

@@ -19,12 +19,12 @@ async def counts(archive: SqlArchive, clock: Clock) -> Mapping[str, int]:
         StoreFailed: the database does not answer.
     """
     async with archive.reading() as unit:
-        states = await unit.all(select(_OPERATION.c.state, func.count()).group_by(_OPERATION.c.state))
+        states = await unit.transaction.all(select(_OPERATION.c.state, func.count()).group_by(_OPERATION.c.state))
         going_on = select(_OPERATION.c.id).where(_OPERATION.c.state.not_in(sorted(FINAL)))
         of_those = _STEP.c.operation_id.in_(going_on)
-        steps = await unit.all(select(_STEP.c.state, func.count()).where(of_those).group_by(_STEP.c.state))
-        waiting = await unit.first(select(func.count()).where(_NEWS.c.waiting))
-        oldest = await unit.first(select(func.min(_NEWS.c.created_at)).where(_NEWS.c.waiting))
+        steps = await unit.transaction.all(select(_STEP.c.state, func.count()).where(of_those).group_by(_STEP.c.state))
+        waiting = await unit.transaction.first(select(func.count()).where(_NEWS.c.waiting))
+        oldest = await unit.transaction.first(select(func.min(_NEWS.c.created_at)).where(_NEWS.c.waiting))
         age = max(0, int((clock.now() - oldest).total_seconds())) if oldest else 0
     return {
         **{f"operations.{state}": count for state, count in states},

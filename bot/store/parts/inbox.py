@@ -15,45 +15,50 @@ from bot.store.transaction import Transaction
 _INBOX = table_of(DeliveryRow)
 
 
-class Inbox(Transaction):
-    """The part of a unit of work that keeps deliveries."""
+class SqlInbox:
+    """`bot.domain.ports.inbox.Inbox` over rows."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     async def receive(self, delivery: Delivery) -> bool:
-        """See `bot.domain.ports.Unit`."""
-        statement = self.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
-        return await self.first(statement.returning(_INBOX.c.key)) is not None
+        """See `bot.domain.ports.inbox.Inbox`."""
+        statement = self._transaction.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
+        return await self._transaction.first(statement.returning(_INBOX.c.key)) is not None
 
-    async def delivery(self, key: str) -> Delivery | None:
-        """See `bot.domain.ports.Unit`."""
-        row = await self.first(select(DeliveryRow).where(col(DeliveryRow.key) == key))
+    async def find(self, key: str) -> Delivery | None:
+        """See `bot.domain.ports.inbox.Inbox`."""
+        row = await self._transaction.first(select(DeliveryRow).where(col(DeliveryRow.key) == key))
         return delivery_of(row) if row else None
 
     async def answered(self, key: str) -> None:
-        """See `bot.domain.ports.Unit`."""
-        known = await self.delivery(key)
+        """See `bot.domain.ports.inbox.Inbox`."""
+        known = await self.find(key)
         if known is not None and ANSWER_AT in known.payload:
             payload = {name: value for name, value in known.payload.items() if name != ANSWER_AT}
-            await self.run(update(_INBOX).where(_INBOX.c.key == key).values(payload=codec.canonical(payload)))
+            await self._transaction.run(
+                update(_INBOX).where(_INBOX.c.key == key).values(payload=codec.canonical(payload))
+            )
 
     async def forget(self, key: str) -> None:
-        """See `bot.domain.ports.Unit`."""
-        await self.run(delete(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None)))
+        """See `bot.domain.ports.inbox.Inbox`."""
+        await self._transaction.run(delete(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None)))
 
     async def settle(self, key: str, *, result: str) -> None:
-        """See `bot.domain.ports.Unit`."""
-        if not any(news.answers == key for news in self._news):
+        """See `bot.domain.ports.inbox.Inbox`."""
+        if not any(news.answers == key for news in self._transaction.news):
             await self.answered(key)
         statement = update(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None))
-        if await self.run(statement.values(settled_at=self._clock.now(), result=result)):
+        if await self._transaction.run(statement.values(settled_at=self._transaction.clock.now(), result=result)):
             return
-        if await self.first(select(_INBOX.c.result).where(_INBOX.c.key == key)) is not None:
+        if await self._transaction.first(select(_INBOX.c.result).where(_INBOX.c.key == key)) is not None:
             raise Stale(f"Delivery {key} was settled before.")
 
     async def unsettled(self, *, since: datetime) -> Sequence[Delivery]:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.inbox.Inbox`."""
         query = (
             select(DeliveryRow)
             .where(col(DeliveryRow.settled_at).is_(None), col(DeliveryRow.received_at) > since)
             .order_by(col(DeliveryRow.received_at), col(DeliveryRow.key))
         )
-        return [delivery_of(row) for row in await self.scalars(query)]
+        return [delivery_of(row) for row in await self._transaction.scalars(query)]

@@ -12,35 +12,40 @@ from bot.store.transaction import Transaction
 _LEADER = table_of(LeaderRow)
 
 
-class Leadership(Transaction):
-    """The part of a unit of work that keeps the leader's lease."""
+class SqlLeadership:
+    """`bot.domain.ports.leases.Leadership` over a row."""
 
-    async def lead(self, owner: str, *, span: timedelta) -> Lead | None:
-        """See `bot.domain.ports.Unit`."""
-        now = await self.now()
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def claim(self, owner: str, *, span: timedelta) -> Lead | None:
+        """See `bot.domain.ports.leases.Leadership`."""
+        now = await self._transaction.now()
         mine = (_LEADER.c.owner == owner) & (_LEADER.c.lease_until > now)
         renewed = update(_LEADER).where(mine).values(lease_until=now + span).returning(_LEADER.c.fence)
-        if (fence := await self.first(renewed)) is not None:
+        if (fence := await self._transaction.first(renewed)) is not None:
             return Lead(owner=owner, fence=fence)
         is_free = or_(
             col(LeaderRow.lease_until).is_(None),
             col(LeaderRow.lease_until) <= now,
             col(LeaderRow.lease_until) > now + 2 * span,  # given before the database's clock was set back
         )
-        row: LeaderRow | None = await self.first(select(LeaderRow).where(is_free).with_for_update(skip_locked=True))
+        row: LeaderRow | None = await self._transaction.first(
+            select(LeaderRow).where(is_free).with_for_update(skip_locked=True)
+        )
         if row is None:
             return None
-        await self.run(update(_LEADER).values(owner=owner, fence=row.fence + 1, lease_until=now + span))
+        await self._transaction.run(update(_LEADER).values(owner=owner, fence=row.fence + 1, lease_until=now + span))
         return Lead(owner=owner, fence=row.fence + 1)
 
-    async def still_leads(self, lead: Lead) -> None:
-        """See `bot.domain.ports.Unit`."""
+    async def hold(self, lead: Lead) -> None:
+        """See `bot.domain.ports.leases.Leadership`."""
         taking = (_LEADER.c.owner == lead.owner) & (_LEADER.c.fence == lead.fence)
-        until = await self.first(select(_LEADER.c.lease_until).where(taking).with_for_update(read=True))
-        if until is None or until <= await self.now():
+        until = await self._transaction.first(select(_LEADER.c.lease_until).where(taking).with_for_update(read=True))
+        if until is None or until <= await self._transaction.now():
             raise LeaseLost(f"{lead.owner} leads no more.")
 
-    async def step_down(self, lead: Lead) -> None:
-        """See `bot.domain.ports.Unit`."""
+    async def release(self, lead: Lead) -> None:
+        """See `bot.domain.ports.leases.Leadership`."""
         taking = (_LEADER.c.owner == lead.owner) & (_LEADER.c.fence == lead.fence)
-        await self.run(update(_LEADER).where(taking).values(owner=None, lease_until=None))
+        await self._transaction.run(update(_LEADER).where(taking).values(owner=None, lease_until=None))

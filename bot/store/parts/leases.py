@@ -47,18 +47,25 @@ _FREE = (
 _FREE_ALONE = _FREE.with_for_update(skip_locked=True, key_share=True)
 
 
-class Leases(Transaction):
-    """The part of a unit of work that keeps leases."""
+class SqlLeases:
+    """`bot.domain.ports.leases.Leases` over rows."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     async def has_work(self, *, span: timedelta) -> bool:
-        """See `bot.domain.ports.Unit`. It locks nothing: who then claims may find that another did."""
-        now = await self.now()
-        return bool(await self.all(_FREE, now=now, too_late=now + 2 * span, time=self._clock.now()))
+        """See `bot.domain.ports.leases.Leases`. It locks nothing: who then claims may find that another did."""
+        now = await self._transaction.now()
+        return bool(
+            await self._transaction.all(_FREE, now=now, too_late=now + 2 * span, time=self._transaction.clock.now())
+        )
 
     async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
-        """See `bot.domain.ports.Unit`."""
-        now = await self.now()
-        found = await self.all(_FREE_ALONE, now=now, too_late=now + 2 * span, time=self._clock.now())
+        """See `bot.domain.ports.leases.Leases`."""
+        now = await self._transaction.now()
+        found = await self._transaction.all(
+            _FREE_ALONE, now=now, too_late=now + 2 * span, time=self._transaction.clock.now()
+        )
         if not found:
             return None
         (row,) = found
@@ -68,9 +75,9 @@ class Leases(Transaction):
         return Lease(operation=row.id, owner=owner, fence=row.fence + 1, until=until)
 
     async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.leases.Leases`."""
         row = await self._locked(lease)
-        now = await self.now()
+        now = await self._transaction.now()
         if row is None or row.lease_until is None or row.lease_until <= now:
             raise LeaseLost(f"The lease of {lease.owner} on operation {lease.operation} is over.")
         if span is None:
@@ -79,22 +86,22 @@ class Leases(Transaction):
         return replace(lease, until=now + span, version=row.version)
 
     async def release(self, lease: Lease) -> None:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.leases.Leases`."""
         if await self._locked(lease) is not None:
-            given_back = {"lease_owner": None, "lease_until": None, "waiting_since": await self.now()}
+            given_back = {"lease_owner": None, "lease_until": None, "waiting_since": await self._transaction.now()}
             await self._set(lease.operation, lease.fence, given_back)
 
-    async def void_leases(self) -> None:
+    async def void(self) -> None:
         """Take every lease from whoever held it; only for a database that no other process can use."""
         held = _OPERATION.c.lease_until.is_not(None)
-        await self.run(update(_OPERATION).where(held).values(lease_owner=None, lease_until=None))
+        await self._transaction.run(update(_OPERATION).where(held).values(lease_owner=None, lease_until=None))
 
     async def _locked(self, lease: Lease) -> Any:
         """The operation's row, locked until the end of the transaction, if the lease's taking was the last one."""
-        rows = await self.all(_HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence)
+        rows = await self._transaction.all(_HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence)
         return rows[0] if rows else None
 
     async def _set(self, operation: str, fence: int, columns: dict[str, Any]) -> None:
         statement = update(_OPERATION).where(_OPERATION.c.id == operation, _OPERATION.c.fence == fence)
-        if await self.run(statement.values(**columns)) == 0:
+        if await self._transaction.run(statement.values(**columns)) == 0:
             raise LeaseLost(f"Operation {operation} was taken by another worker.")

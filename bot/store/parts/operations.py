@@ -31,34 +31,37 @@ _BEFORE = select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved
 _REVISE = update(_OPERATION).where(_OPERATION.c.id == bindparam("of")).values(revision=_OPERATION.c.revision + 1)
 
 
-class Operations(Transaction):
-    """The part of a unit of work that keeps operations."""
+class SqlOperations:
+    """`bot.domain.ports.operations.Operations` over rows."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
 
     async def add(self, operation: Operation, entry: Entry) -> None:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.operations.Operations`."""
         columns = operation_columns(operation) | self._plan_columns(operation)
         columns |= {"id": operation.id, "version": operation.version, "revision": 1, "fence": 0}
-        columns |= {"waiting_since": await self.now()}
+        columns |= {"waiting_since": await self._transaction.now()}
         statement = insert(_OPERATION).values(**columns)
         if operation.is_live:
             await self._check_targets(operation)
         if not operation.is_live:
-            await self.run(statement)
-        elif await self.try_run(statement) is None:
+            await self._transaction.run(statement)
+        elif await self._transaction.try_run(statement) is None:
             raise await self._under_way(operation)
         await self._keep_plans(operation, stored=())
-        self.note(operation.id, entry)
+        self._transaction.note(operation.id, entry)
 
-    async def operation(self, id: OperationId) -> Operation:
-        """See `bot.domain.ports.Unit`."""
-        found: Sequence[OperationRow] = await self.scalars(_BY_ID, id=id)
+    async def get(self, id: OperationId) -> Operation:
+        """See `bot.domain.ports.operations.Operations`."""
+        found: Sequence[OperationRow] = await self._transaction.scalars(_BY_ID, id=id)
         if not found:
             raise _unknown(id)
         return (await self.values_of(found))[0]
 
     async def save(self, operation: Operation, entry: Entry) -> Operation:
-        """See `bot.domain.ports.Unit`."""
-        before = await self.all(_BEFORE, id=operation.id, version=operation.version)
+        """See `bot.domain.ports.operations.Operations`."""
+        before = await self._transaction.all(_BEFORE, id=operation.id, version=operation.version)
         if not before:
             raise _stale(operation)
         saved = replace(operation, version=operation.version + 1)
@@ -69,16 +72,16 @@ class Operations(Transaction):
         takes_the_host = saved.is_live and not before[0].live
         if takes_the_host:
             await self._check_targets(operation)
-        met = await (self.try_run(statement) if takes_the_host else self.run(statement))
+        met = await (self._transaction.try_run(statement) if takes_the_host else self._transaction.run(statement))
         if met is None:
             raise await self._under_way(operation)
         if met == 0:
             raise _stale(operation)
         await self._keep_plans(saved, stored=(before[0].plan_sha, before[0].approved_plan_sha))
-        self.note(operation.id, entry)
+        self._transaction.note(operation.id, entry)
         return saved
 
-    async def operations(
+    async def newest(
         self,
         *,
         live: bool | None = None,
@@ -87,7 +90,7 @@ class Operations(Transaction):
         host: HostId | None = None,
         limit: int = 50,
     ) -> Sequence[Operation]:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.operations.Operations`."""
         query = select(OperationRow).order_by(col(OperationRow.created_at).desc(), col(OperationRow.id).desc())
         if live is not None:
             query = query.where(col(OperationRow.live) if live else ~col(OperationRow.live))
@@ -97,20 +100,20 @@ class Operations(Transaction):
             query = query.where(col(OperationRow.cloud) == cloud)
         if host is not None:
             query = query.where(col(OperationRow.host_id) == host)
-        return await self.values_of(await self.scalars(query.limit(limit)))
+        return await self.values_of(await self._transaction.scalars(query.limit(limit)))
 
     async def requests(self, cloud: str) -> Sequence[Request]:
-        """See `bot.domain.ports.Unit`."""
-        return [request_of(body) for body in await self.scalars(_LIVE, cloud=cloud)]
+        """See `bot.domain.ports.operations.Operations`."""
+        return [request_of(body) for body in await self._transaction.scalars(_LIVE, cloud=cloud)]
 
     async def overdue(self, now: datetime) -> Sequence[OperationId]:
-        """See `bot.domain.ports.Unit`."""
+        """See `bot.domain.ports.operations.Operations`."""
         query = (
             select(col(OperationRow.id))
             .where(col(OperationRow.state) == State.AWAITING_APPROVAL.value, col(OperationRow.expires_at) <= now)
             .order_by(col(OperationRow.expires_at))
         )
-        return [OperationId(found) for found in await self.scalars(query)]
+        return [OperationId(found) for found in await self._transaction.scalars(query)]
 
     async def values_of(self, rows: Sequence[OperationRow]) -> list[Operation]:
         """The operations of rows, with their plans."""
@@ -124,38 +127,40 @@ class Operations(Transaction):
             for row in rows
         ]
 
-    async def revise(self, operation: OperationId) -> None:
+    async def revise(self, id: OperationId) -> None:
         """Count a change, so that the card is drawn again; locks the operation's row."""
-        if await self.run(_REVISE, [{"of": operation}]) == 0:
-            raise _unknown(operation)
+        if await self._transaction.run(_REVISE, [{"of": id}]) == 0:
+            raise _unknown(id)
 
     async def _plans_of(self, rows: Sequence[OperationRow]) -> Mapping[str, Plan]:
         wanted = {sha for row in rows for sha in (row.plan_sha, row.approved_plan_sha) if sha}
-        plans = {sha: plan for sha in wanted if (plan := self._plans.find(sha)) is not None}
+        plans = {sha: plan for sha in wanted if (plan := self._transaction.plans.find(sha)) is not None}
         if missing := sorted(wanted - plans.keys()):
             query = select(_PLAN.c.sha, _PLAN.c.body).where(
                 _PLAN.c.operation_id.in_([row.id for row in rows]), _PLAN.c.sha.in_(missing)
             )
-            plans |= {row.sha: self._plans.read(row.body) for row in await self.all(query)}
+            plans |= {row.sha: self._transaction.plans.read(row.body) for row in await self._transaction.all(query)}
         return plans
 
     def _plan_columns(self, operation: Operation) -> dict[str, str | None]:
         return {
-            "plan_sha": self._plans.sha_of(operation.plan) if operation.plan else None,
-            "approved_plan_sha": self._plans.sha_of(operation.approved_plan) if operation.approved_plan else None,
+            "plan_sha": self._transaction.plans.sha_of(operation.plan) if operation.plan else None,
+            "approved_plan_sha": self._transaction.plans.sha_of(operation.approved_plan)
+            if operation.approved_plan
+            else None,
         }
 
     async def _keep_plans(self, operation: Operation, *, stored: Sequence[str | None]) -> None:
         """Store the plans of an operation that are not stored yet."""
         for plan in (operation.plan, operation.approved_plan):
-            if plan is None or (sha := self._plans.sha_of(plan)) in stored:
+            if plan is None or (sha := self._transaction.plans.sha_of(plan)) in stored:
                 continue
             row = {"operation_id": operation.id, "sha": sha, "body": codec.encode(plan)}
-            await self.run(self.insert(_PLAN).values(**row).on_conflict_do_nothing())
+            await self._transaction.run(self._transaction.insert(_PLAN).values(**row).on_conflict_do_nothing())
 
     async def lock_hosts(self, cloud: str) -> None:
         """Let nobody else begin an operation, or send a VM anywhere, in a cloud until this unit is over."""
-        await self.lock(f"pace of {cloud}")
+        await self._transaction.lock(f"pace of {cloud}")
 
     async def _check_targets(self, operation: Operation) -> None:
         """Refuse one whose target is under an operation, or whose host is a target of one."""
@@ -171,7 +176,7 @@ class Operations(Transaction):
             _OPERATION.c.host_id == operation.request.host,
             _OPERATION.c.live,
         )
-        other = await self.first(query)
+        other = await self._transaction.first(query)
         if other is None:
             return Stale(f"The operation that held {operation.request.host_name} ended meanwhile.")
         return AlreadyUnderWay(

@@ -9,9 +9,10 @@ from bot.domain.operation import Operation
 from bot.domain.ports import Entry
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord
 from bot.domain.values import OperationId
-from bot.store.parts.operations import Operations
+from bot.store.parts.operations import SqlOperations
 from bot.store.rows.mapping import step_columns, step_of
 from bot.store.rows.tables import OperationRow, StepRow, table_of
+from bot.store.transaction import Transaction
 
 _OPERATION = table_of(OperationRow)
 _STEP = table_of(StepRow)
@@ -22,7 +23,7 @@ _OF_ONE = (
     .where(_STEP.c.operation_id == bindparam("of"))
     .order_by(_STEP.c.seq)
 )
-_BESIDE = (
+_ELSEWHERE = (
     select(_STEP.c.operation_id, _STEP.c.step, _STEP.c.body, _STEP.c.seq, _STEP.c.state)
     .join(_OPERATION, _OPERATION.c.id == _STEP.c.operation_id)
     .where(
@@ -39,48 +40,52 @@ _CHANGE = (
 )
 
 
-class Steps(Operations):
-    """The part of a unit of work that keeps steps; every change of one counts as a change of its operation."""
+class SqlSteps:
+    """`bot.domain.ports.steps.Steps` over rows; every change of one counts as a change of its operation."""
+
+    def __init__(self, transaction: Transaction, operations: SqlOperations) -> None:
+        self._transaction = transaction
+        self._operations = operations
 
     async def lay_out(self, operation: OperationId, records: Sequence[StepRecord]) -> None:
-        """See `bot.domain.ports.Unit`."""
-        await self.revise(operation)
-        await self.run(delete(_STEP).where(_STEP.c.operation_id == operation))
+        """See `bot.domain.ports.steps.Steps`."""
+        await self._operations.revise(operation)
+        await self._transaction.run(delete(_STEP).where(_STEP.c.operation_id == operation))
         if records:
-            await self.run(insert(_STEP), [step_columns(operation, r) for r in records])
+            await self._transaction.run(insert(_STEP), [step_columns(operation, r) for r in records])
 
-    async def steps(self, operation: OperationId, *, alone: bool = False) -> Sequence[StepRecord]:
-        """See `bot.domain.ports.Unit`."""
+    async def of(self, operation: OperationId, *, alone: bool = False) -> Sequence[StepRecord]:
+        """See `bot.domain.ports.steps.Steps`."""
         if alone:
-            await self.revise(operation)
-        rows = await self.all(_OF_ONE, of=operation)
+            await self._operations.revise(operation)
+        rows = await self._transaction.all(_OF_ONE, of=operation)
         return [step_of(**row._mapping) for row in rows]  # noqa: SLF001 (its public name)
 
-    async def moving_beside(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
-        """See `bot.domain.ports.Unit`."""
-        await self.lock_hosts(operation.request.cloud)
-        rows = await self.all(_BESIDE, cloud=operation.request.cloud, of=operation.id)
+    async def moving_elsewhere(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
+        """See `bot.domain.ports.steps.Steps`."""
+        await self._operations.lock_hosts(operation.request.cloud)
+        rows = await self._transaction.all(_ELSEWHERE, cloud=operation.request.cloud, of=operation.id)
         return [
             (OperationId(row.operation_id), step_of(step=row.step, body=row.body, seq=row.seq, state=row.state))
             for row in rows
         ]
 
-    async def save_steps(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
-        """See `bot.domain.ports.Unit`.
+    async def save(self, operation: OperationId, records: Sequence[tuple[StepRecord, Entry | None]]) -> None:
+        """See `bot.domain.ports.steps.Steps`.
 
         Raises:
             LookupError: the operation has no such step: a bug.
         """
         if not records:
             return
-        await self.revise(operation)
+        await self._operations.revise(operation)
         rows = [_to_update(step_columns(operation, r)) for r, _ in records]
-        met = await self.run(_CHANGE, rows)
+        met = await self._transaction.run(_CHANGE, rows)
         if met != len(rows):
             raise LookupError(f"Operation {operation} has {met} of {counted(len(rows), 'step')} to save.")
         for _, entry in records:
             if entry is not None:
-                self.note(operation, entry)
+                self._transaction.note(operation, entry)
 
 
 def _to_update(columns: dict[str, object]) -> dict[str, object]:

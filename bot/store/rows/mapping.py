@@ -7,11 +7,10 @@ from functools import lru_cache
 from typing import Any
 
 from bot.domain.cloud import Request
-from bot.domain.messages.copies import Copy
 from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Plan, Step
-from bot.domain.ports import Card, Delivery, Outgoing
+from bot.domain.ports import Card, Copy, Delivery, Outgoing
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, UserId
 from bot.store.rows import codec

@@ -22,35 +22,37 @@ DISARM = {
 async def record(archive: Archive, *events: str) -> None:
     for event in events:
         async with archive.unit() as unit:
-            await unit.record(None, Entry(event=event, actor=UserId("U1"), facts={"why": "a test"}))
+            await unit.audit.record(None, Entry(event=event, actor=UserId("U1"), facts={"why": "a test"}))
             await unit.commit()
 
 
 async def exported(archive: SqlArchive) -> list[dict[str, object]]:
     async with archive.unit() as unit:
-        return [dict(line) async for line in export(unit)]
+        return [dict(line) async for line in export(unit.audit)]
 
 
 async def found_broken(archive: SqlArchive) -> list[int]:
     async with archive.unit() as unit:
-        return await broken(unit)
+        return await broken(unit.audit)
 
 
 async def tamper(archive: SqlArchive, kind: str, *statements: str) -> None:
     """Change the audit as somebody with all rights over the database could."""
     async with archive.unit() as unit:
         for statement in (*DISARM["postgresql" if kind == "postgresql" else "sqlite"], *statements):
-            await unit.run(text(statement))
+            await unit.transaction.run(text(statement))
         await unit.commit()
 
 
 async def test_every_change_leaves_its_line_in_order(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(), Entry(event="requested", actor=UserId("U1"), facts={"host": "h\0\ud800"}))
-        await unit.lay_out(OperationId("op-1"), records(2))
-        await unit.save_steps(OperationId("op-1"), [(records(2)[0], Entry(event="intent")), (records(2)[1], None)])
-        await unit.save(await unit.operation(OperationId("op-1")), Entry(event="moved"))
-        await unit.record(None, Entry(event="refused", actor=UserId("U2")))
+        await unit.operations.add(
+            operation(), Entry(event="requested", actor=UserId("U1"), facts={"host": "h\0\ud800"})
+        )
+        await unit.steps.lay_out(OperationId("op-1"), records(2))
+        await unit.steps.save(OperationId("op-1"), [(records(2)[0], Entry(event="intent")), (records(2)[1], None)])
+        await unit.operations.save(await unit.operations.get(OperationId("op-1")), Entry(event="moved"))
+        await unit.audit.record(None, Entry(event="refused", actor=UserId("U2")))
         await unit.commit()
     lines = await exported(archive)
     assert [(line["seq"], line["operation"], line["actor"], line["event"]) for line in lines] == [
@@ -65,7 +67,7 @@ async def test_every_change_leaves_its_line_in_order(archive: SqlArchive) -> Non
 
 async def test_rolled_back_changes_leave_no_line(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(), ENTRY)
+        await unit.operations.add(operation(), ENTRY)
     assert await exported(archive) == []
     await record(archive, "later")
     assert [line["seq"] for line in await exported(archive)] == [1]
@@ -91,7 +93,7 @@ async def test_an_export_can_be_verified_without_muster(archive: SqlArchive) -> 
 async def test_more_lines_than_fit_a_page_are_all_read(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
         for n in range(1201):
-            await unit.record(None, Entry(event=str(n)))
+            await unit.audit.record(None, Entry(event=str(n)))
         await unit.commit()
     assert [line["event"] for line in await exported(archive)] == [str(n) for n in range(1201)]
     assert await found_broken(archive) == []
@@ -110,7 +112,7 @@ async def test_the_database_refuses_to_change_a_line(archive: SqlArchive, statem
     before = await exported(archive)
     async with archive.unit() as unit:
         with pytest.raises(Exception, match="append-only"):
-            await unit.run(text(statement))
+            await unit.transaction.run(text(statement))
     assert await exported(archive) == before
 
 
@@ -123,7 +125,7 @@ async def test_the_database_refuses_to_replace_or_empty(archive: SqlArchive, kin
     )
     async with archive.unit() as unit:
         with pytest.raises(Exception, match="append-only"):
-            await unit.run(text(statement))
+            await unit.transaction.run(text(statement))
 
 
 @pytest.mark.parametrize(
@@ -158,15 +160,15 @@ async def test_tampering_is_found(archive: SqlArchive, kind: str, statements: li
 async def test_the_lines_of_one_operation_are_read_newest_first_cut_and_counted(archive: Archive) -> None:
     async with archive.unit() as unit:
         for number in range(5):
-            await unit.record(OperationId("op-1"), Entry(event=f"one {number}", facts={"n": number}))
-            await unit.record(OperationId("op-2"), Entry(event=f"two {number}", actor=UserId("U1")))
-        await unit.record(None, Entry(event="of nobody"))
+            await unit.audit.record(OperationId("op-1"), Entry(event=f"one {number}", facts={"n": number}))
+            await unit.audit.record(OperationId("op-2"), Entry(event=f"two {number}", actor=UserId("U1")))
+        await unit.audit.record(None, Entry(event="of nobody"))
         await unit.commit()
     async with archive.unit() as unit:
-        number, newest = await unit.entries(OperationId("op-1"), limit=2)
+        number, newest = await unit.audit.entries(OperationId("op-1"), limit=2)
         assert number == 5
         assert [one.entry for one in newest] == [Entry(event=f"one {n}", facts={"n": n}) for n in (3, 4)]
-        number, every = await unit.entries(OperationId("op-2"), limit=50)
+        number, every = await unit.audit.entries(OperationId("op-2"), limit=50)
         assert (number, [one.entry.actor for one in every]) == (5, ["U1"] * 5)
         assert [one.at for one in every] == sorted(one.at for one in every)
-        assert await unit.entries(OperationId("op-3"), limit=50) == (0, [])
+        assert await unit.audit.entries(OperationId("op-3"), limit=50) == (0, [])

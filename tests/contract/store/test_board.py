@@ -8,10 +8,9 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from bot.domain.messages.copies import Copy
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
-from bot.domain.ports import Archive, Card, Entry, Outgoing
+from bot.domain.ports import Archive, Card, Copy, Entry, Outgoing
 from bot.domain.values import OperationId, UserId
 from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
@@ -27,15 +26,15 @@ async def begin(archive: Archive, *numbers: int, card: bool = True) -> None:
     """Operations whose card stands and shows them as they are."""
     async with archive.unit() as unit:
         for number in numbers or (1,):
-            await unit.add(operation(number), ENTRY)
+            await unit.operations.add(operation(number), ENTRY)
             if card:
-                await unit.keep_card(replace(CARD, operation=OperationId(f"op-{number}")))
+                await unit.cards.keep(replace(CARD, operation=OperationId(f"op-{number}")))
         await unit.commit()
 
 
 async def tell(archive: Archive, *told: News) -> None:
     async with archive.unit() as unit:
-        await unit.tell(*told)
+        await unit.outbox.tell(*told)
         await unit.commit()
 
 
@@ -46,12 +45,12 @@ async def outgoing(archive: Archive, *, put_off: Collection[int] = ()) -> list[O
 
 async def heads(archive: Archive, *, limit: int = 100) -> list[Outgoing]:
     async with archive.unit() as unit:
-        return list(await unit.outgoing(limit=limit))
+        return list(await unit.outbox.waiting(limit=limit))
 
 
 async def unposted(archive: Archive, *, limit: int = 10) -> list[tuple[str, int, Card | None]]:
     async with archive.unit() as unit:
-        return [(o.id, revision, card) for o, revision, card in await unit.unposted(limit=limit)]
+        return [(o.id, revision, card) for o, revision, card in await unit.cards.behind(limit=limit)]
 
 
 async def test_an_operation_without_a_card_is_unposted(archive: SqlArchive) -> None:
@@ -63,11 +62,11 @@ async def test_a_card_that_shows_the_latest_is_left_alone_until_something_change
     await begin(archive)
     assert await unposted(archive) == []
     async with archive.unit() as unit:
-        await unit.save(await unit.operation(OperationId("op-1")), ENTRY)
+        await unit.operations.save(await unit.operations.get(OperationId("op-1")), ENTRY)
         await unit.commit()
     assert await unposted(archive) == [("op-1", 2, CARD)]
     async with archive.unit() as unit:
-        await unit.keep_card(replace(CARD, revision=2))
+        await unit.cards.keep(replace(CARD, revision=2))
         await unit.commit()
     assert await unposted(archive) == []
 
@@ -76,19 +75,19 @@ async def test_a_card_is_kept_as_it_was_given(archive: SqlArchive) -> None:
     await begin(archive, card=False)
     attempted = Card(operation=OperationId("op-1"), channel="C1", ts="", revision=0, attempted_at=START)
     async with archive.unit() as unit:
-        assert await unit.card(OperationId("op-1")) is None
-        await unit.keep_card(attempted)
+        assert await unit.cards.of(OperationId("op-1")) is None
+        await unit.cards.keep(attempted)
         await unit.commit()
     async with archive.unit() as unit:
-        assert await unit.card(OperationId("op-1")) == attempted
-        assert [card for _, _, card in await unit.unposted(limit=1)] == [attempted]
+        assert await unit.cards.of(OperationId("op-1")) == attempted
+        assert [card for _, _, card in await unit.cards.behind(limit=1)] == [attempted]
 
 
 async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlArchive, clock: ManualClock) -> None:
     await begin(archive, 1, 2)
     async with archive.unit() as unit:
-        for each in await unit.operations():
-            await unit.save(each, ENTRY)
+        for each in await unit.operations.newest():
+            await unit.operations.save(each, ENTRY)
         await unit.commit()
     shown = []
     for revision in range(2, 6):
@@ -97,8 +96,10 @@ async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlAr
         shown.append(name)
         await clock.pass_time(1)
         async with archive.unit() as unit:
-            await unit.keep_card(replace(card, revision=now_at))
-            await unit.save(await unit.operation(OperationId("op-1")), Entry(event=f"change {revision}"))
+            await unit.cards.keep(replace(card, revision=now_at))
+            await unit.operations.save(
+                await unit.operations.get(OperationId("op-1")), Entry(event=f"change {revision}")
+            )
             await unit.commit()
     assert "op-2" in shown[:2]
 
@@ -111,7 +112,7 @@ async def test_any_news_comes_back_as_it_was(archive: SqlArchive, drawn: News) -
     (found,) = await outgoing(archive)
     assert (found.news, found.created_at, found.tries, found.attempted_at) == (stored, START, 0, None)
     async with archive.unit() as unit:
-        await unit.told([found.id], ts="1.2")
+        await unit.outbox.told([found.id], ts="1.2")
         await unit.commit()
 
 
@@ -122,9 +123,9 @@ async def test_news_is_told_in_the_order_it_happened(archive: SqlArchive) -> Non
     found = await outgoing(archive)
     assert [o.news.facts["n"] for o in found] == list(range(1000))
     async with archive.unit() as unit:
-        assert await unit.followers(found[0], limit=10) == found[1:11]
+        assert await unit.outbox.followers(found[0], limit=10) == found[1:11]
     async with archive.unit() as unit:
-        await unit.told([o.id for o in found], ts="1.2")
+        await unit.outbox.told([o.id for o in found], ts="1.2")
         await unit.commit()
     assert await outgoing(archive) == []
 
@@ -161,7 +162,7 @@ async def test_numbers_grow_in_the_order_of_commits(archive: SqlArchive) -> None
 async def test_rolled_back_news_is_never_told(archive: SqlArchive) -> None:
     await begin(archive)
     async with archive.unit() as unit:
-        await unit.tell(news())
+        await unit.outbox.tell(news())
     assert await outgoing(archive) == []
 
 
@@ -171,11 +172,11 @@ async def test_what_is_told_under_a_card_waits_until_the_card_stands(archive: Sq
     await tell(archive, news(audience=audience), private(1))
     assert [o.news.kind for o in await outgoing(archive)] == [Kind.NOTED]
     async with archive.unit() as unit:
-        await unit.keep_card(replace(CARD, ts="", attempted_at=START))
+        await unit.cards.keep(replace(CARD, ts="", attempted_at=START))
         await unit.commit()
     assert [o.news.kind for o in await outgoing(archive)] == [Kind.NOTED]
     async with archive.unit() as unit:
-        await unit.keep_card(CARD)
+        await unit.cards.keep(CARD)
         await unit.commit()
     assert [o.news.kind for o in await outgoing(archive)] == [Kind.STARTED, Kind.NOTED]
 
@@ -185,7 +186,7 @@ async def test_news_that_is_put_off_is_never_overtaken_by_its_followers(archive:
     await tell(archive, news(1), news(2), news(1), news(1, audience=Audience.INCIDENT), private(1))
     first, *others = await outgoing(archive)
     async with archive.unit() as unit:
-        await unit.postpone([first.id], why="429")
+        await unit.outbox.postpone([first.id], why="429")
         await unit.commit()
     expected = [o for o in others if (o.news.operation, o.news.audience) != ("op-1", Audience.THREAD)]
     assert await outgoing(archive, put_off=[first.id]) == expected
@@ -205,12 +206,12 @@ async def test_news_that_was_given_up_holds_nothing_up_and_is_audited(archive: S
     await tell(archive, news(), news())
     first, second = await outgoing(archive)
     async with archive.unit() as unit:
-        await unit.postpone([first.id], why="timeout")
-        await unit.give_up([first.id], why="channel_not_found")
+        await unit.outbox.postpone([first.id], why="timeout")
+        await unit.outbox.give_up([first.id], why="channel_not_found")
         await unit.commit()
     assert await outgoing(archive) == [second]
     async with archive.unit() as unit:
-        lines = [line async for line in unit.lines()]
+        lines = [line async for line in unit.audit.lines()]
     assert (lines[-1].event, lines[-1].operation_id) == ("news given up", "op-1")
     assert "channel_not_found" in lines[-1].facts
 
@@ -221,18 +222,18 @@ async def test_an_attempt_stays_noted_until_the_post_is_known_to_stand(archive: 
     await tell(archive, news())
     (found,) = await outgoing(archive)
     async with archive.unit() as unit:
-        await unit.attempt([found.id], now=LATER)
-        await unit.postpone([found.id], why="no answer")
+        await unit.outbox.attempt([found.id], now=LATER)
+        await unit.outbox.postpone([found.id], why="no answer")
         await unit.commit()
     assert await outgoing(archive) == [replace(found, tries=1, attempted_at=LATER)]
 
 
 async def test_nothing_happens_to_no_news(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.attempt([], now=START)
-        await unit.told([], ts="1.1")
-        await unit.postpone([], why="")
-        await unit.give_up([], why="")
+        await unit.outbox.attempt([], now=START)
+        await unit.outbox.told([], ts="1.1")
+        await unit.outbox.postpone([], why="")
+        await unit.outbox.give_up([], why="")
         await unit.commit()
     assert await outgoing(archive) == []
 
@@ -242,28 +243,28 @@ async def test_a_further_card_is_behind_until_it_shows_the_latest_and_can_be_for
     copy = Copy(operation=OperationId("op-1"), channel="C2", person=UserId("U1"))
     for kept in (copy, replace(copy, channel="C3"), replace(copy, ts="2.2", revision=1, attempted_at=START)):
         async with archive.unit() as unit:
-            await unit.keep_copy(kept)
+            await unit.copies.keep(kept)
             await unit.commit()
     async with archive.unit() as unit:
-        assert [c.channel for c in await unit.copies(OperationId("op-1"))] == ["C2", "C3"]
-        assert [(o.id, at, c.channel) for o, at, c in await unit.copies_behind(limit=9)] == [("op-1", 1, "C3")]
-        await unit.drop_copy(replace(copy, channel="C3"))
+        assert [c.channel for c in await unit.copies.of(OperationId("op-1"))] == ["C2", "C3"]
+        assert [(o.id, at, c.channel) for o, at, c in await unit.copies.behind(limit=9)] == [("op-1", 1, "C3")]
+        await unit.copies.drop(replace(copy, channel="C3"))
         await unit.commit()
     async with archive.unit() as unit:
-        assert await unit.copies(OperationId("op-1")) == [replace(copy, ts="2.2", revision=1, attempted_at=START)]
+        assert await unit.copies.of(OperationId("op-1")) == [replace(copy, ts="2.2", revision=1, attempted_at=START)]
 
 
 async def test_of_a_channel_in_doubt_the_cards_of_what_is_live_are_shown_anew(archive: SqlArchive) -> None:
     await begin(archive, 1, 2)
     async with archive.unit() as unit:
-        over = await unit.operation(OperationId("op-2"))
-        await unit.save(replace(over, state=State.CANCELLED), ENTRY)
-        await unit.keep_card(replace(CARD, operation=over.id, revision=2))
+        over = await unit.operations.get(OperationId("op-2"))
+        await unit.operations.save(replace(over, state=State.CANCELLED), ENTRY)
+        await unit.cards.keep(replace(CARD, operation=over.id, revision=2))
         copy = Copy(operation=OperationId("op-1"), channel="C1", person=UserId("U1"), ts="3.3", revision=1)
-        await unit.keep_copy(copy)
+        await unit.copies.keep(copy)
         await unit.commit()
     async with archive.unit() as unit:
-        assert await unit.doubt("C9") == 0
-        assert await unit.doubt("C1") == 2
+        assert await unit.cards.doubt("C9") == 0
+        assert await unit.cards.doubt("C1") == 2
         await unit.commit()
     assert [name for name, _, _ in await unposted(archive)] == ["op-1"]

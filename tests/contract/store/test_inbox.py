@@ -19,14 +19,14 @@ _numbers = iter(range(10**9))
 
 async def receive(archive: Archive, delivery: Delivery = DELIVERY) -> bool:
     async with archive.unit() as unit:
-        fresh = await unit.receive(delivery)
+        fresh = await unit.inbox.receive(delivery)
         await unit.commit()
     return fresh
 
 
 async def unsettled(archive: Archive) -> list[Delivery]:
     async with archive.unit() as unit:
-        return list(await unit.unsettled(since=START - timedelta(minutes=1)))
+        return list(await unit.inbox.unsettled(since=START - timedelta(minutes=1)))
 
 
 async def test_a_repeated_delivery_is_known(archive: SqlArchive) -> None:
@@ -41,11 +41,11 @@ async def test_five_copies_at_once_are_received_once(archive: SqlArchive) -> Non
 async def test_a_repeated_delivery_does_not_break_the_transaction(archive: SqlArchive) -> None:
     await receive(archive)
     async with archive.unit() as unit:
-        assert not await unit.receive(DELIVERY)
-        await unit.add(operation(), ENTRY)
+        assert not await unit.inbox.receive(DELIVERY)
+        await unit.operations.add(operation(), ENTRY)
         await unit.commit()
     async with archive.unit() as unit:
-        assert len(await unit.operations()) == 1
+        assert len(await unit.operations.newest()) == 1
 
 
 async def test_what_nobody_acted_on_is_found_again_oldest_first(archive: SqlArchive) -> None:
@@ -54,7 +54,7 @@ async def test_what_nobody_acted_on_is_found_again_oldest_first(archive: SqlArch
     for each in given.values():
         await receive(archive, each)
     async with archive.unit() as unit:
-        await unit.settle("done", result="began op-1")
+        await unit.inbox.settle("done", result="began op-1")
         await unit.commit()
     assert await unsettled(archive) == [given["a"], given["b"]]
 
@@ -62,18 +62,18 @@ async def test_what_nobody_acted_on_is_found_again_oldest_first(archive: SqlArch
 async def test_a_delivery_is_settled_once(archive: SqlArchive) -> None:
     await receive(archive)
     async with archive.unit() as unit:
-        await unit.settle("k1", result="")
+        await unit.inbox.settle("k1", result="")
         await unit.commit()
     async with archive.unit() as unit:
         with pytest.raises(Stale):
-            await unit.settle("k1", result="again")
+            await unit.inbox.settle("k1", result="again")
 
 
 async def test_settling_and_its_effect_are_one(archive: SqlArchive) -> None:
     await receive(archive)
     async with archive.unit() as unit:
-        await unit.add(operation(), ENTRY)
-        await unit.settle("k1", result="began op-1")
+        await unit.operations.add(operation(), ENTRY)
+        await unit.inbox.settle("k1", result="began op-1")
     assert await unsettled(archive) == [DELIVERY]
 
 
@@ -82,19 +82,19 @@ async def test_two_replicas_that_serve_one_delivery_have_one_effect(archive: Sql
 
     async def serve(number: int) -> None:
         async with archive.unit() as unit:
-            await unit.add(operation(number), ENTRY)
-            await unit.settle("k1", result=f"began {number}")
+            await unit.operations.add(operation(number), ENTRY)
+            await unit.inbox.settle("k1", result=f"began {number}")
             await unit.commit()
 
     results = await asyncio.gather(*(serve(n) for n in range(5)), return_exceptions=True)
     assert sorted(type(r).__name__ for r in results) == ["NoneType", *["Stale"] * 4]
     async with archive.unit() as unit:
-        assert len(await unit.operations()) == 1
+        assert len(await unit.operations.newest()) == 1
 
 
 async def test_a_key_that_never_came_in_may_be_settled(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.settle("tick", result="expired op-1")
+        await unit.inbox.settle("tick", result="expired op-1")
         await unit.commit()
 
 
@@ -104,4 +104,4 @@ async def test_any_delivery_comes_back_as_it_was(archive: SqlArchive, drawn: Del
     stored = replace(drawn, key=f"{drawn.key}{next(_numbers)}")
     assert await receive(archive, stored)
     async with archive.unit() as unit:
-        assert stored in await unit.unsettled(since=EVER)
+        assert stored in await unit.inbox.unsettled(since=EVER)

@@ -20,14 +20,14 @@ OVER_AT_ONCE = timedelta(0)
 async def add(archive: Archive, *numbers: int, state: State = WORKED_ON) -> None:
     async with archive.unit() as unit:
         for number in numbers:
-            await unit.add(operation(number, state=state), ENTRY)
+            await unit.operations.add(operation(number, state=state), ENTRY)
         await unit.commit()
 
 
 async def claim(archive: Archive, owner: str = "a", *, span: timedelta = HALF_A_MINUTE) -> Lease | None:
     async with archive.unit() as unit:
-        has_work = await unit.has_work(span=span)
-        lease = await unit.claim(owner, span=span)
+        has_work = await unit.leases.has_work(span=span)
+        lease = await unit.leases.claim(owner, span=span)
         await unit.commit()
     assert lease is None or has_work
     return lease
@@ -41,7 +41,7 @@ async def taken(archive: Archive, owner: str = "a", *, span: timedelta = HALF_A_
 
 async def release(archive: Archive, lease: Lease) -> None:
     async with archive.unit() as unit:
-        await unit.release(lease)
+        await unit.leases.release(lease)
         await unit.commit()
 
 
@@ -60,7 +60,7 @@ async def test_an_operation_is_held_by_one_worker(archive: SqlArchive) -> None:
     assert (lease.operation, lease.owner, lease.fence) == ("op-1", "a", 1)
     assert await claim(archive, "b") is None
     async with archive.reading() as unit:
-        assert not await unit.has_work(span=HALF_A_MINUTE)
+        assert not await unit.leases.has_work(span=HALF_A_MINUTE)
 
 
 async def test_a_released_operation_is_handed_out_again_under_a_higher_fence(archive: SqlArchive) -> None:
@@ -98,15 +98,15 @@ async def test_a_frozen_worker_writes_nothing(archive: SqlArchive) -> None:
 
     async def write() -> None:
         async with archive.unit() as unit:
-            await unit.lay_out(OperationId("op-1"), records(3))
-            await unit.hold(frozen, span=HALF_A_MINUTE)
+            await unit.steps.lay_out(OperationId("op-1"), records(3))
+            await unit.leases.hold(frozen, span=HALF_A_MINUTE)
             await unit.commit()
 
     with pytest.raises(LeaseLost):
         await write()
     async with archive.unit() as unit:
-        assert await unit.steps(OperationId("op-1")) == []
-        assert (await unit.hold(other)).fence == other.fence
+        assert await unit.steps.of(OperationId("op-1")) == []
+        assert (await unit.leases.hold(other)).fence == other.fence
 
 
 async def test_a_lease_that_ran_out_is_lost_even_if_nobody_took_over(archive: SqlArchive) -> None:
@@ -114,7 +114,7 @@ async def test_a_lease_that_ran_out_is_lost_even_if_nobody_took_over(archive: Sq
     frozen = await taken(archive, span=OVER_AT_ONCE)
     async with archive.unit() as unit:
         with pytest.raises(LeaseLost):
-            await unit.hold(frozen, span=HALF_A_MINUTE)
+            await unit.leases.hold(frozen, span=HALF_A_MINUTE)
 
 
 async def test_a_worker_of_the_same_name_needs_the_same_fence(archive: SqlArchive) -> None:
@@ -123,28 +123,28 @@ async def test_a_worker_of_the_same_name_needs_the_same_fence(archive: SqlArchiv
     await taken(archive, "a")
     async with archive.unit() as unit:
         with pytest.raises(LeaseLost):
-            await unit.hold(before)
+            await unit.leases.hold(before)
 
 
 async def test_holding_renews_only_when_asked(archive: SqlArchive) -> None:
     await add(archive, 1)
     lease = await taken(archive)
     async with archive.unit() as unit:
-        assert await unit.hold(lease) == lease
-        renewed = await unit.hold(lease, span=10 * HALF_A_MINUTE)
+        assert await unit.leases.hold(lease) == lease
+        renewed = await unit.leases.hold(lease, span=10 * HALF_A_MINUTE)
         await unit.commit()
     assert renewed.until - lease.until > 5 * HALF_A_MINUTE
     async with archive.unit() as unit:
-        assert await unit.hold(lease) == renewed
+        assert await unit.leases.hold(lease) == renewed
 
 
 async def test_an_uncommitted_renewal_is_none(archive: SqlArchive) -> None:
     await add(archive, 1)
     lease = await taken(archive)
     async with archive.unit() as unit:
-        await unit.hold(lease, span=10 * HALF_A_MINUTE)
+        await unit.leases.hold(lease, span=10 * HALF_A_MINUTE)
     async with archive.unit() as unit:
-        assert await unit.hold(lease) == lease
+        assert await unit.leases.hold(lease) == lease
 
 
 async def test_releasing_a_lost_lease_changes_nothing(archive: SqlArchive) -> None:
@@ -153,17 +153,17 @@ async def test_releasing_a_lost_lease_changes_nothing(archive: SqlArchive) -> No
     other = await taken(archive, "b")
     await release(archive, frozen)
     async with archive.unit() as unit:
-        assert await unit.hold(other) == other
+        assert await unit.leases.hold(other) == other
 
 
 async def test_a_save_by_a_person_does_not_cost_the_worker_its_lease(archive: SqlArchive) -> None:
     await add(archive, 1)
     lease = await taken(archive)
     async with archive.unit() as unit:
-        await unit.save(await unit.operation(OperationId("op-1")), ENTRY)
+        await unit.operations.save(await unit.operations.get(OperationId("op-1")), ENTRY)
         await unit.commit()
     async with archive.unit() as unit:
-        assert await unit.hold(lease) == lease
+        assert await unit.leases.hold(lease) == lease
 
 
 async def test_two_workers_racing_for_fifty_operations_never_share_one(
@@ -196,11 +196,11 @@ async def test_leases_follow_the_clock_of_an_embedded_database(
     await clock.pass_time(31)
     async with archive.unit() as unit:
         if kind == "postgresql":  # replicas agree on the database's time, whatever their own says
-            assert await unit.hold(lease) == lease
+            assert await unit.leases.hold(lease) == lease
         else:
             assert lease.until == START + HALF_A_MINUTE
             with pytest.raises(LeaseLost):
-                await unit.hold(lease)
+                await unit.leases.hold(lease)
 
 
 @pytest.mark.parametrize("by", [-86_400, -3_600, 3_600, 86_400])
@@ -212,7 +212,7 @@ async def test_setting_the_machines_clock_neither_ends_a_lease_nor_keeps_it(
     clock.set_by(by)
     assert await claim(archive, "b") is None
     async with archive.unit() as unit:
-        assert await unit.hold(lease) == lease
+        assert await unit.leases.hold(lease) == lease
     await clock.pass_time(31)
     assert (await claim(archive, "b") is None) is (kind == "postgresql")
 

@@ -27,30 +27,30 @@ _numbers = iter(range(10**9))
 async def add(archive: Archive, *operations: Operation) -> None:
     async with archive.unit() as unit:
         for each in operations:
-            await unit.add(each, ENTRY)
+            await unit.operations.add(each, ENTRY)
         await unit.commit()
 
 
 async def read(archive: Archive, id: str = "op-1") -> Operation:
     async with archive.unit() as unit:
-        return await unit.operation(OperationId(id))
+        return await unit.operations.get(OperationId(id))
 
 
 async def save(archive: Archive, changed: Operation) -> Operation:
     async with archive.unit() as unit:
-        saved = await unit.save(changed, ENTRY)
+        saved = await unit.operations.save(changed, ENTRY)
         await unit.commit()
     return saved
 
 
 async def revision_of(archive: Archive, id: str = "op-1") -> int:
     async with archive.unit() as unit:
-        return next(revision for found, revision, _ in await unit.unposted(limit=10) if found.id == id)
+        return next(revision for found, revision, _ in await unit.cards.behind(limit=10) if found.id == id)
 
 
 async def test_what_is_not_committed_never_was(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(), ENTRY)
+        await unit.operations.add(operation(), ENTRY)
     with pytest.raises(UnknownOperation):
         await read(archive)
 
@@ -58,21 +58,21 @@ async def test_what_is_not_committed_never_was(archive: SqlArchive) -> None:
 async def test_an_error_rolls_everything_back(archive: SqlArchive) -> None:
     async def stumble() -> None:
         async with archive.unit() as unit:
-            await unit.add(operation(), ENTRY)
+            await unit.operations.add(operation(), ENTRY)
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
         await stumble()
     async with archive.unit() as unit:
-        assert await unit.operations() == []
+        assert await unit.operations.newest() == []
 
 
 async def test_nothing_follows_a_commit_in_its_unit(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(), ENTRY)
+        await unit.operations.add(operation(), ENTRY)
         await unit.commit()
         with pytest.raises(RuntimeError, match="begin another"):
-            await unit.operation(OperationId("op-1"))
+            await unit.operations.get(OperationId("op-1"))
 
 
 async def test_a_commit_rings_the_bell_and_a_rollback_does_not(url: str, clock: ManualClock) -> None:
@@ -86,7 +86,7 @@ async def test_a_commit_rings_the_bell_and_a_rollback_does_not(url: str, clock: 
     archive = SqlArchive(url, clock=clock, bell=bell)
     await archive.open()
     async with archive.unit() as unit:
-        await unit.add(operation(), ENTRY)
+        await unit.operations.add(operation(), ENTRY)
     assert bell.rung == 0
     await add(archive, operation())
     assert bell.rung == 1
@@ -115,11 +115,11 @@ async def test_any_operation_comes_back_as_it_was(archive: SqlArchive, drawn: Op
 async def test_any_step_comes_back_as_it_was(archive: SqlArchive, drawn: StepRecord) -> None:
     number = next(_numbers)
     async with archive.unit() as unit:
-        await unit.add(operation(number), ENTRY)
-        await unit.lay_out(OperationId(f"op-{number}"), [drawn])
+        await unit.operations.add(operation(number), ENTRY)
+        await unit.steps.lay_out(OperationId(f"op-{number}"), [drawn])
         await unit.commit()
     async with archive.unit() as unit:
-        assert await unit.steps(OperationId(f"op-{number}")) == [drawn]
+        assert await unit.steps.of(OperationId(f"op-{number}")) == [drawn]
 
 
 async def test_plans_survive_a_new_process(url: str, kind: str, clock: ManualClock, bell: Bell) -> None:
@@ -141,12 +141,12 @@ async def test_a_host_has_one_live_operation(archive: SqlArchive) -> None:
     await add(archive, operation(1, host="h"))
     async with archive.unit() as unit:
         with pytest.raises(AlreadyUnderWay) as refused:
-            await unit.add(operation(2, host="h"), ENTRY)
+            await unit.operations.add(operation(2, host="h"), ENTRY)
         assert refused.value.other == "op-1"
-        await unit.record(None, Entry(event="refused"))  # the transaction is still good
+        await unit.audit.record(None, Entry(event="refused"))  # the transaction is still good
         await unit.commit()
     async with archive.unit() as unit:
-        assert [o.id for o in await unit.operations()] == ["op-1"]
+        assert [o.id for o in await unit.operations.newest()] == ["op-1"]
 
 
 async def test_the_host_is_free_again_once_the_operation_is_final(archive: SqlArchive) -> None:
@@ -164,7 +164,7 @@ async def test_a_dry_run_cannot_turn_serious_on_a_host_that_is_held(archive: Sql
     dry = await read(archive, "op-2")
     async with archive.unit() as unit:
         with pytest.raises(AlreadyUnderWay) as refused:
-            await unit.save(replace(dry, dry_run=False), ENTRY)
+            await unit.operations.save(replace(dry, dry_run=False), ENTRY)
         assert refused.value.other == "op-1"
         await unit.commit()
     assert await read(archive, "op-2") == dry
@@ -197,8 +197,8 @@ async def test_votes_cast_at_once_are_all_counted(archive: SqlArchive) -> None:
         while True:
             try:
                 async with archive.unit() as unit:
-                    found = await unit.operation(OperationId("op-1"))
-                    await unit.save(replace(found, votes=(*found.votes, cast)), ENTRY)
+                    found = await unit.operations.get(OperationId("op-1"))
+                    await unit.operations.save(replace(found, votes=(*found.votes, cast)), ENTRY)
                     await unit.commit()
             except Stale:
                 continue
@@ -210,9 +210,9 @@ async def test_votes_cast_at_once_are_all_counted(archive: SqlArchive) -> None:
 
 async def test_units_read_what_they_wrote(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(), ENTRY)
-        saved = await unit.save(replace(await unit.operation(OperationId("op-1")), outcome="x"), ENTRY)
-        assert await unit.operation(OperationId("op-1")) == saved
+        await unit.operations.add(operation(), ENTRY)
+        saved = await unit.operations.save(replace(await unit.operations.get(OperationId("op-1")), outcome="x"), ENTRY)
+        assert await unit.operations.get(OperationId("op-1")) == saved
 
 
 async def test_operations_are_listed_newest_first_and_filtered(archive: SqlArchive) -> None:
@@ -221,7 +221,7 @@ async def test_operations_are_listed_newest_first_and_filtered(archive: SqlArchi
 
     async def ids(**filters: Any) -> list[str]:
         async with archive.unit() as unit:
-            return [o.id for o in await unit.operations(**filters)]
+            return [o.id for o in await unit.operations.newest(**filters)]
 
     assert await ids() == ["op-3", "op-2", "op-1"]
     assert await ids(limit=1) == ["op-3"]
@@ -236,30 +236,30 @@ async def test_requests_are_overdue_from_the_moment_they_expire(archive: SqlArch
     waiting = operation(1, state=State.AWAITING_APPROVAL, expires_at=START + timedelta(minutes=30))
     await add(archive, waiting, operation(2, state=State.READY, expires_at=START))
     async with archive.unit() as unit:
-        assert await unit.overdue(START + timedelta(minutes=30, microseconds=-1)) == []
-        assert await unit.overdue(START + timedelta(minutes=30)) == ["op-1"]
+        assert await unit.operations.overdue(START + timedelta(minutes=30, microseconds=-1)) == []
+        assert await unit.operations.overdue(START + timedelta(minutes=30)) == ["op-1"]
 
 
 async def test_steps_are_laid_out_in_plan_order_and_replaced(archive: SqlArchive) -> None:
     await add(archive, operation())
     async with archive.unit() as unit:
-        await unit.lay_out(OperationId("op-1"), records(12)[::-1])
-        assert await unit.steps(OperationId("op-1")) == records(12)
-        await unit.lay_out(OperationId("op-1"), records(2))
+        await unit.steps.lay_out(OperationId("op-1"), records(12)[::-1])
+        assert await unit.steps.of(OperationId("op-1")) == records(12)
+        await unit.steps.lay_out(OperationId("op-1"), records(2))
         await unit.commit()
     async with archive.unit() as unit:
-        assert await unit.steps(OperationId("op-1")) == records(2)
+        assert await unit.steps.of(OperationId("op-1")) == records(2)
 
 
 async def test_saved_steps_change_alone(archive: SqlArchive) -> None:
     await add(archive, operation())
     intended = records(3)[1].intend({"seen": ["m1"]}, now=START)
     async with archive.unit() as unit:
-        await unit.lay_out(OperationId("op-1"), records(3))
-        await unit.save_steps(OperationId("op-1"), [(intended, ENTRY)])
+        await unit.steps.lay_out(OperationId("op-1"), records(3))
+        await unit.steps.save(OperationId("op-1"), [(intended, ENTRY)])
         await unit.commit()
     async with archive.unit() as unit:
-        found = await unit.steps(OperationId("op-1"))
+        found = await unit.steps.of(OperationId("op-1"))
     assert found == [records(3)[0], intended, records(3)[2]]
     assert found[1].state is StepState.INTENT
 
@@ -268,9 +268,9 @@ async def test_a_step_that_was_never_laid_out_cannot_be_saved(archive: SqlArchiv
     await add(archive, operation())
     stranger = StepRecord(step=replace(step(9), key=StepKey("nobody's")), seq=0)
     async with archive.unit() as unit:
-        await unit.lay_out(OperationId("op-1"), records(3))
+        await unit.steps.lay_out(OperationId("op-1"), records(3))
         with pytest.raises(LookupError):
-            await unit.save_steps(OperationId("op-1"), [(records(3)[0], None), (stranger, None)])
+            await unit.steps.save(OperationId("op-1"), [(records(3)[0], None), (stranger, None)])
 
 
 async def test_every_change_of_operation_or_steps_grows_the_revision_but_not_always_the_version(
@@ -279,11 +279,11 @@ async def test_every_change_of_operation_or_steps_grows_the_revision_but_not_alw
     await add(archive, operation())
     seen = [await revision_of(archive)]
     async with archive.unit() as unit:
-        await unit.lay_out(OperationId("op-1"), records(3))
+        await unit.steps.lay_out(OperationId("op-1"), records(3))
         await unit.commit()
     seen.append(await revision_of(archive))
     async with archive.unit() as unit:
-        await unit.save_steps(OperationId("op-1"), [(records(3)[0], None)])
+        await unit.steps.save(OperationId("op-1"), [(records(3)[0], None)])
         await unit.commit()
     seen.append(await revision_of(archive))
     assert (await read(archive)).version == 0
@@ -299,11 +299,11 @@ async def test_what_other_operations_of_a_cloud_have_in_flight_is_counted(archiv
     async with archive.unit() as unit:
         for number in (1, 2, 3, 4):
             rows = records(3)
-            await unit.lay_out(OperationId(f"op-{number}"), [replace(rows[0], state=StepState.INTENT), *rows[1:]])
+            await unit.steps.lay_out(OperationId(f"op-{number}"), [replace(rows[0], state=StepState.INTENT), *rows[1:]])
         await unit.commit()
     mine = await read(archive)
     async with archive.unit() as unit:
-        found = await unit.moving_beside(mine)
+        found = await unit.steps.moving_elsewhere(mine)
     assert sorted((id, record.key) for id, record in found) == [("op-2", "move vm-0"), ("op-3", "move vm-0")]
 
 
@@ -311,18 +311,18 @@ async def test_whoever_counts_waits_for_the_intents_of_whoever_counted_before(ar
     await add(archive, *(operation(number, state=State.RUNNING) for number in (1, 2)))
     async with archive.unit() as unit:
         for number in (1, 2):
-            await unit.lay_out(OperationId(f"op-{number}"), records(3))
+            await unit.steps.lay_out(OperationId(f"op-{number}"), records(3))
         await unit.commit()
     first, second = await read(archive, "op-1"), await read(archive, "op-2")
     most, begun = 4, []
 
     async def begin(mine: Operation) -> None:
         async with archive.unit() as unit:
-            beside = await unit.moving_beside(mine)
+            beside = await unit.steps.moving_elsewhere(mine)
             await asyncio.sleep(0.05)
             free = most - len(beside)
-            go = [replace(r, state=StepState.INTENT) for r in await unit.steps(mine.id)][:free]
-            await unit.save_steps(mine.id, [(r, None) for r in go])
+            go = [replace(r, state=StepState.INTENT) for r in await unit.steps.of(mine.id)][:free]
+            await unit.steps.save(mine.id, [(r, None) for r in go])
             await unit.commit()
         begun.append(len(go))
 
@@ -332,19 +332,19 @@ async def test_whoever_counts_waits_for_the_intents_of_whoever_counted_before(ar
 
 async def test_steps_that_somebody_reads_alone_are_changed_by_nobody_else_meanwhile(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
-        await unit.add(operation(1), ENTRY)
-        await unit.lay_out(OperationId("op-1"), records(1))
+        await unit.operations.add(operation(1), ENTRY)
+        await unit.steps.lay_out(OperationId("op-1"), records(1))
         await unit.commit()
 
     async def once_more() -> None:
         """What read, then write does when two do it at once: without the lock one of them is lost."""
         async with archive.unit() as unit:
-            (read,) = await unit.steps(OperationId("op-1"), alone=True)
+            (read,) = await unit.steps.of(OperationId("op-1"), alone=True)
             await asyncio.sleep(0)
-            await unit.save_steps(OperationId("op-1"), [(replace(read, starts=read.starts + 1), None)])
+            await unit.steps.save(OperationId("op-1"), [(replace(read, starts=read.starts + 1), None)])
             await unit.commit()
 
     await asyncio.gather(*(once_more() for _ in range(8)))
     async with archive.unit() as unit:
-        (read,) = await unit.steps(OperationId("op-1"))
+        (read,) = await unit.steps.of(OperationId("op-1"))
     assert read.starts == 8

@@ -28,16 +28,16 @@ async def ended(archive: SqlArchive, number: int, *, at: datetime = START, steps
     """An operation that has ended, with its plan and steps, and whose card says so."""
     made = replace(operation(number, state=State.SUCCEEDED, plan=plan(steps)), ended_at=at)
     async with archive.unit() as unit:
-        await unit.add(made, Entry(event="requested"))
-        await unit.lay_out(made.id, records(steps))
-        await unit.tell(News(kind=Kind.FINISHED, operation=made.id, facts={"seconds": 60}))
+        await unit.operations.add(made, Entry(event="requested"))
+        await unit.steps.lay_out(made.id, records(steps))
+        await unit.outbox.tell(News(kind=Kind.FINISHED, operation=made.id, facts={"seconds": 60}))
         await unit.commit()
     async with archive.unit() as unit:
-        ((_, revision, _),) = await unit.unposted(limit=9)
-        await unit.keep_card(Card(operation=made.id, channel="C1", ts="1.0", revision=revision))
-        await unit.told([line.id for line in await waiting(unit)], ts="2.0")
-        await unit.receive(Delivery(key=f"key-{number}", kind="test", payload={}, received_at=at))
-        await unit.settle(f"key-{number}", result="done")
+        ((_, revision, _),) = await unit.cards.behind(limit=9)
+        await unit.cards.keep(Card(operation=made.id, channel="C1", ts="1.0", revision=revision))
+        await unit.outbox.told([line.id for line in await waiting(unit)], ts="2.0")
+        await unit.inbox.receive(Delivery(key=f"key-{number}", kind="test", payload={}, received_at=at))
+        await unit.inbox.settle(f"key-{number}", result="done")
         await unit.commit()
     return made
 
@@ -49,7 +49,7 @@ async def let_go(archive: SqlArchive, clock: ManualClock, *, keep_audit: int | N
 
 async def rows(archive: SqlArchive, table: str) -> int:
     async with archive.unit() as unit:
-        return int(await unit.first(text(f"SELECT count(*) FROM {table}")))
+        return int(await unit.transaction.first(text(f"SELECT count(*) FROM {table}")))
 
 
 async def test_what_has_been_over_for_long_goes_and_the_operation_stays(
@@ -60,11 +60,11 @@ async def test_what_has_been_over_for_long_goes_and_the_operation_stays(
     young = await ended(archive, 2, at=clock.now())
     await let_go(archive, clock)
     async with archive.unit() as unit:
-        kept, whole = await unit.operation(old.id), await unit.operation(young.id)
-        assert (kept.state, kept.plan, list(await unit.steps(old.id))) == (State.SUCCEEDED, None, [])
-        assert (whole.plan, len(await unit.steps(young.id))) == (plan(3), 3)
-        assert await unit.unposted(limit=9) == []
-        assert await unit.receive(Delivery(key="key-2", kind="test", payload={}, received_at=START)) is False
+        kept, whole = await unit.operations.get(old.id), await unit.operations.get(young.id)
+        assert (kept.state, kept.plan, list(await unit.steps.of(old.id))) == (State.SUCCEEDED, None, [])
+        assert (whole.plan, len(await unit.steps.of(young.id))) == (plan(3), 3)
+        assert await unit.cards.behind(limit=9) == []
+        assert await unit.inbox.receive(Delivery(key="key-2", kind="test", payload={}, received_at=START)) is False
     assert [await rows(archive, table) for table in ("plan", "step", "inbox", "outbox")] == [1, 3, 1, 1]
     assert await rows(archive, "audit") == 2
 
@@ -75,17 +75,17 @@ async def test_a_host_that_is_still_left_over_keeps_what_its_return_needs(
     old = await ended(archive, 1)
     left = Alarm(id=old.id, kind=AlarmKind.LEFT_OVER, cloud="prod", subject="h", since=START, first_seen_at=START)
     async with archive.unit() as unit:
-        await unit.open_alarm(left)
+        await unit.alarms.open(left)
         await unit.commit()
     await clock.pass_time(timedelta(days=999).total_seconds())
     await let_go(archive, clock)
     async with archive.unit() as unit:
-        assert len(await unit.steps(old.id)) == 3
-        await unit.save_alarm(left.cleared(clock.now()))
+        assert len(await unit.steps.of(old.id)) == 3
+        await unit.alarms.save(left.cleared(clock.now()))
         await unit.commit()
     await let_go(archive, clock)
     async with archive.unit() as unit:
-        assert list(await unit.steps(old.id)) == []
+        assert list(await unit.steps.of(old.id)) == []
 
 
 async def test_the_audit_is_kept_unless_its_own_setting_says_otherwise_and_proves_what_was_cut(
@@ -99,8 +99,8 @@ async def test_the_audit_is_kept_unless_its_own_setting_says_otherwise_and_prove
     await ended(archive, 6, at=clock.now())
     await let_go(archive, clock, keep_audit=365)
     async with archive.unit() as unit:
-        lines = [(row.seq, row.event) async for row in unit.lines()]
-        assert await audit.broken(unit) == []
+        lines = [(row.seq, row.event) async for row in unit.audit.lines()]
+        assert await audit.broken(unit.audit) == []
     assert lines == [(6, "requested"), (7, "audit cut")]
     await let_go(archive, clock, keep_audit=365)
     assert await rows(archive, "audit") == 2
@@ -110,35 +110,35 @@ async def test_a_cut_of_which_no_line_says_is_found(archive: SqlArchive, clock: 
     for number in range(1, 6):
         await ended(archive, number)
     async with archive.unit() as unit:
-        third = await unit.first(text("SELECT hash FROM audit WHERE seq = 3"))
-        await unit.run(text(f"UPDATE audit_head SET cut_seq = 3, cut_hash = '{third}'"))
-        await unit.run(text("DELETE FROM audit WHERE seq <= 3"))
+        third = await unit.transaction.first(text("SELECT hash FROM audit WHERE seq = 3"))
+        await unit.transaction.run(text(f"UPDATE audit_head SET cut_seq = 3, cut_hash = '{third}'"))
+        await unit.transaction.run(text("DELETE FROM audit WHERE seq <= 3"))
         await unit.commit()
     async with archive.unit() as unit:
-        assert await audit.broken(unit) == [3]
+        assert await audit.broken(unit.audit) == [3]
 
 
 async def test_lines_behind_the_cut_are_not_deleted(archive: SqlArchive) -> None:
     await ended(archive, 1)
     async with archive.unit() as unit:
         with pytest.raises(Exception, match="append-only"):
-            await unit.run(text("DELETE FROM audit WHERE seq = 1"))
+            await unit.transaction.run(text("DELETE FROM audit WHERE seq = 1"))
 
 
 Ask = Callable[[SqlUnit], Awaitable[object]]
 ROUNDS: dict[str, tuple[Ask, str]] = {
-    "the list": (lambda unit: unit.operations(live=True), "ix_operation_live"),
-    "the board": (lambda unit: unit.unposted(limit=100), "ix_operation_behind"),
-    "leases at a start": (lambda unit: unit.void_leases(), "ix_operation_leased"),
-    "whether there is work": (lambda unit: unit.has_work(span=timedelta(seconds=8)), "ix_operation_work"),
-    "work to take": (lambda unit: unit.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
-    "what expires": (lambda unit: unit.overdue(START), "ix_operation_work"),
-    "deliveries left over": (lambda unit: unit.unsettled(since=START), "ix_inbox_unsettled"),
-    "news to tell": (lambda unit: unit.outgoing(limit=100), "ix_outbox_waiting"),
-    "an alert": (lambda unit: unit.alarm_about(AlarmKind.ALERT, "x"), "ix_alarm_subject"),
-    "alerts to place": (lambda unit: unit.waiting_alarms(limit=9), "ix_alarm_waiting"),
-    "alarms to show": (lambda unit: unit.unshown(limit=9), "ix_alarm_unshown"),
-    "targets": (lambda unit: unit.requests("prod"), "one_live_operation_per_host"),
+    "the list": (lambda unit: unit.operations.newest(live=True), "ix_operation_live"),
+    "the board": (lambda unit: unit.cards.behind(limit=100), "ix_operation_behind"),
+    "leases at a start": (lambda unit: unit.leases.void(), "ix_operation_leased"),
+    "whether there is work": (lambda unit: unit.leases.has_work(span=timedelta(seconds=8)), "ix_operation_work"),
+    "work to take": (lambda unit: unit.leases.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
+    "what expires": (lambda unit: unit.operations.overdue(START), "ix_operation_work"),
+    "deliveries left over": (lambda unit: unit.inbox.unsettled(since=START), "ix_inbox_unsettled"),
+    "news to tell": (lambda unit: unit.outbox.waiting(limit=100), "ix_outbox_waiting"),
+    "an alert": (lambda unit: unit.alarms.about(AlarmKind.ALERT, "x"), "ix_alarm_subject"),
+    "alerts to place": (lambda unit: unit.alarms.waiting(limit=9), "ix_alarm_waiting"),
+    "alarms to show": (lambda unit: unit.notices.behind(limit=9), "ix_alarm_unshown"),
+    "targets": (lambda unit: unit.operations.requests("prod"), "one_live_operation_per_host"),
 }
 
 
@@ -151,10 +151,12 @@ async def test_what_is_asked_in_every_round_reads_no_history(archive: SqlArchive
         asked.append((statement, parameters))
 
     async with archive.unit() as unit:
-        connection = await unit._session.connection()
+        connection = await unit.transaction._session.connection()
         if not archive.is_embedded:
-            await unit.run(text("ANALYZE operation"))
-            await unit.run(text("SET LOCAL enable_seqscan = off"))  # a table of no rows is quicker read whole
+            await unit.transaction.run(text("ANALYZE operation"))
+            await unit.transaction.run(
+                text("SET LOCAL enable_seqscan = off")
+            )  # a table of no rows is quicker read whole
         event.listen(connection.sync_connection, "before_cursor_execute", note)
         await ask(unit)
         event.remove(connection.sync_connection, "before_cursor_execute", note)

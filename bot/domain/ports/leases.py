@@ -1,0 +1,50 @@
+"""Leases: who works on an operation, and who speaks for all replicas, until when."""
+
+from datetime import timedelta
+from typing import Protocol
+
+from bot.domain.ports.records import Lead, Lease
+
+
+class Leases(Protocol):
+    """The leases of workers on operations."""
+
+    async def has_work(self, *, span: timedelta) -> bool:
+        """Whether there is an operation that `claim` would take now."""
+        ...
+
+    async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
+        """Take an operation in a WORKING state whose time has come and that nobody holds, the longest waiting first."""
+        ...
+
+    async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:
+        """Assert the lease inside this transaction, and renew it when `span` is given.
+
+        Raises:
+            LeaseLost: it is over; somebody else may have taken it since.
+        """
+        ...
+
+    async def release(self, lease: Lease) -> None:
+        """Give the operation back; does nothing when the lease is lost."""
+        ...
+
+
+class Leadership(Protocol):
+    """The one lease of the leader."""
+
+    async def claim(self, owner: str, *, span: timedelta) -> Lead | None:
+        """Renew the leader's lease, or take it when nobody holds it; None: somebody else does."""
+        ...
+
+    async def hold(self, lead: Lead) -> None:
+        """Assert the leader's lease inside this transaction.
+
+        Raises:
+            LeaseLost: it is over; somebody else may have taken it since.
+        """
+        ...
+
+    async def release(self, lead: Lead) -> None:
+        """Give the leader's lease back; does nothing when it is lost."""
+        ...

@@ -1,0 +1,69 @@
+"""Messages that stand in Slack and are kept true: where each stands, what it shows, and which are behind."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from bot.domain.messages.alarm import Alarm, Notice
+from bot.domain.operation import Operation
+from bot.domain.ports.records import Card, Copy
+from bot.domain.values import OperationId
+
+
+class StandingCards(Protocol):
+    """The messages on which operations are shown."""
+
+    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
+        """Operations whose revision (grows with every change of the operation or its steps) is ahead of their card."""
+        ...
+
+    async def of(self, operation: OperationId) -> Card | None:
+        """Where an operation's card stands."""
+        ...
+
+    async def keep(self, card: Card) -> None:
+        """Store where a card stands and what it shows."""
+        ...
+
+    async def doubt(self, channel: str) -> int:
+        """Have the cards of live operations in a channel, and their copies, shown anew: it may be gone.
+
+        Returns:
+            How many there are.
+        """
+        ...
+
+
+class StandingCopies(Protocol):
+    """Further cards of operations, where people asked to see them."""
+
+    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Copy]]:
+        """Further cards that show less than their operation's revision."""
+        ...
+
+    async def of(self, operation: OperationId) -> Sequence[Copy]:
+        """The further cards of an operation."""
+        ...
+
+    async def keep(self, copy: Copy) -> None:
+        """Store where a further card stands and what it shows."""
+        ...
+
+    async def drop(self, copy: Copy) -> None:
+        """Forget a further card."""
+        ...
+
+
+class StandingNotices(Protocol):
+    """The messages on which alarms are shown."""
+
+    async def behind(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
+        """Alarms with a message that is behind them, and that message as it stands."""
+        ...
+
+    async def of(self, alarm: str) -> Notice | None:
+        """The message of an alarm; None: no such alarm."""
+        ...
+
+    async def keep(self, notice: Notice) -> None:
+        """Store where an alarm's message stands and what it shows."""
+        ...

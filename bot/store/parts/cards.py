@@ -1,0 +1,73 @@
+"""Cards of operations: where each stands, and which are behind; and doubt whether a channel is still there."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import bindparam, select, update
+from sqlmodel import col
+
+from bot.domain.operation import FINAL, Operation
+from bot.domain.ports import Card
+from bot.domain.values import OperationId
+from bot.store.parts.operations import SqlOperations
+from bot.store.rows.mapping import card_columns, card_of
+from bot.store.rows.tables import CardRow, CopyRow, OperationRow, table_of
+from bot.store.transaction import Transaction
+
+_CARD, _COPY, _OPERATION = table_of(CardRow), table_of(CopyRow), table_of(OperationRow)
+
+# Asked for in every round, and built once: to build one takes longer than to ask it.
+_BEHIND = (
+    select(OperationRow, CardRow)
+    .join(CardRow, col(CardRow.operation_id) == col(OperationRow.id), isouter=True)
+    .where(col(OperationRow.revision) > col(OperationRow.shown))
+    .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
+    .limit(bindparam("most"))
+)
+_LIVE = select(col(OperationRow.id)).where(col(OperationRow.state).not_in([state.value for state in FINAL]))
+
+
+class SqlCards:
+    """`bot.domain.ports.messages.StandingCards` over rows."""
+
+    def __init__(self, transaction: Transaction, operations: SqlOperations) -> None:
+        self._transaction = transaction
+        self._operations = operations
+
+    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
+        """See `bot.domain.ports.messages.StandingCards`.
+
+        Operations without a card come first, then the card kept longest ago.
+        """
+        found: Sequence[tuple[OperationRow, CardRow | None]] = await self._transaction.all(_BEHIND, most=limit)
+        operations = await self._operations.values_of([row for row, _ in found])
+        return [
+            (operation, row.revision, card_of(card) if card else None)
+            for operation, (row, card) in zip(operations, found, strict=True)
+        ]
+
+    async def of(self, operation: OperationId) -> Card | None:
+        """See `bot.domain.ports.messages.StandingCards`."""
+        row = await self._transaction.first(select(CardRow).where(col(CardRow.operation_id) == operation))
+        return card_of(row) if row else None
+
+    async def keep(self, card: Card) -> None:
+        """See `bot.domain.ports.messages.StandingCards`."""
+        columns = card_columns(card, now=self._transaction.clock.now())
+        changed = {name: value for name, value in columns.items() if name != "operation_id"}
+        await self._transaction.run(
+            self._transaction.insert(_CARD)
+            .values(**columns)
+            .on_conflict_do_update(index_elements=[_CARD.c.operation_id], set_=changed)
+        )
+        shown = update(_OPERATION).where(_OPERATION.c.id == card.operation).values(shown=card.revision)
+        await self._transaction.run(shown)
+
+    async def doubt(self, channel: str) -> int:
+        """See `bot.domain.ports.messages.StandingCards`."""
+        met = 0
+        there = select(_CARD.c.operation_id).where(_CARD.c.channel == channel, _CARD.c.operation_id.in_(_LIVE))
+        await self._transaction.run(update(_OPERATION).where(_OPERATION.c.id.in_(there)).values(shown=-1))
+        for table in (_CARD, _COPY):
+            stale = update(table).where(table.c.channel == channel, table.c.operation_id.in_(_LIVE))
+            met += await self._transaction.run(stale.values(revision=-1))
+        return met
