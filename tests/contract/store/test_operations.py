@@ -104,7 +104,8 @@ async def test_no_text_from_outside_is_too_odd_to_be_locked_under(archive: SqlAr
 @over_the_same_database
 async def test_any_operation_comes_back_as_it_was(archive: SqlArchive, drawn: Operation) -> None:
     number = next(_numbers)
-    request = replace(drawn.request, host=HostId(f"{drawn.request.host}{number}"))
+    cloud, host = f"{drawn.request.cloud}{number}", HostId(f"{drawn.request.host}{number}")
+    request = replace(drawn.request, cloud=cloud, host=host)
     stored = replace(drawn, id=OperationId(f"{drawn.id}{number}"), request=request)
     await add(archive, stored)
     assert await read(archive, stored.id) == stored
