@@ -31,12 +31,19 @@ _TITLES: Mapping[str, str] = {
 
 
 def reliefs(move: Step, server: Server, settings: OpenStackSettings) -> Iterator[Step]:
-    """The steps that keep the deadline of a live migration; one that gave way is decided about by a person."""
+    """The steps that keep the deadline of a live migration.
+
+    One that gave way is aborted while it keeps others waiting again, and else decided about by a person.
+    """
     late = settings.migration.late
     verb = verbs.HOLD if late == verbs.FORCE and server.vm_state == "paused" else late
-    yield _relief(verb, move, server, settings)
-    if verb == verbs.REQUEUE:
-        yield _relief(verbs.HOLD, move, server, settings)
+    if verb != verbs.REQUEUE:
+        yield _relief(verb, move, server, settings)
+        return
+    headway = min(HEADWAY, settings.migration.deadline)
+    yield replace(_relief(verbs.REQUEUE, move, server, settings), headway=headway)
+    yield replace(_relief(verbs.ABORT, move, server, settings), headway=headway, ends=True)
+    yield _relief(verbs.HOLD, move, server, settings)
 
 
 def _relief(verb: str, move: Step, server: Server, settings: OpenStackSettings) -> Step:
@@ -58,7 +65,6 @@ def _relief(verb: str, move: Step, server: Server, settings: OpenStackSettings) 
         patience=timedelta(days=1) if verb == verbs.HOLD else move.patience,
         relieves=move.key,
         deadline=settings.migration.deadline,
-        headway=min(HEADWAY, settings.migration.deadline) if verb == verbs.REQUEUE else timedelta(0),
     )
 
 
@@ -69,7 +75,10 @@ def spoken(settings: OpenStackSettings) -> str:
         verbs.ABORT: f"{after} is aborted, and the VM stays",
         verbs.FORCE: f"{after} is forced to complete: its VM may pause",
         verbs.HOLD: f"{after} waits for a person to decide",
-        verbs.REQUEUE: f"without headway lets the others go first, once; {after} waits for a person to decide",
+        verbs.REQUEUE: (
+            "without headway lets the others go first, once, and is aborted where it keeps them waiting again;"
+            f" {after} waits for a person to decide"
+        ),
     }
     return done[settings.migration.late]
 
@@ -106,7 +115,11 @@ def reason(migrations: Sequence[Migration], order: Step | None) -> str:
     last = max(migrations, key=lambda m: m.id, default=None)
     if last is None or last.status != ABORTED:
         return ""
-    return f"it was aborted at its deadline of {order.arguments['deadline']}." if order else "somebody aborted it."
+    if order is None:
+        return "somebody aborted it."
+    if order.ends:
+        return "it had let others go first once, kept them waiting again, and was aborted."
+    return f"it was aborted at its deadline of {order.arguments['deadline']}."
 
 
 def sighting(step: Step, server: Server | None, migrations: Sequence[Migration], orders: Collection[str]) -> Sighting:
@@ -132,7 +145,7 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration],
         return _seen(Seen.DONE, f"{name} is about to arrive on {move.target} ({move.status}).", server, move)
     if step.before is None or not _is_given(step, orders):
         sentence = f"{name} has been migrating for longer than {step.arguments['deadline']}{copying.how_far(move)}."
-        if step.verb == verbs.REQUEUE:
+        if step.headway:
             sentence = f"The live migration of {name} makes no headway{copying.how_far(move)}."
         seen = _seen(Seen.NEVER_STARTED, sentence, server, move)
         return replace(seen, mark={"migration": move.id, "orders": sorted(orders)})
@@ -157,10 +170,9 @@ def _over(step: Step, server: Server, move: Migration | None) -> Sighting:
     if move is not None and move.status == ABORTED and step.verb in verbs.ABORTS and step.before is not None:
         stays = f"{name} still runs on {server.host}"
         sentence = f"aborted at its deadline of {step.arguments['deadline']}; {stays}."
-        if step.verb == verbs.REQUEUE:
-            sentence = (
-                f"its live migration made no headway and was aborted; {stays} and is tried again after the others."
-            )
+        if step.headway:
+            again = "" if step.ends else " and is tried again after the others"
+            sentence = f"its live migration made no headway and was aborted; {stays}{again}."
     else:
         ended = f" as {move.status}" if move is not None else ""
         sentence = f"The live migration of {name} has ended{ended}; it is on {server.host}."

@@ -131,6 +131,8 @@ class Step:
     headway: timedelta = timedelta(0)
     """With `relieves`: it has that step give way, once, to those that wait at the same host: due at the deadline, and
     after so long without headway. That step is tried again after them. Zero: it does not."""
+    ends: bool = False
+    """With `headway`: it is for a step that has given way before, and is not tried again by itself."""
 
     apart: str = ""  #: two steps of the same non-empty group never run at once (server group)
     priority: int = 0  #: higher starts first
@@ -222,7 +224,7 @@ class Plan:
 def _beside(step: Step) -> list[Json]:
     """What it tidies up or relieves; nothing for most steps, so that the digests of plans without such stay."""
     relief: list[Json] = [step.relieves, step.deadline.total_seconds()] if step.relieves is not None else []
-    giving_way: list[Json] = [step.headway.total_seconds()] if step.headway else []
+    giving_way: list[Json] = [step.headway.total_seconds(), *filter(None, [step.ends])] if step.headway else []
     return [*filter(None, [step.tidies]), *relief, *giving_way]
 
 

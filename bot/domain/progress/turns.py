@@ -165,24 +165,29 @@ def _relief(records: Sequence[StepRecord], startable: Collection[StepKey], *, no
         mine = relief[late.key]
         if any(r.state in IN_FLIGHT for r in mine):
             continue
-        some_wait = any(_waits_behind(r, late, startable) for r in records)
+        waiting = [r for r in records if _waits_behind(r, late, startable)]
         planned = [r for r in mine if r.state is StepState.PLANNED]
-        giving = [r for r in planned if r.step.headway and some_wait and _is_to_give_way(late, r.step, now=now)]
+        giving = [r for r in planned if r.step.headway and _is_to_give_way(late, r.step, waiting, now=now)]
         asking = [r for r in planned if not r.step.headway and now - late.begun_at >= r.step.deadline]
         chosen += [*giving, *asking][:1]
     return chosen
 
 
 def _waits_behind(record: StepRecord, late: StepRecord, startable: Collection[StepKey]) -> bool:
-    """Whether a step that never gave way waits for the place of another, in the cloud or here."""
+    """Whether a step waits for the place of another, in the cloud or here."""
     waits_there = record.state in IN_FLIGHT and record.begun_at is None
-    is_behind = record.counts and not record.gave_way and record.step.waits_at == late.step.waits_at
+    is_behind = record.counts and record.step.waits_at == late.step.waits_at
     return is_behind and (waits_there or record.key in startable)
 
 
-def _is_to_give_way(late: StepRecord, relief: Step, *, now: datetime) -> bool:
-    """Whether it is under way for too long, or for long enough without headway. It gives way once."""
+def _is_to_give_way(late: StepRecord, relief: Step, waiting: Sequence[StepRecord], *, now: datetime) -> bool:
+    """Whether it is under way for long enough without headway, or for too long.
+
+    It gives way once, and is ended the second time. What comes nearer to its end gives way to nobody who had a turn.
+    """
     age = now - (late.begun_at or now)
     stands_still = late.progress is not None and now - (late.moved_at or now) >= relief.headway
-    in_vain = age >= relief.headway and (late.is_in_vain or stands_still)
-    return not late.gave_way and (in_vain or age >= relief.deadline)
+    is_stuck = age >= relief.headway and (late.is_in_vain or stands_still)
+    some_had_no_turn = any(not r.gave_way for r in waiting)
+    is_due = bool(waiting) if is_stuck else some_had_no_turn and age >= relief.deadline
+    return late.gave_way is relief.ends and is_due

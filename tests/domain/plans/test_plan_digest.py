@@ -42,6 +42,7 @@ RELIED_ON = {
     "what a step relieves": steps_with(relieves=StepKey("close")),
     "when relief is due": steps_with(relieves=StepKey("close"), deadline=timedelta(minutes=30)),
     "what gives way": steps_with(relieves=StepKey("close"), headway=timedelta(seconds=30)),
+    "what is ended": steps_with(relieves=StepKey("close"), headway=timedelta(seconds=30), ends=True),
     "a step's arguments": steps_with(arguments={"host": "compute-7"}),
     "the order of phases": plan(phases=("move", "close", "verify")),
     "a new warning": plan(findings=(finding(), finding("no-room", Verdict.WARNING))),

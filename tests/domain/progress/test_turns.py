@@ -217,8 +217,8 @@ def behind(state: StepState = StepState.PLANNED, seq: int = 3, **changes: Any) -
     return replace(record(seq, state, waits_at="host-1"), **changes)
 
 
-def giving_way(state: StepState = StepState.PLANNED) -> StepRecord:
-    return relief(1, state, headway=HEADWAY, waits_at="host-1")
+def giving_way(state: StepState = StepState.PLANNED, seq: int = 1, **changes: Any) -> StepRecord:
+    return relief(seq, state, headway=HEADWAY, waits_at="host-1", **changes)
 
 
 def test_what_makes_no_headway_gives_way_to_those_that_wait_and_a_person_is_asked_about_the_rest() -> None:
@@ -228,10 +228,24 @@ def test_what_makes_no_headway_gives_way_to_those_that_wait_and_a_person_is_aske
     assert start(hot(begun_at=NOW - DEADLINE, is_in_vain=False), giving_way(), asking, behind())[0] == "step 1"
     assert start(hot(), giving_way(StepState.ACCEPTED), asking, behind()) == ["step 3"]
     assert start(hot(), giving_way(), asking) == [], "nobody waits"
-    assert start(hot(), giving_way(), asking, behind(gave_way=True))[0] == "step 3", "nobody who has not had a turn"
+    slow = hot(begun_at=NOW - DEADLINE, is_in_vain=False)
+    assert start(slow, giving_way(), asking, behind(gave_way=True))[0] == "step 2", "it does come nearer to its end"
     assert start(hot(gave_way=True), giving_way(), asking, behind())[0] == "step 3", "once"
     assert start(hot(gave_way=True, begun_at=NOW - DEADLINE), giving_way(), asking, behind())[0] == "step 2"
     assert start(hot(begun_at=NOW - DEADLINE), giving_way(), asking) == ["step 2"]
+
+
+def test_what_makes_no_headway_again_is_ended_while_others_wait_so_that_no_two_wait_for_each_other() -> None:
+    gave, ending, asking = giving_way(StepState.DONE), giving_way(seq=4, ends=True), relief(2, by=By.PERSON)
+    again = hot(gave_way=True)
+    assert start(hot(), giving_way(), ending, asking, behind(gave_way=True)) == ["step 1", "step 3"], (
+        "each has two turns"
+    )
+    assert start(again, gave, ending, asking, behind(gave_way=True)) == ["step 4", "step 3"]
+    assert start(again, gave, ending, asking, behind(StepState.INTENT)) == ["step 4"]
+    assert start(again, gave, ending, asking) == [], "nobody waits"
+    assert start(replace(again, begun_at=NOW - DEADLINE), gave, ending, asking) == ["step 2"]
+    assert start(hot(), giving_way(StepState.FAILED), ending, asking, behind()) == ["step 3"], "it had but one turn"
 
 
 def test_only_what_makes_no_headway_for_long_enough_gives_way() -> None:

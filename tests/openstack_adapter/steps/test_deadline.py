@@ -85,7 +85,7 @@ def test_what_happens_at_the_deadline_is_part_of_the_plan(
     assert (relief.title, relief.by, relief.deadline) == (title, by, timedelta(minutes=45))
     assert relief.relieves == "live-migrate:id-web-1"
     assert "after 45 min " in made.facts["a live migration"]
-    assert [s.verb for s in last] == (["hold"] if late == "requeue" else []), "whoever comes back asks a person"
+    assert [s.verb for s in last] == (["abort", "hold"] if late == "requeue" else []), "for one that gave way"
 
 
 def test_nova_does_not_force_a_paused_vm_so_a_person_decides_about_it() -> None:
@@ -176,6 +176,32 @@ async def test_a_person_is_asked_about_one_that_is_alone_or_has_given_way_alread
         held = done.records[StepKey(f"hold:{busy.id}")]
         assert held.state is StepState.ACCEPTED
         assert "vm-1 has been migrating for longer than 30 s" in held.sentence
+
+
+async def test_of_several_that_never_converge_none_waits_for_another_and_a_person_is_asked_about_each() -> None:
+    async with arena_with("requeue", vms=5) as arena:
+        arena.world.host(arena.host.name).knobs.live_slots = 1
+        busy = [arena.world.vm(name) for name in ("vm-1", "vm-3", "vm-4")]
+        for vm in busy:
+            arena.world.faults.order_move(MoveFault(how=Break.HANG, vm=vm.name, times=None))
+        done = await carry_out(arena, await arena.planned(), rounds=400)
+        aborted = {vm.name: [m.status for m in arena.world.moves if m.vm is vm] for vm in busy}
+        last = next(vm for vm in busy if aborted[vm.name] == ["cancelled", "running"])
+        assert sorted(map(len, aborted.values())) == [2, 2, 2], "each is tried twice"
+        for vm in busy:
+            state, sentence = moved(done, vm)
+            if vm is last:
+                assert done.states[f"hold:{vm.id}"] is StepState.ACCEPTED, "a person is asked"
+                continue
+            assert state is StepState.FAILED
+            assert sentence == (
+                f"{vm.name} was not live-migrated: it had let others go first once, kept them waiting again, and was"
+                f" aborted. It is still on compute-1, ACTIVE."
+            )
+        others = [m for m in arena.world.moves if m.vm not in busy]
+        assert [m.status for m in others] == ["completed", "completed"]
+        began = min(m.created_at for m in arena.world.moves)
+        assert max(m.updated_at for m in others) - began <= timedelta(seconds=len(busy) * 60)
 
 
 async def test_one_that_somebody_else_aborted_is_not_tried_again_by_itself() -> None:
