@@ -38,8 +38,8 @@ from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.outbound.unwell import Unwell
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
+from bot.store import figures
 from bot.store.archive import SqlArchive
-from bot.store.parts import figures
 from bot.watch.alerts import Alerts
 from bot.watch.placing import Placing
 from bot.watch.reach import Reach

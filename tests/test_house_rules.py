@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bot.domain.operation import FINAL, TABLE, State
-from bot.slack.inbound import grammar
+from bot.slack.names import COMMANDS
 from tests.findings import made_in
 
 ROOT = Path(__file__).parents[1]
@@ -50,7 +50,7 @@ MAY_COMPARE_DATES = {
     "bot/desk/periodic.py": "how long what is over is kept, over years and restarts",
     "bot/runtime/schedule.py": "undoes what its library, which plans by date, makes of a date that was set",
     "bot/slack/inbound/reception.py": "the age of a delivery that any process may have recorded",
-    "bot/store/parts/figures.py": "an age that is shown",
+    "bot/store/figures.py": "an age that is shown",
     "bot/store/parts/leadership.py": "PostgreSQL's own time",
     "bot/store/parts/leases.py": "PostgreSQL's own time, a steady clock, and starts that people agreed on",
     "bot/watch/placing.py": "moments of rows that any process may have written: only how they are grouped depends on them",
@@ -241,7 +241,7 @@ def test_the_operations_guide_explains_every_state() -> None:
 
 
 def test_the_readme_and_the_manifest_name_the_commands_that_are_registered() -> None:
-    commands = set(grammar.COMMANDS)
+    commands = set(COMMANDS)
     readme = (ROOT / "README.md").read_text()
     assert commands <= set(re.findall(r"(?<![\w.])/[a-z]+\b", readme))
     manifest = yaml.safe_load((ROOT / "manifest.yml").read_text())

@@ -1,7 +1,7 @@
 """The Slack app's manifest for given settings: the two files of this project, and what `muster manifest` prints."""
 
 from bot.slack.inbound import grammar
-from bot.slack.names import Names
+from bot.slack.names import COMMANDS, EVACUATE, MAINTENANCE, MUSTER, Names
 from bot.slack.scopes import SCOPES
 
 ADDRESS = "https://your.address"
@@ -53,9 +53,9 @@ features:
   slash_commands:
 """
 _DESCRIPTIONS = {
-    grammar.EVACUATE: "Rebuild the VMs of a dead host elsewhere",
-    grammar.MAINTENANCE: "Empty a living host so that its hardware can be worked on",
-    grammar.MUSTER: "Look at operations, or get help",
+    EVACUATE: "Rebuild the VMs of a dead host elsewhere",
+    MAINTENANCE: "Empty a living host so that its hardware can be worked on",
+    MUSTER: "Look at operations, or get help",
 }
 
 
@@ -69,7 +69,7 @@ def render(names: Names, *, http: bool, address: str = ADDRESS) -> str:
     """
     url = f"{address.rstrip('/')}/slack/events"
     lines = [(_HTTP if http else _SOCKET) + _HEAD.rstrip("\n")]
-    for command in grammar.COMMANDS:
+    for command in COMMANDS:
         _, _, hint = grammar.usage(command).strip("`").partition(f"{command} ")
         lines.append(f"    - command: {names.typed(command)}")
         lines += [f"      url: {url}"] if http else []

@@ -4,10 +4,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any
 
-from bot.slack.inbound import grammar
 from bot.slack.views.message import Message
 
-_SPOKEN = re.compile(r"(?<![\w/.-])/(?=(?:" + "|".join(name[1:] for name in grammar.COMMANDS) + r")\b)")
+EVACUATE = "/evacuate"
+MAINTENANCE = "/maintenance"
+MUSTER = "/muster"
+COMMANDS = (EVACUATE, MAINTENANCE, MUSTER)
+
+_SPOKEN = re.compile(r"(?<![\w/.-])/(?=(?:" + "|".join(name[1:] for name in COMMANDS) + r")\b)")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,8 @@ import yaml
 from jsonschema import Draft7Validator
 
 from bot.demo.web_api.endpoint import reference
-from bot.slack.inbound import grammar
 from bot.slack.manifest import render
-from bot.slack.names import Names
+from bot.slack.names import COMMANDS, Names
 from bot.slack.scopes import SCOPES
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +73,7 @@ def test_the_schema_would_find_a_mistake(manifest: dict[str, Any]) -> None:
 
 
 def test_its_commands_are_those_the_bot_listens_to(manifest: dict[str, Any]) -> None:
-    assert {one["command"] for one in manifest["features"]["slash_commands"]} == set(grammar.COMMANDS)
+    assert {one["command"] for one in manifest["features"]["slash_commands"]} == set(COMMANDS)
 
 
 def test_every_usage_hint_can_be_understood_in_one_line(manifest: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ from bot.slack.inbound import grammar, intake, lookup
 from bot.slack.inbound.grammar import Command, Query, Verb
 from bot.slack.inbound.intake import Asked
 from bot.slack.inbound.reception import Reception, Story
+from bot.slack.names import COMMANDS
 from bot.slack.views import notes
 
 REQUEST = "request"
@@ -34,7 +35,7 @@ def register(app: AsyncApp, reception: Reception) -> None:
         kind = QUESTION if isinstance(meant, Query) else REQUEST
         await reception.take(intake.command(body, kind=kind, clock=reception.clock), ack)
 
-    for name in grammar.COMMANDS:
+    for name in COMMANDS:
         app.command(names.typed(name))(on_command)
 
 

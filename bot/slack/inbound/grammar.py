@@ -15,16 +15,12 @@ from bot.domain.rules.calendar import When
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
 from bot.slack.inbound.words import TypedWord, as_meant, split
+from bot.slack.names import COMMANDS, EVACUATE, MAINTENANCE, MUSTER
 
 MAX_NAME = 255
 MAX_REASON = 500
 MAX_VMS = 100
 SHORTEST_WINDOW, LONGEST_WINDOW = timedelta(minutes=1), timedelta(days=7)
-
-EVACUATE = "/evacuate"
-MAINTENANCE = "/maintenance"
-MUSTER = "/muster"
-COMMANDS = (EVACUATE, MAINTENANCE, MUSTER)
 
 USAGE = {
     EVACUATE: "Usage: `/evacuate [check] [cloud/]host [--to host] [--vm name-or-id …] [--reason text]`",
