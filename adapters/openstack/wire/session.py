@@ -71,6 +71,7 @@ class Session:
         self._endpoints = Endpoints(region, monotonic=monotonic)
         self._monotonic = monotonic
         self._told: tuple[datetime, float] | None = None  # the date of an answer, and when it came
+        self._parsing = threading.Lock()  # a large answer takes much memory while it is read
 
     @classmethod
     def of(
@@ -149,14 +150,27 @@ class Session:
         Raises:
             Refused, Unreachable: no document of the API came.
         """
+        return await self._get(service, path, dict(params or {}), lambda document: document, microversion, doing)
 
-        def call(_: threading.Event) -> Document:
-            answer = self._send(service, "GET", path, microversion, doing, params=dict(params or {}))
-            try:
-                body = json.loads(answer.text)
-            except ValueError:
-                raise errors.not_the_api(answer.text, service=service, doing=doing, why="no JSON") from None
-            return Document(body, service=service, doing=doing, text=answer.text)
+    async def _get(
+        self,
+        service: str,
+        path: str,
+        params: Mapping[str, Any],
+        made: Callable[[Document], T],
+        microversion: str,
+        doing: str,
+    ) -> T:
+        """What is made of a document on the thread that read it, of one at a time: that may take long."""
+
+        def call(_: threading.Event) -> T:
+            text = self._send(service, "GET", path, microversion, doing, params=dict(params)).text
+            with self._parsing:
+                try:
+                    body = json.loads(text)
+                except ValueError:
+                    raise errors.not_the_api(text, service=service, doing=doing, why="no JSON") from None
+                return made(Document(body, service=service, doing=doing, text=text))
 
         return await self._read(call, service, doing)
 
@@ -172,13 +186,13 @@ class Session:
         marker: str = "id",
         doing: str,
     ) -> list[T]:
-        """Read a list to its end, page by page, each entry once.
+        """Read a list to its end, page by page, each entry once. Nothing is kept of a page but what is made of it.
 
         Args:
             service: as in `get`.
             path: as in `get`.
             key: under which the document holds the list; `<key>_links` tells of a next page.
-            made: what an entry is turned into.
+            made: what an entry is turned into, on a thread.
             microversion: as in `get`.
             params: as in `get`.
             marker: the field of an item that the next page is asked by, or `OFFSET`; empty: the list has no pages.
@@ -191,20 +205,27 @@ class Session:
         found: list[T] = []
         known: set[Hashable] = set()
         read = 0
-        for _ in range(MOST_PAGES):
-            page = await self.get(service, path, microversion=microversion, params=query, doing=doing)
+
+        def taken(page: Document) -> Mapping[str, str] | None:
+            """Take over what is on a page; what the next one is asked by, or None at the end."""
+            nonlocal read
             rows = page.rows(key)
             read += len(rows)
             new = once(rows, "id" if marker in {"", OFFSET} else marker, known=known)
-            found += [page.told(key, row, made) for row in new]
+            found.extend(page.told(key, row, made) for row in new)
             if not (rows if marker == OFFSET else marker and _goes_on(page, key)):
-                return found
+                return None
             if not new:
                 raise _endless(doing, "the next page holds nothing that was not on those before")
             if marker == OFFSET:
-                query = query | {"offset": str(read)}
-            else:
-                query = query | {"marker": page.told(key, rows[-1], lambda row: str(row[marker]))}
+                return {"offset": str(read)}
+            return {"marker": page.told(key, rows[-1], lambda row: str(row[marker]))}
+
+        for _ in range(MOST_PAGES):
+            goes_on = await self._get(service, path, query, taken, microversion, doing)
+            if goes_on is None:
+                return found
+            query |= goes_on
         raise _endless(doing, f"after {MOST_PAGES} pages there are more")
 
     async def act(

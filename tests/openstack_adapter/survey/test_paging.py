@@ -1,5 +1,7 @@
 """Lists that come in pages: read to their end, each entry once, and given up where there is no end."""
 
+import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -84,3 +86,31 @@ async def test_a_list_with_more_pages_than_anybody_has_is_given_up(
             assert "after 3 pages there are more" in lost.value.sentence
         finally:
             await session.aclose()
+
+
+async def test_pages_are_read_on_threads_one_at_a_time_whoever_asks() -> None:
+    """Parsing them side by side takes as long, and the memory of all of them at once."""
+    at_it, most = Counter[str](), 0
+    another_came = threading.Event()
+
+    def made(row: Any) -> str:
+        nonlocal most
+        at_it[threading.current_thread().name] += 1
+        most = max(most, len(+at_it))
+        if most > 1:
+            another_came.set()
+        another_came.wait(timeout=0.05)
+        at_it[threading.current_thread().name] -= 1
+        return str(row["id"])
+
+    async with openstack_arena(vms=2) as arena, bent(arena.world, arena.clock) as (cloud, _, _):
+        session = cloud._session
+        await session.offer("compute")
+        lists = [
+            session.pages("compute", "/servers/detail", "servers", made=made, params={"all_tenants": "1"}, doing="list")
+            for _ in range(3)
+        ]
+        found = await session.together(*lists)
+    assert [len(one) for one in found] == [2, 2, 2]
+    assert most == 1
+    assert threading.main_thread().name not in at_it
