@@ -103,3 +103,45 @@ async def test_a_lead_reads_300_vms_on_a_phone_before_approving(stage: Stage, ph
     assert [vm.name for vm in stage.world.vms_on(dead) if vm.name not in read] == []
     assert read.count("Nova makes them anew, empty") == 1, "what is true of many is said once"
     await phone.click(".modal [data-role=close]")
+
+    await phone.locator("#messages [data-action-id=approve_confirmed]").last.click()
+    await phone.wait_for_selector(".modal :text('You vouch for this with your name')")
+    await picture(phone, "approve")
+    assert [f"db-{n:03}" for n in range(ADDED) if f"db-{n:03}" not in await phone.inner_text(".modal")] == []
+    await phone.fill(".modal [data-action-id=host]", "compute-2")
+    await phone.check(".modal [data-action-id=vouch] input")
+    await picture(phone, "approve-filled")
+    await phone.click(".modal [data-role=submit]")
+    await stage.card_says("1 of 2 vouched")
+    vouch = stage.card
+    await stage.workspace.click(ALICE, vouch, label="Vouch")
+    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
+    window = stage.workspace.form(ALICE)
+    assert window is not None
+    await stage.workspace.submit(ALICE, window, {"host": "compute-2", "vouch-0": ["yes"]})
+    await stage.card_says("Running", seconds=60)
+    await picture(phone, "running")
+    await stage.card_says("Done and verified", seconds=180)
+    await phone.wait_for_selector("#messages .message:last-child:has-text('Done and verified')")
+    await picture(phone, "done")
+    await whole(phone, "done-whole")
+    await phone.locator("#messages [data-role=open-thread]").last.click()
+    await phone.wait_for_selector("#thread .message:has-text('Done: everything was verified')")
+    await picture(phone, "thread")
+
+
+async def test_the_lists_of_a_maintenance_are_read_on_a_phone(stage: Stage, phone: Page) -> None:
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter tower/node-1")
+    await stage.card_says("Waiting for approval")
+    await phone.wait_for_selector("#messages .message:last-child:has-text('Waiting for approval')")
+    await whole(phone, "enter")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("Done and verified", seconds=120)
+    await whole(phone, "enter-done")
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance exit tower/node-1")
+    await stage.until(lambda: "Choose VMs…" in stage.card.buttons, what="the choice")
+    await phone.wait_for_selector("#messages .message:last-child [data-action-id=choose_vms]")
+    await whole(phone, "exit")
+    await stage.workspace.type_command(BOB, OPS, "/muster hosts")
+    await phone.wait_for_selector(".message.ephemeral")
+    await picture(phone, "hosts")

@@ -45,7 +45,7 @@ async def test_whatever_kind_of_block_slack_refuses_approve_never_stands_without
 async def test_a_table_that_is_refused_becomes_text_and_all_else_stays(office: Office) -> None:
     office.served.faults.refuse("invalid_blocks", method="chat.postMessage", block="table", times=1)
     said = await shown(office, FEW)
-    assert "VM      Project  Status  Plan      Note\nweb-0" in said
+    assert "*VM · Project · Status · Plan · Note*\n• `web-0` · " in said
     assert "Asked for by" in said
 
 

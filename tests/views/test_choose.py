@@ -168,7 +168,7 @@ def test_the_vms_that_will_be_shut_down_stand_apart_with_their_owners_and_in_the
     message = card.render(operation(State.AWAITING_APPROVAL, of=replace(of, vms=vms)), (), RULE, now=NOW)
     assert_slack_takes(message)
     (listed,) = [said for said in visible_text(message) if "*Will be shut down* (2)" in said]
-    assert "gpu-1  render-team  ACTIVE  cannot be migrated\ngpu-2  render-team  ACTIVE" in listed
+    assert "• `gpu-1` · render-team · ACTIVE · cannot be migrated\n• `gpu-2` · render-team · ACTIVE" in listed
     assert any("*VMs*: 38" in said for said in visible_text(message))
     (row,) = sent.blocks(message, "actions")
     assert "2 VMs will be shut down." in row["elements"][0]["confirm"]["text"]["text"]

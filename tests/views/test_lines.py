@@ -149,15 +149,31 @@ def test_a_thousand_at_once_still_fit_a_line() -> None:
     assert_slack_takes(thread.render(news, operation(State.RUNNING)))
 
 
-@pytest.mark.parametrize("vms", [3, 30, 100, 140, 500])
-def test_the_end_is_told_with_the_table_of_results(vms: int) -> None:
+@pytest.mark.parametrize("vms", [3, 30, 31, 500, 12_719])
+def test_the_end_is_told_with_the_table_of_results_or_with_the_exceptions_and_where_the_others_are(vms: int) -> None:
     of = plan(vms)
     shown = operation(State.SUCCEEDED, of=of)
     news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 240.0})
     message = thread.render([news], shown, records(State.SUCCEEDED, of))
     assert_slack_takes(message)
-    if vms <= 140:
+    if vms <= 30:
         assert f"web-{vms - 1}" in str(message.blocks)
+    else:
+        assert f"• {vms:,} VMs done → `compute-90`, 60 to 60 s each" in str(message.blocks)
+
+
+def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> None:
+    of = plan(300)
+    shown = operation(State.NEEDS_ATTENTION, of=of)
+    rows = records(State.NEEDS_ATTENTION, of)
+    news = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"done": 1, "failed": 1})
+    message = thread.render([news], shown, rows)
+    assert_slack_takes(message)
+    said = "\n".join(visible_text(message))
+    assert "• `web-1`: No valid host was found." in said
+    done = int(re.findall(r"• (\d+) VMs done → `compute-90`", said)[0])
+    assert f"…and {300 - 40 - done:,} more that are not done" in said
+    assert said.index("`web-1`") < said.index("VMs done → `compute-90`")
 
 
 def test_the_incident_channel_reads_which_operation_it_is_and_where_its_card_stands() -> None:
@@ -193,14 +209,6 @@ def test_a_list_names_each_operation_its_state_its_id_and_its_card() -> None:
     assert_slack_takes(message)
     assert message.text.count("`K7M2PQRS`") == 2
     assert "running since" in message.text
-
-
-@pytest.mark.parametrize("vms", [31, 120, 1_000])
-def test_in_full_every_vm_is_listed_as_far_as_a_message_holds(vms: int) -> None:
-    shown = operation(State.AWAITING_APPROVAL, of=plan(vms))
-    message = notes.in_full(shown, (), RULE, now=NOW)
-    assert_slack_takes(message)
-    assert "web-0  " in str(message.blocks)
 
 
 def test_an_operation_in_full_shows_its_votes_and_no_buttons() -> None:

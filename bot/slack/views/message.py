@@ -45,7 +45,7 @@ class Message:
         return replace(self, text=f"{self.file.otherwise} (Slack: {why})" if self.file else self.text, file=None)
 
     def plainer(self) -> tuple["Message", ...]:
-        """What to try when Slack refuses the blocks: tables as text, then what was drawn for it, or the text alone."""
+        """What to try when Slack refuses the blocks: tables as lines, then what was drawn for it, or the text alone."""
         if not self.blocks:
             return ()
         texts = replace(self, blocks=tuple(one for block in self.blocks for one in untabled(block)), retreat=())
@@ -164,38 +164,13 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: str =
 
 
 def untabled(block: Block) -> list[Block]:
-    """The block; a table as fixed-width text."""
+    """The block; a table as lines: columns of fixed width break on a phone."""
     rows = block.get("rows")
     if block["type"] != "table" or not isinstance(rows, list):
         return [block]
-    texts = [[str(cell["text"]) for cell in row] for row in rows]
-    return fixed_width(texts[0], texts[1:])
-
-
-def fixed_width(columns: Sequence[str], rows: Sequence[Sequence[str]], *, head: str = "") -> list[Block]:
-    """Rows in fixed-width type, all of them, with the headings above each portion.
-
-    Args:
-        columns: headings, plain.
-        rows: plain cells, of the length that they may have.
-        head: a line above it all, mrkdwn.
-    """
-    cells = [list(columns), *(list(row) for row in rows)]
-    widths = [max(len(row[i]) for row in cells) for i in range(len(columns))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
-    escaped = [len(text.preformatted([line])) - len(text.preformatted([""])) for line in lines]
-    made: list[Block] = []
-    taken, room = [lines[0]], _ROOM_OF_FIXED - escaped[0] - len(head)
-    for line, length in zip(lines[1:], escaped[1:], strict=True):
-        if length + 1 > room and len(taken) > 1:
-            made.append(section((head + "\n" if head and not made else "") + text.preformatted(taken)))
-            taken, room = [lines[0]], _ROOM_OF_FIXED - escaped[0]
-        taken.append(line)
-        room -= length + 1
-    return [*made, section((head + "\n" if head and not made else "") + text.preformatted(taken))]
-
-
-_ROOM_OF_FIXED = text.MAX_SECTION - 40
+    columns, *cells = [[str(cell["text"]) for cell in row] for row in rows]
+    lines = [f"• {text.code(name)}" + "".join(f" · {text.escape(cell)}" for cell in others) for name, *others in cells]
+    return paragraphs([f"*{' · '.join(columns)}*", *lines])
 
 
 def _row(cells: Sequence[str]) -> list[Json]:

@@ -94,8 +94,6 @@ def in_full(
     if operation.plan is not None and len(operation.plan.vms) > vms.MANY:
         number = counted(len(operation.plan.vms), "VM")
         blocks.append(message.context(f"*Details* on the card has all {number}, with why and what becomes of each."))
-        listed = (*blocks, *(vms.ledger(operation.plan) if not records else ()))
-        blocks = list(listed) if Message(text=shown.text, blocks=listed).fits else blocks
     blocks.append(message.context(text.cut_lines(["Votes: " + ("" if votes else "none"), *votes], most=20)))
     if link:
         blocks.append(message.section(text.link(link, "Open the card")))

@@ -1,7 +1,7 @@
-"""The VMs of a plan as tables: what is planned, how it goes, what came of it."""
+"""The VMs of a plan: what is planned, how it goes, what came of it; as a table, or summed up where they are many."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.counting import counted, listed
@@ -16,11 +16,9 @@ from bot.slack.views.message import Block
 
 MANY = 30
 """More VMs than this are summarised by disposition: nobody decides on row 31."""
-_REPORT_ROWS = 140
+_ODD = 40
+"""So many VMs that are not done are named one by one."""
 _NAMES_ROOM = 2_600
-_LONG_BLOCKS = 4
-_CAPS = {"Error Message": 40, "Note": 30}
-_CAP = 28
 _UUID = "Server UUID"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _NOTE = 240
@@ -41,7 +39,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     if 0 < len(stops) <= MANY and not brief:
         others = replace(plan, vms=tuple(vm for vm in plan.vms if vm not in stops))
         head = f":octagonal_sign: *Will be shut down* ({len(stops)})"
-        return [*groups.table(head, stops), *(planned(others) if others.vms else [])]
+        return [*groups.lines(head, stops), *(planned(others) if others.vms else [])]
     if brief or len(plan.vms) > MANY:
         return _summary(plan)
     rows = [
@@ -107,22 +105,6 @@ def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
     return [message.section(f"*{title}* ({len(vms)}): {', '.join(shown)}{more}")]
 
 
-def ledger(plan: Plan) -> list[Block]:
-    """Every VM with what is done to it, in fixed-width text, as far as a message can hold."""
-    columns = ("VM", "Project", "Status", "Plan", "Note")
-    rows = [
-        (
-            text.plain(vm.name, limit=40) or text.plain(vm.id, limit=40),
-            text.plain(vm.project, limit=16),
-            text.plain(vm.status, limit=16),
-            vm.disposition.value + (" LOSES DISK" if vm.loses_disk else ""),
-            text.plain(", ".join(filter(None, (f"on {vm.place}" if vm.place else "", vm.note))), limit=30),
-        )
-        for vm in sorted(plan.vms, key=details.worst_first)
-    ]
-    return _long(columns, rows)
-
-
 def under_way(plan: Plan, progress: Progress) -> list[Block]:
     """How it goes with each VM; nothing when they are many, for the bar and the thread tell it."""
     courses = [c for c in progress.courses if c.vm is not None]
@@ -144,13 +126,15 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
     Args:
         plan: for the names.
         progress: what came of each VM.
-        with_ids: whether the UUIDs stand there too; of many VMs, only the timeline has them.
+        with_ids: whether the UUIDs stand there too; of many VMs, only *Details* and the timeline have all.
     """
     courses = sorted((c for c in progress.courses if c.vm is not None), key=lambda c: _WORST_FIRST.index(c.fate))
     if not courses:
         return []
     names = _name_of(plan)
-    accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE and len(courses) <= MANY else "Accepted"
+    if len(courses) > MANY:
+        return _summed_up(courses, names)
+    accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE else "Accepted"
     columns: tuple[str, ...] = ("Server", accepted, "Error Message", "Target", "Seconds")
     rows: list[tuple[str, ...]] = [
         (
@@ -162,26 +146,33 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
         )
         for c in courses
     ]
-    if not with_ids or len(rows) > MANY:
+    if not with_ids:
         told = [at for at, _ in enumerate(columns) if not {row[at] for row in rows} <= {"True", ""}]
         columns, rows = tuple(columns[at] for at in told), [tuple(row[at] for at in told) for row in rows]
-    if len(rows) > MANY:
-        return _long(columns, rows)
     if not with_ids:
         return [message.table(columns, rows)]
     ids = [text.plain(str(c.vm), limit=36) for c in courses]
     return [message.table((_UUID, *columns), [(id, *row) for id, row in zip(ids, rows, strict=True)], whole=_UUID)]
 
 
-def _long(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[Block]:
-    """More rows than a table can show within a message's size: fixed-width text, the worst first."""
-    caps = [_CAPS.get(name, _CAP) for name in columns]
-    cells = [[text.cut(cell, limit=cap) for cell, cap in zip(row, caps, strict=True)] for row in rows]
-    most = _REPORT_ROWS
-    while len(blocks := message.fixed_width(columns, cells[:most])) > _LONG_BLOCKS:
-        most = most * 3 // 4
-    left = len(rows) - most
-    return [*blocks, message.context(f"…and {left:,} more.")] if left > 0 else blocks
+def _summed_up(courses: Sequence[Course], names: Mapping[VmId | None, str]) -> list[Block]:
+    """More VMs than a table can show: by name those that are not done, the others by where they are now."""
+    odd = [c for c in courses if c.fate is not Fate.DONE]
+    lines = [f"• {text.code(names.get(c.vm, c.title))}: {text.escape(_error(c))}" for c in odd[:_ODD]]
+    lines += [f"…and {len(odd) - _ODD:,} more that are not done"] if len(odd) > _ODD else []
+    by_place: dict[str, list[Course]] = {}
+    for course in courses:
+        if course.fate is Fate.DONE:
+            by_place.setdefault(course.place, []).append(course)
+    for place, there in sorted(by_place.items(), key=lambda one: (-len(one[1]), one[0])):
+        where = f" → {text.code(place)}" if place else ""
+        took = [c.seconds for c in there if c.seconds is not None]
+        span = f", {min(took):.0f} to {max(took):.0f} s each" if took else ""
+        lines.append(f"• {counted(len(there), 'VM')} done{where}{span}")
+    return [
+        *message.paragraphs(lines),
+        message.context("*Details* has every VM, with where it went and how long it took."),
+    ]
 
 
 def _name_of(plan: Plan) -> dict[VmId | None, str]:
