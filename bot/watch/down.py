@@ -180,7 +180,7 @@ def _evidence(look: Look, alarm: Alarm, host: Host) -> tuple[str, ...]:
     up = sum(1 for h in others if not h.is_down)
     apart = (look.at - alarm.first_seen_at).total_seconds()
     return (
-        f"{look.cloud.name} says of it: {host.state or 'down'}.",
-        f"Two looks, {apart:.0f} s apart, showed the same.",
+        f"{look.cloud.name} calls it {host.state or 'down'}.",
+        f"Muster has seen that twice, {apart:.0f} s apart.",
         f"{up:,} of {counted(len(others), 'other host')} of {look.cloud.name} {'is' if up == 1 else 'are'} up.",
     )

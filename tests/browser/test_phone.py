@@ -29,7 +29,7 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         dead = made.world.host("compute-2")
         for number in range(ADDED):
             datacentre.add_server(made.world, f"db-{number:03}", dead, flavor="m1.small", from_image=True)
-        datacentre.crowd(made.world, dead, number=VMS, seconds=2)
+        datacentre.crowd(made.world, dead, number=VMS, seconds=0.1)
         for host in made.world.hosts_of(Platform.OPENSTACK):
             host.capacity = Resources(vcpus=1_000, memory_mb=4_000_000, disk_gb=100_000)
         made.config.write_text(made.config.read_text().replace("shared_storage = true", "shared_storage = false"))
@@ -121,7 +121,7 @@ async def test_a_lead_reads_300_vms_on_a_phone_before_approving(stage: Stage, ph
     await stage.workspace.submit(ALICE, window, {"host": "compute-2", "vouch-0": ["yes"]})
     await stage.card_says("Running", seconds=60)
     await picture(phone, "running")
-    await stage.card_says("Done and verified", seconds=180)
+    await stage.card_says("Done and verified", seconds=300)
     await phone.wait_for_selector("#messages .message:last-child:has-text('Done and verified')")
     await picture(phone, "done")
     await whole(phone, "done-whole")

@@ -139,7 +139,7 @@ def test_the_card_says_who_vouches_for_what_since_when() -> None:
     assert f"1 of 2 vouched for *{DEAD}*, by <@U0CHIEF> at <!date^" in said
     lost = "the local disks of 2 VMs on compute-89 are lost for good: web-0, web-1"
     assert f"1 of 2 vouched for *{lost}*" in said
-    assert "*Approved, but not vouched for by two*, 1 of 1, by <@U0CHIEF>" in said
+    assert "*Approved, but two people must vouch*, 1 of 1, by <@U0CHIEF>" in said
     assert "0 of 2 vouched for" in "\n".join(visible_text(card.render(asked(grave()), (), RULE, now=NOW)))
 
 

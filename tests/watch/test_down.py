@@ -23,8 +23,8 @@ async def test_a_host_is_told_of_at_the_second_look_that_shows_it_down(post: Pos
     assert alarm.raised_at - alarm.since == timedelta(seconds=25) + EVERY
     assert alarm.may_evacuate
     assert alarm.evidence == (
-        "toy says of it: down.",
-        "Two looks, 15 s apart, showed the same.",
+        "toy calls it down.",
+        "Muster has seen that twice, 15 s apart.",
         "4 of 4 other hosts of toy are up.",
     )
 
@@ -39,7 +39,7 @@ async def test_a_clock_that_is_set_back_between_two_looks_costs_one_look(post: P
     await post.look()
     (alarm,) = await post.shown()
     assert alarm.raised_at == post.clock.now() - EVERY
-    assert alarm.evidence[1] == "Two looks, 15 s apart, showed the same."
+    assert alarm.evidence[1] == "Muster has seen that twice, 15 s apart."
 
 
 async def test_most_hosts_down_are_told_of_though_the_clock_is_set_back(post: Post) -> None:

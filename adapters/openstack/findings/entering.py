@@ -65,7 +65,7 @@ def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
             "service-down",
             Topic.HOST,
             f"Nova calls {host} {service.state}, though nova-compute reports there"
-            f"{signs_of_life.heard(survey, service)}: so called, it can give no VM away.",
+            f"{signs_of_life.heard(survey, service)}: as long as it does, no VM can be moved away.",
             f"Take that back (`openstack compute service set --up {host} nova-compute`), then check again."
             if service.is_forced_down
             else f"Have the clocks of the controllers and of {host} set right, then check again.",
@@ -106,8 +106,8 @@ def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
         numbers = ", ".join(f"#{m.id}" for m in coming[:5])
         yield _vms(
             "incoming",
-            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.host} ({numbers}); the plan"
-            " moves nothing on that arrives.",
+            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.host} ({numbers});"
+            " the plan does not move on what arrives there.",
             "Wait until nothing is on its way, then check again.",
         )
     kept = [

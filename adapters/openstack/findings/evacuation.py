@@ -74,7 +74,7 @@ def of_bare_metal(survey: OpenStackSurvey) -> Iterator[Finding]:
 def disabled_before(service: Service) -> Finding:
     """That somebody has disabled the host already, and why."""
     reason = service.disabled_reason or "no reason given"
-    return _host("disabled-before", Verdict.OK, f"{service.host} is disabled already ({reason}); it is left so.", "")
+    return _host("disabled-before", Verdict.OK, f"{service.host} is disabled already ({reason}); it stays so.", "")
 
 
 def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:

@@ -74,7 +74,7 @@ def too_little_for(
     fitting = {s.id for s in fit}
     behind = {s.id: f"no room {_where(to)}" for s in in_turn if s.id not in fitting}
     if _short(survey, fit, free):
-        behind |= {s.id: "no room beside those that go first" for s in _pack(survey, fit, free)}
+        behind |= {s.id: "no room once those that go first have theirs" for s in _pack(survey, fit, free)}
     return behind if len(behind) < len(in_turn) else {}
 
 

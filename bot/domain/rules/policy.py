@@ -141,7 +141,7 @@ class Rule:
                 remedy=_AGAIN,
             )
         if missing := [sentence for sentence in plan.vouches if sentence not in vouched]:
-            raise NotConfirmed(f"Nobody counts who does not vouch for this: {missing[0]}.", remedy=_AGAIN)
+            raise NotConfirmed(f"You did not vouch for this, so nothing was counted: {missing[0]}.", remedy=_AGAIN)
 
     def check_may_break_glass(self, actor: Actor) -> None:
         """Let somebody pass who may go ahead alone, with their own request too.

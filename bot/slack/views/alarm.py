@@ -59,9 +59,9 @@ def _down(alarm: Alarm) -> str:
 
 def _most_down(alarm: Alarm) -> str:
     return (
-        f":satellite_antenna: *Most hosts of {_named(alarm)} look down at once: look at us, not at them.* "
-        "Check the network between Muster, the cloud's controllers and its hosts first. "
-        "Muster tells nothing of single hosts until this is over."
+        f":satellite_antenna: *Most hosts of {_named(alarm)} look down at once.* More likely they cannot be heard than "
+        "that all of them died: check the network between Muster, the cloud's controllers and its hosts first. "
+        "Muster reports no single host of this cloud until this is over."
     )
 
 

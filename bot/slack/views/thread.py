@@ -346,7 +346,9 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.BY_HAND: _by_hand,
     Kind.SAID_DONE: lambda f: f":raised_hand: {text.mention(word(f, 'by'))} says that this is done: {_title(f)}.",
     Kind.STEP_FAILED: lambda f: f":x: {_called(f)}*{_title(f)}* failed. {_said(f)}{_raw(f)}",
-    Kind.STEP_UNKNOWN: lambda f: f":question: {_called(f)}*{_title(f)}*: its fate is unknown. {_said(f)}{_raw(f)}",
+    Kind.STEP_UNKNOWN: lambda f: (
+        f":question: {_called(f)}*{_title(f)}*: what became of it is unclear. {_said(f)}{_raw(f)}"
+    ),
     Kind.TARGET_STALE: lambda f: _stale(words(f, "targets"), _number(f, "seconds")),
     Kind.CLOUD_SILENT: lambda f: (
         f":satellite_antenna: The cloud has not answered{_for_how_long(f)}. {_said(f)} Muster keeps asking."
@@ -357,7 +359,7 @@ _LINES: Mapping[Kind, Callable[[Facts], str]] = {
     Kind.STOPPING: lambda f: (
         f":octagonal_sign: Stopping{_by(f)}: nothing new is started, {_moving(f)} still under way."
     ),
-    Kind.RETRIED: lambda f: f":repeat: {_again(f)} planned again{_by(f)}.",
+    Kind.RETRIED: lambda f: f":repeat: Retrying {_again(f)}, asked for{_by(f)}.",
     Kind.SET_ASIDE: _set_aside,
     Kind.CLOSED: lambda f: f":calendar: {_said(f)} Nothing new is started; {_moving(f)} still under way.",
     Kind.NEEDS_ATTENTION: _attention,

@@ -100,7 +100,7 @@ def test_the_hosts_name_is_typed_letter_by_letter(host: str) -> None:
 
 @pytest.mark.parametrize("vouched", [(), (LOST,), ("compute-1 is dead", "and more")])
 def test_every_sentence_is_ticked(vouched: tuple[str, ...]) -> None:
-    with pytest.raises(NotConfirmed, match="does not vouch"):
+    with pytest.raises(NotConfirmed, match="did not vouch"):
         RULE.check_confirmed(GRAVE, host="compute-1", vouched=vouched)
 
 

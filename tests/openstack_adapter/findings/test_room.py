@@ -214,7 +214,7 @@ def test_where_room_is_short_in_sum_those_whose_turn_comes_last_stay_behind() ->
     found = finding(made, "stays-for-room")
     assert found is not None
     assert "vm-1 (1 vCPU, 50 GiB), vm-0 (1 vCPU, 50 GiB): these 2 stay behind" in found.sentence
-    assert {vm.note for vm in made.vms if not vm.chosen} == {"no room beside those that go first"}
+    assert {vm.note for vm in made.vms if not vm.chosen} == {"no room once those that go first have theirs"}
 
 
 def test_many_that_stay_behind_are_one_finding() -> None:

@@ -34,7 +34,7 @@ def findings(plan: Plan, *, brief: bool = False) -> list[Block]:
     good = [f"• {_said(c.sentence)}" for c in found if c.verdict is Verdict.OK and c.topic not in _APART]
     blocks = message.paragraphs(bad)
     if good:
-        blocks += [message.context("\n".join(part)) for part in message.packed(["In order:", *good])]
+        blocks += [message.context("\n".join(part)) for part in message.packed(["Good to know:", *good])]
     return blocks
 
 

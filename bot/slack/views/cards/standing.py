@@ -80,7 +80,7 @@ def _reason(vote: Vote) -> str:
 
 def _asked(operation: Operation, rule: Rule) -> str:
     votes = operation.approvals
-    wanted = "Waiting for approval" if rule.count(operation) < rule.quorum else "Approved, but not vouched for by two"
+    wanted = "Waiting for approval" if rule.count(operation) < rule.quorum else "Approved, but two people must vouch"
     counted = f"*{wanted}*, {len(votes)} of {rule.quorum}"
     so_far = f", {_by_and_when(votes)}" if votes else ""
     said = text.day_and_time if operation.starts_at else text.moment  # with a start of its own it may be days ahead

@@ -13,7 +13,7 @@ from bot.slack.views import message, subject, text
 from bot.slack.views.cards import buttons
 from bot.slack.views.message import Block
 
-_BY = {By.MUSTER: "", By.CLOUD: " _(follows by itself, verified)_", By.PERSON: " _(by hand)_"}
+_BY = {By.MUSTER: "", By.CLOUD: " _(Muster only checks)_", By.PERSON: " _(by hand)_"}
 _MOST_TROUBLES = 10
 _MOST_NAMED = 10
 _MOST_BY_HAND = 4
@@ -155,4 +155,4 @@ def _cause(record: StepRecord) -> str:
     return text.sentence_of(record.sentence or _NO_CAUSE, record.remedy)
 
 
-_TROUBLE = {StepState.FAILED: ":x: *Failed*:", StepState.UNKNOWN: ":question: *Fate unknown*:"}
+_TROUBLE = {StepState.FAILED: ":x: *Failed*:", StepState.UNKNOWN: ":question: *Unclear*:"}

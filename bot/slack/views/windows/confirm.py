@@ -46,7 +46,9 @@ def _box(number: int, sentence: str, plan: Plan) -> list[Block]:
     if len(sentence) > MAX_LABEL // 2 and sentence.startswith(plan.loss):
         names = message.paragraphs([f"• {text.escape(vm.name or vm.id, limit=MAX_NAME)}" for vm in plan.losing])
         sentence = f"{plan.loss}: those that are named above"
-    return [*names, _ticked(number, text.plain(sentence, limit=MAX_LABEL))]
+    said = text.plain(sentence, limit=MAX_LABEL)
+    # a host is called what the cloud calls it, at the beginning of a sentence too
+    return [*names, _ticked(number, said if said.startswith(plan.host_name) else said[:1].upper() + said[1:])]
 
 
 def _ticked(number: int, said: str) -> Block:
@@ -55,7 +57,7 @@ def _ticked(number: int, said: str) -> Block:
         "type": "input",
         "block_id": f"{VOUCH}-{number}",
         "optional": False,
-        "label": message.plain_text(said[:1].upper() + said[1:], limit=MAX_LABEL),
+        "label": message.plain_text(said, limit=MAX_LABEL),
         "element": {"type": "checkboxes", "action_id": VOUCH, "options": [option]},
     }
 
@@ -88,7 +90,10 @@ def ticked_in(view: Mapping[str, Any]) -> tuple[int, ...]:
 
 def complaints(view: Mapping[str, Any]) -> dict[str, str]:
     """What is wrong in a submitted window, by block; the desk looks again."""
-    found = {f"{VOUCH}-{number}": "Nobody counts who does not vouch for this." for number in _missing(view)}
+    found = {
+        f"{VOUCH}-{number}": "Tick this to vouch for it: without that, your yes does not count."
+        for number in _missing(view)
+    }
     carried = json.loads(str(view.get("private_metadata") or "{}"))
     if HOST in _values(view) and typed_in(view) != carried.get(HOST):
         found[HOST] = "That is not the name of this host, letter by letter."
