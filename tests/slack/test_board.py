@@ -127,7 +127,7 @@ async def test_vms_that_got_there_while_the_board_was_busy_are_told_in_one_line(
     await office.tell(*done, News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 60}))
     await office.until(lambda: office.cards() and len(office.thread(office.cards()[0])) == 2, office.board())
     first, last = office.thread(office.cards()[0])
-    assert first.startswith(":white_check_mark: 12 more done:")
+    assert first.startswith(":white_check_mark: 12 more done (evacuate):")
     assert last.startswith(":checkered_flag: Done")
 
 

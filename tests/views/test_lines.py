@@ -7,6 +7,7 @@ import pytest
 
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
+from bot.domain.plans.plan import Disposition
 from bot.domain.progress import set_aside
 from bot.domain.values import Facts, Json, OperationId, UserId
 from bot.slack.views import incident, notes, thread
@@ -128,8 +129,8 @@ def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> 
         for n in range(12)
     ]
     message = thread.render(news, operation(State.RUNNING))
-    assert message.text.splitlines()[0] == ":white_check_mark: 12 more done:"
-    assert "evacuate web-0, evacuate web-2" in message.text
+    assert message.text.splitlines()[0] == ":white_check_mark: 12 more done (evacuate):"
+    assert "web-0, web-2" in message.text
     assert message.text.splitlines()[1].endswith("→ `compute-90`")
 
 
@@ -159,7 +160,7 @@ def test_the_end_is_told_with_the_table_of_results_or_with_the_exceptions_and_wh
     if vms <= 30:
         assert f"web-{vms - 1}" in str(message.blocks)
     else:
-        assert f"• {vms:,} VMs done → `compute-90`, 60 to 60 s each" in str(message.blocks)
+        assert f"• {vms:,} VMs evacuated: {vms:,} to `compute-90`; 60 to 60 s each" in str(message.blocks)
 
 
 def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> None:
@@ -171,9 +172,25 @@ def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> Non
     assert_slack_takes(message)
     said = "\n".join(visible_text(message))
     assert "• `web-1`: No valid host was found." in said
-    done = int(re.findall(r"• (\d+) VMs done → `compute-90`", said)[0])
+    done = int(re.findall(r"• (\d+) VMs evacuated: \d+ to `compute-90`", said)[0])
     assert f"…and {300 - 40 - done:,} more that are not done" in said
-    assert said.index("`web-1`") < said.index("VMs done → `compute-90`")
+    assert said.index("`web-1`") < said.index("VMs evacuated")
+
+
+@pytest.mark.parametrize("vms", [4, 40])
+def test_the_end_says_of_each_vm_whether_it_was_moved_or_shut_down(vms: int) -> None:
+    of = plan(vms)
+    stopped = [replace(vm, disposition=Disposition.SHUT_DOWN) for vm in of.vms[:2]]
+    of = replace(of, vms=(*stopped, *of.vms[2:]))
+    shown = operation(State.SUCCEEDED, of=of)
+    news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 240.0})
+    said = str(thread.render([news], shown, records(State.SUCCEEDED, of)).blocks)
+    if vms > 30:
+        assert "• 2 VMs shut down: 2 on `compute-90`" in said
+        assert "• 38 VMs evacuated: 38 to `compute-90`" in said
+    else:
+        assert said.count("'shut down'") == 2
+        assert said.count("'evacuate'") == 2
 
 
 def test_the_incident_channel_reads_which_operation_it_is_and_where_its_card_stands() -> None:

@@ -72,10 +72,12 @@ def _many_done(facts: Sequence[Facts]) -> str:
     places: dict[str, list[str]] = {}
     for fact in facts:
         places.setdefault(word(fact, "place"), []).append(word(fact, "title"))
-    lines = [f":white_check_mark: {len(facts)} more done:"]
+    verbs = {word(fact, "title").partition(" ")[0] for fact in facts}
+    verb = verbs.pop() if len(verbs) == 1 else ""  # said once, where it is the same of all
+    lines = [f":white_check_mark: {len(facts)} more done{f' ({text.escape(verb)})' if verb else ''}:"]
     for place, titles in places.items():
         where = f" → {text.code(place)}" if place else ""
-        said = ", ".join(text.escape(title, limit=text.NAME) for title in titles[:12])
+        said = ", ".join(text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) for title in titles[:12])
         more = f" and {len(titles) - 12} more" if len(titles) > 12 else ""
         lines.append(f"• {said}{more}{where}")
     return text.cut_lines(lines, limit=text.MAX_SECTION)

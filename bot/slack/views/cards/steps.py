@@ -39,10 +39,13 @@ def _said(steps: Sequence[Step], *, brief: bool) -> str:
     if len(steps) <= _FEW and not brief:
         return "; ".join(_title(s) for s in steps)
     of_host = [s for s in steps if s.vm is None]
-    vms = len({s.vm for s in steps if s.vm is not None})
+    of_vms = [s for s in steps if s.vm is not None]
+    vms = counted(len({s.vm for s in of_vms}), "VM")
+    if all(s.by is By.CLOUD for s in of_vms):
+        vms = f"then Muster looks for {vms}"
     said = [_title(s) for s in of_host] if len(of_host) <= _FEW and not brief else []
     said += [counted(len(of_host), "step")] if of_host and not said else []
-    return "; ".join([*said, *([counted(vms, "VM")] if vms else [])])
+    return "; ".join([*said, *([vms] if of_vms else [])])
 
 
 def _title(step: Step) -> str:

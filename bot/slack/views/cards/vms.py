@@ -1,7 +1,7 @@
 """The VMs of a plan: what is planned, how it goes, what came of it; as a table, or summed up where they are many."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from bot.domain.counting import counted, listed
@@ -19,7 +19,7 @@ MANY = 30
 _ODD = 40
 """So many VMs that are not done are named one by one."""
 _NAMES_ROOM = 2_600
-_UUID = "Server UUID"
+_UUID, _DONE_BY = "Server UUID", "Plan"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _NOTE = 240
 """Characters of a reason in a table: more than any of ours has; *Details* has all of one that a cloud wrote."""
@@ -133,12 +133,14 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
         return []
     names = _name_of(plan)
     if len(courses) > MANY:
-        return _summed_up(courses, names)
+        return _summed_up(plan, courses)
     accepted = "Evacuate Accepted" if plan.action is Action.EVACUATE else "Accepted"
-    columns: tuple[str, ...] = ("Server", accepted, "Error Message", "Target", "Seconds")
+    columns: tuple[str, ...] = ("Server", _DONE_BY, accepted, "Error Message", "Target", "Seconds")
+    what: dict[VmId | None, str] = {vm.id: vm.disposition.value for vm in plan.vms}
     rows: list[tuple[str, ...]] = [
         (
             names.get(c.vm, c.title),
+            what.get(c.vm, ""),
             str(c.accepted),
             _error(c),
             text.plain(c.place, limit=30),
@@ -146,33 +148,57 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
         )
         for c in courses
     ]
-    if not with_ids:
-        told = [at for at, _ in enumerate(columns) if not {row[at] for row in rows} <= {"True", ""}]
-        columns, rows = tuple(columns[at] for at in told), [tuple(row[at] for at in told) for row in rows]
+    told = [at for at, name in enumerate(columns) if _tells({row[at] for row in rows}, name, with_ids=with_ids)]
+    columns, rows = tuple(columns[at] for at in told), [tuple(row[at] for at in told) for row in rows]
     if not with_ids:
         return [message.table(columns, rows)]
     ids = [text.plain(str(c.vm), limit=36) for c in courses]
     return [message.table((_UUID, *columns), [(id, *row) for id, row in zip(ids, rows, strict=True)], whole=_UUID)]
 
 
-def _summed_up(courses: Sequence[Course], names: Mapping[VmId | None, str]) -> list[Block]:
-    """More VMs than a table can show: by name those that are not done, the others by where they are now."""
+def _tells(cells: Collection[str], column: str, *, with_ids: bool) -> bool:
+    """Whether a column is worth its width: the plan's word where it differs; the others where they say anything."""
+    if column == _DONE_BY:
+        return len(cells) > 1
+    return with_ids or not set(cells) <= {"True", ""}
+
+
+def _summed_up(plan: Plan, courses: Sequence[VmProgress]) -> list[Block]:
+    """More VMs than a table can show: those that are not done by name, the others by what was done and their hosts."""
+    names = _name_of(plan)
     odd = [c for c in courses if c.fate is not Fate.DONE]
     lines = [f"• {text.code(names.get(c.vm, c.title))}: {text.escape(_error(c))}" for c in odd[:_ODD]]
     lines += [f"…and {len(odd) - _ODD:,} more that are not done"] if len(odd) > _ODD else []
-    by_place: dict[str, list[Course]] = {}
-    for course in courses:
-        if course.fate is Fate.DONE:
-            by_place.setdefault(course.place, []).append(course)
-    for place, there in sorted(by_place.items(), key=lambda one: (-len(one[1]), one[0])):
-        where = f" → {text.code(place)}" if place else ""
-        took = [c.seconds for c in there if c.seconds is not None]
-        span = f", {min(took):.0f} to {max(took):.0f} s each" if took else ""
-        lines.append(f"• {counted(len(there), 'VM')} done{where}{span}")
-    return [
-        *message.paragraphs(lines),
-        message.context("*Details* has every VM, with where it went and how long it took."),
-    ]
+    what = {vm.id: vm.disposition for vm in plan.vms}
+    for disposition in Disposition:
+        done = [c for c in courses if c.fate is Fate.DONE and c.vm is not None and what.get(c.vm) is disposition]
+        lines += [_done(disposition, done)] if done else []
+    all_of_them = message.context("*Details* has every VM, with where it went and how long it took.")
+    return [*message.paragraphs(lines), all_of_them]
+
+
+def _done(disposition: Disposition, courses: Sequence[VmProgress]) -> str:
+    """A line such as "300 VMs evacuated: 180 to compute-1, 120 to compute-3; 4 to 31 s each"."""
+    verb, way = _DONE_TO[disposition]
+    places = [(place, number) for place, number in Counter(c.place for c in courses).most_common() if place]
+    where = ", ".join(f"{number:,} {way} {text.code(place)}" for place, number in places[:_PLACES])
+    more = f" and {len(places) - _PLACES} more hosts" if len(places) > _PLACES else ""
+    took = [c.seconds for c in courses if c.seconds is not None]
+    span = f"; {min(took):.0f} to {max(took):.0f} s each" if took else ""
+    return f"• {counted(len(courses), 'VM')} {verb}{': ' if where else ''}{where}{more}{span}"
+
+
+_DONE_TO = {
+    Disposition.EVACUATE: ("evacuated", "to"),
+    Disposition.LIVE_MIGRATE: ("live-migrated", "to"),
+    Disposition.COLD_MIGRATE: ("cold-migrated", "to"),
+    Disposition.SHUT_DOWN: ("shut down", "on"),
+    Disposition.POWER_ON: ("powered on", "on"),
+    Disposition.MIGRATE_BACK: ("migrated back", "to"),
+    Disposition.LEAVE: ("left as they were", "on"),
+    Disposition.CANNOT: ("not moved", "on"),
+}
+_PLACES = 20
 
 
 def _name_of(plan: Plan) -> dict[VmId | None, str]:
