@@ -17,6 +17,9 @@ case "$*" in
 esac
 """
 
+IN_THE_BACKGROUND = "trap '' INT;"
+"""As a shell starts what it is told to start in the background."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -35,12 +38,12 @@ def with_parts(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def running(folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], Sequence[int]]]:
-    """The script while its two last parts run, and the processes that these started."""
+def running(folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[bytes], Sequence[int]]]:
+    """The script while its two last parts run, and the processes that these started; its parameter goes before it."""
     told, tells = os.pipe()
     with os.fdopen(told) as lines:
         script = subprocess.Popen(
-            ["bash", "-c", f"exec 3>&{tells}; exec bash .ci/run"],
+            ["bash", "-c", f"exec 3>&{tells}; {request.param} exec bash .ci/run"],
             cwd=folder,
             env=with_parts(folder),
             pass_fds=[tells],
@@ -67,7 +70,11 @@ def alive(pid: int) -> bool:
         return False
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("number", "running"),
+    [(signal.SIGTERM, ""), (signal.SIGTERM, IN_THE_BACKGROUND), (signal.SIGHUP, ""), (signal.SIGINT, "")],
+    indirect=["running"],
+)
 def test_a_run_that_is_ended_takes_along_what_runs_beside(
     number: signal.Signals, running: tuple[subprocess.Popen[bytes], Sequence[int]]
 ) -> None:
