@@ -22,6 +22,8 @@ from bot.runtime.log import about, stumbled
 log = structlog.get_logger(__name__)
 
 POLL_SECONDS = 1.0
+GATHER_SECONDS = 0.2
+"""From a ring to the look for more work beside what is in hand: operations that move VMs ring many times a second."""
 LEASE = timedelta(seconds=8)
 """Short, so that an operation of a dead process goes on within ten seconds of a restart."""
 _NOBODY = Rule(requesters=(), approvers=())
@@ -69,6 +71,8 @@ class Worker:
                     self._heartbeats.beat(WORKER, within=HANGS_AFTER)
                     await self._claim_all(group)
                     await self._bell.wait(POLL_SECONDS)
+                    if self._running:
+                        await self._clock.sleep(GATHER_SECONDS)
         finally:
             self._running.clear()
 

@@ -14,7 +14,7 @@ from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
 from bot.domain.ports import Rank
-from bot.engine.worker import STUCK_AFTER, Worker
+from bot.engine.worker import GATHER_SECONDS, STUCK_AFTER, Worker
 from bot.runtime.clock import ManualClock, SystemClock
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
@@ -121,6 +121,39 @@ async def test_an_operation_that_is_stuck_is_known_until_it_goes_on(shop: Worksh
                 await bell.comes_round(1)
             while beats.parts != {"worker"}:
                 await bell.comes_round(1)
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+class NotingClock(SystemClock):
+    """Notes how long it was slept."""
+
+    def __init__(self) -> None:
+        self.slept: list[float] = []
+
+    async def sleep(self, seconds: float) -> None:
+        self.slept.append(seconds)
+        await super().sleep(seconds)
+
+
+async def test_rings_are_gathered_while_an_operation_is_in_hand_and_followed_at_once_while_none_is(
+    shop: Workshop,
+) -> None:
+    """Operations that move VMs commit many times a second, and each commit rings."""
+    bell, clock = Bell(), NotingClock()
+    cloud = HangingCloud(clock=clock, vms=shop.cloud.vms)
+    cloud.asked, cloud.goes_on = asyncio.Event(), asyncio.Event()
+    worker = Worker(owner="w", archive=shop.archive, clock=clock, bell=bell, clouds={"toy": cloud}, rules={})
+    running = asyncio.create_task(worker.run())
+    try:
+        await bell.comes_round(5)
+        assert GATHER_SECONDS not in clock.slept
+        await shop.ask()
+        async with asyncio.timeout(60):
+            await cloud.asked.wait()
+        await bell.comes_round(3)
+        assert clock.slept.count(GATHER_SECONDS) >= 2
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
