@@ -84,6 +84,7 @@ class Pacing:
         busy_groups = {r.step.apart for _, r in in_flight if r.step.apart}
         chosen: list[StepRecord] = []
         full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
+        held_up: dict[tuple[str, ...], Limit] = {}  # by where they could go, since the last of them was chosen
         self.limit = None
         for record in ready:
             if not is_paced(record.step):
@@ -91,13 +92,18 @@ class Pacing:
                 continue
             if record.step.apart and record.step.apart in busy_groups:
                 continue
-            one, limit = (record, full) if full else self._with_target(record, moving, between=between, now=now)
+            places = (record.step.waits_at, record.step.wish, *record.step.also)
+            one, limit = record, full or held_up.get(places)
+            if limit is None:
+                one, limit = self._with_target(record, moving, between=between, now=now)
             if limit is not None:
+                held_up[places] = limit
                 self.limit = self.limit or limit
                 continue
             chosen.append(one)
             moving.append(MoveInFlight(place=place_of(one.step), is_unclaimed=True))
             full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
+            held_up.clear()
             busy_groups |= {one.step.apart} if one.step.apart else set()
         self._out = sum(1 for m in moving if m.is_unclaimed)
         targets = {r.step.wish for _, r in in_flight if r.step.wish and not r.step.waits_at}

@@ -1,6 +1,6 @@
 """One cloud's pace over all its operations: who may go next, and where to, with what others have in flight."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -42,13 +42,20 @@ def test_what_other_operations_have_in_flight_takes_places_too() -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class CountedPace(Pace):
-    """Counts how often it is asked for the cloud's limit."""
+    """Counts how often it is asked for the cloud's limit, and for a target."""
 
     asked: list[int] = field(default_factory=list)
+    sought: list[str] = field(default_factory=list)
 
     def of_cloud(self, moving: Collection[MoveInFlight], **more: Any) -> Limit | None:
         self.asked.append(len(moving))
         return super().of_cloud(moving, **more)
+
+    def best_target(
+        self, moving: Collection[MoveInFlight], targets: Sequence[str], **more: Any
+    ) -> tuple[str, Limit | None]:
+        self.sought.append(targets[0])
+        return super().best_target(moving, targets, **more)
 
 
 def test_what_the_cloud_takes_is_asked_once_for_each_that_is_begun_however_many_wait() -> None:
@@ -56,6 +63,14 @@ def test_what_the_cloud_takes_is_asked_once_for_each_that_is_begun_however_many_
     ready = [planned(n, wish="t1", also=("t2",)) for n in range(1_000)]
     assert chosen(Pacing(pace=pace), ready, *[in_flight(2_000 + n) for n in range(3)]) == [0, 1, 2]
     assert pace.asked == [3, 4, 5, 6]
+
+
+def test_a_target_that_takes_no_more_is_asked_once_however_many_wait_for_it() -> None:
+    pace = CountedPace()
+    waiting = [planned(n, wish=f"t{n % 2}") for n in range(1_000)]
+    taken = [in_flight(2_000 + n, wish="t0") for n in range(2)]
+    assert chosen(Pacing(pace=pace), waiting, *taken) == [1, 3]
+    assert pace.sought == ["t0", "t1", "t0", "t1", "t0", "t1"]
 
 
 def test_two_of_one_server_group_are_kept_apart_over_all_operations() -> None:

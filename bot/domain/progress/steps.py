@@ -276,6 +276,9 @@ def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime)
 
 
 def _with_progress(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
+    told = (record.movement, record.sentence, record.place, record.progress, record.is_in_vain)
+    if told == (sighting.movement, sighting.sentence, sighting.place, sighting.progress, sighting.is_in_vain):
+        return record
     moved_at = now if sighting.movement != record.movement else record.moved_at
     return replace(
         record,
