@@ -3,9 +3,9 @@
 from collections.abc import Awaitable, Callable, Sequence
 
 from bot.desk.desk import Desk
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, AlreadyUnderWay, NotAllowed, OldCard, Refusal
 from bot.domain.messages.news import Audience, Kind, News
-from bot.domain.ports import Entry
 from bot.domain.values import Facts, OperationId, UserId
 
 
@@ -43,7 +43,7 @@ async def refuse(
         "at": refusal.at.isoformat() if isinstance(refusal, AlreadySettled) and refusal.at else None,
     }
     news = News(kind=Kind.REFUSED, audience=Audience.PERSON, facts=facts, person=by, channel=channel, answers=key)
-    event = "refused: not allowed" if isinstance(refusal, NotAllowed) else "refused"
+    event = AuditEvent.NOT_ALLOWED if isinstance(refusal, NotAllowed) else AuditEvent.REFUSED
     is_seen = shown is not None and await shown(news)
     async with desk.archive.unit() as unit:
         await unit.audit.record(operation, Entry(event=event, actor=by, facts=facts))

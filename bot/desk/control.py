@@ -7,10 +7,11 @@ from enum import StrEnum
 
 from bot.desk import set_aside
 from bot.desk.transition import settled, turn
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Event, Operation, State
-from bot.domain.ports import Entry, Unit
+from bot.domain.ports import Unit
 from bot.domain.progress import fates
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, Word
 from bot.domain.progress.turns import to_retry, to_retry_beside
@@ -122,7 +123,7 @@ async def _retry(asked: _Turn) -> None:
     unit, operation, by = asked.unit, asked.operation, asked.by.id
     again = [r.again() for r in await _tried_again(unit, operation)]
     entries: list[tuple[StepRecord, Entry | None]] = [
-        (r, Entry(event="step planned again", actor=by, facts={"step": r.key})) for r in again
+        (r, Entry(event=AuditEvent.STEP_PLANNED_AGAIN, actor=by, facts={"step": r.key})) for r in again
     ]
     await unit.steps.save(operation.id, entries)
     what, keys = fates.spoken(again), {r.key for r in again}
@@ -155,7 +156,7 @@ async def _end(asked: _Turn) -> None:
         for r in records
         if r.state in IN_FLIGHT
     }
-    entry = Entry(event="step given up", actor=by)
+    entry = Entry(event=AuditEvent.STEP_GIVEN_UP, actor=by)
     await unit.steps.save(operation.id, [(r, replace(entry, facts={"step": key})) for key, r in given_up.items()])
     records = [given_up.get(r.key, r) for r in records]
     left = [r.step.title for r in fates.undone(records)]
@@ -197,7 +198,7 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
         said = f"“{record.step.title}” is {record.state.value}: it does not wait for anybody's hands."
         raise AlreadySettled(said, remedy=_REMEDY)
     told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))
-    await unit.operations.save(told, Entry(event="said done", actor=by.id, facts={"step": step}))
+    await unit.operations.save(told, Entry(event=AuditEvent.SAID_DONE, actor=by.id, facts={"step": step}))
     facts = {"by": by.id, "title": record.step.title}
     await unit.outbox.tell(News(kind=Kind.SAID_DONE, operation=operation.id, facts=facts))
 

@@ -12,10 +12,11 @@ from bot.desk import choice as choosing
 from bot.desk import control, request, votes
 from bot.desk.control import NOTHING_SAID, Said, Steer
 from bot.desk.votes import Confirmation
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import AnyCloud
 from bot.domain.errors import CouldNotAsk, UnknownCloud
 from bot.domain.operation import Choice, Operation
-from bot.domain.ports import Archive, Clock, Entry, People, Stale, Unit
+from bot.domain.ports import Archive, Clock, People, Stale, Unit
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule
@@ -59,7 +60,8 @@ class Desk:
             self.clouds, self.rules, order, by=by, channel=channel, clock=self.clock, typed_at=typed_at
         )
         async with self.archive.unit() as unit:
-            await unit.operations.add(operation, Entry(event="requested", actor=by.id, facts=request.facts(operation)))
+            entry = Entry(event=AuditEvent.REQUESTED, actor=by.id, facts=request.facts(operation))
+            await unit.operations.add(operation, entry)
             await unit.inbox.settle(key, result=f"began {operation.id}")
             await unit.commit()
         return operation.id

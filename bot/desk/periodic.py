@@ -10,11 +10,12 @@ from datetime import timedelta
 import structlog
 
 from bot.desk.transition import turn
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages import reminder
 from bot.domain.messages.news import Kind, News, calling
 from bot.domain.messages.reminder import Reminder
 from bot.domain.operation import Event, Operation, State, Told
-from bot.domain.ports import Archive, Clock, Entry, Rank, Stale, Unit
+from bot.domain.ports import Archive, Clock, Rank, Stale, Unit
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Facts
 
@@ -28,6 +29,11 @@ _KINDS: Mapping[Told, Kind] = {
     Told.START_NEAR: Kind.START_NEAR,
     Told.EXPIRY_NEAR: Kind.EXPIRY_NEAR,
     Told.ESCALATED: Kind.ESCALATED,
+}
+_RECORDED: Mapping[Told, AuditEvent] = {
+    Told.START_NEAR: AuditEvent.REMINDED_START,
+    Told.EXPIRY_NEAR: AuditEvent.REMINDED_EXPIRY,
+    Told.ESCALATED: AuditEvent.REMINDED_ESCALATED,
 }
 
 
@@ -91,7 +97,7 @@ async def _tell(unit: Unit, operation: Operation, rule: Rule, reminders: tuple[R
             "quorum": rule.quorum,
             "is_approved": operation.state is State.QUEUED,
         }
-        entry = Entry(event=f"reminded: {one.what}", facts={**facts, "ask": list(one.ask)})
+        entry = Entry(event=_RECORDED[one.what], facts={**facts, "ask": list(one.ask)})
         operation = await unit.operations.save(replace(operation, told=(*operation.told, one.what)), entry)
         await unit.outbox.tell(*calling(News(kind=_KINDS[one.what], operation=operation.id, facts=facts), one.ask))
 

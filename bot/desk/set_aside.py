@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.desk.transition import turn
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Event, Operation, State
-from bot.domain.ports import Entry, Unit
+from bot.domain.ports import Unit
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.steps import Aside, StepRecord
 from bot.domain.rules.policy import Actor
@@ -56,13 +57,13 @@ async def skip(
     names = _names(operation, vms)
     _check(records, names)
     marked = {r.key: r for r in set_aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
-    entry = Entry(event="step set aside", actor=by.id)
+    entry = Entry(event=AuditEvent.STEP_SET_ASIDE, actor=by.id)
     await unit.steps.save(
         operation.id,
         [(r, replace(entry, facts={"step": key, "reason": reason}) if r.counts else None) for key, r in marked.items()],
     )
     facts: Facts = {"vms": list(names.values()), "reason": reason}
-    saved = await unit.operations.save(operation, Entry(event="vms set aside", actor=by.id, facts=facts))
+    saved = await unit.operations.save(operation, Entry(event=AuditEvent.VMS_SET_ASIDE, actor=by.id, facts=facts))
     await unit.outbox.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
     records = [marked.get(r.key, r) for r in records]
     if operation.state is not State.NEEDS_ATTENTION:

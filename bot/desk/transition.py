@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import FINAL, Event, Operation, State
-from bot.domain.ports import Entry, Unit
+from bot.domain.ports import Unit
 from bot.domain.values import Facts, Json, UserId
 
 _KINDS: Mapping[Event, Kind] = {
@@ -20,6 +21,19 @@ _KINDS: Mapping[Event, Kind] = {
     Event.STOP_ASKED: Kind.STOPPING,
     Event.RETRIED: Kind.RETRIED,
     Event.CLOSED: Kind.ENDED_INCOMPLETE,
+}
+_RECORDED: Mapping[Event, AuditEvent] = {
+    Event.APPROVAL_REQUESTED: AuditEvent.APPROVAL_REQUESTED,
+    Event.RECHECK: AuditEvent.RECHECK_ASKED_FOR,
+    Event.APPROVED: AuditEvent.APPROVED,
+    Event.REJECTED: AuditEvent.REJECTED,
+    Event.EXPIRED: AuditEvent.EXPIRED,
+    Event.CANCELLED: AuditEvent.CANCELLED,
+    Event.PAUSED: AuditEvent.PAUSED,
+    Event.RESUMED: AuditEvent.RESUMED,
+    Event.STOP_ASKED: AuditEvent.STOP_ASKED_FOR,
+    Event.RETRIED: AuditEvent.RETRIED,
+    Event.CLOSED: AuditEvent.CLOSED,
 }
 _LOUD = frozenset({Event.CLOSED})
 """What the incident channel hears of people's decisions; start, failure and end are told by the engine."""
@@ -52,7 +66,7 @@ async def turn(
     moved = operation.after(event, at=at)
     if moved.state in FINAL and not moved.outcome:
         moved = replace(moved, outcome=str(event))
-    await unit.operations.save(moved, Entry(event=str(event), actor=by, facts=facts))
+    await unit.operations.save(moved, Entry(event=_RECORDED[event], actor=by, facts=facts))
     kind = _KINDS.get(event)
     if kind is None:
         return

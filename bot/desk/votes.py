@@ -4,10 +4,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from bot.desk.transition import settled, turn
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.messages.news import Audience, Kind, News, calling
 from bot.domain.operation import VOUCHERS, Choice, Event, Operation, State, Vote
-from bot.domain.ports import Entry, Unit
+from bot.domain.ports import Unit
 from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import Digest, Facts
 
@@ -135,8 +136,8 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         return "approved"
     changed = replace(voted, changed_at=at)
     is_vouch = decision.choice is Choice.VOUCH
-    entry = Entry(event="vouch", facts=facts) if is_vouch else Entry(event="vote", facts={**facts, **counted})
-    await unit.operations.save(changed, replace(entry, actor=by))
+    event, facts = (AuditEvent.VOUCH, facts) if is_vouch else (AuditEvent.VOTE, {**facts, **counted})
+    await unit.operations.save(changed, Entry(event=event, actor=by, facts=facts))
     if not is_vouch:
         await unit.outbox.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
     if vote.vouched and not voted.is_vouched:
@@ -157,7 +158,7 @@ async def _tell_vouched(unit: Unit, voted: Operation, vote: Vote) -> None:
     """What somebody vouched for, sentence by sentence, for the audit; and once for the thread."""
     for sentence in vote.vouched:
         facts: Facts = {"digest": vote.digest, "sentence": sentence, "host": voted.request.host_name}
-        await unit.audit.record(voted.id, Entry(event="vouched", actor=vote.by, facts=facts))
+        await unit.audit.record(voted.id, Entry(event=AuditEvent.VOUCHED, actor=vote.by, facts=facts))
     count = min(len(voted.vouched_by(sentence)) for sentence in vote.vouched)
     told: Facts = {"by": vote.by, "sentences": list(vote.vouched), "count": count, "needed": VOUCHERS}
     await unit.outbox.tell(News(kind=Kind.VOUCHED, operation=voted.id, facts=told))
@@ -187,7 +188,7 @@ async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: De
     }
     facts: Facts = {**told, "digest": decision.digest}
     moved = voted.after(Event.APPROVED, at=decision.at)
-    await unit.operations.save(moved, Entry(event="glass broken", actor=decision.by.id, facts=facts))
+    await unit.operations.save(moved, Entry(event=AuditEvent.GLASS_BROKEN, actor=decision.by.id, facts=facts))
     news = News(kind=Kind.GLASS_BROKEN, operation=operation.id, facts=told)
     await unit.outbox.tell(news, replace(news, audience=Audience.INCIDENT))
     return "glass broken"

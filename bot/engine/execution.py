@@ -14,11 +14,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, PartlySeen, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State, Told
 from bot.domain.plans.plan import By
-from bot.domain.ports import Entry, Unit
+from bot.domain.ports import Unit
 from bot.domain.progress import fates
 from bot.domain.progress.finishing import going_on, to_finish
 from bot.domain.progress.pace import between_looks
@@ -150,7 +151,7 @@ async def _say_if_closed(this: _Round) -> _Round:
     }
     news = News(kind=Kind.CLOSED, operation=operation.id, facts=facts)
     said = replace(operation, told=(*operation.told, Told.CLOSED))
-    saved = await this.held.save(said, Entry(event="closed", facts=facts), *telling.aloud(news))
+    saved = await this.held.save(said, Entry(event=AuditEvent.HELD_BACK, facts=facts), *telling.aloud(news))
     return replace(this, operation=saved)
 
 
@@ -365,7 +366,8 @@ async def _start_one(held: Held, operation: Operation, record: StepRecord) -> An
         held.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
         sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
         waiting = replace(record, is_over=lost.is_over, sentence=sentence)
-        return Answer(record=waiting, entry=Entry(event="answer lost", facts={"step": record.key, "raw": lost.raw}))
+        facts: Facts = {"step": record.key, "raw": lost.raw}
+        return Answer(record=waiting, entry=Entry(event=AuditEvent.ANSWER_LOST, facts=facts))
     except CloudError as refused:
         held.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
         return await _refused(held, operation, record, refused)

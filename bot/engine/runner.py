@@ -5,11 +5,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
 from bot.domain.messages.news import Kind, News, calling
 from bot.domain.operation import EXECUTING, Event, Operation, State
-from bot.domain.ports import Entry, LeaseLost, Stale, StoreFailed
+from bot.domain.ports import LeaseLost, Stale, StoreFailed
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord, StepState
@@ -147,7 +148,7 @@ class Runner:
             facts: Facts = {"sentence": error.sentence, "remedy": error.remedy, "raw": error.raw}
             async with self.held.unit() as unit:
                 if not was_told:
-                    await unit.audit.record(operation.id, Entry(event="cloud silent", facts=facts))
+                    await unit.audit.record(operation.id, Entry(event=AuditEvent.CLOUD_SILENT, facts=facts))
                 await unit.outbox.tell(*news)
                 await unit.commit()
         await self.held.clock.sleep(self.held.cloud.poll)
@@ -168,9 +169,9 @@ class Runner:
             vms = len({r.step.vm for r in records if r.step.vm})
             ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{counted(vms, 'VM')} verified")
             news = News(kind=Kind.FINISHED, operation=operation.id, facts={"seconds": took, "vms": vms})
-            await self.held.save(ended, Entry(event="finished", facts=news.facts), *telling.at_the_end(news))
+            await self.held.save(ended, Entry(event=AuditEvent.FINISHED, facts=news.facts), *telling.at_the_end(news))
             return
-        facts = _numbers(records)
+        event, facts = AuditEvent.ENDED_INCOMPLETE, _numbers(records)
         phases = operation.plan.phases if operation.plan else ()
         if operation.state is State.STOPPING:
             outcome = f"stopped with {fates.undone_of_all(records)} left undone"
@@ -189,11 +190,14 @@ class Runner:
             if closed is not None:
                 outcome = f"{closed.sentence} {outcome}"
                 facts |= {"sentence": closed.sentence, "remedy": closed.remedy}
-            ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
+            event, ended = (
+                AuditEvent.NEEDS_ATTENTION,
+                replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome),
+            )
             what_next: Facts = {**facts, "may_skip": bool(set_aside.may_be(rows))}
             news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=what_next)
             told = calling(news, [operation.requested_by, *self.held.rule.approvers])
-        await self.held.save(ended, Entry(event=str(ended.state), facts=facts), *told)
+        await self.held.save(ended, Entry(event=event, facts=facts), *told)
 
 
 def _numbers(records: Sequence[StepRecord]) -> dict[str, Json]:

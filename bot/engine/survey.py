@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from bot.desk import approvability
 from bot.domain import estimate
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Books, Cloud, CloudError, Refused, Request
 from bot.domain.messages.news import Kind, News, calling
 from bot.domain.operation import Event, Operation, State
 from bot.domain.plans import drift
 from bot.domain.plans.drift import Drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
-from bot.domain.ports import Entry
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules import targets, timing
 from bot.domain.values import Digest, Facts
@@ -46,7 +46,7 @@ async def check(held: Held, operation: Operation) -> None:
         return
     facts = _facts(planned, plan)
     if operation.dry_run:
-        await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event="checked", facts=facts), *found)
+        await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event=AuditEvent.CHECKED, facts=facts), *found)
         return
     # an approval that still counts does not live longer because somebody checks again and again
     asked = planned.after(Event.CHECKED, at=now)
@@ -54,7 +54,7 @@ async def check(held: Held, operation: Operation) -> None:
         asked = timing.asked(asked, held.rule, now=now)
     # who was asked about this very plan is not called by everybody who checks it again
     calls = () if found and planned.digest == operation.digest else _waiting(held, planned)
-    await held.save(asked, Entry(event="approval asked for", facts=facts), *found, *calls)
+    await held.save(asked, Entry(event=AuditEvent.APPROVAL_ASKED_FOR, facts=facts), *found, *calls)
 
 
 def _found(before: Operation, planned: Operation) -> tuple[News, ...]:
@@ -99,7 +99,7 @@ async def _block(held: Held, planned: Operation, plan: Plan, *found: News) -> No
     facts = _facts(planned, plan)
     news = News(kind=Kind.BLOCKED, operation=planned.id)
     told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
-    await held.save(blocked, Entry(event="blocked", facts=facts), *found, *told)
+    await held.save(blocked, Entry(event=AuditEvent.BLOCKED, facts=facts), *found, *told)
 
 
 def _facts(planned: Operation, plan: Plan) -> Facts:
@@ -166,7 +166,7 @@ async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: 
     asked = timing.asked(again, held.rule, now=now)
     facts = {"digest": current.digest, "lines": list(lines), "vouches": list(_vouches(current))}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
-    entry = Entry(event="plan changed", facts=facts)
+    entry = Entry(event=AuditEvent.PLAN_CHANGED, facts=facts)
     await held.save(asked, entry, *telling.aloud(news), *_waiting(held, current))
 
 
@@ -188,7 +188,9 @@ async def _start(held: Held, current: Operation, approved: Operation, difference
     if difference.lines:
         news.insert(0, News(kind=Kind.SHRUNK, operation=current.id, facts={"lines": list(difference.lines)}))
     async with held.unit() as unit:
-        await unit.operations.save(current.after(Event.STARTED, at=held.moment), Entry(event="started", facts=facts))
+        await unit.operations.save(
+            current.after(Event.STARTED, at=held.moment), Entry(event=AuditEvent.STARTED, facts=facts)
+        )
         await unit.steps.lay_out(current.id, records)
         await unit.outbox.tell(*news)
         await unit.commit()
@@ -203,7 +205,7 @@ async def is_too_late(held: Held, operation: Operation) -> bool:
     cancelled = replace(operation.after(Event.CANCELLED, at=now), outcome=outcome)
     facts = {"by": None, "sentence": outcome}
     news = News(kind=Kind.CANCELLED, operation=operation.id, facts=facts)
-    await held.save(cancelled, Entry(event="cancelled", facts=facts), *telling.aloud(news))
+    await held.save(cancelled, Entry(event=AuditEvent.CANCELLED, facts=facts), *telling.aloud(news))
     return True
 
 

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.news import Audience, Kind, News, calling
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
-from bot.domain.ports import Entry
 from bot.domain.progress import pace
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Facts, VmId
@@ -14,6 +14,16 @@ from bot.engine.pacing import Pacing
 
 _TROUBLES = {StepState.FAILED: Kind.STEP_FAILED, StepState.UNKNOWN: Kind.STEP_UNKNOWN}
 """What is told when it happens, not when the last of the others has ended."""
+
+_EVENTS = {
+    StepState.PLANNED: AuditEvent.STEP_PLANNED,
+    StepState.INTENT: AuditEvent.STEP_INTENT,
+    StepState.ACCEPTED: AuditEvent.STEP_ACCEPTED,
+    StepState.DONE: AuditEvent.STEP_DONE,
+    StepState.FAILED: AuditEvent.STEP_FAILED,
+    StepState.SKIPPED: AuditEvent.STEP_SKIPPED,
+    StepState.UNKNOWN: AuditEvent.STEP_UNKNOWN,
+}
 
 
 def entry(record: StepRecord) -> Entry:
@@ -28,7 +38,7 @@ def entry(record: StepRecord) -> Entry:
         "sentence": record.sentence,
         "raw": record.raw,
     }
-    return Entry(event=f"step {record.state}", facts=facts)
+    return Entry(event=_EVENTS[record.state], facts=facts)
 
 
 def of_phase(operation: Operation, intents: Sequence[StepRecord], records: Sequence[StepRecord]) -> list[News]:

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
-from bot.domain.ports import Archive, Clock, Delivery, Entry, Rank, Stale, Unit
+from bot.domain.ports import Archive, Clock, Delivery, Rank, Stale, Unit
 from bot.domain.values import Facts
 
 KIND = "alert"
@@ -101,7 +102,7 @@ class Alerts:
         if all(alert.is_over for alert in changed.alerts):
             changed = changed.cleared(now)
             facts = {"cloud": known.cloud, "host": known.host_name, "alarm": known.kind}
-            await unit.audit.record(None, Entry(event="alarm over", facts=facts))
+            await unit.audit.record(None, Entry(event=AuditEvent.ALARM_OVER, facts=facts))
         if changed != known:
             await unit.alarms.save(changed)
 

@@ -5,10 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import AnyCloud, Host
 from bot.domain.counting import counted, listed
 from bot.domain.messages.alarm import Alarm, AlarmKind
-from bot.domain.ports import Archive, Clock, Entry, Rank, Unit
+from bot.domain.ports import Archive, Clock, Rank, Unit
 from bot.domain.values import Action, Facts, HostId, OperationId
 
 MOST_LIVE = 1_000
@@ -121,7 +122,7 @@ async def _still_down(unit: Unit, look: Look, alarm: Alarm, host: Host, gap: tim
             "state": host.state,
             "since": alarm.since.isoformat(),
         }
-        await unit.audit.record(None, Entry(event="host seen down", facts=facts))
+        await unit.audit.record(None, Entry(event=AuditEvent.HOST_DOWN, facts=facts))
 
 
 async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
@@ -136,7 +137,7 @@ async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
     elif alarm.raised_at is None and look.at - alarm.first_seen_at >= gap:
         await unit.alarms.save(replace(alarm, raised_at=look.at, evidence=_evidence_of_most(look)))
         facts: Facts = {"cloud": look.cloud.name, "down": len(look.lost), "hosts": len(look.counted)}
-        await unit.audit.record(None, Entry(event="most hosts seen down", facts=facts))
+        await unit.audit.record(None, Entry(event=AuditEvent.MOST_HOSTS_DOWN, facts=facts))
 
 
 def _evidence_of_most(look: Look) -> tuple[str, ...]:
@@ -153,7 +154,7 @@ async def _over(unit: Unit, look: Look, alarm: Alarm, sentence: str) -> None:
         return
     await unit.alarms.save(alarm.cleared(look.at, sentence))
     facts = {"cloud": alarm.cloud, "host": alarm.host_name, "alarm": alarm.kind, "since": alarm.since.isoformat()}
-    await unit.audit.record(None, Entry(event="alarm over", facts=facts))
+    await unit.audit.record(None, Entry(event=AuditEvent.ALARM_OVER, facts=facts))
 
 
 def _sign(look: Look, kind: AlarmKind, subject: str, host: Host | None) -> Alarm:

@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import AnyCloud, Host
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
-from bot.domain.ports import Archive, Clock, Entry, Rank, Unit
+from bot.domain.ports import Archive, Clock, Rank, Unit
 from bot.domain.values import Action, Facts, HostId
 from bot.watch.down import MOST_LIVE
 
@@ -89,19 +90,20 @@ async def _judge(
         "still": host.left,
         "seconds": (now - alarm.since).total_seconds(),
     }
-    await _tell(unit, alarm, Kind.LEFT_OVER, facts)
+    await _tell(unit, alarm, Kind.LEFT_OVER, AuditEvent.LEFT_OVER, facts)
 
 
 async def _gone(unit: Unit, alarm: Alarm, now: datetime, *, quietly: bool = False) -> None:
     await unit.alarms.save(alarm.cleared(now))
     if alarm.reminded_at is not None and not quietly:
-        await _tell(unit, alarm, Kind.LEFT_OVER_GONE, {"seconds": (now - alarm.since).total_seconds()})
+        facts: Facts = {"seconds": (now - alarm.since).total_seconds()}
+        await _tell(unit, alarm, Kind.LEFT_OVER_GONE, AuditEvent.LEFT_OVER_GONE, facts)
 
 
-async def _tell(unit: Unit, alarm: Alarm, kind: Kind, facts: Facts) -> None:
+async def _tell(unit: Unit, alarm: Alarm, kind: Kind, event: AuditEvent, facts: Facts) -> None:
     for audience in (Audience.THREAD, Audience.INCIDENT):
         await unit.outbox.tell(News(kind=kind, audience=audience, operation=alarm.operation, facts=facts))
-    await unit.audit.record(alarm.operation, Entry(event=str(kind), facts=facts))
+    await unit.audit.record(alarm.operation, Entry(event=event, facts=facts))
 
 
 def _is_out(host: Host) -> bool:

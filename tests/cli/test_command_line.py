@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bot.domain.ports import Entry
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.values import UserId
 from bot.runtime.clock import SystemClock, WakeUp
 from bot.store.archive import SqlArchive
@@ -48,7 +48,8 @@ def config(tmp_path: Path) -> Path:
 
 async def with_three_lines(config: Path) -> Path:
     """A database whose audit has three lines."""
-    entries = [Entry(event=f"refused {place}", actor=UserId("U0ALICE"), facts={"why": "“no”"}) for place in range(3)]
+    events = (AuditEvent.REQUESTED, AuditEvent.VOTE, AuditEvent.REFUSED)
+    entries = [Entry(event=event, actor=UserId("U0ALICE"), facts={"why": "“no”"}) for event in events]
     return await with_lines(config, *entries)
 
 
@@ -124,7 +125,7 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Pat
     assert exported.returncode == 0, exported.stderr
     assert written.stat().st_mode & 0o777 == 0o600  # for nobody else, as the database is
     lines = [json.loads(line) for line in written.read_text().splitlines()]
-    assert [line["event"] for line in lines[:-1]] == ["refused 0", "refused 1", "refused 2"]
+    assert [line["event"] for line in lines[:-1]] == ["requested", "vote", "refused"]
     assert lines[0]["actor"] == "U0ALICE"
     assert lines[-1]["head"] == {"seq": 3, "hash": lines[-2]["hash"]}
     assert lines[-1]["head"]["hash"] in done.stdout
@@ -135,9 +136,9 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Pat
 
 async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(config: Path) -> None:
     formula = '=HYPERLINK("http://evil.example")'
-    events = (formula, "+1", "-1", "@SUM(A1)", "\tx", "two\nlines, and more")
+    actors = (formula, "+1", "-1", "@SUM(A1)", "\tx", "two\nlines, and more")
     told = {"reason": formula}
-    await with_lines(config, *(Entry(event=event, actor=UserId("U0ALICE"), facts=told) for event in events))
+    await with_lines(config, *(Entry(event=AuditEvent.VOTE, actor=UserId(actor), facts=told) for actor in actors))
     written = config.parent / "audit.csv"
     done = muster("audit", "export", "--config", str(config), "--format", "csv", "--output", str(written))
     assert done.returncode == 0, done.stderr
@@ -145,7 +146,7 @@ async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(con
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["seq", "at", "actor", "operation", "event", "facts", "prev_hash", "hash"]
     assert [row["seq"] for row in rows] == ["1", "2", "3", "4", "5", "6"]
-    assert [row["event"] for row in rows] == [
+    assert [row["actor"] for row in rows] == [
         f"'{formula}",
         "'+1",
         "'-1",

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from bot.desk import periodic
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import Choice, State, Vote
-from bot.domain.ports import Entry
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
@@ -145,5 +145,5 @@ async def save(shop: Workshop, id: OperationId, vote: Vote) -> None:
     """Put an operation into the queue with one vote, by whatever way it came there."""
     operation = await shop.operation(id)
     async with shop.archive.unit() as unit:
-        await unit.operations.save(replace(operation, state=State.QUEUED, votes=(vote,)), Entry(event="tampered with"))
+        await unit.operations.save(replace(operation, state=State.QUEUED, votes=(vote,)), Entry(event=AuditEvent.OTHER))
         await unit.commit()

@@ -14,11 +14,12 @@ import pytest
 from bot.desk.control import Said, Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import Refusal
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plans.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm, digest_of
-from bot.domain.ports import Archive, Entry
+from bot.domain.ports import Archive
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule, Standing
@@ -214,7 +215,7 @@ async def test_what_becomes_of_it_is_what_the_table_says(
         for n, case in mine:
             if (at := _place(n, case, verb)) not in waiting:
                 waiting[at] = operation_of(n, case, action, clock)
-                await unit.operations.add(waiting[at], Entry(event="waits"))
+                await unit.operations.add(waiting[at], Entry(event=AuditEvent.APPROVAL_ASKED_FOR))
         await unit.commit()
     wrong: list[object] = []
     for n, case in mine:
@@ -267,7 +268,7 @@ async def test_who_sets_a_failed_vm_aside_is_a_full_member_who_asked_or_approves
     failed = StepRecord(step=move, seq=0, state=StepState.FAILED, starts=1)
     operation = replace(operation_of(0, case, Action.EVACUATE, clock), state=State.NEEDS_ATTENTION)
     async with archive.unit() as unit:
-        await unit.operations.add(operation, Entry(event="fell short"))
+        await unit.operations.add(operation, Entry(event=AuditEvent.NEEDS_ATTENTION))
         await unit.steps.lay_out(operation.id, [failed])
         await unit.commit()
     rules = {("toy", Action.EVACUATE): rule_of(case)}
@@ -290,7 +291,7 @@ async def test_who_cancels_is_a_full_member_who_asked_or_approves(
     case = replace(CASES[0], role=role)
     operation = operation_of(0, case, Action.EVACUATE, clock)
     async with archive.unit() as unit:
-        await unit.operations.add(operation, Entry(event="waits"))
+        await unit.operations.add(operation, Entry(event=AuditEvent.APPROVAL_ASKED_FOR))
         await unit.commit()
     rules = {("toy", Action.EVACUATE): rule_of(case)}
     desk = Desk(archive=archive, clock=clock, clouds={"toy": cloud}, rules=rules)

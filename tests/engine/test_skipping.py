@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from bot.desk.control import Steer
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, Refusal
 from bot.domain.messages.news import Audience, Kind
 from bot.domain.operation import State
-from bot.domain.ports import Entry, Stale
+from bot.domain.ports import Stale
 from bot.domain.progress.steps import StepState
 from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId, StepKey
@@ -218,7 +219,7 @@ async def test_a_retry_that_read_the_operation_before_decides_anew(shop: Worksho
     await shop.skip(id, "vm-2")
     async with shop.archive.unit() as unit:
         with pytest.raises(Stale):
-            await unit.operations.save(seen_before, Entry(event="retried"))
+            await unit.operations.save(seen_before, Entry(event=AuditEvent.RETRIED))
 
 
 async def test_only_who_may_steer_sets_vms_aside(shop: Workshop) -> None:

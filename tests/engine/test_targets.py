@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 
 from bot.desk.control import Steer
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadyUnderWay
 from bot.domain.messages.news import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Receipt, Step
-from bot.domain.ports import Entry
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, HostId, OperationId
 from bot.store.archive import SqlArchive
@@ -103,7 +103,7 @@ def sent(number: int, *, host: str, target: str, action: Action = Action.ENTER) 
 
 async def add(archive: SqlArchive, one: Operation) -> None:
     async with archive.unit() as unit:
-        await unit.operations.add(one, Entry(event="requested"))
+        await unit.operations.add(one, Entry(event=AuditEvent.REQUESTED))
         await unit.commit()
 
 

@@ -7,11 +7,11 @@ import pytest
 
 from bot.desk.control import Steer
 from bot.desk.votes import Confirmation
+from bot.domain.audit import AuditEvent, Entry, Recorded
 from bot.domain.errors import AlreadySettled, NotAllowed, NotConfirmed
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plans.plan import Finding, Topic, Verdict
-from bot.domain.ports import Entry, Recorded
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
 from bot.slack.views.thread import words
@@ -266,7 +266,7 @@ async def test_the_engine_takes_nothing_else_for_two_people_who_vouch(
 async def queue(shop: Workshop, operation: Operation, *votes: Vote) -> None:
     queued = replace(operation, state=State.QUEUED, votes=votes, changed_at=shop.clock.now())
     async with shop.archive.unit() as unit:
-        await unit.operations.save(queued, Entry(event="tampered with"))
+        await unit.operations.save(queued, Entry(event=AuditEvent.OTHER))
         await unit.commit()
 
 

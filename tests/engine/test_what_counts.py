@@ -9,12 +9,12 @@ from hypothesis import given, settings
 
 from bot.desk import periodic
 from bot.desk.control import Steer
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.operation import Choice, State, Vote
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
-from bot.domain.ports import Entry
 from bot.domain.values import Digest, OperationId, UserId
 from tests.domain.build import TERMS, pairs
 from tests.engine.conftest import ALICE, BOB, CAROL, RULE, Workshop
@@ -116,7 +116,7 @@ async def queued_with(shop: Workshop, *votes: Vote) -> OperationId:
     stored = tuple(replace(vote, digest=operation.digest) for vote in votes)
     async with shop.archive.unit() as unit:
         queued = replace(operation, state=State.QUEUED, votes=stored, changed_at=shop.clock.now())
-        await unit.operations.save(queued, Entry(event="tampered with"))
+        await unit.operations.save(queued, Entry(event=AuditEvent.OTHER))
         await unit.commit()
     return id
 

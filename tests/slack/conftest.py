@@ -13,11 +13,12 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.demo.server import Served, serve
 from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.workspace import Workspace, standard_workspace
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Request
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Plan
-from bot.domain.ports import Archive, Entry
+from bot.domain.ports import Archive
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, HostId, OperationId, UserId
@@ -74,7 +75,7 @@ class Office:
     # what the other rooms write ------------------------------------------------------------------------------
     async def add(self, new: Operation, records: Sequence[StepRecord] = ()) -> Operation:
         async with self.archive.unit() as unit:
-            await unit.operations.add(new, Entry(event="requested"))
+            await unit.operations.add(new, Entry(event=AuditEvent.REQUESTED))
             if records:
                 await unit.steps.lay_out(new.id, records)
             await unit.commit()
@@ -84,7 +85,7 @@ class Office:
         async with self.archive.unit() as unit:
             stored = await unit.operations.get(of.id)
             moved = replace(stored, state=state, plan=plan or stored.plan, changed_at=self.clock.now())
-            saved = await unit.operations.save(moved, Entry(event="moved"))
+            saved = await unit.operations.save(moved, Entry(event=AuditEvent.OTHER))
             await unit.commit()
         return saved
 

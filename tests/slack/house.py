@@ -15,10 +15,10 @@ from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.muster_app import installed
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.desk.desk import Desk
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import digest_of
-from bot.domain.ports import Entry
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.runtime.clock import FastClock, WakeUp
@@ -110,7 +110,7 @@ class House:
 
     async def save(self, operation: Operation) -> None:
         async with self.archive.unit() as unit:
-            await unit.operations.save(operation, Entry(event="planned"))
+            await unit.operations.save(operation, Entry(event=AuditEvent.CHECKED))
             await unit.commit()
 
     def cards(self) -> list[PostedMessage]:

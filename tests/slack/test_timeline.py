@@ -3,9 +3,9 @@
 import pytest
 
 from bot.demo.workspace.messages import PostedMessage
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
-from bot.domain.ports import Entry
 from bot.domain.values import UserId
 from tests.slack.conftest import NOON, Office, operation
 from tests.views.examples import HOSTILE, plan, records
@@ -18,8 +18,10 @@ async def ended(office: Office) -> Operation:
     await office.add(made, records(State.SUCCEEDED, of))
     async with office.archive.unit() as unit:
         facts = {"step": "evacuate id-0001", "verb": "evacuate", "sentence": "Now on compute-2."}
-        await unit.audit.record(made.id, Entry(event="approved", actor=UserId("U0BOB"), facts={"digest": "ab"}))
-        await unit.audit.record(made.id, Entry(event="step done", facts=facts))
+        await unit.audit.record(
+            made.id, Entry(event=AuditEvent.APPROVED, actor=UserId("U0BOB"), facts={"digest": "ab"})
+        )
+        await unit.audit.record(made.id, Entry(event=AuditEvent.STEP_DONE, facts=facts))
         await unit.outbox.tell(News(kind=Kind.TIMELINE, operation=made.id))
         await unit.commit()
     return made
@@ -90,7 +92,7 @@ async def test_what_clouds_and_people_wrote_makes_no_markup_in_it(office: Office
     made = await ended(office)
     async with office.archive.unit() as unit:
         for words in HOSTILE:
-            await unit.audit.record(made.id, Entry(event="refused", facts={"sentence": words}))
+            await unit.audit.record(made.id, Entry(event=AuditEvent.REFUSED, facts={"sentence": words}))
         await unit.commit()
     await office.until(lambda: files(office), office.board())
     (story,) = files(office)

@@ -10,8 +10,9 @@ from sqlalchemy import text
 
 from bot.demo.server import Served, serve
 from bot.demo.workspace.workspace import standard_workspace
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.news import Audience, Kind, News
-from bot.domain.ports import Entry, LeaseLost
+from bot.domain.ports import LeaseLost
 from bot.engine.leader import SPAN, Leader
 from bot.runtime.clock import SystemClock, WakeUp
 from bot.slack.outbound.board import Board
@@ -77,7 +78,7 @@ class Pair:
         for number in numbers:
             async with self.replicas[number % 2].archive.unit() as unit:
                 made = operation(f"OP{number}")
-                await unit.operations.add(made, Entry(event="requested"))
+                await unit.operations.add(made, Entry(event=AuditEvent.REQUESTED))
                 for audience in (Audience.THREAD, Audience.INCIDENT):
                     await unit.outbox.tell(
                         News(kind=Kind.PHASE, audience=audience, operation=made.id, facts={"phase": "begin"})

@@ -9,16 +9,16 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Request
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Plan, Step
-from bot.domain.ports import Entry
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
-ENTRY = Entry(event="changed", actor=UserId("U1"), facts={"why": "a test"})
+ENTRY = Entry(event=AuditEvent.OTHER, actor=UserId("U1"), facts={"why": "a test"})
 
 
 def operation(number: int = 1, *, host: str = "", **changes: Any) -> Operation:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert, Notice
 from bot.domain.operation import State
-from bot.domain.ports import Entry, Stale
+from bot.domain.ports import Stale
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.store.databases import ALL, Postgresql, database_url
@@ -99,7 +100,7 @@ async def test_only_what_is_raised_and_has_changed_waits_to_be_shown(any_archive
 async def test_an_operation_that_acted_is_unwatched_until_an_alarm_bears_its_id(any_archive: SqlArchive) -> None:
     async with any_archive.unit() as unit:
         for number, state in enumerate((State.SUCCEEDED, State.DENIED, State.RUNNING)):
-            await unit.operations.add(replace(operation(number), state=state), Entry(event="requested"))
+            await unit.operations.add(replace(operation(number), state=state), Entry(event=AuditEvent.REQUESTED))
         await unit.commit()
     done = operation(0)
     async with any_archive.unit() as unit:

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from bot.domain.ports import Entry
+from bot.domain.audit import AuditEvent, Entry
 from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
 from tests.store import examples
@@ -15,7 +15,7 @@ async def test_the_lease_of_a_dead_process_does_not_keep_the_next_one_waiting(
 ) -> None:
     operation = examples.operation()
     async with archive.unit() as unit:
-        await unit.operations.add(operation, Entry(event="requested"))
+        await unit.operations.add(operation, Entry(event=AuditEvent.REQUESTED))
         await unit.commit()
     async with archive.unit() as unit:
         first = await unit.leases.claim("dead", span=SPAN)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Request, Unreachable
 from bot.domain.messages.alarm import Alarm
 from bot.domain.messages.news import News
 from bot.domain.operation import Operation, State
-from bot.domain.ports import Entry
 from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store.archive import SqlArchive
@@ -134,14 +134,16 @@ class Post:
             ended_at=now if state in {State.SUCCEEDED, State.ENDED_INCOMPLETE} else None,
         )
         async with self.archive.unit() as unit:
-            await unit.operations.add(made, Entry(event="requested"))
+            await unit.operations.add(made, Entry(event=AuditEvent.REQUESTED))
             await unit.commit()
         return made
 
     async def move(self, id: str, state: State) -> None:
         async with self.archive.unit() as unit:
             stored = await unit.operations.get(OperationId(id))
-            await unit.operations.save(replace(stored, state=state, ended_at=self.clock.now()), Entry(event="moved"))
+            await unit.operations.save(
+                replace(stored, state=state, ended_at=self.clock.now()), Entry(event=AuditEvent.OTHER)
+            )
             await unit.commit()
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.ports.records import Entry, Recorded
+from bot.domain.audit import Entry, Recorded
 from bot.domain.values import OperationId
 
 

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from bot.domain.audit import Entry
 from bot.domain.cloud import Request
 from bot.domain.operation import Operation, State
-from bot.domain.ports.records import Entry
 from bot.domain.values import HostId, OperationId
 
 

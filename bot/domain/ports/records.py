@@ -21,23 +21,6 @@ class Delivery:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One line of the audit."""
-
-    event: str
-    actor: UserId | None = None  #: None: Muster itself
-    facts: Facts = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recorded:
-    """A line of the audit as it was recorded."""
-
-    at: datetime
-    entry: Entry
-
-
-@dataclass(frozen=True, kw_only=True)
 class Lease:
     """The right to work on one operation until a moment; `fence` grows with every taking."""
 

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from bot.domain.audit import Entry
 from bot.domain.operation import Operation
-from bot.domain.ports.records import Entry
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import OperationId
 

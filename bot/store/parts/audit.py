@@ -12,18 +12,15 @@ from typing import Any
 from sqlalchemy import delete, func, insert, select, update
 from sqlmodel import col
 
-from bot.domain.ports import Entry, Recorded
+from bot.domain.audit import AuditEvent, Entry, Recorded
 from bot.domain.values import Json, OperationId, UserId
-from bot.store.rows import codec
+from bot.store.rows import audit_words, codec
 from bot.store.rows.mapping import news_columns
 from bot.store.rows.tables import AuditHeadRow, AuditRow, NewsRow, table_of
 from bot.store.transaction import Transaction
 
 GENESIS = "0" * 64
 """The hash before the first line."""
-
-CUT = "audit cut"
-"""The event of a line that says up to which line the audit is kept no more, and the hash of that one."""
 
 _AUDIT = table_of(AuditRow)
 _HEAD = table_of(AuditHeadRow)
@@ -64,7 +61,7 @@ class SqlAudit:
         hash_ = await self._transaction.first(select(col(AuditRow.hash)).where(col(AuditRow.seq) == up_to))
         await self._transaction.run(update(_HEAD).values(cut_seq=up_to, cut_hash=hash_))
         await self._transaction.run(delete(_AUDIT).where(_AUDIT.c.seq <= up_to))
-        self._transaction.note(None, Entry(event=CUT, facts=cut_facts(up_to, hash_)))
+        self._transaction.note(None, Entry(event=AuditEvent.AUDIT_CUT, facts=cut_facts(up_to, hash_)))
         return up_to - head.cut_seq
 
     async def append(self) -> None:
@@ -118,8 +115,9 @@ def cut_facts(seq: int, hash_: str) -> dict[str, Json]:
 
 
 def _recorded(row: AuditRow) -> Recorded:
+    event, facts = audit_words.read(row.event, codec.plain(row.facts))
     actor = None if row.actor is None else UserId(row.actor)
-    return Recorded(at=row.at, entry=Entry(event=row.event, actor=actor, facts=codec.plain(row.facts)))
+    return Recorded(at=row.at, entry=Entry(event=event, actor=actor, facts=facts))
 
 
 def _line(seq: int, at: datetime, operation: OperationId | None, entry: Entry, prev_hash: str) -> dict[str, Any]:
@@ -163,7 +161,7 @@ async def broken(audit: SqlAudit) -> list[int]:
         if row.prev_hash != last or row.hash != _hash(row.model_dump()):
             wrong.add(row.seq)
         expected, last = row.seq + 1, row.hash
-        is_told |= row.event == CUT and codec.plain(row.facts) == cut_facts(cut, hash_of_cut)
+        is_told |= row.event == AuditEvent.AUDIT_CUT and codec.plain(row.facts) == cut_facts(cut, hash_of_cut)
     seq, hash_ = await audit.head()
     wrong.update(range(expected, seq + 1))
     if not is_told:

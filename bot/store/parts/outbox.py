@@ -7,8 +7,9 @@ from sqlalchemy import BindParameter, bindparam, exists, func, or_, select, upda
 from sqlalchemy.orm import aliased
 from sqlmodel import col
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.news import ONE_LINE, News
-from bot.domain.ports import Entry, Outgoing
+from bot.domain.ports import Outgoing
 from bot.store.rows import codec
 from bot.store.rows.mapping import lane_of, outgoing_of
 from bot.store.rows.tables import CardRow, NewsRow, table_of
@@ -123,4 +124,4 @@ class SqlOutbox:
         for row in rows:
             news = codec.decode(News, row.body)
             facts = {"news": news.kind, "audience": news.audience, "person": news.person, "why": why}
-            self._transaction.note(news.operation, Entry(event="news given up", facts=facts))
+            self._transaction.note(news.operation, Entry(event=AuditEvent.NEWS_GIVEN_UP, facts=facts))

@@ -7,7 +7,8 @@ import json
 import pytest
 from sqlalchemy import text
 
-from bot.domain.ports import Archive, Entry
+from bot.domain.audit import AuditEvent, Entry
+from bot.domain.ports import Archive
 from bot.domain.values import OperationId, UserId
 from bot.store import SqlArchive
 from bot.store.parts.audit import GENESIS, broken, export
@@ -19,10 +20,10 @@ DISARM = {
 }
 
 
-async def record(archive: Archive, *events: str) -> None:
-    for event in events:
+async def record(archive: Archive, *reasons: str) -> None:
+    for reason in reasons:
         async with archive.unit() as unit:
-            await unit.audit.record(None, Entry(event=event, actor=UserId("U1"), facts={"why": "a test"}))
+            await unit.audit.record(None, Entry(event=AuditEvent.REFUSED, actor=UserId("U1"), facts={"why": reason}))
             await unit.commit()
 
 
@@ -47,18 +48,20 @@ async def tamper(archive: SqlArchive, kind: str, *statements: str) -> None:
 async def test_every_change_leaves_its_line_in_order(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
         await unit.operations.add(
-            operation(), Entry(event="requested", actor=UserId("U1"), facts={"host": "h\0\ud800"})
+            operation(), Entry(event=AuditEvent.REQUESTED, actor=UserId("U1"), facts={"host": "h\0\ud800"})
         )
         await unit.steps.lay_out(OperationId("op-1"), records(2))
-        await unit.steps.save(OperationId("op-1"), [(records(2)[0], Entry(event="intent")), (records(2)[1], None)])
-        await unit.operations.save(await unit.operations.get(OperationId("op-1")), Entry(event="moved"))
-        await unit.audit.record(None, Entry(event="refused", actor=UserId("U2")))
+        await unit.steps.save(
+            OperationId("op-1"), [(records(2)[0], Entry(event=AuditEvent.STEP_INTENT)), (records(2)[1], None)]
+        )
+        await unit.operations.save(await unit.operations.get(OperationId("op-1")), Entry(event=AuditEvent.PAUSED))
+        await unit.audit.record(None, Entry(event=AuditEvent.REFUSED, actor=UserId("U2")))
         await unit.commit()
     lines = await exported(archive)
     assert [(line["seq"], line["operation"], line["actor"], line["event"]) for line in lines] == [
         (1, "op-1", "U1", "requested"),
-        (2, "op-1", None, "intent"),
-        (3, "op-1", None, "moved"),
+        (2, "op-1", None, "step intent"),
+        (3, "op-1", None, "paused"),
         (4, None, "U2", "refused"),
     ]
     assert lines[0]["facts"] == {"host": "h\0\ud800"}
@@ -93,9 +96,9 @@ async def test_an_export_can_be_verified_without_muster(archive: SqlArchive) -> 
 async def test_more_lines_than_fit_a_page_are_all_read(archive: SqlArchive) -> None:
     async with archive.unit() as unit:
         for n in range(1201):
-            await unit.audit.record(None, Entry(event=str(n)))
+            await unit.audit.record(None, Entry(event=AuditEvent.OTHER, facts={"n": n}))
         await unit.commit()
-    assert [line["event"] for line in await exported(archive)] == [str(n) for n in range(1201)]
+    assert [line["facts"] for line in await exported(archive)] == [{"n": n} for n in range(1201)]
     assert await found_broken(archive) == []
 
 
@@ -160,14 +163,14 @@ async def test_tampering_is_found(archive: SqlArchive, kind: str, statements: li
 async def test_the_lines_of_one_operation_are_read_newest_first_cut_and_counted(archive: Archive) -> None:
     async with archive.unit() as unit:
         for number in range(5):
-            await unit.audit.record(OperationId("op-1"), Entry(event=f"one {number}", facts={"n": number}))
-            await unit.audit.record(OperationId("op-2"), Entry(event=f"two {number}", actor=UserId("U1")))
-        await unit.audit.record(None, Entry(event="of nobody"))
+            await unit.audit.record(OperationId("op-1"), Entry(event=AuditEvent.STEP_DONE, facts={"n": number}))
+            await unit.audit.record(OperationId("op-2"), Entry(event=AuditEvent.VOTE, actor=UserId("U1")))
+        await unit.audit.record(None, Entry(event=AuditEvent.ALARM_OVER))
         await unit.commit()
     async with archive.unit() as unit:
         number, newest = await unit.audit.entries(OperationId("op-1"), limit=2)
         assert number == 5
-        assert [one.entry for one in newest] == [Entry(event=f"one {n}", facts={"n": n}) for n in (3, 4)]
+        assert [one.entry for one in newest] == [Entry(event=AuditEvent.STEP_DONE, facts={"n": n}) for n in (3, 4)]
         number, every = await unit.audit.entries(OperationId("op-2"), limit=50)
         assert (number, [one.entry.actor for one in every]) == (5, ["U1"] * 5)
         assert [one.at for one in every] == sorted(one.at for one in every)

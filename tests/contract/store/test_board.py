@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import State
-from bot.domain.ports import Archive, Card, Copy, Entry, Outgoing
+from bot.domain.ports import Archive, Card, Copy, Outgoing
 from bot.domain.values import OperationId, UserId
 from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
@@ -98,7 +99,8 @@ async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlAr
         async with archive.unit() as unit:
             await unit.cards.keep(replace(card, revision=now_at))
             await unit.operations.save(
-                await unit.operations.get(OperationId("op-1")), Entry(event=f"change {revision}")
+                await unit.operations.get(OperationId("op-1")),
+                Entry(event=AuditEvent.OTHER, facts={"change": revision}),
             )
             await unit.commit()
     assert "op-2" in shown[:2]

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
 from bot.domain.operation import Choice, Event, Operation, State, Vote
-from bot.domain.ports import Archive, Bell, Entry, Stale
+from bot.domain.ports import Archive, Bell, Stale
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Digest, HostId, OperationId, StepKey, UserId
 from bot.runtime.clock import ManualClock, WakeUp
@@ -144,7 +145,7 @@ async def test_a_host_has_one_live_operation(archive: SqlArchive) -> None:
         with pytest.raises(AlreadyUnderWay) as refused:
             await unit.operations.add(operation(2, host="h"), ENTRY)
         assert refused.value.other == "op-1"
-        await unit.audit.record(None, Entry(event="refused"))  # the transaction is still good
+        await unit.audit.record(None, Entry(event=AuditEvent.REFUSED))  # the transaction is still good
         await unit.commit()
     async with archive.unit() as unit:
         assert [o.id for o in await unit.operations.newest()] == ["op-1"]

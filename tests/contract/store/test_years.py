@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import event, text
 
 from bot.desk import periodic
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Operation, State
-from bot.domain.ports import Card, Delivery, Entry
+from bot.domain.ports import Card, Delivery
 from bot.runtime.clock import ManualClock
 from bot.slack.views.cards import card
 from bot.store.archive import SqlArchive
@@ -28,7 +29,7 @@ async def ended(archive: SqlArchive, number: int, *, at: datetime = START, steps
     """An operation that has ended, with its plan and steps, and whose card says so."""
     made = replace(operation(number, state=State.SUCCEEDED, plan=plan(steps)), ended_at=at)
     async with archive.unit() as unit:
-        await unit.operations.add(made, Entry(event="requested"))
+        await unit.operations.add(made, Entry(event=AuditEvent.REQUESTED))
         await unit.steps.lay_out(made.id, records(steps))
         await unit.outbox.tell(News(kind=Kind.FINISHED, operation=made.id, facts={"seconds": 60}))
         await unit.commit()
