@@ -18,7 +18,7 @@ from bot.slack.outbound.lines import Lines
 from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.notices import Notices
 from bot.slack.outbound.pace import SlackPace
-from bot.slack.outbound.pending import Behind, read
+from bot.slack.outbound.pending import Pending, read
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Presence
 from bot.slack.people import SlackPeople
@@ -125,19 +125,19 @@ class Board:
             LeaseLost: another replica speaks by now.
         """
         did, was_troubled, self._is_troubled = False, self._is_troubled, False
-        behind: Behind | None = None
+        pending: Pending | None = None
         answers, cards, lines = self._lines.answers, self._cards.round, self._lines.round
         for part in (answers, cards, answers, self._copies.round, lines, self._notices.round):
             try:
-                behind = behind or await read(self._archive, put_off=self._lines.put_off)
-                if await part(behind):
-                    did, behind = True, None  # what was read is old by now
+                pending = pending or await read(self._archive, put_off=self._lines.put_off)
+                if await part(pending):
+                    did, pending = True, None  # what was read is old by now
             except LeaseLost:
                 raise
             except StoreFailed:
-                behind = None  # the archive tells of it; nobody knows what of it was done
+                pending = None  # the archive tells of it; nobody knows what of it was done
             except Exception:
                 if not (was_troubled or self._is_troubled):
                     log.exception("the board stumbled")
-                self._is_troubled, behind = True, None
+                self._is_troubled, pending = True, None
         return did

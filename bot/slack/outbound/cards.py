@@ -1,32 +1,30 @@
-"""Keeps every operation's card as it should stand: posted once, then edited."""
+"""The cards of operations, as messages that stand; one that cannot stay where it is moves on."""
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from bot.domain.operation import EXECUTING, FINAL, Operation, State
-from bot.domain.ports import Archive, Card, Clock, LeaseLost
+from bot.domain.ports import Archive, Card, Clock
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
-from bot.runtime.log import logger, stumbled
-from bot.slack.outbound.backoff import BackOff
+from bot.runtime.log import logger
 from bot.slack.outbound.moving import Moving
-from bot.slack.outbound.pace import EDIT, LEFT_BY_PROGRESS, LEFT_BY_STATES, POST
-from bot.slack.outbound.pending import Behind
+from bot.slack.outbound.pace import LEFT_BY_PROGRESS, LEFT_BY_STATES
+from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, WRONG_SHAPE, Poster
+from bot.slack.outbound.standing import PATIENCE, Stand, Standing
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import card as view
 from bot.slack.views.message import Message
-from bot.slack.wire import SlackError, SlackRefused, SlackSilent
+from bot.slack.wire import SlackRefused
 
 log = logger(__name__)
 
 Rules = Mapping[tuple[str, Action], Rule]
 NOBODY = Rule(requesters=(), approvers=())
 """The policy of a cloud that is not configured any more: nobody may do anything."""
-_PATIENCE = 6
-"""How often an edit is tried that Slack refuses: a channel that is being moved or converted refuses for a while."""
 _HALTED = frozenset({State.PAUSED, State.STOPPING})
 """What somebody wants stopped: they wait to see that it is, and come before all others."""
 _MOVED = (
@@ -37,137 +35,33 @@ _ALONE = " Only you see it here: do that where approvers are."
 
 
 class Cards:
-    """Posts and edits cards that are behind their operation."""
+    """Draws the cards that are not up to date, and says when each has its turn."""
 
     def __init__(self, archive: Archive, clock: Clock, poster: Poster, rules: Rules, moving: Moving) -> None:
         self._archive = archive
         self._clock = clock
-        self._poster = poster
-        self._pace = poster.pace
         self._rules = rules
         self.moving = moving
-        self._stands: dict[OperationId, State] = {}  #: the state that each live operation's card was drawn in last
-        self._backoff = BackOff(clock, poster.pace, what="a card")
+        self._drawn_in: dict[OperationId, State] = {}  #: the state that each live operation's card was drawn in last
+        self._standing = Standing(clock, poster, event=CARD, what="a card")
 
-    async def round(self, behind: Behind) -> bool:
+    async def round(self, pending: Pending) -> bool:
         """Bring every card up to date that may be touched now; whether any was."""
-        shown = False
-        for operation, revision, card in sorted(behind.cards, key=lambda one: self._leaves(one[0])):
-            try:
-                shown |= await self._show(operation, revision, card)
-            except SlackError as error:
-                self._backoff.failed(operation.id, error)
-                if isinstance(error, SlackSilent):
-                    break  # Slack is away: the others would wait for it one after another
-            except LeaseLost:
-                raise
-            except Exception as error:  # noqa: BLE001  # the others go on
-                stumbled(log, "a card stumbled", error, operation=operation.id)
-                self._backoff.failed(operation.id, SlackSilent(type(error).__name__))
-        return shown
+        cards = [_CardMessage(cards=self, operation=o, revision=r, card=c) for o, r, c in pending.cards]
+        return await self._standing.round(sorted(cards, key=lambda card: card.leaves))
 
-    async def _show(self, operation: Operation, revision: int, card: Card | None) -> bool:
-        if self._backoff.waits(operation.id):
-            return False
-        if card is not None and card.ts:
-            done = await self._edit(operation, replace(card, revision=revision))
-        else:
-            done = await self._first(operation, revision, card)
-        if done:
-            self._backoff.done(operation.id)
-        return done
-
-    async def _edit(self, operation: Operation, card: Card) -> bool:
-        at = f"{operation.id} {operation.state}"  # progress waits for its turn; what people must know or click does not
-        if not self._pace.allows(EDIT, at, leaves=self._leaves(operation)):
-            return False
-        drawn = await self._drawn(operation, card)
-        try:
-            await self._poster.edit(card.channel, card.ts, drawn, pace_of=at)
-        except SlackRefused as refusal:
-            if refusal.code in MESSAGE_GONE:
-                await self._keep(replace(card, ts="", revision=-1, attempted_at=None))
-                return True
-            await self._leave(operation, card, refusal, at_once=CLOSED)
-            return True
-        self._stands[operation.id] = operation.state
-        if operation.state in FINAL:
-            del self._stands[operation.id]
-        await self._keep(card)
-        return True
-
-    def _leaves(self, operation: Operation) -> float:
+    def leaves(self, operation: Operation) -> float:
         """How many edits its card leaves to others: those whose state it does not say yet come before mere figures."""
-        if operation.state in EXECUTING and self._stands.get(operation.id) is operation.state:
+        if operation.state in EXECUTING and self._drawn_in.get(operation.id) is operation.state:
             return LEFT_BY_PROGRESS
         return 0.0 if operation.state in _HALTED else LEFT_BY_STATES
 
-    async def _first(self, operation: Operation, revision: int, card: Card | None) -> bool:
-        new = Card(operation=operation.id, channel=operation.channel, ts="", revision=-1)
-        new = new if card is None else replace(card, ts="", revision=-1, attempted_at=None)
-        if not self._pace.allows(POST, new.channel):
-            return False
-        if card is not None and card.attempted_at is not None:
-            found = await self._look(card)
-            if found:
-                await self._keep(replace(new, ts=found))
-                return True
-        try:
-            await self._post(operation, revision, new)
-        except SlackRefused as refusal:
-            await self._leave(operation, replace(new, revision=revision), refusal, at_once=NO_SUCH_PLACE | CLOSED)
-        return True
-
-    async def _leave(
-        self, operation: Operation, card: Card, refusal: SlackRefused, *, at_once: Collection[str]
-    ) -> None:
-        """Move the card, once Slack has refused it often enough; it goes round until some place takes it.
-
-        Raises:
-            SlackRefused: it is to be tried again, later.
-        """
-        if refusal.code not in at_once and self._backoff.tries(operation.id) + 1 < _PATIENCE:
-            raise refusal
-        if refusal.code in WRONG_SHAPE:  # it is not about the place
-            if not card.ts:
-                raise refusal
-            log.warning("card cannot be edited", operation=operation.id, code=refusal.code)
-            await self._keep(card)
-            return
-        moved = await self.moving.move(operation, card.channel, why=refusal.code)
-        if operation.state in FINAL and (not moved or (card.left and not card.ts)):
-            log.warning("card cannot be shown to anybody", operation=operation.id, code=refusal.code)
-            await self._keep(card)
-        elif card.left or not moved:
-            raise refusal
-
-    async def _look(self, card: Card) -> str:
-        """The ts of a card whose posting had no answer, when it stands there."""
-        try:
-            found = await self._poster.find(card.channel, event=CARD, marks=[card.operation], since=card.attempted_at)
-        except SlackRefused as refusal:
-            log.warning("cannot look for a card", operation=card.operation, code=refusal.code)
-            return ""
-        return found.get(card.operation, "")
-
-    async def _post(self, operation: Operation, revision: int, new: Card) -> None:
-        """Note the attempt, post, note the answer: killed anywhere between, the next round looks first."""
-        drawn = await self._drawn(operation, new)
-        await self._keep(replace(new, attempted_at=self._clock.now()))
-        try:
-            ts = await self._poster.post(new.channel, drawn, event=CARD, mark=operation.id)
-        except SlackSilent:
-            raise
-        except SlackError:
-            await self._keep(new)
-            raise
-        await self._keep(replace(new, ts=ts, revision=revision))
-
-    async def _drawn(self, operation: Operation, card: Card) -> Message:
+    async def drawn(self, operation: Operation, card: Card | None) -> Message:
+        """The card, with a word about where it should stand when it does not."""
         async with self._archive.reading() as unit:
             records = await unit.steps.of(operation.id)
         drawn = self.draw(operation, records)
-        if not card.left or card.channel == operation.channel:
+        if card is None or not card.left or card.channel == operation.channel:
             return drawn
         said = _MOVED.format(left=card.left, why=because(card.why), id=operation.id)
         said += _ALONE if card.channel.startswith("D") and operation.state not in FINAL else ""
@@ -185,7 +79,91 @@ class Cards:
         """The policy of an operation's cloud and action."""
         return self._rules.get((operation.request.cloud, operation.request.action), NOBODY)
 
-    async def _keep(self, card: Card) -> None:
+    async def keep(self, card: Card, *, says: State | None = None) -> None:
+        """Store where a card stands, and remember the state that it says, where it was shown."""
         async with self._archive.unit() as unit:
             await unit.cards.keep(card)
             await unit.commit()
+        if says in FINAL:
+            self._drawn_in.pop(card.operation, None)
+        elif says is not None:
+            self._drawn_in[card.operation] = says
+
+
+@dataclass(frozen=True, kw_only=True)
+class _CardMessage:
+    """The card of one operation, as a message that stands."""
+
+    cards: Cards
+    operation: Operation
+    revision: int  #: that is to be shown
+    card: Card | None
+
+    @property
+    def name(self) -> str:
+        return self.operation.id
+
+    @property
+    def mark(self) -> str:
+        return self.operation.id
+
+    @property
+    def stand(self) -> Stand:
+        if self.card is None:
+            return Stand(channel=self.operation.channel)
+        return Stand(channel=self.card.channel, ts=self.card.ts, attempted_at=self.card.attempted_at)
+
+    @property
+    def channel(self) -> str:
+        return self.stand.channel
+
+    @property
+    def pace_of(self) -> str:
+        """Progress waits for its turn; what people must know or click does not."""
+        return f"{self.operation.id} {self.operation.state}"
+
+    @property
+    def leaves(self) -> float:
+        return self.cards.leaves(self.operation)
+
+    async def thread(self) -> str:
+        return ""
+
+    async def draw(self) -> Message:
+        return await self.cards.drawn(self.operation, self.card)
+
+    async def keep(self, stand: Stand, *, is_shown: bool) -> None:
+        says = self.operation.state if is_shown else None
+        await self.cards.keep(self._standing_at(stand, is_shown=is_shown), says=says)
+
+    def _standing_at(self, stand: Stand, *, is_shown: bool) -> Card:
+        kept = self.card or Card(operation=self.operation.id, channel=stand.channel, ts="", revision=-1)
+        revision = self.revision if is_shown else -1
+        return replace(kept, channel=stand.channel, ts=stand.ts, revision=revision, attempted_at=stand.attempted_at)
+
+    async def refused(self, refusal: SlackRefused, *, tries: int) -> None:
+        """Move the card, once Slack has refused it often enough; it goes round until some place takes it."""
+        operation, card = self.operation, self.card
+        if self.stand.ts and refusal.code in MESSAGE_GONE:
+            await self.keep(Stand(channel=self.channel), is_shown=False)
+            return
+        at_once = CLOSED if self.stand.ts else NO_SUCH_PLACE | CLOSED
+        if refusal.code not in at_once and tries < PATIENCE:
+            raise refusal
+        if refusal.code in WRONG_SHAPE:  # it is not about the place
+            if not self.stand.ts:
+                raise refusal
+            log.warning("card cannot be edited", operation=operation.id, code=refusal.code)
+            await self._let_be()
+            return
+        moved = await self.cards.moving.move(operation, self.channel, why=refusal.code)
+        has_left = card is not None and bool(card.left)
+        if operation.state in FINAL and (not moved or (has_left and not self.stand.ts)):
+            log.warning("card cannot be shown to anybody", operation=operation.id, code=refusal.code)
+            await self._let_be()
+        elif has_left or not moved:
+            raise refusal
+
+    async def _let_be(self) -> None:
+        """Take it for shown, as it stands."""
+        await self.cards.keep(self._standing_at(replace(self.stand, attempted_at=None), is_shown=True))

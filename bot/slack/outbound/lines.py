@@ -9,7 +9,7 @@ from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
 from bot.runtime.log import logger, stumbled
 from bot.slack.outbound.drawing import Drawing, Place, file_of
 from bot.slack.outbound.pace import POST, WHISPER
-from bot.slack.outbound.pending import Behind
+from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import FILE, LINE, Poster
 from bot.slack.refusals import BARRED, CARD_GONE, NO_SUCH_PLACE
 from bot.slack.views.message import Message
@@ -67,15 +67,15 @@ class Lines:
             self._pace.come_back(due)
         return frozenset(self._not_before)
 
-    async def answers(self, behind: Behind) -> bool:
+    async def answers(self, pending: Pending) -> bool:
         """The same as `round`, for what is told to one person who waits for it."""
-        return await self._round([line for line in behind.lines if line.news.audience is Audience.PERSON])
+        return await self._round([line for line in pending.lines if line.news.audience is Audience.PERSON])
 
-    async def round(self, behind: Behind) -> bool:
+    async def round(self, pending: Pending) -> bool:
         """Tell the head of every lane that may speak now; whether anything was told."""
-        waiting = {_lane_of(line) for line in behind.lines}
+        waiting = {_lane_of(line) for line in pending.lines}
         self._served = {lane: at for lane, at in self._served.items() if lane in waiting}
-        return await self._round(behind.lines)
+        return await self._round(pending.lines)
 
     async def _round(self, lines: Sequence[Outgoing]) -> bool:
         heads: dict[Lane, Outgoing] = {}

@@ -1,29 +1,25 @@
-"""Keeps every alarm's message as it should stand in the incident channel: posted once, then edited."""
+"""What the incident channel reads of each alarm, as a message that stands."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass
 
 from bot.domain.messages.alarm import Alarm, Notice
-from bot.domain.ports import Archive, Clock, LeaseLost
+from bot.domain.ports import Archive, Clock
 from bot.domain.values import OperationId
-from bot.runtime.log import logger, stumbled
-from bot.slack.outbound.backoff import BackOff
-from bot.slack.outbound.pace import EDIT, POST
-from bot.slack.outbound.pending import Behind
+from bot.runtime.log import logger
+from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import ALARM, Poster
+from bot.slack.outbound.standing import PATIENCE, Stand, Standing
 from bot.slack.refusals import MESSAGE_GONE
 from bot.slack.views import alarm as view
 from bot.slack.views.message import Message
-from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent
+from bot.slack.wire import SlackRefused
 
 log = logger(__name__)
 
-_PATIENCE = 6
-"""How often a message of an alarm that is over is offered to a Slack that refuses it."""
-
 
 class Notices:
-    """Posts and edits messages of alarms that are behind their alarm.
+    """Draws the messages of alarms that are not up to date.
 
     Args:
         archive: the database.
@@ -43,89 +39,22 @@ class Notices:
         incident_channel: str,
     ) -> None:
         self._archive = archive
-        self._clock = clock
-        self._poster = poster
-        self._pace = poster.pace
         self._link = link
-        self._channel = incident_channel
-        self._backoff = BackOff(clock, poster.pace, what="an alarm")
+        self.channel = incident_channel
+        self._standing = Standing(clock, poster, event=ALARM, what="an alarm's message")
 
-    async def round(self, behind: Behind) -> bool:
+    async def round(self, pending: Pending) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""
-        shown = False
-        for alarm, notice in behind.notices:
-            try:
-                shown |= await self._show(alarm, notice)
-            except SlackError as error:
-                self._backoff.failed(alarm.id, error)
-                if isinstance(error, SlackSilent):
-                    break  # Slack is away: the others would wait for it one after another
-            except LeaseLost:
-                raise
-            except Exception as error:  # noqa: BLE001  # the others go on
-                stumbled(log, "an alarm's message stumbled", error, alarm=alarm.id)
-                self._backoff.failed(alarm.id, SlackSilent(type(error).__name__))
-        return shown
+        return await self._standing.round(
+            _NoticeMessage(notices=self, alarm=alarm, notice=notice) for alarm, notice in pending.notices
+        )
 
-    async def _show(self, alarm: Alarm, notice: Notice) -> bool:
-        if self._backoff.waits(alarm.id):
-            return False
-        done = await (self._edit(alarm, notice) if notice.ts else self._first(alarm, notice))
-        if done:
-            self._backoff.done(alarm.id)
-        return done
+    async def drawn(self, alarm: Alarm) -> Message:
+        """What the message of an alarm says."""
+        link = await self._link(alarm.operation) if alarm.operation is not None else ""
+        return view.render(alarm, link=link)
 
-    async def _edit(self, alarm: Alarm, notice: Notice) -> bool:
-        if not self._pace.allows(EDIT, alarm.id):
-            return False
-        try:
-            await self._poster.edit(notice.channel, notice.ts, await self._draw(alarm), pace_of=alarm.id)
-        except SlackRefused as refusal:
-            if refusal.code in MESSAGE_GONE and alarm.is_open:
-                await self._keep(Notice(alarm=alarm.id))
-                return True
-            if not self._is_given_up(alarm):
-                raise
-            log.warning("an alarm's message cannot be edited", alarm=alarm.id, code=refusal.code)
-        await self._keep(replace(notice, shown=alarm.version))
-        return True
-
-    async def _first(self, alarm: Alarm, notice: Notice) -> bool:
-        """Note the attempt, post, note the answer: killed anywhere between, the next round looks first."""
-        if not self._channel:
-            await self._keep(replace(notice, shown=alarm.version))
-            return True
-        if not self._pace.allows(POST, self._channel):
-            return False
-        new = Notice(alarm=alarm.id, channel=self._channel)
-        thread = await self._thread_of(alarm)
-        if thread is None:
-            return False
-        if notice.attempted_at is not None and (found := await self._look(notice, thread)):
-            await self._keep(replace(new, channel=notice.channel, ts=found))
-            return True
-        drawn = await self._draw(alarm)
-        await self._keep(replace(new, attempted_at=self._clock.now()))
-        try:
-            ts = await self._poster.post(new.channel, drawn, event=ALARM, mark=alarm.id, thread=thread)
-        except SlackBusy:
-            await self._keep(new)
-            raise
-        except SlackRefused as refusal:
-            await self._keep(new)
-            if not self._is_given_up(alarm):
-                raise
-            log.warning("an alarm cannot be posted", alarm=alarm.id, channel=new.channel, code=refusal.code)
-            await self._keep(replace(new, shown=alarm.version))
-            return True
-        await self._keep(replace(new, ts=ts, shown=alarm.version))
-        return True
-
-    def _is_given_up(self, alarm: Alarm) -> bool:
-        """Whether a refusal is the last one: an alarm that is open waits for a channel that takes it again."""
-        return not alarm.is_open and self._backoff.tries(alarm.id) + 1 >= _PATIENCE
-
-    async def _thread_of(self, alarm: Alarm) -> str | None:
+    async def thread_of(self, alarm: Alarm) -> str | None:
         """Below which message it stands; empty: below none; None: that one is still to be posted."""
         if not alarm.within:
             return ""
@@ -135,22 +64,66 @@ class Notices:
             return above.ts
         return None if storm is not None and storm.is_open else ""
 
-    async def _look(self, notice: Notice, thread: str) -> str:
-        """The ts of a message whose posting had no answer, when it stands there."""
-        try:
-            found = await self._poster.find(
-                notice.channel, event=ALARM, marks=[notice.alarm], thread=thread, since=notice.attempted_at
-            )
-        except SlackRefused as refusal:
-            log.warning("cannot look for an alarm's message", alarm=notice.alarm, code=refusal.code)
-            return ""
-        return found.get(notice.alarm, "")
-
-    async def _draw(self, alarm: Alarm) -> Message:
-        link = await self._link(alarm.operation) if alarm.operation is not None else ""
-        return view.render(alarm, link=link)
-
-    async def _keep(self, notice: Notice) -> None:
+    async def keep(self, notice: Notice) -> None:
+        """Store where it stands."""
         async with self._archive.unit() as unit:
             await unit.notices.keep(notice)
             await unit.commit()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _NoticeMessage:
+    """What is said of one alarm, as a message that stands."""
+
+    notices: Notices
+    alarm: Alarm
+    notice: Notice
+
+    @property
+    def name(self) -> str:
+        return self.alarm.id
+
+    @property
+    def mark(self) -> str:
+        return self.alarm.id
+
+    @property
+    def stand(self) -> Stand:
+        return Stand(channel=self.notice.channel, ts=self.notice.ts, attempted_at=self.notice.attempted_at)
+
+    @property
+    def channel(self) -> str:
+        return self.notices.channel
+
+    @property
+    def pace_of(self) -> str:
+        return self.alarm.id
+
+    @property
+    def leaves(self) -> float:
+        return 0.0
+
+    async def thread(self) -> str | None:
+        return await self.notices.thread_of(self.alarm)
+
+    async def draw(self) -> Message:
+        return await self.notices.drawn(self.alarm)
+
+    async def keep(self, stand: Stand, *, is_shown: bool) -> None:
+        shown = self.alarm.version if is_shown else -1
+        await self.notices.keep(
+            Notice(
+                alarm=self.alarm.id, channel=stand.channel, ts=stand.ts, shown=shown, attempted_at=stand.attempted_at
+            )
+        )
+
+    async def refused(self, refusal: SlackRefused, *, tries: int) -> None:
+        """An alarm that is open waits for a channel that takes it again; one that is over, for a while."""
+        if self.stand.ts and refusal.code in MESSAGE_GONE and self.alarm.is_open:
+            await self.notices.keep(Notice(alarm=self.alarm.id))
+            return
+        if self.alarm.is_open or tries < PATIENCE:
+            raise refusal
+        channel = self.stand.channel if self.stand.ts else self.channel
+        log.warning("an alarm cannot be told", alarm=self.alarm.id, channel=channel, code=refusal.code)
+        await self.keep(Stand(channel=channel, ts=self.stand.ts), is_shown=True)

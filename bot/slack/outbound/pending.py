@@ -13,7 +13,7 @@ _NOTICES = 50
 
 
 @dataclass(frozen=True, kw_only=True)
-class Behind:
+class Pending:
     """What the parts of the board have to bring up to date."""
 
     cards: Sequence[tuple[Operation, int, Card | None]]  #: with the revision of the operation, and what stands of it
@@ -22,10 +22,10 @@ class Behind:
     notices: Sequence[tuple[Alarm, Notice]]
 
 
-async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Behind:
-    """What is behind now, without the lines that are put off and what comes after them."""
+async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Pending:
+    """What is pending now, without the lines that are put off and what comes after them."""
     async with archive.reading() as unit:
-        return Behind(
+        return Pending(
             cards=await unit.cards.behind(limit=_CARDS),
             copies=await unit.copies.behind(limit=_CARDS),
             lines=await unit.outbox.waiting(limit=_LINES, put_off=put_off),
