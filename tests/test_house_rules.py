@@ -44,6 +44,7 @@ MAY_COMPARE_DATES = {
     "bot/domain/progress/forecast.py": "moments of steps, for an estimate that is shown",
     "bot/domain/messages/reminder.py": "what people agreed on: expiry, escalation, start",
     "bot/domain/steady.py": "goes on from rows of an earlier process, whose clock was ahead",
+    "bot/domain/progress/set_aside.py": "moments of steps, for a time that is shown",
     "bot/domain/progress/steps.py": "moments of steps, on the line of one run",
     "bot/domain/rules/timing.py": "what people agreed on: windows, freezes, expiry",
     "bot/domain/progress/turns.py": "moments of steps, on the line of one run",

@@ -71,6 +71,24 @@ def test_a_button_stands_there_exactly_when_the_state_allows_what_it_does(state:
     assert set(labels(drawn(state))) == allowed
 
 
+def test_the_card_says_of_a_vm_that_stands_still_from_when_on_it_may_be_skipped() -> None:
+    running = operation(State.RUNNING)
+    assert running.plan is not None
+    rows = [
+        replace(r, moved_at=NOW - timedelta(minutes=12), begun_at=NOW) if r.state is StepState.ACCEPTED else r
+        for r in records(State.RUNNING, running.plan)
+    ]
+    still = next(r for r in rows if r.state is StepState.ACCEPTED)
+
+    def said(state: State) -> str:
+        return "\n".join(visible_text(card.render(replace(running, state=state), rows, RULE, now=NOW)))
+
+    until = NOW - timedelta(minutes=12) + still.step.patience
+    assert f"*No headway*: {still.step.title} since" in said(State.RUNNING)
+    assert f"*Skip* offers it from <!date^{int(until.timestamp())}^" in said(State.RUNNING)
+    assert "*No headway*" not in said(State.NEEDS_ATTENTION)
+
+
 def test_the_card_of_an_ended_operation_has_the_way_back_for_its_host() -> None:
     ended = operation(State.SUCCEEDED)
     for action, label in {Action.EVACUATE: "Return to Service", Action.ENTER: "Exit Maintenance"}.items():

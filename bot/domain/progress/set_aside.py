@@ -5,14 +5,17 @@ A VM that was set aside is touched no more and never counts as done, so whatever
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from bot.domain.counting import counted
 from bot.domain.plans.plan import By
-from bot.domain.progress.steps import Aside, StepRecord, StepState
+from bot.domain.progress.steps import IN_FLIGHT, Aside, StepRecord, StepState
 from bot.domain.progress.turns import to_retry, to_skip
-from bot.domain.values import VmId
+from bot.domain.values import StepKey, VmId
 
 _FAILED = frozenset({StepState.FAILED, StepState.UNKNOWN})
+STILL = timedelta(minutes=5)
+"""How long a VM must be under way without headway before people are told when it may be set aside."""
 
 
 def may_be(records: Sequence[StepRecord]) -> Mapping[VmId, StepRecord]:
@@ -26,6 +29,23 @@ def may_be(records: Sequence[StepRecord]) -> Mapping[VmId, StepRecord]:
         if r.step.vm and r.counts and r.state in _FAILED and r.step.by is not By.CLOUD and _may_be(r):
             found.setdefault(r.step.vm, r)
     return found
+
+
+def not_yet(records: Sequence[StepRecord], *, now: datetime) -> Mapping[StepKey, datetime]:
+    """The VMs that stand still on their way, each by its step with the moment from which it may be set aside.
+
+    That is when its patience ends and it counts as unclear. Before, the cloud may be at it, and takes no call back: a
+    VM that is left alone then and started elsewhere may run twice. Those that a person is asked about already, or that
+    wait for their turn at their host, are not told.
+
+    Args:
+        records: all steps of the operation.
+        now: the time, aware and UTC.
+    """
+    asked = {r.step.relieves for r in records if r.waits_for_hands}
+    mine = (r for r in records if r.step.vm and r.counts and r.step.by is By.MUSTER and r.key not in asked)
+    moving = (r for r in mine if r.state in IN_FLIGHT and (r.begun_at is not None or not r.step.waits_at))
+    return {r.key: r.moved_at + r.step.patience for r in moving if r.moved_at is not None and now - r.moved_at >= STILL}
 
 
 def of(records: Sequence[StepRecord], vms: Collection[VmId], aside: Aside) -> Sequence[StepRecord]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -45,6 +46,18 @@ def moved(state: StepState, *, unlocked: StepState = StepState.DONE) -> list[Ste
 @pytest.mark.parametrize("state", StepState)
 def test_only_a_vm_that_failed_or_whose_fate_is_unclear_may_be_set_aside(state: StepState) -> None:
     assert list(set_aside.may_be(moved(state))) == ([VM_1] if state in FAILED else [])
+
+
+def test_a_vm_that_stands_still_on_its_way_may_be_set_aside_when_its_patience_ends() -> None:
+    still = replace(record(0, StepState.ACCEPTED, vm=VM_1), moved_at=NOW - set_aside.STILL, begun_at=NOW)
+    assert set_aside.not_yet([still], now=NOW) == {still.key: NOW - set_aside.STILL + still.step.patience}
+    assert not set_aside.may_be([still])
+    assert not set_aside.not_yet([replace(still, moved_at=NOW - timedelta(minutes=4))], now=NOW)
+    assert not set_aside.not_yet([replace(still, state=StepState.UNKNOWN)], now=NOW), "it may be now"
+    asked = record(1, StepState.ACCEPTED, vm=VM_1, by=By.PERSON, relieves=still.key)
+    assert not set_aside.not_yet([still, asked], now=NOW), "a person is told what to do about it"
+    waiting = replace(still, step=replace(still.step, waits_at="host-1"), begun_at=None)
+    assert not set_aside.not_yet([waiting], now=NOW), "its turn has not come"
 
 
 def test_the_first_of_its_steps_that_failed_tells_why() -> None:

@@ -104,6 +104,8 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield from buttons.undo(operation, records)
     yield from steps.by_hand(operation, records)
     yield from steps.troubles(records, brief=brief)
+    if operation.state in EXECUTING:
+        yield from steps.standing_still(records, now=now)
     if lines := steps.set_aside(records):
         yield message.section(text.cut_lines(lines))
     if plan is None:

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from datetime import datetime
 
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import By, Plan, Step
 from bot.domain.progress import fates
+from bot.domain.progress import set_aside as setting_aside
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
 from bot.slack.views import message, subject, text
@@ -133,6 +135,18 @@ def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Bloc
             groups.setdefault((record.state, _cause(record)), []).append(record)
     lines = [f"{_TROUBLE[state]} {_titles(group)}: {cause}" for (state, cause), group in groups.items()]
     return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []
+
+
+def standing_still(records: Sequence[StepRecord], *, now: datetime) -> list[Block]:
+    """The VMs that stand still on their way: since when, and when they may be skipped."""
+    until = setting_aside.not_yet(records, now=now)
+    lines = [
+        f":hourglass: *No headway*: {text.escape(r.step.title, limit=120)} since {text.moment(r.moved_at)}. *Skip*"
+        f" offers it from {text.moment(until[r.key])} on: until then the cloud may be at it, and takes no call back."
+        for r in records
+        if r.key in until and r.moved_at
+    ]
+    return [message.section(text.cut_lines(lines, most=_MOST_BY_HAND))] if lines else []
 
 
 def set_aside(records: Sequence[StepRecord]) -> list[str]:
