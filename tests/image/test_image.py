@@ -23,6 +23,8 @@ OF_THE_CACHE = Path("~/.cache/uv").expanduser()
 SETTINGS = Path("/etc/muster")
 HAS = "import sys, importlib.util as i; print([name for name in sys.argv[1:] if i.find_spec(name)])"
 
+AUTHORITIES = "import os, ssl; print(len(os.listdir(ssl.get_default_verify_paths().capath)) > 100)"
+
 
 @pytest.fixture(scope="session")
 def buildah() -> Buildah:
@@ -81,6 +83,12 @@ def test_it_holds_nothing_of_the_demo_nor_of_developers(buildah: Buildah, contai
     code, _, complaint = run(buildah, container, "muster", "demo", "--no-browser")
     assert code == 1
     assert complaint.startswith("muster: The demo needs the package jsonschema")
+
+
+def test_it_knows_the_authorities_that_vouch_for_slack_and_clouds(buildah: Buildah, container: str) -> None:
+    without_the_machines = ("env", "-u", "SSL_CERT_FILE")
+    known = run(buildah, container, *without_the_machines, "python", "-c", AUTHORITIES)
+    assert known == (0, "True\n", "")
 
 
 def test_settings_that_cannot_be_used_are_told_line_by_line(buildah: Buildah, container: str, tmp_path: Path) -> None:
