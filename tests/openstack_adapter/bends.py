@@ -13,6 +13,7 @@ from aiohttp.typedefs import Handler
 
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.simulated import openstack_api
+from adapters.simulated.openstack_api import Release
 from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.ports import Clock
@@ -87,9 +88,9 @@ class Bent(NamedTuple):
 
 
 @asynccontextmanager
-async def bent(world: World, clock: Clock, **settings: Any) -> AsyncIterator[Bent]:
+async def bent(world: World, clock: Clock, *, release: Release | None = None, **settings: Any) -> AsyncIterator[Bent]:
     """The adapter in front of a region whose answers can be bent."""
-    bends, app = Bends(), openstack_api.app(world)
+    bends, app = Bends(), openstack_api.app(world, release=release)
     app.middlewares.insert(0, bends.middleware)
     async with served(app) as url, adapter(url, clock, **settings) as cloud:
         try:
