@@ -50,7 +50,7 @@ async def finding(people: People, rule: Rule, operation: Operation) -> Finding |
         if not await is_possible(people, rule, requester=requester):
             able = await approvers(people, rule, requester=requester)
             return _unapprovable(able, rule, operation)
-        if operation.plan is not None and operation.plan.vouches:
+        if operation.vouches:
             named = await people.named([*rule.approvers, *rule.break_glass], most=VOUCHERS)
             return None if len({requester, *named}) >= VOUCHERS else _unvouchable()
     except CouldNotAsk as refusal:

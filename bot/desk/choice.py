@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.desk.transition import settled, turn
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.messages.news import Kind, News
-from bot.domain.operation import Event, Operation
+from bot.domain.operation import Event, Operation, PlannedOperation
 from bot.domain.plans.plan import Plan
 from bot.domain.ports import Unit
 from bot.domain.rules.policy import Actor
@@ -27,7 +27,7 @@ def check_open(operation: Operation, digest: Digest) -> Plan:
     """
     if not operation.may(Event.RECHECK):
         raise settled(operation)
-    if operation.plan is None or operation.digest != digest:
+    if not isinstance(operation, PlannedOperation) or operation.digest != digest:
         raise AlreadySettled(
             "The plan has changed since you saw it, so nothing was chosen.",
             remedy="Choose from the card as it stands now.",

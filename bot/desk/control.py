@@ -137,9 +137,7 @@ async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]
     """The steps to plan anew, read behind the engine's lock where it is at work."""
     if operation.state is State.NEEDS_ATTENTION:
         return to_retry(await unit.steps.of(operation.id))
-    again = to_retry_beside(
-        await unit.steps.of(operation.id, alone=True), operation.plan.phases if operation.plan else ()
-    )
+    again = to_retry_beside(await unit.steps.of(operation.id, alone=True), operation.phases)
     if not again:
         raise AlreadySettled("Nothing has failed that can be tried again while the others move.", remedy=_WAIT)
     return again

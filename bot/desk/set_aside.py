@@ -68,7 +68,7 @@ async def skip(
     records = [marked.get(r.key, r) for r in records]
     if operation.state is not State.NEEDS_ATTENTION:
         return  # the engine is at work, and ends it when nothing moves any more
-    if operation.plan is not None and set_aside.is_all_that_is_left(records, operation.plan.phases):
+    if set_aside.is_all_that_is_left(records, operation.phases):
         left = [r.step.title for r in fates.undone(records)]
         ended = replace(saved, outcome=set_aside.outcome(records))
         await turn(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
@@ -96,5 +96,5 @@ def _check(records: Sequence[StepRecord], names: Mapping[VmId, str]) -> None:
 
 
 def _names(operation: Operation, vms: Collection[VmId]) -> Mapping[VmId, str]:
-    known = {vm.id: vm.name for vm in operation.plan.vms} if operation.plan else {}
+    known = {vm.id: vm.name for vm in operation.vms}
     return {vm: known.get(vm) or vm for vm in dict.fromkeys(vms)}

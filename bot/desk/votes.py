@@ -7,7 +7,7 @@ from bot.desk.transition import settled, turn
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.messages.news import Audience, Kind, News, calling
-from bot.domain.operation import VOUCHERS, Choice, Event, Operation, State, Vote
+from bot.domain.operation import VOUCHERS, Choice, Event, Operation, PlannedOperation, State, Vote
 from bot.domain.ports import Unit
 from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import Digest, Facts
@@ -32,9 +32,9 @@ class Decision:
     reason: str = ""
     confirmed: Confirmation = field(default_factory=Confirmation)
 
-    def vote(self, operation: Operation, *, broke_glass: bool = False) -> Vote:
+    def vote(self, operation: PlannedOperation, *, broke_glass: bool = False) -> Vote:
         """The vote to store; it vouches for what this operation's plan asks, and for nothing else."""
-        sentences = operation.plan.vouches if operation.plan and self.choice is not Choice.REJECT else ()
+        sentences = operation.plan.vouches if self.choice is not Choice.REJECT else ()
         return Vote(
             by=self.by.id,
             choice=self.choice,
@@ -46,8 +46,8 @@ class Decision:
         )
 
 
-def check_may_vote(operation: Operation, rule: Rule, decision: Decision) -> None:
-    """Let a vote pass that would count, once it is confirmed.
+def check_may_vote(operation: Operation, rule: Rule, decision: Decision) -> PlannedOperation:
+    """Let a vote pass that would count, once it is confirmed; answers the operation with the plan that it is cast on.
 
     Raises:
         NotAllowed, AlreadySettled
@@ -56,20 +56,21 @@ def check_may_vote(operation: Operation, rule: Rule, decision: Decision) -> None
         rule.check_may_vouch(decision.by, requester=operation.requested_by)
     else:
         rule.check_may_decide(decision.by, requester=operation.requested_by)
-    _check_open(operation, decision)
+    planned = _check_open(operation, decision)
     cast_before = [v for v in operation.votes if v.digest == decision.digest and not (v.void or v.broke_glass)]
     mine = [v.choice for v in cast_before if v.by == decision.by.id]
     if any(choice is not Choice.VOUCH for choice in mine):
         raise AlreadySettled("You have voted on this plan already; one vote a person.")
     if decision.choice is Choice.VOUCH:
-        if operation.plan is None or not operation.plan.vouches:
+        if not planned.plan.vouches:
             raise AlreadySettled("This plan asks nobody to vouch for anything.")
         if mine:
             raise AlreadySettled("You have vouched for this plan already.")
+    return planned
 
 
-def check_may_break_glass(operation: Operation, rule: Rule, decision: Decision) -> None:
-    """Let somebody pass who may go ahead now. Having voted before does not matter.
+def check_may_break_glass(operation: Operation, rule: Rule, decision: Decision) -> PlannedOperation:
+    """Let somebody pass who may go ahead now, with the plan that is answered. Having voted before does not matter.
 
     What two people must vouch for, two people must vouch for here too: whoever breaks glass is one of them.
 
@@ -78,20 +79,22 @@ def check_may_break_glass(operation: Operation, rule: Rule, decision: Decision) 
         AlreadySettled
     """
     rule.check_may_break_glass(decision.by)
-    _check_open(operation, decision)
-    for sentence in operation.plan.vouches if operation.plan else ():
+    planned = _check_open(operation, decision)
+    for sentence in planned.plan.vouches:
         if not any(vote.by != decision.by.id for vote in operation.vouched_by(sentence)):
             raise NotAllowed(
                 f"Two people must vouch for this, with broken glass too, and nobody else has yet: {sentence}.",
                 remedy="The requester may do so by Vouch, an approver by Approve.",
                 ask=tuple(who for who in (operation.requested_by, *rule.approvers) if who != decision.by.id),
             )
+    return planned
 
 
-def _check_open(operation: Operation, decision: Decision) -> None:
+def _check_open(operation: Operation, decision: Decision) -> PlannedOperation:
+    """The operation, with the very plan that was decided on."""
     if operation.state is not State.AWAITING_APPROVAL:
         raise settled(operation)
-    if operation.digest != decision.digest:
+    if not isinstance(operation, PlannedOperation) or operation.digest != decision.digest:
         raise AlreadySettled(
             "The plan has changed since this button was drawn, so your click was not counted.",
             remedy="Read the card as it stands now and decide on that plan.",
@@ -100,12 +103,12 @@ def _check_open(operation: Operation, decision: Decision) -> None:
         raise AlreadySettled(
             "This request expired before your click arrived.", remedy="Ask again if it is still wanted."
         )
+    return operation
 
 
-def _check_confirmed(operation: Operation, rule: Rule, decision: Decision) -> None:
+def _check_confirmed(operation: PlannedOperation, rule: Rule, decision: Decision) -> None:
     """Whatever button or window it came by: a yes counts only as confirmed as the stored plan asks."""
-    if operation.plan is not None:
-        rule.check_confirmed(operation.plan, host=decision.confirmed.host, vouched=decision.confirmed.vouched)
+    rule.check_confirmed(operation.plan, host=decision.confirmed.host, vouched=decision.confirmed.vouched)
 
 
 async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision) -> str:
@@ -115,7 +118,7 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         NotAllowed, AlreadySettled
         NotConfirmed: the host's name was not typed, or not every sentence was ticked.
     """
-    check_may_vote(operation, rule, decision)
+    operation = check_may_vote(operation, rule, decision)
     by, at = decision.by.id, decision.at
     facts: Facts = {"digest": decision.digest, "reason": decision.reason}
     vote = decision.vote(operation)
@@ -172,7 +175,7 @@ async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: De
         NotAllowed, AlreadySettled
         NotConfirmed: the host's name was not typed, or not every sentence was ticked.
     """
-    check_may_break_glass(operation, rule, decision)
+    operation = check_may_break_glass(operation, rule, decision)
     if not decision.reason.strip():
         raise BadCommand("Breaking glass needs a reason; nothing was done.", remedy="Press Break Glass again.")
     _check_confirmed(operation, rule, decision)

@@ -37,7 +37,7 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
         if is_back:
             left.clear()
         is_back = False
-        for vm in operation.plan.vms if operation.plan else ():
+        for vm in operation.vms:
             if vm.disposition is Disposition.LEAVE:
                 continue  # it was only looked at
             mine = [r for r in records if r.step.vm == vm.id and r.counts]

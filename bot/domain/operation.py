@@ -1,12 +1,13 @@
 """An operation: its states, the events that move it, and the one table that says which event may move which state."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Self
 
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import AlreadySettled
-from bot.domain.plans.plan import Plan
+from bot.domain.plans.plan import Plan, Vm
 from bot.domain.progress.steps import Word
 from bot.domain.values import Digest, Facts, OperationId, UserId
 
@@ -176,11 +177,11 @@ class Operation:
     channel: str  #: where it was asked for, and where its card stands
     state: State = State.CHECKING
     dry_run: bool = False
-    plan: Plan | None = None
-    digest: Digest | None = None
+    plan: Plan | None = field(default=None, init=False)
+    digest: Digest | None = None  #: of its plan, also when that is no longer kept
     votes: tuple[Vote, ...] = ()  #: all ever cast, of superseded digests too
     drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
-    approved_plan: Plan | None = None  #: what the votes that started it were cast on
+    approved_plan: Plan | None = field(default=None, init=False)  #: what the votes that started it were cast on
     rechecked_by: UserId | None = None  #: who pressed *Re-check*, until they are told what it found
     words: tuple[Word, ...] = ()  #: what people said they did by hand, oldest first
     expires_at: datetime | None = None
@@ -203,6 +204,21 @@ class Operation:
         return self.state not in FINAL and not self.dry_run
 
     @property
+    def phases(self) -> tuple[str, ...]:
+        """The phases of its plan, in order; none where there is no plan."""
+        return self.plan.phases if self.plan else ()
+
+    @property
+    def vms(self) -> tuple[Vm, ...]:
+        """The VMs of its plan."""
+        return self.plan.vms if self.plan else ()
+
+    @property
+    def vouches(self) -> tuple[str, ...]:
+        """What its plan asks two people to vouch for."""
+        return self.plan.vouches if self.plan else ()
+
+    @property
     def approvals(self) -> tuple[Vote, ...]:
         """Approvals of the plan that is stored now, one a person."""
         first: dict[UserId, Vote] = {}
@@ -221,14 +237,12 @@ class Operation:
 
     def has_vouched(self, person: UserId) -> bool:
         """Whether this person vouches for everything that the stored plan wants vouched for."""
-        sentences = self.plan.vouches if self.plan else ()
-        return all(person in {vote.by for vote in self.vouched_by(sentence)} for sentence in sentences)
+        return all(person in {vote.by for vote in self.vouched_by(sentence)} for sentence in self.vouches)
 
     @property
     def is_vouched(self) -> bool:
         """Whether two different people vouch for every sentence of the plan that wants it."""
-        sentences = self.plan.vouches if self.plan else ()
-        return all(len(self.vouched_by(sentence)) >= VOUCHERS for sentence in sentences)
+        return all(len(self.vouched_by(sentence)) >= VOUCHERS for sentence in self.vouches)
 
     @property
     def broken_glass(self) -> Vote | None:
@@ -252,7 +266,12 @@ class Operation:
         window = {"window_seconds": self.window.total_seconds()} if self.window else {}
         return ({"starts_at": self.starts_at.isoformat()} if self.starts_at else {}) | window
 
-    def anew(self) -> "Operation":
+    def with_plan(self, plan: Plan, digest: Digest) -> "PlannedOperation":
+        """The operation with a plan, or with another one."""
+        kept = {f.name: getattr(self, f.name) for f in fields(self) if f.init and f.name not in {"plan", "digest"}}
+        return PlannedOperation(plan=plan, digest=digest, **kept)
+
+    def anew(self) -> Self:
         """The operation put before the approvers again: whatever was decided before counts no more."""
         return replace(self, votes=tuple(replace(vote, void=True) for vote in self.votes))
 
@@ -260,7 +279,7 @@ class Operation:
         """Whether the table lets this event happen now."""
         return (self.state, event) in TABLE
 
-    def after(self, event: Event, *, at: datetime) -> "Operation":
+    def after(self, event: Event, *, at: datetime) -> Self:
         """The operation after an event.
 
         Raises:
@@ -277,6 +296,15 @@ class Operation:
             approved_at=_approved_at(self, event, at),
             ended_at=at if state in FINAL else None,
         )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedOperation(Operation):
+    """An operation with its plan: all but those not surveyed yet, and those whose plan is no longer kept."""
+
+    plan: Plan = field()
+    digest: Digest = field()  #: of the plan, and of what else an approver relies on
+    approved_plan: Plan | None = None  #: what the votes that started it were cast on
 
 
 def _approved_at(operation: Operation, event: Event, at: datetime) -> datetime | None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, PartlySeen, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.messages.news import Kind, News
-from bot.domain.operation import Operation, State, Told
+from bot.domain.operation import Operation, PlannedOperation, State, Told
 from bot.domain.plans.plan import By
 from bot.domain.ports import Unit
 from bot.domain.progress import fates
@@ -81,7 +81,7 @@ class _Round:
 async def round_of(
     held: Held,
     starts: Starts,
-    operation: Operation,
+    operation: PlannedOperation,
     records: Sequence[StepRecord],
     *,
     foreseen: dict[StepKey, Sighting],
@@ -105,8 +105,6 @@ async def round_of(
         Refused, Unreachable: the cloud could not be looked at, and nothing was started; or not at all of it.
         LeaseLost
     """
-    if operation.plan is None:
-        return None
     phases = operation.plan.phases
     records = await _skip(held, operation, with_words(records, operation.words, now=held.moment))
     if operation.state is not State.RUNNING:
@@ -196,9 +194,9 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     return 0.0 if is_quick or (has_ended and leads_on) else this.wait([*records, *begun])
 
 
-async def _skip(held: Held, operation: Operation, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+async def _skip(held: Held, operation: PlannedOperation, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     """Set aside what must not happen any more; one skip may cause the next. Nobody's hands are waited for in a stop."""
-    phases = operation.plan.phases if operation.plan else ()
+    phases = operation.plan.phases
     is_stopping = operation.state is State.STOPPING
     by_hand = [r for r in records if is_stopping and r.waits_for_hands and r.step.relieves is None]
     nobodys = {r.key for r in by_hand}

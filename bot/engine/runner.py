@@ -9,7 +9,7 @@ from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
 from bot.domain.messages.news import Kind, News, calling
-from bot.domain.operation import EXECUTING, Event, Operation, State
+from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, State
 from bot.domain.ports import LeaseLost, Stale, StoreFailed
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.fates import Fate
@@ -78,6 +78,8 @@ class Runner:
         if operation.state is State.CHECKING:
             await survey.check(self.held, operation)
             return True
+        if not isinstance(operation, PlannedOperation):
+            return False
         if operation.state is State.QUEUED:
             if timing.is_early(operation, now=self.held.clock.now()):
                 return False
@@ -88,7 +90,7 @@ class Runner:
             return True
         return False
 
-    async def _begin(self, operation: Operation) -> None:
+    async def _begin(self, operation: PlannedOperation) -> None:
         try:
             await survey.begin(self.held, operation)
         except CloudError as error:
@@ -112,7 +114,7 @@ class Runner:
         return True
 
     async def _execute(
-        self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
+        self, operation: PlannedOperation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
     ) -> None:
         began = self.held.clock.monotonic()
         await self._draw_anew(operation, records, now=began)
@@ -159,7 +161,7 @@ class Runner:
                 await unit.outbox.tell(*news)
                 await unit.commit()
 
-    async def _end(self, operation: Operation) -> None:
+    async def _end(self, operation: PlannedOperation) -> None:
         """Nothing is in flight and nothing may start: say how it ended, and never "done" over something unverified."""
         _, rows = await self.held.load()
         records = [r for r in rows if r.counts]
@@ -172,12 +174,11 @@ class Runner:
             await self.held.save(ended, Entry(event=AuditEvent.FINISHED, facts=news.facts), *telling.at_the_end(news))
             return
         event, facts = AuditEvent.ENDED_INCOMPLETE, _numbers(records)
-        phases = operation.plan.phases if operation.plan else ()
         if operation.state is State.STOPPING:
             outcome = f"stopped with {fates.undone_of_all(records)} left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
-        elif set_aside.is_all_that_is_left(rows, phases):
+        elif set_aside.is_all_that_is_left(rows, operation.plan.phases):
             ended = replace(operation.after(Event.CLOSED, at=now), outcome=set_aside.outcome(rows))
             facts |= {"sentence": ended.outcome}
             told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))

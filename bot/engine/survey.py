@@ -10,7 +10,7 @@ from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Books, Cloud, CloudError, Refused, Request
 from bot.domain.messages.news import Kind, News, calling
-from bot.domain.operation import Event, Operation, State
+from bot.domain.operation import Event, Operation, PlannedOperation, State
 from bot.domain.plans import drift
 from bot.domain.plans.drift import Drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
@@ -42,9 +42,9 @@ async def check(held: Held, operation: Operation) -> None:
     now = held.clock.now()
     found = _found(operation, planned)
     if plan.is_blocked:
-        await _block(held, planned, plan, *found)
+        await _block(held, planned, *found)
         return
-    facts = _facts(planned, plan)
+    facts = _facts(planned)
     if operation.dry_run:
         await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event=AuditEvent.CHECKED, facts=facts), *found)
         return
@@ -57,9 +57,9 @@ async def check(held: Held, operation: Operation) -> None:
     await held.save(asked, Entry(event=AuditEvent.APPROVAL_ASKED_FOR, facts=facts), *found, *calls)
 
 
-def _found(before: Operation, planned: Operation) -> tuple[News, ...]:
+def _found(before: Operation, planned: PlannedOperation) -> tuple[News, ...]:
     """What somebody's *Re-check* found."""
-    if before.rechecked_by is None or before.plan is None or planned.plan is None:
+    if before.rechecked_by is None or before.plan is None:
         return ()
     facts: Facts = {
         "by": before.rechecked_by,
@@ -83,42 +83,38 @@ async def _impossible(held: Held, planned: Operation) -> Finding | None:
 async def could_not_check(held: Held, operation: Operation, error: CloudError) -> None:
     """Block a request that could not be judged, whatever the reason."""
     plan = _could_not_ask(operation.request, error)
-    await _block(held, _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation))), plan)
+    await _block(held, _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation))))
 
 
-def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> Operation:
+def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> PlannedOperation:
     """The operation with a new plan. What was decided on another one counts no more, not even if that comes back."""
     kept = operation if digest == operation.digest else operation.anew()
-    return replace(kept, plan=plan, digest=digest, drift=(), rechecked_by=None)
+    return replace(kept.with_plan(plan, digest), drift=(), rechecked_by=None)
 
 
-async def _block(held: Held, planned: Operation, plan: Plan, *found: News) -> None:
+async def _block(held: Held, planned: PlannedOperation, *found: News) -> None:
     """End it by its findings. The incident channel hears it only of what had been approved."""
-    outcome = next(f.sentence for f in plan.sorted_findings)
+    outcome = next(f.sentence for f in planned.plan.sorted_findings)
     blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
-    facts = _facts(planned, plan)
+    facts = _facts(planned)
     news = News(kind=Kind.BLOCKED, operation=planned.id)
     told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
     await held.save(blocked, Entry(event=AuditEvent.BLOCKED, facts=facts), *found, *told)
 
 
-def _facts(planned: Operation, plan: Plan) -> Facts:
+def _facts(planned: PlannedOperation) -> Facts:
     """What of a plan the audit keeps."""
     return {
         "digest": planned.digest,
-        "vms": len(plan.vms),
-        "findings": [f.code for f in plan.findings],
-        "vouches": list(_vouches(planned)),
+        "vms": len(planned.plan.vms),
+        "findings": [f.code for f in planned.plan.findings],
+        "vouches": list(planned.plan.vouches),
     }
 
 
-def _vouches(operation: Operation) -> tuple[str, ...]:
-    return operation.plan.vouches if operation.plan else ()
-
-
-def _waiting(held: Held, operation: Operation) -> tuple[News, ...]:
+def _waiting(held: Held, operation: PlannedOperation) -> tuple[News, ...]:
     called = calling(News(kind=Kind.WAITING, operation=operation.id), held.rule.approvers)
-    if operation.plan is None or len(operation.plan.vms) <= FILED:
+    if len(operation.plan.vms) <= FILED:
         return called
     return (*called, News(kind=Kind.PLAN, operation=operation.id, facts={"digest": operation.digest}))
 
@@ -127,7 +123,7 @@ FILED = 15
 """The plan of more VMs than this hangs in the thread as a file, too: a card cannot show the whole of each."""
 
 
-async def begin(held: Held, operation: Operation) -> None:
+async def begin(held: Held, operation: PlannedOperation) -> None:
     """Survey an approved operation again, and start it if the plan is still true and so is what approved it.
 
     Who approved is not looked up in Slack again: they were entitled when they decided, on-call groups change hands
@@ -139,14 +135,12 @@ async def begin(held: Held, operation: Operation) -> None:
     if await is_too_late(held, operation):
         return
     approved, terms = operation.plan, _terms(held, operation)
-    if approved is None:
-        raise TypeError("nothing is approved without a plan")
     present = await _plan(held, operation)
     now = held.clock.now()
     digest = digest_of(present, terms=terms)
-    current = replace(operation, plan=present, digest=digest)
+    current = operation.with_plan(present, digest)
     if present.is_blocked:
-        await _block(held, current, present)
+        await _block(held, current)
         return
     difference = drift.between(approved, present)
     is_what_was_approved = digest_of(approved, terms=terms) == operation.digest
@@ -159,23 +153,20 @@ async def begin(held: Held, operation: Operation) -> None:
     await _start(held, replace(current, approved_plan=approved), operation, difference)
 
 
-async def _ask_again(held: Held, current: Operation, difference: Drift, *, now: datetime) -> None:
+async def _ask_again(held: Held, current: PlannedOperation, difference: Drift, *, now: datetime) -> None:
     """The plan is another one: back to the people who approve, with the difference shown."""
     lines = difference.lines or ("the approvals needed by policy are not complete for this plan",)
     again = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines)
     asked = timing.asked(again, held.rule, now=now)
-    facts = {"digest": current.digest, "lines": list(lines), "vouches": list(_vouches(current))}
+    facts = {"digest": current.digest, "lines": list(lines), "vouches": list(current.plan.vouches)}
     news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
     entry = Entry(event=AuditEvent.PLAN_CHANGED, facts=facts)
     await held.save(asked, entry, *telling.aloud(news), *_waiting(held, current))
 
 
-async def _start(held: Held, current: Operation, approved: Operation, difference: Drift) -> None:
+async def _start(held: Held, current: PlannedOperation, approved: PlannedOperation, difference: Drift) -> None:
     """Lay out the steps and begin; the audit names what was approved and what is executed."""
-    plan = current.plan
-    if plan is None:
-        raise TypeError("a plan is made before it is started")
-    records = [StepRecord(step=step, seq=seq) for seq, step in enumerate(plan.steps)]
+    records = [StepRecord(step=step, seq=seq) for seq, step in enumerate(current.plan.steps)]
     facts = {
         "approved_digest": approved.digest,
         "digest": current.digest,

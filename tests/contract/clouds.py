@@ -19,7 +19,7 @@ from bot.domain import ledger
 from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, Left, Request, Seen, Sighting
 from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
-from bot.domain.plans.plan import By, Plan, Step
+from bot.domain.plans.plan import By, Plan, Step, digest_of
 from bot.domain.ports import Clock
 from bot.domain.progress.steps import StepRecord, StepState, after_look
 from bot.domain.progress.turns import to_skip, to_start
@@ -212,11 +212,10 @@ class ReturnArena(Arena):
             requested_by=UserId("U0ALICE"),
             channel="C0OPS",
             state=State.SUCCEEDED,
-            plan=plan,
             created_at=START,
             changed_at=START,
         )
-        self.ledger = ledger.of([(entered, list(done.records.values()))])
+        self.ledger = ledger.of([(entered.with_plan(plan, digest_of(plan, terms={})), list(done.records.values()))])
         self.arranged = len(self.world.calls)
 
 

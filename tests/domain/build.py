@@ -10,7 +10,7 @@ from bot.domain.cloud import Host, Request, Seen, Sighting
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.progress.steps import StepRecord, StepState
-from bot.domain.values import Action, HostId, Json, OperationId, StepKey, UserId, VmId
+from bot.domain.values import Action, Digest, HostId, Json, OperationId, StepKey, UserId, VmId
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 PHASES = ("close", "move", "verify")
@@ -58,7 +58,7 @@ def record(seq: int = 0, state: StepState = StepState.PLANNED, **changes: Any) -
     )
 
 
-def operation(**changes: Any) -> Operation:
+def operation(*, plan: Plan | None = None, **changes: Any) -> Operation:
     usual: dict[str, Any] = {
         "id": OperationId("OP-1"),
         "request": Request(
@@ -74,7 +74,8 @@ def operation(**changes: Any) -> Operation:
         "created_at": NOW,
         "changed_at": NOW,
     }
-    return Operation(**usual | changes)
+    made = Operation(**usual | changes)
+    return made.with_plan(plan, made.digest or Digest("d")) if plan else made
 
 
 # strategies --------------------------------------------------------------------------------------------------------

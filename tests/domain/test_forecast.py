@@ -32,7 +32,7 @@ def vm(
 
 def left(*records: StepRecord, state: State = State.RUNNING, estimate: float | None = None, since: float = 60) -> Any:
     planned = plan(estimate=seconds(estimate) if estimate else None)
-    running = replace(operation(), state=state, plan=planned, started_at=NOW - seconds(since))
+    running = replace(operation(plan=planned), state=state, started_at=NOW - seconds(since))
     found = time_left(running, records, now=NOW)
     return found.total_seconds() if found is not None else None
 

@@ -156,27 +156,26 @@ def operation_of(number: int, case: Case, action: Action, clock: LeapingClock) -
     votes = [replace(vote, by=UserId(f"U0LEAD{n}")) for n in range(case.others)]
     votes += [replace(vote, by=requester)] if case.has_own else []
     second = replace(vote, by=UserId("U0SECOND"), choice=Choice.VOUCH, vouched=(DEAD,))
-    return Operation(
+    made = Operation(
         id=id,
         request=Request(action=action, cloud="toy", host=HostId(host), host_name=host, run=id),
         host=Host(id=HostId(host), name=host),
         requested_by=requester,
         channel="C0OPS",
         state=State.AWAITING_APPROVAL,
-        plan=plan,
-        digest=digest,
         votes=(*votes, second) if case.others_vouch else tuple(votes),
         expires_at=clock.now() + (timedelta() if case.is_expired else timedelta(seconds=1)),
         created_at=clock.now(),
         changed_at=clock.now(),
     )
+    return made.with_plan(plan, digest)
 
 
 async def act(desk: Desk, verb: str, operation: Operation, case: Case) -> bool:
     """Do it, confirmed as it should be; False: refused."""
     assert operation.digest is not None
     by, key = case.role.actor, f"key of {operation.id}"
-    confirmed = Confirmation(host=operation.request.host_name, vouched=operation.plan.vouches if operation.plan else ())
+    confirmed = Confirmation(host=operation.request.host_name, vouched=operation.vouches)
     try:
         if verb == "break glass":
             await desk.break_glass(

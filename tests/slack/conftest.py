@@ -21,7 +21,7 @@ from bot.domain.plans.plan import Plan
 from bot.domain.ports import Archive
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
-from bot.domain.values import Action, HostId, OperationId, UserId
+from bot.domain.values import Action, Digest, HostId, OperationId, UserId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.slack.outbound.board import Board
 from bot.slack.wire import connect
@@ -31,14 +31,15 @@ from tests.store.migrated import open_migrated
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 RULES = {("prod", action): Rule(requesters=("S0SRE",), approvers=("S0LEADS",)) for action in Action}
 BOT = "U0MUSTER"
+DIGEST = Digest("ab" * 32)
 
 
-def operation(name: str = "OP1", *, channel: str = "C0OPS", **changes: Any) -> Operation:
+def operation(name: str = "OP1", *, channel: str = "C0OPS", plan: Plan | None = None, **changes: Any) -> Operation:
     """An operation on a host of its own."""
     request = Request(
         action=Action.EVACUATE, cloud="prod", host=HostId(f"h-{name}"), host_name=f"h-{name}", run=OperationId(name)
     )
-    return Operation(
+    made = Operation(
         id=OperationId(name),
         request=request,
         host=Host(id=request.host, name=request.host_name),
@@ -48,6 +49,7 @@ def operation(name: str = "OP1", *, channel: str = "C0OPS", **changes: Any) -> O
         changed_at=NOON,
         **changes,
     )
+    return made.with_plan(plan, made.digest or DIGEST) if plan else made
 
 
 @dataclass
@@ -84,7 +86,8 @@ class Office:
     async def move(self, of: Operation, state: State, *, plan: Plan | None = None) -> Operation:
         async with self.archive.unit() as unit:
             stored = await unit.operations.get(of.id)
-            moved = replace(stored, state=state, plan=plan or stored.plan, changed_at=self.clock.now())
+            planned = stored.with_plan(plan, stored.digest or DIGEST) if plan else stored
+            moved = replace(planned, state=state, changed_at=self.clock.now())
             saved = await unit.operations.save(moved, Entry(event=AuditEvent.OTHER))
             await unit.commit()
         return saved

@@ -98,10 +98,8 @@ class House:
         drawn = replace(plan(losing=losing), host_name=begun.request.host_name)
         await self.save(
             replace(
-                begun,
+                begun.with_plan(drawn, digest_of(drawn, terms=self.rule.terms())),
                 state=State.AWAITING_APPROVAL,
-                plan=drawn,
-                digest=digest_of(drawn, terms=self.rule.terms()),
                 expires_at=self.desk.clock.now() + timedelta(minutes=30),
             )
         )

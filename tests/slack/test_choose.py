@@ -35,7 +35,7 @@ async def planned(house: House, *, vms: int = 12) -> PostedMessage:
     await house.planned()
     (one,) = await house.operations()
     drawn = choosy(vms)
-    await house.save(replace(one, plan=drawn, digest=digest_of(drawn, terms=house.rule.terms())))
+    await house.save(one.with_plan(drawn, digest_of(drawn, terms=house.rule.terms())))
     await house.workspace.until(lambda: "Choose VMs…" in house.cards()[0].buttons)
     return house.cards()[0]
 
@@ -74,7 +74,7 @@ async def test_all_back_by_one_click_chooses_all_but_the_flagged_ones(house: Hou
         action=Action.EXIT,
         vms=(replace(first, is_flagged=True), replace(others[0], chosen=False), *others[1:]),
     )
-    await house.save(replace(one, plan=made, digest=digest_of(made, terms=house.rule.terms())))
+    await house.save(one.with_plan(made, digest_of(made, terms=house.rule.terms())))
     await house.workspace.until(lambda: "All Back" in house.cards()[0].buttons)
     await house.workspace.click("U0ALICE", house.cards()[0], label="All Back")
     await rechecked(house)
@@ -103,7 +103,7 @@ async def test_a_list_of_a_plan_that_changed_meanwhile_is_not_taken(house: House
     await window(house, "U0ALICE", await planned(house))
     (one,) = await house.operations()
     grown = choosy(13)
-    await house.save(replace(one, plan=grown, digest=digest_of(grown, terms=house.rule.terms())))
+    await house.save(one.with_plan(grown, digest_of(grown, terms=house.rule.terms())))
     await house.workspace.submit("U0ALICE", values={"vms-0": ["id-0000"]})
     assert "The plan has changed since you saw it" in await house.note_to("U0ALICE")
     assert await house.state() is State.AWAITING_APPROVAL

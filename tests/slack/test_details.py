@@ -1,7 +1,6 @@
 """*Details* in a real workspace: opened by a click, turned page by page, and the file in the thread."""
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -27,7 +26,7 @@ async def planned(house: House, vms: int) -> PostedMessage:
     await house.planned()
     (one,) = await house.operations()
     drawn = plan(vms)
-    await house.save(replace(one, plan=drawn, digest=digest_of(drawn, terms=house.rule.terms())))
+    await house.save(one.with_plan(drawn, digest_of(drawn, terms=house.rule.terms())))
     await house.workspace.until(lambda: f"*VMs*: {vms}" in house.cards()[0].plain)
     return house.cards()[0]
 

@@ -139,7 +139,7 @@ async def test_a_click_on_a_plan_that_was_superseded_is_refused(house: House) ->
     stale = await house.planned()
     (shown,) = await house.operations()
     grown = plan(4)
-    await house.save(replace(shown, plan=grown, digest=digest_of(grown, terms=RULE.terms())))
+    await house.save(shown.with_plan(grown, digest_of(grown, terms=RULE.terms())))
     await house.workspace.click("U0BOB", stale, label="Approve")
     assert "The plan has changed since this button was drawn" in await house.note_to("U0BOB")
     assert await house.state() is State.AWAITING_APPROVAL

@@ -35,7 +35,7 @@ async def short_of(house: House, *, vms: int = 6) -> PostedMessage:
         await unit.steps.lay_out(one.id, rows)
         await unit.commit()
     digest = digest_of(drawn, terms=house.rule.terms())
-    await house.save(replace(one, state=State.NEEDS_ATTENTION, plan=drawn, digest=digest))
+    await house.save(replace(one.with_plan(drawn, digest), state=State.NEEDS_ATTENTION))
     await house.workspace.until(lambda: "Skip" in house.cards()[0].buttons)
     return house.cards()[0]
 

@@ -15,18 +15,19 @@ from bot.domain.messages.news import Audience, Kind, News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress.steps import StepRecord
-from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
+from bot.domain.values import Action, Digest, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+DIGEST = Digest("d" * 64)
 ENTRY = Entry(event=AuditEvent.OTHER, actor=UserId("U1"), facts={"why": "a test"})
 
 
-def operation(number: int = 1, *, host: str = "", **changes: Any) -> Operation:
+def operation(number: int = 1, *, host: str = "", plan: Plan | None = None, **changes: Any) -> Operation:
     """An operation on a host of its own."""
     run = OperationId(f"op-{number}")
     host_id = HostId(host or f"host-{number}")
     request = Request(action=Action.ENTER, cloud="prod", host=host_id, host_name=f"name of {host_id}", run=run)
-    return Operation(
+    made = Operation(
         id=run,
         request=request,
         host=Host(id=host_id, name=f"name of {host_id}"),
@@ -36,6 +37,7 @@ def operation(number: int = 1, *, host: str = "", **changes: Any) -> Operation:
         changed_at=START + timedelta(seconds=number),
         **changes,
     )
+    return made.with_plan(plan, DIGEST) if plan else made
 
 
 def plan(steps: int = 3, **changes: Any) -> Plan:

@@ -125,8 +125,6 @@ def operation(state: State = State.CHECKING, *, of: Plan | None = None, name: st
         channel="C0OPS",
         state=state,
         dry_run=state is State.READY,
-        plan=stored,
-        digest=DIGEST if stored else None,
         votes=(Vote(by=UserId("U0CHIEF"), choice=choice, digest=DIGEST, at=NOW - timedelta(minutes=5)),)
         if voted
         else (),
@@ -137,7 +135,7 @@ def operation(state: State = State.CHECKING, *, of: Plan | None = None, name: st
         ended_at=NOW if state in FINAL else None,
         outcome="closed with 1 of 3 VMs left undone" if state is State.ENDED_INCOMPLETE else "",
     )
-    return replace(made, **changes)
+    return replace(made.with_plan(stored, DIGEST) if stored else made, **changes)
 
 
 def records(state: State, of: Plan, *, words: str = "") -> Sequence[StepRecord]:

@@ -8,7 +8,7 @@ from bot.domain.plans.plan import By, Step
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import StepKey
 from bot.slack.views.cards import card
-from tests.views.examples import NOW, RULE, operation
+from tests.views.examples import DIGEST, NOW, RULE, operation
 from tests.views.limits import assert_slack_takes
 
 COMMAND = "cinder-manage volume update_host --currenthost 'a@ceph#ceph' --newhost 'b@ceph#ceph' && <!channel>"
@@ -27,7 +27,7 @@ def drawn(state: StepState) -> str:
     record = StepRecord(step=STEP, seq=0, state=state, sentence="3 volumes are still with a@ceph#ceph.")
     shown = operation(State.RUNNING)
     assert shown.plan is not None
-    shown = replace(shown, plan=replace(shown.plan, phases=(STEP.phase,), steps=(STEP,)))
+    shown = shown.with_plan(replace(shown.plan, phases=(STEP.phase,), steps=(STEP,)), DIGEST)
     message = card.render(shown, [record], RULE, now=NOW)
     assert_slack_takes(message)
     return json.dumps(message.blocks, ensure_ascii=False)

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.rules import calendar
 from bot.domain.rules.policy import Rule
+
+Asked = TypeVar("Asked", bound=Operation)
 
 AHEAD = timedelta(hours=4)
 """How near behind its start a freeze is that approvers of work with an open end are told of."""
@@ -20,7 +23,7 @@ class Closed:
     remedy: str
 
 
-def asked(operation: Operation, rule: Rule, *, now: datetime) -> Operation:
+def asked(operation: Asked, rule: Rule, *, now: datetime) -> Asked:
     """An operation put before the approvers: how long they have, and nothing told of it yet.
 
     They have as long as policy says; longer where it does not start before, and never longer than its window is open.

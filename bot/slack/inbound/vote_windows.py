@@ -82,7 +82,7 @@ async def _break_glass(desk: Desk, asked: Asked) -> None:
 async def _confirmation(desk: Desk, asked: Asked) -> Confirmation:
     """The name and the sentences that were put in. Of another plan than the window showed nothing is counted."""
     operation, _ = await desk.show(asked.operation)
-    sentences = operation.plan.vouches if operation.plan else ()
+    sentences = operation.vouches
     ticked: Any = asked.delivery.payload.get("ticked")
     places = ticked if isinstance(ticked, list | tuple) else ()
     vouched = tuple(sentence for place, sentence in enumerate(sentences) if place in places)

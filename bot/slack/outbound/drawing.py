@@ -141,7 +141,7 @@ class Drawing:
                 operation = await unit.operations.get(id)
             if len(self._vms) > _REMEMBERED:
                 self._vms.clear()
-            self._vms[id] = len(operation.plan.vms) if operation.plan is not None else 0
+            self._vms[id] = len(operation.vms)
         return self._vms[id]
 
     async def card_is_gone(self, news: News) -> None:

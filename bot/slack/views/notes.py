@@ -91,8 +91,8 @@ def in_full(
         f"{text.mention(v.by)}: {v.choice.value} {text.day_and_time(v.at)}, plan {text.code(v.digest[:12])}"
         for v in operation.votes
     ]
-    if operation.plan is not None and len(operation.plan.vms) > vms.MANY:
-        number = counted(len(operation.plan.vms), "VM")
+    if len(operation.vms) > vms.MANY:
+        number = counted(len(operation.vms), "VM")
         blocks.append(message.context(f"*Details* on the card has all {number}, with why and what becomes of each."))
     blocks.append(message.context(text.cut_lines(["Votes: " + ("" if votes else "none"), *votes], most=20)))
     if link:

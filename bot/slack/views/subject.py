@@ -61,13 +61,12 @@ def consequences(operation: Operation, rule: Rule, *, by: UserId, choice: Choice
         by: whose yes it would be; anybody else's than those that count already, where that is not known.
         choice: to approve or to vouch.
     """
-    plan = operation.plan
-    sentences = plan.vouches if plan else ()
-    vote = Vote(by=by, choice=choice, digest=operation.digest or Digest(""), at=operation.changed_at, vouched=sentences)
+    digest, vouched = operation.digest or Digest(""), operation.vouches
+    vote = Vote(by=by, choice=choice, digest=digest, at=operation.changed_at, vouched=vouched)
     after = replace(operation, votes=(*operation.votes, vote))
     if not rule.is_met_by(after):
         return f"This alone starts nothing: {_missing(after, rule)} still missing."
-    stops = sum(1 for vm in plan.vms if vm.disposition is Disposition.SHUT_DOWN) if plan else 0
+    stops = sum(1 for vm in operation.vms if vm.disposition is Disposition.SHUT_DOWN)
     said = f"This is the last that is missing: Muster checks the cloud once more and starts {when(operation)}."
     said += f" *{counted(stops, 'VM')} will be shut down.*" if stops else ""
     return said + afterwards(operation)

@@ -8,7 +8,7 @@ from typing import Any
 
 from bot.domain.cloud import Request
 from bot.domain.messages.news import Audience, News
-from bot.domain.operation import Operation, State
+from bot.domain.operation import Operation, PlannedOperation, State
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.ports import Card, Copy, Delivery, Outgoing
 from bot.domain.progress.steps import StepRecord, StepState
@@ -78,17 +78,16 @@ def operation_columns(operation: Operation) -> dict[str, Any]:
 
 def operation_of(row: OperationRow, *, plan: Plan | None, approved_plan: Plan | None) -> Operation:
     """The operation of a row and its plans."""
-    return codec.decode(
-        Operation,
-        row.body,
-        id=OperationId(row.id),
-        state=State(row.state),
-        plan=plan,
-        approved_plan=approved_plan,
-        created_at=row.created_at,
-        expires_at=row.expires_at,
-        version=row.version,
-    )
+    columns: dict[str, Any] = {
+        "id": OperationId(row.id),
+        "state": State(row.state),
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+        "version": row.version,
+    }
+    if plan is None:
+        return codec.decode(Operation, row.body, **columns)
+    return codec.decode(PlannedOperation, row.body, plan=plan, approved_plan=approved_plan, **columns)
 
 
 def step_columns(operation: OperationId, record: StepRecord) -> dict[str, Any]:

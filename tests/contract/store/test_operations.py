@@ -126,7 +126,7 @@ async def test_any_step_comes_back_as_it_was(archive: SqlArchive, drawn: StepRec
 
 async def test_plans_survive_a_new_process(url: str, kind: str, clock: ManualClock, bell: Bell) -> None:
     first, second = (SqlArchive(url, clock=clock, bell=bell) for _ in range(2))
-    stored = replace(operation(), plan=plan(3), approved_plan=plan(5))
+    stored = replace(operation(plan=plan(3)), approved_plan=plan(5))
     await first.open()
     await add(first, stored)
     await first.close()

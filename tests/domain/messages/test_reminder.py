@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -18,7 +19,7 @@ LEADS, CHIEFS = ("S0LEADS",), ("S0CHIEFS",)
 RULE = Rule(requesters=(), approvers=LEADS, escalate_to=CHIEFS)
 
 
-def asked(rule: Rule = RULE, **changes: object) -> Operation:
+def asked(rule: Rule = RULE, **changes: Any) -> Operation:
     return timing.asked(operation(state=State.AWAITING_APPROVAL, **changes), rule, now=NOW)
 
 

@@ -73,7 +73,7 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
             elements.append(message.button(label, action=action, value=value, style=style))
     if operation.state in _MAY_SKIP and set_aside.may_be(records):
         elements.append(message.button("Skip", action=SKIP, value=value))
-    if operation.plan is not None and operation.plan.vms:
+    if operation.vms:
         elements.append(message.button("Details", action=DETAILS, value=value))
     if operation.state is State.STOPPING:
         elements.append(_end(operation, value))
@@ -95,9 +95,7 @@ _MAY_SKIP = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
 
 def _may_retry(operation: Operation, records: Sequence[StepRecord]) -> bool:
     """Whether a retry finds something to do: while others still move, only what failed in their phase."""
-    if operation.state is State.NEEDS_ATTENTION or operation.plan is None:
-        return True
-    return bool(turns.to_retry_beside(records, operation.plan.phases))
+    return operation.state is State.NEEDS_ATTENTION or bool(turns.to_retry_beside(records, operation.phases))
 
 
 def _end(operation: Operation, value: str) -> Block:
@@ -111,7 +109,7 @@ def _deciding(operation: Operation, rule: Rule, value: str, *, is_shown: bool) -
     elements: list[Block] = []
     if is_shown and operation.may(Event.APPROVED) and operation.plan is not None:
         elements.append(_approve(operation, operation.plan, rule, value))
-        if operation.plan.vouches and not operation.has_vouched(operation.requested_by):
+        if operation.vouches and not operation.has_vouched(operation.requested_by):
             elements.append(message.button("Vouch", action=VOUCH, value=value))
     if operation.may(Event.REJECTED):
         elements.append(message.button("Reject", action=REJECT, value=value))

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from enum import IntEnum
 
-from bot.domain.operation import EXECUTING, FINAL, Event, Operation, State
+from bot.domain.operation import EXECUTING, FINAL, Event, Operation, PlannedOperation, State
 from bot.domain.progress import forecast
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
@@ -68,16 +68,14 @@ def _blocks(
             yield message.section(_NOT_SHOWN.format(id=text.code(operation.id)))
     elif records and operation.state in _STARTED:
         yield from _course(operation, records, now=now, brief=detail > Detail.FULL)
-    elif operation.plan is not None:
+    elif isinstance(operation, PlannedOperation):
         yield from _plan(operation, rule, brief=detail > Detail.FULL)
     yield message.context(standing.asked_by(operation))
     yield from buttons.row(operation, rule, records, may_decide=detail < Detail.BARE)
 
 
-def _plan(operation: Operation, rule: Rule, *, brief: bool) -> Iterator[Block]:
+def _plan(operation: PlannedOperation, rule: Rule, *, brief: bool) -> Iterator[Block]:
     plan = operation.plan
-    if plan is None:
-        return
     if operation.state is State.AWAITING_APPROVAL:
         yield from judgement.drift(operation)
     yield from judgement.findings(plan, brief=brief)

@@ -95,7 +95,7 @@ def _by_and_when(votes: Sequence[Vote]) -> str:
 def vouching(operation: Operation) -> list[str]:
     """For each sentence that two people must vouch for, who does; mrkdwn lines."""
     lines = []
-    for sentence in operation.plan.vouches if operation.plan else ():
+    for sentence in operation.vouches:
         votes = operation.vouched_by(sentence)
         by = f", {_by_and_when(votes)}" if votes else ""
         said = briefly(sentence, operation.plan)

@@ -28,7 +28,7 @@ def _view(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: 
         f"{subject.named(operation)}: tick the VMs that Muster shall leave as they are. *Retry Failed* leaves them out,"
         " and they never count as done. When nothing else is left to retry, the operation ends incomplete."
     )
-    names = {vm.id: vm.name for vm in operation.plan.vms} if operation.plan else {}
+    names = {vm.id: vm.name for vm in operation.vms}
     boxes = [
         ticks.Box(value=vm, name=names.get(vm, ""), about="" if is_brief else _cause(record))
         for vm, record in offered.items()
