@@ -129,8 +129,10 @@ class SqlArchive:
         Raises:
             StoreFailed: the database does not answer.
         """
+        began = self._clock.monotonic()
         async with self._telling(), self._begin(self._bell.ring, rank) as unit:
             yield unit
+        self._took(unit, began)
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[SqlUnit]:
@@ -145,12 +147,7 @@ class SqlArchive:
 
     @asynccontextmanager
     async def _telling(self) -> AsyncIterator[None]:
-        """Log when the database begins to fail, and when it is over; whoever met it in between need not.
-
-        It is over with a unit that began a while after the last that failed: a server that goes down, or comes back,
-        serves some and not others.
-        """
-        began = self._clock.monotonic()
+        """Log when the database begins to fail; whoever meets it from then on need not."""
         try:
             yield
         except StoreFailed as failed:
@@ -158,7 +155,13 @@ class SqlArchive:
                 log.warning("the database fails; it is tried again and again", why=str(failed))
             self._failed_at = self._clock.monotonic()
             raise
-        if self._failed_at is not None and began - self._failed_at >= SETTLED_SECONDS:
+
+    def _took(self, unit: SqlUnit, began: float) -> None:
+        """Log that it is over: something was stored, and that began a while after the last that failed.
+
+        A server that goes down, or comes back, serves some and not others; a full disk answers questions as ever.
+        """
+        if self._failed_at is not None and unit.transaction.has_stored and began - self._failed_at >= SETTLED_SECONDS:
             log.info("the database is well again")
             self._failed_at = None
 
@@ -168,9 +171,11 @@ class SqlArchive:
         Raises:
             StoreFailed: it cannot be written.
         """
+        began = self._clock.monotonic()
         async with self._telling(), self._begin(_nobody_waits_for_this) as unit:
             await unit.transaction.run(update(_PROBE).values(written_at=self._clock.now()))
             await unit.commit()
+        self._took(unit, began)
 
     @asynccontextmanager
     async def _begin(self, ring: Callable[[], None], rank: Rank = Rank.PEOPLE) -> AsyncIterator[SqlUnit]:
@@ -186,8 +191,11 @@ class SqlArchive:
             )
             yield SqlUnit(transaction, ring=ring)
         finally:
-            with suppress(StoreFailed):  # what was not committed is gone either way
-                await patiently(session.close())
+            try:
+                await patiently(session.close())  # what was not committed is gone either way
+            except StoreFailed:
+                with suppress(StoreFailed):  # it would never be given back, and an embedded database has one
+                    await patiently(session.invalidate())
 
     def _opened(self) -> AsyncEngine:
         if self._engine is None:

@@ -53,6 +53,8 @@ class Transaction:
         self.entries: list[tuple[OperationId | None, Entry]] = []
         self.news: list[News] = []
         self._over = False
+        self._changed = False
+        self.has_stored = False  #: whether a commit of it changed anything
 
     async def now(self) -> datetime:
         """The moment that leases are judged by: the database's on PostgreSQL, so that replicas agree.
@@ -70,6 +72,7 @@ class Transaction:
         if not self._writes:
             raise RuntimeError("This unit of work only reads.")
         result = await patiently(self._session.execute(statement, rows))
+        self._changed |= not isinstance(result, CursorResult) or result.rowcount != 0
         return result.rowcount if isinstance(result, CursorResult) else 0
 
     async def all(self, query: Executable, **bound: object) -> list[Any]:
@@ -119,6 +122,7 @@ class Transaction:
         """Make everything since it began true at once. It is over then."""
         self._over = True
         await patiently(self._session.commit())
+        self.has_stored = self._changed
 
     def check_not_over(self) -> None:
         """Raise where it was committed already: a bug."""

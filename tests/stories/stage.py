@@ -45,6 +45,7 @@ class Stage:
     process: asyncio.subprocess.Process | Forked | None = None
     forks: bool = False  #: the bot is forked from a process that has imported it, over a database that is migrated
     logs: list[str] = field(default_factory=list)
+    within: Sequence[str] = ()  #: the words of a command that starts it, say in a namespace of its own
 
     @property
     def workspace(self) -> Workspace:
@@ -70,7 +71,7 @@ class Stage:
             return
         with path.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "bot", "run", "--config", str(self.config),
+                *self.within, sys.executable, "-m", "bot", "run", "--config", str(self.config),
                 env=os.environ | self.env, stdout=log, stderr=log,
             )  # fmt: skip
 

@@ -7,6 +7,8 @@ from bot.slack.wire import SlackError
 
 log = logger(__name__)
 
+STORE_SECONDS = 2.0
+"""Between two tries of what the database did not take."""
 _SLOWEST = 60.0
 _EXPONENT = 6
 
@@ -42,6 +44,11 @@ class BackOff:
         self._pace.come_back(due)
         if tries == 1:
             log.warning("something waits for Slack", what=self._what, name=name, code=error.code)
+
+    def not_stored(self, name: str) -> None:
+        """Note that the database did not take it, of which the archive tells: the next try is soon, however often."""
+        due = self._not_before[name] = self._clock.monotonic() + STORE_SECONDS
+        self._pace.come_back(due)
 
     def done(self, name: str) -> None:
         """Forget its tries."""

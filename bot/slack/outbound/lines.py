@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from itertools import takewhile
 
 from bot.domain.messages.news import ONE_LINE, Audience, Kind
-from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing
-from bot.runtime.log import logger, stumbled
+from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing, StoreFailed
+from bot.runtime.log import logger
+from bot.slack.outbound.backoff import STORE_SECONDS
 from bot.slack.outbound.drawing import Drawing, Place, file_of
 from bot.slack.outbound.pace import POST, WHISPER
 from bot.slack.outbound.pending import Pending
@@ -98,8 +99,10 @@ class Lines:
                     break  # Slack is away: the other lanes would wait for it one after another
             except LeaseLost:
                 raise
-            except Exception as error:  # noqa: BLE001  # the others go on
-                stumbled(log, "a line stumbled", error, lane=lane.whose)
+            except StoreFailed:
+                self._hold(batch, STORE_SECONDS)  # the archive tells of it
+            except Exception as error:
+                log.exception("a line stumbled", lane=lane.whose)
                 await self._put_off(batch, SlackSilent(type(error).__name__))
         return told
 
@@ -314,14 +317,16 @@ class Lines:
         is_lasting = is_nowhere or (tries >= _PATIENCE and not may_open_again)
         if isinstance(error, SlackRefused) and is_lasting and await self._has_given_up(batch, error):
             return
-        seconds = error.seconds if isinstance(error, SlackBusy) else min(_SLOWEST, 2.0 ** min(tries, 6))
-        until = self._clock.monotonic() + seconds
-        if tries == 1:
-            log.warning("news waits for Slack", news=ids, code=error.code)
+        self._hold(batch, error.seconds if isinstance(error, SlackBusy) else min(_SLOWEST, 2.0 ** min(tries, 6)))
         async with self._archive.unit() as unit:
             await unit.outbox.postpone(ids, why=error.code)
             await unit.commit()
-        self._not_before[ids[0]] = until
+        if tries == 1:
+            log.warning("news waits for Slack", news=ids, code=error.code)
+
+    def _hold(self, batch: Sequence[Outgoing], seconds: float) -> None:
+        """Let nothing of their lane be told for so long."""
+        until = self._not_before[batch[0].id] = self._clock.monotonic() + seconds
         self._pace.come_back(until)
 
     async def _has_given_up(self, batch: Sequence[Outgoing], refusal: SlackRefused) -> bool:

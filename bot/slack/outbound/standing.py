@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from bot.domain.ports import Clock, LeaseLost
-from bot.runtime.log import logger, stumbled
+from bot.domain.ports import Clock, LeaseLost, StoreFailed
+from bot.runtime.log import logger
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.pace import EDIT, POST
 from bot.slack.outbound.poster import Poster
@@ -120,8 +120,10 @@ class Standing:
                     break  # Slack is away: the others would wait for it one after another
             except LeaseLost:
                 raise
-            except Exception as error:  # noqa: BLE001  # the others go on
-                stumbled(log, f"{self._what} stumbled", error, name=message.name)
+            except StoreFailed:
+                self._backoff.not_stored(message.name)
+            except Exception as error:
+                log.exception("a message stumbled", what=self._what, name=message.name)
                 self._backoff.failed(message.name, SlackSilent(type(error).__name__))
         return shown
 
