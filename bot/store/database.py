@@ -9,6 +9,8 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
 
+from bot.store import sqlite
+
 PATIENCE_MS = 30_000
 """How long a statement of ours may take, or wait for its turn on an embedded database."""
 IDLE_MS = 6_000
@@ -23,6 +25,7 @@ BULK_WRITERS = 3
 """How many of them may move VMs: those of one cloud wait for each other anyway."""
 _CONNECTIONS = 20
 _READERS = 2
+_ON_A_THREAD = {"async_creator_fn": sqlite.connect}
 _NO_LONGER_OURS = frozenset({"25006", "25P03", "57P01", "57P02", "57P03", "57P05"})
 """What PostgreSQL says to a session with which nothing can be written any more: it is read-only (of a primary that was
 demoted), it was idle for too long, or its server goes down (https://www.postgresql.org/docs/current/errcodes-appendix.html)."""
@@ -107,10 +110,15 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
         event.listen(server.sync_engine, "handle_error", _throw_away)
         return server
     if file_of(address) is None:
-        engine = create_async_engine(address, hide_parameters=True, poolclass=StaticPool)
+        engine = create_async_engine(address, hide_parameters=True, poolclass=StaticPool, connect_args=_ON_A_THREAD)
     else:
         engine = create_async_engine(
-            address, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=1, max_overflow=0
+            address,
+            hide_parameters=True,
+            poolclass=AsyncAdaptedQueuePool,
+            pool_size=1,
+            max_overflow=0,
+            connect_args=_ON_A_THREAD,
         )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
 
@@ -128,7 +136,12 @@ def connect_reader(address: URL) -> AsyncEngine:
         address: from `parse`; the file is there, with the schema of this release.
     """
     engine = create_async_engine(
-        address, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, pool_size=_READERS, max_overflow=0
+        address,
+        hide_parameters=True,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=_READERS,
+        max_overflow=0,
+        connect_args=_ON_A_THREAD,
     )
 
     @event.listens_for(engine.sync_engine, "connect")
