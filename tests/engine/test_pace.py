@@ -11,7 +11,7 @@ from bot.domain.cloud import Sighting, Unreachable
 from bot.domain.messages.news import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
-from bot.domain.progress.pace import Limit
+from bot.domain.progress.pace import STALE, Limit
 from bot.domain.progress.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
 from tests.engine.conftest import Workshop
@@ -107,6 +107,20 @@ async def test_nothing_is_begun_towards_a_place_that_is_away_and_all_goes_on_onc
     assert min(m.at for m in shop.cloud.moves) >= shop.cloud.time.now() - timedelta(seconds=shop.clock.monotonic() - 90)
     assert {r.starts for r in await shop.steps(id) if r.key.startswith("move")} == {1}, "none was begun in vain"
     assert held_back >= {Limit.PLACE, None}
+
+
+async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(shop: Workshop) -> None:
+    vms = set(shop.cloud.vms)
+    shop.cloud.wish, shop.cloud.hangs, shop.cloud.waits, shop.cloud.poll = "host-3", set(vms), set(vms), 40.0
+    id = await shop.approved()
+    await shop.work()
+    patience = next(r for r in await shop.steps(id) if r.key == "move:vm-0").step.patience
+    first, second, third, *_ = sorted(move.at for move in shop.cloud.moves)
+    assert second - first < timedelta(seconds=STALE)
+    assert third - first >= patience, "once it is not waited for any more"
+    told = [n for n in await shop.news() if n.kind is Kind.TARGET_STALE]
+    assert told[0].facts == {"targets": ["host-3"], "seconds": 15}
+    assert len(told) == len(vms) // 2, "once for each two"
 
 
 async def test_a_place_that_stays_away_is_told_to_people(shop: Workshop) -> None:

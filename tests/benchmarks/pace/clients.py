@@ -98,6 +98,7 @@ class Muster:
         self._seen_done: set[int] = set()
         self._cut_for: set[int] = set()
         self._on_the_wire: dict[int, float] = {}  # since when
+        self._out = 0  # unclaimed at the last choice, as the engine counts them
 
     def run(self) -> Outcome:
         """Empty the host."""
@@ -125,6 +126,10 @@ class Muster:
 
     def _fill(self) -> None:
         """As the engine does after each look: the VMs by turns, each with a wish, and all targets have room."""
+        self._choose()
+        self._out = sum(1 for m in self._moving() if m.is_unclaimed)
+
+    def _choose(self) -> None:
         if any(self.pace.is_overdue(self._cloud.now - began) for began in self._on_the_wire.values()):
             self.pace = self.pace.cut(now=self._cloud.now)
         names = [f"t{n}" for n in range(self._cloud.profile.targets)]
@@ -156,8 +161,7 @@ class Muster:
 
     def _answered(self, vm: Vm) -> None:
         took = self._cloud.now - self._on_the_wire.pop(vm.number)
-        unclaimed = sum(1 for m in self._moving() if m.is_unclaimed)
-        self.pace = self.pace.answered(took, unclaimed=unclaimed, now=self._cloud.now)
+        self.pace = self.pace.answered(took, unclaimed=self._out, now=self._cloud.now)
 
     def _look(self) -> None:
         records = sum(1 for vm in self._cloud.vms if vm.asked_at is not None and vm.number not in self._seen_done)

@@ -35,6 +35,14 @@ def test_a_cloud_that_waits_is_emptied_no_slower_than_by_the_loop(profile: Profi
     assert found.most_unclaimed <= 24
 
 
+@pytest.mark.parametrize("cores", [4, 6])
+@pytest.mark.parametrize("profile", WAITING, ids=lambda p: p.name)
+def test_a_control_plane_of_four_cores_is_enough_for_that(profile: Profile, cores: int) -> None:
+    found = against_loop(replace(profile, cores=cores))
+    assert found.makespan <= 1.00
+    assert found.downtime <= 0.95
+
+
 def test_many_targets_are_used_side_by_side() -> None:
     found = against_loop(profiles.BIG)
     assert found.makespan <= 0.95
