@@ -131,6 +131,15 @@ def test_classes_are_named_after_what_they_are() -> None:
     assert [name(path) for path in files("bot", "adapters") if WEAK_NAMES.search(path.read_text())] == []
 
 
+def test_no_two_classes_have_one_name() -> None:
+    places: dict[str, list[str]] = {}
+    for path in files("bot", "adapters"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places.setdefault(node.name, []).append(f"{name(path)}:{node.lineno}")
+    assert {one: found for one, found in places.items() if len(found) > 1} == {}
+
+
 def test_only_main_and_its_like_read_the_environment() -> None:
     readers = [
         name(path) for path in files("bot", "adapters") if re.search(r"\bos\.(environ|getenv)\b", path.read_text())

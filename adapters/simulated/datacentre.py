@@ -23,9 +23,9 @@ from adapters.simulated.records import (
     Power,
     Project,
     ServerAction,
-    ServerGroup,
     SimBackup,
     SimHost,
+    SimServerGroup,
     SimVm,
 )
 from adapters.simulated.strays import StrayService
@@ -296,7 +296,7 @@ def _groups(world: World) -> None:
         owner = members[0].project
         if owner is None:
             raise ValueError(f"{prefix} belongs to no project")
-        group = ServerGroup(id=world.new_uuid(), name=name, policy=policy, project=owner, members=members)
+        group = SimServerGroup(id=world.new_uuid(), name=name, policy=policy, project=owner, members=members)
         world.groups[group.id] = group
 
 

@@ -26,7 +26,7 @@ from adapters.simulated.nova.servers import Servers
 from adapters.simulated.nova.services import Services
 from adapters.simulated.openstack import placement as openstack_placement
 from adapters.simulated.openstack.http import (
-    Microversions,
+    ServedMicroversions,
     no_such_path,
     nova_refusal,
     service,
@@ -53,7 +53,7 @@ class Release:
 OCATA = Release(nova=42, placement=4)
 """The last release (2017) below 2.53. https://docs.openstack.org/nova/latest/reference/api-microversion-history.html"""
 KEYSTONE = web.AppKey("keystone", Keystone)
-_CINDER = Microversions(service="volume", major=3, lowest=0, highest=71)
+_CINDER = ServedMicroversions(service="volume", major=3, lowest=0, highest=71)
 _LOGIN = "/identity/v3/auth/tokens"
 
 
@@ -139,7 +139,7 @@ def _refused_by_order(request: web.Request, status: int, message: str) -> web.Re
 def _nova(world: World, keystone: Keystone, highest: int) -> tuple[web.Application, list[web.RouteDef]]:
     servers, conductor = Servers(world), Conductor(world)
     migrations = Migrations(conductor)
-    versions = Microversions(
+    versions = ServedMicroversions(
         service="compute", major=2, lowest=1, highest=highest, legacy_header="X-OpenStack-Nova-API-Version"
     )
     routes = [
@@ -155,7 +155,7 @@ def _nova(world: World, keystone: Keystone, highest: int) -> tuple[web.Applicati
     return web.Application(middlewares=[middleware]), routes
 
 
-def _nova_versions(versions: Microversions) -> list[web.RouteDef]:
+def _nova_versions(versions: ServedMicroversions) -> list[web.RouteDef]:
     """The documents that tell which microversions there are."""
 
     def document(request: web.Request) -> dict[str, Any]:
@@ -182,7 +182,7 @@ def _nova_versions(versions: Microversions) -> list[web.RouteDef]:
 
 
 def _placement(world: World, keystone: Keystone, highest: int) -> tuple[web.Application, list[web.RouteDef]]:
-    versions = Microversions(service="placement", major=1, lowest=0, highest=highest)
+    versions = ServedMicroversions(service="placement", major=1, lowest=0, highest=highest)
     refuse = partial(openstack_placement.refusal, highest=highest)
     middleware = service(keystone, refuse, versions, open_paths={"/placement", "/placement/"})
     return web.Application(middlewares=[middleware]), Placement(world, highest=highest).routes()

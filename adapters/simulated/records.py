@@ -345,7 +345,7 @@ class Aggregate:
 
 
 @dataclass(eq=False, kw_only=True)
-class ServerGroup:
+class SimServerGroup:
     """A Nova server group."""
 
     id: str

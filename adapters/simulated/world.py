@@ -30,9 +30,9 @@ from adapters.simulated.records import (
     Project,
     Resources,
     ServerAction,
-    ServerGroup,
     SimBackup,
     SimHost,
+    SimServerGroup,
     SimVm,
     SimVolume,
     Task,
@@ -80,7 +80,7 @@ class World(Timeline):
         self.backups: dict[str, SimBackup] = {}
         self.cinder_services: list[CinderService] = []
         self.aggregates: dict[int, Aggregate] = {}
-        self.groups: dict[str, ServerGroup] = {}
+        self.groups: dict[str, SimServerGroup] = {}
         self.moves: list[Move] = []  #: oldest first
         self.actions: list[ServerAction] = []  #: oldest first
         self.allocations: dict[str, dict[str, Resources]] = {}  #: consumer uuid -> host uuid -> amount

@@ -14,7 +14,7 @@ from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.settings import fields, lookups, sentences, shape
 from bot.settings.problems import Problem, SettingsError
-from bot.settings.reading import Kind, Reading
+from bot.settings.reading import HasSettings, Reading
 from bot.settings.values import (
     AlertmanagerSettings,
     HttpSettings,
@@ -32,7 +32,7 @@ MOST_BYTES = 1024 * 1024
 """A settings file larger than this is the wrong file."""
 
 
-def load(path: Path, env: Mapping[str, str], kinds: Mapping[str, Kind]) -> Settings:
+def load(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -> Settings:
     """Read the settings.
 
     Args:
@@ -46,7 +46,7 @@ def load(path: Path, env: Mapping[str, str], kinds: Mapping[str, Kind]) -> Setti
     return understand(_read(path), Reading(env=env, folder=path.absolute().parent, kinds=kinds))
 
 
-def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, Kind]) -> StoreSettings:
+def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -> StoreSettings:
     """Read only where the database is, for commands that need no Slack and no cloud.
 
     Args:
@@ -59,7 +59,7 @@ def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, Kind]) ->
     """
     raw = _read(path)
     reading = Reading(env=env, folder=path.absolute().parent, kinds=kinds)
-    _, problems = _shaped(shape.File, raw, replace(reading, looks_up=False))
+    _, problems = _shaped(shape.SettingsFile, raw, replace(reading, looks_up=False))
     file, more = _shaped(shape.StoreAlone, raw, reading)
     if file is None or problems:
         raise SettingsError(problems or more)
@@ -76,7 +76,7 @@ def understand(raw: Mapping[str, Any], reading: Reading) -> Settings:
     Raises:
         SettingsError: something is wrong; names every problem with its key and remedy.
     """
-    file, problems = _shaped(shape.File, raw, reading)
+    file, problems = _shaped(shape.SettingsFile, raw, reading)
     problems.extend([*lookups.same_names(raw), *lookups.strange_clouds(raw)])
     tokens = lookups.slack(raw, reading)
     alertmanager = lookups.alertmanager(raw, reading)
@@ -179,7 +179,7 @@ def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
     )
 
 
-def _freezes(freezes: Sequence[shape.Freeze], cloud: str, action: Action) -> tuple[Freeze, ...]:
+def _freezes(freezes: Sequence[shape.FreezeTable], cloud: str, action: Action) -> tuple[Freeze, ...]:
     """The freezes that stop an action on a cloud; evacuations are stopped by none, and none can name them."""
     return tuple(
         Freeze(name=one.name, starts=one.starts, ends=one.ends, zone=one.timezone)

@@ -19,8 +19,8 @@ MOST_BYTES = 64 * 1024
 """A secret file larger than this is the wrong file."""
 
 
-class Kind(Protocol):
-    """A kind of cloud."""
+class HasSettings(Protocol):
+    """A kind of cloud, as far as its settings go."""
 
     @property
     def settings(self) -> type[CloudSettings]:
@@ -34,7 +34,7 @@ class Reading:
 
     env: Mapping[str, str]
     folder: Path  #: where muster.toml is; relative paths start here
-    kinds: Mapping[str, Kind]  #: of clouds, by their name in the file
+    kinds: Mapping[str, HasSettings]  #: of clouds, by their name in the file
     looks_up: bool = True  #: False: what keys point at does not matter, and is neither read nor missed
     problems: list[Problem] = field(default_factory=list)  #: with what no key of the file leads to
     read: list[str] = field(default_factory=list)  #: every secret

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 
 from bot.settings import shape
 from bot.settings.problems import Problem, nearest
-from bot.settings.reading import Kind
+from bot.settings.reading import HasSettings
 
-_ITS = "its"  #: where `shape.Cloud` keeps what is for its kind to understand
+_ITS = "its"  #: where `shape.CloudTable` keeps what is for its kind to understand
 
 _SECRET_WORDS = ("token", "secret", "password")
 
@@ -25,7 +25,7 @@ _TYPES = {
 }
 
 
-def problems(error: ValidationError, raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Sequence[Problem]:
+def problems(error: ValidationError, raw: Mapping[str, Any], kinds: Mapping[str, HasSettings]) -> Sequence[Problem]:
     """Every error of a validation as a problem, in the order of the file's shape.
 
     Args:
@@ -36,7 +36,7 @@ def problems(error: ValidationError, raw: Mapping[str, Any], kinds: Mapping[str,
     return [_problem(detail, raw, kinds) for detail in error.errors(include_url=False, include_input=False)]
 
 
-def _problem(detail: Any, raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> Problem:
+def _problem(detail: Any, raw: Mapping[str, Any], kinds: Mapping[str, HasSettings]) -> Problem:
     kind: str = detail["type"]
     context: Mapping[str, Any] = detail.get("ctx", {})
     location: tuple[str | int, ...] = tuple(part for part in detail["loc"] if part != "[key]")
@@ -93,9 +93,11 @@ def _unknown_key(key: str, word: str, *, known: frozenset[str]) -> Problem:
     return Problem(key=key, sentence="is not a key known here.", remedy=nearest(word, known))
 
 
-def _keys_at(location: tuple[str | int, ...], raw: Mapping[str, Any], kinds: Mapping[str, Kind]) -> frozenset[str]:
+def _keys_at(
+    location: tuple[str | int, ...], raw: Mapping[str, Any], kinds: Mapping[str, HasSettings]
+) -> frozenset[str]:
     """The keys of the table at a location of the shape."""
-    table: type[BaseModel] = shape.File
+    table: type[BaseModel] = shape.SettingsFile
     for part in location:
         if part == _ITS:
             table = kinds[raw["clouds"][location[1]]["kind"]].settings

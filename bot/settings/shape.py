@@ -118,7 +118,7 @@ class Policy(Terms):
     rehome: Terms = Terms()
 
 
-class Freeze(Table):
+class FreezeTable(Table):
     """An entry of `[[freezes]]`."""
 
     name: kinds.Text
@@ -129,7 +129,7 @@ class Freeze(Table):
     actions: list[Literal["enter", "exit"]] = Field(default=["enter", "exit"])
 
     @model_validator(mode="after")
-    def _is_a_period(self) -> "Freeze":
+    def _is_a_period(self) -> "FreezeTable":
         if not self.starts.is_like(self.ends):
             raise wrong("starts and ends in different ways.", "Write both with a weekday, a date, or neither.")
         if self.starts.day and self.ends.day and (self.ends.day, self.ends.at) <= (self.starts.day, self.starts.at):
@@ -151,7 +151,7 @@ def _of_its_kind(said: Said, info: ValidationInfo[Reading]) -> CloudSettings:
     return reading.kinds[kind].settings.model_validate(said, context=reading)
 
 
-class Cloud(BaseModel):
+class CloudTable(BaseModel):
     """An entry of `[[clouds]]`: who may do what with it, and all else, which is for its kind to understand."""
 
     policy: Policy = Policy()
@@ -166,7 +166,7 @@ class Cloud(BaseModel):
         return policy | {"its": {key: value for key, value in said.items() if key != "policy"}}
 
 
-class File(Table):
+class SettingsFile(Table):
     """The whole file."""
 
     slack: Slack
@@ -177,8 +177,8 @@ class File(Table):
     watch: Watch = Watch()
     alertmanager: Alertmanager = Alertmanager()
     policy: Policy = Policy()
-    freezes: list[Freeze] = Field(default_factory=list)
-    clouds: Annotated[list[Cloud], Field(min_length=1)]
+    freezes: list[FreezeTable] = Field(default_factory=list)
+    clouds: Annotated[list[CloudTable], Field(min_length=1)]
 
 
 class StoreAlone(BaseModel):

@@ -59,7 +59,7 @@ def models() -> Mapping[str, type[BaseModel]]:
             if inner is not None and key not in BY_NAME and inner is not shape.Terms:
                 add(f"{name}.{key}", inner)
 
-    for key, field in shape.File.model_fields.items():
+    for key, field in shape.SettingsFile.model_fields.items():
         inner = table_in(field.annotation)
         if inner is not None and key != "clouds":
             add(key, inner)

@@ -7,7 +7,7 @@ from aiohttp import web
 from adapters.simulated.nova.moves import CONTROLLER
 from adapters.simulated.nova.services import CONTROL_SERVICES
 from adapters.simulated.openstack.http import ApiError, context, iso_micro, natural
-from adapters.simulated.records import Aggregate, Platform, ServerGroup
+from adapters.simulated.records import Aggregate, Platform, SimServerGroup
 from adapters.simulated.world import World
 
 
@@ -95,7 +95,7 @@ def _aggregate(aggregate: Aggregate, minor: int) -> dict[str, Any]:
     return {**shown, "uuid": aggregate.uuid} if minor >= 41 else shown
 
 
-def _group(group: ServerGroup, minor: int) -> dict[str, Any]:
+def _group(group: SimServerGroup, minor: int) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "id": group.id,
         "name": group.name,

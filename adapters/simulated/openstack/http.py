@@ -28,7 +28,7 @@ class ApiError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Microversions:
+class ServedMicroversions:
     """Which microversions a service speaks."""
 
     service: str  #: compute, placement or volume
@@ -127,7 +127,7 @@ def no_such_path(request: web.Request) -> web.Response:
 def service(
     keystone: Keystone,
     refuse: Refuse,
-    versions: Microversions | None,
+    versions: ServedMicroversions | None,
     *,
     open_paths: set[str],
     refuse_path: Callable[[web.Request], web.Response] | None = None,

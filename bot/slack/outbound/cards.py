@@ -13,7 +13,7 @@ from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.pace import LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, WRONG_SHAPE, Poster
-from bot.slack.outbound.standing import PATIENCE, Stand, Standing
+from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import card as view
@@ -43,7 +43,7 @@ class Cards:
         self._rules = rules
         self.moving = moving
         self._drawn_in: dict[OperationId, State] = {}  #: the state that each live operation's card was drawn in last
-        self._standing = Standing(clock, poster, event=CARD, what="a card")
+        self._standing = StandingMessages(clock, poster, event=CARD, what="a card")
 
     async def round(self, pending: Pending) -> bool:
         """Bring every card up to date that may be touched now; whether any was."""

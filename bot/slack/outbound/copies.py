@@ -10,7 +10,7 @@ from bot.slack.outbound.cards import Cards
 from bot.slack.outbound.pace import LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, Poster
-from bot.slack.outbound.standing import PATIENCE, Stand, Standing
+from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import message
 from bot.slack.views.message import Message
@@ -29,7 +29,7 @@ class Copies:
     def __init__(self, archive: Archive, clock: Clock, poster: Poster, cards: Cards) -> None:
         self._archive = archive
         self._cards = cards
-        self._standing = Standing(clock, poster, event=CARD, what="a further card")
+        self._standing = StandingMessages(clock, poster, event=CARD, what="a further card")
 
     async def round(self, pending: Pending) -> bool:
         """Bring every one up to date that may be touched now; whether any was."""

@@ -15,7 +15,7 @@ from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Heard, Presence
 from bot.slack.views import answers, incident, notes, push, thread, timeline
 from bot.slack.views.cards import details
-from bot.slack.views.message import File, Message
+from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import SlackError
 
 log = logger(__name__)
@@ -216,7 +216,7 @@ class Drawing:
         elsewhere = ":page_facing_up: The whole plan: *Details* on the card. No file could be attached."
         content = details.file(operation, plan)
         return Message(
-            text=thread.line_of(news), file=File(name=str(file_of(news)), content=content, otherwise=elsewhere)
+            text=thread.line_of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _timeline(self, news: News, id: OperationId) -> Message:
@@ -229,7 +229,7 @@ class Drawing:
             f":page_facing_up: The whole story, for the postmortem: `/muster audit {id}`. No file could be attached."
         )
         return Message(
-            text=thread.line_of(news), file=File(name=str(file_of(news)), content=content, otherwise=elsewhere)
+            text=thread.line_of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _note(self, news: News) -> Message:

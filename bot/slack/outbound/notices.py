@@ -9,7 +9,7 @@ from bot.domain.values import OperationId
 from bot.runtime.log import logger
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import ALARM, Poster
-from bot.slack.outbound.standing import PATIENCE, Stand, Standing
+from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import MESSAGE_GONE
 from bot.slack.views import alarm as view
 from bot.slack.views.message import Message
@@ -41,7 +41,7 @@ class Notices:
         self._archive = archive
         self._link = link
         self.channel = incident_channel
-        self._standing = Standing(clock, poster, event=ALARM, what="an alarm's message")
+        self._standing = StandingMessages(clock, poster, event=ALARM, what="an alarm's message")
 
     async def round(self, pending: Pending) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""

@@ -12,7 +12,7 @@ from bot.slack import wire
 from bot.slack.names import Names
 from bot.slack.outbound.pace import EDIT, POST, WHISPER, SlackPace
 from bot.slack.rooms import Rooms
-from bot.slack.views.message import File, Message
+from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
 CARD = "muster_card"
@@ -92,7 +92,7 @@ class Poster:
         answered = await self._said(POST, channel, message, call, what=mark)
         return str(answered["ts"])
 
-    async def upload(self, channel: str, message: Message, file: File, *, thread: str) -> None:
+    async def upload(self, channel: str, message: Message, file: SharedFile, *, thread: str) -> None:
         """Put a file into a thread, with the message's text above it.
 
         Slack's three calls (files.getUploadURLExternal, the bytes, files.completeUploadExternal) are the library's; the

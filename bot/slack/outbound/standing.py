@@ -86,7 +86,7 @@ class StandingMessage(Protocol):
         ...
 
 
-class Standing:
+class StandingMessages:
     """Posts and edits messages of one kind.
 
     Args:

@@ -12,7 +12,7 @@ Block: TypeAlias = dict[str, Json]
 
 
 @dataclass(frozen=True, kw_only=True)
-class File:
+class SharedFile:
     """A text file that a message carries. By its name it is known again in its thread."""
 
     name: str
@@ -26,7 +26,7 @@ class Message:
 
     text: str
     blocks: tuple[Block, ...] = ()
-    file: File | None = None
+    file: SharedFile | None = None
     retreat: tuple["Message", ...] = ()
     """What to say instead when Slack refuses it, plainer each time; empty: the text alone."""
 

@@ -12,7 +12,7 @@ from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.survey import nova
 from adapters.openstack.wire import session as wall
 from adapters.openstack.wire.session import Session
-from adapters.simulated.records import ServerGroup
+from adapters.simulated.records import SimServerGroup
 from bot.domain.cloud import Unreachable
 from bot.domain.plans.plan import Plan
 from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
@@ -47,7 +47,7 @@ PAGED = {
 async def test_a_list_that_never_ends_is_given_up_at_its_second_page_and_that_is_told(path: str, key: str) -> None:
     async with openstack_arena(vms=2) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
         owner = next(iter(arena.world.projects.values()))
-        arena.world.groups["g1"] = ServerGroup(
+        arena.world.groups["g1"] = SimServerGroup(
             id="g1", name="apart", policy="anti-affinity", project=owner, members=[*arena.subjects()]
         )
         bends.on(path, again(key))
