@@ -170,7 +170,7 @@ def _with_store(config: Path, serve: Callable[[str], int]) -> int:
     from bot.settings import load_store
 
     def with_url() -> int:
-        url = load_store(config, os.environ, CLOUDS).url
+        url = load_store(config, os.environ, CLOUDS).address
         log.configure(level="error", format="console", secrets=[url])
         return serve(url)
 

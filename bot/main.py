@@ -81,16 +81,16 @@ def build(settings: Settings) -> Bot:
     clock = SystemClock()
     heartbeats = Heartbeats(clock)
     bell = WakeUp(clock)
-    archive = SqlArchive(settings.store.url, clock=clock, bell=bell)
+    archive = SqlArchive(settings.store.address, clock=clock, bell=bell)
     clouds = {cloud.name: registry.CLOUDS[cloud.kind].open(cloud, clock) for cloud in settings.clouds}
     slack, rules = settings.slack, settings.rules
-    client = wire.connect(slack.bot_token.reveal(), api_url=slack.api_url)
+    client = wire.connect(settings.tokens.bot.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
     presence = Presence(client, clock, people, DirectMessages(slack.direct_messages))
     places = Places(client, external=slack.external_channels)
     names = Names(prefix=slack.command_prefix)
-    secret = slack.signing_secret.reveal() or None
+    secret = settings.tokens.signing.reveal() or None
     app = slack_app.build(desk, people, client, presence=presence, places=places, signing_secret=secret, names=names)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     leader = Leader(archive, clock, owner=owner, alone=archive.is_embedded)
@@ -137,7 +137,7 @@ def build(settings: Settings) -> Bot:
             tells_of_down_hosts=settings.watch.hosts,
         ),
         app=app,
-        slack=Connection(app, client, slack.app_token.reveal(), clock) if slack.mode == "socket" else None,
+        slack=Connection(app, client, settings.tokens.app.reveal(), clock) if slack.mode == "socket" else None,
         reaches={name: Reach(cloud=cloud, clock=clock) for name, cloud in clouds.items()},
     )
 
@@ -163,7 +163,7 @@ async def run(settings: Settings) -> None:
         for cloud in bot.clouds.values():
             stack.push_async_callback(cloud.aclose)
         await stack.enter_async_context(wire.shared_session(bot.client, bot.app.client))
-        port = await stack.enter_async_context(http_server.serve(_site(bot), settings.http.host, settings.http.port))
+        port = await stack.enter_async_context(http_server.serve(_site(bot), *settings.http.listen))
         if settings.slack.mode == "http" and settings.slack.listen is not None:
             await stack.enter_async_context(http_server.serve(_slack_site(bot), *settings.slack.listen))
         log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
@@ -234,7 +234,7 @@ async def check(settings: Settings, out: TextIO) -> int:
         slack = partial(
             diagnose,
             bot.client,
-            app_token=settings.slack.app_token.reveal(),
+            app_token=settings.tokens.app.reveal(),
             incident_channel=settings.slack.incident_channel,
             rules=offered,
             direct_messages=DirectMessages(settings.slack.direct_messages),
@@ -244,7 +244,7 @@ async def check(settings: Settings, out: TextIO) -> int:
             questions.of_settings([*settings.not_in_effect, *settings.advice]),
             questions.of_store(partial(_look_at_store, bot.archive)),
             questions.Question(title="slack", ask=slack),
-            questions.of_webhook(webhooks.PATH, has_token=bool(settings.alertmanager.token)),
+            questions.of_webhook(webhooks.PATH, has_token=bool(settings.tokens.alertmanager)),
             *(questions.of_cloud(cloud) for cloud in bot.clouds.values()),
         ]
         return await questions.report(asked, out, hide=partial(redact, secrets=settings.secrets))
@@ -312,6 +312,6 @@ def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:
     settings = bot.settings.alertmanager
     return webhooks.alertmanager(
         Alerts(archive=bot.archive, clock=bot.clock).take,
-        token=settings.token.reveal(),
+        token=bot.settings.tokens.alertmanager.reveal(),
         labels=webhooks.Labels(host=settings.host_label, cloud=settings.cloud_label, default_cloud=settings.cloud),
     )

@@ -2,26 +2,6 @@
 
 from bot.settings.load import load, load_store
 from bot.settings.problems import Problem, SettingsError
-from bot.settings.values import (
-    AlertmanagerSettings,
-    HttpSettings,
-    LogSettings,
-    Settings,
-    SlackSettings,
-    StoreSettings,
-    WatchSettings,
-)
+from bot.settings.values import Settings
 
-__all__ = [
-    "AlertmanagerSettings",
-    "HttpSettings",
-    "LogSettings",
-    "Problem",
-    "Settings",
-    "SettingsError",
-    "SlackSettings",
-    "StoreSettings",
-    "WatchSettings",
-    "load",
-    "load_store",
-]
+__all__ = ["Problem", "Settings", "SettingsError", "load", "load_store"]

@@ -2,10 +2,10 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, NamedTuple
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import AfterValidator, BeforeValidator, PlainValidator
 from pydantic_core import PydanticCustomError
 
 from bot.domain.rules import calendar
@@ -40,18 +40,20 @@ def _slack_address(value: str) -> str:
     return kinds.web_address(value).rstrip("/") + "/"
 
 
-def _listen(value: str) -> str:
-    listen_parts(value)
-    return value
+class Address(NamedTuple):
+    """Where to listen."""
+
+    host: str
+    port: int  #: 0 takes any free one
 
 
-def listen_parts(value: str) -> tuple[str, int]:
+def _listen(value: object) -> Address:
     """Cut "127.0.0.1:3000" or "[::1]:3000" into host and port."""
-    host, _, port = value.rpartition(":")
+    host, _, port = kinds.written(value).rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise wrong("is not an address to listen on.", 'Write host and port, such as "127.0.0.1:3000".')
-    return host, int(port)
+    return Address(host, int(port))
 
 
 def _store_in_file(value: str) -> str:
@@ -120,7 +122,7 @@ Channel = Annotated[str, AfterValidator(_channel)]
 PersonOrGroup = Annotated[str, AfterValidator(_person_or_group)]
 Requester = Annotated[str, AfterValidator(_requester)]
 SlackAddress = Annotated[str, AfterValidator(_slack_address)]
-Listen = Annotated[str, AfterValidator(_listen)]
+Listen = Annotated[Address, PlainValidator(_listen)]
 StoreAddress = Annotated[str, AfterValidator(_store_in_file)]
 StoreAddressOfVariable = Annotated[kinds.SecretOfVariable, AfterValidator(_leads_to_store)]
 StoreAddressOfFile = Annotated[kinds.SecretOfFile, AfterValidator(_leads_to_store)]

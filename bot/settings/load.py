@@ -12,19 +12,10 @@ from pydantic import BaseModel, ValidationError
 from bot.domain.rules.calendar import Freeze
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
-from bot.settings import fields, lookups, sentences, shape
+from bot.settings import lookups, sentences, shape
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.reading import HasSettings, Reading
-from bot.settings.values import (
-    AlertmanagerSettings,
-    HttpSettings,
-    LogSettings,
-    RetentionSettings,
-    Settings,
-    SlackSettings,
-    StoreSettings,
-    WatchSettings,
-)
+from bot.settings.values import Settings
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -46,7 +37,7 @@ def load(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -
     return understand(_read(path), Reading(env=env, folder=path.absolute().parent, kinds=kinds))
 
 
-def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -> StoreSettings:
+def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -> shape.StoreSettings:
     """Read only where the database is, for commands that need no Slack and no cloud.
 
     Args:
@@ -63,7 +54,7 @@ def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettin
     file, more = _shaped(shape.StoreAlone, raw, reading)
     if file is None or problems:
         raise SettingsError(problems or more)
-    return StoreSettings(url=file.store.address)
+    return file.store
 
 
 def understand(raw: Mapping[str, Any], reading: Reading) -> Settings:
@@ -78,38 +69,19 @@ def understand(raw: Mapping[str, Any], reading: Reading) -> Settings:
     """
     file, problems = _shaped(shape.SettingsFile, raw, reading)
     problems.extend([*lookups.same_names(raw), *lookups.strange_clouds(raw)])
-    tokens = lookups.slack(raw, reading)
-    alertmanager = lookups.alertmanager(raw, reading)
+    tokens = lookups.tokens(raw, reading)
     problems.extend(reading.problems)
     if file is None or problems:
         raise SettingsError(problems)
-    host, port = fields.listen_parts(file.http.listen)
     return Settings(
-        slack=SlackSettings(
-            mode=file.slack.mode,
-            api_url=file.slack.api_url,
-            incident_channel=file.slack.incident_channel,
-            locale=file.slack.locale,
-            bot_token=tokens.bot_token,
-            app_token=tokens.app_token,
-            signing_secret=tokens.signing_secret,
-            direct_messages=file.slack.direct_messages,
-            external_channels=file.slack.external_channels,
-            command_prefix=file.slack.command_prefix,
-            listen=fields.listen_parts(file.slack.listen) if file.slack.listen else None,
-            deaf_after=file.slack.deaf_after,
-        ),
-        store=StoreSettings(url=file.store.address),
-        retention=RetentionSettings(keep=file.retention.keep, audit=file.retention.audit),
-        http=HttpSettings(host=host, port=port),
-        watch=WatchSettings(hosts=file.watch.hosts, every=file.watch.every, left_over_after=file.watch.left_over_after),
-        alertmanager=AlertmanagerSettings(
-            token=file.alertmanager.token or alertmanager,
-            host_label=file.alertmanager.host_label,
-            cloud_label=file.alertmanager.cloud_label,
-            cloud=file.alertmanager.cloud or "",
-        ),
-        log=LogSettings(level=file.log.level, format=file.log.format),
+        slack=file.slack,
+        store=file.store,
+        http=file.http,
+        log=file.log,
+        retention=file.retention,
+        watch=file.watch,
+        alertmanager=file.alertmanager,
+        tokens=replace(tokens, alertmanager=file.alertmanager.named_token or tokens.alertmanager),
         clouds=tuple(cloud.its for cloud in file.clouds),
         rules={
             (cloud.its.name, action): replace(

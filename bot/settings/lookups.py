@@ -1,43 +1,29 @@
 """What no table can tell alone: the secrets of the environment, and the names of clouds that tables share."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from bot.domain.settings.secret import Secret
 from bot.settings.problems import Problem, nearest
 from bot.settings.reading import Reading
+from bot.settings.values import Tokens
 
 ALERTMANAGER_TOKEN = "ALERTMANAGER_TOKEN"  # noqa: S105  # the name of a variable
 Raw: TypeAlias = Mapping[str, Any]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SlackSecrets:
-    """The secrets that the mode of the Slack app needs; the others are empty."""
-
-    bot_token: Secret
-    app_token: Secret
-    signing_secret: Secret
-
-
-def slack(raw: Raw, reading: Reading) -> SlackSecrets:
-    """Look up the secrets of the Slack app."""
+def tokens(raw: Raw, reading: Reading) -> Tokens:
+    """Look up the secrets that the mode of the Slack app needs, and what Alertmanager bears if the file names none."""
     is_http = _table(raw, "slack").get("mode") == "http"
-    nothing = Secret("")
-    return SlackSecrets(
-        bot_token=reading.from_environment("SLACK_BOT_TOKEN", begins="xoxb-"),
-        app_token=nothing if is_http else reading.from_environment("SLACK_APP_TOKEN", begins="xapp-"),
-        signing_secret=reading.from_environment("SLACK_SIGNING_SECRET") if is_http else nothing,
-    )
-
-
-def alertmanager(raw: Raw, reading: Reading) -> Secret:
-    """The token that Alertmanager bears when the file names none; empty when ALERTMANAGER_TOKEN is not set either."""
     is_named = not {"token_env", "token_file"}.isdisjoint(_table(raw, "alertmanager"))
-    if not is_named and any(reading.env.get(name) for name in (ALERTMANAGER_TOKEN, f"{ALERTMANAGER_TOKEN}_FILE")):
-        return reading.from_environment(ALERTMANAGER_TOKEN)
-    return Secret("")
+    is_set = any(reading.env.get(name) for name in (ALERTMANAGER_TOKEN, f"{ALERTMANAGER_TOKEN}_FILE"))
+    nothing = Secret("")
+    return Tokens(
+        bot=reading.from_environment("SLACK_BOT_TOKEN", begins="xoxb-"),
+        app=nothing if is_http else reading.from_environment("SLACK_APP_TOKEN", begins="xapp-"),
+        signing=reading.from_environment("SLACK_SIGNING_SECRET") if is_http else nothing,
+        alertmanager=reading.from_environment(ALERTMANAGER_TOKEN) if is_set and not is_named else nothing,
+    )
 
 
 def strange_clouds(raw: Raw) -> Iterator[Problem]:

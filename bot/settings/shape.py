@@ -17,21 +17,22 @@ from bot.settings.reading import Reading
 DEFAULT_STORE = "sqlite:///muster.db"
 
 
-class Slack(Table):
-    """`[slack]`."""
+class SlackSettings(Table):
+    """`[slack]`: the workspace, and how to reach it."""
 
     mode: Literal["socket", "http"] = "socket"
-    api_url: fields.SlackAddress = "https://slack.com/api/"
-    incident_channel: fields.Channel
+    api_url: fields.SlackAddress = "https://slack.com/api/"  #: ends with a slash
+    incident_channel: fields.Channel  #: id
     locale: Literal["en", "zh-CN"] = "en"
-    direct_messages: Literal["absent", "always", "never"] = "absent"
-    external_channels: bool = False
+    direct_messages: Literal["absent", "always", "never"] = "absent"  #: who of those who are called gets one
+    external_channels: bool = False  #: whether Muster posts where people of other organisations read it
+    #: between the slash and the names of the commands
     command_prefix: str = Field(default="", pattern=r"^[a-z0-9_-]{0,20}$")
-    listen: fields.Listen | None = None
-    deaf_after: fields.Deafness = timedelta(minutes=10)
+    listen: fields.Listen | None = None  #: http mode: where Slack is answered, and nobody else; None: with the rest
+    deaf_after: fields.Deafness = timedelta(minutes=10)  #: so long without hearing Slack, and /healthz fails
 
 
-class Store(Table):
+class StoreSettings(Table):
     """`[store]`: the address itself, or where it is read from when it holds a password."""
 
     url: fields.StoreAddress = DEFAULT_STORE
@@ -51,44 +52,44 @@ class Store(Table):
         return found.reveal() if found else self.url
 
 
-class Retention(Table):
+class RetentionSettings(Table):
     """`[retention]`: how long what is over is kept."""
 
     keep: fields.Keeping = timedelta(days=180)
-    audit: fields.Keeping | None = None
+    audit: fields.Keeping | None = None  #: None: for ever
 
 
-class Http(Table):
-    """`[http]`."""
+class HttpSettings(Table):
+    """`[http]`: where health, metrics and webhooks are served, and Slack in http mode."""
 
-    listen: fields.Listen = "127.0.0.1:3000"
+    listen: fields.Listen = fields.Address("127.0.0.1", 3000)
 
 
-class Watch(Table):
+class WatchSettings(Table):
     """`[watch]`: the looks at hosts that nobody asked for."""
 
-    hosts: bool = True
+    hosts: bool = True  #: whether people are told of hosts that are down
     every: fields.Round = timedelta(seconds=15)
     left_over_after: fields.Reminder = timedelta(hours=4)
 
 
-class Alertmanager(Table):
+class AlertmanagerSettings(Table):
     """`[alertmanager]`: who may tell of alerts, and how they name a host."""
 
     token_env: kinds.SecretOfVariable | None = None
     token_file: kinds.SecretOfFile | None = None
     host_label: fields.Label = "instance"
     cloud_label: fields.Label = "cloud"
-    cloud: kinds.CloudName | None = None
+    cloud: kinds.CloudName = ""  #: where hosts are looked for when no label says; empty: everywhere
 
     @property
-    def token(self) -> Secret:
-        """What callers must bear; empty: none is named here."""
+    def named_token(self) -> Secret:
+        """What callers must bear by these keys; empty: they name none."""
         return self.token_env or self.token_file or Secret("")
 
 
-class Log(Table):
-    """`[log]`."""
+class LogSettings(Table):
+    """`[log]`: how much is logged, and in which shape."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
@@ -169,13 +170,13 @@ class CloudTable(BaseModel):
 class SettingsFile(Table):
     """The whole file."""
 
-    slack: Slack
-    store: Store = Store()
-    retention: Retention = Retention()
-    http: Http = Http()
-    log: Log = Log()
-    watch: Watch = Watch()
-    alertmanager: Alertmanager = Alertmanager()
+    slack: SlackSettings
+    store: StoreSettings = StoreSettings()
+    retention: RetentionSettings = RetentionSettings()
+    http: HttpSettings = HttpSettings()
+    log: LogSettings = LogSettings()
+    watch: WatchSettings = WatchSettings()
+    alertmanager: AlertmanagerSettings = AlertmanagerSettings()
     policy: Policy = Policy()
     freezes: list[FreezeTable] = Field(default_factory=list)
     clouds: Annotated[list[CloudTable], Field(min_length=1)]
@@ -184,4 +185,4 @@ class SettingsFile(Table):
 class StoreAlone(BaseModel):
     """Of the whole file, only where the database is."""
 
-    store: Store = Store()
+    store: StoreSettings = StoreSettings()

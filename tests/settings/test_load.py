@@ -22,9 +22,9 @@ def test_the_sample_of_the_documentation_is_read_whole() -> None:
     its = load(SAMPLE, ENV, CLOUDS)
     assert its.slack.mode == "socket"
     assert its.slack.api_url == "https://slack.com/api/"
-    assert its.slack.bot_token.reveal() == "xoxb-1-planted-bot"
-    assert its.store.url == "sqlite:///muster.db"
-    assert (its.http.host, its.http.port) == ("127.0.0.1", 3000)
+    assert its.tokens.bot.reveal() == "xoxb-1-planted-bot"
+    assert its.store.address == "sqlite:///muster.db"
+    assert its.http.listen == ("127.0.0.1", 3000)
     prod, tower = its.clouds
     assert isinstance(prod, OpenStackSettings)
     assert (prod.name, prod.entry, prod.at_once, prod.poll) == ("prod", "prod", 10, timedelta(seconds=2))
@@ -80,7 +80,7 @@ def test_what_is_left_out_has_a_safe_default(tmp_path: Path) -> None:
     assert rule.approvers == ()
     assert rule.requesters == ()
     assert rule.self_approval is False
-    assert its.http.host == "127.0.0.1"
+    assert its.http.listen.host == "127.0.0.1"
     (prod,) = its.clouds
     assert isinstance(prod, OpenStackSettings)
     assert prod.entry == "prod"
@@ -142,7 +142,7 @@ def test_secrets_may_come_from_files(tmp_path: Path) -> None:
     text = SMALL + TOWER + 'username = "bot"\npassword_file = "tower-password"\nsource = "LDAP"\n'
     its = read(tmp_path, text, env)
     tower = its.clouds[1]
-    assert its.slack.bot_token.reveal() == "xoxb-from-file"
+    assert its.tokens.bot.reveal() == "xoxb-from-file"
     assert isinstance(tower, CloudTowerSettings)
     assert (tower.username, tower.password.reveal(), tower.source) == ("bot", "pass phrase", "LDAP")
     assert not tower.token
@@ -151,8 +151,8 @@ def test_secrets_may_come_from_files(tmp_path: Path) -> None:
 def test_http_mode_needs_the_signing_secret_and_no_app_token(tmp_path: Path) -> None:
     text = SMALL.replace("[slack]", '[slack]\nmode = "http"')
     its = read(tmp_path, text, {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_SIGNING_SECRET": "s"})
-    assert its.slack.signing_secret.reveal() == "s"
-    assert not its.slack.app_token
+    assert its.tokens.signing.reveal() == "s"
+    assert not its.tokens.app
     (problem,) = complaints(tmp_path, text, {"SLACK_BOT_TOKEN": "xoxb-1", "SLACK_APP_TOKEN": "xapp-1"})
     assert problem.startswith("SLACK_SIGNING_SECRET: is not set.")
 
@@ -161,7 +161,7 @@ def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path:
     url = "postgresql://muster:planted-pw@db/muster"
     text = SMALL + '[store]\nurl_env = "MUSTER_DB"\n'
     its = read(tmp_path, text, {**ENV, "MUSTER_DB": url})
-    assert its.store.url == url
+    assert its.store.address == url
     assert "planted" not in repr(its)
     (problem,) = complaints(tmp_path, SMALL + f'[store]\nurl = "{url}"\n')
     assert problem.startswith("store.url: holds a password")
@@ -171,14 +171,14 @@ def test_a_database_address_with_a_password_comes_from_the_environment(tmp_path:
 def test_a_command_that_needs_only_the_database_needs_no_token(tmp_path: Path) -> None:
     path = tmp_path / "muster.toml"
     path.write_text(SMALL + TOWER + 'token_env = "NOT_SET"\n')
-    assert load_store(path, {}, CLOUDS).url == "sqlite:///muster.db"
+    assert load_store(path, {}, CLOUDS).address == "sqlite:///muster.db"
     path.write_text(SMALL + '[store]\nurl_env = "NOT_SET"\n')
     with pytest.raises(SettingsError, match="NOT_SET is not set in the environment"):
         load_store(path, {}, CLOUDS)
 
 
 def test_an_ipv6_address_can_be_listened_on(tmp_path: Path) -> None:
-    assert read(tmp_path, SMALL + '[http]\nlisten = "[::1]:0"\n').http.host == "::1"
+    assert read(tmp_path, SMALL + '[http]\nlisten = "[::1]:0"\n').http.listen == ("::1", 0)
 
 
 # secrets -----------------------------------------------------------------------------------------------------------
@@ -186,7 +186,7 @@ def test_an_ipv6_address_can_be_listened_on(tmp_path: Path) -> None:
 
 def test_no_secret_shows_in_what_is_printed() -> None:
     its = load(SAMPLE, ENV, CLOUDS)
-    assert "planted" not in repr(its) + str(its) + f"{its.slack.bot_token}"
+    assert "planted" not in repr(its) + str(its) + f"{its.tokens.bot}"
     assert set(its.secrets) == {value for name, value in ENV.items() if name not in {"SLACK_SIGNING_SECRET", "SQLITE"}}
 
 

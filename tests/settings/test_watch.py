@@ -24,7 +24,7 @@ def test_hosts_are_watched_and_no_alert_is_taken_unless_a_token_is_there(tmp_pat
     settings = load(written(tmp_path), ENV, CLOUDS)
     assert (settings.watch.hosts, settings.watch.every) == (True, timedelta(seconds=15))
     assert settings.watch.left_over_after == timedelta(hours=4)
-    assert not settings.alertmanager.token
+    assert not settings.tokens.alertmanager
     assert (settings.alertmanager.host_label, settings.alertmanager.cloud_label) == ("instance", "cloud")
 
 
@@ -34,7 +34,7 @@ def test_the_token_comes_from_the_environment_or_from_a_file_and_is_hidden(tmp_p
     named = load(written(tmp_path, '[alertmanager]\ntoken_env = "OTHER"'), ENV | {"OTHER": "from-another"}, CLOUDS)
     filed = load(written(tmp_path, '[alertmanager]\ntoken_file = "token"'), ENV, CLOUDS)
     given = load(written(tmp_path), ENV | {"ALERTMANAGER_TOKEN_FILE": str(tmp_path / "token")}, CLOUDS)
-    tokens = [s.alertmanager.token.reveal() for s in (plain, named, filed, given)]
+    tokens = [s.tokens.alertmanager.reveal() for s in (plain, named, filed, given)]
     assert tokens == ["from-the-environment", "from-another", "from-a-file", "from-a-file"]
     assert "from-the-environment" in plain.secrets
     assert "from-the-environment" not in repr(plain)

@@ -72,7 +72,7 @@ def readable(what: str) -> BeforeValidator:
     """
 
     def find(value: object, info: ValidationInfo[Reader]) -> Path:
-        return value if isinstance(value, Path) else info.context.file(_written(value), what=what)
+        return value if isinstance(value, Path) else info.context.file(written(value), what=what)
 
     return BeforeValidator(find)
 
@@ -120,7 +120,7 @@ def _version(value: str) -> str:
 
 def _secret(look_up: Callable[[Reader, str], Secret]) -> BeforeValidator:
     def find(value: object, info: ValidationInfo[Reader]) -> Secret:
-        return value if isinstance(value, Secret) else look_up(info.context, _written(value))
+        return value if isinstance(value, Secret) else look_up(info.context, written(value))
 
     return BeforeValidator(find)
 
@@ -132,7 +132,8 @@ def _variable(reader: Reader, name: str) -> Secret:
     return reader.variable(name)
 
 
-def _written(value: object) -> str:
+def written(value: object) -> str:
+    """What must be a text with something in it."""
     if not isinstance(value, str):
         raise PydanticKnownError("string_type")
     return _text(value)
