@@ -242,7 +242,8 @@ async def test_blocks_that_slack_refuses_become_a_plainer_card_that_keeps_its_bu
 
 async def test_when_no_blocks_are_taken_the_words_alone_are_posted(office: Office) -> None:
     await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan()))
-    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", times=4)
+    for method in ("chat.postMessage", "chat.update"):
+        office.served.faults.refuse("invalid_blocks", method=method, times=4)
     await office.until(office.cards, office.board())
     assert office.cards()[0].blocks == []
     assert "Waiting for approval" in office.cards()[0].text

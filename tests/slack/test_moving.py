@@ -158,7 +158,10 @@ async def test_who_asks_for_a_card_where_muster_is_not_reads_why_there_is_none(o
     office.served.faults.refuse("not_in_channel", method="chat.*", channel="G0SECRET", times=9)
     await copied(office, "G0SECRET")
     await office.until(lambda: office.dms("U0CAROL"), board)
-    assert "the card of OP1 is not shown there. Add Muster with" in office.dms("U0CAROL")[0]
+    assert (
+        "cannot post where you asked for it (Slack: not_in_channel), so the card of OP1 is not shown there. Add Muster with"
+        in office.dms("U0CAROL")[0]
+    )
 
 
 async def test_a_further_card_that_somebody_deleted_is_let_go(office: Office) -> None:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 import pytest
 
 from bot.domain.messages.news import Kind, News, calling
-from bot.domain.operation import Operation
+from bot.domain.operation import Operation, State
+from bot.domain.ports import Copy
+from bot.domain.values import UserId
 from bot.slack.outbound.board import Board
 from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.people import SlackPeople
@@ -56,6 +58,21 @@ async def test_a_call_rings_once_on_the_phone_of_each_who_is_called_wherever_the
         for said in ("Evacuate prod/h-OP1", "12 VMs", "asked for by Alice Ferrer", "3 VMs lose their disks"):
             assert said in push
     assert rings(office, "U0ALICE") == 0  # she asked for it, and is called by nobody
+
+
+async def test_a_card_that_is_posted_calls_nobody_besides_the_lines(office: Office) -> None:
+    """A quick cloud, or a slow Slack: the card stands there for the first time when it waits for approval already."""
+    shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan(12, losing=3)))
+    await office.tell(*calling(News(kind=Kind.WAITING, operation=shown.id), ["S0LEADS"]))
+    await office.quiet(board(office))
+    assert [len(office.workspace.phones.of(who)) for who in ("U0BOB", "U0CAROL")] == [1, 1]
+    (card,) = office.cards()
+    assert "May approve: <!subteam^S0LEADS>" in card.plain, "it names them by an edit, which rings nowhere"
+    async with office.archive.unit() as unit:
+        await unit.copies.keep(Copy(operation=shown.id, channel="C0INCIDENT", person=UserId("U0DAVE")))
+        await unit.commit()
+    await office.quiet(board(office))
+    assert [len(office.workspace.phones.of(who)) for who in ("U0BOB", "U0CAROL")] == [1, 1]
 
 
 async def test_a_direct_message_names_the_card_and_why_it_comes(office: Office) -> None:

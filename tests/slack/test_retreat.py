@@ -14,6 +14,12 @@ FEW, MANY = plan(12), grave(60)
 KINDS = ("table", "context", "header", "section", "actions")
 
 
+def refuses(office: Office, *, times: int, block: str = "") -> None:
+    """Slack refuses some shape so often, when a card is posted and when it is edited then."""
+    for method in ("chat.postMessage", "chat.update"):
+        office.served.faults.refuse("invalid_blocks", method=method, block=block, times=times)
+
+
 async def shown(office: Office, of: Plan) -> str:
     await office.add(operation(state=State.AWAITING_APPROVAL, plan=of))
     board = office.board()
@@ -33,7 +39,7 @@ def tells(said: str, of: Plan) -> bool:
 async def test_whatever_kind_of_block_slack_refuses_approve_never_stands_without_findings_and_vms(
     office: Office, kind: str, of: Plan
 ) -> None:
-    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", block=kind, times=1_000)
+    refuses(office, block=kind, times=1_000)
     said = await shown(office, of)
     (card,) = office.cards()
     assert ("Approve" in card.buttons) is (kind in {"table", "context"})
@@ -43,14 +49,14 @@ async def test_whatever_kind_of_block_slack_refuses_approve_never_stands_without
 
 
 async def test_a_table_that_is_refused_becomes_text_and_all_else_stays(office: Office) -> None:
-    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", block="table", times=1)
+    refuses(office, block="table", times=1)
     said = await shown(office, FEW)
     assert "*VM · Project · Status · Plan · Note*\n• `web-0` · " in said
     assert "Asked for by" in said
 
 
 async def test_small_print_that_is_refused_is_left_out_alone(office: Office) -> None:
-    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", block="context", times=1)
+    refuses(office, block="context", times=1)
     await shown(office, FEW)
     (card,) = office.cards()
     assert [block["type"] for block in card.blocks].count("context") == 2
@@ -61,7 +67,7 @@ async def test_small_print_that_is_refused_is_left_out_alone(office: Office) -> 
 async def test_however_often_slack_refuses_approve_never_stands_without_findings_and_vms(
     office: Office, times: int
 ) -> None:
-    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", times=times)
+    refuses(office, times=times)
     said = await shown(office, FEW)
     (card,) = office.cards()
     assert ("Approve" in card.buttons) is (times < 3)
@@ -70,6 +76,6 @@ async def test_however_often_slack_refuses_approve_never_stands_without_findings
 
 
 async def test_a_plan_that_cannot_be_shown_says_where_it_is_read(office: Office) -> None:
-    office.served.faults.refuse("invalid_blocks", method="chat.postMessage", times=3)
+    refuses(office, times=3)
     said = await shown(office, replace(FEW, findings=FEW.findings))
     assert "/muster show" in said

@@ -19,6 +19,7 @@ async def emptied(stage: Stage) -> tuple[SimHost, Sequence[SimVm]]:
     await stage.start_bot()
     await stage.workspace.type_command(ALICE, OPS, "/maintenance enter prod/compute-1 --reason 'new memory'")
     await stage.card_says("Waiting for approval")
+    assert "'/maintenance exit compute-1' returns it to service." in stage.card.plain, "a consequence is read whole"
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("7 of 7 done and verified", seconds=120)
     assert stage.world.vms_on(host) == []
@@ -54,6 +55,9 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
     await asked_back(stage)
     before = stage.card
     assert "0 of 7 VMs" in before.plain
+    assert "compute-1 was disabled by Muster" in before.plain
+    assert "it will be enabled." in before.plain
+    assert "it is enabled" not in before.plain
     assert all(vm.name in before.plain for vm in vms)
     await stage.workspace.click(DAVE, before, label="All Back")
     await stage.hears(DAVE, "Only the requester and the approvers")

@@ -1,12 +1,16 @@
-"""Slack may fold a long section behind a "See more"; what is read before somebody decides is never folded."""
+"""What is read before somebody decides is never folded ("See more"), and shown by every client: also on a phone."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bot.demo.workspace.messages import PostedMessage
+from bot.domain.operation import State
+from bot.slack.views.cards import card, details
+from tests.views.examples import NOW, RULE, operation, plan, records
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 
@@ -16,6 +20,37 @@ def test_nothing_that_muster_says_may_be_folded(drawn: Path) -> None:
     said = json.loads(drawn.read_text())
     body = {"ts": "1.0", "text": "", "blocks": said.get("blocks", [])} if isinstance(said, dict) else {"blocks": said}
     assert PostedMessage(channel="C0OPS", body=body, author="U0MUSTER").folded == []
+
+
+@pytest.mark.parametrize("state", [State.AWAITING_APPROVAL, State.RUNNING, State.NEEDS_ATTENTION, State.SUCCEEDED])
+@pytest.mark.parametrize("number", [12, 300])
+def test_neither_a_card_nor_a_page_of_details_is_folded(number: int, state: State) -> None:
+    of = plan(number, losing=number // 3)
+    shown, rows = operation(state, of=of), records(state, of)
+    blocks = [*card.render(shown, rows, RULE, now=NOW).blocks, *details.window(shown, rows, page=0)["blocks"]]  # type: ignore[misc]
+    body = {"ts": "1.0", "text": "", "blocks": blocks}
+    assert PostedMessage(channel="C0OPS", body=body, author="U0MUSTER").folded == []
+
+
+@pytest.mark.parametrize("drawn", GOLDEN, ids=lambda path: path.stem)
+def test_the_question_behind_a_button_is_plain_text_without_marks(drawn: Path) -> None:
+    """https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object"""
+    for dialog in confirms(json.loads(drawn.read_text())):
+        assert {dialog[part]["type"] for part in ("title", "text", "confirm", "deny")} == {"plain_text"}
+        assert not set("*`<") & set(dialog["text"]["text"])
+
+
+def confirms(said: Any) -> Iterator[dict[str, Any]]:
+    """Every dialog in what was drawn."""
+    if isinstance(said, dict):
+        found = said.get("confirm")
+        if isinstance(found, dict) and "title" in found:
+            yield found
+        for inner in said.values():
+            yield from confirms(inner)
+    elif isinstance(said, list):
+        for inner in said:
+            yield from confirms(inner)
 
 
 @pytest.mark.parametrize(("expand", "folded"), [(True, 0), (False, 1), (None, 1)])

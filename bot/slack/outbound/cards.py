@@ -28,7 +28,7 @@ NOBODY = Rule(requesters=(), approvers=())
 _HALTED = frozenset({State.PAUSED, State.STOPPING})
 """What somebody wants stopped: they wait to see that it is, and come before all others."""
 _MOVED = (
-    ":warning: Muster can post nothing in <#{left}> ({why}), so this card stands here. "
+    ":warning: Muster can post nothing in {left} ({why}), so this card stands here. "
     "`/muster show {id}`, typed where Muster is, shows it there too."
 )
 _ALONE = " Only you see it here: do that where approvers are."
@@ -63,7 +63,7 @@ class Cards:
         drawn = self.draw(operation, records)
         if card is None or not card.left or card.channel == operation.channel:
             return drawn
-        said = _MOVED.format(left=card.left, why=because(card.why), id=operation.id)
+        said = _MOVED.format(left=text.room(card.left), why=because(card.why), id=operation.id)
         said += _ALONE if card.channel.startswith("D") and operation.state not in FINAL else ""
         return replace(drawn, blocks=(message.section(said), *drawn.blocks))
 
@@ -125,6 +125,10 @@ class _CardMessage:
     @property
     def leaves(self) -> float:
         return self.cards.leaves(self.operation)
+
+    @property
+    def may_call(self) -> str:
+        return self.operation.requested_by
 
     async def thread(self) -> str:
         return ""

@@ -12,14 +12,14 @@ from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, Poster
 from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import MESSAGE_GONE, NO_SUCH_PLACE, because
-from bot.slack.views import message
+from bot.slack.views import message, text
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackRefused
 
 log = logger(__name__)
 
-_THREAD = "Shown here for <@{person}>; the thread of this operation hangs at its card in <#{channel}>."
-_NOT_HERE = "Muster cannot post in <#{channel}> ({why}), so the card of {id} is not shown there."
+_THREAD = "Shown here for <@{person}>; the thread of this operation hangs at its card in {room}."
+_NOT_HERE = "Muster cannot post where you asked for it ({why}), so the card of {id} is not shown there."
 _REMEDY = "Add Muster with `/invite` and type it again, or type it where Muster is."
 
 
@@ -43,13 +43,13 @@ class Copies:
             records, card = await unit.steps.of(operation.id), await unit.cards.of(operation.id)
         drawn = self._cards.draw(operation, records)
         where = card.channel if card is not None else operation.channel
-        told = message.context(_THREAD.format(person=copy.person, channel=where))
+        told = message.context(_THREAD.format(person=copy.person, room=text.room(where)))
         return replace(drawn, blocks=(*drawn.blocks, told)) if drawn.blocks else drawn
 
     async def let_go(self, copy: Copy, *, code: str) -> None:
         """Forget it; who asked for it hears why, if it never stood."""
         log.info("a further card is let go", operation=copy.operation, channel=copy.channel, code=code)
-        said = _NOT_HERE.format(channel=copy.channel, why=because(code), id=copy.operation)
+        said = _NOT_HERE.format(why=because(code), id=copy.operation)
         told = News(
             kind=Kind.REFUSED,
             audience=Audience.PERSON,
@@ -102,6 +102,10 @@ class _CopyMessage:
     @property
     def leaves(self) -> float:
         return LEFT_BY_PROGRESS if self.operation.state in EXECUTING else LEFT_BY_STATES
+
+    @property
+    def may_call(self) -> str:
+        return self.copy.person
 
     async def thread(self) -> str:
         return ""

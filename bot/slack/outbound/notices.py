@@ -103,6 +103,10 @@ class _NoticeMessage:
     def leaves(self) -> float:
         return 0.0
 
+    @property
+    def may_call(self) -> str:
+        return ""
+
     async def thread(self) -> str | None:
         return await self.notices.thread_of(self.alarm)
 

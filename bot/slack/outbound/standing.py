@@ -65,6 +65,11 @@ class StandingMessage(Protocol):
         """How many edits of the burst it leaves to others."""
         ...
 
+    @property
+    def may_call(self) -> str:
+        """Who may be mentioned in it when it is posted, their id: lines call people, once; an edit calls nobody."""
+        ...
+
     async def thread(self) -> str | None:
         """Below which message it stands; empty: below none; None: that one is still to be posted."""
         ...
@@ -155,15 +160,16 @@ class StandingMessages:
             await message.keep(Stand(channel=message.stand.channel, ts=found), is_shown=False)
             return True
         drawn = await message.draw()
+        quiet = drawn.uncalled(but=message.may_call)
         await message.keep(Stand(channel=message.channel, attempted_at=self._clock.now()), is_shown=False)
         try:
-            ts = await self._poster.post(message.channel, drawn, event=self._event, mark=message.mark, thread=thread)
+            ts = await self._poster.post(message.channel, quiet, event=self._event, mark=message.mark, thread=thread)
         except SlackSilent:
             raise
         except SlackError:
             await message.keep(Stand(channel=message.channel), is_shown=False)
             raise
-        await message.keep(Stand(channel=message.channel, ts=ts), is_shown=True)
+        await message.keep(Stand(channel=message.channel, ts=ts), is_shown=quiet.blocks == drawn.blocks)
         return True
 
     async def _look(self, message: StandingMessage, thread: str) -> str:

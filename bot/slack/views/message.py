@@ -44,6 +44,12 @@ class Message:
         """What to say when Slack refuses the file; `why` is Slack's code."""
         return replace(self, text=f"{self.file.otherwise} (Slack: {why})" if self.file else self.text, file=None)
 
+    def uncalled(self, *, but: str) -> "Message":
+        """The same without a mention of anybody but one person."""
+        blocks = tuple(json.loads(text.uncalled(json.dumps(self.blocks), but=but)))
+        retreat = tuple(plainer.uncalled(but=but) for plainer in self.retreat)
+        return replace(self, text=text.uncalled(self.text, but=but), blocks=blocks, retreat=retreat)
+
     def plainer(self) -> tuple["Message", ...]:
         """What to try when Slack refuses the blocks: tables as lines, then what was drawn for it, or the text alone."""
         if not self.blocks:

@@ -37,7 +37,7 @@ def refused(news: News, *, link: str = "") -> Message:
     if settled_by:
         said = [f"{text.escape(sentence).rstrip('.')} by {text.mentions(settled_by)}{_when(news)}."]
     if room := thread.word(facts, "stands in"):
-        said.append(f"The card stands in {_conversation(room)} now.")
+        said.append(f"The card stands in {text.room(room)} now.")
     said.append(text.sentence_of(thread.word(facts, "remedy")))
     ask = thread.words(facts, "ask")
     if ask:
@@ -45,10 +45,6 @@ def refused(news: News, *, link: str = "") -> Message:
     if link:
         said.append(text.link(link, "Open the card"))
     return Message(text=text.cut(":no_entry: " + " ".join(s for s in said if s), limit=text.MAX_TEXT))
-
-
-def _conversation(id: str) -> str:
-    return "direct messages with whoever asked" if id.startswith("D") else text.room(id)
 
 
 def _when(news: News) -> str:

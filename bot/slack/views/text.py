@@ -26,6 +26,7 @@ _EMOJI_CODE = re.compile(r":(?=[a-z_+\-][a-z0-9_+\-]*:)")
 _DATE = re.compile(r"<!date\^[^|>]*\|([^>]*)>")
 _PERSON = re.compile(r"^[UW][A-Z0-9]{2,30}$")
 _GROUP = re.compile(r"^S[A-Z0-9]{2,30}$")
+_MENTION = re.compile(r"<(?:@|!subteam\^)([A-Z0-9]+)>")
 _INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _BLANK_LETTERS = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
@@ -113,8 +114,15 @@ def mention(id: str) -> str:
     return "every full member" if id == "*" else code(id)
 
 
+def uncalled(mrkdwn: str, *, but: str) -> str:
+    """The same without a mention of anybody but one: Slack notifies whoever a new message mentions, and of no edit."""
+    return _MENTION.sub(lambda found: found[0] if found[1] == but else f"`{found[1]}`", mrkdwn)
+
+
 def room(id: str) -> str:
-    """A link to a conversation, by our own stored id of it."""
+    """A link to a conversation, by our own stored id of it; direct messages are nobody else's to open."""
+    if id.startswith("D"):
+        return "direct messages"
     return f"<#{plain(id, limit=NAME)}>" if id.isalnum() else code(id)
 
 

@@ -195,8 +195,8 @@ _DONE_TO = {
     Disposition.SHUT_DOWN: ("shut down", "on"),
     Disposition.POWER_ON: ("powered on", "on"),
     Disposition.MIGRATE_BACK: ("migrated back", "to"),
-    Disposition.LEAVE: ("left as they were", "on"),
-    Disposition.CANNOT: ("not moved", "on"),
+    Disposition.LEAVE: ("not part of the move", "on"),
+    Disposition.CANNOT: ("not part of the move", "on"),
 }
 _PLACES = 20
 
