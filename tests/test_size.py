@@ -20,6 +20,7 @@ from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId
 from tests.openstack_adapter.build import (
     DEAD,
+    altered,
     back,
     configured,
     enter,
@@ -116,7 +117,7 @@ def returning(count: int) -> Callable[[], Plan]:
     servers, others = region(count)
     away = tuple(replace(s, host="compute-2") for s in servers)
     ledger = tuple(Left(id=VmId(s.id), name=s.name, status="ACTIVE", place="compute-2") for s in away)
-    taken = replace(living(**others), listed=here(), away=away)
+    taken = altered(living(**others), listed=here(), away=away)
     taken = with_service(taken, DEAD, is_enabled=False, disabled_reason="muster run=01RUN")
     ticked = tuple(VmId(s.id) for s in away)
     return lambda: back(taken, ledger=ledger, vms=ticked, is_choice=True)

@@ -9,7 +9,7 @@ from adapters.again import Again
 from adapters.openstack import check, hosts, look
 from adapters.openstack.findings import observer
 from adapters.openstack.model import names
-from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import rehomed, verbs
@@ -99,16 +99,18 @@ class OpenStackCloud:
         surveyed = replace(await readings.during(taking, self._bmcs, host=mine, others=others), books=books)
         if request.action is Action.EVACUATE and request.host not in self._bmcs:
             called = (name for name in self._bmcs.hosts if names.may_be_one(name, request.host))
-            surveyed = replace(surveyed, bmc_called=tuple(called))
-        self._heartbeats.note(surveyed.services)
-        if surveyed.service is not None:
-            surveyed = replace(surveyed, life=self._heartbeats.life(surveyed.service))
+            surveyed = replace(surveyed, computes=replace(surveyed.computes, bmc_called=tuple(called)))
+        self._heartbeats.note(surveyed.computes.services)
+        if surveyed.computes.service is not None:
+            life = self._heartbeats.life(surveyed.computes.service)
+            surveyed = replace(surveyed, computes=replace(surveyed.computes, life=life))
         if request.action in {Action.ENTER, Action.EXIT}:
-            movers = await servers.of_movers(self._session, surveyed.migrations, surveyed.servers)
-            surveyed = replace(surveyed, movers=movers)
+            movers = await servers.of_movers(self._session, surveyed.servers.migrations, surveyed.servers.here)
+            surveyed = replace(surveyed, servers=replace(surveyed.servers, movers=movers))
         if books.ledger:
-            here = {server.id for server in surveyed.servers}
-            surveyed = replace(surveyed, away=await servers.of(self._session, books.ledger, besides=here))
+            here = {server.id for server in surveyed.servers.here}
+            away = await servers.of(self._session, books.ledger, besides=here)
+            surveyed = replace(surveyed, servers=replace(surveyed.servers, away=away))
         if request.action is Action.REHOME:
             return surveyed
         is_return = request.action is Action.EXIT

@@ -1,21 +1,24 @@
 """Surveys made by hand: a region of four computes whose compute-1 is dead, or is to be emptied alive."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import (
     EVACUATION,
     Backup,
     Migration,
-    OpenStackSurvey,
     Room,
     Server,
     Service,
     Storage,
     Volume,
 )
+from adapters.openstack.model.rooms import Rooms
+from adapters.openstack.model.servers import Servers
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans.entering import entering
 from adapters.openstack.plans.evacuation import evacuation
 from adapters.openstack.plans.leaving import returning
@@ -98,15 +101,23 @@ def survey(*servers: Server, **changes: Any) -> OpenStackSurvey:
         *(service(f"compute-{n}") for n in (2, 3, 4)),
     ]
     made = OpenStackSurvey(
-        host=DEAD,
-        at=NOW,
+        computes=Computes(host=DEAD, at=NOW, services=(*control, *computes)),
         highest=Microversion((2, 104)),
-        services=(*control, *computes),
-        listed=here(*(servers or (server("web-1"),))),
-        projects={"p1": "shop"},
-        room={f"compute-{n}": room() for n in (2, 3, 4)},
+        servers=Servers(listed=here(*(servers or (server("web-1"),))), projects={"p1": "shop"}),
+        rooms=Rooms(by_host={f"compute-{n}": room() for n in (2, 3, 4)}),
     )
-    return replace(made, **changes)
+    return altered(made, **changes)
+
+
+def altered(survey: OpenStackSurvey, **changes: Any) -> OpenStackSurvey:
+    """A survey with other values in its parts, by their names there."""
+
+    def part(of: Computes | Servers | Rooms) -> Any:
+        return replace(of, **{f.name: changes.pop(f.name) for f in fields(of) if f.name in changes})
+
+    computes = part(survey.computes)
+    rooms = replace(part(survey.rooms), survivors=frozenset(s.host for s in computes.survivors))
+    return replace(survey, computes=computes, servers=part(survey.servers), rooms=rooms, **changes)
 
 
 def volumes_with(host: str, number: int, *, manager: str = "@ceph#ceph") -> tuple[Volume, ...]:
@@ -170,7 +181,9 @@ def taken_over(**changes: Any) -> Storage:
 
 def with_service(taken: OpenStackSurvey, host: str, **changes: Any) -> OpenStackSurvey:
     """The survey with one compute service changed."""
-    return replace(taken, services=tuple(replace(s, **changes) if s.host == host else s for s in taken.services))
+    return altered(
+        taken, services=tuple(replace(s, **changes) if s.host == host else s for s in taken.computes.services)
+    )
 
 
 def request(**changes: Any) -> Request:

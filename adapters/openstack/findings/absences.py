@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator
 
-from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
 
 def of_servers(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether all VMs of the host are known; that it has none is said only where somebody else agrees."""
-    listed, host = survey.listed, survey.host
+    listed, host = survey.servers.listed, survey.computes.host
     if listed.gap:
         yield Finding(
             code="list-not-whole",

@@ -9,7 +9,8 @@ from datetime import timedelta
 from adapters.openstack.findings import absences, evacuation, signs_of_life
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, records, translate
-from adapters.openstack.model.resources import EVACUATION, Life, OpenStackSurvey, Server, Service
+from adapters.openstack.model.resources import EVACUATION, Life, Server, Service
+from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -35,14 +36,14 @@ _UNMOVABLE = {
 
 def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether the host lives, and whether the rest of the cloud can do without it."""
-    service = survey.service
+    service = survey.computes.service
     if service is None:
         yield evacuation.unknown(survey)
         return
     if not service.is_up:
         yield _not_alive(survey, service)
     else:
-        sentence = f"{survey.host}'s compute service is up{signs_of_life.heard(survey, service)}."
+        sentence = f"{survey.computes.host}'s compute service is up{signs_of_life.heard(survey, service)}."
         yield Finding(code="service-up", verdict=Verdict.OK, topic=Topic.HOST, sentence=sentence)
     yield from evacuation.of_bare_metal(survey)
     yield from evacuation.of_cloud(survey)
@@ -53,14 +54,14 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
         code="stays-disabled",
         verdict=Verdict.OK,
         topic=Topic.HOST,
-        sentence=f"{survey.host} stays disabled however this ends, also when VMs are left on it;"
-        f" `/maintenance exit {survey.host}` returns it to service.",
+        sentence=f"{survey.computes.host} stays disabled however this ends, also when VMs are left on it;"
+        f" `/maintenance exit {survey.computes.host}` returns it to service.",
     )
 
 
 def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
-    if survey.life is Life.REPORTS:
-        host = survey.host
+    host = survey.computes.host
+    if survey.computes.life is Life.REPORTS:
         return blocker(
             "service-down",
             Topic.HOST,
@@ -74,56 +75,56 @@ def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
     return blocker(
         "service-down",
         Topic.HOST,
-        f"{survey.host}'s compute service is {how}: a host that does not answer cannot give its VMs away.",
-        f"If it has failed, use `/evacuate {survey.host}`. If only nova-compute has, start it, then check again.",
+        f"{host}'s compute service is {how}: a host that does not answer cannot give its VMs away.",
+        f"If it has failed, use `/evacuate {host}`. If only nova-compute has, start it, then check again.",
     )
 
 
 def _last_of_its_kind(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
     """A zone or aggregate without any host in service takes no VM, not even those that must stay in it."""
-    if survey.survivors and service.zone not in {s.zone for s in survey.survivors}:
+    if survey.computes.survivors and service.zone not in {s.zone for s in survey.computes.survivors}:
         yield blocker(
             "last-in-zone",
             Topic.HOST,
-            f"{survey.host} is the last host in service of the availability zone {service.zone}.",
+            f"{survey.computes.host} is the last host in service of the availability zone {service.zone}.",
             "Enable or repair another host of the zone, then check again.",
         )
-    for name in survey.deserted:
+    for name in survey.computes.deserted:
         yield blocker(
             "last-in-aggregate",
             Topic.HOST,
-            f"{survey.host} is the last host in service of the aggregate {name}.",
+            f"{survey.computes.host} is the last host in service of the aggregate {name}.",
             "Enable, repair or add another host there, then check again.",
         )
 
 
 def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Moves underway that end on the host, or that have left something there."""
-    here = {s.id for s in survey.servers}
-    opened = records.still_open(survey.migrations, survey.seen, now=survey.at)
-    coming = [m for m in opened if m.target == survey.host and m.source != survey.host]
+    here = {s.id for s in survey.servers.here}
+    opened = records.still_open(survey.servers.migrations, survey.servers.seen, now=survey.computes.at)
+    coming = [m for m in opened if m.target == survey.computes.host and m.source != survey.computes.host]
     if coming:
         numbers = ", ".join(f"#{m.id}" for m in coming[:5])
         yield _vms(
             "incoming",
-            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.host} ({numbers});"
+            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.computes.host} ({numbers});"
             " the plan does not move on what arrives there.",
             "Wait until nothing is on its way, then check again.",
         )
     kept = [
         m
-        for m in survey.migrations
+        for m in survey.servers.migrations
         if m.status == "finished"
-        and m.source == survey.host
+        and m.source == survey.computes.host
         and m.server not in here
-        and survey.movers.get(m.server, m) is not None
-        and not records.is_superseded(m, survey.moves_of(m.server))
+        and survey.servers.movers.get(m.server, m) is not None
+        and not records.is_superseded(m, survey.servers.moves_of(m.server))
     ]
     if kept:
         numbers = ", ".join(f"#{m.id}" for m in kept[:5])
         yield _vms(
             "unconfirmed",
-            f"{counted(len(kept), 'VM has', 'VMs have')} left {survey.host} by a resize that is not confirmed yet"
+            f"{counted(len(kept), 'VM has', 'VMs have')} left {survey.computes.host} by a resize that is not confirmed yet"
             f" ({numbers}): what they had on disk is still there, and a revert would bring them back.",
             "Have them confirmed or reverted before the host's disks are touched.",
         )
@@ -134,19 +135,19 @@ def of_left_over(survey: OpenStackSurvey) -> Iterator[Finding]:
 
     `ComputeManager._destroy_evacuated_instances` goes by the records alone, wherever the VM is meanwhile.
     """
-    names = {s.id: s.name for s in (*survey.servers, *survey.away)}
+    names = {s.id: s.name for s in (*survey.servers.here, *survey.servers.away)}
     left = [
         m
-        for m in survey.migrations
-        if m.type == EVACUATION and m.source == survey.host and m.status in _CLEANED_UP and m.server in names
+        for m in survey.servers.migrations
+        if m.type == EVACUATION and m.source == survey.computes.host and m.status in _CLEANED_UP and m.server in names
     ]
-    away = {s.id for s in survey.away}
+    away = {s.id for s in survey.servers.away}
     at_home = [m for m in left if m.status != "done" or m.server not in away]
     if at_home:
         who = ", ".join(f"{names[m.server]} (#{m.id}, {m.status})" for m in at_home[:5])
         yield _vms(
             "evacuation-left-over",
-            f"When nova-compute on {survey.host} starts next, it deletes the guests that it finds of {who}: records of"
+            f"When nova-compute on {survey.computes.host} starts next, it deletes the guests that it finds of {who}: records of"
             " their evacuation were never closed.",
             "Before it is restarted with them there, have these records set to `error` in Nova's database.",
         )
@@ -159,20 +160,24 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         server: the VM, on the host or, of one that returns, elsewhere.
         survey: of the host.
     """
-    if server.node in survey.bare_metal or (server.host == survey.host and survey.is_bare_metal):
+    if server.node in survey.computes.bare_metal or (
+        server.host == survey.computes.host and survey.computes.is_bare_metal
+    ):
         return evacuation.BARE_METAL
-    moves = survey.moves_of(server.id)
+    moves = survey.servers.moves_of(server.id)
     if server.is_restorable:
         return evacuation.RESTORABLE
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted. Wait until that has ended, then check again"
-    gone = records.went(server, moves, heard=survey.heard_of(server.host))
-    if gone is not None and records.is_at_rest(gone.updated_at or gone.created_at, now=survey.at, span=_SETTLING):
+    gone = records.went(server, moves, heard=survey.computes.heard_of(server.host))
+    if gone is not None and records.is_at_rest(
+        gone.updated_at or gone.created_at, now=survey.computes.at, span=_SETTLING
+    ):
         return records.where_it_went(gone)
     opened = next((m for m in moves if m.is_open), None)
     if server.task is not None:
         return _busy(server, survey, is_moving=opened is not None)
-    if opened is not None and not records.is_over(opened, server, moves, now=survey.at):
+    if opened is not None and not records.is_over(opened, server, moves, now=survey.computes.at):
         return (
             f"has an earlier {opened.type} to {opened.target or 'no host yet'} that has not ended (#{opened.id},"
             f" {opened.status}). Wait for it, or see where its guest runs and have its state reset"
@@ -184,22 +189,22 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
 
 def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
     """What is said of a VM with a task: whether to wait for its end, or whether it has ended already."""
-    last = max(survey.moves_of(server.id), key=lambda m: m.id, default=None)
+    last = max(survey.servers.moves_of(server.id), key=lambda m: m.id, default=None)
     if server.task in _OF_MOVES and not is_moving and last is not None and last.status in records.ENDED_BADLY:
         return (
             f"still has the task {server.task}, though its {last.type} to {last.target or 'another host'} has ended"
             f" (#{last.id}, {last.status}). {_RESET}"
         )
     touched = translate.moment(server.updated_at)
-    if touched is not None and survey.at - touched >= _STUCK:
-        return f"has been busy ({server.task}) for {ages.spoken(survey.at - touched)} without any headway. {_RESET}"
+    if touched is not None and survey.computes.at - touched >= _STUCK:
+        return f"has been busy ({server.task}) for {ages.spoken(survey.computes.at - touched)} without any headway. {_RESET}"
     return f"is busy ({server.task}). Wait until that has ended, then check again"
 
 
 def of_one_that_stays(server: Server, survey: OpenStackSurvey, reason: str) -> Finding:
     """Why a server stays on the host."""
-    sentence = f"{server.name} stays on {survey.host}: it {reason}."
-    together = f"stay on {survey.host}: each of them {records.alike(reason)}."
+    sentence = f"{server.name} stays on {survey.computes.host}: it {reason}."
+    together = f"stay on {survey.computes.host}: each of them {records.alike(reason)}."
     return _vms("stays-behind", sentence, "", vm=VmId(server.id), together=together)
 
 
@@ -213,13 +218,13 @@ def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Fin
     """
     yield from absences.of_servers(survey)
     if staying:
-        whole = len(survey.servers)
+        whole = len(survey.servers.here)
         why = [f"{staying - left:,} of its {counted(whole, 'VM')} cannot be moved"] if staying > left else []
         were = "was" if left == 1 else "were"
         why += [f"{left:,} of its {counted(whole, 'VM')} {were} left out by choice"] if left else []
         yield _vms(
             "will-not-be-empty",
-            f"{survey.host} will not be empty: {', and '.join(why)}. It must not be powered off before they are dealt"
+            f"{survey.computes.host} will not be empty: {', and '.join(why)}. It must not be powered off before they are dealt"
             " with.",
             "Ask again for all of them later."
             if left

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from adapters.openstack.findings import observer, signs_of_life
 from adapters.openstack.model import records, roster
-from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Server, Service
+from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, Service
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.openstack.wire import versions
@@ -26,7 +27,7 @@ EVACUABLE = frozenset({"active", "stopped", "error"})
 
 def of_host(survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
     """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
-    service = survey.service
+    service = survey.computes.service
     if service is None:
         yield unknown(survey)
         return
@@ -34,13 +35,13 @@ def of_host(survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Fi
         yield _host(
             "service-up",
             Verdict.BLOCKER,
-            f"{survey.host} is alive: its compute service is up{signs_of_life.heard(survey, service)}.",
-            f"To empty a living host, use `/maintenance enter {survey.host}`. If it has only just died, wait until"
+            f"{survey.computes.host} is alive: its compute service is up{signs_of_life.heard(survey, service)}.",
+            f"To empty a living host, use `/maintenance enter {survey.computes.host}`. If it has only just died, wait until"
             " Nova notices (about a minute), then check again.",
         )
     else:
         yield from signs_of_life.findings(survey, service, fence=settings.fencing.fence)
-        if survey.life is not Life.REPORTS or power.is_told(survey):
+        if survey.computes.life is not Life.REPORTS or power.is_told(survey):
             yield from power.findings(survey, fence=settings.fencing.fence)
     yield from of_bare_metal(survey)
     yield from of_cloud(survey)
@@ -53,18 +54,18 @@ def unknown(survey: OpenStackSurvey) -> Finding:
     return _host(
         "service-unknown",
         Verdict.BLOCKER,
-        f"Nova lists no compute service on {survey.host}.",
+        f"Nova lists no compute service on {survey.computes.host}.",
         "Name the host as `openstack compute service list` does; Nova moves nothing from a host it forgot.",
     )
 
 
 def of_bare_metal(survey: OpenStackSurvey) -> Iterator[Finding]:
     """That Nova can move nothing from the host, where it is one of Ironic."""
-    if survey.is_bare_metal:
+    if survey.computes.is_bare_metal:
         yield _host(
             "bare-metal",
             Verdict.BLOCKER,
-            f"{survey.host} is a compute service of Ironic: its servers are bare-metal machines, which Nova neither"
+            f"{survey.computes.host} is a compute service of Ironic: its servers are bare-metal machines, which Nova neither"
             " evacuates nor migrates. An evacuation would leave each of them in ERROR.",
             "Its machines run on while it is down, and other compute services of Ironic take them over; to service one"
             " of them, use `openstack baremetal node maintenance set`.",
@@ -81,7 +82,7 @@ def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether the rest of the cloud can take over."""
     yield from roster.findings(survey)
     yield from observer.findings(survey)
-    if not survey.survivors:
+    if not survey.computes.survivors:
         yield _host(
             "no-survivors",
             Verdict.BLOCKER,
@@ -94,7 +95,7 @@ def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
 def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether Nova can place a VM at all."""
     for binary in ("nova-scheduler", "nova-conductor"):
-        running = [s for s in survey.services if s.binary == binary]
+        running = [s for s in survey.computes.services if s.binary == binary]
         if not any(s.is_up for s in running):
             yield _host(
                 f"no-{binary.removeprefix('nova-')}",
@@ -106,7 +107,7 @@ def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Aggregates in which no other host is in service: VMs that ask for one of them will find no host."""
-    for name in survey.deserted:
+    for name in survey.computes.deserted:
         yield Finding(
             code="aggregate-empty",
             verdict=Verdict.WARNING,
@@ -161,7 +162,7 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
             code="volumes-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{counted(number, 'Cinder volume is', 'Cinder volumes are')} managed by {survey.host} {itself}:"
+            sentence=f"{counted(number, 'Cinder volume is', 'Cinder volumes are')} managed by {survey.computes.host} {itself}:"
             f" while it is {off}, attaching and detaching hangs there, and VMs that use it may not start elsewhere.",
             remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
         )
@@ -170,7 +171,7 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
             code="backups-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{survey.host} also runs cinder-backup: while it is {off}, backups that it made cannot be"
+            sentence=f"{survey.computes.host} also runs cinder-backup: while it is {off}, backups that it made cannot be"
             " restored or deleted.",
             remedy="Give them a new home with `cinder-manage backup update_backup_host`.",
         )
@@ -178,7 +179,7 @@ def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
 
 def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why a server cannot be evacuated; empty when it can."""
-    if survey.is_bare_metal:
+    if survey.computes.is_bare_metal:
         return f"{BARE_METAL}."
     if server.is_restorable:
         return f"{RESTORABLE}."
@@ -186,7 +187,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
-    gone = records.went(server, survey.moves_of(server.id), heard=survey.heard_of(server.host))
+    gone = records.went(server, survey.servers.moves_of(server.id), heard=survey.computes.heard_of(server.host))
     if gone is not None:
         return f"{records.where_it_went(gone)}."
     leaving = _leaving(server, survey)
@@ -201,7 +202,7 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
 
 def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
     """The migration in the middle of which the host died, as far as its record tells."""
-    mine = survey.moves_of(server.id)
+    mine = survey.servers.moves_of(server.id)
     opened = (m for m in mine if m.is_open and m.source == server.host)
     return next(
         (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, mine)),
@@ -222,9 +223,9 @@ def of_server(server: Server, survey: OpenStackSurvey, settings: OpenStackSettin
                 verdict=Verdict.WARNING,
                 topic=Topic.STORAGE,
                 vm=vm,
-                sentence=f"{server.name} loses {what}, which no host but {survey.host} has (this cloud's settings say"
+                sentence=f"{server.name} loses {what}, which no host but {survey.computes.host} has (this cloud's settings say"
                 " that storage is not shared): Nova makes it anew, empty.",
-                together=f"lose {whose}, which no host but {survey.host} has (this cloud's settings say that storage is"
+                together=f"lose {whose}, which no host but {survey.computes.host} has (this cloud's settings say that storage is"
                 " not shared): Nova makes them anew, empty.",
                 remedy="Leave out whose data matter, if the host can be repaired.",
             )
@@ -259,9 +260,9 @@ def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
             " they are at rest: somebody had their state reset.",
             remedy=f"See that no guest of theirs runs on {leaving.target or 'another host'} before you approve.",
         )
-    evacuations = [m for m in survey.moves_of(server.id) if m.type == EVACUATION]
-    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.at)), None)
-    if opened is not None and not records.is_superseded(opened, survey.moves_of(server.id)):
+    evacuations = [m for m in survey.servers.moves_of(server.id) if m.type == EVACUATION]
+    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.computes.at)), None)
+    if opened is not None and not records.is_superseded(opened, survey.servers.moves_of(server.id)):
         yield Finding(
             code="evacuation-open",
             verdict=Verdict.WARNING,

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from adapters.openstack.findings import entering, refusals, reservations, room, special_vms
 from adapters.openstack.model import priority
-from adapters.openstack.model.resources import Amounts, OpenStackSurvey, Server
+from adapters.openstack.model.resources import Amounts, Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import vms
 from adapters.openstack.wire import versions
@@ -38,15 +39,15 @@ def of(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -
     left: dict[str, Left] = {one.id: one for one in survey.books.ledger}
     free = _free(survey)
     found: list[Away] = []
-    named, mates = frozenset(request.vms), special_vms.by_group(survey, survey.servers)
-    for server in sorted(survey.away, key=lambda s: -priority.turn(s, settings.priority_metadata)):
+    named, mates = frozenset(request.vms), special_vms.by_group(survey, survey.servers.here)
+    for server in sorted(survey.servers.away, key=lambda s: -priority.turn(s, settings.priority_metadata)):
         one = left[server.id]
         reason, flag = _reason_against(server, survey), _flag(one, server)
         is_meant = not reason and _is_meant(request, one, settings, named=named, flag=flag)
         obstacle = _obstacle(server, survey, free, mates) if is_meant else ""
         if is_meant and not obstacle:
             _take(free, server.needs)
-            if (group := survey.group_of(server)) is not None:
+            if (group := survey.servers.group_of(server)) is not None:
                 mates.setdefault(group.id, []).append(server.name)
         found.append(Away(left=one, server=server, reason=reason, flag=flag, obstacle=obstacle, is_meant=is_meant))
     return tuple(found)
@@ -54,10 +55,10 @@ def of(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -
 
 def _free(survey: OpenStackSurvey) -> dict[str, int]:
     """What is free on the host, without what other operations have still to bring there."""
-    there = (survey.room or {}).get(survey.host)
+    there = (survey.rooms.by_host or {}).get(survey.computes.host)
     free = dict(there.free) if there else {}
     for needs, place in reservations.coming(survey.books.promised):
-        if place == survey.host:
+        if place == survey.computes.host:
             _take(free, needs)
     return free
 
@@ -77,7 +78,7 @@ def _is_meant(request: Request, left: Left, settings: OpenStackSettings, *, name
 
 def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why it cannot be moved to exactly this host; empty when it can."""
-    zone, nova = survey.service.zone if survey.service else "", versions.spoken(survey.highest)
+    zone, nova = survey.computes.service.zone if survey.computes.service else "", versions.spoken(survey.highest)
     if reason := entering.reason_against(server, survey) or refusals.against_moving(server, survey.highest):
         return reason
     if server.pinned_zone not in {None, zone}:
@@ -86,7 +87,7 @@ def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return f"runs, and this Nova ({nova}) would force it onto the host, past its scheduler"
     if not server.is_live and survey.highest < versions.COLD_TARGET:
         return f"is stopped, and this Nova ({nova}) lets nobody choose where it goes"
-    return "" if survey.room is not None else "may find no room: Placement does not tell how much there is"
+    return "" if survey.rooms.by_host is not None else "may find no room: Placement does not tell how much there is"
 
 
 def _flag(left: Left, server: Server) -> str:
@@ -108,10 +109,10 @@ def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], mat
         short = [name for name, amount in server.needs.items() if amount > free.get(name, 0)]
         there = {name: max(0, free.get(name, 0)) for name in short}
         return (
-            f"there is no room left for it on {survey.host}: it needs {room.spoken(server.needs, short)}, free are"
+            f"there is no room left for it on {survey.computes.host}: it needs {room.spoken(server.needs, short)}, free are"
             f" {room.spoken(there, short)}"
         )
-    group = survey.group_of(server)
+    group = survey.servers.group_of(server)
     if group is None:
         return ""
     mine = mates.get(group.id, ())

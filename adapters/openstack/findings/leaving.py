@@ -7,7 +7,8 @@ from adapters.openstack.findings import entering, evacuation, signs_of_life, spe
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, records, roster
-from adapters.openstack.model.resources import EVACUATION, Life, Migration, OpenStackSurvey, Service
+from adapters.openstack.model.resources import EVACUATION, Life, Migration, Service
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import service
 from bot.domain.cloud import Request
@@ -22,13 +23,13 @@ _NUMBERS = 5  #: so many migrations or VMs are named in a sentence
 
 def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether it lives, whether its old guests are gone, and who has taken it out of service."""
-    if survey.service is None:
+    if survey.computes.service is None:
         yield evacuation.unknown(survey)
         return
     yield from roster.findings(survey)
-    yield from _of_life(survey, survey.service)
+    yield from _of_life(survey, survey.computes.service)
     yield from _of_evacuations(survey)
-    yield from _of_who_disabled(survey, survey.service)
+    yield from _of_who_disabled(survey, survey.computes.service)
     yield from _of_cinder(survey)
 
 
@@ -36,9 +37,9 @@ def of_vms(
     request: Request, survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSettings
 ) -> Iterator[Finding]:
     """What becomes of the VMs that were moved away."""
-    if survey.service is None:
+    if survey.computes.service is None:
         return
-    here = f" {survey.host} has {len(survey.servers)} now." if survey.servers else ""
+    here = f" {survey.computes.host} has {len(survey.servers.here)} now." if survey.servers.here else ""
     coming = sum(1 for one in away if one.comes)
     if away:
         number = f"{coming or 'none'} of {len(away)}"
@@ -74,26 +75,26 @@ def _of_vm(away: Away, survey: OpenStackSurvey, settings: OpenStackSettings) -> 
             sentence = f"{server.name} comes back from {server.host}: {away.flag}."
             together = "come back from elsewhere than where Muster left them."
             yield _vms("not-as-left", Verdict.WARNING, sentence, together, vm=id)
-        way = special_vms.way_of(server, home=survey.host)
+        way = special_vms.way_of(server, home=survey.computes.host)
         yield from special_vms.of_server(server, survey, way, priority_key=settings.priority_metadata)
 
 
 def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:
     """VMs of the ledger that need no way back, and VMs that were asked for and are not in it."""
-    here, elsewhere = {s.id for s in survey.servers}, {one.server.id for one in away}
-    unheld = {id for id in here if survey.held is not None and id not in survey.held}
+    here, elsewhere = {s.id for s in survey.servers.here}, {one.server.id for one in away}
+    unheld = {id for id in here if survey.rooms.held is not None and id not in survey.rooms.held}
     home = [one.name for one in survey.books.ledger if one.id in here - unheld]
     if unproven := [one.name for one in survey.books.ledger if one.id in unheld]:
         yield _vms(
             "home-unproven",
             Verdict.WARNING,
-            f"Nova lists {_named(unproven)} on {survey.host} again, where Placement holds nothing for them: where they"
+            f"Nova lists {_named(unproven)} on {survey.computes.host} again, where Placement holds nothing for them: where they"
             " are could not be found out, and they stay as they are.",
             remedy="Check again in a minute, before you approve.",
         )
     gone = [one.name for one in survey.books.ledger if one.id not in here | elsewhere]
     if home:
-        yield _vms("vms-home", Verdict.OK, f"On {survey.host} already: {_named(home)}.")
+        yield _vms("vms-home", Verdict.OK, f"On {survey.computes.host} already: {_named(home)}.")
     if gone:
         yield _vms("vms-gone", Verdict.OK, f"Moved away by Muster and deleted since: {_named(gone)}.")
     known = {word for one in survey.books.ledger for word in (one.id, one.name)}
@@ -101,7 +102,7 @@ def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) ->
         yield blocker(
             "vm-not-offered",
             Topic.VMS,
-            f"Not among the VMs that Muster moved away from {survey.host}: {_named(strange)}.",
+            f"Not among the VMs that Muster moved away from {survey.computes.host}: {_named(strange)}.",
             "Ask for the host's return without naming VMs, then choose them on the card.",
         )
 
@@ -114,70 +115,75 @@ def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
     """Whether nova-compute runs. Of a host that is forced down, only the time of its last report can tell."""
     if found.is_forced_down:
         silence = _silence(survey, found)
-        if survey.life is not Life.REPORTS and (silence is None or silence > SILENT):
+        if survey.computes.life is not Life.REPORTS and (silence is None or silence > SILENT):
             ago = "" if silence is None else f": not heard of for at least {ages.spoken(silence)}"
-            yield _not_running(survey, f"nova-compute does not seem to run on {survey.host}{ago}.")
+            yield _not_running(survey, f"nova-compute does not seem to run on {survey.computes.host}{ago}.")
             return
-        does = "reports" if survey.life is Life.REPORTS else "seems to report"
-        sentence = f"nova-compute on {survey.host} {does}, though Nova counts it as down by force; that is taken back."
+        does = "reports" if survey.computes.life is Life.REPORTS else "seems to report"
+        sentence = f"nova-compute on {survey.computes.host} {does}, though Nova counts it as down by force; that is taken back."
         yield _ok("reports", sentence)
         if not service.is_ours(found):
             yield Finding(
                 code="forced-by-others",
                 verdict=Verdict.WARNING,
                 topic=Topic.HOST,
-                sentence=f"{survey.host} was forced down, and not by Muster, which disables what it forces down.",
+                sentence=f"{survey.computes.host} was forced down, and not by Muster, which disables what it forces down.",
                 remedy="Ask who did it and why before you approve.",
             )
-    elif not found.is_up and survey.life is Life.REPORTS:
+    elif not found.is_up and survey.computes.life is Life.REPORTS:
         yield blocker(
             "compute-called-down",
             Topic.HOST,
-            f"nova-compute on {survey.host} reports{signs_of_life.heard(survey, found)}, and yet Nova calls it down.",
-            f"Have the clocks of the controllers and of {survey.host} set right, then check again.",
+            f"nova-compute on {survey.computes.host} reports{signs_of_life.heard(survey, found)}, and yet Nova calls it down.",
+            f"Have the clocks of the controllers and of {survey.computes.host} set right, then check again.",
         )
     elif not found.is_up:
-        yield _not_running(survey, f"{survey.host}'s compute service is down{signs_of_life.heard(survey, found)}.")
+        yield _not_running(
+            survey, f"{survey.computes.host}'s compute service is down{signs_of_life.heard(survey, found)}."
+        )
     else:
-        yield _ok("service-up", f"{survey.host}'s compute service is up{signs_of_life.heard(survey, found)}.")
+        yield _ok("service-up", f"{survey.computes.host}'s compute service is up{signs_of_life.heard(survey, found)}.")
 
 
 def _silence(survey: OpenStackSurvey, found: Service) -> timedelta | None:
     """How long ago it reported, by the clock of the cloud: that of the service that reported last."""
-    newest = roster.newest(survey.services)
+    newest = roster.newest(survey.computes.services)
     return newest - found.updated_at if newest is not None and found.updated_at is not None else None
 
 
 def _not_running(survey: OpenStackSurvey, sentence: str) -> Finding:
     return blocker(
-        "compute-silent", Topic.HOST, sentence, f"Start the host and nova-compute on {survey.host}, then check again."
+        "compute-silent",
+        Topic.HOST,
+        sentence,
+        f"Start the host and nova-compute on {survey.computes.host}, then check again.",
     )
 
 
 def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Evacuations that nova-compute has not cleaned up: old guests may still lie on the host."""
-    away = [m for m in survey.migrations if m.type == EVACUATION and m.source == survey.host]
+    away = [m for m in survey.servers.migrations if m.type == EVACUATION and m.source == survey.computes.host]
     latest: dict[str, Migration] = {}
     for move in sorted(away, key=lambda m: m.id):
         latest[move.server] = move
-    lasting = records.still_open([*latest.values()], survey.seen, now=survey.at)
-    opened = [m for m in lasting if not records.is_superseded(m, survey.moves_of(m.server))]
+    lasting = records.still_open([*latest.values()], survey.servers.seen, now=survey.computes.at)
+    opened = [m for m in lasting if not records.is_superseded(m, survey.servers.moves_of(m.server))]
     if opened:
         yield blocker(
             "evacuation-open",
             Topic.VMS,
-            f"{counted(len(opened), 'evacuation has', 'evacuations have')} not ended from {survey.host}"
+            f"{counted(len(opened), 'evacuation has', 'evacuations have')} not ended from {survey.computes.host}"
             f" ({_numbers(opened)}): where the guests run is not certain, and nova-compute may delete them there.",
             "See where their guests run, let the evacuations end or have the VMs' state reset, then check again.",
         )
     yield from entering.of_left_over(survey)
     kept = [m for m in away if m.status == "done"]
-    here = {s.id for s in survey.servers}
+    here = {s.id for s in survey.servers.here}
     if kept and not any(m.server in here for m in kept):
         yield blocker(
             "old-guests",
             Topic.VMS,
-            f"nova-compute has not yet removed the old guests of {counted(len(kept), 'VM')} that left {survey.host} by"
+            f"nova-compute has not yet removed the old guests of {counted(len(kept), 'VM')} that left {survey.computes.host} by"
             f" evacuation ({_numbers(kept)}); until then Nova does not count it as up.",
             "Restart nova-compute there, wait half a minute, then check again.",
         )
@@ -185,7 +191,7 @@ def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
         yield blocker(
             "old-guests-at-home",
             Topic.VMS,
-            f"Nova does not count {survey.host} as up while evacuations from it are not cleaned up ({_numbers(kept)}),"
+            f"Nova does not count {survey.computes.host} as up while evacuations from it are not cleaned up ({_numbers(kept)}),"
             " and to restart nova-compute for that would delete guests that are back on it.",
             "Have the records of VMs that are back set to `completed` in Nova's database, then check again.",
         )
@@ -198,19 +204,20 @@ def _numbers(moves: list[Migration]) -> str:
 def _of_who_disabled(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
     if service.is_ours(found):
         yield _ok(
-            "disabled-by-us", f"{survey.host} was disabled by Muster ({found.disabled_reason}); it will be enabled."
+            "disabled-by-us",
+            f"{survey.computes.host} was disabled by Muster ({found.disabled_reason}); it will be enabled.",
         )
     elif not found.is_enabled:
         yield blocker(
             "disabled-by-others",
             Topic.HOST,
-            f"{survey.host} was disabled by somebody else: {found.disabled_reason or 'no reason given'}. Muster enables"
+            f"{survey.computes.host} was disabled by somebody else: {found.disabled_reason or 'no reason given'}. Muster enables"
             " only what it disabled itself.",
             "Ask them. When it may return: `openstack compute service set --enable"
-            f" {survey.host} nova-compute`, then check again.",
+            f" {survey.computes.host} nova-compute`, then check again.",
         )
     elif not found.is_forced_down:
-        yield _ok("in-service", f"{survey.host} is enabled already; Muster only sees that it is up.")
+        yield _ok("in-service", f"{survey.computes.host} is enabled already; Muster only sees that it is up.")
 
 
 def _of_cinder(survey: OpenStackSurvey) -> Iterator[Finding]:
@@ -221,7 +228,7 @@ def _of_cinder(survey: OpenStackSurvey) -> Iterator[Finding]:
             code="cinder-down",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{' and '.join(down)} on {survey.host} {'is' if len(down) == 1 else 'are'} down.",
+            sentence=f"{' and '.join(down)} on {survey.computes.host} {'is' if len(down) == 1 else 'are'} down.",
             remedy="Start it as well; VMs that use its volumes may hang.",
         )
 

@@ -8,7 +8,8 @@ evacuation once each of its hosts is proven dead.
 from collections.abc import Iterator, Sequence
 
 from adapters.openstack.model import roster
-from adapters.openstack.model.resources import OpenStackSurvey, Service, standing
+from adapters.openstack.model.resources import Service, standing
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.redfish.reading import PowerReading
 from bot.domain.counting import listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
@@ -23,7 +24,11 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
     Args:
         survey: with what the BMCs of the other silent hosts say, as far as they were asked.
     """
-    others = [s for s in survey.computes if s.host != survey.host and not roster.is_retired(s, survey.services)]
+    others = [
+        s
+        for s in survey.computes.all
+        if s.host != survey.computes.host and not roster.is_retired(s, survey.computes.services)
+    ]
     silent = [s for s in others if _is_silent(s)]
     proven = [s for s in silent if _is_proven(survey, s)]
     doubted = [s for s in silent if s not in proven]
@@ -69,7 +74,7 @@ def _is_silent(service: Service) -> bool:
 
 
 def _is_proven(survey: OpenStackSurvey, service: Service) -> bool:
-    reading = survey.others.get(service.host, PowerReading())
+    reading = survey.computes.others.get(service.host, PowerReading())
     return reading.is_off and not reading.contradicts(service.host)
 
 
@@ -80,7 +85,7 @@ def _is_blind(doubted: int, counted: int) -> bool:
 def _named(survey: OpenStackSurvey, services: Sequence[Service]) -> str:
     """Their hosts, each with what its BMC says."""
     hosts = sorted(s.host for s in services)
-    return listed([f"{host}{_told(host, survey.others.get(host))}" for host in hosts], most=_NAMED)
+    return listed([f"{host}{_told(host, survey.computes.others.get(host))}" for host in hosts], most=_NAMED)
 
 
 def _told(host: str, reading: PowerReading | None) -> str:

@@ -7,7 +7,8 @@ shortage shown here is one it cannot talk its way out of.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.openstack.findings import reservations
-from adapters.openstack.model.resources import Amounts, OpenStackSurvey, Room, Server
+from adapters.openstack.model.resources import Amounts, Room, Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.counting import counted, gib, listed
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
@@ -33,9 +34,9 @@ def of_room(
         others: what other operations have still to start.
         behind: how many more were to leave, and stay for want of room.
     """
-    if not leaving or not survey.survivors or (to and to not in {s.host for s in survey.survivors}):
+    if not leaving or not survey.computes.survivors or (to and to not in {s.host for s in survey.computes.survivors}):
         return  # nothing to place, or the lack of hosts is a finding already
-    if survey.room is None:
+    if survey.rooms.by_host is None:
         yield _room(
             "room-unknown",
             Verdict.UNKNOWN,
@@ -49,7 +50,9 @@ def of_room(
         found = [_nowhere(survey, s, to) for s in fits_nowhere]
     else:
         found = [_all_together(survey, leaving, free, to, coming=reservations.how_many(others), behind=behind)]
-    untold = sorted(s.host for s in survey.survivors if s.host not in survey.room and to in {"", s.host})
+    untold = sorted(
+        s.host for s in survey.computes.survivors if s.host not in survey.rooms.by_host and to in {"", s.host}
+    )
     if untold and any(f.verdict is Verdict.BLOCKER for f in found):
         yield _untold(found[0], untold)
     else:
@@ -105,10 +108,10 @@ def free_on(survey: OpenStackSurvey, others: Sequence[Step] = ()) -> Mapping[str
         survey: the cloud.
         others: what other operations have still to start.
     """
-    room = survey.room or {}
+    room = survey.rooms.by_host or {}
     free = {
         s.host: dict(room[s.host].free)
-        for s in sorted(survey.survivors, key=lambda s: s.host)
+        for s in sorted(survey.computes.survivors, key=lambda s: s.host)
         if s.host in room and "COMPUTE_STATUS_DISABLED" not in room[s.host].traits
     }
     for needs, place in reservations.coming(others):
@@ -124,12 +127,14 @@ def _free_for(survey: OpenStackSurvey, to: str, others: Sequence[Step]) -> Mappi
 
 
 def _somewhere(survey: OpenStackSurvey, server: Server, free: Mapping[str, Amounts]) -> bool:
-    return any(_may(survey, server, host) and fits(amounts, survey.needs(server)) for host, amounts in free.items())
+    return any(
+        _may(survey, server, host) and fits(amounts, survey.rooms.needs(server)) for host, amounts in free.items()
+    )
 
 
 def _short(survey: OpenStackSurvey, leaving: Sequence[Server], free: Mapping[str, Amounts]) -> list[str]:
     """The resources of which there is too little in sum."""
-    needed, there = _sum(survey.needs(s) for s in leaving), _sum(free.values())
+    needed, there = _sum(survey.rooms.needs(s) for s in leaving), _sum(free.values())
     return [name for name, amount in needed.items() if amount > there.get(name, 0)]
 
 
@@ -147,7 +152,7 @@ def _all_together(
     behind: int,
 ) -> Finding:
     """Each server fits somewhere; do they fit all at once?"""
-    needed, there, where = _sum(survey.needs(s) for s in leaving), _sum(free.values()), _where(to)
+    needed, there, where = _sum(survey.rooms.needs(s) for s in leaving), _sum(free.values()), _where(to)
     short = _short(survey, leaving, free)
     kept = f" ({counted(coming, 'VM')} of other operations counted as there already)" if coming else ""
     if short:
@@ -158,7 +163,7 @@ def _all_together(
             f" {spoken(there, short)}{kept}.",
             "Make room or enable another host.",
         )
-    biggest_first = sorted(leaving, key=lambda s: (-survey.needs(s).get("MEMORY_MB", 0), s.id))
+    biggest_first = sorted(leaving, key=lambda s: (-survey.rooms.needs(s).get("MEMORY_MB", 0), s.id))
     left_over = _pack(survey, biggest_first, free)
     if left_over:
         names = listed([s.name for s in left_over], most=_NAMED)
@@ -181,13 +186,13 @@ def _all_together(
 
 def _besides(survey: OpenStackSurvey, hosts: Collection[str]) -> str:
     """What of the room is not in the sum: hosts that promised more than they have, and disk from a pool."""
-    over = [f"{host} ({said})" for host in hosts if (said := _overcommitted((survey.room or {})[host]))]
+    over = [f"{host} ({said})" for host in hosts if (said := _overcommitted((survey.rooms.by_host or {})[host]))]
     told = (
         f" More is promised than there is on {listed(over, most=_NAMED)}: what needs more of it goes elsewhere."
         if over
         else ""
     )
-    return told + (" Disk comes from a pool that the hosts share, and is not counted." if survey.shared else "")
+    return told + (" Disk comes from a pool that the hosts share, and is not counted." if survey.rooms.shared else "")
 
 
 def _overcommitted(room: Room) -> str:
@@ -234,7 +239,7 @@ def _nowhere(survey: OpenStackSurvey, server: Server, to: str) -> Finding:
 
 def _wants(survey: OpenStackSurvey, server: Server) -> str:
     """What a host must have for it, as people say it."""
-    needs = survey.needs(server)
+    needs = survey.rooms.needs(server)
     asks = [f"a host in zone {server.pinned_zone}"] if server.pinned_zone else []
     asks += [f"a host {'with' if how == 'required' else 'without'} {trait}" for trait, how in server.traits.items()]
     return " and ".join([spoken(needs, [name for name in needs if needs[name]]), *asks])
@@ -245,7 +250,7 @@ def _pack(survey: OpenStackSurvey, in_order: Iterable[Server], free: Mapping[str
     rest = {host: dict(amounts) for host, amounts in free.items()}
     left_over = []
     for server in in_order:
-        needs = survey.needs(server)
+        needs = survey.rooms.needs(server)
         fit = [h for h, amounts in rest.items() if _may(survey, server, h) and fits(amounts, needs)]
         if not fit:
             left_over.append(server)
@@ -256,11 +261,11 @@ def _pack(survey: OpenStackSurvey, in_order: Iterable[Server], free: Mapping[str
 
 def _may(survey: OpenStackSurvey, server: Server, host: str) -> bool:
     """Whether a host may take a server at all, however empty it is: its zone, its traits, its size."""
-    room = (survey.room or {})[host]
+    room = (survey.rooms.by_host or {})[host]
     return (
-        server.pinned_zone in {None, survey.zone_of(host)}
+        server.pinned_zone in {None, survey.computes.zone_of(host)}
         and all((trait in room.traits) is (how == "required") for trait, how in server.traits.items())
-        and all(amount <= room.largest.get(name, amount) for name, amount in survey.needs(server).items())
+        and all(amount <= room.largest.get(name, amount) for name, amount in survey.rooms.needs(server).items())
     )
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.wire.versions import VALIDATED, spoken
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
@@ -30,13 +31,13 @@ def chosen(request: Request, survey: OpenStackSurvey) -> Selection:
     """The servers asked for by name or id, or all of them; of those ticked in a list, the ones that are still here."""
     if request.is_choice:
         ticked = frozenset(request.vms)
-        return Selection(tuple(s for s in survey.servers if s.id in ticked))
+        return Selection(tuple(s for s in survey.servers.here if s.id in ticked))
     if not request.vms:
-        return Selection(survey.servers)
+        return Selection(survey.servers.here)
     meant: dict[str, Server] = {}
     findings = []
     for word in request.vms:
-        found = [s for s in survey.servers if word == s.id] or [s for s in survey.servers if word == s.name]
+        found = [s for s in survey.servers.here if word == s.id] or [s for s in survey.servers.here if word == s.name]
         if len(found) == 1:
             meant[found[0].id] = found[0]
         elif found:
@@ -54,7 +55,7 @@ def chosen(request: Request, survey: OpenStackSurvey) -> Selection:
                 blocker(
                     "vm-not-here",
                     Topic.VMS,
-                    f"{survey.host} has no VM called {word}.",
+                    f"{survey.computes.host} has no VM called {word}.",
                     "Name it as `openstack server list` does, or by its id.",
                 )
             )
@@ -65,7 +66,7 @@ def of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether the target that was asked for exists and can take VMs."""
     if not request.to:
         return
-    service = next((s for s in survey.computes if s.host == request.to), None)
+    service = next((s for s in survey.computes.all if s.host == request.to), None)
     if survey.highest < VALIDATED:
         yield blocker(
             "target-past-scheduler",
@@ -81,21 +82,21 @@ def of_target(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
             f"Nova lists no compute service on {request.to}.",
             "Name the target exactly as `openstack compute service list` does.",
         )
-    elif service.host == survey.host:
+    elif service.host == survey.computes.host:
         yield blocker(
             "target-is-source",
             Topic.HOST,
             f"{request.to} is the host that is to be emptied.",
             "Name another target, or none.",
         )
-    elif service.host in survey.bare_metal:
+    elif service.host in survey.computes.bare_metal:
         yield blocker(
             "target-is-bare-metal",
             Topic.HOST,
             f"{request.to} is a compute service of Ironic, which takes no VM.",
             "Name another target, or none.",
         )
-    elif service not in survey.survivors:
+    elif service not in survey.computes.survivors:
         yield blocker(
             "target-not-in-service",
             Topic.HOST,

@@ -7,7 +7,8 @@ Nova calls a host down that somebody has forced down, and one whose clock or con
 from collections.abc import Iterator
 
 from adapters.openstack.model import ages
-from adapters.openstack.model.resources import Life, OpenStackSurvey, Service
+from adapters.openstack.model.resources import Life, Service
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import power
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
@@ -20,28 +21,30 @@ def findings(survey: OpenStackSurvey, service: Service, *, fence: bool) -> Itera
         service: its compute service.
         fence: whether Muster powers a host off before it evacuates it.
     """
-    is_off = survey.power is not None and survey.power.is_off
-    if survey.life is Life.REPORTS:
+    is_off = survey.computes.power is not None and survey.computes.power.is_off
+    if survey.computes.life is Life.REPORTS:
         yield _reports(survey, service, is_off=is_off, fence=fence)
-    elif survey.life is Life.UNTOLD and not is_off:
+    elif survey.computes.life is Life.UNTOLD and not is_off:
         yield _finding(
             "life-untold",
             Verdict.UNKNOWN,
-            f"Nova's row of {survey.host} was written just now: by a heartbeat of a living host, or because somebody"
+            f"Nova's row of {survey.computes.host} was written just now: by a heartbeat of a living host, or because somebody"
             " changed it. Only another look can tell which.",
             "Check again in half a minute.",
         )
     if service.is_forced_down:
         written = f" Its row was written {_ago(survey, service)}." if service.updated_at else ""
-        sentence = f"Nova counts {survey.host} as down because somebody forced it down; that alone proves nothing."
+        sentence = (
+            f"Nova counts {survey.computes.host} as down because somebody forced it down; that alone proves nothing."
+        )
         yield _finding("forced-down-before", Verdict.WARNING, f"{sentence}{written}")
-    elif survey.life is Life.SILENT:
-        sentence = f"{survey.host}'s compute service is down{heard(survey, service)}."
+    elif survey.computes.life is Life.SILENT:
+        sentence = f"{survey.computes.host}'s compute service is down{heard(survey, service)}."
         yield _finding("service-down", Verdict.OK, sentence)
 
 
 def _reports(survey: OpenStackSurvey, service: Service, *, is_off: bool, fence: bool) -> Finding:
-    host = survey.host
+    host = survey.computes.host
     why = "forced down" if service.is_forced_down else "down, as where the clocks of controllers differ"
     sentence = f"{host} is alive: nova-compute reports there{heard(survey, service)}, though Nova calls it {why}."
     if is_off:
@@ -81,13 +84,13 @@ def heard(survey: OpenStackSurvey, service: Service) -> str:
     """
     if service.updated_at is None:
         return ""
-    if service.is_up or survey.life is Life.REPORTS:
+    if service.is_up or survey.computes.life is Life.REPORTS:
         return f", its row written {_ago(survey, service)}"
-    return f", not heard of for at least {ages.spoken(survey.at - service.updated_at)}"
+    return f", not heard of for at least {ages.spoken(survey.computes.at - service.updated_at)}"
 
 
 def _ago(survey: OpenStackSurvey, service: Service) -> str:
-    return f"{ages.spoken(survey.at - service.updated_at)} ago" if service.updated_at else "never"
+    return f"{ages.spoken(survey.computes.at - service.updated_at)} ago" if service.updated_at else "never"
 
 
 def _finding(code: str, verdict: Verdict, sentence: str, remedy: str = "") -> Finding:

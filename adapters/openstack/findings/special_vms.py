@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.openstack.model import priority
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import verbs
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
@@ -68,7 +69,7 @@ def of_server(server: Server, survey: OpenStackSurvey, way: PlannedMove, *, prio
             " numbers here do not show.",
             f"See that {way.there} has that bandwidth left; releases before Nova 25 refuse some such VMs.",
         )
-    if server.volumes & survey.encrypted:
+    if server.volumes & survey.servers.encrypted:
         yield _encrypted(server, way)
     if asked := _unmet(server, survey, way):
         where = f"{way.home} is in none" if way.home else "no host that is left is in one"
@@ -94,7 +95,7 @@ def of_server(server: Server, survey: OpenStackSurvey, way: PlannedMove, *, prio
 
 def is_amphora(server: Server, survey: OpenStackSurvey) -> bool:
     """Whether Octavia made it: by its name, which may be random, by that of its server group or of a port."""
-    group = survey.group_of(server)
+    group = survey.servers.group_of(server)
     is_grouped = group is not None and group.name.startswith(_LOAD_BALANCER)
     return server.name.startswith(_AMPHORA) or is_grouped or server.has_amphora_port
 
@@ -174,8 +175,8 @@ def of_disks(leaving: Sequence[Server], *, shared_storage: bool | None) -> Itera
 
 def of_groups(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Server groups that must stay on one host: Nova moves their members one by one, so the first finds no host."""
-    here = by_group(survey, survey.servers)
-    for group in survey.groups:
+    here = by_group(survey, survey.servers.here)
+    for group in survey.servers.groups:
         together = here.get(group.id, ())
         if group.policy == AFFINITY and len(together) > 1:
             yield Finding(
@@ -192,14 +193,14 @@ def by_group(survey: OpenStackSurvey, servers: Sequence[Server]) -> dict[str, li
     """The names of some servers by the id of the server group that they are in."""
     found: dict[str, list[str]] = {}
     for server in servers:
-        if (group := survey.group_of(server)) is not None:
+        if (group := survey.servers.group_of(server)) is not None:
             found.setdefault(group.id, []).append(server.name)
     return found
 
 
 def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether it is known what ports the servers have."""
-    if not survey.ports_known:
+    if not survey.servers.ports_known:
         yield Finding(
             code="ports-unknown",
             verdict=Verdict.WARNING,
@@ -212,7 +213,7 @@ def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether it is known what shares the servers have."""
-    if not survey.shares_known:
+    if not survey.servers.shares_known:
         yield Finding(
             code="shares-unknown",
             verdict=Verdict.WARNING,
@@ -225,14 +226,14 @@ def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
 def _unmet(server: Server, survey: OpenStackSurvey, way: PlannedMove) -> str:
     """What no aggregate says of where it may go, though the flavor asks for it (AggregateInstanceExtraSpecsFilter)."""
     plain = {key: value for key, value in server.scope.items() if not value.startswith(_OPERATORS)}
-    places = [way.home] if way.home else [s.host for s in survey.survivors]
+    places = [way.home] if way.home else [s.host for s in survey.computes.survivors]
     if not plain or not places or any(_has(survey, host, plain) for host in places):
         return ""
     return " and ".join(f"{key}={value}" for key, value in sorted(plain.items()))
 
 
 def _has(survey: OpenStackSurvey, host: str, wanted: Mapping[str, str]) -> bool:
-    tags = survey.tags.get(host, {})
+    tags = survey.computes.tags.get(host, {})
     return all(value in tags.get(key, frozenset()) for key, value in wanted.items())
 
 

@@ -1,16 +1,10 @@
 """What a survey of an OpenStack cloud holds: its services, servers, moves and room, in OpenStack's own words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cached_property
 from typing import TypeAlias
-
-from adapters.openstack.wire.versions import Microversion
-from adapters.redfish.reading import PowerReading
-from bot.domain.cloud import NO_BOOKS, Books
-from bot.domain.listing import Listing
 
 Amounts: TypeAlias = Mapping[str, int]
 """Of resource classes: {"VCPU": 2, "MEMORY_MB": 4096}."""
@@ -269,124 +263,3 @@ class Unanswered:
     instead: str  #: what is done without it: "their ids are shown"
     why: str  #: what the cloud said, as a sentence
     is_risk: bool = False  #: whether approvers take something upon them
-
-
-@dataclass(frozen=True, kw_only=True)
-class OpenStackSurvey:
-    """Everything read to judge a request about one host."""
-
-    host: str
-    at: datetime
-    highest: Microversion  #: that Nova offers
-    services: tuple[Service, ...]  #: all of Nova
-    listed: Listing[Server] = field(default_factory=Listing)  #: on the host, of any status; and whether that is all
-    projects: Mapping[str, str] = field(default_factory=dict)  #: names by id, where they can be read
-    groups: tuple[ServerGroup, ...] = ()
-    migrations: tuple[Migration, ...] = ()  #: from or to the host, ended ones too
-    room: Mapping[str, Room] | None = None  #: by host; None: Placement does not tell
-    held: Mapping[str, Amounts] | None = field(default_factory=dict)
-    """What each server holds on the host, by Placement; None: it does not tell."""
-    aggregates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  #: names, by host
-    tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
-    """What a host's aggregates say of themselves (their metadata): by host, then by key."""
-    bare_metal: frozenset[str] = frozenset()  #: names of the hosts and nodes that are of Ironic
-    life: Life = Life.SILENT  #: of the host, if Nova calls it down
-    movers: Mapping[str, Server | None] = field(default_factory=dict)
-    """VMs of lasting records by id, wherever they are now; None: deleted; of one that is not in it nobody asked."""
-    books: Books = NO_BOOKS  #: what Muster itself knows
-    away: tuple[Server, ...] = ()  #: of the ledger of the books, wherever they are now but on the host
-    storage: Storage | None = None  #: None: the cloud has no Cinder
-    encrypted: frozenset[str] = frozenset()  #: ids of volumes attached to its servers that are encrypted
-    ports_known: bool = True  #: whether Neutron, where there is one, told of the servers' ports
-    shares_known: bool = True  #: whether Nova told which shares are attached to the servers
-    unanswered: tuple[Unanswered, ...] = ()  #: questions that nothing depends on but accuracy
-    power: PowerReading | None = None  #: off only where two readings said so; None: no BMC of the host is known
-    bmc_called: tuple[str, ...] = ()
-    """Where the host has no BMC: what names BMCs have that may be its own, otherwise written."""
-    others: Mapping[str, PowerReading] = field(default_factory=dict)
-    """The power of other hosts that look dead too, where it was asked for and so as that of the host."""
-
-    @property
-    def servers(self) -> tuple[Server, ...]:
-        """On the host, of any status, as far as that is known."""
-        return self.listed.items
-
-    @cached_property
-    def computes(self) -> tuple[Service, ...]:
-        """Its compute services: of each host the row that stands for it."""
-        return standing([s for s in self.services if s.binary == "nova-compute"])
-
-    @cached_property
-    def _by_host(self) -> Mapping[str, Service]:
-        return {s.host: s for s in reversed(self.computes)}
-
-    @cached_property
-    def _by_member(self) -> Mapping[str, ServerGroup]:
-        return {member: group for group in reversed(self.groups) for member in group.members}
-
-    @cached_property
-    def _by_mover(self) -> Mapping[str, Sequence[Migration]]:
-        found: dict[str, list[Migration]] = {}
-        for move in self.migrations:
-            found.setdefault(move.server, []).append(move)
-        return found
-
-    @property
-    def rows(self) -> tuple[Service, ...]:
-        """The rows of the host's compute service, the one that stands for it first."""
-        return in_turn([s for s in self.services if s.binary == "nova-compute" and s.host == self.host])
-
-    @property
-    def service(self) -> Service | None:
-        """The compute service of the host."""
-        return self._by_host.get(self.host)
-
-    @cached_property
-    def survivors(self) -> tuple[Service, ...]:
-        """Compute services that the scheduler may choose for VMs."""
-        others = (s for s in self.computes if s.host != self.host and s.host not in self.bare_metal)
-        return tuple(s for s in others if s.is_up and s.is_enabled)
-
-    @cached_property
-    def is_bare_metal(self) -> bool:
-        """Whether the host is a compute service of Ironic: of a dead one Nova may list no node any more."""
-        return self.host in self.bare_metal or any(s.node in self.bare_metal for s in self.servers)
-
-    @property
-    def deserted(self) -> tuple[str, ...]:
-        """Names of the host's aggregates in which no other host is in service; none when there is no other at all."""
-        living = {name for s in self.survivors for name in self.aggregates.get(s.host, ())}
-        return tuple(name for name in self.aggregates.get(self.host, ()) if self.survivors and name not in living)
-
-    @cached_property
-    def seen(self) -> Mapping[str, Server | None]:
-        """The VMs that were asked about, by id: on the host and elsewhere; None: deleted."""
-        return {**self.movers, **{s.id: s for s in self.servers}}
-
-    def heard_of(self, host: str) -> datetime | None:
-        """When a compute host was heard of last."""
-        return self._by_host[host].updated_at if host in self._by_host else None
-
-    def zone_of(self, host: str) -> str | None:
-        """The availability zone of a compute host; None when Nova does not list it."""
-        return self._by_host[host].zone if host in self._by_host else None
-
-    @cached_property
-    def shared(self) -> frozenset[str]:
-        """Resource classes that no host has of its own, as all take them from a pool (Ceph): disk, or none."""
-        rooms = [self.room[s.host] for s in self.survivors if s.host in self.room] if self.room else []
-        is_pooled = bool(rooms) and not any("DISK_GB" in room.capacity for room in rooms)
-        return frozenset({"DISK_GB"}) if is_pooled else frozenset()
-
-    def needs(self, server: Server) -> Amounts:
-        """What a server takes of a host: what it holds there by Placement, else what its flavor says."""
-        taken = (self.held or {}).get(server.id) or server.needs
-        return {name: amount for name, amount in taken.items() if name not in self.shared} if self.shared else taken
-
-    def group_of(self, server: Server) -> ServerGroup | None:
-        """The server group that a server is in."""
-        return self._by_member.get(server.id)
-
-    def moves_of(self, server: str) -> Sequence[Migration]:
-        """The records of one server's moves, by its id."""
-        return self._by_mover.get(server, ())

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.openstack.model import ages, names
-from adapters.openstack.model.resources import OpenStackSurvey, Service
+from adapters.openstack.model.resources import Service
+from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
@@ -41,11 +42,15 @@ def is_retired(service: Service, services: Sequence[Service]) -> bool:
 
 def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Judge a host that is listed more than once, and name the rows of others that are left out of account."""
-    rows = survey.rows
+    rows = survey.computes.rows
     if len(rows) > 1:
         yield _twice(survey, rows)
     yield from _of_names(survey)
-    retired = sorted(s.host for s in survey.computes if s.host != survey.host and is_retired(s, survey.services))
+    retired = sorted(
+        s.host
+        for s in survey.computes.all
+        if s.host != survey.computes.host and is_retired(s, survey.computes.services)
+    )
     if retired:
         more = f" and {len(retired) - _NAMED} more" if len(retired) > _NAMED else ""
         yield Finding(
@@ -58,10 +63,12 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
 
 def _twice(survey: OpenStackSurvey, rows: Sequence[Service]) -> Finding:
     listed = "; ".join(f"{s.id} is {s.state}{_heard(survey, s)}" for s in rows)
-    sentence = f"Nova lists {survey.host} {'twice' if len(rows) == 2 else counted(len(rows), 'time')}: {listed}."
+    sentence = (
+        f"Nova lists {survey.computes.host} {'twice' if len(rows) == 2 else counted(len(rows), 'time')}: {listed}."
+    )
     clean_up = (
         "Have the left-over row removed from the database of its cell; `openstack compute service delete` would take"
-        f" {survey.host} out of its aggregates and its cell as well."
+        f" {survey.computes.host} out of its aggregates and its cell as well."
     )
     if _is_clear(rows):
         return Finding(
@@ -93,10 +100,10 @@ def _is_clear(rows: Sequence[Service]) -> bool:
 
 def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Other names that may be the host's: of another row of Nova's, of its BMC, of services of Cinder."""
-    host, mine = survey.host, survey.service
-    twins = [s for s in survey.computes if s.host != host and names.may_be_one(s.host, host)]
+    host, mine = survey.computes.host, survey.computes.service
+    twins = [s for s in survey.computes.all if s.host != host and names.may_be_one(s.host, host)]
     living = [s for s in twins if s.is_up]
-    is_off = survey.power is not None and survey.power.is_off
+    is_off = survey.computes.power is not None and survey.computes.power.is_off
     if living and mine is not None and not mine.is_up and not is_off:
         name = living[0].host
         found = _name(
@@ -114,8 +121,8 @@ def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
             f"Nova lists a host that may be the same machine under another name: {also}. Muster takes them for two.",
             "See which machine each of them is before you approve.",
         )
-    if survey.bmc_called:
-        called = ", ".join(survey.bmc_called)
+    if survey.computes.bmc_called:
+        called = ", ".join(survey.computes.bmc_called)
         yield _name(
             "bmc-by-another-name",
             f"No BMC is configured for {host}, but one for {called}: under that name it proves nothing here.",
@@ -136,4 +143,8 @@ def _name(code: str, sentence: str, remedy: str) -> Finding:
 
 
 def _heard(survey: OpenStackSurvey, service: Service) -> str:
-    return "" if service.updated_at is None else f", its row written {ages.spoken(survey.at - service.updated_at)} ago"
+    return (
+        ""
+        if service.updated_at is None
+        else f", its row written {ages.spoken(survey.computes.at - service.updated_at)} ago"
+    )

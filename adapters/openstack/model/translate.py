@@ -293,11 +293,18 @@ def _filled(hypervisors: Sequence[Json], name: str) -> tuple[int, int] | None:
     return (used, there) if there else None
 
 
-def bare_metal(hypervisors: Sequence[Json]) -> frozenset[str]:
-    """Names of the hosts and of the nodes of Ironic: it makes each node a hypervisor (`nova/virt/ironic/driver.py`)."""
+def bare_metal(hypervisors: Sequence[Json], *, host: str = "", servers: Sequence[Server] = ()) -> frozenset[str]:
+    """Names of the hosts and of the nodes of Ironic: it makes each node a hypervisor (`nova/virt/ironic/driver.py`).
+
+    Args:
+        hypervisors: all of Nova.
+        host: of a dead one Nova may list no node any more: the servers on it tell.
+        servers: on that host.
+    """
     nodes = [h for h in hypervisors if str(h.get("hypervisor_type") or "").casefold() == "ironic"]
     hosts = {str((h.get("service") or {}).get("host") or "") for h in nodes}
-    return frozenset(hosts | {str(h.get("hypervisor_hostname") or "") for h in nodes}) - {""}
+    named = frozenset(hosts | {str(h.get("hypervisor_hostname") or "") for h in nodes}) - {""}
+    return named | {host} if any(s.node in named for s in servers) else named
 
 
 def provider_of(host: str, hypervisors: Sequence[Json]) -> str | None:

@@ -9,7 +9,8 @@ from datetime import timedelta
 
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
 from adapters.openstack.findings import entering as drain_judge
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import deadline, locks, relocation, service, verbs, vms
@@ -27,10 +28,10 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
     chosen = selection.chosen(request, survey)
     reasons = {
         s.id: drain_judge.reason_against(s, survey) or refusals.against_moving(s, survey.highest)
-        for s in survey.servers
+        for s in survey.servers.here
     }
     leaving = [s for s in chosen.servers if not reasons[s.id]]
-    is_whole = len(chosen.servers) == len(survey.servers)
+    is_whole = len(chosen.servers) == len(survey.servers.here)
     live = relocation.live_microversion(survey.highest)
     findings = (
         *drain_judge.of_host(survey),
@@ -48,7 +49,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         *locks.of_locks(survey, settings),
         *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], settings)),
         *drain_judge.of_rest(
-            survey, left=len(survey.servers) - len(chosen.servers), staying=len(survey.servers) - len(leaving)
+            survey, left=len(survey.servers.here) - len(chosen.servers), staying=len(survey.servers.here) - len(leaving)
         ),
     )
     return Plan(
@@ -56,7 +57,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         host=request.host,
         host_name=request.host_name,
         findings=findings,
-        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers),
+        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers.here),
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
         steps=tuple(_steps(request, survey, leaving, settings, is_whole=is_whole)),
         facts={
@@ -80,7 +81,11 @@ def _of_server(server: Server, survey: OpenStackSurvey, reason: str, settings: O
 
 
 def _of_versions(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
-    if request.to and survey.highest < versions.COLD_TARGET and any(s.vm_state == "stopped" for s in survey.servers):
+    if (
+        request.to
+        and survey.highest < versions.COLD_TARGET
+        and any(s.vm_state == "stopped" for s in survey.servers.here)
+    ):
         yield selection.blocker(
             "target-too-new",
             Topic.VERSION,
@@ -102,22 +107,22 @@ def _steps(
     request: Request, survey: OpenStackSurvey, leaving: list[Server], settings: OpenStackSettings, *, is_whole: bool
 ) -> Iterator[Step]:
     """The steps; the host is verified empty only where all its VMs are meant to leave it."""
-    if survey.service is None or survey.is_bare_metal:
+    if survey.computes.service is None or survey.computes.is_bare_metal:
         return
-    yield service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
+    yield service.disable(request, survey.computes.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
     for server in leaving:
         moves = relocation.steps(server, survey, settings, to=request.to, phase=MIGRATE)
         yield from locks.locked([*moves], server, request, survey, settings)
     if not is_whole:
         return
     yield Step(
-        key=StepKey(f"{verbs.EMPTY}:{survey.service.id}"),
+        key=StepKey(f"{verbs.EMPTY}:{survey.computes.service.id}"),
         phase=VERIFY,
         verb=verbs.EMPTY,
-        target=survey.service.id,
-        title=f"{survey.host} is empty",
+        target=survey.computes.service.id,
+        title=f"{survey.computes.host} is empty",
         by=By.CLOUD,
-        arguments={"host": survey.host},
+        arguments={"host": survey.computes.host},
         patience=timedelta(minutes=10),
         quiet=settings.quiet,
     )

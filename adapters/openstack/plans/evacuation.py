@@ -7,7 +7,8 @@ from datetime import timedelta
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
 from adapters.openstack.findings import evacuation as judge
 from adapters.openstack.model import priority, records
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import spread
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import locks, power, service, verbs, vms
@@ -26,7 +27,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
     chosen = selection.chosen(request, survey)
     reasons = {
         s.id: judge.reason_against(s, survey) or refusals.against(s, verbs.REBUILD, survey.highest)
-        for s in survey.servers
+        for s in survey.servers.here
     }
     in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, settings))
     crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=survey.books.promised)
@@ -52,12 +53,12 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, settings),
     )
     steps: tuple[Step, ...] = ()
-    may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.service is not None
+    may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.computes.service is not None
     best = spread.wishes(survey, leaving, others=survey.books.promised) if may_wish else {}
-    if survey.service is not None and not survey.is_bare_metal:
-        disable = service.disable(request, survey.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
+    if survey.computes.service is not None and not survey.computes.is_bare_metal:
+        disable = service.disable(request, survey.computes.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
         forced = service.force_down(
-            survey.service,
+            survey.computes.service,
             phase=OUT_OF_SERVICE,
             quiet=settings.quiet,
             follows=disable.key,
@@ -89,7 +90,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
                 is_evacuable=not reasons[s.id],
                 wish=next(iter(best.get(s.id, ())), request.to),
             )
-            for s in survey.servers
+            for s in survey.servers.here
         ),
         phases=(power.FENCE, rehome_steps.PHASE, OUT_OF_SERVICE, EVACUATE),
         steps=steps,
@@ -154,8 +155,8 @@ def _vm(
 
 def _other_zone(survey: OpenStackSurvey, wish: str) -> list[str]:
     """That it goes to another availability zone, if Nova's scheduler agrees to where it would go best."""
-    zone = survey.zone_of(wish) if wish else ""
-    own = survey.service.zone if survey.service else ""
+    zone = survey.computes.zone_of(wish) if wish else ""
+    own = survey.computes.service.zone if survey.computes.service else ""
     return [f"to zone {zone}, away from {own}"] if zone and own and zone != own else []
 
 

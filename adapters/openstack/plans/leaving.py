@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from adapters.openstack.findings import absences, homecoming, leaving
 from adapters.openstack.findings.homecoming import Away
-from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import relocation, service, vms
 from bot.domain.cloud import Request
@@ -58,9 +58,9 @@ def _vm(away: Away, survey: OpenStackSurvey) -> Vm:
 
 
 def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSettings) -> Iterator[Step]:
-    if survey.service is None:
+    if survey.computes.service is None:
         return
-    yield from service.back(survey.service, phases=SERVICE, quiet=settings.quiet)
+    yield from service.back(survey.computes.service, phases=SERVICE, quiet=settings.quiet)
     for one in away:
         if one.comes:
-            yield from relocation.steps(one.server, survey, settings, to=survey.host, phase=BACK, exactly=True)
+            yield from relocation.steps(one.server, survey, settings, to=survey.computes.host, phase=BACK, exactly=True)

@@ -10,7 +10,8 @@ from adapters.openstack.findings.rehoming import can_take
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
-from adapters.openstack.model.resources import Backup, OpenStackSurvey, Storage, Volume
+from adapters.openstack.model.resources import Backup, Storage, Volume
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.rehome import PHASE, commands
@@ -28,7 +29,7 @@ def managers(books: Books) -> tuple[str, ...]:
 
 def giving_back(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the way back and lay out its steps."""
-    storage = survey.storage or Storage(host=survey.host)
+    storage = survey.storage or Storage(host=survey.computes.host)
     found = [move for step in survey.books.undoes if (move := _back(step, storage)) is not None]
     return Plan(
         action=request.action,

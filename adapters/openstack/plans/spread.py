@@ -9,7 +9,8 @@ are the scheduler's from the beginning.
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack.findings.room import fits, free_on
-from adapters.openstack.model.resources import Amounts, OpenStackSurvey, Server
+from adapters.openstack.model.resources import Amounts, Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.plans.plan import Step
 
 _PLAIN = frozenset({"VCPU", "PCPU", "MEMORY_MB", "DISK_GB"})
@@ -36,7 +37,7 @@ def wishes(
     given = dict.fromkeys(free, 0)
     found: dict[str, str] = {}
     for server in leaving:
-        needs = survey.needs(server)
+        needs = survey.rooms.needs(server)
         fit = [host for host, amounts in free.items() if fits(amounts, needs)]
         if not _is_plain(server, survey) or not fit:
             continue
@@ -47,7 +48,7 @@ def wishes(
             free[best][name] = free[best].get(name, 0) - amount
         found[server.id] = best
     by_id = {server.id: server for server in leaving}
-    return {id: (first, *_also(free, survey.needs(by_id[id]), first)) for id, first in found.items()}
+    return {id: (first, *_also(free, survey.rooms.needs(by_id[id]), first)) for id, first in found.items()}
 
 
 def _also(free: Mapping[str, Amounts], needs: Amounts, best: str) -> Sequence[str]:
@@ -58,10 +59,12 @@ def _also(free: Mapping[str, Amounts], needs: Amounts, best: str) -> Sequence[st
 
 def _alike(survey: OpenStackSurvey) -> frozenset[str]:
     """The survivors in the zone and the very aggregates of the host: what the scheduler might forbid elsewhere."""
-    mine = frozenset(survey.aggregates.get(survey.host, ()))
-    zone = survey.service.zone if survey.service else ""
+    mine = frozenset(survey.computes.aggregates.get(survey.computes.host, ()))
+    zone = survey.computes.service.zone if survey.computes.service else ""
     return frozenset(
-        s.host for s in survey.survivors if s.zone == zone and frozenset(survey.aggregates.get(s.host, ())) == mine
+        s.host
+        for s in survey.computes.survivors
+        if s.zone == zone and frozenset(survey.computes.aggregates.get(s.host, ())) == mine
     )
 
 
@@ -70,11 +73,11 @@ def _is_plain(server: Server, survey: OpenStackSurvey) -> bool:
 
     Nova puts a VM whose target is refused into ERROR, and forgets that it was stopped.
     """
-    zone = survey.service.zone if survey.service else ""
+    zone = survey.computes.service.zone if survey.computes.service else ""
     return (
         server.vm_state == "active"
-        and survey.group_of(server) is None
+        and survey.servers.group_of(server) is None
         and server.pinned_zone in {None, zone}
         and not (server.traits or server.scope or server.devices or server.ports or server.has_promised_bandwidth)
-        and all(name in _PLAIN for name, amount in survey.needs(server).items() if amount)
+        and all(name in _PLAIN for name, amount in survey.rooms.needs(server).items() if amount)
     )

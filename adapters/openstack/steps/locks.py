@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import evidence, service, verbs, vms
 from adapters.openstack.wire import versions
@@ -59,7 +60,7 @@ def locked(
     first, *rest = steps
     last = [s for s in steps if s.relieves is None][-1]
     at = versions.spoken(versions.LOCK_REASON)
-    reason = f"{service.MARK}{request.run}{_OFF}{survey.host}"
+    reason = f"{service.MARK}{request.run}{_OFF}{survey.computes.host}"
     lock = _step(verbs.LOCK, f"lock {server.name}", first, server, microversion=at, reason=reason)
     unlock = _step(verbs.UNLOCK, f"unlock {server.name}", first, server, microversion=at, reason=reason)
     return [

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack.model.resources import OpenStackSurvey, Service
+from adapters.openstack.model.resources import Service
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import verbs
 from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import Seen, Sighting
@@ -23,12 +24,12 @@ _OFF_YOURSELF = "See with your own eyes that it is off before you approve."
 
 def is_told(survey: OpenStackSurvey) -> bool:
     """Whether the host's BMC says how its power is."""
-    return survey.power is not None and survey.power.state != ""
+    return survey.computes.power is not None and survey.computes.power.state != ""
 
 
 def will_be_off(survey: OpenStackSurvey, *, fence: bool) -> bool:
     """Whether the host is proven to be off before it is forced down: it is already, or Muster sees to it."""
-    return is_told(survey) and (fence or (survey.power is not None and survey.power.is_off))
+    return is_told(survey) and (fence or (survey.computes.power is not None and survey.computes.power.is_off))
 
 
 def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
@@ -38,7 +39,7 @@ def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
         survey: the cloud.
         fence: whether Muster powers a host off before it evacuates it.
     """
-    host, power = survey.host, survey.power
+    host, power = survey.computes.host, survey.computes.power
     if power is not None and power.contradicts(host):
         yield _finding(
             "bmc-of-another",
@@ -96,12 +97,12 @@ def fencing(survey: OpenStackSurvey, *, quiet: timedelta) -> Step:
         quiet: how long a call whose answer is lost may still take effect.
     """
     return Step(
-        key=StepKey(f"{verbs.POWER_OFF}:{survey.host}"),
+        key=StepKey(f"{verbs.POWER_OFF}:{survey.computes.host}"),
         phase=FENCE,
         verb=verbs.POWER_OFF,
-        target=survey.host,
-        title=f"power {survey.host} off by its BMC",
-        arguments={"host": survey.host},
+        target=survey.computes.host,
+        title=f"power {survey.computes.host} off by its BMC",
+        arguments={"host": survey.computes.host},
         essential=True,
         patience=_PATIENCE,
         quiet=quiet,

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from adapters.openstack.model import priority
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import deadline, verbs, vms
 from adapters.openstack.steps.emptied import TO_BE_CONFIRMED

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
-from adapters.openstack.model.resources import OpenStackSurvey, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import verbs
 from bot.domain.plans.plan import Disposition, Step, Vm
 from bot.domain.values import StepKey, VmId
@@ -31,7 +32,7 @@ def row(
     return Vm(
         id=VmId(server.id),
         name=server.name,
-        project=survey.projects.get(server.project, server.project),
+        project=survey.servers.projects.get(server.project, server.project),
         status=server.status,
         size=server.flavor,
         disposition=disposition,
@@ -45,7 +46,7 @@ def remarks(server: Server, survey: OpenStackSurvey) -> Iterator[str]:
     """What people should know of a VM that is moved."""
     if server.is_locked:
         yield f"locked: {server.locked_reason}" if server.locked_reason else "locked"
-    group = survey.group_of(server)
+    group = survey.servers.group_of(server)
     if group is not None:
         yield f"server group {group.name} ({group.policy})"
 
@@ -81,7 +82,7 @@ def move(
         follows: the step that it ends; such a one waits for nobody else of its server group.
         exactly: whether it counts only on `to`; else anywhere but on the host it is on now.
     """
-    group = survey.group_of(server)
+    group = survey.servers.group_of(server)
     return Step(
         key=key(verb, server),
         phase=phase,

@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from adapters.openstack.model import translate
-from adapters.openstack.model.resources import NO_PORT, OpenStackSurvey, Port, Server, Unanswered, Used
+from adapters.openstack.model.resources import NO_PORT, Port, Server, Unanswered, Used
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.survey import storage
 from adapters.openstack.wire.errors import Missing
 from adapters.openstack.wire.session import Session
@@ -32,8 +33,9 @@ async def to_those_here(session: Session, survey: OpenStackSurvey) -> OpenStackS
     Raises:
         Unreachable: Cinder's lists of the host's volumes contradict each other.
     """
-    servers, told = await _with_attachments(session, survey, survey.servers)
-    return replace(told, listed=replace(told.listed, items=servers))
+    servers, told = await _with_attachments(session, survey, survey.servers.here)
+    listed = replace(told.servers.listed, items=servers)
+    return replace(told, servers=replace(told.servers, listed=listed))
 
 
 async def to_those_away(session: Session, survey: OpenStackSurvey) -> OpenStackSurvey:
@@ -42,8 +44,8 @@ async def to_those_away(session: Session, survey: OpenStackSurvey) -> OpenStackS
     Raises:
         Refused, Unreachable: as above.
     """
-    servers, told = await _with_attachments(session, survey, survey.away)
-    return replace(told, away=servers)
+    servers, told = await _with_attachments(session, survey, survey.servers.away)
+    return replace(told, servers=replace(told.servers, away=servers))
 
 
 async def _with_attachments(
@@ -57,8 +59,13 @@ async def _with_attachments(
     )
     encrypted = frozenset(id for id in volumes if id in used.volumes and used.volumes[id].is_encrypted)
     storage.must_be_whole(survey.storage, used.volumes)
-    told = replace(survey, encrypted=encrypted, ports_known=ports is not None, shares_known=shares is not None)
-    told = replace(told, unanswered=(*told.unanswered, *used.unanswered))
+    told = replace(
+        survey,
+        servers=replace(
+            survey.servers, encrypted=encrypted, ports_known=ports is not None, shares_known=shares is not None
+        ),
+        unanswered=(*survey.unanswered, *used.unanswered),
+    )
     return tuple(_attached(s, ports or {}, shares or {}) for s in servers), told
 
 
@@ -114,7 +121,7 @@ async def _ports_on(session: Session, host: str) -> Sequence[Port]:
 
 def _may_share(server: Server, survey: OpenStackSurvey) -> bool:
     """Whether Nova would have let a share be attached to it: by its flavor, or by what its host can do."""
-    room = (survey.room or {}).get(server.host)
+    room = (survey.rooms.by_host or {}).get(server.host)
     return server.has_page_size or room is None or _FILE_BACKED in room.traits
 
 

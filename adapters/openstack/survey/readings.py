@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmcs
 from adapters.redfish.reading import PowerReading
@@ -36,7 +36,8 @@ async def during(
     again, once_more = await Session.together(
         _of(bmcs, host if mine is not None and mine.is_off else ""), bmcs.read_each(off, within=WITHIN)
     )
-    return replace(taken, power=again or mine, others={**told, **once_more})
+    computes = replace(taken.computes, power=again or mine, others={**told, **once_more})
+    return replace(taken, computes=computes)
 
 
 async def _of(bmcs: Bmcs, host: str) -> PowerReading | None:

@@ -17,8 +17,12 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from adapters.openstack.model import translate
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.names import natural
-from adapters.openstack.model.resources import OpenStackSurvey, Room, Server, ServerGroup, Service, Unanswered
+from adapters.openstack.model.resources import Room, Server, ServerGroup, Service, Unanswered
+from adapters.openstack.model.rooms import Rooms
+from adapters.openstack.model.servers import Servers
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.survey import nova, older, proof, storage
 from adapters.openstack.wire.answers import Document
 from adapters.openstack.wire.cinder_manage import CommandRunner
@@ -74,7 +78,7 @@ async def take(
     offer = await nova.compute_offer(session)
     services = await nova.compute_services(session)  # a member gets 403 here, before any list is trusted
     await _must_answer_for(session, host, services)
-    computes = {s.host for s in services if s.binary == "nova-compute"}
+    hosts = {s.host for s in services if s.binary == "nova-compute"}
     said: list[Unanswered] = []
     servers, hypervisors, groups, migrations, aggregates, candidates, projects, cinder = await session.together(
         nova.servers_on(session, host),
@@ -84,25 +88,29 @@ async def take(
         _or(_aggregates(session), said, _NO_AGGREGATES),
         _candidates(session),
         _or(_projects(session), said, _NO_PROJECTS),
-        storage.take(session, host, hosts=computes, is_asked=rehomes, runner=runner, besides=managers),
+        storage.take(session, host, hosts=hosts, is_asked=rehomes, runner=runner, besides=managers),
     )
     held = await _or(proof.held_by(session, translate.provider_of(host, hypervisors)), said, _NOT_HELD)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
     servers = await older.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
-    return OpenStackSurvey(
+    listed = replace(listed, items=_in_order(servers, with_scopes=aggregates is not None))
+    computes = Computes(
         host=host,
         at=session.time_there(at),
-        highest=offer.highest,
         services=tuple(services),
-        listed=replace(listed, items=_in_order(servers, with_scopes=aggregates is not None)),
-        projects=projects or {},
-        groups=tuple(groups),
-        migrations=tuple(migrations),
-        room=await _room(session, candidates, hypervisors, services, said),
-        held=held,
-        bare_metal=translate.bare_metal(hypervisors),
         aggregates=translate.aggregates_by_host(aggregates or ()),
         tags=translate.tags_by_host(aggregates or ()),
+        bare_metal=translate.bare_metal(hypervisors, host=host, servers=listed.items),
+    )
+    return OpenStackSurvey(
+        computes=computes,
+        highest=offer.highest,
+        servers=Servers(listed=listed, projects=projects or {}, groups=tuple(groups), migrations=tuple(migrations)),
+        rooms=Rooms(
+            by_host=await _room(session, candidates, hypervisors, services, said),
+            survivors=frozenset(s.host for s in computes.survivors),
+            held=held,
+        ),
         storage=cinder,
         unanswered=tuple(said),
     )

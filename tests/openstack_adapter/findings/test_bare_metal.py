@@ -1,13 +1,11 @@
 """Compute services of Ironic: they are offered nothing, take nothing, and are called what they are."""
 
-from dataclasses import replace
-
 import pytest
 
 from bot.domain.plans.plan import Disposition, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
-from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, plan, server, survey
+from tests.openstack_adapter.build import DEAD, altered, codes, enter, finding, living, plan, server, survey
 
 NODES = ("36a26c3b-f8e1-465d-9fce-c4afbe019b51", "bab0a652-2260-467d-b2cf-b760053a3257")
 
@@ -47,5 +45,5 @@ def test_a_dead_host_of_ironic_is_known_by_its_machines_though_others_have_taken
     machine = server("web-1", node=NODES[0])
     taken = survey(machine, bare_metal=frozenset({"compute-2", NODES[0]}))
     assert "bare-metal" in codes(plan(taken))
-    alive = replace(living(machine), bare_metal=taken.bare_metal)
+    alive = altered(living(machine), bare_metal=taken.computes.bare_metal)
     assert enter(alive).vms[0].disposition is Disposition.CANNOT

@@ -1,6 +1,5 @@
 """What a survey says for and against an evacuation: each finding where it belongs, and absent where it does not."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,6 +12,7 @@ from bot.domain.plans.plan import Disposition, Topic, Verdict, digest_of
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,
+    altered,
     codes,
     configured,
     finding,
@@ -60,7 +60,7 @@ def test_a_host_that_was_forced_down_by_hand_is_no_proof() -> None:
 
 def test_a_host_that_nova_does_not_know_cannot_be_evacuated() -> None:
     taken = survey()
-    made = plan(replace(taken, services=tuple(s for s in taken.services if s.host != DEAD)))
+    made = plan(altered(taken, services=tuple(s for s in taken.computes.services if s.host != DEAD)))
     assert made.is_blocked
     assert "service-unknown" in codes(made)
     assert made.steps == ()
@@ -99,7 +99,7 @@ def test_without_any_other_host_there_is_nowhere_to_go() -> None:
 @pytest.mark.parametrize("binary", ["nova-scheduler", "nova-conductor"])
 def test_without_scheduler_or_conductor_nothing_would_be_placed(binary: str) -> None:
     taken = survey()
-    made = plan(replace(taken, services=tuple(s for s in taken.services if s.binary != binary)))
+    made = plan(altered(taken, services=tuple(s for s in taken.computes.services if s.binary != binary)))
     assert finding(made, f"no-{binary.removeprefix('nova-')}") is not None
     assert made.is_blocked
 
@@ -273,7 +273,7 @@ def test_an_evacuation_that_never_ended_is_shown() -> None:
 
 
 def test_a_host_without_vms_is_only_taken_out_of_service() -> None:
-    made = plan(replace(survey(), listed=here()))
+    made = plan(altered(survey(), listed=here()))
     assert not made.is_blocked
     assert "no-vms" in codes(made)
     assert [s.verb for s in made.steps] == ["disable-service", "force-down"]
@@ -306,7 +306,7 @@ def test_a_host_that_comes_back_changes_the_digest() -> None:
 
 
 def test_room_that_grows_or_shrinks_but_suffices_changes_no_digest() -> None:
-    roomier = survey(room={"compute-2": room(500, 500)})
+    roomier = survey(by_host={"compute-2": room(500, 500)})
     assert digest_of(plan(survey()), terms={}) == digest_of(plan(roomier), terms={})
 
 

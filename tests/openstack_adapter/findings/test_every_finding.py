@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import Life, OpenStackSurvey, Room, Server, ServerGroup, Storage, Unanswered
+from adapters.openstack.model.resources import Life, Room, Server, ServerGroup, Storage, Unanswered
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.reading import PowerReading
@@ -29,6 +30,7 @@ from tests.openstack_adapter.build import (
     DEAD,
     NOW,
     WITH_FENCE,
+    altered,
     back,
     cinder,
     codes,
@@ -72,18 +74,18 @@ def where(taken: OpenStackSurvey, host: str, of: Callable[[OpenStackSurvey], Pla
 
 def without(binary: str) -> Made:
     taken = survey()
-    return lambda: plan(replace(taken, services=tuple(s for s in taken.services if s.binary != binary)))
+    return lambda: plan(altered(taken, services=tuple(s for s in taken.computes.services if s.binary != binary)))
 
 
 def with_row(**changes: Any) -> OpenStackSurvey:
     """The survey when compute-1 is listed twice."""
     taken = survey()
-    return replace(taken, services=(service(DEAD, **changes), *taken.services))
+    return altered(taken, services=(service(DEAD, **changes), *taken.computes.services))
 
 
 def twin(host: str = "compute-1.example.com", **changes: Any) -> Made:
     """The plan when Nova lists a host that may be compute-1 under another name."""
-    return lambda: plan(replace(survey(), services=(service(host, **changes), *survey().services)))
+    return lambda: plan(altered(survey(), services=(service(host, **changes), *survey().computes.services)))
 
 
 def alive(*servers: Server, asked: dict[str, Any] | None = None, **changes: Any) -> Made:
@@ -103,7 +105,7 @@ def homecoming(
     there_now = here() if away else here(server("web-1"))
     held = {} if away else {id: {"VCPU": 1} for id in holds}
     return returning(
-        {"ledger": (LEFT,), "vms": vms}, listed=there_now, away=away, held=held, room={DEAD: there or room()}
+        {"ledger": (LEFT,), "vms": vms}, listed=there_now, away=away, held=held, by_host={DEAD: there or room()}
     )
 
 
@@ -122,7 +124,7 @@ STALE = {"is_forced_down": True, "is_up": False}
 PAIRS: dict[str, tuple[Made, Made]] = {
     # the host and its cloud
     "service-unknown": (
-        lambda: plan(replace(survey(), services=tuple(s for s in survey().services if s.host != DEAD))),
+        lambda: plan(altered(survey(), services=tuple(s for s in survey().computes.services if s.host != DEAD))),
         dead(),
     ),
     "service-up": (where(survey(), DEAD, is_up=True), dead()),
@@ -167,7 +169,9 @@ PAIRS: dict[str, tuple[Made, Made]] = {
     ),
     "no-survivors": (
         lambda: plan(
-            replace(survey(), services=tuple(s for s in survey().services if s.zone != "az-1" or s.host == DEAD))
+            altered(
+                survey(), services=tuple(s for s in survey().computes.services if s.zone != "az-1" or s.host == DEAD)
+            )
         ),
         dead(),
     ),
@@ -215,12 +219,12 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         dead(asked={"to": "compute-2"}),
     ),
     # room
-    "room": (dead(), dead(room=None)),
-    "room-unknown": (dead(room=None), dead()),
-    "no-room": (alive(BIG, replace(BIG, id="2"), room=ONE_IS_FREE), alive(BIG, room=ONE_IS_FREE)),
+    "room": (dead(), dead(by_host=None)),
+    "room-unknown": (dead(by_host=None), dead()),
+    "no-room": (alive(BIG, replace(BIG, id="2"), by_host=ONE_IS_FREE), alive(BIG, by_host=ONE_IS_FREE)),
     "stays-for-room": (
-        dead(BIG, replace(BIG, id="2"), room={"compute-2": room()}),
-        dead(BIG, room={"compute-2": room()}),
+        dead(BIG, replace(BIG, id="2"), by_host={"compute-2": room()}),
+        dead(BIG, by_host={"compute-2": room()}),
     ),
     "tight-room": (
         dead(*(replace(BIG, id=str(n)) for n in range(4))),
@@ -297,7 +301,7 @@ PAIRS: dict[str, tuple[Made, Made]] = {
         lambda: given_back(taken_over()),
     ),
     # entering maintenance
-    "stays-disabled": (alive(), lambda: enter(replace(living(), services=()))),
+    "stays-disabled": (alive(), lambda: enter(altered(living(), services=()))),
     "last-in-zone": (where(living(), DEAD, enter, zone="az-9"), alive()),
     "last-in-aggregate": (
         alive(aggregates={DEAD: ("ssd",)}),

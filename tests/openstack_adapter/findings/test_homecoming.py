@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import OpenStackSurvey, Server, ServerGroup
+from adapters.openstack.model.resources import Server, ServerGroup
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import emptied, evidence, moves
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Left, Seen
@@ -14,6 +15,7 @@ from bot.domain.values import VmId
 from tests.openstack_adapter.build import (
     DEAD,
     NOW,
+    altered,
     back,
     codes,
     configured,
@@ -46,7 +48,7 @@ def returned(*servers: Server, ledger: tuple[Left, ...] | None = None, **asked: 
 
 def surveyed(*servers: Server, **changes: Any) -> OpenStackSurvey:
     host = having(living(), DEAD, **OURS)
-    return replace(host, listed=here(), away=servers, room={DEAD: room(disabled=True)}, **changes)
+    return altered(host, listed=here(), away=servers, by_host={DEAD: room(disabled=True)}, **changes)
 
 
 def row(made: Plan, name: str) -> Vm:
@@ -142,7 +144,7 @@ def test_a_vm_that_is_deleted_only_shrinks_what_was_approved() -> None:
 
 
 def test_a_vm_that_is_home_already_is_told_and_left_alone() -> None:
-    taken = replace(surveyed(), listed=here(server("a")), held={"id-a": {"VCPU": 1}})
+    taken = altered(surveyed(), listed=here(server("a")), held={"id-a": {"VCPU": 1}})
     made = back(taken, ledger=(left("a"),), settings=ALL)
     assert made.vms == ()
     assert "already: a" in (finding(made, "vms-home") or pytest.fail("not found")).sentence
@@ -198,7 +200,7 @@ def test_an_old_nova_would_force_a_running_vm_past_its_scheduler_so_it_stays() -
 
 
 def test_without_placement_nothing_is_brought_back_and_the_host_returns_all_the_same() -> None:
-    made = back(replace(surveyed(away("a")), room=None), ledger=(left("a"),), settings=ALL)
+    made = back(altered(surveyed(away("a")), by_host=None), ledger=(left("a"),), settings=ALL)
     assert row(made, "a").chosen is None
     assert "Placement" in row(made, "a").note
     assert not made.is_blocked
@@ -207,19 +209,19 @@ def test_without_placement_nothing_is_brought_back_and_the_host_returns_all_the_
 def test_only_as_many_come_back_as_there_is_room_for() -> None:
     books = tuple(left(name) for name in "abc")
     taken = surveyed(*(away(name) for name in "abc"))
-    full = back(replace(taken, room={DEAD: room(memory_gib=5)}), ledger=books, settings=ALL)
+    full = back(altered(taken, by_host={DEAD: room(memory_gib=5)}), ledger=books, settings=ALL)
     assert [vm.chosen for vm in full.vms] == [True, True, False]
     found = finding(full, "no-way-back")
     assert found is not None
     assert (found.verdict, found.vm) == (Verdict.WARNING, "id-c")
     assert "needs 2 GiB, free are 1 GiB" in found.sentence
     assert "no-way-back" not in codes(back(taken, ledger=books, settings=ALL))
-    unlisted = back(replace(taken, room={}), ledger=books, settings=ALL)
+    unlisted = back(altered(taken, by_host={}), ledger=books, settings=ALL)
     assert [vm.chosen for vm in unlisted.vms] == [False] * 3
 
 
 def test_what_other_operations_have_still_to_bring_there_is_taken_already() -> None:
-    taken = replace(surveyed(away("a")), room={DEAD: room(memory_gib=3)})
+    taken = altered(surveyed(away("a")), by_host={DEAD: room(memory_gib=3)})
     promised = steps(returned(away("b"), settings=ALL), "b")
     elsewhere = [replace(s, arguments={**s.arguments, "to": "compute-4"}) for s in promised]
     full = back(taken, ledger=(left("a"),), settings=ALL, promised=tuple(promised))
@@ -233,7 +235,7 @@ def test_members_of_an_anti_affinity_group_do_not_come_back_together() -> None:
     made = back(surveyed(away("a"), away("b"), groups=(apart,)), ledger=books, settings=ALL)
     assert [vm.chosen for vm in made.vms] == [True, False]
     assert "kept apart from a" in (finding(made, "no-way-back") or pytest.fail("not found")).sentence
-    one_here = replace(surveyed(away("a"), groups=(apart,)), listed=here(server("c")))
+    one_here = altered(surveyed(away("a"), groups=(apart,)), listed=here(server("c")))
     assert row(back(one_here, ledger=books, settings=ALL), "a").chosen is False
     soft = replace(apart, policy="soft-anti-affinity")
     both = back(surveyed(away("a"), away("b"), groups=(soft,)), ledger=books, settings=ALL)
@@ -277,14 +279,14 @@ def test_a_refusal_of_the_scheduler_is_told_with_nova_s_reason() -> None:
 
 
 def test_a_host_that_is_in_service_may_still_get_its_vms_back() -> None:
-    taken = replace(living(), listed=here(), away=(away("a"),), room={DEAD: room()})
+    taken = altered(living(), listed=here(), away=(away("a"),), by_host={DEAD: room()})
     made = back(taken, ledger=(left("a"),), settings=ALL)
     assert [s.verb for s in made.steps if s.relieves is None] == ["verify-up", "live-migrate"]
 
 
 def test_nothing_is_told_of_vms_of_a_host_that_nova_does_not_know() -> None:
     taken = surveyed(away("a"))
-    gone = replace(taken, services=tuple(s for s in taken.services if s.host != DEAD))
+    gone = altered(taken, services=tuple(s for s in taken.computes.services if s.host != DEAD))
     made = back(gone, ledger=(left("a"),), settings=ALL)
     assert made.steps == ()
     assert codes(made) == {"service-unknown"}

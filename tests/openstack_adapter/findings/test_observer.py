@@ -14,7 +14,7 @@ from adapters.simulated.faults import CallFault, Effect
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
-from tests.openstack_adapter.build import DEAD, codes, enter, finding, living, plan, survey, with_service
+from tests.openstack_adapter.build import DEAD, altered, codes, enter, finding, living, plan, survey, with_service
 
 RACK = ("compute-2", "compute-3")
 
@@ -74,7 +74,7 @@ def test_of_entering_maintenance_the_same_proofs_count() -> None:
     for host in RACK:
         taken = with_service(taken, host, is_up=False)
     assert "observer-blind" not in codes(enter(taken))
-    assert "observer-blind" in codes(enter(replace(taken, others={})))
+    assert "observer-blind" in codes(enter(altered(taken, others={})))
 
 
 # ---------------------------------------------------------------------- over the wire

@@ -62,7 +62,7 @@ def test_room_that_is_scattered_warns() -> None:
 
 
 def test_without_placement_the_room_is_unknown_and_that_blocks() -> None:
-    made = plan(survey(room=None))
+    made = plan(survey(by_host=None))
     found = finding(made, "room-unknown")
     assert found is not None
     assert found.verdict is Verdict.UNKNOWN
@@ -72,10 +72,10 @@ def test_without_placement_the_room_is_unknown_and_that_blocks() -> None:
 def test_a_host_that_placement_does_not_name_is_not_called_full() -> None:
     big = server("big", needs={"VCPU": 101, "MEMORY_MB": 1024})
     whole = survey(big)
-    assert whole.room is not None
-    silent = min(whole.room)
-    for left in ({host: r for host, r in whole.room.items() if host != silent}, {}):
-        made = plan(survey(big, room=left))
+    assert whole.rooms.by_host is not None
+    silent = min(whole.rooms.by_host)
+    for left in ({host: r for host, r in whole.rooms.by_host.items() if host != silent}, {}):
+        made = plan(survey(big, by_host=left))
         found = finding(made, "room-unknown")
         assert found is not None
         assert found.verdict is Verdict.UNKNOWN
@@ -85,11 +85,11 @@ def test_a_host_that_placement_does_not_name_is_not_called_full() -> None:
 
 def test_hosts_that_are_down_or_disabled_lend_no_room() -> None:
     full = {"compute-3": Room(capacity={}, used={}), "compute-4": Room(capacity={}, used={})}
-    taken = with_service(survey(room={"compute-2": room(), **full}), "compute-2")
+    taken = with_service(survey(by_host={"compute-2": room(), **full}), "compute-2")
     assert finding(plan(taken), "room") is not None
     disabled = with_service(taken, "compute-2", is_enabled=False)
     assert "fits-nowhere" in codes(plan(disabled))
-    by_trait = survey(room={"compute-2": room(disabled=True), **full})
+    by_trait = survey(by_host={"compute-2": room(disabled=True), **full})
     assert "fits-nowhere" in codes(plan(by_trait))
 
 
@@ -111,9 +111,9 @@ def test_a_vm_that_stays_behind_needs_no_room() -> None:
 def test_one_vm_takes_no_more_than_a_host_has_whatever_is_overcommitted(resource: str) -> None:
     big = server("big", needs={resource: 64})
     hosts = {f"compute-{n}": replace(room(1000, 1000), largest={resource: 63}) for n in (2, 3, 4)}
-    assert finding(plan(survey(big, room=hosts)), "fits-nowhere") is not None
+    assert finding(plan(survey(big, by_host=hosts)), "fits-nowhere") is not None
     hosts["compute-4"] = replace(room(1000, 1000), largest={resource: 64})
-    assert finding(plan(survey(big, room=hosts)), "fits-nowhere") is None
+    assert finding(plan(survey(big, by_host=hosts)), "fits-nowhere") is None
 
 
 @pytest.mark.parametrize(("how", "with_it"), [("required", True), ("forbidden", False)])
@@ -121,8 +121,8 @@ def test_a_vm_that_asks_for_a_trait_needs_a_host_that_has_it_or_has_it_not(how: 
     asking = server("a", traits={"HW_CPU_X86_AVX512F": how})
     hosts = {"compute-2": room(), "compute-3": replace(room(), traits=frozenset({"HW_CPU_X86_AVX512F"}))}
     good, bad = ("compute-3", "compute-2") if with_it else ("compute-2", "compute-3")
-    assert "fits-nowhere" not in codes(plan(survey(asking, room=hosts), to=good))
-    found = finding(plan(survey(asking, room=hosts), to=bad), "fits-nowhere")
+    assert "fits-nowhere" not in codes(plan(survey(asking, by_host=hosts), to=good))
+    found = finding(plan(survey(asking, by_host=hosts), to=bad), "fits-nowhere")
     assert found is not None
     assert "HW_CPU_X86_AVX512F" in found.sentence
 
@@ -289,7 +289,7 @@ def test_a_target_is_asked_for_in_every_evacuation() -> None:
 
 
 def test_a_target_without_room_blocks_though_others_have_some() -> None:
-    made = plan(survey(room={"compute-2": room(), "compute-3": room(vcpus=0)}), to="compute-3")
+    made = plan(survey(by_host={"compute-2": room(), "compute-3": room(vcpus=0)}), to="compute-3")
     found = finding(made, "fits-nowhere")
     assert found is not None
     assert "compute-3" in found.sentence
@@ -391,7 +391,7 @@ def test_the_same_intent_has_the_same_key_in_the_next_plan() -> None:
 
 def test_a_host_that_promised_more_than_it_has_takes_nothing_away_from_the_others_and_is_named() -> None:
     over = replace(room(vcpus=32), used={"VCPU": 112, "MEMORY_MB": 0, "DISK_GB": 0})
-    made = plan(survey(server("a"), room={"compute-2": over, "compute-3": over, "compute-4": room(vcpus=8)}))
+    made = plan(survey(server("a"), by_host={"compute-2": over, "compute-3": over, "compute-4": room(vcpus=8)}))
     found = finding(made, "room")
     assert found is not None
     assert "3 hosts have 8 vCPU, 300 GiB free." in found.sentence
@@ -401,7 +401,7 @@ def test_a_host_that_promised_more_than_it_has_takes_nothing_away_from_the_other
 
 def test_memory_that_is_promised_twice_is_said_in_the_unit_of_memory() -> None:
     over = replace(room(memory_gib=64), used={"VCPU": 0, "MEMORY_MB": 96 * 1024, "DISK_GB": 0})
-    found = finding(plan(survey(server("a"), room={"compute-2": over, "compute-3": room()})), "room")
+    found = finding(plan(survey(server("a"), by_host={"compute-2": over, "compute-3": room()})), "room")
     assert found is not None
     assert "compute-2 (96 GiB of 64 GiB)" in found.sentence
 
@@ -410,14 +410,14 @@ def test_where_all_hosts_take_their_disk_from_a_pool_it_is_not_looked_for_on_the
     pooled = Room(capacity={"VCPU": 8, "MEMORY_MB": 65536}, used={})
     needs = {"VCPU": 1, "MEMORY_MB": 1024, "DISK_GB": 20}
     rooms = {"compute-2": pooled, "compute-3": pooled, "compute-4": pooled}
-    made = plan(survey(server("a", needs=needs), room=rooms))
+    made = plan(survey(server("a", needs=needs), by_host=rooms))
     found = finding(made, "room")
     assert found is not None
     assert found.sentence.endswith("Disk comes from a pool that the hosts share, and is not counted.")
     assert {s.wish for s in made.steps if s.vm} <= {"compute-2", "compute-3", "compute-4"}
     one_of_its_own = rooms | {"compute-4": room()}
-    assert "fits-nowhere" not in codes(plan(survey(server("a", needs=needs), room=one_of_its_own)))
-    assert "fits-nowhere" in codes(plan(survey(server("a", needs=needs | {"FPGA": 1}), room=rooms)))
+    assert "fits-nowhere" not in codes(plan(survey(server("a", needs=needs), by_host=one_of_its_own)))
+    assert "fits-nowhere" in codes(plan(survey(server("a", needs=needs | {"FPGA": 1}), by_host=rooms)))
 
 
 def test_what_nested_providers_have_is_their_hosts_and_a_provider_that_shares_is_no_host() -> None:

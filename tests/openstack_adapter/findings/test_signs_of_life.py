@@ -15,7 +15,19 @@ from bot.domain.plans.plan import Step, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move
-from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, plan, service, survey, with_service
+from tests.openstack_adapter.build import (
+    DEAD,
+    NOW,
+    altered,
+    back,
+    codes,
+    finding,
+    living,
+    plan,
+    service,
+    survey,
+    with_service,
+)
 from tests.openstack_adapter.steps.test_power import fenced
 
 FORCED = {"is_up": False, "is_forced_down": True}
@@ -104,7 +116,7 @@ async def test_who_reports_is_told_apart_when_the_host_returns_or_enters_mainten
         assert "service set --up" in entering.remedy
         (shown,) = await arena.cloud.hosts(DEAD, limit=1)
         assert "its nova-compute reports" in shown.note
-    called_down = replace(with_service(living(), DEAD, is_up=False), life=Life.REPORTS)
+    called_down = altered(with_service(living(), DEAD, is_up=False), life=Life.REPORTS)
     assert "compute-called-down" in codes(back(called_down))
 
 

@@ -19,6 +19,7 @@ from bot.domain.values import VmId
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.openstack_adapter.build import (
     DEAD,
+    altered,
     back,
     codes,
     configured,
@@ -51,8 +52,8 @@ def brought_back(*servers: Server, settings: OpenStackSettings | None = None, **
     """The plan of a return when the VMs are on compute-2 and all of them are chosen."""
     away = tuple(replace(s, host="compute-2") for s in servers)
     ledger = tuple(Left(id=VmId(s.id), name=s.name, status=s.status, place="compute-2") for s in away)
-    taken = living(server("there"), away=away, room={DEAD: room()}, **changes)
-    taken = with_service(replace(taken, listed=here()), DEAD, is_enabled=False, disabled_reason="muster run=01RUN")
+    taken = living(server("there"), away=away, by_host={DEAD: room()}, **changes)
+    taken = with_service(altered(taken, listed=here()), DEAD, is_enabled=False, disabled_reason="muster run=01RUN")
     return back(taken, ledger=ledger, settings=(settings or configured()).model_copy(update={"bring_back": "all"}))
 
 
@@ -133,7 +134,7 @@ def test_who_has_the_higher_turn_has_the_room_at_home() -> None:
 
 def test_before_a_vm_comes_back_somebody_must_be_able_to_place_it() -> None:
     taken = survey()
-    without = tuple(s for s in taken.services if s.binary != "nova-scheduler")
+    without = tuple(s for s in taken.computes.services if s.binary != "nova-scheduler")
     assert "no-scheduler" not in codes(brought_back(server("a")))
     control = tuple(replace(s, is_up=s.host != DEAD or s.is_up) for s in without)
     assert "no-scheduler" in codes(brought_back(server("a"), services=control))

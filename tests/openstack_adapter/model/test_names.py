@@ -10,7 +10,7 @@ from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.simulated.records import CinderService, Project
 from bot.domain.plans.plan import By
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
-from tests.openstack_adapter.build import DEAD, NOW, cinder, codes, finding, plan, rehomed, service, survey
+from tests.openstack_adapter.build import DEAD, NOW, altered, cinder, codes, finding, plan, rehomed, service, survey
 
 FULL = "compute-1.example.com"
 
@@ -86,7 +86,7 @@ def test_volumes_and_backups_are_given_away_under_the_names_that_cinder_knows() 
 
 
 def test_a_host_that_is_up_under_another_name_is_evacuated_only_once_people_vouch_that_it_is_another() -> None:
-    made = plan(replace(survey(), services=(service(FULL, updated_at=NOW), *survey().services)))
+    made = plan(altered(survey(), services=(service(FULL, updated_at=NOW), *survey().computes.services)))
     assert f"{FULL} and {DEAD} are two machines" in made.vouches
 
 

@@ -1,18 +1,17 @@
 """Rows of Nova's list of services: one host listed twice, and hosts retired long ago."""
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from adapters.openstack.model.resources import OpenStackSurvey
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.simulated import datacentre
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import START
-from tests.openstack_adapter.build import DEAD, NOW, back, codes, enter, finding, living, plan, service, survey
+from tests.openstack_adapter.build import DEAD, NOW, altered, back, codes, enter, finding, living, plan, service, survey
 
 LONG_AGO = START - timedelta(days=400)
 
@@ -20,7 +19,7 @@ LONG_AGO = START - timedelta(days=400)
 def with_rows(taken: OpenStackSurvey, **changes: object) -> OpenStackSurvey:
     """The survey with one more row of compute-1, listed first."""
     old = {"id": "old", "is_up": False, "updated_at": NOW - timedelta(days=689)} | changes
-    return replace(taken, services=(service(DEAD, **old), *taken.services))
+    return altered(taken, services=(service(DEAD, **old), *taken.computes.services))
 
 
 async def test_a_host_with_a_living_row_and_a_dead_one_is_alive() -> None:

@@ -10,6 +10,7 @@ from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import By, Disposition, Verdict
 from tests.openstack_adapter.build import (
     DEAD,
+    altered,
     codes,
     enter,
     finding,
@@ -181,7 +182,7 @@ def test_a_host_that_is_down_is_not_emptied_but_evacuated() -> None:
 
 def test_a_host_that_nova_does_not_know_is_refused() -> None:
     taken = living()
-    made = enter(replace(taken, services=tuple(s for s in taken.services if s.host != DEAD)))
+    made = enter(altered(taken, services=tuple(s for s in taken.computes.services if s.host != DEAD)))
     assert "service-unknown" in codes(made)
     assert made.is_blocked
     assert made.steps == ()
@@ -229,7 +230,7 @@ def test_a_host_that_somebody_disabled_before_is_emptied_and_left_so() -> None:
 
 
 def test_vms_without_room_block_and_nobody_is_told_to_leave_some_out() -> None:
-    made = enter(living(room={f"compute-{n}": room(0, 0) for n in (2, 3, 4)}))
+    made = enter(living(by_host={f"compute-{n}": room(0, 0) for n in (2, 3, 4)}))
     found = finding(made, "fits-nowhere")
     assert found is not None
     assert made.is_blocked
@@ -313,6 +314,6 @@ def test_volumes_that_the_host_itself_manages_are_told() -> None:
 
 
 def test_an_empty_host_is_only_taken_out_of_service() -> None:
-    made = enter(replace(living(), listed=here()))
+    made = enter(altered(living(), listed=here()))
     assert "no-vms" in codes(made)
     assert [s.verb for s in made.steps] == ["disable-service", "verify-empty"]

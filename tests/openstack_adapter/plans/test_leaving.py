@@ -6,12 +6,24 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.model.resources import OpenStackSurvey, Service, Storage
+from adapters.openstack.model.resources import Service, Storage
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import service
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from bot.domain.cloud import Seen
 from bot.domain.plans.plan import By, Step, Verdict
-from tests.openstack_adapter.build import DEAD, NOW, back, codes, finding, living, migration, server, with_service
+from tests.openstack_adapter.build import (
+    DEAD,
+    NOW,
+    altered,
+    back,
+    codes,
+    finding,
+    living,
+    migration,
+    server,
+    with_service,
+)
 from tests.openstack_adapter.build import service as compute
 
 OURS: dict[str, Any] = {"is_enabled": False, "disabled_reason": "muster run=01OLD: new memory"}
@@ -101,13 +113,13 @@ def test_a_forced_host_is_believed_to_run_only_while_it_reports() -> None:
 
 
 def test_the_silence_is_measured_by_the_cloud_s_own_clock() -> None:
-    ahead = replace(host(**FORCED), at=NOW + timedelta(hours=1))
+    ahead = altered(host(**FORCED), at=NOW + timedelta(hours=1))
     assert not back(ahead).is_blocked
 
 
 def test_a_host_that_nova_does_not_know_is_refused() -> None:
     taken = living()
-    made = back(replace(taken, services=tuple(s for s in taken.services if s.host != DEAD)))
+    made = back(altered(taken, services=tuple(s for s in taken.computes.services if s.host != DEAD)))
     assert codes(made) == {"service-unknown"}
     assert made.steps == ()
 

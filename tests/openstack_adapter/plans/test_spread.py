@@ -1,21 +1,21 @@
 """Where the VMs of a dead host are wished: spread by room over hosts like it, and only where room alone decides."""
 
 from collections import Counter
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from adapters.openstack.model.resources import OpenStackSurvey, Server, ServerGroup
+from adapters.openstack.model.resources import Server, ServerGroup
+from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import spread
 from bot.domain.plans.plan import digest_of
-from tests.openstack_adapter.build import DEAD, plan, room, server, survey, with_service
+from tests.openstack_adapter.build import DEAD, altered, plan, room, server, survey, with_service
 
 
 def wished(taken: OpenStackSurvey) -> dict[str, str]:
-    return {id: targets[0] for id, targets in spread.wishes(taken, taken.servers).items()}
+    return {id: targets[0] for id, targets in spread.wishes(taken, taken.servers.here).items()}
 
 
 def servers(count: int, **changes: Any) -> list[Server]:
@@ -30,7 +30,7 @@ def test_vms_are_dealt_out_in_turns_over_hosts_with_equal_room() -> None:
 
 def test_a_host_with_twice_the_room_gets_twice_as_many() -> None:
     rooms = {"compute-2": room(), "compute-3": room(), "compute-4": room(memory_gib=200)}
-    assert Counter(wished(survey(*servers(20), room=rooms)).values()) == {
+    assert Counter(wished(survey(*servers(20), by_host=rooms)).values()) == {
         "compute-2": 5,
         "compute-3": 5,
         "compute-4": 10,
@@ -39,7 +39,7 @@ def test_a_host_with_twice_the_room_gets_twice_as_many() -> None:
 
 def test_a_host_that_is_full_gets_no_more() -> None:
     rooms = {"compute-2": room(vcpus=1), "compute-3": room(vcpus=2)}
-    found = wished(survey(*servers(5), room=rooms))
+    found = wished(survey(*servers(5), by_host=rooms))
     assert Counter(found.values()) == {"compute-2": 1, "compute-3": 2}
     assert len(found) == 3, "the others are the scheduler's"
 
@@ -83,12 +83,12 @@ def test_members_of_a_server_group_are_left_to_the_scheduler() -> None:
 
 
 def test_without_placement_nothing_is_wished() -> None:
-    assert wished(survey(*servers(3), room=None)) == {}
+    assert wished(survey(*servers(3), by_host=None)) == {}
 
 
 def test_a_wish_is_in_no_argument_and_changes_no_digest() -> None:
     taken = survey(*servers(3))
-    moved = replace(taken, room={"compute-4": room()})
+    moved = altered(taken, by_host={"compute-4": room()})
     ours, others = plan(taken), plan(moved)
     wishes = [[s.wish for s in made.steps if s.vm] for made in (ours, others)]
     assert wishes[0] != wishes[1]
@@ -108,7 +108,7 @@ sizes = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40 * 1024)), max_s
 def test_wishes_never_promise_more_than_there_is(needs: list[tuple[int, int]], memory: list[int]) -> None:
     many = [server(f"vm-{n}", needs={"VCPU": c, "MEMORY_MB": m}) for n, (c, m) in enumerate(needs)]
     rooms = {f"compute-{n}": room(memory_gib=gib) for n, gib in zip((2, 3, 4), memory, strict=True)}
-    taken = survey(*many, room=rooms)
+    taken = survey(*many, by_host=rooms)
     found = {id: targets[0] for id, targets in spread.wishes(taken, many).items()}
     for host, there in rooms.items():
         placed = [s for s in many if found.get(s.id) == host]

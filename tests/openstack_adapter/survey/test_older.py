@@ -78,11 +78,11 @@ async def test_room_and_sizes_are_the_same_however_old_the_cloud_is() -> None:
         for old in (OCATA, Release(nova=53, placement=10), Release(nova=60, placement=17)):
             async with openstack_api.serve(arena.world, release=old) as url, adapter(url, arena.clock) as cloud:
                 told = await cloud.survey(arena.request())
-                assert told.room is not None  # newer ones tell traits besides
-            assert new.room is not None
-            assert told.room == {host: replace(r, traits=frozenset()) for host, r in new.room.items()}
-            assert told.held == new.held
-            for mine, its in zip(new.servers, told.servers, strict=True):
+                assert told.rooms.by_host is not None  # newer ones tell traits besides
+            assert new.rooms.by_host is not None
+            assert told.rooms.by_host == {host: replace(r, traits=frozenset()) for host, r in new.rooms.by_host.items()}
+            assert told.rooms.held == new.rooms.held
+            for mine, its in zip(new.servers.here, told.servers.here, strict=True):
                 assert (its.flavor, its.needs, its.has_local_disk) == (mine.flavor, mine.needs, mine.has_local_disk)
 
 
