@@ -85,7 +85,7 @@ def region(count: int) -> tuple[tuple[Server, ...], dict[str, Any]]:
     )
     records = tuple(migration(n, f"vm-{n}", "failed", type="live-migration") for n in range(count))
     big = {f"compute-{n}": room(10**6, 10**6) for n in (2, 3, 4)}
-    return servers, {"groups": pairs, "migrations": records, "room": {DEAD: room(10**6, 10**6), **big}}
+    return servers, {"groups": pairs, "migrations": records, "by_host": {DEAD: room(10**6, 10**6), **big}}
 
 
 def evacuation(count: int) -> Callable[[], Plan]:
@@ -102,7 +102,7 @@ def evacuation_of_the_ticked(count: int) -> Callable[[], Plan]:
 
 def evacuation_without_room_for_all(count: int) -> Callable[[], Plan]:
     servers, others = region(count)
-    taken = survey(*servers, **{**others, "room": {"compute-2": room(10**6, count)}})
+    taken = survey(*servers, **{**others, "by_host": {"compute-2": room(10**6, count)}})
     return lambda: plan(taken)
 
 

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator
 
+from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
 
-def of_servers(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_servers(computes: Computes, servers: Servers) -> Iterator[Finding]:
     """Whether all VMs of the host are known; that it has none is said only where somebody else agrees."""
-    listed, host = survey.servers.listed, survey.computes.host
+    listed, host = servers.listed, computes.host
     if listed.gap:
         yield Finding(
             code="list-not-whole",

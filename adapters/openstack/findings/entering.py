@@ -9,8 +9,9 @@ from datetime import timedelta
 from adapters.openstack.findings import absences, evacuation, signs_of_life
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, records, translate
-from adapters.openstack.model.resources import EVACUATION, Life, Server, Service
-from adapters.openstack.model.survey import OpenStackSurvey
+from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.resources import EVACUATION, Life, Server, Service, Storage
+from adapters.openstack.model.servers import Servers
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -34,44 +35,44 @@ _UNMOVABLE = {
 }
 
 
-def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_host(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     """Whether the host lives, and whether the rest of the cloud can do without it."""
-    service = survey.computes.service
+    service = computes.service
     if service is None:
-        yield evacuation.unknown(survey)
+        yield evacuation.unknown(computes)
         return
     if not service.is_up:
-        yield _not_alive(survey, service)
+        yield _not_alive(computes, service)
     else:
-        sentence = f"{survey.computes.host}'s compute service is up{signs_of_life.heard(survey, service)}."
+        sentence = f"{computes.host}'s compute service is up{signs_of_life.heard(computes, service)}."
         yield Finding(code="service-up", verdict=Verdict.OK, topic=Topic.HOST, sentence=sentence)
-    yield from evacuation.of_bare_metal(survey)
-    yield from evacuation.of_cloud(survey)
-    yield from _last_of_its_kind(survey, service)
+    yield from evacuation.of_bare_metal(computes)
+    yield from evacuation.of_cloud(computes, storage)
+    yield from _last_of_its_kind(computes, service)
     if not service.is_enabled:
         yield evacuation.disabled_before(service)
     yield Finding(
         code="stays-disabled",
         verdict=Verdict.OK,
         topic=Topic.HOST,
-        sentence=f"{survey.computes.host} stays disabled however this ends, also when VMs are left on it;"
-        f" `/maintenance exit {survey.computes.host}` returns it to service.",
+        sentence=f"{computes.host} stays disabled however this ends, also when VMs are left on it;"
+        f" `/maintenance exit {computes.host}` returns it to service.",
     )
 
 
-def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
-    host = survey.computes.host
-    if survey.computes.life is Life.REPORTS:
+def _not_alive(computes: Computes, service: Service) -> Finding:
+    host = computes.host
+    if computes.life is Life.REPORTS:
         return blocker(
             "service-down",
             Topic.HOST,
             f"Nova calls {host} {service.state}, though nova-compute reports there"
-            f"{signs_of_life.heard(survey, service)}: as long as it does, no VM can be moved away.",
+            f"{signs_of_life.heard(computes, service)}: as long as it does, no VM can be moved away.",
             f"Take that back (`openstack compute service set --up {host} nova-compute`), then check again."
             if service.is_forced_down
             else f"Have the clocks of the controllers and of {host} set right, then check again.",
         )
-    how = "forced down" if service.is_forced_down else f"down{signs_of_life.heard(survey, service)}"
+    how = "forced down" if service.is_forced_down else f"down{signs_of_life.heard(computes, service)}"
     return blocker(
         "service-down",
         Topic.HOST,
@@ -80,104 +81,101 @@ def _not_alive(survey: OpenStackSurvey, service: Service) -> Finding:
     )
 
 
-def _last_of_its_kind(survey: OpenStackSurvey, service: Service) -> Iterator[Finding]:
+def _last_of_its_kind(computes: Computes, service: Service) -> Iterator[Finding]:
     """A zone or aggregate without any host in service takes no VM, not even those that must stay in it."""
-    if survey.computes.survivors and service.zone not in {s.zone for s in survey.computes.survivors}:
+    if computes.survivors and service.zone not in {s.zone for s in computes.survivors}:
         yield blocker(
             "last-in-zone",
             Topic.HOST,
-            f"{survey.computes.host} is the last host in service of the availability zone {service.zone}.",
+            f"{computes.host} is the last host in service of the availability zone {service.zone}.",
             "Enable or repair another host of the zone, then check again.",
         )
-    for name in survey.computes.deserted:
+    for name in computes.deserted:
         yield blocker(
             "last-in-aggregate",
             Topic.HOST,
-            f"{survey.computes.host} is the last host in service of the aggregate {name}.",
+            f"{computes.host} is the last host in service of the aggregate {name}.",
             "Enable, repair or add another host there, then check again.",
         )
 
 
-def of_moves(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_moves(computes: Computes, servers: Servers) -> Iterator[Finding]:
     """Moves underway that end on the host, or that have left something there."""
-    here = {s.id for s in survey.servers.here}
-    opened = records.still_open(survey.servers.migrations, survey.servers.seen, now=survey.computes.at)
-    coming = [m for m in opened if m.target == survey.computes.host and m.source != survey.computes.host]
+    here = {s.id for s in servers.here}
+    opened = records.still_open(servers.migrations, servers.seen, now=computes.at)
+    coming = [m for m in opened if m.target == computes.host and m.source != computes.host]
     if coming:
         numbers = ", ".join(f"#{m.id}" for m in coming[:5])
         yield _vms(
             "incoming",
-            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {survey.computes.host} ({numbers});"
+            f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {computes.host} ({numbers});"
             " the plan does not move on what arrives there.",
             "Wait until nothing is on its way, then check again.",
         )
     kept = [
         m
-        for m in survey.servers.migrations
+        for m in servers.migrations
         if m.status == "finished"
-        and m.source == survey.computes.host
+        and m.source == computes.host
         and m.server not in here
-        and survey.servers.movers.get(m.server, m) is not None
-        and not records.is_superseded(m, survey.servers.moves_of(m.server))
+        and servers.movers.get(m.server, m) is not None
+        and not records.is_superseded(m, servers.moves_of(m.server))
     ]
     if kept:
         numbers = ", ".join(f"#{m.id}" for m in kept[:5])
         yield _vms(
             "unconfirmed",
-            f"{counted(len(kept), 'VM has', 'VMs have')} left {survey.computes.host} by a resize that is not confirmed yet"
+            f"{counted(len(kept), 'VM has', 'VMs have')} left {computes.host} by a resize that is not confirmed yet"
             f" ({numbers}): what they had on disk is still there, and a revert would bring them back.",
             "Have them confirmed or reverted before the host's disks are touched.",
         )
 
 
-def of_left_over(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_left_over(computes: Computes, servers: Servers) -> Iterator[Finding]:
     """VMs at home of which an evacuation from here is not closed: the next start of nova-compute deletes their guests.
 
     `ComputeManager._destroy_evacuated_instances` goes by the records alone, wherever the VM is meanwhile.
     """
-    names = {s.id: s.name for s in (*survey.servers.here, *survey.servers.away)}
+    names = {s.id: s.name for s in (*servers.here, *servers.away)}
     left = [
         m
-        for m in survey.servers.migrations
-        if m.type == EVACUATION and m.source == survey.computes.host and m.status in _CLEANED_UP and m.server in names
+        for m in servers.migrations
+        if m.type == EVACUATION and m.source == computes.host and m.status in _CLEANED_UP and m.server in names
     ]
-    away = {s.id for s in survey.servers.away}
+    away = {s.id for s in servers.away}
     at_home = [m for m in left if m.status != "done" or m.server not in away]
     if at_home:
         who = ", ".join(f"{names[m.server]} (#{m.id}, {m.status})" for m in at_home[:5])
         yield _vms(
             "evacuation-left-over",
-            f"When nova-compute on {survey.computes.host} starts next, it deletes the guests that it finds of {who}: records of"
-            " their evacuation were never closed.",
+            f"When nova-compute on {computes.host} starts next, it deletes the guests that it finds of {who}:"
+            " records of their evacuation were never closed.",
             "Before it is restarted with them there, have these records set to `error` in Nova's database.",
         )
 
 
-def reason_against(server: Server, survey: OpenStackSurvey) -> str:
+def reason_against(server: Server, computes: Computes, servers: Servers) -> str:
     """Why a server cannot be moved off a living host; empty when it can.
 
     Args:
         server: the VM, on the host or, of one that returns, elsewhere.
-        survey: of the host.
+        computes: the hosts of the cloud, and the one that is asked about.
+        servers: those on the host and those that left it, with their moves.
     """
-    if server.node in survey.computes.bare_metal or (
-        server.host == survey.computes.host and survey.computes.is_bare_metal
-    ):
+    if server.node in computes.bare_metal or (server.host == computes.host and computes.is_bare_metal):
         return evacuation.BARE_METAL
-    moves = survey.servers.moves_of(server.id)
+    moves = servers.moves_of(server.id)
     if server.is_restorable:
         return evacuation.RESTORABLE
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted. Wait until that has ended, then check again"
-    gone = records.went(server, moves, heard=survey.computes.heard_of(server.host))
-    if gone is not None and records.is_at_rest(
-        gone.updated_at or gone.created_at, now=survey.computes.at, span=_SETTLING
-    ):
+    gone = records.went(server, moves, heard=computes.heard_of(server.host))
+    if gone is not None and records.is_at_rest(gone.updated_at or gone.created_at, now=computes.at, span=_SETTLING):
         return records.where_it_went(gone)
     opened = next((m for m in moves if m.is_open), None)
     if server.task is not None:
-        return _busy(server, survey, is_moving=opened is not None)
-    if opened is not None and not records.is_over(opened, server, moves, now=survey.computes.at):
+        return _busy(server, computes, servers, is_moving=opened is not None)
+    if opened is not None and not records.is_over(opened, server, moves, now=computes.at):
         return (
             f"has an earlier {opened.type} to {opened.target or 'no host yet'} that has not ended (#{opened.id},"
             f" {opened.status}). Wait for it, or see where its guest runs and have its state reset"
@@ -187,44 +185,45 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     return _UNMOVABLE.get(server.vm_state, f"is {server.vm_state or server.status}: Nova does not move that")
 
 
-def _busy(server: Server, survey: OpenStackSurvey, *, is_moving: bool) -> str:
+def _busy(server: Server, computes: Computes, servers: Servers, *, is_moving: bool) -> str:
     """What is said of a VM with a task: whether to wait for its end, or whether it has ended already."""
-    last = max(survey.servers.moves_of(server.id), key=lambda m: m.id, default=None)
+    last = max(servers.moves_of(server.id), key=lambda m: m.id, default=None)
     if server.task in _OF_MOVES and not is_moving and last is not None and last.status in records.ENDED_BADLY:
         return (
             f"still has the task {server.task}, though its {last.type} to {last.target or 'another host'} has ended"
             f" (#{last.id}, {last.status}). {_RESET}"
         )
     touched = translate.moment(server.updated_at)
-    if touched is not None and survey.computes.at - touched >= _STUCK:
-        return f"has been busy ({server.task}) for {ages.spoken(survey.computes.at - touched)} without any headway. {_RESET}"
+    if touched is not None and computes.at - touched >= _STUCK:
+        return f"has been busy ({server.task}) for {ages.spoken(computes.at - touched)} without any headway. {_RESET}"
     return f"is busy ({server.task}). Wait until that has ended, then check again"
 
 
-def of_one_that_stays(server: Server, survey: OpenStackSurvey, reason: str) -> Finding:
+def of_one_that_stays(server: Server, computes: Computes, reason: str) -> Finding:
     """Why a server stays on the host."""
-    sentence = f"{server.name} stays on {survey.computes.host}: it {reason}."
-    together = f"stay on {survey.computes.host}: each of them {records.alike(reason)}."
+    sentence = f"{server.name} stays on {computes.host}: it {reason}."
+    together = f"stay on {computes.host}: each of them {records.alike(reason)}."
     return _vms("stays-behind", sentence, "", vm=VmId(server.id), together=together)
 
 
-def of_rest(survey: OpenStackSurvey, *, left: int, staying: int) -> Iterator[Finding]:
+def of_rest(computes: Computes, servers: Servers, *, left: int, staying: int) -> Iterator[Finding]:
     """Whether the host will be empty.
 
     Args:
-        survey: of the host.
+        computes: the hosts of the cloud, and the one that is asked about.
+        servers: those on the host and those that left it, with their moves.
         left: how many VMs were left out by choice.
         staying: how many stay in all.
     """
-    yield from absences.of_servers(survey)
+    yield from absences.of_servers(computes, servers)
     if staying:
-        whole = len(survey.servers.here)
+        whole = len(servers.here)
         why = [f"{staying - left:,} of its {counted(whole, 'VM')} cannot be moved"] if staying > left else []
         were = "was" if left == 1 else "were"
         why += [f"{left:,} of its {counted(whole, 'VM')} {were} left out by choice"] if left else []
         yield _vms(
             "will-not-be-empty",
-            f"{survey.computes.host} will not be empty: {', and '.join(why)}. It must not be powered off before they are dealt"
+            f"{computes.host} will not be empty: {', and '.join(why)}. It must not be powered off before they are dealt"
             " with.",
             "Ask again for all of them later."
             if left

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 from adapters.openstack.findings import observer, signs_of_life
 from adapters.openstack.model import records, roster
-from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, Service
-from adapters.openstack.model.survey import OpenStackSurvey
+from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, Service, Storage
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.openstack.wire import versions
@@ -25,47 +26,47 @@ BARE_METAL = "is a bare-metal machine of Ironic: Nova neither evacuates nor migr
 EVACUABLE = frozenset({"active", "stopped", "error"})
 
 
-def of_host(survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
+def of_host(computes: Computes, storage: Storage | None, settings: OpenStackSettings) -> Iterator[Finding]:
     """Whether the host is down, by what evidence, and whether the rest of the cloud can take over."""
-    service = survey.computes.service
+    service = computes.service
     if service is None:
-        yield unknown(survey)
+        yield unknown(computes)
         return
     if service.is_up and not service.is_forced_down:
         yield _host(
             "service-up",
             Verdict.BLOCKER,
-            f"{survey.computes.host} is alive: its compute service is up{signs_of_life.heard(survey, service)}.",
-            f"To empty a living host, use `/maintenance enter {survey.computes.host}`. If it has only just died, wait until"
+            f"{computes.host} is alive: its compute service is up{signs_of_life.heard(computes, service)}.",
+            f"To empty a living host, use `/maintenance enter {computes.host}`. If it has only just died, wait until"
             " Nova notices (about a minute), then check again.",
         )
     else:
-        yield from signs_of_life.findings(survey, service, fence=settings.fencing.fence)
-        if survey.computes.life is not Life.REPORTS or power.is_told(survey):
-            yield from power.findings(survey, fence=settings.fencing.fence)
-    yield from of_bare_metal(survey)
-    yield from of_cloud(survey)
+        yield from signs_of_life.findings(computes, service, fence=settings.fencing.fence)
+        if computes.life is not Life.REPORTS or power.is_told(computes):
+            yield from power.findings(computes, fence=settings.fencing.fence)
+    yield from of_bare_metal(computes)
+    yield from of_cloud(computes, storage)
     if not service.is_enabled:
         yield disabled_before(service)
 
 
-def unknown(survey: OpenStackSurvey) -> Finding:
+def unknown(computes: Computes) -> Finding:
     """That Nova has no compute service on the host."""
     return _host(
         "service-unknown",
         Verdict.BLOCKER,
-        f"Nova lists no compute service on {survey.computes.host}.",
+        f"Nova lists no compute service on {computes.host}.",
         "Name the host as `openstack compute service list` does; Nova moves nothing from a host it forgot.",
     )
 
 
-def of_bare_metal(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_bare_metal(computes: Computes) -> Iterator[Finding]:
     """That Nova can move nothing from the host, where it is one of Ironic."""
-    if survey.computes.is_bare_metal:
+    if computes.is_bare_metal:
         yield _host(
             "bare-metal",
             Verdict.BLOCKER,
-            f"{survey.computes.host} is a compute service of Ironic: its servers are bare-metal machines, which Nova neither"
+            f"{computes.host} is a compute service of Ironic: its servers are bare-metal machines, which Nova neither"
             " evacuates nor migrates. An evacuation would leave each of them in ERROR.",
             "Its machines run on while it is down, and other compute services of Ironic take them over; to service one"
             " of them, use `openstack baremetal node maintenance set`.",
@@ -78,24 +79,24 @@ def disabled_before(service: Service) -> Finding:
     return _host("disabled-before", Verdict.OK, f"{service.host} is disabled already ({reason}); it stays so.", "")
 
 
-def of_cloud(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_cloud(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     """Whether the rest of the cloud can take over."""
-    yield from roster.findings(survey)
-    yield from observer.findings(survey)
-    if not survey.computes.survivors:
+    yield from roster.findings(computes, storage)
+    yield from observer.findings(computes)
+    if not computes.survivors:
         yield _host(
             "no-survivors",
             Verdict.BLOCKER,
             "No other compute service is up and enabled, so there is nowhere to go.",
             "Enable or repair a host, then check again.",
         )
-    yield from of_control(survey)
+    yield from of_control(computes)
 
 
-def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_control(computes: Computes) -> Iterator[Finding]:
     """Whether Nova can place a VM at all."""
     for binary in ("nova-scheduler", "nova-conductor"):
-        running = [s for s in survey.computes.services if s.binary == binary]
+        running = [s for s in computes.services if s.binary == binary]
         if not any(s.is_up for s in running):
             yield _host(
                 f"no-{binary.removeprefix('nova-')}",
@@ -105,9 +106,9 @@ def of_control(survey: OpenStackSurvey) -> Iterator[Finding]:
             )
 
 
-def of_aggregates(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_aggregates(computes: Computes) -> Iterator[Finding]:
     """Aggregates in which no other host is in service: VMs that ask for one of them will find no host."""
-    for name in survey.computes.deserted:
+    for name in computes.deserted:
         yield Finding(
             code="aggregate-empty",
             verdict=Verdict.WARNING,
@@ -146,40 +147,41 @@ def of_versions(highest: versions.Microversion, settings: OpenStackSettings) -> 
         )
 
 
-def of_storage(survey: OpenStackSurvey, *, off: str) -> Iterator[Finding]:
+def of_storage(computes: Computes, storage: Storage | None, *, off: str) -> Iterator[Finding]:
     """Volumes that the host manages itself: while it is off nobody answers for them, so what uses them may hang.
 
     Args:
-        survey: the cloud.
+        computes: the hosts of the cloud, and the one that is asked about.
+        storage: what Cinder has there; None: the cloud has no Cinder.
         off: how people call the host's state meanwhile: "dead".
     """
-    if survey.storage is None:
+    if storage is None:
         return
-    called = sorted(survey.storage.names)
+    called = sorted(storage.names)
     itself = f"itself (Cinder calls it {' and '.join(called)})" if called else "itself"
-    if number := len(survey.storage.managed):
+    if number := len(storage.managed):
         yield Finding(
             code="volumes-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{counted(number, 'Cinder volume is', 'Cinder volumes are')} managed by {survey.computes.host} {itself}:"
+            sentence=f"{counted(number, 'Cinder volume is', 'Cinder volumes are')} managed by {computes.host} {itself}:"
             f" while it is {off}, attaching and detaching hangs there, and VMs that use it may not start elsewhere.",
             remedy="Give them a new home with `cinder-manage volume update_host` before you approve.",
         )
-    if any(s.binary == "cinder-backup" for s in survey.storage.here):
+    if any(s.binary == "cinder-backup" for s in storage.here):
         yield Finding(
             code="backups-managed-here",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{survey.computes.host} also runs cinder-backup: while it is {off}, backups that it made cannot be"
+            sentence=f"{computes.host} also runs cinder-backup: while it is {off}, backups that it made cannot be"
             " restored or deleted.",
             remedy="Give them a new home with `cinder-manage backup update_backup_host`.",
         )
 
 
-def reason_against(server: Server, survey: OpenStackSurvey) -> str:
+def reason_against(server: Server, computes: Computes, servers: Servers) -> str:
     """Why a server cannot be evacuated; empty when it can."""
-    if survey.computes.is_bare_metal:
+    if computes.is_bare_metal:
         return f"{BARE_METAL}."
     if server.is_restorable:
         return f"{RESTORABLE}."
@@ -187,10 +189,10 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
-    gone = records.went(server, survey.servers.moves_of(server.id), heard=survey.computes.heard_of(server.host))
+    gone = records.went(server, servers.moves_of(server.id), heard=computes.heard_of(server.host))
     if gone is not None:
         return f"{records.where_it_went(gone)}."
-    leaving = _leaving(server, survey)
+    leaving = _leaving(server, servers)
     if leaving is not None and server.task is not None:
         return (
             f"was in the middle of a {leaving.type} to {leaving.target or 'another host'} (#{leaving.id},"
@@ -200,9 +202,9 @@ def reason_against(server: Server, survey: OpenStackSurvey) -> str:
     return ""
 
 
-def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
+def _leaving(server: Server, servers: Servers) -> Migration | None:
     """The migration in the middle of which the host died, as far as its record tells."""
-    mine = survey.servers.moves_of(server.id)
+    mine = servers.moves_of(server.id)
     opened = (m for m in mine if m.is_open and m.source == server.host)
     return next(
         (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, mine)),
@@ -210,7 +212,7 @@ def _leaving(server: Server, survey: OpenStackSurvey) -> Migration | None:
     )
 
 
-def of_server(server: Server, survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
+def of_server(server: Server, computes: Computes, servers: Servers, settings: OpenStackSettings) -> Iterator[Finding]:
     """What is risky about evacuating one server."""
     vm = VmId(server.id)
     if server.has_local_disk and settings.shared_storage is not True:
@@ -223,10 +225,10 @@ def of_server(server: Server, survey: OpenStackSurvey, settings: OpenStackSettin
                 verdict=Verdict.WARNING,
                 topic=Topic.STORAGE,
                 vm=vm,
-                sentence=f"{server.name} loses {what}, which no host but {survey.computes.host} has (this cloud's settings say"
+                sentence=f"{server.name} loses {what}, which no host but {computes.host} has (this cloud's settings say"
                 " that storage is not shared): Nova makes it anew, empty.",
-                together=f"lose {whose}, which no host but {survey.computes.host} has (this cloud's settings say that storage is"
-                " not shared): Nova makes them anew, empty.",
+                together=f"lose {whose}, which no host but {computes.host} has (this cloud's settings say"
+                " that storage is not shared): Nova makes them anew, empty.",
                 remedy="Leave out whose data matter, if the host can be repaired.",
             )
         else:
@@ -241,13 +243,13 @@ def of_server(server: Server, survey: OpenStackSurvey, settings: OpenStackSettin
                 " share their storage.",
                 remedy="Set `shared_storage` of this cloud in Muster's settings.",
             )
-    yield from _of_records(server, survey)
+    yield from _of_records(server, computes, servers)
 
 
-def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
+def _of_records(server: Server, computes: Computes, servers: Servers) -> Iterator[Finding]:
     """Earlier moves whose records have not ended."""
     vm = VmId(server.id)
-    leaving = _leaving(server, survey)
+    leaving = _leaving(server, servers)
     if leaving is not None:
         yield Finding(
             code="move-open",
@@ -260,9 +262,9 @@ def _of_records(server: Server, survey: OpenStackSurvey) -> Iterator[Finding]:
             " they are at rest: somebody had their state reset.",
             remedy=f"See that no guest of theirs runs on {leaving.target or 'another host'} before you approve.",
         )
-    evacuations = [m for m in survey.servers.moves_of(server.id) if m.type == EVACUATION]
-    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=survey.computes.at)), None)
-    if opened is not None and not records.is_superseded(opened, survey.servers.moves_of(server.id)):
+    evacuations = [m for m in servers.moves_of(server.id) if m.type == EVACUATION]
+    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=computes.at)), None)
+    if opened is not None and not records.is_superseded(opened, servers.moves_of(server.id)):
         yield Finding(
             code="evacuation-open",
             verdict=Verdict.WARNING,

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 
 from adapters.openstack.findings import entering, refusals, reservations, room, special_vms
 from adapters.openstack.model import priority
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Amounts, Server
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import vms
@@ -44,7 +46,7 @@ def of(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -
         one = left[server.id]
         reason, flag = _reason_against(server, survey), _flag(one, server)
         is_meant = not reason and _is_meant(request, one, settings, named=named, flag=flag)
-        obstacle = _obstacle(server, survey, free, mates) if is_meant else ""
+        obstacle = _obstacle(server, survey.computes, survey.servers, free, mates) if is_meant else ""
         if is_meant and not obstacle:
             _take(free, server.needs)
             if (group := survey.servers.group_of(server)) is not None:
@@ -79,7 +81,9 @@ def _is_meant(request: Request, left: Left, settings: OpenStackSettings, *, name
 def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
     """Why it cannot be moved to exactly this host; empty when it can."""
     zone, nova = survey.computes.service.zone if survey.computes.service else "", versions.spoken(survey.highest)
-    if reason := entering.reason_against(server, survey) or refusals.against_moving(server, survey.highest):
+    if reason := entering.reason_against(server, survey.computes, survey.servers) or refusals.against_moving(
+        server, survey.highest
+    ):
         return reason
     if server.pinned_zone not in {None, zone}:
         return f"must stay in the zone {server.pinned_zone}"
@@ -96,12 +100,15 @@ def _flag(left: Left, server: Server) -> str:
     return f"moved since: Muster left it on {left.place}" if server.host != left.place else ""
 
 
-def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], mates: Mapping[str, Sequence[str]]) -> str:
+def _obstacle(
+    server: Server, computes: Computes, servers: Servers, free: dict[str, int], mates: Mapping[str, Sequence[str]]
+) -> str:
     """Why Nova would not take it back; empty when nothing is known against it.
 
     Args:
         server: the VM.
-        survey: of its host.
+        computes: the hosts of the cloud, and the one that is asked about.
+        servers: those on the host and those that left it, with their moves.
         free: what is free there, after those that come back before it.
         mates: names of VMs that are there then, by their server group.
     """
@@ -109,10 +116,10 @@ def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], mat
         short = [name for name, amount in server.needs.items() if amount > free.get(name, 0)]
         there = {name: max(0, free.get(name, 0)) for name in short}
         return (
-            f"there is no room left for it on {survey.computes.host}: it needs {room.spoken(server.needs, short)}, free are"
+            f"there is no room left for it on {computes.host}: it needs {room.spoken(server.needs, short)}, free are"
             f" {room.spoken(there, short)}"
         )
-    group = survey.servers.group_of(server)
+    group = servers.group_of(server)
     if group is None:
         return ""
     mine = mates.get(group.id, ())
@@ -126,9 +133,9 @@ def _obstacle(server: Server, survey: OpenStackSurvey, free: dict[str, int], mat
     return ""
 
 
-def remarks(away: Away, survey: OpenStackSurvey) -> Iterator[str]:
+def remarks(away: Away, servers: Servers) -> Iterator[str]:
     """What people should know of it, the worst first."""
     yield from filter(None, (away.reason, away.obstacle, away.flag))
     if away.left.status != away.server.status:
         yield f"was {away.left.status}"
-    yield from vms.remarks(away.server, survey)
+    yield from vms.remarks(away.server, servers)

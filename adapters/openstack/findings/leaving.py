@@ -7,7 +7,9 @@ from adapters.openstack.findings import entering, evacuation, signs_of_life, spe
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, records, roster
-from adapters.openstack.model.resources import EVACUATION, Life, Migration, Service
+from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.resources import EVACUATION, Life, Migration, Service, Storage
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import service
@@ -24,13 +26,13 @@ _NUMBERS = 5  #: so many migrations or VMs are named in a sentence
 def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     """Whether it lives, whether its old guests are gone, and who has taken it out of service."""
     if survey.computes.service is None:
-        yield evacuation.unknown(survey)
+        yield evacuation.unknown(survey.computes)
         return
-    yield from roster.findings(survey)
-    yield from _of_life(survey, survey.computes.service)
-    yield from _of_evacuations(survey)
-    yield from _of_who_disabled(survey, survey.computes.service)
-    yield from _of_cinder(survey)
+    yield from roster.findings(survey.computes, survey.storage)
+    yield from _of_life(survey.computes, survey.computes.service)
+    yield from _of_evacuations(survey.computes, survey.servers)
+    yield from _of_who_disabled(survey.computes, survey.computes.service)
+    yield from _of_cinder(survey.computes, survey.storage)
 
 
 def of_vms(
@@ -48,14 +50,14 @@ def of_vms(
         yield _vms("vms-stay", Verdict.OK, f"All VMs stay where they are.{here}")
     yield from _of_lost(request, survey, away)
     for one in away:
-        yield from _of_vm(one, survey, settings)
+        yield from _of_vm(one, survey.computes, survey.servers, settings)
     if coming:
-        yield from special_vms.of_ports(survey)
-        yield from special_vms.of_shares(survey)
-        yield from evacuation.of_control(survey)
+        yield from special_vms.of_ports(survey.servers)
+        yield from special_vms.of_shares(survey.servers)
+        yield from evacuation.of_control(survey.computes)
 
 
-def _of_vm(away: Away, survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
+def _of_vm(away: Away, computes: Computes, servers: Servers, settings: OpenStackSettings) -> Iterator[Finding]:
     server, id = away.server, VmId(away.server.id)
     if away.reason:
         yield _vms(
@@ -75,8 +77,8 @@ def _of_vm(away: Away, survey: OpenStackSurvey, settings: OpenStackSettings) -> 
             sentence = f"{server.name} comes back from {server.host}: {away.flag}."
             together = "come back from elsewhere than where Muster left them."
             yield _vms("not-as-left", Verdict.WARNING, sentence, together, vm=id)
-        way = special_vms.way_of(server, home=survey.computes.host)
-        yield from special_vms.of_server(server, survey, way, priority_key=settings.priority_metadata)
+        way = special_vms.way_of(server, home=computes.host)
+        yield from special_vms.of_server(server, computes, servers, way, priority_key=settings.priority_metadata)
 
 
 def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) -> Iterator[Finding]:
@@ -88,8 +90,8 @@ def _of_lost(request: Request, survey: OpenStackSurvey, away: Sequence[Away]) ->
         yield _vms(
             "home-unproven",
             Verdict.WARNING,
-            f"Nova lists {_named(unproven)} on {survey.computes.host} again, where Placement holds nothing for them: where they"
-            " are could not be found out, and they stay as they are.",
+            f"Nova lists {_named(unproven)} on {survey.computes.host} again, where Placement holds nothing for"
+            " them: where they are could not be found out, and they stay as they are.",
             remedy="Check again in a minute, before you approve.",
         )
     gone = [one.name for one in survey.books.ledger if one.id not in here | elsewhere]
@@ -111,88 +113,91 @@ def _named(names: Sequence[str]) -> str:
     return listed(names, most=_NUMBERS)
 
 
-def _of_life(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
+def _of_life(computes: Computes, found: Service) -> Iterator[Finding]:
     """Whether nova-compute runs. Of a host that is forced down, only the time of its last report can tell."""
     if found.is_forced_down:
-        silence = _silence(survey, found)
-        if survey.computes.life is not Life.REPORTS and (silence is None or silence > SILENT):
+        silence = _silence(computes, found)
+        if computes.life is not Life.REPORTS and (silence is None or silence > SILENT):
             ago = "" if silence is None else f": not heard of for at least {ages.spoken(silence)}"
-            yield _not_running(survey, f"nova-compute does not seem to run on {survey.computes.host}{ago}.")
+            yield _not_running(computes, f"nova-compute does not seem to run on {computes.host}{ago}.")
             return
-        does = "reports" if survey.computes.life is Life.REPORTS else "seems to report"
-        sentence = f"nova-compute on {survey.computes.host} {does}, though Nova counts it as down by force; that is taken back."
+        does = "reports" if computes.life is Life.REPORTS else "seems to report"
+        sentence = (
+            f"nova-compute on {computes.host} {does}, though Nova counts it as down by force; that is taken back."
+        )
         yield _ok("reports", sentence)
         if not service.is_ours(found):
             yield Finding(
                 code="forced-by-others",
                 verdict=Verdict.WARNING,
                 topic=Topic.HOST,
-                sentence=f"{survey.computes.host} was forced down, and not by Muster, which disables what it forces down.",
+                sentence=f"{computes.host} was forced down, and not by Muster, which disables what it forces down.",
                 remedy="Ask who did it and why before you approve.",
             )
-    elif not found.is_up and survey.computes.life is Life.REPORTS:
+    elif not found.is_up and computes.life is Life.REPORTS:
         yield blocker(
             "compute-called-down",
             Topic.HOST,
-            f"nova-compute on {survey.computes.host} reports{signs_of_life.heard(survey, found)}, and yet Nova calls it down.",
-            f"Have the clocks of the controllers and of {survey.computes.host} set right, then check again.",
+            f"nova-compute on {computes.host} reports{signs_of_life.heard(computes, found)}, and yet"
+            " Nova calls it down.",
+            f"Have the clocks of the controllers and of {computes.host} set right, then check again.",
         )
     elif not found.is_up:
         yield _not_running(
-            survey, f"{survey.computes.host}'s compute service is down{signs_of_life.heard(survey, found)}."
+            computes, f"{computes.host}'s compute service is down{signs_of_life.heard(computes, found)}."
         )
     else:
-        yield _ok("service-up", f"{survey.computes.host}'s compute service is up{signs_of_life.heard(survey, found)}.")
+        yield _ok("service-up", f"{computes.host}'s compute service is up{signs_of_life.heard(computes, found)}.")
 
 
-def _silence(survey: OpenStackSurvey, found: Service) -> timedelta | None:
+def _silence(computes: Computes, found: Service) -> timedelta | None:
     """How long ago it reported, by the clock of the cloud: that of the service that reported last."""
-    newest = roster.newest(survey.computes.services)
+    newest = roster.newest(computes.services)
     return newest - found.updated_at if newest is not None and found.updated_at is not None else None
 
 
-def _not_running(survey: OpenStackSurvey, sentence: str) -> Finding:
+def _not_running(computes: Computes, sentence: str) -> Finding:
     return blocker(
         "compute-silent",
         Topic.HOST,
         sentence,
-        f"Start the host and nova-compute on {survey.computes.host}, then check again.",
+        f"Start the host and nova-compute on {computes.host}, then check again.",
     )
 
 
-def _of_evacuations(survey: OpenStackSurvey) -> Iterator[Finding]:
+def _of_evacuations(computes: Computes, servers: Servers) -> Iterator[Finding]:
     """Evacuations that nova-compute has not cleaned up: old guests may still lie on the host."""
-    away = [m for m in survey.servers.migrations if m.type == EVACUATION and m.source == survey.computes.host]
+    away = [m for m in servers.migrations if m.type == EVACUATION and m.source == computes.host]
     latest: dict[str, Migration] = {}
     for move in sorted(away, key=lambda m: m.id):
         latest[move.server] = move
-    lasting = records.still_open([*latest.values()], survey.servers.seen, now=survey.computes.at)
-    opened = [m for m in lasting if not records.is_superseded(m, survey.servers.moves_of(m.server))]
+    lasting = records.still_open([*latest.values()], servers.seen, now=computes.at)
+    opened = [m for m in lasting if not records.is_superseded(m, servers.moves_of(m.server))]
     if opened:
         yield blocker(
             "evacuation-open",
             Topic.VMS,
-            f"{counted(len(opened), 'evacuation has', 'evacuations have')} not ended from {survey.computes.host}"
+            f"{counted(len(opened), 'evacuation has', 'evacuations have')} not ended from {computes.host}"
             f" ({_numbers(opened)}): where the guests run is not certain, and nova-compute may delete them there.",
             "See where their guests run, let the evacuations end or have the VMs' state reset, then check again.",
         )
-    yield from entering.of_left_over(survey)
+    yield from entering.of_left_over(computes, servers)
     kept = [m for m in away if m.status == "done"]
-    here = {s.id for s in survey.servers.here}
+    here = {s.id for s in servers.here}
     if kept and not any(m.server in here for m in kept):
         yield blocker(
             "old-guests",
             Topic.VMS,
-            f"nova-compute has not yet removed the old guests of {counted(len(kept), 'VM')} that left {survey.computes.host} by"
-            f" evacuation ({_numbers(kept)}); until then Nova does not count it as up.",
+            f"nova-compute has not yet removed the old guests of {counted(len(kept), 'VM')} that left"
+            f" {computes.host} by evacuation ({_numbers(kept)}); until then Nova does not count it as up.",
             "Restart nova-compute there, wait half a minute, then check again.",
         )
     elif kept:
         yield blocker(
             "old-guests-at-home",
             Topic.VMS,
-            f"Nova does not count {survey.computes.host} as up while evacuations from it are not cleaned up ({_numbers(kept)}),"
-            " and to restart nova-compute for that would delete guests that are back on it.",
+            f"Nova does not count {computes.host} as up while evacuations from it are not cleaned up"
+            f" ({_numbers(kept)}), and to restart nova-compute for that would delete guests that are back on it.",
             "Have the records of VMs that are back set to `completed` in Nova's database, then check again.",
         )
 
@@ -201,34 +206,34 @@ def _numbers(moves: list[Migration]) -> str:
     return _named([f"#{m.id}" for m in moves])
 
 
-def _of_who_disabled(survey: OpenStackSurvey, found: Service) -> Iterator[Finding]:
+def _of_who_disabled(computes: Computes, found: Service) -> Iterator[Finding]:
     if service.is_ours(found):
         yield _ok(
             "disabled-by-us",
-            f"{survey.computes.host} was disabled by Muster ({found.disabled_reason}); it will be enabled.",
+            f"{computes.host} was disabled by Muster ({found.disabled_reason}); it will be enabled.",
         )
     elif not found.is_enabled:
         yield blocker(
             "disabled-by-others",
             Topic.HOST,
-            f"{survey.computes.host} was disabled by somebody else: {found.disabled_reason or 'no reason given'}. Muster enables"
-            " only what it disabled itself.",
+            f"{computes.host} was disabled by somebody else: {found.disabled_reason or 'no reason given'}. Muster"
+            " enables only what it disabled itself.",
             "Ask them. When it may return: `openstack compute service set --enable"
-            f" {survey.computes.host} nova-compute`, then check again.",
+            f" {computes.host} nova-compute`, then check again.",
         )
     elif not found.is_forced_down:
-        yield _ok("in-service", f"{survey.computes.host} is enabled already; Muster only sees that it is up.")
+        yield _ok("in-service", f"{computes.host} is enabled already; Muster only sees that it is up.")
 
 
-def _of_cinder(survey: OpenStackSurvey) -> Iterator[Finding]:
+def _of_cinder(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     """Cinder's services on the host, which should be back as well."""
-    down = sorted({s.binary for s in survey.storage.here if not s.is_up}) if survey.storage else []
+    down = sorted({s.binary for s in storage.here if not s.is_up}) if storage else []
     if down:
         yield Finding(
             code="cinder-down",
             verdict=Verdict.WARNING,
             topic=Topic.STORAGE,
-            sentence=f"{' and '.join(down)} on {survey.computes.host} {'is' if len(down) == 1 else 'are'} down.",
+            sentence=f"{' and '.join(down)} on {computes.host} {'is' if len(down) == 1 else 'are'} down.",
             remedy="Start it as well; VMs that use its volumes may hang.",
         )
 

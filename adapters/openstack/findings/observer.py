@@ -8,8 +8,8 @@ evacuation once each of its hosts is proven dead.
 from collections.abc import Iterator, Sequence
 
 from adapters.openstack.model import roster
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Service, standing
-from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.redfish.reading import PowerReading
 from bot.domain.counting import listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
@@ -18,19 +18,15 @@ MOST = 0.5  #: of the other compute services without a proof: if that share look
 _NAMED = 8
 
 
-def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
+def findings(computes: Computes) -> Iterator[Finding]:
     """Judge whether Nova still hears its hosts.
 
     Args:
-        survey: with what the BMCs of the other silent hosts say, as far as they were asked.
+        computes: the hosts of the cloud, and the one that is asked about.
     """
-    others = [
-        s
-        for s in survey.computes.all
-        if s.host != survey.computes.host and not roster.is_retired(s, survey.computes.services)
-    ]
+    others = [s for s in computes.all if s.host != computes.host and not roster.is_retired(s, computes.services)]
     silent = [s for s in others if _is_silent(s)]
-    proven = [s for s in silent if _is_proven(survey, s)]
+    proven = [s for s in silent if _is_proven(computes, s)]
     doubted = [s for s in silent if s not in proven]
     counted = len(others) - len(proven)
     if _is_blind(len(doubted), counted):
@@ -40,7 +36,7 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
             verdict=Verdict.BLOCKER,
             topic=Topic.HOST,
             sentence=f"{len(doubted)} of the {counted} other compute services look dead too, and nothing proves it"
-            f"{beside}: {_named(survey, doubted)}. More likely Nova has stopped hearing than that they all died.",
+            f"{beside}: {_named(computes, doubted)}. More likely Nova has stopped hearing than that they all died.",
             remedy="Check the message queue, the database and the network of the controllers first. A host that is dead"
             " counts no more once its BMC says twice that its power is off ([clouds.fencing.redfish]), or once two"
             f" people have seen that it is off and force it down: `openstack compute service set --down"
@@ -51,7 +47,7 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
             code="others-down",
             verdict=Verdict.WARNING,
             topic=Topic.HOST,
-            sentence=f"Other compute services are down too: {_named(survey, silent)}.",
+            sentence=f"Other compute services are down too: {_named(computes, silent)}.",
             remedy="Each of them needs a request of its own; see first whether they have lost something in common.",
         )
 
@@ -73,8 +69,8 @@ def _is_silent(service: Service) -> bool:
     return not service.is_up and not service.is_forced_down
 
 
-def _is_proven(survey: OpenStackSurvey, service: Service) -> bool:
-    reading = survey.computes.others.get(service.host, PowerReading())
+def _is_proven(computes: Computes, service: Service) -> bool:
+    reading = computes.others.get(service.host, PowerReading())
     return reading.is_off and not reading.contradicts(service.host)
 
 
@@ -82,10 +78,10 @@ def _is_blind(doubted: int, counted: int) -> bool:
     return doubted > 0 and doubted >= MOST * counted
 
 
-def _named(survey: OpenStackSurvey, services: Sequence[Service]) -> str:
+def _named(computes: Computes, services: Sequence[Service]) -> str:
     """Their hosts, each with what its BMC says."""
     hosts = sorted(s.host for s in services)
-    return listed([f"{host}{_told(host, survey.computes.others.get(host))}" for host in hosts], most=_NAMED)
+    return listed([f"{host}{_told(host, computes.others.get(host))}" for host in hosts], most=_NAMED)
 
 
 def _told(host: str, reading: PowerReading | None) -> str:

@@ -7,8 +7,9 @@ shortage shown here is one it cannot talk its way out of.
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from adapters.openstack.findings import reservations
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Amounts, Room, Server
-from adapters.openstack.model.survey import OpenStackSurvey
+from adapters.openstack.model.rooms import Rooms
 from bot.domain.counting import counted, gib, listed
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId
@@ -18,7 +19,8 @@ _NAMED = 5  #: VMs named one by one, each with what it needs
 
 
 def of_room(
-    survey: OpenStackSurvey,
+    computes: Computes,
+    rooms: Rooms,
     leaving: Sequence[Server],
     *,
     to: str = "",
@@ -28,15 +30,16 @@ def of_room(
     """Judge the room for some servers, all of which have to leave.
 
     Args:
-        survey: the cloud.
+        computes: the hosts of the cloud, and the one that is asked about.
+        rooms: what the hosts have to give.
         leaving: the servers that shall leave the host.
         to: the one host they shall go to; empty: any survivor.
         others: what other operations have still to start.
         behind: how many more were to leave, and stay for want of room.
     """
-    if not leaving or not survey.computes.survivors or (to and to not in {s.host for s in survey.computes.survivors}):
+    if not leaving or not computes.survivors or (to and to not in {s.host for s in computes.survivors}):
         return  # nothing to place, or the lack of hosts is a finding already
-    if survey.rooms.by_host is None:
+    if rooms.by_host is None:
         yield _room(
             "room-unknown",
             Verdict.UNKNOWN,
@@ -44,15 +47,13 @@ def of_room(
             "Check that the catalog has Placement, at 1.27 or later, and that Muster's account may read it.",
         )
         return
-    free = _free_for(survey, to, others)
-    fits_nowhere = [s for s in leaving if not _somewhere(survey, s, free)]
+    free = _free_for(computes, rooms, to, others)
+    fits_nowhere = [s for s in leaving if not _somewhere(computes, rooms, s, free)]
     if fits_nowhere:
-        found = [_nowhere(survey, s, to) for s in fits_nowhere]
+        found = [_nowhere(rooms, s, to) for s in fits_nowhere]
     else:
-        found = [_all_together(survey, leaving, free, to, coming=reservations.how_many(others), behind=behind)]
-    untold = sorted(
-        s.host for s in survey.computes.survivors if s.host not in survey.rooms.by_host and to in {"", s.host}
-    )
+        found = [_all_together(computes, rooms, leaving, free, to, coming=reservations.how_many(others), behind=behind)]
+    untold = sorted(s.host for s in computes.survivors if s.host not in rooms.by_host and to in {"", s.host})
     if untold and any(f.verdict is Verdict.BLOCKER for f in found):
         yield _untold(found[0], untold)
     else:
@@ -60,38 +61,39 @@ def of_room(
 
 
 def too_little_for(
-    survey: OpenStackSurvey, in_turn: Sequence[Server], *, to: str = "", others: Sequence[Step] = ()
+    computes: Computes, rooms: Rooms, in_turn: Sequence[Server], *, to: str = "", others: Sequence[Step] = ()
 ) -> Mapping[str, str]:
     """The servers that stay behind for want of room so that the others can go: the reason of each, by its id.
 
     Empty as well where none of them has room, and where Placement does not tell: that is for `of_room` to judge.
 
     Args:
-        survey: the cloud.
+        computes: the hosts of the cloud, and the one that is asked about.
+        rooms: what the hosts have to give.
         in_turn: the servers that shall leave the host; where room is short, the earlier ones have it.
         to: the one host they shall go to; empty: any survivor.
         others: what other operations have still to start.
     """
-    free = _free_for(survey, to, others)
-    fit = [s for s in in_turn if _somewhere(survey, s, free)]
+    free = _free_for(computes, rooms, to, others)
+    fit = [s for s in in_turn if _somewhere(computes, rooms, s, free)]
     fitting = {s.id for s in fit}
     behind = {s.id: f"no room {_where(to)}" for s in in_turn if s.id not in fitting}
-    if _short(survey, fit, free):
-        behind |= {s.id: "no room once those that go first have theirs" for s in _pack(survey, fit, free)}
+    if _short(rooms, fit, free):
+        behind |= {s.id: "no room once those that go first have theirs" for s in _pack(computes, rooms, fit, free)}
     return behind if len(behind) < len(in_turn) else {}
 
 
-def of_those_behind(survey: OpenStackSurvey, behind: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
+def of_those_behind(rooms: Rooms, behind: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
     """Name the servers that stay behind for want of room.
 
     Args:
-        survey: the cloud.
+        rooms: what the hosts have to give.
         behind: those that `too_little_for` has told.
         to: the one host the others go to; empty: any survivor.
     """
     if not behind:
         return
-    named = listed([f"{s.name} ({_wants(survey, s)})" for s in behind], most=_NAMED)
+    named = listed([f"{s.name} ({_wants(rooms, s)})" for s in behind], most=_NAMED)
     stay = "it stays" if len(behind) == 1 else f"these {len(behind):,} stay"
     yield _room(
         "stays-for-room",
@@ -101,17 +103,18 @@ def of_those_behind(survey: OpenStackSurvey, behind: Sequence[Server], *, to: st
     )
 
 
-def free_on(survey: OpenStackSurvey, others: Sequence[Step] = ()) -> Mapping[str, Amounts]:
+def free_on(computes: Computes, rooms: Rooms, others: Sequence[Step] = ()) -> Mapping[str, Amounts]:
     """What is free on each host that the scheduler may choose; empty when Placement does not tell.
 
     Args:
-        survey: the cloud.
+        computes: the hosts of the cloud, and the one that is asked about.
+        rooms: what the hosts have to give.
         others: what other operations have still to start.
     """
-    room = survey.rooms.by_host or {}
+    room = rooms.by_host or {}
     free = {
         s.host: dict(room[s.host].free)
-        for s in sorted(survey.computes.survivors, key=lambda s: s.host)
+        for s in sorted(computes.survivors, key=lambda s: s.host)
         if s.host in room and "COMPUTE_STATUS_DISABLED" not in room[s.host].traits
     }
     for needs, place in reservations.coming(others):
@@ -121,20 +124,20 @@ def free_on(survey: OpenStackSurvey, others: Sequence[Step] = ()) -> Mapping[str
     return free
 
 
-def _free_for(survey: OpenStackSurvey, to: str, others: Sequence[Step]) -> Mapping[str, dict[str, int]]:
+def _free_for(computes: Computes, rooms: Rooms, to: str, others: Sequence[Step]) -> Mapping[str, dict[str, int]]:
     """What is free on the one host that was asked for, or on each that the scheduler may choose."""
-    return {host: dict(amounts) for host, amounts in free_on(survey, others).items() if to in {"", host}}
+    return {host: dict(amounts) for host, amounts in free_on(computes, rooms, others).items() if to in {"", host}}
 
 
-def _somewhere(survey: OpenStackSurvey, server: Server, free: Mapping[str, Amounts]) -> bool:
+def _somewhere(computes: Computes, rooms: Rooms, server: Server, free: Mapping[str, Amounts]) -> bool:
     return any(
-        _may(survey, server, host) and fits(amounts, survey.rooms.needs(server)) for host, amounts in free.items()
+        _may(computes, rooms, server, host) and fits(amounts, rooms.needs(server)) for host, amounts in free.items()
     )
 
 
-def _short(survey: OpenStackSurvey, leaving: Sequence[Server], free: Mapping[str, Amounts]) -> list[str]:
+def _short(rooms: Rooms, leaving: Sequence[Server], free: Mapping[str, Amounts]) -> list[str]:
     """The resources of which there is too little in sum."""
-    needed, there = _sum(survey.rooms.needs(s) for s in leaving), _sum(free.values())
+    needed, there = _sum(rooms.needs(s) for s in leaving), _sum(free.values())
     return [name for name, amount in needed.items() if amount > there.get(name, 0)]
 
 
@@ -143,7 +146,8 @@ def _where(to: str) -> str:
 
 
 def _all_together(
-    survey: OpenStackSurvey,
+    computes: Computes,
+    rooms: Rooms,
     leaving: Sequence[Server],
     free: Mapping[str, dict[str, int]],
     to: str,
@@ -152,8 +156,8 @@ def _all_together(
     behind: int,
 ) -> Finding:
     """Each server fits somewhere; do they fit all at once?"""
-    needed, there, where = _sum(survey.rooms.needs(s) for s in leaving), _sum(free.values()), _where(to)
-    short = _short(survey, leaving, free)
+    needed, there, where = _sum(rooms.needs(s) for s in leaving), _sum(free.values()), _where(to)
+    short = _short(rooms, leaving, free)
     kept = f" ({counted(coming, 'VM')} of other operations counted as there already)" if coming else ""
     if short:
         return _room(
@@ -163,8 +167,8 @@ def _all_together(
             f" {spoken(there, short)}{kept}.",
             "Make room or enable another host.",
         )
-    biggest_first = sorted(leaving, key=lambda s: (-survey.rooms.needs(s).get("MEMORY_MB", 0), s.id))
-    left_over = _pack(survey, biggest_first, free)
+    biggest_first = sorted(leaving, key=lambda s: (-rooms.needs(s).get("MEMORY_MB", 0), s.id))
+    left_over = _pack(computes, rooms, biggest_first, free)
     if left_over:
         names = listed([s.name for s in left_over], most=_NAMED)
         return _room(
@@ -176,7 +180,7 @@ def _all_together(
         )
     shown = [name for name in _UNITS if needed.get(name)]
     who = counted(len(free), "host has", "hosts have")
-    rest = f"{who} {spoken(there, shown)} free{kept}.{_besides(survey, free)}"
+    rest = f"{who} {spoken(there, shown)} free{kept}.{_besides(rooms, free)}"
     if behind:
         some = f"{len(leaving):,} of {counted(len(leaving) + behind, 'VM')}"
         sentence = f"There is room {where} for {some} only: these need {spoken(needed, shown)}; {rest}"
@@ -184,15 +188,15 @@ def _all_together(
     return _room("room", Verdict.OK, f"There is room {where}: the VMs need {spoken(needed, shown)}; {rest}")
 
 
-def _besides(survey: OpenStackSurvey, hosts: Collection[str]) -> str:
+def _besides(rooms: Rooms, hosts: Collection[str]) -> str:
     """What of the room is not in the sum: hosts that promised more than they have, and disk from a pool."""
-    over = [f"{host} ({said})" for host in hosts if (said := _overcommitted((survey.rooms.by_host or {})[host]))]
+    over = [f"{host} ({said})" for host in hosts if (said := _overcommitted((rooms.by_host or {})[host]))]
     told = (
         f" More is promised than there is on {listed(over, most=_NAMED)}: what needs more of it goes elsewhere."
         if over
         else ""
     )
-    return told + (" Disk comes from a pool that the hosts share, and is not counted." if survey.rooms.shared else "")
+    return told + (" Disk comes from a pool that the hosts share, and is not counted." if rooms.shared else "")
 
 
 def _overcommitted(room: Room) -> str:
@@ -225,33 +229,33 @@ def _untold(short: Finding, hosts: Sequence[str]) -> Finding:
     )
 
 
-def _nowhere(survey: OpenStackSurvey, server: Server, to: str) -> Finding:
+def _nowhere(rooms: Rooms, server: Server, to: str) -> Finding:
     return Finding(
         code="fits-nowhere",
         verdict=Verdict.BLOCKER,
         topic=Topic.ROOM,
         vm=VmId(server.id),
-        sentence=f"There is no room for {server.name} {_where(to)}: it needs {_wants(survey, server)}.",
+        sentence=f"There is no room for {server.name} {_where(to)}: it needs {_wants(rooms, server)}.",
         together=f"find no room {_where(to)}: not even one of them alone. What each needs stands beside it in Details.",
         remedy="Make room.",
     )
 
 
-def _wants(survey: OpenStackSurvey, server: Server) -> str:
+def _wants(rooms: Rooms, server: Server) -> str:
     """What a host must have for it, as people say it."""
-    needs = survey.rooms.needs(server)
+    needs = rooms.needs(server)
     asks = [f"a host in zone {server.pinned_zone}"] if server.pinned_zone else []
     asks += [f"a host {'with' if how == 'required' else 'without'} {trait}" for trait, how in server.traits.items()]
     return " and ".join([spoken(needs, [name for name in needs if needs[name]]), *asks])
 
 
-def _pack(survey: OpenStackSurvey, in_order: Iterable[Server], free: Mapping[str, Amounts]) -> list[Server]:
+def _pack(computes: Computes, rooms: Rooms, in_order: Iterable[Server], free: Mapping[str, Amounts]) -> list[Server]:
     """The servers left over when they are placed in this order, each on the host with most memory left."""
     rest = {host: dict(amounts) for host, amounts in free.items()}
     left_over = []
     for server in in_order:
-        needs = survey.rooms.needs(server)
-        fit = [h for h, amounts in rest.items() if _may(survey, server, h) and fits(amounts, needs)]
+        needs = rooms.needs(server)
+        fit = [h for h, amounts in rest.items() if _may(computes, rooms, server, h) and fits(amounts, needs)]
         if not fit:
             left_over.append(server)
             continue
@@ -259,13 +263,13 @@ def _pack(survey: OpenStackSurvey, in_order: Iterable[Server], free: Mapping[str
     return left_over
 
 
-def _may(survey: OpenStackSurvey, server: Server, host: str) -> bool:
+def _may(computes: Computes, rooms: Rooms, server: Server, host: str) -> bool:
     """Whether a host may take a server at all, however empty it is: its zone, its traits, its size."""
-    room = (survey.rooms.by_host or {})[host]
+    room = (rooms.by_host or {})[host]
     return (
-        server.pinned_zone in {None, survey.computes.zone_of(host)}
+        server.pinned_zone in {None, computes.zone_of(host)}
         and all((trait in room.traits) is (how == "required") for trait, how in server.traits.items())
-        and all(amount <= room.largest.get(name, amount) for name, amount in survey.rooms.needs(server).items())
+        and all(amount <= room.largest.get(name, amount) for name, amount in rooms.needs(server).items())
     )
 
 

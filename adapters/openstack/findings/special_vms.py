@@ -7,7 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from adapters.openstack.model import priority
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import verbs
 from bot.domain.counting import counted
@@ -44,16 +46,19 @@ def way_of(server: Server, *, home: str = "") -> PlannedMove:
     return PlannedMove(verb=verbs.LIVE if server.is_live else verbs.COLD, home=home)
 
 
-def of_server(server: Server, survey: OpenStackSurvey, way: PlannedMove, *, priority_key: str) -> Iterator[Finding]:
+def of_server(
+    server: Server, computes: Computes, servers: Servers, way: PlannedMove, *, priority_key: str
+) -> Iterator[Finding]:
     """Judge one server that is moved.
 
     Args:
         server: the VM.
-        survey: of its host, or of the one that it comes back to.
+        computes: the hosts of the cloud, and the one that is asked about.
+        servers: those on the host and those that left it, with their moves.
         way: how it is moved.
         priority_key: the metadata that tells its turn; empty: none does.
     """
-    if is_amphora(server, survey):
+    if is_amphora(server, servers):
         yield _amphora(server, way)
     if server.devices:
         yield _devices(server, way)
@@ -69,9 +74,9 @@ def of_server(server: Server, survey: OpenStackSurvey, way: PlannedMove, *, prio
             " numbers here do not show.",
             f"See that {way.there} has that bandwidth left; releases before Nova 25 refuse some such VMs.",
         )
-    if server.volumes & survey.servers.encrypted:
+    if server.volumes & servers.encrypted:
         yield _encrypted(server, way)
-    if asked := _unmet(server, survey, way):
+    if asked := _unmet(server, computes, way):
         where = f"{way.home} is in none" if way.home else "no host that is left is in one"
         yield _warning(
             server,
@@ -93,9 +98,9 @@ def of_server(server: Server, survey: OpenStackSurvey, way: PlannedMove, *, prio
         )
 
 
-def is_amphora(server: Server, survey: OpenStackSurvey) -> bool:
+def is_amphora(server: Server, servers: Servers) -> bool:
     """Whether Octavia made it: by its name, which may be random, by that of its server group or of a port."""
-    group = survey.servers.group_of(server)
+    group = servers.group_of(server)
     is_grouped = group is not None and group.name.startswith(_LOAD_BALANCER)
     return server.name.startswith(_AMPHORA) or is_grouped or server.has_amphora_port
 
@@ -198,9 +203,9 @@ def by_group(survey: OpenStackSurvey, servers: Sequence[Server]) -> dict[str, li
     return found
 
 
-def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_ports(servers: Servers) -> Iterator[Finding]:
     """Whether it is known what ports the servers have."""
-    if not survey.servers.ports_known:
+    if not servers.ports_known:
         yield Finding(
             code="ports-unknown",
             verdict=Verdict.WARNING,
@@ -211,9 +216,9 @@ def of_ports(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
+def of_shares(servers: Servers) -> Iterator[Finding]:
     """Whether it is known what shares the servers have."""
-    if not survey.servers.shares_known:
+    if not servers.shares_known:
         yield Finding(
             code="shares-unknown",
             verdict=Verdict.WARNING,
@@ -223,17 +228,17 @@ def of_shares(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def _unmet(server: Server, survey: OpenStackSurvey, way: PlannedMove) -> str:
+def _unmet(server: Server, computes: Computes, way: PlannedMove) -> str:
     """What no aggregate says of where it may go, though the flavor asks for it (AggregateInstanceExtraSpecsFilter)."""
     plain = {key: value for key, value in server.scope.items() if not value.startswith(_OPERATORS)}
-    places = [way.home] if way.home else [s.host for s in survey.computes.survivors]
-    if not plain or not places or any(_has(survey, host, plain) for host in places):
+    places = [way.home] if way.home else [s.host for s in computes.survivors]
+    if not plain or not places or any(_has(computes, host, plain) for host in places):
         return ""
     return " and ".join(f"{key}={value}" for key, value in sorted(plain.items()))
 
 
-def _has(survey: OpenStackSurvey, host: str, wanted: Mapping[str, str]) -> bool:
-    tags = survey.computes.tags.get(host, {})
+def _has(computes: Computes, host: str, wanted: Mapping[str, str]) -> bool:
+    tags = computes.tags.get(host, {})
     return all(value in tags.get(key, frozenset()) for key, value in wanted.items())
 
 

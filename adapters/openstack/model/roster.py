@@ -10,8 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from adapters.openstack.model import ages, names
-from adapters.openstack.model.resources import Service
-from adapters.openstack.model.survey import OpenStackSurvey
+from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.resources import Service, Storage
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
@@ -40,17 +40,13 @@ def is_retired(service: Service, services: Sequence[Service]) -> bool:
     return now - service.updated_at >= _RETIRED[service.is_enabled]
 
 
-def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
+def findings(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     """Judge a host that is listed more than once, and name the rows of others that are left out of account."""
-    rows = survey.computes.rows
+    rows = computes.rows
     if len(rows) > 1:
-        yield _twice(survey, rows)
-    yield from _of_names(survey)
-    retired = sorted(
-        s.host
-        for s in survey.computes.all
-        if s.host != survey.computes.host and is_retired(s, survey.computes.services)
-    )
+        yield _twice(computes, rows)
+    yield from _of_names(computes, storage)
+    retired = sorted(s.host for s in computes.all if s.host != computes.host and is_retired(s, computes.services))
     if retired:
         more = f" and {len(retired) - _NAMED} more" if len(retired) > _NAMED else ""
         yield Finding(
@@ -61,14 +57,12 @@ def findings(survey: OpenStackSurvey) -> Iterator[Finding]:
         )
 
 
-def _twice(survey: OpenStackSurvey, rows: Sequence[Service]) -> Finding:
-    listed = "; ".join(f"{s.id} is {s.state}{_heard(survey, s)}" for s in rows)
-    sentence = (
-        f"Nova lists {survey.computes.host} {'twice' if len(rows) == 2 else counted(len(rows), 'time')}: {listed}."
-    )
+def _twice(computes: Computes, rows: Sequence[Service]) -> Finding:
+    listed = "; ".join(f"{s.id} is {s.state}{_heard(computes, s)}" for s in rows)
+    sentence = f"Nova lists {computes.host} {'twice' if len(rows) == 2 else counted(len(rows), 'time')}: {listed}."
     clean_up = (
         "Have the left-over row removed from the database of its cell; `openstack compute service delete` would take"
-        f" {survey.computes.host} out of its aggregates and its cell as well."
+        f" {computes.host} out of its aggregates and its cell as well."
     )
     if _is_clear(rows):
         return Finding(
@@ -98,12 +92,12 @@ def _is_clear(rows: Sequence[Service]) -> bool:
     return second.updated_at is None or first.updated_at - second.updated_at >= _APART
 
 
-def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
+def _of_names(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     """Other names that may be the host's: of another row of Nova's, of its BMC, of services of Cinder."""
-    host, mine = survey.computes.host, survey.computes.service
-    twins = [s for s in survey.computes.all if s.host != host and names.may_be_one(s.host, host)]
+    host, mine = computes.host, computes.service
+    twins = [s for s in computes.all if s.host != host and names.may_be_one(s.host, host)]
     living = [s for s in twins if s.is_up]
-    is_off = survey.computes.power is not None and survey.computes.power.is_off
+    is_off = computes.power is not None and computes.power.is_off
     if living and mine is not None and not mine.is_up and not is_off:
         name = living[0].host
         found = _name(
@@ -121,15 +115,15 @@ def _of_names(survey: OpenStackSurvey) -> Iterator[Finding]:
             f"Nova lists a host that may be the same machine under another name: {also}. Muster takes them for two.",
             "See which machine each of them is before you approve.",
         )
-    if survey.computes.bmc_called:
-        called = ", ".join(survey.computes.bmc_called)
+    if computes.bmc_called:
+        called = ", ".join(computes.bmc_called)
         yield _name(
             "bmc-by-another-name",
             f"No BMC is configured for {host}, but one for {called}: under that name it proves nothing here.",
             f"If that is the same machine, call it {host} in [clouds.fencing.redfish], then check again.",
         )
-    if survey.storage is not None and survey.storage.doubtful:
-        called = ", ".join(survey.storage.doubtful)
+    if storage is not None and storage.doubtful:
+        called = ", ".join(storage.doubtful)
         yield _name(
             "cinder-name-in-doubt",
             f"Cinder has services on {called}, which may mean {host} or another host: what they manage is left out.",
@@ -142,9 +136,7 @@ def _name(code: str, sentence: str, remedy: str) -> Finding:
     return Finding(code=code, verdict=Verdict.WARNING, topic=Topic.HOST, sentence=sentence, remedy=remedy)
 
 
-def _heard(survey: OpenStackSurvey, service: Service) -> str:
+def _heard(computes: Computes, service: Service) -> str:
     return (
-        ""
-        if service.updated_at is None
-        else f", its row written {ages.spoken(survey.computes.at - service.updated_at)} ago"
+        "" if service.updated_at is None else f", its row written {ages.spoken(computes.at - service.updated_at)} ago"
     )

@@ -9,12 +9,15 @@ from datetime import timedelta
 
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
 from adapters.openstack.findings import entering as drain_judge
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import deadline, locks, relocation, service, verbs, vms
 from adapters.openstack.wire import versions
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Vm
 from bot.domain.values import StepKey
@@ -25,31 +28,39 @@ VERIFY = "Verify that it is empty"
 
 def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the way into maintenance and lay out its steps."""
-    chosen = selection.chosen(request, survey)
+    chosen = selection.chosen(request, survey.computes, survey.servers)
     reasons = {
-        s.id: drain_judge.reason_against(s, survey) or refusals.against_moving(s, survey.highest)
+        s.id: drain_judge.reason_against(s, survey.computes, survey.servers)
+        or refusals.against_moving(s, survey.highest)
         for s in survey.servers.here
     }
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     is_whole = len(chosen.servers) == len(survey.servers.here)
     live = relocation.live_microversion(survey.highest)
     findings = (
-        *drain_judge.of_host(survey),
+        *drain_judge.of_host(survey.computes, survey.storage),
         *chosen.findings,
-        *selection.of_target(request, survey),
-        *_of_versions(request, survey),
+        *selection.of_target(request, survey.computes, survey.highest),
+        *_of_versions(request, survey.servers, survey.highest),
         *absences.of_questions(survey),
-        *room.of_room(survey, leaving, to=request.to, others=survey.books.promised),
-        *evacuation.of_storage(survey, off="off"),
-        *drain_judge.of_moves(survey),
-        *drain_judge.of_left_over(survey),
+        *room.of_room(survey.computes, survey.rooms, leaving, to=request.to, others=survey.books.promised),
+        *evacuation.of_storage(survey.computes, survey.storage, off="off"),
+        *drain_judge.of_moves(survey.computes, survey.servers),
+        *drain_judge.of_left_over(survey.computes, survey.servers),
         *special_vms.of_groups(survey),
-        *special_vms.of_ports(survey),
-        *special_vms.of_shares(survey),
-        *locks.of_locks(survey, settings),
-        *(finding for s in chosen.servers for finding in _of_server(s, survey, reasons[s.id], settings)),
+        *special_vms.of_ports(survey.servers),
+        *special_vms.of_shares(survey.servers),
+        *locks.of_locks(survey.highest, settings),
+        *(
+            finding
+            for s in chosen.servers
+            for finding in _of_server(s, survey.computes, survey.servers, reasons[s.id], settings)
+        ),
         *drain_judge.of_rest(
-            survey, left=len(survey.servers.here) - len(chosen.servers), staying=len(survey.servers.here) - len(leaving)
+            survey.computes,
+            survey.servers,
+            left=len(survey.servers.here) - len(chosen.servers),
+            staying=len(survey.servers.here) - len(leaving),
         ),
     )
     return Plan(
@@ -57,7 +68,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         host=request.host,
         host_name=request.host_name,
         findings=findings,
-        vms=tuple(_vm(s, survey, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers.here),
+        vms=tuple(_vm(s, survey.servers, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers.here),
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
         steps=tuple(_steps(request, survey, leaving, settings, is_whole=is_whole)),
         facts={
@@ -70,37 +81,35 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
     )
 
 
-def _of_server(server: Server, survey: OpenStackSurvey, reason: str, settings: OpenStackSettings) -> Iterator[Finding]:
+def _of_server(
+    server: Server, computes: Computes, servers: Servers, reason: str, settings: OpenStackSettings
+) -> Iterator[Finding]:
     """What is risky about moving one server, or why it stays."""
     if reason:
-        yield drain_judge.of_one_that_stays(server, survey, reason)
+        yield drain_judge.of_one_that_stays(server, computes, reason)
     else:
         yield from special_vms.of_server(
-            server, survey, special_vms.way_of(server), priority_key=settings.priority_metadata
+            server, computes, servers, special_vms.way_of(server), priority_key=settings.priority_metadata
         )
 
 
-def _of_versions(request: Request, survey: OpenStackSurvey) -> Iterator[Finding]:
-    if (
-        request.to
-        and survey.highest < versions.COLD_TARGET
-        and any(s.vm_state == "stopped" for s in survey.servers.here)
-    ):
+def _of_versions(request: Request, servers: Servers, highest: Microversion) -> Iterator[Finding]:
+    if request.to and highest < versions.COLD_TARGET and any(s.vm_state == "stopped" for s in servers.here):
         yield selection.blocker(
             "target-too-new",
             Topic.VERSION,
-            f"This Nova ({versions.spoken(survey.highest)}) lets nobody choose where a stopped VM goes.",
+            f"This Nova ({versions.spoken(highest)}) lets nobody choose where a stopped VM goes.",
             "Ask again without a target.",
         )
 
 
-def _vm(server: Server, survey: OpenStackSurvey, reason: str, *, is_meant: bool) -> Vm:
+def _vm(server: Server, servers: Servers, reason: str, *, is_meant: bool) -> Vm:
     if reason:
-        return vms.row(server, survey, Disposition.CANNOT, [reason])
+        return vms.row(server, servers, Disposition.CANNOT, [reason])
     if not is_meant:
-        return vms.row(server, survey, Disposition.LEAVE, [selection.LEFT_OUT], chosen=False)
+        return vms.row(server, servers, Disposition.LEAVE, [selection.LEFT_OUT], chosen=False)
     way = Disposition.LIVE_MIGRATE if server.is_live else Disposition.COLD_MIGRATE
-    return vms.row(server, survey, way, vms.remarks(server, survey), chosen=True)
+    return vms.row(server, servers, way, vms.remarks(server, servers), chosen=True)
 
 
 def _steps(
@@ -111,8 +120,8 @@ def _steps(
         return
     yield service.disable(request, survey.computes.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
     for server in leaving:
-        moves = relocation.steps(server, survey, settings, to=request.to, phase=MIGRATE)
-        yield from locks.locked([*moves], server, request, survey, settings)
+        moves = relocation.steps(server, survey.servers, survey.highest, settings, to=request.to, phase=MIGRATE)
+        yield from locks.locked([*moves], server, request, survey.computes, survey.highest, settings)
     if not is_whole:
         return
     yield Step(

@@ -7,13 +7,16 @@ from datetime import timedelta
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
 from adapters.openstack.findings import evacuation as judge
 from adapters.openstack.model import priority, records
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import spread
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import locks, power, service, verbs, vms
 from adapters.openstack.steps import rehome as rehome_steps
 from adapters.openstack.wire import versions
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
 from bot.domain.values import VmId
@@ -24,32 +27,41 @@ EVACUATE = "Evacuate"
 
 def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge an evacuation and lay out its steps."""
-    chosen = selection.chosen(request, survey)
+    chosen = selection.chosen(request, survey.computes, survey.servers)
     reasons = {
-        s.id: judge.reason_against(s, survey) or refusals.against(s, verbs.REBUILD, survey.highest)
+        s.id: judge.reason_against(s, survey.computes, survey.servers)
+        or refusals.against(s, verbs.REBUILD, survey.highest)
         for s in survey.servers.here
     }
     in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, settings))
-    crowded_out = room.too_little_for(survey, in_turn, to=request.to, others=survey.books.promised)
+    crowded_out = room.too_little_for(
+        survey.computes, survey.rooms, in_turn, to=request.to, others=survey.books.promised
+    )
     leaving = [s for s in in_turn if s.id not in crowded_out]
     microversion = versions.for_evacuation(survey.highest, stopped=settings.stopped)
     fence = settings.fencing.fence
     homes = rehoming.moves(survey.storage, settings.cinder)
     findings = (
-        *judge.of_host(survey, settings),
+        *judge.of_host(survey.computes, survey.storage, settings),
         *judge.of_versions(survey.highest, settings),
         *absences.of_questions(survey),
         *chosen.findings,
-        *selection.of_target(request, survey),
-        *judge.of_aggregates(survey),
-        *room.of_room(survey, leaving, to=request.to, others=survey.books.promised, behind=len(crowded_out)),
-        *room.of_those_behind(survey, [s for s in in_turn if s.id in crowded_out], to=request.to),
-        *(rehoming.findings(survey.storage, homes) if settings.cinder.by else judge.of_storage(survey, off="dead")),
+        *selection.of_target(request, survey.computes, survey.highest),
+        *judge.of_aggregates(survey.computes),
+        *room.of_room(
+            survey.computes, survey.rooms, leaving, to=request.to, others=survey.books.promised, behind=len(crowded_out)
+        ),
+        *room.of_those_behind(survey.rooms, [s for s in in_turn if s.id in crowded_out], to=request.to),
+        *(
+            rehoming.findings(survey.storage, homes)
+            if settings.cinder.by
+            else judge.of_storage(survey.computes, survey.storage, off="dead")
+        ),
         *special_vms.of_disks(leaving, shared_storage=settings.shared_storage),
         *special_vms.of_groups(survey),
-        *special_vms.of_ports(survey),
-        *special_vms.of_shares(survey),
-        *locks.of_locks(survey, settings),
+        *special_vms.of_ports(survey.servers),
+        *special_vms.of_shares(survey.servers),
+        *locks.of_locks(survey.highest, settings),
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, settings),
     )
     steps: tuple[Step, ...] = ()
@@ -62,10 +74,14 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
             phase=OUT_OF_SERVICE,
             quiet=settings.quiet,
             follows=disable.key,
-            is_off=power.will_be_off(survey, fence=fence),
+            is_off=power.will_be_off(survey.computes, fence=fence),
         )
         steps = (
-            *([power.fencing(survey, quiet=settings.quiet)] if fence and power.is_told(survey) else []),
+            *(
+                [power.fencing(survey.computes, quiet=settings.quiet)]
+                if fence and power.is_told(survey.computes)
+                else []
+            ),
             *rehome_steps.away(request, homes, settings.cinder),
             disable,
             forced,
@@ -106,7 +122,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
 def _of_servers(
     servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, settings: OpenStackSettings
 ) -> Iterator[Finding]:
-    yield from absences.of_servers(survey)
+    yield from absences.of_servers(survey.computes, survey.servers)
     for server in servers:
         if reasons[server.id]:
             yield Finding(
@@ -118,9 +134,11 @@ def _of_servers(
                 together=f"stay behind: each of them {records.alike(reasons[server.id])}",
             )
         else:
-            yield from judge.of_server(server, survey, settings)
+            yield from judge.of_server(server, survey.computes, survey.servers, settings)
             way = special_vms.PlannedMove(verb=verbs.REBUILD)
-            yield from special_vms.of_server(server, survey, way, priority_key=settings.priority_metadata)
+            yield from special_vms.of_server(
+                server, survey.computes, survey.servers, way, priority_key=settings.priority_metadata
+            )
 
 
 def _vm(
@@ -135,17 +153,17 @@ def _vm(
 ) -> Vm:
     goes = is_meant and not reason
     if goes:
-        notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey)]
+        notes = [*([f"stuck in {server.task}"] if server.task else []), *vms.remarks(server, survey.servers)]
         if server.vm_state == "error":
             notes.append(
-                "comes up and is stopped again" if _is_stopped(server, survey, settings) else "comes up running"
+                "comes up and is stopped again" if _is_stopped(server, survey.highest, settings) else "comes up running"
             )
-        notes += _other_zone(survey, wish)
+        notes += _other_zone(survey.computes, wish)
     else:
         notes = [reason if is_meant else selection.LEFT_OUT]
     return vms.row(
         server,
-        survey,
+        survey.servers,
         Disposition.EVACUATE if goes else Disposition.CANNOT if is_meant else Disposition.LEAVE,
         notes,
         loses_disk=goes and server.has_local_disk and settings.shared_storage is not True,
@@ -153,15 +171,15 @@ def _vm(
     )
 
 
-def _other_zone(survey: OpenStackSurvey, wish: str) -> list[str]:
+def _other_zone(computes: Computes, wish: str) -> list[str]:
     """That it goes to another availability zone, if Nova's scheduler agrees to where it would go best."""
-    zone = survey.computes.zone_of(wish) if wish else ""
-    own = survey.computes.service.zone if survey.computes.service else ""
+    zone = computes.zone_of(wish) if wish else ""
+    own = computes.service.zone if computes.service else ""
     return [f"to zone {zone}, away from {own}"] if zone and own and zone != own else []
 
 
-def _is_stopped(server: Server, survey: OpenStackSurvey, settings: OpenStackSettings) -> bool:
-    microversion = versions.for_evacuation(survey.highest, stopped=settings.stopped)
+def _is_stopped(server: Server, highest: Microversion, settings: OpenStackSettings) -> bool:
+    microversion = versions.for_evacuation(highest, stopped=settings.stopped)
     return locks.stopped_after(server, microversion=microversion, stopped=settings.stopped)
 
 
@@ -175,20 +193,20 @@ def _steps_of(
     to: Sequence[str],
 ) -> list[Step]:
     """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
-    rebuild = _rebuild(server, request, survey, settings, microversion)
+    rebuild = _rebuild(server, request, survey.servers, settings, microversion)
     steps = [replace(rebuild, wish=to[0], also=tuple(to[1:])) if to else rebuild]
-    if _is_stopped(server, survey, settings):
+    if _is_stopped(server, survey.highest, settings):
         steps.append(locks.stop(steps[0], server))
-    return locks.locked(steps, server, request, survey, settings)
+    return locks.locked(steps, server, request, survey.computes, survey.highest, settings)
 
 
 def _rebuild(
-    server: Server, request: Request, survey: OpenStackSurvey, settings: OpenStackSettings, microversion: str
+    server: Server, request: Request, servers: Servers, settings: OpenStackSettings, microversion: str
 ) -> Step:
     return vms.move(
         verbs.REBUILD,
         server,
-        survey,
+        servers,
         to=request.to,
         microversion=microversion,
         wanted=_wanted(server, microversion),

@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from adapters.openstack.findings import absences, homecoming, leaving
 from adapters.openstack.findings.homecoming import Away
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import relocation, service, vms
@@ -33,7 +34,7 @@ def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSett
             *absences.of_questions(survey),
             *leaving.of_vms(request, survey, away, settings),
         ),
-        vms=tuple(_vm(one, survey) for one in away),
+        vms=tuple(_vm(one, survey.servers) for one in away),
         phases=(*SERVICE, BACK),
         steps=tuple(_steps(survey, away, settings)),
         facts={
@@ -45,9 +46,9 @@ def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSett
     )
 
 
-def _vm(away: Away, survey: OpenStackSurvey) -> Vm:
+def _vm(away: Away, servers: Servers) -> Vm:
     disposition = Disposition.MIGRATE_BACK if away.comes else Disposition.LEAVE
-    row = vms.row(away.server, survey, disposition, homecoming.remarks(away, survey))
+    row = vms.row(away.server, servers, disposition, homecoming.remarks(away, servers))
     return replace(
         row,
         chosen=None if away.reason else away.comes,
@@ -63,4 +64,6 @@ def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSet
     yield from service.back(survey.computes.service, phases=SERVICE, quiet=settings.quiet)
     for one in away:
         if one.comes:
-            yield from relocation.steps(one.server, survey, settings, to=survey.computes.host, phase=BACK, exactly=True)
+            yield from relocation.steps(
+                one.server, survey.servers, survey.highest, settings, to=survey.computes.host, phase=BACK, exactly=True
+            )

@@ -9,6 +9,7 @@ are the scheduler's from the beginning.
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack.findings.room import fits, free_on
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Amounts, Server
 from adapters.openstack.model.survey import OpenStackSurvey
 from bot.domain.plans.plan import Step
@@ -31,8 +32,10 @@ def wishes(
         leaving: the VMs that leave the host, in the order in which they will.
         others: what other operations have still to start.
     """
-    alike = _alike(survey)
-    free = {host: dict(amounts) for host, amounts in free_on(survey, others).items() if host in alike}
+    alike = _alike(survey.computes)
+    free = {
+        host: dict(amounts) for host, amounts in free_on(survey.computes, survey.rooms, others).items() if host in alike
+    }
     room = {host: amounts.get("MEMORY_MB", 0) for host, amounts in free.items()}
     given = dict.fromkeys(free, 0)
     found: dict[str, str] = {}
@@ -57,14 +60,12 @@ def _also(free: Mapping[str, Amounts], needs: Amounts, best: str) -> Sequence[st
     return sorted(fit, key=lambda host: (-free[host].get("MEMORY_MB", 0), host))[:MOST_BESIDES]
 
 
-def _alike(survey: OpenStackSurvey) -> frozenset[str]:
+def _alike(computes: Computes) -> frozenset[str]:
     """The survivors in the zone and the very aggregates of the host: what the scheduler might forbid elsewhere."""
-    mine = frozenset(survey.computes.aggregates.get(survey.computes.host, ()))
-    zone = survey.computes.service.zone if survey.computes.service else ""
+    mine = frozenset(computes.aggregates.get(computes.host, ()))
+    zone = computes.service.zone if computes.service else ""
     return frozenset(
-        s.host
-        for s in survey.computes.survivors
-        if s.zone == zone and frozenset(survey.computes.aggregates.get(s.host, ())) == mine
+        s.host for s in computes.survivors if s.zone == zone and frozenset(computes.aggregates.get(s.host, ())) == mine
     )
 
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
-from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import evidence, service, verbs, vms
 from adapters.openstack.wire import versions
+from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
@@ -49,18 +50,23 @@ def stop(move: Step, server: Server) -> Step:
 
 
 def locked(
-    steps: Sequence[Step], server: Server, request: Request, survey: OpenStackSurvey, settings: OpenStackSettings
+    steps: Sequence[Step],
+    server: Server,
+    request: Request,
+    computes: Computes,
+    highest: Microversion,
+    settings: OpenStackSettings,
 ) -> list[Step]:
     """The steps that move a VM, between one that locks it and one that unlocks it, where settings ask for that.
 
     One that is locked already stays as it is: it is somebody's lock.
     """
-    if not settings.lock_vms or server.is_locked or survey.highest < versions.LOCK_REASON:
+    if not settings.lock_vms or server.is_locked or highest < versions.LOCK_REASON:
         return list(steps)
     first, *rest = steps
     last = [s for s in steps if s.relieves is None][-1]
     at = versions.spoken(versions.LOCK_REASON)
-    reason = f"{service.MARK}{request.run}{_OFF}{survey.computes.host}"
+    reason = f"{service.MARK}{request.run}{_OFF}{computes.host}"
     lock = _step(verbs.LOCK, f"lock {server.name}", first, server, microversion=at, reason=reason)
     unlock = _step(verbs.UNLOCK, f"unlock {server.name}", first, server, microversion=at, reason=reason)
     return [
@@ -87,14 +93,14 @@ def left_locked(servers: Sequence[Server]) -> Mapping[str, str]:
     }
 
 
-def of_locks(survey: OpenStackSurvey, settings: OpenStackSettings) -> Iterator[Finding]:
+def of_locks(highest: Microversion, settings: OpenStackSettings) -> Iterator[Finding]:
     """Whether VMs can be locked so that Muster knows its own locks again."""
-    if settings.lock_vms and survey.highest < versions.LOCK_REASON:
+    if settings.lock_vms and highest < versions.LOCK_REASON:
         yield Finding(
             code="cannot-lock",
             verdict=Verdict.WARNING,
             topic=Topic.VERSION,
-            sentence=f"VMs are not locked meanwhile: this Nova ({versions.spoken(survey.highest)}) keeps no reason with"
+            sentence=f"VMs are not locked meanwhile: this Nova ({versions.spoken(highest)}) keeps no reason with"
             " a lock, so Muster could not tell its own from others'.",
             remedy="Tell their owners to leave them alone until this has ended.",
         )

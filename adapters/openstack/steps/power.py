@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 
+from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Service
-from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.steps import verbs
 from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import Seen, Sighting
@@ -22,24 +22,24 @@ _PATIENCE = timedelta(minutes=5)
 _OFF_YOURSELF = "See with your own eyes that it is off before you approve."
 
 
-def is_told(survey: OpenStackSurvey) -> bool:
+def is_told(computes: Computes) -> bool:
     """Whether the host's BMC says how its power is."""
-    return survey.computes.power is not None and survey.computes.power.state != ""
+    return computes.power is not None and computes.power.state != ""
 
 
-def will_be_off(survey: OpenStackSurvey, *, fence: bool) -> bool:
+def will_be_off(computes: Computes, *, fence: bool) -> bool:
     """Whether the host is proven to be off before it is forced down: it is already, or Muster sees to it."""
-    return is_told(survey) and (fence or (survey.computes.power is not None and survey.computes.power.is_off))
+    return is_told(computes) and (fence or (computes.power is not None and computes.power.is_off))
 
 
-def findings(survey: OpenStackSurvey, *, fence: bool) -> Iterator[Finding]:
+def findings(computes: Computes, *, fence: bool) -> Iterator[Finding]:
     """What the power of a host that Nova calls down says about its death.
 
     Args:
-        survey: the cloud.
+        computes: the hosts of the cloud, and the one that is asked about.
         fence: whether Muster powers a host off before it evacuates it.
     """
-    host, power = survey.computes.host, survey.computes.power
+    host, power = computes.host, computes.power
     if power is not None and power.contradicts(host):
         yield _finding(
             "bmc-of-another",
@@ -89,20 +89,20 @@ def _finding(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding
 # ---------------------------------------------------------------------- the step
 
 
-def fencing(survey: OpenStackSurvey, *, quiet: timedelta) -> Step:
+def fencing(computes: Computes, *, quiet: timedelta) -> Step:
     """The step after which the host has no power.
 
     Args:
-        survey: of a host whose BMC tells its power.
+        computes: the hosts of the cloud, and the one that is asked about.
         quiet: how long a call whose answer is lost may still take effect.
     """
     return Step(
-        key=StepKey(f"{verbs.POWER_OFF}:{survey.computes.host}"),
+        key=StepKey(f"{verbs.POWER_OFF}:{computes.host}"),
         phase=FENCE,
         verb=verbs.POWER_OFF,
-        target=survey.computes.host,
-        title=f"power {survey.computes.host} off by its BMC",
-        arguments={"host": survey.computes.host},
+        target=computes.host,
+        title=f"power {computes.host} off by its BMC",
+        arguments={"host": computes.host},
         essential=True,
         patience=_PATIENCE,
         quiet=quiet,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from adapters.openstack.model import priority
 from adapters.openstack.model.resources import Server
-from adapters.openstack.model.survey import OpenStackSurvey
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import deadline, verbs, vms
 from adapters.openstack.steps.emptied import TO_BE_CONFIRMED
@@ -26,13 +26,21 @@ def live_microversion(highest: Microversion) -> str:
 
 
 def steps(
-    server: Server, survey: OpenStackSurvey, settings: OpenStackSettings, *, to: str, phase: str, exactly: bool = False
+    server: Server,
+    servers: Servers,
+    highest: Microversion,
+    settings: OpenStackSettings,
+    *,
+    to: str,
+    phase: str,
+    exactly: bool = False,
 ) -> Iterator[Step]:
     """What moves one VM. A cold migration is confirmed before the next VM moves, for it holds room at both ends.
 
     Args:
         server: the VM, running, paused or stopped.
-        survey: of the cloud.
+        servers: those on the host and those that left it, with their moves.
+        highest: the newest microversion of Nova.
         settings: of the cloud.
         to: the host that it shall go to; empty: the scheduler's choice.
         phase: of the plan.
@@ -43,9 +51,9 @@ def steps(
         live = vms.move(
             verbs.LIVE,
             server,
-            survey,
+            servers,
             to=to,
-            microversion=live_microversion(survey.highest),
+            microversion=live_microversion(highest),
             wanted=(server.status,),
             phase=phase,
             priority=turn,
@@ -56,11 +64,11 @@ def steps(
         yield live
         yield from deadline.reliefs(live, server, settings)
         return
-    microversion = versions.up_to(versions.COLD_TARGET, survey.highest)
+    microversion = versions.up_to(versions.COLD_TARGET, highest)
     move = vms.move(
         verbs.COLD,
         server,
-        survey,
+        servers,
         to=to,
         microversion=microversion,
         wanted=(TO_BE_CONFIRMED, server.status),
@@ -74,7 +82,7 @@ def steps(
     yield vms.move(
         verbs.CONFIRM,
         server,
-        survey,
+        servers,
         to=to if exactly else "",
         microversion=microversion,
         wanted=(server.status,),

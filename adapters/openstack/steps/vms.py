@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 
 from adapters.openstack.model.resources import Server
-from adapters.openstack.model.survey import OpenStackSurvey
+from adapters.openstack.model.servers import Servers
 from adapters.openstack.steps import verbs
 from bot.domain.plans.plan import Disposition, Step, Vm
 from bot.domain.values import StepKey, VmId
@@ -12,7 +12,7 @@ from bot.domain.values import StepKey, VmId
 
 def row(
     server: Server,
-    survey: OpenStackSurvey,
+    servers: Servers,
     disposition: Disposition,
     notes: Iterable[str],
     *,
@@ -23,7 +23,7 @@ def row(
 
     Args:
         server: the VM.
-        survey: of its host.
+        servers: those on the host and those that left it, with their moves.
         disposition: what is done to it.
         notes: what people should know of it.
         loses_disk: whether what is done costs its local disk.
@@ -32,7 +32,7 @@ def row(
     return Vm(
         id=VmId(server.id),
         name=server.name,
-        project=survey.servers.projects.get(server.project, server.project),
+        project=servers.projects.get(server.project, server.project),
         status=server.status,
         size=server.flavor,
         disposition=disposition,
@@ -42,11 +42,11 @@ def row(
     )
 
 
-def remarks(server: Server, survey: OpenStackSurvey) -> Iterator[str]:
+def remarks(server: Server, servers: Servers) -> Iterator[str]:
     """What people should know of a VM that is moved."""
     if server.is_locked:
         yield f"locked: {server.locked_reason}" if server.locked_reason else "locked"
-    group = survey.servers.group_of(server)
+    group = servers.group_of(server)
     if group is not None:
         yield f"server group {group.name} ({group.policy})"
 
@@ -54,7 +54,7 @@ def remarks(server: Server, survey: OpenStackSurvey) -> Iterator[str]:
 def move(
     verb: str,
     server: Server,
-    survey: OpenStackSurvey,
+    servers: Servers,
     *,
     to: str,
     microversion: str,
@@ -71,7 +71,7 @@ def move(
     Args:
         verb: one of `verbs`.
         server: the VM.
-        survey: of its host.
+        servers: those on the host and those that left it, with their moves.
         to: the target that was asked for; empty: the scheduler's choice.
         microversion: to call with.
         wanted: the statuses in which the VM counts as well, afterwards.
@@ -82,7 +82,7 @@ def move(
         follows: the step that it ends; such a one waits for nobody else of its server group.
         exactly: whether it counts only on `to`; else anywhere but on the host it is on now.
     """
-    group = survey.servers.group_of(server)
+    group = servers.group_of(server)
     return Step(
         key=key(verb, server),
         phase=phase,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import NO_PORT, Port, Server, Unanswered, Used
+from adapters.openstack.model.rooms import Rooms
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.survey import storage
 from adapters.openstack.wire.errors import Missing
@@ -54,7 +55,7 @@ async def _with_attachments(
     volumes = frozenset[str]().union(*(s.volumes for s in servers))
     ports, shares, used = await session.together(
         _ports(session, sorted({s.host for s in servers})),
-        _shares(session, [s.id for s in servers if _may_share(s, survey)] if survey.highest >= SHARES else []),
+        _shares(session, [s.id for s in servers if _may_share(s, survey.rooms)] if survey.highest >= SHARES else []),
         _in_use(session, volumes),
     )
     encrypted = frozenset(id for id in volumes if id in used.volumes and used.volumes[id].is_encrypted)
@@ -119,9 +120,9 @@ async def _ports_on(session: Session, host: str) -> Sequence[Port]:
     )
 
 
-def _may_share(server: Server, survey: OpenStackSurvey) -> bool:
+def _may_share(server: Server, rooms: Rooms) -> bool:
     """Whether Nova would have let a share be attached to it: by its flavor, or by what its host can do."""
-    room = (survey.rooms.by_host or {}).get(server.host)
+    room = (rooms.by_host or {}).get(server.host)
     return server.has_page_size or room is None or _FILE_BACKED in room.traits
 
 

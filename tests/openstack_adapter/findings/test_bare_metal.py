@@ -2,6 +2,7 @@
 
 import pytest
 
+from adapters.openstack.model import translate
 from bot.domain.plans.plan import Disposition, Verdict
 from bot.domain.values import Action
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
@@ -43,7 +44,8 @@ async def test_a_host_of_ironic_is_no_place_for_vms() -> None:
 
 def test_a_dead_host_of_ironic_is_known_by_its_machines_though_others_have_taken_them_over() -> None:
     machine = server("web-1", node=NODES[0])
-    taken = survey(machine, bare_metal=frozenset({"compute-2", NODES[0]}))
+    others = [{"hypervisor_type": "ironic", "hypervisor_hostname": NODES[0], "service": {"host": "compute-2"}}]
+    taken = survey(machine, bare_metal=translate.bare_metal(others, host=DEAD, servers=[machine]))
     assert "bare-metal" in codes(plan(taken))
     alive = altered(living(machine), bare_metal=taken.computes.bare_metal)
     assert enter(alive).vms[0].disposition is Disposition.CANNOT

@@ -182,7 +182,7 @@ def test_after_it_was_told_to_a_machine_may_take_its_time(state: str) -> None:
 
 
 def _fence() -> Step:
-    return power.fencing(survey(power=ON), quiet=configured().quiet)
+    return power.fencing(survey(power=ON).computes, quiet=configured().quiet)
 
 
 # ---------------------------------------------------------------------- the whole of it, over the wire

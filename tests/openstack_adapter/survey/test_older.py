@@ -99,7 +99,7 @@ async def test_what_a_flavor_demands_is_read_where_servers_do_not_tell_it() -> N
         arena.world.flavors[sealed.id] = sealed
         arena.world.vm("vm-2").flavor = sealed
         taken = await arena.cloud.survey(arena.request())
-        assert [(s.name, s.flavor, s.has_vtpm, s.devices) for s in taken.servers] == [
+        assert [(s.name, s.flavor, s.has_vtpm, s.devices) for s in taken.servers.here] == [
             ("vm-1", "m1.small", False, ()),
             ("vm-2", "sealed", True, ("a vGPU",)),
         ]
@@ -112,9 +112,9 @@ async def test_a_flavor_that_was_deleted_leaves_its_size_to_what_placement_holds
         assert vm.flavor is not None
         del arena.world.flavors[vm.flavor.id]
         taken = await arena.cloud.survey(arena.request())
-        (server,) = taken.servers
+        (server,) = taken.servers.here
         assert server.needs == {}
-        assert taken.needs(server)["MEMORY_MB"] == vm.memory_mb
+        assert taken.rooms.needs(server)["MEMORY_MB"] == vm.memory_mb
         assert not (await carry_out(arena, await arena.planned())).bad()
 
 
