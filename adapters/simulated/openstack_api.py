@@ -22,7 +22,7 @@ from adapters.simulated.nova.groupings import Groupings
 from adapters.simulated.nova.migration_records import MigrationRecords
 from adapters.simulated.nova.migrations import Migrations
 from adapters.simulated.nova.moves import Conductor
-from adapters.simulated.nova.servers import Servers
+from adapters.simulated.nova.servers import ServersApi
 from adapters.simulated.nova.services import Services
 from adapters.simulated.openstack import placement as openstack_placement
 from adapters.simulated.openstack.http import (
@@ -137,7 +137,7 @@ def _refused_by_order(request: web.Request, status: int, message: str) -> web.Re
 
 
 def _nova(world: World, keystone: Keystone, highest: int) -> tuple[web.Application, list[web.RouteDef]]:
-    servers, conductor = Servers(world), Conductor(world)
+    servers, conductor = ServersApi(world), Conductor(world)
     migrations = Migrations(conductor)
     versions = ServedMicroversions(
         service="compute", major=2, lowest=1, highest=highest, legacy_header="X-OpenStack-Nova-API-Version"

@@ -20,7 +20,7 @@ Ask = Callable[[str, Awaitable[Any]], Awaitable[Mapping[str, Any]]]
 """Makes a call of that method; a missing scope is waited for."""
 
 
-class Rooms:
+class Conversations:
     """Asks about conversations, and remembers the answers for a while.
 
     Args:

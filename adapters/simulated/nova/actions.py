@@ -9,7 +9,7 @@ from adapters.simulated.nova import refusals as moving
 from adapters.simulated.nova.migrations import Migrations
 from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.nova.schemas import check_action, truth
-from adapters.simulated.nova.servers import Servers
+from adapters.simulated.nova.servers import ServersApi
 from adapters.simulated.openstack.http import ApiError, Context, context, json_body
 from adapters.simulated.records import Move, Platform, Power, SimHost, SimVm
 
@@ -20,7 +20,7 @@ _ACCEPTED = 202
 class Actions:
     """Handlers that change servers."""
 
-    def __init__(self, servers: Servers, conductor: Conductor, migrations: Migrations) -> None:
+    def __init__(self, servers: ServersApi, conductor: Conductor, migrations: Migrations) -> None:
         self._servers = servers
         self._world = servers.world
         self._conductor = conductor

@@ -6,7 +6,7 @@ from adapters.simulated.nova import views
 from adapters.simulated.nova.migrations import Migrations
 from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.nova.schemas import check_query, check_shape
-from adapters.simulated.nova.servers import Servers
+from adapters.simulated.nova.servers import ServersApi
 from adapters.simulated.openstack.http import ApiError, context, json_body, moment, page, page_size
 from adapters.simulated.records import Move, MoveKind, SimVm
 
@@ -14,7 +14,7 @@ from adapters.simulated.records import Move, MoveKind, SimVm
 class MigrationRecords:
     """Handlers about migrations."""
 
-    def __init__(self, servers: Servers, conductor: Conductor, migrations: Migrations) -> None:
+    def __init__(self, servers: ServersApi, conductor: Conductor, migrations: Migrations) -> None:
         self._servers = servers
         self._world = servers.world
         self._conductor = conductor

@@ -40,7 +40,7 @@ class SilentCell(ApiError):
         self.vm = vm
 
 
-class Servers:
+class ServersApi:
     """Handlers that read servers."""
 
     def __init__(self, world: World) -> None:

@@ -11,7 +11,7 @@ from bot.domain.ports import Clock, LeaseLost
 from bot.slack import wire
 from bot.slack.names import Names
 from bot.slack.outbound.pace import EDIT, POST, WHISPER, SlackPace
-from bot.slack.rooms import Rooms
+from bot.slack.rooms import Conversations
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
@@ -70,7 +70,7 @@ class Poster:
         self._may_speak = may_speak
         self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
         self._names = names or Names()
-        self._rooms = Rooms(client, clock, self._asked, external=external)
+        self._rooms = Conversations(client, clock, self._asked, external=external)
         self.pace = pace
 
     async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
