@@ -1,27 +1,55 @@
-"""A look: a few list calls, however many steps and VMs there are, and from them one sighting for each step."""
+"""A look: a few list calls, however many steps and VMs there are, and from them one sighting for each step.
 
-from collections.abc import Mapping, Sequence
+A list that cannot be read costs the steps that are judged by it, and no others.
+"""
+
+from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeAlias, TypeVar
 
 from adapters.cloudtower.steps import course, power, sightings
 from adapters.cloudtower.steps.sightings import Observed
 from adapters.cloudtower.survey import read
 from adapters.cloudtower.wire.client import Client
-from adapters.cloudtower.wire.translate import TowerHost, TowerVm
-from bot.domain.cloud import Sighting
+from adapters.cloudtower.wire.translate import TowerHost, TowerTask, TowerVm
+from bot.domain.cloud import PartlySeen, Sighting, Unreachable
 from bot.domain.counting import counted
 from bot.domain.listing import Listing
 from bot.domain.plans.plan import By, Step
 from bot.domain.values import Json, StepKey
 
+T = TypeVar("T")
 _OFF = frozenset({"STOPPED", "DELETED"})
+_List: TypeAlias = tuple[str, str]
+"""One that is read in a look: what it holds, and of which host; empty: of all."""
+_TASKS, _VMS = ("tasks of receipts", ""), ("vms", "")
+
+
+@dataclass
+class _Unread:
+    """The lists that could not be read, and why the first of them could not."""
+
+    lists: set[_List] = field(default_factory=set)
+    why: Unreachable | None = None
+
+    async def unless(self, which: _List, asked: Awaitable[T], *, nothing: T) -> T:
+        """What was asked for; nothing, and it is noted, where that could not be read."""
+        try:
+            return await asked
+        except Unreachable as error:
+            self.lists.add(which)
+            self.why = self.why or error
+            return nothing
 
 
 async def look(
     client: Client, steps: Sequence[Step], *, now: datetime, prechecks: AbstractSet[str]
 ) -> Mapping[StepKey, Sighting]:
     """One sighting per step.
+
+    Without the hosts nothing is told.
 
     Args:
         client: the tower.
@@ -30,9 +58,11 @@ async def look(
         prechecks: ids of tasks that are our own prechecks and mean nothing else.
 
     Raises:
+        PartlySeen: could not ask about some of them.
         Refused, Unreachable, NotSupported
     """
-    seen = await _observe(client, steps, now=now, prechecks=prechecks)
+    unread = _Unread()
+    seen = await _observe(client, steps, unread, now=now, prechecks=prechecks)
     others = [s for s in steps if s.verb != power.VERB]
     calls = {course.host_id(s): sightings.of_call(s, seen) for s in others if s.verb == course.of(s).verb}
     checks = [s for s in steps if s.verb == course.VERIFY_VM]
@@ -47,32 +77,65 @@ async def look(
             found[step.key] = sightings.of_host(step, seen)
         else:
             found[step.key] = calls[course.host_id(step)]
-    return found
+    if unread.why is None:
+        return found
+    proven = {s.key: found[s.key] for s in steps if not unread.lists & _judged_by(s, steps, seen)}
+    raise PartlySeen(unread.why, proven) if proven else unread.why
 
 
-async def _observe(client: Client, steps: Sequence[Step], *, now: datetime, prechecks: AbstractSet[str]) -> Observed:
+def _judged_by(step: Step, steps: Sequence[Step], seen: Observed) -> set[_List]:
+    """The lists without which a sighting of the step might be another one, the hosts aside."""
+    host_id = course.host_id(step)
+    awake = {_awake_on(host_id)} if host_id in _emptied([step]) else set()
+    if step.verb == course.VERIFY_HOST:
+        return awake
+    if step.verb != course.VERIFY_VM:
+        return {_newest_of(host_id), *([_TASKS] if step.receipt is not None else [])}
+    if sightings.is_settled(step, seen):
+        return {_VMS}
+    calls = (s for s in steps if course.host_id(s) == host_id and s.verb not in {course.VERIFY_VM, course.VERIFY_HOST})
+    return {_VMS, _newest_of(host_id), *awake}.union(*(_judged_by(call, steps, seen) for call in calls))
+
+
+def _newest_of(host_id: str) -> _List:
+    return "newest tasks", host_id
+
+
+def _awake_on(host_id: str) -> _List:
+    return "awake vms", host_id
+
+
+async def _observe(
+    client: Client, steps: Sequence[Step], unread: _Unread, *, now: datetime, prechecks: AbstractSet[str]
+) -> Observed:
     ids = sorted({course.host_id(step) for step in steps})
     hosts = {h.id: h for h in read.whole(await read.hosts(client, {"id_in": ids}, at_most=len(ids)))}
     receipts = sorted({s.receipt.id for s in steps if s.receipt and s.receipt.id})
-    tasks = {t.id: t for t in await read.tasks(client, {"id_in": receipts})} if receipts else {}
+    of_receipts = await unread.unless(_TASKS, read.tasks(client, {"id_in": receipts}), nothing=()) if receipts else ()
     unproven = {course.host_id(s) for s in steps if s.receipt is None and s.by is By.MUSTER}
-    newest = {}
+    newest: dict[str, Sequence[TowerTask]] = {}
     for id_ in ids:
         where: dict[str, Json] = {"resource_id_in": [id_, hosts[id_].local_id] if id_ in hosts else [id_]}
         is_proof = id_ in unproven  # that there is no trace of a call is told from these tasks
-        newest[id_] = (
-            read.whole(await read.tasks_counted(client, where)) if is_proof else await read.tasks(client, where)
-        )
+        asked = _whole_tasks(client, where) if is_proof else read.tasks(client, where)
+        newest[id_] = await unread.unless(_newest_of(id_), asked, nothing=())
     called = [s.target for s in steps if s.verb == course.VERIFY_VM]
     return Observed(
         now=now,
         hosts=hosts,
-        tasks=tasks,
+        tasks={t.id: t for t in of_receipts},
         newest=newest,
-        vms=await read.vms_called(client, called) if called else (),
-        awake={id_: await _awake(client, id_, hosts.get(id_)) for id_ in sorted(_emptied(steps))},
+        vms=await unread.unless(_VMS, read.vms_called(client, called), nothing=()) if called else (),
+        awake={
+            id_: await unread.unless(_awake_on(id_), _awake(client, id_, hosts.get(id_)), nothing=Listing[TowerVm]())
+            for id_ in sorted(_emptied(steps))
+        },
         prechecks=prechecks,
     )
+
+
+async def _whole_tasks(client: Client, where: Mapping[str, Json]) -> Sequence[TowerTask]:
+    return read.whole(await read.tasks_counted(client, where))
 
 
 def _emptied(steps: Sequence[Step]) -> set[str]:

@@ -65,17 +65,16 @@ class OpenStackCloud:
     def open(cls, settings: OpenStackSettings, clock: Clock) -> Self:
         """The cloud of such settings. Nothing is asked of it yet."""
         timeout = settings.api_timeout.total_seconds()
+        again = Again(sleep=clock.sleep)
         known = {
             host: Bmc(url=its.url, username=its.username, password=its.password.reveal(), verify=its.verify)
             for host, its in settings.fencing.redfish.items()
         }
         return cls(
             settings,
-            session=Session.of(
-                settings.entry, clouds_yaml=settings.clouds_file, timeout=timeout, again=Again(sleep=clock.sleep)
-            ),
+            session=Session.of(settings.entry, clouds_yaml=settings.clouds_file, timeout=timeout, again=again),
             now=clock.now,
-            bmcs=Bmcs(known, now=SteadyClock(clock).now, timeout=min(timeout, _BMC_SECONDS)),
+            bmcs=Bmcs(known, now=SteadyClock(clock).now, again=again, timeout=min(timeout, _BMC_SECONDS)),
             runner=runner_of(settings.cinder),
         )
 

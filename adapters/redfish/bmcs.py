@@ -2,7 +2,8 @@
 
 Each question opens its own connection and logs in by basic authentication: nothing is left behind on a BMC, which has
 few sessions to give. Sushy repeats calls whose answer is lost, even those that change something (5.14: three times
-unless told otherwise, and once more when an iDRAC or iLO says that it is not ready); here these are made once.
+unless told otherwise, and once more when an iDRAC or iLO says that it is not ready); here each is made once, and a
+reading that failed in passing is made again as a whole, as reads of a cloud are.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from sushy.connector import Connector
 from sushy.resources.constants import ResetType
 from sushy.resources.system.system import System
 
+from adapters.again import Again, Passing
 from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
@@ -68,7 +70,11 @@ class Bmc:
 
 
 class _Once(Connector):  # type: ignore[misc]  # sushy has no types
-    """Makes each call that changes something once."""
+    """Makes each call once."""
+
+    def get(self, path: str = "", data: Any = None, **more: Any) -> requests.Response:
+        answer: requests.Response = super().get(path, data=data, server_side_retries_left=0, **more)
+        return answer
 
     def post(self, path: str = "", data: Any = None, **more: Any) -> requests.Response:
         answer: requests.Response = super().post(path, data=data, server_side_retries_left=0, **more)
@@ -81,11 +87,21 @@ class Bmcs:
     Args:
         known: by the exact name of the host.
         now: aware UTC; only spans between two of its moments count, so nothing but time may move it on.
-        timeout: seconds that a socket may be silent. A question as a whole is given up after three times as long.
+        again: how readings are repeated; None: not at all.
+        timeout: seconds that a socket may be silent, and after which no reading is repeated. A question as a whole is
+            given up after three times as long.
     """
 
-    def __init__(self, known: Mapping[str, Bmc], *, now: Callable[[], datetime], timeout: float = 10.0) -> None:
+    def __init__(
+        self,
+        known: Mapping[str, Bmc],
+        *,
+        now: Callable[[], datetime],
+        again: Again | None = None,
+        timeout: float = 10.0,
+    ) -> None:
         self._known = dict(known)
+        self._again = again
         self._steady = now
         self._timeout = timeout
         self._off: dict[str, tuple[int, datetime]] = {}  #: readings in a row, and when the last that counted was
@@ -142,8 +158,11 @@ class Bmcs:
                 raise Unreachable(f"The BMC of {host} does not tell its power.", remedy="Look at its own console.")
             return PowerReading(state=state.value, host_name=str(system.hostname or ""))
 
+        async def ask() -> PowerReading:
+            return await self._ask(host, call, doing="read its power", pool=pool)
+
         try:
-            reading = await self._ask(host, call, doing="read its power", pool=pool)
+            reading = await (self._again.read(ask, seconds=self._timeout) if self._again else ask())
         except BaseException:
             self._off.pop(host, None)
             raise
@@ -292,4 +311,4 @@ def _silent(raw: str, *, host: str, doing: str) -> Unreachable:
         remedy = f"Set `ca_file` of {host} in {_SETTINGS} to the authority that signed it."
         return Unreachable(f"The certificate of the BMC of {host} is not trusted.", remedy=remedy, raw=raw)
     remedy = "Check that it has power and that Muster reaches its network."
-    return Unreachable(f"The BMC of {host} did not answer when asked to {doing}.", remedy=remedy, raw=raw)
+    return Passing(f"The BMC of {host} did not answer when asked to {doing}.", remedy=remedy, raw=raw)

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from adapters.again import PAUSES, Again
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import PowerReading
 from adapters.simulated import datacentre, redfish_api
@@ -50,7 +51,7 @@ class Rack:
 
 @asynccontextmanager
 async def asking(known: dict[str, Bmc], clock: ManualClock, *, patience: float = 5) -> AsyncIterator[Bmcs]:
-    made = Bmcs(known, now=clock.now, timeout=patience)
+    made = Bmcs(known, now=clock.now, again=Again(sleep=clock.pass_time), timeout=patience)
     try:
         yield made
     finally:
@@ -101,6 +102,26 @@ async def test_two_readings_count_as_two_only_when_seconds_lie_between_them(rack
     assert (await rack.bmcs.read(OFF)).times == 2
 
 
+@pytest.mark.parametrize("effect", [Effect.ANSWER, Effect.CUT, Effect.LOSE_REPLY])
+async def test_a_reading_that_fails_in_passing_is_made_again_and_costs_no_count(rack: Rack, effect: Effect) -> None:
+    assert (await rack.bmcs.read(OFF)).times == 1
+    await rack.clock.pass_time(3)
+    fault = rack.world.faults.order(CallFault(effect=effect, face="redfish", method="GET", times=2))
+    assert (await rack.bmcs.read(OFF)).times == 2
+    assert fault.hits == 2
+
+
+async def test_a_bmc_that_goes_on_failing_is_asked_a_few_times_and_the_switch_once(rack: Rack) -> None:
+    failing = rack.world.faults.order(CallFault(effect=Effect.ANSWER, face="redfish", method="GET", times=None))
+    assert isinstance(await failure(rack.bmcs), Unreachable)
+    assert failing.hits == len(PAUSES) + 1
+    rack.world.faults.calls.remove(failing)
+    lost = rack.world.faults.order(CallFault(effect=Effect.ANSWER, face="redfish", method="POST", times=None))
+    with pytest.raises(Unreachable):
+        await rack.bmcs.force_off(ON)
+    assert lost.hits == 1
+
+
 async def test_power_that_came_back_in_between_begins_the_count_anew(rack: Rack) -> None:
     await rack.bmcs.read(OFF)
     rack.world.revive_host(OFF)
@@ -143,8 +164,11 @@ async def test_the_document_of_something_else_says_nothing_about_this_machine(
 async def test_a_reading_that_failed_begins_the_count_anew(rack: Rack) -> None:
     assert (await rack.bmcs.read(OFF)).times == 1
     await rack.clock.pass_time(5)
-    rack.world.faults.order(CallFault(effect=Effect.ANSWER, face="redfish", path="Systems/compute-2$", status=413))
+    rack.world.faults.order(
+        CallFault(effect=Effect.ANSWER, face="redfish", path="Systems/compute-2$", status=413, times=None)
+    )
     assert isinstance(await failure(rack.bmcs, OFF), Unreachable)
+    rack.world.faults.clear()
     assert (await rack.bmcs.read(OFF)).times == 1
 
 
