@@ -182,7 +182,7 @@ def _done(disposition: Disposition, courses: Sequence[VmProgress]) -> str:
     verb, way = _DONE_TO[disposition]
     places = [(place, number) for place, number in Counter(c.place for c in courses).most_common() if place]
     where = ", ".join(f"{number:,} {way} {text.code(place)}" for place, number in places[:_PLACES])
-    more = f" and {len(places) - _PLACES} more hosts" if len(places) > _PLACES else ""
+    more = f" and {counted(len(places) - _PLACES, 'more host')}" if len(places) > _PLACES else ""
     took = [c.seconds for c in courses if c.seconds is not None]
     span = f"; {min(took):.0f} to {max(took):.0f} s each" if took else ""
     return f"• {counted(len(courses), 'VM')} {verb}{': ' if where else ''}{where}{more}{span}"
