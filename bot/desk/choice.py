@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
 
-from bot.desk.transition import settled, turn
+from bot.desk.transition import apply, settled
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Event, Operation, PlannedOperation
@@ -62,7 +62,7 @@ async def choose(
     request = replace(operation.request, vms=tuple(vm.id for vm in chosen), is_choice=True)
     facts: Facts = {"digest": digest, "chosen": [vm.id for vm in chosen], "left": [vm.id for vm in left]}
     told: Facts = {"by": by.id, "chosen": len(chosen), "left": [vm.name for vm in left]}
-    await turn(unit, replace(operation, request=request), Event.RECHECK, at, by.id, facts)
+    await apply(unit, replace(operation, request=request), Event.RECHECK, at, by.id, facts)
     await unit.outbox.tell(News(kind=Kind.CHOSEN, operation=operation.id, facts=told))
 
 

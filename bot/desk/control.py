@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.desk import set_aside
-from bot.desk.transition import settled, turn
+from bot.desk.transition import apply, settled
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
 from bot.domain.messages.news import Kind, News
@@ -34,7 +34,7 @@ class Steer(StrEnum):
     END = "end"
     """End what was cancelled without waiting for what the cloud still does."""
     RETRY = "retry"
-    SKIP = "skip"
+    SET_ASIDE = "set aside"
     """Set failed VMs aside: those that were ticked."""
     RECHECK = "recheck"
     REQUEST_APPROVAL = "request_approval"
@@ -52,18 +52,18 @@ def check_may(operation: Operation, rule: Rule, verb: Steer, by: Actor) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Said:
+class Input:
     """What a person put in besides pressing a button."""
 
     vms: Collection[VmId] = ()  #: that they ticked
     reason: str = ""
 
 
-NOTHING_SAID = Said()
+NO_INPUT = Input()
 
 
 async def steer(
-    unit: Unit, operation: Operation, rule: Rule, verb: Steer, *, by: Actor, at: datetime, said: Said = NOTHING_SAID
+    unit: Unit, operation: Operation, rule: Rule, verb: Steer, *, by: Actor, at: datetime, given: Input = NO_INPUT
 ) -> None:
     """Do it, in the caller's transaction.
 
@@ -74,11 +74,11 @@ async def steer(
         Stale
     """
     check_may(operation, rule, verb, by)
-    await _VERBS[verb](_Turn(unit=unit, operation=operation, rule=rule, by=by, at=at, said=said))
+    await _VERBS[verb](_Ask(unit=unit, operation=operation, rule=rule, by=by, at=at, given=given))
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Turn:
+class _Ask:
     """Who asks it of which operation, when, in which transaction."""
 
     unit: Unit
@@ -86,12 +86,12 @@ class _Turn:
     rule: Rule
     by: Actor
     at: datetime
-    said: Said
+    given: Input
 
     async def simply(self, event: Event) -> None:
-        """Turn the operation, and nothing else."""
+        """Apply the event, and nothing else."""
         self.check(event)
-        await turn(self.unit, self.operation, event, self.at, self.by.id, {})
+        await apply(self.unit, self.operation, event, self.at, self.by.id, {})
 
     def check(self, event: Event) -> None:
         """Let an event pass that may happen now."""
@@ -99,23 +99,23 @@ class _Turn:
             raise settled(self.operation)
 
 
-async def _cancel(asked: _Turn) -> None:
+async def _cancel(asked: _Ask) -> None:
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.may(Event.STOP_ASKED):
         records = await unit.steps.of(operation.id)
         moving = fates.spoken([r for r in records if r.state in IN_FLIGHT])
-        await turn(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
+        await apply(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
         return
     if operation.may(Event.CLOSED) and operation.state is not State.STOPPING:
         records = await unit.steps.of(operation.id)
         left = [r.step.title for r in fates.undone(records)]
         closed = replace(operation, outcome=f"closed with {fates.undone_of_all(records)} left undone")
-        await turn(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
+        await apply(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
         return
     await asked.simply(Event.CANCELLED)
 
 
-async def _retry(asked: _Turn) -> None:
+async def _retry(asked: _Ask) -> None:
     """Plan the failed steps anew, under the approval they had; each looks before it acts."""
     asked.check(Event.RETRIED)
     if closed := timing.closed(asked.operation, asked.rule, now=asked.at):
@@ -130,7 +130,7 @@ async def _retry(asked: _Turn) -> None:
     operation = replace(operation, words=tuple(word for word in operation.words if word.step not in keys))
     if operation.state is State.NEEDS_ATTENTION:
         operation = replace(operation, told=())
-    await turn(unit, operation, Event.RETRIED, asked.at, by, {"what": what}, what=what)
+    await apply(unit, operation, Event.RETRIED, asked.at, by, {"what": what}, what=what)
 
 
 async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]:
@@ -143,7 +143,7 @@ async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]
     return again
 
 
-async def _end(asked: _Turn) -> None:
+async def _end(asked: _Ask) -> None:
     """End it as it is: what the cloud still does is not looked at any more, and counts as unknown."""
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.state is not State.STOPPING:
@@ -161,20 +161,20 @@ async def _end(asked: _Turn) -> None:
     ended = replace(operation, outcome=f"ended with {fates.undone_of_all(records)} left undone")
     moving = fates.spoken(list(given_up.values()))
     sentence = f"Not looked at any more, though it was under way: {moving}." if given_up else ""
-    await turn(unit, ended, Event.CLOSED, at, by, {"left": left}, left=left, sentence=sentence)
+    await apply(unit, ended, Event.CLOSED, at, by, {"left": left}, left=left, sentence=sentence)
 
 
-async def _skip(asked: _Turn) -> None:
-    said = asked.said
-    await set_aside.skip(asked.unit, asked.operation, said.vms, reason=said.reason, by=asked.by, at=asked.at)
+async def _set_aside(asked: _Ask) -> None:
+    said = asked.given
+    await set_aside.set_vms_aside(asked.unit, asked.operation, said.vms, reason=said.reason, by=asked.by, at=asked.at)
 
 
-async def _recheck(asked: _Turn) -> None:
+async def _recheck(asked: _Ask) -> None:
     """Survey it again, and tell what that found."""
     await replace(asked, operation=replace(asked.operation, rechecked_by=asked.by.id)).simply(Event.RECHECK)
 
 
-async def _request_approval(asked: _Turn) -> None:
+async def _request_approval(asked: _Ask) -> None:
     """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
     serious = replace(asked, operation=replace(asked.operation, dry_run=False, requested_by=asked.by.id))
     await serious.simply(Event.APPROVAL_REQUESTED)
@@ -186,14 +186,14 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
     The operation's row keeps it, not the step's: the worker alone writes the steps of what it executes.
 
     Raises:
-        AlreadySettled: the step does not wait for anybody's hands, or not any more.
+        AlreadySettled: the step does not wait for a person, or not any more.
         Stale
     """
     record = next((r for r in await unit.steps.of(operation.id) if r.key == step), None)
     if record is None:
         raise settled(operation)
     if not record.waits_for_hands:
-        said = f"“{record.step.title}” is {record.state.value}: it does not wait for anybody's hands."
+        said = f"“{record.step.title}” is {record.state.value}: it does not wait for a person."
         raise AlreadySettled(said, remedy=_REMEDY)
     told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))
     await unit.operations.save(told, Entry(event=AuditEvent.SAID_DONE, actor=by.id, facts={"step": step}))
@@ -201,12 +201,12 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
     await unit.outbox.tell(News(kind=Kind.SAID_DONE, operation=operation.id, facts=facts))
 
 
-_VERBS: Mapping[Steer, Callable[[_Turn], Awaitable[None]]] = {
+_VERBS: Mapping[Steer, Callable[[_Ask], Awaitable[None]]] = {
     Steer.CANCEL: _cancel,
     Steer.PAUSE: lambda asked: asked.simply(Event.PAUSED),
     Steer.RESUME: lambda asked: asked.simply(Event.RESUMED),
     Steer.RETRY: _retry,
-    Steer.SKIP: _skip,
+    Steer.SET_ASIDE: _set_aside,
     Steer.END: _end,
     Steer.RECHECK: _recheck,
     Steer.REQUEST_APPROVAL: _request_approval,

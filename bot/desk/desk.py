@@ -10,7 +10,7 @@ from datetime import datetime
 
 from bot.desk import choice as choosing
 from bot.desk import control, request, votes
-from bot.desk.control import NOTHING_SAID, Said, Steer
+from bot.desk.control import NO_INPUT, Input, Steer
 from bot.desk.votes import Confirmation
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import AnyCloud
@@ -163,7 +163,7 @@ class Desk:
         await self._retrying(chosen, key)
 
     # ----------------------------------------------------------------------------------------------------- steer
-    async def steer(self, id: OperationId, verb: Steer, *, by: Actor, key: str, said: Said = NOTHING_SAID) -> None:
+    async def steer(self, id: OperationId, verb: Steer, *, by: Actor, key: str, given: Input = NO_INPUT) -> None:
         """Cancel, pause, resume, retry, set VMs aside, re-check, or turn a dry run into a request.
 
         Raises:
@@ -173,7 +173,7 @@ class Desk:
 
         async def steered(unit: Unit) -> str:
             operation = await unit.operations.get(id)
-            await control.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), said=said)
+            await control.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), given=given)
             return str(verb)
 
         await self._retrying(steered, key)

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import structlog
 
-from bot.desk.transition import turn
+from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages import reminder
 from bot.domain.messages.news import Kind, News, calling
@@ -50,7 +50,7 @@ async def expire(archive: Archive, clock: Clock) -> int:
             async with archive.unit() as unit:
                 operation = await unit.operations.get(overdue)
                 if operation.may(Event.EXPIRED):
-                    await turn(unit, operation, Event.EXPIRED, clock.now(), None, {})
+                    await apply(unit, operation, Event.EXPIRED, clock.now(), None, {})
                     await unit.commit()
                     expired += 1
         except Stale:

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bot.desk.transition import turn
+from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.messages.news import Kind, News
@@ -34,7 +34,7 @@ def check_open(operation: Operation, records: Sequence[StepRecord]) -> Mapping[V
     return offered
 
 
-async def skip(
+async def set_vms_aside(
     unit: Unit, operation: Operation, vms: Collection[VmId], *, reason: str, by: Actor, at: datetime
 ) -> None:
     """Set these VMs aside, all or none; where nothing else is left to do, that ends the operation.
@@ -71,7 +71,7 @@ async def skip(
     if set_aside.is_all_that_is_left(records, operation.phases):
         left = [r.step.title for r in fates.undone(records)]
         ended = replace(saved, outcome=set_aside.outcome(records))
-        await turn(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
+        await apply(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
 
 
 def _check_waits(operation: Operation) -> None:

@@ -48,7 +48,7 @@ async def check_card(archive: Archive, operation: OperationId, *, channel: str, 
         raise OldCard(card.channel, remedy=f"`/muster show {operation}`, typed where Muster is, shows it there too.")
 
 
-async def doubt(archive: Archive, channel: str) -> None:
+async def show_anew(archive: Archive, channel: str) -> None:
     """Have the cards in a channel that may be gone shown anew, so that they find another place if it is."""
     async with archive.unit() as unit:
         if await unit.cards.doubt(channel):

@@ -1,4 +1,4 @@
-"""Turns an operation by the table: the change, its audit entry and the news of it, in the caller's transaction."""
+"""Applies an event to an operation by the table: the change, its audit entry and its news, in one transaction."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -39,7 +39,7 @@ _LOUD = frozenset({Event.CLOSED})
 """What the incident channel hears of people's decisions; start, failure and end are told by the engine."""
 
 
-async def turn(
+async def apply(
     unit: Unit,
     operation: Operation,
     event: Event,

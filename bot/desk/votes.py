@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from bot.desk.transition import settled, turn
+from bot.desk.transition import apply, settled
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
 from bot.domain.messages.news import Audience, Kind, News, calling
@@ -112,7 +112,7 @@ def _check_confirmed(operation: PlannedOperation, rule: Rule, decision: Decision
 
 
 async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision) -> str:
-    """Count a vote, and turn the operation when it decides; answers what became of it.
+    """Count a vote, and move the operation on when it decides; answers what became of it.
 
     Raises:
         NotAllowed, AlreadySettled
@@ -124,7 +124,7 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
     vote = decision.vote(operation)
     voted = replace(operation, votes=(*operation.votes, vote))
     if decision.choice is Choice.REJECT:
-        await turn(unit, voted, Event.REJECTED, at, by, facts, reason=decision.reason)
+        await apply(unit, voted, Event.REJECTED, at, by, facts, reason=decision.reason)
         return "rejected"
     _check_confirmed(operation, rule, decision)
     count = rule.count(voted)
@@ -135,7 +135,7 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         # whose word came last need not have approved: the audit says who did
         last = by if decision.choice is Choice.APPROVE else None
         facts = {**facts, **counted, "by": last, "approved_by": [v.by for v in voted.approvals]}
-        await turn(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum, **voted.times())
+        await apply(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum, **voted.times())
         return "approved"
     changed = replace(voted, changed_at=at)
     is_vouch = decision.choice is Choice.VOUCH

@@ -107,7 +107,7 @@ def build(
         app.event(name)(on_move)
 
     async def on_gone(event: dict[str, Any]) -> None:
-        await showing.doubt(desk.archive, str(event.get("channel")))
+        await showing.show_anew(desk.archive, str(event.get("channel")))
 
     for name in GONE:
         app.event(name)(on_gone)

@@ -15,11 +15,11 @@ from bot.domain.ports import Clock
 from bot.domain.rules.policy import EVERYONE, Rule, Standing
 from bot.domain.values import Action, UserId
 from bot.runtime.clock import SystemClock
-from bot.slack import reached
+from bot.slack import reachability
+from bot.slack.conversations import is_shared
 from bot.slack.outbound.presence import DirectMessages, Presence
-from bot.slack.patient import Patient
 from bot.slack.people import SlackPeople
-from bot.slack.rooms import is_shared
+from bot.slack.retries import Retries
 from bot.slack.scopes import SCOPES
 from bot.slack.wire import SlackError, SlackSilent, answer
 
@@ -104,15 +104,15 @@ async def diagnose(
     channel = await _channel(client, incident_channel, external=external)
     lines.append(channel)
     roster = _Roster()
-    patient = Patient(clock or SystemClock())
+    retries = Retries(clock or SystemClock())
     people = SlackPeople(client, clock or SystemClock(), rules={})
     enough = max((rule.quorum for rule in rules.values()), default=0) + 1  # the requester does not count
-    lines.extend(await _groups(client, _named(rules, "S"), people, roster, patient, enough))
-    lines.extend([await _person(one, people, roster, patient) for one in _named(rules, "UW")])
+    lines.extend(await _groups(client, _named(rules, "S"), people, roster, retries, enough))
+    lines.extend([await _person(one, people, roster, retries) for one in _named(rules, "UW")])
     lines.extend(_policy(rules, roster))
     if not channel.complaint:
         presence = Presence(client, SystemClock(), people, direct_messages)
-        lines.append(await reached.diagnose(client, presence, incident_channel, rules, patient))
+        lines.append(await reachability.diagnose(client, presence, incident_channel, rules, retries))
     return lines
 
 
@@ -192,13 +192,13 @@ async def _groups(
     ids: Sequence[str],
     people: SlackPeople,
     roster: _Roster,
-    patient: Patient,
+    retries: Retries,
     enough: int,
 ) -> Sequence[Line]:
     if not ids:
         return []
     try:
-        told = await patient.ask(lambda: answer(client.usergroups_list()))
+        told = await retries.ask(lambda: answer(client.usergroups_list()))
     except SlackError as error:
         return [_wrong("Slack, user groups", error, client)]
     handles = {group["id"]: group["handle"] for group in told["usergroups"] if not group.get("date_delete")}
@@ -210,8 +210,8 @@ async def _groups(
             continue
         title = f"user group @{handles[one]}"
         try:
-            listed = await patient.ask(partial(_listed, client, one))
-            lines.append(await _members(title, one, listed["users"], people, roster, patient, enough))
+            listed = await retries.ask(partial(_listed, client, one))
+            lines.append(await _members(title, one, listed["users"], people, roster, retries, enough))
         except SlackError as error:
             lines.append(_wrong(title, error, client))
     return lines
@@ -222,13 +222,13 @@ async def _listed(client: AsyncWebClient, group: str) -> Mapping[str, Any]:
 
 
 async def _members(
-    title: str, id: str, members: Sequence[str], people: SlackPeople, roster: _Roster, patient: Patient, enough: int
+    title: str, id: str, members: Sequence[str], people: SlackPeople, roster: _Roster, retries: Retries, enough: int
 ) -> Line:
     """Slack tells of one person at a time whether they are a full member: no more are asked about than matter."""
     full: list[str] = []
     for asked, one in enumerate(members, start=1):
         try:
-            standing = (await patient.ask(partial(people.actor, UserId(one)))).standing
+            standing = (await retries.ask(partial(people.actor, UserId(one)))).standing
         except CouldNotAsk as error:
             return Line(title=title, complaint=f"its members are not known: {error.sentence}", remedy=error.remedy)
         if standing is Standing.FULL_MEMBER:
@@ -243,10 +243,10 @@ async def _members(
     return Line(title=title, detail=counted(len(full), "full member"))
 
 
-async def _person(id: str, people: SlackPeople, roster: _Roster, patient: Patient) -> Line:
+async def _person(id: str, people: SlackPeople, roster: _Roster, retries: Retries) -> Line:
     title = f"person {id}"
     try:
-        standing = (await patient.ask(lambda: people.actor(UserId(id)))).standing
+        standing = (await retries.ask(lambda: people.actor(UserId(id)))).standing
     except CouldNotAsk as error:
         return Line(title=title, complaint=error.sentence, remedy=error.remedy)
     if standing is not Standing.FULL_MEMBER:

@@ -3,8 +3,8 @@
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.errors import CouldNotAsk, NotHere
+from bot.slack.conversations import is_shared
 from bot.slack.refusals import NO_SUCH_PLACE, SHARED, because
-from bot.slack.rooms import is_shared
 from bot.slack.wire import SlackError, SlackRefused, answer
 
 _SECONDS = 5.0

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bot.desk import deliveries
-from bot.desk.control import Said, Steer
+from bot.desk.control import Input, Steer
 from bot.desk.desk import Desk
 from bot.domain.messages.news import Kind, News
 from bot.domain.operation import Choice, Operation, State
@@ -116,8 +116,8 @@ class Workshop:
         await self.desk.steer(id, verb, by=by, key=await self.key())
 
     async def skip(self, id: OperationId, *vms: str, by: Actor = BOB, reason: str = "") -> None:
-        said = Said(vms=[VmId(vm) for vm in vms], reason=reason)
-        await self.desk.steer(id, Steer.SKIP, by=by, key=await self.key(), said=said)
+        given = Input(vms=[VmId(vm) for vm in vms], reason=reason)
+        await self.desk.steer(id, Steer.SET_ASIDE, by=by, key=await self.key(), given=given)
 
     async def operation(self, id: OperationId) -> Operation:
         return (await self.desk.show(id))[0]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from bot.desk.control import Said, Steer
+from bot.desk.control import Input, Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
 from bot.domain.audit import AuditEvent, Entry
@@ -274,7 +274,7 @@ async def test_who_sets_a_failed_vm_aside_is_a_full_member_who_asked_or_approves
     desk = Desk(archive=archive, clock=clock, clouds={"toy": cloud}, rules=rules)
     may = (role.asked or role.leads) and role.standing is Standing.FULL_MEMBER
     try:
-        await desk.steer(operation.id, Steer.SKIP, by=role.actor, key="k", said=Said(vms=[VmId("vm-1")]))
+        await desk.steer(operation.id, Steer.SET_ASIDE, by=role.actor, key="k", given=Input(vms=[VmId("vm-1")]))
         heard = True
     except Refusal:
         heard = False

@@ -49,7 +49,7 @@ class Reception:
     people: People
     stories: Mapping[str, Story]
     began: datetime  #: when this process did
-    late: dict[str, asyncio.Future[None]] = field(default_factory=dict)
+    forgetting: dict[str, asyncio.Future[None]] = field(default_factory=dict)
     """By key, what is to be forgotten as soon as the database has taken it."""
     places: Places | None = None  #: asked whether a card can stand where it would; None: nobody is asked
     posts: Callable[[Delivery], bool] = lambda _: False  #: whether a delivery asks for a card where it was typed
@@ -73,8 +73,8 @@ class Reception:
             if recording.done():
                 break
         else:
-            self.late[delivery.key] = asyncio.ensure_future(self._forget(delivery, recording))
-            self.late[delivery.key].add_done_callback(partial(self._is_gone, delivery.key))
+            self.forgetting[delivery.key] = asyncio.ensure_future(self._forget(delivery, recording))
+            self.forgetting[delivery.key].add_done_callback(partial(self._is_gone, delivery.key))
             raise NotNoted(f"not within {NOTING_SECONDS:g} s")
         try:
             return recording.result()
@@ -82,8 +82,8 @@ class Reception:
             raise NotNoted(str(failed)) from failed
 
     async def _record(self, delivery: Delivery) -> bool:
-        if delivery.key in self.late:
-            await asyncio.shield(self.late[delivery.key])
+        if delivery.key in self.forgetting:
+            await asyncio.shield(self.forgetting[delivery.key])
         return await deliveries.receive(self.desk, delivery)
 
     async def _forget(self, delivery: Delivery, recording: Awaitable[bool]) -> None:
@@ -98,8 +98,8 @@ class Reception:
                     await self.clock.sleep(1)
 
     def _is_gone(self, key: str, forgotten: asyncio.Future[None]) -> None:
-        if self.late.get(key) is forgotten:
-            del self.late[key]
+        if self.forgetting.get(key) is forgotten:
+            del self.forgetting[key]
 
     async def take(self, delivery: Delivery, ack: AsyncAck) -> None:
         """Record it, answer Slack, and act on it if it had not come in before: the order on which "once" rests.

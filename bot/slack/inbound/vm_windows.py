@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from bot.desk import choice, set_aside
-from bot.desk.control import Said, Steer
+from bot.desk.control import Input, Steer
 from bot.desk.desk import Desk
 from bot.domain.counting import counted
 from bot.domain.errors import BadChoice
@@ -15,7 +15,7 @@ from bot.slack.inbound.windows import Fields, Form
 from bot.slack.views.cards import buttons
 from bot.slack.views.message import Block
 from bot.slack.views.windows import choose as choose_view
-from bot.slack.views.windows import skip as skip_view
+from bot.slack.views.windows import set_aside as set_aside_view
 from bot.slack.views.windows import ticks, window
 
 
@@ -29,7 +29,7 @@ async def _draw_choice(desk: Desk, asked: Asked) -> Block:
 async def _draw_set_aside(desk: Desk, asked: Asked) -> Block:
     operation, records = await _steered(desk, asked)
     offered = set_aside.check_open(operation, records)
-    drawn = skip_view.draw(operation, offered, channel=asked.channel)
+    drawn = set_aside_view.draw(operation, offered, channel=asked.channel)
     remedy = "Retry them, or cancel the operation: that names what is left."
     return _that_fits(drawn, len(offered), remedy=remedy)
 
@@ -63,8 +63,8 @@ async def _choose(desk: Desk, asked: Asked) -> None:
 
 async def _set_aside(desk: Desk, asked: Asked) -> None:
     """Set the ticked VMs aside."""
-    said = Said(vms=asked.vms, reason=asked.reason)
-    await desk.steer(asked.operation, Steer.SKIP, by=asked.by, key=asked.key, said=said)
+    given = Input(vms=asked.vms, reason=asked.reason)
+    await desk.steer(asked.operation, Steer.SET_ASIDE, by=asked.by, key=asked.key, given=given)
 
 
 CHOICE = Form(
@@ -77,7 +77,7 @@ CHOICE = Form(
 )
 SET_ASIDE = Form(
     action=buttons.SKIP,
-    callback=skip_view.CALLBACK,
+    callback=set_aside_view.CALLBACK,
     kind="VMs set aside",
     draw=_draw_set_aside,
     read=_read_set_aside,

@@ -9,7 +9,7 @@ from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import STORE_SECONDS
 from bot.slack.outbound.drawing import Drawing, Place, file_of
-from bot.slack.outbound.pace import POST, WHISPER
+from bot.slack.outbound.pace import EPHEMERAL, POST
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import FILE, LINE, Poster
 from bot.slack.refusals import BARRED, CARD_GONE, NO_SUCH_PLACE
@@ -135,7 +135,7 @@ class Lines:
         if not place.channel:
             await self._note_told(batch, ts="")  # no incident channel is configured: told nowhere, by choice
             return True
-        method = WHISPER if lane.audience is Audience.PERSON else POST
+        method = EPHEMERAL if lane.audience is Audience.PERSON else POST
         if not self._pace.allows(method, place.channel):
             return False
         if self._may_still_appear(batch[0]):
@@ -147,7 +147,7 @@ class Lines:
         self._served[lane] = self._serving
         drawn = await self._drawing.draw([line.news for line in batch])
         if lane.audience is Audience.PERSON:
-            await self._whisper(place, batch, drawn)
+            await self._post_privately(place, batch, drawn)
         elif not await self._written_into(place, batch, drawn):
             await self._post(place, batch, drawn)
         return True
@@ -272,7 +272,7 @@ class Lines:
                 return ""
         return await self._poster.post(place.channel, drawn, event=LINE, mark=mark, thread=place.thread)
 
-    async def _whisper(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> None:
+    async def _post_privately(self, place: Place, batch: Sequence[Outgoing], drawn: Message) -> None:
         """A private note: an answer to the command, or where the person acted, or by direct message.
 
         An ephemeral message cannot be looked for, so one whose answer was lost is shown again.
@@ -283,7 +283,7 @@ class Lines:
             await self._note_told(batch, ts="")
             return
         try:
-            await self._poster.whisper(place.channel, place.person, drawn)
+            await self._poster.post_ephemeral(place.channel, place.person, drawn)
         except SlackRefused as refusal:
             if refusal.code not in NO_SUCH_PLACE:
                 raise

@@ -15,7 +15,7 @@ LEFT_BY_PROGRESS = 4.0
 
 POST = "chat.postMessage"
 EDIT = "chat.update"
-WHISPER = "chat.postEphemeral"
+EPHEMERAL = "chat.postEphemeral"
 
 
 class SlackPace:

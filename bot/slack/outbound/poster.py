@@ -1,4 +1,4 @@
-"""Everything the board says to Slack: post, edit, whisper, and look whether a post whose answer was lost is there."""
+"""Everything the board says to Slack: post, edit, and look whether a post whose answer was lost is there."""
 
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
 from datetime import datetime, timedelta
@@ -9,9 +9,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.ports import Clock, LeaseLost
 from bot.slack import wire
+from bot.slack.conversations import Conversations
 from bot.slack.names import Names
-from bot.slack.outbound.pace import EDIT, POST, WHISPER, SlackPace
-from bot.slack.rooms import Conversations
+from bot.slack.outbound.pace import EDIT, EPHEMERAL, POST, SlackPace
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
@@ -70,12 +70,12 @@ class Poster:
         self._may_speak = may_speak
         self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
         self._names = names or Names()
-        self._rooms = Conversations(client, clock, self._asked, external=external)
+        self._conversations = Conversations(client, clock, self._asked, external=external)
         self.pace = pace
 
     async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
         """Post, and answer the message's ts. `event` and `mark` are its metadata, by which `find` knows it again."""
-        await self._rooms.enter(channel, join=not thread)
+        await self._conversations.enter(channel, join=not thread)
         metadata = {"event_type": event, "event_payload": {"mark": mark}}
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
@@ -98,7 +98,7 @@ class Poster:
         Slack's three calls (files.getUploadURLExternal, the bytes, files.completeUploadExternal) are the library's; the
         file appears with the last one. Its name is the mark by which `find` knows it again.
         """
-        await self._rooms.enter(channel, join=False)
+        await self._conversations.enter(channel, join=False)
         call = self._client.files_upload_v2(
             content=file.content,
             filename=file.name,
@@ -111,14 +111,14 @@ class Poster:
 
     async def edit(self, channel: str, ts: str, message: Message, *, pace_of: str) -> None:
         """Rewrite a message; edits of the same `pace_of` keep their distance."""
-        await self._rooms.enter(channel, join=False)
+        await self._conversations.enter(channel, join=False)
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_update(channel=channel, ts=ts, text=form.text, blocks=list(form.blocks))
 
         await self._said(EDIT, pace_of, message, call, what=f"{channel} {ts}")
 
-    async def whisper(self, channel: str, user: str, message: Message) -> None:
+    async def post_ephemeral(self, channel: str, user: str, message: Message) -> None:
         """Show a message to one person only."""
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
@@ -126,7 +126,7 @@ class Poster:
                 channel=channel, user=user, text=form.text, blocks=list(form.blocks) or None
             )
 
-        await self._said(WHISPER, channel, message, call, what=f"{channel} {user} {message.text}")
+        await self._said(EPHEMERAL, channel, message, call, what=f"{channel} {user} {message.text}")
 
     async def reply(self, address: str, message: Message) -> None:
         """Answer a command at the address that came with it: seen by whoever typed it, wherever that was.

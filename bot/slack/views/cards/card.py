@@ -100,7 +100,7 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         if left := steps.left_as_is(operation, records):
             yield message.section(left)
         yield from buttons.undo(operation, records)
-    yield from steps.by_hand(operation, records)
+    yield from steps.waiting_for_people(operation, records)
     yield from steps.troubles(records, brief=brief)
     if operation.state in EXECUTING:
         yield from steps.standing_still(records, now=now)

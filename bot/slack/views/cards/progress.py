@@ -64,21 +64,21 @@ def of(records: Sequence[StepRecord]) -> Progress:
 
 
 def _course(records: Sequence[StepRecord]) -> VmProgress:
-    fate, telling = fates.of(records), fates.telling(records)
+    fate, latest = fates.of(records), fates.telling(records)
     starts = [r.intent_at for r in records if r.intent_at is not None]
     ends = [r.ended_at for r in records if r.ended_at is not None]
     seconds = (max(ends) - min(starts)).total_seconds() if fate in ENDED and starts and ends else None
     return VmProgress(
         vm=records[0].step.vm,
-        title=telling.step.title,
+        title=latest.step.title,
         fate=fate,
         accepted=any(r.step.receipt is not None or r.state in {StepState.ACCEPTED, StepState.DONE} for r in records),
         place=next((r.place for r in reversed(records) if r.place and r.state is StepState.DONE), ""),
         seconds=seconds,
-        share=telling.progress if fate is Fate.MOVING else None,
-        sentence=telling.sentence,
-        remedy=telling.remedy,
-        aside=telling.aside,
+        share=latest.progress if fate is Fate.MOVING else None,
+        sentence=latest.sentence,
+        remedy=latest.remedy,
+        aside=latest.aside,
     )
 
 

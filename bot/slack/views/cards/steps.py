@@ -113,8 +113,8 @@ def _met(groups: Sequence[Sequence[StepRecord]], noun: str) -> str:
     return ", ".join([f"{met[Fate.DONE]:,} of {counted(len(groups), noun)} done", *others])
 
 
-def by_hand(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
-    """What waits for somebody's hands now."""
+def waiting_for_people(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
+    """What only a person can do, and waits for that now."""
     blocks: list[Block] = []
     for record in [r for r in records if r.waits_for_hands][:_MOST_BY_HAND]:
         step = record.step

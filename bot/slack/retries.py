@@ -13,7 +13,7 @@ MOST_SECONDS = 300.0
 T = TypeVar("T")
 
 
-class Patient:
+class Retries:
     """Waits out `Retry-After`, five minutes in all.
 
     Args:

@@ -18,7 +18,8 @@ from bot.domain.values import UserId, VmId
 from bot.slack.views import text, thread, timeline
 from bot.slack.views.cards import card
 from bot.slack.views.message import Message
-from bot.slack.views.windows import skip, ticks, window
+from bot.slack.views.windows import set_aside as set_aside_window
+from bot.slack.views.windows import ticks, window
 from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
@@ -39,7 +40,7 @@ def set_aside(rows: Sequence[StepRecord], *vms: VmId, reason: str = "its owner m
 
 
 def drawn_window(of: Plan, rows: Sequence[StepRecord]) -> Any:
-    drawn = skip.draw(operation(State.NEEDS_ATTENTION, of=of), aside.may_be(rows), channel="C0OPS")
+    drawn = set_aside_window.draw(operation(State.NEEDS_ATTENTION, of=of), aside.may_be(rows), channel="C0OPS")
     assert drawn is not None
     view = json.loads(json.dumps(drawn))
     assert check_view(view) == []
@@ -81,7 +82,7 @@ def test_many_failures_fit_into_one_window(vms: int) -> None:
 
 def test_more_than_a_window_can_hold_is_not_drawn() -> None:
     of, rows = failed(9_000)
-    assert skip.draw(operation(State.NEEDS_ATTENTION, of=of), aside.may_be(rows), channel="C0OPS") is None
+    assert set_aside_window.draw(operation(State.NEEDS_ATTENTION, of=of), aside.may_be(rows), channel="C0OPS") is None
 
 
 def test_the_button_is_there_only_while_there_is_a_vm_to_set_aside() -> None:

@@ -9,7 +9,7 @@ from bot.domain.diagnosis import Line
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.slack.outbound.presence import DirectMessages, Presence
-from bot.slack.patient import Patient
+from bot.slack.retries import Retries
 from bot.slack.wire import SlackError, answer
 
 _TITLE = "approvers, to be called"
@@ -21,7 +21,7 @@ async def diagnose(
     presence: Presence,
     incident_channel: str,
     rules: Mapping[tuple[str, Action], Rule],
-    patient: Patient,
+    retries: Retries,
 ) -> Line:
     """Whether they hear of a request wherever it is typed: the incident channel is told of each.
 
@@ -30,12 +30,12 @@ async def diagnose(
         presence: who is in which conversation, and who gets direct messages.
         incident_channel: id.
         rules: the policy of every cloud and action that is offered.
-        patient: waits where Slack says so.
+        retries: waits where Slack says so.
     """
     called = dict.fromkeys(one for rule in rules.values() for one in (*rule.approvers, *rule.escalate_to))
     try:
-        absent = sorted(await patient.ask(lambda: presence.absent(list(called), incident_channel)))
-        named = ", ".join([await patient.ask(partial(_name, client, one)) for one in absent[:_MOST_NAMED]])
+        absent = sorted(await retries.ask(lambda: presence.absent(list(called), incident_channel)))
+        named = ", ".join([await retries.ask(partial(_name, client, one)) for one in absent[:_MOST_NAMED]])
     except SlackError as error:
         return Line(title=_TITLE, complaint=f"where they are is not known ({error.code}).", remedy="Check again.")
     if not absent:

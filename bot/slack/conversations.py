@@ -51,24 +51,24 @@ class Conversations:
         if channel.startswith(("D", "U", "W")):
             return
         try:
-            room = await self._room(channel)
+            info = await self._conversation(channel)
         except SlackRefused:
             if not self._external:
                 raise
             return
-        if not self._external and is_shared(room):
+        if not self._external and is_shared(info):
             raise SlackRefused(SHARED)
-        if join and room.get("is_member") is False and not (room.get("is_private") or room.get("is_archived")):
+        if join and info.get("is_member") is False and not (info.get("is_private") or info.get("is_archived")):
             await self._join(channel)
 
-    async def _room(self, channel: str) -> Mapping[str, Any]:
+    async def _conversation(self, channel: str) -> Mapping[str, Any]:
         now = self._clock.monotonic()
         at, known = self._known.get(channel, (0.0, None))
         if known is not None and now - at < REMEMBERED:
             return known
         try:
             answered = await self._ask("conversations.info", self._client.conversations_info(channel=channel))
-            room: Mapping[str, Any] = answered.get("channel") or {}
+            info: Mapping[str, Any] = answered.get("channel") or {}
         except SlackBusy as busy:
             if busy.code == MISSING_SCOPE:
                 raise SlackRefused(UNSEEN) from busy
@@ -79,8 +79,8 @@ class Conversations:
             return {}  # what is said there will be refused in Slack's own words
         if len(self._known) > _MOST:
             self._known.clear()
-        self._known[channel] = (now, room)
-        return room
+        self._known[channel] = (now, info)
+        return info
 
     async def _join(self, channel: str) -> None:
         try:
@@ -92,6 +92,6 @@ class Conversations:
         self._known.pop(channel, None)
 
 
-def is_shared(room: Mapping[str, Any]) -> bool:
+def is_shared(info: Mapping[str, Any]) -> bool:
     """Whether people of another organisation read there, or are invited to (Slack Connect)."""
-    return bool(room.get("is_ext_shared") or room.get("is_pending_ext_shared"))
+    return bool(info.get("is_ext_shared") or info.get("is_pending_ext_shared"))
