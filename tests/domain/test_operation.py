@@ -20,7 +20,7 @@ from bot.domain.operation import (
     Vote,
 )
 from bot.domain.values import Digest, UserId
-from tests.domain.build import NOW, operation
+from tests.domain.build import NOW, operation, plan
 
 BEFORE_THE_FIRST_ACT = frozenset({State.CHECKING, State.READY, State.AWAITING_APPROVAL, State.QUEUED})
 
@@ -154,3 +154,13 @@ def test_what_was_decided_before_counts_no_more_once_it_is_asked_anew() -> None:
     assert asked.approvals == (vote,)
     assert asked.anew().approvals == ()
     assert [v.by for v in asked.anew().votes] == ["U0B"]
+
+
+def test_an_operation_without_a_plan_has_no_phases_no_vms_and_asks_nobody_to_vouch() -> None:
+    bare = operation()
+    assert (bare.plan, bare.phases, bare.vms, bare.vouches) == (None, (), (), ())
+    drawn = plan()
+    planned = bare.with_plan(drawn, Digest("d"))
+    assert (planned.plan, planned.phases, planned.vms) == (drawn, drawn.phases, drawn.vms)
+    again = replace(planned, approved_plan=drawn).with_plan(replace(drawn, phases=("other",)), Digest("e"))
+    assert (again.phases, again.digest, again.approved_plan) == (("other",), "e", drawn)

@@ -1,6 +1,5 @@
 """muster.toml and the environment become settings."""
 
-import pickle
 from datetime import timedelta
 from math import inf
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.openstack.settings import OpenStackSettings
 from adapters.registry import CLOUDS
-from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
 from bot.settings import SettingsError, load, load_store
 from tests.settings.written import ENV, SAMPLE, SMALL, TOWER, complaints, read
@@ -188,12 +186,3 @@ def test_no_secret_shows_in_what_is_printed() -> None:
     its = load(SAMPLE, ENV, CLOUDS)
     assert "planted" not in repr(its) + str(its) + f"{its.tokens.bot}"
     assert set(its.secrets) == {value for name, value in ENV.items() if name not in {"SLACK_SIGNING_SECRET", "SQLITE"}}
-
-
-def test_a_secret_is_equal_to_itself_only_and_cannot_be_written_down() -> None:
-    assert Secret("a") == Secret("a")
-    assert Secret("a") != Secret("b")
-    assert Secret("a") != "a"
-    assert len({Secret("a"), Secret("a")}) == 1
-    with pytest.raises(TypeError):
-        pickle.dumps(Secret("a"))
