@@ -11,7 +11,7 @@ from itertools import pairwise
 from statistics import mean
 from typing import TypeAlias
 
-from bot.domain.plans.plan import By, Disposition, Plan
+from bot.domain.plans.plan import By, Disposition, Plan, Vm
 from bot.domain.progress import fates
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
@@ -58,14 +58,18 @@ def of(plan: Plan, past: Sequence[Earlier]) -> tuple[timedelta, timedelta] | Non
 
 
 def alike(plan: Plan) -> Iterator[Like]:
-    """For each VM that a plan has steps for, by what it is measured."""
-    moved = {step.vm for step in plan.steps if step.relieves is None}
-    return ((vm.disposition, vm.size) for vm in plan.vms if vm.id in moved)
+    """For each VM that a plan moves, by what it is measured; those that it only looks for take no time."""
+    with_steps = {step.vm for step in plan.steps if step.relieves is None}
+    return (_like(vm) for vm in plan.vms if vm.id in with_steps and vm.disposition is not Disposition.LEAVE)
+
+
+def _like(vm: Vm) -> Like:
+    return vm.disposition, vm.size
 
 
 def _moves(plan: Plan, records: Sequence[StepRecord]) -> Sequence[_Move]:
     """The VMs that an operation got done, in the order of their ends."""
-    kinds: dict[VmId | None, Like] = {vm.id: (vm.disposition, vm.size) for vm in plan.vms}
+    kinds: dict[VmId | None, Like] = {vm.id: _like(vm) for vm in plan.vms if vm.disposition is not Disposition.LEAVE}
     groups = [g for g in fates.each(records) if g[0].step.vm in kinds and fates.of(g) is Fate.DONE]
     ended = {g[0].step.vm: max(r.ended_at for r in g if r.ended_at) for g in groups if any(r.intent_at for r in g)}
     groups = sorted((g for g in groups if g[0].step.vm in ended), key=lambda g: ended[g[0].step.vm])

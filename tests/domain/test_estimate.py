@@ -101,3 +101,10 @@ def test_what_did_not_get_done_and_what_a_person_does_tells_nothing() -> None:
     assert of(coming(SMALL, by=By.PERSON), [one_by_one(3, SMALL, 15)]) is None
     found_done = [replace(r, intent_at=None, begun_at=None) for r in went(some, [(0, 15)])[1]]
     assert of(some, [(some, found_done)]) is None
+
+
+def test_a_vm_that_is_only_looked_for_afterwards_takes_no_time_and_need_not_be_known() -> None:
+    mixed = coming(SMALL, SMALL, LARGE)
+    mixed = replace(mixed, vms=(*mixed.vms[:2], replace(mixed.vms[2], disposition=Disposition.LEAVE)))
+    assert of(mixed, [one_by_one(3, SMALL, 15)]) == (seconds(30), seconds(30))
+    assert of(coming(SMALL, SMALL), [went(mixed, [(0, 15), (15, 30), (0, 900)])]) == (seconds(30), seconds(30))
