@@ -180,7 +180,7 @@ async def run(settings: Settings) -> None:
             group.create_task(bot.leader.run())
             group.create_task(_unwell(bot).run())
             group.create_task(bot.board.run())
-            await stack.enter_async_context(schedule.ticking(_ticks(bot), bot.clock, bot.heartbeats))
+            await stack.enter_async_context(schedule.ticking(ticks_of(bot), bot.clock, bot.heartbeats))
             await asyncio.Event().wait()
 
 
@@ -203,7 +203,8 @@ async def _open(bot: Bot) -> None:
             return
 
 
-def _ticks(bot: Bot) -> schedule.Ticks:
+def ticks_of(bot: Bot) -> schedule.Ticks:
+    """What the bot does from time to time, each only while it speaks for all replicas."""
     left_over = slack_app.receive_at(bot.desk, bot.people, bot.places).serve_left_over
     kept = bot.settings.retention
     let_go = partial(periodic.let_go, bot.leader, bot.clock, keep=kept.keep, keep_audit=kept.audit)
