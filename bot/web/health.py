@@ -16,6 +16,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from bot.domain.heartbeats import Heartbeats
+from bot.domain.ports import StoreFailed
 from bot.runtime.log import logger, stumbled
 
 log = logger(__name__)
@@ -85,7 +86,7 @@ def _why(error: Exception) -> str:
         return "takes nothing: the disk is full"
     if "readonly" in said or "read-only" in said:
         return "takes nothing: it is read-only"
-    return f"does not answer ({type(error).__name__})"
+    return "does not answer" if isinstance(error, StoreFailed) else f"does not answer ({type(error).__name__})"
 
 
 def build(probes: Probes, *, sick: Callable[[], str] = str) -> web.Application:

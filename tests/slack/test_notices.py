@@ -78,17 +78,6 @@ async def test_a_burst_of_alarms_keeps_to_the_pace_that_slack_allows(office: Off
     assert office.too_many == []
 
 
-async def test_what_operations_say_comes_before_alarms_however_many_there_are(office: Office) -> None:
-    for number in range(20):
-        await raised(office, alarm(number))
-    board = office.board()
-    await office.until(lambda: len(office.cards(INCIDENT)) == 2, board)
-    shown = await office.add(operation())
-    await office.line(shown, "a call for help", audience=Audience.INCIDENT)
-    await office.until(lambda: "a call for help" in office.cards(INCIDENT)[-1].plain, board)
-    assert len(office.cards(INCIDENT)) <= 4
-
-
 async def test_without_an_incident_channel_nothing_waits_for_one(office: Office) -> None:
     office.incident_channel = ""
     await raised(office, alarm())
