@@ -23,13 +23,7 @@ from bot.domain.ports import Unit
 from bot.domain.progress import fates
 from bot.domain.progress.finishing import going_on, to_finish
 from bot.domain.progress.pace import between_looks
-from bot.domain.progress.steps import (
-    IN_FLIGHT,
-    StepRecord,
-    StepState,
-    after_look,
-    with_words,
-)
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look, with_words
 from bot.domain.progress.turns import to_skip, to_start, to_tidy
 from bot.domain.rules import targets, timing
 from bot.domain.rules.timing import Closed
@@ -250,32 +244,36 @@ async def _intend(
     held, operation = this.held, this.operation
     known = {r.key: r for r in this.records}
     entries, news = _changes(operation, known, looked)
-    seen_anew = {r.key: r for r in looked}
-    after = [seen_anew.get(r.key, r) for r in this.records]
-    mine = [(operation.id, r) for r in after if r.state in IN_FLIGHT]
+    present = known | {r.key: r for r in looked}
+    mine = [(operation.id, r) for r in present.values() if r.state in IN_FLIGHT]
+    is_full = held.pacing.is_full(since=held.clock.monotonic() - held.between)
     async with AsyncExitStack() as stack:
         unit: Unit | None = None
         others: Sequence[Named] = ()
         live: Sequence[Request] = ()
-        if any(is_paced(r.step) for r in ready):
+        if not is_full and any(is_paced(r.step) for r in ready):
             unit = await stack.enter_async_context(held.at_work())
             others = await unit.steps.moving_elsewhere(operation)
             live = await unit.operations.requests(operation.request.cloud)
-        chosen = held.pacing.choose(
-            _to_free_targets(this, ready, live),
-            [*mine, *others],
-            most=held.cloud.concurrency,
-            rate=held.cloud.rate,
-            between=between_looks(poll=held.cloud.poll, is_busy=True),
-            now=held.clock.monotonic(),
-            moment=held.moment,
-        )
+        if is_full:
+            chosen: Sequence[StepRecord] = [r for r in ready if not is_paced(r.step)]
+        else:
+            chosen = held.pacing.choose(
+                _to_free_targets(this, ready, live),
+                [*mine, *others],
+                most=held.cloud.concurrency,
+                rate=held.cloud.rate,
+                between=held.between,
+                now=held.clock.monotonic(),
+                moment=held.moment,
+            )
+            news += telling.of_stale(operation, held.pacing)
         now = held.moment
         held_back = held.pacing.held_back(ready, {r.key for r in chosen}).items()
         entries += [(replace(known[k], held_back=why), None) for k, why in held_back if known[k].held_back is not why]
         intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in chosen]
         entries += [(r, telling.entry(r)) for r in intents]
-        news += [*telling.of_phase(operation, intents, this.records), *telling.of_stale(operation, held.pacing)]
+        news += telling.of_phase(operation, intents, this.records)
         if entries or news:
             if unit is None:
                 unit = await stack.enter_async_context(held.at_work())

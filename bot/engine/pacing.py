@@ -28,6 +28,14 @@ class Pacing:
     _unclaimed: dict[tuple[OperationId, StepKey], float] = field(default_factory=dict)  #: since when
     _out: int = 0  #: unclaimed at the last choice, those that were chosen then among them
     _on_the_wire: dict[StepKey, float] = field(default_factory=dict)  #: since when
+    _full_at: float = -inf  #: when the last choice found that the cloud takes no more, unless room was seen since
+
+    def is_full(self, *, since: float) -> bool:
+        """Whether it was found since that moment that the cloud takes no more, and no room was seen to be made then.
+
+        Another operation need not ask anew: for that, all that is in flight is read in a turn on the database.
+        """
+        return self._full_at > since
 
     def called(self, step: Step, *, now: float) -> None:
         """The call of a step is made. What is done to a host is answered in no time, and tells nothing of VMs."""
@@ -38,6 +46,7 @@ class Pacing:
         """Its answer came, or is lost, or (`is_over`) was an error of the cloud's own."""
         if not is_paced(step):
             return
+        self._full_at = -inf
         began = self._on_the_wire.pop(step.key, now)
         if is_good:
             self.pace = self.pace.answered(now - began, unclaimed=self._out, now=now)
@@ -50,6 +59,8 @@ class Pacing:
         """A look showed what has become of moves."""
         for record in looked:
             was = before[record.key]
+            if is_paced(record.step) and (record.state, record.begun_at) != (was.state, was.begun_at):
+                self._full_at = -inf
             if not is_paced(record.step) or not _is_unclaimed(was) or _is_unclaimed(record):
                 continue
             if record.state in {StepState.FAILED, StepState.UNKNOWN}:
@@ -105,6 +116,7 @@ class Pacing:
             full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
             held_up.clear()
             busy_groups |= {one.step.apart} if one.step.apart else set()
+        self._full_at = now if full else -inf
         self._out = sum(1 for m in moving if m.is_unclaimed)
         targets = {r.step.wish for _, r in in_flight if r.step.wish and not r.step.waits_at}
         stale = frozenset(t for t in targets if self.pace.at_target(moving, t, between=between, now=now) is Limit.STALE)

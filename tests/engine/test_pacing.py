@@ -73,6 +73,24 @@ def test_a_target_that_takes_no_more_is_asked_once_however_many_wait_for_it() ->
     assert pace.sought == ["t0", "t1", "t0", "t1", "t0", "t1"]
 
 
+def test_that_a_cloud_takes_no_more_is_known_to_its_other_operations_until_something_makes_room() -> None:
+    pacing, ready = Pacing(), [planned(n) for n in range(10)]
+    taken = [in_flight(20 + n) for n in range(2)]
+    assert not pacing.is_full(since=-1.0)
+    assert chosen(pacing, ready, *taken, now=1.0) == [0, 1, 2, 3]
+    assert pacing.is_full(since=0.5)
+    assert not pacing.is_full(since=1.0), "what others do shows after a while only"
+    (_, waiting), *_ = taken
+    pacing.looked({waiting.key: waiting}, [waiting], now=1.1)
+    assert pacing.is_full(since=0.5)
+    pacing.looked({waiting.key: waiting}, [replace(waiting, begun_at=NOW)], now=1.1)
+    assert not pacing.is_full(since=0.5)
+    chosen(pacing, ready, *[in_flight(20 + n) for n in range(6)], now=1.2)
+    assert pacing.is_full(since=0.5)
+    pacing.answered(waiting.step, now=1.3, is_good=True)
+    assert not pacing.is_full(since=0.5)
+
+
 def test_two_of_one_server_group_are_kept_apart_over_all_operations() -> None:
     ready = [planned(0, apart="db"), planned(1, apart="db"), planned(2, apart="web")]
     assert chosen(Pacing(), ready) == [0, 2]
