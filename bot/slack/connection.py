@@ -122,28 +122,28 @@ class Connection:
             await _close(handler)
 
     async def _watch(self, client: SocketModeClient) -> str:
-        ears = Ears(client)
+        liveness = Liveness(client)
         heard_at = up_at = self._clock.monotonic()
         while True:
             await self._clock.sleep(self._patience.look)
             now = self._clock.monotonic()
-            if ears.heard():
+            if liveness.heard():
                 heard_at = self._heard_at = now
             if await client.is_connected():
                 up_at = now
-            if ears.are_greeted and up_at == now:
+            if liveness.is_greeted and up_at == now:
                 self._tell("")
             else:
                 self._ailment = "not connected"
-            if ears.are_greeted and now - up_at > self._patience.lost:
+            if liveness.is_greeted and now - up_at > self._patience.lost:
                 return "the connection broke, and could not be mended"
-            if not ears.are_greeted and now - heard_at > self._patience.greeting:
+            if not liveness.is_greeted and now - heard_at > self._patience.greeting:
                 return "no connection was taken and greeted"
             if now - heard_at > self._patience.silent:
                 return f"nothing was heard over the connection for {now - heard_at:.0f} s"
 
 
-class Ears:
+class Liveness:
     """Tells whether anything came over a client's connection since it was last asked: a frame, or a pong."""
 
     def __init__(self, client: SocketModeClient) -> None:
@@ -158,7 +158,7 @@ class Ears:
         self._greeted = self._client.current_session  # the first frame of each is its hello
 
     @property
-    def are_greeted(self) -> bool:
+    def is_greeted(self) -> bool:
         """Whether Slack said hello over the connection that stands now; before, nothing will come over it."""
         return self._greeted is not None and self._greeted is self._client.current_session
 
@@ -168,7 +168,7 @@ class Ears:
         pong, before = self._client.last_ping_pong_time, self._pong
         has_ponged = before is not None and pong is not None and pong != before
         has_frames, self._has_frames, self._pong = self._has_frames, False, pong
-        return has_frames or (has_ponged and self.are_greeted)
+        return has_frames or (has_ponged and self.is_greeted)
 
 
 def _no_address(error: SlackError) -> str:

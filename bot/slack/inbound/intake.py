@@ -1,7 +1,6 @@
 """What is kept of a command, a click or a submitted window of Slack, and what a story reads of it."""
 
 import hashlib
-import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from bot.domain.ports import ANSWER_AT, Clock, Delivery
 from bot.domain.redaction import without_shapes
 from bot.domain.rules.policy import Actor
 from bot.domain.values import Digest, Facts, OperationId, StepKey, VmId
+from bot.slack.views import carried
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
     action = body["actions"][0]
     user, container = str(body["user"]["id"]), body.get("container", {})
     name, message_ts = str(action.get("action_id", "")), str(container.get("message_ts", ""))
-    told = _carried(str(action.get("value") or ""))
+    told = carried.words_in(str(action.get("value") or ""))
     return Delivery(
         key=_key("click", str(action.get("action_ts", "")), user, name, message_ts),
         kind=kind,
@@ -120,28 +120,19 @@ def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Facts)
         told: what was put in, checked.
     """
     view = body["view"]
-    carried = _carried(str(view.get("private_metadata") or ""))
+    told_back = carried.words_in(str(view.get("private_metadata") or ""))
     return Delivery(
         key=_key("submission", str(view.get("id", "")), str(view.get("callback_id", ""))),
         kind=kind,
         payload={
-            "operation": carried.get("op", ""),
-            "digest": carried.get("digest", ""),
+            "operation": told_back.get("op", ""),
+            "digest": told_back.get("digest", ""),
             "user": str(body["user"]["id"]),
-            "channel": carried.get("channel", ""),
+            "channel": told_back.get("channel", ""),
             **{name: without_shapes(put) if isinstance(put, str) else put for name, put in told.items()},
         },
         received_at=clock.now(),
     )
-
-
-def _carried(value: str) -> dict[str, str]:
-    """What our button carried; nothing of a value that is not ours."""
-    try:
-        told = json.loads(value)
-    except ValueError:
-        return {}
-    return {k: v for k, v in told.items() if isinstance(v, str)} if isinstance(told, dict) else {}
 
 
 def _key(*parts: str) -> str:

@@ -1,11 +1,11 @@
 """The message of an alarm: what is wrong, what shows it, and the button that begins the ordinary path."""
 
-import json
 from collections.abc import Callable, Mapping
 
 from bot.domain.counting import counted
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
-from bot.slack.views import message, text
+from bot.domain.values import HostId
+from bot.slack.views import carried, message, text
 from bot.slack.views.message import Block, Message
 
 EVACUATE = "evacuate_from_alarm"
@@ -34,12 +34,12 @@ def render(alarm: Alarm, *, link: str = "") -> Message:
         where = f": {text.link(link, 'Open the card')}" if link else f", id {text.code(alarm.operation)}"
         blocks.append(message.context(f"An operation of Muster deals with this host{where}"))
     elif alarm.may_evacuate and alarm.host is not None:
-        blocks += [_button(alarm), message.context(_NO_PROOF)]
+        blocks += [_button(alarm, alarm.host), message.context(_NO_PROOF)]
     return Message(text=text.cut(headline, limit=text.MAX_TEXT), blocks=tuple(blocks))
 
 
-def _button(alarm: Alarm) -> Block:
-    value = json.dumps({"cloud": alarm.cloud, "host": alarm.host}, separators=(",", ":"))
+def _button(alarm: Alarm, host: HostId) -> Block:
+    value = carried.by_host(alarm.cloud, host)
     button = message.button("Evacuate…", action=EVACUATE, value=value, style="primary")
     return message.actions([button], block_id=f"alarm:{alarm.id}")
 

@@ -1,6 +1,5 @@
 """A plan whole: every VM with what becomes of it and why, worst first; as the pages of a window, and as a file."""
 
-import json
 from collections.abc import Sequence
 
 from bot.domain.counting import counted
@@ -10,7 +9,7 @@ from bot.domain.plans.plan import Disposition, Plan, Vm
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
-from bot.slack.views import message, subject, text
+from bot.slack.views import carried, message, subject, text
 from bot.slack.views.cards import progress
 from bot.slack.views.cards.progress import VmProgress
 from bot.slack.views.message import Block
@@ -70,20 +69,10 @@ def window(operation: Operation, records: Sequence[StepRecord], *, page: int) ->
 def _turning(operation: Operation, page: int, pages: int) -> list[Block]:
     to = [("Previous", page - 1)] * (page > 0) + [("Next", page + 1)] * (page < pages - 1)
     elements = [
-        message.button(label, action=f"{TURN}:{label.lower()}", value=json.dumps({"op": operation.id, "page": number}))
+        message.button(label, action=f"{TURN}:{label.lower()}", value=carried.by_page(operation, number))
         for label, number in to
     ]
     return [message.actions(elements, block_id=f"turn:{operation.id}:{page}")] if elements else []
-
-
-def page_in(value: str) -> int:
-    """The page that a button asks for."""
-    try:
-        found = json.loads(value)
-    except ValueError:
-        return 0
-    page = found.get("page") if isinstance(found, dict) else None
-    return page if isinstance(page, int) else 0
 
 
 def _lines(plan: Plan, records: Sequence[StepRecord], page: int) -> list[str]:

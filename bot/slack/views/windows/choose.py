@@ -1,12 +1,10 @@
 """The window in which people tick the VMs of a plan, a list for each group, ticked as the plan has them now."""
 
-import json
-
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan, Vm
-from bot.slack.views import message, subject, text
+from bot.slack.views import carried, message, subject, text
 from bot.slack.views.message import Block
-from bot.slack.views.windows import ticks
+from bot.slack.views.windows import ticks, window
 
 CALLBACK = "choose_vms_window"
 
@@ -23,20 +21,17 @@ def draw(operation: Operation, plan: Plan, *, channel: str) -> Block | None:
 
 
 def _view(operation: Operation, plan: Plan, *, channel: str, is_brief: bool) -> Block:
-    carries = {"op": operation.id, "digest": operation.digest or "", "channel": channel}
     said = (
         f"{subject.named(operation)}: tick the VMs that shall be touched. Muster checks the cloud again and shows a "
         "new plan of exactly those; approvals of the present plan no longer count."
     )
-    return {
-        "type": "modal",
-        "callback_id": CALLBACK,
-        "private_metadata": json.dumps(carries, separators=(",", ":")),
-        "title": message.plain_text("Choose VMs", limit=24),
-        "submit": message.plain_text("Make New Plan", limit=24),
-        "close": message.plain_text("Back", limit=24),
-        "blocks": [message.section(said), *_lists(plan, is_brief=is_brief)],
-    }
+    return window.asking(
+        CALLBACK,
+        "Choose VMs",
+        blocks=[message.section(said), *_lists(plan, is_brief=is_brief)],
+        carries=carried.by_plan(operation, channel=channel),
+        submit="Make New Plan",
+    )
 
 
 def _lists(plan: Plan, *, is_brief: bool) -> list[Block]:

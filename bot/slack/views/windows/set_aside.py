@@ -41,7 +41,7 @@ def _view(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: 
             *ticks.lists("Failed or unclear", boxes),
             window.reason(optional=True, hint="Why are they left, and who takes care of them?"),
         ],
-        carries=window.carried(operation, channel),
+        carries=window.brings_back(operation, channel),
     )
 
 

@@ -1,6 +1,5 @@
 """Windows (modals): small forms that ask for a few words before something is decided."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -8,7 +7,7 @@ from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation
 from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
-from bot.slack.views import message, subject, text
+from bot.slack.views import carried, message, subject, text
 from bot.slack.views.message import Block, Message
 from bot.slack.views.windows import confirm
 
@@ -52,7 +51,7 @@ def reject(operation: Operation, *, channel: str) -> Block:
         REJECT,
         "Reject",
         blocks=[message.section(said), reason(optional=True, hint="What has to change before it could be approved?")],
-        carries=carried(operation, channel),
+        carries=brings_back(operation, channel),
     )
 
 
@@ -70,7 +69,7 @@ def yes(operation: Operation, rule: Rule, choice: Choice, *, by: UserId, channel
     vms = f", {subject.vms(operation.plan)}" if operation.plan else ""
     said = f"{subject.named(operation)}{vms}. {subject.consequences(operation, rule, by=by, choice=choice)}"
     blocks = [message.section(said), *confirm.fields(operation, rule, by=by)]
-    return asking(callback, title, blocks=blocks, carries=carried(operation, channel))
+    return asking(callback, title, blocks=blocks, carries=brings_back(operation, channel))
 
 
 def break_glass(operation: Operation, rule: Rule, *, by: UserId, channel: str) -> Block:
@@ -82,7 +81,7 @@ def break_glass(operation: Operation, rule: Rule, *, by: UserId, channel: str) -
     )
     why = reason(optional=False, hint="Why can it not wait for the approvals?")
     blocks = [message.section(said), why, *confirm.fields(operation, rule, by=by)]
-    return asking(BREAK_GLASS, "Break Glass", blocks=blocks, carries=carried(operation, channel))
+    return asking(BREAK_GLASS, "Break Glass", blocks=blocks, carries=brings_back(operation, channel))
 
 
 def reason_in(view: Mapping[str, Any]) -> str:
@@ -91,31 +90,27 @@ def reason_in(view: Mapping[str, Any]) -> str:
     return str(field.get("value") or "").strip()[:MAX_REASON]
 
 
-def carried(operation: Operation, channel: str) -> Mapping[str, str]:
-    """What a window brings back: the operation and the plan that were shown, and where."""
-    return {
-        "op": operation.id,
-        "digest": operation.digest or "",
-        "channel": channel,
-        confirm.HOST: confirm.host_of(operation),
-    }
+def brings_back(operation: Operation, channel: str) -> str:
+    """What comes back with a window: the operation and the plan that were shown, where, and the host to be typed."""
+    return carried.by_plan(operation, channel=channel, **{confirm.HOST: confirm.host_of(operation)})
 
 
-def asking(callback: str, title: str, *, blocks: Sequence[Block], carries: Mapping[str, str]) -> Block:
+def asking(callback: str, title: str, *, blocks: Sequence[Block], carries: str, submit: str = "") -> Block:
     """A window of ours.
 
     Args:
         callback: by which its submission is known.
-        title: of the window and of the button that submits it.
+        title: of the window.
         blocks: what it says and asks.
         carries: what comes back with the submission.
+        submit: on the button that submits it; empty: the title.
     """
     return {
         "type": "modal",
         "callback_id": callback,
-        "private_metadata": json.dumps(carries, separators=(",", ":")),
+        "private_metadata": carries,
         "title": message.plain_text(title, limit=MAX_TITLE),
-        "submit": message.plain_text(title, limit=MAX_TITLE),
+        "submit": message.plain_text(submit or title, limit=MAX_TITLE),
         "close": message.plain_text("Back", limit=MAX_TITLE),
         "blocks": list(blocks),
     }
