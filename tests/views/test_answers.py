@@ -75,6 +75,17 @@ def policy(rules: int = 2, *, words: str = "") -> Facts:
     return {"shows": "policy", "rows": rows}
 
 
+def test_hosts_of_a_cloud_that_could_not_be_asked_are_not_counted_as_none() -> None:
+    silent = [{"cloud": cloud, "sentence": "No answer.", "remedy": ""} for cloud in ("prod", "tower")]
+    nobody = answers.render({**hosts(0, silent=silent), "clouds": ["prod", "tower"]}, LINKS)
+    assert (
+        nobody.text
+        == ":question: `prod` could not be asked. No answer.\n:question: `tower` could not be asked. No answer."
+    )
+    one = answers.render({**hosts(0, silent=silent[1:]), "clouds": ["prod", "tower"]}, LINKS)
+    assert one.text.startswith("*0 hosts* of `prod`.\n")
+
+
 @pytest.mark.parametrize(
     ("name", "facts"),
     [

@@ -50,7 +50,8 @@ def hosts(facts: Facts, links: Links) -> Message:
     number = _whole(facts, "number")
     lines = [_host(row, links) for row in rows]
     shown = _fitting(lines)
-    told = [_hosts_title(facts, number), *shown]
+    title = _hosts_title(facts, number)
+    told = [title, *shown] if title else shown
     if len(shown) < number:
         more = f"{'at least ' if facts.get('is_more') else ''}{number - len(shown)}"
         told.append(f"…and {more} more; narrow it: `/muster hosts cloud text`.")
@@ -59,7 +60,11 @@ def hosts(facts: Facts, links: Links) -> Message:
 
 
 def _hosts_title(facts: Facts, number: int) -> str:
-    where = ", ".join(text.code(cloud) for cloud in words(facts, "clouds"))
+    """How many there are in the clouds that answered; empty where none did."""
+    silent = {word(row, "cloud") for row in _silent_rows(facts)}
+    where = ", ".join(text.code(cloud) for cloud in words(facts, "clouds") if cloud not in silent)
+    if silent and not where:
+        return ""
     like = f" with {text.code(word(facts, 'matching'))} in the name" if word(facts, "matching") else ""
     return f"*{counted(number, 'host')}* of {where}{like}" + ("." if not number else ":")
 
