@@ -3,7 +3,6 @@
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -123,32 +122,16 @@ def _unreadable(path: Path, sentence: str, remedy: str) -> SettingsError:
 
 def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
     """The policy of one cloud and action: the cloud's word beats the general one, the action's the cloud's whole."""
-    said: dict[str, Any] = {
-        "requesters": [],
-        "approvers": [],
-        "break_glass": [],
-        "quorum": 1,
-        "self_approval": False,
-        "typed_confirmation": False,
-        "expires": timedelta(minutes=30),
-        "remind_before": timedelta(minutes=10),
-        "escalate_to": [],
-        "escalate_after": timedelta(minutes=15),
-    }
+    said: dict[str, Any] = {"requesters": (), "approvers": ()}
     for terms in (general, getattr(general, action.value), cloud, getattr(cloud, action.value)):
-        said |= {key: getattr(terms, key) for key in said if getattr(terms, key) is not None}
-    return Rule(
-        requesters=tuple(dict.fromkeys(said["requesters"])),
-        approvers=tuple(dict.fromkeys(said["approvers"])),
-        break_glass=tuple(dict.fromkeys(said["break_glass"])),
-        quorum=said["quorum"],
-        self_approval=said["self_approval"],
-        typed_confirmation=said["typed_confirmation"],
-        expires=said["expires"],
-        remind_before=said["remind_before"],
-        escalate_to=tuple(dict.fromkeys(said["escalate_to"])),
-        escalate_after=said["escalate_after"],
-    )
+        given = {key: getattr(terms, key) for key in shape.Terms.model_fields}
+        said |= {key: _each_once(value) for key, value in given.items() if value is not None}
+    return Rule(**said)
+
+
+def _each_once(value: Any) -> Any:
+    """A list as a rule has it; anything else as it is."""
+    return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
 
 
 def _freezes(freezes: Sequence[shape.FreezeTable], cloud: str, action: Action) -> tuple[Freeze, ...]:
