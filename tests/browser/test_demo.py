@@ -102,7 +102,7 @@ async def test_a_dead_host_is_evacuated_and_a_living_one_leaves_and_comes_back_b
     await type_command(page, "/maintenance exit tower/node-1")
     await page.wait_for_selector("#messages .message:last-child [data-action-id=choose_vms]")
     await page.click("#messages .message:last-child [data-action-id=choose_vms]")
-    await page.wait_for_selector(".modal")
+    await page.wait_for_selector(".modal .block.input")
     await picture(page, "exit-choose")
     await page.click(".modal [data-role=close]")
     await approve_and_follow(page, name="exit", ends="Exit maintenance on")

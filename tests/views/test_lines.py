@@ -134,6 +134,17 @@ def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> 
     assert message.text.splitlines()[1].endswith("→ `compute-90`")
 
 
+def test_what_all_titles_begin_with_is_said_once_however_many_words_it_has() -> None:
+    def told(*titles: str) -> str:
+        news = [News(kind=Kind.VM_DONE, facts={"title": title, "place": "c-1"}) for title in titles]
+        return thread.render(news, operation(State.RUNNING)).text
+
+    assert "2 more done (live-migrate back):\n• a, b →" in told("live-migrate back a", "live-migrate back b")
+    assert "2 more done:\n• power on a, migrate back b →" in told("power on a", "migrate back b")
+    assert "2 more done (migrate):\n• a, back b →" in told("migrate a", "migrate back b")
+    assert "2 more done:\n• a, b →" in told("a", "b")
+
+
 def test_many_failures_are_told_together_each_with_its_cause() -> None:
     news = [
         News(kind=Kind.STEP_FAILED, facts={"title": f"evacuate web-{n}", "sentence": f"Cause {n}", "remedy": "Retry."})
@@ -160,7 +171,7 @@ def test_the_end_is_told_with_the_table_of_results_or_with_the_exceptions_and_wh
     if vms <= 30:
         assert f"web-{vms - 1}" in str(message.blocks)
     else:
-        assert f"• {vms:,} VMs evacuated: {vms:,} to `compute-90`; 60 to 60 s each" in str(message.blocks)
+        assert f"• {vms:,} VMs evacuated to `compute-90`; 60 to 60 s each" in str(message.blocks)
 
 
 def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> None:
@@ -172,7 +183,7 @@ def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> Non
     assert_slack_takes(message)
     said = "\n".join(visible_text(message))
     assert "• `web-1`: No valid host was found." in said
-    done = int(re.findall(r"• (\d+) VMs evacuated: \d+ to `compute-90`", said)[0])
+    done = int(re.findall(r"• (\d+) VMs evacuated to `compute-90`", said)[0])
     assert f"…and {300 - 40 - done:,} more that are not done" in said
     assert said.index("`web-1`") < said.index("VMs evacuated")
 
@@ -186,8 +197,8 @@ def test_the_end_says_of_each_vm_whether_it_was_moved_or_shut_down(vms: int) -> 
     news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 240.0})
     said = str(thread.render([news], shown, records(State.SUCCEEDED, of)).blocks)
     if vms > 30:
-        assert "• 2 VMs shut down: 2 on `compute-90`" in said
-        assert "• 38 VMs evacuated: 38 to `compute-90`" in said
+        assert "• 2 VMs shut down on `compute-90`" in said
+        assert "• 38 VMs evacuated to `compute-90`" in said
     else:
         assert said.count("'shut down'") == 2
         assert said.count("'evacuate'") == 2

@@ -72,8 +72,7 @@ def _many_done(facts: Sequence[Facts]) -> str:
     places: dict[str, list[str]] = {}
     for fact in facts:
         places.setdefault(word(fact, "place"), []).append(word(fact, "title"))
-    verbs = {word(fact, "title").partition(" ")[0] for fact in facts}
-    verb = verbs.pop() if len(verbs) == 1 else ""  # said once, where it is the same of all
+    verb = _common([word(fact, "title") for fact in facts])
     lines = [f":white_check_mark: {len(facts)} more done{f' ({text.escape(verb)})' if verb else ''}:"]
     for place, titles in places.items():
         where = f" → {text.code(place)}" if place else ""
@@ -81,6 +80,13 @@ def _many_done(facts: Sequence[Facts]) -> str:
         more = f" and {len(titles) - 12} more" if len(titles) > 12 else ""
         lines.append(f"• {said}{more}{where}")
     return text.cut_lines(lines, limit=text.MAX_SECTION)
+
+
+def _common(titles: Sequence[str]) -> str:
+    """The words with which all titles begin, but for the last of each, its VM: they are said once."""
+    beginnings = [title.split(" ")[:-1] for title in titles]
+    same = [words[0] for words in zip(*beginnings, strict=False) if len(set(words)) == 1]
+    return " ".join(same) if all(words[: len(same)] == same for words in beginnings) else ""
 
 
 def word(facts: Facts, name: str) -> str:

@@ -44,7 +44,7 @@ def _said(steps: Sequence[Step], *, brief: bool) -> str:
     of_vms = [s for s in steps if s.vm is not None]
     vms = counted(len({s.vm for s in of_vms}), "VM")
     if all(s.by is By.CLOUD for s in of_vms):
-        vms = f"then Muster looks for {vms}"
+        vms = f"then Muster checks {vms}"
     said = [_title(s) for s in of_host] if len(of_host) <= _FEW and not brief else []
     said += [counted(len(of_host), "step")] if of_host and not said else []
     return "; ".join([*said, *([vms] if of_vms else [])])

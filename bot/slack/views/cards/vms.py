@@ -181,11 +181,14 @@ def _done(disposition: Disposition, courses: Sequence[VmProgress]) -> str:
     """A line such as "300 VMs evacuated: 180 to compute-1, 120 to compute-3; 4 to 31 s each"."""
     verb, way = _DONE_TO[disposition]
     places = [(place, number) for place, number in Counter(c.place for c in courses).most_common() if place]
-    where = ", ".join(f"{number:,} {way} {text.code(place)}" for place, number in places[:_PLACES])
-    more = f" and {counted(len(places) - _PLACES, 'more host')}" if len(places) > _PLACES else ""
+    if len(places) == 1 and places[0][1] == len(courses):
+        where = f"{verb} {way} {text.code(places[0][0])}"
+    else:
+        each = [f"{number:,} {way} {text.code(place)}" for place, number in places]
+        where = f"{verb}: {listed(each, most=_PLACES)}" if each else verb
     took = [c.seconds for c in courses if c.seconds is not None]
     span = f"; {min(took):.0f} to {max(took):.0f} s each" if took else ""
-    return f"• {counted(len(courses), 'VM')} {verb}{': ' if where else ''}{where}{more}{span}"
+    return f"• {counted(len(courses), 'VM')} {where}{span}"
 
 
 _DONE_TO = {
@@ -195,8 +198,8 @@ _DONE_TO = {
     Disposition.SHUT_DOWN: ("shut down", "on"),
     Disposition.POWER_ON: ("powered on", "on"),
     Disposition.MIGRATE_BACK: ("migrated back", "to"),
-    Disposition.LEAVE: ("not part of the move", "on"),
-    Disposition.CANNOT: ("not part of the move", "on"),
+    Disposition.LEAVE: ("not part of the move", "now on"),
+    Disposition.CANNOT: ("not part of the move", "now on"),
 }
 _PLACES = 20
 
