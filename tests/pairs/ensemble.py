@@ -31,6 +31,7 @@ class Ensemble:
     stages: list[Stage]
     frozen: set[int] = field(default_factory=set)
     most_moving: int = 0
+    lists: int = 0  #: how often somebody typed for one; where no bot answers, the command may be served later
 
     @property
     def first(self) -> Stage:
@@ -112,7 +113,10 @@ class Ensemble:
     async def ask(self, line: str) -> None:
         """Type it until somebody takes it: where no bot hears it, Slack says so."""
         async with asyncio.timeout(90):
-            while (await self.first.workspace.type_command(ALICE, OPS, line)).error:
+            while True:
+                self.lists += line == "/muster list"
+                if not (await self.first.workspace.type_command(ALICE, OPS, line)).error:
+                    return
                 await self.let_pass(0.5)
 
     async def approve(self) -> None:
@@ -160,6 +164,10 @@ class Ensemble:
         for card in cards:
             twice = [line for line, n in Counter(stage.thread(card)).items() if n > 1]
             found += [f"told twice: {line}" for line in twice]
+        answers = [note for note in stage.notes(ALICE) if "a host now" in note]
+        unheard = stage.workspace.faults.used["lost_reply"]
+        if len(answers) > self.lists + unheard:
+            found.append(f"{len(answers)} answers to {self.lists} questions, {unheard} of them unheard")
         found += [f"evacuated twice: {vm}" for vm, n in Counter(stage.evacuated()).items() if n > 1]
         decided = "SELECT operation_id FROM audit WHERE event = 'approved' GROUP BY operation_id HAVING count(*) > 1"
         found += [f"decided twice: {await self._told()}"] if await self._rows(decided) else []
