@@ -6,7 +6,8 @@ from datetime import datetime
 
 from bot.desk.transition import apply, settled
 from bot.domain.errors import AlreadySettled, BadChoice
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.decided import VmsChosen
+from bot.domain.messages.news import News
 from bot.domain.operation import Event, Operation, PlannedOperation
 from bot.domain.plans.plan import Plan
 from bot.domain.ports import Unit
@@ -61,9 +62,9 @@ async def choose(
     left = [vm for vm in plan.choices if vm.id not in vms]
     request = replace(operation.request, vms=tuple(vm.id for vm in chosen), is_choice=True)
     facts: Facts = {"digest": digest, "chosen": [vm.id for vm in chosen], "left": [vm.id for vm in left]}
-    told: Facts = {"by": by.id, "chosen": len(chosen), "left": [vm.name for vm in left]}
+    told = VmsChosen(by=by.id, chosen=len(chosen), left=tuple(vm.name for vm in left))
     await apply(unit, replace(operation, request=request), Event.RECHECK, at, by.id, facts)
-    await unit.outbox.tell(News(kind=Kind.CHOSEN, operation=operation.id, facts=told))
+    await unit.outbox.tell(News(what=told, operation=operation.id))
 
 
 def _check(plan: Plan, vms: Collection[VmId]) -> None:

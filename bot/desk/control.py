@@ -9,7 +9,9 @@ from bot.desk import set_aside
 from bot.desk.transition import apply, settled
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.decided import CalledOff
+from bot.domain.messages.executed import ExecutionPaused, ExecutionResumed, LeftUndone, RetryAsked, SaidDone, StopAsked
+from bot.domain.messages.news import Happened, News
 from bot.domain.operation import Event, Operation, State
 from bot.domain.ports import Unit
 from bot.domain.progress import fates
@@ -88,10 +90,10 @@ class _Ask:
     at: datetime
     given: Input
 
-    async def simply(self, event: Event) -> None:
+    async def simply(self, event: Event, told: Happened | None = None) -> None:
         """Apply the event, and nothing else."""
         self.check(event)
-        await apply(self.unit, self.operation, event, self.at, self.by.id, {})
+        await apply(self.unit, self.operation, event, self.at, self.by.id, {}, told=told)
 
     def check(self, event: Event) -> None:
         """Let an event pass that may happen now."""
@@ -104,15 +106,15 @@ async def _cancel(asked: _Ask) -> None:
     if operation.may(Event.STOP_ASKED):
         records = await unit.steps.of(operation.id)
         moving = fates.spoken([r for r in records if r.state in IN_FLIGHT])
-        await apply(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, moving=moving)
+        await apply(unit, operation, Event.STOP_ASKED, at, by, {"moving": moving}, told=StopAsked(by=by, moving=moving))
         return
     if operation.may(Event.CLOSED) and operation.state is not State.STOPPING:
         records = await unit.steps.of(operation.id)
         left = [r.step.title for r in fates.undone(records)]
         closed = replace(operation, outcome=f"closed with {fates.undone_of_all(records)} left undone")
-        await apply(unit, closed, Event.CLOSED, at, by, {"left": left}, left=left)
+        await apply(unit, closed, Event.CLOSED, at, by, {"left": left}, told=LeftUndone(by=by, left=tuple(left)))
         return
-    await asked.simply(Event.CANCELLED)
+    await asked.simply(Event.CANCELLED, CalledOff(by=by))
 
 
 async def _retry(asked: _Ask) -> None:
@@ -130,7 +132,7 @@ async def _retry(asked: _Ask) -> None:
     operation = replace(operation, words=tuple(word for word in operation.words if word.step not in keys))
     if operation.state is State.NEEDS_ATTENTION:
         operation = replace(operation, told=())
-    await apply(unit, operation, Event.RETRIED, asked.at, by, {"what": what}, what=what)
+    await apply(unit, operation, Event.RETRIED, asked.at, by, {"what": what}, told=RetryAsked(by=by, what=what))
 
 
 async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]:
@@ -161,7 +163,8 @@ async def _end(asked: _Ask) -> None:
     ended = replace(operation, outcome=f"ended with {fates.undone_of_all(records)} left undone")
     moving = fates.spoken(list(given_up.values()))
     sentence = f"Not looked at any more, though it was under way: {moving}." if given_up else ""
-    await apply(unit, ended, Event.CLOSED, at, by, {"left": left}, left=left, sentence=sentence)
+    told = LeftUndone(by=by, left=tuple(left), sentence=sentence)
+    await apply(unit, ended, Event.CLOSED, at, by, {"left": left}, told=told)
 
 
 async def _set_aside(asked: _Ask) -> None:
@@ -197,14 +200,13 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
         raise AlreadySettled(said, remedy=_REMEDY)
     told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))
     await unit.operations.save(told, Entry(event=AuditEvent.SAID_DONE, actor=by.id, facts={"step": step}))
-    facts = {"by": by.id, "title": record.step.title}
-    await unit.outbox.tell(News(kind=Kind.SAID_DONE, operation=operation.id, facts=facts))
+    await unit.outbox.tell(News(what=SaidDone(by=by.id, title=record.step.title), operation=operation.id))
 
 
 _VERBS: Mapping[Steer, Callable[[_Ask], Awaitable[None]]] = {
     Steer.CANCEL: _cancel,
-    Steer.PAUSE: lambda asked: asked.simply(Event.PAUSED),
-    Steer.RESUME: lambda asked: asked.simply(Event.RESUMED),
+    Steer.PAUSE: lambda asked: asked.simply(Event.PAUSED, ExecutionPaused(by=asked.by.id)),
+    Steer.RESUME: lambda asked: asked.simply(Event.RESUMED, ExecutionResumed(by=asked.by.id)),
     Steer.RETRY: _retry,
     Steer.SET_ASIDE: _set_aside,
     Steer.END: _end,

@@ -12,7 +12,8 @@ import structlog
 from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages import reminder
-from bot.domain.messages.news import Kind, News, calling
+from bot.domain.messages.decided import ExpiryNear, RequestExpired, StartNear, Undecided
+from bot.domain.messages.news import Happened, News, calling
 from bot.domain.messages.reminder import Reminder
 from bot.domain.operation import Event, Operation, State, Told
 from bot.domain.ports import Archive, Clock, Rank, Stale, Unit
@@ -25,11 +26,6 @@ MOST = 1_000
 """How many waiting operations are looked at in one tick."""
 MOST_GONE = 500
 """Rows of a kind that go in one transaction."""
-_KINDS: Mapping[Told, Kind] = {
-    Told.START_NEAR: Kind.START_NEAR,
-    Told.EXPIRY_NEAR: Kind.EXPIRY_NEAR,
-    Told.ESCALATED: Kind.ESCALATED,
-}
 _RECORDED: Mapping[Told, AuditEvent] = {
     Told.START_NEAR: AuditEvent.REMINDED_START,
     Told.EXPIRY_NEAR: AuditEvent.REMINDED_EXPIRY,
@@ -50,7 +46,8 @@ async def expire(archive: Archive, clock: Clock) -> int:
             async with archive.unit() as unit:
                 operation = await unit.operations.get(overdue)
                 if operation.may(Event.EXPIRED):
-                    await apply(unit, operation, Event.EXPIRED, clock.now(), None, {})
+                    told = RequestExpired(requester=operation.requested_by)
+                    await apply(unit, operation, Event.EXPIRED, clock.now(), None, {}, told=told)
                     await unit.commit()
                     expired += 1
         except Stale:
@@ -99,7 +96,17 @@ async def _tell(unit: Unit, operation: Operation, rule: Rule, reminders: tuple[R
         }
         entry = Entry(event=_RECORDED[one.what], facts={**facts, "ask": list(one.ask)})
         operation = await unit.operations.save(replace(operation, told=(*operation.told, one.what)), entry)
-        await unit.outbox.tell(*calling(News(kind=_KINDS[one.what], operation=operation.id, facts=facts), one.ask))
+        await unit.outbox.tell(*calling(News(what=_said(one, operation, rule), operation=operation.id), one.ask))
+
+
+def _said(one: Reminder, operation: Operation, rule: Rule) -> Happened:
+    match one.what:
+        case Told.START_NEAR:
+            return StartNear(at=one.at, is_approved=operation.state is State.QUEUED)
+        case Told.EXPIRY_NEAR:
+            return ExpiryNear(at=one.at, count=rule.count(operation), quorum=rule.quorum)
+        case _:
+            return Undecided(at=one.at)
 
 
 # retention ---------------------------------------------------------------------------------------------------------

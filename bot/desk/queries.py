@@ -1,4 +1,4 @@
-"""What people ask to see: hosts, past operations, the audit, the policy; gathered as facts for a private note."""
+"""What people ask to see: hosts, past operations, the audit, the policy; gathered for a private answer."""
 
 import asyncio
 import re
@@ -8,11 +8,12 @@ from bot.desk import approvability, host_lookup
 from bot.desk.desk import Desk
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.errors import NotAllowed, UnknownHost
+from bot.domain.messages import answered
 from bot.domain.operation import Operation
 from bot.domain.ports import Recorded
 from bot.domain.rules import calendar
 from bot.domain.rules.policy import Actor, Rule, Standing
-from bot.domain.values import Action, Facts, HostId, Json, OperationId
+from bot.domain.values import Action, HostId, Json, OperationId
 
 HOSTS = 30
 """How many hosts are shown."""
@@ -30,7 +31,7 @@ _ID = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 """UUIDs and hashes: the beginning is enough to find one again."""
 
 
-async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> Facts:
+async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> answered.HostsListed:
     """Hosts of one cloud, or of all that this person has to do with, with what Muster does there.
 
     Args:
@@ -50,25 +51,24 @@ async def hosts(desk: Desk, actor: Actor, *, cloud: str, matching: str) -> Facts
         raise NotAllowed("You are not among those who may ask for anything on this cloud.", ask=_asked(desk, names))
     answers = await asyncio.gather(*(_hosts(desk.clouds[name], matching) for name in allowed))
     live = {(o.request.cloud, o.host.id): o for o in await desk.live()}
-    rows: list[Json] = []
-    silent: list[Json] = []
+    rows: list[answered.ShownHost] = []
+    silent: list[answered.SilentCloud] = []
     number, is_more = 0, False
     for name, found in zip(allowed, answers, strict=True):
         if isinstance(found, CloudError):
-            silent.append({"cloud": name, "sentence": found.sentence, "remedy": found.remedy})
+            silent.append(answered.SilentCloud(cloud=name, sentence=found.sentence, remedy=found.remedy))
             continue
         number += len(found)
         is_more |= len(found) >= COUNTED
         rows += [_host_row(name, host, live.get((name, host.id))) for host in found]
-    return {
-        "shows": "hosts",
-        "matching": matching,
-        "clouds": list(allowed),
-        "rows": rows[:HOSTS],
-        "silent": silent,
-        "number": number,
-        "is_more": is_more,
-    }
+    return answered.HostsListed(
+        matching=matching,
+        clouds=tuple(allowed),
+        rows=tuple(rows[:HOSTS]),
+        silent=tuple(silent),
+        number=number,
+        is_more=is_more,
+    )
 
 
 async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host] | CloudError:
@@ -81,19 +81,19 @@ async def _hosts(cloud: AnyCloud, matching: str) -> Sequence[Host] | CloudError:
         return CloudError(f"It did not answer within {cloud.deadline:.0f} s.", remedy="Try again.")
 
 
-def _host_row(cloud: str, host: Host, operation: Operation | None) -> Json:
-    return {
-        "cloud": cloud,
-        "host": host.name,
-        "state": host.state,
-        "area": host.area,
-        "vms": host.vms,
-        "note": host.note[:_CELL],
-        "in_service": host.in_service,
-        "operation": operation.id if operation else None,
-        "action": operation.request.action if operation else None,
-        "stands": operation.state if operation else None,
-    }
+def _host_row(cloud: str, host: Host, operation: Operation | None) -> answered.ShownHost:
+    return answered.ShownHost(
+        cloud=cloud,
+        host=host.name,
+        state=host.state,
+        area=host.area,
+        vms=host.vms,
+        note=host.note[:_CELL],
+        in_service=host.in_service,
+        operation=operation.id if operation else None,
+        action=operation.request.action if operation else None,
+        stands=operation.state if operation else None,
+    )
 
 
 def _named(desk: Desk, cloud: str) -> Sequence[str]:
@@ -108,8 +108,8 @@ def _asked(desk: Desk, clouds: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(who for (name, _), r in desk.rules.items() if name in clouds for who in r.requesters))
 
 
-async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[str, Sequence[OperationId]]:
-    """The past operations of the host of exactly that name or id: a sentence, and their ids, newest first.
+async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> answered.PastListed:
+    """The past operations of the host of exactly that name or id, newest first.
 
     A host that its cloud does not know any more, or of a cloud that does not answer, is found by its name.
 
@@ -139,10 +139,10 @@ async def history(desk: Desk, actor: Actor, *, cloud: str, host: str) -> tuple[s
     past = sorted(found.values(), key=lambda o: o.created_at, reverse=True)
     shown = f"; the newest {PAST} are shown" if len(past) > PAST else ""
     said = f"Operations on {where}: {len(past)}{shown}" if past else f"No operation was ever asked for on {where}"
-    return said, [o.id for o in past[:PAST]]
+    return answered.PastListed(sentence=said, about=tuple(o.id for o in past[:PAST]))
 
 
-async def audit(desk: Desk, id: OperationId) -> Facts:
+async def audit(desk: Desk, id: OperationId) -> answered.AuditListed:
     """What was recorded about one operation, newest last.
 
     Raises:
@@ -152,30 +152,29 @@ async def audit(desk: Desk, id: OperationId) -> Facts:
     titles = {str(record.key): record.step.title for record in records}
     async with desk.archive.reading() as unit:
         number, entries = await unit.audit.entries(id, limit=ENTRIES)
-    return {
-        "shows": "audit",
-        "operation": id,
-        "action": operation.request.action,
-        "cloud": operation.request.cloud,
-        "host": operation.request.host_name,
-        "number": number,
-        "rows": [_entry_row(one, titles) for one in entries],
-    }
+    return answered.AuditListed(
+        operation=id,
+        action=operation.request.action,
+        cloud=operation.request.cloud,
+        host=operation.request.host_name,
+        number=number,
+        rows=tuple(_entry_row(one, titles) for one in entries),
+    )
 
 
-def _entry_row(recorded: Recorded, titles: Mapping[str, str]) -> Json:
+def _entry_row(recorded: Recorded, titles: Mapping[str, str]) -> answered.ShownLine:
     facts = recorded.entry.facts
     short = {k: _short(v) for k, v in facts.items() if v not in (None, "", [], {}) and k not in _SAID_ELSEWHERE}
     key = str(facts.get("step") or "")
     step = [titles.get(key, key)[:_CELL]] if key else []
     if short.get("starts") == "1":
         del short["starts"]
-    return {
-        "at": recorded.at.isoformat(),
-        "actor": recorded.entry.actor,
-        "event": recorded.entry.event,
-        "facts": [*step, *(f"{name}: {value}"[:_CELL] for name, value in sorted(short.items()))],
-    }
+    return answered.ShownLine(
+        at=recorded.at,
+        actor=recorded.entry.actor,
+        event=recorded.entry.event,
+        facts=(*step, *(f"{name}: {value}"[:_CELL] for name, value in sorted(short.items()))),
+    )
 
 
 def _short(value: Json) -> str:
@@ -186,7 +185,7 @@ def _short(value: Json) -> str:
     return _ID.sub(lambda found: f"{found[1] or found[2]}…", str(value))
 
 
-async def policy(desk: Desk, actor: Actor, *, cloud: str) -> Facts:
+async def policy(desk: Desk, actor: Actor, *, cloud: str) -> answered.PolicyListed:
     """Who may do what on one cloud or on all, and what this person can do right now.
 
     Raises:
@@ -200,27 +199,27 @@ async def policy(desk: Desk, actor: Actor, *, cloud: str) -> Facts:
         for action in Action
         if (name, action) in desk.rules and action in desk.clouds[name].actions
     ]
-    return {"shows": "policy", "rows": rows}
+    return answered.PolicyListed(rows=tuple(rows))
 
 
-async def _rule_row(desk: Desk, actor: Actor, cloud: str, action: Action, rule: Rule) -> Json:
-    return {
-        "cloud": cloud,
-        "action": action,
-        "requesters": list(rule.requesters),
-        "approvers": list(rule.approvers),
-        "break_glass": list(rule.break_glass),
-        "quorum": rule.quorum,
-        "self_approval": rule.self_approval,
-        "typed_confirmation": rule.typed_confirmation,
-        "minutes": rule.expires.total_seconds() / 60,
-        "escalate_to": list(rule.escalate_to),
-        "escalate_after": rule.escalate_after.total_seconds() / 60,
-        "freezes": [str(freeze) for freeze in rule.freezes],
-        "frozen": str(calendar.frozen(rule.freezes, desk.clock.now()) or ""),
-        "you": await _you_can(desk, actor, rule),
-        "impossible": await _impossible(desk, rule),
-    }
+async def _rule_row(desk: Desk, actor: Actor, cloud: str, action: Action, rule: Rule) -> answered.ShownRule:
+    return answered.ShownRule(
+        cloud=cloud,
+        action=action,
+        requesters=tuple(rule.requesters),
+        approvers=tuple(rule.approvers),
+        break_glass=tuple(rule.break_glass),
+        quorum=rule.quorum,
+        self_approval=rule.self_approval,
+        typed_confirmation=rule.typed_confirmation,
+        minutes=rule.expires.total_seconds() / 60,
+        escalate_to=tuple(rule.escalate_to),
+        escalate_after=rule.escalate_after.total_seconds() / 60,
+        freezes=tuple(str(freeze) for freeze in rule.freezes),
+        frozen=str(calendar.frozen(rule.freezes, desk.clock.now()) or ""),
+        you=tuple(await _you_can(desk, actor, rule)),
+        impossible=await _impossible(desk, rule),
+    )
 
 
 async def _you_can(desk: Desk, actor: Actor, rule: Rule) -> list[str]:

@@ -7,7 +7,8 @@ from datetime import datetime
 from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadChoice
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.executed import LeftUndone, VmsSetAside
+from bot.domain.messages.news import News
 from bot.domain.operation import Event, Operation, State
 from bot.domain.ports import Unit
 from bot.domain.progress import fates, set_aside
@@ -64,14 +65,17 @@ async def set_vms_aside(
     )
     facts: Facts = {"vms": list(names.values()), "reason": reason}
     saved = await unit.operations.save(operation, Entry(event=AuditEvent.VMS_SET_ASIDE, actor=by.id, facts=facts))
-    await unit.outbox.tell(News(kind=Kind.SET_ASIDE, operation=operation.id, facts={**facts, "by": by.id}))
+    await unit.outbox.tell(
+        News(what=VmsSetAside(by=by.id, vms=tuple(names.values()), reason=reason), operation=operation.id)
+    )
     records = [marked.get(r.key, r) for r in records]
     if operation.state is not State.NEEDS_ATTENTION:
         return  # the engine is at work, and ends it when nothing moves any more
     if set_aside.is_all_that_is_left(records, operation.phases):
         left = [r.step.title for r in fates.undone(records)]
         ended = replace(saved, outcome=set_aside.outcome(records))
-        await apply(unit, ended, Event.CLOSED, at, by.id, {"left": left}, left=left, sentence=ended.outcome)
+        told = LeftUndone(by=by.id, left=tuple(left), sentence=ended.outcome)
+        await apply(unit, ended, Event.CLOSED, at, by.id, {"left": left}, told=told)
 
 
 def _check_waits(operation: Operation) -> None:

@@ -3,10 +3,11 @@
 from dataclasses import replace
 
 from bot.domain.errors import OldCard
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.answered import OperationsListed
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import FINAL, Operation
 from bot.domain.ports import Archive, Copy
-from bot.domain.values import Facts, OperationId, UserId
+from bot.domain.values import OperationId, UserId
 
 
 async def show(archive: Archive, operation: Operation, *, by: UserId, channel: str, key: str) -> None:
@@ -19,7 +20,7 @@ async def show(archive: Archive, operation: Operation, *, by: UserId, channel: s
         channel: where.
         key: the delivery this settles.
     """
-    facts: Facts = {"sentence": "In full", "about": [operation.id], "in_full": True}
+    told = OperationsListed(sentence="In full", about=(operation.id,), in_full=True)
     async with archive.unit() as unit:
         card, copies = await unit.cards.of(operation.id), await unit.copies.of(operation.id)
         stands = {copy.channel for copy in copies} | ({card.channel} if card is not None and card.ts else set())
@@ -27,7 +28,7 @@ async def show(archive: Archive, operation: Operation, *, by: UserId, channel: s
             await unit.copies.keep(Copy(operation=operation.id, channel=channel, person=by))
         elif card is not None and card.channel == channel and card.ts:
             await unit.cards.keep(replace(card, revision=-1))  # one that somebody deleted is posted anew
-        await unit.outbox.tell(News(kind=Kind.NOTED, audience=Audience.PERSON, facts=facts, person=by, channel=channel))
+        await unit.outbox.tell(News(what=told, audience=Audience.PERSON, person=by, channel=channel))
         await unit.inbox.settle(key, result="shown")
         await unit.commit()
 

@@ -6,22 +6,12 @@ from datetime import datetime
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.executed import TimelineFile
+from bot.domain.messages.news import Audience, Happened, News
 from bot.domain.operation import FINAL, Event, Operation, State
 from bot.domain.ports import Unit
-from bot.domain.values import Facts, Json, UserId
+from bot.domain.values import Facts, UserId
 
-_KINDS: Mapping[Event, Kind] = {
-    Event.APPROVED: Kind.QUORUM,
-    Event.REJECTED: Kind.REJECTED,
-    Event.EXPIRED: Kind.EXPIRED,
-    Event.CANCELLED: Kind.CANCELLED,
-    Event.PAUSED: Kind.PAUSED,
-    Event.RESUMED: Kind.RESUMED,
-    Event.STOP_ASKED: Kind.STOPPING,
-    Event.RETRIED: Kind.RETRIED,
-    Event.CLOSED: Kind.ENDED_INCOMPLETE,
-}
 _RECORDED: Mapping[Event, AuditEvent] = {
     Event.APPROVAL_REQUESTED: AuditEvent.APPROVAL_REQUESTED,
     Event.RECHECK: AuditEvent.RECHECK_ASKED_FOR,
@@ -46,7 +36,8 @@ async def apply(
     at: datetime,
     by: UserId | None,
     facts: Facts,
-    **told: Json,
+    *,
+    told: Happened | None = None,
 ) -> None:
     """Store what an event makes of an operation.
 
@@ -57,7 +48,7 @@ async def apply(
         at: when.
         by: who did it; None: Muster.
         facts: for the audit.
-        told: for the line in the thread.
+        told: in the thread.
 
     Raises:
         AlreadySettled: the table has no such move.
@@ -67,16 +58,14 @@ async def apply(
     if moved.state in FINAL and not moved.outcome:
         moved = replace(moved, outcome=str(event))
     await unit.operations.save(moved, Entry(event=_RECORDED[event], actor=by, facts=facts))
-    kind = _KINDS.get(event)
-    if kind is None:
+    if told is None:
         return
-    line: Facts = {**told, "by": by, "requester": operation.requested_by}
-    news = News(kind=kind, operation=operation.id, facts=line)
+    news = News(what=told, operation=operation.id)
     await unit.outbox.tell(news)
     if event in _LOUD and not operation.dry_run:
         await unit.outbox.tell(replace(news, audience=Audience.INCIDENT))
     if event is Event.CLOSED:
-        await unit.outbox.tell(News(kind=Kind.TIMELINE, operation=operation.id))
+        await unit.outbox.tell(News(what=TimelineFile(), operation=operation.id))
 
 
 def settled(operation: Operation) -> AlreadySettled:

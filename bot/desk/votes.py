@@ -6,7 +6,15 @@ from datetime import datetime
 from bot.desk.transition import apply, settled
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
-from bot.domain.messages.news import Audience, Kind, News, calling
+from bot.domain.messages.decided import (
+    GlassBroken,
+    OneApproved,
+    OneVouched,
+    QuorumReached,
+    RequestRejected,
+    VouchWanted,
+)
+from bot.domain.messages.news import Audience, News, calling
 from bot.domain.operation import VOUCHERS, Choice, Event, Operation, PlannedOperation, State, Vote
 from bot.domain.ports import Unit
 from bot.domain.rules.policy import Actor, Rule
@@ -124,7 +132,8 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
     vote = decision.vote(operation)
     voted = replace(operation, votes=(*operation.votes, vote))
     if decision.choice is Choice.REJECT:
-        await apply(unit, voted, Event.REJECTED, at, by, facts, reason=decision.reason)
+        told = RequestRejected(by=by, requester=operation.requested_by, reason=decision.reason)
+        await apply(unit, voted, Event.REJECTED, at, by, facts, told=told)
         return "rejected"
     _check_confirmed(operation, rule, decision)
     count = rule.count(voted)
@@ -135,14 +144,15 @@ async def cast(unit: Unit, operation: Operation, rule: Rule, decision: Decision)
         # whose word came last need not have approved: the audit says who did
         last = by if decision.choice is Choice.APPROVE else None
         facts = {**facts, **counted, "by": last, "approved_by": [v.by for v in voted.approvals]}
-        await apply(unit, voted, Event.APPROVED, at, last, facts, count=count, quorum=rule.quorum, **voted.times())
+        approved = QuorumReached(by=last, requester=voted.requested_by, starts_at=voted.starts_at)
+        await apply(unit, voted, Event.APPROVED, at, last, facts, told=approved)
         return "approved"
     changed = replace(voted, changed_at=at)
     is_vouch = decision.choice is Choice.VOUCH
     event, facts = (AuditEvent.VOUCH, facts) if is_vouch else (AuditEvent.VOTE, {**facts, **counted})
     await unit.operations.save(changed, Entry(event=event, actor=by, facts=facts))
     if not is_vouch:
-        await unit.outbox.tell(News(kind=Kind.APPROVED, operation=voted.id, facts=counted))
+        await unit.outbox.tell(News(what=OneApproved(by=by, count=count, quorum=rule.quorum), operation=voted.id))
     if vote.vouched and not voted.is_vouched:
         await unit.outbox.tell(*_call_the_second(voted, rule))
     return "vouch counted" if is_vouch else "vote counted"
@@ -152,9 +162,9 @@ def _call_the_second(voted: Operation, rule: Rule) -> tuple[News, ...]:
     """Call whoever may be the second person to vouch."""
     by = [vote.by for vote in voted.votes if vote.digest == voted.digest and not vote.void and vote.vouched]
     may_vouch = voted.requested_by not in by
-    facts: Facts = {"by": by[0], "count": len(set(by)), "needed": VOUCHERS, "may_vouch": may_vouch}
+    wanted = VouchWanted(by=by[0], count=len(set(by)), needed=VOUCHERS, may_vouch=may_vouch)
     may = [who for who in (voted.requested_by, *rule.approvers) if who not in by]
-    return calling(News(kind=Kind.VOUCH_WANTED, operation=voted.id, facts=facts), may)
+    return calling(News(what=wanted, operation=voted.id), may)
 
 
 async def _tell_vouched(unit: Unit, voted: Operation, vote: Vote) -> None:
@@ -163,8 +173,8 @@ async def _tell_vouched(unit: Unit, voted: Operation, vote: Vote) -> None:
         facts: Facts = {"digest": vote.digest, "sentence": sentence, "host": voted.request.host_name}
         await unit.audit.record(voted.id, Entry(event=AuditEvent.VOUCHED, actor=vote.by, facts=facts))
     count = min(len(voted.vouched_by(sentence)) for sentence in vote.vouched)
-    told: Facts = {"by": vote.by, "sentences": list(vote.vouched), "count": count, "needed": VOUCHERS}
-    await unit.outbox.tell(News(kind=Kind.VOUCHED, operation=voted.id, facts=told))
+    told = OneVouched(by=vote.by, sentences=vote.vouched, count=count, needed=VOUCHERS)
+    await unit.outbox.tell(News(what=told, operation=voted.id))
 
 
 async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: Decision) -> str:
@@ -183,15 +193,17 @@ async def break_glass(unit: Unit, operation: Operation, rule: Rule, decision: De
     voted = replace(operation, votes=(*operation.votes, vote))
     if vote.vouched:
         await _tell_vouched(unit, voted, vote)
-    told: Facts = {
-        "by": decision.by.id,
+    by, count = decision.by.id, rule.count(operation)
+    facts: Facts = {
+        "by": by,
         "reason": decision.reason,
-        "count": rule.count(operation),
+        "count": count,
         "quorum": rule.quorum,
+        "digest": decision.digest,
     }
-    facts: Facts = {**told, "digest": decision.digest}
     moved = voted.after(Event.APPROVED, at=decision.at)
     await unit.operations.save(moved, Entry(event=AuditEvent.GLASS_BROKEN, actor=decision.by.id, facts=facts))
-    news = News(kind=Kind.GLASS_BROKEN, operation=operation.id, facts=told)
+    told = GlassBroken(by=by, reason=decision.reason, count=count, quorum=rule.quorum)
+    news = News(what=told, operation=operation.id)
     await unit.outbox.tell(news, replace(news, audience=Audience.INCIDENT))
     return "glass broken"

@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, PartlySeen, Refused, Request, Seen, Sighting, Unreachable
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.executed import NothingMoreBegins
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation, PlannedOperation, State, Told
 from bot.domain.plans.plan import By
 from bot.domain.ports import Unit
@@ -137,11 +138,9 @@ async def _say_if_closed(this: _Round) -> _Round:
     is_left = any(r.counts and r.state is StepState.PLANNED for r in this.records)
     if closed is None or not is_left or operation.state is State.STOPPING or Told.CLOSED in operation.told:
         return this
-    facts: Facts = {
-        "sentence": closed.sentence,
-        "moving": fates.spoken([r for r in this.records if r.state in IN_FLIGHT]),
-    }
-    news = News(kind=Kind.CLOSED, operation=operation.id, facts=facts)
+    moving = fates.spoken([r for r in this.records if r.state in IN_FLIGHT])
+    facts: Facts = {"sentence": closed.sentence, "moving": moving}
+    news = News(what=NothingMoreBegins(sentence=closed.sentence, moving=moving), operation=operation.id)
     said = replace(operation, told=(*operation.told, Told.CLOSED))
     saved = await this.held.save(said, Entry(event=AuditEvent.HELD_BACK, facts=facts), *telling.aloud(news))
     return replace(this, operation=saved)

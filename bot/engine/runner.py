@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
-from bot.domain.messages.news import Kind, News, calling
+from bot.domain.messages.executed import AllVerified, LeftUndone, PersonNeeded
+from bot.domain.messages.news import News, calling
 from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, State
 from bot.domain.ports import LeaseLost, Stale, StoreFailed
 from bot.domain.progress import fates, set_aside
@@ -170,18 +171,21 @@ class Runner:
             took = (self.held.moment - operation.started_at).total_seconds() if operation.started_at else 0.0
             vms = len({r.step.vm for r in records if r.step.vm})
             ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{counted(vms, 'VM')} verified")
-            news = News(kind=Kind.FINISHED, operation=operation.id, facts={"seconds": took, "vms": vms})
-            await self.held.save(ended, Entry(event=AuditEvent.FINISHED, facts=news.facts), *telling.at_the_end(news))
+            entry = Entry(event=AuditEvent.FINISHED, facts={"seconds": took, "vms": vms})
+            news = News(what=AllVerified(seconds=took), operation=operation.id)
+            await self.held.save(ended, entry, *telling.at_the_end(news))
             return
-        event, facts = AuditEvent.ENDED_INCOMPLETE, _numbers(records)
+        stands, left = _numbers(records), tuple(r.step.title for r in fates.undone(records))
+        event, facts = AuditEvent.ENDED_INCOMPLETE, _recorded(stands, left)
         if operation.state is State.STOPPING:
             outcome = f"stopped with {fates.undone_of_all(records)} left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
-            told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
+            told = telling.at_the_end(News(what=LeftUndone(left=left), operation=operation.id))
         elif set_aside.is_all_that_is_left(rows, operation.plan.phases):
             ended = replace(operation.after(Event.CLOSED, at=now), outcome=set_aside.outcome(rows))
             facts |= {"sentence": ended.outcome}
-            told = telling.at_the_end(News(kind=Kind.ENDED_INCOMPLETE, operation=operation.id, facts=facts))
+            undone = LeftUndone(left=left, sentence=ended.outcome)
+            told = telling.at_the_end(News(what=undone, operation=operation.id))
         else:
             is_planned = any(r.state is StepState.PLANNED and not r.aside for r in records)
             live = await beside.requests(self.held, operation)
@@ -191,29 +195,41 @@ class Runner:
             if closed is not None:
                 outcome = f"{closed.sentence} {outcome}"
                 facts |= {"sentence": closed.sentence, "remedy": closed.remedy}
-            event, ended = (
-                AuditEvent.NEEDS_ATTENTION,
-                replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome),
-            )
-            what_next: Facts = {**facts, "may_skip": bool(set_aside.may_be(rows))}
-            news = News(kind=Kind.NEEDS_ATTENTION, operation=operation.id, facts=what_next)
+                stands = replace(stands, sentence=closed.sentence, remedy=closed.remedy)
+            event = AuditEvent.NEEDS_ATTENTION
+            ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
+            needed = replace(stands, may_skip=bool(set_aside.may_be(rows)))
+            news = News(what=needed, operation=operation.id)
             told = calling(news, [operation.requested_by, *self.held.rule.approvers])
         await self.held.save(ended, Entry(event=event, facts=facts), *told)
 
 
-def _numbers(records: Sequence[StepRecord]) -> dict[str, Json]:
+def _numbers(records: Sequence[StepRecord]) -> PersonNeeded:
     """How many VMs met which fate, or steps where there is no VM; and what of the host itself did not get done."""
     groups = fates.each(records)
     of_vms = [group for group in groups if group[0].step.vm]
     met = Counter(fates.of(group) for group in of_vms or groups)
     left = fates.undone(records)
+    return PersonNeeded(
+        of=counted(len(of_vms), "VM") if of_vms else counted(len(groups), "step"),
+        done=met[Fate.DONE],
+        failed=met[Fate.FAILED],
+        unknown=met[Fate.UNKNOWN],
+        not_done=met[Fate.SKIPPED] + met[Fate.WAITING] + met[Fate.MOVING],
+        aside=met[Fate.SET_ASIDE],
+        of_host=tuple(r.step.title for r in left if of_vms and not r.step.vm),
+    )
+
+
+def _recorded(stands: PersonNeeded, left: Sequence[str]) -> dict[str, Json]:
+    """The same for the audit."""
     return {
-        "of": counted(len(of_vms), "VM") if of_vms else counted(len(groups), "step"),
-        "done": met[Fate.DONE],
-        "failed": met[Fate.FAILED],
-        "unknown": met[Fate.UNKNOWN],
-        "not done": met[Fate.SKIPPED] + met[Fate.WAITING] + met[Fate.MOVING],
-        "aside": met[Fate.SET_ASIDE],
-        "left": [r.step.title for r in left],
-        "of host": [r.step.title for r in left if of_vms and not r.step.vm],
+        "of": stands.of,
+        "done": stands.done,
+        "failed": stands.failed,
+        "unknown": stands.unknown,
+        "not done": stands.not_done,
+        "aside": stands.aside,
+        "left": list(left),
+        "of host": list(stands.of_host),
     }

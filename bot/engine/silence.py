@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from bot.domain.cloud import CloudError
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.executed import CloudBack, CloudSilent
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Clock
-from bot.domain.values import Facts
 
 TOLD_AT = (20.0, 60.0, 300.0, 900.0, 3600.0)
 """Seconds of silence at which the line is written, and written anew; then once for each further hour."""
@@ -32,14 +32,15 @@ class Silence:
         if lasted < self._due:
             return ()
         self._told = lasted
-        return self._news(Kind.CLOUD_SILENT, operation, {"sentence": error.sentence, "remedy": error.remedy}, lasted)
+        silent = CloudSilent(sentence=error.sentence, remedy=error.remedy, seconds=lasted, since=self._date)
+        return self._news(operation, silent)
 
     def is_over(self, operation: Operation) -> tuple[News, ...]:
         """A look succeeded: what is to be told, where the silence was."""
         if self._since is None:
             return ()
         lasted = self.clock.monotonic() - self._since
-        told = self._news(Kind.CLOUD_BACK, operation, {}, lasted) if self._told else ()
+        told = self._news(operation, CloudBack(seconds=lasted, since=self._date)) if self._told else ()
         self._since, self._told = None, 0.0
         return told
 
@@ -53,10 +54,8 @@ class Silence:
         further = TOLD_AT[-1] * (self._told // TOLD_AT[-1] + 1)
         return next((length for length in TOLD_AT if length > self._told), further)
 
-    def _news(self, kind: Kind, operation: Operation, said: Facts, lasted: float) -> tuple[News, ...]:
-        facts: Facts = {**said, "seconds": lasted, "since": self._date.isoformat() if self._date else None}
+    def _news(self, operation: Operation, what: CloudSilent | CloudBack) -> tuple[News, ...]:
         loud = (Audience.INCIDENT,) if self._told >= LOUD_AT else ()
         return tuple(
-            News(kind=kind, audience=audience, operation=operation.id, facts=facts)
-            for audience in (Audience.THREAD, *loud)
+            News(what=what, audience=audience, operation=operation.id) for audience in (Audience.THREAD, *loud)
         )

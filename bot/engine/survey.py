@@ -9,7 +9,9 @@ from bot.desk import approvability
 from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Books, Cloud, CloudError, Refused, Request
-from bot.domain.messages.news import Kind, News, calling
+from bot.domain.messages.decided import ApprovalWanted, CalledOff, CheckedAgain, FindingsForbid, PlanChanged, PlanShrunk
+from bot.domain.messages.executed import ExecutionStarted, PlanFile
+from bot.domain.messages.news import News, calling
 from bot.domain.operation import Event, Operation, PlannedOperation, State
 from bot.domain.plans import drift
 from bot.domain.plans.drift import Drift
@@ -61,12 +63,12 @@ def _found(before: Operation, planned: PlannedOperation) -> tuple[News, ...]:
     """What somebody's *Re-check* found."""
     if before.rechecked_by is None or before.plan is None:
         return ()
-    facts: Facts = {
-        "by": before.rechecked_by,
-        "same": before.digest == planned.digest,
-        "lines": list(drift.between(before.plan, planned.plan).lines),
-    }
-    return (News(kind=Kind.RECHECKED, operation=before.id, facts=facts),)
+    found = CheckedAgain(
+        by=before.rechecked_by,
+        same=before.digest == planned.digest,
+        lines=tuple(drift.between(before.plan, planned.plan).lines),
+    )
+    return (News(what=found, operation=before.id),)
 
 
 async def _impossible(held: Held, planned: Operation) -> Finding | None:
@@ -97,7 +99,7 @@ async def _block(held: Held, planned: PlannedOperation, *found: News) -> None:
     outcome = next(f.sentence for f in planned.plan.sorted_findings)
     blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
     facts = _facts(planned)
-    news = News(kind=Kind.BLOCKED, operation=planned.id)
+    news = News(what=FindingsForbid(), operation=planned.id)
     told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
     await held.save(blocked, Entry(event=AuditEvent.BLOCKED, facts=facts), *found, *told)
 
@@ -113,10 +115,10 @@ def _facts(planned: PlannedOperation) -> Facts:
 
 
 def _waiting(held: Held, operation: PlannedOperation) -> tuple[News, ...]:
-    called = calling(News(kind=Kind.WAITING, operation=operation.id), held.rule.approvers)
+    called = calling(News(what=ApprovalWanted(), operation=operation.id), held.rule.approvers)
     if len(operation.plan.vms) <= FILED:
         return called
-    return (*called, News(kind=Kind.PLAN, operation=operation.id, facts={"digest": operation.digest}))
+    return (*called, News(what=PlanFile(digest=operation.digest), operation=operation.id))
 
 
 FILED = 15
@@ -159,7 +161,7 @@ async def _ask_again(held: Held, current: PlannedOperation, difference: Drift, *
     again = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines)
     asked = timing.asked(again, held.rule, now=now)
     facts = {"digest": current.digest, "lines": list(lines), "vouches": list(current.plan.vouches)}
-    news = News(kind=Kind.PLAN_CHANGED, operation=current.id, facts={"lines": list(lines)})
+    news = News(what=PlanChanged(lines=tuple(lines)), operation=current.id)
     entry = Entry(event=AuditEvent.PLAN_CHANGED, facts=facts)
     await held.save(asked, entry, *telling.aloud(news), *_waiting(held, current))
 
@@ -175,9 +177,9 @@ async def _start(held: Held, current: PlannedOperation, approved: PlannedOperati
         "shrunk": list(difference.lines),
         "steps": len(records),
     }
-    news = list(telling.aloud(News(kind=Kind.STARTED, operation=current.id)))
+    news = list(telling.aloud(News(what=ExecutionStarted(), operation=current.id)))
     if difference.lines:
-        news.insert(0, News(kind=Kind.SHRUNK, operation=current.id, facts={"lines": list(difference.lines)}))
+        news.insert(0, News(what=PlanShrunk(lines=tuple(difference.lines)), operation=current.id))
     async with held.unit() as unit:
         await unit.operations.save(
             current.after(Event.STARTED, at=held.moment), Entry(event=AuditEvent.STARTED, facts=facts)
@@ -195,7 +197,7 @@ async def is_too_late(held: Held, operation: Operation) -> bool:
         return False
     cancelled = replace(operation.after(Event.CANCELLED, at=now), outcome=outcome)
     facts = {"by": None, "sentence": outcome}
-    news = News(kind=Kind.CANCELLED, operation=operation.id, facts=facts)
+    news = News(what=CalledOff(sentence=outcome), operation=operation.id)
     await held.save(cancelled, Entry(event=AuditEvent.CANCELLED, facts=facts), *telling.aloud(news))
     return True
 

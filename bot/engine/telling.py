@@ -1,10 +1,20 @@
 """What a changed step means for the audit and for people."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.messages.news import Audience, Kind, News, calling
+from bot.domain.messages.executed import (
+    ByHandWanted,
+    PhaseBegun,
+    StepDone,
+    StepFailed,
+    StepUnclear,
+    TargetsStale,
+    TimelineFile,
+    VmDone,
+)
+from bot.domain.messages.news import Audience, News, calling
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
 from bot.domain.progress import pace
@@ -12,7 +22,10 @@ from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Facts, VmId
 from bot.engine.pacing import Pacing
 
-_TROUBLES = {StepState.FAILED: Kind.STEP_FAILED, StepState.UNKNOWN: Kind.STEP_UNKNOWN}
+_TROUBLES: Mapping[StepState, type[StepFailed | StepUnclear]] = {
+    StepState.FAILED: StepFailed,
+    StepState.UNKNOWN: StepUnclear,
+}
 """What is told when it happens, not when the last of the others has ended."""
 
 _EVENTS = {
@@ -51,43 +64,40 @@ def of_phase(operation: Operation, intents: Sequence[StepRecord], records: Seque
     """
     begun = {r.step.phase for r in records if r.starts}
     phases = dict.fromkeys(r.step.phase for r in intents if r.step.phase not in begun)
-    return [News(kind=Kind.PHASE, operation=operation.id, facts={"phase": phase}) for phase in phases]
+    return [News(what=PhaseBegun(phase=phase), operation=operation.id) for phase in phases]
 
 
 def of_stale(operation: Operation, pacing: Pacing) -> list[News]:
     """The line that targets take up nothing, once for each time it begins."""
     if not pacing.newly_stale:
         return []
-    facts: Facts = {"targets": sorted(pacing.newly_stale), "seconds": int(pace.STALE)}
-    return [News(kind=Kind.TARGET_STALE, operation=operation.id, facts=facts)]
+    stale = TargetsStale(targets=tuple(sorted(pacing.newly_stale)), seconds=int(pace.STALE))
+    return [News(what=stale, operation=operation.id)]
 
 
 def of_step(operation: Operation, record: StepRecord) -> list[News]:
     """The lines that people should read about a step that came into a new state."""
-    told: Facts = {
-        "title": record.step.title,
-        "sentence": record.sentence,
-        "remedy": record.remedy,
-        "raw": record.raw,
-        "vm": record.step.vm,
-    }
+    title, sentence, remedy = record.step.title, record.sentence, record.remedy
     if record.state in _TROUBLES:
-        news = News(kind=_TROUBLES[record.state], operation=operation.id, facts=told)
+        told = _TROUBLES[record.state](title=title, vm=record.step.vm, sentence=sentence, remedy=remedy, raw=record.raw)
+        news = News(what=told, operation=operation.id)
         return list(calling(news, [operation.requested_by]))
     if record.waits_for_hands:
-        news = News(kind=Kind.BY_HAND, operation=operation.id, facts={**told, "command": record.step.command})
+        wanted = ByHandWanted(title=title, sentence=sentence, remedy=remedy, command=record.step.command)
+        news = News(what=wanted, operation=operation.id)
         return list(calling(news, [operation.requested_by]))
     if record.state is not StepState.DONE or not (record.counts or record.starts):
         return []
     vm, plan = record.step.vm, operation.plan
     if vm is None or plan is None or not record.counts:
-        return [News(kind=Kind.STEP_DONE, operation=operation.id, facts=told)]
+        done = StepDone(title=title, vm=vm, sentence=sentence, remedy=remedy)
+        return [News(what=done, operation=operation.id)]
     if any(step.vm == vm and step.relieves is None for step in plan.steps[record.seq + 1 :]):
         return []
     name = next((v.name for v in plan.vms if v.id == vm), vm)
     took = (record.ended_at - record.intent_at).total_seconds() if record.ended_at and record.intent_at else None
-    facts: Facts = {**told, "title": _move_of(plan, vm), "vm": name, "place": record.place, "seconds": took}
-    return [News(kind=Kind.VM_DONE, operation=operation.id, facts=facts)]
+    moved = VmDone(vm=name, title=_move_of(plan, vm), place=record.place, seconds=took)
+    return [News(what=moved, operation=operation.id)]
 
 
 def _move_of(plan: Plan, vm: VmId) -> str:
@@ -104,4 +114,4 @@ def aloud(news: News) -> tuple[News, ...]:
 
 def at_the_end(news: News) -> tuple[News, ...]:
     """How an operation ended, aloud, and its whole story as a file below."""
-    return *aloud(news), News(kind=Kind.TIMELINE, operation=news.operation)
+    return *aloud(news), News(what=TimelineFile(), operation=news.operation)

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import AnyCloud, Host
 from bot.domain.messages.alarm import Alarm, AlarmKind
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.executed import BackInService, StillOut
+from bot.domain.messages.news import Audience, Happened, News
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Archive, Clock, Rank, Unit
 from bot.domain.values import Action, Facts, HostId
@@ -90,20 +91,24 @@ async def _judge(
         "still": host.left,
         "seconds": (now - alarm.since).total_seconds(),
     }
-    await _tell(unit, alarm, Kind.LEFT_OVER, AuditEvent.LEFT_OVER, facts)
+    out = StillOut(
+        state=host.state, out=not host.in_service, still=host.left, seconds=(now - alarm.since).total_seconds()
+    )
+    await _tell(unit, alarm, out, Entry(event=AuditEvent.LEFT_OVER, facts=facts))
 
 
 async def _gone(unit: Unit, alarm: Alarm, now: datetime, *, quietly: bool = False) -> None:
     await unit.alarms.save(alarm.cleared(now))
     if alarm.reminded_at is not None and not quietly:
-        facts: Facts = {"seconds": (now - alarm.since).total_seconds()}
-        await _tell(unit, alarm, Kind.LEFT_OVER_GONE, AuditEvent.LEFT_OVER_GONE, facts)
+        seconds = (now - alarm.since).total_seconds()
+        entry = Entry(event=AuditEvent.LEFT_OVER_GONE, facts={"seconds": seconds})
+        await _tell(unit, alarm, BackInService(seconds=seconds), entry)
 
 
-async def _tell(unit: Unit, alarm: Alarm, kind: Kind, event: AuditEvent, facts: Facts) -> None:
+async def _tell(unit: Unit, alarm: Alarm, what: Happened, entry: Entry) -> None:
     for audience in (Audience.THREAD, Audience.INCIDENT):
-        await unit.outbox.tell(News(kind=kind, audience=audience, operation=alarm.operation, facts=facts))
-    await unit.audit.record(alarm.operation, Entry(event=event, facts=facts))
+        await unit.outbox.tell(News(what=what, audience=audience, operation=alarm.operation))
+    await unit.audit.record(alarm.operation, entry)
 
 
 def _is_out(host: Host) -> bool:

@@ -12,7 +12,8 @@ import pytest
 from bot.desk import deliveries
 from bot.desk.control import Input, Steer
 from bot.desk.desk import Desk
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import News
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.ports import Archive, Delivery, People
 from bot.domain.progress.steps import StepRecord, StepState

@@ -8,11 +8,13 @@ import pytest
 from bot.desk import periodic
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadCommand, NotAllowed
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import Choice, State, Vote
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
+from tests.news import facts_of
 
 ALARM = replace(RULE, quorum=2, break_glass=("U0ALICE", "S0LEADS"))
 
@@ -49,7 +51,7 @@ async def test_it_is_told_in_the_thread_and_in_the_incident_channel_and_stands_i
     await break_glass(shop, id)
     told = [n for n in await shop.news() if n.kind is Kind.GLASS_BROKEN]
     assert {n.audience for n in told} == {Audience.THREAD, Audience.INCIDENT}
-    assert all(n.facts == {"by": "U0ALICE", "reason": "leads asleep", "count": 1, "quorum": 2} for n in told)
+    assert all(facts_of(n) == {"by": "U0ALICE", "reason": "leads asleep", "count": 1, "quorum": 2} for n in told)
 
 
 @pytest.mark.parametrize("actor", [DAVE, replace(ALICE, standing=Standing.GUEST), replace(BOB, groups=frozenset())])

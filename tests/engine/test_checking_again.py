@@ -1,11 +1,13 @@
 """*Re-check* says in the thread what it found, and calls nobody a second time to the same plan."""
 
 from bot.desk.control import Steer
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import State
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import OperationId
 from tests.engine.conftest import BOB, Workshop
+from tests.news import facts_of
 
 
 async def rechecked(shop: Workshop, id: OperationId) -> list[News]:
@@ -20,7 +22,7 @@ async def test_the_same_plan_is_told_as_that_and_its_approvers_are_not_called_ag
     id = await shop.ask()
     await shop.work()
     (line,) = await rechecked(shop, id)
-    assert (line.kind, line.facts["by"], line.facts["same"]) == (Kind.RECHECKED, "U0BOB", True)
+    assert (line.kind, facts_of(line)["by"], facts_of(line)["same"]) == (Kind.RECHECKED, "U0BOB", True)
     assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
 
 
@@ -29,7 +31,7 @@ async def test_another_plan_is_told_with_its_differences_and_its_approvers_are_c
     await shop.work()
     shop.cloud.vms["vm-9"] = "host-1"
     line, call = await rechecked(shop, id)
-    assert (line.facts["same"], line.facts["lines"]) == (False, ["+ name-vm-9 (ACTIVE): evacuate"])
+    assert (facts_of(line)["same"], facts_of(line)["lines"]) == (False, ["+ name-vm-9 (ACTIVE): evacuate"])
     assert call.kind is Kind.WAITING
 
 
@@ -39,7 +41,7 @@ async def test_what_forbids_it_now_is_told_before_the_end(shop: Workshop) -> Non
     up = Finding(code="up", verdict=Verdict.BLOCKER, topic=Topic.HOST, sentence="host-1 is up.", remedy="Leave it.")
     shop.cloud.blockers = [up]
     line, end = await rechecked(shop, id)
-    assert "host-1 is up." in str(line.facts["lines"])
+    assert "host-1 is up." in str(facts_of(line)["lines"])
     assert end.kind is Kind.BLOCKED
 
 

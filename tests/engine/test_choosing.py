@@ -7,7 +7,7 @@ import pytest
 from bot.desk.control import Steer
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, NotOffered
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import Choice, State
 from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.rules.order import Order
@@ -16,6 +16,7 @@ from bot.domain.values import Action, Digest, OperationId, Then, VmId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.news import facts_of
 
 
 @dataclass
@@ -165,7 +166,7 @@ async def test_a_dry_run_can_be_chosen_from_and_keeps_the_choice_when_it_turns_s
 async def test_who_chose_what_is_told_and_written_down(shop: Workshop, asked: OperationId) -> None:
     await choose(shop, asked, "vm-0", by=BOB)
     (news,) = [n for n in await shop.news() if n.kind is Kind.CHOSEN]
-    assert news.facts == {"by": "U0BOB", "chosen": 1, "left": ["name-vm-1", "name-vm-2", "name-vm-3"]}
+    assert facts_of(news) == {"by": "U0BOB", "chosen": 1, "left": ["name-vm-1", "name-vm-2", "name-vm-3"]}
 
 
 async def test_a_cloud_that_cannot_switch_power_says_so_at_once(shop: Workshop) -> None:

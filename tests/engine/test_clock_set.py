@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.news import facts_of
 from tests.store.migrated import open_migrated
 from tests.tiers import examples
 
@@ -51,7 +52,7 @@ async def evacuated(steps: dict[int, float], *, relief: str = "", hangs: str = "
         await shop.work()
         operation = await shop.operation(id)
         took = clock.monotonic() - began
-        told = [(n.kind, n.facts.get("seconds")) for n in await shop.news()]
+        told = [(n.kind, facts_of(n).get("seconds")) for n in await shop.news()]
         return operation.state, await shop.states(id), cloud.starts, took, told
     finally:
         await archive.close()

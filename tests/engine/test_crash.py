@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.cloud import Sighting
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
 from bot.domain.ports import Archive, Rank, Unit

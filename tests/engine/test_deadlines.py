@@ -5,13 +5,15 @@ from datetime import datetime, timedelta
 import pytest
 
 from bot.desk.control import Steer
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
 from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import DEADLINE
+from tests.news import facts_of
 
 
 async def test_a_move_past_its_deadline_is_aborted_and_a_person_is_asked(shop: Workshop) -> None:
@@ -23,7 +25,7 @@ async def test_a_move_past_its_deadline_is_aborted_and_a_person_is_asked(shop: W
     assert (states["move:vm-1"], states["abort:vm-1"]) == (StepState.FAILED, StepState.DONE)
     assert [key for key in shop.cloud.starts if key.startswith("abort")] == ["abort:vm-1"]
     assert shop.cloud.vms["vm-1"] == "host-1"
-    told = {n.kind: n.facts for n in await shop.news()}
+    told = {n.kind: facts_of(n) for n in await shop.news()}
     assert (told[Kind.NEEDS_ATTENTION]["failed"], told[Kind.NEEDS_ATTENTION]["not done"]) == (1, 0)
 
 
@@ -56,7 +58,7 @@ async def test_relief_that_nobody_needed_is_told_nowhere(shop: Workshop) -> None
     assert (await shop.operation(id)).state is State.SUCCEEDED
     reliefs = [r for r in await shop.steps(id) if r.step.relieves]
     assert {r.state for r in reliefs} == {StepState.SKIPPED}
-    assert not any("abort" in str(n.facts) for n in await shop.news())
+    assert not any("abort" in str(facts_of(n)) for n in await shop.news())
     async with shop.archive.unit() as unit:
         _, lines = await unit.audit.entries(id, limit=1000)
     assert not any("abort" in str(line.entry.facts) for line in lines)
@@ -89,7 +91,7 @@ async def test_a_retry_after_an_abort_keeps_the_deadline_again(shop: Workshop) -
     await shop.work()
     shop.cloud.hangs = {"vm-1"}
     await shop.steer(id, Steer.RETRY)
-    assert (await shop.news())[-1].facts["what"] == "1 step of the host and 1 VM", "the move, and that it is empty"
+    assert facts_of((await shop.news())[-1])["what"] == "1 step of the host and 1 VM", "the move, and that it is empty"
     await shop.work()
     assert shop.cloud.starts.count(StepKey("abort:vm-1")) == 2
     await shop.steer(id, Steer.RETRY)
@@ -120,6 +122,6 @@ async def test_a_person_who_is_to_decide_is_asked_once_and_not_waited_for_when_i
     await shop.work()
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
     (asked,) = [n for n in await shop.news() if n.kind is Kind.BY_HAND and n.audience is Audience.THREAD]
-    assert asked.facts["title"] == "ask move name-vm-1"
+    assert facts_of(asked)["title"] == "ask move name-vm-1"
     states = await shop.states(id)
     assert (states["move:vm-1"], states["ask:vm-1"]) == (StepState.UNKNOWN, StepState.SKIPPED)

@@ -19,13 +19,15 @@ from bot.domain.errors import (
     UnknownCloud,
     UnknownHost,
 )
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import Choice, State
 from bot.domain.ports import Delivery
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Standing
 from bot.domain.values import Action, UserId
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
+from tests.news import facts_of
 
 
 async def test_nobody_approves_their_own_request(shop: Workshop) -> None:
@@ -109,7 +111,7 @@ async def test_the_tick_expires_what_nobody_decided_and_frees_the_host(shop: Wor
     assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 1
     assert await periodic.expire(shop.desk.archive, shop.desk.clock) == 0
     (told,) = [n for n in await shop.news() if n.kind is Kind.EXPIRED]
-    assert told.facts["requester"] == ALICE.id
+    assert facts_of(told)["requester"] == ALICE.id
     assert (await shop.operation(id)).state is State.EXPIRED
     await shop.ask()
 
@@ -234,7 +236,7 @@ async def test_a_rejection_keeps_its_reason_for_the_card_and_names_the_requester
     await shop.desk.vote(id, Choice.REJECT, digest=digest, by=BOB, key=await shop.key(), reason="backups are running")
     assert [(v.by, v.reason) for v in (await shop.operation(id)).votes] == [("U0BOB", "backups are running")]
     (told,) = [n for n in await shop.news() if n.kind is Kind.REJECTED]
-    assert (told.facts["reason"], told.facts["requester"]) == ("backups are running", "U0ALICE")
+    assert (facts_of(told)["reason"], facts_of(told)["requester"]) == ("backups are running", "U0ALICE")
 
 
 async def test_checking_again_keeps_the_votes_for_an_unchanged_plan_and_does_not_prolong_them(shop: Workshop) -> None:

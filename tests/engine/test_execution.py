@@ -7,12 +7,14 @@ import pytest
 
 from bot.desk.control import Steer
 from bot.domain.cloud import PartlySeen, Sighting, Unreachable
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.plans.plan import Finding, Receipt, Step, Topic, Verdict
 from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
 from tests.engine.conftest import ALICE, Workshop
+from tests.news import facts_of
 
 
 async def test_an_approved_evacuation_moves_every_vm_once_and_ends_verified(shop: Workshop) -> None:
@@ -106,15 +108,15 @@ async def test_one_vm_that_fails_does_not_stop_the_others_and_is_named(shop: Wor
     assert states["move:vm-2"] is StepState.FAILED
     assert sum(s is StepState.DONE for k, s in states.items() if k.startswith("move")) == 5
     failed = next(n for n in await shop.news() if n.kind is Kind.STEP_FAILED)
-    assert failed.facts["sentence"] == "No valid host was found."
-    assert failed.facts["remedy"] == "Make room."
+    assert facts_of(failed)["sentence"] == "No valid host was found."
+    assert facts_of(failed)["remedy"] == "Make room."
 
 
 async def test_who_asked_and_the_approvers_are_called_wherever_they_are(shop: Workshop) -> None:
     shop.cloud.fails = {"vm-2"}
     await shop.approved()
     await shop.work()
-    called = [(n.audience, n.facts["ask"]) for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
+    called = [(n.audience, facts_of(n)["ask"]) for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
     everybody = ["U0ALICE", "S0LEADS"]
     assert called == [(where, everybody) for where in (Audience.THREAD, Audience.INCIDENT, Audience.ABSENT)]
 
@@ -253,8 +255,8 @@ async def test_what_was_locked_for_a_move_is_unlocked_whatever_became_of_the_mov
     assert shop.cloud.locked == set()
     assert shop.cloud.starts.index("lock:vm-0") < shop.cloud.starts.index("move:vm-0")
     told = [n for n in await shop.news() if n.kind is Kind.VM_DONE]
-    assert {n.facts["title"] for n in told} >= {"move name-vm-0", "move name-vm-5"}
-    assert {n.facts["place"] for n in told if n.facts["vm"] != "name-vm-2"} == {"host-2"}
+    assert {facts_of(n)["title"] for n in told} >= {"move name-vm-0", "move name-vm-5"}
+    assert {facts_of(n)["place"] for n in told if facts_of(n)["vm"] != "name-vm-2"} == {"host-2"}
 
 
 @pytest.mark.parametrize(("during", "moved", "locked"), [("lock:vm-1", 0, 3), ("move:vm-0", 3, 6), ("move:vm-2", 3, 6)])

@@ -15,7 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from bot.desk.control import Steer
 from bot.domain.errors import Refusal
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.progress.steps import StepState
 from bot.domain.rules.policy import Actor

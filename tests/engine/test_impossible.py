@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bot.desk.control import Steer
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.rules.policy import Actor

@@ -7,11 +7,12 @@ from dataclasses import dataclass, field
 import pytest
 
 from bot.domain.cloud import NO_BOOKS, Books, Request
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan
 from tests.engine.conftest import Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.news import facts_of
 
 
 @dataclass
@@ -53,5 +54,5 @@ async def test_the_plan_of_many_vms_hangs_in_the_thread_as_a_file_each_time_it_i
     shop.cloud.vms = {f"vm-{n}": "host-1" for n in range(number)}
     id = await shop.ask()
     await shop.work()
-    told = [n.facts["digest"] for n in await shop.news() if n.kind is Kind.PLAN]
+    told = [facts_of(n)["digest"] for n in await shop.news() if n.kind is Kind.PLAN]
     assert told == ([(await shop.operation(id)).digest] if is_filed else [])

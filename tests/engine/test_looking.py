@@ -13,11 +13,11 @@ from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
+from bot.domain.messages.answered import HostsListed, PastListed, ShownRule, SilentCloud
 from bot.domain.operation import State
 from bot.domain.rules.calendar import Freeze, Mark
 from bot.domain.rules.policy import Actor
-from bot.domain.values import Action, Facts, HostId, OperationId
-from bot.slack.views.answers import rows_of
+from bot.domain.values import Action, HostId, OperationId
 from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop
 from tests.engine.crowd import LEADS, Crowd
 from tests.engine.toy_cloud import ToyCloud
@@ -44,15 +44,15 @@ def big(shop: Workshop, **changes: Any) -> Desk:
     return replace(shop.desk, clouds={"toy": shop.cloud, "big": cloud}, rules=rules)
 
 
-def seen(facts: Facts) -> list[str]:
-    return [f"{row['cloud']}/{row['host']}" for row in rows_of(facts)]
+def seen(found: HostsListed) -> list[str]:
+    return [f"{row.cloud}/{row.host}" for row in found.rows]
 
 
 async def test_hosts_of_all_clouds_that_somebody_has_to_do_with_and_what_muster_does_there(shop: Workshop) -> None:
     id = await shop.ask()
     found = await queries.hosts(big(shop, number=1), BOB, cloud="", matching="")
     assert seen(found) == ["big/node-0", "toy/host-1", "toy/host-2", "toy/host-10"]
-    assert [row["operation"] for row in rows_of(found)] == [None, id, None, None]
+    assert [row.operation for row in found.rows] == [None, id, None, None]
     assert seen(await queries.hosts(big(shop), ALICE, cloud="", matching="")) == [
         "toy/host-1",
         "toy/host-2",
@@ -67,20 +67,20 @@ async def test_one_word_is_a_cloud_where_one_is_called_so_and_a_part_of_a_name_o
     shop: Workshop, where: str, matching: str, number: int
 ) -> None:
     found = await queries.hosts(shop.desk, ALICE, cloud=where, matching=matching)
-    assert (found["number"], len(rows_of(found))) == (number, number)
+    assert (found.number, len(found.rows)) == (number, number)
 
 
 async def test_more_hosts_than_are_shown_are_counted(shop: Workshop) -> None:
     found = await queries.hosts(big(shop), BOB, cloud="big", matching="")
-    assert (len(rows_of(found)), found["number"], found["is_more"]) == (queries.HOSTS, 120, False)
+    assert (len(found.rows), found.number, found.is_more) == (queries.HOSTS, 120, False)
     found = await queries.hosts(big(shop, number=900), BOB, cloud="big", matching="")
-    assert (found["number"], found["is_more"]) == (queries.COUNTED, True)
+    assert (found.number, found.is_more) == (queries.COUNTED, True)
 
 
 async def test_a_cloud_that_does_not_answer_is_named_and_the_others_are_shown(shop: Workshop) -> None:
     found = await queries.hosts(big(shop, is_silent=True), BOB, cloud="", matching="")
     assert len(seen(found)) == 3
-    assert found["silent"] == [{"cloud": "big", "sentence": "big does not answer.", "remedy": "Try again."}]
+    assert found.silent == (SilentCloud(cloud="big", sentence="big does not answer.", remedy="Try again."),)
 
 
 async def test_who_has_nothing_to_do_with_a_cloud_is_not_shown_its_hosts(shop: Workshop) -> None:
@@ -98,9 +98,8 @@ async def test_the_past_of_a_host_is_found_newest_first(shop: Workshop) -> None:
     await shop.clock.sleep(60)
     second = await shop.ask(check=True)
     await shop.ask("host-2")
-    said, past = await queries.history(shop.desk, ALICE, cloud="", host="host-1")
-    assert past == [second, first]
-    assert said == "Operations on host-1: 2"
+    found = await queries.history(shop.desk, ALICE, cloud="", host="host-1")
+    assert found == PastListed(sentence="Operations on host-1: 2", about=(second, first))
 
 
 async def test_a_host_that_its_cloud_does_not_know_any_more_still_has_a_past(shop: Workshop) -> None:
@@ -110,12 +109,12 @@ async def test_a_host_that_its_cloud_does_not_know_any_more_still_has_a_past(sho
         replace(shop.desk, clouds={"toy": gone}),
         replace(shop.desk, clouds={"toy": replace(gone, is_silent=True)}),
     ):
-        assert (await queries.history(desk, ALICE, cloud="toy", host="host-1"))[1] == [id]
+        assert (await queries.history(desk, ALICE, cloud="toy", host="host-1")).about == (id,)
 
 
 async def test_a_host_without_a_past_and_one_that_nobody_knows_are_told_apart(shop: Workshop) -> None:
-    said, past = await queries.history(shop.desk, ALICE, cloud="toy", host="host-2")
-    assert (said, past) == ("No operation was ever asked for on toy/host-2", [])
+    found = await queries.history(shop.desk, ALICE, cloud="toy", host="host-2")
+    assert found == PastListed(sentence="No operation was ever asked for on toy/host-2", about=())
     with pytest.raises(UnknownHost) as refusal:
         await queries.history(shop.desk, ALICE, cloud="", host="host-")
     assert "toy/host-1" in refusal.value.remedy
@@ -126,16 +125,15 @@ async def test_the_audit_of_an_operation_is_told_newest_last_with_short_facts(sh
     await shop.work()
     assert (await shop.operation(id)).state is State.SUCCEEDED
     found = await queries.audit(shop.desk, id)
-    rows = rows_of(found)
-    assert found["number"] == len(rows)
-    assert [row["event"] for row in rows][:3] == ["requested", "approval asked for", "approved"]
-    assert rows[0]["actor"] == "U0ALICE"
+    rows = found.rows
+    assert found.number == len(rows)
+    assert [row.event for row in rows][:3] == ["requested", "approval asked for", "approved"]
+    assert rows[0].actor == "U0ALICE"
     digest = (await shop.operation(id)).digest
     assert digest is not None
-    told: Any = rows[1]["facts"]
-    assert f"digest: {digest[:12]}…" in told
-    assert ["disable host-1"] in [row["facts"] for row in rows if row["event"] == "step intent"]
-    assert [row["at"] for row in rows] == sorted(str(row["at"]) for row in rows)
+    assert f"digest: {digest[:12]}…" in rows[1].facts
+    assert ("disable host-1",) in [row.facts for row in rows if row.event == "step intent"]
+    assert [row.at for row in rows] == sorted(row.at for row in rows)
     with pytest.raises(UnknownOperation):
         await queries.audit(shop.desk, OperationId("NOSUCHID"))
 
@@ -145,25 +143,25 @@ async def test_of_a_long_audit_only_the_newest_lines_are_read(shop: Workshop) ->
     for _ in range(queries.ENTRIES):
         await answers.refuse(shop.desk, NotAllowed("No."), by=DAVE.id, channel="C1", key=await shop.key(), operation=id)
     found = await queries.audit(shop.desk, id)
-    assert found["number"] == queries.ENTRIES + 1
-    assert {row["event"] for row in rows_of(found)} == {"refused: not allowed"}
+    assert found.number == queries.ENTRIES + 1
+    assert {row.event for row in found.rows} == {"refused: not allowed"}
 
 
-async def told(shop: Workshop, actor: Actor, crowd: Crowd | None = None) -> Facts:
-    (row,) = rows_of(await queries.policy(replace(shop.desk, people=crowd or Crowd()), actor, cloud="toy"))
+async def told(shop: Workshop, actor: Actor, crowd: Crowd | None = None) -> ShownRule:
+    (row,) = (await queries.policy(replace(shop.desk, people=crowd or Crowd()), actor, cloud="toy")).rows
     return row
 
 
 async def test_the_policy_says_who_may_and_what_the_reader_can_do(shop: Workshop) -> None:
     shop.rule = replace(RULE, break_glass=("U0BOB",))
-    assert (await told(shop, ALICE))["you"] == ["ask for it"]
-    assert (await told(shop, BOB))["you"] == [
+    assert (await told(shop, ALICE)).you == ("ask for it",)
+    assert (await told(shop, BOB)).you == (
         "ask for it",
         "approve what others ask for",
         "break glass: go ahead alone, with a reason that everybody reads",
-    ]
+    )
     row = await told(shop, DAVE)
-    assert (row["you"], row["approvers"], row["break_glass"], row["impossible"]) == ([], ["S0LEADS"], ["U0BOB"], "")
+    assert (row.you, row.approvers, row.break_glass, row.impossible) == ((), ("S0LEADS",), ("U0BOB",), "")
 
 
 async def test_the_policy_names_its_freezes_the_one_of_now_and_who_is_called_when_nobody_decides(
@@ -173,22 +171,22 @@ async def test_the_policy_names_its_freezes_the_one_of_now_and_who_is_called_whe
     night = Freeze(name="Night", starts=starts, ends=ends, zone=ZoneInfo("Etc/UTC"))
     shop.rule = replace(RULE, freezes=(night,), escalate_to=("S0CHIEFS",))
     row = await told(shop, ALICE)
-    assert row["freezes"] == ["Night, every day 22:00 until every day 06:00 (Etc/UTC)"]
-    assert str(row["frozen"]).startswith("Night, from Fri 2026-11-20 22:00 (Etc/UTC)")
-    assert (row["escalate_to"], row["escalate_after"]) == (["S0CHIEFS"], 15.0)
+    assert row.freezes == ("Night, every day 22:00 until every day 06:00 (Etc/UTC)",)
+    assert str(row.frozen).startswith("Night, from Fri 2026-11-20 22:00 (Etc/UTC)")
+    assert (row.escalate_to, row.escalate_after) == (("S0CHIEFS",), 15.0)
     await shop.clock.sleep(12 * 3600)
-    assert (await told(shop, ALICE))["frozen"] == ""
+    assert (await told(shop, ALICE)).frozen == ""
 
 
 async def test_a_quorum_that_cannot_be_reached_is_named(shop: Workshop) -> None:
     shop.rule = replace(RULE, quorum=3)
     row = await told(shop, ALICE)
-    assert row["impossible"] == "Policy wants 3 approvals, but only 2 people could give one."
+    assert row.impossible == "Policy wants 3 approvals, but only 2 people could give one."
 
 
 async def test_an_approver_hears_that_nobody_else_could_approve_their_request(shop: Workshop) -> None:
     crowd = Crowd(groups={**LEADS, "S0LEADS": ("U0BOB",)})
-    assert (await told(shop, BOB, crowd))["you"] == [
+    assert (await told(shop, BOB, crowd)).you == (
         "ask for it (but then nobody else could approve it)",
         "approve what others ask for",
-    ]
+    )

@@ -8,7 +8,8 @@ from math import inf
 
 from bot.desk.control import Steer
 from bot.domain.cloud import Sighting, Unreachable
-from bot.domain.messages.news import Kind
+from bot.domain.messages.executed import TargetsStale
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
 from bot.domain.progress.pace import STALE, Limit
@@ -119,7 +120,7 @@ async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(s
     assert second - first < timedelta(seconds=STALE)
     assert third - first >= patience, "once it is not waited for any more"
     told = [n for n in await shop.news() if n.kind is Kind.TARGET_STALE]
-    assert told[0].facts == {"targets": ["host-3"], "seconds": 15}
+    assert told[0].what == TargetsStale(targets=("host-3",), seconds=15)
     assert len(told) == len(vms) // 2, "once for each two"
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from bot.desk import periodic
 from bot.desk.control import Steer
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.rules import calendar
 from bot.domain.rules.order import Order
@@ -19,6 +20,7 @@ from bot.domain.values import Action, OperationId
 from bot.store.archive import SqlArchive
 from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.news import facts_of
 from tests.store.databases import Postgresql
 
 MINUTE = 60.0
@@ -53,7 +55,7 @@ async def test_a_request_that_nobody_decides_is_escalated_and_then_reminded_of_o
     reminders = [(n.kind, n.audience) for n in shop.told if n.kind in REMINDERS]
     everywhere = (Audience.THREAD, Audience.INCIDENT, Audience.ABSENT)
     assert sorted(reminders) == sorted((kind, where) for kind in await told(shop) for where in everywhere)
-    asked_of = {n.kind: n.facts["ask"] for n in shop.told if n.kind in REMINDERS}
+    asked_of = {n.kind: facts_of(n)["ask"] for n in shop.told if n.kind in REMINDERS}
     assert asked_of == {Kind.ESCALATED: ["S0CHIEFS"], Kind.EXPIRY_NEAR: ["S0LEADS"]}
 
 
@@ -73,7 +75,7 @@ async def test_a_start_is_reminded_of_whether_it_is_approved_or_not(shop: Worksh
     await shop.vote(id)
     assert [await tick(shop, 109), await tick(shop, 1), await tick(shop, 1)] == [0, 1, 0]
     (near,) = [n for n in await shop.news() if n.kind in REMINDERS and n.audience is Audience.THREAD]
-    assert (near.kind, near.facts["ask"], near.facts["is_approved"]) == (Kind.START_NEAR, ["U0ALICE"], True)
+    assert (near.kind, facts_of(near)["ask"], facts_of(near)["is_approved"]) == (Kind.START_NEAR, ["U0ALICE"], True)
 
 
 # the bot is stopped over it ------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.desk.votes import Confirmation
 from bot.domain.errors import Refusal
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import Choice, State
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.ports import Recorded

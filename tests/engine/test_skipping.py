@@ -7,7 +7,8 @@ import pytest
 from bot.desk.control import Steer
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, Refusal
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.ports import Stale
 from bot.domain.progress.steps import StepState
@@ -15,6 +16,7 @@ from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId, StepKey
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.news import facts_of
 
 WHY = "its owner moves it tonight"
 
@@ -61,7 +63,7 @@ async def test_it_is_told_and_written_down_who_set_what_aside_and_why(shop: Work
     thread = [n.kind for n in news if n.audience is Audience.THREAD]
     assert thread == [Kind.SET_ASIDE, Kind.ENDED_INCOMPLETE, Kind.TIMELINE]
     assert [n.kind for n in news if n.audience is Audience.INCIDENT] == [Kind.ENDED_INCOMPLETE]
-    assert news[0].facts == {"by": "U0ALICE", "vms": ["name-vm-2"], "reason": WHY}
+    assert facts_of(news[0]) == {"by": "U0ALICE", "vms": ["name-vm-2"], "reason": WHY}
     events = await audit(shop, id)
     assert events[-3:] == [("step set aside", "U0ALICE"), ("vms set aside", "U0ALICE"), ("closed", "U0ALICE")]
     (record,) = [r for r in await shop.steps(id) if r.aside]
@@ -77,7 +79,7 @@ async def test_whoever_is_called_is_told_of_skip_where_a_vm_may_be_set_aside(
     shop.cloud.refuse[StepKey(refused)] = "no"
     await shop.approved()
     await shop.work()
-    told = [n.facts["may_skip"] for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
+    told = [facts_of(n)["may_skip"] for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION]
     assert set(told) == {may_skip}
 
 
@@ -114,8 +116,8 @@ async def test_a_vm_that_fails_again_still_needs_a_person(shop: Workshop) -> Non
     await shop.work()
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
     told = [n for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION and n.audience is Audience.THREAD]
-    assert [(n.facts["done"], n.facts["failed"], n.facts["aside"]) for n in told] == [(4, 2, 0), (4, 1, 1)]
-    assert [n.facts["of host"] for n in told] == [["host-1 is empty"], ["host-1 is empty"]]
+    assert [(facts_of(n)["done"], facts_of(n)["failed"], facts_of(n)["aside"]) for n in told] == [(4, 2, 0), (4, 1, 1)]
+    assert [facts_of(n)["of host"] for n in told] == [["host-1 is empty"], ["host-1 is empty"]]
     await shop.skip(id, "vm-1")
     operation = await shop.operation(id)
     assert (operation.state, operation.outcome) == (State.ENDED_INCOMPLETE, "4 of 6 VMs verified, 2 set aside")

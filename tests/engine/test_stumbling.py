@@ -9,7 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from bot.domain.cloud import Request
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.ports import LeaseLost, StoreFailed
@@ -17,6 +17,7 @@ from bot.engine.absent import Absent
 from bot.engine.worker import Worker
 from bot.runtime.clock import SystemClock, WakeUp
 from tests.engine.conftest import Workshop
+from tests.news import facts_of
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +96,7 @@ async def test_a_running_one_tells_it_once_starts_nothing_and_goes_on_when_it_wo
     await shop.work()
     kinds = await shop.kinds()
     told = next(n for n in await shop.news() if n.kind is Kind.CLOUD_SILENT)
-    assert "Muster stumbled over a look at toy (TypeError)" in str(told.facts["sentence"])
+    assert "Muster stumbled over a look at toy (TypeError)" in str(facts_of(told)["sentence"])
     assert kinds.count(Kind.CLOUD_SILENT) == kinds.count(Kind.CLOUD_BACK) == 1
     assert (await shop.operation(id)).state is State.SUCCEEDED
     assert sorted(shop.cloud.starts) == sorted(set(shop.cloud.starts))
@@ -131,7 +132,7 @@ async def test_a_plan_that_cannot_be_laid_out_is_told_and_nothing_of_it_is_start
     await shop.work()
     assert (await shop.operation(id)).state is State.CANCELLED
     assert shop.cloud.starts == []
-    told = [n.facts["seconds"] for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
+    told = [facts_of(n)["seconds"] for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
     assert told == [120.0, 360.0, 960.0, 960.0]  # at 15 min in the incident channel, too
 
 
@@ -175,7 +176,7 @@ async def test_an_approved_one_of_it_waits_and_is_cancelled_when_its_approval_is
     gone.poll = 120.0
     await replace(shop, cloud=gone).work()  # type: ignore[arg-type]
     told = next(n for n in await shop.news() if n.kind is Kind.CLOUD_SILENT)
-    assert "muster.toml" in str(told.facts["remedy"])
+    assert "muster.toml" in str(facts_of(told)["remedy"])
     assert (await shop.operation(id)).state is State.CANCELLED
 
 

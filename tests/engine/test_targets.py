@@ -8,7 +8,7 @@ import pytest
 from bot.desk.control import Steer
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadyUnderWay
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Receipt, Step
 from bot.domain.rules.order import Order

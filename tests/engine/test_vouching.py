@@ -9,13 +9,14 @@ from bot.desk.control import Steer
 from bot.desk.votes import Confirmation
 from bot.domain.audit import AuditEvent, Entry, Recorded
 from bot.domain.errors import AlreadySettled, NotAllowed, NotConfirmed
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
-from bot.slack.views.thread import words
 from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
+from tests.news import facts_of
 
 DEAD = "host-1 is dead: nobody could read its power"
 LOST = "the local disks of 1 VM on host-1 are lost for good: name-vm-1"
@@ -91,16 +92,16 @@ async def test_after_the_first_vouch_whoever_may_be_the_second_is_called(shop: W
     await says(shop, id, by=BOB)
     calls = [n for n in await shop.news() if n.kind is Kind.VOUCH_WANTED]
     assert {n.audience for n in calls} == {Audience.THREAD, Audience.INCIDENT, Audience.ABSENT}
-    assert {tuple(words(n.facts, "ask")) for n in calls} == {("U0ALICE", "S0LEADS")}
-    assert {n.facts["may_vouch"] for n in calls} == {True}
+    assert {n.ask for n in calls} == {("U0ALICE", "S0LEADS")}
+    assert {facts_of(n)["may_vouch"] for n in calls} == {True}
 
 
 async def test_once_the_requester_has_vouched_an_approver_is_called_for_the_second(shop: Workshop) -> None:
     id = await waiting(shop)
     await says(shop, id, Choice.VOUCH, by=ALICE)
     calls = [n for n in await shop.news() if n.kind is Kind.VOUCH_WANTED]
-    assert {tuple(words(n.facts, "ask")) for n in calls} == {("S0LEADS",)}
-    assert {n.facts["may_vouch"] for n in calls} == {False}
+    assert {n.ask for n in calls} == {("S0LEADS",)}
+    assert {facts_of(n)["may_vouch"] for n in calls} == {False}
     await says(shop, id, by=BOB)
     assert [n for n in await shop.news() if n.kind is Kind.VOUCH_WANTED] == calls  # both have: nobody is called
 
@@ -284,12 +285,12 @@ async def test_each_who_vouches_stands_in_the_audit_with_the_sentence_and_in_the
         (Kind.VOUCHED, BOB.id, 1),
         (Kind.APPROVED, BOB.id, 1),
         (Kind.VOUCHED, ALICE.id, 2),
-        (Kind.QUORUM, None, 1),
+        (Kind.QUORUM, None, None),
     ]
 
 
 def _said(news: News) -> tuple[object, ...]:
-    return news.kind, news.facts["by"], news.facts["count"]
+    return news.kind, facts_of(news)["by"], facts_of(news).get("count")
 
 
 async def test_typed_confirmation_asks_for_the_name_on_every_plan_and_for_nobody_else(shop: Workshop) -> None:

@@ -9,13 +9,15 @@ import pytest
 from bot.desk.control import Steer
 from bot.domain.cloud import Sighting
 from bot.domain.errors import AlreadySettled, BadChoice
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.plans.plan import Step
 from bot.domain.progress.steps import StepState
 from bot.domain.values import OperationId, StepKey
 from tests.engine.conftest import BOB, LeapingClock, Workshop
 from tests.engine.toy_cloud import ToyCloud
+from tests.news import facts_of
 
 
 @dataclass
@@ -55,7 +57,7 @@ async def test_who_asked_and_the_incident_channel_hear_of_a_failed_vm_while_othe
     heard: list[tuple[Audience, object]] = []
 
     async def listen() -> None:
-        heard.extend((n.audience, n.facts["ask"]) for n in await shop.news() if n.kind is Kind.STEP_FAILED)
+        heard.extend((n.audience, list(n.ask)) for n in await shop.news() if n.kind is Kind.STEP_FAILED)
         assert (await shop.states(id))["move:vm-1"] is StepState.ACCEPTED  # still moves
 
     when_failed(shop, id, "vm-2", listen)
@@ -166,7 +168,7 @@ async def test_what_was_cancelled_can_be_ended_without_waiting_for_what_hangs(sh
     assert not await shop.work()
     ends = [n for n in await shop.news() if n.kind is Kind.ENDED_INCOMPLETE]
     assert {n.audience for n in ends} == {Audience.THREAD, Audience.INCIDENT}
-    assert "under way" in str(ends[0].facts["sentence"])
+    assert "under way" in str(facts_of(ends[0])["sentence"])
     shop.cloud.disabled = False
     assert await shop.ask() != id  # the host is free
 

@@ -9,7 +9,8 @@ import pytest
 from bot.desk import periodic
 from bot.desk.control import Steer
 from bot.domain.errors import AlreadySettled, BadCommand
-from bot.domain.messages.news import Audience, Kind
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.progress.steps import StepState
 from bot.domain.rules import calendar
@@ -19,6 +20,7 @@ from bot.engine.held import Held
 from bot.engine.runner import Runner
 from tests.engine.conftest import ALICE, Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS
+from tests.news import facts_of
 
 HOUR = 3600.0
 BERLINER: Actor = replace(ALICE, zone="Europe/Berlin")
@@ -204,13 +206,13 @@ async def test_it_is_said_once_that_the_window_closed_and_what_is_left(shop: Wor
     await closing(shop)
     news = await shop.news()
     closed = [n for n in news if n.kind is Kind.CLOSED]
-    assert [(n.audience, n.facts["moving"]) for n in closed] == [
+    assert [(n.audience, facts_of(n)["moving"]) for n in closed] == [
         (Audience.THREAD, "3 VMs"),
         (Audience.INCIDENT, "3 VMs"),
     ]
     needs = next(n for n in news if n.kind is Kind.NEEDS_ATTENTION)
-    assert (needs.facts["of"], needs.facts["done"], needs.facts["not done"]) == ("6 VMs", 3, 3)
-    assert str(needs.facts["sentence"]).startswith("The window closed")
+    assert (facts_of(needs)["of"], facts_of(needs)["done"], facts_of(needs)["not done"]) == ("6 VMs", 3, 3)
+    assert str(facts_of(needs)["sentence"]).startswith("The window closed")
 
 
 async def test_a_chain_that_has_begun_is_finished_after_the_window(shop: Workshop) -> None:

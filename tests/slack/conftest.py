@@ -15,7 +15,8 @@ from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Request
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Plan
 from bot.domain.ports import Archive
@@ -26,6 +27,7 @@ from bot.runtime.clock import ManualClock, WakeUp
 from bot.slack.outbound.board import Board
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
+from tests.news import news_of
 from tests.store.migrated import open_migrated
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -103,13 +105,11 @@ class Office:
 
     async def line(self, of: Operation, words: str, *, audience: Audience = Audience.THREAD) -> None:
         """A line that can be told from others by its words."""
-        await self.tell(News(kind=Kind.PHASE, audience=audience, operation=of.id, facts={"phase": words}))
+        await self.tell(news_of(Kind.PHASE, {"phase": words}, audience=audience, operation=of.id))
 
     async def whisper(self, person: str, words: str, *, channel: str = "C0OPS") -> None:
         facts = {"sentence": words}
-        await self.tell(
-            News(kind=Kind.REFUSED, audience=Audience.PERSON, person=UserId(person), channel=channel, facts=facts)
-        )
+        await self.tell(news_of(Kind.REFUSED, facts, audience=Audience.PERSON, person=UserId(person), channel=channel))
 
     # what people see -----------------------------------------------------------------------------------------
     def cards(self, channel: str = "C0OPS") -> list[PostedMessage]:

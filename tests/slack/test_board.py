@@ -4,9 +4,11 @@ import asyncio
 
 import pytest
 
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.values import Facts, UserId
+from tests.news import news_of
 from tests.slack.conftest import Office, operation
 from tests.views.examples import plan, records
 
@@ -100,7 +102,7 @@ async def test_an_answer_is_told_in_the_next_round_however_many_lines_wait(offic
     board = office.board()
     shown = await office.add(operation())
     await office.until(lambda: office.cards() != [], board)
-    done = News(kind=Kind.VM_DONE, operation=shown.id, facts={"title": "evacuate web", "place": "c-2", "seconds": 4})
+    done = news_of(Kind.VM_DONE, {"title": "evacuate web", "place": "c-2", "seconds": 4}, operation=shown.id)
     await office.tell(*([done] * 1_500))
     await office.whisper("U0ALICE", "the answer")
     before = len(office.calls)
@@ -121,10 +123,10 @@ async def test_lines_stand_under_the_card_in_the_order_in_which_they_were_stored
 async def test_vms_that_got_there_while_the_board_was_busy_are_told_in_one_line(office: Office) -> None:
     shown = await office.add(operation())
     done = [
-        News(kind=Kind.VM_DONE, operation=shown.id, facts={"title": f"evacuate web-{n}", "place": "c-2", "seconds": 4})
+        news_of(Kind.VM_DONE, {"title": f"evacuate web-{n}", "place": "c-2", "seconds": 4}, operation=shown.id)
         for n in range(12)
     ]
-    await office.tell(*done, News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 60}))
+    await office.tell(*done, news_of(Kind.FINISHED, {"seconds": 60}, operation=shown.id))
     await office.until(lambda: office.cards() and len(office.thread(office.cards()[0])) == 2, office.board())
     first, last = office.thread(office.cards()[0])
     assert first.startswith(":white_check_mark: 12 more done (evacuate):")
@@ -136,13 +138,13 @@ async def test_the_silence_of_a_cloud_is_one_line_that_is_written_anew(office: O
     board, since = office.board(), "2026-11-21T03:00:00+00:00"
     for kind, seconds in ((Kind.CLOUD_SILENT, 20), (Kind.CLOUD_SILENT, 300), (Kind.CLOUD_BACK, 320)):
         facts: Facts = {"sentence": "Nova answered 503.", "remedy": "", "seconds": seconds, "since": since}
-        await office.tell(News(kind=kind, operation=shown.id, facts=facts))
+        await office.tell(news_of(kind, facts, operation=shown.id))
         await office.quiet(board, seconds=5)
     (line,) = office.thread(office.cards()[0])
     assert line.startswith(":satellite_antenna: The cloud answers again. It had not for 5 min, since")
     card = office.cards()[0]
     office.workspace.remove_message(office.workspace.thread(card.channel, card.ts)[0])
-    await office.tell(News(kind=Kind.CLOUD_SILENT, operation=shown.id, facts={"seconds": 60, "since": since}))
+    await office.tell(news_of(Kind.CLOUD_SILENT, {"seconds": 60, "since": since}, operation=shown.id))
     await office.quiet(board, seconds=5)
     (line,) = office.thread(office.cards()[0])
     assert line.startswith(":satellite_antenna: The cloud has not answered for 1 min, since")
@@ -150,7 +152,7 @@ async def test_the_silence_of_a_cloud_is_one_line_that_is_written_anew(office: O
 
 async def test_the_incident_channel_hears_of_it_with_a_link_to_the_card(office: Office) -> None:
     shown = await office.add(operation(plan=plan()))
-    await office.tell(News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
+    await office.tell(news_of(Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
     await office.until(lambda: office.cards("C0INCIDENT"), office.board())
     (line,) = office.cards("C0INCIDENT")
     assert line.plain.startswith("*Evacuate `prod/h-OP1`* (3 VMs): :arrow_forward: Started.")
@@ -160,7 +162,7 @@ async def test_the_incident_channel_hears_of_it_with_a_link_to_the_card(office: 
 async def test_without_an_incident_channel_nothing_waits_for_one(office: Office) -> None:
     office.incident_channel = ""
     shown = await office.add(operation())
-    await office.tell(News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
+    await office.tell(news_of(Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
     await office.quiet(office.board())
     async with office.archive.unit() as unit:
         assert await unit.outbox.waiting(limit=10) == []
@@ -178,12 +180,12 @@ async def test_a_refusal_links_to_the_card_of_the_operation_that_is_in_the_way(o
     board = office.board()
     shown = await office.add(operation())
     await office.until(office.cards, board)
-    news = News(
-        kind=Kind.REFUSED,
+    news = news_of(
+        Kind.REFUSED,
+        {"sentence": "Another operation holds this host.", "link_to": shown.id},
         audience=Audience.PERSON,
         person=UserId("U0ALICE"),
         channel="C0OPS",
-        facts={"sentence": "Another operation holds this host.", "link_to": shown.id},
     )
     await office.tell(news)
     await office.until(lambda: office.notes("U0ALICE"), board)
@@ -288,10 +290,8 @@ async def test_a_thousand_vms_break_neither_a_limit_nor_the_order(office: Office
     board = office.board()
     for batch in range(20):
         done = [
-            News(
-                kind=Kind.VM_DONE,
-                operation=shown.id,
-                facts={"title": f"evacuate web-{n}", "place": f"c-{n % 7}", "seconds": 9.5},
+            news_of(
+                Kind.VM_DONE, {"title": f"evacuate web-{n}", "place": f"c-{n % 7}", "seconds": 9.5}, operation=shown.id
             )
             for n in range(batch * 50, batch * 50 + 50)
         ]

@@ -6,10 +6,12 @@ from functools import partial
 import pytest
 from structlog.testing import capture_logs
 
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import State
 from bot.domain.ports import StoreFailed
 from bot.domain.values import UserId
+from tests.news import news_of
 from tests.slack.conftest import Office, opened, operation
 from tests.slack.mortal import Killed, MortalArchive
 from tests.views.examples import plan
@@ -83,7 +85,7 @@ async def test_lines_told_together_are_found_again_one_by_one(office: Office) ->
     await office.clock.pass_time(1)
 
     def done(n: int) -> News:
-        return News(kind=Kind.VM_DONE, operation=shown.id, facts={"title": f"evacuate web-{n}", "place": "c-2"})
+        return news_of(Kind.VM_DONE, {"title": f"evacuate web-{n}", "place": "c-2"}, operation=shown.id)
 
     await office.tell(done(0), done(1))
     office.served.faults.lose_reply(method="chat.postMessage")
@@ -274,9 +276,7 @@ async def test_whichever_transaction_fails_once_the_story_is_told_as_ever_and_th
 async def test_a_reason_that_nobody_foresaw_is_retried_and_then_given_up(office: Office) -> None:
     office.served.faults.refuse("some_new_error", method="chat.postEphemeral", times=1_000)
     await office.tell(
-        News(
-            kind=Kind.NOTED, audience=Audience.PERSON, person=UserId("U0DAVE"), channel="C0OPS", facts={"sentence": "x"}
-        )
+        news_of(Kind.NOTED, {"sentence": "x"}, audience=Audience.PERSON, person=UserId("U0DAVE"), channel="C0OPS")
     )
     board = office.board()
     await office.quiet(board, seconds=600, step=5)

@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 from bot.demo.workspace.messages import PostedMessage
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import digest_of
 from bot.slack.views.cards import details
+from tests.news import news_of
 from tests.slack.conftest import Office, operation
 from tests.slack.house import House, opened
 from tests.slack.test_timeline import files, replies
@@ -59,7 +60,7 @@ async def test_anybody_of_the_workspace_reads_all_of_300_vms_page_by_page(house:
 async def test_the_whole_plan_hangs_in_the_thread_as_a_file(office: Office) -> None:
     of = plan(300)
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=of, digest=DIGEST))
-    await office.tell(News(kind=Kind.PLAN, operation=shown.id, facts={"digest": shown.digest}))
+    await office.tell(news_of(Kind.PLAN, {"digest": shown.digest}, operation=shown.id))
     office.served.faults.lose_reply(method="files.completeUploadExternal")
     await office.until(lambda: files(office), office.board())
     await office.quiet(office.board())
@@ -71,7 +72,7 @@ async def test_the_whole_plan_hangs_in_the_thread_as_a_file(office: Office) -> N
 async def test_where_slack_takes_no_file_the_line_says_where_the_plan_is_read(office: Office) -> None:
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan(300), digest=DIGEST))
     office.served.faults.refuse("not_in_channel", method="files.*", times=9)
-    await office.tell(News(kind=Kind.PLAN, operation=shown.id, facts={"digest": shown.digest}))
+    await office.tell(news_of(Kind.PLAN, {"digest": shown.digest}, operation=shown.id))
     board = office.board()
     await office.until(lambda: office.cards() and office.thread(office.cards()[0]), board)
     assert "*Details* on the card" in office.thread(office.cards()[0])[0]
@@ -79,7 +80,7 @@ async def test_where_slack_takes_no_file_the_line_says_where_the_plan_is_read(of
 
 async def test_of_a_plan_that_was_replaced_before_its_file_hung_there_no_file_is_made(office: Office) -> None:
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan(300), digest=DIGEST))
-    await office.tell(News(kind=Kind.PLAN, operation=shown.id, facts={"digest": "of an earlier one"}))
+    await office.tell(news_of(Kind.PLAN, {"digest": "of an earlier one"}, operation=shown.id))
     await office.until(lambda: office.cards() and office.thread(office.cards()[0]), office.board())
     assert files(office) == []
     assert "Another plan has taken the place" in office.thread(office.cards()[0])[0]

@@ -7,10 +7,13 @@ from functools import partial
 
 import pytest
 
-from bot.domain.messages.news import Audience, Kind, News, calling
+from bot.domain.messages.executed import AllVerified
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, calling
 from bot.domain.operation import State
 from bot.domain.ports import Copy
 from bot.domain.values import UserId
+from tests.news import news_of
 from tests.slack.conftest import Office, opened, operation
 from tests.slack.mortal import Killed, MortalArchive
 from tests.views.examples import plan
@@ -182,8 +185,8 @@ async def test_what_a_lost_incident_channel_would_have_heard_goes_to_whoever_ask
 ) -> None:
     gone(office, INCIDENT)
     shown = await office.add(operation())
-    started = News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id)
-    await office.tell(started, replace(started, kind=Kind.FINISHED, facts={"seconds": 60}))
+    started = news_of(Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id)
+    await office.tell(started, replace(started, what=AllVerified(seconds=60)))
     board = office.board()
     await office.until(lambda: len(office.dms("U0ALICE")) == 2, board)
     await office.quiet(board)
@@ -204,7 +207,7 @@ async def test_who_would_have_been_called_in_a_lost_incident_channel_alone_is_ca
     office.workspace.kick("C0OPS", chief)
     archived(office, INCIDENT)
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan()))
-    await office.tell(*calling(News(kind=Kind.WAITING, operation=shown.id), [chief]))
+    await office.tell(*calling(news_of(Kind.WAITING, operation=shown.id), [chief]))
     board = office.board()
     await office.until(lambda: office.dms(chief) and office.dms("U0ALICE"), board)
     await office.quiet(board)

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 import pytest
 
-from bot.domain.messages.news import Kind, News, calling
+from bot.domain.messages.decided import ApprovalWanted
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import News, calling
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Copy
 from bot.domain.values import UserId
 from bot.slack.outbound.board import Board
 from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.people import SlackPeople
+from tests.news import every_fact, news_of
 from tests.slack.conftest import RULES, Office, operation
 from tests.views.examples import plan
 
@@ -34,7 +37,7 @@ def board(office: Office, direct_messages: DirectMessages = DirectMessages.ABSEN
 async def called(office: Office, kind: Kind, *, ask: Sequence[str] = ("S0LEADS",), channel: str = "C0OPS") -> Operation:
     """An operation whose approvers are called, once everything was told."""
     shown = await office.add(operation(channel=channel, plan=plan(12, losing=3)))
-    await office.tell(*calling(News(kind=kind, operation=shown.id, facts={}), ask))
+    await office.tell(*calling(news_of(kind, every_fact("web-1"), operation=shown.id), ask))
     return shown
 
 
@@ -63,7 +66,7 @@ async def test_a_call_rings_once_on_the_phone_of_each_who_is_called_wherever_the
 async def test_a_card_that_is_posted_calls_nobody_besides_the_lines(office: Office) -> None:
     """A quick cloud, or a slow Slack: the card stands there for the first time when it waits for approval already."""
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan(12, losing=3)))
-    await office.tell(*calling(News(kind=Kind.WAITING, operation=shown.id), ["S0LEADS"]))
+    await office.tell(*calling(News(what=ApprovalWanted(), operation=shown.id), ["S0LEADS"]))
     await office.quiet(board(office))
     assert [len(office.workspace.phones.of(who)) for who in ("U0BOB", "U0CAROL")] == [1, 1]
     (card,) = office.cards()
@@ -146,7 +149,7 @@ async def test_what_fails_within_seconds_rings_once_on_the_phone_of_whoever_aske
     await office.until(office.cards, at)
     for n in range(4):
         facts = {"title": f"evacuate web-{n}", "vm": f"id-{n}", "sentence": f"Cause {n}.", "remedy": "Retry."}
-        news = News(kind=Kind.STEP_FAILED, operation=shown.id, facts=facts)
+        news = news_of(Kind.STEP_FAILED, facts, operation=shown.id)
         await office.tell(*calling(news, ["U0ALICE"]))
         await office.quiet(at, seconds=1)
     await office.quiet(at, seconds=20)

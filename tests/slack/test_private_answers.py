@@ -10,9 +10,11 @@ import pytest
 
 from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.people import Channel
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.ports import ANSWER_AT, Delivery
 from bot.domain.values import UserId
+from tests.news import news_of
 from tests.slack.conftest import Office
 from tests.slack.house import House, opened
 
@@ -145,7 +147,7 @@ async def test_the_address_is_used_while_slack_takes_answers_there(office: Offic
         await unit.commit()
     await office.clock.pass_time(minutes * 60)
     facts = {"sentence": "There is no such host."}
-    told = News(kind=Kind.REFUSED, audience=Audience.PERSON, person=UserId("U0BOB"), channel="C0OPS", facts=facts)
+    told = news_of(Kind.REFUSED, facts, audience=Audience.PERSON, person=UserId("U0BOB"), channel="C0OPS")
     await office.tell(replace(told, answers="typed"))
     await office.until(lambda: office.notes("U0BOB") == [":no_entry: There is no such host."], office.board())
     assert office.calls.count("chat.postEphemeral") == whispers

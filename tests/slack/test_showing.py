@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from bot.demo.workspace.messages import PostedMessage
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.values import OperationId
+from tests.news import news_of
 from tests.slack.house import House, opened
 
 
@@ -26,7 +27,7 @@ def cards(house: House, channel: str) -> list[PostedMessage]:
 
 async def line(house: House, of: OperationId, words: str) -> None:
     async with house.archive.unit() as unit:
-        await unit.outbox.tell(News(kind=Kind.PHASE, operation=of, facts={"phase": words}))
+        await unit.outbox.tell(news_of(Kind.PHASE, {"phase": words}, operation=of))
         await unit.commit()
 
 

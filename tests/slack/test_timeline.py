@@ -4,9 +4,10 @@ import pytest
 
 from bot.demo.workspace.messages import PostedMessage
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.values import UserId
+from tests.news import news_of
 from tests.slack.conftest import NOON, Office, operation
 from tests.views.examples import HOSTILE, plan, records
 
@@ -22,7 +23,7 @@ async def ended(office: Office) -> Operation:
             made.id, Entry(event=AuditEvent.APPROVED, actor=UserId("U0BOB"), facts={"digest": "ab"})
         )
         await unit.audit.record(made.id, Entry(event=AuditEvent.STEP_DONE, facts=facts))
-        await unit.outbox.tell(News(kind=Kind.TIMELINE, operation=made.id))
+        await unit.outbox.tell(news_of(Kind.TIMELINE, operation=made.id))
         await unit.commit()
     return made
 

@@ -11,13 +11,15 @@ from sqlalchemy import text
 from bot.demo.server import Served, serve
 from bot.demo.workspace.workspace import standard_workspace
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.ports import LeaseLost
 from bot.engine.leader import SPAN, Leader
 from bot.runtime.clock import SystemClock, WakeUp
 from bot.slack.outbound.board import Board
 from bot.slack.wire import connect
 from bot.store import SqlArchive
+from tests.news import news_of
 from tests.slack.conftest import BOT, RULES, operation
 from tests.store.databases import Postgresql
 
@@ -81,7 +83,7 @@ class Pair:
                 await unit.operations.add(made, Entry(event=AuditEvent.REQUESTED))
                 for audience in (Audience.THREAD, Audience.INCIDENT):
                     await unit.outbox.tell(
-                        News(kind=Kind.PHASE, audience=audience, operation=made.id, facts={"phase": "begin"})
+                        news_of(Kind.PHASE, {"phase": "begin"}, audience=audience, operation=made.id)
                     )
                 await unit.commit()
 

@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Request
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.answered import OperationsListed
+from bot.domain.messages.executed import ExecutionStarted
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress.steps import StepRecord
@@ -66,13 +68,18 @@ def records(count: int = 3) -> list[StepRecord]:
 
 def news(of: int | None = 1, **changes: Any) -> News:
     """A line for the thread of an operation."""
-    given: dict[str, Any] = {"kind": Kind.STARTED, "operation": OperationId(f"op-{of}") if of is not None else None}
+    given: dict[str, Any] = {
+        "what": ExecutionStarted(),
+        "operation": OperationId(f"op-{of}") if of is not None else None,
+    }
     return News(**given | changes)
 
 
 def private(of: int | None = None, *, person: str = "U1") -> News:
     """A note to one person."""
-    return news(of, kind=Kind.NOTED, audience=Audience.PERSON, person=UserId(person), channel="C1")
+    return news(
+        of, what=OperationsListed(sentence="x", about=()), audience=Audience.PERSON, person=UserId(person), channel="C1"
+    )
 
 
 WORKED_ON = State.QUEUED
@@ -103,7 +110,8 @@ def _any_field(hint: Any) -> st.SearchStrategy[Any]:
     origin = get_origin(hint)
     if origin in {Union, types.UnionType}:
         arms = [arm for arm in get_args(hint) if arm is not type(None)]
-        return st.none() | st.one_of([_any_field(arm) for arm in arms])
+        drawn = st.one_of([_any_field(arm) for arm in arms])
+        return st.none() | drawn if type(None) in get_args(hint) else drawn
     if origin is tuple:
         return st.lists(_any_field(get_args(hint)[0]), max_size=2).map(tuple)
     if origin is not None and issubclass(origin, Mapping):

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 
 from bot.domain.counting import counted
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import FINAL, Event, Operation, State, Told
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
@@ -21,6 +21,7 @@ from bot.domain.values import Action, Digest
 from bot.slack.views import text, thread
 from bot.slack.views.cards import card, details
 from bot.slack.views.message import Block, Message
+from tests.news import news_of
 from tests.tiers import examples
 from tests.views import golden
 from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
@@ -252,7 +253,7 @@ def test_the_report_on_a_card_has_no_column_that_says_true_of_every_vm_or_nothin
 
 def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:
     shown = operation(State.SUCCEEDED)
-    news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 60})
+    news = news_of(Kind.FINISHED, {"seconds": 60}, operation=shown.id)
     drawn_line = thread.render([news], shown, records(State.SUCCEEDED, plan()))
     (table,) = blocks(drawn_line, "table")
     rows = [[cell["text"] for cell in row] for row in table["rows"]]

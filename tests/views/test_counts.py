@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress import fates
@@ -15,6 +15,7 @@ from bot.slack.views import incident, notes, thread
 from bot.slack.views.cards import card
 from bot.slack.views.windows import window
 from tests.agreement import assert_agrees
+from tests.news import every_fact, news_of
 from tests.views.examples import NOW, RULE, operation, plan, records
 
 NUMBERS = (0, 1, 2, 21, 300, 12_719)
@@ -52,7 +53,8 @@ def test_a_line_agrees_with_itself(number: int, kind: Kind) -> None:
     shown = operation(State.NEEDS_ATTENTION)
     names = ("done", "failed", "unknown", "not done", "aside", "count", "quorum", "chosen", "needed", "seconds")
     facts = dict.fromkeys((*names, "moving"), number)
-    told = News(kind=kind, operation=shown.id, facts={**facts, "left": ["evacuate web-1"] * min(number, 300)})
+    carried = every_fact("web-1") | facts | {"left": ["evacuate web-1"] * min(number, 300)}
+    told = news_of(kind, carried, operation=shown.id)
     for drawn in (thread.render([told], shown), incident.render(told, shown)):
         assert_agrees(drawn.text)
 

@@ -5,13 +5,17 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.answered import RefusalTold
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.plans.plan import Disposition
 from bot.domain.progress import set_aside
-from bot.domain.values import Facts, Json, OperationId, UserId
+from bot.domain.values import Facts, OperationId
 from bot.slack.views import incident, notes, thread
 from bot.slack.views.cards import card
+from bot.store.rows import news_body
+from tests.news import every_fact, news_of
 from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
@@ -21,64 +25,20 @@ OURS = re.compile(
 )
 
 
-def facts(words: str) -> dict[str, Json]:
-    """Every fact that any kind of news carries."""
-    return {
-        "by": "U0BOB",
-        "count": 1,
-        "quorum": 2,
-        "reason": words,
-        "requester": "U0ALICE",
-        "lines": [f"+ {words}", "- web-9 is not on the host any more"],
-        "ask": ["S0LEADS"],
-        "phase": words,
-        "vm": "id-1",
-        "title": f"evacuate {words}",
-        "place": words,
-        "seconds": 41.4,
-        "from": "C0OLD",
-        "why": "is_archived",
-        "sentence": words,
-        "remedy": words,
-        "raw": words,
-        "moving": "3 VMs",
-        "what": "1 step of the host and 2 VMs",
-        "of": "23 VMs",
-        "of host": [words],
-        "done": 18,
-        "failed": 2,
-        "unknown": 1,
-        "not done": 0,
-        "left": [words, words],
-        "chosen": 2,
-        "state": words,
-        "still": words,
-        "sentences": [words, "compute-2 is dead"],
-        "targets": [words, "compute-3"],
-        "needed": 2,
-        "starts_at": NOW.isoformat(),
-        "at": NOW.isoformat(),
-        "since": NOW.isoformat(),
-        "command": words,
-        "vms": [words, words],
-        "aside": 2,
-    }
-
-
 @pytest.mark.parametrize("kind", [k for k in Kind if k not in {Kind.REFUSED, Kind.NOTED}])
 def test_every_kind_of_news_has_its_line(kind: Kind) -> None:
     shown = operation(State.NEEDS_ATTENTION)
-    news = News(kind=kind, operation=shown.id, facts=facts("web-1"))
+    news = news_of(kind, every_fact("web-1"), operation=shown.id)
     message = thread.render([news], shown, records(State.NEEDS_ATTENTION, plan()))
     assert_slack_takes(message)
     golden.check(f"line-{kind.value.replace(' ', '-')}", message)
 
 
 def test_vms_that_were_left_locked_are_reminded_of_by_name_whether_or_not_the_host_is_back() -> None:
-    told: Facts = {"seconds": 14400, "state": "up", "still": "1 VM still locked by Muster (db-1)"}
+    left: Facts = {"seconds": 14400, "state": "up", "still": "1 VM still locked by Muster (db-1)"}
     shown = operation(State.SUCCEEDED)
     back, out = (
-        thread.render([News(kind=Kind.LEFT_OVER, operation=shown.id, facts={**told, "out": out})], shown).text
+        thread.render([news_of(Kind.LEFT_OVER, {**left, "out": out}, operation=shown.id)], shown).text
         for out in (False, True)
     )
     assert "db-1" in back
@@ -93,7 +53,7 @@ def test_whoever_is_called_reads_the_very_buttons_that_are_on_the_card(step_of: 
     shown, rows = operation(State.NEEDS_ATTENTION, of=of), records(State.NEEDS_ATTENTION, of)
     if step_of == "host":
         rows = [replace(r, step=replace(r.step, vm=None)) for r in rows]
-    told = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"may_skip": bool(set_aside.may_be(rows))})
+    told = news_of(Kind.NEEDS_ATTENTION, {"may_skip": bool(set_aside.may_be(rows))}, operation=shown.id)
     on_the_card = [label for label in sent.labels(card.render(shown, rows, RULE, now=NOW)) if label != "Details"]
     named = re.search(r"Press (.+) on the card", thread.render([told], shown).text)
     assert named is not None
@@ -101,16 +61,22 @@ def test_whoever_is_called_reads_the_very_buttons_that_are_on_the_card(step_of: 
     assert ("Skip" in on_the_card) is (step_of == "vm")
 
 
+def refusal(facts: Facts) -> RefusalTold:
+    found = news_body.what(Kind.REFUSED, facts)
+    assert isinstance(found, RefusalTold)
+    return found
+
+
 @pytest.mark.parametrize("kind", Kind)
 def test_no_line_lets_foreign_words_become_markup(kind: Kind) -> None:
     for words in HOSTILE:
         shown = operation(State.NEEDS_ATTENTION, name=words)
-        news = News(kind=kind, operation=shown.id, facts=facts(words))
+        news = news_of(kind, every_fact(words), operation=shown.id)
         told = [
             thread.render([news], shown),
             incident.render(news, shown, link="https://s/p1"),
-            notes.noted(news),
-            notes.refused(News(kind=kind, facts=facts(words) | {"by": ["U0BOB"], "at": NOW.isoformat()})),
+            notes.noted(words),
+            notes.refused(refusal(every_fact(words) | {"by": ["U0BOB"], "at": NOW.isoformat()})),
         ]
         for message in told:
             assert_slack_takes(message)
@@ -118,14 +84,9 @@ def test_no_line_lets_foreign_words_become_markup(kind: Kind) -> None:
                 assert not re.search(r"[<>]", OURS.sub("", said)), said
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_news_without_its_facts_still_has_a_line(kind: Kind) -> None:
-    assert_slack_takes(thread.render([News(kind=kind, operation=OperationId("X"))], operation()))
-
-
 def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> None:
     news = [
-        News(kind=Kind.VM_DONE, facts={"title": f"evacuate web-{n}", "place": f"compute-{90 + n % 2}", "seconds": 9.0})
+        news_of(Kind.VM_DONE, {"title": f"evacuate web-{n}", "place": f"compute-{90 + n % 2}", "seconds": 9.0})
         for n in range(12)
     ]
     message = thread.render(news, operation(State.RUNNING))
@@ -136,7 +97,7 @@ def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> 
 
 def test_what_all_titles_begin_with_is_said_once_however_many_words_it_has() -> None:
     def told(*titles: str) -> str:
-        news = [News(kind=Kind.VM_DONE, facts={"title": title, "place": "c-1"}) for title in titles]
+        news = [news_of(Kind.VM_DONE, {"title": title, "place": "c-1"}) for title in titles]
         return thread.render(news, operation(State.RUNNING)).text
 
     assert "2 more done (live-migrate back):\n• a, b →" in told("live-migrate back a", "live-migrate back b")
@@ -147,7 +108,7 @@ def test_what_all_titles_begin_with_is_said_once_however_many_words_it_has() -> 
 
 def test_many_failures_are_told_together_each_with_its_cause() -> None:
     news = [
-        News(kind=Kind.STEP_FAILED, facts={"title": f"evacuate web-{n}", "sentence": f"Cause {n}", "remedy": "Retry."})
+        news_of(Kind.STEP_FAILED, {"title": f"evacuate web-{n}", "sentence": f"Cause {n}", "remedy": "Retry."})
         for n in range(3)
     ]
     message = thread.render(news, operation(State.RUNNING))
@@ -157,7 +118,7 @@ def test_many_failures_are_told_together_each_with_its_cause() -> None:
 
 
 def test_a_thousand_at_once_still_fit_a_line() -> None:
-    news = [News(kind=Kind.VM_DONE, facts={"title": "evacuate " + "x" * 200, "place": f"c-{n}"}) for n in range(1_000)]
+    news = [news_of(Kind.VM_DONE, {"title": "evacuate " + "x" * 200, "place": f"c-{n}"}) for n in range(1_000)]
     assert_slack_takes(thread.render(news, operation(State.RUNNING)))
 
 
@@ -165,7 +126,7 @@ def test_a_thousand_at_once_still_fit_a_line() -> None:
 def test_the_end_is_told_with_the_table_of_results_or_with_the_exceptions_and_where_the_others_are(vms: int) -> None:
     of = plan(vms)
     shown = operation(State.SUCCEEDED, of=of)
-    news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 240.0})
+    news = news_of(Kind.FINISHED, {"seconds": 240.0}, operation=shown.id)
     message = thread.render([news], shown, records(State.SUCCEEDED, of))
     assert_slack_takes(message)
     if vms <= 30:
@@ -178,7 +139,7 @@ def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> Non
     of = plan(300)
     shown = operation(State.NEEDS_ATTENTION, of=of)
     rows = records(State.NEEDS_ATTENTION, of)
-    news = News(kind=Kind.NEEDS_ATTENTION, operation=shown.id, facts={"done": 1, "failed": 1})
+    news = news_of(Kind.NEEDS_ATTENTION, {"done": 1, "failed": 1}, operation=shown.id)
     message = thread.render([news], shown, rows)
     assert_slack_takes(message)
     said = "\n".join(visible_text(message))
@@ -194,7 +155,7 @@ def test_the_end_says_of_each_vm_whether_it_was_moved_or_shut_down(vms: int) -> 
     stopped = [replace(vm, disposition=Disposition.SHUT_DOWN) for vm in of.vms[:2]]
     of = replace(of, vms=(*stopped, *of.vms[2:]))
     shown = operation(State.SUCCEEDED, of=of)
-    news = News(kind=Kind.FINISHED, operation=shown.id, facts={"seconds": 240.0})
+    news = news_of(Kind.FINISHED, {"seconds": 240.0}, operation=shown.id)
     said = str(thread.render([news], shown, records(State.SUCCEEDED, of)).blocks)
     if vms > 30:
         assert "• 2 VMs shut down on `compute-90`" in said
@@ -205,7 +166,7 @@ def test_the_end_says_of_each_vm_whether_it_was_moved_or_shut_down(vms: int) -> 
 
 
 def test_the_incident_channel_reads_which_operation_it_is_and_where_its_card_stands() -> None:
-    news = News(kind=Kind.STARTED, audience=Audience.INCIDENT, operation=OperationId("K7M2PQRS"))
+    news = news_of(Kind.STARTED, audience=Audience.INCIDENT, operation=OperationId("K7M2PQRS"))
     message = incident.render(news, operation(State.RUNNING), link="https://s/p1")
     assert message.text == (
         "*Evacuate `prod/compute-89`* (3 VMs): :arrow_forward: Started. <https://s/p1|Open the card>"
@@ -213,20 +174,15 @@ def test_the_incident_channel_reads_which_operation_it_is_and_where_its_card_sta
 
 
 def test_a_refusal_says_why_what_to_do_and_whom_to_ask() -> None:
-    news = News(
-        kind=Kind.REFUSED,
-        person=UserId("U0ALICE"),
-        facts={"sentence": "You are not an approver for this.", "remedy": "", "ask": ["S0LEADS", "U0CHIEF"], "by": []},
-    )
-    assert notes.refused(news).text == (
+    told = RefusalTold(sentence="You are not an approver for this.", ask=("S0LEADS", "U0CHIEF"))
+    assert notes.refused(told).text == (
         ":no_entry: You are not an approver for this. Ask <!subteam^S0LEADS> and <@U0CHIEF>."
     )
 
 
 def test_a_dead_button_answers_who_settled_it_and_when() -> None:
-    at = NOW.isoformat()
-    news = News(kind=Kind.REFUSED, facts={"sentence": "Already approved", "by": ["U0BOB"], "at": at, "remedy": "So."})
-    said = notes.refused(news, link="https://s/p1").text
+    told = RefusalTold(sentence="Already approved", by=("U0BOB",), at=NOW, remedy="So.")
+    said = notes.refused(told, link="https://s/p1").text
     assert re.match(r":no_entry: Already approved by <@U0BOB> at <!date\^\d+\^\{time\}\|[^>]*>\. So\.", said)
     assert said.endswith("<https://s/p1|Open the card>")
 

@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import pytest
 
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
-from bot.slack.views import incident, push, thread
+from bot.slack.views import incident, push, thread, wording
 from bot.slack.views.cards import card
+from tests.news import every_fact, news_of
 from tests.views.examples import NOW, RULE, blocked_plan, operation, plan
-from tests.views.test_lines import facts
 
 ON_A_LOCKED_PHONE = 178
 """Characters: the four lines that a notification has on a phone 390 px wide."""
@@ -56,8 +56,8 @@ RISKS = {
 
 @pytest.mark.parametrize("kind", [k for k in Kind if k not in {Kind.REFUSED, Kind.NOTED}])
 def test_every_line_that_calls_somebody_says_in_the_notification_what_is_asked(kind: Kind) -> None:
-    news = News(kind=kind, facts=facts("web-1"))
-    if not CALLED.search(thread.line_of(news)):
+    news = news_of(kind, every_fact("web-1"))
+    if not CALLED.search(wording.of(news)):
         assert not push.calls(news)
         return
     for risk, of in RISKS.items():
@@ -85,7 +85,7 @@ def test_what_forbids_a_plan_comes_before_any_risk_of_it() -> None:
 
 
 def test_whoever_asked_is_named_to_others_without_being_called_by_it() -> None:
-    news = News(kind=Kind.WAITING, facts={"ask": ["S0LEADS"]})
+    news = news_of(Kind.WAITING, {"ask": ["S0LEADS"]})
     said = thread.render([news], operation(State.AWAITING_APPROVAL), asker="Alice *Ferrer* <!here>").text
     assert "<@U0ALICE>" not in said
     assert "<!here>" not in said
@@ -98,7 +98,7 @@ def test_the_risk_of_what_has_ended_is_not_told_any_more() -> None:
 
 @pytest.mark.parametrize("kind", Kind)
 def test_where_nobody_is_called_the_sentence_is_said_to_all(kind: Kind) -> None:
-    told = News(kind=kind, facts={**facts("x"), "ask": []})
+    told = news_of(kind, {**every_fact("x"), "ask": []})
     said = thread.lines_of([told], operation(State.AWAITING_APPROVAL))
     assert "nobody" not in said
     assert not re.search(r"_: [a-z]|: : ", said)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bot.demo.block_kit.blockkit import check_view
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import By, Plan
 from bot.domain.progress import set_aside as aside
@@ -20,6 +20,7 @@ from bot.slack.views.cards import card
 from bot.slack.views.message import Message
 from bot.slack.views.windows import set_aside as set_aside_window
 from bot.slack.views.windows import ticks, window
+from tests.news import news_of
 from tests.views import golden, sent
 from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
 from tests.views.limits import assert_slack_takes, visible_text
@@ -131,7 +132,7 @@ def test_nothing_is_done_and_nothing_failed_where_only_vms_were_set_aside() -> N
 def test_the_last_line_of_the_thread_and_its_report_name_them_too() -> None:
     of, rows = failed(3)
     ended = operation(State.ENDED_INCOMPLETE, of=of)
-    news = News(kind=Kind.ENDED_INCOMPLETE, operation=ended.id, facts={"left": ["evacuate web-1"]})
+    news = news_of(Kind.ENDED_INCOMPLETE, {"left": ["evacuate web-1"]}, operation=ended.id)
     message = thread.render([news], ended, set_aside(rows))
     assert_slack_takes(message)
     assert "*Set aside* by <@U0BOB>" in message.text
@@ -151,7 +152,7 @@ def test_names_causes_and_reasons_never_become_markup() -> None:
         of, rows = failed(6, words=words)
         some = set_aside(rows, VmId("id-0001"), reason=words)
         shown = operation(State.NEEDS_ATTENTION, of=of, name=words)
-        told = News(kind=Kind.ENDED_INCOMPLETE, operation=shown.id, facts={"left": [words]})
+        told = news_of(Kind.ENDED_INCOMPLETE, {"left": [words]}, operation=shown.id)
         view = drawn_window(of, rows)
         assert '"mrkdwn"' not in json.dumps([b for b in view["blocks"] if b["type"] == "input"])
         for message in (card.render(shown, some, RULE, now=NOW), thread.render([told], shown, some)):
@@ -168,8 +169,8 @@ def test_any_number_of_them_with_any_number_of_causes_fits_into_card_and_thread(
     some = set_aside(rows, reason="because " * 60)
     ended = operation(State.ENDED_INCOMPLETE, of=of)
     left = [r.step.title for r in rows]
-    news = News(kind=Kind.ENDED_INCOMPLETE, operation=ended.id, facts={"left": left})
-    line = News(kind=Kind.SET_ASIDE, operation=ended.id, facts={"vms": left, "reason": "because " * 60})
+    news = news_of(Kind.ENDED_INCOMPLETE, {"left": left}, operation=ended.id)
+    line = news_of(Kind.SET_ASIDE, {"by": "U0BOB", "vms": left, "reason": "because " * 60}, operation=ended.id)
     told = thread.render([news], ended, some)
     for message in (card.render(ended, some, RULE, now=NOW), told, thread.render([line], ended)):
         assert_slack_takes(message)

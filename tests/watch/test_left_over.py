@@ -5,9 +5,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import State
 from bot.domain.values import Action
+from tests.news import facts_of
 from tests.watch.conftest import EVERY, Post
 
 HOURS = 3600.0
@@ -38,7 +40,7 @@ async def test_it_is_reminded_of_after_four_hours_and_then_once_a_day(post: Post
     assert kinds(told) == [Kind.LEFT_OVER] * 2
     assert [news.audience for news in told] == BOTH
     assert told[0].operation == "OP1"
-    assert told[0].facts["state"] == "down, forced down, disabled"
+    assert facts_of(told[0])["state"] == "down, forced down, disabled"
     await wait(post, 23)
     assert await post.told() == []
     await wait(post, 1)
@@ -165,7 +167,7 @@ async def test_vms_left_locked_are_reminded_of_though_the_host_is_back_until_the
     await wait(post, 4)
     told = await post.told()
     assert kinds(told) == [Kind.LEFT_OVER] * 2
-    assert (told[0].facts["still"], told[0].facts["out"]) == ("1 VM still locked by Muster (db-1)", False)
+    assert (facts_of(told[0])["still"], facts_of(told[0])["out"]) == ("1 VM still locked by Muster (db-1)", False)
     post.fleet.change("host-3", left="")
     await post.look(2)
     assert kinds(await post.told()) == [Kind.LEFT_OVER_GONE] * 2

@@ -9,7 +9,7 @@ import pytest
 
 from bot.domain.cloud import Host
 from bot.domain.messages.alarm import Alarm, AlarmKind
-from bot.domain.messages.news import Kind
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.values import HostId, OperationId
 from bot.runtime.clock import ManualClock, WakeUp

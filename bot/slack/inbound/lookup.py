@@ -1,11 +1,11 @@
 """What somebody wants to see: operations, hosts, their past, the audit, the policy; each question has its answer."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from bot.desk import answers, queries, showing
 from bot.desk.desk import Desk
 from bot.domain.errors import NotAllowed
+from bot.domain.messages.answered import Answered, OperationsListed
 from bot.domain.rules.policy import Standing
 from bot.domain.values import OperationId
 from bot.slack.inbound.grammar import Query, Verb
@@ -24,8 +24,8 @@ async def answer(desk: Desk, asked: Asked, question: Query) -> None:
         await _ANSWERS[question.verb](desk, asked, question)
 
 
-async def _note(desk: Desk, asked: Asked, sentence: str = "", **told: Any) -> None:
-    await answers.note(desk, sentence, by=asked.by.id, channel=asked.channel, key=asked.key, **told)
+async def _note(desk: Desk, asked: Asked, told: Answered) -> None:
+    await answers.note(desk, told, by=asked.by.id, channel=asked.channel, key=asked.key)
 
 
 async def _show(desk: Desk, asked: Asked, question: Query) -> None:
@@ -36,25 +36,23 @@ async def _show(desk: Desk, asked: Asked, question: Query) -> None:
 async def _list(desk: Desk, asked: Asked, _question: Query) -> None:
     live = await desk.live()
     said = "No operation holds a host now" if not live else f"Operations that hold a host now: {len(live)}"
-    await _note(desk, asked, said, about=[o.id for o in live])
+    await _note(desk, asked, OperationsListed(sentence=said, about=tuple(o.id for o in live)))
 
 
 async def _hosts(desk: Desk, asked: Asked, question: Query) -> None:
-    found = await queries.hosts(desk, asked.by, cloud=question.cloud, matching=question.name)
-    await _note(desk, asked, shown=found)
+    await _note(desk, asked, await queries.hosts(desk, asked.by, cloud=question.cloud, matching=question.name))
 
 
 async def _history(desk: Desk, asked: Asked, question: Query) -> None:
-    said, past = await queries.history(desk, asked.by, cloud=question.cloud, host=question.name)
-    await _note(desk, asked, said, about=past, shown={"shows": "history"})
+    await _note(desk, asked, await queries.history(desk, asked.by, cloud=question.cloud, host=question.name))
 
 
 async def _audit(desk: Desk, asked: Asked, question: Query) -> None:
-    await _note(desk, asked, shown=await queries.audit(desk, _named(question)))
+    await _note(desk, asked, await queries.audit(desk, _named(question)))
 
 
 async def _policy(desk: Desk, asked: Asked, question: Query) -> None:
-    await _note(desk, asked, shown=await queries.policy(desk, asked.by, cloud=question.cloud))
+    await _note(desk, asked, await queries.policy(desk, asked.by, cloud=question.cloud))
 
 
 def _named(question: Query) -> OperationId:

@@ -14,7 +14,7 @@ from slack_bolt.async_app import AsyncAck
 from bot.desk import answers, deliveries, showing
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal, UnknownOperation
-from bot.domain.messages.news import News
+from bot.domain.messages.answered import RefusalTold
 from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
@@ -33,7 +33,7 @@ _BRIEF_SERVING = timedelta(seconds=10)
 
 Story: TypeAlias = Callable[[Desk, Asked], Awaitable[None]]
 """What is done about one kind of delivery. May raise a Refusal."""
-Shown: TypeAlias = Callable[[News], Awaitable[bool]]
+Shown: TypeAlias = Callable[[RefusalTold], Awaitable[bool]]
 """Shows a person a refusal before their eyes; answers whether it is seen."""
 
 

@@ -13,7 +13,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.desk import deliveries
 from bot.desk.desk import Desk
 from bot.domain.errors import CouldNotAsk, Refusal
-from bot.domain.messages.news import News
+from bot.domain.messages.answered import RefusalTold
 from bot.domain.values import Facts
 from bot.runtime.log import logger
 from bot.slack.inbound import intake
@@ -143,9 +143,9 @@ class _Window:
             return False
         return True
 
-    async def refuse(self, news: News) -> bool:
+    async def refuse(self, told: RefusalTold) -> bool:
         """Say in it why nothing was done; whether that is seen."""
-        return await self.show(window.refused(notes.refused(news)))
+        return await self.show(window.refused(notes.refused(told)))
 
 
 def _not_opened(error: SlackError) -> Story:

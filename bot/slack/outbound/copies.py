@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, replace
 
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.answered import RefusalTold
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import EXECUTING, Operation
 from bot.domain.ports import Archive, Clock, Copy
 from bot.runtime.log import logger
@@ -51,11 +52,10 @@ class Copies:
         log.info("a further card is let go", operation=copy.operation, channel=copy.channel, code=code)
         said = _NOT_HERE.format(why=because(code), id=copy.operation)
         told = News(
-            kind=Kind.REFUSED,
+            what=RefusalTold(sentence=said, remedy=_REMEDY),
             audience=Audience.PERSON,
             person=copy.person,
             channel=copy.channel,
-            facts={"sentence": said, "remedy": _REMEDY},
         )
         async with self._archive.unit() as unit:
             await unit.copies.drop(copy)

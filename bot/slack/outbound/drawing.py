@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bot.domain.errors import UnknownOperation
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.answered import (
+    AuditListed,
+    HostsListed,
+    OperationsListed,
+    PastListed,
+    PolicyListed,
+    RefusalTold,
+)
+from bot.domain.messages.executed import PlanFile, TimelineFile
+from bot.domain.messages.news import Audience, News, Unheard
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
 from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost, Outgoing, StoreFailed
-from bot.domain.values import Facts, OperationId, UserId
+from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Heard, Presence
-from bot.slack.views import answers, incident, notes, push, thread, timeline
+from bot.slack.views import answers, incident, notes, push, thread, timeline, wording
 from bot.slack.views.cards import details
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import SlackError
@@ -93,14 +102,13 @@ class Drawing:
         Raises:
             SlackBusy, SlackSilent: Slack did not say.
         """
-        ask = thread.words(news.facts, "ask")
-        if news.operation is None or not ask:
+        if news.operation is None or not news.ask:
             return Heard(incident=(), direct=())
         async with self._archive.reading() as unit:
             operation, card = await unit.operations.get(news.operation), await unit.cards.of(news.operation)
         channel = card.channel if card is not None else operation.channel
         return await self._presence.heard(
-            ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
+            news.ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
         )
 
     async def elsewhere(self, news: Sequence[News], *, why: str) -> Sequence[News]:
@@ -119,13 +127,14 @@ class Drawing:
         async with self._archive.reading() as unit:
             operation = await unit.operations.get(first.operation)
         called = (await self.heard(first)).only_there
-        facts: Facts = {"from": self._incident_channel, "why": why}
+        instead = Unheard(channel=self._incident_channel, why=why)
         return [
             replace(
                 one,
                 audience=Audience.DIRECT,
                 person=person,
-                facts={**one.facts, "instead": facts, "ask": [person] if person in called else []},
+                ask=(person,) if person in called else (),
+                instead=instead,
             )
             for person in dict.fromkeys([operation.requested_by, *called])
             for one in news
@@ -183,22 +192,21 @@ class Drawing:
         if first.audience is Audience.PERSON:
             return await self._note(first)
         if first.operation is None:
-            return notes.noted(first)
-        if first.kind is Kind.TIMELINE:
+            return Message(text=wording.of(first))
+        if isinstance(first.what, TimelineFile):
             return await self._timeline(first, first.operation)
         async with self._archive.reading() as unit:
             operation = await unit.operations.get(first.operation)
             records = await unit.steps.of(first.operation) if first.kind in thread.WITH_REPORT else ()
-        if first.kind is Kind.PLAN and operation.plan is not None:
-            return self._plan(first, operation, operation.plan)
+        if isinstance(first.what, PlanFile) and operation.plan is not None:
+            return self._plan(first, first.what, operation, operation.plan)
         asker = await self._name(operation.requested_by) if push.calls(first) else ""
         if first.audience is Audience.DIRECT:
-            told = first if "instead" in first.facts else replace(first, facts={**first.facts, "ask": [first.person]})
+            told = first if first.instead or first.person is None else replace(first, ask=(first.person,))
             link = await self.link(operation.id)
             return incident.by_direct_message(told, operation, also=news[1:], link=link, asker=asker)
         if first.audience is Audience.INCIDENT:
-            ask: Facts = {"ask": list((await self.heard(first)).incident)} if push.calls(first) else {}
-            told = replace(first, facts={**first.facts, **ask})
+            told = replace(first, ask=(await self.heard(first)).incident) if push.calls(first) else first
             return incident.render(told, operation, also=news[1:], link=await self.link(operation.id), asker=asker)
         return thread.render(news, operation, records, asker=asker)
 
@@ -210,13 +218,13 @@ class Drawing:
             self._names[user] = await self._poster.name(user)
         return self._names[user]
 
-    def _plan(self, news: News, operation: Operation, plan: Plan) -> Message:
-        if thread.word(news.facts, "digest") != (operation.digest or ""):
+    def _plan(self, news: News, told: PlanFile, operation: Operation, plan: Plan) -> Message:
+        if told.digest != (operation.digest or ""):
             return Message(text=":page_facing_up: Another plan has taken the place of this one; see its file.")
         elsewhere = ":page_facing_up: The whole plan: *Details* on the card. No file could be attached."
         content = details.file(operation, plan)
         return Message(
-            text=thread.line_of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
+            text=wording.of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _timeline(self, news: News, id: OperationId) -> Message:
@@ -229,25 +237,29 @@ class Drawing:
             f":page_facing_up: The whole story, for the postmortem: `/muster audit {id}`. No file could be attached."
         )
         return Message(
-            text=thread.line_of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
+            text=wording.of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _note(self, news: News) -> Message:
-        if news.kind is Kind.REFUSED:
-            other = thread.word(news.facts, "link_to")
-            return notes.refused(news, link=await self.link(OperationId(other)) if other else "")
-        if answers.knows(news.facts):
-            named = answers.operations_in(news.facts)[:_LINKED]
-            return answers.render(news.facts, {id: await self.link(id) for id in named})
-        about = [OperationId(word) for word in thread.words(news.facts, "about")]
-        operations = await self._operations(about)
+        match news.what:
+            case RefusalTold() as told:
+                return notes.refused(told, link=await self.link(told.link_to) if told.link_to else "")
+            case HostsListed() | AuditListed() | PolicyListed() as told:
+                named = answers.operations_in(told)[:_LINKED]
+                return answers.render(told, {id: await self.link(id) for id in named})
+            case OperationsListed() | PastListed() as told:
+                return await self._listed(told)
+        return Message(text=wording.of(news))
+
+    async def _listed(self, told: OperationsListed | PastListed) -> Message:
+        operations = await self._operations(told.about)
         if not operations:
-            return notes.noted(news)
+            return notes.noted(told.sentence)
         links = {o.id: await self.link(o.id) for o in operations[:_LINKED]}
-        if thread.word(news.facts, "shows") == "history":
-            return answers.history(thread.word(news.facts, "sentence"), operations, links)
-        if not news.facts.get("in_full"):
-            return notes.listing(thread.word(news.facts, "sentence"), operations, links)
+        if isinstance(told, PastListed):
+            return answers.history(told.sentence, operations, links)
+        if not told.in_full:
+            return notes.listing(told.sentence, operations, links)
         shown = operations[0]
         async with self._archive.reading() as unit:
             records = await unit.steps.of(shown.id)
@@ -282,9 +294,9 @@ def file_of(news: News) -> str | None:
     """What the file is called that a piece of news brings; None when it brings none."""
     if news.operation is None:
         return None
-    if news.kind is Kind.PLAN:
-        return details.file_name(news.operation, thread.word(news.facts, "digest"))
-    return timeline.file_name(news.operation) if news.kind is Kind.TIMELINE else None
+    if isinstance(news.what, PlanFile):
+        return details.file_name(news.operation, news.what.digest)
+    return timeline.file_name(news.operation) if isinstance(news.what, TimelineFile) else None
 
 
 _ENTRIES = 10_000

@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import takewhile
 
-from bot.domain.messages.news import ONE_LINE, Audience, Kind
+from bot.domain.messages.kind import ONE_LINE, Kind
+from bot.domain.messages.news import Audience
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import STORE_SECONDS

@@ -1,6 +1,7 @@
 """Finds another place for a card that cannot stay where it is, and tells the incident channel."""
 
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.executed import CardMoved
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation
 from bot.domain.ports import Archive, Card
 from bot.runtime.log import logger
@@ -46,9 +47,8 @@ class Moving:
                 if copy.channel == to:
                     await unit.copies.drop(copy)
             if self._incident_channel not in {"", channel, to}:
-                facts = {"from": channel, "why": why}
                 await unit.outbox.tell(
-                    News(kind=Kind.CARD_MOVED, audience=Audience.INCIDENT, operation=operation.id, facts=facts)
+                    News(what=CardMoved(channel=channel, why=why), audience=Audience.INCIDENT, operation=operation.id)
                 )
             await unit.commit()
         return True

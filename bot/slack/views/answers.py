@@ -1,15 +1,23 @@
 """Private answers that are lists: hosts, past operations of a host, lines of the audit, the policy."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
 from bot.domain.counting import counted
+from bot.domain.messages.answered import (
+    AuditListed,
+    HostsListed,
+    PolicyListed,
+    ShownHost,
+    ShownLine,
+    ShownRule,
+    SilentCloud,
+)
 from bot.domain.operation import FINAL, Operation
-from bot.domain.values import Action, Facts, OperationId
+from bot.domain.values import Action, OperationId
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import standing
 from bot.slack.views.message import Block, Message
-from bot.slack.views.thread import word, words
 
 Links = Mapping[OperationId, str]
 """Addresses of cards, where Slack told them."""
@@ -19,91 +27,78 @@ _ROOMS = (10_500, 8_000, 4_000, 2_000)
 """Characters for lines in blocks, which are counted as JSON: the most that fit."""
 
 
-def rows_of(facts: Facts) -> Sequence[Facts]:
-    """The rows of a list."""
-    found = facts.get("rows")
-    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list | tuple) else []
-
-
-def operations_in(facts: Facts) -> list[OperationId]:
+def operations_in(told: HostsListed | AuditListed | PolicyListed) -> list[OperationId]:
     """The operations whose cards a list links to."""
-    named = [word(row, "operation") for row in (facts, *rows_of(facts))]
-    return [OperationId(one) for one in dict.fromkeys(named) if one]
+    match told:
+        case HostsListed():
+            return list(dict.fromkeys(row.operation for row in told.rows if row.operation))
+        case AuditListed():
+            return [told.operation]
+        case PolicyListed():
+            return []
 
 
-def render(facts: Facts, links: Links) -> Message:
-    """The answer that the facts are for."""
-    return _VIEWS[word(facts, "shows")](facts, links)
-
-
-def knows(facts: Facts) -> bool:
-    """Whether the facts are for one of these answers."""
-    return word(facts, "shows") in _VIEWS
+def render(told: HostsListed | AuditListed | PolicyListed, links: Links) -> Message:
+    """The answer."""
+    match told:
+        case HostsListed():
+            return hosts(told, links)
+        case AuditListed():
+            return audit(told, links)
+        case PolicyListed():
+            return policy(told)
 
 
 # hosts -----------------------------------------------------------------------------------------------------------
 
 
-def hosts(facts: Facts, links: Links) -> Message:
+def hosts(told: HostsListed, links: Links) -> Message:
     """One line a host; how many more there are; and which cloud did not answer."""
-    rows = rows_of(facts)
-    number = _whole(facts, "number")
-    lines = [_host(row, links) for row in rows]
-    shown = _fitting(lines)
-    title = _hosts_title(facts, number)
-    told = [title, *shown] if title else shown
-    if len(shown) < number:
-        more = f"{'at least ' if facts.get('is_more') else ''}{number - len(shown)}"
-        told.append(f"…and {more} more; narrow it: `/muster hosts cloud text`.")
-    told += [_silent(row) for row in _silent_rows(facts)]
-    return Message(text="\n".join(told))
+    shown = _fitting([_host(row, links) for row in told.rows])
+    title = _hosts_title(told)
+    lines = [title, *shown] if title else shown
+    if len(shown) < told.number:
+        more = f"{'at least ' if told.is_more else ''}{told.number - len(shown)}"
+        lines.append(f"…and {more} more; narrow it: `/muster hosts cloud text`.")
+    lines += [_silent(cloud) for cloud in told.silent]
+    return Message(text="\n".join(lines))
 
 
-def _hosts_title(facts: Facts, number: int) -> str:
+def _hosts_title(told: HostsListed) -> str:
     """How many there are in the clouds that answered; empty where none did."""
-    silent = {word(row, "cloud") for row in _silent_rows(facts)}
-    where = ", ".join(text.code(cloud) for cloud in words(facts, "clouds") if cloud not in silent)
+    silent = {cloud.cloud for cloud in told.silent}
+    where = ", ".join(text.code(cloud) for cloud in told.clouds if cloud not in silent)
     if silent and not where:
         return ""
-    like = f" with {text.code(word(facts, 'matching'))} in the name" if word(facts, "matching") else ""
-    return f"*{counted(number, 'host')}* of {where}{like}" + ("." if not number else ":")
+    like = f" with {text.code(told.matching)} in the name" if told.matching else ""
+    return f"*{counted(told.number, 'host')}* of {where}{like}" + ("." if not told.number else ":")
 
 
-def _host(row: Facts, links: Links) -> str:
-    mark = ":white_check_mark:" if row.get("in_service") else ":warning:"
-    vms = row.get("vms")
+def _host(row: ShownHost, links: Links) -> str:
+    mark = ":white_check_mark:" if row.in_service else ":warning:"
     parts = [
-        f"{mark} {text.code(_place(row), limit=90)}",
-        text.escape(word(row, "state"), limit=80),
-        text.escape(word(row, "area"), limit=text.NAME),
-        counted(vms, "VM") if isinstance(vms, int) else "",
-        text.escape(word(row, "note"), limit=160),
+        f"{mark} {text.code(f'{row.cloud}/{row.host}', limit=90)}",
+        text.escape(row.state, limit=80),
+        text.escape(row.area, limit=text.NAME),
+        "" if row.vms is None else counted(row.vms, "VM"),
+        text.escape(row.note, limit=160),
         _holder(row, links),
     ]
     return " · ".join(part for part in parts if part)
 
 
-def _holder(row: Facts, links: Links) -> str:
+def _holder(row: ShownHost, links: Links) -> str:
     """What Muster does there now."""
-    id = OperationId(word(row, "operation"))
+    id = row.operation
     if not id:
         return ""
-    said = f":gear: {text.escape(word(row, 'action'))} {text.escape(word(row, 'stands'))}, id {text.code(id)}"
+    said = f":gear: {text.escape(row.action or '')} {text.escape(row.stands or '')}, id {text.code(id)}"
     return f"{said}, {text.link(links[id], 'card')}" if links.get(id) else said
 
 
-def _silent_rows(facts: Facts) -> list[Facts]:
-    found = facts.get("silent")
-    return [row for row in found if isinstance(row, Mapping)] if isinstance(found, list | tuple) else []
-
-
-def _silent(row: Facts) -> str:
-    said = text.sentence_of(word(row, "sentence"), word(row, "remedy"))
-    return text.cut(f":question: {text.code(word(row, 'cloud'))} could not be asked. {said}", limit=300)
-
-
-def _place(row: Facts) -> str:
-    return f"{word(row, 'cloud')}/{word(row, 'host')}"
+def _silent(cloud: SilentCloud) -> str:
+    said = text.sentence_of(cloud.sentence, cloud.remedy)
+    return text.cut(f":question: {text.code(cloud.cloud)} could not be asked. {said}", limit=300)
 
 
 # past operations -------------------------------------------------------------------------------------------------
@@ -134,12 +129,11 @@ def _past(operation: Operation, link: str) -> str:
 # the audit -------------------------------------------------------------------------------------------------------
 
 
-def audit(facts: Facts, links: Links) -> Message:
+def audit(listed: AuditListed, links: Links) -> Message:
     """Lines of the audit, newest last; the oldest are left out where there are too many."""
-    id = OperationId(word(facts, "operation"))
-    number = _whole(facts, "number")
-    newest_first = [_entry(row) for row in reversed(rows_of(facts))]
-    what = f"{word(facts, 'action')} {text.code(_place(facts), limit=90)}"
+    id, number = listed.operation, listed.number
+    newest_first = [_entry(row) for row in reversed(listed.rows)]
+    what = f"{listed.action} {text.code(f'{listed.cloud}/{listed.host}', limit=90)}"
     card = f" · {text.link(links[id], 'card')}" if links.get(id) else ""
     title = f"*Audit of {text.code(id)}*: {what}, {_lines(number)}{card}"
     for room in _ROOMS:
@@ -169,47 +163,46 @@ def _lines(number: int) -> str:
     return counted(number, "line")
 
 
-def _entry(row: Facts) -> str:
-    who = text.mention(word(row, "actor")) if word(row, "actor") else "Muster"
-    said = "; ".join(text.escape(one, limit=160) for one in words(row, "facts"))
-    at = word(row, "at")
-    when = text.moment(datetime.fromisoformat(at), form="{date_num} {time_secs}") if at else ""
-    line = f"• {when} {who}: *{text.escape(word(row, 'event'), limit=80)}*"
+def _entry(row: ShownLine) -> str:
+    who = text.mention(row.actor) if row.actor else "Muster"
+    said = "; ".join(text.escape(one, limit=160) for one in row.facts)
+    when = text.moment(row.at, form="{date_num} {time_secs}")
+    line = f"• {when} {who}: *{text.escape(row.event, limit=80)}*"
     return line + (f" · {text.cut(said, limit=240)}" if said else "")
 
 
 # the policy ------------------------------------------------------------------------------------------------------
 
 
-def policy(facts: Facts, _links: Links) -> Message:
+def policy(told: PolicyListed) -> Message:
     """For each cloud and action: who may, how many, how long; and what the reader can do now."""
-    parts = [_rule(row) for row in rows_of(facts)]
+    parts = [_rule(row) for row in told.rows]
     shown = _fitting(parts)
     if len(shown) < len(parts):
         shown.append(f"…and {len(parts) - len(shown)} more; narrow it: `/muster policy cloud`.")
     return Message(text="\n".join(shown) or "No cloud offers anything.")
 
 
-def _rule(row: Facts) -> str:
-    approvals = counted(_whole(row, "quorum"), "approval")
-    own = "own requests too" if row.get("self_approval") else "never one's own request"
-    typed = ", the host's name typed" if row.get("typed_confirmation") else ""
+def _rule(row: ShownRule) -> str:
+    approvals = counted(row.quorum, "approval")
+    own = "own requests too" if row.self_approval else "never one's own request"
+    typed = ", the host's name typed" if row.typed_confirmation else ""
     lines = [
-        f"*{_SPOKEN[Action(word(row, 'action'))]} on {text.code(word(row, 'cloud'))}*",
-        f"    asks: {text.mentions(words(row, 'requesters'))}",
-        f"    approves: {text.mentions(words(row, 'approvers'))} · {approvals} needed, {own}{typed}",
-        f"    breaks glass: {text.mentions(words(row, 'break_glass'))}",
-        f"    a request expires after {text.minutes(timedelta(minutes=_number(row, 'minutes')))}",
+        f"*{_SPOKEN[Action(row.action)]} on {text.code(row.cloud)}*",
+        f"    asks: {text.mentions(row.requesters)}",
+        f"    approves: {text.mentions(row.approvers)} · {approvals} needed, {own}{typed}",
+        f"    breaks glass: {text.mentions(row.break_glass)}",
+        f"    a request expires after {text.minutes(timedelta(minutes=row.minutes))}",
     ]
-    if words(row, "escalate_to"):
-        after = text.minutes(timedelta(minutes=_number(row, "escalate_after")))
-        lines.append(f"    undecided after {after}: calls {text.mentions(words(row, 'escalate_to'))}")
-    lines += [f"    not begun in the freeze {text.escape(one)}" for one in words(row, "freezes")]
-    if word(row, "frozen"):
-        lines.append(f"    :snowflake: *Frozen now*: {text.sentence_of(word(row, 'frozen'))}")
-    if word(row, "impossible"):
-        lines.append(f"    :warning: {text.sentence_of(word(row, 'impossible'))}")
-    can = words(row, "you")
+    if row.escalate_to:
+        after = text.minutes(timedelta(minutes=row.escalate_after))
+        lines.append(f"    undecided after {after}: calls {text.mentions(row.escalate_to)}")
+    lines += [f"    not begun in the freeze {text.escape(one)}" for one in row.freezes]
+    if row.frozen:
+        lines.append(f"    :snowflake: *Frozen now*: {text.sentence_of(row.frozen)}")
+    if row.impossible:
+        lines.append(f"    :warning: {text.sentence_of(row.impossible)}")
+    can = row.you
     lines.append(f"    *You can* {', '.join(can)}." if can else "    *You* can do nothing here.")
     return "\n".join(lines)
 
@@ -222,15 +215,6 @@ _SPOKEN = {
 }
 
 
-def _whole(facts: Facts, name: str) -> int:
-    return int(_number(facts, name))
-
-
-def _number(facts: Facts, name: str) -> float:
-    value = facts.get(name)
-    return value if isinstance(value, int | float) else 0
-
-
 def _fitting(lines: Sequence[str], *, room: int = _ROOM) -> list[str]:
     """As many whole lines from the beginning as that many characters hold."""
     shown: list[str] = []
@@ -240,6 +224,3 @@ def _fitting(lines: Sequence[str], *, room: int = _ROOM) -> list[str]:
         shown.append(line)
         room -= len(line) + 1
     return shown
-
-
-_VIEWS: Mapping[str, Callable[[Facts, Links], Message]] = {"hosts": hosts, "audit": audit, "policy": policy}

@@ -1,6 +1,6 @@
 """The incident channel: start, needs-you, failure and end of an operation, each with a link to its card."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from bot.domain.messages.news import News
 from bot.domain.operation import Operation
@@ -45,8 +45,8 @@ def by_direct_message(
 
 
 def _why(news: News, operation: Operation) -> str:
-    instead = news.facts.get("instead")
-    if not isinstance(instead, Mapping):
+    instead = news.instead
+    if instead is None:
         return f"It comes to you here because you are not in {text.room(operation.channel)}"
-    closed = f"{text.room(thread.word(instead, 'from'))}, the incident channel ({because(thread.word(instead, 'why'))})"
+    closed = f"{text.room(instead.channel)}, the incident channel ({because(instead.why)})"
     return f"It comes to you here because Muster can post nothing in {closed}"

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from bot.domain.counting import counted
-from bot.domain.messages.news import News
+from bot.domain.messages.answered import RefusalTold
 from bot.domain.operation import Operation
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import OperationId
-from bot.slack.views import message, subject, text, thread
+from bot.slack.views import message, subject, text
 from bot.slack.views.cards import card, vms
 from bot.slack.views.message import Message
 
@@ -28,33 +28,25 @@ the host is alive
 you are), 2026-11-22T02:00 (with +01:00 or without) or +2h; nothing new is started once `--window` is over."""
 
 
-def refused(news: News, *, link: str = "") -> Message:
+def refused(told: RefusalTold, *, link: str = "") -> Message:
     """Why nothing was done, who can do it, and where the other operation is."""
-    facts = news.facts
-    sentence = thread.word(facts, "sentence") or "That cannot be done."
-    said = [text.sentence_of(sentence)]
-    settled_by = thread.words(facts, "by")
-    if settled_by:
-        said = [f"{text.escape(sentence).rstrip('.')} by {text.mentions(settled_by)}{_when(news)}."]
-    if room := thread.word(facts, "stands in"):
-        said.append(f"The card stands in {text.room(room)} now.")
-    said.append(text.sentence_of(thread.word(facts, "remedy")))
-    ask = thread.words(facts, "ask")
-    if ask:
-        said.append(f"Ask {text.mentions(ask)}.")
+    said = [text.sentence_of(told.sentence)]
+    if told.by:
+        when = f" at {text.moment(told.at)}" if told.at else ""
+        said = [f"{text.escape(told.sentence).rstrip('.')} by {text.mentions(told.by)}{when}."]
+    if told.stands_in:
+        said.append(f"The card stands in {text.room(told.stands_in)} now.")
+    said.append(text.sentence_of(told.remedy))
+    if told.ask:
+        said.append(f"Ask {text.mentions(told.ask)}.")
     if link:
         said.append(text.link(link, "Open the card"))
     return Message(text=text.cut(":no_entry: " + " ".join(s for s in said if s), limit=text.MAX_TEXT))
 
 
-def _when(news: News) -> str:
-    at = thread.word(news.facts, "at")
-    return f" at {text.moment(datetime.fromisoformat(at))}" if at else ""
-
-
-def noted(news: News) -> Message:
+def noted(sentence: str) -> Message:
     """A sentence."""
-    return Message(text=text.sentence_of(thread.word(news.facts, "sentence")) or "Noted.")
+    return Message(text=text.sentence_of(sentence) or "Noted.")
 
 
 def listing(sentence: str, operations: Sequence[Operation], links: Mapping[OperationId, str]) -> Message:

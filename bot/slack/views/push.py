@@ -1,35 +1,53 @@
 """What a phone shows of a message: what is asked, of which host, for how many VMs, by whom, at what risk."""
 
-from collections.abc import Callable, Mapping
-
 from bot.domain.counting import counted
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.answered import Answered
+from bot.domain.messages.decided import (
+    ApprovalWanted,
+    ExpiryNear,
+    QuorumReached,
+    RequestExpired,
+    RequestRejected,
+    StartNear,
+    Undecided,
+    VouchWanted,
+)
+from bot.domain.messages.executed import ByHandWanted, PersonNeeded, StepFailed, StepUnclear
+from bot.domain.messages.news import Happened, News
 from bot.domain.operation import FINAL, Operation, State
 from bot.domain.plans.plan import Disposition, Plan, Verdict
-from bot.domain.values import Facts
 from bot.slack.views import subject, text
 
 
-def _what(facts: Facts) -> str:
-    """What did not get done; where several are told as one, how many."""
-    return text.escape(str(facts.get("together") or facts.get("title") or ""), limit=80)
+def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, C901 (an arm for each)
+    """What is asked; empty where nobody is called. Where several are told as one, `together` says how many."""
+    match what:
+        case ApprovalWanted():
+            return "Approval wanted"
+        case StartNear():
+            return "Starts soon" if what.is_approved else "Starts soon, not approved yet"
+        case ExpiryNear():
+            return "About to expire"
+        case Undecided():
+            return "Still undecided"
+        case VouchWanted():
+            return "A second person must vouch"
+        case QuorumReached():
+            return "Approved"
+        case RequestRejected():
+            return "Rejected"
+        case RequestExpired():
+            return "Expired"
+        case ByHandWanted():
+            return "To be done by hand"
+        case StepFailed():
+            return f"Failed: {text.escape(together or what.title, limit=80)}"
+        case StepUnclear():
+            return f"Not known what became of: {text.escape(together or what.title, limit=80)}"
+        case PersonNeeded():
+            return "Needs a person"
+    return ""
 
-
-_ASKED: Mapping[Kind, Callable[[Facts], str]] = {
-    Kind.WAITING: lambda _: "Approval wanted",
-    Kind.START_NEAR: lambda f: "Starts soon" if f.get("is_approved") else "Starts soon, not approved yet",
-    Kind.EXPIRY_NEAR: lambda _: "About to expire",
-    Kind.ESCALATED: lambda _: "Still undecided",
-    Kind.VOUCH_WANTED: lambda _: "A second person must vouch",
-    Kind.QUORUM: lambda _: "Approved",
-    Kind.REJECTED: lambda _: "Rejected",
-    Kind.EXPIRED: lambda _: "Expired",
-    Kind.BY_HAND: lambda _: "To be done by hand",
-    Kind.STEP_FAILED: lambda f: f"Failed: {_what(f)}",
-    Kind.STEP_UNKNOWN: lambda f: f"Not known what became of: {_what(f)}",
-    Kind.NEEDS_ATTENTION: lambda _: "Needs a person",
-}
-"""The lines that call people, and what each says first."""
 
 _OVER = FINAL - {State.BLOCKED}
 """What has ended holds no risk any more."""
@@ -37,18 +55,19 @@ _OVER = FINAL - {State.BLOCKED}
 
 def calls(news: News) -> bool:
     """Whether the line is there to call somebody."""
-    return news.kind in _ASKED
+    return bool(_asked(news.what, ""))
 
 
-def line(news: News, operation: Operation, *, asker: str = "") -> str:
+def line(news: News, operation: Operation, *, asker: str = "", together: str = "") -> str:
     """What is asked, and of what; mrkdwn. It comes before whatever else the line says.
 
     Args:
         news: a line that calls somebody.
         operation: what it is about.
         asker: the name of whoever asked for it: a mention would call them too. Empty: not known.
+        together: how many it is about, where several are told as one.
     """
-    return f"*{_ASKED[news.kind](news.facts)}*: {about(operation, asker=asker)}"
+    return f"*{_asked(news.what, together)}*: {about(operation, asker=asker)}"
 
 
 def about(operation: Operation, *, asker: str = "") -> str:

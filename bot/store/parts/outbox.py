@@ -8,9 +8,10 @@ from sqlalchemy.orm import aliased
 from sqlmodel import col
 
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.messages.news import ONE_LINE, News
+from bot.domain.messages.kind import ONE_LINE
+from bot.domain.messages.news import News
 from bot.domain.ports import Outgoing
-from bot.store.rows import codec
+from bot.store.rows import codec, news_body
 from bot.store.rows.mapping import lane_of, outgoing_of
 from bot.store.rows.tables import CardRow, NewsRow, table_of
 from bot.store.transaction import Transaction
@@ -122,6 +123,6 @@ class SqlOutbox:
             .values(waiting=False, why=why, ended_at=self._transaction.clock.now())
         )
         for row in rows:
-            news = codec.decode(News, row.body)
+            news = news_body.read(row.body)
             facts = {"news": news.kind, "audience": news.audience, "person": news.person, "why": why}
             self._transaction.note(news.operation, Entry(event=AuditEvent.NEWS_GIVEN_UP, facts=facts))

@@ -52,6 +52,20 @@ def decode(kind: type[T], text: str, **known: object) -> T:
     return _build(kind, json.loads(text), known)
 
 
+def given(value: object) -> dict[str, Any]:
+    """The fields of a dataclass value as plain JSON."""
+    return {name: give(getattr(value, name)) for name, (give, _) in _fields(type(value)).items()}
+
+
+def taken(kind: type[T], found: Mapping[str, Any]) -> T:
+    """The value of fields as plain JSON; others are ignored.
+
+    Raises:
+        ValueError: a field is missing that has no default.
+    """
+    return _build(kind, found, {})
+
+
 def decode_part(kind: type[T], text: str, name: str) -> T:
     """The value of one field of a canonical text."""
     return _build(kind, json.loads(text)[name], {})
@@ -102,7 +116,7 @@ def _turns(hint: Any) -> tuple[Turn, Turn]:
         return (lambda value: [give(v) for v in value]), (lambda value: tuple(take(v) for v in value))
     if isinstance(hint, type):
         if dataclasses.is_dataclass(hint):
-            return _give_value, (lambda value: _build(hint, value, {}))
+            return given, (lambda value: _build(hint, value, {}))
         if issubclass(hint, Enum):
             return (lambda value: value.value), hint
         if issubclass(hint, datetime):
@@ -124,10 +138,6 @@ def _optional(hint: Any) -> tuple[Turn, Turn]:
         lambda value: None if value is None else give(value),
         lambda value: None if value is None else take(value),
     )
-
-
-def _give_value(value: Any) -> dict[str, Any]:
-    return {name: give(getattr(value, name)) for name, (give, _) in _fields(type(value)).items()}
 
 
 def _give_moment(value: datetime) -> str:

@@ -13,7 +13,7 @@ from bot.domain.plans.plan import Plan, Step
 from bot.domain.ports import Card, Copy, Delivery, Outgoing
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId, UserId
-from bot.store.rows import codec
+from bot.store.rows import codec, news_body
 from bot.store.rows.tables import CardRow, CopyRow, DeliveryRow, OperationRow
 
 APART = frozenset({"id", "state", "plan", "approved_plan", "created_at", "expires_at", "version"})
@@ -135,7 +135,7 @@ def news_columns(news: News, *, now: datetime) -> dict[str, Any]:
         "lane": lane_of(news),
         "operation_id": news.operation,
         "needs_card": news.audience is not Audience.PERSON and news.operation is not None,
-        "body": codec.encode(news),
+        "body": news_body.write(news),
         "created_at": now,
         "waiting": True,
         "tries": 0,
@@ -166,7 +166,7 @@ def outgoing_of(row: Any) -> Outgoing:
 @lru_cache(maxsize=1024)
 def _news(text: str) -> News:
     """News of a stored text: what waits for its turn in Slack is read in every round of the board."""
-    return codec.decode(News, text)
+    return news_body.read(text)
 
 
 @lru_cache(maxsize=256)

@@ -9,12 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.messages.news import Audience, Kind, News
+from bot.domain.messages.executed import PhaseBegun
+from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience, News
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Card, Copy, Outgoing
 from bot.domain.values import OperationId, UserId
 from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
+from tests.news import facts_of
 from tests.store.examples import ENTRY, START, any_of, news, operation, private
 from tests.store.outbox import waiting
 from tests.tiers import examples
@@ -109,7 +112,7 @@ async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlAr
 @given(drawn=any_of(News))
 @settings(max_examples=examples(15), suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_any_news_comes_back_as_it_was(archive: SqlArchive, drawn: News) -> None:
-    stored = replace(drawn, operation=None)
+    stored = replace(drawn, operation=None, ask=() if drawn.kind is Kind.REFUSED else drawn.ask)
     await tell(archive, stored)
     (found,) = await outgoing(archive)
     assert (found.news, found.created_at, found.tries, found.attempted_at) == (stored, START, 0, None)
@@ -121,9 +124,9 @@ async def test_any_news_comes_back_as_it_was(archive: SqlArchive, drawn: News) -
 async def test_news_is_told_in_the_order_it_happened(archive: SqlArchive) -> None:
     await begin(archive)
     for batch in range(10):
-        await tell(archive, *(news(facts={"n": 100 * batch + n}) for n in range(100)))
+        await tell(archive, *(news(what=PhaseBegun(phase=str(100 * batch + n))) for n in range(100)))
     found = await outgoing(archive)
-    assert [o.news.facts["n"] for o in found] == list(range(1000))
+    assert [facts_of(o.news)["phase"] for o in found] == [str(n) for n in range(1000)]
     async with archive.unit() as unit:
         assert await unit.outbox.followers(found[0], limit=10) == found[1:11]
     async with archive.unit() as unit:
@@ -134,7 +137,7 @@ async def test_news_is_told_in_the_order_it_happened(archive: SqlArchive) -> Non
 
 async def test_an_answer_and_each_lane_come_to_be_read_however_many_lines_wait_in_another(archive: SqlArchive) -> None:
     await begin(archive, 1, 2)
-    await tell(archive, *(news(1, facts={"n": n}) for n in range(300)))
+    await tell(archive, *(news(1, what=PhaseBegun(phase=str(n))) for n in range(300)))
     await tell(archive, news(2), news(2), news(1, audience=Audience.INCIDENT), private(None))
     found = await heads(archive)
     said = [(o.news.operation, o.news.audience) for o in found]

@@ -11,7 +11,7 @@ from sqlalchemy import event, text
 from bot.desk import periodic
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind
-from bot.domain.messages.news import Kind, News
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery
 from bot.runtime.clock import ManualClock
@@ -19,6 +19,7 @@ from bot.slack.views.cards import card
 from bot.store.archive import SqlArchive
 from bot.store.parts import audit
 from bot.store.unit import SqlUnit
+from tests.news import news_of
 from tests.store.examples import START, operation, plan, records
 from tests.store.outbox import waiting
 
@@ -31,7 +32,7 @@ async def ended(archive: SqlArchive, number: int, *, at: datetime = START, steps
     async with archive.unit() as unit:
         await unit.operations.add(made, Entry(event=AuditEvent.REQUESTED))
         await unit.steps.lay_out(made.id, records(steps))
-        await unit.outbox.tell(News(kind=Kind.FINISHED, operation=made.id, facts={"seconds": 60}))
+        await unit.outbox.tell(news_of(Kind.FINISHED, {"seconds": 60}, operation=made.id))
         await unit.commit()
     async with archive.unit() as unit:
         ((_, revision, _),) = await unit.cards.behind(limit=9)
