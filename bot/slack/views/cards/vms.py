@@ -182,7 +182,7 @@ def _done(disposition: Disposition, courses: Sequence[VmProgress]) -> str:
     verb, way = _DONE_TO[disposition]
     places = [(place, number) for place, number in Counter(c.place for c in courses).most_common() if place]
     if len(places) == 1 and places[0][1] == len(courses):
-        where = f"{verb} {way} {text.code(places[0][0])}"
+        where = f"{verb}{', ' if way == 'now on' else ' '}{way} {text.code(places[0][0])}"
     else:
         each = [f"{number:,} {way} {text.code(place)}" for place, number in places]
         where = f"{verb}: {listed(each, most=_PLACES)}" if each else verb
@@ -196,10 +196,10 @@ _DONE_TO = {
     Disposition.LIVE_MIGRATE: ("live-migrated", "to"),
     Disposition.COLD_MIGRATE: ("cold-migrated", "to"),
     Disposition.SHUT_DOWN: ("shut down", "on"),
-    Disposition.POWER_ON: ("powered on", "on"),
+    Disposition.POWER_ON: ("started", "on"),
     Disposition.MIGRATE_BACK: ("migrated back", "to"),
-    Disposition.LEAVE: ("not part of the move", "now on"),
-    Disposition.CANNOT: ("not part of the move", "now on"),
+    Disposition.LEAVE: ("left out of the move", "now on"),
+    Disposition.CANNOT: ("left out of the move", "now on"),
 }
 _PLACES = 20
 
