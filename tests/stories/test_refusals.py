@@ -8,7 +8,8 @@ from tests.stories.stage import ALICE, BOB, CAROL, DAVE, GUEST, OPS, Stage
 async def test_who_may_not_decide_hears_why_and_changes_nothing(stage: Stage) -> None:
     await stage.start_bot()
     await stage.workspace.type_command(BOB, OPS, "/evacuate prod/compute-2")
-    card = await stage.card_says("Waiting for approval")
+    await stage.card_says("Waiting for approval")
+    card = await stage.card_says("<!subteam^S0LEADS>")  # it is named by an edit, which rings nowhere
     shown = card.plain
     for user, why in [
         (BOB, "asked for this yourself"),
