@@ -6,7 +6,7 @@ from typing import Any
 
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import Life, Service, in_turn
-from adapters.openstack.steps import locks as around
+from adapters.openstack.steps import locks as lock_steps
 from adapters.openstack.steps import service
 from adapters.openstack.survey import nova
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
@@ -105,7 +105,7 @@ async def _left_locked(session: Session) -> Mapping[str, str]:
     if (await nova.compute_offer(session)).highest < LOCK_REASON:
         return {}
     shown = await nova.list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
-    return around.left_locked(shown)
+    return lock_steps.left_locked(shown)
 
 
 def _host(rows: Sequence[Service], nodes: Sequence[Json], *, counted: int | None, left: str) -> Host:

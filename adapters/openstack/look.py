@@ -28,7 +28,7 @@ from adapters.openstack.steps import (
     verbs,
 )
 from adapters.openstack.survey import nova, older, proof, reasons
-from adapters.openstack.survey import servers as whereabouts
+from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.messages import how_to_go_elsewhere
@@ -224,7 +224,7 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step], now: date
         hypervisors = await older.with_providers(session, hypervisors)
     held = await proof.held_on(session, host, hypervisors)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
-    movers = await whereabouts.of_movers(session, found, listed.items)
+    movers = await server_reads.of_movers(session, found, listed.items)
     opened = records.still_open(found, movers, now=session.time_there(now))
     return {s.key: emptied.emptied(s, compute, listed, opened) for s in steps}
 
@@ -298,11 +298,11 @@ async def _around(session: Session, steps: Sequence[Step]) -> dict[StepKey, Sigh
     """Of many VMs those that are locked are listed; that one is not locked is seen of itself, not of its absence."""
     of_locks = [s for s in steps if s.verb != verbs.STOP]
     locked: dict[str, Server] = {}
-    if len(of_locks) > whereabouts.FEW:
+    if len(of_locks) > server_reads.FEW:
         shown = await nova.list_servers(session, {"locked": "true"}, at=LOCK_REASON, doing="list the locked servers")
         locked = {s.id: s for s in shown}
     rest = {s.target for s in steps if s.verb == verbs.STOP or s.target not in locked}
-    servers = locked | (await whereabouts.find(session, rest, at=LOCK_REASON)).servers
+    servers = locked | (await server_reads.find(session, rest, at=LOCK_REASON)).servers
     return {s.key: locks.sighting(s, servers.get(s.target)) for s in steps}
 
 
@@ -337,7 +337,7 @@ async def _with_reasons(
 
 async def _servers(
     session: Session, host: str, ids: set[str], left: set[str], last: Mapping[str, Migration]
-) -> whereabouts.Found:
+) -> server_reads.Found:
     """Servers by their ids, wherever they are, or proven to be deleted.
 
     Those that were moved have changed since their last migration began, by the cloud's own clocks.
@@ -354,14 +354,14 @@ async def _servers(
         Refused
     """
     listed: dict[str, Server] = {}
-    if len(ids - left) > whereabouts.FEW:
+    if len(ids - left) > server_reads.FEW:
         listed = {s.id: s for s in await nova.servers_on(session, host, at=SHADOWS) if s.id in ids}
     rest = ids - listed.keys()
     began = [t for t in (translate.moment(last[i].created_at) for i in rest if i in last) if t is not None]
-    if len(rest) > whereabouts.FEW and began:
+    if len(rest) > server_reads.FEW and began:
         since = (min(began) - _SKEW).strftime("%Y-%m-%dT%H:%M:%SZ")
         filters = {"changes-since": since}
         changed = await nova.list_servers(session, filters, only=rest, at=SHADOWS, doing="list the servers that moved")
         listed |= {s.id: s for s in changed if not s.is_gone}
-    found = await whereabouts.find(session, ids - listed.keys())
-    return whereabouts.Found(listed | found.servers, found.gone)
+    found = await server_reads.find(session, ids - listed.keys())
+    return server_reads.Found(listed | found.servers, found.gone)

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from adapters.simulated.cloudtower import leaving as returning
+from adapters.simulated.cloudtower import leaving as leaving_host
 from adapters.simulated.cloudtower import maintenance, query, rows, vms
 from adapters.simulated.cloudtower.gate import PREFIX, changes, error, gate, is_login
 from adapters.simulated.cloudtower.query import BadQuery, QueryTable
@@ -195,13 +195,13 @@ def _enter(tower: Tower, body: Any) -> Any:
 
 
 def _exit_precheck(tower: Tower, body: Any) -> Any:
-    return returning.exit_precheck(tower, _host_where(tower, body))
+    return leaving_host.exit_precheck(tower, _host_where(tower, body))
 
 
 def _exit(tower: Tower, body: Any) -> Any:
     data = _part(body, "data", allowed={"poweron_vms", "live_migrate_back_vms", "offline_migrate_back_vms"})
     host = _host_named(tower, body)
-    task = returning.leave(
+    task = leaving_host.leave(
         tower,
         host,
         power_on=_strings(data, "poweron_vms"),
@@ -217,7 +217,7 @@ def _power(tower: Tower, body: Any) -> Any:
         raise BadQuery("data.force is required")
     host = _host_named(tower, body)
     return _host_task(
-        tower, host, returning.switch_power(tower, host, action=str(data.get("action")), force=data["force"])
+        tower, host, leaving_host.switch_power(tower, host, action=str(data.get("action")), force=data["force"])
     )
 
 

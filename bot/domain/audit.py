@@ -49,7 +49,7 @@ class AuditEvent(StrEnum):
     STEP_ACCEPTED = "step accepted", "The cloud took a step up."
     STEP_DONE = "step done", "A step was seen to be done."
     STEP_FAILED = "step failed", "A step failed."
-    STEP_SKIPPED = "step skipped", "A step must not, or need not, happen any more."
+    STEP_NOT_NEEDED = "step skipped", "A step must not, or need not, happen any more."
     STEP_UNKNOWN = "step unknown", "What became of a step cannot be told; it is not begun again by itself."
     STEP_PLANNED_AGAIN = "step planned again", "Somebody had a failed step tried again."
     STEP_GIVEN_UP = "step given up", "Somebody gave up a step that failed."

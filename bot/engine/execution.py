@@ -4,10 +4,10 @@ For each step: look → (as wanted already: done) → commit what was seen and t
 commit the receipt → look until it has ended. A crash anywhere resumes at a look.
 
 The pace is that of the cloud (`pace`): so many are begun in a round as it is seen to take up, over all its operations,
-counted in the transaction that commits their intents. What waits for its turn is looked at once, all of it together,
-and remembered: a list of a host's VMs costs little more than a few of them. The second look, right
-before the start, is never spared; where it shows that a remembered one was touched meanwhile, that is looked at anew
-before anything is made of it.
+counted in the transaction that commits their intents. What waits for its turn is looked at once, all of it together, and
+remembered: a list of a host's VMs costs little more than a few of them. The second look, right before the start, is
+never spared; where it shows that a remembered one was touched meanwhile, that is looked at anew before anything is
+made of it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -29,10 +29,10 @@ from bot.domain.progress.turns import to_skip, to_start, to_tidy
 from bot.domain.rules import targets, timing
 from bot.domain.rules.timing import Closed
 from bot.domain.values import Facts, StepKey
-from bot.engine import beside, telling
-from bot.engine.held import Held
+from bot.engine import other_operations, step_news
+from bot.engine.leased import LeasedOperation
 from bot.engine.pacing import Named, is_paced
-from bot.engine.starts import Answer, Starts
+from bot.engine.pending_calls import Answer, PendingCalls
 
 _NOT_STARTED = "Not started: a step it depends on did not get done."
 _NOT_NEEDED = "Not needed."
@@ -43,8 +43,8 @@ _NOTHING = Sighting(seen=Seen.UNCLEAR, sentence="The cloud said nothing about it
 class _Round:
     """What one round works on."""
 
-    held: Held
-    starts: Starts
+    leased: LeasedOperation
+    pending: PendingCalls
     operation: Operation
     records: Sequence[StepRecord]  #: all steps, as stored
     phases: Sequence[str]
@@ -58,24 +58,24 @@ class _Round:
         if self.operation.state is not State.RUNNING:
             return []
         take_up = to_finish if self.closed else to_start
-        return take_up(records, self.phases, limit=len(records), now=self.held.moment)
+        return take_up(records, self.phases, limit=len(records), now=self.leased.moment)
 
     def wait(self, records: Sequence[StepRecord]) -> float:
         """How many seconds to let pass between this look and the next."""
         own = [r for r in records if is_paced(r.step)]
         is_moving = any(r.state in IN_FLIGHT for r in own)
         waits = any(r.state is StepState.PLANNED or (r.state in IN_FLIGHT and r.begun_at is None) for r in own)
-        return between_looks(poll=self.held.cloud.poll, is_busy=waits) if is_moving else self.held.cloud.poll
+        return between_looks(poll=self.leased.cloud.poll, is_busy=waits) if is_moving else self.leased.cloud.poll
 
     @property
     def closed(self) -> Closed | None:
         """Why nothing new may be begun now; what runs is finished."""
-        return timing.closed(self.operation, self.held.rule, now=self.held.clock.now()) or self.target
+        return timing.closed(self.operation, self.leased.rule, now=self.leased.clock.now()) or self.target
 
 
 async def round_of(
-    held: Held,
-    starts: Starts,
+    leased: LeasedOperation,
+    pending: PendingCalls,
     operation: PlannedOperation,
     records: Sequence[StepRecord],
     *,
@@ -85,8 +85,8 @@ async def round_of(
     """Take an executing operation one round further.
 
     Args:
-        held: the operation's lease.
-        starts: its calls on the wire.
+        leased: the operation's lease.
+        pending: its calls on the wire.
         operation: as stored.
         records: its steps, as stored.
         foreseen: what earlier rounds saw of steps whose turn had not come; kept up to date.
@@ -101,14 +101,14 @@ async def round_of(
         LeaseLost
     """
     phases = operation.plan.phases
-    records = await _skip(held, operation, with_words(records, operation.words, now=held.moment))
+    records = await _skip(leased, operation, with_words(records, operation.words, now=leased.moment))
     if operation.state is not State.RUNNING:
         foreseen.clear()  # whoever pauses may do so for hours
-    target = targets.closed(operation.request, await beside.requests(held, operation))
+    target = targets.closed(operation.request, await other_operations.requests(leased, operation))
     this = await _say_if_closed(
         _Round(
-            held=held,
-            starts=starts,
+            leased=leased,
+            pending=pending,
             operation=operation,
             records=records,
             phases=phases,
@@ -125,7 +125,7 @@ async def round_of(
     orders = [r for r in in_flight if r.key in on_the_wire and r.step.relieves]
     seen, trouble = await _see(this, [*watched, *orders], coming)
     watched = [r for r in watched if trouble is None or r.key in seen]
-    looked = {r.key: _look(held, r, seen) for r in watched}
+    looked = {r.key: _look(leased, r, seen) for r in watched}
     between = await _after(this, looked, seen)
     if trouble is not None:
         raise trouble
@@ -142,7 +142,7 @@ async def _say_if_closed(this: _Round) -> _Round:
     facts: Facts = {"sentence": closed.sentence, "moving": moving}
     news = News(what=NothingMoreBegins(sentence=closed.sentence, moving=moving), operation=operation.id)
     said = replace(operation, told=(*operation.told, Told.CLOSED))
-    saved = await this.held.save(said, Entry(event=AuditEvent.HELD_BACK, facts=facts), *telling.aloud(news))
+    saved = await this.leased.save(said, Entry(event=AuditEvent.HELD_BACK, facts=facts), *step_news.aloud(news))
     return replace(this, operation=saved)
 
 
@@ -160,7 +160,7 @@ async def _see(
     steps = [r.step for r in (*watched, *ahead)]
     trouble = None
     try:
-        seen = await this.held.cloud.look(steps) if steps else {}
+        seen = await this.leased.cloud.look(steps) if steps else {}
     except PartlySeen as partly:
         seen, trouble = partly.seen, partly
     untouched = {r.key for r in ahead if r.step.by is By.MUSTER and _may_start(_of(r, seen))}
@@ -171,9 +171,9 @@ async def _see(
 async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mapping[StepKey, Sighting]) -> float:
     """Take over what a look showed, and start what may be started now; see `round_of` for the answer."""
     records = [looked.get(r.key, r) for r in this.records]
-    this.held.pacing.looked({r.key: r for r in this.records}, looked.values(), now=this.held.clock.monotonic())
+    this.leased.pacing.looked({r.key: r for r in this.records}, looked.values(), now=this.leased.clock.monotonic())
     known = {**this.foreseen, **seen}
-    fresh = [_look(this.held, r, known) for r in this.coming(records) if r.key in known]
+    fresh = [_look(this.leased, r, known) for r in this.coming(records) if r.key in known]
     ready = [r for r in fresh if r.state is StepState.PLANNED and r.step.by is By.MUSTER and not known[r.key].not_yet]
     waiting = {r.key for r in ready}
     begun = await _start(this, [*looked.values(), *(r for r in fresh if r.key not in waiting)], ready, seen)
@@ -187,28 +187,32 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     return 0.0 if is_quick or (has_ended and leads_on) else this.wait([*records, *begun])
 
 
-async def _skip(held: Held, operation: PlannedOperation, records: Sequence[StepRecord]) -> Sequence[StepRecord]:
+async def _skip(
+    leased: LeasedOperation, operation: PlannedOperation, records: Sequence[StepRecord]
+) -> Sequence[StepRecord]:
     """Set aside what must not happen any more; one skip may cause the next. Nobody's hands are waited for in a stop."""
     phases = operation.plan.phases
     is_stopping = operation.state is State.STOPPING
     by_hand = [r for r in records if is_stopping and r.waits_for_hands and r.step.relieves is None]
     nobodys = {r.key for r in by_hand}
     while nobodys or to_skip(records, phases):
-        async with held.at_work() as unit:  # people retry and set aside while others move: see that it is still so
-            records = with_words(await unit.steps.of(operation.id, alone=True), operation.words, now=held.moment)
+        async with leased.at_work() as unit:  # people retry and set aside while others move: see that it is still so
+            records = with_words(await unit.steps.of(operation.id, alone=True), operation.words, now=leased.moment)
             still = {r.key for r in to_skip(records, phases)} | nobodys
             ended = {
-                r.key: r.end(StepState.SKIPPED, now=held.moment, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED)
+                r.key: r.end(
+                    StepState.NOT_NEEDED, now=leased.moment, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED
+                )
                 for r in records
                 if r.key in still and not r.has_ended
             }
-            await held.commit_steps(unit, [(r, telling.entry(r) if r.counts else None) for r in ended.values()])
+            await leased.commit_steps(unit, [(r, step_news.entry(r) if r.counts else None) for r in ended.values()])
         records, nobodys = [ended.get(r.key, r) for r in records], set()
     return records
 
 
-def _look(held: Held, record: StepRecord, seen: Mapping[StepKey, Sighting]) -> StepRecord:
-    return after_look(record, _of(record, seen), now=held.moment)
+def _look(leased: LeasedOperation, record: StepRecord, seen: Mapping[StepKey, Sighting]) -> StepRecord:
+    return after_look(record, _of(record, seen), now=leased.moment)
 
 
 def _may_start(sighting: Sighting) -> bool:
@@ -220,10 +224,12 @@ def _of(record: StepRecord, seen: Mapping[StepKey, Sighting]) -> Sighting:
     return seen.get(record.key, _NOTHING)
 
 
-async def _keep(held: Held, operation: Operation, before: Sequence[StepRecord], looked: Sequence[StepRecord]) -> None:
+async def _keep(
+    leased: LeasedOperation, operation: Operation, before: Sequence[StepRecord], looked: Sequence[StepRecord]
+) -> None:
     """Store what changed, with its audit and its news."""
     entries, news = _changes(operation, {r.key: r for r in before}, looked)
-    await held.save_steps(entries, *news)
+    await leased.save_steps(entries, *news)
 
 
 def _changes(
@@ -231,8 +237,8 @@ def _changes(
 ) -> tuple[list[tuple[StepRecord, Entry | None]], list[News]]:
     """What is to be stored and told of steps that were looked at."""
     changed = [r for r in looked if r != known[r.key]]
-    entries = [(r, telling.entry(r) if r.state is not known[r.key].state else None) for r in changed]
-    news = [line for r in changed if r.state is not known[r.key].state for line in telling.of_step(operation, r)]
+    entries = [(r, step_news.entry(r) if r.state is not known[r.key].state else None) for r in changed]
+    news = [line for r in changed if r.state is not known[r.key].state for line in step_news.of_step(operation, r)]
     return entries, news
 
 
@@ -240,43 +246,43 @@ async def _intend(
     this: _Round, looked: Sequence[StepRecord], ready: Sequence[StepRecord], seen: Mapping[StepKey, Sighting]
 ) -> Sequence[StepRecord]:
     """Commit what was seen, and the intents of as many steps as the cloud takes up now, over all its operations."""
-    held, operation = this.held, this.operation
+    leased, operation = this.leased, this.operation
     known = {r.key: r for r in this.records}
     entries, news = _changes(operation, known, looked)
     present = known | {r.key: r for r in looked}
     mine = [(operation.id, r) for r in present.values() if r.state in IN_FLIGHT]
-    is_full = held.pacing.is_full(since=held.clock.monotonic() - held.between)
+    is_full = leased.pacing.is_full(since=leased.clock.monotonic() - leased.between)
     async with AsyncExitStack() as stack:
         unit: Unit | None = None
         others: Sequence[Named] = ()
         live: Sequence[Request] = ()
         if not is_full and any(is_paced(r.step) for r in ready):
-            unit = await stack.enter_async_context(held.at_work())
+            unit = await stack.enter_async_context(leased.at_work())
             others = await unit.steps.moving_elsewhere(operation)
             live = await unit.operations.requests(operation.request.cloud)
         if is_full:
             chosen: Sequence[StepRecord] = [r for r in ready if not is_paced(r.step)]
         else:
-            chosen = held.pacing.choose(
+            chosen = leased.pacing.choose(
                 _to_free_targets(this, ready, live),
                 [*mine, *others],
-                most=held.cloud.concurrency,
-                rate=held.cloud.rate,
-                between=held.between,
-                now=held.clock.monotonic(),
-                moment=held.moment,
+                most=leased.cloud.concurrency,
+                rate=leased.cloud.rate,
+                between=leased.between,
+                now=leased.clock.monotonic(),
+                moment=leased.moment,
             )
-            news += telling.of_stale(operation, held.pacing)
-        now = held.moment
-        held_back = held.pacing.held_back(ready, {r.key for r in chosen}).items()
+            news += step_news.of_stale(operation, leased.pacing)
+        now = leased.moment
+        held_back = leased.pacing.held_back(ready, {r.key for r in chosen}).items()
         entries += [(replace(known[k], held_back=why), None) for k, why in held_back if known[k].held_back is not why]
         intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in chosen]
-        entries += [(r, telling.entry(r)) for r in intents]
-        news += telling.of_phase(operation, intents, this.records)
+        entries += [(r, step_news.entry(r)) for r in intents]
+        news += step_news.of_phase(operation, intents, this.records)
         if entries or news:
             if unit is None:
-                unit = await stack.enter_async_context(held.at_work())
-            await held.commit_steps(unit, entries, *news)
+                unit = await stack.enter_async_context(leased.at_work())
+            await leased.commit_steps(unit, entries, *news)
     for record in intents:
         this.foreseen.pop(record.key, None)
     return intents
@@ -300,17 +306,17 @@ async def _start(
         Those that were started, as they were before their answers: counted as moving though one may be refused by now,
         they make the next look come sooner, never later.
     """
-    held, operation = this.held, this.operation
+    leased, operation = this.leased, this.operation
     intents = await _intend(this, looked, ready, seen)
     if not intents:
         return []
     planned_of = {r.key: r for r in ready}
     try:
-        again = await held.cloud.look([r.step for r in intents])
+        again = await leased.cloud.look([r.step for r in intents])
     except CloudError:
-        await held.save_steps([(planned_of[r.key], None) for r in intents])
+        await leased.save_steps([(planned_of[r.key], None) for r in intents])
         raise
-    present = await held.operation()
+    present = await leased.operation()
     may_go, begun = not this.closed, going_on(this.records)
     go, not_acted_on = [], []
     for record in intents:
@@ -322,18 +328,18 @@ async def _start(
         elif is_untouched:
             go.append(record)
         else:
-            await _keep(held, operation, [record], [_look(held, record, again)])
-    await held.save_steps(not_acted_on)
-    calls = {r.key: _start_one(held, operation, r) for r in go}
-    await this.starts.begin(calls, seconds=_time_to_answer(this, go))
-    await store(held, this.starts.settle())
+            await _keep(leased, operation, [record], [_look(leased, record, again)])
+    await leased.save_steps(not_acted_on)
+    calls = {r.key: _start_one(leased, operation, r) for r in go}
+    await this.pending.begin(calls, seconds=_time_to_answer(this, go))
+    await store(leased, this.pending.settle())
     return go
 
 
-async def store(held: Held, answers: Sequence[Answer]) -> None:
+async def store(leased: LeasedOperation, answers: Sequence[Answer]) -> None:
     """Commit what calls were answered, all that has come at once."""
     news = [line for answer in answers for line in answer.news]
-    await held.save_steps([(answer.record, answer.entry) for answer in answers], *news)
+    await leased.save_steps([(answer.record, answer.entry) for answer in answers], *news)
 
 
 def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
@@ -342,7 +348,7 @@ def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
     A change of the host itself is waited for: nothing else can begin before it has come about.
     """
     if any(r.step.vm is None for r in begun):
-        return this.held.cloud.poll
+        return this.leased.cloud.poll
     return this.wait([*this.records, *begun])
 
 
@@ -351,37 +357,37 @@ def _is_wanted(state: State, record: StepRecord) -> bool:
     return state is State.RUNNING or (state is State.STOPPING and record.step.tidies is not None)
 
 
-async def _start_one(held: Held, operation: Operation, record: StepRecord) -> Answer:
+async def _start_one(leased: LeasedOperation, operation: Operation, record: StepRecord) -> Answer:
     """Make the one mutating call of a step whose intent is committed, and tell what to store of the cloud's answer."""
-    clock = held.clock
-    held.pacing.called(record.step, now=clock.monotonic())
+    clock = leased.clock
+    leased.pacing.called(record.step, now=clock.monotonic())
     try:
-        receipt = await held.cloud.start(record.step)
+        receipt = await leased.cloud.start(record.step)
     except Unreachable as lost:
-        held.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
+        leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
         sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
         waiting = replace(record, is_over=lost.is_over, sentence=sentence)
         facts: Facts = {"step": record.key, "raw": lost.raw}
         return Answer(record=waiting, entry=Entry(event=AuditEvent.ANSWER_LOST, facts=facts))
     except CloudError as refused:
-        held.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
-        return await _refused(held, operation, record, refused)
-    held.pacing.answered(record.step, now=clock.monotonic(), is_good=True)
-    accepted = record.accept(receipt, now=held.moment)
-    return Answer(record=accepted, entry=telling.entry(accepted))
+        leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
+        return await _refused(leased, operation, record, refused)
+    leased.pacing.answered(record.step, now=clock.monotonic(), is_good=True)
+    accepted = record.accept(receipt, now=leased.moment)
+    return Answer(record=accepted, entry=step_news.entry(accepted))
 
 
-async def _refused(held: Held, operation: Operation, record: StepRecord, refused: CloudError) -> Answer:
+async def _refused(leased: LeasedOperation, operation: Operation, record: StepRecord, refused: CloudError) -> Answer:
     """A refusal is not a verdict about the step: it may be as wanted already, or underway. Look once, then decide."""
     try:
-        sighting = (await held.cloud.look([record.step])).get(record.key, _NOTHING)
+        sighting = (await leased.cloud.look([record.step])).get(record.key, _NOTHING)
     except (Refused, Unreachable):
         sighting = _NOTHING
     if sighting.seen in {Seen.DONE, Seen.UNDERWAY}:
-        return _answer(operation, record, after_look(record, sighting, now=held.moment))
+        return _answer(operation, record, after_look(record, sighting, now=leased.moment))
     failed = record.end(
         StepState.FAILED,
-        now=held.moment,
+        now=leased.moment,
         sentence=refused.sentence,
         remedy=refused.remedy,
         raw=refused.raw,
@@ -392,4 +398,4 @@ async def _refused(held: Held, operation: Operation, record: StepRecord, refused
 def _answer(operation: Operation, before: StepRecord, after: StepRecord) -> Answer:
     if after.state is before.state:
         return Answer(record=after, entry=None)
-    return Answer(record=after, entry=telling.entry(after), news=telling.of_step(operation, after))
+    return Answer(record=after, entry=step_news.entry(after), news=step_news.of_step(operation, after))

@@ -17,11 +17,11 @@ from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules import targets, timing
 from bot.domain.values import Facts, Json, StepKey
-from bot.engine import beside, execution, survey, telling
-from bot.engine.footing import Footing, Stumbles
-from bot.engine.held import Held
+from bot.engine import execution, other_operations, step_news, survey
+from bot.engine.guarded_cloud import AdapterFailures, GuardedCloud
+from bot.engine.leased import LeasedOperation
+from bot.engine.pending_calls import PendingCalls
 from bot.engine.silence import Silence
-from bot.engine.starts import Starts
 
 BREATH = 0.25
 """The part of the time between two looks that lies between the end of one and the next at the least."""
@@ -33,17 +33,17 @@ STANDS_SECONDS = 60.0
 class Runner:
     """One operation's way through the working states."""
 
-    held: Held
+    leased: LeasedOperation
     beat: Callable[[], None] = lambda: None  #: called in each round
     silence: Silence = field(init=False)
-    starts: Starts = field(default_factory=Starts)
-    stumbles: Stumbles = field(default_factory=Stumbles)
+    pending: PendingCalls = field(default_factory=PendingCalls)
+    failures: AdapterFailures = field(default_factory=AdapterFailures)
     foreseen: dict[StepKey, Sighting] = field(default_factory=dict)
     _stands: tuple[Sequence[StepRecord], float] = ((), 0.0)  #: the steps, and since when they are so
 
     def __post_init__(self) -> None:
-        self.silence = Silence(self.held.clock)
-        self.held = replace(self.held, cloud=Footing(self.held.cloud, self.stumbles))
+        self.silence = Silence(self.leased.clock)
+        self.leased = replace(self.leased, cloud=GuardedCloud(self.leased.cloud, self.failures))
 
     async def run(self) -> None:
         """Work until the operation waits for people or has ended.
@@ -52,19 +52,19 @@ class Runner:
             LeaseLost: its time is over, and another worker may hold it; nothing more is written.
         """
         try:
-            await self.held.take_up()
+            await self.leased.take_up()
             while await self._one_round():
                 pass
         finally:
             with suppress(LeaseLost, Stale, StoreFailed):  # whoever takes it up looks what became of them
-                await execution.store(self.held, await self.starts.last())
+                await execution.store(self.leased, await self.pending.last())
 
     async def _one_round(self) -> bool:
         self.beat()
         try:
-            await execution.store(self.held, self.starts.settle())
-            on_the_wire = self.starts.under_way  # read first: what is not in it has its answer in its row
-            operation, records = await self.held.load()
+            await execution.store(self.leased, self.pending.settle())
+            on_the_wire = self.pending.under_way  # read first: what is not in it has its answer in its row
+            operation, records = await self.leased.load()
             return await self._work_on(operation, records, on_the_wire)
         except Stale:
             return True  # a person changed it meanwhile: read it again
@@ -77,12 +77,12 @@ class Runner:
         self, operation: Operation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
     ) -> bool:
         if operation.state is State.CHECKING:
-            await survey.check(self.held, operation)
+            await survey.check(self.leased, operation)
             return True
         if not isinstance(operation, PlannedOperation):
             return False
         if operation.state is State.QUEUED:
-            if timing.is_early(operation, now=self.held.clock.now()):
+            if timing.is_early(operation, now=self.leased.clock.now()):
                 return False
             await self._begin(operation)
             return True
@@ -93,7 +93,7 @@ class Runner:
 
     async def _begin(self, operation: PlannedOperation) -> None:
         try:
-            await survey.begin(self.held, operation)
+            await survey.begin(self.leased, operation)
         except CloudError as error:
             await self._silence(operation, error)
             return
@@ -101,14 +101,14 @@ class Runner:
 
     async def _stumbled(self, error: Exception) -> bool:
         """Muster's own fault: it is told, nothing is started on the strength of it, and it is tried again."""
-        operation = await self.held.operation()
-        said = self.stumbles.said("this operation", error)
+        operation = await self.leased.operation()
+        said = self.failures.said("this operation", error)
         if operation.state is State.CHECKING:
             try:
-                await survey.could_not_check(self.held, operation, said)
+                await survey.could_not_check(self.leased, operation, said)
             except Stale:
                 return True
-        elif operation.state is State.QUEUED and await survey.is_too_late(self.held, operation):
+        elif operation.state is State.QUEUED and await survey.is_too_late(self.leased, operation):
             return True
         elif operation.state in EXECUTING or operation.state is State.QUEUED:
             await self._silence(operation, said)
@@ -117,11 +117,11 @@ class Runner:
     async def _execute(
         self, operation: PlannedOperation, records: Sequence[StepRecord], on_the_wire: frozenset[StepKey]
     ) -> None:
-        began = self.held.clock.monotonic()
+        began = self.leased.clock.monotonic()
         await self._draw_anew(operation, records, now=began)
         try:
             between = await execution.round_of(
-                self.held, self.starts, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
+                self.leased, self.pending, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
             )
         except CloudError as error:
             await self._silence(operation, error)
@@ -130,8 +130,8 @@ class Runner:
         if between is None:
             await self._end(operation)
         elif between:
-            passed = self.held.clock.monotonic() - began
-            await self.held.clock.sleep(max(between - passed, between * BREATH))
+            passed = self.leased.clock.monotonic() - began
+            await self.leased.clock.sleep(max(between - passed, between * BREATH))
 
     async def _draw_anew(self, operation: Operation, records: Sequence[StepRecord], *, now: float) -> None:
         """Let no card promise an end for long while nothing moves."""
@@ -139,7 +139,7 @@ class Runner:
         if records == before and now - since < STANDS_SECONDS:
             return
         if records == before:
-            async with self.held.unit() as unit:
+            async with self.leased.unit() as unit:
                 await unit.operations.revise(operation.id)
                 await unit.commit()
         self._stands = (records, now)
@@ -149,47 +149,47 @@ class Runner:
         was_told = self.silence.is_told
         if news := self.silence.goes_on(operation, error):
             facts: Facts = {"sentence": error.sentence, "remedy": error.remedy, "raw": error.raw}
-            async with self.held.unit() as unit:
+            async with self.leased.unit() as unit:
                 if not was_told:
                     await unit.audit.record(operation.id, Entry(event=AuditEvent.CLOUD_SILENT, facts=facts))
                 await unit.outbox.tell(*news)
                 await unit.commit()
-        await self.held.clock.sleep(self.held.cloud.poll)
+        await self.leased.clock.sleep(self.leased.cloud.poll)
 
     async def _heard_again(self, operation: Operation) -> None:
         if news := self.silence.is_over(operation):
-            async with self.held.unit() as unit:
+            async with self.leased.unit() as unit:
                 await unit.outbox.tell(*news)
                 await unit.commit()
 
     async def _end(self, operation: PlannedOperation) -> None:
         """Nothing is in flight and nothing may start: say how it ended, and never "done" over something unverified."""
-        _, rows = await self.held.load()
+        _, rows = await self.leased.load()
         records = [r for r in rows if r.counts]
-        now = self.held.clock.now()
+        now = self.leased.clock.now()
         if all(r.state is StepState.DONE and not r.aside for r in records):
-            took = (self.held.moment - operation.started_at).total_seconds() if operation.started_at else 0.0
+            took = (self.leased.moment - operation.started_at).total_seconds() if operation.started_at else 0.0
             vms = len({r.step.vm for r in records if r.step.vm})
             ended = replace(operation.after(Event.FINISHED, at=now), outcome=f"{counted(vms, 'VM')} verified")
             entry = Entry(event=AuditEvent.FINISHED, facts={"seconds": took, "vms": vms})
             news = News(what=AllVerified(seconds=took), operation=operation.id)
-            await self.held.save(ended, entry, *telling.at_the_end(news))
+            await self.leased.save(ended, entry, *step_news.at_the_end(news))
             return
         stands, left = _numbers(records), tuple(r.step.title for r in fates.undone(records))
         event, facts = AuditEvent.ENDED_INCOMPLETE, _recorded(stands, left)
         if operation.state is State.STOPPING:
             outcome = f"stopped with {fates.undone_of_all(records)} left undone"
             ended = replace(operation.after(Event.STOPPED, at=now), outcome=outcome)
-            told = telling.at_the_end(News(what=LeftUndone(left=left), operation=operation.id))
+            told = step_news.at_the_end(News(what=LeftUndone(left=left), operation=operation.id))
         elif set_aside.is_all_that_is_left(rows, operation.plan.phases):
             ended = replace(operation.after(Event.CLOSED, at=now), outcome=set_aside.outcome(rows))
             facts |= {"sentence": ended.outcome}
             undone = LeftUndone(left=left, sentence=ended.outcome)
-            told = telling.at_the_end(News(what=undone, operation=operation.id))
+            told = step_news.at_the_end(News(what=undone, operation=operation.id))
         else:
             is_planned = any(r.state is StepState.PLANNED and not r.aside for r in records)
-            live = await beside.requests(self.held, operation)
-            closed = timing.closed(operation, self.held.rule, now=now) or targets.closed(operation.request, live)
+            live = await other_operations.requests(self.leased, operation)
+            closed = timing.closed(operation, self.leased.rule, now=now) or targets.closed(operation.request, live)
             closed = closed if is_planned else None
             outcome = f"{fates.undone_of_all(records)} not done"
             if closed is not None:
@@ -200,8 +200,8 @@ class Runner:
             ended = replace(operation.after(Event.FELL_SHORT, at=now), outcome=outcome)
             needed = replace(stands, may_skip=bool(set_aside.may_be(rows)))
             news = News(what=needed, operation=operation.id)
-            told = calling(news, [operation.requested_by, *self.held.rule.approvers])
-        await self.held.save(ended, Entry(event=event, facts=facts), *told)
+            told = calling(news, [operation.requested_by, *self.leased.rule.approvers])
+        await self.leased.save(ended, Entry(event=event, facts=facts), *told)
 
 
 def _numbers(records: Sequence[StepRecord]) -> PersonNeeded:
@@ -215,7 +215,7 @@ def _numbers(records: Sequence[StepRecord]) -> PersonNeeded:
         done=met[Fate.DONE],
         failed=met[Fate.FAILED],
         unknown=met[Fate.UNKNOWN],
-        not_done=met[Fate.SKIPPED] + met[Fate.WAITING] + met[Fate.MOVING],
+        not_done=met[Fate.NOT_DONE] + met[Fate.WAITING] + met[Fate.MOVING],
         aside=met[Fate.SET_ASIDE],
         of_host=tuple(r.step.title for r in left if of_vms and not r.step.vm),
     )

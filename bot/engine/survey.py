@@ -19,8 +19,8 @@ from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules import targets, timing
 from bot.domain.values import Digest, Facts
-from bot.engine import beside, earlier, telling
-from bot.engine.held import Held
+from bot.engine import earlier_operations, other_operations, step_news
+from bot.engine.leased import LeasedOperation
 
 S = TypeVar("S")
 
@@ -34,29 +34,31 @@ LONGEST_PAUSE_SECONDS = 16.0
 _OTHER_TERMS = "what policy asks of an approval has changed since it was given"
 
 
-async def check(held: Held, operation: Operation) -> None:
+async def check(leased: LeasedOperation, operation: Operation) -> None:
     """Make the plan of a new request and put it before the approvers, or say what forbids it."""
-    plan = await _judged(held, operation)
-    planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation)))
-    if not planned.approvals and (impossible := await _impossible(held, planned)):
+    plan = await _judged(leased, operation)
+    planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(leased, operation)))
+    if not planned.approvals and (impossible := await _impossible(leased, planned)):
         plan = replace(plan, findings=(*plan.findings, impossible))
-        planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation)))
-    now = held.clock.now()
+        planned = _with_plan(operation, plan, digest_of(plan, terms=_terms(leased, operation)))
+    now = leased.clock.now()
     found = _found(operation, planned)
     if plan.is_blocked:
-        await _block(held, planned, *found)
+        await _block(leased, planned, *found)
         return
     facts = _facts(planned)
     if operation.dry_run:
-        await held.save(planned.after(Event.CHECKED_DRY, at=now), Entry(event=AuditEvent.CHECKED, facts=facts), *found)
+        await leased.save(
+            planned.after(Event.CHECKED_DRY, at=now), Entry(event=AuditEvent.CHECKED, facts=facts), *found
+        )
         return
     # an approval that still counts does not live longer because somebody checks again and again
     asked = planned.after(Event.CHECKED, at=now)
     if not planned.approvals:
-        asked = timing.asked(asked, held.rule, now=now)
+        asked = timing.asked(asked, leased.rule, now=now)
     # who was asked about this very plan is not called by everybody who checks it again
-    calls = () if found and planned.digest == operation.digest else _waiting(held, planned)
-    await held.save(asked, Entry(event=AuditEvent.APPROVAL_ASKED_FOR, facts=facts), *found, *calls)
+    calls = () if found and planned.digest == operation.digest else _waiting(leased, planned)
+    await leased.save(asked, Entry(event=AuditEvent.APPROVAL_ASKED_FOR, facts=facts), *found, *calls)
 
 
 def _found(before: Operation, planned: PlannedOperation) -> tuple[News, ...]:
@@ -71,21 +73,21 @@ def _found(before: Operation, planned: PlannedOperation) -> tuple[News, ...]:
     return (News(what=found, operation=before.id),)
 
 
-async def _impossible(held: Held, planned: Operation) -> Finding | None:
+async def _impossible(leased: LeasedOperation, planned: Operation) -> Finding | None:
     """Why nobody could ever say yes, if so. Slack is asked a few times before that counts as not found out."""
     found = None
-    for attempt in range(TRIES if held.people else 0):
-        await held.clock.sleep(PAUSE_SECONDS if attempt else 0)
-        found = await approvability.finding(held.people, held.rule, planned) if held.people else None
+    for attempt in range(TRIES if leased.people else 0):
+        await leased.clock.sleep(PAUSE_SECONDS if attempt else 0)
+        found = await approvability.finding(leased.people, leased.rule, planned) if leased.people else None
         if found is None or found.verdict is not Verdict.UNKNOWN:
             break
     return found
 
 
-async def could_not_check(held: Held, operation: Operation, error: CloudError) -> None:
+async def could_not_check(leased: LeasedOperation, operation: Operation, error: CloudError) -> None:
     """Block a request that could not be judged, whatever the reason."""
     plan = _could_not_ask(operation.request, error)
-    await _block(held, _with_plan(operation, plan, digest_of(plan, terms=_terms(held, operation))))
+    await _block(leased, _with_plan(operation, plan, digest_of(plan, terms=_terms(leased, operation))))
 
 
 def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> PlannedOperation:
@@ -94,14 +96,14 @@ def _with_plan(operation: Operation, plan: Plan, digest: Digest) -> PlannedOpera
     return replace(kept.with_plan(plan, digest), drift=(), rechecked_by=None)
 
 
-async def _block(held: Held, planned: PlannedOperation, *found: News) -> None:
+async def _block(leased: LeasedOperation, planned: PlannedOperation, *found: News) -> None:
     """End it by its findings. The incident channel hears it only of what had been approved."""
     outcome = next(f.sentence for f in planned.plan.sorted_findings)
-    blocked = replace(planned.after(Event.FORBIDDEN, at=held.clock.now()), outcome=outcome)
+    blocked = replace(planned.after(Event.FORBIDDEN, at=leased.clock.now()), outcome=outcome)
     facts = _facts(planned)
     news = News(what=FindingsForbid(), operation=planned.id)
-    told = telling.aloud(news) if planned.state is State.QUEUED else (news,)
-    await held.save(blocked, Entry(event=AuditEvent.BLOCKED, facts=facts), *found, *told)
+    told = step_news.aloud(news) if planned.state is State.QUEUED else (news,)
+    await leased.save(blocked, Entry(event=AuditEvent.BLOCKED, facts=facts), *found, *told)
 
 
 def _facts(planned: PlannedOperation) -> Facts:
@@ -114,8 +116,8 @@ def _facts(planned: PlannedOperation) -> Facts:
     }
 
 
-def _waiting(held: Held, operation: PlannedOperation) -> tuple[News, ...]:
-    called = calling(News(what=ApprovalWanted(), operation=operation.id), held.rule.approvers)
+def _waiting(leased: LeasedOperation, operation: PlannedOperation) -> tuple[News, ...]:
+    called = calling(News(what=ApprovalWanted(), operation=operation.id), leased.rule.approvers)
     if len(operation.plan.vms) <= FILED:
         return called
     return (*called, News(what=PlanFile(digest=operation.digest), operation=operation.id))
@@ -125,7 +127,7 @@ FILED = 15
 """The plan of more VMs than this hangs in the thread as a file, too: a card cannot show the whole of each."""
 
 
-async def begin(held: Held, operation: PlannedOperation) -> None:
+async def begin(leased: LeasedOperation, operation: PlannedOperation) -> None:
     """Survey an approved operation again, and start it if the plan is still true and so is what approved it.
 
     Who approved is not looked up in Slack again: they were entitled when they decided, on-call groups change hands
@@ -134,39 +136,41 @@ async def begin(held: Held, operation: PlannedOperation) -> None:
     Raises:
         Refused, Unreachable: the cloud could not be asked; the operation waits.
     """
-    if await is_too_late(held, operation):
+    if await is_too_late(leased, operation):
         return
-    approved, terms = operation.plan, _terms(held, operation)
-    present = await _plan(held, operation)
-    now = held.clock.now()
+    approved, terms = operation.plan, _terms(leased, operation)
+    present = await _plan(leased, operation)
+    now = leased.clock.now()
     digest = digest_of(present, terms=terms)
     current = operation.with_plan(present, digest)
     if present.is_blocked:
-        await _block(held, current)
+        await _block(leased, current)
         return
     difference = drift.between(approved, present)
     is_what_was_approved = digest_of(approved, terms=terms) == operation.digest
     if not is_what_was_approved:
         difference = replace(difference, lines=(_OTHER_TERMS, *difference.lines))
     may_differ = digest == operation.digest or difference.only_shrinks
-    if not (is_what_was_approved and may_differ and held.rule.is_met_by(operation)):
-        await _ask_again(held, current, difference, now=now)
+    if not (is_what_was_approved and may_differ and leased.rule.is_met_by(operation)):
+        await _ask_again(leased, current, difference, now=now)
         return
-    await _start(held, replace(current, approved_plan=approved), operation, difference)
+    await _start(leased, replace(current, approved_plan=approved), operation, difference)
 
 
-async def _ask_again(held: Held, current: PlannedOperation, difference: Drift, *, now: datetime) -> None:
+async def _ask_again(leased: LeasedOperation, current: PlannedOperation, difference: Drift, *, now: datetime) -> None:
     """The plan is another one: back to the people who approve, with the difference shown."""
     lines = difference.lines or ("the approvals needed by policy are not complete for this plan",)
     again = replace(current.anew().after(Event.PLAN_CHANGED, at=now), drift=lines)
-    asked = timing.asked(again, held.rule, now=now)
+    asked = timing.asked(again, leased.rule, now=now)
     facts = {"digest": current.digest, "lines": list(lines), "vouches": list(current.plan.vouches)}
     news = News(what=PlanChanged(lines=tuple(lines)), operation=current.id)
     entry = Entry(event=AuditEvent.PLAN_CHANGED, facts=facts)
-    await held.save(asked, entry, *telling.aloud(news), *_waiting(held, current))
+    await leased.save(asked, entry, *step_news.aloud(news), *_waiting(leased, current))
 
 
-async def _start(held: Held, current: PlannedOperation, approved: PlannedOperation, difference: Drift) -> None:
+async def _start(
+    leased: LeasedOperation, current: PlannedOperation, approved: PlannedOperation, difference: Drift
+) -> None:
     """Lay out the steps and begin; the audit names what was approved and what is executed."""
     records = [StepRecord(step=step, seq=seq) for seq, step in enumerate(current.plan.steps)]
     facts = {
@@ -177,57 +181,60 @@ async def _start(held: Held, current: PlannedOperation, approved: PlannedOperati
         "shrunk": list(difference.lines),
         "steps": len(records),
     }
-    news = list(telling.aloud(News(what=ExecutionStarted(), operation=current.id)))
+    news = list(step_news.aloud(News(what=ExecutionStarted(), operation=current.id)))
     if difference.lines:
         news.insert(0, News(what=PlanShrunk(lines=tuple(difference.lines)), operation=current.id))
-    async with held.unit() as unit:
+    async with leased.unit() as unit:
         await unit.operations.save(
-            current.after(Event.STARTED, at=held.moment), Entry(event=AuditEvent.STARTED, facts=facts)
+            current.after(Event.STARTED, at=leased.moment), Entry(event=AuditEvent.STARTED, facts=facts)
         )
         await unit.steps.lay_out(current.id, records)
         await unit.outbox.tell(*news)
         await unit.commit()
 
 
-async def is_too_late(held: Held, operation: Operation) -> bool:
+async def is_too_late(leased: LeasedOperation, operation: Operation) -> bool:
     """Cancel an approved operation that could not be started in its time."""
-    now = held.clock.now()
-    outcome = timing.missed(operation, held.rule, now=now)
+    now = leased.clock.now()
+    outcome = timing.missed(operation, leased.rule, now=now)
     if not outcome:
         return False
     cancelled = replace(operation.after(Event.CANCELLED, at=now), outcome=outcome)
     facts = {"by": None, "sentence": outcome}
     news = News(what=CalledOff(sentence=outcome), operation=operation.id)
-    await held.save(cancelled, Entry(event=AuditEvent.CANCELLED, facts=facts), *telling.aloud(news))
+    await leased.save(cancelled, Entry(event=AuditEvent.CANCELLED, facts=facts), *step_news.aloud(news))
     return True
 
 
-async def _judged(held: Held, operation: Operation) -> Plan:
+async def _judged(leased: LeasedOperation, operation: Operation) -> Plan:
     """A plan in any case: when the cloud cannot be asked, one that is blocked by just that."""
-    began, pause = held.clock.monotonic(), PAUSE_SECONDS
+    began, pause = leased.clock.monotonic(), PAUSE_SECONDS
     while True:
         try:
-            return await _plan(held, operation)
+            return await _plan(leased, operation)
         except CloudError as error:
-            if isinstance(error, Refused) or held.clock.monotonic() - began >= TRIES_ON_SECONDS:
+            if isinstance(error, Refused) or leased.clock.monotonic() - began >= TRIES_ON_SECONDS:
                 return _could_not_ask(operation.request, error)
-        await held.clock.sleep(pause)
+        await leased.clock.sleep(pause)
         pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
 
-async def _plan(held: Held, operation: Operation) -> Plan:
-    promised = await beside.steps(held, operation)
-    books = replace(await earlier.books(held, operation.request), promised=promised)
-    plan = await _survey_and_judge(held.cloud, operation.request, books)
-    of_time = timing.findings(operation, held.rule, now=held.clock.now())
-    of_target = targets.findings(operation.request, await beside.requests(held, operation))
-    least, most = estimate.of(plan, await earlier.moves(held, operation.request.cloud, plan)) or (None, None)
+async def _plan(leased: LeasedOperation, operation: Operation) -> Plan:
+    promised = await other_operations.steps(leased, operation)
+    books = replace(await earlier_operations.books(leased, operation.request), promised=promised)
+    plan = await _survey_and_judge(leased.cloud, operation.request, books)
+    of_time = timing.findings(operation, leased.rule, now=leased.clock.now())
+    of_target = targets.findings(operation.request, await other_operations.requests(leased, operation))
+    least, most = estimate.of(plan, await earlier_operations.moves(leased, operation.request.cloud, plan)) or (
+        None,
+        None,
+    )
     return replace(plan, findings=(*plan.findings, *of_time, *of_target), estimate=most, estimate_least=least)
 
 
-def _terms(held: Held, operation: Operation) -> Facts:
+def _terms(leased: LeasedOperation, operation: Operation) -> Facts:
     """What an approver relies on beside the plan: the policy, and the operation's time."""
-    return {**held.rule.terms(), **operation.times()}
+    return {**leased.rule.terms(), **operation.times()}
 
 
 async def _survey_and_judge(cloud: Cloud[S], request: Request, books: Books) -> Plan:

@@ -13,8 +13,8 @@ from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
-from bot.engine.absent import Absent
-from bot.engine.held import Held
+from bot.engine.leased import LeasedOperation
+from bot.engine.missing_cloud import MissingCloud
 from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
 from bot.runtime.log import about, stumbled
@@ -128,14 +128,14 @@ class Worker:
         finally:
             self._heartbeats.ended(part)
 
-    async def _held(self, lease: Lease) -> Held:
+    async def _held(self, lease: Lease) -> LeasedOperation:
         async with self._archive.reading() as unit:
             request = (await unit.operations.get(lease.operation)).request
-        return Held(
+        return LeasedOperation(
             lease=lease,
             archive=self._archive,
             clock=self._clock,
-            cloud=self._clouds.get(request.cloud) or Absent(request.cloud),
+            cloud=self._clouds.get(request.cloud) or MissingCloud(request.cloud),
             rule=self._rules.get((request.cloud, request.action), _NOBODY),
             pacing=self._pacings[request.cloud],
             people=self._people,

@@ -24,7 +24,7 @@ from bot.domain.ports import Card, Delivery
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId
-from bot.engine.held import Held
+from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from bot.slack.views import thread
 from bot.slack.views.cards import card
@@ -171,7 +171,7 @@ class Evening:
             return
         self._current, self.clock.watcher = id, self.look_around
         try:
-            held = Held(lease=lease, archive=self.archive, clock=self.clock, cloud=self.cloud, rule=RULE)
+            held = LeasedOperation(lease=lease, archive=self.archive, clock=self.clock, cloud=self.cloud, rule=RULE)
             await Runner(held).run()
         finally:
             self.clock.watcher = None

@@ -147,7 +147,7 @@ class Walk:
     async def round(self) -> None:
         """Look, start, and let a poll go by."""
         for skipped in to_skip(self.records, self.plan.phases):
-            self._keep(skipped.end(StepState.SKIPPED, now=self.bench.clock.now()))
+            self._keep(skipped.end(StepState.NOT_NEEDED, now=self.bench.clock.now()))
         following = to_start(self.records, self.plan.phases, limit=10, now=self.bench.clock.now())
         live = [*(r for r in self.records if r.state in IN_FLIGHT), *following]
         if live:

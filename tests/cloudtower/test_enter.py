@@ -111,7 +111,7 @@ async def test_a_peer_that_entered_after_the_approval_refuses_the_call_and_nothi
     assert walk.records[0].state is StepState.FAILED
     assert StepState.DONE not in walk.states().values()
     assert "not entering maintenance" in walk.record("migrate web-1").sentence
-    assert walk.record("verify that").state is StepState.SKIPPED
+    assert walk.record("verify that").state is StepState.NOT_NEEDED
     assert len(enter_calls(tower)) == 1
 
 
@@ -134,7 +134,7 @@ async def test_a_task_that_fails_half_way_fails_the_vms_that_did_not_move_with_t
     assert "Cannot unwrap" not in failed.sentence
     assert walk.records[0].state is StepState.FAILED
     assert walk.records[0].sentence.endswith(" node-1 is in use.")
-    assert walk.record("verify that").state is StepState.SKIPPED
+    assert walk.record("verify that").state is StepState.NOT_NEEDED
 
 
 async def test_a_guest_that_ignores_the_shutdown_is_named(tower: Bench) -> None:

@@ -249,7 +249,7 @@ async def carry_out(arena: Arena, plan: Plan, *, rounds: int = 400) -> Carried:
     records = {s.key: StepRecord(step=s, seq=n) for n, s in enumerate(plan.steps)}
     for _ in range(rounds):
         for skipped in to_skip(list(records.values()), plan.phases):
-            records[skipped.key] = skipped.end(StepState.SKIPPED, now=arena.clock.now())
+            records[skipped.key] = skipped.end(StepState.NOT_NEEDED, now=arena.clock.now())
         open_ones = [r for r in records.values() if not r.has_ended]
         if not open_ones:
             return Carried(records)

@@ -12,7 +12,7 @@ from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest, HostId, OperationId, StepKey, UserId, VmId
 from tests.domain.build import NOW, plan, step, vm
 
-DONE, FAILED, SKIPPED, UNKNOWN = StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.UNKNOWN
+DONE, FAILED, SKIPPED, UNKNOWN = StepState.DONE, StepState.FAILED, StepState.NOT_NEEDED, StepState.UNKNOWN
 Past = tuple[Operation, list[StepRecord]]
 
 

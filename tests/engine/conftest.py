@@ -21,7 +21,7 @@ from bot.domain.rules import calendar
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Action, OperationId, UserId, VmId
-from bot.engine.held import Held
+from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
@@ -141,7 +141,7 @@ class Workshop:
         if lease is None:
             return False
         try:
-            held = Held(
+            held = LeasedOperation(
                 lease=lease,
                 archive=archive,
                 clock=self.clock,

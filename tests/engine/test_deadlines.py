@@ -57,7 +57,7 @@ async def test_relief_that_nobody_needed_is_told_nowhere(shop: Workshop) -> None
     await shop.work()
     assert (await shop.operation(id)).state is State.SUCCEEDED
     reliefs = [r for r in await shop.steps(id) if r.step.relieves]
-    assert {r.state for r in reliefs} == {StepState.SKIPPED}
+    assert {r.state for r in reliefs} == {StepState.NOT_NEEDED}
     assert not any("abort" in str(facts_of(n)) for n in await shop.news())
     async with shop.archive.unit() as unit:
         _, lines = await unit.audit.entries(id, limit=1000)
@@ -124,4 +124,4 @@ async def test_a_person_who_is_to_decide_is_asked_once_and_not_waited_for_when_i
     (asked,) = [n for n in await shop.news() if n.kind is Kind.BY_HAND and n.audience is Audience.THREAD]
     assert facts_of(asked)["title"] == "ask move name-vm-1"
     states = await shop.states(id)
-    assert (states["move:vm-1"], states["ask:vm-1"]) == (StepState.UNKNOWN, StepState.SKIPPED)
+    assert (states["move:vm-1"], states["ask:vm-1"]) == (StepState.UNKNOWN, StepState.NOT_NEEDED)

@@ -147,7 +147,7 @@ async def test_an_essential_step_that_fails_keeps_the_later_phases_from_starting
     states = await shop.states(id)
     assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
     assert shop.cloud.starts == []
-    assert set(states.values()) == {StepState.FAILED, StepState.SKIPPED}
+    assert set(states.values()) == {StepState.FAILED, StepState.NOT_NEEDED}
 
 
 async def test_a_silent_cloud_is_told_once_and_the_operation_goes_on_when_it_answers(shop: Workshop) -> None:

@@ -16,7 +16,7 @@ from bot.domain.progress.steps import StepState
 from bot.domain.rules import calendar
 from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
-from bot.engine.held import Held
+from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from tests.engine.conftest import ALICE, Workshop
 from tests.engine.toy_cloud import MOVE_SECONDS
@@ -67,7 +67,7 @@ async def test_a_worker_that_holds_it_too_early_starts_nothing(shop: Workshop) -
     assert lease is not None
     await pass_time(shop, -3 * HOUR)  # a clock is set right
     rule, cloud = shop.rule, shop.cloud
-    await Runner(Held(lease=lease, archive=shop.archive, clock=shop.clock, cloud=cloud, rule=rule)).run()
+    await Runner(LeasedOperation(lease=lease, archive=shop.archive, clock=shop.clock, cloud=cloud, rule=rule)).run()
     assert (await shop.operation(id)).state is State.QUEUED
     assert shop.cloud.starts == []
 

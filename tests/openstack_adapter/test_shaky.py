@@ -33,7 +33,7 @@ from bot.domain.operation import Choice, Operation, State
 from bot.domain.ports import Delivery
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId
-from bot.engine.held import Held
+from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from bot.store.archive import SqlArchive
 from tests.contract.arena_openstack import clouds_file
@@ -118,7 +118,9 @@ class Night:
             lease = await unit.leases.claim("worker", span=timedelta(days=9))
             await unit.commit()
         assert lease is not None, [o.state for o in await self.desk.live()]
-        await Runner(Held(lease=lease, archive=self.archive, clock=self.clock, cloud=self.cloud, rule=RULE)).run()
+        await Runner(
+            LeasedOperation(lease=lease, archive=self.archive, clock=self.clock, cloud=self.cloud, rule=RULE)
+        ).run()
         async with self.archive.unit() as unit:
             await unit.leases.release(lease)
             await unit.commit()

@@ -163,7 +163,7 @@ def _row(row: StepRecord, state: State, seq: int, words: str) -> StepRecord:
         )
     if state in EXECUTING:
         return replace(row.intend({}, now=NOW - timedelta(minutes=2)), state=StepState.ACCEPTED, progress=0.4)
-    return row.end(StepState.SKIPPED, now=NOW)
+    return row.end(StepState.NOT_NEEDED, now=NOW)
 
 
 def _done(row: StepRecord) -> StepRecord:

@@ -43,5 +43,5 @@ def test_the_command_stands_there_to_be_copied_with_a_button_that_says_it_is_don
 
 
 def test_a_step_that_waits_for_nobody_has_no_such_button() -> None:
-    for state in (StepState.PLANNED, StepState.DONE, StepState.FAILED, StepState.SKIPPED):
+    for state in (StepState.PLANNED, StepState.DONE, StepState.FAILED, StepState.NOT_NEEDED):
         assert '"Done"' not in drawn(state)

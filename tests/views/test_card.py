@@ -112,7 +112,7 @@ def test_an_operation_that_ended_short_says_what_it_leaves_of_the_host_and_what_
     assert "In effect and not undone: force compute-89 down." in said(close)
     assert "*Return to Service* brings it back" in said(close)
     assert "force compute-89 down (unknown)" in said(replace(close, state=StepState.UNKNOWN, starts=1))
-    assert "Nothing was changed on the host itself." in said(replace(close, state=StepState.SKIPPED, starts=0))
+    assert "Nothing was changed on the host itself." in said(replace(close, state=StepState.NOT_NEEDED, starts=0))
     assert "left as it is" not in "\n".join(visible_text(drawn(State.SUCCEEDED)))
 
 

@@ -182,7 +182,7 @@ def _of_move(storage: Storage, move: Handover) -> Finding:
 def _what(move: Handover) -> str:
     if move.is_of_backups and move.backups is None:
         return "All backups"
-    things: Sequence[Volume | Backup] = move.volumes or move.backups or ()
+    handed_over: Sequence[Volume | Backup] = move.volumes or move.backups or ()
     kind = "backup" if move.is_of_backups else "volume"
-    names = listed(sorted((t.name for t in things), key=natural), most=_NAMED)
-    return f"{counted(len(things), kind)} ({names})"
+    names = listed(sorted((t.name for t in handed_over), key=natural), most=_NAMED)
+    return f"{counted(len(handed_over), kind)} ({names})"

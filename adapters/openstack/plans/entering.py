@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
-from adapters.openstack.findings import entering as drain_judge
+from adapters.openstack.findings import entering as entering_findings
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.servers import Servers
@@ -30,7 +30,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
     """Judge the way into maintenance and lay out its steps."""
     chosen = selection.chosen(request, survey.computes, survey.servers)
     reasons = {
-        s.id: drain_judge.reason_against(s, survey.computes, survey.servers)
+        s.id: entering_findings.reason_against(s, survey.computes, survey.servers)
         or refusals.against_moving(s, survey.highest)
         for s in survey.servers.here
     }
@@ -38,15 +38,15 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
     is_whole = len(chosen.servers) == len(survey.servers.here)
     live = relocation.live_microversion(survey.highest)
     findings = (
-        *drain_judge.of_host(survey.computes, survey.storage),
+        *entering_findings.of_host(survey.computes, survey.storage),
         *chosen.findings,
         *selection.of_target(request, survey.computes, survey.highest),
         *_of_versions(request, survey.servers, survey.highest),
         *absences.of_questions(survey),
         *room.of_room(survey.computes, survey.rooms, leaving, to=request.to, others=survey.books.promised),
         *evacuation.of_storage(survey.computes, survey.storage, off="off"),
-        *drain_judge.of_moves(survey.computes, survey.servers),
-        *drain_judge.of_left_over(survey.computes, survey.servers),
+        *entering_findings.of_moves(survey.computes, survey.servers),
+        *entering_findings.of_left_over(survey.computes, survey.servers),
         *special_vms.of_groups(survey),
         *special_vms.of_ports(survey.servers),
         *special_vms.of_shares(survey.servers),
@@ -56,7 +56,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
             for s in chosen.servers
             for finding in _of_server(s, survey.computes, survey.servers, reasons[s.id], settings)
         ),
-        *drain_judge.of_rest(
+        *entering_findings.of_rest(
             survey.computes,
             survey.servers,
             left=len(survey.servers.here) - len(chosen.servers),
@@ -86,7 +86,7 @@ def _of_server(
 ) -> Iterator[Finding]:
     """What is risky about moving one server, or why it stays."""
     if reason:
-        yield drain_judge.of_one_that_stays(server, computes, reason)
+        yield entering_findings.of_one_that_stays(server, computes, reason)
     else:
         yield from special_vms.of_server(
             server, computes, servers, special_vms.way_of(server), priority_key=settings.priority_metadata

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
-from adapters.openstack.findings import evacuation as judge
+from adapters.openstack.findings import evacuation as evacuation_findings
 from adapters.openstack.model import priority, records
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
@@ -29,7 +29,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
     """Judge an evacuation and lay out its steps."""
     chosen = selection.chosen(request, survey.computes, survey.servers)
     reasons = {
-        s.id: judge.reason_against(s, survey.computes, survey.servers)
+        s.id: evacuation_findings.reason_against(s, survey.computes, survey.servers)
         or refusals.against(s, verbs.REBUILD, survey.highest)
         for s in survey.servers.here
     }
@@ -42,12 +42,12 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
     fence = settings.fencing.fence
     homes = rehoming.moves(survey.storage, settings.cinder)
     findings = (
-        *judge.of_host(survey.computes, survey.storage, settings),
-        *judge.of_versions(survey.highest, settings),
+        *evacuation_findings.of_host(survey.computes, survey.storage, settings),
+        *evacuation_findings.of_versions(survey.highest, settings),
         *absences.of_questions(survey),
         *chosen.findings,
         *selection.of_target(request, survey.computes, survey.highest),
-        *judge.of_aggregates(survey.computes),
+        *evacuation_findings.of_aggregates(survey.computes),
         *room.of_room(
             survey.computes, survey.rooms, leaving, to=request.to, others=survey.books.promised, behind=len(crowded_out)
         ),
@@ -55,7 +55,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         *(
             rehoming.findings(survey.storage, homes)
             if settings.cinder.by
-            else judge.of_storage(survey.computes, survey.storage, off="dead")
+            else evacuation_findings.of_storage(survey.computes, survey.storage, off="dead")
         ),
         *special_vms.of_disks(leaving, shared_storage=settings.shared_storage),
         *special_vms.of_groups(survey),
@@ -134,7 +134,7 @@ def _of_servers(
                 together=f"stay behind: each of them {records.alike(reasons[server.id])}",
             )
         else:
-            yield from judge.of_server(server, survey.computes, survey.servers, settings)
+            yield from evacuation_findings.of_server(server, survey.computes, survey.servers, settings)
             way = special_vms.PlannedMove(verb=verbs.REBUILD)
             yield from special_vms.of_server(
                 server, survey.computes, survey.servers, way, priority_key=settings.priority_metadata

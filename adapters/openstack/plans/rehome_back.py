@@ -90,8 +90,8 @@ def _findings(
                 f"{move.new} is not up and enabled, so nothing is given back to it.",
                 f"Start Cinder's services on {request.host_name}, wait until they are up, then check again.",
             )
-        things: tuple[Volume | Backup, ...] = move.volumes or move.backups or ()
-        others = sorted((t.name for t in things if t.id not in moved), key=natural)
+        handed_over: tuple[Volume | Backup, ...] = move.volumes or move.backups or ()
+        others = sorted((t.name for t in handed_over if t.id not in moved), key=natural)
         if others and moved:
             more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
             yield Finding(

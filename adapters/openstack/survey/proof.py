@@ -15,7 +15,7 @@ from adapters.openstack.model import translate
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Amounts, Migration, Server
 from adapters.openstack.survey import nova
-from adapters.openstack.survey import servers as whereabouts
+from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import NAMES, SERVERS, SERVICES, up_to
 from bot.domain.cloud import CloudError, Refused, Unreachable
@@ -85,14 +85,14 @@ async def told(
         else:
             named = await _by_hypervisors(session, mine)
             rest, witness = (named or set()) - known, "" if named is None else "its hypervisor names no other"
-        found = await whereabouts.find(session, rest, at=SERVERS)
+        found = await server_reads.find(session, rest, at=SERVERS)
     except CloudError as error:
         return shown.lacking(error.sentence)
     return _compared(host, shown, found, migrations).agreed(witness)
 
 
 def _compared(
-    host: str, shown: Listing[Server], found: whereabouts.Found, migrations: Sequence[Migration]
+    host: str, shown: Listing[Server], found: server_reads.Found, migrations: Sequence[Migration]
 ) -> Listing[Server]:
     """The list with those that it left out."""
     here = [s for s in found.servers.values() if s.host == host]

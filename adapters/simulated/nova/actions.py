@@ -5,7 +5,7 @@ from typing import Any, TypeAlias
 
 from aiohttp import web
 
-from adapters.simulated.nova import refusals as moving
+from adapters.simulated.nova import refusals as move_refusals
 from adapters.simulated.nova.migrations import Migrations
 from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.nova.schemas import check_action, truth
@@ -88,7 +88,7 @@ class Actions:
         target = self._target(name, status=404, message=f"Compute host {name} not found.")
         if target is not None and target is vm.host:
             raise ApiError(400, "The target host can't be the same one.")
-        moving.must_be_allowed(vm, moving.EVACUATE)
+        move_refusals.must_be_allowed(vm, move_refusals.EVACUATE)
         _must_be(vm, "evacuate", {"active", "stopped", "error"}, any_task=True)
         if vm.host is None:
             raise ApiError(400, "Compute host None could not be found.")
@@ -109,7 +109,7 @@ class Actions:
         name = body["host"]
         policy = "migrate_live:host" if name else "migrate_live"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
-        moving.must_be_allowed(vm, moving.LIVE)
+        move_refusals.must_be_allowed(vm, move_refusals.LIVE)
         _must_be_unlocked(vm, asked)
         _must_be(vm, "os-migrateLive", {"active", "paused"})
         target = self._target(name, status=400, message=f"Compute host {name} could not be found.")
@@ -123,7 +123,7 @@ class Actions:
         name = (body or {}).get("host") if asked.version >= 56 else None
         policy = "migrate:host" if name else "migrate"
         asked.must_be_admin(f"os_compute_api:os-migrate-server:{policy}")
-        moving.must_be_allowed(vm, moving.COLD)
+        move_refusals.must_be_allowed(vm, move_refusals.COLD)
         _must_be_unlocked(vm, asked)
         _must_be(vm, "migrate", {"active", "stopped"})
         if vm.host is None or not self._world.is_up(vm.host):

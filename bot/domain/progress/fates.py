@@ -16,13 +16,13 @@ class Fate(StrEnum):
     DONE = "done"
     FAILED = "failed"
     UNKNOWN = "unknown"
-    SKIPPED = "not done"
+    NOT_DONE = "not done"
     """Muster did not begin with it, or not with the rest of it: what comes first did not get done."""
     SET_ASIDE = "set aside"
     """By a person: it did not get done, and is not tried again."""
 
 
-ENDED = frozenset({Fate.DONE, Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.SET_ASIDE})
+ENDED = frozenset({Fate.DONE, Fate.FAILED, Fate.UNKNOWN, Fate.NOT_DONE, Fate.SET_ASIDE})
 
 
 def each(records: Sequence[StepRecord]) -> Sequence[Sequence[StepRecord]]:
@@ -45,8 +45,8 @@ def of(records: Sequence[StepRecord]) -> Fate:
             return fate
     if states == {StepState.DONE}:
         return Fate.DONE
-    if StepState.SKIPPED in states:
-        return Fate.SKIPPED
+    if StepState.NOT_NEEDED in states:
+        return Fate.NOT_DONE
     if states & IN_FLIGHT or StepState.DONE in states:
         return Fate.MOVING
     return Fate.WAITING
@@ -61,7 +61,7 @@ _TELLING = {
     Fate.MOVING: IN_FLIGHT,
     Fate.FAILED: {StepState.FAILED},
     Fate.UNKNOWN: {StepState.UNKNOWN},
-    Fate.SKIPPED: {StepState.SKIPPED},
+    Fate.NOT_DONE: {StepState.NOT_NEEDED},
     Fate.SET_ASIDE: {StepState.FAILED, StepState.UNKNOWN},
 }
 

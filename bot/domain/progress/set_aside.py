@@ -69,7 +69,7 @@ def is_all_that_is_left(records: Sequence[StepRecord], phases: Sequence[str]) ->
     again = {r.key: r.again() for r in to_retry(records)}
     planned = [again.get(r.key, r) for r in records]
     while skipped := {r.key for r in to_skip(planned, phases)}:
-        planned = [replace(r, state=StepState.SKIPPED) if r.key in skipped else r for r in planned]
+        planned = [replace(r, state=StepState.NOT_NEEDED) if r.key in skipped else r for r in planned]
     is_left = any(r.counts and r.state is StepState.PLANNED and r.step.by is not By.CLOUD for r in planned)
     return not is_left and any(r.aside for r in records)
 

@@ -27,12 +27,13 @@ class StepState(StrEnum):
     """The cloud has it. After a crash: look on."""
     DONE = "done"
     FAILED = "failed"
-    SKIPPED = "skipped"
+    NOT_NEEDED = "skipped"
+    """It must not happen any more. The word is that of rows which earlier releases wrote."""
     UNKNOWN = "unknown"
     """Its fate cannot be told. A person decides; it is never started again by itself."""
 
 
-ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.SKIPPED, StepState.UNKNOWN})
+ENDED = frozenset({StepState.DONE, StepState.FAILED, StepState.NOT_NEEDED, StepState.UNKNOWN})
 IN_FLIGHT = frozenset({StepState.INTENT, StepState.ACCEPTED})
 
 MAX_STARTS = 3

@@ -24,9 +24,9 @@ def of_vm(name: str, *states: StepState, first: int = 0) -> list[StepRecord]:
         ((S.DONE, S.PLANNED), Fate.MOVING, 1),
         ((S.DONE, S.ACCEPTED, S.PLANNED), Fate.MOVING, 1),
         ((S.DONE, S.DONE), Fate.DONE, 1),
-        ((S.DONE, S.FAILED, S.SKIPPED), Fate.FAILED, 1),
-        ((S.UNKNOWN, S.SKIPPED), Fate.UNKNOWN, 0),
-        ((S.SKIPPED, S.SKIPPED), Fate.SKIPPED, 0),
+        ((S.DONE, S.FAILED, S.NOT_NEEDED), Fate.FAILED, 1),
+        ((S.UNKNOWN, S.NOT_NEEDED), Fate.UNKNOWN, 0),
+        ((S.NOT_NEEDED, S.NOT_NEEDED), Fate.NOT_DONE, 0),
     ],
 )
 def test_a_vm_stands_as_the_worst_of_its_steps_and_that_step_tells_it(
@@ -38,14 +38,14 @@ def test_a_vm_stands_as_the_worst_of_its_steps_and_that_step_tells_it(
 
 
 def test_what_a_person_has_set_aside_is_told_as_that() -> None:
-    records = [replace(one, aside=Aside(by=UserId("U0BOB"), at=NOW)) for one in of_vm("web-1", S.FAILED, S.SKIPPED)]
+    records = [replace(one, aside=Aside(by=UserId("U0BOB"), at=NOW)) for one in of_vm("web-1", S.FAILED, S.NOT_NEEDED)]
     assert fates.of(records) is Fate.SET_ASIDE
     assert fates.telling(records) == records[0]
 
 
 def test_vms_are_counted_beside_steps_of_the_host_and_never_their_steps() -> None:
     host = record(0, S.FAILED)
-    both = [*of_vm("a", S.DONE, S.DONE, first=1), *of_vm("b", S.FAILED, S.SKIPPED, first=3)]
+    both = [*of_vm("a", S.DONE, S.DONE, first=1), *of_vm("b", S.FAILED, S.NOT_NEEDED, first=3)]
     assert fates.spoken([host, *both]) == "1 step of the host and 2 VMs"
     assert fates.spoken(both) == "2 VMs"
     assert fates.spoken([host]) == "1 step of the host"

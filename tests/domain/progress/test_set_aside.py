@@ -31,7 +31,7 @@ def keys(records: Iterable[StepRecord]) -> list[str]:
 
 def moved(state: StepState, *, unlocked: StepState = StepState.DONE) -> list[StepRecord]:
     """The host closed, vm-1 locked, moved, confirmed and unlocked, vm-2 moved, and the host verified."""
-    follower = state if state is StepState.DONE else StepState.SKIPPED
+    follower = state if state is StepState.DONE else StepState.NOT_NEEDED
     return [
         record(0, StepState.DONE, phase="close", essential=True),
         record(1, StepState.DONE, vm=VM_1),
@@ -102,7 +102,7 @@ def test_what_a_vm_that_was_set_aside_had_still_to_do_does_not_happen() -> None:
 
 def test_a_later_phase_that_needs_every_vm_does_not_happen_over_one_that_was_set_aside() -> None:
     needed = record(0, StepState.FAILED, vm=VM_1, essential=True)
-    later = record(1, StepState.SKIPPED, phase="verify")
+    later = record(1, StepState.NOT_NEEDED, phase="verify")
     rest = with_aside([needed, later], VM_1)
     again = [r.again() if r in to_retry(rest) else r for r in rest]
     assert keys(to_skip(again, PHASES)) == ["step 1"]

@@ -238,7 +238,7 @@ def test_a_look_never_begins_anything_and_never_reopens_what_has_ended(
         assert before.intent_at is not None
         assert now - before.intent_at >= before.step.quiet
         assert before.starts < MAX_STARTS
-    assert after.state is not StepState.SKIPPED
+    assert after.state is not StepState.NOT_NEEDED
     assert after.has_ended is (after.ended_at is not None)
 
 
@@ -256,7 +256,7 @@ def test_to_look_twice_is_to_look_once(before: StepRecord, sighting: Sighting, n
 def test_what_changed_the_host_itself_is_told_when_it_is_in_effect_or_may_be() -> None:
     already = replace(record(0, StepState.DONE), starts=0)
     begun = record(1, StepState.UNKNOWN)
-    never = replace(record(2, StepState.SKIPPED), starts=0)
+    never = replace(record(2, StepState.NOT_NEEDED), starts=0)
     of_a_vm = record(3, StepState.DONE, vm=VmId("v"))
     seen = record(4, StepState.DONE, by=By.CLOUD)
     assert of_host([already, begun, never, of_a_vm, seen]) == [already, begun]

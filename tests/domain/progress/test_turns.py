@@ -280,8 +280,8 @@ def test_whether_the_operation_ends_well_does_not_depend_on_relief() -> None:
 
 def test_a_retry_takes_up_what_did_not_get_done_with_its_relief_and_nothing_else() -> None:
     failed, aborted = late(StepState.FAILED), relief(state=StepState.DONE)
-    done, unneeded = record(2, StepState.DONE), relief(3, StepState.SKIPPED, relieves=StepKey("step 2"))
-    going, skipped = record(4, StepState.ACCEPTED), record(5, StepState.SKIPPED)
+    done, unneeded = record(2, StepState.DONE), relief(3, StepState.NOT_NEEDED, relieves=StepKey("step 2"))
+    going, skipped = record(4, StepState.ACCEPTED), record(5, StepState.NOT_NEEDED)
     again = named(list(to_retry([failed, aborted, done, unneeded, going, skipped])))
     assert again == ["step 0", "step 1", "step 5"]
 
@@ -296,7 +296,7 @@ def test_a_retry_looks_anew_at_what_was_found_done_of_the_host_without_a_start_w
 
 def test_while_others_move_only_what_failed_in_a_phase_that_is_not_over_is_tried_again() -> None:
     going, failed = record(1, StepState.ACCEPTED), record(2, StepState.FAILED)
-    early, skipped = record(0, StepState.FAILED, phase="close"), record(3, StepState.SKIPPED, phase="verify")
+    early, skipped = record(0, StepState.FAILED, phase="close"), record(3, StepState.NOT_NEEDED, phase="verify")
     assert named(list(to_retry_beside([early, going, failed, skipped], PHASES))) == ["step 2", "step 3"]
     assert to_retry_beside([going, skipped], PHASES) == [], "nothing has failed"
     assert to_retry_beside([failed, skipped], PHASES) == [], "nothing moves any more"
@@ -373,7 +373,7 @@ def test_an_operation_always_comes_to_its_end(all_of_them: list[StepRecord]) -> 
             return
         rows = list(current.values())
         for one in to_skip(rows, PHASES):
-            current[one.key] = one.end(StepState.SKIPPED, now=NOW)
+            current[one.key] = one.end(StepState.NOT_NEEDED, now=NOW)
         for one in to_start(list(current.values()), PHASES, limit=1, now=NOW):
             current[one.key] = one.intend({}, now=NOW)
         for one in list(current.values()):

@@ -112,7 +112,7 @@ async def test_a_migration_is_aborted_at_its_deadline_and_its_vm_stays_while_oth
         assert other.host is not arena.host
         assert orders(arena) == ["DELETE None"]
         assert done.states[f"abort:{busy.id}"] is StepState.DONE
-        assert done.states[f"abort:{other.id}"] is StepState.SKIPPED
+        assert done.states[f"abort:{other.id}"] is StepState.NOT_NEEDED
 
 
 async def test_a_migration_is_forced_at_its_deadline_and_verified_as_any_other() -> None:

@@ -130,9 +130,9 @@ def _bar(operation: Operation, records: Sequence[StepRecord], tally: progress.Pr
         parts.append(limit)
     if failed:
         parts.append(f"{failed:,} failed or unclear")
-    skipped = tally.number(Fate.SKIPPED)
+    skipped = tally.number(Fate.NOT_DONE)
     if skipped:
-        parts.append(f"{skipped:,} {Fate.SKIPPED}")
+        parts.append(f"{skipped:,} {Fate.NOT_DONE}")
     aside = tally.number(Fate.SET_ASIDE)
     if aside:
         parts.append(f"{aside:,} set aside")

@@ -23,7 +23,7 @@ _OFTEN = 4
 """What findings say of so many VMs is said once on a page, and referred to by a number."""
 _STAYS = frozenset({Disposition.CANNOT, Disposition.LEAVE})
 _STATUSES = ("ERROR", "SHUTOFF", "STOPPED")
-_TROUBLE = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED)
+_TROUBLE = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.NOT_DONE)
 
 
 def worst_first(vm: Vm) -> tuple[bool, bool, bool, int, str]:

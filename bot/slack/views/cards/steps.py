@@ -21,7 +21,7 @@ _MOST_NAMED = 10
 _MOST_BY_HAND = 4
 _FEW = 3
 """So many steps of a phase are named one by one."""
-_ENDED_OTHERWISE = (Fate.FAILED, Fate.UNKNOWN, Fate.SKIPPED, Fate.SET_ASIDE)
+_ENDED_OTHERWISE = (Fate.FAILED, Fate.UNKNOWN, Fate.NOT_DONE, Fate.SET_ASIDE)
 _NO_CAUSE = "No cause was told"
 
 

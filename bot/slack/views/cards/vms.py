@@ -20,7 +20,7 @@ _ODD = 40
 """So many VMs that are not done are named one by one."""
 _NAMES_ROOM = 2_600
 _UUID, _DONE_BY = "Server UUID", "Plan"
-_WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.SKIPPED, Fate.MOVING, Fate.WAITING, Fate.DONE)
+_WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.NOT_DONE, Fate.MOVING, Fate.WAITING, Fate.DONE)
 _NOTE = 240
 """Characters of a reason in a table: more than any of ours has; *Details* has all of one that a cloud wrote."""
 _NAMED = 12

@@ -34,7 +34,7 @@ _EVENTS = {
     StepState.ACCEPTED: AuditEvent.STEP_ACCEPTED,
     StepState.DONE: AuditEvent.STEP_DONE,
     StepState.FAILED: AuditEvent.STEP_FAILED,
-    StepState.SKIPPED: AuditEvent.STEP_SKIPPED,
+    StepState.NOT_NEEDED: AuditEvent.STEP_NOT_NEEDED,
     StepState.UNKNOWN: AuditEvent.STEP_UNKNOWN,
 }
 

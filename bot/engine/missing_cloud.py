@@ -8,7 +8,7 @@ from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import Action, StepKey
 
 
-class Absent:
+class MissingCloud:
     """A cloud that is in the settings no more: it cannot be asked, and an operation of it waits until it is back.
 
     Args:

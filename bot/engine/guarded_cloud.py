@@ -18,17 +18,17 @@ from bot.domain.values import StepKey
 log = structlog.get_logger(__name__)
 
 
-class Stumbled(Unreachable):
+class AdapterFailed(Unreachable):
     """Muster itself failed where a cloud was asked: nobody knows what it would have said."""
 
 
-class Stumbles:
+class AdapterFailures:
     """What went wrong so far, each with its reference; logged the first time, not at every repetition."""
 
     def __init__(self) -> None:
         self._references: dict[str, str] = {}
 
-    def said(self, over: str, error: Exception) -> Stumbled:
+    def said(self, over: str, error: Exception) -> AdapterFailed:
         """What people are told of an error that nobody named; never its text, which may hold anything.
 
         Args:
@@ -42,13 +42,13 @@ class Stumbles:
         if reference is None:
             reference = self._references[where] = secrets.token_hex(4)
             log.error("muster stumbled", reference=reference, over=over, exc_info=error)
-        return Stumbled(
+        return AdapterFailed(
             f"Muster stumbled over {over} ({kind}).",
             remedy=f"Look into Muster's log for the reference {reference} and report it.",
         )
 
 
-class Footing:
+class GuardedCloud:
     """A cloud whose every call ends as the port says, however its adapter is made.
 
     Args:
@@ -56,7 +56,7 @@ class Footing:
         stumbles: where what it stumbles over is kept.
     """
 
-    def __init__(self, cloud: AnyCloud, stumbles: Stumbles) -> None:
+    def __init__(self, cloud: AnyCloud, failures: AdapterFailures) -> None:
         self.name = cloud.name
         self.actions = cloud.actions
         self.concurrency = cloud.concurrency
@@ -64,7 +64,7 @@ class Footing:
         self.poll = cloud.poll
         self.deadline = cloud.deadline
         self._cloud = cloud
-        self._stumbles = stumbles
+        self._stumbles = failures
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """See `bot.domain.cloud.Cloud`."""

@@ -13,7 +13,7 @@ from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.ports import LeaseLost, StoreFailed
-from bot.engine.absent import Absent
+from bot.engine.missing_cloud import MissingCloud
 from bot.engine.worker import Worker
 from bot.runtime.clock import SystemClock, WakeUp
 from tests.engine.conftest import Workshop
@@ -172,7 +172,7 @@ async def test_a_new_request_of_a_cloud_taken_out_of_the_settings_is_blocked_and
 
 async def test_an_approved_one_of_it_waits_and_is_cancelled_when_its_approval_is_too_old(shop: Workshop) -> None:
     id = await shop.approved()
-    gone = Absent("toy")
+    gone = MissingCloud("toy")
     gone.poll = 120.0
     await replace(shop, cloud=gone).work()  # type: ignore[arg-type]
     told = next(n for n in await shop.news() if n.kind is Kind.CLOUD_SILENT)
@@ -187,7 +187,7 @@ async def test_a_running_one_of_it_starts_nothing_and_goes_on_when_the_cloud_is_
     async def look(steps: Any) -> Any:
         nonlocal looks
         looks += 1
-        return await (Absent("toy").look if 3 < looks < 12 else present)(steps)
+        return await (MissingCloud("toy").look if 3 < looks < 12 else present)(steps)
 
     shop.cloud.look = look  # type: ignore[method-assign]
     await shop.work()

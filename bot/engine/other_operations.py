@@ -6,25 +6,25 @@ from bot.domain.cloud import Request
 from bot.domain.operation import EXECUTING, Operation, State
 from bot.domain.plans.plan import Step
 from bot.domain.progress.steps import StepState
-from bot.engine.held import Held
+from bot.engine.leased import LeasedOperation
 
 _APPROVED = EXECUTING | {State.QUEUED}
 _UNTAKEN = frozenset({StepState.PLANNED, StepState.INTENT})
 _MOST = 1_000
 
 
-async def requests(held: Held, operation: Operation) -> Sequence[Request]:
+async def requests(leased: LeasedOperation, operation: Operation) -> Sequence[Request]:
     """What the live operations of the cloud were asked for; nothing where no target was named, for none is meant."""
     if not operation.request.to:
         return ()
-    async with held.reading() as unit:
+    async with leased.reading() as unit:
         return await unit.operations.requests(operation.request.cloud)
 
 
-async def steps(held: Held, operation: Operation) -> tuple[Step, ...]:
+async def steps(leased: LeasedOperation, operation: Operation) -> tuple[Step, ...]:
     """Steps of other operations that the cloud has not taken yet; what it has taken, it counts itself."""
     found: list[Step] = []
-    async with held.reading() as unit:
+    async with leased.reading() as unit:
         others = await unit.operations.newest(cloud=operation.request.cloud, states=_APPROVED, limit=_MOST)
         for other in others:
             if other.id == operation.id or other.plan is None:

@@ -22,7 +22,7 @@ class Answer:
     news: Sequence[News] = ()
 
 
-class Starts:
+class PendingCalls:
     """The starts of one operation whose answers are not stored yet.
 
     A step that is being started is not looked at: its row belongs to its start until the answer is in it.

@@ -42,7 +42,7 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Held:
+class LeasedOperation:
     """One operation under a lease, with the cloud and the policy it belongs to."""
 
     lease: Lease
