@@ -4,10 +4,9 @@ For each step: look → (as wanted already: done) → commit what was seen and t
 commit the receipt → look until it has ended. A crash anywhere resumes at a look.
 
 The pace is that of the cloud (`pace`): so many are begun in a round as it is seen to take up, over all its operations,
-counted in the transaction that commits their intents. What waits for its turn is looked at once, all of it together, and
-remembered: a list of a host's VMs costs little more than a few of them. The second look, right before the start, is
-never spared; where it shows that a remembered one was touched meanwhile, that is looked at anew before anything is
-made of it.
+counted in the transaction that commits their intents. What waits is looked at once, all together, and remembered: a
+list of a host's VMs costs little more than a few of them. The second look, right before the start, is never spared;
+where it shows that a remembered one was touched meanwhile, that is looked at anew before anything is made of it.
 """
 
 from collections.abc import Mapping, Sequence
