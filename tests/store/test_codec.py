@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from bot.domain.cloud import Host, Request
-from bot.domain.messages.news import News
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan, Step
 from bot.domain.progress.steps import StepRecord
@@ -19,7 +18,7 @@ from tests.tiers import examples
 
 
 @pytest.mark.both_tiers
-@pytest.mark.parametrize("kind", [Host, Request, Step, StepRecord, Plan, News, Operation], ids=lambda k: k.__name__)
+@pytest.mark.parametrize("kind", [Host, Request, Step, StepRecord, Plan, Operation], ids=lambda k: k.__name__)
 def test_any_value_comes_back_equal_and_has_one_text(kind: type[Any]) -> None:
     @given(drawn=any_of(kind))
     @settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from bot.domain.messages.answered import Answered, OperationsListed
+from bot.domain.messages.answered import Answered, OperationsListed, RefusalTold
 from bot.domain.messages.executed import RetryAsked, StepFailed, StopAsked
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import Happened, News
 from bot.domain.values import OperationId
 from bot.store.rows import codec, news_body
+from tests.store.examples import any_of
+from tests.tiers import examples
 
 WRITTEN = [json.loads(line) for line in (Path(__file__).parent / "data" / "outbox-0.2.jsonl").read_text().splitlines()]
 UNREAD = {
@@ -76,6 +78,16 @@ def test_numbers_of_steps_are_read_as_people_count_them() -> None:
 def test_operations_are_listed_where_an_earlier_release_named_them() -> None:
     listed = [news_body.read(codec.canonical(row)).what for row in WRITTEN if row["kind"] == "noted"]
     assert [what.about for what in listed if isinstance(what, OperationsListed)] == [(), (OperationId("op-1"),)]
+
+
+@settings(max_examples=examples(40), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@given(news=any_of(News))
+def test_any_news_comes_back_equal_and_has_one_text(news: News) -> None:
+    assume(not (news.ask and isinstance(news.what, RefusalTold)))  # it names those who can help; nobody is called to it
+    text = news_body.write(news)
+    assert news_body.read(text) == news
+    assert news_body.write(news_body.read(text)) == text
+    assert text.isascii()
 
 
 @given(said=st.text(st.characters(exclude_categories=[])))
