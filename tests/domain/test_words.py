@@ -36,6 +36,12 @@ def test_a_refusal_names_those_who_can_help() -> None:
     assert errors.AlreadySettled(by=("U0BOB",)).by == ("U0BOB",)
 
 
+def test_a_refusal_of_a_click_on_an_old_card_names_where_the_living_one_stands() -> None:
+    old = errors.OldCard("C0INCIDENT", remedy="Go there.")
+    assert (old.room, old.remedy) == ("C0INCIDENT", "Go there.")
+    assert "old one" in old.sentence
+
+
 def test_a_refusal_because_of_another_operation_names_it() -> None:
     assert errors.AlreadyUnderWay(OperationId("OP-1")).other == "OP-1"
 
