@@ -1,7 +1,7 @@
 """VMs in every state on a real compute that dies: who goes, in what order, who stays behind and why, and as what it comes."""
 
 import asyncio
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import combinations
 from pathlib import Path
 
@@ -76,7 +76,10 @@ async def test_each_vm_of_a_dead_compute_gets_what_its_state_allows(cloud: Cloud
     assert {name: status[name] for name in STAYS} == {name: there for name, (_, _, there, _) in STAYS.items()}
     names = {id: name for name, id in ids.items()}
     moves = sorted(cloud.migrations(DEAD), key=lambda m: int(m["id"]))
-    assert names[moves[0]["instance_uuid"]] == "first", "by its metadata"
+    began = {names[m["instance_uuid"]]: datetime.fromisoformat(m["created_at"]) for m in moves}
+    assert began["first"] - min(began.values()) <= timedelta(seconds=1), (
+        "by its metadata; a few calls go out side by side"
+    )
     assert names[moves[-1]["instance_uuid"]] in {"off", "broken"}, "those that did not run are the last"
     apart = {names[m["instance_uuid"]]: m for m in moves if names[m["instance_uuid"]].startswith("aloof")}
     assert not _overlap(*apart.values()), "of a server group one at a time"
