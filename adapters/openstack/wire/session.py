@@ -18,7 +18,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import requests
 from keystoneauth1 import exceptions as keystone
@@ -39,6 +39,16 @@ PAGE = 1000  #: the largest page that Nova and Cinder give by default
 OFFSET = "offset"  #: a list that is paged by how many entries were read; it ends with an empty page
 MOST_PAGES = 500  #: of one list; whoever has more of anything is not asked for all of it
 _WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, OverflowError, *SHAPES)
+
+
+class _Page(NamedTuple, Generic[T]):
+    """One page of a list."""
+
+    new: list[T]  #: what was made of the entries that were on no page before
+    known: set[Hashable]  #: what tells the entries apart that were read so far
+    rows: int
+    goes_on: bool
+    last: str  #: by what the next page is asked
 
 
 class Session:
@@ -206,26 +216,25 @@ class Session:
         known: set[Hashable] = set()
         read = 0
 
-        def taken(page: Document) -> Mapping[str, str] | None:
-            """Take over what is on a page; what the next one is asked by, or None at the end."""
-            nonlocal read
-            rows = page.rows(key)
-            read += len(rows)
-            new = once(rows, "id" if marker in {"", OFFSET} else marker, known=known)
-            found.extend(page.told(key, row, made) for row in new)
-            if not (rows if marker == OFFSET else marker and _goes_on(page, key)):
-                return None
-            if not new:
-                raise _endless(doing, "the next page holds nothing that was not on those before")
-            if marker == OFFSET:
-                return {"offset": str(read)}
-            return {"marker": page.told(key, rows[-1], lambda row: str(row[marker]))}
+        def taken(page: Document) -> _Page[T]:
+            """What is on a page. Nothing outside is touched: whoever asked may have given this answer up meanwhile."""
+            rows, seen = page.rows(key), set(known)
+            new = once(rows, "id" if marker in {"", OFFSET} else marker, known=seen)
+            goes_on = bool(rows) if marker == OFFSET else bool(marker) and _goes_on(page, key)
+            last = (
+                page.told(key, rows[-1], lambda row: str(row[marker])) if goes_on and new and marker != OFFSET else ""
+            )
+            return _Page([page.told(key, row, made) for row in new], seen, len(rows), goes_on, last)
 
         for _ in range(MOST_PAGES):
-            goes_on = await self._get(service, path, query, taken, microversion, doing)
-            if goes_on is None:
+            page = await self._get(service, path, query, taken, microversion, doing)
+            found.extend(page.new)
+            known, read = page.known, read + page.rows
+            if not page.goes_on:
                 return found
-            query |= goes_on
+            if not page.new:
+                raise _endless(doing, "the next page holds nothing that was not on those before")
+            query |= {"offset": str(read)} if marker == OFFSET else {"marker": page.last}
         raise _endless(doing, f"after {MOST_PAGES} pages there are more")
 
     async def act(

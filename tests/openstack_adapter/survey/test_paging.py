@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from adapters.again import Again, Passing
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.survey import nova
 from adapters.openstack.wire import session as wall
@@ -114,3 +115,22 @@ async def test_pages_are_read_on_threads_one_at_a_time_whoever_asks() -> None:
     assert [len(one) for one in found] == [2, 2, 2]
     assert most == 1
     assert threading.main_thread().name not in at_it
+
+
+async def test_a_page_that_was_taken_in_vain_hides_nothing_when_it_is_read_again() -> None:
+    """Whatever was made of an answer before it counted as failed in passing, the next answer is read as if it were the first."""
+    trouble = [Passing("That call failed in passing.")]
+
+    def made(row: Any) -> str:
+        if trouble and row["name"] != "vm-1":
+            raise trouble.pop()
+        return str(row["name"])
+
+    async with openstack_arena(vms=3) as arena, bent(arena.world, arena.clock) as (cloud, _, _):
+        session = cloud._session
+        session._again = Again(sleep=arena.clock.pass_time)
+        found = await session.pages(
+            "compute", "/servers/detail", "servers", made=made, params={"all_tenants": "1"}, doing="list"
+        )
+    assert sorted(found) == ["vm-1", "vm-2", "vm-3"]
+    assert trouble == []
