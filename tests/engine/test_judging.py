@@ -25,7 +25,7 @@ class Ponderer(ToyCloud):
 
     def plan(self, request: Request, survey: dict[str, str]) -> Plan:
         self.loop.call_soon_threadsafe(self.begun.set)
-        self.had_a_turn = self.turn.wait(timeout=5)
+        self.had_a_turn = self.turn.wait(timeout=60)
         return ToyCloud.plan(self, request, survey)
 
     async def survey(self, request: Request, books: Books = NO_BOOKS) -> dict[str, str]:

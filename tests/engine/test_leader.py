@@ -6,21 +6,28 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from bot import main as house
-from bot.engine.leader import RENEW_SECONDS, Leader
+from bot.engine.leader import Leader
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from tests.settings.written import SMALL, read
 
-TURNS = 1_000
+
+async def until(happened: Callable[[], bool], clock: ManualClock | None = None) -> None:
+    """Let the threads of the database work until it has; with a clock, its time goes on meanwhile."""
+    async with asyncio.timeout(60):
+        while not happened():
+            await asyncio.sleep(0.002)
+            if clock:
+                await clock.pass_time(0.1)
 
 
-async def until(happened: Callable[[], bool]) -> None:
-    """Let others have their turns until it has."""
-    for _ in range(TURNS):
-        if happened():
-            return
-        await asyncio.sleep(0)
-    raise AssertionError("never happened")
+@asynccontextmanager
+async def opened(archive: SqlArchive) -> AsyncIterator[None]:
+    await archive.open()
+    try:
+        yield
+    finally:
+        await archive.close()
 
 
 @asynccontextmanager
@@ -36,27 +43,24 @@ async def running(leader: Leader) -> AsyncIterator[None]:
 
 async def test_what_ticks_does_so_where_the_lease_is_and_goes_on_where_it_goes(tmp_path: Path) -> None:
     clock, ticked = ManualClock(), list[str]()
-    archive = SqlArchive(f"sqlite:///{tmp_path / 'muster.db'}", clock=clock, bell=WakeUp(clock))
-    await archive.open()
 
     async def tick(name: str) -> None:
         ticked.append(name)
 
+    archive = SqlArchive(f"sqlite:///{tmp_path / 'muster.db'}", clock=clock, bell=WakeUp(clock))
     first, second = (Leader(archive, clock, owner=name) for name in ("first", "second"))
     ticks = [one.only_here(lambda name=name: tick(name)) for one, name in ((first, "first"), (second, "second"))]  # type: ignore[misc]
-    async with running(second):
+    async with opened(archive), running(second):
         async with running(first):
             await until(lambda: (first.term is None) is not (second.term is None))
             leads = "first" if first.term is not None else "second"
             for one in ticks:
                 await one()
             assert ticked == [leads]
-        await clock.pass_time(RENEW_SECONDS)
-        await until(lambda: second.term is not None)
+        await until(lambda: second.term is not None, clock)
         for one in ticks:
             await one()
         assert ticked == [leads, "second"]
-    await archive.close()
 
 
 async def test_all_that_ticks_in_a_bot_rests_while_another_replica_leads(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from tests.slack.mortal import MortalArchive
 from tests.store.migrated import migrated_file
 from tests.views.examples import plan
 
-PATIENCE_SECONDS = 10.0
+PATIENCE_SECONDS = 30.0
 """More than Slack's three: a busy machine may stand still for some. That the app answers first and works then, a cloud
 that never answers shows."""
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
