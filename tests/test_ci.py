@@ -60,7 +60,7 @@ def running(folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subp
         script.kill()
         for child in filter(alive, children):
             os.kill(child, signal.SIGKILL)
-        script.wait(10)
+        script.wait(60)
 
 
 def alive(pid: int) -> bool:
@@ -81,7 +81,7 @@ def test_a_run_that_is_ended_takes_along_what_runs_beside(
     script, children = running
     assert all(map(alive, children))
     script.send_signal(number)
-    assert script.wait(20) == 128 + number
+    assert script.wait(60) == 128 + number
     assert not any(map(alive, children))
 
 
@@ -93,7 +93,7 @@ def test_a_part_that_fails_beside_the_others_fails_the_run_and_is_shown(folder: 
         env=with_parts(folder),
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert (done.returncode, done.stderr) == (3, "")

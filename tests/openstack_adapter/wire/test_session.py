@@ -80,7 +80,7 @@ async def test_a_keystone_that_has_no_answer_is_not_somebody_else_who_answered(
 ) -> None:
     async with openstack_arena(vms=1) as arena:
         arena.world.faults.order(fault)
-        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address), timeout=0.5)
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address), timeout=2)
         try:
             with pytest.raises(Unreachable) as lost:
                 await session.offer("compute")
