@@ -19,6 +19,7 @@ from tests.stories.stage import ALICE, BOB, CAROL, OPS, Stage, staged
 
 CONCURRENCY = 3
 FAILOVER_SECONDS = 10.0
+SLACK = 5.0  #: seconds beyond those, for a machine that does other things, too
 _LEADS = re.compile(r"speaks for all replicas|another replica speaks")
 
 

@@ -8,7 +8,7 @@ from typing import get_args
 import pytest
 
 from bot.cli import audit
-from tests.pairs.ensemble import FAILOVER_SECONDS, Ensemble, ensemble
+from tests.pairs.ensemble import FAILOVER_SECONDS, SLACK, Ensemble, ensemble
 from tests.store.own_server import OwnServer, Stop, own_server
 from tests.stories.stage import ALICE, BOB, OPS
 
@@ -64,5 +64,5 @@ async def restart(both: Ensemble, server: OwnServer, how: Stop) -> None:
     assert "nothing was noted and nothing is done" in shown.text
     await both.let_pass(DOWN_SECONDS)
     await server.start()
-    assert await both.until_all_are_ready() <= FAILOVER_SECONDS
-    assert await both.has_leader() <= FAILOVER_SECONDS
+    assert await both.until_all_are_ready() <= FAILOVER_SECONDS + SLACK
+    assert await both.has_leader() <= FAILOVER_SECONDS + SLACK

@@ -13,12 +13,9 @@ from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
-from tests.pairs.ensemble import FAILOVER_SECONDS, Ensemble, ensemble
+from tests.pairs.ensemble import FAILOVER_SECONDS, SLACK, Ensemble, ensemble
 from tests.store.databases import Postgresql
 from tests.stories.stage import ALICE
-
-SLACK = 3.0
-"""Seconds beyond those in which a leader is to be replaced, for a machine that does other things, too."""
 
 
 class TwoOfEverything(RuleBasedStateMachine):

@@ -1,6 +1,5 @@
 """A window opens while its click's trigger lives, three seconds, however slowly Slack answers."""
 
-import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -9,19 +8,33 @@ import pytest
 from bot.demo.workspace.people import UserGroup
 from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
+from bot.runtime.clock import SystemClock
 from bot.slack.wire import answer, connect, shared_session
 from tests.slack.conftest import Office
 from tests.slack.house import House, opened
 
 GROUPS = tuple(f"S0GROUP{n}" for n in range(4))
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS", *GROUPS[:2]), break_glass=GROUPS[2:])
-SLOW = 0.6
-"""Seconds a call: another continent, or a proxy."""
+SLOW, PATIENCE = 1.2, 6.0
+"""Seconds a call, as from another continent, and those of a trigger: both twice as long as they are, for a busy machine."""
+
+
+class Door(SystemClock):
+    """Counts the calls that wait there at once."""
+
+    def __init__(self) -> None:
+        self.waiting = self.most = 0
+
+    async def sleep(self, seconds: float) -> None:
+        self.waiting += 1
+        self.most = max(self.most, self.waiting)
+        await super().sleep(seconds)
+        self.waiting -= 1
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path, rule=RULE, patience=3.0) as made:
+    async with opened(tmp_path, rule=RULE, patience=PATIENCE) as made:
         groups = made.workspace.groups
         groups.update({id: UserGroup(id=id, handle=id.lower(), name=id, users=("U0DAVE",)) for id in GROUPS})
         yield made
@@ -49,9 +62,9 @@ async def test_whoever_puts_it_away_while_it_is_looked_up_is_told_privately_why_
 
 async def test_groups_are_asked_side_by_side(house: House) -> None:
     house.served.faults.latency = SLOW
-    began = time.monotonic()
+    door = house.workspace.clock = Door()
     assert (await house.people.actor(UserId("U0CAROL"))).groups == {"S0LEADS"}
-    assert time.monotonic() - began < 5 * SLOW  # of eight questions
+    assert door.most >= len(GROUPS) + 2
 
 
 async def test_calls_share_a_session_that_ends_with_the_process(office: Office) -> None:
