@@ -31,8 +31,8 @@ from bot.slack.views.cards import card
 from bot.store.archive import SqlArchive
 from tests.bends import truth
 from tests.bends.wire import BENDS, Answer, Bend, Question, Wire
-from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock
 from tests.store.outbox import waiting
+from tests.workshop import ALICE, BOB, CAROL, RULE, LeapingClock
 
 LASTS = 60.0
 """How many seconds after its first bent answer a bend ends."""

@@ -27,8 +27,8 @@ from bot.store.archive import SqlArchive
 from tests.bends.evening import Evening, WatchedClock
 from tests.bends.wire import Wire
 from tests.contract.arena_openstack import clouds_file
-from tests.engine.conftest import NoBell
 from tests.store.migrated import open_migrated
+from tests.workshop import NoBell
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,8 +12,8 @@ from bot.store.archive import SqlArchive
 from tests.bends.evening import Evening, WatchedClock
 from tests.bends.wire import Wire
 from tests.contract.arena_openstack import adapter
-from tests.engine.conftest import NoBell
 from tests.store.migrated import open_migrated
+from tests.workshop import NoBell
 
 
 async def test_sixty_vms_that_take_fifteen_seconds_each_are_up_in_less_than_forty() -> None:

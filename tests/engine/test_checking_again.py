@@ -6,8 +6,8 @@ from bot.domain.messages.news import Audience, News
 from bot.domain.operation import State
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import OperationId
-from tests.engine.conftest import BOB, Workshop
 from tests.news import facts_of
+from tests.workshop import BOB, Workshop
 
 
 async def rechecked(shop: Workshop, id: OperationId) -> list[News]:

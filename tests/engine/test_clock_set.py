@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import LeapingClock, NoBell, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.news import facts_of
 from tests.store.migrated import open_migrated
 from tests.tiers import examples
+from tests.toy_cloud import ToyCloud
+from tests.workshop import LeapingClock, NoBell, Workshop
 
 HOUR, DAY = 3_600, 86_400
 STEPS = st.sampled_from([-DAY, -HOUR, -61, -2, 2, 61, HOUR, DAY])

@@ -14,9 +14,9 @@ from bot.domain.plans.plan import Receipt, Step
 from bot.domain.ports import Archive, Rank, Unit
 from bot.domain.values import StepKey
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import RULE, LeapingClock, NoBell, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
+from tests.toy_cloud import ToyCloud
+from tests.workshop import RULE, LeapingClock, NoBell, Workshop
 
 
 class Died(BaseException):

@@ -11,9 +11,9 @@ from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
 from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
-from tests.engine.conftest import Workshop
-from tests.engine.toy_cloud import DEADLINE
 from tests.news import facts_of
+from tests.toy_cloud import DEADLINE
+from tests.workshop import Workshop
 
 
 async def test_a_move_past_its_deadline_is_aborted_and_a_person_is_asked(shop: Workshop) -> None:

@@ -13,8 +13,8 @@ from bot.domain.operation import State
 from bot.domain.plans.plan import Finding, Receipt, Step, Topic, Verdict
 from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
-from tests.engine.conftest import ALICE, Workshop
 from tests.news import facts_of
+from tests.workshop import ALICE, Workshop
 
 
 async def test_an_approved_evacuation_moves_every_vm_once_and_ends_verified(shop: Workshop) -> None:

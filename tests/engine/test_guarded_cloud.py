@@ -16,8 +16,8 @@ from bot.domain.ports import LeaseLost, StoreFailed
 from bot.engine.missing_cloud import MissingCloud
 from bot.engine.worker import Worker
 from bot.runtime.clock import SystemClock, WakeUp
-from tests.engine.conftest import Workshop
 from tests.news import facts_of
+from tests.workshop import Workshop
 
 
 @pytest.fixture(autouse=True)

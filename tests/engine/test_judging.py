@@ -10,9 +10,9 @@ from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan
-from tests.engine.conftest import Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.news import facts_of
+from tests.toy_cloud import ToyCloud
+from tests.workshop import Workshop
 
 
 @dataclass

@@ -5,7 +5,7 @@ from datetime import timedelta
 from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
-from tests.engine.conftest import Workshop
+from tests.workshop import Workshop
 
 
 def listen(shop: Workshop) -> dict[str, list[str]]:

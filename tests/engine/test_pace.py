@@ -15,8 +15,8 @@ from bot.domain.plans.plan import Receipt, Step
 from bot.domain.progress.pace import STALE, Limit
 from bot.domain.progress.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
-from tests.engine.conftest import Workshop
-from tests.engine.toy_cloud import MOVE_SECONDS
+from tests.toy_cloud import MOVE_SECONDS
+from tests.workshop import Workshop
 
 
 async def took(shop: Workshop, id: OperationId) -> float:

@@ -14,8 +14,8 @@ from bot.domain.plans.plan import Receipt, Step
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, HostId, OperationId
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import ALICE, BOB, Workshop
 from tests.store.examples import operation
+from tests.workshop import ALICE, BOB, Workshop
 
 
 async def to(shop: Workshop, target: str, *, host: str = "host-1", check: bool = False) -> OperationId:

@@ -10,7 +10,7 @@ from bot.domain.operation import State
 from bot.domain.ports import Archive, Entry, Rank, Unit
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import OperationId
-from tests.engine.conftest import Workshop
+from tests.workshop import Workshop
 
 
 @dataclass

@@ -17,8 +17,8 @@ from bot.domain.plans import drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.values import Digest, OperationId, UserId
 from tests.domain.build import TERMS, pairs
-from tests.engine.conftest import ALICE, BOB, CAROL, RULE, Workshop
 from tests.tiers import examples
+from tests.workshop import ALICE, BOB, CAROL, RULE, Workshop
 
 
 async def waits(shop: Workshop, id: OperationId) -> bool:

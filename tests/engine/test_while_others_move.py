@@ -15,9 +15,9 @@ from bot.domain.operation import State
 from bot.domain.plans.plan import Step
 from bot.domain.progress.steps import StepState
 from bot.domain.values import OperationId, StepKey
-from tests.engine.conftest import BOB, LeapingClock, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.news import facts_of
+from tests.toy_cloud import ToyCloud
+from tests.workshop import BOB, LeapingClock, Workshop
 
 
 @dataclass

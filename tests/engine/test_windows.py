@@ -18,9 +18,9 @@ from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
-from tests.engine.conftest import ALICE, Workshop
-from tests.engine.toy_cloud import MOVE_SECONDS
 from tests.news import facts_of
+from tests.toy_cloud import MOVE_SECONDS
+from tests.workshop import ALICE, Workshop
 
 HOUR = 3600.0
 BERLINER: Actor = replace(ALICE, zone="Europe/Berlin")

@@ -18,9 +18,9 @@ from bot.engine.worker import GATHER_SECONDS, STUCK_AFTER, Worker
 from bot.runtime.clock import ManualClock, SystemClock
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
-from tests.engine.conftest import Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
+from tests.toy_cloud import ToyCloud
+from tests.workshop import Workshop
 
 
 @dataclass

@@ -37,8 +37,8 @@ from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from bot.store.archive import SqlArchive
 from tests.contract.arena_openstack import clouds_file
-from tests.engine.conftest import ALICE, BOB, RULE, NoBell
 from tests.store.migrated import open_migrated
+from tests.workshop import ALICE, BOB, RULE, NoBell
 
 REQUESTS = 10
 

@@ -29,9 +29,9 @@ from bot.slack.outbound.board import Board
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
-from tests.engine.toy_cloud import ToyCloud
 from tests.slack.mortal import MortalArchive
 from tests.store.migrated import migrated_file
+from tests.toy_cloud import ToyCloud
 from tests.views.examples import plan
 
 PATIENCE_SECONDS = 30.0

@@ -19,8 +19,8 @@ from bot.domain.values import Action
 from bot.runtime.clock import SystemClock
 from bot.slack import app as slack_app
 from bot.slack.wire import connect
-from tests.engine.toy_cloud import ToyCloud
 from tests.slack.house import RULE, House, opened
+from tests.toy_cloud import ToyCloud
 from tests.views.examples import plan
 
 NOT_NOTED = "Muster's database takes nothing just now, so nothing was noted"

@@ -11,8 +11,8 @@ from bot.desk import deliveries
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.values import Action, HostId
 from bot.slack import app as slack_app
-from tests.engine.toy_cloud import ToyCloud
 from tests.slack.house import House, opened
+from tests.toy_cloud import ToyCloud
 
 
 @pytest.fixture

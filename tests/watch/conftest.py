@@ -17,9 +17,9 @@ from bot.runtime.clock import ManualClock, WakeUp
 from bot.store.archive import SqlArchive
 from bot.watch.placing import Placing
 from bot.watch.rounds import Rounds
-from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
 from tests.store.outbox import waiting
+from tests.toy_cloud import ToyCloud
 
 NOON = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
 EVERY = timedelta(seconds=15)

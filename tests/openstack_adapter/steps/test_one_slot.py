@@ -21,8 +21,8 @@ from bot.store.archive import SqlArchive
 from tests.bends.evening import Evening, WatchedClock
 from tests.bends.wire import Wire
 from tests.contract.arena_openstack import adapter
-from tests.engine.conftest import NoBell
 from tests.store.migrated import open_migrated
+from tests.workshop import NoBell
 
 COPY_SECONDS, EACH_SECONDS = 20.0, 21.0
 """What it takes to copy the memory of a VM, and what a VM is in the slot and on its way there from the one before."""

@@ -15,7 +15,7 @@ from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.ports import Recorded
 from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
-from tests.engine.conftest import ALICE, BOB, CAROL, RULE, LeapingClock, Workshop
+from tests.workshop import ALICE, BOB, CAROL, RULE, LeapingClock, Workshop
 
 ROUNDS = 8
 DEAD = "host-1 is dead"

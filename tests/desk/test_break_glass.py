@@ -13,8 +13,8 @@ from bot.domain.messages.news import Audience
 from bot.domain.operation import Choice, State, Vote
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 from tests.news import facts_of
+from tests.workshop import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 ALARM = replace(RULE, quorum=2, break_glass=("U0ALICE", "S0LEADS"))
 

@@ -33,10 +33,10 @@ from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest, OperationId, UserId
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
-from tests.engine.people_model import Said, Seen, Told
-from tests.engine.toy_cloud import ToyCloud
+from tests.desk.people_model import Said, Seen, Told
 from tests.store.migrated import open_migrated
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 
 TURNS = 8
 IN_THE_GATE, IN_THE_LONG_TIER = (1, 60), (60, 150)  #: parts, and courses in each

@@ -24,8 +24,8 @@ from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId, VmId
-from tests.engine.conftest import LeapingClock
-from tests.engine.toy_cloud import ToyCloud
+from tests.toy_cloud import ToyCloud
+from tests.workshop import LeapingClock
 
 ME, SOMEBODY = UserId("U0ME"), UserId("U0SOMEBODY")
 DEAD = "host is dead"

@@ -21,9 +21,9 @@ from bot.domain.progress.steps import StepState
 from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.store.migrated import open_migrated
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, BOB, CAROL, DAVE, LeapingClock, NoBell, Workshop
 
 TURNS = 8
 IN_THE_GATE, IN_THE_LONG_TIER = (1, 20), (30, 75)  #: parts, and courses in each

@@ -14,9 +14,9 @@ from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor
 from bot.domain.values import Action, Digest, OperationId, Then, VmId
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, LeapingClock, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.news import facts_of
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, BOB, CAROL, DAVE, RULE, LeapingClock, Workshop
 
 
 @dataclass

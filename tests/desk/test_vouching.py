@@ -15,8 +15,8 @@ from bot.domain.operation import Choice, Operation, State, Vote
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.rules.policy import Actor, Standing
 from bot.domain.values import Digest, OperationId
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 from tests.news import facts_of
+from tests.workshop import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 DEAD = "host-1 is dead: nobody could read its power"
 LOST = "the local disks of 1 VM on host-1 are lost for good: name-vm-1"

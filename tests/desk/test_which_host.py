@@ -12,8 +12,8 @@ from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Then
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import ALICE, DAVE, RULE, LeapingClock
-from tests.engine.toy_cloud import ToyCloud
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, DAVE, RULE, LeapingClock
 
 
 @dataclass

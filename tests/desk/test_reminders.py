@@ -18,10 +18,10 @@ from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.store.archive import SqlArchive
-from tests.engine.conftest import ALICE, LeapingClock, NoBell, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.news import facts_of
 from tests.store.databases import Postgresql
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, LeapingClock, NoBell, Workshop
 
 MINUTE = 60.0
 REMINDERS = frozenset({Kind.START_NEAR, Kind.EXPIRY_NEAR, Kind.ESCALATED})

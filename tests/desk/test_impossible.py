@@ -10,8 +10,8 @@ from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.rules.policy import Actor
-from tests.engine.conftest import ALICE, BOB, RULE, Workshop
-from tests.engine.crowd import LEADS, Crowd
+from tests.desk.crowd import LEADS, Crowd
+from tests.workshop import ALICE, BOB, RULE, Workshop
 
 
 async def checked(shop: Workshop, *, by: Actor = ALICE, check: bool = False) -> Operation:

@@ -26,8 +26,8 @@ from bot.domain.ports import Delivery
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Standing
 from bot.domain.values import Action, UserId
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 from tests.news import facts_of
+from tests.workshop import ALICE, BOB, CAROL, DAVE, RULE, Workshop
 
 
 async def test_nobody_approves_their_own_request(shop: Workshop) -> None:

@@ -14,9 +14,9 @@ from bot.domain.ports import Stale
 from bot.domain.progress.steps import StepState
 from bot.domain.rules.policy import Actor
 from bot.domain.values import OperationId, StepKey
-from tests.engine.conftest import ALICE, BOB, CAROL, DAVE, Workshop
-from tests.engine.toy_cloud import ToyCloud
 from tests.news import facts_of
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, BOB, CAROL, DAVE, Workshop
 
 WHY = "its owner moves it tonight"
 

@@ -18,9 +18,9 @@ from bot.domain.operation import State
 from bot.domain.rules.calendar import Freeze, Mark
 from bot.domain.rules.policy import Actor
 from bot.domain.values import Action, HostId, OperationId
-from tests.engine.conftest import ALICE, BOB, DAVE, RULE, Workshop
-from tests.engine.crowd import LEADS, Crowd
-from tests.engine.toy_cloud import ToyCloud
+from tests.desk.crowd import LEADS, Crowd
+from tests.toy_cloud import ToyCloud
+from tests.workshop import ALICE, BOB, DAVE, RULE, Workshop
 
 
 @dataclass
