@@ -30,9 +30,9 @@ from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
 from tests.slack.mortal import MortalArchive
+from tests.slack.views.examples import plan
 from tests.store.migrated import migrated_file
 from tests.toy_cloud import ToyCloud
-from tests.views.examples import plan
 
 PATIENCE_SECONDS = 30.0
 """More than Slack's three: a busy machine may stand still for some. That the app answers first and works then, a cloud

@@ -11,7 +11,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.values import Action
 from bot.slack.inbound import clicks
 from tests.slack.house import House, opened
-from tests.views.examples import operation
+from tests.slack.views.examples import operation
 
 
 @pytest.fixture

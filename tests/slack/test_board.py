@@ -10,7 +10,7 @@ from bot.domain.operation import State
 from bot.domain.values import Facts, UserId
 from tests.news import news_of
 from tests.slack.conftest import Office, operation
-from tests.views.examples import plan, records
+from tests.slack.views.examples import plan, records
 
 
 async def test_an_operation_is_shown_once_and_rewritten_as_it_changes(office: Office) -> None:

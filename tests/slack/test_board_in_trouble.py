@@ -14,7 +14,7 @@ from bot.domain.values import UserId
 from tests.news import news_of
 from tests.slack.conftest import Office, opened, operation
 from tests.slack.mortal import Killed, MortalArchive
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 WORDS = [f"line {n}" for n in range(4)]
 STORY = [f"Phase: *{word}*" for word in WORDS]

@@ -9,7 +9,7 @@ from bot.domain.ports import Archive, Rank
 from bot.runtime.clock import ManualClock
 from bot.slack.outbound.board import Board
 from tests.slack.conftest import RULES, Office, operation
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 
 class CountingArchive:

@@ -16,7 +16,7 @@ from bot.domain.values import Action
 from bot.slack import app as slack_app
 from bot.slack.inbound import vm_windows
 from tests.slack.house import House, opened
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from tests.news import news_of
 from tests.slack.conftest import Office, operation
 from tests.slack.house import House, opened
 from tests.slack.test_timeline import files, replies
-from tests.views.examples import DIGEST, plan
+from tests.slack.views.examples import DIGEST, plan
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from bot.runtime.clock import SystemClock
 from bot.slack import app as slack_app
 from bot.slack.wire import connect
 from tests.slack.house import RULE, House, opened
+from tests.slack.views.examples import plan
 from tests.toy_cloud import ToyCloud
-from tests.views.examples import plan
 
 NOT_NOTED = "Muster's database takes nothing just now, so nothing was noted"
 

@@ -16,7 +16,7 @@ from bot.domain.values import UserId
 from tests.news import news_of
 from tests.slack.conftest import Office, opened, operation
 from tests.slack.mortal import Killed, MortalArchive
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 INCIDENT, LEADS, RANDOM = "C0INCIDENT", "G0LEADS", "C0RANDOM"
 

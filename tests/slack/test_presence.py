@@ -15,7 +15,7 @@ from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.people import SlackPeople
 from tests.news import every_fact, news_of
 from tests.slack.conftest import RULES, Office, operation
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 LEADS = ("U0BOB", "U0CAROL")
 CALLS = {

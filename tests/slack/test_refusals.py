@@ -5,7 +5,7 @@ import pytest
 from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from tests.slack.conftest import Office, operation
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 
 async def test_a_channel_that_an_admin_closed_holds_up_no_other_channel(office: Office) -> None:

@@ -7,8 +7,8 @@ import pytest
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan
 from tests.slack.conftest import Office, operation
-from tests.views.examples import plan
-from tests.views.test_card import grave
+from tests.slack.views.cards.test_card import grave
+from tests.slack.views.examples import plan
 
 FEW, MANY = plan(12), grave(60)
 KINDS = ("table", "context", "header", "section", "actions")

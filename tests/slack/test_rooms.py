@@ -3,7 +3,7 @@
 from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from tests.slack.conftest import Office, operation
-from tests.views.examples import plan
+from tests.slack.views.examples import plan
 
 RANDOM, LEADS, INCIDENT = "C0RANDOM", "G0LEADS", "C0INCIDENT"
 

@@ -9,7 +9,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.values import UserId
 from tests.news import news_of
 from tests.slack.conftest import NOON, Office, operation
-from tests.views.examples import HOSTILE, plan, records
+from tests.slack.views.examples import HOSTILE, plan, records
 
 
 async def ended(office: Office) -> Operation:

@@ -50,8 +50,8 @@ from tests.openstack_adapter.build import (
     volumes_with,
     with_service,
 )
-from tests.views.examples import RULE, operation
-from tests.views.limits import visible_text
+from tests.slack.views.examples import RULE, operation
+from tests.slack.views.limits import visible_text
 
 Made = Callable[[], Plan]
 OLD = Microversion((2, 94))

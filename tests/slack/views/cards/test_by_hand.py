@@ -8,8 +8,8 @@ from bot.domain.plans.plan import By, Step
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import StepKey
 from bot.slack.views.cards import card
-from tests.views.examples import DIGEST, NOW, RULE, operation
-from tests.views.limits import assert_slack_takes
+from tests.slack.views.examples import DIGEST, NOW, RULE, operation
+from tests.slack.views.limits import assert_slack_takes
 
 COMMAND = "cinder-manage volume update_host --currenthost 'a@ceph#ceph' --newhost 'b@ceph#ceph' && <!channel>"
 STEP = Step(

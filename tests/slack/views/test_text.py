@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.slack.views import text
-from tests.views.examples import anything
+from tests.slack.views.examples import anything
 
 
 @given(words=anything)

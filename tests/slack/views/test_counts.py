@@ -16,7 +16,7 @@ from bot.slack.views.cards import card
 from bot.slack.views.windows import window
 from tests.agreement import assert_agrees
 from tests.news import every_fact, news_of
-from tests.views.examples import NOW, RULE, operation, plan, records
+from tests.slack.views.examples import NOW, RULE, operation, plan, records
 
 NUMBERS = (0, 1, 2, 21, 300, 12_719)
 

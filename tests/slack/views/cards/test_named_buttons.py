@@ -9,11 +9,11 @@ import pytest
 from bot.domain.operation import State
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.slack.views.cards import buttons, card
-from tests.views.examples import NOW, RULE, operation, plan, records
-from tests.views.limits import visible_text
-from tests.views.sent import labels
+from tests.slack.views.examples import NOW, RULE, operation, plan, records
+from tests.slack.views.limits import visible_text
+from tests.slack.views.sent import labels
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 LABELS = frozenset(
     re.findall(r'message\.button\(\s*"([^"]+)"', Path(buttons.__file__).read_text())
     + re.findall(r'"((?:Request|Retry|Re-)[A-Za-z -]*|Resume|Pause)"', Path(buttons.__file__).read_text())

@@ -21,9 +21,9 @@ from bot.slack.views.message import Message
 from bot.slack.views.windows import set_aside as set_aside_window
 from bot.slack.views.windows import ticks, window
 from tests.news import news_of
-from tests.views import golden, sent
-from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
-from tests.views.limits import assert_slack_takes, visible_text
+from tests.slack.views import golden, sent
+from tests.slack.views.examples import HOSTILE, NOW, RULE, operation, plan, records
+from tests.slack.views.limits import assert_slack_takes, visible_text
 
 BOB = UserId("U0BOB")
 OURS = re.compile(r"<@U0BOB>|<@U0ALICE>|<@U0CHIEF>|<!date\^\d+\^[^|<>]*\|[^<>]*>")

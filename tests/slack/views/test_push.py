@@ -11,7 +11,7 @@ from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.slack.views import incident, push, thread, wording
 from bot.slack.views.cards import card
 from tests.news import every_fact, news_of
-from tests.views.examples import NOW, RULE, blocked_plan, operation, plan
+from tests.slack.views.examples import NOW, RULE, blocked_plan, operation, plan
 
 ON_A_LOCKED_PHONE = 178
 """Characters: the four lines that a notification has on a phone 390 px wide."""

@@ -16,9 +16,9 @@ from bot.slack.views import incident, notes, thread
 from bot.slack.views.cards import card
 from bot.store.rows import news_body
 from tests.news import every_fact, news_of
-from tests.views import golden, sent
-from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records
-from tests.views.limits import assert_slack_takes, visible_text
+from tests.slack.views import golden, sent
+from tests.slack.views.examples import HOSTILE, NOW, RULE, operation, plan, records
+from tests.slack.views.limits import assert_slack_takes, visible_text
 
 OURS = re.compile(
     r"<#C0OLD>|<@U0BOB>|<@U0ALICE>|<@U0CHIEF>|<!subteam\^S0LEADS>|<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|[^<>]*>"

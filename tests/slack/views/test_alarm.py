@@ -9,9 +9,9 @@ import pytest
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.values import HostId, OperationId
 from bot.slack.views import alarm as view
-from tests.views import golden
-from tests.views.examples import HOSTILE
-from tests.views.limits import assert_slack_takes, visible_text
+from tests.slack.views import golden
+from tests.slack.views.examples import HOSTILE
+from tests.slack.views.limits import assert_slack_takes, visible_text
 
 SINCE = datetime(2026, 11, 21, 3, 0, tzinfo=UTC)
 OURS = re.compile(r"<!date\^\d+\^[^|<>]*\|[^<>]*>|<https://s/p1\|[^<>]*>")

@@ -10,7 +10,7 @@ import pytest
 from bot.demo.workspace.messages import PostedMessage
 from bot.domain.operation import Event, State
 from bot.slack.views.cards import card, details
-from tests.views.examples import NOW, RULE, operation, plan, records
+from tests.slack.views.examples import NOW, RULE, operation, plan, records
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.json"))
 

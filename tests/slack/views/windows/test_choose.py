@@ -12,9 +12,9 @@ from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action, Then
 from bot.slack.views.cards import card
 from bot.slack.views.windows import choose, ticks
-from tests.views import golden, sent
-from tests.views.examples import HOSTILE, NOW, RULE, operation, plan
-from tests.views.limits import assert_slack_takes, visible_text
+from tests.slack.views import golden, sent
+from tests.slack.views.examples import HOSTILE, NOW, RULE, operation, plan
+from tests.slack.views.limits import assert_slack_takes, visible_text
 
 GROUPS = ("power on", "live-migrate back", "migrate back offline")
 

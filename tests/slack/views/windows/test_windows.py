@@ -14,9 +14,9 @@ from bot.domain.values import Json, UserId
 from bot.slack.views.cards import card
 from bot.slack.views.message import Message
 from bot.slack.views.windows import confirm, window
-from tests.views import golden, sent
-from tests.views.examples import DIGEST, HOSTILE, NOW, RULE, operation, plan
-from tests.views.limits import assert_slack_takes, visible_text
+from tests.slack.views import golden, sent
+from tests.slack.views.examples import DIGEST, HOSTILE, NOW, RULE, operation, plan
+from tests.slack.views.limits import assert_slack_takes, visible_text
 
 DEAD = "compute-89 is dead: nobody could read its power"
 TYPED = replace(RULE, typed_confirmation=True)

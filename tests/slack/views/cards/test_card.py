@@ -22,11 +22,11 @@ from bot.slack.views import text, thread
 from bot.slack.views.cards import card, details
 from bot.slack.views.message import Block, Message
 from tests.news import news_of
+from tests.slack.views import golden
+from tests.slack.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
+from tests.slack.views.limits import assert_slack_takes, visible_text
+from tests.slack.views.sent import blocks, labels
 from tests.tiers import examples
-from tests.views import golden
-from tests.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
-from tests.views.limits import assert_slack_takes, visible_text
-from tests.views.sent import blocks, labels
 
 LABEL_OF = {
     Event.APPROVED: "Approve",

@@ -12,9 +12,9 @@ from bot.domain.operation import State
 from bot.domain.values import Facts, Json, OperationId
 from bot.slack.views import answers
 from bot.store.rows import news_body
-from tests.views import golden
-from tests.views.examples import HOSTILE, NOW, operation
-from tests.views.limits import assert_slack_takes, visible_text
+from tests.slack.views import golden
+from tests.slack.views.examples import HOSTILE, NOW, operation
+from tests.slack.views.limits import assert_slack_takes, visible_text
 
 ID = OperationId("K7M2PQRS")
 LINKS = {ID: "https://s/p1"}

@@ -13,9 +13,9 @@ from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
 from bot.slack.views import carried, notes
 from bot.slack.views.cards import buttons, details
 from bot.slack.views.message import Message
-from tests.views.examples import HOSTILE, NOW, RULE, operation, plan, records, vm
-from tests.views.limits import visible_text
-from tests.views.sent import labels
+from tests.slack.views.examples import HOSTILE, NOW, RULE, operation, plan, records, vm
+from tests.slack.views.limits import visible_text
+from tests.slack.views.sent import labels
 
 MAX_VIEW = 250_000
 
