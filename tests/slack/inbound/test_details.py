@@ -13,7 +13,7 @@ from bot.slack.views.cards import details
 from tests.news import news_of
 from tests.slack.conftest import Office, operation
 from tests.slack.house import House, opened
-from tests.slack.test_timeline import files, replies
+from tests.slack.outbound.test_timeline import files, replies
 from tests.slack.views.examples import DIGEST, plan
 
 
