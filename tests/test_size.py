@@ -18,7 +18,7 @@ from adapters.openstack.model.resources import Server, ServerGroup
 from bot.domain.cloud import Left
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action, VmId
-from tests.openstack_adapter.build import (
+from tests.adapters.openstack.build import (
     DEAD,
     altered,
     back,
