@@ -97,7 +97,7 @@ async def _cluster() -> AsyncIterator[tuple[Tower, dict[str, Any]]]:
     """Four hosts, and what every arena about them is made of.
 
     The suite expects a cloud that shows at once what it was asked. What CloudTower shows late (tasks missing from the
-    first list, hosts and VMs as of the last sync) is switched off here and tested in tests/cloudtower.
+    first list, hosts and VMs as of the last sync) is switched off here and tested in tests/adapters/cloudtower.
     """
     clock = ManualClock(START)
     world = World(clock.now)

@@ -12,7 +12,7 @@ from bot.domain.plans import drift
 from bot.domain.plans.plan import Verdict, digest_of
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Then
-from tests.cloudtower.bench import Bench, Walk, bench
+from tests.adapters.cloudtower.bench import Bench, Walk, bench
 
 POWER = "/v2/api/operate-host-power"
 

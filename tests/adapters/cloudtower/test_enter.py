@@ -13,7 +13,7 @@ from bot.domain.plans.plan import Disposition, Plan, Verdict, digest_of
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
-from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
+from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
 
 ENTER = "/v2/api/enter-maintance-mode"
 

@@ -15,7 +15,7 @@ from bot.domain.cloud import PartlySeen, Sighting, Unreachable
 from bot.domain.plans.plan import Step
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, StepKey
-from tests.cloudtower.bench import Bench, Walk, bench
+from tests.adapters.cloudtower.bench import Bench, Walk, bench
 
 LISTS = {
     "tasks of receipts": ("/get-tasks", r'"where":\s*\{"id_in"'),

@@ -12,7 +12,7 @@ from adapters.simulated.records import Maintenance, Power
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
-from tests.cloudtower.bench import Bench, bench
+from tests.adapters.cloudtower.bench import Bench, bench
 
 
 def bad(plan: Plan) -> dict[str, Verdict]:

@@ -19,7 +19,7 @@ from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
 from bot.runtime.clock import ManualClock
 from tests import tls
-from tests.cloudtower.bench import Bench, furnish
+from tests.adapters.cloudtower.bench import Bench, furnish
 
 LOGIN = Credentials(username=USERNAME, password=PASSWORD)
 NOWHERE: dict[str, Json] = {"where": {"host_id": "no-such-host"}, "data": {}}

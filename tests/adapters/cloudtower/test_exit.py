@@ -15,7 +15,7 @@ from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Action
-from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
+from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
 
 EXIT = "/v2/api/exit-maintance-mode"
 

@@ -5,6 +5,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 import pytest
+
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, HostAlert
+from adapters.simulated.records import Maintenance, Power
+from bot.domain.values import Action, Then
 from cloudtower import ApiClient, Configuration
 from cloudtower.api import AlertApi, ApiInfoApi, ClusterApi, HostApi, LabelApi, TaskApi, UserApi, VmApi
 from cloudtower.exceptions import ApiException
@@ -20,12 +24,8 @@ from cloudtower.models import (
     VmStartParamsData,
 )
 from cloudtower.utils import login
-
-from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, HostAlert
-from adapters.simulated.records import Maintenance, Power
-from bot.domain.values import Action, Then
-from tests.cloudtower import spec
-from tests.cloudtower.bench import Bench, Walk
+from tests.adapters.cloudtower import spec
+from tests.adapters.cloudtower.bench import Bench, Walk
 
 T = TypeVar("T")
 S = 1.0  #: one step of simulated time

@@ -4,7 +4,7 @@ from adapters.simulated.cloudtower import ha
 from adapters.simulated.cloudtower.ha import NOTICE_SECONDS, RESTART_SECONDS
 from bot.domain.abilities import DoesItItself
 from bot.domain.values import Action
-from tests.cloudtower.bench import Bench
+from tests.adapters.cloudtower.bench import Bench
 
 
 async def told(tower: Bench, host: str = "node-1") -> str:

@@ -11,8 +11,8 @@ from adapters.simulated.cloudtower import rows
 from adapters.simulated.cloudtower.gate import PREFIX
 from adapters.simulated.cloudtower.state import API_KEY
 from adapters.simulated.records import Maintenance, Power
-from tests.cloudtower import spec
-from tests.cloudtower.bench import Bench
+from tests.adapters.cloudtower import spec
+from tests.adapters.cloudtower.bench import Bench
 
 HOST_ID, HOST_UUID = "clh0000000000host00000001", "b6d0cd3c-5f0a-4f0e-9c0e-3f1a4e5b6c7d"
 CAPTURES = json.loads((spec.DATA / "captures.json").read_text())

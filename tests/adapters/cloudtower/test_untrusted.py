@@ -19,9 +19,9 @@ from adapters.simulated.records import Maintenance, Power
 from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
 from bot.domain.plans.plan import Plan, Step, Verdict, digest_of
 from bot.domain.values import Action, Then
+from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
+from tests.adapters.cloudtower.wire.test_client import answering, client
 from tests.bends.wire import BENDS, Wire
-from tests.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
-from tests.cloudtower.test_transport import answering, client
 from tests.tiers import examples
 
 VMS = "POST /v2/api/get-vms host"

@@ -2,7 +2,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.cloudtower.bench import Bench, bench
+from tests.adapters.cloudtower.bench import Bench, bench
 
 
 @pytest.fixture

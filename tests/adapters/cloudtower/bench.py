@@ -24,7 +24,7 @@ from bot.domain.progress.turns import to_skip, to_start
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
-from tests.cloudtower import spec
+from tests.adapters.cloudtower import spec
 
 WITH_PASSWORD = {"username": USERNAME, "password_env": Secret(PASSWORD)}
 """Keys of somebody who logs in, instead of having a token."""
