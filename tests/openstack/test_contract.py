@@ -10,14 +10,14 @@ from functools import partial
 
 import pytest
 
+from tests.adapters.simulated import openstack_wire as wire
+from tests.adapters.simulated.openstack_questions import OF_A_DEAD_HOST
 from tests.contract.clouds import ArenaOf
 from tests.contract.test_cloud import *  # noqa: F403 - a case that is added there is asked here too
 from tests.openstack.arena import DEAD, LIVING, dead_host, living_host
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.progress import until
 from tests.openstack.twin import differences, twin
-from tests.simulated import openstack_wire as wire
-from tests.simulated.openstack_questions import OF_A_DEAD_HOST
 
 POOL = 18  #: what all cases together take away from the dead host, and a few
 SPARE = {"host": "compute-3"}

@@ -10,14 +10,14 @@ from functools import partial
 
 import pytest
 
+from tests.adapters.simulated import openstack_wire as wire
+from tests.adapters.simulated.openstack_questions import OF_A_RETURNED_HOST
 from tests.contract import test_return as contract
 from tests.contract.clouds import ReturnOf
 from tests.contract.test_return import *  # noqa: F403 - a case that is added there is asked here too
 from tests.openstack.arena import LIVING, TARGET, emptied_host, revived_host
 from tests.openstack.cloud import Cloud
 from tests.openstack.twin import differences, twin
-from tests.simulated import openstack_wire as wire
-from tests.simulated.openstack_questions import OF_A_RETURNED_HOST
 
 
 @pytest.fixture(scope="module", autouse=True)

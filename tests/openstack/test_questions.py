@@ -4,10 +4,10 @@ import asyncio
 from functools import partial
 from time import sleep
 
+from tests.adapters.simulated import openstack_wire as wire
 from tests.openstack.cloud import Cloud, Record
 from tests.openstack.lab.progress import until
 from tests.openstack.twin import differences, twin
-from tests.simulated import openstack_wire as wire
 
 SOURCE, TARGET = "compute-1", "compute-3"
 MOVE = {"host": TARGET, "block_migration": "auto"}

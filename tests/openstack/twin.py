@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from adapters.simulated import datacentre
 from adapters.simulated.world import World
 from bot.runtime.clock import ManualClock
+from tests.adapters.simulated import openstack_questions
+from tests.adapters.simulated import openstack_wire as wire
+from tests.adapters.simulated.openstack_questions import QUESTIONS, Question
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.settings import PASSWORD
-from tests.simulated import openstack_questions
-from tests.simulated import openstack_wire as wire
-from tests.simulated.openstack_questions import QUESTIONS, Question
 
 
 def twin(clock: ManualClock, *, on: str, servers: Sequence[str] = ("vm-1", "vm-2")) -> World:

@@ -5,10 +5,6 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any, TypeVar
 
 import pytest
-
-from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, HostAlert
-from adapters.simulated.records import Maintenance, Power
-from bot.domain.values import Action, Then
 from cloudtower import ApiClient, Configuration
 from cloudtower.api import AlertApi, ApiInfoApi, ClusterApi, HostApi, LabelApi, TaskApi, UserApi, VmApi
 from cloudtower.exceptions import ApiException
@@ -24,6 +20,10 @@ from cloudtower.models import (
     VmStartParamsData,
 )
 from cloudtower.utils import login
+
+from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, HostAlert
+from adapters.simulated.records import Maintenance, Power
+from bot.domain.values import Action, Then
 from tests.adapters.cloudtower import spec
 from tests.adapters.cloudtower.bench import Bench, Walk
 

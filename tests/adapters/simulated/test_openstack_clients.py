@@ -12,7 +12,7 @@ from openstack import exceptions
 from openstack.connection import Connection
 
 from adapters.simulated.datacentre import build
-from tests.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region, region
 
 # openstacksdk warns of its own future; that it should read well to others is not this test's affair.
 pytestmark = [

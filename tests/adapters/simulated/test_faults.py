@@ -9,7 +9,7 @@ import pytest
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.records import MoveKind
-from tests.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region, region
 
 
 @pytest.fixture

@@ -3,8 +3,8 @@
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import Fault
-from tests.simulated.openstack_questions import NOBODY, OF_A_RETURNED_HOST, Cloud, differences
-from tests.simulated.openstack_wire import PASSWORD, Region, region
+from tests.adapters.simulated.openstack_questions import NOBODY, OF_A_RETURNED_HOST, Cloud, differences
+from tests.adapters.simulated.openstack_wire import PASSWORD, Region, region
 
 
 def place(one: Region, *, server: str = NOBODY) -> Cloud:

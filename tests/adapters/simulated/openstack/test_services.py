@@ -9,7 +9,7 @@ import pytest
 
 from adapters.simulated import cinder_manage
 from adapters.simulated.datacentre import build
-from tests.simulated.openstack_wire import Answer, Region, region
+from tests.adapters.simulated.openstack_wire import Answer, Region, region
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, MoveFault
-from tests.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region, region
 
 AUTO = {"host": None, "block_migration": "auto"}
 

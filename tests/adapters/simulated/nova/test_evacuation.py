@@ -9,7 +9,7 @@ from adapters.simulated import cinder_manage
 from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.records import MoveKind, Power
-from tests.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region, region
 
 
 @pytest.fixture

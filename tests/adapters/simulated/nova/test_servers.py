@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 
 from adapters.simulated.datacentre import add_server, build
-from tests.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region, region
 
 
 @pytest.fixture

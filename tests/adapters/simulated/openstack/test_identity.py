@@ -6,7 +6,7 @@ import pytest
 
 from adapters.simulated.datacentre import build
 from bot.domain.values import Facts
-from tests.simulated.openstack_wire import PASSWORD, Answer, Region, region
+from tests.adapters.simulated.openstack_wire import PASSWORD, Answer, Region, region
 
 
 @pytest.fixture
