@@ -14,7 +14,7 @@ from bot.demo.workspace.muster_app import MUSTER, installed
 from bot.demo.workspace.workspace import standard_workspace
 from tests.demo.conftest import EVERYTHING, bolt, connected
 
-MANIFEST = Path(__file__).parents[2] / "manifest.yml"
+MANIFEST = Path(__file__).parents[3] / "manifest.yml"
 
 
 def test_the_installed_app_is_the_one_of_the_manifest() -> None:

@@ -13,7 +13,7 @@ from bot.demo.server import Served
 from bot.demo.workspace.workspace import Workspace
 from tests.demo.conftest import bolt, connected
 
-SAMPLES = Path(__file__).parent / "data" / "envelopes"
+SAMPLES = Path(__file__).parents[1] / "data" / "envelopes"
 P = {"type": "plain_text", "text": "x"}
 VIEW = {
     "type": "modal",

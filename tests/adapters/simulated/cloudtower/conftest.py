@@ -1,0 +1,3 @@
+from tests.adapters.cloudtower.conftest import tower
+
+__all__ = ["tower"]
