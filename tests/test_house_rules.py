@@ -32,6 +32,19 @@ FORBIDDEN = {
     r"(?<![\w.])/(?:work|tmp)/[a-z]": "a path of one machine",
     r"\bNotImplementedError\b": "a stub",
 }
+OF_THE_WHOLE_BOT = {
+    "bends": "the whole bot while one answer of a cloud is bent",
+    "browser": "the demo's page in Chromium",
+    "contract": "what every cloud, and every database, owes to the bot",
+    "image": "the container's image",
+    "openstack": "the bot against a real OpenStack",
+    "pairs": "several bots over one database and one workspace",
+    "release": "what is handed out",
+    "services": "the bot against real programs of others",
+    "stories": "evenings of one bot, typed and read in Slack",
+}
+"""Folders of tests that mirror no folder of the source, with what they are about."""
+
 WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILINE)
 
 
@@ -101,6 +114,14 @@ def test_no_file_of_the_desk_has_more_than_one_duty() -> None:
 def test_a_folder_can_be_known_by_heart() -> None:
     rooms = collections.Counter(name(path.parent) for path in files("bot", "adapters") if path.name != "__init__.py")
     assert {folder: modules for folder, modules in rooms.items() if modules > MOST_MODULES} == {}
+
+
+def test_the_tests_of_a_folder_stand_in_a_folder_of_its_name() -> None:
+    folders = {path.parent.relative_to(ROOT / "tests") for path in (ROOT / "tests").rglob("test_*.py")} - {Path()}
+    mirrors = {folder for folder in folders if folder.parts[0] not in OF_THE_WHOLE_BOT}
+    rooms = {folder: ROOT / ("" if folder.parts[0] == "adapters" else "bot") / folder for folder in mirrors}
+    assert [str(folder) for folder, room in sorted(rooms.items()) if not [*room.glob("*.py")]] == []
+    assert set(OF_THE_WHOLE_BOT) == {folder.parts[0] for folder in folders - mirrors}, "these need no leave any more"
 
 
 def test_each_file_names_its_duty_in_its_first_line() -> None:
