@@ -246,7 +246,9 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
     mine = await copying.measured(session, steps, await _not_superseded(session, host, steps, mine, now))
     orders = await copying.orders(session, steps, mine)
-    by_server = {server_id: [m for m in mine if m.server == server_id] for server_id in ids}
+    by_server: dict[str, list[Migration]] = {server_id: [] for server_id in ids}
+    for move in mine:
+        by_server[move.server].append(move)
     last = {m.server: m for m in sorted(mine, key=lambda m: m.id)}
     ahead = sum(1 for m in leaving if not m.is_open)
     underway = {

@@ -1,6 +1,7 @@
 """Opening the database: engine, pragmas and sessions, for SQLite and PostgreSQL."""
 
 import sqlite3
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,11 +122,7 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
             connect_args=_ON_A_THREAD,
         )
     event.listen(engine.sync_engine, "connect", _prepare_sqlite)
-
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(begin)
-
+    event.listen(engine.sync_engine, "begin", partial(begin_lazily, how=begin))
     return engine
 
 
@@ -149,11 +146,14 @@ def connect_reader(address: URL) -> AsyncEngine:
         _prepare_sqlite(connection, record)
         connection.execute("PRAGMA query_only = ON").close()
 
-    @event.listens_for(engine.sync_engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
-
+    event.listen(engine.sync_engine, "begin", partial(begin_lazily, how="BEGIN"))
     return engine
+
+
+def begin_lazily(connection: Connection, *, how: str) -> None:
+    """Begin a transaction of an embedded database with its first statement."""
+    driver: Any = connection.connection.driver_connection
+    driver.begin_with_next(how)
 
 
 def _throw_away(context: ExceptionContext) -> None:

@@ -42,6 +42,14 @@ class Microversions(NamedTuple):
 _NOTHING_SAID = Microversions(Microversion((0, 0)), Microversion((0, 0)))
 
 
+class _Proven(NamedTuple):
+    """What a service told of itself, and when."""
+
+    offer: Microversions
+    url: str
+    since: float
+
+
 class Endpoints:
     """The endpoints of one cloud.
 
@@ -56,18 +64,22 @@ class Endpoints:
         self._lock = threading.Lock()
         self._known: CloudRegion | None = None
         self._adapters: dict[str, Adapter] = {}
-        self._offers: dict[str, tuple[Microversions, float]] = {}
+        self._proven: dict[str, _Proven] = {}
 
     def known(self, service: str) -> Microversions | None:
         """What is remembered of a service's microversions; None: nothing, or it is too old."""
+        proven = self._known_of(service)
+        return proven.offer if proven else None
+
+    def _known_of(self, service: str) -> _Proven | None:
         with self._lock:
-            offer, since = self._offers.get(service, (None, 0.0))
-        return offer if self._monotonic() - since < AGE else None
+            proven = self._proven.get(service)
+        return proven if proven and self._monotonic() - proven.since < AGE else None
 
     def forget(self) -> None:
         """Ask for everything anew, the login too."""
         with self._lock:
-            self._offers.clear()
+            self._proven.clear()
         self._log_in_anew()
 
     def _log_in_anew(self) -> None:
@@ -82,7 +94,7 @@ class Endpoints:
         with self._lock:
             if self._known is None:
                 self._known = self._region()
-                login.guard(self._known.get_session().auth)
+                login.guard(self._known.get_session())
             if service not in self._adapters:
                 lowest, highest = _VERSIONS.get(service, (None, None))
                 self._adapters[service] = Adapter(
@@ -106,19 +118,20 @@ class Endpoints:
         known = self.known(service)
         if known is not None:
             return known
-        if service in self._offers:  # too old
+        if service in self._proven:  # too old
             self.forget()
         try:
-            offer = self._asked(service, doing)
+            told = self._asked(service, doing)
         except Exception:
             self.forget()
             raise
-        if offer is None:
+        if told is None:
             self._log_in_anew()  # the catalog came with the login, and may be older than the service
-        elif offer != _NOTHING_SAID:
+            return None
+        if told.offer != _NOTHING_SAID:
             with self._lock:
-                self._offers[service] = (offer, self._monotonic())
-        return offer
+                self._proven[service] = told
+        return told.offer
 
     def request(self, service: str, path: str, method: str, *, doing: str, **how: object) -> requests.Response:
         """Make one call.
@@ -133,8 +146,11 @@ class Endpoints:
         Raises:
             CloudError: the cloud does not say where the service is.
         """
+        adapter, proven = self.adapter(service), self._known_of(service)
+        if proven:  # keystoneauth copies and reads its whole catalog for each call
+            path = f"{proven.url.rstrip('/')}/{path.lstrip('/')}"
         try:
-            answer: requests.Response = self.adapter(service).request(path, method, raise_exc=False, **how)
+            answer: requests.Response = adapter.request(path, method, raise_exc=False, **how)
         except (keystone.EndpointNotFound, ValueError) as error:  # ValueError: it has the service, but not for us
             self._must_be_listed(service, doing)
             reason = self._why_silent(service, doing)
@@ -154,17 +170,18 @@ class Endpoints:
         """Let go of connections."""
         self._log_in_anew()
 
-    def _asked(self, service: str, doing: str) -> Microversions | None:
+    def _asked(self, service: str, doing: str) -> _Proven | None:
         if not self._is_listed(service, doing):
             return None
         found = self.adapter(service).get_endpoint_data()
-        if found is None:
+        if found is None or not found.url:
             raise self._why_silent(service, doing)
         if found.min_microversion is None or found.max_microversion is None:
             if service in _WITH_MICROVERSIONS:
                 raise self._why_silent(service, doing)
-            return _NOTHING_SAID
-        return Microversions(_microversion(found.min_microversion), _microversion(found.max_microversion))
+            return _Proven(_NOTHING_SAID, found.url, self._monotonic())
+        offer = Microversions(_microversion(found.min_microversion), _microversion(found.max_microversion))
+        return _Proven(offer, found.url, self._monotonic())
 
     def _must_be_listed(self, service: str, doing: str) -> None:
         if not self._is_listed(service, doing):

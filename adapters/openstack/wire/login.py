@@ -1,8 +1,11 @@
-"""A login that never waits for itself.
+"""A login that never waits for itself, and that nothing else takes the place of.
 
 Where a question of versions is answered 401, keystoneauth asks again with a token (keystoneauth1/discover.py), also
 while it is getting that very token; the lock of its plugin (keystoneauth1/identity/base.py) is then waited for by the
 thread that holds it, and by every other thread, for ever. A proxy in front of Keystone is enough for that.
+
+Where requests is given no credentials it looks for some in the user's `.netrc` before each call
+(requests/sessions.py), and would send them beside the token, to whichever service's host is named there.
 """
 
 import threading
@@ -10,6 +13,8 @@ from types import TracebackType
 
 from keystoneauth1 import exceptions as keystone
 from keystoneauth1.identity.base import BaseIdentityPlugin
+from keystoneauth1.session import Session
+from requests import PreparedRequest
 
 
 class OneAtATime:
@@ -38,7 +43,13 @@ class OneAtATime:
         self._lock.release()
 
 
-def guard(auth: object) -> None:
-    """Let a plugin's logins go one after the other, none of them within another; before its first one."""
-    if isinstance(auth, BaseIdentityPlugin):
-        vars(auth)["_lock"] = OneAtATime()
+def guard(session: Session) -> None:
+    """Let logins go one after the other, none within another, and no credentials but theirs; before the first one."""
+    if isinstance(session.auth, BaseIdentityPlugin):
+        vars(session.auth)["_lock"] = OneAtATime()
+    session.session.auth = _as_it_is
+
+
+def _as_it_is(request: PreparedRequest) -> PreparedRequest:
+    """The token stands in a call already."""
+    return request

@@ -20,6 +20,10 @@ class StandingCards(Protocol):
         """Where an operation's card stands."""
         ...
 
+    async def those(self, operations: Sequence[OperationId]) -> Sequence[Card]:
+        """Where the cards of several stand, in any order."""
+        ...
+
     async def keep(self, card: Card) -> None:
         """Store where a card stands and what it shows."""
         ...

@@ -30,6 +30,10 @@ class Operations(Protocol):
         """
         ...
 
+    async def those(self, ids: Sequence[OperationId]) -> Sequence[Operation]:
+        """Read several, in this order; without those that there are not."""
+        ...
+
     async def save(self, operation: Operation, entry: Entry) -> Operation:
         """Write a changed operation with its audit entry; answers it with its new version.
 

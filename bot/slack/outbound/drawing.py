@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.errors import UnknownOperation
 from bot.domain.messages.answered import (
     AuditListed,
     HostsListed,
@@ -16,7 +15,7 @@ from bot.domain.messages.executed import PlanFile, TimelineFile
 from bot.domain.messages.news import Audience, News, Unheard
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
-from bot.domain.ports import ANSWER_AT, Archive, Clock, LeaseLost, Outgoing, StoreFailed
+from bot.domain.ports import ANSWER_AT, Archive, Card, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
@@ -246,16 +245,17 @@ class Drawing:
                 return notes.refused(told, link=await self.link(told.link_to) if told.link_to else "")
             case HostsListed() | AuditListed() | PolicyListed() as told:
                 named = answers.operations_in(told)[:_LINKED]
-                return answers.render(told, {id: await self.link(id) for id in named})
+                return answers.render(told, await self._links_of(named))
             case OperationsListed() | PastListed() as told:
                 return await self._listed(told)
         return Message(text=wording.of(news))
 
     async def _listed(self, told: OperationsListed | PastListed) -> Message:
-        operations = await self._operations(told.about)
+        async with self._archive.reading() as unit:
+            operations = await unit.operations.those(told.about)
         if not operations:
             return notes.noted(told.sentence)
-        links = {o.id: await self.link(o.id) for o in operations[:_LINKED]}
+        links = await self._links_of([o.id for o in operations[:_LINKED]])
         if isinstance(told, PastListed):
             return answers.history(told.sentence, operations, links)
         if not told.in_full:
@@ -266,20 +266,16 @@ class Drawing:
         rule = self._cards.rule_of(shown)
         return notes.in_full(shown, records, rule, now=self._clock.now(), link=links[shown.id])
 
-    async def _operations(self, ids: Sequence[OperationId]) -> list[Operation]:
-        found = []
-        async with self._archive.reading() as unit:
-            for wanted in ids:
-                try:
-                    found.append(await unit.operations.get(wanted))
-                except UnknownOperation:
-                    continue
-        return found
-
     async def link(self, operation: OperationId) -> str:
         """The address of an operation's card; empty when it has none."""
+        return (await self._links_of([operation]))[operation]
+
+    async def _links_of(self, operations: Sequence[OperationId]) -> dict[OperationId, str]:
         async with self._archive.reading() as unit:
-            card = await unit.cards.of(operation)
+            cards = {card.operation: card for card in await unit.cards.those(operations)}
+        return {id: await self._link_to(cards.get(id)) for id in operations}
+
+    async def _link_to(self, card: Card | None) -> str:
         if card is None or not card.ts:
             return ""
         where = (card.channel, card.ts)

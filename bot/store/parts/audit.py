@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlmodel import col
 
 from bot.domain.audit import AuditEvent, Entry, Recorded
@@ -26,6 +26,11 @@ _AUDIT = table_of(AuditRow)
 _HEAD = table_of(AuditHeadRow)
 _OUTBOX = table_of(NewsRow)
 _PAGE = 500
+
+# Asked for by each commit, and built once: to build one takes longer than to ask it.
+_END = select(_HEAD.c.seq, _HEAD.c.hash).with_for_update()
+_MOVE_ON = update(_HEAD).values(seq=bindparam("seq"), hash=bindparam("last"))
+_LINES, _NEWS = insert(_AUDIT), insert(_OUTBOX)
 
 
 class SqlAudit:
@@ -68,22 +73,19 @@ class SqlAudit:
         """Write the audit entries and news of this unit, behind the lock on the audit's end."""
         if not self._transaction.entries and not self._transaction.news:
             return
-        head: AuditHeadRow = await self._transaction.first(select(AuditHeadRow).with_for_update())
+        ((seq, last),) = await self._transaction.all(_END)
         now = self._transaction.clock.now()
         rows: list[dict[str, Any]] = []
-        seq, last = head.seq, head.hash
         for operation, entry in self._transaction.entries:
             seq += 1
             row = _line(seq, now, operation, entry, last)
             last = row["hash"]
             rows.append(row)
         if rows:
-            await self._transaction.run(insert(_AUDIT), rows)
-            await self._transaction.run(update(_HEAD).values(seq=seq, hash=last))
+            await self._transaction.run(_LINES, rows)
+            await self._transaction.run(_MOVE_ON, [{"seq": seq, "last": last}])
         if self._transaction.news:
-            await self._transaction.run(
-                insert(_OUTBOX), [news_columns(news, now=now) for news in self._transaction.news]
-            )
+            await self._transaction.run(_NEWS, [news_columns(news, now=now) for news in self._transaction.news])
         self._transaction.entries, self._transaction.news = [], []
 
     async def lines(self) -> AsyncIterator[AuditRow]:

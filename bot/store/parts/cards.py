@@ -23,6 +23,7 @@ _BEHIND = (
     .order_by(col(CardRow.kept_at).nulls_first(), col(OperationRow.created_at), col(OperationRow.id))
     .limit(bindparam("most"))
 )
+_THOSE = select(CardRow).where(col(CardRow.operation_id).in_(bindparam("ids", expanding=True)))
 _LIVE = select(col(OperationRow.id)).where(col(OperationRow.state).not_in([state.value for state in FINAL]))
 
 
@@ -49,6 +50,10 @@ class SqlCards:
         """See `bot.domain.ports.messages.StandingCards`."""
         row = await self._transaction.first(select(CardRow).where(col(CardRow.operation_id) == operation))
         return card_of(row) if row else None
+
+    async def those(self, operations: Sequence[OperationId]) -> Sequence[Card]:
+        """See `bot.domain.ports.messages.StandingCards`."""
+        return [card_of(row) for row in await self._transaction.scalars(_THOSE, ids=operations)]
 
     async def keep(self, card: Card) -> None:
         """See `bot.domain.ports.messages.StandingCards`."""

@@ -24,6 +24,7 @@ _PLAN = table_of(PlanRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
 _BY_ID = select(OperationRow).where(col(OperationRow.id) == bindparam("id"))
+_THOSE = select(OperationRow).where(col(OperationRow.id).in_(bindparam("ids", expanding=True)))
 _LIVE = select(_OPERATION.c.body).where(_OPERATION.c.cloud == bindparam("cloud"), _OPERATION.c.live)
 _BEFORE = select(_OPERATION.c.live, _OPERATION.c.plan_sha, _OPERATION.c.approved_plan_sha).where(
     _OPERATION.c.id == bindparam("id"), _OPERATION.c.version == bindparam("version")
@@ -58,6 +59,12 @@ class SqlOperations:
         if not found:
             raise _unknown(id)
         return (await self.values_of(found))[0]
+
+    async def those(self, ids: Sequence[OperationId]) -> Sequence[Operation]:
+        """See `bot.domain.ports.operations.Operations`."""
+        found = await self.values_of(await self._transaction.scalars(_THOSE, ids=ids))
+        by_id = {operation.id: operation for operation in found}
+        return [by_id[id] for id in ids if id in by_id]
 
     async def save(self, operation: Operation, entry: Entry) -> Operation:
         """See `bot.domain.ports.operations.Operations`."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiohttp import web
 
 from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
@@ -14,6 +15,7 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack.identity import Keystone
 from bot.domain.cloud import Refused, Unreachable
 from bot.runtime.clock import ManualClock
+from tests.adapters.openstack.bends import bent
 from tests.contract.arena_openstack import PASSWORD, adapter, clouds_file, openstack_arena
 from tests.contract.clouds import START, up_to_the_move
 
@@ -51,6 +53,26 @@ async def test_check_names_a_version_that_is_too_low_and_rights_that_a_fault_tak
         assert len(complaints) == 2
         assert any("6.4.2" in c for c in complaints)
         assert any("read how much room hosts have" in c for c in complaints)
+
+
+async def test_no_credentials_of_a_netrc_file_are_sent_beside_the_token(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login somebody password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    sent: list[str] = []
+
+    def note(request: web.Request, _body: Any) -> None:
+        sent.extend(request.headers.getall("Authorization", []))
+
+    clock = ManualClock(START)
+    async with bent(datacentre.build(clock.now), clock) as (cloud, bends, _):
+        for method in ("GET", "POST"):
+            bends.on("", note, method=method)
+        await cloud.hosts("", limit=5)
+        assert len(bends.seen) > 3
+    assert sent == []
 
 
 async def test_neither_password_nor_token_is_ever_logged(caplog: pytest.LogCaptureFixture) -> None:
