@@ -43,7 +43,7 @@ def running(folder: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subp
     told, tells = os.pipe()
     with os.fdopen(told) as lines:
         script = subprocess.Popen(
-            ["bash", "-c", f"exec 3>&{tells}; {request.param} exec bash .ci/run"],
+            ["env", "--default-signal=INT", "bash", "-c", f"exec 3>&{tells}; {request.param} exec bash .ci/run"],
             cwd=folder,
             env=with_parts(folder),
             pass_fds=[tells],
