@@ -148,6 +148,7 @@ async def test_a_database_that_goes_away_is_logged_once_and_so_is_its_return(
         on_database(stage, url)
         address = listening(stage)
         await stage.start_bot()
+        await says(address + "/readyz", 200)
         await stage.answer(ALICE, "/muster list")
         async with server.closed(url):
             await stage.until(lambda: "the database fails" in stage.log(), what="a line of the log")
