@@ -18,12 +18,12 @@ from adapters.cloudtower.survey.survey import CloudTowerSurvey, Surveyor
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.client import Client, Credentials
 from adapters.cloudtower.wire.translate import TowerHost
-from bot.domain.abilities import Instead
+from bot.domain.abilities import Instead, VmPlace
 from bot.domain.cloud import NO_BOOKS, Books, CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step, Verdict
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
-from bot.domain.values import Action, HostId, StepKey, Then
+from bot.domain.values import Action, HostId, StepKey, Then, VmId
 
 Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
 """Of a host that shall enter, or leave."""
@@ -117,6 +117,20 @@ class CloudTowerCloud:
         if not steps:
             return {}
         return await look.look(self._client, steps, now=self._now(), prechecks=frozenset(self._prechecks))
+
+    async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
+        """See `bot.domain.abilities.FindsVms.find`. What the list leaves out may be hidden from Muster's user."""
+        listed = await read.vms_called(self._client, list(last))
+        found = {**{VmId(vm.local_id): vm for vm in listed}, **{VmId(vm.id): vm for vm in listed}}
+
+        def place(id: VmId) -> VmPlace:
+            vm = found.get(id)
+            if vm is None:
+                return VmPlace(vm=id, unknown="CloudTower does not show it any more.")
+            is_gone = vm.status == "DELETED"
+            return VmPlace(vm=id, is_gone=is_gone, host="" if is_gone else vm.host)
+
+        return [place(id) for id in last]
 
     async def start(self, step: Step) -> Receipt:
         """See `bot.domain.cloud.Cloud.start`."""

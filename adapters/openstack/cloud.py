@@ -18,11 +18,12 @@ from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
+from bot.domain.abilities import VmPlace
 from bot.domain.cloud import NO_BOOKS, Books, Host, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
-from bot.domain.values import Action, StepKey
+from bot.domain.values import Action, StepKey, VmId
 
 _BMC_SECONDS = 10.0  #: how long a BMC may be silent: one that died with its host keeps nobody waiting longer
 _CALLS = 6  #: one after the other, in a question about hosts: login, versions, services, hypervisors, providers, locks
@@ -137,6 +138,10 @@ class OpenStackCloud:
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
         return await look.at(self._session, steps, self._heartbeats, self._bmcs, self._runner, now=self._now())
+
+    async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
+        """Where VMs are that no step is about: see `bot.domain.abilities.FindsVms`."""
+        return await servers.places(self._session, last)
 
     async def start(self, step: Step) -> Receipt:
         """Make the one call of a step, or run its one command."""

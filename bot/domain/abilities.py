@@ -1,9 +1,10 @@
 """What some clouds can do besides the port that all have; asked with `isinstance`, never by a cloud's name."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from bot.domain.values import Action, Then
+from bot.domain.values import Action, Then, VmId
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,3 +35,29 @@ class SwitchesPower(Protocol):
     """A cloud that can power a host off or reboot it at the end of entering maintenance."""
 
     powers: frozenset[Then]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VmPlace:
+    """Where one VM is now, as far as that could be found out."""
+
+    vm: VmId
+    host: str = ""  #: name of the host it is on; empty: on none
+    is_gone: bool = False  #: it was deleted: the cloud knows it no more, and said so of this very VM
+    unknown: str = ""  #: why it could not be found out, which is never "gone"
+
+
+@runtime_checkable
+class FindsVms(Protocol):
+    """A cloud that can be asked where VMs are of which no step has anything to tell."""
+
+    async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
+        """Where each of some VMs is; a few list calls however many they are. Reads only.
+
+        Args:
+            last: by VM the name of the host that it was on when it was seen last.
+
+        Raises:
+            Refused, Unreachable: nothing could be found out of any of them.
+        """
+        ...

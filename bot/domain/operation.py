@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Self
 
+from bot.domain.abilities import VmPlace
 from bot.domain.cloud import Host, Request
 from bot.domain.errors import AlreadySettled
 from bot.domain.plans.plan import Plan, Vm
@@ -167,6 +168,14 @@ class Vote:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Whereabouts:
+    """Where the VMs that no step was about were when they were looked for last."""
+
+    at: datetime
+    vms: tuple[VmPlace, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Operation:
     """One asked-for action on one host of one cloud, from the request to its end."""
 
@@ -183,6 +192,7 @@ class Operation:
     drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
     approved_plan: Plan | None = field(default=None, init=False)  #: what the votes that started it were cast on
     rechecked_by: UserId | None = None  #: who pressed *Re-check*, until they are told what it found
+    others: Whereabouts | None = None  #: of the VMs that no step was about; None: nobody has looked
     words: tuple[Word, ...] = ()  #: what people said they did by hand, oldest first
     expires_at: datetime | None = None
     starts_at: datetime | None = None  #: not started before; None: as soon as it is approved

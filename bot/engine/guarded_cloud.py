@@ -11,9 +11,10 @@ from typing import Any
 
 import structlog
 
+from bot.domain.abilities import FindsVms, VmPlace
 from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, CloudError, Host, Request, Sighting, Unreachable
 from bot.domain.plans.plan import Plan, Receipt, Step
-from bot.domain.values import StepKey
+from bot.domain.values import StepKey, VmId
 
 log = structlog.get_logger(__name__)
 
@@ -105,6 +106,17 @@ class GuardedCloud:
             raise
         except Exception as error:
             raise self._stumbles.said(f"a look at {self.name}", error) from error
+
+    async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
+        """See `bot.domain.abilities.FindsVms`; nothing of any where the cloud cannot be asked."""
+        if not isinstance(self._cloud, FindsVms):
+            return ()
+        try:
+            return await self._cloud.find(last)
+        except CloudError:
+            raise
+        except Exception as error:
+            raise self._stumbles.said(f"a search of VMs in {self.name}", error) from error
 
     async def start(self, step: Step) -> Receipt:
         """See `bot.domain.cloud.Cloud`."""

@@ -5,12 +5,13 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
+from bot.domain.abilities import FindsVms, VmPlace
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
 from bot.domain.messages.executed import AllVerified, LeftUndone, PersonNeeded
 from bot.domain.messages.news import News, calling
-from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, State
+from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, State, Whereabouts
 from bot.domain.ports import LeaseLost, Stale, StoreFailed
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.fates import Fate
@@ -165,6 +166,7 @@ class Runner:
     async def _end(self, operation: PlannedOperation) -> None:
         """Nothing is in flight and nothing may start: say how it ended, and never "done" over something unverified."""
         _, rows = await self.leased.load()
+        operation = await self._look_for_others(operation, rows)
         records = [r for r in rows if r.counts]
         now = self.leased.clock.now()
         if all(r.state is StepState.DONE and not r.aside for r in records):
@@ -202,6 +204,19 @@ class Runner:
             news = News(what=needed, operation=operation.id)
             told = calling(news, [operation.requested_by, *self.leased.rule.approvers])
         await self.leased.save(ended, Entry(event=event, facts=facts), *told)
+
+    async def _look_for_others(self, operation: PlannedOperation, records: Sequence[StepRecord]) -> PlannedOperation:
+        """With where the VMs are that no step was about; a look that fails says so of each, and holds up no end."""
+        last = {vm.id: vm.place or operation.host.name for vm in fates.untouched(operation.plan, records)}
+        cloud = self.leased.cloud
+        if not last or not isinstance(cloud, FindsVms):
+            return operation
+        try:
+            places = await cloud.find(last)
+        except CloudError as error:
+            places = [VmPlace(vm=id, unknown=error.sentence) for id in last]
+        seen = Whereabouts(at=self.leased.clock.now(), vms=tuple(places)) if places else None
+        return replace(operation, others=seen)
 
 
 def _numbers(records: Sequence[StepRecord]) -> PersonNeeded:

@@ -32,10 +32,19 @@ async def test_only_the_chosen_vms_leave_the_host(stage: Stage, command: str, ho
     assert stage.mutations() == []
 
     await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.until(stage.mutations, what="it is under way")
+    moved, deleted, *still = [vm for vm in here if vm not in chosen]
+    stage.world.relocate(moved, stage.world.host("compute-4"))
+    stage.world.delete_vm(deleted.name)
     await stage.card_says("2 of 2 done and verified")
     left = stage.world.vms_on(stage.world.host(host))
-    assert {vm.name for vm in left} == {vm.name for vm in here} - {vm.name for vm in chosen}
-    assert f"{len(left)} VMs were no part of it" in stage.card.plain
+    assert left == [vm for vm in here if vm in still]
+    assert f"*{len(still) + 2} VMs were no part of it*. Where they were at" in stage.card.plain
+    assert f"• `{moved.name}`: on `compute-4` now, no longer on `{host}`" in stage.card.plain
+    assert f"• `{deleted.name}`: deleted since; it was on `{host}`" in stage.card.plain
+    (line,) = [line for line in stage.card.plain.splitlines() if f": still on `{host}` (" in line]
+    assert moved.name not in line
+    assert deleted.name not in line
 
 
 async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_nobody_up(stage: Stage) -> None:
@@ -62,7 +71,7 @@ async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_no
     assert "1 VM was no part of it" in stage.card.plain
     assert stage.world.vms_on(dead) == [big]
     assert big.id not in stage.evacuated()
-    behind = f"{big.name}: no room on the hosts that are left"
+    behind = f"{big.name}: still on compute-2 (no room on the hosts that are left"
     assert behind in stage.card.plain.replace("'", "").replace("`", "")
     await stage.until(lambda: stage.thread_says("no part of it"), what="who was left, in the thread")
     assert big.name in stage.thread_says("no part of it")[0]

@@ -15,8 +15,10 @@ from adapters.openstack.survey.nova import cell_is_silent, compute_offer, list_s
 from adapters.openstack.wire.errors import Missing
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import FLAVORS, SHADOWS, Microversion, up_to
-from bot.domain.cloud import Left, Unreachable
+from bot.domain.abilities import VmPlace
+from bot.domain.cloud import CloudError, Left, Unreachable
 from bot.domain.counting import counted
+from bot.domain.values import VmId
 
 _MOVERS = 20  #: VMs of lasting records that are asked for at most
 _KEPT = frozenset({"finished", "done"})
@@ -47,16 +49,53 @@ async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]
     Raises:
         Refused, Unreachable: could not ask, or could not find out where each of them is.
     """
-    missing = {one.id: one for one in left if one.id not in besides}
-    listed: dict[str, Server] = {}
-    if len(missing) > FEW:
-        hosts = sorted({one.place for one in missing.values() if one.place})
-        for servers in await session.together(*(servers_on(session, host) for host in hosts)):
-            listed |= {s.id: s for s in servers if s.id in missing}
+    missing = {one.id: one.place for one in left if one.id not in besides}
+    listed = await _where_they_were(session, missing)
     found = listed | (await find(session, missing.keys() - listed.keys())).servers
     left_over = [found[id] for id in missing if id in found and not found[id].is_gone]
     is_old = (await compute_offer(session)).highest < FLAVORS
     return tuple(await older.with_flavors(session, left_over) if is_old else left_over)
+
+
+async def _where_they_were(session: Session, last: Mapping[VmId, str]) -> dict[str, Server]:
+    """Of many servers those that are still on the hosts that they were on, by one list of each; of a few none."""
+    if len(last) <= FEW:
+        return {}
+    hosts = sorted({host for host in last.values() if host})
+    lists = await session.together(*(servers_on(session, host) for host in hosts))
+    return {s.id: s for servers in lists for s in servers if s.id in last}
+
+
+async def places(session: Session, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
+    """Where each of some servers is; what cannot be told of one hides nothing of the others.
+
+    Args:
+        session: the cloud.
+        last: by server the name of the host that it was on.
+
+    Raises:
+        Refused, Unreachable: could not list those of their hosts.
+    """
+    there = await _where_they_were(session, last)
+    rest = sorted(last.keys() - there.keys())
+    parts = [{id} for id in rest] if len(rest) <= FEW else [set(rest)]
+    found, gone, why = dict(there), set[str](), dict[str, str]()
+    for part in parts:
+        try:
+            seen = await find(session, part)
+        except CloudError as error:
+            why |= dict.fromkeys(part, error.sentence)
+        else:
+            found |= seen.servers
+            gone |= seen.gone
+
+    def place(id: VmId) -> VmPlace:
+        server = found.get(id)
+        if id in gone or (server is not None and server.is_gone):
+            return VmPlace(vm=id, is_gone=True)
+        return VmPlace(vm=id, host=server.host) if server is not None else VmPlace(vm=id, unknown=why[id])
+
+    return [place(id) for id in last]
 
 
 async def of_movers(

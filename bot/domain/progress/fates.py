@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 from bot.domain.counting import counted
+from bot.domain.plans.plan import Plan, Vm
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import VmId
 
@@ -33,6 +34,12 @@ def each(records: Sequence[StepRecord]) -> Sequence[Sequence[StepRecord]]:
             by_vm.setdefault(record.step.vm, []).append(record)
     alone = [[r] for r in records if r.counts and r.step.vm is None]
     return [sorted(group, key=lambda r: r.seq) for group in (*alone, *by_vm.values())]
+
+
+def untouched(plan: Plan, records: Sequence[StepRecord]) -> Sequence[Vm]:
+    """The VMs of a plan that no step is about."""
+    touched = {r.step.vm for r in records}
+    return [vm for vm in plan.vms if vm.id not in touched]
 
 
 def of(records: Sequence[StepRecord]) -> Fate:

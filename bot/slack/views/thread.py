@@ -36,7 +36,7 @@ def render(
     line = lines_of(news, operation, asker=asker)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
         aside = text.cut_lines(steps.set_aside(records), limit=_ASIDE)
-        lines = [line, aside, vms.untouched(operation.plan, records), steps.left_as_is(operation, records)]
+        lines = [line, aside, vms.untouched(operation, records), steps.left_as_is(operation, records)]
         whole = text.cut("\n".join(said for said in lines if said), limit=text.MAX_TEXT)
         return _with_report(whole, operation, records)
     return Message(text=line)

@@ -95,7 +95,7 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield message.section(_bar(operation, records, tally, now=now))
     else:
         yield message.section(_result(operation, tally))
-        if plan is not None and (untouched := vms.untouched(plan, records)):
+        if untouched := vms.untouched(operation, records):
             yield message.section(untouched)
         if left := steps.left_as_is(operation, records):
             yield message.section(left)

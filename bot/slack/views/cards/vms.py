@@ -4,8 +4,11 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 
+from bot.domain.abilities import VmPlace
 from bot.domain.counting import counted, listed
+from bot.domain.operation import Operation
 from bot.domain.plans.plan import Disposition, Plan, Vm
+from bot.domain.progress import fates
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import Action, VmId
@@ -24,6 +27,7 @@ _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.NOT_DONE, Fate.M
 _NOTE = 240
 """Characters of a reason in a table: more than any of ours has; *Details* has all of one that a cloud wrote."""
 _NAMED = 12
+_STILL = "still"
 _WELL = frozenset({"ACTIVE", "RUNNING", ""})
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
@@ -71,24 +75,47 @@ def _summary(plan: Plan) -> list[Block]:
     return [*blocks, message.context("*Details* has every VM, with why and what becomes of it.")]
 
 
-def untouched(plan: Plan, records: Sequence[StepRecord]) -> str:
-    """The VMs for which the plan had no step, each with why; mrkdwn, empty where it had one for all.
+def untouched(operation: Operation, records: Sequence[StepRecord]) -> str:
+    """The VMs that no step was about, each with where it was when Muster looked; mrkdwn, empty where there is none.
 
-    Nobody looked where they are now, and that is said: a cloud moves VMs by itself.
+    A cloud moves VMs by itself, and so do people: where nobody looked, that is said.
     """
-    moved = {r.step.vm for r in records}
-    left = [vm for vm in plan.vms if vm.id not in moved]
+    left = fates.untouched(operation.plan, records) if operation.plan else ()
     if not left:
         return ""
-    why: dict[str, list[str]] = {}
+    head, seen = f"*{counted(len(left), 'VM was', 'VMs were')} no part of it*", operation.others
+    if seen is None:
+        head += f", and Muster has not looked at {'it' if len(left) == 1 else 'them'} since the start:"
+    else:
+        head += f". Where {'it was' if len(left) == 1 else 'they were'} at {text.moment(seen.at)}:"
+    places = {place.vm: place for place in seen.vms} if seen else {}
+    names: dict[str, list[str]] = {}
     for vm in sorted(left, key=details.worst_first):
-        where = f"on {vm.place} then" if vm.place else ""
-        why.setdefault(", ".join(filter(None, (where, vm.note or "left as it was"))), []).append(
-            text.code(vm.name or vm.id, limit=40)
-        )
-    head = f"*{counted(len(left), 'VM was', 'VMs were')} no part of it*, and Muster has not looked at"
-    lines = [f"• {listed(names, most=_NAMED)}: {text.escape(note)}" for note, names in why.items()]
-    return text.cut_lines([f"{head} {'it' if len(left) == 1 else 'them'} since the start:", *lines], most=11)
+        said = _where(vm, places[vm.id], operation.host.name) if vm.id in places else _then(vm)
+        names.setdefault(said, []).append(text.code(vm.name or vm.id, limit=40))
+    strayed_first = sorted(names.items(), key=lambda line: line[0].startswith(_STILL))
+    lines = [f"• {listed(some, most=_NAMED)}: {said}" for said, some in strayed_first]
+    return text.cut_lines([head, *lines], most=11)
+
+
+def _then(vm: Vm) -> str:
+    """What the plan knew of a VM."""
+    where = f"on {vm.place} then" if vm.place else ""
+    return text.escape(", ".join(filter(None, (where, vm.note or "left as it was"))))
+
+
+def _where(vm: Vm, seen: VmPlace, host: str) -> str:
+    """Where a VM was found, and whether that is where it was left."""
+    was = vm.place or host
+    if seen.unknown:
+        return f"where it is could not be found out ({text.escape(seen.unknown)})"
+    if seen.is_gone:
+        return f"deleted since; it was on {text.code(was)}"
+    if not seen.host:
+        return f"on no host; it was on {text.code(was)}"
+    if seen.host != was:
+        return f"on {text.code(seen.host)} now, no longer on {text.code(was)}"
+    return f"{_STILL} on {text.code(was)} ({text.escape(vm.note or 'left as it was')})"
 
 
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from bot.domain.abilities import VmPlace
 from bot.domain.counting import counted
 from bot.domain.messages.kind import Kind
-from bot.domain.operation import FINAL, Event, Operation, State, Told
+from bot.domain.operation import FINAL, Event, Operation, State, Told, Whereabouts
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.progress.pace import Limit
@@ -19,7 +20,7 @@ from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest
 from bot.slack.views import text, thread
-from bot.slack.views.cards import card, details
+from bot.slack.views.cards import card, details, vms
 from bot.slack.views.message import Block, Message
 from tests.news import news_of
 from tests.slack.views import golden
@@ -118,8 +119,8 @@ def test_an_operation_that_ended_short_says_what_it_leaves_of_the_host_and_what_
 
 @pytest.mark.parametrize("state", State)
 def test_any_number_of_vms_fits_into_one_message(state: State) -> None:
-    for vms in (0, 1, 30, 31, 300, 1_000):
-        of = plan(vms, losing=vms // 2)
+    for number in (0, 1, 30, 31, 300, 1_000):
+        of = plan(number, losing=number // 2)
         shown = operation(state, of=of)
         assert_slack_takes(card.render(shown, records(state, of), RULE, now=NOW))
 
@@ -223,6 +224,32 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
     assert "*4 of 4 done and verified* in 4 min." in said
     assert "*1 VM was no part of it*, and Muster has not looked at it since the start:" in said
     assert f"• `{stays.name}`: {stays.note or 'left as it was'}" in said
+
+
+def test_a_vm_that_no_step_was_about_is_told_where_it_was_found_and_never_guessed() -> None:
+    of = plan(5)
+    apart = tuple(replace(vm, disposition=Disposition.LEAVE, note="left out") for vm in of.vms)
+    of = replace(of, vms=apart, steps=of.steps[:1])
+    away, gone, still, lost, nowhere = (vm.id for vm in apart)
+    seen = Whereabouts(
+        at=NOW,
+        vms=(
+            VmPlace(vm=away, host="compute-7"),
+            VmPlace(vm=gone, is_gone=True),
+            VmPlace(vm=still, host=operation().host.name),
+            VmPlace(vm=lost, unknown="Nova <does> not answer."),
+            VmPlace(vm=nowhere),
+        ),
+    )
+    said = vms.untouched(operation(State.SUCCEEDED, of=of, others=seen), ()).splitlines()
+    names = [f"`{vm.name}`" for vm in apart]
+    was = f"`{operation().host.name}`"
+    assert said[0].startswith("*5 VMs were no part of it*. Where they were at <!date^")
+    assert f"• {names[0]}: on `compute-7` now, no longer on {was}" in said
+    assert f"• {names[1]}: deleted since; it was on {was}" in said
+    assert f"• {names[3]}: where it is could not be found out (Nova &lt;does&gt; not answer.)" in said
+    assert f"• {names[4]}: on no host; it was on {was}" in said
+    assert said[-1] == f"• {names[2]}: still on {was} (left out)", "what is elsewhere comes first"
 
 
 def test_many_vms_that_stay_for_one_reason_are_named_together() -> None:
