@@ -1,17 +1,13 @@
 """Repeats reads that failed in passing: a few times, with jitter, none begun after a deadline. Never for changes."""
 
-import random
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from tenacity import retry_if_exception_type, wait_exception, wait_exponential, wait_random_exponential
 
 from bot.domain.cloud import Unreachable
+from bot.domain.ports import Clock
+from bot.domain.rules.tries import Tries
 
-T = TypeVar("T")
-PAUSES = (0.25, 0.5, 1.0, 2.0)
-"""Seconds between two tries at the most, half of each at the least. Where three of ten calls fail, one read of 400 does
-not come through; a survey is made of fifteen."""
+TRIES = 5
+"""Where three of ten calls fail, one read of 400 does not come through; a survey is made of fifteen."""
 LONGEST = 10.0  #: seconds: the longest `Retry-After` that is waited for
 
 
@@ -33,36 +29,19 @@ class Passing(Unreachable):
         self.after = after
 
 
-@dataclass(frozen=True, kw_only=True)
-class Again:
-    """How reads are repeated."""
+def reads(clock: Clock) -> Tries:
+    """How reads are repeated.
 
-    sleep: Callable[[float], Awaitable[object]]  #: seconds
-    monotonic: Callable[[], float] = time.monotonic  #: seconds
-    pauses: Sequence[float] = PAUSES
+    After 0.25, 0.5, 1, 2 seconds at the most and half of each at the least, on top of what the cloud asks for: whoever
+    was sent away together does not come back together.
+    """
+    half = wait_exponential(multiplier=0.125, max=1) + wait_random_exponential(multiplier=0.125, max=1)
+    wait = half + wait_exception(_asked_for)
+    return Tries(clock=clock, on=retry_if_exception_type(Passing), wait=wait, most=TRIES)
 
-    @property
-    def twice(self) -> "Again":
-        """The same with twice as many tries, for what is itself made of several calls."""
-        return replace(self, pauses=(*self.pauses, *self.pauses))
 
-    async def read(self, ask: Callable[[], Awaitable[T]], *, seconds: float) -> T:
-        """What a read answers, or its last error.
-
-        Args:
-            ask: makes the call; it changes nothing.
-            seconds: after which no other try is begun.
-        """
-        began = self.monotonic()
-        for pause in self.pauses:
-            try:
-                return await ask()
-            except Passing as trouble:
-                wait = max(min(trouble.after, LONGEST), random.uniform(pause / 2, pause))
-                if self.monotonic() + wait - began >= seconds:
-                    raise
-            await self.sleep(wait)
-        return await ask()
+def _asked_for(trouble: BaseException) -> float:
+    return min(trouble.after, LONGEST) if isinstance(trouble, Passing) else 0.0
 
 
 def seconds_in(header: str | None) -> float:

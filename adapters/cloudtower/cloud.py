@@ -1,8 +1,7 @@
 """The cloud port over one CloudTower."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from math import inf
 from typing import Self, TypeAlias
 
@@ -22,7 +21,6 @@ from bot.domain.abilities import Instead, VmPlace
 from bot.domain.cloud import NO_BOOKS, Books, CloudError, Host, NotSupported, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step, Verdict
 from bot.domain.ports import Clock
-from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, HostId, StepKey, Then, VmId
 
 Survey: TypeAlias = CloudTowerSurvey | LeavingSurvey
@@ -38,31 +36,20 @@ class CloudTowerCloud:
 
     Args:
         settings: what its operator says about it.
-        now: the time, aware and UTC.
-        steady: as `now`, but moved on by nothing but time; None: `now` is.
-        sleep: waits so many seconds; used between two looks at a precheck and two tries of a read.
-        precheck_timeout: how long CloudTower's precheck may take.
+        clock: passes between two looks at a precheck and two tries of a read.
     """
 
     actions: frozenset[Action] = frozenset({Action.ENTER, Action.EXIT})
     powers: frozenset[Then] = power.POWERS
 
-    def __init__(
-        self,
-        settings: CloudTowerSettings,
-        *,
-        now: Callable[[], datetime],
-        steady: Callable[[], datetime] | None = None,
-        sleep: Callable[[float], Awaitable[None]],
-        precheck_timeout: timedelta = timedelta(minutes=10),
-    ) -> None:
+    def __init__(self, settings: CloudTowerSettings, clock: Clock) -> None:
         timeout = settings.api_timeout.total_seconds()
         self.name = settings.name
         self.concurrency = settings.concurrency
         self.rate = inf
         self.poll = settings.poll.total_seconds()
         self.deadline = _CALLS * timeout
-        self._now = now
+        self._now = clock.now
         self._client = Client(
             name=settings.name,
             url=settings.url,
@@ -70,22 +57,15 @@ class CloudTowerCloud:
             login=None if settings.token else _login(settings),
             verify=settings.verify,
             timeout=timeout,
-            sleep=sleep,
+            clock=clock,
         )
         self._prechecks: deque[str] = deque(maxlen=200)  # tasks that we began ourselves and that mean nothing
-        self._surveyor = Surveyor(
-            client=self._client,
-            steady=steady or now,
-            sleep=sleep,
-            poll=self.poll,
-            patience=precheck_timeout,
-            began=self._prechecks.append,
-        )
+        self._surveyor = Surveyor(client=self._client, clock=clock, poll=self.poll, began=self._prechecks.append)
 
     @classmethod
     def open(cls, settings: CloudTowerSettings, clock: Clock) -> Self:
         """The cloud of such settings. Nothing is asked of it yet."""
-        return cls(settings, now=clock.now, steady=SteadyClock(clock).now, sleep=clock.sleep)
+        return cls(settings, clock)
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """See `bot.domain.cloud.Cloud.hosts`."""

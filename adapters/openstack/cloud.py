@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
-from adapters.again import Again
+from adapters.again import reads
 from adapters.openstack import check, hosts, look
 from adapters.openstack.findings import observer
 from adapters.openstack.model import names
@@ -66,7 +66,7 @@ class OpenStackCloud:
     def open(cls, settings: OpenStackSettings, clock: Clock) -> Self:
         """The cloud of such settings. Nothing is asked of it yet."""
         timeout = settings.api_timeout.total_seconds()
-        again = Again(sleep=clock.sleep)
+        again = reads(clock)
         known = {
             host: Bmc(url=its.url, username=its.username, password=its.password.reveal(), verify=its.verify)
             for host, its in settings.fencing.redfish.items()

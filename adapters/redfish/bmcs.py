@@ -23,10 +23,11 @@ from sushy.connector import Connector
 from sushy.resources.constants import ResetType
 from sushy.resources.system.system import System
 
-from adapters.again import Again, Passing
+from adapters.again import Passing
 from adapters.redfish.reading import PowerReading
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
+from bot.domain.rules.tries import Tries
 
 T = TypeVar("T")
 _RAW_LIMIT = 600
@@ -97,7 +98,7 @@ class Bmcs:
         known: Mapping[str, Bmc],
         *,
         now: Callable[[], datetime],
-        again: Again | None = None,
+        again: Tries | None = None,
         timeout: float = 10.0,
     ) -> None:
         self._known = dict(known)
@@ -162,7 +163,7 @@ class Bmcs:
             return await self._ask(host, call, doing="read its power", pool=pool)
 
         try:
-            reading = await (self._again.read(ask, seconds=self._timeout) if self._again else ask())
+            reading = await (self._again.of(ask, seconds=self._timeout) if self._again else ask())
         except BaseException:
             self._off.pop(host, None)
             raise

@@ -20,6 +20,7 @@ from bot.domain.ports import Archive, Clock, People, Stale, Unit
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule
+from bot.domain.rules.tries import UNSAVED, Tries
 from bot.domain.values import Action, Digest, OperationId, StepKey, VmId
 
 Rules = Mapping[tuple[str, Action], Rule]
@@ -220,15 +221,16 @@ class Desk:
 
     async def _retrying(self, change: Callable[[Unit], Awaitable[str]], key: str) -> None:
         """Run a change in one transaction; when somebody else saved first, read again and decide again."""
-        for _ in range(20):
-            try:
-                async with self.archive.unit() as unit:
-                    result = await change(unit)
-                    await unit.inbox.settle(key, result=result)
-                    await unit.commit()
-            except Stale:
-                continue
-            return
-        raise CouldNotAsk(
-            "This operation changes too fast to take your click just now.", remedy="Click again in a moment."
-        )
+
+        async def changed() -> None:
+            async with self.archive.unit() as unit:
+                result = await change(unit)
+                await unit.inbox.settle(key, result=result)
+                await unit.commit()
+
+        try:
+            await Tries(clock=self.clock, on=UNSAVED, most=20).of(changed)
+        except Stale:
+            raise CouldNotAsk(
+                "This operation changes too fast to take your click just now.", remedy="Click again in a moment."
+            ) from None

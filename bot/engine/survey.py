@@ -3,7 +3,10 @@
 import asyncio
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import TypeVar
+
+from tenacity import retry_if_exception, retry_if_result, wait_exponential, wait_fixed
 
 from bot.desk import approvability
 from bot.domain import estimate
@@ -18,6 +21,7 @@ from bot.domain.plans.drift import Drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules import targets, timing
+from bot.domain.rules.tries import Tries
 from bot.domain.values import Digest, Facts
 from bot.engine import earlier_operations, other_operations, step_news
 from bot.engine.leased import LeasedOperation
@@ -29,7 +33,7 @@ TRIES = 3
 TRIES_ON_SECONDS = 60.0
 """How long a cloud that does not answer is surveyed again and again before that ends a request."""
 PAUSE_SECONDS = 2.0
-LONGEST_PAUSE_SECONDS = 16.0
+LONGEST_PAUSE_SECONDS = 12.0
 
 _OTHER_TERMS = "what policy asks of an approval has changed since it was given"
 
@@ -75,13 +79,14 @@ def _found(before: Operation, planned: PlannedOperation) -> tuple[News, ...]:
 
 async def _impossible(leased: LeasedOperation, planned: Operation) -> Finding | None:
     """Why nobody could ever say yes, if so. Slack is asked a few times before that counts as not found out."""
-    found = None
-    for attempt in range(TRIES if leased.people else 0):
-        await leased.clock.sleep(PAUSE_SECONDS if attempt else 0)
-        found = await approvability.finding(leased.people, leased.rule, planned) if leased.people else None
-        if found is None or found.verdict is not Verdict.UNKNOWN:
-            break
-    return found
+    if leased.people is None:
+        return None
+    tries = Tries(clock=leased.clock, on=retry_if_result(_is_unknown), wait=wait_fixed(PAUSE_SECONDS), most=TRIES)
+    return await tries.of(partial(approvability.finding, leased.people, leased.rule, planned))
+
+
+def _is_unknown(found: Finding | None) -> bool:
+    return found is not None and found.verdict is Verdict.UNKNOWN
 
 
 async def could_not_check(leased: LeasedOperation, operation: Operation, error: CloudError) -> None:
@@ -208,15 +213,16 @@ async def is_too_late(leased: LeasedOperation, operation: Operation) -> bool:
 
 async def _judged(leased: LeasedOperation, operation: Operation) -> Plan:
     """A plan in any case: when the cloud cannot be asked, one that is blocked by just that."""
-    began, pause = leased.clock.monotonic(), PAUSE_SECONDS
-    while True:
-        try:
-            return await _plan(leased, operation)
-        except CloudError as error:
-            if isinstance(error, Refused) or leased.clock.monotonic() - began >= TRIES_ON_SECONDS:
-                return _could_not_ask(operation.request, error)
-        await leased.clock.sleep(pause)
-        pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
+    wait = wait_exponential(PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)
+    tries = Tries(clock=leased.clock, on=retry_if_exception(_may_pass), wait=wait)
+    try:
+        return await tries.of(partial(_plan, leased, operation), seconds=TRIES_ON_SECONDS)
+    except CloudError as error:
+        return _could_not_ask(operation.request, error)
+
+
+def _may_pass(error: BaseException) -> bool:
+    return isinstance(error, CloudError) and not isinstance(error, Refused)
 
 
 async def _plan(leased: LeasedOperation, operation: Operation) -> Plan:

@@ -3,18 +3,21 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from tenacity import retry_if_exception, wait_exception
+
 from bot.domain.errors import CouldNotAsk
 from bot.domain.ports import Clock
+from bot.domain.rules.tries import Tries
 from bot.slack.wire import LATER, SlackBusy
 
 MOST_SECONDS = 300.0
-"""How long it is waited altogether."""
+"""After which nothing is asked again."""
 
 T = TypeVar("T")
 
 
 class Retries:
-    """Waits out `Retry-After`, five minutes in all.
+    """Waits out `Retry-After`, for five minutes.
 
     Args:
         clock: by which it waits.
@@ -22,7 +25,9 @@ class Retries:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._left = MOST_SECONDS
+        self._end = clock.monotonic() + MOST_SECONDS
+        on = retry_if_exception(lambda error: _busy(error) is not None)
+        self._tries = Tries(clock=clock, on=on, wait=wait_exception(_seconds))
 
     async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
         """The answer to a question that may be asked twice.
@@ -30,12 +35,13 @@ class Retries:
         Raises:
             CouldNotAsk, SlackError: Slack did not answer, or wants more time than there is.
         """
-        while True:
-            try:
-                return await question()
-            except (SlackBusy, CouldNotAsk) as error:
-                busy = error if isinstance(error, SlackBusy) else error.__cause__
-                if not isinstance(busy, SlackBusy) or busy.code not in LATER or busy.seconds > self._left:
-                    raise
-                self._left -= busy.seconds
-                await self._clock.sleep(busy.seconds)
+        return await self._tries.of(question, seconds=self._end - self._clock.monotonic())
+
+
+def _busy(error: BaseException) -> SlackBusy | None:
+    told = error.__cause__ if isinstance(error, CouldNotAsk) else error
+    return told if isinstance(told, SlackBusy) and told.code in LATER else None
+
+
+def _seconds(error: BaseException) -> float:
+    return busy.seconds if (busy := _busy(error)) else 0.0

@@ -8,10 +8,12 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.ports import Archive, Clock, Delivery, Rank, Stale, Unit
+from bot.domain.rules.tries import UNSAVED, Tries
 from bot.domain.values import Facts
 
 KIND = "alert"
@@ -62,19 +64,16 @@ class Alerts:
         Raises:
             StoreFailed: nothing was stored; it must be told again.
         """
-        for attempt in range(_TRIES):
-            try:
-                async with self.archive.unit(Rank.BULK) as unit:
-                    fresh = [told for told in group.alerts if await self._receive(unit, told)]
-                    for pair in dict.fromkeys((told.cloud, told.host) for told in fresh):
-                        of_pair = [told for told in fresh if (told.cloud, told.host) == pair]
-                        await self._keep(unit, group.key, of_pair)
-                    await unit.commit()
-                    return len(fresh)
-            except Stale:
-                if attempt == _TRIES - 1:
-                    raise
-        return 0
+        return await Tries(clock=self.clock, on=UNSAVED, most=_TRIES).of(partial(self._take, group))
+
+    async def _take(self, group: AlertGroup) -> int:
+        async with self.archive.unit(Rank.BULK) as unit:
+            fresh = [told for told in group.alerts if await self._receive(unit, told)]
+            for pair in dict.fromkeys((told.cloud, told.host) for told in fresh):
+                of_pair = [told for told in fresh if (told.cloud, told.host) == pair]
+                await self._keep(unit, group.key, of_pair)
+            await unit.commit()
+            return len(fresh)
 
     async def _receive(self, unit: Unit, told: ToldAlert) -> bool:
         """Record it; an end that is heard first makes its beginning, when that comes late, old news."""

@@ -109,7 +109,7 @@ async def _tower(clock: WatchedClock, wire: Wire, *, patience: float) -> AsyncIt
             poll=timedelta(seconds=5),
             api_timeout=timedelta(seconds=patience),
         )
-        cloud = CloudTowerCloud(settings, now=clock.now, sleep=clock.sleep)
+        cloud = CloudTowerCloud(settings, clock)
         world.add_vm("web-1", nodes[0])
         world.add_vm("other-1", nodes[1])
         await cloud.hosts("", limit=50)

@@ -15,7 +15,8 @@ from bot.domain.cloud import AnyCloud, Left, Seen
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, VmId
 from bot.runtime.clock import ManualClock
-from tests.contract.clouds import START, Arena, Passing, ReturnArena
+from tests.clocks import Passing, TakingAlong
+from tests.contract.clouds import START, Arena, ReturnArena
 
 NOBODY = "http://127.0.0.1:9/v2/api"  #: the discard port: nothing listens there
 
@@ -124,7 +125,7 @@ async def adapter(url: str, clock: Passing, *, password: str = PASSWORD) -> Asyn
     settings = CloudTowerSettings(
         name="tower", kind="cloudtower", url=url, username=USERNAME, password_env=Secret(password)
     )
-    cloud = CloudTowerCloud(settings, now=clock.now, sleep=clock.pass_time)
+    cloud = CloudTowerCloud(settings, TakingAlong(clock))
     try:
         yield cloud
     finally:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypeAlias
+from typing import Any, TypeAlias
 
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import LoggedCall, Maintenance, SimHost, SimVm
@@ -20,18 +20,12 @@ from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, Left, Request, Seen, Sig
 from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import By, Plan, Step, digest_of
-from bot.domain.ports import Clock
 from bot.domain.progress.steps import StepRecord, StepState, after_look
 from bot.domain.progress.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
+from tests.clocks import Passing
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
-
-
-class Passing(Clock, Protocol):
-    """A clock that a case moves on."""
-
-    async def pass_time(self, seconds: float) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,9 +5,9 @@ what the approvers decide about. It must therefore be waited for here; that is t
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 
 from adapters.cloudtower.survey import alerts, read
@@ -16,11 +16,14 @@ from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.client import Client
 from adapters.cloudtower.wire.translate import TowerCluster, TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import CloudError, Refused
+from bot.domain.ports import Clock
 from bot.domain.values import Json
 
 MINIMUM_VERSION = (4, 0, 0)
 """The first CloudTower with maintenance mode in its API (sheet §9)."""
 _RESULT = "/enter-maintance-mode-precheck-result"
+PATIENCE = timedelta(minutes=10)
+"""How long the precheck may take."""
 LATE_ANSWERS = 3
 """How often the result is read again after the precheck's task has ended without it."""
 
@@ -70,18 +73,14 @@ class Surveyor:
 
     Args:
         client: the tower.
-        steady: the time, moved on by nothing else.
-        sleep: waits so many seconds between two looks at the precheck.
+        clock: passes between two looks at the precheck.
         poll: the longest pause between them in seconds; the first ones are shorter.
-        patience: how long the precheck may take.
         began: told the id of each precheck's task, so that it is never taken for something else.
     """
 
     client: Client
-    steady: Callable[[], datetime]
-    sleep: Callable[[float], Awaitable[None]]
+    clock: Clock
     poll: float
-    patience: timedelta
     began: Callable[[str], None]
 
     async def enter(self, host_id: str) -> CloudTowerSurvey:
@@ -132,7 +131,7 @@ class Surveyor:
         if not task:
             raise self.client.stranger("/enter-maintenance-mode-precheck", "a precheck without a task")
         self.began(task)
-        deadline = self.steady() + self.patience
+        deadline = self.clock.monotonic() + PATIENCE.total_seconds()
         ended_without, pause = 0, 0.5
         while True:
             question: dict[str, Json] = {"where": {"task_id": task}}
@@ -144,9 +143,9 @@ class Surveyor:
                 ended_without += 1
                 if seen.status == "FAILED" or ended_without > LATE_ANSWERS:
                     return _ended_badly(seen)
-            if self.steady() >= deadline:
-                return _too_late(task, self.patience, seen)
-            await self.sleep(min(pause, self.poll))
+            if self.clock.monotonic() >= deadline:
+                return _too_late(task, PATIENCE, seen)
+            await self.clock.sleep(min(pause, self.poll))
             pause *= 1.5
 
 

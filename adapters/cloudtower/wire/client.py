@@ -10,16 +10,17 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from adapters.again import Again, Passing, seconds_in
+from adapters.again import Passing, reads, seconds_in
 from adapters.cloudtower.wire import translate
 from bot.domain.cloud import Refused, Unreachable
+from bot.domain.ports import Clock
 from bot.domain.values import Json
 
 _log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ class Client:
         login: who to log in as; None when there is only a token.
         verify: True for the system's authorities, the path of a CA file, or False to trust anybody.
         timeout: seconds for one call, from the first byte sent to the last one read.
-        sleep: waits between two tries of a read, in seconds.
+        clock: passes between two tries of a read.
     """
 
     def __init__(
@@ -60,14 +61,14 @@ class Client:
         login: Credentials | None,
         verify: bool | str,
         timeout: float,
-        sleep: Callable[[float], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         self.name = name
         self._url = url.rstrip("/")
         self._token = token
         self._login = login
         self._timeout = timeout
-        self._again = Again(sleep=sleep)
+        self._again = reads(clock)
         self._logging_in = asyncio.Lock()
         self._http = httpx.AsyncClient(
             verify=_trust(verify),
@@ -144,7 +145,7 @@ class Client:
         async def ask() -> Any:
             return self._answer(await self._send(method, path, body))
 
-        return await self._again.read(ask, seconds=self._timeout)
+        return await self._again.of(ask, seconds=self._timeout)
 
     async def _send(self, method: str, path: str, body: Mapping[str, Json] | None) -> httpx.Response:
         """One call under a valid token; a 401 leads to one login and one replay."""

@@ -15,6 +15,7 @@ import warnings
 from collections.abc import Callable, Coroutine, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -27,12 +28,12 @@ from openstack.config import OpenStackConfig
 from openstack.config.cloud_region import CloudRegion
 from openstack.warnings import RemovedInSDK60Warning
 
-from adapters.again import Again
 from adapters.openstack.settings import TIMEOUTS_OF_A_CALL
 from adapters.openstack.wire import errors
 from adapters.openstack.wire.answers import SHAPES, Document, once
 from adapters.openstack.wire.endpoints import Endpoints, Microversions
 from bot.domain.cloud import CloudError, Unreachable
+from bot.domain.rules.tries import Tries
 
 T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
@@ -72,7 +73,7 @@ class Session:
         timeout: float = 30.0,
         workers: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
-        again: Again | None = None,
+        again: Tries | None = None,
     ) -> None:
         self.timeout = timeout
         self._again = again
@@ -91,7 +92,7 @@ class Session:
         clouds_yaml: Path | None = None,
         timeout: float = 30.0,
         workers: int = 8,
-        again: Again | None = None,
+        again: Tries | None = None,
     ) -> "Session":
         """The session of an entry of clouds.yaml.
 
@@ -142,7 +143,8 @@ class Session:
         if known := self._endpoints.known(service):
             return known
         doing = f"tell which versions of {service} there are"
-        again = self._again and self._again.twice  # a login may come first, each time anew
+        # a login may come first, each time anew
+        again = self._again and replace(self._again, most=2 * self._again.most)
         return await self._read(lambda _: self._endpoints.offer(service, doing=doing), service, doing, again=again)
 
     async def get(
@@ -285,12 +287,12 @@ class Session:
         self._endpoints.close()
 
     async def _read(
-        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: Again | None = None
+        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: Tries | None = None
     ) -> T:
         again = again or self._again
         if again is None:
             return await self._run(call, service, doing)
-        return await again.read(lambda: self._run(call, service, doing), seconds=self.timeout)
+        return await again.of(lambda: self._run(call, service, doing), seconds=self.timeout)
 
     async def _run(self, call: Callable[[threading.Event], T], service: str, doing: str) -> T:
         """The one way onto a thread: with a deadline, and with errors translated."""

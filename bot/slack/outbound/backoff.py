@@ -9,8 +9,11 @@ log = logger(__name__)
 
 STORE_SECONDS = 2.0
 """Between two tries of what the database did not take."""
-_SLOWEST = 60.0
-_EXPONENT = 6
+
+
+def pause_after(tries: int) -> float:
+    """Seconds until what came to nothing so often in a row is offered again."""
+    return min(60.0, 2.0 ** min(tries, 6))
 
 
 class BackOff:
@@ -40,7 +43,7 @@ class BackOff:
     def failed(self, name: str, error: SlackError) -> None:
         """Note a try that came to nothing."""
         tries = self._tries[name] = self.tries(name) + 1
-        due = self._not_before[name] = self._clock.monotonic() + min(_SLOWEST, 2.0 ** min(tries, _EXPONENT))
+        due = self._not_before[name] = self._clock.monotonic() + pause_after(tries)
         self._pace.come_back(due)
         if tries == 1:
             log.warning("something waits for Slack", what=self._what, name=name, code=error.code)

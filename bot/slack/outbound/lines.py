@@ -8,7 +8,7 @@ from bot.domain.messages.kind import ONE_LINE, Kind
 from bot.domain.messages.news import Audience
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.runtime.log import logger
-from bot.slack.outbound.backoff import STORE_SECONDS
+from bot.slack.outbound.backoff import STORE_SECONDS, pause_after
 from bot.slack.outbound.drawing import Drawing, Place, file_of
 from bot.slack.outbound.pace import EPHEMERAL, POST
 from bot.slack.outbound.pending import Pending
@@ -29,7 +29,6 @@ _TROUBLE = frozenset({Kind.STEP_FAILED, Kind.STEP_UNKNOWN})
 _MANY_VMS = 30
 _AT_A_TIME = 1.0
 """Seconds after which a round of lines is cut short: answers and cards have their turn before the rest of it."""
-_SLOWEST = 60.0
 FILE_SECONDS = 30.0
 """How long the message of a file may take to appear: Slack answers the upload before it shares the file."""
 _PATIENCE = 10
@@ -318,7 +317,7 @@ class Lines:
         is_lasting = is_nowhere or (tries >= _PATIENCE and not may_open_again)
         if isinstance(error, SlackRefused) and is_lasting and await self._has_given_up(batch, error):
             return
-        self._hold(batch, error.seconds if isinstance(error, SlackBusy) else min(_SLOWEST, 2.0 ** min(tries, 6)))
+        self._hold(batch, error.seconds if isinstance(error, SlackBusy) else pause_after(tries))
         async with self._archive.unit() as unit:
             await unit.outbox.postpone(ids, why=error.code)
             await unit.commit()

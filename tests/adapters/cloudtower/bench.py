@@ -25,6 +25,7 @@ from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
 from tests.adapters.cloudtower import spec
+from tests.clocks import TakingAlong
 
 WITH_PASSWORD = {"username": USERNAME, "password_env": Secret(PASSWORD)}
 """Keys of somebody who logs in, instead of having a token."""
@@ -68,7 +69,7 @@ class Bench:
 def made(url: str, clock: ManualClock, **keys: Any) -> CloudTowerCloud:
     login: dict[str, Any] = {} if "username" in keys else {"token_env": Secret(API_KEY)}
     settings = CloudTowerSettings(name="tower", kind="cloudtower", url=url, **login, **keys)
-    return CloudTowerCloud(settings, now=clock.now, sleep=clock.pass_time)
+    return CloudTowerCloud(settings, TakingAlong(clock))
 
 
 @asynccontextmanager

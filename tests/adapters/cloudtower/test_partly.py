@@ -16,6 +16,7 @@ from bot.domain.plans.plan import Step
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, StepKey
 from tests.adapters.cloudtower.bench import Bench, Walk, bench
+from tests.clocks import StandingStill
 
 LISTS = {
     "tasks of receipts": ("/get-tasks", r'"where":\s*\{"id_in"'),
@@ -27,12 +28,8 @@ LISTS = {
 
 def hurried(tower: Bench) -> CloudTowerCloud:
     """An adapter that repeats without waiting, so that nothing changes in between."""
-
-    async def at_once(_seconds: float) -> None:
-        return None
-
     settings = CloudTowerSettings(name="tower", kind="cloudtower", url=tower.url, token_env=Secret(API_KEY))
-    return CloudTowerCloud(settings, now=tower.clock.now, sleep=at_once)
+    return CloudTowerCloud(settings, StandingStill(tower.clock))
 
 
 async def looked(cloud: CloudTowerCloud, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:

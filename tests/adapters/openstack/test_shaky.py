@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.again import Again
+from adapters.again import reads
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.session import Session
@@ -156,7 +156,7 @@ async def night(*, share: float = 0.0, vms: int, seconds: float = 0.0, patience:
         app.middlewares.insert(0, shaking.middleware)
         url = await stack.enter_async_context(served(app))
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        again = Again(sleep=clock.sleep, monotonic=clock.monotonic)
+        again = reads(clock)
         session = Session.of("sim", clouds_yaml=clouds_file(folder, url), timeout=patience, again=again)
         cloud = OpenStackCloud(
             OpenStackSettings(name="sim", kind="openstack", concurrency=40, api_timeout=timedelta(seconds=patience)),

@@ -14,7 +14,7 @@ from aiohttp.typedefs import Handler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.again import PAUSES, Again
+from adapters.again import TRIES, reads
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.reading import PowerReading
 from adapters.simulated import datacentre, redfish_api
@@ -25,6 +25,7 @@ from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.runtime.clock import ManualClock
 from tests import tls
 from tests.bends.wire import BENDS, Wire
+from tests.clocks import TakingAlong
 from tests.tiers import examples
 
 OFF, ON = "compute-2", "compute-1"
@@ -51,7 +52,7 @@ class Rack:
 
 @asynccontextmanager
 async def asking(known: dict[str, Bmc], clock: ManualClock, *, patience: float = 5) -> AsyncIterator[Bmcs]:
-    made = Bmcs(known, now=clock.now, again=Again(sleep=clock.pass_time), timeout=patience)
+    made = Bmcs(known, now=clock.now, again=reads(TakingAlong(clock)), timeout=patience)
     try:
         yield made
     finally:
@@ -114,7 +115,7 @@ async def test_a_reading_that_fails_in_passing_is_made_again_and_costs_no_count(
 async def test_a_bmc_that_goes_on_failing_is_asked_a_few_times_and_the_switch_once(rack: Rack) -> None:
     failing = rack.world.faults.order(CallFault(effect=Effect.ANSWER, face="redfish", method="GET", times=None))
     assert isinstance(await failure(rack.bmcs), Unreachable)
-    assert failing.hits == len(PAUSES) + 1
+    assert failing.hits == TRIES
     rack.world.faults.calls.remove(failing)
     lost = rack.world.faults.order(CallFault(effect=Effect.ANSWER, face="redfish", method="POST", times=None))
     with pytest.raises(Unreachable):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.again import Again, Passing
+from adapters.again import Passing, reads
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.survey import nova
 from adapters.openstack.wire import session as wall
@@ -17,6 +17,7 @@ from adapters.simulated.records import SimServerGroup
 from bot.domain.cloud import Unreachable
 from bot.domain.plans.plan import Plan
 from tests.adapters.openstack.bends import bent
+from tests.clocks import TakingAlong
 from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
 
 
@@ -128,7 +129,7 @@ async def test_a_page_that_was_taken_in_vain_hides_nothing_when_it_is_read_again
 
     async with openstack_arena(vms=3) as arena, bent(arena.world, arena.clock) as (cloud, _, _):
         session = cloud._session
-        session._again = Again(sleep=arena.clock.pass_time)
+        session._again = reads(TakingAlong(arena.clock))
         found = await session.pages(
             "compute", "/servers/detail", "servers", made=made, params={"all_tenants": "1"}, doing="list"
         )
