@@ -120,10 +120,10 @@ def _check(arguments: argparse.Namespace) -> int:
 def _manifest(arguments: argparse.Namespace) -> int:
     def serve() -> int:
         settings = _loaded(arguments.config)
+        from bot.slack.command_names import CommandNames
         from bot.slack.manifest import ADDRESS, render
-        from bot.slack.names import Names
 
-        names = Names(prefix=settings.slack.command_prefix)
+        names = CommandNames(prefix=settings.slack.command_prefix)
         http = settings.slack.mode == "http"
         sys.stdout.write(render(names, http=http, address=arguments.address or ADDRESS))
         return 0

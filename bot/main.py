@@ -30,9 +30,9 @@ from bot.runtime.log import logger
 from bot.settings import Settings
 from bot.slack import app as slack_app
 from bot.slack import wire
+from bot.slack.command_names import CommandNames
 from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
-from bot.slack.names import Names
 from bot.slack.outbound.board import Board
 from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.outbound.unwell import Unwell
@@ -89,7 +89,7 @@ def build(settings: Settings) -> Bot:
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
     presence = Presence(client, clock, people, DirectMessages(slack.direct_messages))
     places = Places(client, external=slack.external_channels)
-    names = Names(prefix=slack.command_prefix)
+    names = CommandNames(prefix=slack.command_prefix)
     secret = settings.tokens.signing.reveal() or None
     app = slack_app.build(desk, people, client, presence=presence, places=places, signing_secret=secret, names=names)
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from bot.domain.operation import FINAL, TABLE, State
-from bot.slack.names import COMMANDS
+from bot.slack.command_names import COMMANDS
 from tests.findings import made_in
 
 ROOT = Path(__file__).parents[1]
@@ -45,6 +45,19 @@ OF_THE_WHOLE_BOT = {
 }
 """Folders of tests that mirror no folder of the source, with what they are about."""
 
+ONE_MEANING = {
+    "a port of the law, and what serves it": "alarms audit clock cloud inbox leases operations outbox people unit",
+    "what is kept of a thing, how it is told, and where it is shown": "alarm answers cards copies details messages "
+    "notices set_aside steps unwell vms",
+    "one matter of a cloud: read, judged, planned, done or simulated": "alerts cinder_manage entering evacuation ha "
+    "leaving look migration_records moves power servers survey translate",
+    "what a person sets, and what is asked before it is needed": "settings check",
+    "what gives a sign of life at intervals, and what is made of its silence": "heartbeats",
+    "why a room says no": "errors refusals",
+    "what an emulated service holds, and what goes wrong with it on order": "records faults",
+}
+"""The names that several files have, under what they mean in each of their folders."""
+
 WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILINE)
 
 
@@ -52,7 +65,7 @@ MAY_COMPARE_DATES = {
     "adapters/cloudtower/steps/power.py": "dates of the cloud's tasks",
     "adapters/cloudtower/steps/sightings.py": "dates of the cloud's tasks",
     "adapters/openstack/look.py": "dates of the cloud's records",
-    "adapters/openstack/model/records.py": "dates of the cloud's records",
+    "adapters/openstack/model/migration_records.py": "dates of the cloud's records",
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",
     "bot/domain/progress/forecast.py": "moments of steps, for an estimate that is shown",
     "bot/domain/messages/reminder.py": "what people agreed on: expiry, escalation, start",
@@ -159,6 +172,14 @@ def test_no_two_classes_have_one_name() -> None:
             if isinstance(node, ast.ClassDef):
                 places.setdefault(node.name, []).append(f"{name(path)}:{node.lineno}")
     assert {one: found for one, found in places.items() if len(found) > 1} == {}
+
+
+def test_a_file_name_means_the_same_in_each_folder() -> None:
+    named = [path.stem for path in files("bot", "adapters") if not path.stem.startswith("__")]
+    shared = {stem for stem, times in collections.Counter(named).items() if times > 1}
+    known = [stem for stems in ONE_MEANING.values() for stem in stems.split()]
+    assert shared - set(known) == set(), "another name, or the meaning that it has in each folder"
+    assert sorted(known) == sorted(shared), "these need no leave any more"
 
 
 def test_only_main_and_its_like_read_the_environment() -> None:

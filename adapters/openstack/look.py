@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import TypeAlias
 
-from adapters.openstack.model import records, translate
+from adapters.openstack.model import migration_records, translate
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, in_turn
 from adapters.openstack.steps import (
     copying,
@@ -31,7 +31,7 @@ from adapters.openstack.survey import nova, older, proof, reasons
 from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner
-from adapters.openstack.wire.messages import how_to_go_elsewhere
+from adapters.openstack.wire.explanations import how_to_go_elsewhere
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import LOCK_REASON, SERVICES, SHADOWS
 from adapters.redfish.bmcs import Bmcs
@@ -225,7 +225,7 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step], now: date
     held = await proof.held_on(session, host, hypervisors)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
     movers = await server_reads.of_movers(session, found, listed.items)
-    opened = records.still_open(found, movers, now=session.time_there(now))
+    opened = migration_records.still_open(found, movers, now=session.time_there(now))
     return {s.key: emptied.emptied(s, compute, listed, opened) for s in steps}
 
 
@@ -288,7 +288,7 @@ async def _not_superseded(
     if not old:
         return found
     every = await nova.migrations_of(session, {"host": host})
-    return [m for m in found if m not in old or not records.is_superseded(m, every)]
+    return [m for m in found if m not in old or not migration_records.is_superseded(m, every)]
 
 
 def _is_ours(move: Migration, known: frozenset[int] | None) -> bool:

@@ -24,7 +24,7 @@ from sushy.resources.constants import ResetType
 from sushy.resources.system.system import System
 
 from adapters.again import Passing
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
 from bot.domain.rules.tries import Tries

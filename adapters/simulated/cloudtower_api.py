@@ -15,8 +15,8 @@ from adapters.simulated.cloudtower import maintenance, query, rows, vms
 from adapters.simulated.cloudtower.gate import PREFIX, changes, error, gate, is_login
 from adapters.simulated.cloudtower.query import BadQuery, QueryTable
 from adapters.simulated.cloudtower.state import Tower
+from adapters.simulated.middleware import front, served
 from adapters.simulated.records import SimHost, Task
-from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
 FACE = "cloudtower"

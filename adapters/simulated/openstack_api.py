@@ -17,6 +17,7 @@ from aiohttp import web
 from aiohttp.typedefs import Middleware
 
 from adapters.simulated import cinder_manage
+from adapters.simulated.middleware import front, served
 from adapters.simulated.nova.actions import Actions
 from adapters.simulated.nova.groupings import Groupings
 from adapters.simulated.nova.migration_records import MigrationRecords
@@ -36,7 +37,6 @@ from adapters.simulated.openstack.identity import Keystone
 from adapters.simulated.openstack.images_and_ports import Glance, Neutron
 from adapters.simulated.openstack.placement import Placement
 from adapters.simulated.openstack.volume import Cinder
-from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
 FACE = "openstack"

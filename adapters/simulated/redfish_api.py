@@ -15,8 +15,8 @@ from typing import Any
 from aiohttp import encode_basic_auth, web
 from aiohttp.typedefs import Handler
 
+from adapters.simulated.middleware import front, served
 from adapters.simulated.records import Platform, SimHost
-from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 
 FACE = "redfish"

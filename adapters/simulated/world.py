@@ -14,6 +14,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
 
+from adapters.simulated.event_queue import EventQueue
 from adapters.simulated.faults import CloudFaults
 from adapters.simulated.records import (
     Aggregate,
@@ -38,13 +39,12 @@ from adapters.simulated.records import (
     Task,
 )
 from adapters.simulated.strays import StrayService
-from adapters.simulated.timeline import Timeline
 
 BEAT = 5.0  #: seconds between two heartbeats of a service
 _CUID = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
-class World(Timeline):
+class World(EventQueue):
     """Hosts, VMs, volumes and their moves; every change goes through here or through a face.
 
     Args:

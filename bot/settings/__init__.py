@@ -2,6 +2,6 @@
 
 from bot.settings.load import load, load_store
 from bot.settings.problems import Problem, SettingsError
-from bot.settings.values import Settings
+from bot.settings.settings import Settings
 
 __all__ = ["Problem", "Settings", "SettingsError", "load", "load_store"]

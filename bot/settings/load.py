@@ -11,10 +11,10 @@ from pydantic import BaseModel, ValidationError
 from bot.domain.rules.calendar import Freeze
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
-from bot.settings import lookups, sentences, shape
+from bot.settings import keys, lookups, sentences
 from bot.settings.problems import Problem, SettingsError
 from bot.settings.reading import HasSettings, Reading
-from bot.settings.values import Settings
+from bot.settings.settings import Settings
 
 S = TypeVar("S", bound=BaseModel)
 
@@ -36,7 +36,7 @@ def load(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -
     return understand(_read(path), Reading(env=env, folder=path.absolute().parent, kinds=kinds))
 
 
-def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -> shape.StoreSettings:
+def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettings]) -> keys.StoreSettings:
     """Read only where the database is, for commands that need no Slack and no cloud.
 
     Args:
@@ -49,8 +49,8 @@ def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettin
     """
     raw = _read(path)
     reading = Reading(env=env, folder=path.absolute().parent, kinds=kinds)
-    _, problems = _shaped(shape.SettingsFile, raw, replace(reading, looks_up=False))
-    file, more = _shaped(shape.StoreAlone, raw, reading)
+    _, problems = _shaped(keys.SettingsFile, raw, replace(reading, looks_up=False))
+    file, more = _shaped(keys.StoreAlone, raw, reading)
     if file is None or problems:
         raise SettingsError(problems or more)
     return file.store
@@ -66,7 +66,7 @@ def understand(raw: Mapping[str, Any], reading: Reading) -> Settings:
     Raises:
         SettingsError: something is wrong; names every problem with its key and remedy.
     """
-    file, problems = _shaped(shape.SettingsFile, raw, reading)
+    file, problems = _shaped(keys.SettingsFile, raw, reading)
     problems.extend([*lookups.same_names(raw), *lookups.strange_clouds(raw)])
     tokens = lookups.tokens(raw, reading)
     problems.extend(reading.problems)
@@ -120,11 +120,11 @@ def _unreadable(path: Path, sentence: str, remedy: str) -> SettingsError:
     return SettingsError([Problem(key=str(path), sentence=sentence, remedy=remedy)])
 
 
-def _rule(general: shape.Policy, cloud: shape.Policy, action: Action) -> Rule:
+def _rule(general: keys.Policy, cloud: keys.Policy, action: Action) -> Rule:
     """The policy of one cloud and action: the cloud's word beats the general one, the action's the cloud's whole."""
     said: dict[str, Any] = {"requesters": (), "approvers": ()}
     for terms in (general, getattr(general, action.value), cloud, getattr(cloud, action.value)):
-        given = {key: getattr(terms, key) for key in shape.Terms.model_fields}
+        given = {key: getattr(terms, key) for key in keys.Terms.model_fields}
         said |= {key: _each_once(value) for key, value in given.items() if value is not None}
     return Rule(**said)
 
@@ -134,7 +134,7 @@ def _each_once(value: Any) -> Any:
     return tuple(dict.fromkeys(value)) if isinstance(value, list) else value
 
 
-def _freezes(freezes: Sequence[shape.FreezeTable], cloud: str, action: Action) -> tuple[Freeze, ...]:
+def _freezes(freezes: Sequence[keys.FreezeTable], cloud: str, action: Action) -> tuple[Freeze, ...]:
     """The freezes that stop an action on a cloud; evacuations are stopped by none, and none can name them."""
     return tuple(
         Freeze(name=one.name, starts=one.starts, ends=one.ends, zone=one.timezone)

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 from bot.domain.settings.secret import Secret
 from bot.settings.problems import Problem, nearest
 from bot.settings.reading import Reading
-from bot.settings.values import Tokens
+from bot.settings.settings import Tokens
 
 ALERTMANAGER_TOKEN = "ALERTMANAGER_TOKEN"  # noqa: S105  # the name of a variable
 Raw: TypeAlias = Mapping[str, Any]

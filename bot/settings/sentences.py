@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from bot.settings import shape
+from bot.settings import keys
 from bot.settings.problems import Problem, nearest
 from bot.settings.reading import HasSettings
 
@@ -97,7 +97,7 @@ def _keys_at(
     location: tuple[str | int, ...], raw: Mapping[str, Any], kinds: Mapping[str, HasSettings]
 ) -> frozenset[str]:
     """The keys of the table at a location of the shape."""
-    table: type[BaseModel] = shape.SettingsFile
+    table: type[BaseModel] = keys.SettingsFile
     for part in location:
         if part == _ITS:
             table = kinds[raw["clouds"][location[1]]["kind"]].settings

@@ -18,9 +18,9 @@ from bot.desk.desk import Desk
 from bot.domain.ports import Delivery
 from bot.runtime import http_server
 from bot.runtime.log import logger
+from bot.slack.command_names import CommandNames
 from bot.slack.inbound import clicks, commands, details, vm_windows, vote_windows, windows
 from bot.slack.inbound.reception import NotNoted, Reception, new_reference
-from bot.slack.names import Names
 from bot.slack.outbound.presence import Presence
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
@@ -33,7 +33,9 @@ GONE = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "
 """Events of a conversation in which Muster can say nothing more."""
 
 
-def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None, names: Names | None = None) -> Reception:
+def receive_at(
+    desk: Desk, people: SlackPeople, places: Places | None = None, names: CommandNames | None = None
+) -> Reception:
     """The reception with all its stories."""
     return Reception(
         desk=desk,
@@ -41,7 +43,7 @@ def receive_at(desk: Desk, people: SlackPeople, places: Places | None = None, na
         places=places,
         posts=_posts,
         began=desk.clock.now(),
-        names=names or Names(),
+        names=names or CommandNames(),
         brief=frozenset({windows.KIND}),
         stories={
             **commands.STORIES,
@@ -65,7 +67,7 @@ def build(
     presence: Presence | None = None,
     places: Places | None = None,
     signing_secret: str | None = None,
-    names: Names | None = None,
+    names: CommandNames | None = None,
 ) -> AsyncApp:
     """The app, for Socket Mode or HTTP alike.
 

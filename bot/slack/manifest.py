@@ -1,7 +1,7 @@
 """The Slack app's manifest for given settings: the two files of this project, and what `muster manifest` prints."""
 
+from bot.slack.command_names import COMMANDS, EVACUATE, MAINTENANCE, MUSTER, CommandNames
 from bot.slack.inbound import grammar
-from bot.slack.names import COMMANDS, EVACUATE, MAINTENANCE, MUSTER, Names
 from bot.slack.scopes import SCOPES
 
 ADDRESS = "https://your.address"
@@ -59,7 +59,7 @@ _DESCRIPTIONS = {
 }
 
 
-def render(names: Names, *, http: bool, address: str = ADDRESS) -> str:
+def render(names: CommandNames, *, http: bool, address: str = ADDRESS) -> str:
     """The manifest as YAML.
 
     Args:

@@ -14,7 +14,7 @@ from bot.store.guard import Guard
 from bot.store.rows.mapping import PlanShelf
 from bot.store.rows.tables import ProbeRow, table_of
 from bot.store.transaction import Transaction, patiently
-from bot.store.turns import Turns
+from bot.store.transaction_queue import TransactionQueue
 from bot.store.unit import SqlUnit
 
 _PROBE = table_of(ProbeRow)
@@ -46,7 +46,11 @@ class SqlArchive:
         self._engine: AsyncEngine | None = None
         self._reader: AsyncEngine | None = None  #: of its own where writers take turns and readers need not
         self._failed_at: float | None = None  #: by the clock for spans, the last time, while it fails
-        self._turns = Turns(1, bulk=1) if self.is_embedded else Turns(database.WRITERS, bulk=database.BULK_WRITERS)
+        self._turns = (
+            TransactionQueue(1, bulk=1)
+            if self.is_embedded
+            else TransactionQueue(database.WRITERS, bulk=database.BULK_WRITERS)
+        )
         self._guard = Guard(database.file_of(self._address))
 
     @property

@@ -18,8 +18,8 @@ from adapters.redfish.settings import BmcSettings
 from adapters.simulated import cloudtower_api, datacentre, openstack_api, redfish_api
 from adapters.simulated.cloudtower.gate import PREFIX
 from adapters.simulated.cloudtower.state import API_KEY, Tower
+from adapters.simulated.middleware import served
 from adapters.simulated.records import Platform, Power
-from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action

@@ -15,8 +15,8 @@ from aiohttp import web
 
 import adapters
 from adapters.registry import CLOUDS, CloudKind, Kinds
+from adapters.simulated.middleware import front, served
 from adapters.simulated.records import Platform, SimVm
-from adapters.simulated.wire import front, served
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud
 from bot.domain.values import Action, HostId

@@ -13,7 +13,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from adapters.simulated import openstack_api
-from adapters.simulated.wire import served
+from adapters.simulated.middleware import served
 from adapters.simulated.world import World
 from tests.openstack.lab.settings import Port, Settings
 

@@ -1,6 +1,6 @@
 """A target dies in the middle of a rebuild, and its VM goes elsewhere when it is retried.
 
-It waits until record and VM are at rest (`adapters.openstack.model.records.AT_REST`), so `make test-openstack-slow` runs it.
+It waits until record and VM are at rest (`adapters.openstack.model.migration_records.AT_REST`), so `make test-openstack-slow` runs it.
 """
 
 import asyncio
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from adapters.openstack.model.records import AT_REST, IN_REBUILD
+from adapters.openstack.model.migration_records import AT_REST, IN_REBUILD
 from tests.openstack.cloud import Cloud, Record
 from tests.openstack.evening import SLOW, evening
 from tests.openstack.lab.progress import until

@@ -13,7 +13,7 @@ from pydantic.fields import FieldInfo
 from adapters.redfish.settings import BmcSettings
 from adapters.registry import CLOUDS
 from bot.domain.rules.policy import Rule
-from bot.settings import load, shape
+from bot.settings import keys, load
 from bot.settings.sentences import table_in
 from tests.settings.written import ENV, openstack_of
 
@@ -57,10 +57,10 @@ def models() -> Mapping[str, type[BaseModel]]:
         known[name] = model
         for key, field in model.model_fields.items():
             inner = table_in(field.annotation)
-            if inner is not None and key not in BY_NAME and inner is not shape.Terms:
+            if inner is not None and key not in BY_NAME and inner is not keys.Terms:
                 add(f"{name}.{key}", inner)
 
-    for key, field in shape.SettingsFile.model_fields.items():
+    for key, field in keys.SettingsFile.model_fields.items():
         inner = table_in(field.annotation)
         if inner is not None and key != "clouds":
             add(key, inner)
@@ -110,7 +110,7 @@ def test_what_is_set_is_the_default_and_what_is_needed_is_called_so(table: str) 
 
 
 def test_what_the_example_says_of_policy_is_what_holds_where_nothing_is_said() -> None:
-    fields, bare = own_keys(shape.Terms), Rule(requesters=(), approvers=())
+    fields, bare = own_keys(keys.Terms), Rule(requesters=(), approvers=())
     for line in shown()[POLICY]:
         value = TypeAdapter(fields[line.key].rebuild_annotation()).validate_python(line.value)
         if line.key not in {"requesters", "approvers"}:

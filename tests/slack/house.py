@@ -24,7 +24,7 @@ from bot.domain.values import Action
 from bot.runtime.clock import FastClock, WakeUp
 from bot.slack import app as slack_app
 from bot.slack import manifest
-from bot.slack.names import Names
+from bot.slack.command_names import CommandNames
 from bot.slack.outbound.board import Board
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
@@ -163,7 +163,7 @@ async def opened(
     cloud.answers.set()
     doors_archive = MortalArchive(archive)
     desk = Desk(archive=doors_archive, clock=clock, clouds={"toy": cloud}, rules=dict(rules))
-    names = Names(prefix=prefix)
+    names = CommandNames(prefix=prefix)
     app = installed(yaml.safe_load(manifest.render(names, http=False)))
     async with serve(standard_workspace(app=app, patience=patience), rate_limits=False) as served:
         client = connect(served.bot_token, api_url=served.api_url)

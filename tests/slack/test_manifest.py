@@ -12,8 +12,8 @@ import yaml
 from jsonschema import Draft7Validator
 
 from bot.demo.web_api.endpoint import reference
+from bot.slack.command_names import COMMANDS, CommandNames
 from bot.slack.manifest import render
-from bot.slack.names import COMMANDS, Names
 from bot.slack.scopes import SCOPES
 
 ROOT = Path(__file__).parents[2]
@@ -41,12 +41,12 @@ def test_slack_takes_it(manifest: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(("name", "http"), [("manifest.yml", False), ("manifest.http.yml", True)])
 def test_both_files_are_what_one_source_says(name: str, http: bool) -> None:
-    assert (ROOT / name).read_text() == render(Names(), http=http)
+    assert (ROOT / name).read_text() == render(CommandNames(), http=http)
 
 
 @pytest.mark.parametrize("http", [False, True])
 def test_slack_takes_it_with_other_names_and_over_http(http: bool) -> None:
-    text = render(Names(prefix="ops-"), http=http, address="https://muster.example/")
+    text = render(CommandNames(prefix="ops-"), http=http, address="https://muster.example/")
     made = yaml.safe_load(text)
     assert complaints(made) == []
     commands = made["features"]["slash_commands"]

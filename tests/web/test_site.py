@@ -6,7 +6,7 @@ import aiohttp
 import pytest
 
 from adapters.registry import CLOUDS
-from adapters.simulated.wire import served
+from adapters.simulated.middleware import served
 from bot import main as house
 from bot.settings import load
 from bot.web import webhooks

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from adapters.openstack.findings import absences, evacuation, signs_of_life
 from adapters.openstack.findings.selection import blocker
-from adapters.openstack.model import ages, records, translate
+from adapters.openstack.model import ages, migration_records, translate
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Server, Service, Storage
 from adapters.openstack.model.servers import Servers
@@ -102,7 +102,7 @@ def _last_of_its_kind(computes: Computes, service: Service) -> Iterator[Finding]
 def of_moves(computes: Computes, servers: Servers) -> Iterator[Finding]:
     """Moves underway that end on the host, or that have left something there."""
     here = {s.id for s in servers.here}
-    opened = records.still_open(servers.migrations, servers.seen, now=computes.at)
+    opened = migration_records.still_open(servers.migrations, servers.seen, now=computes.at)
     coming = [m for m in opened if m.target == computes.host and m.source != computes.host]
     if coming:
         numbers = ", ".join(f"#{m.id}" for m in coming[:5])
@@ -119,7 +119,7 @@ def of_moves(computes: Computes, servers: Servers) -> Iterator[Finding]:
         and m.source == computes.host
         and m.server not in here
         and servers.movers.get(m.server, m) is not None
-        and not records.is_superseded(m, servers.moves_of(m.server))
+        and not migration_records.is_superseded(m, servers.moves_of(m.server))
     ]
     if kept:
         numbers = ", ".join(f"#{m.id}" for m in kept[:5])
@@ -169,13 +169,15 @@ def reason_against(server: Server, computes: Computes, servers: Servers) -> str:
         return evacuation.RESTORABLE
     if server.is_gone or server.task in {"deleting", "soft-deleting"}:
         return "is being deleted. Wait until that has ended, then check again"
-    gone = records.went(server, moves, heard=computes.heard_of(server.host))
-    if gone is not None and records.is_at_rest(gone.updated_at or gone.created_at, now=computes.at, span=_SETTLING):
-        return records.where_it_went(gone)
+    gone = migration_records.went(server, moves, heard=computes.heard_of(server.host))
+    if gone is not None and migration_records.is_at_rest(
+        gone.updated_at or gone.created_at, now=computes.at, span=_SETTLING
+    ):
+        return migration_records.where_it_went(gone)
     opened = next((m for m in moves if m.is_open), None)
     if server.task is not None:
         return _busy(server, computes, servers, is_moving=opened is not None)
-    if opened is not None and not records.is_over(opened, server, moves, now=computes.at):
+    if opened is not None and not migration_records.is_over(opened, server, moves, now=computes.at):
         return (
             f"has an earlier {opened.type} to {opened.target or 'no host yet'} that has not ended (#{opened.id},"
             f" {opened.status}). Wait for it, or see where its guest runs and have its state reset"
@@ -188,7 +190,7 @@ def reason_against(server: Server, computes: Computes, servers: Servers) -> str:
 def _busy(server: Server, computes: Computes, servers: Servers, *, is_moving: bool) -> str:
     """What is said of a VM with a task: whether to wait for its end, or whether it has ended already."""
     last = max(servers.moves_of(server.id), key=lambda m: m.id, default=None)
-    if server.task in _OF_MOVES and not is_moving and last is not None and last.status in records.ENDED_BADLY:
+    if server.task in _OF_MOVES and not is_moving and last is not None and last.status in migration_records.ENDED_BADLY:
         return (
             f"still has the task {server.task}, though its {last.type} to {last.target or 'another host'} has ended"
             f" (#{last.id}, {last.status}). {_RESET}"
@@ -202,7 +204,7 @@ def _busy(server: Server, computes: Computes, servers: Servers, *, is_moving: bo
 def of_one_that_stays(server: Server, computes: Computes, reason: str) -> Finding:
     """Why a server stays on the host."""
     sentence = f"{server.name} stays on {computes.host}: it {reason}."
-    together = f"stay on {computes.host}: each of them {records.alike(reason)}."
+    together = f"stay on {computes.host}: each of them {migration_records.alike(reason)}."
     return _vms("stays-behind", sentence, "", vm=VmId(server.id), together=together)
 
 

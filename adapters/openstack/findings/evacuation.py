@@ -6,14 +6,14 @@ Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on 
 from collections.abc import Iterator
 
 from adapters.openstack.findings import observer, signs_of_life
-from adapters.openstack.model import records, roster
+from adapters.openstack.model import migration_records, roster
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, Service, Storage
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.openstack.wire import versions
-from adapters.openstack.wire.messages import how_to_free
+from adapters.openstack.wire.explanations import how_to_free
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -189,9 +189,9 @@ def reason_against(server: Server, computes: Computes, servers: Servers) -> str:
         return "is being deleted; that ends when its host is back"
     if server.vm_state not in EVACUABLE:
         return f"is {server.vm_state or server.status}: Nova does not evacuate that. {how_to_free(server.vm_state)}"
-    gone = records.went(server, servers.moves_of(server.id), heard=computes.heard_of(server.host))
+    gone = migration_records.went(server, servers.moves_of(server.id), heard=computes.heard_of(server.host))
     if gone is not None:
-        return f"{records.where_it_went(gone)}."
+        return f"{migration_records.where_it_went(gone)}."
     leaving = _leaving(server, servers)
     if leaving is not None and server.task is not None:
         return (
@@ -207,7 +207,7 @@ def _leaving(server: Server, servers: Servers) -> Migration | None:
     mine = servers.moves_of(server.id)
     opened = (m for m in mine if m.is_open and m.source == server.host)
     return next(
-        (m for m in opened if m.type != EVACUATION and not records.is_superseded(m, mine)),
+        (m for m in opened if m.type != EVACUATION and not migration_records.is_superseded(m, mine)),
         None,
     )
 
@@ -263,8 +263,8 @@ def _of_records(server: Server, computes: Computes, servers: Servers) -> Iterato
             remedy=f"See that no guest of theirs runs on {leaving.target or 'another host'} before you approve.",
         )
     evacuations = [m for m in servers.moves_of(server.id) if m.type == EVACUATION]
-    opened = next(iter(records.still_open(evacuations, {server.id: server}, now=computes.at)), None)
-    if opened is not None and not records.is_superseded(opened, servers.moves_of(server.id)):
+    opened = next(iter(migration_records.still_open(evacuations, {server.id: server}, now=computes.at)), None)
+    if opened is not None and not migration_records.is_superseded(opened, servers.moves_of(server.id)):
         yield Finding(
             code="evacuation-open",
             verdict=Verdict.WARNING,

@@ -6,7 +6,7 @@ from datetime import timedelta
 from adapters.openstack.findings import entering, evacuation, signs_of_life, special_vms
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.findings.selection import blocker
-from adapters.openstack.model import ages, records, roster
+from adapters.openstack.model import ages, migration_records, roster
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, Service, Storage
 from adapters.openstack.model.servers import Servers
@@ -64,7 +64,7 @@ def _of_vm(away: Away, computes: Computes, servers: Servers, settings: OpenStack
             "stays-away",
             Verdict.OK,
             f"{server.name} stays on {server.host}: it {away.reason}.",
-            f"stay where they are: each of them {records.alike(away.reason)}.",
+            f"stay where they are: each of them {migration_records.alike(away.reason)}.",
             vm=id,
         )
     elif away.obstacle:
@@ -171,8 +171,8 @@ def _of_evacuations(computes: Computes, servers: Servers) -> Iterator[Finding]:
     latest: dict[str, Migration] = {}
     for move in sorted(away, key=lambda m: m.id):
         latest[move.server] = move
-    lasting = records.still_open([*latest.values()], servers.seen, now=computes.at)
-    opened = [m for m in lasting if not records.is_superseded(m, servers.moves_of(m.server))]
+    lasting = migration_records.still_open([*latest.values()], servers.seen, now=computes.at)
+    opened = [m for m in lasting if not migration_records.is_superseded(m, servers.moves_of(m.server))]
     if opened:
         yield blocker(
             "evacuation-open",

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from adapters.openstack.model import roster
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Service, standing
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from bot.domain.counting import listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from functools import cached_property
 
 from adapters.openstack.model.resources import Life, Service, in_turn, standing
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 
 
 @dataclass(frozen=True, kw_only=True)

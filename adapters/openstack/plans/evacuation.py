@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
 from adapters.openstack.findings import evacuation as evacuation_findings
-from adapters.openstack.model import priority, records
+from adapters.openstack.model import migration_records, priority
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.servers import Servers
@@ -131,7 +131,7 @@ def _of_servers(
                 topic=Topic.VMS,
                 vm=VmId(server.id),
                 sentence=f"{server.name} stays behind: it {reasons[server.id]}",
-                together=f"stay behind: each of them {records.alike(reasons[server.id])}",
+                together=f"stay behind: each of them {migration_records.alike(reasons[server.id])}",
             )
         else:
             yield from evacuation_findings.of_server(server, survey.computes, survey.servers, settings)

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from adapters.openstack.model import records
+from adapters.openstack.model import migration_records
 from adapters.openstack.model.resources import Migration, Server
 from adapters.openstack.wire.errors import clean
-from adapters.openstack.wire.messages import explain
+from adapters.openstack.wire.explanations import explain
 from bot.domain.cloud import Seen, Sighting, Unreachable
 from bot.domain.listing import Listing
 from bot.domain.plans.plan import Step
@@ -32,7 +32,10 @@ def has_moved(step: Step, last: Migration) -> bool:
     """Whether the last record of a VM from its host is of our start, and ended well."""
     earlier = known(step.before)
     return (
-        earlier is not None and last.id not in earlier and not last.is_open and last.status not in records.ENDED_BADLY
+        earlier is not None
+        and last.id not in earlier
+        and not last.is_open
+        and last.status not in migration_records.ENDED_BADLY
     )
 
 
@@ -47,7 +50,7 @@ def mark(
         orphans: those of them whose target died with them.
         now: aware UTC; without it the mark does not say since when the VM is at rest.
     """
-    fruitless = [m for m in migrations if m.status in records.ENDED_BADLY or m in orphans]
+    fruitless = [m for m in migrations if m.status in migration_records.ENDED_BADLY or m in orphans]
     return {
         "migrations": sorted(m.id for m in migrations),
         "host": server.host,
@@ -56,7 +59,7 @@ def mark(
         "task": server.task,
         "refused_by": sorted({m.target for m in fruitless if m.target}),
         "at_rest_since": server.updated_at
-        if now and records.is_at_rest(server.updated_at, now=now, span=_SETTLED)
+        if now and migration_records.is_at_rest(server.updated_at, now=now, span=_SETTLED)
         else "",
     }
 

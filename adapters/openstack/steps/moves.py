@@ -24,11 +24,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from adapters.openstack.model import records
+from adapters.openstack.model import migration_records
 from adapters.openstack.model.resources import ABORTED, EVACUATION, Migration, Server
 from adapters.openstack.steps import copying, evidence, verbs
 from adapters.openstack.steps.evidence import unclear
-from adapters.openstack.wire.messages import explain, how_to_go_elsewhere
+from adapters.openstack.wire.explanations import explain, how_to_go_elsewhere
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Step
 from bot.domain.values import Facts
@@ -128,7 +128,11 @@ def sighting(
     has_left = server.host != step.arguments["host"]
     # of a VM that has left, only the last record counts: one that hung may stay open for ever behind a later success
     # and of one that has not, none that hangs behind a VM whose state was reset since
-    orphans = [m for m in all_of_them if not has_left and records.is_orphaned(m, server, now=now, earlier=known or ())]
+    orphans = [
+        m
+        for m in all_of_them
+        if not has_left and migration_records.is_orphaned(m, server, now=now, earlier=known or ())
+    ]
     opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
     mark = evidence.mark(server, migrations, orphans, now=now)
     if opened:
@@ -137,7 +141,7 @@ def sighting(
         return _elsewhere(step, name, way, server, mark, last=all_of_them[-1] if all_of_them else None, new=new)
     if gave_way and new and new[-1].status == ABORTED:
         return _gave_way(name, way, server, new[-1], mark)
-    if new and (new[-1].status in records.ENDED_BADLY or new[-1] in orphans):
+    if new and (new[-1].status in migration_records.ENDED_BADLY or new[-1] in orphans):
         if _is_refusal(step, server, new[-1]):
             return _turned_away(name, server, new[-1], mark)
         return _failed(step, way, server, new[-1], mark, why=why)
@@ -223,7 +227,7 @@ def _underway(
 
 
 def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
-    if move.type == EVACUATION and move.status == records.IN_REBUILD:
+    if move.type == EVACUATION and move.status == migration_records.IN_REBUILD:
         return _IF_ITS_TARGET_DIED
     return "" if is_new else _IF_IT_NEVER_ENDS
 
@@ -231,7 +235,7 @@ def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
     """Whether the record proves that the target we wished for did not take it, and that it came to rest."""
     was_asked_for = step.verb == verbs.REBUILD and not step.arguments["to"] and move.target == evidence.wish(step)
-    has_ended = move.status in records.ENDED_BADLY and server.task is None
+    has_ended = move.status in migration_records.ENDED_BADLY and server.task is None
     return bool(move.target) and was_asked_for and server.vm_state == "error" and has_ended
 
 
@@ -268,7 +272,7 @@ def _failed(step: Step, way: MoveMethod, server: Server, move: Migration, mark: 
     unexplained = f"its record ended as {move.status}, without a reason."
     look = f"Look into the nova-compute log of {move.target or 'its target'} and of {move.source}, then retry."
     if move.is_open:
-        unexplained = f"{move.target} died with it." if move.status == records.IN_REBUILD else _NEVER_ENDED
+        unexplained = f"{move.target} died with it." if move.status == migration_records.IN_REBUILD else _NEVER_ENDED
         look = how_to_go_elsewhere(to) if to else _RETRY_GOES_ELSEWHERE
     reason = sentence or said or unexplained
     logged = why and move.status != ABORTED
@@ -306,13 +310,13 @@ def _elsewhere(
         )
     if (
         last is not None
-        and last.status in records.ENDED_BADLY
+        and last.status in migration_records.ENDED_BADLY
         and last.target == server.host
         and server.status != "ERROR"
     ):
         sentence = f"The move of {name} to {last.target} ended as {last.status}, yet Nova shows it there."
         return unclear(sentence, server, last, mark)
-    by_us = bool(new) and new[-1].status in records.ENDED_WELL
+    by_us = bool(new) and new[-1].status in migration_records.ENDED_WELL
     where = f"{name} is on {server.host}" if by_us else f"{name} is on {server.host} already"
     return evidence.well(step, server, where, left=way.left, raw=evidence.raw(server, last), mark=mark)
 

@@ -11,7 +11,7 @@ from datetime import timedelta
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Service
 from adapters.openstack.steps import verbs
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey

@@ -11,7 +11,7 @@ from typing import Any
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmcs
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from bot.domain.cloud import CloudError
 
 WITHIN = 15.0  #: seconds that the BMCs of other hosts have; one that takes longer proves nothing

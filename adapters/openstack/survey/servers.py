@@ -8,7 +8,7 @@ on, and an error 500 before.
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from adapters.openstack.model import records, translate
+from adapters.openstack.model import migration_records, translate
 from adapters.openstack.model.resources import Migration, Server
 from adapters.openstack.survey import older
 from adapters.openstack.survey.nova import cell_is_silent, compute_offer, list_servers, servers_on
@@ -118,7 +118,7 @@ async def of_movers(
         Refused, Unreachable: could not ask.
     """
     seen: dict[str, Server | None] = {s.id: s for s in here}
-    lasting = (m for m in moves if (m.is_open or m.status in _KEPT) and not records.is_superseded(m, moves))
+    lasting = (m for m in moves if (m.is_open or m.status in _KEPT) and not migration_records.is_superseded(m, moves))
     strange = sorted({m.server for m in lasting if m.server not in seen})[:_MOVERS]
     found = (await one_by_one(session, strange)).servers
     return seen | {id: found.get(id) for id in strange}

@@ -24,8 +24,8 @@ from adapters.openstack.model.rooms import Rooms
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.survey import nova, older, proof, storage
-from adapters.openstack.wire.answers import Document
 from adapters.openstack.wire.cinder_manage import CommandRunner
+from adapters.openstack.wire.documents import Document
 from adapters.openstack.wire.endpoints import Microversions
 from adapters.openstack.wire.session import OFFSET, Session
 from adapters.openstack.wire.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, TREES, spoken, up_to

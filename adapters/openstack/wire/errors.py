@@ -14,7 +14,7 @@ from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
 from adapters.again import Passing, seconds_in
-from adapters.openstack.wire.messages import explain
+from adapters.openstack.wire.explanations import explain
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.redaction import redact
 

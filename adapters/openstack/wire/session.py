@@ -30,7 +30,7 @@ from openstack.warnings import RemovedInSDK60Warning
 
 from adapters.openstack.settings import TIMEOUTS_OF_A_CALL
 from adapters.openstack.wire import errors
-from adapters.openstack.wire.answers import SHAPES, Document, once
+from adapters.openstack.wire.documents import SHAPES, Document, once
 from adapters.openstack.wire.endpoints import Endpoints, Microversions
 from bot.domain.cloud import CloudError, Unreachable
 from bot.domain.rules.tries import Tries

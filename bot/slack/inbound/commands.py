@@ -7,11 +7,11 @@ from slack_bolt.async_app import AsyncAck, AsyncApp
 from bot.desk.desk import Desk
 from bot.domain.errors import BadCommand
 from bot.domain.ports import Delivery
+from bot.slack.command_names import COMMANDS
 from bot.slack.inbound import grammar, intake, lookup
 from bot.slack.inbound.grammar import Command, Query, Verb
 from bot.slack.inbound.intake import Asked
 from bot.slack.inbound.reception import Reception, Story
-from bot.slack.names import COMMANDS
 from bot.slack.views import notes
 
 REQUEST = "request"

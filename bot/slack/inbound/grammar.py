@@ -14,8 +14,8 @@ from bot.domain.rules import calendar
 from bot.domain.rules.calendar import When
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
+from bot.slack.command_names import COMMANDS, EVACUATE, MAINTENANCE, MUSTER
 from bot.slack.inbound.words import TypedWord, as_meant, split
-from bot.slack.names import COMMANDS, EVACUATE, MAINTENANCE, MUSTER
 
 MAX_NAME = 255
 MAX_REASON = 500

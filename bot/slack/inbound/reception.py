@@ -18,8 +18,8 @@ from bot.domain.messages.answered import RefusalTold
 from bot.domain.ports import Clock, Delivery, People, Stale, StoreFailed
 from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
+from bot.slack.command_names import CommandNames
 from bot.slack.inbound.intake import Asked, word
-from bot.slack.names import Names
 from bot.slack.places import Places
 from bot.slack.views import notes
 
@@ -53,7 +53,7 @@ class Reception:
     """By key, what is to be forgotten as soon as the database has taken it."""
     places: Places | None = None  #: asked whether a card can stand where it would; None: nobody is asked
     posts: Callable[[Delivery], bool] = lambda _: False  #: whether a delivery asks for a card where it was typed
-    names: Names = field(default_factory=Names)  #: of the commands, as people type them here
+    names: CommandNames = field(default_factory=CommandNames)  #: of the commands, as people type them here
     brief: frozenset[str] = frozenset()  #: kinds that another process may have taken and will have served in a moment
 
     @property

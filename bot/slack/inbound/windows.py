@@ -16,10 +16,10 @@ from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.messages.answered import RefusalTold
 from bot.domain.values import Facts
 from bot.runtime.log import logger
+from bot.slack.command_names import CommandNames
 from bot.slack.inbound import intake
 from bot.slack.inbound.intake import Asked
 from bot.slack.inbound.reception import Reception, Story
-from bot.slack.names import Names
 from bot.slack.views import notes
 from bot.slack.views.message import Block
 from bot.slack.views.windows import window
@@ -131,7 +131,7 @@ class _Window:
     """One that stands open, with nothing in it yet."""
 
     client: AsyncWebClient
-    names: Names
+    names: CommandNames
     id: str
 
     async def show(self, view: Block) -> bool:

@@ -2,7 +2,7 @@
 
 from bot.domain.ports import Clock
 from bot.runtime.log import logger
-from bot.slack.outbound.pace import SlackPace
+from bot.slack.outbound.rate_limits import RateLimits
 from bot.slack.wire import SlackError
 
 log = logger(__name__)
@@ -25,7 +25,7 @@ class BackOff:
         what: is kept, for the log: "a card".
     """
 
-    def __init__(self, clock: Clock, pace: SlackPace, *, what: str) -> None:
+    def __init__(self, clock: Clock, pace: RateLimits, *, what: str) -> None:
         self._clock = clock
         self._pace = pace
         self._what = what

@@ -10,17 +10,17 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, LeaseLost, StoreFailed
 from bot.runtime.log import logger
-from bot.slack.names import Names
+from bot.slack.command_names import CommandNames
 from bot.slack.outbound.cards import Cards, Rules
 from bot.slack.outbound.copies import Copies
 from bot.slack.outbound.drawing import Drawing
 from bot.slack.outbound.lines import Lines
 from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.notices import Notices
-from bot.slack.outbound.pace import SlackPace
 from bot.slack.outbound.pending import Pending, read
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Presence
+from bot.slack.outbound.rate_limits import RateLimits
 from bot.slack.people import SlackPeople
 
 log = logger(__name__)
@@ -62,7 +62,7 @@ class Board:
         presence: Presence | None = None,
         external: bool = False,
         heartbeats: Heartbeats | None = None,
-        names: Names | None = None,
+        names: CommandNames | None = None,
     ) -> None:
         self._archive = archive
         self._bell = bell
@@ -82,7 +82,7 @@ class Board:
         """Know nothing of an earlier term: another replica may have spoken since."""
         archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
         self._begun_in = term
-        self._pace = SlackPace(clock)
+        self._pace = RateLimits(clock)
         poster = Poster(
             self._client,
             self._pace,

@@ -10,9 +10,9 @@ from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.runtime.log import logger
 from bot.slack.outbound.moving import Moving
-from bot.slack.outbound.pace import LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, WRONG_SHAPE, Poster
+from bot.slack.outbound.rate_limits import LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import message, subject, text

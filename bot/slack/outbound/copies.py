@@ -8,9 +8,9 @@ from bot.domain.operation import EXECUTING, Operation
 from bot.domain.ports import Archive, Clock, Copy
 from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
-from bot.slack.outbound.pace import LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, Poster
+from bot.slack.outbound.rate_limits import LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import MESSAGE_GONE, NO_SUCH_PLACE, because
 from bot.slack.views import message, text

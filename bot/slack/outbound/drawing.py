@@ -21,7 +21,7 @@ from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Heard, Presence
-from bot.slack.views import answers, incident, notes, push, thread, timeline, wording
+from bot.slack.views import answers, incident, news_lines, notes, push, thread, timeline
 from bot.slack.views.cards import details
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import SlackError
@@ -191,7 +191,7 @@ class Drawing:
         if first.audience is Audience.PERSON:
             return await self._note(first)
         if first.operation is None:
-            return Message(text=wording.of(first))
+            return Message(text=news_lines.of(first))
         if isinstance(first.what, TimelineFile):
             return await self._timeline(first, first.operation)
         async with self._archive.reading() as unit:
@@ -223,7 +223,7 @@ class Drawing:
         elsewhere = ":page_facing_up: The whole plan: *Details* on the card. No file could be attached."
         content = details.file(operation, plan)
         return Message(
-            text=wording.of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
+            text=news_lines.of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _timeline(self, news: News, id: OperationId) -> Message:
@@ -236,7 +236,7 @@ class Drawing:
             f":page_facing_up: The whole story, for the postmortem: `/muster audit {id}`. No file could be attached."
         )
         return Message(
-            text=wording.of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
+            text=news_lines.of(news), file=SharedFile(name=str(file_of(news)), content=content, otherwise=elsewhere)
         )
 
     async def _note(self, news: News) -> Message:
@@ -248,7 +248,7 @@ class Drawing:
                 return answers.render(told, await self._links_of(named))
             case OperationsListed() | PastListed() as told:
                 return await self._listed(told)
-        return Message(text=wording.of(news))
+        return Message(text=news_lines.of(news))
 
     async def _listed(self, told: OperationsListed | PastListed) -> Message:
         async with self._archive.reading() as unit:

@@ -10,9 +10,9 @@ from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import STORE_SECONDS, pause_after
 from bot.slack.outbound.drawing import Drawing, Place, file_of
-from bot.slack.outbound.pace import EPHEMERAL, POST
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import FILE, LINE, Poster
+from bot.slack.outbound.rate_limits import EPHEMERAL, POST
 from bot.slack.refusals import BARRED, CARD_GONE, NO_SUCH_PLACE
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackBusy, SlackError, SlackRefused, SlackSilent

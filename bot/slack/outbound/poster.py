@@ -9,9 +9,9 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.domain.ports import Clock, LeaseLost
 from bot.slack import wire
+from bot.slack.command_names import CommandNames
 from bot.slack.conversations import Conversations
-from bot.slack.names import Names
-from bot.slack.outbound.pace import EDIT, EPHEMERAL, POST, SlackPace
+from bot.slack.outbound.rate_limits import EDIT, EPHEMERAL, POST, RateLimits
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
@@ -59,17 +59,17 @@ class Poster:
     def __init__(
         self,
         client: AsyncWebClient,
-        pace: SlackPace,
+        pace: RateLimits,
         clock: Clock,
         *,
         may_speak: Callable[[], bool] = lambda: True,
         external: bool = False,
-        names: Names | None = None,
+        names: CommandNames | None = None,
     ) -> None:
         self._client = client
         self._may_speak = may_speak
         self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
-        self._names = names or Names()
+        self._names = names or CommandNames()
         self._conversations = Conversations(client, clock, self._asked, external=external)
         self.pace = pace
 

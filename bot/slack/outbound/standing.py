@@ -12,8 +12,8 @@ from typing import Protocol
 from bot.domain.ports import Clock, LeaseLost, StoreFailed
 from bot.runtime.log import logger
 from bot.slack.outbound.backoff import BackOff
-from bot.slack.outbound.pace import EDIT, POST
 from bot.slack.outbound.poster import Poster
+from bot.slack.outbound.rate_limits import EDIT, POST
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackError, SlackRefused, SlackSilent
 

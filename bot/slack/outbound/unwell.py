@@ -7,8 +7,8 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Clock
 from bot.runtime.log import logger
-from bot.slack.outbound.pace import EDIT, POST, SlackPace
 from bot.slack.outbound.poster import Poster
+from bot.slack.outbound.rate_limits import EDIT, POST, RateLimits
 from bot.slack.views import unwell as view
 from bot.slack.wire import SlackError
 
@@ -45,7 +45,7 @@ class Unwell:
         where: str,
         external: bool = False,
     ) -> None:
-        self._poster = Poster(client, SlackPace(clock), clock, external=external)
+        self._poster = Poster(client, RateLimits(clock), clock, external=external)
         self._clock = clock
         self._ailing = ailing
         self._speaks = speaks

@@ -16,7 +16,7 @@ from bot.domain.messages.answered import (
 from bot.domain.operation import FINAL, Operation
 from bot.domain.values import Action, OperationId
 from bot.slack.views import message, subject, text
-from bot.slack.views.cards import standing
+from bot.slack.views.cards import status
 from bot.slack.views.message import Block, Message
 
 Links = Mapping[OperationId, str]
@@ -111,7 +111,7 @@ def history(sentence: str, operations: Sequence[Operation], links: Links) -> Mes
 
 
 def _past(operation: Operation, link: str) -> str:
-    decided = standing.decided_by(operation)
+    decided = status.decided_by(operation)
     ended = operation.state in FINAL and operation.ended_at is not None
     until = f", ended {text.day_and_time(operation.ended_at)}" if ended and operation.ended_at else ""
     parts = [

@@ -9,7 +9,7 @@ from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import News
 from bot.domain.operation import Operation
 from bot.domain.progress.steps import StepRecord
-from bot.slack.views import message, push, text, wording
+from bot.slack.views import message, news_lines, push, text
 from bot.slack.views.cards import progress, steps, vms
 from bot.slack.views.message import Message
 
@@ -46,7 +46,7 @@ def lines_of(news: Sequence[News], operation: Operation, *, asker: str = "") -> 
     """The words of news that is told as one; where it calls people, what is asked of them comes first."""
     first, *others = news
     briefly = [_brief(first), *(replace(_brief(one), ask=()) for one in others)] if others else [first]
-    lines = [wording.of(one) for one in briefly]
+    lines = [news_lines.of(one) for one in briefly]
     if push.calls(first):
         lines = [push.line(first, operation, asker=asker, together=_counted(news)), *lines]
     return text.cut_lines(lines, limit=text.MAX_TEXT) if others else "\n".join(lines)

@@ -14,8 +14,8 @@ from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.gate import PREFIX
 from adapters.simulated.cloudtower.state import API_KEY, PASSWORD, USERNAME, Tower
+from adapters.simulated.middleware import served
 from adapters.simulated.records import Cluster, Platform, Power, SimHost, SimVm
-from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.cloud import Books, CloudError, Left, Refused, Request, Seen, Unreachable
 from bot.domain.plans.plan import By, Plan

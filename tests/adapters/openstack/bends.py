@@ -13,8 +13,8 @@ from aiohttp.typedefs import Handler
 
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.simulated import openstack_api
+from adapters.simulated.middleware import served
 from adapters.simulated.openstack_api import Release
-from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.domain.ports import Clock
 from tests.contract.arena_openstack import adapter

@@ -21,8 +21,8 @@ from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.datacentre import add_server
 from adapters.simulated.faults import CallFault, Effect
+from adapters.simulated.middleware import served
 from adapters.simulated.records import SimHost
-from adapters.simulated.wire import served
 from adapters.simulated.world import World
 from bot.desk import deliveries
 from bot.desk.control import Steer

@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from adapters.again import TRIES, reads
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from adapters.simulated import datacentre, redfish_api
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.wire import served
+from adapters.simulated.middleware import served
 from adapters.simulated.world import World
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.runtime.clock import ManualClock

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from bot.domain.errors import BadCommand
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId, Then
+from bot.slack.command_names import COMMANDS
 from bot.slack.inbound.grammar import Query, Verb, parse, usage
-from bot.slack.names import COMMANDS
 
 E, M, X = Action.EVACUATE, Action.ENTER, Action.EXIT
 

@@ -8,7 +8,7 @@ import pytest
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
-from bot.slack.views import incident, push, thread, wording
+from bot.slack.views import incident, news_lines, push, thread
 from bot.slack.views.cards import card
 from tests.news import every_fact, news_of
 from tests.slack.views.examples import NOW, RULE, blocked_plan, operation, plan
@@ -57,7 +57,7 @@ RISKS = {
 @pytest.mark.parametrize("kind", [k for k in Kind if k not in {Kind.REFUSED, Kind.NOTED}])
 def test_every_line_that_calls_somebody_says_in_the_notification_what_is_asked(kind: Kind) -> None:
     news = news_of(kind, every_fact("web-1"))
-    if not CALLED.search(wording.of(news)):
+    if not CALLED.search(news_lines.of(news)):
         assert not push.calls(news)
         return
     for risk, of in RISKS.items():

@@ -11,7 +11,7 @@ from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.slack.views import message, push, subject, text
-from bot.slack.views.cards import buttons, judgement, progress, standing, steps, vms
+from bot.slack.views.cards import buttons, judgement, progress, status, steps, vms
 from bot.slack.views.message import Block, Message
 
 _NOT_SHOWN = (
@@ -50,7 +50,7 @@ def render(operation: Operation, records: Sequence[StepRecord], rule: Rule, *, n
 
 
 def _fallback(operation: Operation, records: Sequence[StepRecord], rule: Rule) -> str:
-    told = standing.line(operation, rule)
+    told = status.line(operation, rule)
     bar = f" {progress.of(records).bar()}" if records and operation.state in EXECUTING else ""
     return text.cut(f"{push.about(operation)} {told}{bar}", limit=text.MAX_TEXT)
 
@@ -59,8 +59,8 @@ def _blocks(
     operation: Operation, records: Sequence[StepRecord], rule: Rule, *, now: datetime, detail: Detail
 ) -> Iterator[Block]:
     yield message.header(subject.headline(operation))
-    yield message.section(standing.line(operation, rule))
-    times = standing.times(operation)
+    yield message.section(status.line(operation, rule))
+    times = status.times(operation)
     if times and operation.state not in FINAL:
         yield message.section(times)
     if detail is Detail.BARE:
@@ -70,7 +70,7 @@ def _blocks(
         yield from _course(operation, records, now=now, brief=detail > Detail.FULL)
     elif isinstance(operation, PlannedOperation):
         yield from _plan(operation, rule, brief=detail > Detail.FULL)
-    yield message.context(standing.asked_by(operation))
+    yield message.context(status.asked_by(operation))
     yield from buttons.row(operation, rule, records, may_decide=detail < Detail.BARE)
 
 
@@ -80,12 +80,12 @@ def _plan(operation: PlannedOperation, rule: Rule, *, brief: bool) -> Iterator[B
         yield from judgement.drift(operation)
     yield from judgement.findings(plan, brief=brief)
     if operation.state not in FINAL and plan.vouches:
-        yield message.section(text.cut_lines(standing.vouching(operation)))
+        yield message.section(text.cut_lines(status.vouching(operation)))
     yield from vms.planned(plan, brief=brief)
     yield from judgement.evidence_and_room(plan)
     yield from steps.planned(plan, brief=brief)
     if operation.state not in FINAL:
-        yield message.context(standing.who_may(operation, rule))
+        yield message.context(status.who_may(operation, rule))
 
 
 def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetime, brief: bool) -> Iterator[Block]:

@@ -13,7 +13,7 @@ from adapters.cloudtower.wire.client import Client, Credentials
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.wire import served
+from adapters.simulated.middleware import served
 from adapters.simulated.world import World
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json

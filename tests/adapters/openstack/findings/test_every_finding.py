@@ -16,7 +16,7 @@ from adapters.openstack.model.resources import Life, Room, Server, ServerGroup, 
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.versions import Microversion
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from bot.domain.cloud import Left
 from bot.domain.operation import State
 from bot.domain.plans import causes

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from bot.domain.plans.plan import Plan, Verdict

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.openstack.model.resources import Life
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from adapters.simulated import redfish_api
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Step, Verdict

@@ -11,7 +11,7 @@ import pytest
 from adapters.openstack.settings import FencingSettings, OpenStackSettings
 from adapters.openstack.steps import power
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.reading import PowerReading
+from adapters.redfish.power import PowerReading
 from adapters.redfish.settings import BmcSettings
 from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect

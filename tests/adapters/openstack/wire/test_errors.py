@@ -7,7 +7,7 @@ from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
 from adapters.openstack.wire import errors
-from adapters.openstack.wire.messages import explain
+from adapters.openstack.wire.explanations import explain
 from bot.domain.cloud import CloudError, Refused, Unreachable
 
 

@@ -7,7 +7,7 @@ from bot.domain.rules.policy import Rule
 from bot.domain.settings.cloud_settings import CloudSettings
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
-from bot.settings import shape
+from bot.settings import keys
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,13 +24,13 @@ class Tokens:
 class Settings:
     """Everything that muster.toml and the environment say."""
 
-    slack: shape.SlackSettings
-    store: shape.StoreSettings
-    http: shape.HttpSettings
-    log: shape.LogSettings
-    retention: shape.RetentionSettings
-    watch: shape.WatchSettings
-    alertmanager: shape.AlertmanagerSettings
+    slack: keys.SlackSettings
+    store: keys.StoreSettings
+    http: keys.HttpSettings
+    log: keys.LogSettings
+    retention: keys.RetentionSettings
+    watch: keys.WatchSettings
+    alertmanager: keys.AlertmanagerSettings
     tokens: Tokens
     clouds: tuple[CloudSettings, ...]
     rules: Mapping[tuple[str, Action], Rule]  #: by cloud name and action; complete

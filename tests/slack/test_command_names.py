@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from bot.slack.names import Names
+from bot.slack.command_names import CommandNames
 from bot.slack.views import message
 from bot.slack.views.message import Message
 from tests.slack.house import opened
 
-OPS = Names(prefix="ops-")
+OPS = CommandNames(prefix="ops-")
 PATHS = "https://muster.example/muster and /run/secrets/muster"
 
 
@@ -24,13 +24,13 @@ PATHS = "https://muster.example/muster and /run/secrets/muster"
 )
 def test_sentences_have_the_names_that_people_type(said: str, spoken: str) -> None:
     assert OPS.spoken(said) == spoken
-    assert Names().spoken(said) == said
+    assert CommandNames().spoken(said) == said
 
 
 def test_a_name_is_understood_both_ways() -> None:
     assert OPS.typed("/evacuate") == "/ops-evacuate"
     assert OPS.meant("/ops-evacuate") == "/evacuate"
-    assert Names().meant("/evacuate") == "/evacuate"
+    assert CommandNames().meant("/evacuate") == "/evacuate"
 
 
 def test_what_comes_back_to_us_stays_as_it_is() -> None:

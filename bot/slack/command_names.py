@@ -15,7 +15,7 @@ _SPOKEN = re.compile(r"(?<![\w/.-])/(?=(?:" + "|".join(name[1:] for name in COMM
 
 
 @dataclass(frozen=True, kw_only=True)
-class Names:
+class CommandNames:
     """Translates between the names that the house uses and those that people type."""
 
     prefix: str = ""

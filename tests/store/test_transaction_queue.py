@@ -8,18 +8,18 @@ import pytest
 from bot.domain.ports import Rank
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
-from bot.store.turns import Turns
+from bot.store.transaction_queue import TransactionQueue
 from tests.store.examples import ENTRY, operation
 
 
-async def _turn(turns: Turns, rank: Rank, name: str, served: list[str]) -> None:
+async def _turn(turns: TransactionQueue, rank: Rank, name: str, served: list[str]) -> None:
     async with turns.take(rank):
         served.append(name)
         await asyncio.sleep(0)
 
 
 async def test_an_acknowledgement_waits_for_one_holder_and_people_come_before_bulk_work() -> None:
-    turns, served = Turns(1, bulk=1), list[str]()
+    turns, served = TransactionQueue(1, bulk=1), list[str]()
     async with asyncio.TaskGroup() as group, turns.take(Rank.BULK):
         for number in range(20):
             group.create_task(_turn(turns, Rank.BULK, f"bulk {number}", served))
@@ -31,7 +31,7 @@ async def test_an_acknowledgement_waits_for_one_holder_and_people_come_before_bu
 
 
 async def test_as_many_hold_a_turn_at_once_as_there_are_places() -> None:
-    turns, served = Turns(2, bulk=2), list[str]()
+    turns, served = TransactionQueue(2, bulk=2), list[str]()
     async with AsyncExitStack() as held:
         await held.enter_async_context(turns.take(Rank.BULK))
         await _turn(turns, Rank.BULK, "beside", served)
@@ -39,7 +39,7 @@ async def test_as_many_hold_a_turn_at_once_as_there_are_places() -> None:
 
 
 async def test_bulk_work_leaves_places_to_people() -> None:
-    turns, served = Turns(3, bulk=2), list[str]()
+    turns, served = TransactionQueue(3, bulk=2), list[str]()
     async with AsyncExitStack() as held:
         await held.enter_async_context(turns.take(Rank.BULK))
         async with turns.take(Rank.BULK):
@@ -51,7 +51,7 @@ async def test_bulk_work_leaves_places_to_people() -> None:
 
 
 async def test_who_gives_up_waiting_holds_up_nobody() -> None:
-    turns, served = Turns(1, bulk=1), list[str]()
+    turns, served = TransactionQueue(1, bulk=1), list[str]()
     async with turns.take(Rank.BULK):
         gone = asyncio.create_task(_turn(turns, Rank.PEOPLE, "gone", served))
         late = asyncio.create_task(_turn(turns, Rank.PEOPLE, "late", served))

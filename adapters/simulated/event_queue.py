@@ -8,7 +8,7 @@ from itertools import count
 from adapters.simulated.records import Deed
 
 
-class Timeline:
+class EventQueue:
     """A clock that is injected, and what is still to come.
 
     Args:

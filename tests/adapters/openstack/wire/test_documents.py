@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from adapters.openstack.cloud import OpenStackCloud
-from adapters.openstack.wire.answers import Document
+from adapters.openstack.wire.documents import Document
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.plans.plan import Plan
 from tests.adapters.openstack.bends import LOGIN_PAGE, Bend, bent, says

@@ -18,7 +18,7 @@ EDIT = "chat.update"
 EPHEMERAL = "chat.postEphemeral"
 
 
-class SlackPace:
+class RateLimits:
     """Says whether a call may be made now, and when the next one may."""
 
     def __init__(self, clock: Clock) -> None:

@@ -11,7 +11,7 @@ from bot.domain.ports import Rank, StoreFailed
 from bot.store import database
 
 
-class Turns:
+class TransactionQueue:
     """Hands out turns. Whoever comes waits for one holder, and for those that wait already with its rank or before it.
 
     Args:
