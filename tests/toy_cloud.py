@@ -7,7 +7,7 @@ from math import inf
 from typing import Any
 
 from bot.domain.cloud import NO_BOOKS, Books, Host, Refused, Request, Seen, Sighting, Unreachable
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.ports import Clock
 from bot.domain.steady import SteadyClock
 from bot.domain.values import Action, Facts, HostId, StepKey, VmId
@@ -95,7 +95,7 @@ class ToyCloud:
             )
             for v in sorted(survey)
         )
-        disable = Step(
+        disable = PlannedStep(
             key=StepKey("disable"),
             phase="Out",
             verb="disable",
@@ -119,7 +119,7 @@ class ToyCloud:
             for move in moves
             if self.relief and move.verb == "move"
         )
-        empty = Step(
+        empty = PlannedStep(
             key=StepKey("empty"),
             phase="Verify",
             verb="empty",
@@ -138,8 +138,8 @@ class ToyCloud:
             steps=(disable, *moves, *reliefs, empty),
         )
 
-    def _steps_of(self, vm: Vm) -> list[Step]:
-        move = Step(
+    def _steps_of(self, vm: Vm) -> list[PlannedStep]:
+        move = PlannedStep(
             key=StepKey(f"move:{vm.id}"),
             phase="Move",
             verb="move",

@@ -11,7 +11,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
 
-from bot.domain.plans.plan import Plan, Receipt, Step
+from bot.domain.plans.plan import Plan, PlannedStep, Receipt, Step
 from bot.domain.redaction import redact
 from bot.domain.values import Action, Facts, HostId, OperationId, StepKey, Then, VmId
 
@@ -67,7 +67,7 @@ class Books:
     """What Muster's own records say to a request: read anew for each survey, and kept by nobody else."""
 
     ledger: tuple[Left, ...] = ()  #: of a host that returns: the VMs that were moved away
-    undoes: tuple[Step, ...] = ()  #: what earlier operations did that this one takes back
+    undoes: tuple[PlannedStep, ...] = ()  #: what earlier operations did that this one takes back
     promised: tuple[Step, ...] = ()  #: what other approved operations of the cloud still have to start
 
 

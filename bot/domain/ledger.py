@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from bot.domain.cloud import Left
 from bot.domain.operation import Operation, State
-from bot.domain.plans.plan import Disposition, Step, Vm
+from bot.domain.plans.plan import Disposition, PlannedStep, Vm
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, VmId
 
@@ -46,14 +46,14 @@ def of(past: Iterable[tuple[Operation, Sequence[StepRecord]]]) -> tuple[Left, ..
     return tuple(left.values())
 
 
-def undone(past: Iterable[tuple[Operation, Sequence[StepRecord]]], by: Action) -> tuple[Step, ...]:
+def undone(past: Iterable[tuple[Operation, Sequence[StepRecord]]], by: Action) -> tuple[PlannedStep, ...]:
     """The steps that an action takes back: those that got done since it was last done itself.
 
     Args:
         past: operations of one host in `CLOSED_STATES` with their steps, oldest first.
         by: the action.
     """
-    steps: list[Step] = []
+    steps: list[PlannedStep] = []
     for operation, records in past:
         if operation.request.action is by and operation.state is State.SUCCEEDED:
             steps.clear()

@@ -30,7 +30,7 @@ async def steps(leased: LeasedOperation, operation: Operation) -> tuple[Step, ..
             if other.id == operation.id or other.plan is None:
                 continue
             if other.state is State.QUEUED:
-                found += other.plan.steps
+                found += [Step.of(planned) for planned in other.plan.steps]
             else:
                 found += [r.step for r in await unit.steps.of(other.id) if r.state in _UNTAKEN]
     return tuple(found)

@@ -19,7 +19,7 @@ from bot.domain.operation import Event, Operation, PlannedOperation, State
 from bot.domain.plans import drift
 from bot.domain.plans.drift import Drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
-from bot.domain.progress.steps import StepRecord
+from bot.domain.progress.steps import laid_out
 from bot.domain.rules import targets, timing
 from bot.domain.rules.tries import Tries
 from bot.domain.values import Digest, Facts
@@ -177,7 +177,7 @@ async def _start(
     leased: LeasedOperation, current: PlannedOperation, approved: PlannedOperation, difference: Drift
 ) -> None:
     """Lay out the steps and begin; the audit names what was approved and what is executed."""
-    records = [StepRecord(step=step, seq=seq) for seq, step in enumerate(current.plan.steps)]
+    records = laid_out(current.plan.steps)
     facts = {
         "approved_digest": approved.digest,
         "digest": current.digest,

@@ -20,10 +20,11 @@ from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, Left, Request, Seen, Sig
 from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import By, Plan, Step, digest_of
-from bot.domain.progress.steps import StepRecord, StepState, after_look
+from bot.domain.progress.steps import StepRecord, StepState, after_look, laid_out
 from bot.domain.progress.turns import to_skip, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 from tests.clocks import Passing
+from tests.steps import steps_of
 
 START = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 
@@ -240,7 +241,7 @@ class Carried:
 
 async def carry_out(arena: Arena, plan: Plan, *, rounds: int = 400) -> Carried:
     """Do what the workshop does with a plan, without an archive: look, intend, start once, look until it has ended."""
-    records = {s.key: StepRecord(step=s, seq=n) for n, s in enumerate(plan.steps)}
+    records = {r.key: r for r in laid_out(plan.steps)}
     for _ in range(rounds):
         for skipped in to_skip(list(records.values()), plan.phases):
             records[skipped.key] = skipped.end(StepState.NOT_NEEDED, now=arena.clock.now())
@@ -283,4 +284,4 @@ async def up_to_the_move(arena: Arena, plan: Plan) -> Step:
 def first_move(arena: Arena, plan: Plan) -> Step:
     """The step whose call starts moving VMs."""
     verbs = arena.move_verbs()
-    return next(s for s in plan.steps if s.by is By.MUSTER and s.verb in verbs)
+    return next(s for s in steps_of(plan) if s.by is By.MUSTER and s.verb in verbs)

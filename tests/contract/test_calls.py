@@ -4,16 +4,17 @@ Not asked of the real services: it is the adapter's doing alone, and forty VMs t
 """
 
 from tests.contract.clouds import Arena, ArenaOf, carry_out
+from tests.steps import steps_of
 
 
 async def _calls_of_survey_and_look(arena: Arena) -> tuple[int, int]:
     """How many calls a survey and a look take once logged in and acquainted."""
     plan = await arena.planned()
-    await arena.cloud.look(plan.steps)
+    await arena.cloud.look(steps_of(plan))
     before = len(arena.calls())
     plan = await arena.planned()
     surveyed = len(arena.calls())
-    await arena.cloud.look(plan.steps)
+    await arena.cloud.look(steps_of(plan))
     return surveyed - before, len(arena.calls()) - surveyed
 
 

@@ -13,6 +13,7 @@ from bot.domain.plans.drift import between
 from bot.domain.plans.plan import By, Disposition, digest_of
 from bot.domain.values import StepKey
 from tests.contract.clouds import ArenaOf, carry_out, first_move, up_to_the_move
+from tests.steps import steps_of
 
 
 async def test_a_survey_changes_nothing(arena_of: ArenaOf) -> None:
@@ -111,7 +112,7 @@ async def test_a_finished_plan_is_as_wanted_already_when_looked_at_afresh(arena_
     async with arena_of(vms=2) as arena:
         plan = await arena.planned()
         await carry_out(arena, plan)
-        sightings = await arena.cloud.look(plan.steps)
+        sightings = await arena.cloud.look(steps_of(plan))
         assert {s.seen for s in sightings.values()} == {Seen.DONE}, sightings
 
 

@@ -12,6 +12,7 @@ from bot.domain.cloud import Refused, Seen
 from bot.domain.plans.drift import between
 from bot.domain.plans.plan import By, Disposition, digest_of
 from tests.contract.clouds import ReturnOf, carry_out
+from tests.steps import steps_of
 
 
 async def test_the_host_is_in_service_again_and_its_vms_are_back_and_as_they_were(return_of: ReturnOf) -> None:
@@ -95,7 +96,7 @@ async def test_a_vm_that_is_elsewhere_in_the_end_is_not_called_back(return_of: R
         assert not (await carry_out(arena, plan)).bad()
         astray, back = await arena.guests()
         there = await arena.move_on(astray)
-        moves = [s for s in plan.steps if s.vm and s.relieves is None]
+        moves = [s for s in steps_of(plan) if s.vm and s.relieves is None]
         seen = await arena.cloud.look(moves)
         assert {s.vm for s in moves} == {astray.id, back.id}
         assert {s.vm for s in moves if seen[s.key].seen is not Seen.DONE} == {astray.id}
@@ -114,7 +115,7 @@ async def test_a_refused_return_brings_nothing_back_and_says_why(return_of: Retu
     async with return_of(vms=2) as arena:
         away = await arena.guests()
         plan = await arena.planned()
-        first = next(s for s in plan.steps if s.by is By.MUSTER)
+        first = next(s for s in steps_of(plan) if s.by is By.MUSTER)
         arena.fault(Effect.ANSWER, status=409, method="", path="", times=None)
         with pytest.raises(Refused) as refused:
             await arena.cloud.start(first)

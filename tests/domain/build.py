@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bot.domain.cloud import Host, Request, Seen, Sighting
 from bot.domain.operation import Operation
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest, HostId, Json, OperationId, StepKey, UserId, VmId
 
@@ -23,8 +23,8 @@ def vm(id: str = "vm-1", **changes: Any) -> Vm:
     )
 
 
-def step(key: str = "evacuate vm-1", **changes: Any) -> Step:
-    return Step(
+def step(key: str = "evacuate vm-1", **changes: Any) -> PlannedStep:
+    return PlannedStep(
         **{"key": StepKey(key), "phase": "move", "verb": "evacuate", "target": key, "title": f"title of {key}"}
         | changes
     )
@@ -54,7 +54,7 @@ def record(seq: int = 0, state: StepState = StepState.PLANNED, **changes: Any) -
     made = step(f"step {seq}", **changes)
     moved = None if state is StepState.PLANNED else NOW
     return StepRecord(
-        step=made, seq=seq, state=state, starts=0 if moved is None else 1, intent_at=moved, moved_at=moved
+        step=Step.of(made), seq=seq, state=state, starts=0 if moved is None else 1, intent_at=moved, moved_at=moved
     )
 
 
@@ -98,7 +98,7 @@ arguments = st.dictionaries(
     max_size=2,
 )
 steps = st.builds(
-    Step,
+    PlannedStep,
     key=st.sampled_from([StepKey(f"step-{n}") for n in range(4)]),
     phase=st.sampled_from(PHASES),
     verb=_words,

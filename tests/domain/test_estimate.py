@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bot.domain.estimate import Earlier, of
-from bot.domain.plans.plan import By, Disposition, Plan
+from bot.domain.plans.plan import By, Disposition, Plan, Step
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
 from tests.domain.build import NOW, plan, step, vm
@@ -31,7 +31,7 @@ def went(of_plan: Plan, spans: Sequence[tuple[float, float]], state: StepState =
     """An operation that did that plan: when each VM was begun, and when it had ended."""
     records = [
         StepRecord(
-            step=one,
+            step=Step.of(one),
             seq=seq,
             state=state,
             starts=1,

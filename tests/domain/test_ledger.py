@@ -7,7 +7,7 @@ import pytest
 from bot.domain import ledger
 from bot.domain.cloud import Host, Left, Request
 from bot.domain.operation import Operation, State
-from bot.domain.plans.plan import Disposition
+from bot.domain.plans.plan import Disposition, Step
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Action, Digest, HostId, OperationId, StepKey, UserId, VmId
 from tests.domain.build import NOW, plan, step, vm
@@ -18,12 +18,12 @@ Past = tuple[Operation, list[StepRecord]]
 
 def moved(id: str, place: str, state: StepState = DONE, *, starts: int = 1, verb: str = "live") -> StepRecord:
     made = step(f"{verb} {id}", vm=VmId(id), follows=None)
-    return StepRecord(step=made, seq=0, state=state, starts=starts, place=place if state is DONE else "")
+    return StepRecord(step=Step.of(made), seq=0, state=state, starts=starts, place=place if state is DONE else "")
 
 
 def past(action: Action, *records: StepRecord, state: State = State.SUCCEEDED, status: str = "ACTIVE") -> Past:
     ids = list(dict.fromkeys(r.step.vm for r in records if r.step.vm))
-    close = StepRecord(step=step("close"), seq=9, state=DONE, starts=1)
+    close = StepRecord(step=Step.of(step("close")), seq=9, state=DONE, starts=1)
     request = Request(action=action, cloud="prod", host=HostId("h-1"), host_name="compute-1", run=OperationId("1"))
     made = Operation(
         id=OperationId("1"),
@@ -109,7 +109,9 @@ def test_after_a_return_the_next_operation_that_empties_the_host_begins_anew() -
 
 
 def test_a_vm_whose_migration_was_aborted_is_where_nobody_has_verified_it() -> None:
-    aborted = replace(moved("a", "compute-1", verb="abort"), step=step("abort a", vm=VmId("a"), relieves=StepKey("x")))
+    aborted = replace(
+        moved("a", "compute-1", verb="abort"), step=Step.of(step("abort a", vm=VmId("a"), relieves=StepKey("x")))
+    )
     assert ledger.of([past(Action.ENTER, moved("a", "", FAILED), aborted)]) == (left("a", ""),)
 
 
@@ -117,7 +119,7 @@ def test_a_vm_whose_migration_was_aborted_is_where_nobody_has_verified_it() -> N
 
 
 def given(key: str, state: StepState = DONE, by: Action | None = Action.REHOME) -> StepRecord:
-    return StepRecord(step=replace(step(key), undone_by=by), seq=0, state=state, starts=1)
+    return StepRecord(step=Step.of(replace(step(key), undone_by=by)), seq=0, state=state, starts=1)
 
 
 def test_an_action_takes_back_what_got_done_since_it_was_last_done_itself() -> None:

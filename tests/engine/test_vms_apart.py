@@ -8,7 +8,7 @@ import pytest
 from bot.domain.abilities import VmPlace
 from bot.domain.cloud import Request, Unreachable
 from bot.domain.operation import State
-from bot.domain.plans.plan import Disposition, Plan, Step
+from bot.domain.plans.plan import Disposition, Plan, PlannedStep
 from bot.domain.values import VmId
 from tests.toy_cloud import ToyCloud
 from tests.workshop import LeapingClock, Workshop
@@ -33,7 +33,7 @@ class SearchedCloud(ToyCloud):
         return [VmPlace(vm=vm, host=self.vms[vm]) for vm in last]
 
 
-def _is_kept(step: Step) -> bool:
+def _is_kept(step: PlannedStep) -> bool:
     return step.vm != STAYS and step.verb != "empty"
 
 

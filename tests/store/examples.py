@@ -15,8 +15,8 @@ from bot.domain.messages.answered import OperationsListed
 from bot.domain.messages.executed import ExecutionStarted
 from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation, State
-from bot.domain.plans.plan import Plan, Step
-from bot.domain.progress.steps import StepRecord
+from bot.domain.plans.plan import Plan, PlannedStep
+from bot.domain.progress.steps import StepRecord, laid_out
 from bot.domain.values import Action, Digest, HostId, OperationId, StepKey, UserId
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -56,14 +56,14 @@ def plan(steps: int = 3, **changes: Any) -> Plan:
     )
 
 
-def step(number: int) -> Step:
-    return Step(
+def step(number: int) -> PlannedStep:
+    return PlannedStep(
         key=StepKey(f"move vm-{number}"), phase="move", verb="move", target=f"vm-{number}", title=f"move vm-{number}"
     )
 
 
 def records(count: int = 3) -> list[StepRecord]:
-    return [StepRecord(step=step(n), seq=n) for n in range(count)]
+    return laid_out(step(n) for n in range(count))
 
 
 def news(of: int | None = 1, **changes: Any) -> News:

@@ -1,5 +1,6 @@
-"""A database that an earlier release wrote is read as it was meant, and its audit still verifies."""
+"""What an earlier release wrote is read as it was meant: its audit still verifies, its plans keep their digests."""
 
+import json
 import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import closing
@@ -8,12 +9,18 @@ from pathlib import Path
 import pytest
 
 from bot.domain.audit import AuditEvent, Entry
+from bot.domain.plans.plan import PlannedStep, Step, digest_of
 from bot.domain.values import OperationId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive
 from bot.store.parts import audit
+from bot.store.rows import codec
+from bot.store.rows.mapping import PlanShelf, step_columns, step_of
 
-WRITTEN = Path(__file__).parent / "data" / "muster-0.2.sql"
+DATA = Path(__file__).parent / "data"
+WRITTEN = DATA / "muster-0.2.sql"
+PLANNED = json.loads((DATA / "plan-0.2.json").read_text())
+"""A plan that waits for its approvers, and the row of one of its steps that is on its way."""
 
 
 @pytest.fixture
@@ -56,3 +63,21 @@ async def test_the_chain_goes_on_behind_lines_of_an_earlier_release(archive: Sql
         await unit.commit()
     async with archive.reading() as unit:
         assert await audit.broken(unit.audit) == []
+
+
+def test_a_plan_that_waits_for_its_approvers_over_an_update_keeps_its_digest() -> None:
+    plan = PlanShelf().read(PLANNED["plan"])
+    assert {type(step) for step in plan.steps} == {PlannedStep}
+    assert digest_of(plan, terms=PLANNED["terms"]) == PLANNED["digest"]
+    assert PlanShelf().read(codec.encode(plan)) == plan
+
+
+def test_a_step_on_its_way_over_an_update_keeps_its_mark_and_its_receipt() -> None:
+    record = step_of(**PLANNED["step"])
+    assert record.step.before == {"migrations": [4], "host": "compute-1", "status": "ACTIVE"}
+    assert record.step.receipt is not None
+    assert (record.step.receipt.id, record.step.receipt.facts) == ("req-5", {"at": "here"})
+    planned = next(s for s in PlanShelf().read(PLANNED["plan"]).steps if s.key == record.key)
+    assert record.step == Step.of(planned, before=record.step.before, receipt=record.step.receipt)
+    written = step_columns(OperationId("op-1"), record)
+    assert {name: written[name] for name in PLANNED["step"]} == PLANNED["step"]

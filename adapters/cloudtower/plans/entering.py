@@ -15,7 +15,7 @@ from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, Then, VmId
 
 PHASES = ("Enter maintenance", "Verify", power.PHASE)
@@ -87,10 +87,10 @@ def _vm(vm: TowerVm, *, called: str) -> Vm:
     )
 
 
-def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[Step, ...]:
+def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[PlannedStep, ...]:
     count = len(survey.precheck.shutdown)
     stopping = f", shutting down {counted(count, 'VM')}" if count else ""
-    call = Step(
+    call = PlannedStep(
         key=StepKey(f"{ENTER.verb}:{host.id}"),
         phase=PHASES[0],
         verb=ENTER.verb,
@@ -103,7 +103,7 @@ def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tup
     )
     unseen = set(survey.precheck.shutdown) - {entering.must_stop(survey)(vm) for vm in (*survey.vms, *survey.elsewhere)}
     checks = [_verification(host, vm, is_seen=vm.id not in unseen) for vm in vms]
-    end = Step(
+    end = PlannedStep(
         key=StepKey(f"{VERIFY_HOST}:{host.id}"),
         phase=PHASES[1],
         verb=VERIFY_HOST,
@@ -127,7 +127,7 @@ _WORDS = {
 }
 
 
-def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> Step | None:
+def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> PlannedStep | None:
     """The step that verifies what CloudTower did to a VM; of one that it may leave or move, where it is then."""
     word = _WORDS.get(vm.disposition)
     if word is None:
@@ -138,7 +138,7 @@ def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> Step | None:
         "disposition": vm.disposition.value,
         "is_seen": is_seen,
     }
-    return Step(
+    return PlannedStep(
         key=StepKey(f"vm:{vm.id}"),
         phase=PHASES[0],
         verb=VERIFY_VM,

@@ -14,7 +14,7 @@ from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, VmId
 
 _UNLESS_CHOSEN = " They stay as they are unless somebody chooses them."
@@ -198,9 +198,9 @@ def _vm(offer: WayBack, *, is_chosen: bool) -> Vm:
     )
 
 
-def _steps(host: TowerHost, chosen: list[WayBack]) -> tuple[Step, ...]:
+def _steps(host: TowerHost, chosen: list[WayBack]) -> tuple[PlannedStep, ...]:
     lists: dict[str, Json] = {way.value: [o.uuid for o in chosen if o.way is way] for way in WayBackKind}
-    call = Step(
+    call = PlannedStep(
         key=StepKey(f"{EXIT.verb}:{host.id}"),
         phase=PHASES[0],
         verb=EXIT.verb,
@@ -211,7 +211,7 @@ def _steps(host: TowerHost, chosen: list[WayBack]) -> tuple[Step, ...]:
         patience=PATIENCE,
         quiet=QUIET,
     )
-    end = Step(
+    end = PlannedStep(
         key=StepKey(f"{VERIFY_HOST}:{host.id}"),
         phase=PHASES[1],
         verb=VERIFY_HOST,
@@ -224,9 +224,9 @@ def _steps(host: TowerHost, chosen: list[WayBack]) -> tuple[Step, ...]:
     return (call, *(_verification(host, offer) for offer in chosen), end)
 
 
-def _verification(host: TowerHost, offer: WayBack) -> Step:
+def _verification(host: TowerHost, offer: WayBack) -> PlannedStep:
     disposition = Disposition.POWER_ON if offer.way is WayBackKind.POWER_ON else Disposition.MIGRATE_BACK
-    return Step(
+    return PlannedStep(
         key=StepKey(f"vm:{offer.uuid}"),
         phase=PHASES[0],
         verb=VERIFY_VM,

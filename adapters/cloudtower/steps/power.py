@@ -14,7 +14,7 @@ from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost, TowerTask
 from bot.domain.cloud import Request, Seen, Sighting
-from bot.domain.plans.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey, Then
 
 VERB = "switch-power"
@@ -25,9 +25,9 @@ PATIENCE = timedelta(minutes=45)
 _WORDS = {Then.POWER_OFF: "power off", Then.REBOOT: "reboot"}
 
 
-def step(request: Request, host: TowerHost, *, follows: StepKey) -> Step:
+def step(request: Request, host: TowerHost, *, follows: StepKey) -> PlannedStep:
     """The step that comes last: only after the verification of the host."""
-    return Step(
+    return PlannedStep(
         key=StepKey(f"{VERB}:{host.id}"),
         phase=PHASE,
         verb=VERB,

@@ -19,7 +19,7 @@ from adapters.openstack.steps import deadline, locks, relocation, service, verbs
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, Step, Topic, Vm
+from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Topic, Vm
 from bot.domain.values import StepKey
 
 MIGRATE = "Migrate its VMs"
@@ -114,7 +114,7 @@ def _vm(server: Server, servers: Servers, reason: str, *, is_meant: bool) -> Vm:
 
 def _steps(
     request: Request, survey: OpenStackSurvey, leaving: list[Server], settings: OpenStackSettings, *, is_whole: bool
-) -> Iterator[Step]:
+) -> Iterator[PlannedStep]:
     """The steps; the host is verified empty only where all its VMs are meant to leave it."""
     if survey.computes.service is None or survey.computes.is_bare_metal:
         return
@@ -124,7 +124,7 @@ def _steps(
         yield from locks.locked([*moves], server, request, survey.computes, survey.highest, settings)
     if not is_whole:
         return
-    yield Step(
+    yield PlannedStep(
         key=StepKey(f"{verbs.EMPTY}:{survey.computes.service.id}"),
         phase=VERIFY,
         verb=verbs.EMPTY,

@@ -18,7 +18,7 @@ from adapters.openstack.steps import rehome as rehome_steps
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
-from bot.domain.plans.plan import Disposition, Finding, Plan, Step, Topic, Verdict, Vm
+from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
 from bot.domain.values import VmId
 
 OUT_OF_SERVICE = "Take the host out of service"
@@ -64,7 +64,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         *locks.of_locks(survey.highest, settings),
         *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, settings),
     )
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
     may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.computes.service is not None
     best = spread.wishes(survey, leaving, others=survey.books.promised) if may_wish else {}
     if survey.computes.service is not None and not survey.computes.is_bare_metal:
@@ -191,7 +191,7 @@ def _steps_of(
     microversion: str,
     *,
     to: Sequence[str],
-) -> list[Step]:
+) -> list[PlannedStep]:
     """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
     rebuild = _rebuild(server, request, survey.servers, settings, microversion)
     steps = [replace(rebuild, wish=to[0], also=tuple(to[1:])) if to else rebuild]
@@ -202,7 +202,7 @@ def _steps_of(
 
 def _rebuild(
     server: Server, request: Request, servers: Servers, settings: OpenStackSettings, microversion: str
-) -> Step:
+) -> PlannedStep:
     return vms.move(
         verbs.REBUILD,
         server,

@@ -14,7 +14,7 @@ from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import relocation, service, vms
 from bot.domain.cloud import Request
-from bot.domain.plans.plan import Disposition, Plan, Step, Vm
+from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
 
 SERVICE = ("Let Nova count it as up", "Wait until it is up", "Put it into service")
 BACK = "Bring its VMs back"
@@ -58,7 +58,7 @@ def _vm(away: Away, servers: Servers) -> Vm:
     )
 
 
-def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSettings) -> Iterator[Step]:
+def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSettings) -> Iterator[PlannedStep]:
     if survey.computes.service is None:
         return
     yield from service.back(survey.computes.service, phases=SERVICE, quiet=settings.quiet)

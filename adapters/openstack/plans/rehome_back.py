@@ -16,7 +16,7 @@ from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.rehome import PHASE, commands
 from bot.domain.cloud import Books, Request
-from bot.domain.plans.plan import Finding, Plan, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, Plan, PlannedStep, Topic, Verdict
 from bot.domain.values import Json
 
 _NAMED = 5
@@ -43,7 +43,7 @@ def giving_back(request: Request, survey: OpenStackSurvey, settings: OpenStackSe
     )
 
 
-def _back(step: Step, storage: Storage) -> Handover | None:
+def _back(step: PlannedStep, storage: Storage) -> Handover | None:
     """The reverse of a step, of whatever stands under its new name now; None when none of what it moved does."""
     if step.verb not in {verbs.REHOME_VOLUMES, verbs.REHOME_BACKUPS}:
         return None
@@ -57,14 +57,14 @@ def _back(step: Step, storage: Storage) -> Handover | None:
     return Handover(old=new, new=old, backups=kept) if not _ids(step) or _ids(step) & {b.id for b in kept} else None
 
 
-def _ids(step: Step) -> set[str]:
+def _ids(step: PlannedStep) -> set[str]:
     """What a step moved; nothing where that could not be told."""
     value: Json = step.arguments.get("volumes") or step.arguments.get("backups")
     return {str(id) for id in value} if isinstance(value, list | tuple) else set()
 
 
 def _findings(
-    request: Request, storage: Storage, found: Sequence[Handover], undoes: Sequence[Step]
+    request: Request, storage: Storage, found: Sequence[Handover], undoes: Sequence[PlannedStep]
 ) -> Iterator[Finding]:
     if storage.trouble:
         yield Finding(

@@ -16,7 +16,7 @@ from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import copying, evidence, verbs, vms
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plans.plan import By, Step
+from bot.domain.plans.plan import By, PlannedStep, Step
 from bot.domain.values import StepKey
 
 HEADWAY = timedelta(seconds=30)
@@ -30,7 +30,7 @@ _TITLES: Mapping[str, str] = {
 }
 
 
-def reliefs(move: Step, server: Server, settings: OpenStackSettings) -> Iterator[Step]:
+def reliefs(move: PlannedStep, server: Server, settings: OpenStackSettings) -> Iterator[PlannedStep]:
     """The steps that keep the deadline of a live migration.
 
     One that gave way is aborted while it keeps others waiting again, and else decided about by a person.
@@ -46,7 +46,7 @@ def reliefs(move: Step, server: Server, settings: OpenStackSettings) -> Iterator
     yield _relief(verbs.HOLD, move, server, settings)
 
 
-def _relief(verb: str, move: Step, server: Server, settings: OpenStackSettings) -> Step:
+def _relief(verb: str, move: PlannedStep, server: Server, settings: OpenStackSettings) -> PlannedStep:
     deadline = ages.spoken(settings.migration.deadline)
     return replace(
         move,

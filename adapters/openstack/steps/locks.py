@@ -17,7 +17,7 @@ from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted, listed
-from bot.domain.plans.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
 from bot.domain.values import Facts, VmId
 
 _PATIENCE = timedelta(minutes=10)
@@ -43,20 +43,20 @@ def stopped_after(server: Server, *, microversion: str, stopped: bool) -> bool:
     return stopped and server.vm_state == "active" and not versions.leaves_stopped(microversion)
 
 
-def stop(move: Step, server: Server) -> Step:
+def stop(move: PlannedStep, server: Server) -> PlannedStep:
     """The step that stops a VM once its move is done."""
     made = _step(verbs.STOP, f"stop {server.name}", move, server, microversion=versions.spoken(versions.SERVICES))
     return replace(made, follows=move.key)
 
 
 def locked(
-    steps: Sequence[Step],
+    steps: Sequence[PlannedStep],
     server: Server,
     request: Request,
     computes: Computes,
     highest: Microversion,
     settings: OpenStackSettings,
-) -> list[Step]:
+) -> list[PlannedStep]:
     """The steps that move a VM, between one that locks it and one that unlocks it, where settings ask for that.
 
     One that is locked already stays as it is: it is somebody's lock.
@@ -106,10 +106,12 @@ def of_locks(highest: Microversion, settings: OpenStackSettings) -> Iterator[Fin
         )
 
 
-def _step(verb: str, title: str, move: Step, server: Server, *, microversion: str, reason: str = "") -> Step:
+def _step(
+    verb: str, title: str, move: PlannedStep, server: Server, *, microversion: str, reason: str = ""
+) -> PlannedStep:
     """A step of the same phase, turn and host as the move; it keeps no server group waiting."""
     arguments: Facts = {"host": move.arguments["host"], "name": server.name, "microversion": microversion}
-    return Step(
+    return PlannedStep(
         key=vms.key(verb, server),
         phase=move.phase,
         verb=verb,

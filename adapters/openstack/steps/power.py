@@ -13,7 +13,7 @@ from adapters.openstack.model.resources import Service
 from adapters.openstack.steps import verbs
 from adapters.redfish.power import PowerReading
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plans.plan import Finding, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey
 
 FENCE = "Fence"
@@ -89,14 +89,14 @@ def _finding(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding
 # ---------------------------------------------------------------------- the step
 
 
-def fencing(computes: Computes, *, quiet: timedelta) -> Step:
+def fencing(computes: Computes, *, quiet: timedelta) -> PlannedStep:
     """The step after which the host has no power.
 
     Args:
         computes: the hosts of the cloud, and the one that is asked about.
         quiet: how long a call whose answer is lost may still take effect.
     """
-    return Step(
+    return PlannedStep(
         key=StepKey(f"{verbs.POWER_OFF}:{computes.host}"),
         phase=FENCE,
         verb=verbs.POWER_OFF,

@@ -12,7 +12,7 @@ from adapters.openstack.steps import verbs
 from adapters.openstack.wire.cinder_manage import LONGEST
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plans.plan import By, Step
+from bot.domain.plans.plan import By, PlannedStep
 from bot.domain.values import Action, Json, StepKey
 
 PHASE = "Re-home volumes"
@@ -20,7 +20,7 @@ _PATIENCE = timedelta(minutes=5)
 _BY_HAND = timedelta(hours=2)  #: for a person to find a controller and run a command there
 
 
-def away(request: Request, found: Sequence[Handover], cinder: CinderSettings) -> tuple[Step, ...]:
+def away(request: Request, found: Sequence[Handover], cinder: CinderSettings) -> tuple[PlannedStep, ...]:
     """One step for each command, one after the other, and one that sees that nothing is left with the host.
 
     Each follows the last: a name without a pool must come after those with one, and a count before and after says
@@ -33,7 +33,7 @@ def away(request: Request, found: Sequence[Handover], cinder: CinderSettings) ->
     return (*made, replace(_nothing_left(request, found), follows=made[-1].key))
 
 
-def commands(request: Request, found: Sequence[Handover], cinder: CinderSettings) -> tuple[Step, ...]:
+def commands(request: Request, found: Sequence[Handover], cinder: CinderSettings) -> tuple[PlannedStep, ...]:
     """One step for each command, each following the last."""
     going = [move for move in found if move.new]
     if cinder.by is None or not going:
@@ -47,7 +47,7 @@ def commands(request: Request, found: Sequence[Handover], cinder: CinderSettings
     return tuple(replace(step, follows=before) for step, before in zip(made, follows, strict=False))
 
 
-def _of_pool(request: Request, move: Handover, cinder: CinderSettings) -> Step:
+def _of_pool(request: Request, move: Handover, cinder: CinderSettings) -> PlannedStep:
     number = counted(len(move.volumes), "volume")
     return _command(
         verbs.REHOME_VOLUMES,
@@ -59,7 +59,7 @@ def _of_pool(request: Request, move: Handover, cinder: CinderSettings) -> Step:
     )
 
 
-def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str], cinder: CinderSettings) -> Step:
+def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str], cinder: CinderSettings) -> PlannedStep:
     """`update_host` leaves the record's service as it was."""
     return _command(
         verbs.REHOME_SERVICE,
@@ -76,7 +76,7 @@ def _of_service(request: Request, going: Sequence[Handover], was: Sequence[str],
     )
 
 
-def _of_host(request: Request, move: Handover, cinder: CinderSettings) -> Step:
+def _of_host(request: Request, move: Handover, cinder: CinderSettings) -> PlannedStep:
     backups = None if move.backups is None else sorted(b.id for b in move.backups)
     return _command(
         verbs.REHOME_BACKUPS,
@@ -88,9 +88,9 @@ def _of_host(request: Request, move: Handover, cinder: CinderSettings) -> Step:
     )
 
 
-def _nothing_left(request: Request, found: Sequence[Handover]) -> Step:
+def _nothing_left(request: Request, found: Sequence[Handover]) -> PlannedStep:
     names = sorted({host_of(m.old) for m in found} - {request.host})  # where Cinder calls it otherwise than Nova
-    return Step(
+    return PlannedStep(
         key=StepKey(f"{verbs.REHOMED}:{request.host}"),
         phase=PHASE,
         verb=verbs.REHOMED,
@@ -109,9 +109,9 @@ def _nothing_left(request: Request, found: Sequence[Handover]) -> Step:
 
 def _command(
     verb: str, target: str, title: str, words: tuple[str, ...], cinder: CinderSettings, arguments: Mapping[str, Json]
-) -> Step:
+) -> PlannedStep:
     by_hand = cinder.by is By.PERSON
-    return Step(
+    return PlannedStep(
         key=StepKey(f"{verb}:{target}"),
         phase=PHASE,
         verb=verb,

@@ -14,7 +14,7 @@ from adapters.openstack.steps import deadline, verbs, vms
 from adapters.openstack.steps.emptied import TO_BE_CONFIRMED
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
-from bot.domain.plans.plan import Step
+from bot.domain.plans.plan import PlannedStep
 
 _PATIENCE = timedelta(hours=1)
 """A VM with much memory migrates for long without any headway that a list shows."""
@@ -34,7 +34,7 @@ def steps(
     to: str,
     phase: str,
     exactly: bool = False,
-) -> Iterator[Step]:
+) -> Iterator[PlannedStep]:
     """What moves one VM. A cold migration is confirmed before the next VM moves, for it holds room at both ends.
 
     Args:

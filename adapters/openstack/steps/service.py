@@ -8,7 +8,7 @@ from adapters.openstack.model.resources import Life, Service
 from adapters.openstack.steps import verbs
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted
-from bot.domain.plans.plan import By, Step
+from bot.domain.plans.plan import By, PlannedStep, Step
 from bot.domain.values import Facts, Json, StepKey
 
 MARK = "muster run="  #: how the reason begins of every host that Muster has disabled
@@ -40,7 +40,7 @@ def why_disabled(service: Service) -> str:
 # ---------------------------------------------------------------------- steps
 
 
-def disable(request: Request, service: Service, *, phase: str, quiet: timedelta) -> Step:
+def disable(request: Request, service: Service, *, phase: str, quiet: timedelta) -> PlannedStep:
     """The step after which the scheduler puts nothing on the host; its reason bears the operation's id."""
     mark = f"{MARK}{request.run}"
     reason = f"{mark}: {request.reason}" if request.reason else mark
@@ -49,7 +49,7 @@ def disable(request: Request, service: Service, *, phase: str, quiet: timedelta)
     )
 
 
-def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepKey, is_off: bool) -> Step:
+def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepKey, is_off: bool) -> PlannedStep:
     """The step after which Nova counts the host as down.
 
     Args:
@@ -63,7 +63,7 @@ def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepK
     return replace(step, arguments={**step.arguments, "power": "off"}) if is_off else step
 
 
-def back(service: Service, *, phases: tuple[str, str, str], quiet: timedelta) -> Iterator[Step]:
+def back(service: Service, *, phases: tuple[str, str, str], quiet: timedelta) -> Iterator[PlannedStep]:
     """The steps that return a host: no longer forced down, up for a while, enabled if it was Muster that disabled it.
 
     Args:
@@ -98,8 +98,8 @@ def _step(
     by: By = By.MUSTER,
     follows: StepKey | None = None,
     **arguments: str,
-) -> Step:
-    return Step(
+) -> PlannedStep:
+    return PlannedStep(
         key=StepKey(f"{verb.removesuffix('-service')}:{service.id}"),
         phase=phase,
         verb=verb,

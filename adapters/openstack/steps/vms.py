@@ -6,7 +6,7 @@ from datetime import timedelta
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.steps import verbs
-from bot.domain.plans.plan import Disposition, Step, Vm
+from bot.domain.plans.plan import Disposition, PlannedStep, Vm
 from bot.domain.values import StepKey, VmId
 
 
@@ -65,7 +65,7 @@ def move(
     quiet: timedelta,
     follows: StepKey | None = None,
     exactly: bool = False,
-) -> Step:
+) -> PlannedStep:
     """A step that moves a VM or ends its move.
 
     Args:
@@ -76,14 +76,14 @@ def move(
         microversion: to call with.
         wanted: the statuses in which the VM counts as well, afterwards.
         phase: of the plan.
-        priority: as in `Step`.
-        patience: as in `Step`.
-        quiet: as in `Step`.
+        priority: as in `PlannedStep`.
+        patience: as in `PlannedStep`.
+        quiet: as in `PlannedStep`.
         follows: the step that it ends; such a one waits for nobody else of its server group.
         exactly: whether it counts only on `to`; else anywhere but on the host it is on now.
     """
     group = servers.group_of(server)
-    return Step(
+    return PlannedStep(
         key=key(verb, server),
         phase=phase,
         verb=verb,

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from bot.domain.plans import causes
-from bot.domain.plans.plan import Finding, Plan, Step, Vm
+from bot.domain.plans.plan import Finding, Plan, PlannedStep, Vm
 from bot.domain.values import Json, VmId
 
 
@@ -95,7 +95,7 @@ def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str
 _AS_APPROVED = ("verb", "target", "by", "phase", "follows", "tidies", "relieves", "deadline")
 
 
-def _same(old: Step, new: Step, *, gone: set[VmId]) -> bool:
+def _same(old: PlannedStep, new: PlannedStep, *, gone: set[VmId]) -> bool:
     """Whether a step is the one that was approved, but for ids of VMs that left the host."""
     if any(getattr(old, name) != getattr(new, name) for name in _AS_APPROVED):
         return False

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from enum import StrEnum
+from typing import Self
 
 from bot.domain.counting import counted
 from bot.domain.values import Action, Digest, Facts, HostId, Json, StepKey, VmId
@@ -102,16 +103,8 @@ class By(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Receipt:
-    """What the cloud answered to a start."""
-
-    id: str = ""  #: request id or task id, by which `look` finds the act again
-    facts: Facts = field(default_factory=dict)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Step:
-    """One thing to do to one target."""
+class PlannedStep:
+    """One thing to do to one target, as a plan holds it."""
 
     key: StepKey  #: unique in its plan, the same for the same intent in the next plan
     phase: str  #: one of `Plan.phases`
@@ -152,8 +145,27 @@ class Step:
     command: str = ""
     """Word for word what a person types, where it is theirs to do. Part of the arguments, so the digest has it."""
 
-    before: Facts | None = None  #: `Sighting.mark` of the look before the start
+
+@dataclass(frozen=True, kw_only=True)
+class Receipt:
+    """What the cloud answered to a start."""
+
+    id: str = ""  #: request id or task id, by which `look` finds the act again
+    facts: Facts = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(PlannedStep):
+    """A step of a plan on its way: what there was before its start, and what the cloud answered to that."""
+
+    before: Facts | None = None  #: `Sighting.mark` of the look before the start; None: it was not begun
     receipt: Receipt | None = None
+
+    @classmethod
+    def of(cls, planned: PlannedStep, *, before: Facts | None = None, receipt: Receipt | None = None) -> Self:
+        """The step that a plan has, on its way."""
+        asked = {field.name: getattr(planned, field.name) for field in fields(PlannedStep)}
+        return cls(**asked, before=before, receipt=receipt)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +178,7 @@ class Plan:
     findings: tuple[Finding, ...]
     vms: tuple[Vm, ...]
     phases: tuple[str, ...] = ()  #: in order; a phase starts when the one before has ended
-    steps: tuple[Step, ...] = ()
+    steps: tuple[PlannedStep, ...] = ()
     estimate: timedelta | None = None  #: how long it will take at most, when that can be said
     estimate_least: timedelta | None = None  #: and at least; None: the same
     facts: Mapping[str, str] = field(default_factory=dict)
@@ -215,13 +227,13 @@ class Plan:
         """Findings, worst first."""
         return tuple(sorted(self.findings, key=lambda f: WORST_FIRST.index(f.verdict)))
 
-    def step_of(self, vm: VmId) -> Step | None:
+    def step_of(self, vm: VmId) -> PlannedStep | None:
         """The step that moves or verifies this VM: the last of its steps, but for relief and for what tidies up."""
         mine = (s for s in reversed(self.steps) if s.vm == vm)
         return next((s for s in mine if s.tidies is None and s.relieves is None), None)
 
 
-def _beside(step: Step) -> list[Json]:
+def _beside(step: PlannedStep) -> list[Json]:
     """What it tidies up or relieves; nothing for most steps, so that the digests of plans without such stay."""
     relief: list[Json] = [step.relieves, step.deadline.total_seconds()] if step.relieves is not None else []
     giving_way: list[Json] = [step.headway.total_seconds(), *filter(None, [step.ends])] if step.headway else []

@@ -4,14 +4,14 @@ Intent is committed before the act and the outcome after it, so a crash anywhere
 only place where a sighting changes a step.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.counting import counted
-from bot.domain.plans.plan import By, Receipt, Step
+from bot.domain.plans.plan import By, PlannedStep, Receipt, Step
 from bot.domain.progress.pace import Limit
 from bot.domain.values import StepKey, UserId
 
@@ -156,6 +156,11 @@ class StepRecord:
     def again(self) -> "StepRecord":
         """The record of a new attempt that a person asked for."""
         return StepRecord(step=replace(self.step, before=None, receipt=None), seq=self.seq, starts=0)
+
+
+def laid_out(steps: Iterable[PlannedStep]) -> list[StepRecord]:
+    """The records of a plan's steps, none of which was begun."""
+    return [StepRecord(step=Step.of(step), seq=seq) for seq, step in enumerate(steps)]
 
 
 def latest(records: Sequence[StepRecord], *, otherwise: datetime) -> datetime:

@@ -19,7 +19,7 @@ from adapters.simulated.records import Cluster, Platform, Power, SimHost, SimVm
 from adapters.simulated.world import World
 from bot.domain.cloud import Books, CloudError, Left, Refused, Request, Seen, Unreachable
 from bot.domain.plans.plan import By, Plan
-from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look, laid_out
 from bot.domain.progress.turns import to_skip, to_start
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, OperationId
@@ -136,7 +136,7 @@ class Walk:
     errors: list[CloudError] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.records = [StepRecord(step=step, seq=n) for n, step in enumerate(self.plan.steps)]
+        self.records = laid_out(self.plan.steps)
 
     def record(self, key: str) -> StepRecord:
         """The record whose step's title contains `key`."""

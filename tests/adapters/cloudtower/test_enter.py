@@ -14,6 +14,7 @@ from bot.domain.progress.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
 from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
+from tests.steps import steps_of
 
 ENTER = "/v2/api/enter-maintance-mode"
 
@@ -227,10 +228,10 @@ async def test_the_demos_full_host_enters_and_its_calls_do_not_grow_with_its_vms
         assert not plan.is_blocked, plan.sorted_findings
         counts = Counter(vm.disposition for vm in plan.vms)
         assert counts == {Disposition.SHUT_DOWN: 3, Disposition.LIVE_MIGRATE: 35, Disposition.LEAVE: 2}
-        await cloud.start(plan.steps[0])
+        await cloud.start(steps_of(plan)[0])
         await clock.pass_time(120)
         before = len(world.calls)
-        sightings = await cloud.look(plan.steps)
+        sightings = await cloud.look(steps_of(plan))
         assert {s.seen for s in sightings.values()} == {Seen.DONE}
         assert len(world.calls) - before <= 6
         await cloud.aclose()
@@ -302,7 +303,7 @@ async def test_a_host_that_somebody_else_sends_into_maintenance_first_is_followe
     plan = await tower.plan()
     tower.host("node-1").knobs.live_seconds = 90
     other = tower.made()
-    await other.start(plan.steps[0])
+    await other.start(steps_of(plan)[0])
     await other.aclose()
     await tower.clock.pass_time(21)  # until the tower shows it
     walk = Walk(bench=tower, plan=plan)
@@ -388,7 +389,7 @@ async def test_a_passive_node_is_said_to_be_one_and_not_followed(tower: Bench) -
     plan = await tower.plan()
     tower.tower.passive = True
     with pytest.raises(Refused, match="passive node"):
-        await tower.cloud.start(plan.steps[0])
+        await tower.cloud.start(steps_of(plan)[0])
     with pytest.raises(Refused, match="passive node"):
         await tower.cloud.survey(tower.request())
 

@@ -16,6 +16,7 @@ from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Action
 from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
+from tests.steps import steps_of
 
 EXIT = "/v2/api/exit-maintance-mode"
 
@@ -179,7 +180,7 @@ async def test_a_passive_node_does_not_take_the_exit(away: Bench) -> None:
     plan = await away.plan(action=Action.EXIT)
     away.tower.passive = True
     with pytest.raises(Refused, match="passive node"):
-        await away.cloud.start(plan.steps[0])
+        await away.cloud.start(steps_of(plan)[0])
 
 
 async def test_a_host_comes_back_alone_when_nothing_is_left_to_bring_back(away: Bench) -> None:
@@ -242,7 +243,7 @@ async def test_a_task_that_fails_half_way_tells_which_vms_did_not_come_back(away
 async def test_a_host_that_somebody_else_took_out_is_as_wanted_already(away: Bench) -> None:
     plan = await away.plan(action=Action.EXIT)
     away.host("node-1").maintenance = Maintenance.IN_USE
-    sighting = (await away.cloud.look(plan.steps[:1]))[plan.steps[0].key]
+    sighting = (await away.cloud.look(steps_of(plan)[:1]))[plan.steps[0].key]
     assert sighting.seen is Seen.DONE
 
 
@@ -291,9 +292,9 @@ async def test_hundreds_of_vms_come_back_with_few_calls(tower: Bench) -> None:
         "live-migrate back": 100,
         "migrate back offline": 100,
     }
-    await tower.cloud.start(plan.steps[0])
+    await tower.cloud.start(steps_of(plan)[0])
     await tower.clock.pass_time(600)
     before = len(tower.world.calls)
-    sightings = await tower.cloud.look(plan.steps)
+    sightings = await tower.cloud.look(steps_of(plan))
     assert len(tower.world.calls) - before <= 4
     assert {s.seen for s in sightings.values()} == {Seen.DONE}

@@ -17,6 +17,7 @@ from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, StepKey
 from tests.adapters.cloudtower.bench import Bench, Walk, bench
 from tests.clocks import StandingStill
+from tests.steps import steps_of
 
 LISTS = {
     "tasks of receipts": ("/get-tasks", r'"where":\s*\{"id_in"'),
@@ -61,7 +62,7 @@ async def test_a_look_without_one_of_its_lists_tells_a_part_of_what_a_whole_look
                     assert seen == {key: whole[key] for key in seen}, name
                     told.update(f"{name}: {step.verb}" for step in steps if step.key in seen and len(seen) < len(steps))
                 await walk.round()
-    call = course.of(walk.plan.steps[0]).verb
+    call = course.of(steps_of(walk.plan)[0]).verb
     assert told.keys() >= {
         f"tasks of receipts: {course.VERIFY_VM}",
         f"newest tasks: {course.VERIFY_VM}",
@@ -73,5 +74,5 @@ async def test_without_the_hosts_nothing_is_told(tower: Bench) -> None:
     plan = await tower.plan()
     tower.world.faults.order(CallFault(effect=Effect.ANSWER, path="/get-hosts", times=None))
     with pytest.raises(Unreachable) as failed:
-        await tower.cloud.look(plan.steps)
+        await tower.cloud.look(steps_of(plan))
     assert not isinstance(failed.value, PartlySeen)

@@ -22,6 +22,7 @@ from bot.domain.values import Action, Then
 from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
 from tests.adapters.cloudtower.wire.test_client import answering, client
 from tests.bends.wire import BENDS, Wire
+from tests.steps import steps_of
 from tests.tiers import examples
 
 VMS = "POST /v2/api/get-vms host"
@@ -47,7 +48,7 @@ async def verification(tower: Bench) -> Step:
     host.maintenance, host.maintenance_job = Maintenance.IN_MAINTENANCE, "job"
     for vm in tower.world.vms_on(host):
         tower.world.set_power(vm, Power.STOPPED)
-    return next(s for s in plan.steps if s.verb == "verify-host")
+    return next(s for s in steps_of(plan) if s.verb == "verify-host")
 
 
 # ---------------------------------------------------------------------- lists that are not whole
@@ -76,7 +77,7 @@ async def test_a_tower_that_ignores_skip_and_gives_everything_at_once_is_underst
 
 async def test_a_host_is_not_gone_because_one_list_is_empty() -> None:
     async with bending() as (tower, wire):
-        step = (await tower.plan()).steps[0]
+        step = steps_of(await tower.plan())[0]
         wire.bend("POST /v2/api/get-hosts id_in", BENDS["empty"])
         with pytest.raises(Unreachable, match="listed 0 of 1 hosts"):
             await tower.cloud.look([step])
@@ -109,7 +110,7 @@ async def test_a_running_vm_that_muster_may_not_see_keeps_its_host_from_being_ca
 async def test_that_nothing_began_is_not_told_from_a_list_of_tasks_that_is_not_whole() -> None:
     async with bending() as (tower, wire):
         tower.tower.hides_fresh_tasks = False
-        step = (await tower.plan()).steps[0]
+        step = steps_of(await tower.plan())[0]
         before = (await tower.cloud.look([step]))[step.key]
         await tower.cloud.start(step)
         wire.bend("POST /v2/api/get-tasks resource_id_in", BENDS["empty"])
@@ -284,7 +285,7 @@ async def _said(tower: Bench, cloud: CloudTowerCloud) -> Any:
         said.append(await cloud.check())
         plan = cloud.plan(tower.request(), await cloud.survey(tower.request()))
         said.append(digest_of(plan, terms={}))
-        seen = await cloud.look(plan.steps)
+        seen = await cloud.look(steps_of(plan))
         said.append({key: (sighting.seen, sighting.sentence) for key, sighting in seen.items()})
     except CloudError as error:
         errors.append(error)

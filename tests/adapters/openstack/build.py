@@ -28,9 +28,10 @@ from adapters.openstack.wire.versions import Microversion
 from adapters.redfish.settings import BmcSettings
 from bot.domain.cloud import Books, Left, Request
 from bot.domain.listing import Listing
-from bot.domain.plans.plan import By, Finding, Plan, Step
+from bot.domain.plans.plan import By, Finding, Plan, PlannedStep, Step
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, Facts, HostId, OperationId
+from tests.steps import steps_of
 
 NOW = datetime(2026, 11, 21, 2, 0, tzinfo=UTC)
 DEAD = "compute-1"
@@ -158,7 +159,7 @@ def rehomed(storage: Storage, by: By | None = By.MUSTER) -> Plan:
     return plan(survey(storage=storage), settings=configured(cinder=_cinder(by)))
 
 
-def given_back(storage: Storage, *undoes: Step) -> Plan:
+def given_back(storage: Storage, *undoes: PlannedStep) -> Plan:
     """The plan that gives back what the evacuation of `cinder()` moved, or what these steps did."""
     mine = [s for s in rehomed(cinder()).steps if s.undone_by is Action.REHOME]
     books = Books(undoes=undoes or tuple(mine))
@@ -250,5 +251,5 @@ def codes(made: Plan) -> set[str]:
 
 def evacuate_step(name: str = "web-1", *, before: Facts | None = None, **arguments: Any) -> Step:
     made = plan(survey(server(name)))
-    step = next(s for s in made.steps if s.verb == "evacuate")
+    step = next(s for s in steps_of(made) if s.verb == "evacuate")
     return replace(step, before=before, arguments={**step.arguments, **arguments})

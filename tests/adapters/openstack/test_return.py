@@ -6,6 +6,7 @@ from bot.domain.values import Action
 from tests.adapters.openstack.build import codes
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out
+from tests.steps import steps_of
 
 
 async def coming_back(arena: OpenStackArena) -> Plan:
@@ -80,7 +81,7 @@ async def test_a_dead_host_that_was_forced_down_a_moment_ago_is_not_taken_for_on
 async def test_a_host_that_is_looked_at_often_within_one_heartbeat_is_not_trusted_sooner() -> None:
     async with openstack_enter_arena(vms=1) as arena:
         plan = await coming_back(arena)
-        (watch,) = plan.steps
+        (watch,) = steps_of(plan)
         for _ in range(5):
             assert (await arena.cloud.look([watch]))[watch.key].seen is Seen.UNDERWAY
 

@@ -37,6 +37,7 @@ from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from bot.store.archive import SqlArchive
 from tests.contract.arena_openstack import clouds_file
+from tests.steps import steps_of
 from tests.store.migrated import open_migrated
 from tests.workshop import ALICE, BOB, RULE, NoBell
 
@@ -215,9 +216,9 @@ async def test_a_look_uses_what_it_could_read() -> None:
         assert plan is not None
         one.world.faults.order(CallFault(effect=Effect.ANSWER, status=503, path="/servers", times=None))
         with pytest.raises(PartlySeen, match="answered 503") as partly:
-            await one.cloud.look(plan.steps)
+            await one.cloud.look(steps_of(plan))
         assert partly.value.seen.keys() == {step.key for step in plan.steps if step.vm is None}
         one.world.faults.clear()
         one.world.faults.order(CallFault(effect=Effect.ANSWER, status=503, path="/os-services", times=None))
         with pytest.raises(Unreachable):  # that the host is dead forbids its VMs: without it nothing is said of them
-            await one.cloud.look([step for step in plan.steps if step.vm is not None])
+            await one.cloud.look([step for step in steps_of(plan) if step.vm is not None])

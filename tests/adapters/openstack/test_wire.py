@@ -18,6 +18,7 @@ from bot.runtime.clock import ManualClock
 from tests.adapters.openstack.build import codes, finding
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import START, carry_out, up_to_the_move
+from tests.steps import steps_of
 
 
 async def started(arena: OpenStackArena, **changes: Any) -> Any:
@@ -185,7 +186,7 @@ async def test_one_that_hangs_is_handed_to_a_person_and_never_started_again() ->
         plan = await arena.planned()
         done = await carry_out(arena, plan, rounds=20)
         assert StepState.ACCEPTED in done.states.values()
-        hanging = next(s for s in plan.steps if s.verb == "evacuate")
+        hanging = next(s for s in steps_of(plan) if s.verb == "evacuate")
         await arena.pass_time(3600)
         assert (await arena.cloud.look([hanging]))[hanging.key].seen is Seen.UNDERWAY
         assert len(arena.move_calls()) == 1
@@ -194,7 +195,7 @@ async def test_one_that_hangs_is_handed_to_a_person_and_never_started_again() ->
 async def test_vms_that_are_underway_by_their_records_cost_a_look_one_call() -> None:
     async with openstack_arena(vms=7) as arena:
         first = await up_to_the_move(arena, await arena.planned())
-        steps = [s for s in (await arena.planned()).steps if s.verb == "evacuate"]
+        steps = [s for s in steps_of(await arena.planned()) if s.verb == "evacuate"]
         marks = await arena.cloud.look(steps)
         begun = [replace(s, before=marks[s.key].mark) for s in steps]
         for step in begun:
@@ -232,7 +233,7 @@ async def test_an_evacuation_that_somebody_else_began_is_waited_for_and_not_doub
 
 async def test_nova_s_refusal_of_a_living_host_is_explained() -> None:
     async with openstack_arena(vms=1) as arena:
-        step = next(s for s in (await arena.planned()).steps if s.verb == "evacuate")
+        step = next(s for s in steps_of(await arena.planned()) if s.verb == "evacuate")
         arena.world.revive_host(arena.host.name)
         with pytest.raises(Refused) as refused:
             await arena.cloud.start(step)
@@ -271,7 +272,7 @@ async def test_a_vm_that_somebody_deletes_meanwhile_ends_its_step() -> None:
 @pytest.mark.parametrize("count", [3, 12])
 async def test_vms_that_somebody_else_moved_are_found_with_few_calls(count: int) -> None:
     async with openstack_arena(vms=count) as arena:
-        steps = [s for s in (await arena.planned()).steps if s.verb == "evacuate"]
+        steps = [s for s in steps_of(await arena.planned()) if s.verb == "evacuate"]
         for vm in arena.world.vms_on(arena.host):
             arena.world.relocate(vm, arena.world.host("compute-4"))
         before = len(arena.calls())

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadyUnderWay, UnknownOperation
 from bot.domain.operation import Choice, Event, Operation, State, Vote
+from bot.domain.plans.plan import Step
 from bot.domain.ports import Archive, Bell, Stale
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Digest, HostId, OperationId, StepKey, UserId
@@ -268,7 +269,7 @@ async def test_saved_steps_change_alone(archive: SqlArchive) -> None:
 
 async def test_a_step_that_was_never_laid_out_cannot_be_saved(archive: SqlArchive) -> None:
     await add(archive, operation())
-    stranger = StepRecord(step=replace(step(9), key=StepKey("nobody's")), seq=0)
+    stranger = StepRecord(step=Step.of(replace(step(9), key=StepKey("nobody's"))), seq=0)
     async with archive.unit() as unit:
         await unit.steps.lay_out(OperationId("op-1"), records(3))
         with pytest.raises(LookupError):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from bot.domain.cloud import Host, Request
 from bot.domain.operation import EXECUTING, FINAL, Choice, Operation, State, Vote
-from bot.domain.plans.plan import Disposition, Finding, Plan, Receipt, Step, Topic, Verdict, Vm
-from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Receipt, Topic, Verdict, Vm
+from bot.domain.progress.steps import StepRecord, StepState, laid_out
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest, HostId, OperationId, StepKey, UserId, VmId
 
@@ -53,7 +53,7 @@ def vm(number: int, *, name: str = "", **changes: Any) -> Vm:
 def plan(vms: int = 3, *, name: str = "", losing: int = 0) -> Plan:
     found = tuple(vm(n, name=name, loses_disk=n < losing) for n in range(vms))
     moves = tuple(
-        Step(
+        PlannedStep(
             key=StepKey(f"evacuate {v.id}"),
             phase="Evacuate",
             verb="evacuate",
@@ -64,7 +64,7 @@ def plan(vms: int = 3, *, name: str = "", losing: int = 0) -> Plan:
         )
         for v in found
     )
-    down = Step(
+    down = PlannedStep(
         key=StepKey("force-down"), phase="Close the host", verb="force-down", target="89", title="force compute-89 down"
     )
     return Plan(
@@ -142,11 +142,8 @@ def records(state: State, of: Plan, *, words: str = "") -> Sequence[StepRecord]:
     """Step rows as they would be in that state: the host closed, then VMs done, failed and under way in turn."""
     if state not in EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}:
         return ()
-    rows = [_done(StepRecord(step=of.steps[0], seq=0))]
-    for seq, step in enumerate(of.steps[1:], start=1):
-        row = StepRecord(step=step, seq=seq)
-        rows.append(_row(row, state, seq, words))
-    return rows
+    first, *others = laid_out(of.steps)
+    return [_done(first), *(_row(row, state, row.seq, words) for row in others)]
 
 
 def _row(row: StepRecord, state: State, seq: int, words: str) -> StepRecord:

@@ -7,9 +7,9 @@ import pytest
 
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
-from bot.domain.plans.plan import Plan, Step
+from bot.domain.plans.plan import Plan, PlannedStep
 from bot.domain.progress import fates
-from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepState, laid_out
 from bot.domain.values import StepKey, UserId
 from bot.slack.views import incident, notes, thread
 from bot.slack.views.cards import card
@@ -61,7 +61,7 @@ def test_a_line_agrees_with_itself(number: int, kind: Kind) -> None:
 
 def beside(of: Plan) -> Plan:
     """A plan whose VMs are locked first and unlocked afterwards: three steps each."""
-    steps: list[Step] = [of.steps[0]]
+    steps: list[PlannedStep] = [of.steps[0]]
     for move in of.steps[1:]:
         lock = replace(move, key=StepKey(f"lock {move.target}"), verb="lock", title=f"lock {move.target}")
         unlock = replace(lock, key=StepKey(f"unlock {move.target}"), follows=move.key, tidies=lock.key)
@@ -72,7 +72,7 @@ def beside(of: Plan) -> Plan:
 @pytest.mark.parametrize("number", [1, 2, 21, 300])
 def test_vms_are_counted_and_never_their_steps(number: int) -> None:
     of = beside(plan(number))
-    rows = [StepRecord(step=step, seq=seq) for seq, step in enumerate(of.steps)]
+    rows = laid_out(of.steps)
     vms = "1 VM" if number == 1 else f"{number} VMs"
     assert fates.spoken(rows[1:]) == vms
     assert fates.undone_of_all(rows) == f"1 step of the host and {number} of {vms}"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
-from bot.domain.plans.plan import By, Plan, Step
+from bot.domain.plans.plan import By, Plan, PlannedStep
 from bot.domain.progress import fates
 from bot.domain.progress import set_aside as setting_aside
 from bot.domain.progress.fates import Fate
@@ -37,7 +37,7 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
     return [message.section(text.cut_lines(lines))]
 
 
-def _said(steps: Sequence[Step], *, brief: bool) -> str:
+def _said(steps: Sequence[PlannedStep], *, brief: bool) -> str:
     if len(steps) <= _FEW and not brief:
         return "; ".join(_title(s) for s in steps)
     of_host = [s for s in steps if s.vm is None]
@@ -50,7 +50,7 @@ def _said(steps: Sequence[Step], *, brief: bool) -> str:
     return "; ".join([*said, *([vms] if of_vms else [])])
 
 
-def _title(step: Step) -> str:
+def _title(step: PlannedStep) -> str:
     return f"{text.escape(step.title, limit=120)}{_BY[step.by]}"
 
 

@@ -13,6 +13,7 @@ from bot.domain.plans.plan import Verdict, digest_of
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Then
 from tests.adapters.cloudtower.bench import Bench, Walk, bench
+from tests.steps import steps_of
 
 POWER = "/v2/api/operate-host-power"
 
@@ -112,7 +113,7 @@ async def test_a_lost_reply_is_never_called_again_while_there_is_a_trace(
 
 async def test_a_host_that_left_maintenance_meanwhile_is_never_switched(tower: Bench) -> None:
     plan = await tower.plan(then=Then.REBOOT)
-    step = plan.steps[-1]
+    step = steps_of(plan)[-1]
     sighting = (await tower.cloud.look([step]))[step.key]
     assert (sighting.seen, sighting.sentence) == (
         Seen.UNCLEAR,
@@ -124,7 +125,7 @@ async def test_a_host_that_is_silent_already_is_a_question_for_a_person(tower: B
     plan = await tower.plan(then=Then.POWER_OFF)
     tower.host("node-1").maintenance = Maintenance.IN_MAINTENANCE
     tower.world.kill_host("node-1")
-    sighting = (await tower.cloud.look(plan.steps[-1:]))[plan.steps[-1].key]
+    sighting = (await tower.cloud.look(steps_of(plan)[-1:]))[plan.steps[-1].key]
     assert sighting.seen is Seen.UNCLEAR
     assert "cannot be told" in sighting.sentence
 

@@ -17,6 +17,7 @@ from bot.domain.values import Facts
 from tests.adapters.openstack.build import DEAD, NOW, evacuate_step, migration, server
 from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import up_to_the_move
+from tests.steps import steps_of
 
 LONG_AGO, JUST_NOW = NOW - timedelta(minutes=5), NOW - timedelta(minutes=4, seconds=59)
 OURS: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state": "active", "task": None}
@@ -212,7 +213,7 @@ async def test_nothing_is_begun_towards_a_named_target_while_that_is_not_up(aren
 async def test_whether_a_named_target_is_up_costs_one_call_however_many_vms_go_there() -> None:
     async with openstack_arena(vms=40) as arena:
         plan = await arena.planned(to="compute-3")
-        moves = [s for s in plan.steps if s.verb == "evacuate"]
+        moves = [s for s in steps_of(plan) if s.verb == "evacuate"]
         began = len(arena.calls())
         await arena.cloud.look(moves)
         named = [c for c in arena.calls()[began:] if c.path.endswith("/os-services") and "compute-3" in c.query]

@@ -27,6 +27,7 @@ from tests.adapters.openstack.build import (
     server,
 )
 from tests.adapters.openstack.build import with_service as having
+from tests.steps import steps_of
 
 ALL = configured(bring_back="all")
 OURS: dict[str, Any] = {"is_enabled": False, "disabled_reason": "muster run=01OLD: new memory"}
@@ -56,7 +57,7 @@ def row(made: Plan, name: str) -> Vm:
 
 
 def steps(made: Plan, name: str) -> list[Step]:
-    return [s for s in made.steps if s.vm == f"id-{name}" and s.relieves is None]
+    return [s for s in steps_of(made) if s.vm == f"id-{name}" and s.relieves is None]
 
 
 # ---------------------------------------------------------------------- who is meant

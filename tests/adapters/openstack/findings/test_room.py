@@ -21,6 +21,7 @@ from tests.adapters.openstack.build import (
     survey,
     with_service,
 )
+from tests.steps import steps_of
 
 
 def test_the_room_needed_and_free_is_said_in_numbers() -> None:
@@ -133,7 +134,7 @@ def test_a_vm_that_asks_for_a_trait_needs_a_host_that_has_it_or_has_it_not(how: 
 def theirs(*, gib: int = 60, **changes: Any) -> Step:
     """A VM that another operation has still to move."""
     moving = server("theirs", needs={"VCPU": 1, "MEMORY_MB": gib * 1024})
-    return replace(plan(survey(moving)).steps[-1], **{"wish": "", **changes})
+    return replace(steps_of(plan(survey(moving)))[-1], **{"wish": "", **changes})
 
 
 def test_what_others_have_still_to_move_takes_its_room_away() -> None:
@@ -166,7 +167,7 @@ def test_a_vm_is_not_wished_onto_the_room_of_others() -> None:
 
 
 def test_steps_of_others_that_move_no_vm_keep_no_room() -> None:
-    disable = plan(survey()).steps[0]
+    disable = steps_of(plan(survey()))[0]
     found = finding(plan(survey(), promised=(disable,)), "room")
     assert found is not None
     assert "other operations" not in found.sentence

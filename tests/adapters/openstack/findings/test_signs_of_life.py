@@ -1,6 +1,6 @@
 """Signs of life: a host that reports is alive, whatever Nova calls it, and is neither forced down nor evacuated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -29,6 +29,7 @@ from tests.adapters.openstack.build import (
 from tests.adapters.openstack.steps.test_power import fenced
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move
+from tests.steps import steps_of
 
 FORCED = {"is_up": False, "is_forced_down": True}
 
@@ -47,7 +48,7 @@ def behind(arena: OpenStackArena) -> None:
     arena.host.skew = -120
 
 
-def verb(steps: tuple[Step, ...], wanted: str) -> Step:
+def verb(steps: Sequence[Step], wanted: str) -> Step:
     return next(s for s in steps if s.verb == wanted)
 
 
@@ -99,7 +100,7 @@ async def test_what_changes_the_row_of_a_dead_host_is_no_sign_of_life() -> None:
         made = await arena.planned()
         for change in ("force-down", "force-down", "disable-service"):
             await arena.pass_time(5)
-            await arena.cloud.start(verb(made.steps, change))  # as somebody else would
+            await arena.cloud.start(verb(steps_of(made), change))  # as somebody else would
             again = await arena.planned()
             assert not again.is_blocked, again.sorted_findings
         assert not (await carry_out(arena, made)).bad()
@@ -148,7 +149,7 @@ async def test_a_host_that_was_forced_down_and_reports_may_be_fenced_and_then_ev
 
 async def test_a_host_that_came_to_life_after_the_check_is_not_forced_down() -> None:
     async with openstack_arena() as arena:
-        step = verb((await arena.planned()).steps, "force-down")
+        step = verb(steps_of(await arena.planned()), "force-down")
         seen = await sight(arena, step)
         assert seen.seen is Seen.NEVER_STARTED
         arena.world.revive_host(DEAD)

@@ -33,6 +33,7 @@ from tests.adapters.openstack.build import (
     with_service,
 )
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
+from tests.steps import steps_of
 
 Way = Callable[..., Plan]
 STOPPED = {"status": "SHUTOFF", "vm_state": "stopped"}
@@ -211,7 +212,7 @@ GIVEN: dict[str, Callable[[SimVm], None]] = {
 
 async def refuses(arena: OpenStackArena, verb: str, what: str) -> bool:
     """Whether Nova refuses to move vm-1 once it is made of that."""
-    step = next(s for s in (await arena.planned()).steps if s.verb == verb and s.arguments["name"] == "vm-1")
+    step = next(s for s in steps_of(await arena.planned()) if s.verb == verb and s.arguments["name"] == "vm-1")
     GIVEN[what](arena.world.vm("vm-1"))
     with suppress(Refused):
         await arena.cloud.start(step)

@@ -28,6 +28,7 @@ from tests.adapters.openstack.build import (
 )
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move
+from tests.steps import steps_of
 
 LONG_AGO = timedelta(days=260)
 BADLY = ("failed", "error", "cancelled")
@@ -207,7 +208,7 @@ async def test_a_vm_that_is_on_its_way_does() -> None:
         )
         made = await arena.planned()
         assert "incoming" in codes(made)
-        (verify,) = [s for s in made.steps if s.verb == "verify-empty"]
+        (verify,) = [s for s in steps_of(made) if s.verb == "verify-empty"]
         arena.host.enabled = False
         assert (await arena.cloud.look([verify]))[verify.key].seen is Seen.UNDERWAY
 

@@ -24,6 +24,7 @@ from tests.adapters.openstack.build import (
 )
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import START
+from tests.steps import steps_of
 
 LONG_AGO = START - timedelta(days=400)
 
@@ -69,7 +70,7 @@ async def test_a_list_of_hosts_shows_a_host_once_and_tells_of_its_other_row() ->
 async def test_a_host_is_verified_empty_by_the_row_that_stands_for_it() -> None:
     async with openstack_enter_arena(vms=0) as arena:
         datacentre.add_stray(arena.world, DEAD, silent_since=LONG_AGO)  # enabled for ever
-        (verify,) = [s for s in (await arena.planned()).steps if s.verb == "verify-empty"]
+        (verify,) = [s for s in steps_of(await arena.planned()) if s.verb == "verify-empty"]
         arena.host.enabled = False
         assert (await arena.cloud.look([verify]))[verify.key].seen is Seen.DONE
 

@@ -25,6 +25,7 @@ from tests.adapters.openstack.build import (
     with_service,
 )
 from tests.adapters.openstack.build import service as compute
+from tests.steps import steps_of
 
 OURS: dict[str, Any] = {"is_enabled": False, "disabled_reason": "muster run=01OLD: new memory"}
 FORCED: dict[str, Any] = {**OURS, "is_up": False, "is_forced_down": True}
@@ -36,7 +37,7 @@ def host(*moves: Any, **changes: Any) -> OpenStackSurvey:
 
 
 def step(verb: str) -> Step:
-    return next(s for s in back(host(**FORCED)).steps if s.verb == verb)
+    return next(s for s in steps_of(back(host(**FORCED))) if s.verb == verb)
 
 
 # ---------------------------------------------------------------------- the steps
@@ -180,7 +181,7 @@ def test_a_host_is_enabled_only_while_the_reason_is_the_one_that_was_seen() -> N
 
 
 def test_a_service_that_was_deleted_fails_every_step() -> None:
-    for made in back(host(**FORCED)).steps:
+    for made in steps_of(back(host(**FORCED))):
         assert service.sighting(made, None).seen is Seen.FAILED
 
 

@@ -18,6 +18,7 @@ from bot.domain.values import StepKey
 from tests.adapters.openstack.build import configured, enter, living, server
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_enter_arena
 from tests.contract.clouds import Carried, carry_out, up_to_the_move
+from tests.steps import steps_of
 
 DEADLINE = 30.0
 
@@ -56,7 +57,7 @@ async def relief_of(arena: OpenStackArena) -> tuple[Step, Step]:
     move = await up_to_the_move(arena, plan)
     move = replace(move, receipt=await arena.cloud.start(move))
     await arena.pass_time(5)
-    relief = next(s for s in plan.steps if s.relieves == move.key)
+    relief = next(s for s in steps_of(plan) if s.relieves == move.key)
     seen = (await arena.cloud.look([move, relief]))[relief.key]
     assert seen.seen is Seen.NEVER_STARTED
     return move, replace(relief, before=seen.mark)
@@ -131,7 +132,7 @@ async def test_where_people_decide_they_are_told_how_and_whatever_they_do_is_see
         move = await up_to_the_move(arena, plan)
         move = replace(move, receipt=await arena.cloud.start(move))
         await arena.pass_time(60)
-        held = next(s for s in plan.steps if s.relieves)
+        held = next(s for s in steps_of(plan) if s.relieves)
         seen = (await arena.cloud.look([move, held]))[held.key]
         assert seen.seen is Seen.UNDERWAY
         assert "for longer than 30 s" in seen.sentence
@@ -308,7 +309,7 @@ async def waiting(arena: OpenStackArena) -> tuple[Step, Step]:
     move = await up_to_the_move(arena, plan)
     move = replace(move, receipt=await arena.cloud.start(move))
     await arena.pass_time(5)
-    return move, next(s for s in plan.steps if s.relieves == move.key)
+    return move, next(s for s in steps_of(plan) if s.relieves == move.key)
 
 
 async def test_a_migration_that_waits_for_its_turn_says_so() -> None:
@@ -327,7 +328,7 @@ async def test_a_look_asks_about_those_under_way_alone_however_many_vms_there_ar
         move = await up_to_the_move(arena, plan)
         move = replace(move, receipt=await arena.cloud.start(move))
         await arena.pass_time(5)
-        others = [s for s in plan.steps if s.verb == "live-migrate" and s.key != move.key]
+        others = [s for s in steps_of(plan) if s.verb == "live-migrate" and s.key != move.key]
         began = len(arena.calls())
         await arena.cloud.look([move, *others])
         asked = [c.path for c in arena.calls()[began:]]

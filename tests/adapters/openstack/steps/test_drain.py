@@ -14,6 +14,7 @@ from bot.domain.plans.plan import Step
 from bot.domain.progress.steps import StepState
 from tests.contract.arena_openstack import OpenStackArena, openstack_enter_arena
 from tests.contract.clouds import Carried, carry_out, up_to_the_move
+from tests.steps import steps_of
 
 EMPTY = "verify-empty"
 
@@ -211,7 +212,7 @@ async def test_a_move_that_is_confirmed_is_not_confirmed_again() -> None:
         plan = await arena.planned()
         done = await carry_out(arena, plan)
         assert not done.bad()
-        confirm = next(s for s in plan.steps if s.verb == "confirm")
+        confirm = next(s for s in steps_of(plan) if s.verb == "confirm")
         assert (await arena.cloud.look([confirm]))[confirm.key].seen is Seen.DONE
 
 

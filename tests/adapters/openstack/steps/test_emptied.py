@@ -12,6 +12,7 @@ from bot.domain.plans.plan import Step
 from bot.domain.values import Facts
 from tests.adapters.openstack.build import DEAD, NOW, enter, here, living, migration, server
 from tests.adapters.openstack.build import service as compute
+from tests.steps import steps_of
 
 THERE: dict[str, Any] = {"host": "compute-2"}
 STOPPED: dict[str, Any] = {"status": "SHUTOFF", "vm_state": "stopped"}
@@ -21,7 +22,7 @@ BEFORE: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state":
 
 def step(verb: str, *, before: Facts | None = BEFORE) -> Step:
     vm = server("web-1") if verb == "live-migrate" else server("web-1", **STOPPED)
-    return replace(next(s for s in enter(living(vm)).steps if s.verb == verb), before=before)
+    return replace(next(s for s in steps_of(enter(living(vm))) if s.verb == verb), before=before)
 
 
 def live(id: int, status: str, target: str | None = "compute-2") -> Migration:

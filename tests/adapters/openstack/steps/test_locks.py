@@ -18,6 +18,7 @@ from bot.domain.progress.steps import StepState
 from tests.adapters.openstack.build import configured, enter, living, plan, server, survey
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out
+from tests.steps import steps_of
 
 LOCKS = configured(lock_vms=True)
 OURS = "muster run=01RUN: moved off compute-1"
@@ -96,7 +97,7 @@ def test_what_becomes_of_a_vm_in_error_is_said() -> None:
 
 def step(verb: str) -> Step:
     made = plan(survey(server("a", vm_state="error", is_off=True)), settings=LOCKS)
-    return next(s for s in made.steps if s.verb == verb)
+    return next(s for s in steps_of(made) if s.verb == verb)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +193,7 @@ async def test_a_lock_that_somebody_took_over_meanwhile_is_left_to_them() -> Non
         plan = await arena.planned()
         await carry_out(arena, replace(plan, steps=tuple(s for s in plan.steps if s.verb != "unlock")))
         arena.world.vm("vm-1").locked_reason = "do not touch"
-        unlock = replace(next(s for s in plan.steps if s.verb == "unlock"), follows=None)
+        unlock = replace(next(s for s in steps_of(plan) if s.verb == "unlock"), follows=None)
         assert (await arena.cloud.look([unlock]))[unlock.key].seen is Seen.DONE
         assert "unlock" not in asked_of(arena, "vm-1")
 

@@ -11,6 +11,7 @@ from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
 from tests.adapters.openstack.build import DEAD, NOW, evacuate_step, migration, plan, server, survey
 from tests.adapters.openstack.build import service as compute
+from tests.steps import steps_of
 
 STILL: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state": "active", "task": None}
 
@@ -255,7 +256,7 @@ def test_tokens_in_a_fault_are_not_shown() -> None:
 
 
 def test_a_host_is_disabled_when_nova_says_so_whoever_did_it() -> None:
-    step = plan(survey()).steps[0]
+    step = steps_of(plan(survey()))[0]
     assert service.sighting(step, compute(DEAD)).seen is Seen.NEVER_STARTED
     ours = service.sighting(step, compute(DEAD, is_enabled=False, disabled_reason=step.arguments["reason"]))
     assert ours.seen is Seen.DONE
@@ -266,12 +267,12 @@ def test_a_host_is_disabled_when_nova_says_so_whoever_did_it() -> None:
 
 
 def test_a_host_is_forced_down_only_when_nova_says_forced() -> None:
-    step = plan(survey()).steps[1]
+    step = steps_of(plan(survey()))[1]
     assert service.sighting(step, compute(DEAD, is_up=False)).seen is Seen.NEVER_STARTED
     assert service.sighting(step, compute(DEAD, is_up=False, is_forced_down=True)).seen is Seen.DONE
 
 
 def test_a_service_that_was_deleted_is_a_failure() -> None:
-    disable, force = plan(survey()).steps[:2]
+    disable, force = steps_of(plan(survey()))[:2]
     assert service.sighting(disable, None).seen is Seen.FAILED
     assert service.sighting(replace(force), None).seen is Seen.FAILED

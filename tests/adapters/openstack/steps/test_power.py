@@ -35,6 +35,7 @@ from tests.adapters.openstack.build import (
 )
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import carry_out
+from tests.steps import steps_of
 
 EVIDENCE = {"power-off", "power-on", "to-be-fenced", "bmc-silent", "bmc-of-another", "unproven-death"}
 FENCED = configured(fencing=WITH_FENCE)
@@ -141,7 +142,7 @@ def test_a_host_that_is_off_already_is_fenced_all_the_same_so_that_it_stays_off(
 
 
 def forcing(made: Plan) -> Step:
-    return next(s for s in made.steps if s.verb == "force-down")
+    return next(s for s in steps_of(made) if s.verb == "force-down")
 
 
 def test_forcing_down_relies_on_the_power_only_where_it_was_told() -> None:
@@ -182,7 +183,7 @@ def test_after_it_was_told_to_a_machine_may_take_its_time(state: str) -> None:
 
 
 def _fence() -> Step:
-    return power.fencing(survey(power=ON).computes, quiet=configured().quiet)
+    return Step.of(power.fencing(survey(power=ON).computes, quiet=configured().quiet))
 
 
 # ---------------------------------------------------------------------- the whole of it, over the wire
@@ -254,7 +255,7 @@ async def test_a_lost_answer_to_the_power_off_is_found_in_the_power_and_nothing_
     async with fenced() as arena:
         hang(arena)
         arena.world.faults.order(CallFault(effect=effect, face="redfish", method="POST", seconds=20))
-        step = (await arena.planned()).steps[0]
+        step = steps_of(await arena.planned())[0]
         with pytest.raises(Unreachable):
             await arena.cloud.start(step)
         step = replace(step, before={"power": "On"})

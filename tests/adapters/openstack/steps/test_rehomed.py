@@ -23,6 +23,7 @@ from tests.adapters.openstack.build import finding
 from tests.adapters.openstack.controller import COMMAND, Controller, controller
 from tests.contract.arena_openstack import OpenStackArena, adapter
 from tests.contract.clouds import START, carry_out
+from tests.steps import steps_of
 
 OLD, NEW = "compute-2@ceph#ceph", "storage-1@ceph#ceph"
 
@@ -45,7 +46,7 @@ class Region:
 
     async def first(self) -> Step:
         """The first step: that of the volumes."""
-        return next(s for s in (await self.arena.planned()).steps if s.phase == PHASE)
+        return next(s for s in steps_of(await self.arena.planned()) if s.phase == PHASE)
 
     async def look(self, step: Step) -> Sighting:
         return (await self.cloud.look([step]))[step.key]
@@ -215,7 +216,7 @@ async def test_volumes_that_are_with_neither_are_for_a_person_to_judge(dead: Reg
 
 
 async def test_records_of_volumes_that_still_name_the_old_service_are_seen(dead: Region) -> None:
-    steps = [s for s in (await dead.arena.planned()).steps if s.phase == PHASE]
+    steps = [s for s in steps_of(await dead.arena.planned()) if s.phase == PHASE]
     await dead.cloud.start(steps[0])
     assert (await dead.look(steps[1])).seen is Seen.NEVER_STARTED
     assert (await dead.look(replace(steps[1], receipt=Receipt()))).seen is Seen.UNDERWAY
@@ -224,7 +225,7 @@ async def test_records_of_volumes_that_still_name_the_old_service_are_seen(dead:
 
 
 async def test_what_is_left_with_the_host_is_named(dead: Region) -> None:
-    last = [s for s in (await dead.arena.planned()).steps if s.phase == PHASE][-1]
+    last = [s for s in steps_of(await dead.arena.planned()) if s.phase == PHASE][-1]
     seen = await dead.look(last)
     assert seen.seen is Seen.FAILED
     assert "10 volumes are with compute-2" in seen.sentence
@@ -261,7 +262,7 @@ async def test_muster_does_not_run_what_is_a_persons_to_run(tmp_path: Path) -> N
 
 async def test_what_a_person_ran_is_seen_and_what_nobody_can_see_is_taken_on_their_word(tmp_path: Path) -> None:
     async with region(tmp_path, by=By.PERSON) as one:
-        volumes, _, backups, _ = [s for s in (await one.arena.planned()).steps if s.phase == PHASE]
+        volumes, _, backups, _ = [s for s in steps_of(await one.arena.planned()) if s.phase == PHASE]
         said = replace(volumes, receipt=Receipt(facts={"by": "U0BOB"}))
         assert (await one.look(volumes)).seen is Seen.NEVER_STARTED
         wrong = await one.look(said)

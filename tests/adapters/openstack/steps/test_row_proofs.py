@@ -14,6 +14,7 @@ from bot.domain.cloud import Seen
 from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import up_to_the_move
+from tests.steps import steps_of
 
 Region = Callable[..., AbstractAsyncContextManager[OpenStackArena]]
 ROW = ["servers"]
@@ -25,7 +26,7 @@ LIFE = "os-services"  #: whether the host has come to life, asked once for all t
 async def marked(arena: OpenStackArena, *, number: int = 1, age: float = 3_600, verb: str = "evacuate") -> list[Step]:
     """The first moves, marked as right before their start, of VMs last touched so many seconds before that."""
     await up_to_the_move(arena, await arena.planned())
-    steps = [s for s in (await arena.planned()).steps if s.verb == verb][:number]
+    steps = [s for s in steps_of(await arena.planned()) if s.verb == verb][:number]
     for step in steps:
         arena.world.vms[step.target].updated_at = arena.world.now - timedelta(seconds=age)
     seen = await arena.cloud.look(steps)

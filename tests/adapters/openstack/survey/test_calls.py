@@ -7,6 +7,7 @@ from adapters.openstack.survey.servers import FEW
 from adapters.simulated.records import LoggedCall
 from bot.domain.plans.plan import Step
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
+from tests.steps import steps_of
 
 MANY = (10, 100, 1000)
 
@@ -34,7 +35,7 @@ async def costs(vms: int) -> dict[str, list[str]]:
         began = len(arena.calls())
         plan = await arena.planned()
         found = {"survey": asked(arena.calls()[began:])}
-        moves = [s for s in plan.steps if s.verb == "evacuate"]
+        moves = [s for s in steps_of(plan) if s.verb == "evacuate"]
         assert len(moves) == vms
         first = await arena.cloud.look(moves)
         moves = [replace(s, before=first[s.key].mark) for s in moves]

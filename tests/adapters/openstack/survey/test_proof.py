@@ -16,6 +16,7 @@ from bot.domain.values import Action
 from tests.adapters.openstack.bends import Bend, bent, says
 from tests.adapters.openstack.build import codes, finding
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena, openstack_enter_arena
+from tests.steps import steps_of
 
 SERVERS, MIGRATIONS = "/servers(/detail)?$", "/os-migrations$"
 DOWN = says("<html>503</html>", status=503)
@@ -33,13 +34,13 @@ async def planned(arena: OpenStackArena, cloud: AnyCloud, **asked: Any) -> Plan:
 
 async def look_at_empty(arena: OpenStackArena, cloud: AnyCloud, plan: Plan) -> Sighting:
     """Look whether the host is empty, which somebody has disabled meanwhile."""
-    step = next(s for s in plan.steps if s.verb == "verify-empty")
+    step = next(s for s in steps_of(plan) if s.verb == "verify-empty")
     arena.host.enabled = False
     return (await cloud.look([step]))[step.key]
 
 
 def evacuations(plan: Plan) -> Sequence[Step]:
-    return [s for s in plan.steps if s.verb == "evacuate"]
+    return [s for s in steps_of(plan) if s.verb == "evacuate"]
 
 
 # ---------------------------------------------------------------------- empty
@@ -183,7 +184,7 @@ async def test_a_lock_that_a_short_list_does_not_show_is_not_taken_to_be_gone() 
         bent(arena.world, arena.clock, lock_vms=True) as (cloud, bends, _),
     ):
         plan = await planned(arena, cloud)
-        unlocks = [s for s in plan.steps if s.verb == "unlock"]
+        unlocks = [s for s in steps_of(plan) if s.verb == "unlock"]
         for vm in arena.subjects():
             vm.locked_by, vm.locked_reason = "admin", str(unlocks[0].arguments["reason"])
         bends.on("/servers/detail", lambda q, body: {"servers": []} if "locked" in q.query else body)
@@ -241,7 +242,7 @@ async def test_a_silent_cell_does_not_forbid_to_evacuate_a_host_of_another(relea
 @pytest.mark.parametrize("release", RELEASES)
 async def test_a_service_that_a_list_leaves_out_was_not_deleted(release: Release) -> None:
     async with openstack_arena(vms=1, release=release) as arena:
-        steps = [s for s in (await arena.planned()).steps if s.verb in verbs.OF_SERVICES]
+        steps = [s for s in steps_of(await arena.planned()) if s.verb in verbs.OF_SERVICES]
         assert len(steps) == 2
         arena.world.faults.silence(arena.host.name)
         for step in steps:

@@ -13,6 +13,7 @@ from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.plans.plan import Plan
 from tests.adapters.openstack.bends import LOGIN_PAGE, Bend, bent, says
 from tests.contract.arena_openstack import OpenStackArena, openstack_arena
+from tests.steps import steps_of
 
 NEEDED = {
     "/compute/v2.1/os-services$": "services",
@@ -136,7 +137,7 @@ async def test_a_service_that_stands_elsewhere_in_the_catalog_is_told_as_that(
 
 async def test_a_404_of_a_proxy_does_not_prove_that_a_vm_was_deleted() -> None:
     async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
-        steps = [s for s in (await planned(arena, cloud)).steps if s.verb == "evacuate"]
+        steps = [s for s in steps_of(await planned(arena, cloud)) if s.verb == "evacuate"]
         for page in (LOGIN_PAGE, '{"message": "no Route matched"}', ""):
             bends.on("/servers/[0-9a-f-]{36}$", says(page, status=404))
             with pytest.raises(Unreachable):

@@ -16,7 +16,7 @@ from bot.domain.operation import FINAL, Event, Operation, State, Told, Whereabou
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.progress.pace import Limit
-from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState, laid_out
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest
 from bot.slack.views import text, thread
@@ -449,7 +449,7 @@ def test_findings_of_any_number_are_all_there_or_nobody_can_approve_them(number:
 )
 def test_the_card_says_which_limit_is_at_work(limit: Limit | None, said: str) -> None:
     of = plan(6)
-    shown, rows = operation(State.RUNNING, of=of), [StepRecord(step=step, seq=n) for n, step in enumerate(of.steps)]
+    shown, rows = operation(State.RUNNING, of=of), laid_out(of.steps)
     begun = [
         replace(r.intend({}, now=NOW - timedelta(seconds=4 - n)), state=StepState.ACCEPTED)
         for n, r in enumerate(rows[1:5])
