@@ -194,13 +194,13 @@ def _guarded(serve: Callable[[], int]) -> int:
 
 def _stopped_by(error: Exception) -> int:
     from bot.domain.errors import Refusal
-    from bot.domain.ports import StoreFailed, StoreHeld
+    from bot.domain.ports import StoreFailed, StoreInUse
     from bot.domain.redaction import redact
     from bot.runtime import log
     from bot.store.schema import ForeignSchema
 
     for one in _leaves(error):
-        if isinstance(one, Refusal | StoreFailed | StoreHeld | ForeignSchema | OSError):
+        if isinstance(one, Refusal | StoreFailed | StoreInUse | ForeignSchema | OSError):
             sys.stderr.write(f"muster: {redact(str(one))}\n")
         else:
             log.logger(__name__).error("stopped by a surprise", exc_info=one)

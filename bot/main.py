@@ -149,7 +149,7 @@ async def run(settings: Settings) -> None:
     that are missing is done.
 
     Raises:
-        StoreHeld: another process uses the embedded database.
+        StoreInUse: another process uses the embedded database.
         StoreFailed: the embedded database cannot be used.
         ForeignSchema: a newer release has used the database.
         OSError: the address of `[http]` is taken or not ours.
@@ -255,7 +255,7 @@ async def _look_at_store(archive: SqlArchive) -> str:
     """Only look: the bot may be running, and `muster check` changes nothing."""
     if archive.is_missing:
         return "does not exist yet; the first start makes it"
-    await archive.open_beside()
+    await archive.open_for_reading()
     await archive.close()
     return "answers, with the schema of this release"
 

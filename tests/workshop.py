@@ -176,7 +176,7 @@ class Workshop:
         from bot.domain.ports import Card
 
         async with self.archive.unit() as unit:
-            for operation, revision, _ in await unit.cards.behind(limit=100):
+            for operation, revision, _ in await unit.cards.outdated(limit=100):
                 await unit.cards.keep(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
 

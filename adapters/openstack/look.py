@@ -222,7 +222,7 @@ async def _at_host(session: Session, host: str, steps: Sequence[Step], now: date
     hypervisors = await nova.hypervisors_of(session)
     if (await nova.compute_offer(session)).highest < SERVICES:
         hypervisors = await older.with_providers(session, hypervisors)
-    held = await proof.held_on(session, host, hypervisors)
+    held = await proof.allocations_on(session, host, hypervisors)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
     movers = await server_reads.of_movers(session, found, listed.items)
     opened = migration_records.still_open(found, movers, now=session.time_there(now))

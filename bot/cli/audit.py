@@ -31,7 +31,7 @@ async def verify(url: str, out: TextIO) -> int:
     Raises:
         StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
     """
-    async with _beside(url) as lines:
+    async with _kept_audit(url) as lines:
         broken = await audit.broken(lines)
         seq, head = await lines.head()
     if not broken:
@@ -73,7 +73,7 @@ async def export(url: str, out: TextIO, *, form: Format = Format.JSONL) -> int:
     Raises:
         StoreFailed, bot.store.schema.ForeignSchema: it cannot be read.
     """
-    async with _beside(url) as lines:
+    async with _kept_audit(url) as lines:
         if form is Format.CSV:
             await _as_csv(lines, out)
         else:
@@ -103,10 +103,10 @@ def _cell(value: Json) -> str:
 
 
 @asynccontextmanager
-async def _beside(url: str) -> AsyncIterator[SqlAudit]:
+async def _kept_audit(url: str) -> AsyncIterator[SqlAudit]:
     clock = SystemClock()
     archive = SqlArchive(url, clock=clock, bell=WakeUp(clock))
-    await archive.open_beside()
+    await archive.open_for_reading()
     try:
         async with archive.unit() as unit:
             yield unit.audit

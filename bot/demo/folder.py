@@ -6,7 +6,7 @@ The folder is emptied of the demo's own files only where that mark stands; a dat
 from pathlib import Path
 
 from bot.domain.errors import Refusal
-from bot.domain.ports import StoreHeld
+from bot.domain.ports import StoreInUse
 from bot.store.database import is_embedded, parse
 from bot.store.guard import Guard
 from bot.store.schema import found
@@ -49,7 +49,7 @@ def prepared(folder: Path) -> Path:
     guard = Guard(str(folder / "muster.db"))
     try:
         guard.take()
-    except StoreHeld as held:
+    except StoreInUse as held:
         raise Refusal(
             f"Another demo runs in {folder}.", remedy="Stop it, or name another folder with --folder."
         ) from held

@@ -16,7 +16,7 @@ from bot.domain.operation import Event, Operation, State
 from bot.domain.ports import Unit
 from bot.domain.progress import fates
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, Word
-from bot.domain.progress.turns import to_retry, to_retry_beside
+from bot.domain.progress.turns import to_retry, to_retry_meanwhile
 from bot.domain.rules import timing
 from bot.domain.rules.policy import Actor, Rule
 from bot.domain.values import StepKey, VmId
@@ -139,7 +139,7 @@ async def _tried_again(unit: Unit, operation: Operation) -> Sequence[StepRecord]
     """The steps to plan anew, read behind the engine's lock where it is at work."""
     if operation.state is State.NEEDS_ATTENTION:
         return to_retry(await unit.steps.of(operation.id))
-    again = to_retry_beside(await unit.steps.of(operation.id, alone=True), operation.phases)
+    again = to_retry_meanwhile(await unit.steps.of(operation.id, alone=True), operation.phases)
     if not again:
         raise AlreadySettled("Nothing has failed that can be tried again while the others move.", remedy=_WAIT)
     return again
@@ -195,7 +195,7 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
     record = next((r for r in await unit.steps.of(operation.id) if r.key == step), None)
     if record is None:
         raise settled(operation)
-    if not record.waits_for_hands:
+    if not record.waits_for_person:
         said = f"“{record.step.title}” is {record.state.value}: it does not wait for a person."
         raise AlreadySettled(said, remedy=_REMEDY)
     told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))

@@ -12,7 +12,7 @@ from bot.domain.messages.news import News
 from bot.domain.operation import Event, Operation, State
 from bot.domain.ports import Unit
 from bot.domain.progress import fates, set_aside
-from bot.domain.progress.steps import Aside, StepRecord
+from bot.domain.progress.steps import SetAside, StepRecord
 from bot.domain.rules.policy import Actor
 from bot.domain.values import Facts, VmId
 
@@ -57,7 +57,7 @@ async def set_vms_aside(
     records = await unit.steps.of(operation.id, alone=True)
     names = _names(operation, vms)
     _check(records, names)
-    marked = {r.key: r for r in set_aside.of(records, vms, Aside(by=by.id, at=at, reason=reason))}
+    marked = {r.key: r for r in set_aside.of(records, vms, SetAside(by=by.id, at=at, reason=reason))}
     entry = Entry(event=AuditEvent.STEP_SET_ASIDE, actor=by.id)
     await unit.steps.save(
         operation.id,

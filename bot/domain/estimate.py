@@ -17,7 +17,7 @@ from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
 
-Earlier: TypeAlias = tuple[Plan, Sequence[StepRecord]]
+EarlierOperation: TypeAlias = tuple[Plan, Sequence[StepRecord]]
 """The plan of an operation that has ended, and all of its steps."""
 Like: TypeAlias = tuple[Disposition, str]
 """What makes the moves of two VMs comparable: what is done to them, and their size in the cloud's words."""
@@ -32,7 +32,7 @@ class _Move:
     ended: float  #: seconds since the first of its operation ended
 
 
-def of(plan: Plan, past: Sequence[Earlier]) -> tuple[timedelta, timedelta] | None:
+def of(plan: Plan, past: Sequence[EarlierOperation]) -> tuple[timedelta, timedelta] | None:
     """At least and at most; None where it cannot be told.
 
     VMs go side by side, and how many at once the cloud decides. So what is measured is how much time passes from one

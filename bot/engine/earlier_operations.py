@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain import estimate, ledger
 from bot.domain.cloud import NO_BOOKS, Books, Request
-from bot.domain.estimate import Earlier
+from bot.domain.estimate import EarlierOperation
 from bot.domain.plans.plan import Plan
 from bot.domain.values import Action
 from bot.engine.leased import LeasedOperation
@@ -29,7 +29,7 @@ async def books(leased: LeasedOperation, request: Request) -> Books:
     return Books(undoes=ledger.undone(past, request.action))
 
 
-async def moves(leased: LeasedOperation, cloud: str, plan: Plan) -> Sequence[Earlier]:
+async def moves(leased: LeasedOperation, cloud: str, plan: Plan) -> Sequence[EarlierOperation]:
     """The last operations of this cloud that moved VMs of the kinds and sizes of those in a plan."""
     wanted = set(estimate.alike(plan))
     async with leased.reading() as unit:

@@ -24,7 +24,7 @@ from bot.domain.progress import fates
 from bot.domain.progress.finishing import going_on, to_finish
 from bot.domain.progress.pace import between_looks
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look, with_words
-from bot.domain.progress.turns import to_skip, to_start, to_tidy
+from bot.domain.progress.turns import not_needed, to_start, to_tidy
 from bot.domain.rules import targets, timing
 from bot.domain.rules.timing import Closed
 from bot.domain.values import Facts, StepKey
@@ -100,7 +100,7 @@ async def round_of(
         LeaseLost
     """
     phases = operation.plan.phases
-    records = await _skip(leased, operation, with_words(records, operation.words, now=leased.moment))
+    records = await _end_needless(leased, operation, with_words(records, operation.words, now=leased.moment))
     if operation.state is not State.RUNNING:
         foreseen.clear()  # whoever pauses may do so for hours
     target = targets.closed(operation.request, await other_operations.requests(leased, operation))
@@ -186,18 +186,18 @@ async def _after(this: _Round, looked: Mapping[StepKey, StepRecord], seen: Mappi
     return 0.0 if is_quick or (has_ended and leads_on) else this.wait([*records, *begun])
 
 
-async def _skip(
+async def _end_needless(
     leased: LeasedOperation, operation: PlannedOperation, records: Sequence[StepRecord]
 ) -> Sequence[StepRecord]:
-    """Set aside what must not happen any more; one skip may cause the next. Nobody's hands are waited for in a stop."""
+    """End what must not happen any more; one end may cause the next. In a stop nobody is waited for."""
     phases = operation.plan.phases
     is_stopping = operation.state is State.STOPPING
-    by_hand = [r for r in records if is_stopping and r.waits_for_hands and r.step.relieves is None]
+    by_hand = [r for r in records if is_stopping and r.waits_for_person and r.step.relieves is None]
     nobodys = {r.key for r in by_hand}
-    while nobodys or to_skip(records, phases):
+    while nobodys or not_needed(records, phases):
         async with leased.at_work() as unit:  # people retry and set aside while others move: see that it is still so
             records = with_words(await unit.steps.of(operation.id, alone=True), operation.words, now=leased.moment)
-            still = {r.key for r in to_skip(records, phases)} | nobodys
+            still = {r.key for r in not_needed(records, phases)} | nobodys
             ended = {
                 r.key: r.end(
                     StepState.NOT_NEEDED, now=leased.moment, sentence=_NOT_STARTED if r.counts else _NOT_NEEDED

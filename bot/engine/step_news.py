@@ -82,7 +82,7 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         told = _TROUBLES[record.state](title=title, vm=record.step.vm, sentence=sentence, remedy=remedy, raw=record.raw)
         news = News(what=told, operation=operation.id)
         return list(calling(news, [operation.requested_by]))
-    if record.waits_for_hands:
+    if record.waits_for_person:
         wanted = ByHandWanted(title=title, sentence=sentence, remedy=remedy, command=record.step.command)
         news = News(what=wanted, operation=operation.id)
         return list(calling(news, [operation.requested_by]))
@@ -103,8 +103,8 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
 def _move_of(plan: Plan, vm: VmId) -> str:
     """What began the move of a VM: "migrate vm-2", not "confirm vm-2", nor "lock vm-2" before it."""
     mine = [step for step in plan.steps if step.vm == vm]
-    around = {key for step in mine if step.tidies for key in (step.key, step.tidies)}
-    return next(step.title for step in mine if step.key not in around)
+    tidying = {key for step in mine if step.tidies for key in (step.key, step.tidies)}
+    return next(step.title for step in mine if step.key not in tidying)
 
 
 def aloud(news: News) -> tuple[News, ...]:

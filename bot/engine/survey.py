@@ -239,7 +239,7 @@ async def _plan(leased: LeasedOperation, operation: Operation) -> Plan:
 
 
 def _terms(leased: LeasedOperation, operation: Operation) -> Facts:
-    """What an approver relies on beside the plan: the policy, and the operation's time."""
+    """What an approver relies on besides the plan: the policy, and the operation's time."""
     return {**leased.rule.terms(), **operation.times()}
 
 

@@ -62,7 +62,7 @@ class SqlArchive:
         """Take the right to use an embedded database, before anything is opened.
 
         Raises:
-            StoreHeld: another process uses it.
+            StoreInUse: another process uses it.
             StoreFailed: the lock beside it cannot be made.
         """
         self._guard.take()
@@ -71,7 +71,7 @@ class SqlArchive:
         """Take the database and bring it to the schema of this release.
 
         Raises:
-            StoreHeld: another process uses this embedded database.
+            StoreInUse: another process uses this embedded database.
             ForeignSchema: a newer release has been here.
             StoreFailed: it cannot be reached.
         """
@@ -101,7 +101,7 @@ class SqlArchive:
         """Whether there is no such database yet; only an embedded one can be missing."""
         return database.is_missing(self._address)
 
-    async def open_beside(self) -> None:
+    async def open_for_reading(self) -> None:
         """Open for reading only, beside the process that uses the database (to verify or export the audit).
 
         Raises:
@@ -134,7 +134,7 @@ class SqlArchive:
             StoreFailed: the database does not answer.
         """
         began = self._clock.monotonic()
-        async with self._telling(), self._begin(self._bell.ring, rank) as unit:
+        async with self._logging_failures(), self._begin(self._bell.ring, rank) as unit:
             yield unit
         self._took(unit, began)
 
@@ -146,11 +146,11 @@ class SqlArchive:
             StoreFailed: the database does not answer.
         """
         turn = nullcontext() if self._reader or not self.is_embedded else self._turns.take(Rank.PEOPLE)
-        async with self._telling(), turn, self._session(self._reader or self._opened(), None) as unit:
+        async with self._logging_failures(), turn, self._session(self._reader or self._opened(), None) as unit:
             yield unit
 
     @asynccontextmanager
-    async def _telling(self) -> AsyncIterator[None]:
+    async def _logging_failures(self) -> AsyncIterator[None]:
         """Log when the database begins to fail; whoever meets it from then on need not."""
         try:
             yield
@@ -176,7 +176,7 @@ class SqlArchive:
             StoreFailed: it cannot be written.
         """
         began = self._clock.monotonic()
-        async with self._telling(), self._begin(_nobody_waits_for_this) as unit:
+        async with self._logging_failures(), self._begin(_nobody_waits_for_this) as unit:
             await unit.transaction.run(update(_PROBE).values(written_at=self._clock.now()))
             await unit.commit()
         self._took(unit, began)

@@ -8,7 +8,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from bot.domain.ports import StoreFailed, StoreHeld
+from bot.domain.ports import StoreFailed, StoreInUse
 
 
 class Guard:
@@ -27,7 +27,7 @@ class Guard:
         """Take it; a second time changes nothing.
 
         Raises:
-            StoreHeld: another process has it.
+            StoreInUse: another process has it.
             StoreFailed: the lock cannot be made there.
         """
         if self._path is None or self._file is not None:
@@ -42,7 +42,7 @@ class Guard:
             holder = os.read(file, 32).decode(errors="replace").strip()
             os.close(file)
             who = f"process {holder}" if holder.isdigit() else "another process"
-            raise StoreHeld(
+            raise StoreInUse(
                 f"{self._path.name.removesuffix('.lock')} is in use by {who}. Stop it first; for several processes, "
                 "use PostgreSQL."
             ) from error

@@ -33,7 +33,7 @@ async def upgrade(url: str) -> str:
 
     Raises:
         ValueError: the url is none.
-        StoreHeld: another process uses this embedded database.
+        StoreInUse: another process uses this embedded database.
         StoreFailed: it cannot be reached.
         ForeignSchema: a newer release has been here.
     """

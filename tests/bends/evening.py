@@ -253,7 +253,7 @@ class Evening:
         """The lines that the board would post now, and the card as it stands."""
         shown = card.render(operation, records, RULE, now=self.clock.now())
         async with self.archive.unit() as unit:
-            for posted, revision, _ in await unit.cards.behind(limit=100):
+            for posted, revision, _ in await unit.cards.outdated(limit=100):
                 await unit.cards.keep(Card(operation=posted.id, channel="C0OPS", ts="1.0", revision=revision))
             told = await waiting(unit)
             await unit.outbox.told([o.id for o in told], ts="1.0")

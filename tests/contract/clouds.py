@@ -21,7 +21,7 @@ from bot.domain.cloud import Host as Listed
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import By, Plan, Step, digest_of
 from bot.domain.progress.steps import StepRecord, StepState, after_look, laid_out
-from bot.domain.progress.turns import to_skip, to_start
+from bot.domain.progress.turns import not_needed, to_start
 from bot.domain.values import Action, HostId, OperationId, StepKey, UserId
 from tests.clocks import Passing
 from tests.steps import steps_of
@@ -243,7 +243,7 @@ async def carry_out(arena: Arena, plan: Plan, *, rounds: int = 400) -> Carried:
     """Do what the workshop does with a plan, without an archive: look, intend, start once, look until it has ended."""
     records = {r.key: r for r in laid_out(plan.steps)}
     for _ in range(rounds):
-        for skipped in to_skip(list(records.values()), plan.phases):
+        for skipped in not_needed(list(records.values()), plan.phases):
             records[skipped.key] = skipped.end(StepState.NOT_NEEDED, now=arena.clock.now())
         open_ones = [r for r in records.values() if not r.has_ended]
         if not open_ones:

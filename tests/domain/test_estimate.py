@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bot.domain.estimate import Earlier, of
+from bot.domain.estimate import EarlierOperation, of
 from bot.domain.plans.plan import By, Disposition, Plan, Step
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
@@ -27,7 +27,7 @@ def coming(*sizes: str, kind: Disposition = Disposition.LIVE_MIGRATE, by: By = B
     )
 
 
-def went(of_plan: Plan, spans: Sequence[tuple[float, float]], state: StepState = StepState.DONE) -> Earlier:
+def went(of_plan: Plan, spans: Sequence[tuple[float, float]], state: StepState = StepState.DONE) -> EarlierOperation:
     """An operation that did that plan: when each VM was begun, and when it had ended."""
     records = [
         StepRecord(
@@ -44,7 +44,7 @@ def went(of_plan: Plan, spans: Sequence[tuple[float, float]], state: StepState =
     return of_plan, records
 
 
-def one_by_one(number: int, size: str, each: float) -> Earlier:
+def one_by_one(number: int, size: str, each: float) -> EarlierOperation:
     return went(coming(*[size] * number), [(each * n, each * (n + 1)) for n in range(number)])
 
 

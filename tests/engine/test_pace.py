@@ -52,7 +52,7 @@ async def test_while_nothing_moves_the_card_is_drawn_anew_each_minute(shop: Work
 
     async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         async with shop.archive.unit() as unit:
-            ((_, revision, _),) = await unit.cards.behind(limit=1)
+            ((_, revision, _),) = await unit.cards.outdated(limit=1)
         revisions[int(shop.clock.monotonic() // 60)] = revision
         return await original(steps)
 

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 from sqlalchemy import event, text
 
-from bot.domain.ports import Archive, Stale, StoreFailed, StoreHeld, Unit
+from bot.domain.ports import Archive, Stale, StoreFailed, StoreInUse, Unit
 from bot.domain.values import OperationId
 from bot.runtime.clock import ManualClock, WakeUp
 from bot.store import SqlArchive, upgrade
@@ -80,7 +80,7 @@ async def test_a_second_process_says_so_and_stops(tmp_path: Path) -> None:
     assert holder.stdout is not None
     assert await holder.stdout.readline() == b"open\n"
     second = over(url)
-    with pytest.raises(StoreHeld, match=f"muster.db is in use by process {holder.pid}"):
+    with pytest.raises(StoreInUse, match=f"muster.db is in use by process {holder.pid}"):
         await second.open()
     holder.kill()
     await holder.communicate()
@@ -92,7 +92,7 @@ async def test_a_second_process_says_so_and_stops(tmp_path: Path) -> None:
 async def test_closing_gives_the_database_back(tmp_path: Path) -> None:
     first, second = (over(f"sqlite:///{tmp_path / 'muster.db'}") for _ in range(2))
     await first.open()
-    with pytest.raises(StoreHeld):
+    with pytest.raises(StoreInUse):
         await second.open()
     await first.close()
     await second.open()
@@ -102,7 +102,7 @@ async def test_closing_gives_the_database_back(tmp_path: Path) -> None:
 async def test_the_audit_can_be_read_beside_a_running_process(archive: SqlArchive, tmp_path: Path) -> None:
     await begin(archive)
     reader = over(f"sqlite:///{tmp_path / 'muster.db'}")
-    await reader.open_beside()
+    await reader.open_for_reading()
     async with reader.unit() as unit:
         assert len([line async for line in unit.audit.lines()]) == 1
         await begin(archive, 2)
@@ -114,11 +114,11 @@ async def test_reading_beside_makes_no_database(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'muster.db'}"
     for _ in range(2):
         with pytest.raises(StoreFailed, match="no database"):
-            await over(url).open_beside()
+            await over(url).open_for_reading()
 
 
 async def test_the_schema_of_a_running_process_is_not_changed_under_it(archive: SqlArchive, tmp_path: Path) -> None:
-    with pytest.raises(StoreHeld):
+    with pytest.raises(StoreInUse):
         await upgrade(f"sqlite:///{tmp_path / 'muster.db'}")
     assert await count(archive) == 0
 

@@ -118,7 +118,7 @@ async def test_a_database_of_a_newer_release_is_not_touched(tmp_path: Path) -> N
     with pytest.raises(ForeignSchema, match="9999"):
         await archive.open()
     with pytest.raises(ForeignSchema, match="9999"):
-        await archive.open_beside()
+        await archive.open_for_reading()
 
 
 async def test_what_other_tests_copy_is_what_the_migrations_make() -> None:

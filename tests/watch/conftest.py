@@ -85,7 +85,7 @@ class Post:
         await self.placing.tell()
         await self.placing.place()
         async with self.archive.unit() as unit:
-            behind = await unit.notices.behind(limit=100)
+            behind = await unit.notices.outdated(limit=100)
             for alarm, notice in behind:
                 await unit.notices.keep(replace(notice, ts="1.0", shown=alarm.version))
             await unit.commit()
@@ -96,7 +96,7 @@ class Post:
         from bot.domain.ports import Card
 
         async with self.archive.unit() as unit:
-            for operation, revision, _ in await unit.cards.behind(limit=100):
+            for operation, revision, _ in await unit.cards.outdated(limit=100):
                 await unit.cards.keep(Card(operation=operation.id, channel="C0OPS", ts="1.0", revision=revision))
             await unit.commit()
         async with self.archive.unit() as unit:

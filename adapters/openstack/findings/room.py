@@ -25,7 +25,7 @@ def of_room(
     *,
     to: str = "",
     others: Sequence[Step] = (),
-    behind: int = 0,
+    staying: int = 0,
 ) -> Iterator[Finding]:
     """Judge the room for some servers, all of which have to leave.
 
@@ -35,7 +35,7 @@ def of_room(
         leaving: the servers that shall leave the host.
         to: the one host they shall go to; empty: any survivor.
         others: what other operations have still to start.
-        behind: how many more were to leave, and stay for want of room.
+        staying: how many more were to leave, and stay for want of room.
     """
     if not leaving or not computes.survivors or (to and to not in {s.host for s in computes.survivors}):
         return  # nothing to place, or the lack of hosts is a finding already
@@ -52,7 +52,9 @@ def of_room(
     if fits_nowhere:
         found = [_nowhere(rooms, s, to) for s in fits_nowhere]
     else:
-        found = [_all_together(computes, rooms, leaving, free, to, coming=reservations.how_many(others), behind=behind)]
+        found = [
+            _all_together(computes, rooms, leaving, free, to, coming=reservations.how_many(others), staying=staying)
+        ]
     untold = sorted(s.host for s in computes.survivors if s.host not in rooms.by_host and to in {"", s.host})
     if untold and any(f.verdict is Verdict.BLOCKER for f in found):
         yield _untold(found[0], untold)
@@ -77,24 +79,24 @@ def too_little_for(
     free = _free_for(computes, rooms, to, others)
     fit = [s for s in in_turn if _somewhere(computes, rooms, s, free)]
     fitting = {s.id for s in fit}
-    behind = {s.id: f"no room {_where(to)}" for s in in_turn if s.id not in fitting}
+    staying = {s.id: f"no room {_where(to)}" for s in in_turn if s.id not in fitting}
     if _short(rooms, fit, free):
-        behind |= {s.id: "no room once those that go first have theirs" for s in _pack(computes, rooms, fit, free)}
-    return behind if len(behind) < len(in_turn) else {}
+        staying |= {s.id: "no room once those that go first have theirs" for s in _pack(computes, rooms, fit, free)}
+    return staying if len(staying) < len(in_turn) else {}
 
 
-def of_those_behind(rooms: Rooms, behind: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
+def of_those_that_stay(rooms: Rooms, staying: Sequence[Server], *, to: str = "") -> Iterator[Finding]:
     """Name the servers that stay behind for want of room.
 
     Args:
         rooms: what the hosts have to give.
-        behind: those that `too_little_for` has told.
+        staying: those that `too_little_for` has told.
         to: the one host the others go to; empty: any survivor.
     """
-    if not behind:
+    if not staying:
         return
-    named = listed([f"{s.name} ({_wants(rooms, s)})" for s in behind], most=_NAMED)
-    stay = "it stays" if len(behind) == 1 else f"these {len(behind):,} stay"
+    named = listed([f"{s.name} ({_wants(rooms, s)})" for s in staying], most=_NAMED)
+    stay = "it stays" if len(staying) == 1 else f"these {len(staying):,} stay"
     yield _room(
         "stays-for-room",
         Verdict.WARNING,
@@ -153,7 +155,7 @@ def _all_together(
     to: str,
     *,
     coming: int,
-    behind: int,
+    staying: int,
 ) -> Finding:
     """Each server fits somewhere; do they fit all at once?"""
     needed, there, where = _sum(rooms.needs(s) for s in leaving), _sum(free.values()), _where(to)
@@ -181,8 +183,8 @@ def _all_together(
     shown = [name for name in _UNITS if needed.get(name)]
     who = counted(len(free), "host has", "hosts have")
     rest = f"{who} {spoken(there, shown)} free{kept}.{_besides(rooms, free)}"
-    if behind:
-        some = f"{len(leaving):,} of {counted(len(leaving) + behind, 'VM')}"
+    if staying:
+        some = f"{len(leaving):,} of {counted(len(leaving) + staying, 'VM')}"
         sentence = f"There is room {where} for {some} only: these need {spoken(needed, shown)}; {rest}"
         return _room("room", Verdict.OK, sentence)
     return _room("room", Verdict.OK, f"There is room {where}: the VMs need {spoken(needed, shown)}; {rest}")

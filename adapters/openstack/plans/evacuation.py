@@ -49,9 +49,14 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         *selection.of_target(request, survey.computes, survey.highest),
         *evacuation_findings.of_aggregates(survey.computes),
         *room.of_room(
-            survey.computes, survey.rooms, leaving, to=request.to, others=survey.books.promised, behind=len(crowded_out)
+            survey.computes,
+            survey.rooms,
+            leaving,
+            to=request.to,
+            others=survey.books.promised,
+            staying=len(crowded_out),
         ),
-        *room.of_those_behind(survey.rooms, [s for s in in_turn if s.id in crowded_out], to=request.to),
+        *room.of_those_that_stay(survey.rooms, [s for s in in_turn if s.id in crowded_out], to=request.to),
         *(
             rehoming.findings(survey.storage, homes)
             if settings.cinder.by

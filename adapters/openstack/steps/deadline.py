@@ -140,7 +140,7 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration],
     if move is None or not move.is_open:
         return _over(step, server, move)
     if step.verb == verbs.HOLD:
-        return _held(step, server, move)
+        return _for_a_person(step, server, move)
     if step.before is None and move.status != "running":
         return _seen(Seen.DONE, f"{name} is about to arrive on {move.target} ({move.status}).", server, move)
     if step.before is None or not _is_given(step, orders):
@@ -154,7 +154,7 @@ def sighting(step: Step, server: Server | None, migrations: Sequence[Migration],
     return replace(_seen(Seen.UNDERWAY, sentence, server, move), movement=f"{move.id} {move.status}")
 
 
-def _held(step: Step, server: Server, move: Migration) -> Sighting:
+def _for_a_person(step: Step, server: Server, move: Migration) -> Sighting:
     osc, which = "`openstack server migration", f"{server.id} {move.id}`"
     far = copying.how_far(move)
     sentence = (

@@ -221,8 +221,8 @@ def _left(step: Step, volumes: Iterable[Volume]) -> dict[str, str]:
     return {v.id: v.name for v in volumes if not v.is_clustered and v.id not in stay}
 
 
-def _named(things: Mapping[str, str]) -> str:
-    names = sorted(things.values(), key=natural)
+def _named(named: Mapping[str, str]) -> str:
+    names = sorted(named.values(), key=natural)
     return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
 
 

@@ -24,7 +24,7 @@ from bot.domain.listing import Listing
 _NAMED = 5  #: so many VMs are named in a sentence
 
 
-async def held_by(session: Session, provider: str | None) -> Mapping[str, Amounts] | None:
+async def allocations_of(session: Session, provider: str | None) -> Mapping[str, Amounts] | None:
     """What each consumer holds of a host's provider; None where there is no Placement, or no one provider.
 
     Raises:
@@ -40,7 +40,7 @@ async def held_by(session: Session, provider: str | None) -> Mapping[str, Amount
     return found.one("allocations", translate.allocations)
 
 
-async def held_on(
+async def allocations_on(
     session: Session, host: str, hypervisors: Sequence[Mapping[str, Any]]
 ) -> Mapping[str, Amounts] | None:
     """The same of a host; None also where Placement has lost its provider: then its hypervisor is the witness.
@@ -49,7 +49,7 @@ async def held_on(
         Unreachable: could not ask.
     """
     try:
-        return await held_by(session, translate.provider_of(host, hypervisors))
+        return await allocations_of(session, translate.provider_of(host, hypervisors))
     except Refused:
         return None
 

@@ -33,7 +33,7 @@ from bot.domain.cloud import Refused, Unreachable
 
 T = TypeVar("T")
 _NO_PROJECTS = Unanswered(what="what projects are called", instead="their ids are shown", why="")
-_NOT_HELD = Unanswered(
+_NO_ALLOCATIONS = Unanswered(
     what="what the host's VMs hold of it by Placement", instead="what their flavors say is counted instead", why=""
 )
 _NO_HYPERVISORS = Unanswered(
@@ -90,7 +90,7 @@ async def take(
         _or(_projects(session), said, _NO_PROJECTS),
         storage.take(session, host, hosts=hosts, is_asked=rehomes, runner=runner, besides=managers),
     )
-    held = await _or(proof.held_by(session, translate.provider_of(host, hypervisors)), said, _NOT_HELD)
+    held = await _or(proof.allocations_of(session, translate.provider_of(host, hypervisors)), said, _NO_ALLOCATIONS)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
     servers = await older.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
     listed = replace(listed, items=_in_order(servers, with_scopes=aggregates is not None))

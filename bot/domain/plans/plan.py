@@ -233,7 +233,7 @@ class Plan:
         return next((s for s in mine if s.tidies is None and s.relieves is None), None)
 
 
-def _beside(step: PlannedStep) -> list[Json]:
+def _relations(step: PlannedStep) -> list[Json]:
     """What it tidies up or relieves; nothing for most steps, so that the digests of plans without such stay."""
     relief: list[Json] = [step.relieves, step.deadline.total_seconds()] if step.relieves is not None else []
     giving_way: list[Json] = [step.headway.total_seconds(), *filter(None, [step.ends])] if step.headway else []
@@ -257,7 +257,7 @@ def digest_of(plan: Plan, *, terms: Facts) -> Digest:
         ],
         "phases": list(plan.phases_used),
         "steps": [
-            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments, *_beside(s)]
+            [s.key, s.phase, s.verb, s.target, s.by.value, s.follows, s.arguments, *_relations(s)]
             for s in sorted(plan.steps, key=lambda s: s.key)
         ],
         "warnings": sorted([f.code, f.vm or "", *filter(None, [f.vouch])] for f in plan.findings if f.is_risk),

@@ -2,7 +2,7 @@
 
 from bot.domain.audit import AuditEvent, Entry, Recorded
 from bot.domain.ports.clock import Bell, Clock
-from bot.domain.ports.failures import LeaseLost, Stale, StoreFailed, StoreHeld
+from bot.domain.ports.failures import LeaseLost, Stale, StoreFailed, StoreInUse
 from bot.domain.ports.people import People
 from bot.domain.ports.records import ANSWER_AT, Card, Copy, Delivery, Lead, Lease, Outgoing
 from bot.domain.ports.unit import Archive, Rank, Unit
@@ -26,6 +26,6 @@ __all__ = [
     "Recorded",
     "Stale",
     "StoreFailed",
-    "StoreHeld",
+    "StoreInUse",
     "Unit",
 ]

@@ -9,7 +9,7 @@ class LeaseLost(Exception):
     """This worker's time with the operation is over, and another may hold it by now: stop, write nothing."""
 
 
-class StoreHeld(Exception):
+class StoreInUse(Exception):
     """Another process uses this embedded database."""
 
 

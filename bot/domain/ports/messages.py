@@ -1,4 +1,4 @@
-"""Messages that stand in Slack and are kept true: where each stands, what it shows, and which are behind."""
+"""Messages that stand in Slack and are kept true: where each stands, what it shows, and which are outdated."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -12,7 +12,7 @@ from bot.domain.values import OperationId
 class StandingCards(Protocol):
     """The messages on which operations are shown."""
 
-    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
+    async def outdated(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
         """Operations whose revision (grows with every change of the operation or its steps) is ahead of their card."""
         ...
 
@@ -40,7 +40,7 @@ class StandingCards(Protocol):
 class StandingCopies(Protocol):
     """Further cards of operations, where people asked to see them."""
 
-    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Copy]]:
+    async def outdated(self, *, limit: int) -> Sequence[tuple[Operation, int, Copy]]:
         """Further cards that show less than their operation's revision."""
         ...
 
@@ -60,8 +60,8 @@ class StandingCopies(Protocol):
 class StandingNotices(Protocol):
     """The messages on which alarms are shown."""
 
-    async def behind(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
-        """Alarms with a message that is behind them, and that message as it stands."""
+    async def outdated(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
+        """Alarms with a message that is older than they are, and that message as it stands."""
         ...
 
     async def of(self, alarm: str) -> Notice | None:

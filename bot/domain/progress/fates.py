@@ -1,4 +1,4 @@
-"""What has become of each VM of an operation, counted as people count: VMs, beside what is done to the host. Pure."""
+"""What has become of each VM of an operation, counted as people count: VMs, besides what is done to the host. Pure."""
 
 from collections.abc import Sequence
 from enum import StrEnum
@@ -59,12 +59,12 @@ def of(records: Sequence[StepRecord]) -> Fate:
     return Fate.WAITING
 
 
-def telling(records: Sequence[StepRecord]) -> StepRecord:
+def decisive(records: Sequence[StepRecord]) -> StepRecord:
     """Of the steps of one VM that which tells how it stands: the first that decided its fate, else the last."""
-    return next((r for r in records if r.state in _TELLING.get(of(records), ())), records[-1])
+    return next((r for r in records if r.state in _DECISIVE.get(of(records), ())), records[-1])
 
 
-_TELLING = {
+_DECISIVE = {
     Fate.MOVING: IN_FLIGHT,
     Fate.FAILED: {StepState.FAILED},
     Fate.UNKNOWN: {StepState.UNKNOWN},
@@ -85,7 +85,7 @@ def spoken(records: Sequence[StepRecord]) -> str:
 
 def undone(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     """Of each VM that is not done, and of each such step without one, the step that tells how it stands."""
-    return [telling(group) for group in each(records) if of(group) is not Fate.DONE]
+    return [decisive(group) for group in each(records) if of(group) is not Fate.DONE]
 
 
 def undone_of_all(records: Sequence[StepRecord]) -> str:

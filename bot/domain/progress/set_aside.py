@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 
 from bot.domain.counting import counted
 from bot.domain.plans.plan import By
-from bot.domain.progress.steps import IN_FLIGHT, Aside, StepRecord, StepState
-from bot.domain.progress.turns import to_retry, to_skip
+from bot.domain.progress.steps import IN_FLIGHT, SetAside, StepRecord, StepState
+from bot.domain.progress.turns import not_needed, to_retry
 from bot.domain.values import StepKey, VmId
 
 _FAILED = frozenset({StepState.FAILED, StepState.UNKNOWN})
@@ -42,13 +42,13 @@ def not_yet(records: Sequence[StepRecord], *, now: datetime) -> Mapping[StepKey,
         records: all steps of the operation.
         now: the time, aware and UTC.
     """
-    asked = {r.step.relieves for r in records if r.waits_for_hands}
+    asked = {r.step.relieves for r in records if r.waits_for_person}
     mine = (r for r in records if r.step.vm and r.counts and r.step.by is By.MUSTER and r.key not in asked)
     moving = (r for r in mine if r.state in IN_FLIGHT and (r.begun_at is not None or not r.step.waits_at))
     return {r.key: r.moved_at + r.step.patience for r in moving if r.moved_at is not None and now - r.moved_at >= STILL}
 
 
-def of(records: Sequence[StepRecord], vms: Collection[VmId], aside: Aside) -> Sequence[StepRecord]:
+def of(records: Sequence[StepRecord], vms: Collection[VmId], aside: SetAside) -> Sequence[StepRecord]:
     """The steps that these VMs have left, set aside: all but what tidies up."""
     return [
         replace(r, aside=aside) for r in records if r.step.vm in vms and r.state is not StepState.DONE and _may_be(r)
@@ -68,8 +68,8 @@ def is_all_that_is_left(records: Sequence[StepRecord], phases: Sequence[str]) ->
     """
     again = {r.key: r.again() for r in to_retry(records)}
     planned = [again.get(r.key, r) for r in records]
-    while skipped := {r.key for r in to_skip(planned, phases)}:
-        planned = [replace(r, state=StepState.NOT_NEEDED) if r.key in skipped else r for r in planned]
+    while needless := {r.key for r in not_needed(planned, phases)}:
+        planned = [replace(r, state=StepState.NOT_NEEDED) if r.key in needless else r for r in planned]
     is_left = any(r.counts and r.state is StepState.PLANNED and r.step.by is not By.CLOUD for r in planned)
     return not is_left and any(r.aside for r in records)
 

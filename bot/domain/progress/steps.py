@@ -1,4 +1,4 @@
-"""The life of one step: planned → intent → accepted → done, failed, skipped or unknown. Pure.
+"""The life of one step: planned → intent → accepted → done, failed, not needed or unknown. Pure.
 
 Intent is committed before the act and the outcome after it, so a crash anywhere resumes at a look. `after_look` is the
 only place where a sighting changes a step.
@@ -58,7 +58,7 @@ class Word:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Aside:
+class SetAside:
     """A person's decision that a step which did not get done is not tried again; it never counts as done."""
 
     by: UserId
@@ -88,7 +88,7 @@ class StepRecord:
     is_in_vain: bool = False  #: as last seen, see `Sighting`
     gave_way: bool = False  #: its last attempt was ended for the sake of others: its turn comes after theirs
     is_over: bool = False  #: the cloud ended the call of this start with an error: what it did, if anything, shows soon
-    aside: Aside | None = None  #: set aside, with all that its VM has left to do
+    aside: SetAside | None = None  #: set aside, with all that its VM has left to do
 
     @property
     def key(self) -> StepKey:
@@ -140,7 +140,7 @@ class StepRecord:
         return replace(self, state=state, ended_at=now, sentence=sentence, remedy=remedy, raw=raw)
 
     @property
-    def waits_for_hands(self) -> bool:
+    def waits_for_person(self) -> bool:
         """Whether it is somebody's turn to do it by hand."""
         return self.step.by is By.PERSON and self.state in IN_FLIGHT
 
@@ -172,7 +172,7 @@ def latest(records: Sequence[StepRecord], *, otherwise: datetime) -> datetime:
 def with_words(records: Sequence[StepRecord], words: Sequence[Word], *, now: datetime) -> Sequence[StepRecord]:
     """The steps, those that wait for somebody's hands with what was said of them last."""
     last = {word.step: word for word in words}
-    return [r.told(last[r.key], now=now) if r.waits_for_hands and r.key in last else r for r in records]
+    return [r.told(last[r.key], now=now) if r.waits_for_person and r.key in last else r for r in records]
 
 
 def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:

@@ -21,7 +21,7 @@ def current_phase(records: Sequence[StepRecord], phases: Sequence[str]) -> str |
     return next((p for p in phases if p in open_phases), None)
 
 
-def to_skip(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
+def not_needed(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
     """Planned steps that must not happen any more.
 
     They were set aside, follow a step that did not get done, stand in a phase after one in which an essential step did
@@ -71,7 +71,7 @@ def to_retry(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
     return [r for r in records if r.key in undone | found or r.step.relieves in undone]
 
 
-def to_retry_beside(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
+def to_retry_meanwhile(records: Sequence[StepRecord], phases: Sequence[str]) -> Sequence[StepRecord]:
     """Of those, the steps that may be tried again while others still move: none of a phase that is over."""
     order = {name: place for place, name in enumerate(phases)}
     phase = current_phase(records, phases)
@@ -105,7 +105,7 @@ def to_start(
     in_flight = [r for r in records if r.counts and r.state in IN_FLIGHT]
     busy_groups = {r.step.apart for r in in_flight if r.step.apart}
     room = limit - sum(1 for r in in_flight if r.step.by is By.MUSTER)
-    not_any_more = {r.key for r in to_skip(records, phases)}
+    not_any_more = {r.key for r in not_needed(records, phases)}
     planned = [r for r in records if r.counts and r.state is StepState.PLANNED and r.step.phase == phase]
     ours_wait = any(r.step.by is By.MUSTER and not r.step.follows and r.key not in not_any_more for r in planned)
     startable = {r.key for r in planned if among is None or r.key in among} - not_any_more
@@ -165,7 +165,7 @@ def _relief(records: Sequence[StepRecord], startable: Collection[StepKey], *, no
         mine = relief[late.key]
         if any(r.state in IN_FLIGHT for r in mine):
             continue
-        waiting = [r for r in records if _waits_behind(r, late, startable)]
+        waiting = [r for r in records if _waits_for_its_place(r, late, startable)]
         planned = [r for r in mine if r.state is StepState.PLANNED]
         giving = [r for r in planned if r.step.headway and _is_to_give_way(late, r.step, waiting, now=now)]
         asking = [r for r in planned if not r.step.headway and now - late.begun_at >= r.step.deadline]
@@ -173,11 +173,11 @@ def _relief(records: Sequence[StepRecord], startable: Collection[StepKey], *, no
     return chosen
 
 
-def _waits_behind(record: StepRecord, late: StepRecord, startable: Collection[StepKey]) -> bool:
+def _waits_for_its_place(record: StepRecord, late: StepRecord, startable: Collection[StepKey]) -> bool:
     """Whether a step waits for the place of another, in the cloud or here."""
     waits_there = record.state in IN_FLIGHT and record.begun_at is None
-    is_behind = record.counts and record.step.waits_at == late.step.waits_at
-    return is_behind and (waits_there or record.key in startable)
+    has_the_same_place = record.counts and record.step.waits_at == late.step.waits_at
+    return has_the_same_place and (waits_there or record.key in startable)
 
 
 def _is_to_give_way(late: StepRecord, relief: Step, waiting: Sequence[StepRecord], *, now: datetime) -> bool:

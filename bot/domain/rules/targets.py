@@ -19,7 +19,7 @@ def conflict(asked: Request, live: Sequence[Request]) -> AlreadyUnderWay | None:
     """Why an operation may not begin beside those that are live in its cloud; None where it may."""
     if (holder := _holder(asked, live)) is not None:
         return AlreadyUnderWay(
-            holder.run, _held(asked, holder), remedy="Wait for its end or cancel it, or ask again with another target."
+            holder.run, _taken(asked, holder), remedy="Wait for its end or cancel it, or ask again with another target."
         )
     if asked.action is Action.EVACUATE:
         return None
@@ -39,7 +39,7 @@ def closed(asked: Request, live: Sequence[Request]) -> Closed | None:
     if holder is None:
         return None
     remedy = f"Retry what is left once {holder.run} has ended, or cancel this one and ask again with another target."
-    return Closed(sentence=_held(asked, holder), remedy=remedy)
+    return Closed(sentence=_taken(asked, holder), remedy=remedy)
 
 
 def findings(asked: Request, live: Sequence[Request]) -> tuple[Finding, ...]:
@@ -52,7 +52,7 @@ def findings(asked: Request, live: Sequence[Request]) -> tuple[Finding, ...]:
             code="target-under-operation",
             verdict=Verdict.BLOCKER,
             topic=Topic.ROOM,
-            sentence=_held(asked, holder),
+            sentence=_taken(asked, holder),
             remedy=f"Wait for the end of {holder.run} or cancel it, or ask again with another target.",
         ),
     )
@@ -78,5 +78,5 @@ def _holder(asked: Request, live: Sequence[Request]) -> Request | None:
     return next((one for one in others if asked.to and asked.to in {one.host, one.host_name}), None)
 
 
-def _held(asked: Request, holder: Request) -> str:
+def _taken(asked: Request, holder: Request) -> str:
     return f"{asked.to}, where the VMs of {asked.host_name} are to go, is itself held by operation {holder.run}."

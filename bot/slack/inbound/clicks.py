@@ -30,7 +30,7 @@ AGAIN = "asked again"
 UNKNOWN = "unknown click"
 _ALL = "choice of all VMs"
 _DONE = "done by hand"
-_STEERING = "steering"
+_CONTROL = "steering"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,7 @@ def _steer(verb: Steer) -> Button:
     async def steer(desk: Desk, asked: Asked) -> None:
         await desk.steer(asked.operation, verb, by=asked.by, key=asked.key)
 
-    return Button(kind=_STEERING, verb=steer)
+    return Button(kind=_CONTROL, verb=steer)
 
 
 def _begin(action: Action) -> Button:

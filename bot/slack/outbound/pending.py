@@ -26,8 +26,8 @@ async def read(archive: Archive, *, put_off: Collection[int] = ()) -> Pending:
     """What is pending now, without the lines that are put off and what comes after them."""
     async with archive.reading() as unit:
         return Pending(
-            cards=await unit.cards.behind(limit=_CARDS),
-            copies=await unit.copies.behind(limit=_CARDS),
+            cards=await unit.cards.outdated(limit=_CARDS),
+            copies=await unit.copies.outdated(limit=_CARDS),
             lines=await unit.outbox.waiting(limit=_LINES, put_off=put_off),
-            notices=await unit.notices.behind(limit=_NOTICES),
+            notices=await unit.notices.outdated(limit=_NOTICES),
         )

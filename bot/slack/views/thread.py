@@ -15,7 +15,7 @@ from bot.slack.views.message import Message
 
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
 """Lines under which the table of results stands."""
-_ASIDE = 2_000
+_SET_ASIDE = 2_000
 
 
 def render(
@@ -35,7 +35,7 @@ def render(
         return Message(text=_many_done(done))
     line = lines_of(news, operation, asker=asker)
     if first.kind in WITH_REPORT and records and operation.plan is not None:
-        aside = text.cut_lines(steps.set_aside(records), limit=_ASIDE)
+        aside = text.cut_lines(steps.set_aside(records), limit=_SET_ASIDE)
         lines = [line, aside, vms.untouched(operation, records), steps.left_as_is(operation, records)]
         whole = text.cut("\n".join(said for said in lines if said), limit=text.MAX_TEXT)
         return _with_report(whole, operation, records)

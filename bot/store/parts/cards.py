@@ -1,4 +1,4 @@
-"""Cards of operations: where each stands, and which are behind; and doubt whether a channel is still there."""
+"""Cards of operations: where each stands, and which are outdated; and doubt whether a channel is still there."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ from bot.store.transaction import Transaction
 _CARD, _COPY, _OPERATION = table_of(CardRow), table_of(CopyRow), table_of(OperationRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
-_BEHIND = (
+_OUTDATED = (
     select(OperationRow, CardRow)
     .join(CardRow, col(CardRow.operation_id) == col(OperationRow.id), isouter=True)
     .where(col(OperationRow.revision) > col(OperationRow.shown))
@@ -34,12 +34,12 @@ class SqlCards:
         self._transaction = transaction
         self._operations = operations
 
-    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
+    async def outdated(self, *, limit: int) -> Sequence[tuple[Operation, int, Card | None]]:
         """See `bot.domain.ports.messages.StandingCards`.
 
         Operations without a card come first, then the card kept longest ago.
         """
-        found: Sequence[tuple[OperationRow, CardRow | None]] = await self._transaction.all(_BEHIND, most=limit)
+        found: Sequence[tuple[OperationRow, CardRow | None]] = await self._transaction.all(_OUTDATED, most=limit)
         operations = await self._operations.values_of([row for row, _ in found])
         return [
             (operation, row.revision, card_of(card) if card else None)

@@ -14,7 +14,7 @@ from bot.store.rows.tables import CardRow, CopyRow, OperationRow, table_of
 from bot.store.transaction import Transaction
 
 _CARD, _COPY, _OPERATION = table_of(CardRow), table_of(CopyRow), table_of(OperationRow)
-_BEHIND = (
+_OUTDATED = (
     select(OperationRow, CopyRow)
     .join(CopyRow, col(CopyRow.operation_id) == col(OperationRow.id))
     .where(col(CopyRow.revision) < col(OperationRow.revision))
@@ -35,9 +35,9 @@ class SqlCopies:
         query = select(CopyRow).where(col(CopyRow.operation_id) == operation).order_by(col(CopyRow.channel))
         return [copy_of(row) for row in await self._transaction.scalars(query)]
 
-    async def behind(self, *, limit: int) -> Sequence[tuple[Operation, int, Copy]]:
+    async def outdated(self, *, limit: int) -> Sequence[tuple[Operation, int, Copy]]:
         """See `bot.domain.ports.messages.StandingCopies`."""
-        found: Sequence[tuple[OperationRow, CopyRow]] = await self._transaction.all(_BEHIND, most=limit)
+        found: Sequence[tuple[OperationRow, CopyRow]] = await self._transaction.all(_OUTDATED, most=limit)
         operations = await self._operations.values_of([row for row, _ in found])
         return [(o, row.revision, copy_of(copy)) for o, (row, copy) in zip(operations, found, strict=True)]
 

@@ -1,4 +1,4 @@
-"""Messages of alarms: where each stands, and which are behind."""
+"""Messages of alarms: where each stands, and which are outdated."""
 
 from collections.abc import Sequence
 
@@ -19,7 +19,7 @@ class SqlNotices:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    async def behind(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
+    async def outdated(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
         """See `bot.domain.ports.messages.StandingNotices`."""
         query = (
             select(AlarmRow)

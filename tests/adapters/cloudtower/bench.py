@@ -20,7 +20,7 @@ from adapters.simulated.world import World
 from bot.domain.cloud import Books, CloudError, Left, Refused, Request, Seen, Unreachable
 from bot.domain.plans.plan import By, Plan
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look, laid_out
-from bot.domain.progress.turns import to_skip, to_start
+from bot.domain.progress.turns import not_needed, to_start
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, OperationId
 from bot.runtime.clock import ManualClock
@@ -147,7 +147,7 @@ class Walk:
 
     async def round(self) -> None:
         """Look, start, and let a poll go by."""
-        for skipped in to_skip(self.records, self.plan.phases):
+        for skipped in not_needed(self.records, self.plan.phases):
             self._keep(skipped.end(StepState.NOT_NEEDED, now=self.bench.clock.now()))
         following = to_start(self.records, self.plan.phases, limit=10, now=self.bench.clock.now())
         live = [*(r for r in self.records if r.state in IN_FLIGHT), *following]

@@ -54,7 +54,7 @@ async def heads(archive: Archive, *, limit: int = 100) -> list[Outgoing]:
 
 async def unposted(archive: Archive, *, limit: int = 10) -> list[tuple[str, int, Card | None]]:
     async with archive.unit() as unit:
-        return [(o.id, revision, card) for o, revision, card in await unit.cards.behind(limit=limit)]
+        return [(o.id, revision, card) for o, revision, card in await unit.cards.outdated(limit=limit)]
 
 
 async def test_an_operation_without_a_card_is_unposted(archive: SqlArchive) -> None:
@@ -84,7 +84,7 @@ async def test_a_card_is_kept_as_it_was_given(archive: SqlArchive) -> None:
         await unit.commit()
     async with archive.unit() as unit:
         assert await unit.cards.of(OperationId("op-1")) == attempted
-        assert [card for _, _, card in await unit.cards.behind(limit=1)] == [attempted]
+        assert [card for _, _, card in await unit.cards.outdated(limit=1)] == [attempted]
 
 
 async def test_no_card_waits_behind_one_that_changes_all_the_time(archive: SqlArchive, clock: ManualClock) -> None:
@@ -252,7 +252,7 @@ async def test_a_further_card_is_behind_until_it_shows_the_latest_and_can_be_for
             await unit.commit()
     async with archive.unit() as unit:
         assert [c.channel for c in await unit.copies.of(OperationId("op-1"))] == ["C2", "C3"]
-        assert [(o.id, at, c.channel) for o, at, c in await unit.copies.behind(limit=9)] == [("op-1", 1, "C3")]
+        assert [(o.id, at, c.channel) for o, at, c in await unit.copies.outdated(limit=9)] == [("op-1", 1, "C3")]
         await unit.copies.drop(replace(copy, channel="C3"))
         await unit.commit()
     async with archive.unit() as unit:

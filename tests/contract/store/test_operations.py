@@ -47,7 +47,7 @@ async def save(archive: Archive, changed: Operation) -> Operation:
 
 async def revision_of(archive: Archive, id: str = "op-1") -> int:
     async with archive.unit() as unit:
-        return next(revision for found, revision, _ in await unit.cards.behind(limit=10) if found.id == id)
+        return next(revision for found, revision, _ in await unit.cards.outdated(limit=10) if found.id == id)
 
 
 async def test_what_is_not_committed_never_was(archive: SqlArchive) -> None:

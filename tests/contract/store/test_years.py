@@ -35,7 +35,7 @@ async def ended(archive: SqlArchive, number: int, *, at: datetime = START, steps
         await unit.outbox.tell(news_of(Kind.FINISHED, {"seconds": 60}, operation=made.id))
         await unit.commit()
     async with archive.unit() as unit:
-        ((_, revision, _),) = await unit.cards.behind(limit=9)
+        ((_, revision, _),) = await unit.cards.outdated(limit=9)
         await unit.cards.keep(Card(operation=made.id, channel="C1", ts="1.0", revision=revision))
         await unit.outbox.told([line.id for line in await waiting(unit)], ts="2.0")
         await unit.inbox.receive(Delivery(key=f"key-{number}", kind="test", payload={}, received_at=at))
@@ -65,7 +65,7 @@ async def test_what_has_been_over_for_long_goes_and_the_operation_stays(
         kept, whole = await unit.operations.get(old.id), await unit.operations.get(young.id)
         assert (kept.state, kept.plan, list(await unit.steps.of(old.id))) == (State.SUCCEEDED, None, [])
         assert (whole.plan, len(await unit.steps.of(young.id))) == (plan(3), 3)
-        assert await unit.cards.behind(limit=9) == []
+        assert await unit.cards.outdated(limit=9) == []
         assert await unit.inbox.receive(Delivery(key="key-2", kind="test", payload={}, received_at=START)) is False
     assert [await rows(archive, table) for table in ("plan", "step", "inbox", "outbox")] == [1, 3, 1, 1]
     assert await rows(archive, "audit") == 2
@@ -130,7 +130,7 @@ async def test_lines_behind_the_cut_are_not_deleted(archive: SqlArchive) -> None
 Ask = Callable[[SqlUnit], Awaitable[object]]
 ROUNDS: dict[str, tuple[Ask, str]] = {
     "the list": (lambda unit: unit.operations.newest(live=True), "ix_operation_live"),
-    "the board": (lambda unit: unit.cards.behind(limit=100), "ix_operation_behind"),
+    "the board": (lambda unit: unit.cards.outdated(limit=100), "ix_operation_behind"),
     "leases at a start": (lambda unit: unit.leases.void(), "ix_operation_leased"),
     "whether there is work": (lambda unit: unit.leases.has_work(span=timedelta(seconds=8)), "ix_operation_work"),
     "work to take": (lambda unit: unit.leases.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
@@ -139,7 +139,7 @@ ROUNDS: dict[str, tuple[Ask, str]] = {
     "news to tell": (lambda unit: unit.outbox.waiting(limit=100), "ix_outbox_waiting"),
     "an alert": (lambda unit: unit.alarms.about(AlarmKind.ALERT, "x"), "ix_alarm_subject"),
     "alerts to place": (lambda unit: unit.alarms.waiting(limit=9), "ix_alarm_waiting"),
-    "alarms to show": (lambda unit: unit.notices.behind(limit=9), "ix_alarm_unshown"),
+    "alarms to show": (lambda unit: unit.notices.outdated(limit=9), "ix_alarm_unshown"),
     "targets": (lambda unit: unit.operations.requests("prod"), "one_live_operation_per_host"),
 }
 

@@ -6,7 +6,7 @@ import pytest
 
 from bot.domain.progress import fates
 from bot.domain.progress.fates import Fate
-from bot.domain.progress.steps import Aside, StepRecord, StepState
+from bot.domain.progress.steps import SetAside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
 from tests.domain.build import NOW, record
 
@@ -34,13 +34,15 @@ def test_a_vm_stands_as_the_worst_of_its_steps_and_that_step_tells_it(
 ) -> None:
     records = of_vm("web-1", *states)
     assert fates.of(records) is fate
-    assert fates.telling(records) == records[teller]
+    assert fates.decisive(records) == records[teller]
 
 
 def test_what_a_person_has_set_aside_is_told_as_that() -> None:
-    records = [replace(one, aside=Aside(by=UserId("U0BOB"), at=NOW)) for one in of_vm("web-1", S.FAILED, S.NOT_NEEDED)]
+    records = [
+        replace(one, aside=SetAside(by=UserId("U0BOB"), at=NOW)) for one in of_vm("web-1", S.FAILED, S.NOT_NEEDED)
+    ]
     assert fates.of(records) is Fate.SET_ASIDE
-    assert fates.telling(records) == records[0]
+    assert fates.decisive(records) == records[0]
 
 
 def test_vms_are_counted_beside_steps_of_the_host_and_never_their_steps() -> None:

@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from bot.domain.plans.plan import By
 from bot.domain.progress import set_aside
-from bot.domain.progress.steps import ENDED, Aside, StepRecord, StepState
-from bot.domain.progress.turns import to_retry, to_skip, to_start
+from bot.domain.progress.steps import ENDED, SetAside, StepRecord, StepState
+from bot.domain.progress.turns import not_needed, to_retry, to_start
 from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.build import NOW, PHASES, record
 
-BOB = Aside(by=UserId("U0BOB"), at=NOW, reason="its owner moves it")
+BOB = SetAside(by=UserId("U0BOB"), at=NOW, reason="its owner moves it")
 VM_1, VM_2 = VmId("vm-1"), VmId("vm-2")
 FAILED = (StepState.FAILED, StepState.UNKNOWN)
 
@@ -96,7 +96,7 @@ def test_what_was_set_aside_is_not_retried_and_its_relief_is_not_either() -> Non
 def test_what_a_vm_that_was_set_aside_had_still_to_do_does_not_happen() -> None:
     failed, waits = record(0, StepState.FAILED, vm=VM_1), record(1, vm=VM_1)
     rest = with_aside([failed, waits], VM_1)
-    assert keys(to_skip(rest, PHASES)) == ["step 1"]
+    assert keys(not_needed(rest, PHASES)) == ["step 1"]
     assert to_start(rest, PHASES, limit=9, now=NOW) == []
 
 
@@ -105,7 +105,7 @@ def test_a_later_phase_that_needs_every_vm_does_not_happen_over_one_that_was_set
     later = record(1, StepState.NOT_NEEDED, phase="verify")
     rest = with_aside([needed, later], VM_1)
     again = [r.again() if r in to_retry(rest) else r for r in rest]
-    assert keys(to_skip(again, PHASES)) == ["step 1"]
+    assert keys(not_needed(again, PHASES)) == ["step 1"]
     assert set_aside.is_all_that_is_left(rest, PHASES)
 
 

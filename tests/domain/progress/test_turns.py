@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.plans.plan import By
-from bot.domain.progress.steps import ENDED, IN_FLIGHT, Aside, StepRecord, StepState
-from bot.domain.progress.turns import current_phase, to_retry, to_retry_beside, to_skip, to_start, to_tidy
+from bot.domain.progress.steps import ENDED, IN_FLIGHT, SetAside, StepRecord, StepState
+from bot.domain.progress.turns import current_phase, not_needed, to_retry, to_retry_meanwhile, to_start, to_tidy
 from bot.domain.values import StepKey, UserId, VmId
 from tests.domain.build import NOW, PHASES, record
 
@@ -30,7 +30,7 @@ def start(*all_of_them: StepRecord, limit: int = 10) -> list[str]:
 
 
 def skip(*all_of_them: StepRecord) -> list[str]:
-    return named(list(to_skip(all_of_them, PHASES)))
+    return named(list(not_needed(all_of_them, PHASES)))
 
 
 def test_a_phase_begins_when_the_one_before_has_ended() -> None:
@@ -297,10 +297,10 @@ def test_a_retry_looks_anew_at_what_was_found_done_of_the_host_without_a_start_w
 def test_while_others_move_only_what_failed_in_a_phase_that_is_not_over_is_tried_again() -> None:
     going, failed = record(1, StepState.ACCEPTED), record(2, StepState.FAILED)
     early, skipped = record(0, StepState.FAILED, phase="close"), record(3, StepState.NOT_NEEDED, phase="verify")
-    assert named(list(to_retry_beside([early, going, failed, skipped], PHASES))) == ["step 2", "step 3"]
-    assert to_retry_beside([going, skipped], PHASES) == [], "nothing has failed"
-    assert to_retry_beside([failed, skipped], PHASES) == [], "nothing moves any more"
-    assert to_retry_beside([going, replace(failed, aside=Aside(by=UserId("U0BOB"), at=NOW))], PHASES) == [], (
+    assert named(list(to_retry_meanwhile([early, going, failed, skipped], PHASES))) == ["step 2", "step 3"]
+    assert to_retry_meanwhile([going, skipped], PHASES) == [], "nothing has failed"
+    assert to_retry_meanwhile([failed, skipped], PHASES) == [], "nothing moves any more"
+    assert to_retry_meanwhile([going, replace(failed, aside=SetAside(by=UserId("U0BOB"), at=NOW))], PHASES) == [], (
         "somebody has set it aside"
     )
 
@@ -361,7 +361,7 @@ def test_what_is_started_keeps_to_limit_phase_and_groups_and_is_never_what_must_
         or (one.step.tidies and by_key[one.step.follows].has_ended)
         for one in begun
     )
-    assert not set(named(begun)) & set(named(list(to_skip(all_of_them, PHASES))))
+    assert not set(named(begun)) & set(named(list(not_needed(all_of_them, PHASES))))
 
 
 @given(chains)
@@ -372,7 +372,7 @@ def test_an_operation_always_comes_to_its_end(all_of_them: list[StepRecord]) -> 
         if all(one.has_ended for one in current.values()):
             return
         rows = list(current.values())
-        for one in to_skip(rows, PHASES):
+        for one in not_needed(rows, PHASES):
             current[one.key] = one.end(StepState.NOT_NEEDED, now=NOW)
         for one in to_start(list(current.values()), PHASES, limit=1, now=NOW):
             current[one.key] = one.intend({}, now=NOW)

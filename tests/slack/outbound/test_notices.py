@@ -83,7 +83,7 @@ async def test_without_an_incident_channel_nothing_waits_for_one(office: Office)
     await raised(office, alarm())
     await office.quiet(office.board())
     async with office.archive.unit() as unit:
-        assert list(await unit.notices.behind(limit=5)) == []
+        assert list(await unit.notices.outdated(limit=5)) == []
 
 
 async def test_a_channel_that_takes_no_message_holds_nothing_else_up(office: Office) -> None:

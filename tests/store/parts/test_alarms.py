@@ -83,17 +83,17 @@ async def test_only_what_is_raised_and_has_changed_waits_to_be_shown(any_archive
     await opened(any_archive, alarm())
     await opened(any_archive, alarm("left", kind=AlarmKind.LEFT_OVER, raised_at=START))
     async with any_archive.unit() as unit:
-        assert list(await unit.notices.behind(limit=10)) == []
+        assert list(await unit.notices.outdated(limit=10)) == []
     raised = await saved(any_archive, alarm(raised_at=START))
     async with any_archive.unit() as unit:
-        assert list(await unit.notices.behind(limit=10)) == [(raised, Notice(alarm="a1"))]
+        assert list(await unit.notices.outdated(limit=10)) == [(raised, Notice(alarm="a1"))]
         await unit.notices.keep(Notice(alarm="a1", channel="C0", ts="1.5", shown=raised.version))
         await unit.commit()
     async with any_archive.unit() as unit:
-        assert list(await unit.notices.behind(limit=10)) == []
+        assert list(await unit.notices.outdated(limit=10)) == []
     cleared = await saved(any_archive, raised.cleared(START))
     async with any_archive.unit() as unit:
-        ((shown, notice),) = await unit.notices.behind(limit=10)
+        ((shown, notice),) = await unit.notices.outdated(limit=10)
     assert (shown, notice.ts) == (cleared, "1.5")
 
 

@@ -94,7 +94,7 @@ _MAY_SKIP = frozenset({State.RUNNING, State.PAUSED, State.NEEDS_ATTENTION})
 
 def _may_retry(operation: Operation, records: Sequence[StepRecord]) -> bool:
     """Whether a retry finds something to do: while others still move, only what failed in their phase."""
-    return operation.state is State.NEEDS_ATTENTION or bool(turns.to_retry_beside(records, operation.phases))
+    return operation.state is State.NEEDS_ATTENTION or bool(turns.to_retry_meanwhile(records, operation.phases))
 
 
 def _end(operation: Operation, value: str) -> Block:

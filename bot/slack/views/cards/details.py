@@ -56,7 +56,7 @@ def window(operation: Operation, records: Sequence[StepRecord], *, page: int) ->
     blocks = [
         message.section(f"{said}{shown}. Those that need a look come first."),
         *message.paragraphs(lines),
-        *_turning(operation, page, pages),
+        *_page_buttons(operation, page, pages),
     ]
     return {
         "type": "modal",
@@ -66,7 +66,7 @@ def window(operation: Operation, records: Sequence[StepRecord], *, page: int) ->
     }
 
 
-def _turning(operation: Operation, page: int, pages: int) -> list[Block]:
+def _page_buttons(operation: Operation, page: int, pages: int) -> list[Block]:
     to = [("Previous", page - 1)] * (page > 0) + [("Next", page + 1)] * (page < pages - 1)
     elements = [
         message.button(label, action=f"{TURN}:{label.lower()}", value=carried.by_page(operation, number))

@@ -7,7 +7,7 @@ from datetime import datetime
 from bot.domain.progress import fates, forecast
 from bot.domain.progress.fates import ENDED, Fate
 from bot.domain.progress.pace import Limit
-from bot.domain.progress.steps import Aside, StepRecord, StepState
+from bot.domain.progress.steps import SetAside, StepRecord, StepState
 from bot.domain.values import VmId
 
 _WIDTH = 8
@@ -26,7 +26,7 @@ class VmProgress:
     share: float | None = None  #: 0..1 while under way, when the cloud tells
     sentence: str = ""
     remedy: str = ""
-    aside: Aside | None = None  #: who set it aside, and why
+    aside: SetAside | None = None  #: who set it aside, and why
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ def of(records: Sequence[StepRecord]) -> Progress:
 
 
 def _course(records: Sequence[StepRecord]) -> VmProgress:
-    fate, latest = fates.of(records), fates.telling(records)
+    fate, latest = fates.of(records), fates.decisive(records)
     starts = [r.intent_at for r in records if r.intent_at is not None]
     ends = [r.ended_at for r in records if r.ended_at is not None]
     seconds = (max(ends) - min(starts)).total_seconds() if fate in ENDED and starts and ends else None

@@ -10,7 +10,7 @@ from bot.domain.plans.plan import By, Plan, PlannedStep
 from bot.domain.progress import fates
 from bot.domain.progress import set_aside as setting_aside
 from bot.domain.progress.fates import Fate
-from bot.domain.progress.steps import IN_FLIGHT, Aside, StepRecord, StepState, of_host
+from bot.domain.progress.steps import IN_FLIGHT, SetAside, StepRecord, StepState, of_host
 from bot.slack.views import message, subject, text
 from bot.slack.views.cards import buttons
 from bot.slack.views.message import Block
@@ -116,7 +116,7 @@ def _met(groups: Sequence[Sequence[StepRecord]], noun: str) -> str:
 def waiting_for_people(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
     """What only a person can do, and waits for that now."""
     blocks: list[Block] = []
-    for record in [r for r in records if r.waits_for_hands][:_MOST_BY_HAND]:
+    for record in [r for r in records if r.waits_for_person][:_MOST_BY_HAND]:
         step = record.step
         said = f":raised_hand: *To be done by hand*: {text.escape(step.title)}."
         told = f"{said} {text.sentence_of(record.sentence, record.remedy)}".strip()
@@ -151,7 +151,7 @@ def standing_still(records: Sequence[StepRecord], *, now: datetime) -> list[Bloc
 
 def set_aside(records: Sequence[StepRecord]) -> list[str]:
     """What was set aside, by whom, when and why, with what had become of it; mrkdwn lines, none where nothing was."""
-    groups: dict[tuple[Aside, StepState, str], list[StepRecord]] = {}
+    groups: dict[tuple[SetAside, StepState, str], list[StepRecord]] = {}
     for record in records:
         if record.aside and record.counts and record.state in _TROUBLE:
             cause = text.sentence_of(record.sentence or _NO_CAUSE)

@@ -24,15 +24,15 @@ REASON = "reason"
 
 def loading() -> Block:
     """What stands in a window until Muster knows what belongs there."""
-    return _telling("One Moment", "_One moment: Muster looks up the plan and who may do this._")
+    return _text_alone("One Moment", "_One moment: Muster looks up the plan and who may do this._")
 
 
 def refused(why: Message) -> Block:
     """Why nothing was done."""
-    return _telling("Nothing Was Done", why.text)
+    return _text_alone("Nothing Was Done", why.text)
 
 
-def _telling(title: str, mrkdwn: str) -> Block:
+def _text_alone(title: str, mrkdwn: str) -> Block:
     """A window that asks nothing."""
     return {
         "type": "modal",

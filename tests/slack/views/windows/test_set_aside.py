@@ -13,7 +13,7 @@ from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import By, Plan
 from bot.domain.progress import set_aside as aside
-from bot.domain.progress.steps import Aside, StepRecord, StepState
+from bot.domain.progress.steps import SetAside, StepRecord, StepState
 from bot.domain.values import UserId, VmId
 from bot.slack.views import text, thread, timeline
 from bot.slack.views.cards import card
@@ -36,7 +36,9 @@ def failed(vms: int = 3, *, words: str = "") -> tuple[Plan, Sequence[StepRecord]
 
 
 def set_aside(rows: Sequence[StepRecord], *vms: VmId, reason: str = "its owner moves it") -> list[StepRecord]:
-    marked = {r.key: r for r in aside.of(rows, vms or list(aside.may_be(rows)), Aside(by=BOB, at=NOW, reason=reason))}
+    marked = {
+        r.key: r for r in aside.of(rows, vms or list(aside.may_be(rows)), SetAside(by=BOB, at=NOW, reason=reason))
+    }
     return [marked.get(r.key, r) for r in rows]
 
 
