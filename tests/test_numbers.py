@@ -1,4 +1,4 @@
-"""No sentence for people puts a noun behind a number by itself: `bot.domain.counting` does, so that they agree."""
+"""No sentence for people puts a noun behind a number by itself, nor says how many more there are: `counting` does."""
 
 import ast
 import re
@@ -34,7 +34,7 @@ NOUN = "|".join("people" if word == "people" else f"{word}s" for word in WORDS)
 BEHIND = re.compile(rf"^ (?:of its |other |more |running |Cinder |named |open )?(?:{NOUN})\b(?! \()")
 EXPONENT = re.compile(r"^(?:,?\.?\d*[geG])$")
 FOLDERS = ("bot", "adapters")
-APART = ("bot/demo", "adapters/simulated")
+APART = ("bot/demo", "adapters/simulated", "bot/domain/counting.py")
 NAMES = frozenset({"name", "host", "host_name", "service.host", "cloud", "server.name"})
 
 
@@ -47,7 +47,7 @@ def wrong_in(source: str) -> Iterator[str]:
     for node in ast.walk(ast.parse(source)):
         if not isinstance(node, ast.JoinedStr):
             continue
-        for value, after in zip(node.values, [*node.values[1:], None], strict=True):
+        for before, value, after in zip([None, *node.values], node.values, [*node.values[1:], None], strict=False):
             if not isinstance(value, ast.FormattedValue):
                 continue
             said = ast.unparse(value.value)
@@ -55,6 +55,8 @@ def wrong_in(source: str) -> Iterator[str]:
             spec = _text(value.format_spec) if isinstance(value.format_spec, ast.JoinedStr) else ""
             if EXPONENT.match(spec) and not unit.startswith(" s"):
                 yield f"line {value.lineno}: {said} with a format that may show an exponent"
+            if unit.startswith(" more") and isinstance(before, ast.Constant) and str(before.value).endswith("and "):
+                yield f"line {value.lineno}: and {said} more"
             if BEHIND.match(unit) and _is_number(value):
                 yield f"line {value.lineno}: {said}{unit}"
 
@@ -76,6 +78,7 @@ def test_the_rule_sees_what_it_forbids() -> None:
     assert list(wrong_in('f"{len(vms)} VMs are here"')) == ["line 1: len(vms) VMs are here"]
     assert list(wrong_in('f"{left} of its {len(whole)} VMs"')) == ["line 1: len(whole) VMs"]
     assert list(wrong_in('f"{memory:.4g} GiB"')) == ["line 1: memory with a format that may show an exponent"]
+    assert list(wrong_in('f"{shown} and {left} more"')) == ["line 1: and left more"]
     assert not list(wrong_in("""f"{counted(len(vms), 'VM')} {service.host} reports" """))
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from enum import StrEnum
 from typing import TextIO
 
-from bot.domain.counting import counted
+from bot.domain.counting import counted, listed
 from bot.domain.values import Json
 from bot.runtime.clock import SystemClock, WakeUp
 from bot.store.archive import SqlArchive
@@ -38,9 +38,8 @@ async def verify(url: str, out: TextIO) -> int:
         unchanged = counted(seq, "line is as it was written", "lines are as they were written")
         out.write(f"✓ {unchanged}; the last one's hash is {head}\n")
         return 0
-    shown = ", ".join(str(number) for number in broken[:MOST_NAMED])
-    rest = f" and {len(broken) - MOST_NAMED} more" if len(broken) > MOST_NAMED else ""
-    out.write(f"✗ changed, missing or out of place: line {shown}{rest} of {seq}\n")
+    shown = listed([str(number) for number in broken], most=MOST_NAMED)
+    out.write(f"✗ changed, missing or out of place: line {shown} of {seq}\n")
     out.write("    → Compare with the last export or a backup, and find out who can write to the database.\n")
     return 1
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bot.desk.transition import apply, settled
+from bot.domain.counting import listed
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.messages.decided import VmsChosen
 from bot.domain.messages.news import News
@@ -70,7 +71,7 @@ async def choose(
 def _check(plan: Plan, vms: Collection[VmId]) -> None:
     """Let a choice pass that this plan offers and that changes it."""
     if strange := set(vms) - {vm.id for vm in plan.choices}:
-        raise BadChoice(f"Not among the VMs to choose from: {', '.join(sorted(strange)[:5])}.")
+        raise BadChoice(f"Not among the VMs to choose from: {listed(sorted(strange), most=5)}.")
     if not vms and not plan.may_choose_none:
         raise BadChoice("No VM was chosen, so nothing would be done.", remedy="Choose at least one, or cancel.")
     if set(vms) == {vm.id for vm in plan.choices if vm.chosen}:

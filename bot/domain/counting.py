@@ -14,10 +14,21 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-def listed(names: Sequence[str], *, most: int) -> str:
+def listed(names: Sequence[str], *, most: int, by: str = ", ") -> str:
     """The first of some names, and how many more there are: "a, b and 3 more"."""
     more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    return by.join(names[:most]) + more
+
+
+def further(number: int, then: str = "", *, at_least: bool = False) -> list[str]:
+    """The line below those that are shown: "…and 3 more"; none where there are no more.
+
+    Args:
+        number: how many more there are.
+        then: words that follow.
+        at_least: whether there may be still more.
+    """
+    return [f"…and {'at least ' if at_least else ''}{number:,} more{then}"] if number > 0 else []
 
 
 def gib(amount: float) -> str:

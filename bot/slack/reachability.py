@@ -5,6 +5,7 @@ from functools import partial
 
 from slack_sdk.web.async_client import AsyncWebClient
 
+from bot.domain.counting import listed
 from bot.domain.diagnosis import Line
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
@@ -35,12 +36,12 @@ async def diagnose(
     called = dict.fromkeys(one for rule in rules.values() for one in (*rule.approvers, *rule.escalate_to))
     try:
         absent = sorted(await retries.ask(lambda: presence.absent(list(called), incident_channel)))
-        named = ", ".join([await retries.ask(partial(_name, client, one)) for one in absent[:_MOST_NAMED]])
+        names = [await retries.ask(partial(_name, client, one)) for one in absent[:_MOST_NAMED]]
     except SlackError as error:
         return Line(title=_TITLE, complaint=f"where they are is not known ({error.code}).", remedy="Check again.")
     if not absent:
         return Line(title=_TITLE, detail="all are in the incident channel")
-    named += f" and {len(absent) - _MOST_NAMED} more" if len(absent) > _MOST_NAMED else ""
+    named = listed([*names, *absent[_MOST_NAMED:]], most=_MOST_NAMED)
     if presence.direct_messages is DirectMessages.NEVER:
         return Line(
             title=_TITLE,

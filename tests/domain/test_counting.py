@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from bot.domain.counting import counted, gib, listed
+from bot.domain.counting import counted, further, gib, listed
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,13 @@ def test_a_list_says_how_much_it_leaves_out() -> None:
     assert listed(names[:4], most=3) == "web-0, web-1, web-2 and 1 more"
     assert listed(names, most=1) == "web-0 and 12,718 more"
     assert listed([], most=3) == ""
+    assert listed(["a, b", "c", "d"], most=2, by="; ") == "a, b; c and 1 more"
+
+
+def test_a_last_line_says_how_many_more_there_are() -> None:
+    assert further(12_718) == ["…and 12,718 more"]
+    assert further(3, "; narrow it", at_least=True) == ["…and at least 3 more; narrow it"]
+    assert further(0) == further(-2) == []
 
 
 @pytest.mark.parametrize(

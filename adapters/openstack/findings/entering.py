@@ -12,7 +12,7 @@ from adapters.openstack.model import ages, migration_records, translate
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Server, Service, Storage
 from adapters.openstack.model.servers import Servers
-from bot.domain.counting import counted
+from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
 
@@ -105,7 +105,7 @@ def of_moves(computes: Computes, servers: Servers) -> Iterator[Finding]:
     opened = migration_records.still_open(servers.migrations, servers.seen, now=computes.at)
     coming = [m for m in opened if m.target == computes.host and m.source != computes.host]
     if coming:
-        numbers = ", ".join(f"#{m.id}" for m in coming[:5])
+        numbers = listed([f"#{m.id}" for m in coming], most=5)
         yield _vms(
             "incoming",
             f"{counted(len(coming), 'VM is on its way', 'VMs are on their way')} to {computes.host} ({numbers});"
@@ -122,7 +122,7 @@ def of_moves(computes: Computes, servers: Servers) -> Iterator[Finding]:
         and not migration_records.is_superseded(m, servers.moves_of(m.server))
     ]
     if kept:
-        numbers = ", ".join(f"#{m.id}" for m in kept[:5])
+        numbers = listed([f"#{m.id}" for m in kept], most=5)
         yield _vms(
             "unconfirmed",
             f"{counted(len(kept), 'VM has', 'VMs have')} left {computes.host} by a resize that is not confirmed yet"
@@ -145,7 +145,7 @@ def of_left_over(computes: Computes, servers: Servers) -> Iterator[Finding]:
     away = {s.id for s in servers.away}
     at_home = [m for m in left if m.status != "done" or m.server not in away]
     if at_home:
-        who = ", ".join(f"{names[m.server]} (#{m.id}, {m.status})" for m in at_home[:5])
+        who = listed([f"{names[m.server]} (#{m.id}, {m.status})" for m in at_home], most=5)
         yield _vms(
             "evacuation-left-over",
             f"When nova-compute on {computes.host} starts next, it deletes the guests that it finds of {who}:"

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from adapters.openstack.model import ages, names
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Service, Storage
-from bot.domain.counting import counted
+from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
 _APART = timedelta(hours=1)
@@ -48,12 +48,11 @@ def findings(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     yield from _of_names(computes, storage)
     retired = sorted(s.host for s in computes.all if s.host != computes.host and is_retired(s, computes.services))
     if retired:
-        more = f" and {len(retired) - _NAMED} more" if len(retired) > _NAMED else ""
         yield Finding(
             code="retired-hosts",
             verdict=Verdict.OK,
             topic=Topic.HOST,
-            sentence=f"Silent for long, and so no sign of trouble now: {', '.join(retired[:_NAMED])}{more}.",
+            sentence=f"Silent for long, and so no sign of trouble now: {listed(retired, most=_NAMED)}.",
         )
 
 

@@ -16,6 +16,7 @@ from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.rehome import PHASE, commands
 from bot.domain.cloud import Books, Request
+from bot.domain.counting import listed
 from bot.domain.plans.plan import Finding, Plan, PlannedStep, Topic, Verdict
 from bot.domain.values import Json
 
@@ -93,13 +94,12 @@ def _findings(
         handed_over: tuple[Volume | Backup, ...] = move.volumes or move.backups or ()
         others = sorted((t.name for t in handed_over if t.id not in moved), key=natural)
         if others and moved:
-            more = f" and {len(others) - _NAMED} more" if len(others) > _NAMED else ""
             yield Finding(
                 code="comes-along",
                 verdict=Verdict.WARNING,
                 topic=Topic.STORAGE,
                 sentence=f"{len(others)} that {move.old} had itself come along to {move.new}, for `cinder-manage` knows"
-                f" names alone: {', '.join(others[:_NAMED])}{more}.",
+                f" names alone: {listed(others, most=_NAMED)}.",
                 remedy="If that is not wanted, leave all of them: any manager of the backend serves them.",
             )
 

@@ -15,7 +15,7 @@ from adapters.openstack.survey import storage
 from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.session import Session
 from bot.domain.cloud import NotSupported, Seen, Sighting
-from bot.domain.counting import counted
+from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import By, Receipt, Step
 from bot.domain.values import Facts, StepKey
 
@@ -222,8 +222,7 @@ def _left(step: Step, volumes: Iterable[Volume]) -> dict[str, str]:
 
 
 def _named(named: Mapping[str, str]) -> str:
-    names = sorted(named.values(), key=natural)
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return listed(sorted(named.values(), key=natural), most=_NAMED)
 
 
 _JUDGES = {

@@ -19,6 +19,7 @@ from adapters.openstack.wire.versions import (
     up_to,
 )
 from bot.domain.cloud import Refused, Unreachable
+from bot.domain.counting import listed
 
 _NAMED = 5
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
@@ -74,8 +75,8 @@ def check_services(services: Sequence[Service], hypervisors: Sequence[Mapping[st
     unlisted = sorted({str(h["service"]["host"]) for h in hypervisors} - known)
     if services and not unlisted:
         return
-    named = ", ".join(unlisted[:_NAMED]) + (f" and {len(unlisted) - _NAMED} more" if len(unlisted) > _NAMED else "")
-    told = f"no compute service of {named}, and a hypervisor there" if unlisted else "not even one of its own services"
+    named = f"no compute service of {listed(unlisted, most=_NAMED)}, and a hypervisor there"
+    told = named if unlisted else "not even one of its own services"
     raise Unreachable(
         f"Nova's list of services is not whole: it shows {told}.",
         remedy="Ask again in a minute; if it stays so, look at Nova's API and its cells.",

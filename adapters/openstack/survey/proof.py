@@ -19,6 +19,7 @@ from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import NAMES, SERVERS, SERVICES, up_to
 from bot.domain.cloud import CloudError, Refused, Unreachable
+from bot.domain.counting import listed
 from bot.domain.listing import Listing
 
 _NAMED = 5  #: so many VMs are named in a sentence
@@ -159,5 +160,4 @@ async def _has_provider(session: Session, host: str) -> bool:
 
 
 def _named(servers: Collection[Server]) -> str:
-    names = sorted((s.name for s in servers), key=natural)
-    return ", ".join(names[:_NAMED]) + (f" and {len(names) - _NAMED} more" if len(names) > _NAMED else "")
+    return listed(sorted((s.name for s in servers), key=natural), most=_NAMED)

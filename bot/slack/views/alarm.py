@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
-from bot.domain.counting import counted
+from bot.domain.counting import counted, further
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.values import HostId
 from bot.slack.views import carried, message, text
@@ -81,9 +81,7 @@ def _storm(alarm: Alarm) -> str:
 
 def _alerts(alarm: Alarm) -> list[str]:
     lines = [f"• {_line(alert)}" for alert in alarm.alerts[:_MOST_ALERTS]]
-    if len(alarm.alerts) > _MOST_ALERTS:
-        lines.append(f"…and {len(alarm.alerts) - _MOST_ALERTS} more")
-    return lines
+    return [*lines, *further(len(alarm.alerts) - _MOST_ALERTS)]
 
 
 def _line(alert: Alert) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from bot.domain.counting import counted
+from bot.domain.counting import counted, further
 from bot.domain.messages.answered import (
     AuditListed,
     HostsListed,
@@ -57,9 +57,7 @@ def hosts(told: HostsListed, links: Links) -> Message:
     shown = _fitting([_host(row, links) for row in told.rows])
     title = _hosts_title(told)
     lines = [title, *shown] if title else shown
-    if len(shown) < told.number:
-        more = f"{'at least ' if told.is_more else ''}{told.number - len(shown)}"
-        lines.append(f"…and {more} more; narrow it: `/muster hosts cloud text`.")
+    lines += further(told.number - len(shown), "; narrow it: `/muster hosts cloud text`.", at_least=told.is_more)
     lines += [_silent(cloud) for cloud in told.silent]
     return Message(text="\n".join(lines))
 
@@ -178,9 +176,8 @@ def policy(told: PolicyListed) -> Message:
     """For each cloud and action: who may, how many, how long; and what the reader can do now."""
     parts = [_rule(row) for row in told.rows]
     shown = _fitting(parts)
-    if len(shown) < len(parts):
-        shown.append(f"…and {len(parts) - len(shown)} more; narrow it: `/muster policy cloud`.")
-    return Message(text="\n".join(shown) or "No cloud offers anything.")
+    lines = [*shown, *further(len(parts) - len(shown), "; narrow it: `/muster policy cloud`.")]
+    return Message(text="\n".join(lines) or "No cloud offers anything.")
 
 
 def _rule(row: ShownRule) -> str:

@@ -260,8 +260,7 @@ def _lines(lines: Sequence[str]) -> str:
 
 
 def _names(vms: Sequence[str]) -> str:
-    names = ", ".join(text.escape(name, limit=text.NAME) for name in vms[:12])
-    return names + (f" and {len(vms) - 12} more" if len(vms) > 12 else "")
+    return listed([text.escape(name, limit=text.NAME) for name in vms], most=12)
 
 
 def _checked_again(what: CheckedAgain) -> str:

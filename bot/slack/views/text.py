@@ -5,6 +5,8 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+from bot.domain.counting import further, listed
+
 # https://docs.slack.dev/reference/block-kit/blocks and .../methods/chat.postMessage
 MAX_TEXT = 4_000  #: fallback text of a message; Slack cuts at 40,000, people stop reading long before
 MAX_SECTION = 3_000
@@ -100,9 +102,7 @@ def cut_lines(lines: Sequence[str], *, limit: int = MAX_SECTION, most: int = 1_0
             break
         shown.append(line)
         room -= len(line) + 1
-    if len(shown) < len(lines):
-        shown.append(f"…and {len(lines) - len(shown)} more")
-    return "\n".join(shown)
+    return "\n".join([*shown, *further(len(lines) - len(shown))])
 
 
 def mention(id: str) -> str:
@@ -128,12 +128,10 @@ def room(id: str) -> str:
 
 def mentions(ids: Sequence[str], *, none: str = "nobody") -> str:
     """Several, as one reads them aloud."""
-    if not ids:
-        return none
-    shown = [mention(who) for who in ids[:20]]
-    if len(ids) > 20:
-        shown.append(f"{len(ids) - 20} more")
-    return shown[0] if len(shown) == 1 else f"{', '.join(shown[:-1])} and {shown[-1]}"
+    shown = [mention(who) for who in ids]
+    if len(shown) < 2:
+        return "".join(shown) or none
+    return listed(shown, most=20) if len(shown) > 20 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
 def moment(at: datetime, *, form: str = "{time}", otherwise: str = "") -> str:

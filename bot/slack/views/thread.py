@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from bot.domain.counting import counted
+from bot.domain.counting import counted, listed
 from bot.domain.messages.executed import StepDone, StepFailed, StepUnclear, VmDone
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import News
@@ -80,9 +80,8 @@ def _many_done(done: Sequence[VmDone]) -> str:
     lines = [f":white_check_mark: {len(done)} more done{f' ({text.escape(verb)})' if verb else ''}:"]
     for place, titles in places.items():
         where = f" → {text.code(place)}" if place else ""
-        said = ", ".join(text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) for title in titles[:12])
-        more = f" and {len(titles) - 12} more" if len(titles) > 12 else ""
-        lines.append(f"• {said}{more}{where}")
+        said = [text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) for title in titles]
+        lines.append(f"• {listed(said, most=12)}{where}")
     return text.cut_lines(lines, limit=text.MAX_SECTION)
 
 

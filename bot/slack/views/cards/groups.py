@@ -29,17 +29,13 @@ def _left_out(vms: Sequence[Vm]) -> str:
     left = [vm for vm in vms if not vm.chosen]
     if not left:
         return ""
-    lines = [f"• left: {text.code(vm.name or vm.id, limit=40)}{_why(vm)}" for vm in left[:_NAMED]]
-    return "\n" + text.cut_lines(lines, limit=text.MAX_SECTION - 200) + _more(len(left) - _NAMED)
+    lines = [f"• left: {text.code(vm.name or vm.id, limit=40)}{_why(vm)}" for vm in left]
+    return "\n" + text.cut_lines(lines, limit=text.MAX_SECTION - 200, most=_NAMED)
 
 
 def _why(vm: Vm) -> str:
     about = ", ".join(filter(None, (f"on {vm.place}" if vm.place else "", vm.note)))
     return f" ({text.escape(about, limit=100)})" if about else ""
-
-
-def _more(number: int) -> str:
-    return f"\n…and {number} more" if number > 0 else ""
 
 
 def lines(head: str, vms: Sequence[Vm]) -> list[Block]:

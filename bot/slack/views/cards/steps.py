@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime
 
-from bot.domain.counting import counted
+from bot.domain.counting import counted, listed
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import By, Plan, PlannedStep
 from bot.domain.progress import fates
@@ -72,7 +72,7 @@ def left_as_is(operation: Operation, records: Sequence[StepRecord]) -> str:
     done = of_host(records)
     if not done:
         return "Nothing was changed on the host itself."
-    calls = "; ".join(_call(r) for r in done[:_MOST_NAMED])
+    calls = listed([_call(r) for r in done], most=_MOST_NAMED, by="; ")
     return (
         f"*The host is left as it is.* In effect and not undone: {calls}. VMs may have left it, and whether"
         f" the work goes on is for people to say: *{way_back}* brings it back, with an approval of its own."
@@ -164,8 +164,7 @@ def set_aside(records: Sequence[StepRecord]) -> list[str]:
 
 
 def _titles(records: Sequence[StepRecord]) -> str:
-    shown = ", ".join(text.escape(r.step.title, limit=80) for r in records[:_MOST_NAMED])
-    return shown if len(records) <= _MOST_NAMED else f"{shown} and {len(records) - _MOST_NAMED} more"
+    return listed([text.escape(r.step.title, limit=80) for r in records], most=_MOST_NAMED)
 
 
 def _cause(record: StepRecord) -> str:

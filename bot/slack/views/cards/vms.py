@@ -3,9 +3,10 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from itertools import accumulate
 
 from bot.domain.abilities import VmPlace
-from bot.domain.counting import counted, listed
+from bot.domain.counting import counted, further, listed
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Disposition, Plan, Vm
 from bot.domain.progress import fates
@@ -121,15 +122,9 @@ def _where(vm: Vm, seen: VmPlace, host: str) -> str:
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
     if not vms:
         return []
-    shown, room = [], _NAMES_ROOM
-    for vm in vms:
-        name = text.code(vm.name or vm.id, limit=40)
-        if len(name) + 2 > room:
-            break
-        room -= len(name) + 2
-        shown.append(name)
-    more = f" and {len(vms) - len(shown)} more" if len(shown) < len(vms) else ""
-    return [message.section(f"*{title}* ({len(vms)}): {', '.join(shown)}{more}")]
+    names = [text.code(vm.name or vm.id, limit=40) for vm in vms]
+    most = sum(1 for length in accumulate(len(name) + 2 for name in names) if length <= _NAMES_ROOM)
+    return [message.section(f"*{title}* ({len(vms)}): {listed(names, most=most)}")]
 
 
 def under_way(plan: Plan, progress: Progress) -> list[Block]:
@@ -195,7 +190,7 @@ def _summed_up(plan: Plan, courses: Sequence[VmProgress]) -> list[Block]:
     names = _name_of(plan)
     odd = [c for c in courses if c.fate is not Fate.DONE]
     lines = [f"• {text.code(names.get(c.vm, c.title))}: {text.escape(_error(c))}" for c in odd[:_ODD]]
-    lines += [f"…and {len(odd) - _ODD:,} more that are not done"] if len(odd) > _ODD else []
+    lines += further(len(odd) - _ODD, " that are not done")
     what = {vm.id: vm.disposition for vm in plan.vms}
     for disposition in Disposition:
         done = [c for c in courses if c.fate is Fate.DONE and c.vm is not None and what.get(c.vm) is disposition]

@@ -280,6 +280,10 @@ def test_vms_on_their_way_here_are_told() -> None:
     assert found is not None
     assert "#9" in found.sentence
     assert "incoming" not in codes(enter(living(migrations=(replace(arriving, status="completed"),))))
+    many = tuple(replace(arriving, id=n, server=f"elsewhere-{n}") for n in range(7))
+    found = finding(enter(living(migrations=many)), "incoming")
+    assert found is not None
+    assert "#4 and 2 more)" in found.sentence
 
 
 def test_vms_that_left_without_confirmation_are_told() -> None:
