@@ -14,6 +14,7 @@ from bot.domain.values import Action, Facts, HostId, StepKey, VmId
 
 MOVE_SECONDS = 5.0
 DEADLINE = timedelta(minutes=2)
+DEAD = ("host-1", "host-10")
 
 
 class Wrecked(BaseException):
@@ -39,7 +40,7 @@ class Move:
 
 @dataclass
 class ToyCloud:
-    """`host-1` is dead; its VMs are to be moved to `host-2`."""
+    """`host-1` is dead, `host-10` as well; their VMs are to be moved to `host-2`."""
 
     clock: Clock  #: by it the cloud takes its time; how Muster's machine is set is nothing to it
     vms: dict[str, str]  #: vm -> host
@@ -66,6 +67,7 @@ class ToyCloud:
     waits: set[str] = field(default_factory=set)  #: VMs whose move waits for its turn in the cloud
     relief: str = ""  #: what is done to a move past its deadline: "abort", "hurry" or "ask"
     wish: str = ""  #: where VMs would best go
+    wishes: dict[str, str] = field(default_factory=dict)  #: by VM, where others would than that
     turns_away: set[str] = field(default_factory=set)  #: VMs that this host does not take
     locks: bool = False  #: whether VMs are locked while they are moved
     locked: set[str] = field(default_factory=set)
@@ -147,7 +149,7 @@ class ToyCloud:
             title=f"move {vm.name}",
             vm=vm.id,
             apart=self.groups.get(vm.id, ""),
-            wish=self.wish,
+            wish=self.wishes.get(vm.id, self.wish),
         )
         if not self.locks:
             return [move]
@@ -204,7 +206,7 @@ class ToyCloud:
             if move.fails:
                 return Sighting(seen=Seen.FAILED, sentence="No valid host was found.", remedy="Make room.")
             return Sighting(seen=Seen.DONE, place=truth[step.target])
-        if truth.get(step.target) != "host-1":
+        if truth.get(step.target) not in DEAD:
             return Sighting(seen=Seen.DONE, place=truth.get(step.target, ""), sentence="moved by others")
         refused = any(m.refused for m in visible if m.vm == step.target)
         not_yet = "host-2 is not up." if self.clock.monotonic() < self.away_until else ""
@@ -233,7 +235,7 @@ class ToyCloud:
                 await meanwhile()
             underway = [m for m in self.moves if not self._ended(m)]
             _never(step.target in {m.vm for m in underway}, f"{step.target} was moved twice at once")
-            _never(self._truth()[step.target] != "host-1", f"{step.target} was moved again")
+            _never(self._truth()[step.target] not in DEAD, f"{step.target} was moved again")
             self.most_at_once = max(self.most_at_once, len(underway) + 1)
             groups = [self.groups.get(m.vm) for m in underway if self.groups.get(m.vm)]
             _never(self.groups.get(step.target) in groups, "two of one server group at once")
@@ -274,10 +276,6 @@ class ToyCloud:
     def _truth(self) -> dict[str, str]:
         """Where every VM is now."""
         for move in self.moves:
-            if (
-                self._ended(move)
-                and not (move.fails or move.refused or move.aborted)
-                and self.vms.get(move.vm) == "host-1"
-            ):
+            if self._ended(move) and not (move.fails or move.refused or move.aborted) and self.vms.get(move.vm) in DEAD:
                 self.vms[move.vm] = move.to
         return self.vms

@@ -22,6 +22,7 @@ from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule, Standing
 from bot.domain.values import Action, OperationId, UserId, VmId
 from bot.engine.leased import LeasedOperation
+from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
 from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
@@ -76,6 +77,7 @@ class Workshop:
     cloud: ToyCloud
     rule: Rule = RULE
     people: People | None = None
+    pacing: Pacing = field(default_factory=Pacing)  #: as one process has it for all operations of a cloud
     keys: int = 0
     told: list[News] = field(default_factory=list)
 
@@ -147,6 +149,7 @@ class Workshop:
                 clock=self.clock,
                 cloud=self.cloud,
                 rule=self.rule,
+                pacing=self.pacing,
                 people=self.people,
             )
             await Runner(held).run()

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.cloud import CloudError, PartlySeen, Refused, Request, Seen, Sighting, Unreachable
+from bot.domain.cloud import CloudError, PartlySeen, Request, Seen, Sighting
 from bot.domain.messages.executed import NothingMoreBegins
 from bot.domain.messages.news import News
 from bot.domain.operation import Operation, PlannedOperation, State, Told
@@ -30,8 +30,8 @@ from bot.domain.rules.timing import Closed
 from bot.domain.values import Facts, StepKey
 from bot.engine import other_operations, step_news
 from bot.engine.leased import LeasedOperation
-from bot.engine.pacing import Named, is_paced
-from bot.engine.pending_calls import Answer, PendingCalls
+from bot.engine.pacing import is_paced
+from bot.engine.pending_calls import Answer, PendingCalls, start_one
 
 _NOT_STARTED = "Not started: a step it depends on did not get done."
 _NOT_NEEDED = "Not needed."
@@ -249,31 +249,32 @@ async def _intend(
     known = {r.key: r for r in this.records}
     entries, news = _changes(operation, known, looked)
     present = known | {r.key: r for r in looked}
-    mine = [(operation.id, r) for r in present.values() if r.state in IN_FLIGHT]
-    is_full = leased.pacing.is_full(since=leased.clock.monotonic() - leased.between)
+    mine = [r for r in present.values() if r.state in IN_FLIGHT]
+    pacing, seconds = leased.pacing, leased.clock.monotonic()
+    pacing.watch(operation.id, mine, now=seconds)
+    is_full = pacing.is_full(since=seconds - leased.between)
+    chosen: Sequence[StepRecord] = [r for r in ready if not is_paced(r.step)]
     async with AsyncExitStack() as stack:
         unit: Unit | None = None
-        others: Sequence[Named] = ()
-        live: Sequence[Request] = ()
-        if not is_full and any(is_paced(r.step) for r in ready):
+        if not is_full and len(chosen) < len(ready):
             unit = await stack.enter_async_context(leased.at_work())
             others = await unit.steps.moving_elsewhere(operation)
             live = await unit.operations.requests(operation.request.cloud)
-        if is_full:
-            chosen: Sequence[StepRecord] = [r for r in ready if not is_paced(r.step)]
-        else:
-            chosen = leased.pacing.choose(
+            chosen = pacing.choose(
                 _to_free_targets(this, ready, live),
-                [*mine, *others],
+                [*((operation.id, r) for r in mine), *others],
                 most=leased.cloud.concurrency,
                 rate=leased.cloud.rate,
                 between=leased.between,
                 now=leased.clock.monotonic(),
                 moment=leased.moment,
             )
-            news += step_news.of_stale(operation, leased.pacing)
+        begun = {r.key for r in chosen}
+        waiting = [r for r in ready if r.key not in begun]
+        stale = pacing.stale(operation.id, waiting, now=leased.clock.monotonic())
+        news += step_news.of_stale(operation, stale - pacing.told.get(operation.id, frozenset()))
         now = leased.moment
-        held_back = leased.pacing.held_back(ready, {r.key for r in chosen}).items()
+        held_back = pacing.held_back(waiting).items()
         entries += [(replace(known[k], held_back=why), None) for k, why in held_back if known[k].held_back is not why]
         intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in chosen]
         entries += [(r, step_news.entry(r)) for r in intents]
@@ -282,6 +283,7 @@ async def _intend(
             if unit is None:
                 unit = await stack.enter_async_context(leased.at_work())
             await leased.commit_steps(unit, entries, *news)
+    pacing.told[operation.id] = stale
     for record in intents:
         this.foreseen.pop(record.key, None)
     return intents
@@ -329,7 +331,7 @@ async def _start(
         else:
             await _keep(leased, operation, [record], [_look(leased, record, again)])
     await leased.save_steps(not_acted_on)
-    calls = {r.key: _start_one(leased, operation, r) for r in go}
+    calls = {r.key: start_one(leased, operation, r) for r in go}
     await this.pending.begin(calls, seconds=_time_to_answer(this, go))
     await store(leased, this.pending.settle())
     return go
@@ -354,47 +356,3 @@ def _time_to_answer(this: _Round, begun: Sequence[StepRecord]) -> float:
 def _is_wanted(state: State, record: StepRecord) -> bool:
     """Whether a step may still be started: nobody has paused or stopped the operation, or it only tidies up."""
     return state is State.RUNNING or (state is State.STOPPING and record.step.tidies is not None)
-
-
-async def _start_one(leased: LeasedOperation, operation: Operation, record: StepRecord) -> Answer:
-    """Make the one mutating call of a step whose intent is committed, and tell what to store of the cloud's answer."""
-    clock = leased.clock
-    leased.pacing.called(record.step, now=clock.monotonic())
-    try:
-        receipt = await leased.cloud.start(record.step)
-    except Unreachable as lost:
-        leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
-        sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
-        waiting = replace(record, is_over=lost.is_over, sentence=sentence)
-        facts: Facts = {"step": record.key, "raw": lost.raw}
-        return Answer(record=waiting, entry=Entry(event=AuditEvent.ANSWER_LOST, facts=facts))
-    except CloudError as refused:
-        leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
-        return await _refused(leased, operation, record, refused)
-    leased.pacing.answered(record.step, now=clock.monotonic(), is_good=True)
-    accepted = record.accept(receipt, now=leased.moment)
-    return Answer(record=accepted, entry=step_news.entry(accepted))
-
-
-async def _refused(leased: LeasedOperation, operation: Operation, record: StepRecord, refused: CloudError) -> Answer:
-    """A refusal is not a verdict about the step: it may be as wanted already, or underway. Look once, then decide."""
-    try:
-        sighting = (await leased.cloud.look([record.step])).get(record.key, _NOTHING)
-    except (Refused, Unreachable):
-        sighting = _NOTHING
-    if sighting.seen in {Seen.DONE, Seen.UNDERWAY}:
-        return _answer(operation, record, after_look(record, sighting, now=leased.moment))
-    failed = record.end(
-        StepState.FAILED,
-        now=leased.moment,
-        sentence=refused.sentence,
-        remedy=refused.remedy,
-        raw=refused.raw,
-    )
-    return _answer(operation, record, failed)
-
-
-def _answer(operation: Operation, before: StepRecord, after: StepRecord) -> Answer:
-    if after.state is before.state:
-        return Answer(record=after, entry=None)
-    return Answer(record=after, entry=step_news.entry(after), news=step_news.of_step(operation, after))

@@ -3,18 +3,26 @@
 What is in flight is read from the rows, those of other processes too; only the speed of the cloud is kept here.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import inf
+from typing import NamedTuple
 
 from bot.domain.plans.plan import By, Step
-from bot.domain.progress.pace import NOTABLE, Limit, MoveInFlight, Pace
+from bot.domain.progress.pace import NOTABLE, STALE, Limit, MoveInFlight, Pace
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import OperationId, StepKey
 
 Named = tuple[OperationId, StepRecord]
 """A step record and whose it is."""
+
+
+class _Waiting(NamedTuple):
+    """A move that is unclaimed."""
+
+    target: str  #: empty where it is not one of several: the cloud chooses, or its source takes it up
+    since: float  #: when it was first seen so
 
 
 @dataclass
@@ -23,9 +31,8 @@ class Pacing:
 
     pace: Pace = field(default_factory=Pace)
     limit: Limit | None = None  #: what kept the last move from being begun, if anything did
-    stale: frozenset[str] = frozenset()  #: targets that claim nothing
-    newly_stale: frozenset[str] = frozenset()  #: those of them that did not count as such at the last choice
-    _unclaimed: dict[tuple[OperationId, StepKey], float] = field(default_factory=dict)  #: since when
+    told: dict[OperationId, frozenset[str]] = field(default_factory=dict)  #: of which stale targets; see `stale`
+    _unclaimed: dict[tuple[OperationId, StepKey], _Waiting] = field(default_factory=dict)  #: as last seen, by anybody
     _out: int = 0  #: unclaimed at the last choice, those that were chosen then among them
     _on_the_wire: dict[StepKey, float] = field(default_factory=dict)  #: since when
     _full_at: float = -inf  #: when the last choice found that the cloud takes no more, unless room was seen since
@@ -68,6 +75,19 @@ class Pacing:
             else:
                 self.pace = self.pace.claimed(place_of(record.step), now=now)
 
+    def watch(self, whose: OperationId, moving: Iterable[StepRecord], *, now: float) -> None:
+        """Take over what one operation has in flight, in each of its rounds, whether or not anything is to be begun.
+
+        Args:
+            whose: of the operation.
+            moving: its steps in flight; what others have is left as it was last seen.
+            now: the moment.
+        """
+        if any(self.pace.is_overdue(now - began) for began in self._on_the_wire.values()):
+            self.pace = self.pace.cut(now=now)
+        others = {named: one for named, one in self._unclaimed.items() if named[0] != whose}
+        self._unclaimed = others | self._waiting([(whose, r) for r in moving], now=now)
+
     def choose(
         self,
         ready: Sequence[StepRecord],
@@ -90,7 +110,6 @@ class Pacing:
             now: the moment.
             moment: the same as a date, as steps bear it.
         """
-        self._notice_overdue(now=now)
         moving = self._moving(in_flight, now=now, moment=moment)
         busy_groups = {r.step.apart for _, r in in_flight if r.step.apart}
         chosen: list[StepRecord] = []
@@ -118,21 +137,32 @@ class Pacing:
             busy_groups |= {one.step.apart} if one.step.apart else set()
         self._full_at = now if full else -inf
         self._out = sum(1 for m in moving if m.is_unclaimed)
-        targets = {r.step.wish for _, r in in_flight if r.step.wish and not r.step.waits_at}
-        stale = frozenset(t for t in targets if self.pace.at_target(moving, t, between=between, now=now) is Limit.STALE)
-        self.stale, self.newly_stale = stale, stale - self.stale
         return chosen
 
-    def held_back(self, ready: Sequence[StepRecord], chosen: Collection[StepKey]) -> Mapping[StepKey, Limit | None]:
+    def stale(self, whose: OperationId, waiting: Sequence[StepRecord], *, now: float) -> frozenset[str]:
+        """Targets that take up nothing, of those that matter to an operation.
+
+        So does one at which a VM of its own waits, and one to which the next of its VMs must go, with all others.
+
+        Args:
+            whose: of the operation.
+            waiting: those of its steps that may be begun and are not, by turns.
+            now: the moment.
+        """
+        old = [(by, one.target) for (by, _), one in self._unclaimed.items() if one.target and now - one.since > STALE]
+        places = next(({r.step.wish, *r.step.also} for r in waiting if is_paced(r.step)), set[str]())
+        nowhere = places if places <= {target for _, target in old} else set[str]()
+        return frozenset(nowhere | {target for by, target in old if by == whose})
+
+    def held_back(self, waiting: Sequence[StepRecord]) -> Mapping[StepKey, Limit | None]:
         """What people are told of a limit at work, by the next move that waits; of the others that none is.
 
         Args:
-            ready: as in `choose`.
-            chosen: those of them that are begun.
+            waiting: as above.
         """
-        waiting = [r for r in ready if is_paced(r.step) and r.key not in chosen]
+        paced = [r for r in waiting if is_paced(r.step)]
         limit = self.limit if self.limit in NOTABLE else None
-        return {r.key: limit if r is waiting[0] else None for r in waiting}
+        return {r.key: limit if r is paced[0] else None for r in paced}
 
     def _with_target(
         self, record: StepRecord, moving: Sequence[MoveInFlight], *, between: float, now: float
@@ -148,21 +178,24 @@ class Pacing:
 
     def _moving(self, in_flight: Sequence[Named], *, now: float, moment: datetime) -> list[MoveInFlight]:
         paced = [(whose, r) for whose, r in in_flight if is_paced(r.step)]
-        waiting = {(whose, r.key) for whose, r in paced if _is_unclaimed(r)}
-        self._unclaimed = {key: self._unclaimed.get(key, now) for key in waiting}
+        waiting = self._unclaimed = self._waiting(paced, now=now)
         return [
             MoveInFlight(
                 place=place_of(r.step),
                 is_unclaimed=(whose, r.key) in waiting,
-                age=now - self._unclaimed.get((whose, r.key), now),
+                age=now - waiting[whose, r.key].since if (whose, r.key) in waiting else 0.0,
                 since=(moment - r.intent_at).total_seconds() if r.intent_at else 0.0,
             )
             for whose, r in paced
         ]
 
-    def _notice_overdue(self, *, now: float) -> None:
-        if any(self.pace.is_overdue(now - began) for began in self._on_the_wire.values()):
-            self.pace = self.pace.cut(now=now)
+    def _waiting(self, moving: Iterable[Named], *, now: float) -> dict[tuple[OperationId, StepKey], _Waiting]:
+        """Those of them that are unclaimed, each since it was first seen so."""
+        unclaimed = {(whose, r.key): r.step for whose, r in moving if is_paced(r.step) and _is_unclaimed(r)}
+        return {
+            named: self._unclaimed.get(named) or _Waiting("" if step.waits_at else step.wish, now)
+            for named, step in unclaimed.items()
+        }
 
 
 def is_paced(step: Step) -> bool:

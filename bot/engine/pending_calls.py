@@ -1,13 +1,18 @@
-"""Calls that are on the wire: beside the looking, each heard to its end."""
+"""The calls that change a cloud: each made once, beside the looking, and heard to its end."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from bot.domain.audit import AuditEvent
+from bot.domain.cloud import CloudError, Refused, Seen, Unreachable
 from bot.domain.messages.news import News
+from bot.domain.operation import Operation
 from bot.domain.ports import Entry
-from bot.domain.progress.steps import StepRecord
-from bot.domain.values import StepKey
+from bot.domain.progress.steps import StepRecord, StepState, after_look
+from bot.domain.values import Facts, StepKey
+from bot.engine import step_news
+from bot.engine.leased import LeasedOperation
 
 GRACE_SECONDS = 8.0
 """How long a call on the wire may take to answer once Muster is told to stop; later the next start looks for it."""
@@ -66,3 +71,47 @@ class PendingCalls:
             call.cancel()
         await asyncio.gather(*late, return_exceptions=True)
         return [call.result() for call in ended if not call.cancelled() and call.exception() is None]
+
+
+async def start_one(leased: LeasedOperation, operation: Operation, record: StepRecord) -> Answer:
+    """Make the one mutating call of a step whose intent is committed, and tell what to store of the cloud's answer."""
+    clock = leased.clock
+    leased.pacing.called(record.step, now=clock.monotonic())
+    try:
+        receipt = await leased.cloud.start(record.step)
+    except Unreachable as lost:
+        leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
+        sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
+        waiting = replace(record, is_over=lost.is_over, sentence=sentence)
+        facts: Facts = {"step": record.key, "raw": lost.raw}
+        return Answer(record=waiting, entry=Entry(event=AuditEvent.ANSWER_LOST, facts=facts))
+    except CloudError as refused:
+        leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False)
+        return await _refused(leased, operation, record, refused)
+    leased.pacing.answered(record.step, now=clock.monotonic(), is_good=True)
+    accepted = record.accept(receipt, now=leased.moment)
+    return Answer(record=accepted, entry=step_news.entry(accepted))
+
+
+async def _refused(leased: LeasedOperation, operation: Operation, record: StepRecord, refused: CloudError) -> Answer:
+    """A refusal is not a verdict about the step: it may be as wanted already, or underway. Look once, then decide."""
+    try:
+        sighting = (await leased.cloud.look([record.step])).get(record.key)
+    except (Refused, Unreachable):
+        sighting = None
+    if sighting is not None and sighting.seen in {Seen.DONE, Seen.UNDERWAY}:
+        return _answer(operation, record, after_look(record, sighting, now=leased.moment))
+    failed = record.end(
+        StepState.FAILED,
+        now=leased.moment,
+        sentence=refused.sentence,
+        remedy=refused.remedy,
+        raw=refused.raw,
+    )
+    return _answer(operation, record, failed)
+
+
+def _answer(operation: Operation, before: StepRecord, after: StepRecord) -> Answer:
+    if after.state is before.state:
+        return Answer(record=after, entry=None)
+    return Answer(record=after, entry=step_news.entry(after), news=step_news.of_step(operation, after))

@@ -1,6 +1,6 @@
 """What a changed step means for the audit and for people."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from bot.domain.audit import AuditEvent, Entry
@@ -20,7 +20,6 @@ from bot.domain.plans.plan import Plan
 from bot.domain.progress import pace
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Facts, VmId
-from bot.engine.pacing import Pacing
 
 _TROUBLES: Mapping[StepState, type[StepFailed | StepUnclear]] = {
     StepState.FAILED: StepFailed,
@@ -67,11 +66,11 @@ def of_phase(operation: Operation, intents: Sequence[StepRecord], records: Seque
     return [News(what=PhaseBegun(phase=phase), operation=operation.id) for phase in phases]
 
 
-def of_stale(operation: Operation, pacing: Pacing) -> list[News]:
+def of_stale(operation: Operation, targets: Collection[str]) -> list[News]:
     """The line that targets take up nothing, once for each time it begins."""
-    if not pacing.newly_stale:
+    if not targets:
         return []
-    stale = TargetsStale(targets=tuple(sorted(pacing.newly_stale)), seconds=int(pace.STALE))
+    stale = TargetsStale(targets=tuple(sorted(targets)), seconds=int(pace.STALE))
     return [News(what=stale, operation=operation.id)]
 
 

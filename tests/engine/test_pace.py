@@ -124,6 +124,48 @@ async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(s
     assert len(told) == len(vms) // 2, "once for each two"
 
 
+async def test_a_target_that_takes_up_nothing_is_told_in_time_where_its_vms_wait_whatever_else_runs(
+    shop: Workshop,
+) -> None:
+    """Beside it an operation that has begun all of its moves looks on, again and again."""
+    sick = {f"vm-1{n}" for n in range(4)}
+    shop.cloud.vms |= dict.fromkeys(sick, "host-10")
+    shop.cloud.wishes = dict.fromkeys(sick, "host-3")
+    shop.cloud.wish, shop.cloud.concurrency, shop.cloud.move_seconds = "host-2", 20, 60.0
+    shop.cloud.hangs, shop.cloud.waits = set(sick), set(sick)
+    healthy_one, sick_one = await shop.ask("host-1"), await shop.ask("host-10")
+    await shop.work()
+    await shop.work()
+    sent: list[str] = []
+    told: list[tuple[OperationId | None, float]] = []
+    original, reading = shop.cloud.look, asyncio.Lock()
+
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        passed = shop.clock.monotonic() - began
+        async with reading:
+            if STALE <= passed and shop.cloud.waits:
+                known = len(shop.told)
+                told.extend((n.operation, passed) for n in (await shop.news())[known:] if n.kind is Kind.TARGET_STALE)
+            if passed >= 50.0 and shop.cloud.waits:
+                sent.extend(m.vm for m in shop.cloud.moves if m.vm in sick)
+                shop.cloud.waits, shop.cloud.hangs = set(), set()
+                for move in shop.cloud.moves:
+                    move.hangs = False
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    for id in (healthy_one, sick_one):
+        await shop.vote(id)
+    began = shop.clock.monotonic()
+    await asyncio.gather(shop.work(), shop.work())
+    assert [(await shop.operation(id)).state for id in (healthy_one, sick_one)] == [State.SUCCEEDED] * 2
+    assert len(sent) == 2
+    ((whose, after),) = told
+    assert whose == sick_one
+    assert after < STALE + 5
+    assert (await shop.kinds()).count(Kind.TARGET_STALE) == 1, "nor afterwards"
+
+
 async def test_a_place_that_stays_away_is_told_to_people(shop: Workshop) -> None:
     shop.cloud.away_until = inf
     id = await shop.approved()

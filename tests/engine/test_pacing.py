@@ -103,17 +103,29 @@ def test_a_step_that_waits_for_nobody_is_never_put_off() -> None:
     assert chosen(Pacing(), [planned(0), of_the_host, unlock], *[in_flight(20 + n) for n in range(6)]) == [1, 2]
 
 
-def test_a_target_that_takes_up_nothing_is_shunned_and_named_once() -> None:
+def test_a_target_that_takes_up_nothing_is_shunned_and_named_once_to_whose_vm_waits_there() -> None:
     pacing = Pacing()
     stuck = [in_flight(20, wish="t1")]
     ready = [planned(0, wish="t1", also=("t2",))]
     pacing.choose(ready, stuck, most=100, between=0.5, now=0.0, moment=at(0.0))
-    assert pacing.stale == frozenset()
+    assert pacing.stale(THEIRS, [], now=15.0) == frozenset()
     (sent,) = pacing.choose(ready, stuck, most=100, between=0.5, now=16.0, moment=at(16.0))
     assert sent.step.wish == "t2"
-    assert pacing.newly_stale == pacing.stale == {"t1"}
+    assert pacing.stale(THEIRS, [], now=16.0) == {"t1"}
+    assert pacing.stale(OURS, ready, now=16.0) == frozenset(), "it can go elsewhere"
     assert chosen(pacing, [planned(0, wish="t1")], *stuck, now=17.0) == []
-    assert (pacing.limit, pacing.newly_stale) == (Limit.STALE, frozenset())
+    assert pacing.limit is Limit.STALE
+    assert pacing.stale(OURS, [planned(0, wish="t1")], now=17.0) == {"t1"}, "it can not"
+
+
+def test_an_operation_that_has_nothing_to_begin_leaves_what_is_known_of_others_as_it_is() -> None:
+    pacing, (_, mine), stuck = Pacing(), in_flight(1, wish="t2", whose=OURS), in_flight(20, wish="t1")
+    for now in (0.0, 8.0, 16.0):
+        pacing.watch(THEIRS, [stuck[1]], now=now)
+        pacing.watch(OURS, [mine] if now < 8.0 else [], now=now)
+    assert pacing.stale(THEIRS, [], now=16.0) == {"t1"}
+    assert pacing.stale(OURS, [], now=16.0) == frozenset()
+    assert chosen(pacing, [planned(0, wish="t1")], stuck, now=16.0) == []
 
 
 def test_a_source_of_live_migrations_gets_one_more_than_it_runs() -> None:
@@ -183,6 +195,6 @@ def test_where_the_settings_limit_the_rate_the_starts_of_all_operations_count() 
 def test_a_limit_that_people_are_told_of_is_borne_by_the_next_that_waits_and_by_no_other() -> None:
     pacing, ready = Pacing(), [planned(n) for n in range(4)]
     assert chosen(pacing, ready, most=2) == [0, 1]
-    assert pacing.held_back(ready, {ready[0].key, ready[1].key}) == {ready[2].key: Limit.CLOUD, ready[3].key: None}
+    assert pacing.held_back(ready[2:]) == {ready[2].key: Limit.CLOUD, ready[3].key: None}
     assert chosen(pacing, ready, *[in_flight(20 + n) for n in range(6)]) == []
-    assert set(pacing.held_back(ready, set()).values()) == {None}, "the cloud's own pace is nothing to tell"
+    assert set(pacing.held_back(ready).values()) == {None}, "the cloud's own pace is nothing to tell"
