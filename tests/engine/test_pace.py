@@ -143,7 +143,7 @@ async def test_a_target_that_takes_up_nothing_is_told_in_time_where_its_vms_wait
     async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         passed = shop.clock.monotonic() - began
         async with reading:
-            if STALE <= passed and shop.cloud.waits:
+            if passed >= STALE and shop.cloud.waits:
                 known = len(shop.told)
                 told.extend((n.operation, passed) for n in (await shop.news())[known:] if n.kind is Kind.TARGET_STALE)
             if passed >= 50.0 and shop.cloud.waits:

@@ -79,10 +79,10 @@ class Board:
         self._begin(term())
 
     def _begin(self, term: int | None) -> None:
-        """Know nothing of an earlier term: another replica may have spoken since."""
+        """Know nothing of an earlier term: another replica may have spoken since, and as much as Slack takes."""
         archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
         self._begun_in = term
-        self._pace = RateLimits(clock)
+        self._pace = RateLimits(clock, is_taken_over=bool(term))
         poster = Poster(
             self._client,
             self._pace,

@@ -19,13 +19,18 @@ EPHEMERAL = "chat.postEphemeral"
 
 
 class RateLimits:
-    """Says whether a call may be made now, and when the next one may."""
+    """Says whether a call may be made now, and when the next one may.
 
-    def __init__(self, clock: Clock) -> None:
+    Args:
+        clock: by it calls are counted.
+        is_taken_over: somebody else spoke until now, and may have spent all of it just so: none is left.
+    """
+
+    def __init__(self, clock: Clock, *, is_taken_over: bool = False) -> None:
         self._clock = clock
-        self._free_at: dict[str, float] = {}
-        self._edits = EDIT_BURST
+        self._edits = 0.0 if is_taken_over else EDIT_BURST
         self._counted_at = clock.monotonic()
+        self._free_at = {POST: self._counted_at + POST_GAP} if is_taken_over else dict[str, float]()
         self._soonest: float | None = None
 
     def allows(self, method: str, place: str, *, leaves: float = 0.0) -> bool:
