@@ -287,6 +287,7 @@ def _probes(bot: Bot) -> health.Probes:
         heartbeats=bot.heartbeats,
         counts=partial(figures.counts, bot.archive, bot.clock),
         clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
+        incident_channel=lambda: bot.board.unheard,
     )
 
 
@@ -297,6 +298,7 @@ def _unwell(bot: Bot) -> Unwell:
         ailing=_probes(bot).ailing,
         speaks=lambda: bot.leader.led_last,
         channel=bot.settings.slack.incident_channel,
+        approvers=bot.board.approvers,
         where=socket.gethostname(),
         external=bot.settings.slack.external_channels,
     )

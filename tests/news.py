@@ -41,6 +41,7 @@ def every_fact(words: str) -> dict[str, Any]:
         "seconds": 41.4,
         "from": "C0OLD",
         "why": "is_archived",
+        "alarm": words,
         "sentence": words,
         "remedy": words,
         "raw": words,

@@ -46,6 +46,8 @@ class Probes:
     """By "operations.<state>", "steps.<state>", "outbox" (how many wait) and "outbox_oldest_seconds"."""
     clouds: Callable[[], Mapping[str, str]] = dict
     """By name, why a cloud cannot be reached now; empty when it can. Told, and no reason not to be ready."""
+    incident_channel: Callable[[], str] = str
+    """Why it hears nothing; empty when it does, as far as this process knows. Told likewise."""
 
     async def ailing(self) -> Mapping[str, str]:
         """What keeps the bot from working: the part and a sentence. Empty when it is ready."""
@@ -58,12 +60,19 @@ class Probes:
         parts = {"store", "slack", "worker", *self.heartbeats.parts}
         operations = {part for part in parts if part.startswith("operation ")}
         works = {part: part not in ailing for part in sorted(parts - operations)}
-        clouds = {f"cloud {name}": not sentence for name, sentence in self.clouds().items()}
-        return works | {"operations": not operations & ailing.keys()} | clouds
+        neighbours = {name: not sentence for name, sentence in self._neighbours().items()}
+        return works | {"operations": not operations & ailing.keys()} | neighbours
 
     def missing(self) -> Mapping[str, str]:
-        """The clouds that cannot be reached, as `cloud NAME`: what concerns others goes on."""
-        return {f"cloud {name}": sentence for name, sentence in self.clouds().items() if sentence}
+        """The clouds that cannot be reached, as `cloud NAME`, and the incident channel; others are served.
+
+        None of it is a reason not to be ready.
+        """
+        return {name: sentence for name, sentence in self._neighbours().items() if sentence}
+
+    def _neighbours(self) -> Mapping[str, str]:
+        clouds = {f"cloud {name}": sentence for name, sentence in self.clouds().items()}
+        return clouds | {"incident channel": self.incident_channel()}
 
     async def _store(self) -> str:
         try:

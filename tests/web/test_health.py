@@ -33,6 +33,7 @@ class Parts:
         self.heartbeats.beat("worker", within=30)
         self.store_error: Exception | None = None
         self.missing: dict[str, str] = {}
+        self.unheard = ""
         self.why = ""
         self.connected = True
         self.hangs = False
@@ -54,7 +55,12 @@ class Parts:
 
     def probes(self) -> health.Probes:
         return health.Probes(
-            store=self.store, slack=self.slack, heartbeats=self.heartbeats, counts=self.counts, clouds=self.clouds
+            store=self.store,
+            slack=self.slack,
+            heartbeats=self.heartbeats,
+            counts=self.counts,
+            clouds=self.clouds,
+            incident_channel=lambda: self.unheard,
         )
 
     async def counts(self) -> Mapping[str, int]:
@@ -162,6 +168,16 @@ async def test_a_cloud_that_is_away_is_named_and_keeps_nobody_from_the_others() 
         told = (await get("/metrics")).text
         assert 'muster_up{part="cloud prod"} 0.0' in told
         assert 'muster_up{part="cloud tower"} 1.0' in told
+
+
+async def test_an_incident_channel_that_takes_nothing_is_named_and_is_no_reason_not_to_be_ready() -> None:
+    parts = Parts()
+    async with asking(parts) as get:
+        assert 'muster_up{part="incident channel"} 1.0' in (await get("/metrics")).text
+        parts.unheard = "takes nothing (Slack: is_archived)"
+        answer = await get("/readyz")
+        assert (answer.status_code, answer.json()["ailing"]) == (200, {"incident channel": parts.unheard})
+        assert 'muster_up{part="incident channel"} 0.0' in (await get("/metrics")).text
 
 
 async def test_a_process_that_should_be_replaced_says_why() -> None:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import ClassVar, Self
 
+from bot.domain.messages.kind import Kind
 from bot.domain.values import HostId, OperationId
 
 
@@ -87,3 +88,12 @@ class Notice:
     ts: str = ""
     shown: int = -1  #: the version of the alarm that it shows
     attempted_at: datetime | None = None  #: a first post whose answer we have not stored
+    is_direct: bool = False  #: as its channel takes nothing, those who may act were told of it by direct message
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlarmUnheard:
+    """An alarm, or its end, for somebody who may act and would not hear of it: its channel takes nothing."""
+
+    kind: ClassVar = Kind.ALARM
+    alarm: str

@@ -46,6 +46,7 @@ class Kind(StrEnum):
     PLAN = "plan"
     TIMELINE = "timeline"
     CARD_MOVED = "card moved"
+    ALARM = "alarm"
     LEFT_OVER = "left over"
     LEFT_OVER_GONE = "left over gone"
     REFUSED = "refused"

@@ -9,14 +9,15 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TypeAlias
 
+from bot.domain.messages.alarm import AlarmUnheard
 from bot.domain.messages.answered import Answered
 from bot.domain.messages.decided import Decided
 from bot.domain.messages.executed import Executed
 from bot.domain.messages.kind import Kind
 from bot.domain.values import OperationId, UserId
 
-Happened: TypeAlias = Decided | Executed
-"""What a line tells of an operation."""
+Happened: TypeAlias = Decided | Executed | AlarmUnheard
+"""What a line tells: of an operation, or of an alarm."""
 
 
 class Audience(StrEnum):
@@ -49,7 +50,7 @@ class News:
     what: Happened | Answered
     audience: Audience = Audience.THREAD
     ask: tuple[str, ...] = ()  #: ids of the people and user groups who are called
-    operation: OperationId | None = None  #: None only for a private note about no operation
+    operation: OperationId | None = None  #: None only for a private note about no operation, and for an alarm
     person: UserId | None = None  #: with Audience.PERSON and Audience.DIRECT
     channel: str = ""  #: with Audience.PERSON: where they acted
     answers: str = ""  #: with Audience.PERSON: the key of the delivery that it answers

@@ -3,12 +3,13 @@
 It may be killed at any line. What is about to be posted is committed before, and looked for in Slack after a restart.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, LeaseLost, StoreFailed
+from bot.domain.values import UserId
 from bot.runtime.log import logger
 from bot.slack.command_names import CommandNames
 from bot.slack.outbound.cards import Cards, Rules
@@ -19,9 +20,10 @@ from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.notices import Notices
 from bot.slack.outbound.pending import Pending, read
 from bot.slack.outbound.poster import Poster
-from bot.slack.outbound.presence import Presence
+from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.outbound.rate_limits import RateLimits
 from bot.slack.people import SlackPeople
+from bot.slack.refusals import because
 
 log = logger(__name__)
 
@@ -83,7 +85,7 @@ class Board:
         archive, clock, incident_channel = self._archive, self._clock, self._incident_channel
         self._begun_in = term
         self._pace = RateLimits(clock, is_taken_over=bool(term))
-        poster = Poster(
+        poster = self._poster = Poster(
             self._client,
             self._pace,
             clock,
@@ -96,7 +98,34 @@ class Board:
         self._copies = Copies(archive, clock, poster, self._cards)
         drawing = Drawing(archive, clock, poster, self._cards, self._presence, incident_channel=incident_channel)
         self._lines = Lines(archive, clock, poster, drawing)
-        self._notices = Notices(archive, clock, poster, link=drawing.link, incident_channel=incident_channel)
+        self._notices = Notices(
+            archive,
+            clock,
+            poster,
+            link=drawing.link,
+            approvers=self.approvers,
+            incident_channel=incident_channel,
+        )
+
+    async def approvers(self, cloud: str = "") -> Sequence[UserId]:
+        """Who may approve anything in a cloud, or in any where it is none of ours, and is told by direct message.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who they are.
+        """
+        clouds = {name for name, _ in self._rules}
+        rules = [rule for (name, _), rule in self._rules.items() if name == cloud or cloud not in clouds]
+        return await self._presence.directly(list(dict.fromkeys(one for rule in rules for one in rule.approvers)))
+
+    @property
+    def unheard(self) -> str:
+        """Why the incident channel hears nothing, in a sentence; empty when it does, as far as is known."""
+        why = self._poster.closed.get(self._incident_channel)
+        if why is None:
+            return ""
+        called = self._presence.direct_messages is not DirectMessages.NEVER
+        instead = "goes to approvers by direct message" if called else "is told to nobody there"
+        return f"takes nothing ({because(why)}): what it should hear {instead}"
 
     async def run(self) -> None:
         """Work until cancelled, in the terms in which this process speaks; nothing else ends it."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from bot.domain.messages.alarm import AlarmKind, AlarmUnheard
 from bot.domain.messages.answered import (
     AuditListed,
     HostsListed,
@@ -21,6 +22,7 @@ from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.presence import Heard, Presence
+from bot.slack.views import alarm as alarm_view
 from bot.slack.views import answers, incident, news_lines, notes, push, thread, timeline
 from bot.slack.views.cards import details
 from bot.slack.views.message import Message, SharedFile
@@ -190,6 +192,8 @@ class Drawing:
         first = news[0]
         if first.audience is Audience.PERSON:
             return await self._note(first)
+        if isinstance(first.what, AlarmUnheard) and first.instead is not None:
+            return await self._alarm(first, first.what, first.instead)
         if first.operation is None:
             return Message(text=news_lines.of(first))
         if isinstance(first.what, TimelineFile):
@@ -208,6 +212,17 @@ class Drawing:
             told = replace(first, ask=(await self.heard(first)).incident) if push.calls(first) else first
             return incident.render(told, operation, also=news[1:], link=await self.link(operation.id), asker=asker)
         return thread.render(news, operation, records, asker=asker)
+
+    async def _alarm(self, news: News, told: AlarmUnheard, instead: Unheard) -> Message:
+        """As it is now: it may be over by the time that it is told."""
+        async with self._archive.reading() as unit:
+            alarm = await unit.alarms.find(told.alarm)
+            alerts = await unit.alarms.of(AlarmKind.ALERT, cloud=None) if alarm is not None else ()
+        if alarm is None:
+            return Message(text=news_lines.of(news))
+        link = await self.link(alarm.operation) if alarm.operation is not None else ""
+        below = [one for one in alerts if one.within == alarm.id]
+        return alarm_view.by_direct_message(alarm, below=below, link=link, instead=instead)
 
     async def _name(self, user: UserId) -> str:
         """What a person is called; empty when Slack does not tell."""

@@ -1,16 +1,17 @@
 """What the incident channel reads of each alarm, as a message that stands."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
 
-from bot.domain.messages.alarm import Alarm, Notice
+from bot.domain.messages.alarm import Alarm, AlarmUnheard, Notice
+from bot.domain.messages.news import Audience, News, Unheard
 from bot.domain.ports import Archive, Clock
-from bot.domain.values import OperationId
+from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import ALARM, Poster
 from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
-from bot.slack.refusals import MESSAGE_GONE
+from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE
 from bot.slack.views import alarm as view
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackRefused
@@ -26,6 +27,7 @@ class Notices:
         clock: by it attempts are spaced.
         poster: makes the calls.
         link: tells the address of an operation's card.
+        approvers: tells who may act on what an alarm of a cloud is about, by the cloud's name.
         incident_channel: where messages stand; empty: nowhere, by choice.
     """
 
@@ -36,10 +38,12 @@ class Notices:
         poster: Poster,
         *,
         link: Callable[[OperationId], Awaitable[str]],
+        approvers: Callable[[str], Awaitable[Sequence[UserId]]],
         incident_channel: str,
     ) -> None:
         self._archive = archive
         self._link = link
+        self._approvers = approvers
         self.channel = incident_channel
         self._standing = StandingMessages(clock, poster, event=ALARM, what="an alarm's message")
 
@@ -63,6 +67,28 @@ class Notices:
         if above is not None and above.ts:
             return above.ts
         return None if storm is not None and storm.is_open else ""
+
+    async def tell_directly(self, alarm: Alarm, notice: Notice, *, why: str) -> None:
+        """Tell those who may act by direct message what its channel does not take, and keep that they were told.
+
+        Args:
+            alarm: of which they are told, or of its end.
+            notice: what is to be kept.
+            why: Slack's word for why the channel does not take it.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who they are.
+        """
+        people = await self._approvers(alarm.cloud)
+        instead = Unheard(channel=self.channel, why=why)
+        log.warning("an alarm is told by direct message", alarm=alarm.id, channel=self.channel, people=len(people))
+        async with self._archive.unit() as unit:
+            what = AlarmUnheard(alarm=alarm.id)
+            await unit.outbox.tell(
+                *(News(what=what, audience=Audience.DIRECT, person=one, instead=instead) for one in people)
+            )
+            await unit.notices.keep(notice)
+            await unit.commit()
 
     async def keep(self, notice: Notice) -> None:
         """Store where it stands."""
@@ -114,20 +140,32 @@ class _NoticeMessage:
         return await self.notices.drawn(self.alarm)
 
     async def keep(self, stand: Stand, *, is_shown: bool) -> None:
+        await self.notices.keep(self._standing_at(stand, is_shown=is_shown))
+
+    def _standing_at(self, stand: Stand, *, is_shown: bool) -> Notice:
         shown = self.alarm.version if is_shown else -1
-        await self.notices.keep(
-            Notice(
-                alarm=self.alarm.id, channel=stand.channel, ts=stand.ts, shown=shown, attempted_at=stand.attempted_at
-            )
-        )
+        return replace(self.notice, channel=stand.channel, ts=stand.ts, shown=shown, attempted_at=stand.attempted_at)
 
     async def refused(self, refusal: SlackRefused, *, tries: int) -> None:
-        """An alarm that is open waits for a channel that takes it again; one that is over, for a while."""
+        """An alarm that is open goes to those who may act, once, and waits for a channel that takes it again.
+
+        So does its end go to those who were told of it; of one that was over before anybody heard of it nobody is told.
+        """
         if self.stand.ts and refusal.code in MESSAGE_GONE and self.alarm.is_open:
-            await self.notices.keep(Notice(alarm=self.alarm.id))
+            await self.keep(Stand(channel=""), is_shown=False)
             return
-        if self.alarm.is_open or tries < PATIENCE:
+        if refusal.code not in NO_SUCH_PLACE | CLOSED and tries < PATIENCE:
             raise refusal
-        channel = self.stand.channel if self.stand.ts else self.channel
+        stand = replace(self.stand, attempted_at=None)
+        if self.alarm.is_open:
+            if not self.notice.is_direct:
+                told = replace(self._standing_at(stand, is_shown=False), is_direct=True)
+                await self.notices.tell_directly(self.alarm, told, why=refusal.code)
+            raise refusal
+        channel = stand.channel if stand.ts else self.channel
         log.warning("an alarm cannot be told", alarm=self.alarm.id, channel=channel, code=refusal.code)
-        await self.keep(Stand(channel=channel, ts=self.stand.ts), is_shown=True)
+        over = self._standing_at(replace(stand, channel=channel), is_shown=True)
+        if self.notice.is_direct:
+            await self.notices.tell_directly(self.alarm, over, why=refusal.code)
+        else:
+            await self.notices.keep(over)

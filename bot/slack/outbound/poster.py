@@ -12,6 +12,7 @@ from bot.slack import wire
 from bot.slack.command_names import CommandNames
 from bot.slack.conversations import Conversations
 from bot.slack.outbound.rate_limits import EDIT, EPHEMERAL, POST, RateLimits
+from bot.slack.refusals import BARRED, CLOSED, NO_SUCH_PLACE
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
 
@@ -72,9 +73,20 @@ class Poster:
         self._names = names or CommandNames()
         self._conversations = Conversations(client, clock, self._asked, external=external)
         self.pace = pace
+        self.closed: dict[str, str] = {}  #: conversations that took nothing when last spoken in, with Slack's word
 
     async def post(self, channel: str, message: Message, *, event: str, mark: str, thread: str = "") -> str:
         """Post, and answer the message's ts. `event` and `mark` are its metadata, by which `find` knows it again."""
+        try:
+            ts = await self._posted(channel, message, event=event, mark=mark, thread=thread)
+        except SlackRefused as refusal:
+            if refusal.code in NO_SUCH_PLACE | CLOSED | BARRED:
+                self.closed[channel] = refusal.code
+            raise
+        self.closed.pop(channel, None)
+        return ts
+
+    async def _posted(self, channel: str, message: Message, *, event: str, mark: str, thread: str) -> str:
         await self._conversations.enter(channel, join=not thread)
         metadata = {"event_type": event, "event_payload": {"mark": mark}}
 

@@ -100,6 +100,16 @@ class Presence:
             only_there=here[:MOST_TOLD] if self.direct_messages is DirectMessages.ABSENT else (),
         )
 
+    async def directly(self, ask: Sequence[str]) -> Sequence[UserId]:
+        """Who of those is told by direct message of what no conversation can tell them; nobody, by a setting.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who they are.
+        """
+        if self.direct_messages is DirectMessages.NEVER:
+            return ()
+        return [UserId(one) for one in sorted(await self._called(ask))[:MOST_TOLD]]
+
     async def absent(self, ask: Sequence[str], channel: str) -> frozenset[str]:
         """Who of those is not in a conversation.
 

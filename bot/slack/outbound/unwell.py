@@ -1,16 +1,20 @@
 """Tells the incident channel that Muster itself is unwell, past the outbox: what cannot be stored could not be told."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.domain.ports import Clock
+from bot.domain.values import UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.rate_limits import EDIT, POST, RateLimits
+from bot.slack.refusals import BARRED, CLOSED, NO_SUCH_PLACE
 from bot.slack.views import unwell as view
-from bot.slack.wire import SlackError
+from bot.slack.views.message import Message
+from bot.slack.wire import SlackError, SlackRefused
 
 log = logger(__name__)
 
@@ -30,6 +34,7 @@ class Unwell:
         speaks: whether this process speaks for all replicas, or did until the database was gone. What ails in this
             process alone it tells in any case.
         channel: the incident channel; empty: nobody is told.
+        approvers: tells who is told by direct message where that channel takes nothing.
         where: how people know this process.
         external: whether the channel may be shared with other organisations.
     """
@@ -42,6 +47,7 @@ class Unwell:
         ailing: Callable[[], Awaitable[Mapping[str, str]]],
         speaks: Callable[[], bool],
         channel: str,
+        approvers: Callable[[], Awaitable[Sequence[UserId]]],
         where: str,
         external: bool = False,
     ) -> None:
@@ -50,10 +56,11 @@ class Unwell:
         self._ailing = ailing
         self._speaks = speaks
         self._channel = channel
+        self._approvers = approvers
         self._where = where
         self._since: tuple[float, datetime] | None = None
         self._told: Mapping[str, str] = {}
-        self._ts = ""
+        self._stands: dict[str, str] = {}  #: by conversation: the message in it
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -81,13 +88,35 @@ class Unwell:
             return
         said = {**self._told, **ailing}
         message = view.render(said, where=self._where, since=self._since[1])
-        if self._ts and self._poster.pace.allows(EDIT, UNWELL):
-            await self._poster.edit(self._channel, self._ts, message, pace_of=UNWELL)
-        elif not self._ts and self._poster.pace.allows(POST, self._channel):
-            self._ts = await self._poster.post(self._channel, message, event=UNWELL, mark=self._where)
+        if self._stands and self._poster.pace.allows(EDIT, UNWELL):
+            await self._edit(message)
+        elif not self._stands and self._poster.pace.allows(POST, self._channel):
+            await self._post(message)
         else:
             return
         self._told = said
+
+    async def _edit(self, message: Message) -> None:
+        for channel, ts in self._stands.items():
+            await self._poster.edit(channel, ts, message, pace_of=UNWELL)
+
+    async def _post(self, message: Message) -> None:
+        """In the incident channel; or, where that takes nothing, to each of those who may act."""
+        try:
+            self._stands[self._channel] = await self._poster.post(
+                self._channel, message, event=UNWELL, mark=self._where
+            )
+        except SlackRefused as refusal:
+            if refusal.code not in NO_SUCH_PLACE | CLOSED | BARRED:
+                raise
+            people = await self._approvers()
+            if not people:
+                raise
+            log.warning("that Muster is unwell is told by direct message", channel=self._channel, code=refusal.code)
+            for one in people:
+                with suppress(SlackRefused):  # who left is told no more, and hides it from nobody else
+                    channel = await self._poster.dm(one)
+                    self._stands[channel] = await self._poster.post(channel, message, event=UNWELL, mark=self._where)
 
     async def _mine(self) -> Mapping[str, str]:
         """What ails and is ours to tell. Without a database much else stands still, which is no trouble of its own."""
@@ -97,7 +126,6 @@ class Unwell:
         return {part: why for part, why in ailing.items() if part != "slack"}
 
     async def _well(self) -> None:
-        if self._ts and self._since is not None:
-            over = view.render(self._told, where=self._where, since=self._since[1], over=self._clock.now())
-            await self._poster.edit(self._channel, self._ts, over, pace_of=UNWELL)
-        self._since, self._told, self._ts = None, {}, ""
+        if self._stands and self._since is not None:
+            await self._edit(view.render(self._told, where=self._where, since=self._since[1], over=self._clock.now()))
+        self._since, self._told, self._stands = None, {}, {}

@@ -1,10 +1,12 @@
 """The message of an alarm: what is wrong, what shows it, and the button that begins the ordinary path."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from bot.domain.counting import counted, further
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
+from bot.domain.messages.news import Unheard
 from bot.domain.values import HostId
+from bot.slack.refusals import because
 from bot.slack.views import carried, message, text
 from bot.slack.views.message import Block, Message
 
@@ -25,17 +27,49 @@ def render(alarm: Alarm, *, link: str = "") -> Message:
     if not alarm.is_open:
         said = _ENDS[alarm.kind](alarm)
         return Message(text=said, blocks=(message.section(said),))
-    headline = _HEADLINES[alarm.kind](alarm)
-    lines = [headline, *_alerts(alarm), *(f"• {text.sentence_of(line)}" for line in alarm.evidence)]
-    if alarm.sentence and alarm.kind is not AlarmKind.STORM:
-        lines.append(text.sentence_of(alarm.sentence))
-    blocks = [message.section(text.cut_lines(lines, limit=text.MAX_SECTION, most=40))]
+    headline, *rest = _open_lines(alarm)
+    blocks = [message.section(text.cut_lines([headline, *rest], limit=text.MAX_SECTION, most=40))]
     if alarm.operation is not None:
-        where = f": {text.link(link, 'Open the card')}" if link else f", id {text.code(alarm.operation)}"
-        blocks.append(message.context(f"An operation of Muster deals with this host{where}"))
+        blocks.append(message.context(_dealt_with(alarm, link)))
     elif alarm.may_evacuate and alarm.host is not None:
         blocks += [_button(alarm, alarm.host), message.context(_NO_PROOF)]
     return Message(text=text.cut(headline, limit=text.MAX_TEXT), blocks=tuple(blocks))
+
+
+def by_direct_message(alarm: Alarm, *, below: Sequence[Alarm] = (), link: str = "", instead: Unheard) -> Message:
+    """The same for somebody who may act and does not hear it in the incident channel, with why it comes to them.
+
+    Args:
+        alarm: what to tell.
+        below: of a storm, the alarms that it counts by now.
+        link: as in `render`.
+        instead: where it should have been heard.
+    """
+    closed = f"{text.room(instead.channel)}, the incident channel ({because(instead.why)})"
+    lines = _open_lines(alarm) if alarm.is_open else [_ENDS[alarm.kind](alarm)]
+    lines += [f"• {_named(one)}: {_count(one)}" for one in below] if alarm.is_open else []
+    if alarm.is_open and alarm.operation is not None:
+        lines.append(_dealt_with(alarm, link))
+    elif alarm.is_open and alarm.may_evacuate and alarm.host_name:
+        command = text.code(f"/evacuate {alarm.cloud}/{alarm.host_name}", limit=200)
+        lines.append(f"{command} only asks: Muster looks closer and shows a plan.")
+    lines.append(f"It comes to you here because Muster can post nothing in {closed}.")
+    *first, last = lines
+    shown = text.cut_lines(first, limit=text.MAX_TEXT - len(last), most=40)
+    return Message(text=f"{shown}\n{last}")
+
+
+def _open_lines(alarm: Alarm) -> list[str]:
+    """What is wrong, and what shows it."""
+    lines = [_HEADLINES[alarm.kind](alarm), *_alerts(alarm), *(f"• {text.sentence_of(e)}" for e in alarm.evidence)]
+    if alarm.sentence and alarm.kind is not AlarmKind.STORM:
+        lines.append(text.sentence_of(alarm.sentence))
+    return lines
+
+
+def _dealt_with(alarm: Alarm, link: str) -> str:
+    where = f": {text.link(link, 'Open the card')}" if link else f", id {text.code(str(alarm.operation))}"
+    return f"An operation of Muster deals with this host{where}"
 
 
 def _button(alarm: Alarm, host: HostId) -> Block:
@@ -75,7 +109,7 @@ def _alert(alarm: Alarm) -> str:
 def _storm(alarm: Alarm) -> str:
     return (
         f":rotating_light: *{text.escape(alarm.sentence)}* in a short time, since {text.day_and_time(alarm.since)}. "
-        "Each host is told below in the thread, with what shows it."
+        "Each host is told below, with what shows it."
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.counting import counted, listed
+from bot.domain.messages.alarm import AlarmUnheard
 from bot.domain.messages.answered import Answered, OperationsListed, PastListed, RefusalTold
 from bot.domain.messages.decided import (
     ApprovalWanted,
@@ -75,6 +76,8 @@ def _said(news: News) -> str:
         return _decided(what, news.ask)
     if isinstance(what, Executed):
         return _executed(what, news.ask)
+    if isinstance(what, AlarmUnheard):
+        return ":rotating_light: An alarm was raised; what it was about is kept no more."
     return _answered(what)
 
 

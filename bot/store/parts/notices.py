@@ -41,10 +41,18 @@ class SqlNotices:
             "ts": notice.ts,
             "shown": notice.shown,
             "attempted_at": notice.attempted_at,
+            "direct": notice.is_direct,
             "kept_at": self._transaction.clock.now(),
         }
         await self._transaction.run(update(_ALARM).where(_ALARM.c.id == notice.alarm).values(**values))
 
 
 def _notice_of(row: AlarmRow) -> Notice:
-    return Notice(alarm=row.id, channel=row.channel, ts=row.ts, shown=row.shown, attempted_at=row.attempted_at)
+    return Notice(
+        alarm=row.id,
+        channel=row.channel,
+        ts=row.ts,
+        shown=row.shown,
+        attempted_at=row.attempted_at,
+        is_direct=row.direct,
+    )

@@ -206,6 +206,7 @@ class AlarmRow(Row, table=True):
     ts: str = Field(default="", sa_type=Exact)
     shown: int  #: the version that the message shows
     attempted_at: datetime | None = Field(default=None, sa_type=Moment)
+    direct: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  #: `Notice.is_direct`
     kept_at: datetime = Field(sa_type=Moment)
 
 

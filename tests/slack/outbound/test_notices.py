@@ -1,5 +1,7 @@
 """The messages of alarms: posted once, edited when the alarm changes, and known again after a crash."""
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
@@ -166,3 +168,83 @@ async def test_a_call_for_help_comes_before_the_alarms_that_wait(office: Office)
     await office.line(shown, "help", audience=Audience.INCIDENT)
     await office.until(lambda: any("help" in m.plain for m in office.cards(INCIDENT)), board)
     assert len(office.cards(INCIDENT)) <= alarms + 2  # of thirty
+
+
+def _archived(office: Office) -> None:
+    office.workspace.archive(INCIDENT)
+
+
+def _deleted(office: Office) -> None:
+    office.workspace.delete_channel(INCIDENT)
+
+
+def _kicked(office: Office) -> None:
+    office.workspace.kick(INCIDENT, "U0MUSTER")
+
+
+@pytest.mark.parametrize("gone", [_archived, _deleted])
+async def test_an_alarm_whose_channel_is_gone_is_told_once_to_those_who_may_act_and_so_is_its_end(
+    office: Office, gone: Callable[[Office], None]
+) -> None:
+    gone(office)
+    told = await raised(office, alarm())
+    board = office.board()
+    await office.until(lambda: office.dms("U0BOB") and office.dms("U0CAROL"), board)
+    await saved(office, replace(told, vms=20))
+    await office.quiet(board, seconds=200, step=5)
+    (said,) = office.dms("U0BOB")
+    assert said.startswith(":rotating_light: *`prod/compute-1` has been down for 40 s, 21 VMs*")
+    assert "`/evacuate prod/compute-1` only asks: Muster looks closer and shows a plan." in said
+    assert f"Muster can post nothing in <#{INCIDENT}>, the incident channel (Slack: " in said
+    assert office.dms("U0ALICE") == [], "she may not approve"
+    assert board.unheard.startswith("takes nothing (Slack: ")
+
+    async with office.archive.unit() as unit:
+        last = await unit.alarms.find(told.id)
+        assert last is not None
+        await unit.alarms.save(last.cleared(office.clock.now()))
+        await unit.commit()
+    await office.until(lambda: len(office.dms("U0BOB")) == 2, board, seconds=120)
+    await office.quiet(board, seconds=200, step=5)
+    assert "is back after" in office.dms("U0BOB")[1]
+    assert len(office.dms("U0BOB")) == 2
+    async with office.archive.unit() as unit:
+        assert list(await unit.notices.outdated(limit=5)) == []
+
+
+async def test_an_alarm_that_was_told_directly_stands_in_its_channel_as_soon_as_that_takes_it(office: Office) -> None:
+    _archived(office)
+    await raised(office, alarm())
+    board = office.board()
+    await office.until(lambda: office.dms("U0BOB"), board)
+    office.workspace.channels[INCIDENT].is_archived = False
+    await office.until(lambda: office.cards(INCIDENT), board, seconds=120)
+    await office.quiet(board)
+    assert len(office.dms("U0BOB")) == 1
+    assert board.unheard == ""
+
+
+async def test_hosts_of_a_storm_whose_channel_is_gone_are_named_in_the_one_message_that_counts_them(
+    office: Office,
+) -> None:
+    _archived(office)
+    counting = replace(alarm(0), kind=AlarmKind.STORM, subject="s", host=None, host_name="", sentence="3 alerts")
+    for number in (1, 2, 3):
+        await raised(office, replace(alarm(number), kind=AlarmKind.ALERT, within=counting.id))
+    await raised(office, counting)
+    board = office.board()
+    await office.until(lambda: office.dms("U0BOB"), board)
+    await office.quiet(board)
+    (said,) = office.dms("U0BOB")
+    assert "*3 alerts* in a short time" in said
+    assert all(f"• `prod/compute-{number}`: " in said for number in (1, 2, 3))
+
+
+async def test_killed_around_the_turn_to_direct_messages_each_is_sent_once(office: Office) -> None:
+    _archived(office)
+    await raised(office, alarm())
+    for at in range(1, 8):
+        with contextlib.suppress(Killed):
+            await office.board(MortalArchive(office.archive, at=at, after=True)).round()
+    await office.quiet(office.board(), seconds=100)
+    assert (len(office.dms("U0BOB")), len(office.dms("U0CAROL"))) == (1, 1)

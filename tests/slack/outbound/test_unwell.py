@@ -27,6 +27,7 @@ class Trouble:
             ailing=self._asked,
             speaks=lambda: self.leads,
             channel="C0INCIDENT",
+            approvers=self.office.board().approvers,
             where="bastion-1",
         )
 
@@ -92,3 +93,17 @@ async def test_while_slack_is_away_it_is_tried_again(trouble: Trouble) -> None:
         await trouble.lasts()
     await trouble.office.clock.pass_time(50)
     assert len(await trouble.lasts()) == 1
+
+
+async def test_where_the_incident_channel_takes_nothing_those_who_may_act_are_told(trouble: Trouble) -> None:
+    trouble.office.workspace.archive("C0INCIDENT")
+    trouble.ailing = dict(FULL)
+    assert await trouble.lasts() == []
+    await trouble.lasts(600)
+    (said,) = trouble.office.dms("U0BOB")
+    assert "Muster on bastion-1 is unwell" in said
+    assert trouble.office.dms("U0CAROL") == [said]
+    trouble.ailing = {}
+    await trouble.unwell.look()
+    (over,) = trouble.office.dms("U0BOB")
+    assert "Muster on bastion-1 is well again" in over

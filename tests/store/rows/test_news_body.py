@@ -38,6 +38,8 @@ UNREAD = {
     "vm done": {"raw", "remedy", "sentence"},
 }
 """Facts that 0.2 wrote and did not read, or that it read as a number of steps."""
+SINCE = {Kind.ALARM.value}
+"""Kinds that came after 0.2."""
 
 
 def test_each_kind_has_one_value() -> None:
@@ -48,7 +50,7 @@ def test_each_kind_has_one_value() -> None:
 
 
 def test_every_kind_that_an_earlier_release_queued_is_among_the_rows() -> None:
-    assert {row["kind"] for row in WRITTEN} == {kind.value for kind in Kind}
+    assert {row["kind"] for row in WRITTEN} == {kind.value for kind in Kind} - SINCE
 
 
 @pytest.mark.parametrize("row", WRITTEN, ids=lambda row: f"{row['kind']} {row['facts'].get('shows', '')}".strip())
