@@ -244,6 +244,8 @@ def compared_dates(source: str) -> list[str]:
                 case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
                     pairs = zip(targets, values, strict=False)
                     names |= {t.id for t, v in pairs if isinstance(t, ast.Name) and is_date(v, names)}
+                case ast.Assign(targets=[ast.Tuple(elts=targets)]):
+                    names |= {"now"} & {t.id for t in targets if isinstance(t, ast.Name)}
                 case ast.BinOp(left=left, right=right, op=ast.Sub()) if is_date(left, names) or is_date(right, names):
                     found.append(f"{node.lineno}: {ast.unparse(node)}")
                 case ast.Compare(left=left, comparators=others) if any(is_date(one, names) for one in (left, *others)):
@@ -258,6 +260,7 @@ def compared_dates(source: str) -> list[str]:
         "def f(self):\n    began = clock.now()\n    if began - last > GAP: pass",
         "async def f(unit, row):\n    now = await unit.now()\n    return row.until <= now",
         "def f(*, now): return max(0, now - at)",
+        "async def f(unit, row):\n    row, now = await unit.held()\n    return row.until <= now",
         "def f(clock):\n    due, tries = clock.now() + PAUSE, 3\n    return due > soon",
         "def f(self): return self._now() - self._seen < GAP",
         "def f(seen): return seen.now - since > GRACE",

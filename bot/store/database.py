@@ -1,14 +1,16 @@
 """Opening the database: engine, pragmas and sessions, for SQLite and PostgreSQL."""
 
 import sqlite3
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, Connection, ExceptionContext, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import URL, Connection, Dialect, ExceptionContext, event, make_url
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, StaticPool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, StaticPool
 
 from bot.store import sqlite
 
@@ -20,12 +22,16 @@ LOCK_MS = 10_000
 """How long a statement waits for somebody else's lock: longer than that, so that one who is frozen holds up nobody."""
 SILENCE_MS = 5_000
 """How long a server, one that died with its machine, may leave what was sent to it unacknowledged, or be called."""
+IDLE_SECONDS = 1.0
+"""After so long without use a session is asked whether it still stands before it is used: else that is one way more to
+the server for each transaction."""
 WRITERS = 10
 """How many transactions of ours a server takes at a time, so that connections are left to who only reads."""
 BULK_WRITERS = 3
 """How many of them may move VMs: those of one cloud wait for each other anyway."""
 _CONNECTIONS = 20
 _READERS = 2
+_IDLE_SINCE = "idle since"
 _ON_A_THREAD = {"async_creator_fn": sqlite.connect}
 _NO_LONGER_OURS = frozenset({"25006", "25P03", "57P01", "57P02", "57P03", "57P05"})
 """What PostgreSQL says to a session with which nothing can be written any more: it is read-only (of a primary that was
@@ -97,7 +103,6 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
         server = create_async_engine(
             address,
             hide_parameters=True,
-            pool_pre_ping=True,
             pool_size=_CONNECTIONS,
             max_overflow=0,
             pool_timeout=PATIENCE_MS / 1000,
@@ -109,6 +114,8 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
             },
         )
         event.listen(server.sync_engine, "handle_error", _throw_away)
+        event.listen(server.sync_engine, "checkin", _note_idle)
+        event.listen(server.sync_engine, "checkout", partial(_ask_when_idle, server.dialect))
         return server
     if file_of(address) is None:
         engine = create_async_engine(address, hide_parameters=True, poolclass=StaticPool, connect_args=_ON_A_THREAD)
@@ -154,6 +161,21 @@ def begin_lazily(connection: Connection, *, how: str) -> None:
     """Begin a transaction of an embedded database with its first statement."""
     driver: Any = connection.connection.driver_connection
     driver.begin_with_next(how)
+
+
+def _note_idle(_connection: object, record: ConnectionPoolEntry) -> None:
+    record.info[_IDLE_SINCE] = time.monotonic()
+
+
+def _ask_when_idle(dialect: Dialect, connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+    """Ask a session that was idle for a while whether it still stands; where it does not, none of its pool does."""
+    since = record.info.get(_IDLE_SINCE)
+    if since is None or time.monotonic() - since < IDLE_SECONDS:
+        return
+    try:
+        dialect.do_ping(connection)
+    except dialect.loaded_dbapi.Error as error:
+        raise InvalidatePoolError from error
 
 
 def _throw_away(context: ExceptionContext) -> None:

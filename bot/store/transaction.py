@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import CursorResult, Executable, Table, func, literal, select
+from sqlalchemy import CursorResult, Executable, Select, Table, func, literal, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -25,6 +26,9 @@ _LOST_A_RACE = frozenset({"40001", "40P01"})
 """PostgreSQL: serialization failure, deadlock."""
 
 _FRESH = {"populate_existing": True}
+
+_NOW_THERE = func.clock_timestamp(type_=Moment())
+_CLOCK = select(_NOW_THERE)
 
 
 class Transaction:
@@ -63,8 +67,15 @@ class Transaction:
         """
         if not self._on_postgresql:
             return self._steady.now()
-        moment: datetime = await self.first(select(func.clock_timestamp(type_=Moment())))
+        moment: datetime = await self.first(_CLOCK)
         return moment
+
+    async def with_now(self, query: Select[Any], **bound: object) -> tuple[list[Any], datetime]:
+        """The rows of a query, and the moment, without a question of its own where there are any."""
+        if not self._on_postgresql:
+            return await self.all(query, **bound), await self.now()
+        rows = await self.all(_with_clock(query), **bound)
+        return rows, rows[0].now_there if rows else await self.now()
 
     async def run(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
         """Execute a statement, once or for each of `rows`; how many stored rows an update met."""
@@ -128,6 +139,11 @@ class Transaction:
         """Raise where it was committed already: a bug."""
         if self._over:
             raise RuntimeError("This unit of work was committed; begin another.")
+
+
+@cache
+def _with_clock(query: Select[Any]) -> Select[Any]:
+    return query.add_columns(_NOW_THERE.label("now_there"))
 
 
 async def patiently(work: Coroutine[Any, Any, T]) -> T:

@@ -68,15 +68,31 @@ async def test_sessions_with_a_primary_that_was_demoted_are_thrown_away_at_the_f
         await archive.ping()
 
 
+async def cut_all(url: str) -> None:
+    async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
+        await other.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+
+
+async def test_sessions_that_were_cut_while_nobody_used_them_cost_nobody_anything(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "IDLE_SECONDS", 0.0)
+    async with opened(url) as (archive,):
+        async with archive.reading() as one, archive.reading() as two:  # so that there are some
+            assert (await one.operations.get(ONE)).id == (await two.operations.get(ONE)).id
+        await cut_all(url)
+        for _ in range(3):
+            await write(archive)
+
+
 async def test_a_server_that_goes_down_in_the_middle_costs_what_was_under_way_and_no_more(url: str) -> None:
     async with opened(url) as (archive,):
         async with archive.unit() as unit:
             await unit.operations.save(await unit.operations.get(ONE), ENTRY)
-            async with await psycopg.AsyncConnection.connect(url, autocommit=True) as other:
-                await other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-                )
+            await cut_all(url)
             with pytest.raises(StoreFailed):
                 await unit.commit()
         await write(archive)

@@ -7,7 +7,7 @@ news about the operation, whose foreign key locks that, would wait for the worke
 """
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, or_, select, update
@@ -76,8 +76,7 @@ class SqlLeases:
 
     async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:
         """See `bot.domain.ports.leases.Leases`."""
-        row = await self._locked(lease)
-        now = await self._transaction.now()
+        row, now = await self._locked(lease)
         if row is None or row.lease_until is None or row.lease_until <= now:
             raise LeaseLost(f"The lease of {lease.owner} on operation {lease.operation} is over.")
         if span is None:
@@ -87,8 +86,9 @@ class SqlLeases:
 
     async def release(self, lease: Lease) -> None:
         """See `bot.domain.ports.leases.Leases`."""
-        if await self._locked(lease) is not None:
-            given_back = {"lease_owner": None, "lease_until": None, "waiting_since": await self._transaction.now()}
+        row, now = await self._locked(lease)
+        if row is not None:
+            given_back = {"lease_owner": None, "lease_until": None, "waiting_since": now}
             await self._set(lease.operation, lease.fence, given_back)
 
     async def void(self) -> None:
@@ -96,10 +96,15 @@ class SqlLeases:
         held = _OPERATION.c.lease_until.is_not(None)
         await self._transaction.run(update(_OPERATION).where(held).values(lease_owner=None, lease_until=None))
 
-    async def _locked(self, lease: Lease) -> Any:
-        """The operation's row, locked until the end of the transaction, if the lease's taking was the last one."""
-        rows = await self._transaction.all(_HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence)
-        return rows[0] if rows else None
+    async def _locked(self, lease: Lease) -> tuple[Any, datetime]:
+        """The operation's row, locked until the end of the transaction, if the lease's taking was the last one.
+
+        The moment may be that before the lock was there: whoever had taken the lease meanwhile had changed the fence.
+        """
+        rows, now = await self._transaction.with_now(
+            _HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence
+        )
+        return (rows[0] if rows else None), now
 
     async def _set(self, operation: str, fence: int, columns: dict[str, Any]) -> None:
         statement = update(_OPERATION).where(_OPERATION.c.id == operation, _OPERATION.c.fence == fence)
