@@ -60,16 +60,17 @@ def of(plan: Plan, past: Sequence[EarlierOperation]) -> tuple[timedelta, timedel
 def alike(plan: Plan) -> Iterator[Like]:
     """For each VM that a plan moves, by what it is measured; those that it only looks for take no time."""
     with_steps = {step.vm for step in plan.steps if step.relieves is None}
-    return (_like(vm) for vm in plan.vms if vm.id in with_steps and vm.disposition is not Disposition.LEAVE)
+    return (like_of(vm) for vm in plan.vms if vm.id in with_steps and vm.disposition is not Disposition.LEAVE)
 
 
-def _like(vm: Vm) -> Like:
+def like_of(vm: Vm) -> Like:
+    """By what a VM is measured."""
     return vm.disposition, vm.size
 
 
 def _moves(plan: Plan, records: Sequence[StepRecord]) -> Sequence[_Move]:
     """The VMs that an operation got done, in the order of their ends."""
-    kinds: dict[VmId | None, Like] = {vm.id: _like(vm) for vm in plan.vms if vm.disposition is not Disposition.LEAVE}
+    kinds: dict[VmId | None, Like] = {vm.id: like_of(vm) for vm in plan.vms if vm.disposition is not Disposition.LEAVE}
     groups = [g for g in fates.each(records) if g[0].step.vm in kinds and fates.of(g) is Fate.DONE]
     ended = {g[0].step.vm: max(r.ended_at for r in g if r.ended_at) for g in groups if any(r.intent_at for r in g)}
     groups = sorted((g for g in groups if g[0].step.vm in ended), key=lambda g: ended[g[0].step.vm])

@@ -6,11 +6,12 @@ from datetime import timedelta
 from typing import Any
 
 from bot.domain.operation import State
-from bot.domain.plans.plan import By
+from bot.domain.plans.plan import By, Disposition
 from bot.domain.progress.forecast import starts_a_second, time_left
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import VmId
 from tests.domain.build import NOW, operation, plan, record
+from tests.domain.build import vm as planned_vm
 
 
 def seconds(number: float) -> timedelta:
@@ -30,8 +31,27 @@ def vm(
     return replace(made, intent_at=began, begun_at=began, moved_at=ended or NOW, ended_at=ended, **changes)
 
 
-def left(*records: StepRecord, state: State = State.RUNNING, estimate: float | None = None, since: float = 60) -> Any:
-    planned = plan(estimate=seconds(estimate) if estimate else None)
+def left(
+    *records: StepRecord,
+    state: State = State.RUNNING,
+    estimate: float | None = None,
+    since: float = 60,
+    big: Sequence[int] = (),
+    stays: Sequence[int] = (),
+) -> Any:
+    """Seconds that are told; `big` are VMs of another size than the others, `stays` those that are only looked for."""
+    large = {VmId(f"vm-{seq}") for seq in big}
+    stay = {VmId(f"vm-{seq}") for seq in stays}
+    vms = [
+        planned_vm(
+            id,
+            size="2 TiB" if id in large else "4 GiB",
+            disposition=Disposition.LEAVE if id in stay else Disposition.LIVE_MIGRATE,
+        )
+        for r in records
+        if (id := r.step.vm)
+    ]
+    planned = plan(vms=tuple(vms), estimate=seconds(estimate) if estimate else None)
     running = replace(operation(plan=planned), state=state, started_at=NOW - seconds(since))
     found = time_left(running, records, now=NOW)
     return found.total_seconds() if found is not None else None
@@ -95,6 +115,37 @@ def test_nothing_is_left_of_what_has_ended_and_nothing_said_of_what_does_not_run
     assert left(done) is None
     assert left(done, going, state=State.PAUSED) is None
     assert left(record(0, StepState.ACCEPTED)) is None
+
+
+def test_a_vm_is_measured_by_those_of_its_size_and_until_one_has_ended_by_what_the_plan_estimated() -> None:
+    small = many(0, StepState.DONE, [50, 40, 30], took=10)
+    large = vm(10, StepState.ACCEPTED, since=20)
+    assert left(*small, large, big=[10]) is None, "ten seconds tell nothing of two tebibytes"
+    assert left(*small, large, big=[10], estimate=600) == 600 - 60
+    assert left(*small, large, big=[10], estimate=50) is None, "the estimate is used up"
+    ended = vm(11, StepState.DONE, since=55, took=50)
+    assert left(*small, ended, large, big=[10, 11], estimate=600) == 50 - 20
+    assert left(*small, ended, large, vm(12), big=[10, 11, 12]) == 20 / 1 * 1 + 50
+
+
+def test_the_slowest_kind_that_is_left_decides_and_not_the_last_one_begun() -> None:
+    done = [vm(0, StepState.DONE, since=120, took=100), vm(1, StepState.DONE, since=20, took=10)]
+    assert left(*done, vm(2, StepState.ACCEPTED, since=30), vm(3, StepState.ACCEPTED, since=5), big=[0, 2]) == 100 - 30
+
+
+def test_in_a_slot_and_in_a_row_each_counts_for_its_size() -> None:
+    copying = vm(1, StepState.ACCEPTED, since=30, progress=0.75)
+    queued = [replace(vm(n, StepState.ACCEPTED), begun_at=None) for n in (2, 3)]
+    done = vm(0, StepState.DONE, since=500, took=400)
+    assert left(done, copying, *queued, big=[0, 2]) == 10 + 400 + 40
+    assert left(copying, *queued, big=[2]) is None
+    assert left(copying, *queued, big=[2], estimate=900) == 900 - 60
+    first = vm(0, StepState.DONE, since=120, took=100, by=By.CLOUD)
+    second = vm(1, StepState.DONE, since=120, took=110, by=By.CLOUD)
+    rest = many(2, StepState.ACCEPTED, [120, 120], by=By.CLOUD)
+    assert left(first, second, *rest, big=[0, 2]) == 100 + 10
+    assert left(second, *rest, big=[2], estimate=200) == 200 - 60
+    assert left(first, second, *rest, big=[0], stays=[2]) == 10, "one that stays takes no time"
 
 
 def test_starts_are_counted_over_the_last_while() -> None:

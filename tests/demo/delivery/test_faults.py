@@ -1,6 +1,8 @@
 """Every fault does what its name says, and wears off."""
 
 import asyncio
+from collections.abc import Coroutine
+from typing import Any
 
 import aiohttp
 import pytest
@@ -8,6 +10,7 @@ from slack_bolt.async_app import AsyncAck
 from slack_sdk.errors import SlackApiError
 from slack_sdk.http_retry.builtin_async_handlers import AsyncRateLimitErrorRetryHandler
 from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.demo.server import Served, serve
 from bot.demo.workspace.workspace import Workspace, standard_workspace
@@ -61,6 +64,34 @@ async def test_a_delayed_call_waits_for_the_clock() -> None:
             await client.auth_test()
         client.timeout = 60
         assert (await client.auth_test())["ok"]
+
+
+async def test_each_call_takes_as_long_as_slack_is_slow_and_one_method_may_be_slower_than_the_others() -> None:
+    clock = ManualClock()
+    ws = standard_workspace(clock=clock, app=EVERYTHING)
+    async with serve(ws) as slack:
+        client = AsyncWebClient(token=slack.bot_token, base_url=slack.api_url)
+
+        async def took(call: Coroutine[Any, Any, AsyncSlackResponse]) -> float:
+            """How long it takes on Slack's clock, in tenths of a second."""
+            began, waiting = clock.monotonic(), asyncio.ensure_future(call)
+            async with asyncio.timeout(30):
+                while not waiting.done():
+                    await asyncio.wait({waiting}, timeout=0.05)
+                    if not waiting.done():
+                        await clock.pass_time(0.1)
+            assert waiting.result()["ok"]
+            return clock.monotonic() - began
+
+        slack.faults.delay(0.6, method="usergroups.users.list", times=1_000)
+        assert await took(client.usergroups_users_list(usergroup="S0LEADS")) >= 0.6
+        assert await took(client.usergroups_users_list(usergroup="S0SRE")) >= 0.6
+        assert slack.faults.used["delay"] == 2
+        began = clock.monotonic()
+        await client.auth_test()
+        assert clock.monotonic() == began, "the others take none"
+        slack.faults.latency = 0.3
+        assert await took(client.auth_test()) >= 0.3
 
 
 async def test_a_trigger_can_come_too_late(ws: Workspace, client: AsyncWebClient) -> None:
