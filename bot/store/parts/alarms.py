@@ -4,25 +4,29 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, select, update
+from sqlalchemy import bindparam, delete, select, text, update
 from sqlmodel import col
 
 from bot.domain.messages.alarm import Alarm, AlarmKind
-from bot.domain.operation import State
 from bot.domain.ports import Stale
 from bot.domain.values import OperationId
 from bot.store.rows import codec
-from bot.store.rows.tables import AlarmRow, OperationRow, table_of
+from bot.store.rows.tables import UNWATCHED, AlarmRow, OperationRow, table_of
 from bot.store.transaction import Transaction
 
-_ALARM = table_of(AlarmRow)
+_ALARM, _OPERATION = table_of(AlarmRow), table_of(OperationRow)
 _APART = frozenset({"id", "cloud", "subject", "version"})
-_ACTED = (State.SUCCEEDED.value, State.ENDED_INCOMPLETE.value)
-
 
 _ABOUT = select(AlarmRow).where(
     col(AlarmRow.kind) == bindparam("kind"), col(AlarmRow.subject) == bindparam("subject"), col(AlarmRow.open)
 )
+_UNWATCHED = (
+    select(_OPERATION.c.id)
+    .where(_OPERATION.c.cloud == bindparam("cloud"), text(UNWATCHED))
+    .order_by(_OPERATION.c.created_at, _OPERATION.c.id)
+    .limit(bindparam("most"))
+)
+_WATCH = update(_OPERATION).where(_OPERATION.c.id == bindparam("of")).values(unwatched=False)
 _WAITING = (
     select(AlarmRow)
     .where(col(AlarmRow.waits))
@@ -62,7 +66,10 @@ class SqlAlarms:
         """See `bot.domain.ports.alarms.Alarms`."""
         row = _columns(alarm) | {"channel": "", "ts": "", "shown": -1, "kept_at": self._transaction.clock.now()}
         statement = self._transaction.insert(_ALARM).values(**row).on_conflict_do_nothing()
-        return await self._transaction.first(statement.returning(_ALARM.c.id)) is not None
+        is_opened = await self._transaction.first(statement.returning(_ALARM.c.id)) is not None
+        if alarm.kind is AlarmKind.LEFT_OVER:
+            await self._transaction.run(_WATCH, [{"of": alarm.id}])
+        return is_opened
 
     async def save(self, alarm: Alarm) -> Alarm:
         """See `bot.domain.ports.alarms.Alarms`."""
@@ -78,17 +85,8 @@ class SqlAlarms:
 
     async def unwatched(self, cloud: str, *, limit: int) -> Sequence[OperationId]:
         """See `bot.domain.ports.alarms.Alarms`. The alarm about what an operation left over has that operation's id."""
-        query = (
-            select(col(OperationRow.id))
-            .where(
-                col(OperationRow.state).in_(_ACTED),
-                col(OperationRow.cloud) == cloud,
-                ~exists().where(col(AlarmRow.id) == col(OperationRow.id)),
-            )
-            .order_by(col(OperationRow.created_at), col(OperationRow.id))
-            .limit(limit)
-        )
-        return [OperationId(found) for found in await self._transaction.scalars(query)]
+        found = await self._transaction.scalars(_UNWATCHED, cloud=cloud, most=limit)
+        return [OperationId(id) for id in found]
 
 
 def _is(alarm: Alarm) -> tuple[Any, ...]:

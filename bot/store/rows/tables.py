@@ -10,6 +10,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, MetaData, Table, Text
 from sqlalchemy.orm import registry
 from sqlmodel import Field, SQLModel
 
+from bot.domain.operation import State
 from bot.store.rows.columns import Exact, Moment
 
 NAMING = {
@@ -21,6 +22,9 @@ NAMING = {
 }
 
 metadata = MetaData(naming_convention=NAMING)
+
+UNWATCHED = f"unwatched AND state IN ('{State.SUCCEEDED}', '{State.ENDED_INCOMPLETE}')"
+"""The operations that acted and ended, and that no alarm is about yet; word for word in the question and its index."""
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
@@ -49,6 +53,7 @@ class OperationRow(Row, table=True):
         Index("ix_operation_work", "state", "waiting_since"),
         Index("ix_operation_created_at", "created_at"),
         _only("ix_operation_live", "created_at", "id", flag="live"),
+        _partial("ix_operation_unwatched", "cloud", "created_at", "id", where=UNWATCHED),
         _partial("ix_operation_behind", "id", where="revision > shown"),
         _partial("ix_operation_leased", "lease_until", where="lease_until IS NOT NULL"),
         _partial("ix_operation_ended_at", "ended_at", where="plan_sha IS NOT NULL"),
@@ -73,6 +78,7 @@ class OperationRow(Row, table=True):
     fence: int = 0  #: grows with every taking, never goes back
     waiting_since: datetime = Field(sa_type=Moment)  #: when it was added, or last taken or given back
     not_before: datetime | None = Field(default=None, sa_type=Moment)  #: `Operation.waits_until` when last saved
+    unwatched: bool = Field(default=True, sa_column_kwargs={"server_default": text("true")})  #: no alarm bears its id
 
 
 class PlanRow(Row, table=True):

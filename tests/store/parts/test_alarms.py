@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert, Notice
@@ -99,13 +100,28 @@ async def test_only_what_is_raised_and_has_changed_waits_to_be_shown(any_archive
 
 async def test_an_operation_that_acted_is_unwatched_until_an_alarm_bears_its_id(any_archive: SqlArchive) -> None:
     async with any_archive.unit() as unit:
-        for number, state in enumerate((State.SUCCEEDED, State.DENIED, State.RUNNING)):
+        for number, state in enumerate((State.SUCCEEDED, State.DENIED, State.RUNNING, State.ENDED_INCOMPLETE)):
             await unit.operations.add(replace(operation(number), state=state), Entry(event=AuditEvent.REQUESTED))
         await unit.commit()
     done = operation(0)
     async with any_archive.unit() as unit:
-        assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == [done.id]
+        assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == [done.id, operation(3).id]
+        assert await unit.alarms.open(alarm(done.id, kind=AlarmKind.LEFT_OVER))
+        await unit.commit()
+    async with any_archive.unit() as unit:
+        assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == [operation(3).id]
+
+
+async def test_an_operation_that_another_release_took_up_is_taken_up_once(any_archive: SqlArchive) -> None:
+    done = replace(operation(0), state=State.SUCCEEDED)
+    async with any_archive.unit() as unit:
+        await unit.operations.add(done, Entry(event=AuditEvent.REQUESTED))
         await unit.alarms.open(alarm(done.id, kind=AlarmKind.LEFT_OVER))
+        await unit.transaction.run(text("UPDATE operation SET unwatched = true"))  # that release knows no such mark
+        await unit.commit()
+    async with any_archive.unit() as unit:
+        assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == [done.id]
+        assert not await unit.alarms.open(alarm(done.id, kind=AlarmKind.LEFT_OVER))
         await unit.commit()
     async with any_archive.unit() as unit:
         assert list(await unit.alarms.unwatched(done.request.cloud, limit=5)) == []
