@@ -20,12 +20,20 @@ class Passing(Unreachable):
         raw: as in `CloudError`.
         is_over: as in `Unreachable`.
         after: seconds that the cloud asks to wait for.
+        is_put_off: whether it did not take the call at all, for it is asked too often; see `Unreachable`.
     """
 
     def __init__(
-        self, sentence: str, *, remedy: str = "", raw: str = "", is_over: bool = False, after: float = 0.0
+        self,
+        sentence: str,
+        *,
+        remedy: str = "",
+        raw: str = "",
+        is_over: bool = False,
+        after: float = 0.0,
+        is_put_off: bool = False,
     ) -> None:
-        super().__init__(sentence, remedy=remedy, raw=raw, is_over=is_over)
+        super().__init__(sentence, remedy=remedy, raw=raw, is_over=is_over, put_off=after if is_put_off else None)
         self.after = after
 
 

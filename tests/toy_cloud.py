@@ -58,6 +58,8 @@ class ToyCloud:
     moves: list[Move] = field(default_factory=list)
     starts: list[str] = field(default_factory=list)  #: every mutating call that took effect
     refuse: dict[str, str] = field(default_factory=dict)
+    puts_off: dict[str, list[float]] = field(default_factory=dict)  #: seconds that so many calls of a step are to wait
+    put_off: list[tuple[str, float]] = field(default_factory=list)  #: what was put off, and when
     lose: dict[str, str] = field(default_factory=dict)  #: "before" or "after" the effect
     fails: set[str] = field(default_factory=set)  #: VMs whose next move fails
     silent: int = 0  #: so many looks and surveys fail
@@ -213,6 +215,9 @@ class ToyCloud:
         return Sighting(seen=Seen.NEVER_STARTED, not_yet=not_yet, mark={"moves": known, "refused": refused})
 
     async def start(self, step: Step) -> Receipt:
+        if self.puts_off.get(step.key):
+            self.put_off.append((step.key, self.clock.monotonic()))
+            raise Unreachable("asked too often", raw="429", put_off=self.puts_off[step.key].pop(0))
         if step.key in self.refuse:
             raise Refused(self.refuse.pop(step.key), remedy="Do something.", raw="409")
         fate = self.lose.pop(step.key, "")

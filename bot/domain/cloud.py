@@ -134,11 +134,16 @@ class Unreachable(CloudError):
         remedy: as in `CloudError`.
         raw: as in `CloudError`.
         is_over: the cloud itself ended the call with an error: whatever it did shows by now, and nothing is to come.
+        put_off: it takes no more calls just now, and did not take this one: seconds after which it wants to be asked
+            again, 0 where it names none. None: it said no such thing.
     """
 
-    def __init__(self, sentence: str, *, remedy: str = "", raw: str = "", is_over: bool = False) -> None:
+    def __init__(
+        self, sentence: str, *, remedy: str = "", raw: str = "", is_over: bool = False, put_off: float | None = None
+    ) -> None:
         super().__init__(sentence, remedy=remedy, raw=raw)
         self.is_over = is_over
+        self.put_off = put_off
 
 
 class PartlySeen(Unreachable):

@@ -252,8 +252,9 @@ async def _intend(
     mine = [r for r in present.values() if r.state in IN_FLIGHT]
     pacing, seconds = leased.pacing, leased.clock.monotonic()
     pacing.watch(operation.id, mine, now=seconds)
-    is_full = pacing.is_full(since=seconds - leased.between)
-    chosen: Sequence[StepRecord] = [r for r in ready if not is_paced(r.step)]
+    may_call = not pacing.is_put_off(now=seconds)
+    is_full = not may_call or pacing.is_full(since=seconds - leased.between)
+    chosen: Sequence[StepRecord] = [r for r in ready if may_call and not is_paced(r.step)]
     async with AsyncExitStack() as stack:
         unit: Unit | None = None
         if not is_full and len(chosen) < len(ready):
@@ -274,7 +275,7 @@ async def _intend(
         stale = pacing.stale(operation.id, waiting, now=leased.clock.monotonic())
         news += step_news.of_stale(operation, stale - pacing.told.get(operation.id, frozenset()))
         now = leased.moment
-        held_back = pacing.held_back(waiting).items()
+        held_back = pacing.held_back(waiting, now=leased.clock.monotonic()).items()
         entries += [(replace(known[k], held_back=why), None) for k, why in held_back if known[k].held_back is not why]
         intents = [r.intend((seen.get(r.key) or this.foreseen[r.key]).mark, now=now) for r in chosen]
         entries += [(r, step_news.entry(r)) for r in intents]
@@ -331,7 +332,7 @@ async def _start(
         else:
             await _keep(leased, operation, [record], [_look(leased, record, again)])
     await leased.save_steps(not_acted_on)
-    calls = {r.key: start_one(leased, operation, r) for r in go}
+    calls = {r.key: start_one(leased, operation, r, planned=planned_of[r.key]) for r in go}
     await this.pending.begin(calls, seconds=_time_to_answer(this, go))
     await store(leased, this.pending.settle())
     return go

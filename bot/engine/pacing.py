@@ -62,6 +62,16 @@ class Pacing:
         else:
             self.pace = self.pace.cut(now=now)
 
+    def put_off(self, step: Step, seconds: float, *, now: float) -> None:
+        """The cloud did not take its call, for it is asked too often, and asks to be left alone for so long."""
+        self._full_at = -inf
+        self._on_the_wire.pop(step.key, None)
+        self.pace = self.pace.after_put_off(seconds, now=now)
+
+    def is_put_off(self, *, now: float) -> bool:
+        """Whether no call at all is to be made now, also none that is not for a VM."""
+        return now < self.pace.waits_until
+
     def looked(self, before: Mapping[StepKey, StepRecord], looked: Iterable[StepRecord], *, now: float) -> None:
         """A look showed what has become of moves."""
         for record in looked:
@@ -154,14 +164,15 @@ class Pacing:
         nowhere = places if places <= {target for _, target in old} else set[str]()
         return frozenset(nowhere | {target for by, target in old if by == whose})
 
-    def held_back(self, waiting: Sequence[StepRecord]) -> Mapping[StepKey, Limit | None]:
+    def held_back(self, waiting: Sequence[StepRecord], *, now: float) -> Mapping[StepKey, Limit | None]:
         """What people are told of a limit at work, by the next move that waits; of the others that none is.
 
         Args:
             waiting: as above.
+            now: the moment.
         """
         paced = [r for r in waiting if is_paced(r.step)]
-        limit = self.limit if self.limit in NOTABLE else None
+        limit = Limit.BUSY if self.is_put_off(now=now) else self.limit if self.limit in NOTABLE else None
         return {r.key: limit if r is paced[0] else None for r in paced}
 
     def _with_target(

@@ -73,13 +73,28 @@ class PendingCalls:
         return [call.result() for call in ended if not call.cancelled() and call.exception() is None]
 
 
-async def start_one(leased: LeasedOperation, operation: Operation, record: StepRecord) -> Answer:
-    """Make the one mutating call of a step whose intent is committed, and tell what to store of the cloud's answer."""
+async def start_one(
+    leased: LeasedOperation, operation: Operation, record: StepRecord, *, planned: StepRecord
+) -> Answer:
+    """Make the one mutating call of a step whose intent is committed, and tell what to store of the cloud's answer.
+
+    Args:
+        leased: the operation's lease.
+        operation: as stored.
+        record: the step, as committed.
+        planned: the same as it was before: it is so again when the cloud puts the call off.
+    """
     clock = leased.clock
     leased.pacing.called(record.step, now=clock.monotonic())
     try:
         receipt = await leased.cloud.start(record.step)
     except Unreachable as lost:
+        if lost.put_off is not None:
+            leased.pacing.put_off(record.step, lost.put_off, now=clock.monotonic())
+            if leased.pacing.pace.takes_nothing(now=clock.monotonic()):
+                return await _refused(leased, operation, record, lost)
+            again = replace(planned, sentence=lost.sentence, remedy=lost.remedy, raw=lost.raw)
+            return Answer(record=again, entry=step_news.entry(again))
         leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
         sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
         waiting = replace(record, is_over=lost.is_over, sentence=sentence)

@@ -163,6 +163,18 @@ async def test_an_answer_that_proves_nothing_is_never_repeated_and_leaves_the_fa
             assert len(arena.move_calls()) == asked, status
 
 
+async def test_only_a_call_that_was_put_off_for_being_one_too_many_is_known_not_to_have_been_taken(
+    arena_of: ArenaOf,
+) -> None:
+    async with arena_of(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        for status, retry_after, put_off in ((429, 7, 7.0), (429, None, 0.0), (503, 7, None), (500, None, None)):
+            arena.fault(Effect.ANSWER, status=status, retry_after=retry_after)
+            with pytest.raises(Unreachable) as lost:
+                await arena.cloud.start(step)
+            assert lost.value.put_off == put_off, status
+
+
 async def test_a_refused_start_says_so_with_the_raw_words(arena_of: ArenaOf) -> None:
     async with arena_of(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())

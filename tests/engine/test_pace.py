@@ -166,6 +166,37 @@ async def test_a_target_that_takes_up_nothing_is_told_in_time_where_its_vms_wait
     assert (await shop.kinds()).count(Kind.TARGET_STALE) == 1, "nor afterwards"
 
 
+async def test_a_call_that_the_cloud_puts_off_is_made_again_when_it_asks_for_that_and_counts_as_never_made(
+    shop: Workshop,
+) -> None:
+    id = await shop.approved()
+    shop.cloud.puts_off = {"disable": [3.0], **{f"move:vm-{n}": [7.0] for n in range(3)}}
+    began = shop.clock.monotonic()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    rows = await shop.steps(id)
+    assert {r.key: r.starts for r in rows if r.key != "empty"} == {r.key: 1 for r in rows if r.key != "empty"}
+    assert sorted(shop.cloud.starts) == sorted(r.key for r in rows if r.key != "empty")
+    (disable, at), *moves = shop.cloud.put_off
+    assert (disable, at) == ("disable", began)
+    first = min(m.at for m in shop.cloud.moves) - (shop.cloud.time.now() - timedelta(seconds=shop.clock.monotonic()))
+    assert moves[0][1] >= began + 3
+    assert moves[0][1] + 7 <= first.total_seconds() <= moves[0][1] + 7 + shop.cloud.poll
+    assert await took(shop, id) < 40, "nobody waits out the quiet period of a call that was not taken"
+
+
+async def test_a_cloud_that_puts_everything_off_is_a_matter_for_people_after_five_minutes(shop: Workshop) -> None:
+    id = await shop.approved()
+    shop.cloud.puts_off = {"disable": [0.0] * 100}
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.state is State.NEEDS_ATTENTION
+    (disable, *_) = await shop.steps(id)
+    assert (disable.state, disable.sentence) == (StepState.FAILED, "asked too often")
+    assert len(shop.cloud.put_off) == 11, "after 1, 2, 4 … seconds, a minute at the most"
+    assert shop.cloud.starts == []
+
+
 async def test_a_place_that_stays_away_is_told_to_people(shop: Workshop) -> None:
     shop.cloud.away_until = inf
     id = await shop.approved()

@@ -195,6 +195,6 @@ def test_where_the_settings_limit_the_rate_the_starts_of_all_operations_count() 
 def test_a_limit_that_people_are_told_of_is_borne_by_the_next_that_waits_and_by_no_other() -> None:
     pacing, ready = Pacing(), [planned(n) for n in range(4)]
     assert chosen(pacing, ready, most=2) == [0, 1]
-    assert pacing.held_back(ready[2:]) == {ready[2].key: Limit.CLOUD, ready[3].key: None}
+    assert pacing.held_back(ready[2:], now=0.0) == {ready[2].key: Limit.CLOUD, ready[3].key: None}
     assert chosen(pacing, ready, *[in_flight(20 + n) for n in range(6)]) == []
-    assert set(pacing.held_back(ready).values()) == {None}, "the cloud's own pace is nothing to tell"
+    assert set(pacing.held_back(ready, now=0.0).values()) == {None}, "the cloud's own pace is nothing to tell"

@@ -247,7 +247,9 @@ class Client:
                 raw=raw,
             )
         if status in _BUSY:
-            raise Passing(f"{self.name} takes no more requests just now ({status}).", raw=raw, after=after)
+            raise Passing(
+                f"{self.name} takes no more requests just now ({status}).", raw=raw, after=after, is_put_off=True
+            )
         if status >= 500 or status == 408:
             raise Passing(f"{self.name} could not answer ({status}).", raw=raw, after=after)
         if status >= 400:

@@ -38,8 +38,10 @@ _SERVICES = {
 _NOT_TAKEN = frozenset({408, 425})
 """4xx answers that are about the moment, not about the request."""
 _BUSY = frozenset({429})
+"""Nova 34 says it nowhere itself: who limits its rate stands before it, and hands nothing on that it refuses so."""
 _ENDED = frozenset({500, 503})
-"""The service itself gave up, or a proxy found none to hand it to; behind a 502 or 504 one may still be at work."""
+"""The service itself gave up, or a proxy found none to hand it to; behind a 502 or 504 one may still be at work. Some
+proxies say 503 also of a service that fell over in the middle of a call: so it proves only that nothing is to come."""
 
 
 class Missing(Refused):
@@ -98,7 +100,7 @@ def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: 
     raw = f"HTTP {status} from {name}: {message}"
     if status in _BUSY or (status == 413 and retry_after):  # WSGI limits of old clouds answer 413 (RFC 9110, 15.5.14)
         sentence = f"{name} answered {status} when asked to {doing}: it is asked too often."
-        return Passing(sentence, remedy=_WAIT, raw=raw, after=seconds_in(retry_after))
+        return Passing(sentence, remedy=_WAIT, raw=raw, after=seconds_in(retry_after), is_put_off=True)
     if status >= 500 or status in _NOT_TAKEN or status < 400:
         sentence = f"{name} answered {status} when asked to {doing}."
         if status < 400:

@@ -48,6 +48,13 @@ RECOVERY = 10.0
 """Seconds without a cut after which the next one begins a new stretch of trouble."""
 LATELY = 2.0
 """Seconds in which starts are counted where the settings limit their rate, or those of one start at that rate."""
+PUT_OFF = 1.0
+"""Seconds for which nothing is begun after the cloud put a call off for being asked too often, at the least; doubled
+each time that it says so again, without taking a call in between."""
+MOST_PUT_OFF = 60.0
+"""The same at the most, whatever the cloud asks for."""
+PATIENCE = 300.0
+"""Seconds of putting off, without a call that was taken, after which the next one counts as refused."""
 SOON = 1 / 4
 """The part of the cloud's poll between two looks while something is to be begun or to be claimed."""
 CALMLY = 1 / 2
@@ -64,10 +71,11 @@ class Limit(StrEnum):
     CLAIMS = "claims"  #: the place has enough to take up
     TARGET = "target"  #: as many are on their way to the target as the net allows
     STALE = "stale"  #: the target claims nothing
+    BUSY = "busy"  #: the cloud puts calls off, for it is asked too often
     PLACE = "place"  #: the cloud would refuse it now, for its place is not there
 
 
-NOTABLE = frozenset({Limit.CLOUD, Limit.RATE, Limit.SLOW, Limit.TARGET})
+NOTABLE = frozenset({Limit.CLOUD, Limit.RATE, Limit.SLOW, Limit.TARGET, Limit.BUSY})
 """What keeps a move back besides the cloud's own healthy pace. That a target claims nothing is told by its name."""
 
 
@@ -92,6 +100,9 @@ class Pace:
     usual: float = 0.0  #: the same, smoothed
     cut_at: float = -inf
     errors: float = 0.0  #: share of the last calls that the cloud ended with an error, smoothed
+    put_off: int = 0  #: how often it has put calls off since it took the last one
+    put_off_since: float = inf  #: when it began to
+    waits_until: float = -inf  #: nothing is begun before
     claims: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: moments at which a place was seen to claim
 
     def answered(self, seconds: float, *, unclaimed: int, now: float) -> "Pace":
@@ -108,6 +119,8 @@ class Pace:
             recent=(*self.recent, seconds)[-RECENT:],
             usual=self.usual + 0.3 * (seconds - self.usual) if self.usual else seconds,
             errors=self.errors * (1 - MEMORY_OF_ERRORS),
+            put_off=0,
+            put_off_since=inf,
         )
         if after.strain > SLOW:
             return after.cut(now=now)
@@ -123,6 +136,26 @@ class Pace:
         """After the cloud ended a call with an error: one of a few is chance, most of them are overload."""
         after = replace(self, errors=self.errors + MEMORY_OF_ERRORS * (1 - self.errors))
         return after.cut(now=now) if after.errors > OVERLOAD else after
+
+    def after_put_off(self, seconds: float, *, now: float) -> "Pace":
+        """After the cloud put a call off; several that were on their way together count once.
+
+        Args:
+            seconds: for which it asks to be left alone.
+            now: the moment.
+        """
+        times = self.put_off + 1 if now >= self.waits_until else self.put_off
+        wait = min(max(PUT_OFF * 2.0 ** min(times - 1, 6), seconds), MOST_PUT_OFF)
+        return replace(
+            self.cut(now=now),
+            put_off=times,
+            put_off_since=min(self.put_off_since, now),
+            waits_until=max(self.waits_until, now + wait),
+        )
+
+    def takes_nothing(self, *, now: float) -> bool:
+        """Whether the cloud has put off whatever it was asked, for longer than anybody should wait unasked."""
+        return now - self.put_off_since > PATIENCE
 
     def cut(self, *, now: float) -> "Pace":
         """After a sign of overload: slow calls, a lost or refused one, a record in `error`, a 429 or 504."""
@@ -167,6 +200,8 @@ class Pace:
         span = max(LATELY, 1 / rate)
         if sum(1 for m in moving if m.since < span) >= rate * span:
             return Limit.RATE
+        if now < self.waits_until:
+            return Limit.BUSY
         unclaimed = sum(1 for m in moving if m.is_unclaimed)
         seen_between_looks = between * sum(self.speed(place, between=between, now=now) for place in self.claims)
         if self.strain > SLOW and unclaimed >= FEW:

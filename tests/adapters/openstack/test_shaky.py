@@ -222,3 +222,24 @@ async def test_a_look_uses_what_it_could_read() -> None:
         one.world.faults.order(CallFault(effect=Effect.ANSWER, status=503, path="/os-services", times=None))
         with pytest.raises(Unreachable):  # that the host is dead forbids its VMs: without it nothing is said of them
             await one.cloud.look([step for step in steps_of(plan) if step.vm is not None])
+
+
+async def test_calls_that_are_answered_429_are_made_again_when_the_cloud_asks_for_that_and_each_vm_moves_once() -> None:
+    async with night(vms=6) as one:
+        for host in one.hosts:
+            host.knobs.spawn_seconds = 2.0
+        id = await one.ask(one.hosts[0].name)
+        await one.work()
+        await one.approve(id)
+        for path, body, times in (("/os-services", "disabled", 1), ("/action$", "evacuate", 6)):
+            too_often = CallFault(effect=Effect.ANSWER, status=429, path=path, body=body, times=times, retry_after=8)
+            one.world.faults.order(too_often)
+        began = one.clock.monotonic()
+        await one.work()
+        assert (await one.shown(id)).state is State.SUCCEEDED
+        quiet = OpenStackSettings(name="sim", kind="openstack", api_timeout=timedelta(seconds=30)).quiet
+        assert one.clock.monotonic() - began < quiet.total_seconds()
+        evacuations = [c for c in one.world.mutations() if c.path.endswith("/action") and "evacuate" in c.body]
+        taken, put_off = ([c for c in evacuations if (c.status == 429) is is_put_off] for is_put_off in (False, True))
+        assert (len(taken), len({c.path for c in taken}), len(put_off)) == (6, 6, 6)
+        assert min(c.at for c in taken) - min(c.at for c in put_off) >= timedelta(seconds=8)

@@ -1,7 +1,7 @@
 """At what pace moves are begun: what each answer and each look teaches, and what then keeps the next move waiting."""
 
 from dataclasses import replace
-from math import inf
+from math import inf, nan
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -199,3 +199,31 @@ def test_whatever_happens_something_may_be_begun_once_nothing_is_in_flight(
         assert pace.LEAST <= known.window < inf
         assert known.of_cloud([], most=1, between=0.5, now=float(second)) is None
         assert known.at_target([], "t1", between=0.5, now=float(second)) is None
+
+
+def test_while_the_cloud_puts_calls_off_nothing_is_begun_for_as_long_as_it_asks() -> None:
+    known = AT_EASE.after_put_off(7.0, now=10.0)
+    assert known.window < AT_EASE.window
+    assert (of_cloud(known, now=16.9), of_cloud(known, now=17.0)) == (Limit.BUSY, None)
+    assert AT_EASE.after_put_off(9_999.0, now=10.0).waits_until == 10.0 + pace.MOST_PUT_OFF
+    assert AT_EASE.after_put_off(inf, now=10.0).waits_until == 10.0 + pace.MOST_PUT_OFF
+    assert AT_EASE.after_put_off(nan, now=10.0).waits_until == 10.0 + pace.PUT_OFF
+
+
+def test_a_cloud_that_names_no_time_is_left_alone_twice_as_long_each_time_until_it_takes_a_call() -> None:
+    known, waits = AT_EASE, []
+    for _ in range(3):
+        now = max(known.waits_until, 0.0)
+        for late in (0.0, 0.1):  # both were on their way
+            known = known.after_put_off(0.0, now=now + late)
+        waits.append(round(known.waits_until - now, 1))
+    assert waits == [1.1, 2.1, 4.1]
+    known = known.answered(0.3, unclaimed=1, now=100.0)
+    assert known.after_put_off(0.0, now=100.0).waits_until == 101.0
+
+
+def test_a_cloud_that_puts_everything_off_for_five_minutes_takes_nothing() -> None:
+    known = AT_EASE.after_put_off(0.0, now=10.0).after_put_off(0.0, now=100.0)
+    assert not known.takes_nothing(now=310.0)
+    assert known.takes_nothing(now=310.1)
+    assert not known.answered(0.3, unclaimed=1, now=300.0).takes_nothing(now=900.0)
