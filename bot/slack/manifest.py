@@ -52,7 +52,7 @@ features:
     always_online: true
   slash_commands:
 """
-_DESCRIPTIONS = {
+DESCRIPTIONS = {
     EVACUATE: "Rebuild the VMs of a dead host elsewhere",
     MAINTENANCE: "Empty a living host so that its hardware can be worked on",
     MUSTER: "Look at operations, or get help",
@@ -70,11 +70,10 @@ def render(names: CommandNames, *, http: bool, address: str = ADDRESS) -> str:
     url = f"{address.rstrip('/')}/slack/events"
     lines = [(_HTTP if http else _SOCKET) + _HEAD.rstrip("\n")]
     for command in COMMANDS:
-        _, _, hint = grammar.usage(command).strip("`").partition(f"{command} ")
         lines.append(f"    - command: {names.typed(command)}")
         lines += [f"      url: {url}"] if http else []
-        lines.append(f"      description: {_DESCRIPTIONS[command]}")
-        lines.append(f'      usage_hint: "{hint}"')
+        lines.append(f"      description: {DESCRIPTIONS[command]}")
+        lines.append(f'      usage_hint: "{hint(command)}"')
         lines.append("      should_escape: false")
     lines += ["oauth_config:", "  scopes:", "    bot:"]
     lines += [f"      - {scope} # {SCOPES[scope]}" for scope in sorted(SCOPES)]
@@ -89,3 +88,8 @@ def render(names: CommandNames, *, http: bool, address: str = ADDRESS) -> str:
         "  token_rotation_enabled: false",
     ]
     return "\n".join(lines) + "\n"
+
+
+def hint(command: str) -> str:
+    """What may follow a command, for those who type it."""
+    return grammar.usage(command).strip("`").partition(f"{command} ")[2]

@@ -49,13 +49,13 @@ def of_version(version: str, by_hand: str) -> Iterator[Finding]:
     if numbers is None:
         sentence = f"CloudTower calls its version {version!r}, which says nothing about maintenance mode."
         remedy = f"Check again, or {by_hand} in CloudTower itself. Muster needs {_LEAST} or newer."
-        yield _finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence, remedy=remedy)
+        yield finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence, remedy=remedy)
     elif numbers < MINIMUM_VERSION:
         sentence = f"CloudTower is {version}: maintenance mode needs {_LEAST}."
         remedy = f"Upgrade CloudTower, or {by_hand} by hand."
-        yield _finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
+        yield finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
     else:
-        yield _finding("version", Verdict.OK, Topic.VERSION, f"CloudTower is {version}.")
+        yield finding("version", Verdict.OK, Topic.VERSION, f"CloudTower is {version}.")
 
 
 def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -65,17 +65,17 @@ def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     )
     said = host.status or "no status"
     if host.connection == "DISCONNECTED" or host.merged == "DISCONNECTED":
-        yield _finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is disconnected.", remedy=remedy)
+        yield finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is disconnected.", remedy=remedy)
     elif host.status == "CONNECTED_HEALTHY":
-        yield _finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected and healthy.")
+        yield finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected and healthy.")
     elif host.status == "CONNECTED_WARNING":
-        yield _finding("host-status", Verdict.WARNING, Topic.HOST, f"{host.name} is connected, with warnings.")
+        yield finding("host-status", Verdict.WARNING, Topic.HOST, f"{host.name} is connected, with warnings.")
     elif host.status in {"CONNECTED_ERROR", "CONNECTING", "INITIALIZING", "SESSION_EXPIRED"}:
-        yield _finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is {said}.", remedy=remedy)
+        yield finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is {said}.", remedy=remedy)
     else:
         sentence = f"{host.name} is {said}: not a state Muster knows."
         remedy = "Look at the host in CloudTower; when it shows as connected and healthy, check again."
-        yield _finding("host-status", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
+        yield finding("host-status", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
 
 
 def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -83,22 +83,22 @@ def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     if "REMOVING" in {host.mode, host.state}:
         sentence = f"{host.name} is being removed from its cluster."
         remedy = "There is no way through while it is removed: CloudTower moves its VMs and its data away by itself."
-        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
+        yield finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif host.mode in _IN_MAINTENANCE:
         sentence = f"{host.name} {_IN_MAINTENANCE[host.mode]} already."
         remedy = f"Nothing is left to do; `/maintenance exit {host.name}` returns it to service."
-        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
+        yield finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif host.mode != translate.IN_USE:
         sentence = f"{host.name} is {host.mode}: not a state Muster knows."
         remedy = "Look at the host in CloudTower; when it shows as in use, check again."
-        yield _finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
+        yield finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
     yield from of_work(host)
 
 
 def of_work(host: TowerHost) -> Iterator[Finding]:
     """Whether CloudTower is at work on the host itself."""
     if host.busy:
-        yield _finding(
+        yield finding(
             "host-busy",
             Verdict.BLOCKER,
             Topic.HOST,
@@ -110,7 +110,7 @@ def of_work(host: TowerHost) -> Iterator[Finding]:
 def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     for peer in survey.peers:
         if peer.mode in _IN_MAINTENANCE:
-            yield _finding(
+            yield finding(
                 "peer-in-maintenance",
                 Verdict.BLOCKER,
                 Topic.HOST,
@@ -120,7 +120,7 @@ def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     if not _usable(survey.peers):
         sentence = f"No other host of {host.cluster or 'the cluster'} can take VMs."
         remedy = "Bring another host of the cluster into service, then check again."
-        yield _finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
+        yield finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
 
 
 def of_cluster(cluster: TowerCluster | None, host: TowerHost, *, silence: str) -> Iterator[Finding]:
@@ -136,18 +136,18 @@ def of_cluster(cluster: TowerCluster | None, host: TowerHost, *, silence: str) -
         sentence = f"The cluster {host.cluster} could not be read, so whether it is recovering data is left to "
         sentence += f"CloudTower's own check: {why}"
         remedy = "Give Muster's user the right to see it, or look there for data recovery before you approve."
-        yield _finding("cluster", Verdict.WARNING, Topic.HOST, sentence, remedy=remedy)
+        yield finding("cluster", Verdict.WARNING, Topic.HOST, sentence, remedy=remedy)
     elif cluster.connection != "CONNECTED":
         sentence = (
             f"Cluster {cluster.name} is {cluster.connection or 'of unknown state'}: what CloudTower shows is old."
         )
         remedy = "Connect the cluster with CloudTower again, then check again."
-        yield _finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
+        yield finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
 
 
 def _recovery(cluster: TowerCluster | None) -> Iterator[Finding]:
     if cluster is not None and cluster.recovering > 0:
-        yield _finding(
+        yield finding(
             "data-recovery",
             Verdict.BLOCKER,
             Topic.STORAGE,
@@ -159,14 +159,14 @@ def _recovery(cluster: TowerCluster | None) -> Iterator[Finding]:
 def _tower_vms(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     for vm in survey.vms:
         if vm.usage.startswith("CLOUDTOWER"):
-            yield _finding(
+            yield finding(
                 "cloudtower-here",
                 Verdict.BLOCKER,
                 Topic.VMS,
                 f"{vm.name} on {host.name} is CloudTower itself ({vm.usage}).",
                 together=f"on {host.name} are CloudTower itself.",
                 remedy="Migrate it to another host first.",
-                vm=vm,
+                vm=VmId(vm.uuid),
             )
 
 
@@ -174,24 +174,24 @@ def _vm_states(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     del host
     for vm in survey.vms:
         if vm.status == "SUSPENDED":
-            yield _finding(
+            yield finding(
                 "vm-suspended",
                 Verdict.BLOCKER,
                 Topic.VMS,
                 f"{vm.name} is suspended: CloudTower does not enter maintenance with a suspended VM.",
                 together="are suspended: CloudTower does not enter maintenance with a suspended VM.",
                 remedy="Resume it, or power it off.",
-                vm=vm,
+                vm=VmId(vm.uuid),
             )
         elif vm.status not in _SETTLED_STATES:
-            yield _finding(
+            yield finding(
                 "vm-state-unknown",
                 Verdict.BLOCKER,
                 Topic.VMS,
                 f"{vm.name} is {vm.status}: CloudTower does not enter maintenance with a VM in unknown state.",
                 together=f"are {vm.status}: CloudTower does not enter maintenance with a VM in unknown state.",
                 remedy="Look at it in CloudTower and bring it to a known state.",
-                vm=vm,
+                vm=VmId(vm.uuid),
             )
         yield from of_work_on(vm)
 
@@ -201,12 +201,12 @@ def of_work_on(vm: TowerVm) -> Iterator[Finding]:
     if vm.busy:
         sentence = f"CloudTower is {vm.busy.lower()} {vm.name} just now: it may be locked."
         together = f"may be locked: CloudTower is {vm.busy.lower()} them just now."
-        yield _finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=vm)
+        yield finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=VmId(vm.uuid))
 
 
 def _count(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     if len(survey.vms) > MOST_VMS:
-        yield _finding(
+        yield finding(
             "too-many-vms",
             Verdict.BLOCKER,
             Topic.VMS,
@@ -227,11 +227,11 @@ def _room(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     if sum(need) > sum(free) or need[0] > max(free):
         remedy = "Free memory on the other hosts, or shut VMs down first."
         sentence = f"The VMs of {host.name} do not fit elsewhere: {told}."
-        yield _finding("room", Verdict.BLOCKER, Topic.ROOM, sentence, remedy=remedy)
+        yield finding("room", Verdict.BLOCKER, Topic.ROOM, sentence, remedy=remedy)
     elif not _fit(need, free):
-        yield _finding("room", Verdict.WARNING, Topic.ROOM, f"It will be tight, biggest VM first: {told}.")
+        yield finding("room", Verdict.WARNING, Topic.ROOM, f"It will be tight, biggest VM first: {told}.")
     else:
-        yield _finding("room", Verdict.OK, Topic.ROOM, f"{told}.")
+        yield finding("room", Verdict.OK, Topic.ROOM, f"{told}.")
 
 
 def _precheck(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -239,14 +239,14 @@ def _precheck(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     if precheck.outcome is PrecheckOutcome.READY:
         count = len(precheck.shutdown)
         stops = f"{counted(count, 'VM')} must be shut down" if count else "no VM must be shut down"
-        yield _finding("precheck", Verdict.OK, Topic.HOST, f"CloudTower's precheck lets {host.name} enter: {stops}.")
+        yield finding("precheck", Verdict.OK, Topic.HOST, f"CloudTower's precheck lets {host.name} enter: {stops}.")
     elif precheck.outcome is PrecheckOutcome.REFUSED:
         sentence = f"CloudTower's precheck says no. {precheck.sentence}"
         remedy = precheck.remedy or "Run the host's maintenance check in CloudTower and clear what it lists."
-        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=precheck.raw)
+        yield finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=precheck.raw)
     elif precheck.outcome is PrecheckOutcome.NO_ANSWER:
         remedy = precheck.remedy or "Look at the task in CloudTower, then check again."
-        yield _finding("precheck", Verdict.UNKNOWN, Topic.HOST, precheck.sentence, remedy=remedy)
+        yield finding("precheck", Verdict.UNKNOWN, Topic.HOST, precheck.sentence, remedy=remedy)
 
 
 def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -259,7 +259,7 @@ def _listed(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         if stops(vm) and vm.usage and not vm.usage.startswith("CLOUDTOWER"):
             sentence = f"{vm.name}, which would be shut down, runs a service of the platform ({vm.usage})."
             together = f"would be shut down and run a service of the platform ({vm.usage})."
-            yield _finding("service-vm-stops", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=vm)
+            yield finding("service-vm-stops", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=VmId(vm.uuid))
     for uuid in survey.precheck.shutdown:
         if uuid in here:
             continue
@@ -307,7 +307,7 @@ def _fit(need: Sequence[int], free: Sequence[int]) -> bool:
     return True
 
 
-def _finding(
+def finding(
     code: str,
     verdict: Verdict,
     topic: Topic,
@@ -316,8 +316,9 @@ def _finding(
     together: str = "",
     remedy: str = "",
     raw: str = "",
-    vm: TowerVm | None = None,
+    vm: VmId | None = None,
 ) -> Finding:
+    """A finding, with the words that each has."""
     return Finding(
         code=code,
         verdict=verdict,
@@ -326,5 +327,5 @@ def _finding(
         together=together,
         remedy=remedy,
         raw=raw,
-        vm=VmId(vm.uuid) if vm else None,
+        vm=vm,
     )

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from adapters.cloudtower.findings import alerts, entering
+from adapters.cloudtower.findings.entering import finding
 from adapters.cloudtower.steps.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
 from adapters.cloudtower.survey.leaving import LeavingSurvey, WayBack, WayBackKind
 from adapters.cloudtower.wire import translate
@@ -76,7 +77,7 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
     if host is None:
         sentence = f"CloudTower does not list {request.host_name} any more."
         remedy = "Look for it in CloudTower: it was removed, or Muster's user may not see it any more."
-        yield _finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
+        yield finding("host-gone", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
         return
     yield from entering.of_version(survey.version, "take the host out of maintenance")
     yield from _of_host(host, survey)
@@ -85,18 +86,18 @@ def _findings(request: Request, survey: LeavingSurvey, chosen: frozenset[str]) -
         yield from entering.of_cluster(survey.cluster, host, silence=survey.silence)
     if survey.nameless:
         sentence = f"CloudTower offers {counted(survey.nameless, 'VM')} without saying which: left alone."
-        yield _finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
+        yield finding("vm-nameless", Verdict.WARNING, Topic.VMS, sentence)
     for offer in survey.offers:
         if offer.changed and not offer.is_recycled:
             stays = "" if offer.uuid in chosen else " It stays as it is unless somebody chooses it."
             sentence = f"{offer.name} is not as the maintenance left it: {offer.changed}.{stays}"
             together = f"are not as the maintenance left them: {offer.changed}.{stays and _UNLESS_CHOSEN}"
-            yield _finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, together=together, offer=offer)
+            yield finding("vm-changed", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=VmId(offer.uuid))
     for offer in survey.offers:
         if (offer.is_recycled or offer.vm is None) and offer.uuid in chosen:
             sentence = f"{offer.name} was chosen, but: {_flag(offer)}."
             together = f"were chosen, but: {_flag(offer)}."
-            yield _finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, together=together, offer=offer)
+            yield finding("vm-flagged", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=VmId(offer.uuid))
     for offer in survey.offers:
         if offer.vm is not None and offer.uuid in chosen:
             yield from entering.of_work_on(offer.vm)
@@ -124,11 +125,11 @@ def _not_offered(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
     some = listed(unknown, most=5)
     if request.is_choice:
         sentence = f"Chosen, but not offered any more, so left alone: {some}."
-        yield _finding("vm-gone", Verdict.OK, Topic.VMS, sentence)
+        yield finding("vm-gone", Verdict.OK, Topic.VMS, sentence)
     else:
         sentence = f"Not among the VMs that can come back: {some}."
         remedy = "Name VMs of the list below, or none to bring back all."
-        yield _finding("vm-not-offered", Verdict.BLOCKER, Topic.VMS, sentence, remedy=remedy)
+        yield finding("vm-not-offered", Verdict.BLOCKER, Topic.VMS, sentence, remedy=remedy)
 
 
 def _of_host(host: TowerHost, survey: LeavingSurvey) -> Iterator[Finding]:
@@ -137,45 +138,22 @@ def _of_host(host: TowerHost, survey: LeavingSurvey) -> Iterator[Finding]:
         remedy = (
             "Nothing is left to do if it is in use; if it still enters, wait until that has ended, then check again."
         )
-        yield _finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
+        yield finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif survey.refusal is not None:
         no = survey.refusal
         sentence = f"CloudTower's precheck says no. {no.sentence}"
         remedy = no.remedy or "Take it out of maintenance in CloudTower, which says more, then check again."
-        yield _finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=no.raw)
+        yield finding("precheck", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy, raw=no.raw)
     if host.is_connected:
-        yield _finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected.")
+        yield finding("host-status", Verdict.OK, Topic.HOST, f"{host.name} is connected.")
     else:
-        yield _finding(
+        yield finding(
             "host-status",
             Verdict.BLOCKER,
             Topic.HOST,
             f"{host.name} is {host.status or 'of unknown status'}.",
             remedy="Power it on and wait until CloudTower shows it as connected.",
         )
-
-
-def _finding(
-    code: str,
-    verdict: Verdict,
-    topic: Topic,
-    sentence: str,
-    *,
-    together: str = "",
-    remedy: str = "",
-    raw: str = "",
-    offer: WayBack | None = None,
-) -> Finding:
-    return Finding(
-        code=code,
-        verdict=verdict,
-        topic=topic,
-        sentence=sentence,
-        together=together,
-        remedy=remedy,
-        raw=raw,
-        vm=VmId(offer.uuid) if offer else None,
-    )
 
 
 # ---------------------------------------------------------------------- VMs and steps

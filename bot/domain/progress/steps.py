@@ -187,13 +187,7 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
         done = record.end(StepState.DONE, now=now, sentence=sighting.sentence)
         return replace(done, place=sighting.place, progress=1.0)
     if seen is Seen.FAILED:
-        return record.end(
-            StepState.FAILED,
-            now=now,
-            sentence=sighting.sentence,
-            remedy=sighting.remedy,
-            raw=sighting.raw,
-        )
+        return _ended(record, StepState.FAILED, sighting, now=now)
     if seen in {Seen.TURNED_AWAY, Seen.GAVE_WAY}:
         begin_anew = _turned_away if seen is Seen.TURNED_AWAY else _gave_way
         return begin_anew(record, sighting, now=now)
@@ -211,19 +205,21 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
     return _out_of_patience(moved, sighting, now=now)
 
 
+def _ended(
+    record: StepRecord, state: StepState, sighting: Sighting, *, now: datetime, sentence: str = "", remedy: str = ""
+) -> StepRecord:
+    """The record of an end, in the words of what was seen where there are no better ones."""
+    told, helps = sentence or sighting.sentence, remedy or sighting.remedy
+    return record.end(state, now=now, sentence=told, remedy=helps, raw=sighting.raw)
+
+
 def _planned(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
     if sighting.not_yet:
         return _not_yet(record, sighting, now=now)
     if record.held_back is Limit.PLACE:
         record = replace(record, held_back=None)
     if sighting.seen is Seen.UNCLEAR:
-        return record.end(
-            StepState.UNKNOWN,
-            now=now,
-            sentence=sighting.sentence,
-            remedy=sighting.remedy,
-            raw=sighting.raw,
-        )
+        return _ended(record, StepState.UNKNOWN, sighting, now=now)
     if record.step.by is not By.MUSTER:
         return replace(record, state=StepState.ACCEPTED, intent_at=now, moved_at=now)
     return record
@@ -235,25 +231,14 @@ def _not_yet(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRe
     if now - since < AWAY:
         return replace(record, held_back=Limit.PLACE, moved_at=since, sentence=sighting.not_yet)
     minutes = counted(int(AWAY.total_seconds() // 60), "minute")
-    return record.end(
-        StepState.FAILED,
-        now=now,
-        sentence=f"{sighting.not_yet} It was waited for for {minutes}.",
-        remedy=sighting.remedy,
-        raw=sighting.raw,
-    )
+    sentence = f"{sighting.not_yet} It was waited for for {minutes}."
+    return _ended(record, StepState.FAILED, sighting, now=now, sentence=sentence)
 
 
 def _turned_away(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
     """Its wish was refused, and the attempt is over: it may be started again, and the adapter wishes no more."""
     if not record.step.wish or record.starts >= MAX_STARTS:
-        return record.end(
-            StepState.FAILED,
-            now=now,
-            sentence=sighting.sentence,
-            remedy=sighting.remedy,
-            raw=sighting.raw,
-        )
+        return _ended(record, StepState.FAILED, sighting, now=now)
     moved = _with_progress(record, sighting, now=now)
     return replace(moved, state=StepState.PLANNED, moved_at=now)
 
@@ -271,13 +256,9 @@ def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime)
     if record.intent_at is None or now - record.intent_at < min(quiet, record.step.quiet):
         return record
     if record.starts >= most:
-        return record.end(
-            StepState.UNKNOWN,
-            now=now,
-            sentence=f"Started {counted(record.starts, 'time')} without a trace in the cloud.",
-            remedy="Check that the cloud's API takes requests, then retry.",
-            raw=sighting.raw,
-        )
+        sentence = f"Started {counted(record.starts, 'time')} without a trace in the cloud."
+        remedy = "Check that the cloud's API takes requests, then retry."
+        return _ended(record, StepState.UNKNOWN, sighting, now=now, sentence=sentence, remedy=remedy)
     return replace(record, state=StepState.PLANNED)
 
 
@@ -301,13 +282,9 @@ def _out_of_patience(record: StepRecord, sighting: Sighting, *, now: datetime) -
     if record.moved_at is None or now - record.moved_at < record.step.patience:
         return record
     minutes = int(record.step.patience.total_seconds() // 60)
-    return record.end(
-        StepState.UNKNOWN,
-        now=now,
-        sentence=f"No headway for {minutes} min: {sighting.sentence or sighting.seen.value}",
-        remedy=sighting.remedy or "Look at it in the cloud, then retry or cancel.",
-        raw=sighting.raw,
-    )
+    sentence = f"No headway for {minutes} min: {sighting.sentence or sighting.seen.value}"
+    remedy = sighting.remedy or "Look at it in the cloud, then retry or cancel."
+    return _ended(record, StepState.UNKNOWN, sighting, now=now, sentence=sentence, remedy=remedy)
 
 
 def of_host(records: Sequence[StepRecord]) -> Sequence[StepRecord]:
