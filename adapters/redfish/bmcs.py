@@ -156,7 +156,7 @@ class Bmcs:
         def call(system: System, _: threading.Event) -> PowerReading:
             state = system.power_state
             if state is None:
-                raise Unreachable(f"The BMC of {host} does not tell its power.", remedy="Look at its own console.")
+                raise Unreachable(f"The BMC of {host} does not report its power.", remedy="Look at its own console.")
             return PowerReading(state=state.value, host_name=str(system.hostname or ""))
 
         async def ask() -> PowerReading:

@@ -150,12 +150,12 @@ def _scenarios(world: World, workspace: Workspace) -> Sequence[Scenario]:
         ),
         Scenario(
             name="compute-3 dies too",
-            description="Nova calls it down after 20 s; #incidents hears of it, with an Evacuate… button.",
+            description="Nova reports it as down after 20 s; #incidents hears of it, with an Evacuate… button.",
             run=at_once(lambda: world.kill_host("compute-3")),
         ),
         Scenario(
             name="compute-4 hangs",
-            description="Nova calls it down, its BMC says that it has power: it is not evacuated.",
+            description="Nova reports it as down, its BMC says that it has power: it is not evacuated.",
             run=at_once(lambda: world.hang_host("compute-4")),
         ),
         Scenario(

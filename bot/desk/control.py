@@ -162,7 +162,7 @@ async def _end(asked: _Ask) -> None:
     left = [r.step.title for r in fates.undone(records)]
     ended = replace(operation, outcome=f"ended with {fates.undone_of_all(records)} left undone")
     moving = fates.spoken(list(given_up.values()))
-    sentence = f"Not looked at any more, though it was under way: {moving}." if given_up else ""
+    sentence = f"No longer watched, though it was under way: {moving}." if given_up else ""
     told = LeftUndone(by=by, left=tuple(left), sentence=sentence)
     await apply(unit, ended, Event.CLOSED, at, by, {"left": left}, told=told)
 

@@ -68,7 +68,7 @@ def check_may_vote(operation: Operation, rule: Rule, decision: Decision) -> Plan
     cast_before = [v for v in operation.votes if v.digest == decision.digest and not (v.void or v.broke_glass)]
     mine = [v.choice for v in cast_before if v.by == decision.by.id]
     if any(choice is not Choice.VOUCH for choice in mine):
-        raise AlreadySettled("You have voted on this plan already; one vote a person.")
+        raise AlreadySettled("You have voted on this plan already; one vote per person.")
     if decision.choice is Choice.VOUCH:
         if not planned.plan.vouches:
             raise AlreadySettled("This plan asks nobody to vouch for anything.")

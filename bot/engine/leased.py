@@ -120,7 +120,7 @@ class LeasedOperation:
             if operation is None or operation.version != version:
                 operation = await unit.operations.get(self.lease.operation)
             if operation.state not in EXECUTING:
-                raise Stale(f"Operation {self.lease.operation} is under execution no more.")
+                raise Stale(f"Operation {self.lease.operation} is no longer being executed.")
             yield unit
 
     async def load(self) -> tuple[Operation, Sequence[StepRecord]]:

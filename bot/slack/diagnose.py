@@ -97,7 +97,7 @@ async def diagnose(
             Line(
                 title="Slack, channel and people",
                 complaint="not looked at, because the bot token does not work.",
-                remedy="Mend the token and check again.",
+                remedy="Fix the token and check again.",
             ),
         )
         return [*lines, *_unusable(rules)]

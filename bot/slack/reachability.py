@@ -45,7 +45,7 @@ async def diagnose(
     if presence.direct_messages is DirectMessages.NEVER:
         return Line(
             title=_TITLE,
-            complaint=f"these hear nothing of a request that is typed where they are not: {named}.",
+            complaint=f"these people do not hear of a request that is typed in a channel they are not in: {named}.",
             remedy='Invite them to the incident channel, or set slack.direct_messages to "absent".',
         )
     return Line(title=_TITLE, detail=f"by direct message, as they are not in the incident channel: {named}")

@@ -181,7 +181,7 @@ def _evidence(look: Look, alarm: Alarm, host: Host) -> tuple[str, ...]:
     up = sum(1 for h in others if not h.is_down)
     apart = (look.at - alarm.first_seen_at).total_seconds()
     return (
-        f"{look.cloud.name} calls it {host.state or 'down'}.",
+        f"{look.cloud.name} reports it as {host.state or 'down'}.",
         f"Muster has seen that twice, {apart:.0f} s apart.",
         f"{up:,} of {counted(len(others), 'other host')} of {look.cloud.name} {'is' if up == 1 else 'are'} up.",
     )

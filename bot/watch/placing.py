@@ -159,6 +159,6 @@ def _on(alarm: Alarm, cloud: AnyCloud, host: Host) -> Alarm:
         host_name=host.name,
         vms=host.vms,
         sentence="",
-        evidence=(f"{cloud.name} calls it {host.state}.",) if host.state else (),
+        evidence=(f"{cloud.name} reports it as {host.state}.",) if host.state else (),
         may_evacuate=Action.EVACUATE in cloud.actions,
     )

@@ -89,7 +89,7 @@ async def test_a_quorum_of_two_needs_two_people(shop: Workshop) -> None:
     id = await shop.ask()
     await shop.work()
     await shop.vote(id, by=BOB)
-    with pytest.raises(AlreadySettled, match="one vote a person"):
+    with pytest.raises(AlreadySettled, match="one vote per person"):
         await shop.vote(id, by=BOB)
     assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
     await shop.vote(id, by=CAROL)

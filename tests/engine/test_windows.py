@@ -139,7 +139,7 @@ async def test_a_time_that_was_typed_before_a_restart_is_still_the_one_that_was_
 
 
 async def test_without_a_known_time_zone_a_time_is_refused_and_nothing_is_stored(shop: Workshop) -> None:
-    with pytest.raises(BadCommand, match="does not tell your time zone"):
+    with pytest.raises(BadCommand, match="does not say what your time zone is"):
         await shop.ask(by=replace(ALICE, zone="Mars/Olympus"), at="02:00")
     assert await shop.desk.live() == []
 

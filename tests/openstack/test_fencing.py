@@ -27,7 +27,10 @@ async def test_a_compute_with_power_is_fenced_evacuated_and_returns_only_once_it
         await night.dies(HOST)
         await night.ask(f"/evacuate prod/{HOST}")
         await stage.card_says("Waiting for approval", seconds=SLOW)
-        assert f"The power of {HOST} is ON although Nova calls it down. Muster powers it off first" in stage.card.plain
+        assert (
+            f"The power of {HOST} is ON although Nova reports it as down. Muster powers it off first"
+            in stage.card.plain
+        )
         assert f"power {HOST} off by its BMC" in stage.card.plain
         assert (await machine.power(), machine.resets()) == ("On", 0)
         assert not cloud.service(HOST)["forced_down"]

@@ -48,7 +48,7 @@ async def test_power_off_is_read_and_is_proof(tmp_path: Path) -> None:
 async def test_power_on_is_read_and_forbids(tmp_path: Path, on: Emulator) -> None:
     async with governed(tmp_path, on.url) as stage:
         await stage.card_says("Blocked")
-        assert "The power of compute-2 is ON although Nova calls it down." in stage.card.plain
+        assert "The power of compute-2 is ON although Nova reports it as down." in stage.card.plain
     assert await on.power() == "On"
 
 

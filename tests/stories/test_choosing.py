@@ -39,7 +39,7 @@ async def test_only_the_chosen_vms_leave_the_host(stage: Stage, command: str, ho
     await stage.card_says("2 of 2 done and verified")
     left = stage.world.vms_on(stage.world.host(host))
     assert left == [vm for vm in here if vm in still]
-    assert f"*{len(still) + 2} VMs were no part of it*. Where they were at" in stage.card.plain
+    assert f"*{len(still) + 2} VMs were not part of it*. Where they were at" in stage.card.plain
     assert f"• `{moved.name}`: on `compute-4` now, no longer on `{host}`" in stage.card.plain
     assert f"• `{deleted.name}`: deleted since; it was on `{host}`" in stage.card.plain
     (line,) = [line for line in stage.card.plain.splitlines() if f": still on `{host}` (" in line]
@@ -68,10 +68,10 @@ async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_no
     await stage.card_says("Waiting for approval")
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says(f"{len(others)} of {len(others)} done and verified")
-    assert "1 VM was no part of it" in stage.card.plain
+    assert "1 VM was not part of it" in stage.card.plain
     assert stage.world.vms_on(dead) == [big]
     assert big.id not in stage.evacuated()
     behind = f"{big.name}: still on compute-2 (no room on the hosts that are left"
     assert behind in stage.card.plain.replace("'", "").replace("`", "")
-    await stage.until(lambda: stage.thread_says("no part of it"), what="who was left, in the thread")
-    assert big.name in stage.thread_says("no part of it")[0]
+    await stage.until(lambda: stage.thread_says("not part of it"), what="who was left, in the thread")
+    assert big.name in stage.thread_says("not part of it")[0]

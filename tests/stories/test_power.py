@@ -52,7 +52,7 @@ async def test_a_host_that_has_power_is_not_evacuated(stage: Stage) -> None:
     stage.world.host(DEAD).powered = True
     await asked(stage)
     card = (await stage.card_says("Blocked")).plain
-    assert "The power of compute-2 is ON although Nova calls it down." in card
+    assert "The power of compute-2 is ON although Nova reports it as down." in card
     assert stage.mutations() == []
 
 

@@ -48,7 +48,7 @@ async def test_a_dead_host_is_told_of_once_and_a_click_begins_its_evacuation(sta
     (card,) = told(stage, "Waiting for approval")
     assert card.plain.startswith("Evacuate prod/compute-3: 7 VMs")
     await stage.until(
-        lambda: "deals with this host" in told(stage, "has been down")[-1].plain, what="the card is linked"
+        lambda: "is dealing with this host" in told(stage, "has been down")[-1].plain, what="the card is linked"
     )
     assert [m.buttons for m in told(stage, "`prod/compute-3` has been down")] == [[]]
     assert stage.mutations() == []
@@ -74,7 +74,9 @@ async def test_when_most_hosts_look_dead_nobody_is_told_to_evacuate_them(stage: 
     for name in ("compute-1", "compute-3", "compute-4"):
         kill(stage, name)
     await stage.start_bot()
-    await stage.until(lambda: told(stage, "More likely they cannot be heard"), what="one message that doubts")
+    await stage.until(
+        lambda: told(stage, "It is more likely that they cannot be heard"), what="one message that doubts"
+    )
     (alarm,) = stage.workspace.channel_messages(INCIDENT)
     assert alarm.buttons == []
     assert "4 of 5 hosts look down" in alarm.plain

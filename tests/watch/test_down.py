@@ -23,7 +23,7 @@ async def test_a_host_is_told_of_at_the_second_look_that_shows_it_down(post: Pos
     assert alarm.raised_at - alarm.since == timedelta(seconds=25) + EVERY
     assert alarm.may_evacuate
     assert alarm.evidence == (
-        "toy calls it down.",
+        "toy reports it as down.",
         "Muster has seen that twice, 15 s apart.",
         "4 of 4 other hosts of toy are up.",
     )

@@ -92,13 +92,13 @@ def sighting(step: Step, seen: Observed) -> Sighting:
 
 def _of_task(step: Step, host: TowerHost, task: TowerTask, seen: Observed, *, movement: str) -> Sighting:
     if task.status == "FAILED":
-        sentence = f"To {step.title} failed: {translate.why_failed(task)}."
+        sentence = f"Could not {step.title}: {translate.why_failed(task)}."
         remedy = f"{host.name} is still in maintenance: switch it in CloudTower or by its BMC, then close this."
         return Sighting(seen=Seen.FAILED, sentence=sentence, remedy=remedy, raw=task.error_message)
     since = seen.now - task.finished if task.status == "SUCCESSED" and task.finished else None
     if since is None:
         return Sighting(
-            seen=Seen.UNDERWAY, sentence=f"To {step.title} is {task.status} in CloudTower.", movement=movement
+            seen=Seen.UNDERWAY, sentence=f"The task to {step.title} is {task.status} in CloudTower.", movement=movement
         )
     if step.arguments.get("action") == Then.POWER_OFF:
         if host.is_lost:
@@ -122,7 +122,7 @@ def _untouched(step: Step, host: TowerHost, task: TowerTask | None, *, movement:
     elif host.mode != translate.IN_MAINTENANCE:
         sentence = f"{host.name} is not in maintenance ({host.mode}): its power is not touched."
     else:
-        sentence = f"Nobody asked to {step.title} yet."
+        sentence = f"Nobody has asked to {step.title} yet."
         return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, movement=movement, mark=mark)
     remedy = f"Look at {host.name} and its tasks in CloudTower."
     return Sighting(seen=Seen.UNCLEAR, sentence=sentence, remedy=remedy, movement=movement, mark=mark)

@@ -156,7 +156,7 @@ def _unanswered(
     if task is not None:
         trace = f"A task began on {host.name} since the call ({task.status}) and may be it."
     elif step.before is not None and step.before.get("job") != host.job:
-        trace = f"{host.name} has another maintenance job than before the call."
+        trace = f"{host.name} has a different maintenance job than before the call."
     if not trace:
         sentence = f"{host.name} is not {way.doing}."
         return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, movement=movement, mark=mark)
@@ -192,7 +192,7 @@ def of_vm(step: Step, seen: Observed, call: Sighting | None, *, settled: int) ->
         return Sighting(seen=Seen.FAILED, sentence=f"It {now}. {call.sentence}", remedy=call.remedy, raw=call.raw)
     is_unseen = vm is None and way is course.ENTER and step.arguments.get("is_seen") is False
     if is_over and is_unseen and _is_empty(course.host_id(step), seen):
-        sentence = f"CloudTower shows no more of it than that {name} is in maintenance, where no VM runs."
+        sentence = f"All that CloudTower shows of it is that {name} is in maintenance, where no VM runs."
         return Sighting(seen=Seen.DONE, sentence=sentence)
     if is_over and _has_settled_down(course.host_id(step), seen):
         remedy = "Look at the VM in CloudTower."

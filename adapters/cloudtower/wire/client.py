@@ -136,7 +136,7 @@ class Client:
             raw: its words.
         """
         return Unreachable(
-            f"At {self.name} somebody answered {path}, but not the API: {what}.",
+            f"At {self.name} something answered {path}, but it was not the API: {what}.",
             remedy="Check that `url` is CloudTower's API and that no proxy or login page stands before it.",
             raw=raw,
         )
@@ -248,7 +248,7 @@ class Client:
             )
         if status in _BUSY:
             raise Passing(
-                f"{self.name} takes no more requests just now ({status}).", raw=raw, after=after, is_put_off=True
+                f"{self.name} is not taking requests just now ({status}).", raw=raw, after=after, is_put_off=True
             )
         if status >= 500 or status == 408:
             raise Passing(f"{self.name} could not answer ({status}).", raw=raw, after=after)

@@ -41,7 +41,7 @@ def of_servers(computes: Computes, servers: Servers) -> Iterator[Finding]:
 def of_questions(survey: OpenStackSurvey) -> Iterator[Finding]:
     """The questions that were not answered and that no plan waits for: what is done without the answer."""
     for question in survey.unanswered:
-        sentence = f"It could not be read {question.what}: {question.instead}. {question.why}"
+        sentence = f"Muster could not read {question.what}: {question.instead}. {question.why}"
         if question.is_risk:
             yield Finding(
                 code="unanswered-risk",

@@ -125,7 +125,7 @@ def of_versions(highest: versions.Microversion, settings: OpenStackSettings) -> 
             code="comes-up-running",
             verdict=Verdict.WARNING,
             topic=Topic.VERSION,
-            sentence=f"VMs that ran come up running and are stopped then, one by one: this Nova"
+            sentence=f"VMs that ran come up running and are then stopped, one by one: this Nova"
             f" ({versions.spoken(highest)}) cannot leave them stopped as this cloud's settings ask for.",
             remedy="",
         )

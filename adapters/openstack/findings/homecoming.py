@@ -91,7 +91,7 @@ def _reason_against(server: Server, survey: OpenStackSurvey) -> str:
         return f"runs, and this Nova ({nova}) would force it onto the host, past its scheduler"
     if not server.is_live and survey.highest < versions.COLD_TARGET:
         return f"is stopped, and this Nova ({nova}) lets nobody choose where it goes"
-    return "" if survey.rooms.by_host is not None else "may find no room: Placement does not tell how much there is"
+    return "" if survey.rooms.by_host is not None else "may find no room: Placement does not say how much there is"
 
 
 def _flag(left: Left, server: Server) -> str:
@@ -116,7 +116,7 @@ def _obstacle(
         short = [name for name, amount in server.needs.items() if amount > free.get(name, 0)]
         there = {name: max(0, free.get(name, 0)) for name in short}
         return (
-            f"there is no room left for it on {computes.host}: it needs {room.spoken(server.needs, short)}, free are"
+            f"there is no room left for it on {computes.host}: it needs {room.spoken(server.needs, short)}; free:"
             f" {room.spoken(there, short)}"
         )
     group = servers.group_of(server)

@@ -118,7 +118,7 @@ def _of_life(computes: Computes, found: Service) -> Iterator[Finding]:
     if found.is_forced_down:
         silence = _silence(computes, found)
         if computes.life is not Life.REPORTS and (silence is None or silence > SILENT):
-            ago = "" if silence is None else f": not heard of for at least {ages.spoken(silence)}"
+            ago = "" if silence is None else f": not heard from for at least {ages.spoken(silence)}"
             yield _not_running(computes, f"nova-compute does not seem to run on {computes.host}{ago}.")
             return
         does = "reports" if computes.life is Life.REPORTS else "seems to report"
@@ -139,7 +139,7 @@ def _of_life(computes: Computes, found: Service) -> Iterator[Finding]:
             "compute-called-down",
             Topic.HOST,
             f"nova-compute on {computes.host} reports{signs_of_life.heard(computes, found)}, and yet"
-            " Nova calls it down.",
+            " Nova reports it as down.",
             f"Have the clocks of the controllers and of {computes.host} set right, then check again.",
         )
     elif not found.is_up:

@@ -30,16 +30,17 @@ def findings(computes: Computes) -> Iterator[Finding]:
     doubted = [s for s in silent if s not in proven]
     counted = len(others) - len(proven)
     if _is_blind(len(doubted), counted):
-        beside = f", beside {len(proven)} whose power is off" if proven else ""
+        beside = f", besides {len(proven)} whose power is off" if proven else ""
         yield Finding(
             code="observer-blind",
             verdict=Verdict.BLOCKER,
             topic=Topic.HOST,
             sentence=f"{len(doubted)} of the {counted} other compute services look dead too, and nothing proves it"
-            f"{beside}: {_named(computes, doubted)}. More likely Nova has stopped hearing than that they all died.",
+            f"{beside}: {_named(computes, doubted)}. It is more likely that Nova has stopped hearing from them"
+            " than that they all died.",
             remedy="Check the message queue, the database and the network of the controllers first. A host that is dead"
-            " counts no more once its BMC says twice that its power is off ([clouds.fencing.redfish]), or once two"
-            f" people have seen that it is off and force it down: `openstack compute service set --down"
+            " is no longer counted once its BMC has said twice that its power is off ([clouds.fencing.redfish]), or"
+            f" once two people have seen that it is off and force it down: `openstack compute service set --down"
             f" {doubted[0].host} nova-compute`. Then check again.",
         )
     elif silent:

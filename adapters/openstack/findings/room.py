@@ -43,7 +43,7 @@ def of_room(
         yield _room(
             "room-unknown",
             Verdict.UNKNOWN,
-            "Placement does not tell how much room the other hosts have.",
+            "Placement does not say how much room the other hosts have.",
             "Check that the catalog has Placement, at 1.27 or later, and that Muster's account may read it.",
         )
         return
@@ -165,7 +165,7 @@ def _all_together(
         return _room(
             "no-room",
             Verdict.BLOCKER,
-            f"There is not enough room {where}: the VMs need {spoken(needed, short)}, free are"
+            f"There is not enough room {where}: the VMs need {spoken(needed, short)}; free:"
             f" {spoken(there, short)}{kept}.",
             "Make room or enable another host.",
         )
@@ -176,7 +176,7 @@ def _all_together(
         return _room(
             "tight-room",
             Verdict.WARNING,
-            f"Room {where} is enough in sum but scattered: {counted(len(left_over), 'VM')} may find no host"
+            f"Room {where} is enough in total but scattered: {counted(len(left_over), 'VM')} may find no host"
             f" ({names}){kept}.",
             "Make room on one of the hosts, or expect to retry them.",
         )

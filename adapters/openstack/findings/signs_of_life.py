@@ -44,7 +44,9 @@ def findings(computes: Computes, service: Service, *, fence: bool) -> Iterator[F
 def _reports(computes: Computes, service: Service, *, is_off: bool, fence: bool) -> Finding:
     host = computes.host
     why = "forced down" if service.is_forced_down else "down, as where the clocks of controllers differ"
-    sentence = f"{host} is alive: nova-compute reports there{heard(computes, service)}, though Nova calls it {why}."
+    sentence = (
+        f"{host} is alive: nova-compute reports there{heard(computes, service)}, though Nova reports it as {why}."
+    )
     if is_off:
         return _finding(
             "still-reports",
@@ -84,7 +86,7 @@ def heard(computes: Computes, service: Service) -> str:
         return ""
     if service.is_up or computes.life is Life.REPORTS:
         return f", its row written {_ago(computes, service)}"
-    return f", not heard of for at least {ages.spoken(computes.at - service.updated_at)}"
+    return f", not heard from for at least {ages.spoken(computes.at - service.updated_at)}"
 
 
 def _ago(computes: Computes, service: Service) -> str:

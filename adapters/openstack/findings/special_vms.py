@@ -210,7 +210,7 @@ def of_ports(servers: Servers) -> Iterator[Finding]:
             code="ports-unknown",
             verdict=Verdict.WARNING,
             topic=Topic.VMS,
-            sentence="Neutron does not tell which ports the VMs have that are moved: one with a vDPA or SR-IOV port"
+            sentence="Neutron does not say which ports the VMs have that are moved: one with a vDPA or SR-IOV port"
             " comes up only where the hardware is.",
             remedy="See that Neutron answers and that Muster's account may list all ports, then check again.",
         )
@@ -223,7 +223,7 @@ def of_shares(servers: Servers) -> Iterator[Finding]:
             code="shares-unknown",
             verdict=Verdict.WARNING,
             topic=Topic.VMS,
-            sentence="Nova does not tell which of the VMs that are moved have a Manila share, and moves none that has.",
+            sentence="Nova does not say which of the VMs that are moved have a Manila share, and moves none that has.",
             remedy="See that Muster's account may list the shares of all servers, then check again.",
         )
 

@@ -20,7 +20,7 @@ class Computes:
     tags: Mapping[str, Mapping[str, frozenset[str]]] = field(default_factory=dict)
     """What a host's aggregates say of themselves (their metadata): by host, then by key."""
     bare_metal: frozenset[str] = frozenset()  #: names of the hosts and nodes that are of Ironic
-    life: Life = Life.SILENT  #: of the host, if Nova calls it down
+    life: Life = Life.SILENT  #: of the host, if Nova reports it as down
     power: PowerReading | None = None  #: off only where two readings said so; None: no BMC of the host is known
     bmc_called: tuple[str, ...] = ()
     """Where the host has no BMC: what names BMCs have that may be its own, otherwise written."""

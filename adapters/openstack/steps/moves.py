@@ -40,7 +40,7 @@ _IF_ITS_TARGET_DIED = (
     " (`openstack server set --state active`), then retry."
 )
 _RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target."
-_NEVER_ENDED = "nothing stands behind its record any more, which never ended."
+_NEVER_ENDED = "its record never ended, but nothing is going on any more."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -345,7 +345,7 @@ def _untouched(step: Step, name: str, way: MoveMethod, server: Server, mark: Fac
             mark=mark,
         )
     if before is not None and server.task is not None and server.task != before.get("task"):
-        sentence = f"Somebody does something else with {name} ({server.task}), so it cannot be told whether it was"
+        sentence = f"Somebody is doing something else with {name} ({server.task}), so it cannot be told whether it was"
         return unclear(f"{sentence} {way.done}.", server, None, mark)
     if before is None and way.as_planned and server.status not in evidence.words(step, "wanted"):
         return Sighting(

@@ -49,7 +49,7 @@ def findings(computes: Computes, *, fence: bool) -> Iterator[Finding]:
         )
     elif power is None or not power.state:
         if power is not None:
-            why = power.silence or f"The BMC of {host} does not tell its power."
+            why = power.silence or f"The BMC of {host} does not report its power."
             yield _finding("bmc-silent", Verdict.WARNING, why, f"What it would say is not known. {_OFF_YOURSELF}")
         unproven = _finding(
             "unproven-death",
@@ -79,7 +79,7 @@ def findings(computes: Computes, *, fence: bool) -> Iterator[Finding]:
 
 
 def _is_on(host: str, power: PowerReading) -> str:
-    return f"The power of {host} is {'ON' if power.state == 'On' else power.state} although Nova calls it down."
+    return f"The power of {host} is {'ON' if power.state == 'On' else power.state} although Nova reports it as down."
 
 
 def _finding(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding:
@@ -131,7 +131,7 @@ def sighting(step: Step, power: PowerReading, service: Service | None) -> Sighti
     if service is None:
         return _failed(f"Nova has no compute service on {host} any more: its power is left alone.", mark)
     if service.is_up and not service.is_forced_down:
-        return _failed(f"{host} lives: its compute service is up again. Its power is left alone.", mark)
+        return _failed(f"{host} is alive: its compute service is up again. Its power is left alone.", mark)
     return Sighting(seen=Seen.NEVER_STARTED, sentence=f"The power of {host} is {power.state or 'not told'}.", mark=mark)
 
 

@@ -242,5 +242,5 @@ def _gone(step: Step) -> Sighting:
     return Sighting(
         seen=Seen.FAILED,
         sentence=f"Nova lists no compute service on {step.arguments['host']} any more.",
-        remedy="Somebody deleted it, so Nova knows the host no more. Start nova-compute there to have it listed.",
+        remedy="Somebody deleted it, so Nova no longer knows the host. Start nova-compute there to have it listed.",
     )

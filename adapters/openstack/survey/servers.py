@@ -152,7 +152,7 @@ async def find(session: Session, ids: Collection[str], *, at: Microversion = SHA
         )
     if len(rest) > MOST:
         raise Unreachable(
-            f"Nova lists {counted(len(first) + len(rest), 'VM')} no more: too many to ask for each whether it was"
+            f"Nova no longer lists {counted(len(first) + len(rest), 'VM')}: too many to ask about each whether it was"
             " deleted.",
             remedy="Find out who deleted them (`openstack server show …`), or whether a cell of Nova is silent.",
         )

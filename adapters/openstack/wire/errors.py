@@ -136,7 +136,7 @@ def not_the_api(body: str, *, service: str, doing: str, why: str) -> Unreachable
     name, said = _SERVICES.get(service, service), " ".join(clean(re.sub(r"<[^>]+>", " ", body)).split())
     begins = f"{said[:_BEGINNING]} …" if len(said) > _BEGINNING else said or "nothing"
     return Unreachable(
-        f"Somebody answered when {name} was asked to {doing}, but not the API: {begins}",
+        f"Something answered when {name} was asked to {doing}, but it was not the API: {begins}",
         remedy=_NOT_THE_API,
         raw=f"From {name}: {why}; answered was: {clean(body).strip() or 'nothing'}",
     )

@@ -58,7 +58,7 @@ _EXPLAINED: tuple[tuple[re.Pattern[str], str, str], ...] = (  # what says more c
     ),
     (
         re.compile(r"Service \S+ could not be found|Host '[^']*' is not mapped to any cell"),
-        "Nova knows this compute service no more.",
+        "Nova no longer knows this compute service.",
         "Look at `openstack compute service list`; somebody may have deleted it.",
     ),
     (

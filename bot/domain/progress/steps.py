@@ -231,7 +231,7 @@ def _not_yet(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRe
     if now - since < AWAY:
         return replace(record, held_back=Limit.PLACE, moved_at=since, sentence=sighting.not_yet)
     minutes = counted(int(AWAY.total_seconds() // 60), "minute")
-    sentence = f"{sighting.not_yet} It was waited for for {minutes}."
+    sentence = f"{sighting.not_yet} Muster waited {minutes} for it."
     return _ended(record, StepState.FAILED, sighting, now=now, sentence=sentence)
 
 

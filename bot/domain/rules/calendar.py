@@ -86,7 +86,7 @@ def _on_the_clock(meant: datetime | time, *, now: datetime, zone: tzinfo | None)
         return meant
     if zone is None:
         raise BadCommand(
-            "Slack does not tell your time zone.",
+            "Slack does not say what your time zone is.",
             remedy="Write the day, the time and the offset: 2026-11-22T02:00+01:00.",
         )
     if isinstance(meant, datetime):

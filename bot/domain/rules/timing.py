@@ -54,7 +54,7 @@ def findings(operation: Operation, rule: Rule, *, now: datetime) -> tuple[Findin
     starts = max(now, operation.starts_at or now)
     over = closed(operation, rule, now=starts)
     if over is not None:
-        remedy = "Ask again, with a later time behind --at."
+        remedy = "Ask again, with a later time after --at."
         return (
             Finding(code="closed", verdict=Verdict.BLOCKER, topic=Topic.POLICY, sentence=over.sentence, remedy=remedy),
         )

@@ -124,7 +124,7 @@ def _question(words: Sequence[TypedWord]) -> Query:
             return Query(verb=verb, cloud=_name(rest[0].text, "cloud") if rest else "")
         case Verb.HISTORY:
             if not rest:
-                raise BadCommand("Say whose history: cloud/host.")
+                raise BadCommand("Say which host's history: cloud/host.")
             _check_nothing_left(rest[1:])
             cloud, host = _place(rest[0].text)
             return Query(verb=verb, cloud=cloud, name=host)
@@ -163,7 +163,7 @@ def _keyword(word: TypedWord, known: Sequence[str], otherwise: str) -> str:
 
 def _check_nothing_left(words: Sequence[TypedWord]) -> None:
     if words:
-        raise BadCommand(f"There is more than can be understood: {' '.join(w.text for w in words)}.")
+        raise BadCommand(f"Muster does not understand the rest: {' '.join(w.text for w in words)}.")
 
 
 def _order(command: str, action: Action, words: Sequence[TypedWord]) -> Order:
@@ -256,7 +256,7 @@ def _name(typed: str, what: str) -> str:
     if not name:
         raise BadCommand(f"The name of the {what} is empty.")
     if len(name) > MAX_NAME:
-        raise BadCommand(f"The name of the {what} has {len(name)} characters; {MAX_NAME} are the most.")
+        raise BadCommand(f"The name of the {what} has {len(name)} characters; the limit is {MAX_NAME}.")
     if any(mark in name for mark in "<>|`*?"):
         raise BadCommand(f"{name} is not the name of a {what}.", remedy="Type the name in full, without any marks.")
     return name
@@ -280,7 +280,7 @@ def _then(flags: dict[str, list[str]], action: Action) -> Then:
     known = [then.value for then in Then if then]
     if flags["--then"][0].lower() not in known:
         raise BadCommand(
-            f"{flags['--then'][0]} is not something to do then.", remedy=f"There is {' and '.join(known)}."
+            f"{flags['--then'][0]} is not something --then can do.", remedy=f"There is {' and '.join(known)}."
         )
     return Then(flags["--then"][0].lower())
 
@@ -311,12 +311,12 @@ def _window(flags: dict[str, list[str]]) -> timedelta | None:
 def _vms(flags: dict[str, list[str]]) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(_name(v, "VM") for v in flags.get("--vm", ())))
     if len(names) > MAX_VMS:
-        raise BadCommand(f"{counted(len(names), 'VM was', 'VMs were')} named; {MAX_VMS} are the most.")
+        raise BadCommand(f"{counted(len(names), 'VM was', 'VMs were')} named; the limit is {MAX_VMS}.")
     return names
 
 
 def _reason(flags: dict[str, list[str]]) -> str:
     reason = " ".join(flags.get("--reason", ())).strip()
     if len(reason) > MAX_REASON:
-        raise BadCommand(f"The reason has {len(reason)} characters; {MAX_REASON} are the most.")
+        raise BadCommand(f"The reason has {len(reason)} characters; the limit is {MAX_REASON}.")
     return reason

@@ -41,7 +41,7 @@ def split(command_text: str) -> tuple[TypedWord, ...]:
         BadCommand: too long, invisible characters, or a quote without its partner.
     """
     if len(command_text) > MAX_COMMAND:
-        raise BadCommand(f"That command has {len(command_text)} characters; {MAX_COMMAND} are the most.")
+        raise BadCommand(f"That command has {len(command_text)} characters; the limit is {MAX_COMMAND}.")
     typed = command_text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
     words: list[TypedWord] = []
     place = 0

@@ -28,7 +28,7 @@ NOBODY = Rule(requesters=(), approvers=())
 _HALTED = frozenset({State.PAUSED, State.STOPPING})
 """What somebody wants stopped: they wait to see that it is, and come before all others."""
 _MOVED = (
-    ":warning: Muster can post nothing in {left} ({why}), so this card stands here. "
+    ":warning: Muster cannot post in {left} ({why}), so this card stands here. "
     "`/muster show {id}`, typed where Muster is, shows it there too."
 )
 _ALONE = " Only you see it here: do that where approvers are."

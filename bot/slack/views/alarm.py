@@ -53,7 +53,7 @@ def by_direct_message(alarm: Alarm, *, below: Sequence[Alarm] = (), link: str = 
     elif alarm.is_open and alarm.may_evacuate and alarm.host_name:
         command = text.code(f"/evacuate {alarm.cloud}/{alarm.host_name}", limit=200)
         lines.append(f"{command} only asks: Muster looks closer and shows a plan.")
-    lines.append(f"It comes to you here because Muster can post nothing in {closed}.")
+    lines.append(f"You read it here because Muster cannot post in {closed}.")
     *first, last = lines
     shown = text.cut_lines(first, limit=text.MAX_TEXT - len(last), most=40)
     return Message(text=f"{shown}\n{last}")
@@ -69,7 +69,7 @@ def _open_lines(alarm: Alarm) -> list[str]:
 
 def _dealt_with(alarm: Alarm, link: str) -> str:
     where = f": {text.link(link, 'Open the card')}" if link else f", id {text.code(str(alarm.operation))}"
-    return f"An operation of Muster deals with this host{where}"
+    return f"A Muster operation is dealing with this host{where}"
 
 
 def _button(alarm: Alarm, host: HostId) -> Block:
@@ -93,8 +93,9 @@ def _down(alarm: Alarm) -> str:
 
 def _most_down(alarm: Alarm) -> str:
     return (
-        f":satellite_antenna: *Most hosts of {_named(alarm)} look down at once.* More likely they cannot be heard than "
-        "that all of them died: check the network between Muster, the cloud's controllers and its hosts first. "
+        f":satellite_antenna: *Most hosts of {_named(alarm)} look down at once.* It is more likely that they "
+        "cannot be heard than that all of them died: check the network between Muster, the cloud's controllers and its "
+        "hosts first. "
         "Muster reports no single host of this cloud until this is over."
     )
 

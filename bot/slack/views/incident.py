@@ -47,6 +47,6 @@ def by_direct_message(
 def _why(news: News, operation: Operation) -> str:
     instead = news.instead
     if instead is None:
-        return f"It comes to you here because you are not in {text.room(operation.channel)}"
+        return f"You read it here because you are not in {text.room(operation.channel)}"
     closed = f"{text.room(instead.channel)}, the incident channel ({because(instead.why)})"
-    return f"It comes to you here because Muster can post nothing in {closed}"
+    return f"You read it here because Muster cannot post in {closed}"

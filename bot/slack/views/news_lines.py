@@ -124,9 +124,9 @@ def _decided(what: Decided, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911, 
             return f":no_entry: Cancelled{why}. Nothing was changed."
         case PlanChanged():
             lines = _lines(what.lines)
-            return f":warning: The cloud has changed since the approval, so the plan needs a new one:\n{lines}"
+            return f":warning: The cloud has changed since the approval, so the plan needs a new approval:\n{lines}"
         case PlanShrunk():
-            return f"The plan became smaller since the approval; it goes on:\n{_lines(what.lines)}"
+            return f"The plan has become smaller since the approval; it goes on:\n{_lines(what.lines)}"
 
 
 def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911, PLR0912 (an arm for each)
@@ -188,7 +188,7 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return ":page_facing_up: The whole story, for the postmortem."
         case CardMoved():
             where = f"{text.room(what.channel)} ({because(what.why)})"
-            return f":warning: Muster can post nothing in {where}, so the card stands elsewhere now."
+            return f":warning: Muster cannot post in {where}, so the card stands elsewhere now."
         case StillOut():
             return _still_out(what)
         case BackInService():
@@ -271,7 +271,7 @@ def _checked_again(what: CheckedAgain) -> str:
     if what.same:
         return f"{said}: the plan is the same."
     lines = _lines(what.lines)
-    return f"{said}: the plan is another one now:\n{lines}" if lines else f"{said}: the plan is another one now."
+    return f"{said}: the plan has changed:\n{lines}" if lines else f"{said}: the plan has changed."
 
 
 def _one_vouched(what: OneVouched) -> str:

@@ -67,7 +67,7 @@ def consequences(operation: Operation, rule: Rule, *, by: UserId, choice: Choice
     if not rule.is_met_by(after):
         return f"This alone starts nothing: {_missing(after, rule)} still missing."
     stops = sum(1 for vm in operation.vms if vm.disposition is Disposition.SHUT_DOWN)
-    said = f"This is the last that is missing: Muster checks the cloud once more and starts {when(operation)}."
+    said = f"Nothing else is missing: Muster checks the cloud once more and starts {when(operation)}."
     said += f" *{counted(stops, 'VM')} will be shut down.*" if stops else ""
     return said + afterwards(operation)
 

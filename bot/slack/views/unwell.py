@@ -39,4 +39,4 @@ def _meaning(ailing: Mapping[str, str]) -> str:
             "Nothing new is begun on any cloud and nothing is told in the threads until it can be written again; what "
             "the clouds have taken goes on."
         )
-    return "What hangs does not go on by itself. Restart Muster: it takes up everything where it stands."
+    return "What hangs does not recover by itself. Restart Muster: it picks up everything where it left off."

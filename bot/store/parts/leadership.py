@@ -43,7 +43,7 @@ class SqlLeadership:
         taking = (_LEADER.c.owner == lead.owner) & (_LEADER.c.fence == lead.fence)
         until = await self._transaction.first(select(_LEADER.c.lease_until).where(taking).with_for_update(read=True))
         if until is None or until <= await self._transaction.now():
-            raise LeaseLost(f"{lead.owner} leads no more.")
+            raise LeaseLost(f"{lead.owner} no longer leads.")
 
     async def release(self, lead: Lead) -> None:
         """See `bot.domain.ports.leases.Leadership`."""

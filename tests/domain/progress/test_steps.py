@@ -171,7 +171,7 @@ def test_a_step_waits_for_a_place_that_is_away_and_then_a_person_is_asked() -> N
     assert (back.state, back.held_back) == (StepState.PLANNED, None)
     given_up = looked(waiting, Seen.NEVER_STARTED, after=AWAY, **away)
     assert (given_up.state, given_up.remedy) == (StepState.FAILED, "ask for another")
-    assert given_up.sentence == "compute-3 is not up. It was waited for for 5 minutes."
+    assert given_up.sentence == "compute-3 is not up. Muster waited 5 minutes for it."
 
 
 def test_a_step_that_wished_for_nothing_and_was_turned_away_has_failed() -> None:

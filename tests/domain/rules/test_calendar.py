@@ -95,7 +95,7 @@ def test_a_span_counts_from_when_it_was_typed_in_any_zone() -> None:
         ("+0s", None, "Sat 2026-11-21 02:00 (UTC) is past."),
         ("+31d", BERLIN, "is more than 30 days ahead."),
         ("2027-11-22T02:00+01:00", None, "is more than 30 days ahead."),
-        ("02:00", None, "Slack does not tell your time zone. Write the day, the time and the offset"),
+        ("02:00", None, "Slack does not say what your time zone is. Write the day, the time and the offset"),
     ],
 )
 def test_a_time_that_cannot_be_meant_is_answered_with_why(text: str, zone: ZoneInfo | None, why: str) -> None:

@@ -58,7 +58,7 @@ async def test_a_channel_that_is_archived_while_nothing_changes_loses_its_card_t
     house.workspace.archive("C0OPS")
     await house.workspace.until(lambda: cards(house, "C0INCIDENT"))
     moved = cards(house, "C0INCIDENT")[0]
-    assert "nothing in <#C0OPS> (Slack: is_inactive)" in moved.plain
+    assert "cannot post in <#C0OPS> (Slack: is_inactive)" in moved.plain
     await house.workspace.click("U0BOB", moved, label="Approve")
     await house.workspace.until(lambda: "Approved by <@U0BOB>" in cards(house, "C0INCIDENT")[0].plain)
     assert await house.state() is State.QUEUED

@@ -205,10 +205,10 @@ async def test_where_muster_may_not_post_the_requester_gets_the_card_and_hears_w
     board = office.board()
     shown = await office.add(operation(channel="G0SECRET"))
     await office.until(lambda: office.dms("U0ALICE"), board)
-    assert "Muster can post nothing in <#G0SECRET>" in office.dms("U0ALICE")[0]
+    assert "Muster cannot post in <#G0SECRET>" in office.dms("U0ALICE")[0]
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.until(lambda: "Waiting for approval" in office.dms("U0ALICE")[0], board)
-    assert "Muster can post nothing in <#G0SECRET>" in office.dms("U0ALICE")[0]
+    assert "Muster cannot post in <#G0SECRET>" in office.dms("U0ALICE")[0]
     assert len(office.dms("U0ALICE")) == 1
 
 

@@ -46,7 +46,7 @@ async def test_a_card_whose_channel_is_gone_stands_in_the_incident_channel_with_
     await office.line(shown, "two")
     await office.until(lambda: office.cards(INCIDENT) and len(office.thread(office.cards(INCIDENT)[0])) == 2, board)
     (card,) = office.cards(INCIDENT)
-    assert f"Muster can post nothing in <#{LEADS}>" in card.plain
+    assert f"Muster cannot post in <#{LEADS}>" in card.plain
     assert "Approve" in card.buttons
     assert office.thread(card) == ["Phase: *one*", "Phase: *two*"]
     async with office.archive.unit() as unit:
@@ -74,7 +74,7 @@ async def test_the_incident_channel_hears_that_a_card_went_to_somebodys_direct_m
     office.served.faults.refuse("is_archived", method="chat.postMessage", channel=INCIDENT)
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.until(lambda: office.dms("U0ALICE"), board)
-    assert f"nothing in <#{INCIDENT}>" in office.dms("U0ALICE")[0]
+    assert f"cannot post in <#{INCIDENT}>" in office.dms("U0ALICE")[0]
 
 
 async def test_a_card_that_nobody_takes_goes_round_until_a_channel_is_mended(office: Office) -> None:
@@ -148,7 +148,7 @@ async def test_a_further_card_takes_the_place_of_the_first_one_when_that_is_gone
     office.workspace.archive("C0OPS")
     await office.line(shown, "here now")
     await office.until(lambda: office.thread(office.cards(LEADS)[0]), board)
-    assert "nothing in <#C0OPS>" in office.cards(LEADS)[0].plain
+    assert "cannot post in <#C0OPS>" in office.cards(LEADS)[0].plain
     assert any("the card stands elsewhere now" in m.plain for m in office.cards(INCIDENT))
     async with office.archive.unit() as unit:
         assert await unit.copies.of(shown.id) == []
@@ -193,7 +193,7 @@ async def test_what_a_lost_incident_channel_would_have_heard_goes_to_whoever_ask
     first, last = office.dms("U0ALICE")
     assert "Started." in first
     assert "Done: everything was verified in 1 min." in last
-    assert f"here because Muster can post nothing in <#{INCIDENT}>, the incident channel (Slack: " in last
+    assert f"here because Muster cannot post in <#{INCIDENT}>, the incident channel (Slack: " in last
     assert "<@U0ALICE>" not in last
     async with office.archive.unit() as unit:
         assert await unit.outbox.waiting(limit=10) == []

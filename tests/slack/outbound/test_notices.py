@@ -195,7 +195,7 @@ async def test_an_alarm_whose_channel_is_gone_is_told_once_to_those_who_may_act_
     (said,) = office.dms("U0BOB")
     assert said.startswith(":rotating_light: *`prod/compute-1` has been down for 40 s, 21 VMs*")
     assert "`/evacuate prod/compute-1` only asks: Muster looks closer and shows a plan." in said
-    assert f"Muster can post nothing in <#{INCIDENT}>, the incident channel (Slack: " in said
+    assert f"Muster cannot post in <#{INCIDENT}>, the incident channel (Slack: " in said
     assert office.dms("U0ALICE") == [], "she may not approve"
     assert board.unheard.startswith("takes nothing (Slack: ")
 

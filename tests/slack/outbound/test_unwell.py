@@ -75,7 +75,7 @@ async def test_of_many_replicas_without_a_database_one_speaks_and_of_what_hangs_
     assert await trouble.lasts() == []
     trouble.ailing = {"operation 7KQ2": "last seen 601 s ago"}
     (said,) = await trouble.lasts()
-    assert "operation `7KQ2` last seen 601 s ago. What hangs does not go on by itself. Restart Muster" in said
+    assert "operation `7KQ2` last seen 601 s ago. What hangs does not recover by itself. Restart Muster" in said
 
 
 async def test_what_comes_to_ail_besides_is_added(trouble: Trouble) -> None:

@@ -30,7 +30,7 @@ def alarm(kind: AlarmKind = AlarmKind.HOST_DOWN, *, words: str = "compute-89", a
         since=SINCE,
         first_seen_at=SINCE + timedelta(seconds=25),
         raised_at=SINCE + timedelta(seconds=40),
-        evidence=(f"prod calls it {words}.",),
+        evidence=(f"prod reports it as {words}.",),
         vms=21 if is_one_host else None,
         may_evacuate=is_one_host,
         alerts=tuple(Alert(key=str(n), summary=f"HostDown: {words} {n}", since=SINCE) for n in range(alerts)),

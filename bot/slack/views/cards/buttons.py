@@ -98,7 +98,10 @@ def _may_retry(operation: Operation, records: Sequence[StepRecord]) -> bool:
 
 
 def _end(operation: Operation, value: str) -> Block:
-    said = "What the cloud still does is not looked at any more, and is not verified. The host is free for a new one."
+    said = (
+        "Muster no longer watches what the cloud is still doing, and does not verify it. The host is free for a new"
+        " operation."
+    )
     dialog = message.dialog(f"End {subject.noun(operation)} Now?", f"{subject.host(operation)}: {said}", yes="End It")
     return message.button("End Now", action=END, value=value, confirm=dialog)
 
@@ -152,7 +155,7 @@ def _approve(operation: Operation, plan: Plan, rule: Rule, value: str) -> Block:
 
 def _cancel(operation: Operation, value: str) -> Block:
     if operation.may(Event.STOP_ASKED):
-        said = "Nothing new is started. What the cloud already does goes on to its end and is reported."
+        said = "Nothing new is started. What the cloud has begun goes on to its end and is reported."
     elif operation.may(Event.CLOSED):
         said = "The operation ends as it is, with what is left undone written down. The host is free for a new one."
     else:

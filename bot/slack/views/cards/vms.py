@@ -84,7 +84,7 @@ def untouched(operation: Operation, records: Sequence[StepRecord]) -> str:
     left = fates.untouched(operation.plan, records) if operation.plan else ()
     if not left:
         return ""
-    head, seen = f"*{counted(len(left), 'VM was', 'VMs were')} no part of it*", operation.others
+    head, seen = f"*{counted(len(left), 'VM was', 'VMs were')} not part of it*", operation.others
     if seen is None:
         head += f", and Muster has not looked at {'it' if len(left) == 1 else 'them'} since the start:"
     else:

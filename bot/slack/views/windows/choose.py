@@ -22,7 +22,7 @@ def draw(operation: Operation, plan: Plan, *, channel: str) -> Block | None:
 
 def _view(operation: Operation, plan: Plan, *, channel: str, is_brief: bool) -> Block:
     said = (
-        f"{subject.named(operation)}: tick the VMs that shall be touched. Muster checks the cloud again and shows a "
+        f"{subject.named(operation)}: tick the VMs to include. Muster checks the cloud again and shows a "
         "new plan of exactly those; approvals of the present plan no longer count."
     )
     return window.asking(

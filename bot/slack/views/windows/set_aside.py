@@ -25,7 +25,7 @@ def draw(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: s
 
 def _view(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: str, is_brief: bool) -> Block:
     said = (
-        f"{subject.named(operation)}: tick the VMs that Muster shall leave as they are. *Retry Failed* leaves them out,"
+        f"{subject.named(operation)}: tick the VMs that Muster is to leave as they are. *Retry Failed* leaves them out,"
         " and they never count as done. When nothing else is left to retry, the operation ends incomplete."
     )
     names = {vm.id: vm.name for vm in operation.vms}

@@ -50,7 +50,7 @@ def reject(operation: Operation, *, channel: str) -> Block:
     return asking(
         REJECT,
         "Reject",
-        blocks=[message.section(said), reason(optional=True, hint="What has to change before it could be approved?")],
+        blocks=[message.section(said), reason(optional=True, hint="What has to change before it can be approved?")],
         carries=brings_back(operation, channel),
     )
 

@@ -39,7 +39,7 @@ def test_the_age_of_the_last_heartbeat_is_said() -> None:
     assert found is not None
     assert found.verdict is Verdict.OK
     assert found.topic is Topic.EVIDENCE
-    assert "not heard of for at least 3 min" in found.sentence, "disabling it or forcing it down writes the row too"
+    assert "not heard from for at least 3 min" in found.sentence, "disabling it or forcing it down writes the row too"
 
 
 def test_a_living_host_is_not_evacuated_and_the_way_to_empty_it_is_named() -> None:

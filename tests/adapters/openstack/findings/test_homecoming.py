@@ -215,7 +215,7 @@ def test_only_as_many_come_back_as_there_is_room_for() -> None:
     found = finding(full, "no-way-back")
     assert found is not None
     assert (found.verdict, found.vm) == (Verdict.WARNING, "id-c")
-    assert "needs 2 GiB, free are 1 GiB" in found.sentence
+    assert "needs 2 GiB; free: 1 GiB" in found.sentence
     assert "no-way-back" not in codes(back(taken, ledger=books, settings=ALL))
     unlisted = back(altered(taken, by_host={}), ledger=books, settings=ALL)
     assert [vm.chosen for vm in unlisted.vms] == [False] * 3

@@ -92,7 +92,7 @@ def test_two_people_vouch_for_a_death_that_nothing_proves_and_for_no_other() -> 
 def test_power_on_is_a_contradiction_that_names_both_ways_out() -> None:
     found = finding(told(ON), "power-on")
     assert found is not None
-    assert found.sentence.startswith("The power of compute-1 is ON although Nova calls it down.")
+    assert found.sentence.startswith("The power of compute-1 is ON although Nova reports it as down.")
     assert "fence = true" in found.remedy
 
 
@@ -276,7 +276,7 @@ async def test_a_host_that_came_back_to_life_is_not_powered_off() -> None:
         arena.world.revive_host(arena.host.name)
         done = await carry_out(arena, made)
         assert done.states[made.steps[0].key] is StepState.FAILED
-        assert "lives" in done.bad()[0]
+        assert "is alive" in done.bad()[0]
         assert arena.world.mutations() == []
 
 

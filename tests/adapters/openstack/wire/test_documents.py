@@ -92,7 +92,10 @@ async def test_a_login_page_is_shown_by_its_beginning() -> None:
         with pytest.raises(Unreachable) as lost:
             await planned(arena, cloud)
     said = lost.value
-    assert "Somebody answered when Nova was asked to list the servers on compute-1, but not the API" in said.sentence
+    assert (
+        "Something answered when Nova was asked to list the servers on compute-1, but it was not the API"
+        in said.sentence
+    )
     assert "Please log in" in said.sentence
     assert "Please log in" in said.raw
     assert len(said.sentence) < 400
@@ -105,7 +108,7 @@ async def test_a_login_page_instead_of_a_token_is_no_outage_and_no_refusal() -> 
             bends.on("/auth/tokens$", says(answer, kind="application/json"), method="POST")
             with pytest.raises(Unreachable) as lost:
                 await planned(arena, cloud)
-            assert "but not the API" in lost.value.sentence, answer
+            assert "but it was not the API" in lost.value.sentence, answer
             bends.clear()
         assert not (await planned(arena, cloud)).is_blocked
 

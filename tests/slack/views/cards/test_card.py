@@ -222,7 +222,7 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
     of = replace(of, vms=(*of.vms[:4], stays), steps=of.steps[:5])
     said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
     assert "*4 of 4 done and verified* in 4 min." in said
-    assert "*1 VM was no part of it*, and Muster has not looked at it since the start:" in said
+    assert "*1 VM was not part of it*, and Muster has not looked at it since the start:" in said
     assert f"• `{stays.name}`: {stays.note or 'left as it was'}" in said
 
 
@@ -244,7 +244,7 @@ def test_a_vm_that_no_step_was_about_is_told_where_it_was_found_and_never_guesse
     said = vms.untouched(operation(State.SUCCEEDED, of=of, others=seen), ()).splitlines()
     names = [f"`{vm.name}`" for vm in apart]
     was = f"`{operation().host.name}`"
-    assert said[0].startswith("*5 VMs were no part of it*. Where they were at <!date^")
+    assert said[0].startswith("*5 VMs were not part of it*. Where they were at <!date^")
     assert f"• {names[0]}: on `compute-7` now, no longer on {was}" in said
     assert f"• {names[1]}: deleted since; it was on {was}" in said
     assert f"• {names[3]}: where it is could not be found out (Nova &lt;does&gt; not answer.)" in said
@@ -259,7 +259,7 @@ def test_many_vms_that_stay_for_one_reason_are_named_together() -> None:
     )
     of = replace(of, steps=tuple(s for s in of.steps if s.vm in {None, of.vms[0].id}))
     said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
-    assert "*59 VMs were no part of it*, and Muster has not looked at them since the start:" in said
+    assert "*59 VMs were not part of it*, and Muster has not looked at them since the start:" in said
     assert "and 47 more: not asked for" in said
 
 
