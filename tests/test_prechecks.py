@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from adapters.cloudtower.cloud import CloudTowerCloud
-from adapters.prechecks import CLOUDTOWER, OPENSTACK, PRECHECKS
-from adapters.prechecks import Path as Way
 from bot.domain.values import Action
 from tests.findings import made_in, reached_from
+from tests.prechecks import CLOUDTOWER, OPENSTACK, PRECHECKS
+from tests.prechecks import Path as Way
 
 GUIDE = Path(__file__).parents[1] / "docs" / "findings.md"
 STARTS: dict[Way, str] = {

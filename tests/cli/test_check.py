@@ -21,10 +21,10 @@ from bot.domain.diagnosis import Line
 from bot.domain.ports import StoreFailed
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
-from bot.runtime.clock import FastClock
 from bot.slack.diagnose import diagnose
 from bot.slack.outbound.presence import DirectMessages
 from bot.slack.scopes import SCOPES
+from tests.clocks import FastClock
 
 RULE = Rule(requesters=("S0SRE",), approvers=("S0LEADS",))
 Rules = Mapping[tuple[str, Action], Rule]

@@ -14,8 +14,7 @@ from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left, Seen
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, VmId
-from bot.runtime.clock import ManualClock
-from tests.clocks import Passing, TakingAlong
+from tests.clocks import ManualClock, Passing, TakingAlong
 from tests.contract.clouds import START, Arena, ReturnArena
 
 NOBODY = "http://127.0.0.1:9/v2/api"  #: the discard port: nothing listens there

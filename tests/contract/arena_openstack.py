@@ -19,7 +19,7 @@ from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left
 from bot.domain.ports import Clock
 from bot.domain.values import Action, HostId, VmId
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 from tests.contract.clouds import START, Arena, ReturnArena
 
 PASSWORD = "muster-demo"

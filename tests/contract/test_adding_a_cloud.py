@@ -20,8 +20,8 @@ from adapters.simulated.records import Platform, SimVm
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud
 from bot.domain.values import Action, HostId
-from bot.runtime.clock import ManualClock
 from bot.settings import Settings, SettingsError, load
+from tests.clocks import ManualClock
 from tests.contract import test_cloud as contract
 from tests.contract.clouds import START, Arena, ArenaOf
 from tests.settings.written import ENV

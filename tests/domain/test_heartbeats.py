@@ -1,7 +1,7 @@
 """Parts of the process that say that they come round, and what is said of those that do not."""
 
 from bot.domain.heartbeats import Heartbeats
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 
 
 async def test_a_part_hangs_once_its_next_beat_is_overdue_and_no_longer_once_it_has_come_round_or_ended() -> None:

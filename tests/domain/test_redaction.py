@@ -7,9 +7,9 @@ import pytest
 from bot.domain import redaction
 from bot.domain.cloud import NotSupported, Refused, Unreachable
 from bot.domain.values import Facts
-from bot.runtime.clock import ManualClock
 from bot.slack.inbound import intake
 from bot.web.webhooks import Labels, parse
+from tests.clocks import ManualClock
 
 PLANTED = "xoxb-1234567890-PLANTED"
 

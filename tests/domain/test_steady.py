@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from bot.domain.steady import SteadyClock
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 
 
 @pytest.mark.parametrize("by", [-86_400, -3_600, 3_600, 86_400])

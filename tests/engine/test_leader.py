@@ -7,8 +7,9 @@ from pathlib import Path
 
 from bot import main as house
 from bot.engine.leader import Leader
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.settings.written import SMALL, read
 
 

@@ -15,9 +15,10 @@ from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
 from bot.domain.ports import Rank
 from bot.engine.worker import GATHER_SECONDS, STUCK_AFTER, Worker
-from bot.runtime.clock import ManualClock, SystemClock
+from bot.runtime.clock import SystemClock
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
+from tests.clocks import ManualClock
 from tests.store.migrated import open_migrated
 from tests.toy_cloud import ToyCloud
 from tests.workshop import Workshop

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from adapters.simulated import datacentre
 from adapters.simulated.world import World
-from bot.runtime.clock import ManualClock
 from tests.adapters.simulated import openstack_questions
 from tests.adapters.simulated import openstack_wire as wire
 from tests.adapters.simulated.openstack_questions import QUESTIONS, Question
+from tests.clocks import ManualClock
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.settings import PASSWORD
 

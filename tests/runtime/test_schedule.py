@@ -11,7 +11,8 @@ import pytest
 
 from bot.domain.heartbeats import Heartbeats
 from bot.runtime import schedule
-from bot.runtime.clock import ManualClock, SystemClock
+from bot.runtime.clock import SystemClock
+from tests.clocks import ManualClock
 
 DAY = 86_400
 

@@ -23,10 +23,11 @@ from bot.domain.ports import Archive
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest, HostId, OperationId, UserId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.slack.outbound.board import Board
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
+from tests.clocks import ManualClock
 from tests.news import news_of
 from tests.store.migrated import open_migrated
 

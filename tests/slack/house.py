@@ -21,7 +21,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import digest_of
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
-from bot.runtime.clock import FastClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.slack import app as slack_app
 from bot.slack import manifest
 from bot.slack.command_names import CommandNames
@@ -29,6 +29,7 @@ from bot.slack.outbound.board import Board
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
+from tests.clocks import FastClock
 from tests.slack.mortal import MortalArchive
 from tests.slack.views.examples import plan
 from tests.store.migrated import migrated_file

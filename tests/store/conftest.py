@@ -3,8 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store.migrated import migrated_file
 
 

@@ -12,15 +12,17 @@ from sqlalchemy import event, text
 
 from bot.domain.ports import Archive, Stale, StoreFailed, StoreInUse, Unit
 from bot.domain.values import OperationId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive, upgrade
 from bot.store.parts.audit import broken
+from tests.clocks import ManualClock
 from tests.store.databases import ALL, Postgresql, database_url
 from tests.store.examples import ENTRY, news, operation
 
 HOLD = """
 import asyncio, sys
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
+from tests.clocks import ManualClock
 from bot.store import SqlArchive
 
 async def main():

@@ -11,11 +11,12 @@ import pytest
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.plans.plan import PlannedStep, Step, digest_of
 from bot.domain.values import OperationId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
 from bot.store.parts import audit
 from bot.store.rows import codec
 from bot.store.rows.mapping import PlanShelf, step_columns, step_of
+from tests.clocks import ManualClock
 
 DATA = Path(__file__).parent / "data"
 WRITTEN = DATA / "muster-0.2.sql"

@@ -5,9 +5,9 @@ from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from bot.domain.ports import StoreFailed
-from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
 from bot.store.archive import SETTLED_SECONDS
+from tests.clocks import ManualClock
 from tests.store.examples import ENTRY, operation
 
 FULL, ROOMY = 1, 1_000_000

@@ -2,8 +2,9 @@
 
 import asyncio
 
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store.migrated import open_migrated
 
 

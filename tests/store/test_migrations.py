@@ -10,10 +10,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import ForeignSchema, SqlArchive, schema, upgrade
 from bot.store.database import connect, parse
 from bot.store.rows.tables import metadata
+from tests.clocks import ManualClock
 from tests.store.databases import Postgresql
 from tests.store.migrated import open_migrated
 

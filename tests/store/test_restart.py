@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from bot.domain.audit import AuditEvent, Entry
-from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store import examples
 
 SPAN = timedelta(hours=1)

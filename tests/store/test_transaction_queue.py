@@ -6,9 +6,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from bot.domain.ports import Rank
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
 from bot.store.transaction_queue import TransactionQueue
+from tests.clocks import ManualClock
 from tests.store.examples import ENTRY, operation
 
 

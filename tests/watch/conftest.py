@@ -13,10 +13,11 @@ from bot.domain.messages.alarm import Alarm
 from bot.domain.messages.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.values import Action, HostId, OperationId, UserId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
 from bot.watch.placing import Placing
 from bot.watch.rounds import Rounds
+from tests.clocks import ManualClock
 from tests.store.migrated import open_migrated
 from tests.store.outbox import waiting
 from tests.toy_cloud import ToyCloud

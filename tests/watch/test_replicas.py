@@ -12,10 +12,11 @@ from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.values import HostId, OperationId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
 from bot.store.parts.alarms import SqlAlarms
 from bot.watch.alerts import AlertGroup, Alerts, ToldAlert
+from tests.clocks import ManualClock
 from tests.store.databases import Postgresql
 from tests.watch.conftest import NOON, Fleet, Post
 

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import StoreFailed
 from bot.runtime import http_server
-from bot.runtime.clock import ManualClock
 from bot.web import health
+from tests.clocks import ManualClock
 
 COUNTS = {
     "operations.running": 2,

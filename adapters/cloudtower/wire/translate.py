@@ -83,7 +83,6 @@ class TowerVm:
     busy: str
     owner: str
     in_recycle_bin: bool
-    internal: bool
     devices: tuple[str, ...]
 
     @property
@@ -230,7 +229,6 @@ def vm(reply: Reply) -> TowerVm:
         busy=_text(reply, "entityAsyncStatus"),
         owner=next((_text(x, "value") for x in labels if _text(x, "key").casefold() in _OWNERS), ""),
         in_recycle_bin=reply.get("in_recycle_bin") is True,
-        internal=reply.get("internal") is True,
         devices=tuple(word for key, word in devices if reply.get(key)),
     )
 

@@ -32,7 +32,6 @@ RPC_TIMEOUT = 60.0  #: seconds until a compute gives up on another one that died
 _CLAIM_SECONDS = 0.3
 _CLAIM_PER_SERVER = 0.015  #: measured: a claim reads the allocation of every server on the target
 _EVACUATING = {"accepted", "pre-migrating"}
-IN_PROGRESS = {"accepted", "queued", "preparing", "running", "pre-migrating", "migrating"}
 
 
 class Conductor:

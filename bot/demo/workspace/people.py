@@ -6,8 +6,6 @@ from typing import Any, Literal, NewType
 
 Json = dict[str, Any]
 UserId = NewType("UserId", str)
-ChannelId = NewType("ChannelId", str)
-GroupId = NewType("GroupId", str)
 
 ENTERPRISE = "E0DEMO"
 OTHER_TEAM = "T0ELSEWHERE"

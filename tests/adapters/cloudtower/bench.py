@@ -23,9 +23,8 @@ from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_lo
 from bot.domain.progress.turns import not_needed, to_start
 from bot.domain.settings.secret import Secret
 from bot.domain.values import Action, HostId, OperationId
-from bot.runtime.clock import ManualClock
 from tests.adapters.cloudtower import spec
-from tests.clocks import TakingAlong
+from tests.clocks import ManualClock, TakingAlong
 
 WITH_PASSWORD = {"username": USERNAME, "password_env": Secret(PASSWORD)}
 """Keys of somebody who logs in, instead of having a token."""

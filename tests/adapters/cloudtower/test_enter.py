@@ -12,8 +12,8 @@ from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Plan, Verdict, digest_of
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
-from bot.runtime.clock import ManualClock
 from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
+from tests.clocks import ManualClock
 from tests.steps import steps_of
 
 ENTER = "/v2/api/enter-maintance-mode"

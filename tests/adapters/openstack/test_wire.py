@@ -14,8 +14,8 @@ from bot.domain.cloud import Refused, Seen, Unreachable
 from bot.domain.plans.plan import Disposition
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Action
-from bot.runtime.clock import ManualClock
 from tests.adapters.openstack.build import codes, finding
+from tests.clocks import ManualClock
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
 from tests.contract.clouds import START, carry_out, up_to_the_move
 from tests.steps import steps_of

@@ -22,10 +22,9 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.middleware import served
 from adapters.simulated.world import World
 from bot.domain.cloud import CloudError, Refused, Unreachable
-from bot.runtime.clock import ManualClock
 from tests import tls
 from tests.bends.wire import BENDS, Wire
-from tests.clocks import TakingAlong
+from tests.clocks import ManualClock, TakingAlong
 from tests.tiers import examples
 
 OFF, ON = "compute-2", "compute-1"

@@ -13,7 +13,7 @@ from adapters.simulated import openstack_api
 from adapters.simulated.openstack.identity import Keystone
 from adapters.simulated.records import Move, SimHost, SimVm
 from adapters.simulated.world import World
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 
 PASSWORD = "muster-demo"
 

@@ -8,7 +8,7 @@ import pytest
 
 from adapters.simulated import datacentre, redfish_api
 from adapters.simulated.world import World
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 
 RESET = f"{redfish_api.system_path('compute-1')}/Actions/ComputerSystem.Reset"
 

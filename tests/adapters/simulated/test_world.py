@@ -9,7 +9,7 @@ from adapters.simulated.nova.moves import Conductor
 from adapters.simulated.openstack.identity import Caller
 from adapters.simulated.records import LoggedCall, Platform, Power
 from adapters.simulated.world import World
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 
 
 async def test_deeds_happen_in_order_each_at_its_own_moment() -> None:

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store import databases
 from tests.store.migrated import open_migrated
 

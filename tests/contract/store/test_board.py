@@ -15,8 +15,8 @@ from bot.domain.messages.news import Audience, News
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Card, Copy, Outgoing
 from bot.domain.values import OperationId, UserId
-from bot.runtime.clock import ManualClock
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.news import facts_of
 from tests.store.examples import ENTRY, START, any_of, news, operation, private
 from tests.store.outbox import waiting

@@ -8,8 +8,9 @@ import pytest
 from bot.domain.operation import WORKING, State
 from bot.domain.ports import Archive, Lease, LeaseLost
 from bot.domain.values import OperationId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store.examples import ENTRY, START, WORKED_ON, operation, records
 
 HALF_A_MINUTE = timedelta(seconds=30)

@@ -15,8 +15,9 @@ from bot.domain.plans.plan import Step
 from bot.domain.ports import Archive, Bell, Stale
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Digest, HostId, OperationId, StepKey, UserId
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store.examples import ENTRY, START, any_of, operation, plan, records, step
 from tests.tiers import examples
 

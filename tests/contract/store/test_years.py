@@ -14,11 +14,11 @@ from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery
-from bot.runtime.clock import ManualClock
 from bot.slack.views.cards import card
 from bot.store.archive import SqlArchive
 from bot.store.parts import audit
 from bot.store.unit import SqlUnit
+from tests.clocks import ManualClock
 from tests.news import news_of
 from tests.store.examples import START, operation, plan, records
 from tests.store.outbox import waiting

@@ -14,7 +14,7 @@ from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from bot.demo.server import Served, serve
 from bot.demo.workspace.workspace import Workspace, standard_workspace
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 from tests.demo.conftest import EVERYTHING, bolt, connected
 
 

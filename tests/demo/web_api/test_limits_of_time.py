@@ -11,7 +11,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.demo.server import Served, serve
 from bot.demo.workspace.workspace import Workspace, standard_workspace
-from bot.runtime.clock import ManualClock
+from tests.clocks import ManualClock
 from tests.demo.conftest import EVERYTHING
 
 SECTION = [{"type": "section", "text": {"type": "mrkdwn", "text": "*hi*"}}]

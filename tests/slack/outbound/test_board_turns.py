@@ -6,8 +6,8 @@ from typing import Any
 
 from bot.domain.operation import State
 from bot.domain.ports import Archive, Rank
-from bot.runtime.clock import ManualClock
 from bot.slack.outbound.board import Board
+from tests.clocks import ManualClock
 from tests.slack.conftest import RULES, Office, operation
 from tests.slack.views.examples import plan
 

@@ -12,8 +12,9 @@ from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert, Notice
 from bot.domain.operation import State
 from bot.domain.ports import Stale
-from bot.runtime.clock import ManualClock, WakeUp
+from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
+from tests.clocks import ManualClock
 from tests.store.databases import ALL, Postgresql, database_url
 from tests.store.examples import operation
 

@@ -17,10 +17,9 @@ from adapters.simulated.middleware import served
 from adapters.simulated.world import World
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
-from bot.runtime.clock import ManualClock
 from tests import tls
 from tests.adapters.cloudtower.bench import Bench, furnish
-from tests.clocks import TakingAlong
+from tests.clocks import ManualClock, TakingAlong
 
 LOGIN = Credentials(username=USERNAME, password=PASSWORD)
 NOWHERE: dict[str, Json] = {"where": {"host_id": "no-such-host"}, "data": {}}

@@ -18,9 +18,9 @@ from adapters.simulated.world import World
 from bot.domain.cloud import NotSupported, Refused, Seen, Sighting, Unreachable
 from bot.domain.plans.plan import By, Plan, Receipt, Step
 from bot.domain.values import Action
-from bot.runtime.clock import ManualClock
 from tests.adapters.openstack.build import finding
 from tests.adapters.openstack.controller import COMMAND, Controller, controller
+from tests.clocks import ManualClock
 from tests.contract.arena_openstack import OpenStackArena, adapter
 from tests.contract.clouds import START, carry_out
 from tests.steps import steps_of

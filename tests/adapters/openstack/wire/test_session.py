@@ -14,8 +14,8 @@ from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack.identity import Keystone
 from bot.domain.cloud import Refused, Unreachable
-from bot.runtime.clock import ManualClock
 from tests.adapters.openstack.bends import bent
+from tests.clocks import ManualClock
 from tests.contract.arena_openstack import PASSWORD, adapter, clouds_file, openstack_arena
 from tests.contract.clouds import START, up_to_the_move
 
