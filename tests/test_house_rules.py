@@ -50,7 +50,7 @@ ONE_MEANING = {
     "what is kept of a thing, how it is told, and where it is shown": "alarm answers cards copies details messages "
     "notices set_aside steps unwell vms",
     "one matter of a cloud: read, judged, planned, done or simulated": "alerts cinder_manage entering evacuation ha "
-    "leaving look migration_records moves power servers survey translate",
+    "leaving look migration_records power servers survey translate",
     "what a person sets, and what is asked before it is needed": "settings check",
     "what gives a sign of life at intervals, and what is made of its silence": "heartbeats",
     "why a room says no": "errors refusals",
@@ -64,7 +64,7 @@ WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILIN
 MAY_COMPARE_DATES = {
     "adapters/cloudtower/steps/power.py": "dates of the cloud's tasks",
     "adapters/cloudtower/steps/sightings.py": "dates of the cloud's tasks",
-    "adapters/openstack/look.py": "dates of the cloud's records",
+    "adapters/openstack/steps/moves/look.py": "dates of the cloud's records",
     "adapters/openstack/model/migration_records.py": "dates of the cloud's records",
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",
     "bot/domain/progress/forecast.py": "moments of steps, for an estimate that is shown",

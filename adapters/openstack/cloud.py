@@ -12,7 +12,8 @@ from adapters.openstack.model import names
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import rehomed, verbs
+from adapters.openstack.steps import verbs
+from adapters.openstack.steps.family import Access
 from adapters.openstack.survey import attached, nova, readings, servers, survey
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
@@ -137,7 +138,16 @@ class OpenStackCloud:
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """What the cloud shows about steps, by a few lists."""
-        return await look.at(self._session, steps, self._heartbeats, self._bmcs, self._runner, now=self._now())
+        return await look.at(self._access(), steps)
+
+    def _access(self) -> Access:
+        return Access(
+            session=self._session,
+            heartbeats=self._heartbeats,
+            bmcs=self._bmcs,
+            runner=self._runner,
+            now=self._now(),
+        )
 
     async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
         """Where VMs are that no step is about: see `bot.domain.abilities.FindsVms`."""
@@ -145,16 +155,7 @@ class OpenStackCloud:
 
     async def start(self, step: Step) -> Receipt:
         """Make the one call of a step, or run its one command."""
-        if step.verb == verbs.POWER_OFF:
-            await self._bmcs.force_off(step.target)
-            return Receipt()
-        if step.verb in verbs.OF_CINDER:
-            return await rehomed.start(step, self._runner)
-        call = verbs.call_of(step)
-        request_id = await self._session.act(
-            "compute", call.method, call.path, call.body, microversion=call.microversion, doing=step.title
-        )
-        return Receipt(id=request_id)
+        return await verbs.start(self._access(), step)
 
     async def check(self) -> Sequence[str]:
         """Complaints about reachability, rights and versions."""

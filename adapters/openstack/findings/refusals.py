@@ -8,13 +8,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from adapters.openstack.model.resources import Server
-from adapters.openstack.steps import verbs
+from adapters.openstack.steps.moves import ways
+from adapters.openstack.steps.moves.cold import COLD
+from adapters.openstack.steps.moves.evacuate import EVACUATE
+from adapters.openstack.steps.moves.live import LIVE
 from adapters.openstack.wire.versions import Microversion
 
 _NEVER = Microversion((9, 9))
 _WALLABY, _ZED, _GAZPACHO = Microversion((2, 88)), Microversion((2, 93)), Microversion((2, 103))
 _ACCELERATED = frozenset({"accelerator-direct", "accelerator-direct-physical"})
-_DONE = {verbs.REBUILD: "evacuate", verbs.LIVE: "live-migrate", verbs.COLD: "migrate"}
+_DONE = {EVACUATE: "evacuate", LIVE: "live-migrate", COLD: "migrate"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,43 +34,43 @@ RULES = (
     NovaRule(
         what="a Manila share attached",
         has=lambda s: bool(s.shares),
-        allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _NEVER, verbs.COLD: _NEVER},
+        allowed={EVACUATE: _NEVER, LIVE: _NEVER, COLD: _NEVER},
         way="Have its owner stop it and detach the share",
     ),
     NovaRule(
         what="a port with an accelerator",
         has=lambda s: bool(s.ports & _ACCELERATED),
-        allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _NEVER, verbs.COLD: _NEVER},
+        allowed={EVACUATE: _NEVER, LIVE: _NEVER, COLD: _NEVER},
         way="Have its owner detach that port",
     ),
     NovaRule(
         what="an accelerator",
         has=lambda s: s.has_accelerator,
-        allowed={verbs.REBUILD: _WALLABY, verbs.LIVE: _NEVER, verbs.COLD: _NEVER},
+        allowed={EVACUATE: _WALLABY, LIVE: _NEVER, COLD: _NEVER},
         way="Have its owner shelve and unshelve it, or make it anew elsewhere",
     ),
     NovaRule(
         what="a vTPM",
         has=lambda s: s.has_vtpm and not s.has_portable_vtpm,
-        allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _NEVER},
+        allowed={EVACUATE: _NEVER, LIVE: _NEVER},
         way="Once it is stopped, it can be migrated",
     ),
     NovaRule(
         what="a vTPM",
         has=lambda s: s.has_vtpm and s.has_portable_vtpm,
-        allowed={verbs.REBUILD: _NEVER, verbs.LIVE: _GAZPACHO},
+        allowed={EVACUATE: _NEVER, LIVE: _GAZPACHO},
         way="Once it is stopped, it can be migrated",
     ),
     NovaRule(
         what="encrypted memory",
         has=lambda s: s.has_encrypted_memory,
-        allowed={verbs.LIVE: _NEVER},
+        allowed={LIVE: _NEVER},
         way="Once it is stopped, it can be migrated",
     ),
     NovaRule(
         what="a vDPA port",
         has=lambda s: "vdpa" in s.ports,
-        allowed={verbs.LIVE: _ZED},
+        allowed={LIVE: _ZED},
         way="Once it is stopped, it can be migrated",
     ),
 )
@@ -78,17 +81,17 @@ def against(server: Server, verb: str, highest: Microversion) -> str:
 
     Args:
         server: the VM.
-        verb: `verbs.REBUILD`, `LIVE` or `COLD`.
+        verb: one of `MOVES`.
         highest: the microversion that Nova offers.
     """
     rules = [r for r in RULES if highest < r.allowed.get(verb, highest) and r.has(server)]
     if not rules:
         return ""
     what = " and ".join(rule.what for rule in rules)
-    way = "It comes back when its host does." if verb == verbs.REBUILD else rules[0].way
+    way = "It comes back when its host does." if verb == EVACUATE else rules[0].way
     return f"has {what}: Nova does not {_DONE[verb]} that. {way}"
 
 
 def against_moving(server: Server, highest: Microversion) -> str:
     """The same of moving it off a living host: live when it runs, else cold."""
-    return against(server, verbs.LIVE if server.is_live else verbs.COLD, highest)
+    return against(server, ways.between_living(server), highest)

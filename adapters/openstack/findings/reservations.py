@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from adapters.openstack.model.resources import Amounts
-from adapters.openstack.steps import evidence, verbs
+from adapters.openstack.steps import evidence
+from adapters.openstack.steps.moves.ways import MOVES
 from bot.domain.plans.plan import Step
 
 
@@ -15,7 +16,7 @@ def coming(steps: Sequence[Step]) -> Iterator[tuple[Amounts, str]]:
     """
     for step in steps:
         needs = step.arguments.get("needs")
-        if step.verb in verbs.MOVES and isinstance(needs, Mapping):
+        if step.verb in MOVES and isinstance(needs, Mapping):
             yield {str(name): int(str(amount)) for name, amount in needs.items()}, _place(step)
 
 

@@ -11,7 +11,9 @@ from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
-from adapters.openstack.steps import verbs
+from adapters.openstack.steps.moves import ways
+from adapters.openstack.steps.moves.evacuate import EVACUATE
+from adapters.openstack.steps.moves.live import LIVE
 from bot.domain.counting import counted
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -27,13 +29,13 @@ _OPERATORS = ("<", ">", "=", "!", "s=", "s!", "s<", "s>")
 class PlannedMove:
     """How a VM is moved, and where it may go."""
 
-    verb: str  #: `verbs.REBUILD`, `LIVE` or `COLD`
+    verb: str  #: one of `MOVES`
     home: str = ""  #: the only host that it may go to; empty: any that is left
 
     @property
     def is_live(self) -> bool:
         """Whether its guest goes on meanwhile."""
-        return self.verb == verbs.LIVE
+        return self.verb == LIVE
 
     @property
     def there(self) -> str:
@@ -43,7 +45,7 @@ class PlannedMove:
 
 def way_of(server: Server, *, home: str = "") -> PlannedMove:
     """How a VM is moved between living hosts."""
-    return PlannedMove(verb=verbs.LIVE if server.is_live else verbs.COLD, home=home)
+    return PlannedMove(verb=ways.between_living(server), home=home)
 
 
 def of_server(
@@ -108,7 +110,7 @@ def is_amphora(server: Server, servers: Servers) -> bool:
 def _amphora(server: Server, way: PlannedMove) -> Finding:
     what = (
         "built anew without its configuration drive, it may not come up, and its load balancer stays in ERROR"
-        if way.verb == verbs.REBUILD
+        if way.verb == EVACUATE
         else "if Octavia misses its heartbeats while it moves, it takes it for dead and replaces it"
     )
     return _warning(

@@ -5,7 +5,6 @@ stays, by name and reason; then the last step fails, and the host is not called 
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
 from adapters.openstack.findings import entering as entering_findings
@@ -15,12 +14,12 @@ from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import deadline, locks, relocation, service, verbs, vms
+from adapters.openstack.steps import emptied, locks, service, vms
+from adapters.openstack.steps.moves import live, relief, ways
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Topic, Vm
-from bot.domain.values import StepKey
+from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Vm
 
 MIGRATE = "Migrate its VMs"
 VERIFY = "Verify that it is empty"
@@ -36,7 +35,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
     }
     leaving = [s for s in chosen.servers if not reasons[s.id]]
     is_whole = len(chosen.servers) == len(survey.servers.here)
-    live = relocation.live_microversion(survey.highest)
+    at = live.microversion(survey.highest)
     findings = (
         *entering_findings.of_host(survey.computes, survey.storage),
         *chosen.findings,
@@ -72,8 +71,8 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
         steps=tuple(_steps(request, survey, leaving, settings, is_whole=is_whole)),
         facts={
-            "live migration": f"block migration decided by Nova, microversion {live}",
-            "a live migration": deadline.spoken(settings),
+            "live migration": f"block migration decided by Nova, microversion {at}",
+            "a live migration": relief.spoken(settings),
             "stopped VMs": "are migrated cold, and that is confirmed",
             "target": request.to or "Nova's scheduler chooses",
             "if VMs are left": "the host stays disabled",
@@ -120,18 +119,8 @@ def _steps(
         return
     yield service.disable(request, survey.computes.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
     for server in leaving:
-        moves = relocation.steps(server, survey.servers, survey.highest, settings, to=request.to, phase=MIGRATE)
+        moves = ways.steps(server, survey.servers, survey.highest, settings, to=request.to, phase=MIGRATE)
         yield from locks.locked([*moves], server, request, survey.computes, survey.highest, settings)
     if not is_whole:
         return
-    yield PlannedStep(
-        key=StepKey(f"{verbs.EMPTY}:{survey.computes.service.id}"),
-        phase=VERIFY,
-        verb=verbs.EMPTY,
-        target=survey.computes.service.id,
-        title=f"{survey.computes.host} is empty",
-        by=By.CLOUD,
-        arguments={"host": survey.computes.host},
-        patience=timedelta(minutes=10),
-        quiet=settings.quiet,
-    )
+    yield emptied.step(survey.computes.service, phase=VERIFY, quiet=settings.quiet)

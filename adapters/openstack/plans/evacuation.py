@@ -1,20 +1,18 @@
 """The procedure of an evacuation: which VMs, in which steps, under which choices. Pure."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import timedelta
 
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
 from adapters.openstack.findings import evacuation as evacuation_findings
-from adapters.openstack.model import migration_records, priority
+from adapters.openstack.model import migration_records
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
-from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import spread
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import locks, power, service, verbs, vms
+from adapters.openstack.steps import locks, power, service, vms
 from adapters.openstack.steps import rehome as rehome_steps
+from adapters.openstack.steps.moves import evacuate
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
@@ -30,10 +28,10 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
     chosen = selection.chosen(request, survey.computes, survey.servers)
     reasons = {
         s.id: evacuation_findings.reason_against(s, survey.computes, survey.servers)
-        or refusals.against(s, verbs.REBUILD, survey.highest)
+        or refusals.against(s, evacuate.EVACUATE, survey.highest)
         for s in survey.servers.here
     }
-    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -_turn(s, settings))
+    in_turn = sorted((s for s in chosen.servers if not reasons[s.id]), key=lambda s: -evacuate.turn(s, settings))
     crowded_out = room.too_little_for(
         survey.computes, survey.rooms, in_turn, to=request.to, others=survey.books.promised
     )
@@ -93,7 +91,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
             *(
                 step
                 for s in leaving
-                for step in _steps_of(s, request, survey, settings, microversion, to=best.get(s.id, ()))
+                for step in _steps_of(s, request, survey, settings, microversion, wishes=best.get(s.id, ()))
             ),
         )
     return Plan(
@@ -140,7 +138,7 @@ def _of_servers(
             )
         else:
             yield from evacuation_findings.of_server(server, survey.computes, survey.servers, settings)
-            way = special_vms.PlannedMove(verb=verbs.REBUILD)
+            way = special_vms.PlannedMove(verb=evacuate.EVACUATE)
             yield from special_vms.of_server(
                 server, survey.computes, survey.servers, way, priority_key=settings.priority_metadata
             )
@@ -195,45 +193,13 @@ def _steps_of(
     settings: OpenStackSettings,
     microversion: str,
     *,
-    to: Sequence[str],
+    wishes: Sequence[str],
 ) -> list[PlannedStep]:
     """Each of them one call: lock, evacuate, stop, unlock, as far as they are needed."""
-    rebuild = _rebuild(server, request, survey.servers, settings, microversion)
-    steps = [replace(rebuild, wish=to[0], also=tuple(to[1:])) if to else rebuild]
-    if _is_stopped(server, survey.highest, settings):
-        steps.append(locks.stop(steps[0], server))
-    return locks.locked(steps, server, request, survey.computes, survey.highest, settings)
-
-
-def _rebuild(
-    server: Server, request: Request, servers: Servers, settings: OpenStackSettings, microversion: str
-) -> PlannedStep:
-    return vms.move(
-        verbs.REBUILD,
-        server,
-        servers,
-        to=request.to,
-        microversion=microversion,
-        wanted=_wanted(server, microversion),
-        phase=EVACUATE,
-        priority=_turn(server, settings),
-        patience=timedelta(minutes=30),
-        quiet=settings.quiet,
+    move = evacuate.step(
+        server, survey.servers, settings, to=request.to, wishes=wishes, microversion=microversion, phase=EVACUATE
     )
-
-
-def _turn(server: Server, settings: OpenStackSettings) -> int:
-    """By what its metadata say, where a key is configured; among equals those that ran come first."""
-    return 2 * priority.turn(server, settings.priority_metadata) + (1 if server.vm_state == "active" else 0)
-
-
-def _wanted(server: Server, microversion: str) -> tuple[str, ...]:
-    """The statuses that count as evacuated: as it was; from 2.95 stopped.
-
-    One in ERROR comes up either way, and so does a stopped one that a first try has put into ERROR.
-    """
-    if server.vm_state in {"error", "stopped"}:
-        return ("ACTIVE", "SHUTOFF")
-    if versions.leaves_stopped(microversion):
-        return ("SHUTOFF",)
-    return ("ACTIVE",)
+    steps = [move]
+    if _is_stopped(server, survey.highest, settings):
+        steps.append(locks.stop(move, server))
+    return locks.locked(steps, server, request, survey.computes, survey.highest, settings)

@@ -12,7 +12,8 @@ from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import relocation, service, vms
+from adapters.openstack.steps import service, vms
+from adapters.openstack.steps.moves import ways
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
 
@@ -64,6 +65,6 @@ def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSet
     yield from service.back(survey.computes.service, phases=SERVICE, quiet=settings.quiet)
     for one in away:
         if one.comes:
-            yield from relocation.steps(
+            yield from ways.steps(
                 one.server, survey.servers, survey.highest, settings, to=survey.computes.host, phase=BACK, exactly=True
             )

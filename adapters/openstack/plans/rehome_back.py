@@ -13,8 +13,7 @@ from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, Storage, Volume
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import verbs
-from adapters.openstack.steps.rehome import PHASE, commands
+from adapters.openstack.steps.rehome import PHASE, REHOME_BACKUPS, REHOME_VOLUMES, commands
 from bot.domain.cloud import Books, Request
 from bot.domain.counting import listed
 from bot.domain.plans.plan import Finding, Plan, PlannedStep, Topic, Verdict
@@ -25,7 +24,7 @@ _NAMED = 5
 
 def managers(books: Books) -> tuple[str, ...]:
     """The names under which the volumes stand that may be given back."""
-    return tuple(str(s.arguments["new"]) for s in books.undoes if s.verb == verbs.REHOME_VOLUMES)
+    return tuple(str(s.arguments["new"]) for s in books.undoes if s.verb == REHOME_VOLUMES)
 
 
 def giving_back(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
@@ -46,10 +45,10 @@ def giving_back(request: Request, survey: OpenStackSurvey, settings: OpenStackSe
 
 def _back(step: PlannedStep, storage: Storage) -> Handover | None:
     """The reverse of a step, of whatever stands under its new name now; None when none of what it moved does."""
-    if step.verb not in {verbs.REHOME_VOLUMES, verbs.REHOME_BACKUPS}:
+    if step.verb not in {REHOME_VOLUMES, REHOME_BACKUPS}:
         return None
     old, new = str(step.arguments["old"]), str(step.arguments["new"])
-    if step.verb == verbs.REHOME_VOLUMES:
+    if step.verb == REHOME_VOLUMES:
         there = tuple(v for v in storage.volumes if v.manager == new and not v.is_clustered)
         return Handover(old=new, new=old, volumes=there) if _ids(step) & {v.id for v in there} else None
     if storage.backups is None:

@@ -1,16 +1,22 @@
-"""The evidence about the ends of a drain: a cold migration that is confirmed, and a host that is empty. Pure."""
+"""The end of a drain: the step by which a host is seen to be empty, and what shows that it is."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
 
-from adapters.openstack.model.resources import Migration, Server, Service
+from adapters.openstack.model import migration_records
+from adapters.openstack.model.resources import Migration, Server, Service, in_turn
 from adapters.openstack.steps import evidence
-from adapters.openstack.steps.evidence import unclear
+from adapters.openstack.steps.family import Access, Family
+from adapters.openstack.survey import nova, older, proof
+from adapters.openstack.survey import servers as server_reads
+from adapters.openstack.wire.versions import SERVICES, SHADOWS
 from bot.domain import counting
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.listing import Listing
-from bot.domain.plans.plan import Step
+from bot.domain.plans.plan import By, PlannedStep, Step
+from bot.domain.values import StepKey
 
-TO_BE_CONFIRMED = "VERIFY_RESIZE"
+EMPTY = "verify-empty"  #: brought about by the moves
 _RESTORABLE = (
     " A VM that is SOFT_DELETED was deleted and can still be restored: have it restored, or deleted for good"
     " (`openstack server delete --force`)."
@@ -18,42 +24,32 @@ _RESTORABLE = (
 _NAMES = 10  #: so many VMs are named in a sentence
 
 
-def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]) -> Sighting:
-    """Judge a step that confirms a cold migration.
+def step(service: Service, *, phase: str, quiet: timedelta) -> PlannedStep:
+    """The step that sees that nothing is left on a host.
 
     Args:
-        step: with the verb `verbs.CONFIRM`.
-        server: the VM as Nova shows it now; None: Nova knows it no more.
-        migrations: its moves from the host, read before the server was.
+        service: its compute service.
+        phase: of the plan.
+        quiet: as in `PlannedStep`.
     """
-    name, host = str(step.arguments["name"]), step.arguments["host"]
-    if server is None or server.is_gone:
-        return evidence.deleted(server, name)
-    mark, last = evidence.mark(server, migrations), max(migrations, key=lambda m: m.id, default=None)
-    raw = evidence.raw(server, last)
-    if server.task is not None or (last is not None and last.is_open):
-        stage = last.status if last is not None and last.is_open else server.task
-        return Sighting(
-            seen=Seen.UNDERWAY,
-            sentence=f"{name} is on {server.host}: {stage}.",
-            raw=raw,
-            place=server.host,
-            movement=f"{server.host} {server.status} {stage}",
-            mark=mark,
-        )
-    if server.host == host:
-        return unclear(f"{name} is on {host} though it had left it: was its move reverted?", server, last, mark)
-    if server.status == TO_BE_CONFIRMED:
-        sentence = f"{name} is on {server.host}; until that is confirmed, its old disk is kept on {host}."
-        return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, raw=raw, place=server.host, mark=mark)
-    return evidence.well(step, server, f"{name} is on {server.host}", left="its host", raw=raw, mark=mark)
+    return PlannedStep(
+        key=StepKey(f"{EMPTY}:{service.id}"),
+        phase=phase,
+        verb=EMPTY,
+        target=service.id,
+        title=f"{service.host} is empty",
+        by=By.CLOUD,
+        arguments={"host": service.host},
+        patience=timedelta(minutes=10),
+        quiet=quiet,
+    )
 
 
-def emptied(step: Step, service: Service | None, listed: Listing[Server], migrations: Sequence[Migration]) -> Sighting:
+def sighting(step: Step, service: Service | None, listed: Listing[Server], migrations: Sequence[Migration]) -> Sighting:
     """Judge whether a host is empty and stays so: only then it may be called safe to power off.
 
     Args:
-        step: with the verb `verbs.EMPTY`.
+        step: as made by `step`.
         service: its compute service.
         listed: of any status, that are on it, and whether that is all.
         migrations: to and from it, that may still be under way; read before the servers were.
@@ -96,3 +92,24 @@ def emptied(step: Step, service: Service | None, listed: Listing[Server], migrat
 
 def _not_empty(sentence: str, remedy: str) -> Sighting:
     return Sighting(seen=Seen.FAILED, sentence=sentence, remedy=remedy)
+
+
+async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+    """Whether it is empty, by lists that bear each other out."""
+    session = access.session
+    found = await nova.migrations_of(session, {"host": host})
+    servers = await nova.servers_on(session, host, at=SHADOWS)
+    compute = next(iter(in_turn(await nova.compute_services(session, host=host))), None)  # last: it shows a silent cell
+    if compute is None:
+        await proof.service_is_gone(session, host)
+    hypervisors = await nova.hypervisors_of(session)
+    if (await nova.compute_offer(session)).highest < SERVICES:
+        hypervisors = await older.with_providers(session, hypervisors)
+    held = await proof.allocations_on(session, host, hypervisors)
+    listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
+    movers = await server_reads.of_movers(session, found, listed.items)
+    opened = migration_records.still_open(found, movers, now=session.time_there(access.now))
+    return {s.key: sighting(s, compute, listed, opened) for s in steps}
+
+
+FAMILY = Family(starts={EMPTY: None}, look=look)

@@ -1,4 +1,4 @@
-"""What is done around the move of a VM: locked before it, stopped again after it, unlocked in the end. Pure.
+"""What is done around the move of a VM: locked before it, stopped again after it, unlocked in the end.
 
 A lock with our reason keeps its owner from acting on a VM that is on its way (masakari bug 1693728); admins may act all
 the same. Only what bears our operation's reason is unlocked, and that whatever became of the move. Nova itself puts a
@@ -12,14 +12,18 @@ from datetime import timedelta
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import evidence, service, verbs, vms
+from adapters.openstack.steps import evidence, service, vms
+from adapters.openstack.steps.family import Access, Family, NovaCall, action, by_nova
+from adapters.openstack.survey import nova
+from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
-from bot.domain.values import Facts, VmId
+from bot.domain.values import Facts, StepKey, VmId
 
+LOCK, UNLOCK, STOP = "lock", "unlock", "stop"
 _PATIENCE = timedelta(minutes=10)
 _OFF = ": moved off "
 _NAMES = 5  #: so many VMs are named in a sentence
@@ -45,7 +49,7 @@ def stopped_after(server: Server, *, microversion: str, stopped: bool) -> bool:
 
 def stop(move: PlannedStep, server: Server) -> PlannedStep:
     """The step that stops a VM once its move is done."""
-    made = _step(verbs.STOP, f"stop {server.name}", move, server, microversion=versions.spoken(versions.SERVICES))
+    made = _step(STOP, f"stop {server.name}", move, server, microversion=versions.spoken(versions.SERVICES))
     return replace(made, follows=move.key)
 
 
@@ -67,8 +71,8 @@ def locked(
     last = [s for s in steps if s.relieves is None][-1]
     at = versions.spoken(versions.LOCK_REASON)
     reason = f"{service.MARK}{request.run}{_OFF}{computes.host}"
-    lock = _step(verbs.LOCK, f"lock {server.name}", first, server, microversion=at, reason=reason)
-    unlock = _step(verbs.UNLOCK, f"unlock {server.name}", first, server, microversion=at, reason=reason)
+    lock = _step(LOCK, f"lock {server.name}", first, server, microversion=at, reason=reason)
+    unlock = _step(UNLOCK, f"unlock {server.name}", first, server, microversion=at, reason=reason)
     return [
         lock,
         replace(first, follows=lock.key),
@@ -125,19 +129,29 @@ def _step(
     )
 
 
+def call(step: Step) -> NovaCall:
+    """The action of Nova that a step asks for."""
+    bodies: Mapping[str, Mapping[str, Facts | None]] = {
+        LOCK: {"lock": {"locked_reason": step.arguments.get("reason")}},
+        UNLOCK: {"unlock": None},
+        STOP: {"os-stop": None},
+    }
+    return action(step, bodies[step.verb])
+
+
 # ---------------------------------------------------------------------- evidence
 
 
 def sighting(step: Step, server: Server | None) -> Sighting:
-    """Judge one step of `verbs.AROUND`.
+    """Judge one step of this family.
 
     Args:
-        step: one of them.
+        step: one of it.
         server: the VM as Nova shows it now; None: Nova knows it no more.
     """
     if server is None or server.is_gone:
         return evidence.deleted(server, str(step.arguments["name"]))
-    return _stopping(step, server) if step.verb == verbs.STOP else _locking(step, server)
+    return _stopping(step, server) if step.verb == STOP else _locking(step, server)
 
 
 def _locking(step: Step, server: Server | None) -> Sighting:
@@ -149,7 +163,7 @@ def _locking(step: Step, server: Server | None) -> Sighting:
         sentence = f"{name} is locked by Muster."
     else:
         sentence = f"{name} is locked by somebody else ({locked_for or 'no reason given'}); that stays."
-    is_so = locked_for is not None if step.verb == verbs.LOCK else locked_for != reason
+    is_so = locked_for is not None if step.verb == LOCK else locked_for != reason
     return Sighting(
         seen=Seen.DONE if is_so else Seen.NEVER_STARTED,
         sentence=sentence,
@@ -182,3 +196,19 @@ def _stopping(step: Step, server: Server) -> Sighting:
         place=server.host,
         mark=mark,
     )
+
+
+async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:  # noqa: ARG001
+    """Of many VMs those that are locked are listed; that one is not locked is seen of itself, not of its absence."""
+    of_locks = [s for s in steps if s.verb != STOP]
+    locked: dict[str, Server] = {}
+    if len(of_locks) > server_reads.FEW:
+        asked, doing = {"locked": "true"}, "list the locked servers"
+        shown = await nova.list_servers(access.session, asked, at=versions.LOCK_REASON, doing=doing)
+        locked = {s.id: s for s in shown}
+    rest = {s.target for s in steps if s.verb == STOP or s.target not in locked}
+    servers = locked | (await server_reads.find(access.session, rest, at=versions.LOCK_REASON)).servers
+    return {s.key: sighting(s, servers.get(s.target)) for s in steps}
+
+
+FAMILY = Family(starts=dict.fromkeys((LOCK, UNLOCK, STOP), by_nova(call)), look=look)

@@ -1,21 +1,23 @@
-"""The host's power as its BMC tells it: what that proves, the step that takes it away, and what shows that. Pure.
+"""The host's power as its BMC tells it: what that proves, the step that takes it away, its call, and what shows that.
 
 A compute service that Nova calls down is a reason to ask, not a proof: only a machine without power runs no VM. Where
 nothing proves that, two people must vouch for it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack.model.computes import Computes
-from adapters.openstack.model.resources import Service
-from adapters.openstack.steps import verbs
+from adapters.openstack.model.resources import Service, in_turn
+from adapters.openstack.steps.family import Access, Family
+from adapters.openstack.survey import nova, proof
 from adapters.redfish.power import PowerReading
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
+from bot.domain.plans.plan import Finding, PlannedStep, Receipt, Step, Topic, Verdict
 from bot.domain.values import Facts, StepKey
 
+POWER_OFF = "power-off"  #: by the BMC, which is no call of Nova
 FENCE = "Fence"
 READINGS = 2  #: in a row, seconds apart, that must say off: one alone may be a moment of a restart
 _PATIENCE = timedelta(minutes=5)
@@ -97,9 +99,9 @@ def fencing(computes: Computes, *, quiet: timedelta) -> PlannedStep:
         quiet: how long a call whose answer is lost may still take effect.
     """
     return PlannedStep(
-        key=StepKey(f"{verbs.POWER_OFF}:{computes.host}"),
+        key=StepKey(f"{POWER_OFF}:{computes.host}"),
         phase=FENCE,
-        verb=verbs.POWER_OFF,
+        verb=POWER_OFF,
         target=computes.host,
         title=f"power {computes.host} off by its BMC",
         arguments={"host": computes.host},
@@ -107,6 +109,12 @@ def fencing(computes: Computes, *, quiet: timedelta) -> PlannedStep:
         patience=_PATIENCE,
         quiet=quiet,
     )
+
+
+async def start(access: Access, step: Step) -> Receipt:
+    """Have the BMC of a step's host take its power away."""
+    await access.bmcs.force_off(step.target)
+    return Receipt()
 
 
 def sighting(step: Step, power: PowerReading, service: Service | None) -> Sighting:
@@ -151,3 +159,18 @@ def still_off(step: Step, power: PowerReading, before: Sighting) -> Sighting:
 def _failed(sentence: str, mark: Facts) -> Sighting:
     remedy = "See what runs there. Nothing was evacuated; ask again when it is clear that the host is dead."
     return Sighting(seen=Seen.FAILED, sentence=sentence, remedy=remedy, mark=mark)
+
+
+async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+    """What the BMC shows; a host that is off has no heartbeat to wait for any more."""
+    reading = await access.bmcs.read(host)
+    found = await nova.compute_services(access.session, host=host)
+    if not found:
+        await proof.service_is_gone(access.session, host)
+    seen = {s.key: sighting(s, reading, next(iter(in_turn(found)), None)) for s in steps}
+    if all(one.seen is Seen.DONE for one in seen.values()):
+        access.heartbeats.end(found)
+    return seen
+
+
+FAMILY = Family(starts={POWER_OFF: start}, look=look)

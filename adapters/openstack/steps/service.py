@@ -1,15 +1,22 @@
-"""A host's compute service: the steps that take it out of service and return it, and the evidence about them. Pure."""
+"""A host's compute service: the steps that take it out of service and return it, their calls, and what shows them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from adapters.openstack.model.resources import Life, Service
-from adapters.openstack.steps import verbs
+from adapters.openstack.model.resources import Life, Service, in_turn
+from adapters.openstack.steps import power
+from adapters.openstack.steps.family import Access, Family, NovaCall, by_nova
+from adapters.openstack.survey import nova, proof
+from adapters.openstack.wire.versions import FORCED_DOWN, SERVICES, spoken
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted
 from bot.domain.plans.plan import By, PlannedStep, Step
 from bot.domain.values import Facts, Json, StepKey
+
+DISABLE, ENABLE = "disable-service", "enable-service"
+FORCE_DOWN, RELEASE = "force-down", "release-service"
+SETTLED = "verify-up"  #: brought about by the others
 
 MARK = "muster run="  #: how the reason begins of every host that Muster has disabled
 BEATS = 3  #: heartbeats in a row, each with the service up, until a host that returns is trusted
@@ -44,9 +51,7 @@ def disable(request: Request, service: Service, *, phase: str, quiet: timedelta)
     """The step after which the scheduler puts nothing on the host; its reason bears the operation's id."""
     mark = f"{MARK}{request.run}"
     reason = f"{mark}: {request.reason}" if request.reason else mark
-    return _step(
-        verbs.DISABLE, service, f"disable {service.host}", phase=phase, quiet=quiet, reason=reason[:_REASON_LIMIT]
-    )
+    return _step(DISABLE, service, f"disable {service.host}", phase=phase, quiet=quiet, reason=reason[:_REASON_LIMIT])
 
 
 def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepKey, is_off: bool) -> PlannedStep:
@@ -59,7 +64,7 @@ def force_down(service: Service, *, phase: str, quiet: timedelta, follows: StepK
         follows: the step that disables it.
         is_off: whether its power is off by then, so that it must not be forced down if it has power nevertheless.
     """
-    step = _step(verbs.FORCE_DOWN, service, f"force {service.host} down", phase=phase, quiet=quiet, follows=follows)
+    step = _step(FORCE_DOWN, service, f"force {service.host} down", phase=phase, quiet=quiet, follows=follows)
     return replace(step, arguments={**step.arguments, "power": "off"}) if is_off else step
 
 
@@ -73,13 +78,11 @@ def back(service: Service, *, phases: tuple[str, str, str], quiet: timedelta) ->
     """
     if service.is_forced_down:
         title = f"take back that {service.host} is forced down"
-        yield _step(verbs.RELEASE, service, title, phase=phases[0], quiet=quiet)
-    yield _step(
-        verbs.SETTLED, service, f"{service.host} reports that it is up", phase=phases[1], quiet=quiet, by=By.CLOUD
-    )
+        yield _step(RELEASE, service, title, phase=phases[0], quiet=quiet)
+    yield _step(SETTLED, service, f"{service.host} reports that it is up", phase=phases[1], quiet=quiet, by=By.CLOUD)
     if not service.is_enabled:
         yield _step(
-            verbs.ENABLE,
+            ENABLE,
             service,
             f"enable {service.host}",
             phase=phases[2],
@@ -114,6 +117,28 @@ def _step(
     )
 
 
+# ---------------------------------------------------------------------- calls
+
+_BEFORE = {DISABLE: "disable-log-reason", ENABLE: "enable", FORCE_DOWN: "force-down", RELEASE: "force-down"}
+"""The last part of the path up to 2.52, where a service is told by its host and binary."""
+
+
+def call(step: Step) -> NovaCall:
+    """`PUT /os-services/{uuid}`, which 2.53 brought; where Nova only numbers its services, the route before."""
+    body: Mapping[str, Json] = {"forced_down": step.verb == FORCE_DOWN}
+    if step.verb == DISABLE:
+        body = {"status": "disabled", "disabled_reason": step.arguments["reason"]}
+    elif step.verb == ENABLE:
+        body = {"status": "enabled"}
+    if step.target.isdigit():
+        said = {name: value for name, value in body.items() if name != "status"}
+        old = {"host": step.arguments["host"], "binary": "nova-compute", **said}
+        return NovaCall(
+            method="PUT", path=f"/os-services/{_BEFORE[step.verb]}", body=old, microversion=spoken(FORCED_DOWN)
+        )
+    return NovaCall(method="PUT", path=f"/os-services/{step.target}", body=body, microversion=spoken(SERVICES))
+
+
 # ---------------------------------------------------------------------- evidence
 
 
@@ -121,23 +146,22 @@ def sighting(step: Step, service: Service | None, *, beats: int = 0, life: Life 
     """Judge a step about a compute service.
 
     Args:
-        step: one of `verbs.OF_SERVICES`.
+        step: one of this family.
         service: as Nova lists it now; None: it does not.
         beats: heartbeats in a row, up to now, with which it was up.
         life: what looks have shown of it.
     """
     if service is None:
         return _gone(step)
-    match step.verb:
-        case verbs.DISABLE:
-            return _disabled(step, service)
-        case verbs.ENABLE:
-            return _enabled(step, service)
-        case verbs.SETTLED:
-            return _settled(service, beats)
-    if step.verb == verbs.FORCE_DOWN and not service.is_forced_down:
+    if step.verb == DISABLE:
+        return _disabled(step, service)
+    if step.verb == ENABLE:
+        return _enabled(step, service)
+    if step.verb == SETTLED:
+        return _settled(service, beats)
+    if step.verb == FORCE_DOWN and not service.is_forced_down:
         return _to_be_forced(step, service, life)
-    is_as_wanted = service.is_forced_down is (step.verb == verbs.FORCE_DOWN)
+    is_as_wanted = service.is_forced_down is (step.verb == FORCE_DOWN)
     sentence = f"{service.host} is {'' if service.is_forced_down else 'not '}forced down."
     return _so(sentence, service) if is_as_wanted else _not_yet(sentence, service)
 
@@ -244,3 +268,28 @@ def _gone(step: Step) -> Sighting:
         sentence=f"Nova lists no compute service on {step.arguments['host']} any more.",
         remedy="Somebody deleted it, so Nova no longer knows the host. Start nova-compute there to have it listed.",
     )
+
+
+async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+    """What Nova's row of the host shows; one that was proven to be off is not forced down once it has power."""
+    found = await nova.compute_services(access.session, host=host)
+    access.heartbeats.note(found)
+    by_id = {s.id: s for s in reversed(in_turn(found))}
+    if not by_id:
+        await proof.service_is_gone(access.session, host)
+
+    def judged(step: Step) -> Sighting:
+        row = by_id.get(step.target)
+        if row is None:
+            return sighting(step, None)
+        return sighting(step, row, beats=access.heartbeats.count(row), life=access.heartbeats.life(row))
+
+    seen = {s.key: judged(s) for s in steps}
+    off = [s for s in steps if s.arguments.get("power") == "off" and seen[s.key].seen is Seen.NEVER_STARTED]
+    if not off:
+        return seen
+    reading = await access.bmcs.read(host)
+    return seen | {s.key: power.still_off(s, reading, seen[s.key]) for s in off}
+
+
+FAMILY = Family(starts={**dict.fromkeys(_BEFORE, by_nova(call)), SETTLED: None}, look=look)

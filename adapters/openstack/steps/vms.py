@@ -5,7 +5,6 @@ from datetime import timedelta
 
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.servers import Servers
-from adapters.openstack.steps import verbs
 from bot.domain.plans.plan import Disposition, PlannedStep, Vm
 from bot.domain.values import StepKey, VmId
 
@@ -63,13 +62,14 @@ def move(
     priority: int = 0,
     patience: timedelta,
     quiet: timedelta,
+    waits_at: str | None = None,
     follows: StepKey | None = None,
     exactly: bool = False,
 ) -> PlannedStep:
     """A step that moves a VM or ends its move.
 
     Args:
-        verb: one of `verbs`.
+        verb: of a family of steps.
         server: the VM.
         servers: those on the host and those that left it, with their moves.
         to: the target that was asked for; empty: the scheduler's choice.
@@ -79,6 +79,7 @@ def move(
         priority: as in `PlannedStep`.
         patience: as in `PlannedStep`.
         quiet: as in `PlannedStep`.
+        waits_at: as in `PlannedStep`; None: its target.
         follows: the step that it ends; such a one waits for nobody else of its server group.
         exactly: whether it counts only on `to`; else anywhere but on the host it is on now.
     """
@@ -101,7 +102,7 @@ def move(
         },
         follows=follows,
         apart=group.id if group and follows is None else "",
-        waits_at=server.host if verb == verbs.LIVE else to,
+        waits_at=to if waits_at is None else waits_at,
         priority=priority,
         patience=patience,
         quiet=quiet,

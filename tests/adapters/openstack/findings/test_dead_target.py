@@ -10,7 +10,7 @@ import pytest
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.model.resources import Migration, Server
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import moves
+from adapters.openstack.steps.moves import outcome
 from adapters.openstack.wire.session import Session
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
@@ -32,7 +32,7 @@ def web(**changes: Any) -> Server:
 
 
 def look(shown: Server, *records: Migration, before: Facts | None = None) -> Sighting:
-    return moves.sighting(evacuate_step(before=before), shown, records, now=NOW)
+    return outcome.sighting(evacuate_step(before=before), shown, records, now=NOW)
 
 
 # ---------------------------------------------------------------------- when nothing stands behind it
@@ -52,7 +52,7 @@ def test_our_own_attempt_has_failed_then_and_says_who_died() -> None:
 
 def test_where_a_person_asked_for_the_target_that_died_they_are_told_to_ask_for_another() -> None:
     step = evacuate_step(before=OURS, to="compute-2")
-    hung = moves.sighting(step, web(), [hanging()], now=NOW)
+    hung = outcome.sighting(step, web(), [hanging()], now=NOW)
     assert "compute-2 died with it" in hung.sentence
     assert "Retry once compute-2 takes VMs again: no other target was approved. To go elsewhere, cancel" in hung.remedy
     assert "ask anew with another `--to`" in hung.remedy

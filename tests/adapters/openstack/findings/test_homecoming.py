@@ -7,7 +7,8 @@ import pytest
 
 from adapters.openstack.model.resources import Server, ServerGroup
 from adapters.openstack.model.survey import OpenStackSurvey
-from adapters.openstack.steps import emptied, evidence, moves
+from adapters.openstack.steps import evidence
+from adapters.openstack.steps.moves import cold, outcome
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Left, Seen
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict, Vm, digest_of
@@ -254,10 +255,10 @@ def live_step(**before: Any) -> Step:
 
 def test_it_is_back_only_on_its_own_host() -> None:
     step = live_step()
-    assert moves.sighting(step, away("a"), (), now=NOW).seen is Seen.NEVER_STARTED
-    home = moves.sighting(step, server("a"), (), now=NOW)
+    assert outcome.sighting(step, away("a"), (), now=NOW).seen is Seen.NEVER_STARTED
+    home = outcome.sighting(step, server("a"), (), now=NOW)
     assert (home.seen, home.place) == (Seen.DONE, DEAD)
-    astray = moves.sighting(step, away("a", "compute-3"), (), now=NOW)
+    astray = outcome.sighting(step, away("a", "compute-3"), (), now=NOW)
     assert astray.seen is Seen.FAILED
     assert "is on compute-3 and not on compute-1: somebody else has moved it" in astray.sentence
 
@@ -265,16 +266,16 @@ def test_it_is_back_only_on_its_own_host() -> None:
 def test_a_confirmed_vm_counts_only_on_its_own_host_too() -> None:
     stopped = away("a", status="SHUTOFF", vm_state="stopped")
     _, confirm = steps(returned(stopped, settings=ALL), "a")
-    waits = server("a", status=emptied.TO_BE_CONFIRMED, vm_state="resized")
-    assert emptied.confirmed(confirm, waits, ()).seen is Seen.NEVER_STARTED
-    assert emptied.confirmed(confirm, server("a", status="SHUTOFF", vm_state="stopped"), ()).seen is Seen.DONE
-    assert emptied.confirmed(confirm, replace(stopped, host="compute-4"), ()).seen is Seen.FAILED
+    waits = server("a", status="VERIFY_RESIZE", vm_state="resized")
+    assert cold.confirmed(confirm, waits, ()).seen is Seen.NEVER_STARTED
+    assert cold.confirmed(confirm, server("a", status="SHUTOFF", vm_state="stopped"), ()).seen is Seen.DONE
+    assert cold.confirmed(confirm, replace(stopped, host="compute-4"), ()).seen is Seen.FAILED
 
 
 def test_a_refusal_of_the_scheduler_is_told_with_nova_s_reason() -> None:
     mark = evidence.mark(away("a"), ())
     failed = migration(9, "a", "error", DEAD, type="live-migration", source="compute-2")
-    seen = moves.sighting(live_step(**mark), away("a"), (failed,), now=NOW, why="No valid host was found. ")
+    seen = outcome.sighting(live_step(**mark), away("a"), (failed,), now=NOW, why="No valid host was found. ")
     assert seen.seen is Seen.FAILED
     assert "still on compute-2" in seen.sentence
 

@@ -10,7 +10,10 @@ import pytest
 from adapters.openstack.findings import refusals
 from adapters.openstack.model.resources import Server, ServerGroup
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import verbs
+from adapters.openstack.steps.moves import ways
+from adapters.openstack.steps.moves.cold import COLD
+from adapters.openstack.steps.moves.evacuate import EVACUATE
+from adapters.openstack.steps.moves.live import LIVE
 from adapters.openstack.wire.versions import Microversion
 from adapters.simulated.records import SimVm
 from bot.domain.cloud import Left, Refused
@@ -122,7 +125,7 @@ def test_of_a_group_that_must_stay_together_nobody_comes_back_alone() -> None:
 def test_the_metadata_tell_the_turn_on_every_way() -> None:
     servers = (server("first", metadata={"turn": "9"}), server("last", metadata={"turn": "-9"}), server("plain"))
     for way in WAYS:
-        moves = [s for s in way(*servers, settings=TURNS).steps if s.verb in verbs.MOVES]
+        moves = [s for s in way(*servers, settings=TURNS).steps if s.verb in ways.MOVES]
         in_turn = sorted(moves, key=lambda s: -s.priority)
         assert [s.arguments["name"] for s in in_turn] == ["first", "plain", "last"]
 
@@ -178,11 +181,11 @@ def test_what_nova_refuses_stays_by_name_and_reason_before_anybody_tries(what: s
 
 def test_newer_releases_allow_more() -> None:
     vdpa, secret = server("a", ports=frozenset({"vdpa"})), server("a", has_vtpm=True, has_portable_vtpm=True)
-    assert refusals.against(vdpa, verbs.LIVE, Microversion((2, 90)))
-    assert not refusals.against(vdpa, verbs.LIVE, Microversion((2, 93)))
-    assert refusals.against(secret, verbs.LIVE, Microversion((2, 100)))
-    assert not refusals.against(secret, verbs.LIVE, NEWEST)
-    assert refusals.against(server("a", devices=("an accelerator",)), verbs.REBUILD, Microversion((2, 87)))
+    assert refusals.against(vdpa, LIVE, Microversion((2, 90)))
+    assert not refusals.against(vdpa, LIVE, Microversion((2, 93)))
+    assert refusals.against(secret, LIVE, Microversion((2, 100)))
+    assert not refusals.against(secret, LIVE, NEWEST)
+    assert refusals.against(server("a", devices=("an accelerator",)), EVACUATE, Microversion((2, 87)))
 
 
 def share(vm: SimVm) -> None:
@@ -226,13 +229,13 @@ async def test_nova_refuses_by_the_same_rules(what: str) -> None:
         await arena.pass_time(1)
         assert await refuses_dead(arena, what) is REFUSED[what][0]
     async with openstack_enter_arena(vms=1) as arena:
-        assert await refuses(arena, verbs.LIVE, what) is REFUSED[what][1]
+        assert await refuses(arena, LIVE, what) is REFUSED[what][1]
     async with openstack_enter_arena(vms=1) as arena:
         vm = arena.world.vm("vm-1")
         vm.state = "stopped"
-        assert await refuses(arena, verbs.COLD, what) is REFUSED[what][2]
+        assert await refuses(arena, COLD, what) is REFUSED[what][2]
 
 
 async def refuses_dead(arena: OpenStackArena, what: str) -> bool:
     arena.host.forced_down = True
-    return await refuses(arena, verbs.REBUILD, what)
+    return await refuses(arena, EVACUATE, what)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model.resources import LIVE_MIGRATION, Migration, Server
-from adapters.openstack.steps import moves
+from adapters.openstack.steps.moves import outcome
 from adapters.simulated import datacentre
 from adapters.simulated.records import Move, MoveKind, SimVm
 from bot.domain.cloud import Seen
@@ -178,9 +178,9 @@ async def test_an_order_that_was_lost_before_a_live_migration_stops_nothing() ->
 def test_an_order_that_nobody_took_up_is_lost_after_a_while(target: str | None, age: timedelta, seen: Seen) -> None:
     vm = server("web-1", updated_at=ago(age))
     old = migration(5, "web-1", "accepted", target, created_at=ago(age))
-    assert moves.sighting(evacuate_step(), vm, [old], now=NOW).seen is seen
+    assert outcome.sighting(evacuate_step(), vm, [old], now=NOW).seen is seen
     busy = server("web-1", updated_at=ago(age), task="rebuilding", status="REBUILD")
-    assert moves.sighting(evacuate_step(), busy, [old], now=NOW).seen is Seen.UNDERWAY
+    assert outcome.sighting(evacuate_step(), busy, [old], now=NOW).seen is Seen.UNDERWAY
 
 
 @pytest.mark.parametrize("deleted", [True, False])

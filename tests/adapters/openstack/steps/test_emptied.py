@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model.resources import Migration, Server
-from adapters.openstack.steps import emptied, moves
+from adapters.openstack.steps import emptied
+from adapters.openstack.steps.moves import outcome
+from adapters.openstack.steps.moves.cold import confirmed as sighting_of_confirm
 from bot.domain.cloud import Seen, Sighting, Unreachable
 from bot.domain.plans.plan import Step
 from bot.domain.values import Facts
@@ -38,7 +40,7 @@ def web(**changes: Any) -> Server:
 
 
 def look(verb: str, shown: Server | None, *records: Migration, before: Facts | None = BEFORE) -> Sighting:
-    return moves.sighting(step(verb, before=before), shown, records, now=NOW)
+    return outcome.sighting(step(verb, before=before), shown, records, now=NOW)
 
 
 # ---------------------------------------------------------------------- live
@@ -66,7 +68,7 @@ def test_a_failed_live_migration_says_that_the_vm_is_still_there(status: str) ->
 
 def test_the_reason_of_the_action_log_is_told_with_its_own_words_in_raw() -> None:
     record = live(1, "error", None)
-    seen = moves.sighting(
+    seen = outcome.sighting(
         step("live-migrate"), web(), [record], now=NOW, why="Migration pre-check error: CPU incompatible"
     )
     assert "CPU incompatible" in seen.sentence
@@ -80,9 +82,9 @@ def test_a_vm_on_the_target_of_a_move_that_failed_is_left_to_a_person() -> None:
 
 
 def test_a_vm_that_waits_for_its_turn_makes_headway_with_every_other_that_ends() -> None:
-    waiting = [moves.sighting(step("live-migrate"), web(), [live(1, "queued")], now=NOW, ahead=n) for n in (0, 1, 2)]
+    waiting = [outcome.sighting(step("live-migrate"), web(), [live(1, "queued")], now=NOW, ahead=n) for n in (0, 1, 2)]
     assert len({s.movement for s in waiting}) == 3
-    copying = [moves.sighting(step("live-migrate"), web(), [live(1, "running")], now=NOW, ahead=n) for n in (0, 1, 2)]
+    copying = [outcome.sighting(step("live-migrate"), web(), [live(1, "running")], now=NOW, ahead=n) for n in (0, 1, 2)]
     assert len({s.movement for s in copying}) == 1
 
 
@@ -126,7 +128,7 @@ def test_the_moment_between_record_and_server_is_not_yet_done() -> None:
 def test_one_that_nova_has_confirmed_by_itself_is_done_and_needs_no_confirmation() -> None:
     confirmed, shown = cold(1, "confirmed"), web(**THERE, **STOPPED)
     assert look("cold-migrate", shown, confirmed).seen is Seen.DONE
-    assert emptied.confirmed(step("confirm", before=None), shown, [confirmed]).seen is Seen.DONE
+    assert sighting_of_confirm(step("confirm", before=None), shown, [confirmed]).seen is Seen.DONE
 
 
 def test_one_that_came_up_in_error_on_its_target_has_failed() -> None:
@@ -142,28 +144,28 @@ def test_one_that_came_up_in_error_on_its_target_has_failed() -> None:
 def test_a_confirmation_is_startable_only_where_the_vm_waits_for_it_at_rest() -> None:
     confirm = step("confirm")
     waiting = web(**THERE, **RESIZED)
-    assert emptied.confirmed(confirm, waiting, [cold(1, "finished")]).seen is Seen.NEVER_STARTED
+    assert sighting_of_confirm(confirm, waiting, [cold(1, "finished")]).seen is Seen.NEVER_STARTED
     for record, shown in (
         (cold(1, "confirming"), waiting),
         (cold(1, "reverting"), waiting),
         (cold(1, "finished"), web(**THERE, **RESIZED, task="resize_reverting")),
     ):
-        assert emptied.confirmed(confirm, shown, [record]).seen is Seen.UNDERWAY
+        assert sighting_of_confirm(confirm, shown, [record]).seen is Seen.UNDERWAY
 
 
 def test_one_that_was_reverted_is_not_called_confirmed() -> None:
-    assert emptied.confirmed(step("confirm"), web(**STOPPED), [cold(1, "reverted")]).seen is Seen.UNCLEAR
+    assert sighting_of_confirm(step("confirm"), web(**STOPPED), [cold(1, "reverted")]).seen is Seen.UNCLEAR
 
 
 def test_one_that_ended_in_error_is_not_called_confirmed() -> None:
     broken = web(**THERE, status="ERROR", vm_state="error")
-    assert emptied.confirmed(step("confirm"), broken, [cold(1, "error")]).seen is Seen.FAILED
+    assert sighting_of_confirm(step("confirm"), broken, [cold(1, "error")]).seen is Seen.FAILED
 
 
 def test_one_that_somebody_deleted_needs_nothing_more() -> None:
     for verb in ("live-migrate", "cold-migrate"):
         assert look(verb, None).seen is Seen.DONE
-    assert emptied.confirmed(step("confirm"), None, []).seen is Seen.DONE
+    assert sighting_of_confirm(step("confirm"), None, []).seen is Seen.DONE
 
 
 # ---------------------------------------------------------------------- empty
@@ -173,10 +175,10 @@ def test_only_an_empty_disabled_host_that_nothing_comes_to_is_safe_to_power_off(
     check, off = step("live-migrate"), compute(DEAD, is_enabled=False)
     coming = live(1, "running", DEAD)
     cases = {
-        "empty": emptied.emptied(check, off, here(), [live(1, "completed")]),
-        "enabled": emptied.emptied(check, compute(DEAD), here(), []),
-        "coming": emptied.emptied(check, off, here(), [replace(coming, source="compute-3")]),
-        "left": emptied.emptied(check, off, here(web(status="ERROR", vm_state="error")), []),
+        "empty": emptied.sighting(check, off, here(), [live(1, "completed")]),
+        "enabled": emptied.sighting(check, compute(DEAD), here(), []),
+        "coming": emptied.sighting(check, off, here(), [replace(coming, source="compute-3")]),
+        "left": emptied.sighting(check, off, here(web(status="ERROR", vm_state="error")), []),
     }
     assert {name: seen.seen for name, seen in cases.items()} == {
         "empty": Seen.DONE,
@@ -191,14 +193,14 @@ def test_an_emptiness_that_nobody_confirms_could_not_be_found_out() -> None:
     off = compute(DEAD, is_enabled=False)
     for shown in (here(gap="The cell of compute-1 is silent."), here(witness="")):
         with pytest.raises(Unreachable) as lost:
-            emptied.emptied(step("live-migrate"), off, shown, [])
+            emptied.sighting(step("live-migrate"), off, shown, [])
         assert "could not be found out" in lost.value.sentence
         assert shown.gap in lost.value.sentence
 
 
 def test_a_vm_that_can_be_restored_keeps_its_host_from_being_empty() -> None:
     soft = here(web(status="SOFT_DELETED", vm_state="soft-delete"))
-    seen = emptied.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), soft, [])
+    seen = emptied.sighting(step("live-migrate"), compute(DEAD, is_enabled=False), soft, [])
     assert seen.seen is Seen.FAILED
     assert "SOFT_DELETED" in seen.sentence
     assert "restored" in seen.remedy
@@ -214,6 +216,6 @@ def test_a_vm_that_can_be_restored_is_not_called_moved(verb: str) -> None:
 
 def test_many_vms_that_are_left_are_counted_and_not_all_named() -> None:
     many = here(*(server(f"vm-{n}") for n in range(1, 31)))
-    seen = emptied.emptied(step("live-migrate"), compute(DEAD, is_enabled=False), many, [])
+    seen = emptied.sighting(step("live-migrate"), compute(DEAD, is_enabled=False), many, [])
     assert "30 VMs are still on it" in seen.sentence
     assert "and 20 more" in seen.sentence

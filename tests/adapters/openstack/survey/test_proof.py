@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from adapters.openstack.steps import verbs
+from adapters.openstack.steps import service
 from adapters.openstack.survey.servers import FEW
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_api import Release
@@ -242,7 +242,7 @@ async def test_a_silent_cell_does_not_forbid_to_evacuate_a_host_of_another(relea
 @pytest.mark.parametrize("release", RELEASES)
 async def test_a_service_that_a_list_leaves_out_was_not_deleted(release: Release) -> None:
     async with openstack_arena(vms=1, release=release) as arena:
-        steps = [s for s in steps_of(await arena.planned()) if s.verb in verbs.OF_SERVICES]
+        steps = [s for s in steps_of(await arena.planned()) if s.verb in service.FAMILY.starts]
         assert len(steps) == 2
         arena.world.faults.silence(arena.host.name)
         for step in steps:

@@ -18,7 +18,10 @@ Measured on Nova 34: 28 ms of CPU (46 ms without a limit) where the server costs
 from collections.abc import Mapping, Sequence
 
 from adapters.openstack.model.resources import Migration
-from adapters.openstack.steps import evidence, verbs
+from adapters.openstack.steps import evidence
+from adapters.openstack.steps.moves.evacuate import EVACUATE
+from adapters.openstack.steps.moves.live import LIVE
+from adapters.openstack.steps.moves.ways import MOVES
 from adapters.openstack.survey import servers
 from adapters.openstack.survey.nova import compute_offer
 from adapters.openstack.wire.session import Session
@@ -26,7 +29,7 @@ from adapters.openstack.wire.versions import CHANGES, spoken
 from bot.domain.plans.plan import Step
 from bot.domain.values import StepKey
 
-_ENDS_ACTIVE = frozenset({verbs.REBUILD, verbs.LIVE})
+_ENDS_ACTIVE = frozenset({EVACUATE, LIVE})
 _ACTIVE = "ACTIVE"
 
 
@@ -41,7 +44,7 @@ async def untouched(session: Session, host: str, steps: Sequence[Step]) -> froze
     Raises:
         Refused, Unreachable: could not ask.
     """
-    able = [s for s in steps if s.verb in verbs.MOVES and s.receipt is None and _tells_since_when(s, host)]
+    able = [s for s in steps if s.verb in MOVES and s.receipt is None and _tells_since_when(s, host)]
     return await _shown(session, [(s, {"host": host, "changes-before": _since(s)}) for s in able])
 
 

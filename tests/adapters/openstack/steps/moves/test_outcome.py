@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from adapters.openstack.model.resources import Migration, Server
-from adapters.openstack.steps import moves, service, verbs
+from adapters.openstack.steps import service
+from adapters.openstack.steps.moves import evacuate, outcome
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.values import Facts
 from tests.adapters.openstack.build import DEAD, NOW, evacuate_step, migration, plan, server, survey
@@ -17,7 +18,7 @@ STILL: Facts = {"migrations": [], "host": DEAD, "status": "ACTIVE", "vm_state": 
 
 
 def look(shown: Server | None, *migrations: Migration, before: Facts | None = STILL, **arguments: Any) -> Sighting:
-    return moves.sighting(evacuate_step(before=before, **arguments), shown, migrations, now=NOW)
+    return outcome.sighting(evacuate_step(before=before, **arguments), shown, migrations, now=NOW)
 
 
 def web(**changes: Any) -> Server:
@@ -148,7 +149,7 @@ BROKEN: dict[str, Any] = {"status": "ERROR", "vm_state": "error", "fault": "No v
 
 def wishing(shown: Server, *migrations: Migration, wish: str = "compute-2", **changes: Any) -> Sighting:
     step = evacuate_step(before=changes.pop("before", STILL), to=changes.pop("to", ""))
-    return moves.sighting(replace(step, wish=wish), shown, migrations, now=NOW)
+    return outcome.sighting(replace(step, wish=wish), shown, migrations, now=NOW)
 
 
 @pytest.mark.parametrize("status", ["failed", "error"])
@@ -184,25 +185,25 @@ def test_nothing_is_turned_away_while_a_record_is_open() -> None:
 
 def test_a_wish_is_asked_of_nova_once_and_what_was_asked_for_always() -> None:
     step = replace(evacuate_step(before=STILL), wish="compute-2")
-    assert verbs.call_of(step).body == {"evacuate": {"host": "compute-2"}}
+    assert evacuate.call(step).body == {"evacuate": {"host": "compute-2"}}
     refused = replace(step, before={**STILL, "refused_by": ["compute-2"]})
-    assert verbs.call_of(refused).body == {"evacuate": {}}
+    assert evacuate.call(refused).body == {"evacuate": {}}
     named = replace(refused, arguments={**step.arguments, "to": "compute-4"})
-    assert verbs.call_of(named).body == {"evacuate": {"host": "compute-4"}}
+    assert evacuate.call(named).body == {"evacuate": {"host": "compute-4"}}
 
 
 def test_a_wish_whose_start_left_no_trace_is_not_asked_of_nova_again() -> None:
     """Nova answers 500 to a wish for a host of another cell, whenever it is asked."""
     step = replace(evacuate_step(before=None), wish="compute-2", also=("compute-3",))
-    first = moves.sighting(step, web(), (), now=NOW)
+    first = outcome.sighting(step, web(), (), now=NOW)
     started = replace(step, before=dict(first.mark or {}))
-    assert verbs.call_of(started).body == {"evacuate": {"host": "compute-2"}}
-    for look in (moves.sighting(started, web(), (), now=NOW), moves.untouched(started)):
+    assert evacuate.call(started).body == {"evacuate": {"host": "compute-2"}}
+    for look in (outcome.sighting(started, web(), (), now=NOW), outcome.untouched(started)):
         assert look.seen is Seen.NEVER_STARTED
         again = replace(started, wish="compute-3", before=dict(look.mark or {}))
-        assert verbs.call_of(again).body == {"evacuate": {}}
+        assert evacuate.call(again).body == {"evacuate": {}}
         named = replace(again, arguments={**step.arguments, "to": "compute-4"})
-        assert verbs.call_of(named).body == {"evacuate": {"host": "compute-4"}}
+        assert evacuate.call(named).body == {"evacuate": {"host": "compute-4"}}
 
 
 def test_an_old_failure_is_not_ours() -> None:

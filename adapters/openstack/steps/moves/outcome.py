@@ -1,4 +1,4 @@
-"""The evidence about the move of one VM: what Nova shows, against what it showed before the start. Pure.
+"""What has become of the move of one VM: what Nova shows, against what it showed before the start. Pure.
 
 The migration record is the only honest witness of a move (measured on Nova 34): an evacuating server has moments
 without a task on its old host; a live-migrating one is ACTIVE on its new host while its record still runs; a second
@@ -20,14 +20,17 @@ no more than a record in `error`. So:
 | on the target of a move that failed; anything else      | unclear       |
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 
 from adapters.openstack.model import migration_records
 from adapters.openstack.model.resources import ABORTED, EVACUATION, Migration, Server
-from adapters.openstack.steps import copying, evidence, verbs
+from adapters.openstack.steps import evidence
 from adapters.openstack.steps.evidence import unclear
+from adapters.openstack.steps.moves import copying
+from adapters.openstack.steps.moves.evacuate import EVACUATE
+from adapters.openstack.steps.moves.method import MoveMethod
+from adapters.openstack.steps.moves.ways import METHODS
 from adapters.openstack.wire.explanations import explain, how_to_go_elsewhere
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import Step
@@ -44,60 +47,6 @@ _NEVER_ENDED = "its record never ended, but nothing is going on any more."
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
-@dataclass(frozen=True, kw_only=True)
-class MoveMethod:
-    """One way to move a VM: its tasks, and how people speak of it."""
-
-    noun: str  #: "an evacuation of web-1"
-    done: str  #: "web-1 was not evacuated"
-    begun: frozenset[str]  #: tasks of a VM that is moved this way, also before there is a record
-    stages: Mapping[str | None, str]  #: what a task means
-    left: str  #: what a VM that is elsewhere has left
-    stays: str  #: what is said of one that has not left
-    as_planned: bool = True  #: whether it depends on the VM's status, so that it must still be as approvers saw it
-
-
-_WAYS: Mapping[str, MoveMethod] = {
-    verbs.REBUILD: MoveMethod(
-        noun="evacuation",
-        done="evacuated",
-        begun=frozenset({"rebuilding", "rebuild_block_device_mapping", "rebuild_spawning"}),
-        stages={
-            None: "verifying",
-            "rebuilding": "being prepared",
-            "rebuild_block_device_mapping": "attaching its volumes",
-            "rebuild_spawning": "starting",
-            "powering-off": "stopping again, as it was",
-        },
-        left="the dead host",
-        stays="Its record is",
-        as_planned=False,
-    ),
-    verbs.LIVE: MoveMethod(
-        noun="live migration",
-        done="live-migrated",
-        begun=frozenset({"migrating"}),
-        stages={None: "verifying", "migrating": "its memory is being copied"},
-        left="its host",
-        stays="It is",
-    ),
-    verbs.COLD: MoveMethod(
-        noun="migration",
-        done="migrated",
-        begun=frozenset({"resize_prep", "resize_migrating", "resize_migrated", "resize_finish"}),
-        stages={
-            None: "verifying",
-            "resize_prep": "being prepared",
-            "resize_migrating": "its disk is being copied",
-            "resize_migrated": "its disk is copied",
-            "resize_finish": "being set up",
-        },
-        left="its host",
-        stays="It is",
-    ),
-}
-
-
 def sighting(
     step: Step,
     server: Server | None,
@@ -111,7 +60,7 @@ def sighting(
     """Judge one step that moves a VM.
 
     Args:
-        step: one of `verbs.MOVES`.
+        step: one of `MOVES`.
         server: the VM as Nova shows it now; None: Nova knows it no more.
         migrations: its moves from the host, read before the server was.
         now: aware UTC.
@@ -119,7 +68,7 @@ def sighting(
         gave_way: whether we aborted the last of them for the sake of others.
         ahead: how many moves from the host have ended: headway for one that waits for its turn there.
     """
-    name, way = str(step.arguments["name"]), _WAYS[step.verb]
+    name, way = str(step.arguments["name"]), METHODS[step.verb]
     if server is None or server.is_gone:
         return evidence.deleted(server, name)
     known = evidence.known(step.before)
@@ -155,20 +104,20 @@ def by_record(step: Step, move: Migration, *, ahead: int = 0) -> Sighting:
     """Judge a step by the open record of its VM's last move alone: whatever the server shows, it is underway.
 
     Args:
-        step: one of `verbs.MOVES`.
+        step: one of `MOVES`.
         move: the record.
         ahead: as in `sighting`.
     """
     known = evidence.known(step.before)
     is_new = known is not None and move.id not in known
-    return _underway(str(step.arguments["name"]), _WAYS[step.verb], None, move, {}, is_new=is_new, ahead=ahead)
+    return _underway(str(step.arguments["name"]), METHODS[step.verb], None, move, {}, is_new=is_new, ahead=ahead)
 
 
 def untouched(step: Step) -> Sighting:
     """Judge a step whose VM is proven to be as its mark has it.
 
     Args:
-        step: one of `verbs.MOVES`, with a mark without a task.
+        step: one of `MOVES`, with a mark without a task.
     """
     mark = step.before or {}
     host, status = str(mark["host"]), str(mark["status"])
@@ -185,7 +134,7 @@ def arrived(step: Step, move: Migration) -> Sighting:
     """Judge a step whose VM is proven to be ACTIVE and at rest on the target of the move that was ours.
 
     Args:
-        step: one of `verbs.MOVES`.
+        step: one of `MOVES`.
         move: the record that ended well.
     """
     return Sighting(
@@ -234,7 +183,7 @@ def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
 
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
     """Whether the record proves that the target we wished for did not take it, and that it came to rest."""
-    was_asked_for = step.verb == verbs.REBUILD and not step.arguments["to"] and move.target == evidence.wish(step)
+    was_asked_for = step.verb == EVACUATE and not step.arguments["to"] and move.target == evidence.wish(step)
     has_ended = move.status in migration_records.ENDED_BADLY and server.task is None
     return bool(move.target) and was_asked_for and server.vm_state == "error" and has_ended
 

@@ -1,0 +1,114 @@
+"""Cold migrations: of VMs that are stopped, to another living host, in two calls. Made, begun and recognised."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from adapters.openstack.model import priority
+from adapters.openstack.model.resources import Migration, Server
+from adapters.openstack.model.servers import Servers
+from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.steps import evidence, vms
+from adapters.openstack.steps.evidence import unclear
+from adapters.openstack.steps.family import NovaCall, action
+from adapters.openstack.steps.moves.method import LONG, MoveMethod
+from adapters.openstack.wire import versions
+from adapters.openstack.wire.versions import Microversion
+from bot.domain.cloud import Seen, Sighting
+from bot.domain.plans.plan import PlannedStep, Step
+
+COLD, CONFIRM = "cold-migrate", "confirm"
+_TO_BE_CONFIRMED = "VERIFY_RESIZE"
+METHOD = MoveMethod(
+    noun="migration",
+    done="migrated",
+    begun=frozenset({"resize_prep", "resize_migrating", "resize_migrated", "resize_finish"}),
+    stages={
+        None: "verifying",
+        "resize_prep": "being prepared",
+        "resize_migrating": "its disk is being copied",
+        "resize_migrated": "its disk is copied",
+        "resize_finish": "being set up",
+    },
+    left="its host",
+    stays="It is",
+)
+
+
+def steps(
+    server: Server,
+    servers: Servers,
+    highest: Microversion,
+    settings: OpenStackSettings,
+    *,
+    to: str,
+    phase: str,
+    exactly: bool = False,
+) -> Iterator[PlannedStep]:
+    """What moves one VM that is stopped, and confirms it before the next VM moves; see `ways.steps`."""
+    microversion = versions.up_to(versions.COLD_TARGET, highest)
+    move = vms.move(
+        COLD,
+        server,
+        servers,
+        to=to,
+        microversion=microversion,
+        wanted=(_TO_BE_CONFIRMED, server.status),
+        phase=phase,
+        priority=priority.turn(server, settings.priority_metadata),
+        patience=LONG,
+        quiet=settings.quiet,
+        exactly=exactly,
+    )
+    yield move
+    yield vms.move(
+        CONFIRM,
+        server,
+        servers,
+        to=to if exactly else "",
+        microversion=microversion,
+        wanted=(server.status,),
+        phase=phase,
+        priority=priority.BEFORE_ALL,
+        patience=timedelta(minutes=15),
+        quiet=settings.quiet,
+        follows=move.key,
+        exactly=exactly,
+    )
+
+
+def call(step: Step) -> NovaCall:
+    """The action of Nova that begins the move, or confirms it."""
+    if step.verb == CONFIRM:
+        return action(step, {"confirmResize": None})
+    return action(step, {"migrate": {"host": step.arguments["to"]} if step.arguments["to"] else None})
+
+
+def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]) -> Sighting:
+    """Judge a step that confirms a cold migration.
+
+    Args:
+        step: with the verb `CONFIRM`.
+        server: the VM as Nova shows it now; None: Nova knows it no more.
+        migrations: its moves from the host, read before the server was.
+    """
+    name, host = str(step.arguments["name"]), step.arguments["host"]
+    if server is None or server.is_gone:
+        return evidence.deleted(server, name)
+    mark, last = evidence.mark(server, migrations), max(migrations, key=lambda m: m.id, default=None)
+    raw = evidence.raw(server, last)
+    if server.task is not None or (last is not None and last.is_open):
+        stage = last.status if last is not None and last.is_open else server.task
+        return Sighting(
+            seen=Seen.UNDERWAY,
+            sentence=f"{name} is on {server.host}: {stage}.",
+            raw=raw,
+            place=server.host,
+            movement=f"{server.host} {server.status} {stage}",
+            mark=mark,
+        )
+    if server.host == host:
+        return unclear(f"{name} is on {host} though it had left it: was its move reverted?", server, last, mark)
+    if server.status == _TO_BE_CONFIRMED:
+        sentence = f"{name} is on {server.host}; until that is confirmed, its old disk is kept on {host}."
+        return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, raw=raw, place=server.host, mark=mark)
+    return evidence.well(step, server, f"{name} is on {server.host}", left="its host", raw=raw, mark=mark)
