@@ -40,9 +40,9 @@ from bot.slack.people import SlackPeople
 from bot.slack.places import Places
 from bot.store import figures
 from bot.store.archive import SqlArchive
+from bot.watch.alerted_hosts import Placing
 from bot.watch.alerts import Alerts
-from bot.watch.placing import Placing
-from bot.watch.reach import Reach
+from bot.watch.cloud_health import Reach
 from bot.watch.rounds import Rounds
 from bot.web import health, webhooks
 

@@ -54,6 +54,7 @@ ONE_MEANING = {
     "what a person sets, and what is asked before it is needed": "settings check",
     "what gives a sign of life at intervals, and what is made of its silence": "heartbeats",
     "why a room says no": "errors refusals",
+    "what is asked again, and for how long": "retries",
     "what an emulated service holds, and what goes wrong with it on order": "records faults",
 }
 """The names that several files have, under what they mean in each of their folders."""
@@ -69,7 +70,7 @@ MAY_COMPARE_DATES = {
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",
     "bot/domain/progress/forecast.py": "moments of steps, for an estimate that is shown",
     "bot/domain/messages/reminder.py": "what people agreed on: expiry, escalation, start",
-    "bot/domain/steady.py": "goes on from rows of an earlier process, whose clock was ahead",
+    "bot/domain/steady_clock.py": "goes on from rows of an earlier process, whose clock was ahead",
     "bot/domain/progress/set_aside.py": "moments of steps, for a time that is shown",
     "bot/domain/progress/steps.py": "moments of steps, on the line of one run",
     "bot/domain/rules/timing.py": "what people agreed on: windows, freezes, expiry",
@@ -80,7 +81,7 @@ MAY_COMPARE_DATES = {
     "bot/store/figures.py": "an age that is shown",
     "bot/store/parts/leadership.py": "PostgreSQL's own time",
     "bot/store/parts/leases.py": "PostgreSQL's own time, a steady clock, and starts that people agreed on",
-    "bot/watch/placing.py": "moments of rows that any process may have written: only how they are grouped depends on them",
+    "bot/watch/alerted_hosts.py": "moments of rows that any process may have written: only how they are grouped depends on them",
     "bot/store/parts/operations.py": "what people agreed on: expiry",
     "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",
     "bot/watch/left_over.py": "reminders after hours and days, over restarts",

@@ -9,7 +9,7 @@ from typing import Any
 from bot.domain.cloud import NO_BOOKS, Books, Host, Refused, Request, Seen, Sighting, Unreachable
 from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Receipt, Step, Topic, Verdict, Vm
 from bot.domain.ports import Clock
-from bot.domain.steady import SteadyClock
+from bot.domain.steady_clock import SteadyClock
 from bot.domain.values import Action, Facts, HostId, StepKey, VmId
 
 MOVE_SECONDS = 5.0

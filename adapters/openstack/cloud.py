@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Self
 
-from adapters.again import reads
 from adapters.openstack import check, hosts, look
 from adapters.openstack.findings import observer
 from adapters.openstack.model import names
@@ -19,11 +18,12 @@ from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
+from adapters.retries import reads
 from bot.domain.abilities import VmPlace
 from bot.domain.cloud import NO_BOOKS, Books, Host, Request, Sighting
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.ports import Clock
-from bot.domain.steady import SteadyClock
+from bot.domain.steady_clock import SteadyClock
 from bot.domain.values import Action, StepKey, VmId
 
 _BMC_SECONDS = 10.0  #: how long a BMC may be silent: one that died with its host keeps nobody waiting longer

@@ -23,11 +23,11 @@ from sushy.connector import Connector
 from sushy.resources.constants import ResetType
 from sushy.resources.system.system import System
 
-from adapters.again import Passing
 from adapters.redfish.power import PowerReading
+from adapters.retries import Passing
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
-from bot.domain.rules.tries import Tries
+from bot.domain.rules.retry_policy import RetryPolicy
 
 T = TypeVar("T")
 _RAW_LIMIT = 600
@@ -98,7 +98,7 @@ class Bmcs:
         known: Mapping[str, Bmc],
         *,
         now: Callable[[], datetime],
-        again: Tries | None = None,
+        again: RetryPolicy | None = None,
         timeout: float = 10.0,
     ) -> None:
         self._known = dict(known)

@@ -20,7 +20,7 @@ from bot.domain.ports import Archive, Clock, People, Stale, Unit
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule
-from bot.domain.rules.tries import UNSAVED, Tries
+from bot.domain.rules.retry_policy import UNSAVED, RetryPolicy
 from bot.domain.values import Action, Digest, OperationId, StepKey, VmId
 
 Rules = Mapping[tuple[str, Action], Rule]
@@ -229,7 +229,7 @@ class Desk:
                 await unit.commit()
 
         try:
-            await Tries(clock=self.clock, on=UNSAVED, most=20).of(changed)
+            await RetryPolicy(clock=self.clock, on=UNSAVED, most=20).of(changed)
         except Stale:
             raise CouldNotAsk(
                 "This operation changes too fast to take your click just now.", remedy="Click again in a moment."

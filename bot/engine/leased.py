@@ -13,7 +13,7 @@ from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Stale, 
 from bot.domain.progress.pace import between_looks
 from bot.domain.progress.steps import StepRecord, latest
 from bot.domain.rules.policy import Rule
-from bot.domain.steady import SteadyClock
+from bot.domain.steady_clock import SteadyClock
 from bot.domain.values import StepKey
 from bot.engine.pacing import Pacing
 

@@ -19,10 +19,10 @@ from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules import targets, timing
 from bot.domain.values import Facts, Json, StepKey
 from bot.engine import execution, other_operations, step_news, survey
+from bot.engine.cloud_silence import Silence
 from bot.engine.guarded_cloud import AdapterFailures, GuardedCloud
 from bot.engine.leased import LeasedOperation
 from bot.engine.pending_calls import PendingCalls
-from bot.engine.silence import Silence
 
 BREATH = 0.25
 """The part of the time between two looks that lies between the end of one and the next at the least."""

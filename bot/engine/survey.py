@@ -21,7 +21,7 @@ from bot.domain.plans.drift import Drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.progress.steps import laid_out
 from bot.domain.rules import targets, timing
-from bot.domain.rules.tries import Tries
+from bot.domain.rules.retry_policy import RetryPolicy
 from bot.domain.values import Digest, Facts
 from bot.engine import earlier_operations, other_operations, step_news
 from bot.engine.leased import LeasedOperation
@@ -81,7 +81,7 @@ async def _impossible(leased: LeasedOperation, planned: Operation) -> Finding | 
     """Why nobody could ever say yes, if so. Slack is asked a few times before that counts as not found out."""
     if leased.people is None:
         return None
-    tries = Tries(clock=leased.clock, on=retry_if_result(_is_unknown), wait=wait_fixed(PAUSE_SECONDS), most=TRIES)
+    tries = RetryPolicy(clock=leased.clock, on=retry_if_result(_is_unknown), wait=wait_fixed(PAUSE_SECONDS), most=TRIES)
     return await tries.of(partial(approvability.finding, leased.people, leased.rule, planned))
 
 
@@ -214,7 +214,7 @@ async def is_too_late(leased: LeasedOperation, operation: Operation) -> bool:
 async def _judged(leased: LeasedOperation, operation: Operation) -> Plan:
     """A plan in any case: when the cloud cannot be asked, one that is blocked by just that."""
     wait = wait_exponential(PAUSE_SECONDS, max=LONGEST_PAUSE_SECONDS)
-    tries = Tries(clock=leased.clock, on=retry_if_exception(_may_pass), wait=wait)
+    tries = RetryPolicy(clock=leased.clock, on=retry_if_exception(_may_pass), wait=wait)
     try:
         return await tries.of(partial(_plan, leased, operation), seconds=TRIES_ON_SECONDS)
     except CloudError as error:

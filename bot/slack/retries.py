@@ -7,7 +7,7 @@ from tenacity import retry_if_exception, wait_exception
 
 from bot.domain.errors import CouldNotAsk
 from bot.domain.ports import Clock
-from bot.domain.rules.tries import Tries
+from bot.domain.rules.retry_policy import RetryPolicy
 from bot.slack.wire import LATER, SlackBusy
 
 MOST_SECONDS = 300.0
@@ -27,7 +27,7 @@ class Retries:
         self._clock = clock
         self._end = clock.monotonic() + MOST_SECONDS
         on = retry_if_exception(lambda error: _busy(error) is not None)
-        self._tries = Tries(clock=clock, on=on, wait=wait_exception(_seconds))
+        self._tries = RetryPolicy(clock=clock, on=on, wait=wait_exception(_seconds))
 
     async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
         """The answer to a question that may be asked twice.

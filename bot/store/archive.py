@@ -8,7 +8,7 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from bot.domain.ports import Bell, Clock, Rank, StoreFailed
-from bot.domain.steady import SteadyClock
+from bot.domain.steady_clock import SteadyClock
 from bot.store import database, schema
 from bot.store.guard import Guard
 from bot.store.rows.mapping import PlanShelf

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.domain.messages.news import News
 from bot.domain.ports import Clock, Entry, Stale, StoreFailed
-from bot.domain.steady import SteadyClock
+from bot.domain.steady_clock import SteadyClock
 from bot.domain.values import OperationId
 from bot.store.rows.columns import Exact, Moment
 from bot.store.rows.mapping import PlanShelf

@@ -13,7 +13,7 @@ from functools import partial
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.ports import Archive, Clock, Delivery, Rank, Stale, Unit
-from bot.domain.rules.tries import UNSAVED, Tries
+from bot.domain.rules.retry_policy import UNSAVED, RetryPolicy
 from bot.domain.values import Facts
 
 KIND = "alert"
@@ -64,7 +64,7 @@ class Alerts:
         Raises:
             StoreFailed: nothing was stored; it must be told again.
         """
-        return await Tries(clock=self.clock, on=UNSAVED, most=_TRIES).of(partial(self._take, group))
+        return await RetryPolicy(clock=self.clock, on=UNSAVED, most=_TRIES).of(partial(self._take, group))
 
     async def _take(self, group: AlertGroup) -> int:
         async with self.archive.unit(Rank.BULK) as unit:

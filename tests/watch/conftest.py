@@ -15,7 +15,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
-from bot.watch.placing import Placing
+from bot.watch.alerted_hosts import Placing
 from bot.watch.rounds import Rounds
 from tests.clocks import ManualClock
 from tests.store.migrated import open_migrated

@@ -17,8 +17,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import httpx
 
-from adapters.again import Passing, reads, seconds_in
 from adapters.cloudtower.wire import translate
+from adapters.retries import Passing, reads, seconds_in
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.ports import Clock
 from bot.domain.values import Json

@@ -7,7 +7,7 @@ from adapters.openstack.model import migration_records
 from adapters.openstack.model.resources import Migration, Server, Service, in_turn
 from adapters.openstack.steps import evidence
 from adapters.openstack.steps.family import Access, Family
-from adapters.openstack.survey import nova, older, proof
+from adapters.openstack.survey import nova, older_clouds, proof
 from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.wire.versions import SERVICES, SHADOWS
 from bot.domain import counting
@@ -104,7 +104,7 @@ async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[Step
         await proof.service_is_gone(session, host)
     hypervisors = await nova.hypervisors_of(session)
     if (await nova.compute_offer(session)).highest < SERVICES:
-        hypervisors = await older.with_providers(session, hypervisors)
+        hypervisors = await older_clouds.with_providers(session, hypervisors)
     held = await proof.allocations_on(session, host, hypervisors)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=found)
     movers = await server_reads.of_movers(session, found, listed.items)

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from adapters.openstack.model import migration_records, translate
 from adapters.openstack.model.resources import Migration, Server
-from adapters.openstack.survey import older
+from adapters.openstack.survey import older_clouds
 from adapters.openstack.survey.nova import cell_is_silent, compute_offer, list_servers, servers_on
 from adapters.openstack.wire.errors import Missing
 from adapters.openstack.wire.session import Session
@@ -54,7 +54,7 @@ async def of(session: Session, left: Sequence[Left], *, besides: Collection[str]
     found = listed | (await find(session, missing.keys() - listed.keys())).servers
     left_over = [found[id] for id in missing if id in found and not found[id].is_gone]
     is_old = (await compute_offer(session)).highest < FLAVORS
-    return tuple(await older.with_flavors(session, left_over) if is_old else left_over)
+    return tuple(await older_clouds.with_flavors(session, left_over) if is_old else left_over)
 
 
 async def _where_they_were(session: Session, last: Mapping[VmId, str]) -> dict[str, Server]:

@@ -23,7 +23,7 @@ from adapters.openstack.model.resources import Room, Server, ServerGroup, Servic
 from adapters.openstack.model.rooms import Rooms
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
-from adapters.openstack.survey import nova, older, proof, storage
+from adapters.openstack.survey import nova, older_clouds, proof, storage
 from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.documents import Document
 from adapters.openstack.wire.endpoints import Microversions
@@ -92,7 +92,7 @@ async def take(
     )
     held = await _or(proof.allocations_of(session, translate.provider_of(host, hypervisors)), said, _NO_ALLOCATIONS)
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
-    servers = await older.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
+    servers = await older_clouds.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
     listed = replace(listed, items=_in_order(servers, with_scopes=aggregates is not None))
     computes = Computes(
         host=host,
@@ -127,14 +127,14 @@ async def _hypervisors(
     try:
         hypervisors = await nova.hypervisors_of(session)
     except Unreachable as error:
-        found = await older.providers(session, {s.host for s in services if s.binary == "nova-compute"})
+        found = await older_clouds.providers(session, {s.host for s in services if s.binary == "nova-compute"})
         if not any(h["service"]["host"] == host for h in found):
             raise
         said.append(replace(_NO_HYPERVISORS, why=error.sentence))
         return found
     nova.check_services(services, hypervisors)
     is_old = (await nova.compute_offer(session)).highest < SERVICES
-    return await older.with_providers(session, hypervisors) if is_old else hypervisors
+    return await older_clouds.with_providers(session, hypervisors) if is_old else hypervisors
 
 
 def _in_order(servers: Sequence[Server], *, with_scopes: bool) -> tuple[Server, ...]:
@@ -212,13 +212,13 @@ async def _room(
     hosts in service that are missing are asked for one by one, as long as they are few.
     """
     if candidates is None:
-        return await older.rooms(session, hypervisors)
+        return await older_clouds.rooms(session, hypervisors)
     told = candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors))
     up = {s.host for s in services if s.binary == "nova-compute" and s.is_up and s.is_enabled} - told.keys()
     missing = [h for h in hypervisors if str((h.get("service") or {}).get("host") or "") in up]
     if not 0 < len(missing) <= _FEW:
         return told
-    return {**told, **(await _or(older.rooms(session, missing), said, _NOT_ROOMY) or {})}
+    return {**told, **(await _or(older_clouds.rooms(session, missing), said, _NOT_ROOMY) or {})}
 
 
 async def _projects(session: Session) -> Mapping[str, str]:

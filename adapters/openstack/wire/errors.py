@@ -13,8 +13,8 @@ from typing import Any
 from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
-from adapters.again import Passing, seconds_in
 from adapters.openstack.wire.explanations import explain
+from adapters.retries import Passing, seconds_in
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.redaction import redact
 

@@ -33,7 +33,7 @@ from adapters.openstack.wire import errors
 from adapters.openstack.wire.documents import SHAPES, Document, once
 from adapters.openstack.wire.endpoints import Endpoints, Microversions
 from bot.domain.cloud import CloudError, Unreachable
-from bot.domain.rules.tries import Tries
+from bot.domain.rules.retry_policy import RetryPolicy
 
 T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
@@ -73,7 +73,7 @@ class Session:
         timeout: float = 30.0,
         workers: int = 8,
         monotonic: Callable[[], float] = time.monotonic,
-        again: Tries | None = None,
+        again: RetryPolicy | None = None,
     ) -> None:
         self.timeout = timeout
         self._again = again
@@ -92,7 +92,7 @@ class Session:
         clouds_yaml: Path | None = None,
         timeout: float = 30.0,
         workers: int = 8,
-        again: Tries | None = None,
+        again: RetryPolicy | None = None,
     ) -> "Session":
         """The session of an entry of clouds.yaml.
 
@@ -287,7 +287,7 @@ class Session:
         self._endpoints.close()
 
     async def _read(
-        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: Tries | None = None
+        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: RetryPolicy | None = None
     ) -> T:
         again = again or self._again
         if again is None:

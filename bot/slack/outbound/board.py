@@ -12,11 +12,11 @@ from bot.domain.ports import Archive, Bell, Clock, LeaseLost, StoreFailed
 from bot.domain.values import UserId
 from bot.runtime.log import logger
 from bot.slack.command_names import CommandNames
+from bot.slack.outbound.card_moves import Moving
 from bot.slack.outbound.cards import Cards, Rules
 from bot.slack.outbound.copies import Copies
 from bot.slack.outbound.drawing import Drawing
 from bot.slack.outbound.lines import Lines
-from bot.slack.outbound.moving import Moving
 from bot.slack.outbound.notices import Notices
 from bot.slack.outbound.pending import Pending, read
 from bot.slack.outbound.poster import Poster

@@ -9,7 +9,7 @@ from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.runtime.log import logger
-from bot.slack.outbound.moving import Moving
+from bot.slack.outbound.card_moves import Moving
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, WRONG_SHAPE, Poster
 from bot.slack.outbound.rate_limits import LEFT_BY_PROGRESS, LEFT_BY_STATES

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.again import reads
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.session import Session
+from adapters.retries import reads
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.datacentre import add_server
 from adapters.simulated.faults import CallFault, Effect

@@ -14,9 +14,9 @@ from aiohttp.typedefs import Handler
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.again import TRIES, reads
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.power import PowerReading
+from adapters.retries import TRIES, reads
 from adapters.simulated import datacentre, redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.middleware import served

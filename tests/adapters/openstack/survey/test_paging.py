@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.again import Passing, reads
 from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.survey import nova
 from adapters.openstack.wire import session as wall
 from adapters.openstack.wire.session import Session
+from adapters.retries import Passing, reads
 from adapters.simulated.records import SimServerGroup
 from bot.domain.cloud import Unreachable
 from bot.domain.plans.plan import Plan

@@ -16,7 +16,7 @@ _AT_ONCE = wait_none()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Tries:
+class RetryPolicy:
     """How one kind of question is tried, in tenacity's words, by a clock that is given."""
 
     clock: Clock

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.steady import SteadyClock
+from bot.domain.steady_clock import SteadyClock
 from tests.clocks import ManualClock
 
 

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 from tenacity import retry_if_exception_type, retry_if_result, wait_exponential
 
-from bot.domain.rules.tries import Tries
+from bot.domain.rules.retry_policy import RetryPolicy
 from tests.workshop import LeapingClock
 
 ODD = retry_if_exception_type(LookupError)
@@ -28,7 +28,7 @@ def questions(*answers: Exception | int) -> Callable[[], Awaitable[int]]:
 
 async def test_pauses_pass_by_the_clock_that_is_given() -> None:
     clock = LeapingClock()
-    tries = Tries(clock=clock, on=ODD, wait=wait_exponential(2, max=5))
+    tries = RetryPolicy(clock=clock, on=ODD, wait=wait_exponential(2, max=5))
     assert await tries.of(questions(KeyError(), KeyError(), KeyError(), 7)) == 7
     assert clock.monotonic() == 2 + 4 + 5
 
@@ -36,21 +36,21 @@ async def test_pauses_pass_by_the_clock_that_is_given() -> None:
 @pytest.mark.parametrize(("most", "seconds"), [(3, inf), (inf, 6.5), (3, 6.5)])
 async def test_the_last_error_is_told_when_no_other_try_may_begin(most: float, seconds: float) -> None:
     clock, third = LeapingClock(), KeyError("third")
-    tries = Tries(clock=clock, on=ODD, wait=wait_exponential(2), most=most)
+    tries = RetryPolicy(clock=clock, on=ODD, wait=wait_exponential(2), most=most)
     with pytest.raises(KeyError, match="third"):
         await tries.of(questions(KeyError("first"), KeyError("second"), third, 7), seconds=seconds)
     assert clock.monotonic() == 2 + 4
 
 
 async def test_an_answer_that_is_worth_another_try_stands_when_it_was_the_last() -> None:
-    tries = Tries(clock=LeapingClock(), on=retry_if_result(lambda found: found < 3), most=2)
+    tries = RetryPolicy(clock=LeapingClock(), on=retry_if_result(lambda found: found < 3), most=2)
     assert await tries.of(questions(1, 2, 3)) == 2
     assert await tries.of(questions(1, 3)) == 3
 
 
 async def test_what_is_worth_no_other_try_is_told_at_once() -> None:
     with pytest.raises(ValueError, match="no"):
-        await Tries(clock=LeapingClock(), on=ODD).of(questions(ValueError("no"), 7))
+        await RetryPolicy(clock=LeapingClock(), on=ODD).of(questions(ValueError("no"), 7))
 
 
 async def test_who_is_cancelled_asks_no_more() -> None:
@@ -60,7 +60,7 @@ async def test_who_is_cancelled_asks_no_more() -> None:
         asked.set()
         await asyncio.Event().wait()
 
-    task = asyncio.create_task(Tries(clock=LeapingClock(), on=retry_if_exception_type()).of(ask))
+    task = asyncio.create_task(RetryPolicy(clock=LeapingClock(), on=retry_if_exception_type()).of(ask))
     await asked.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -68,6 +68,6 @@ async def test_who_is_cancelled_asks_no_more() -> None:
 
 
 async def test_questions_that_are_tried_side_by_side_are_counted_each_for_itself() -> None:
-    tries = Tries(clock=LeapingClock(), on=ODD, most=3)
+    tries = RetryPolicy(clock=LeapingClock(), on=ODD, most=3)
     found = await asyncio.gather(*(tries.of(questions(KeyError(), KeyError(), n)) for n in range(20)))
     assert found == list(range(20))

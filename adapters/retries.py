@@ -4,7 +4,7 @@ from tenacity import retry_if_exception_type, wait_exception, wait_exponential, 
 
 from bot.domain.cloud import Unreachable
 from bot.domain.ports import Clock
-from bot.domain.rules.tries import Tries
+from bot.domain.rules.retry_policy import RetryPolicy
 
 TRIES = 5
 """Where three of ten calls fail, one read of 400 does not come through; a survey is made of fifteen."""
@@ -37,7 +37,7 @@ class Passing(Unreachable):
         self.after = after
 
 
-def reads(clock: Clock) -> Tries:
+def reads(clock: Clock) -> RetryPolicy:
     """How reads are repeated.
 
     After 0.25, 0.5, 1, 2 seconds at the most and half of each at the least, on top of what the cloud asks for: whoever
@@ -45,7 +45,7 @@ def reads(clock: Clock) -> Tries:
     """
     half = wait_exponential(multiplier=0.125, max=1) + wait_random_exponential(multiplier=0.125, max=1)
     wait = half + wait_exception(_asked_for)
-    return Tries(clock=clock, on=retry_if_exception_type(Passing), wait=wait, most=TRIES)
+    return RetryPolicy(clock=clock, on=retry_if_exception_type(Passing), wait=wait, most=TRIES)
 
 
 def _asked_for(trouble: BaseException) -> float:
