@@ -59,6 +59,8 @@ class ToyCloud:
     starts: list[str] = field(default_factory=list)  #: every mutating call that took effect
     refuse: dict[str, str] = field(default_factory=dict)
     puts_off: dict[str, list[float]] = field(default_factory=dict)  #: seconds that so many calls of a step are to wait
+    breaks_until: float = 0.0  #: moment of the clock for spans until which it ends every call with an error
+    broke: list[float] = field(default_factory=list)  #: when it did so
     put_off: list[tuple[str, float]] = field(default_factory=list)  #: what was put off, and when
     lose: dict[str, str] = field(default_factory=dict)  #: "before" or "after" the effect
     fails: set[str] = field(default_factory=set)  #: VMs whose next move fails
@@ -215,6 +217,9 @@ class ToyCloud:
         return Sighting(seen=Seen.NEVER_STARTED, not_yet=not_yet, mark={"moves": known, "refused": refused})
 
     async def start(self, step: Step) -> Receipt:
+        if self.clock.monotonic() < self.breaks_until and step.vm:
+            self.broke.append(self.clock.monotonic())
+            raise Unreachable("it broke", raw="503", is_over=True)
         if self.puts_off.get(step.key):
             self.put_off.append((step.key, self.clock.monotonic()))
             raise Unreachable("asked too often", raw="429", put_off=self.puts_off[step.key].pop(0))

@@ -252,7 +252,7 @@ async def _intend(
     mine = [r for r in present.values() if r.state in IN_FLIGHT]
     pacing, seconds = leased.pacing, leased.clock.monotonic()
     pacing.watch(operation.id, mine, now=seconds)
-    may_call = not pacing.is_put_off(now=seconds)
+    may_call = not pacing.is_held_off(now=seconds)
     is_full = not may_call or pacing.is_full(since=seconds - leased.between)
     chosen: Sequence[StepRecord] = [r for r in ready if may_call and not is_paced(r.step)]
     async with AsyncExitStack() as stack:

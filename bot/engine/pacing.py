@@ -52,6 +52,7 @@ class Pacing:
     def answered(self, step: Step, *, now: float, is_good: bool, is_over: bool = False) -> None:
         """Its answer came, or is lost, or (`is_over`) was an error of the cloud's own."""
         if not is_paced(step):
+            self.pace = self.pace.taken() if is_good else self.pace
             return
         self._full_at = -inf
         began = self._on_the_wire.pop(step.key, now)
@@ -66,11 +67,15 @@ class Pacing:
         """The cloud did not take its call, for it is asked too often, and asks to be left alone for so long."""
         self._full_at = -inf
         self._on_the_wire.pop(step.key, None)
-        self.pace = self.pace.after_put_off(seconds, now=now)
+        self.pace = self.pace.hold_off(seconds, now=now)
 
-    def is_put_off(self, *, now: float) -> bool:
+    def is_held_off(self, *, now: float) -> bool:
         """Whether no call at all is to be made now, also none that is not for a VM."""
         return now < self.pace.waits_until
+
+    def is_in_trouble(self, *, now: float) -> bool:
+        """Whether the cloud takes no call, whatever it is for, and not for so long yet that people must see to it."""
+        return self.is_held_off(now=now) and not self.pace.takes_nothing(now=now)
 
     def looked(self, before: Mapping[StepKey, StepRecord], looked: Iterable[StepRecord], *, now: float) -> None:
         """A look showed what has become of moves."""
@@ -172,7 +177,7 @@ class Pacing:
             now: the moment.
         """
         paced = [r for r in waiting if is_paced(r.step)]
-        limit = Limit.BUSY if self.is_put_off(now=now) else self.limit if self.limit in NOTABLE else None
+        limit = Limit.BUSY if self.is_held_off(now=now) else self.limit if self.limit in NOTABLE else None
         return {r.key: limit if r is paced[0] else None for r in paced}
 
     def _with_target(

@@ -1,6 +1,7 @@
 """At what pace VMs move: a place is taken again as soon as a VM is verified, and nobody waits for somebody else's call."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
@@ -12,7 +13,7 @@ from bot.domain.messages.executed import TargetsStale
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
-from bot.domain.progress.pace import STALE, Limit
+from bot.domain.progress.pace import PATIENCE, STALE, Limit
 from bot.domain.progress.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
 from tests.toy_cloud import MOVE_SECONDS
@@ -193,8 +194,25 @@ async def test_a_cloud_that_puts_everything_off_is_a_matter_for_people_after_fiv
     assert operation.state is State.NEEDS_ATTENTION
     (disable, *_) = await shop.steps(id)
     assert (disable.state, disable.sentence) == (StepState.FAILED, "asked too often")
-    assert len(shop.cloud.put_off) == 11, "after 1, 2, 4 … seconds, a minute at the most"
+    at = [at for _, at in shop.cloud.put_off]
+    assert PATIENCE < at[-1] - at[0] < PATIENCE + 15
+    assert len(at) < 50, "after 1, 2, 4 … seconds, eight at the most, at the next look"
     assert shop.cloud.starts == []
+
+
+async def test_while_the_cloud_ends_all_calls_with_errors_few_are_made_and_many_soon_after(shop: Workshop) -> None:
+    shop.cloud.vms |= {f"vm-{n}": "host-1" for n in range(100)}
+    shop.cloud.concurrency, shop.cloud.poll = 100, 1.0
+    id = await shop.approved()
+    shop.cloud.breaks_until = 40.0
+    began = shop.cloud.time.now() - timedelta(seconds=shop.clock.monotonic())
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert Counter(shop.cloud.starts) == Counter(r.key for r in await shop.steps(id) if r.key != "empty")
+    healthy = [(move.at - began).total_seconds() for move in shop.cloud.moves]
+    assert min(healthy) < 50, "back within ten seconds"
+    a_second = sum(1 for at in healthy if at < min(healthy) + 10) / 10
+    assert sum(1 for at in shop.cloud.broke if at >= 10) / 30 < a_second / 4
 
 
 async def test_a_place_that_stays_away_is_told_to_people(shop: Workshop) -> None:

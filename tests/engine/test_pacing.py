@@ -159,6 +159,16 @@ def test_what_is_done_to_the_host_says_nothing_of_how_quickly_vms_are_accepted()
     assert pacing.pace == Pacing().pace
 
 
+def test_a_cloud_that_takes_any_call_is_not_one_that_takes_nothing() -> None:
+    pacing, of_the_host = Pacing(), replace(planned(1).step, vm=None)
+    for second in range(0, 100, 10):
+        pacing.put_off(of_the_host, 0.0, now=second)
+    assert pacing.is_held_off(now=97.9)
+    assert pacing.pace.takes_nothing(now=301.0)
+    pacing.answered(of_the_host, now=299.0, is_good=True)
+    assert not pacing.pace.takes_nothing(now=301.0)
+
+
 def test_good_answers_to_a_full_window_make_it_grow() -> None:
     pacing = Pacing()
     ready = [planned(n) for n in range(20)]

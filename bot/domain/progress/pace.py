@@ -20,10 +20,9 @@ FIRST = 6.0
 """Unclaimed in a cloud at first; doubled by each round of good answers until the calm window is reached."""
 CALM = 60.0
 """The window up to which it grows quickly; beyond, by one for each window of answers."""
-MEMORY_OF_ERRORS = 0.1
-"""The weight of the last call in the share of those that the cloud ended with an error."""
-OVERLOAD = 0.5
-"""The share above which such errors are a sign of overload."""
+MANY_ERRORS = 3
+"""Calls in a row that the cloud ended with an error, from which on it is overload: one or two are a neighbour's, and
+where three of ten fail by chance, one run in 37 is as long."""
 LEAST = 4.0
 """The window is never cut below this."""
 CUT = 0.7
@@ -48,13 +47,17 @@ RECOVERY = 10.0
 """Seconds without a cut after which the next one begins a new stretch of trouble."""
 LATELY = 2.0
 """Seconds in which starts are counted where the settings limit their rate, or those of one start at that rate."""
-PUT_OFF = 1.0
-"""Seconds for which nothing is begun after the cloud put a call off for being asked too often, at the least; doubled
-each time that it says so again, without taking a call in between."""
-MOST_PUT_OFF = 60.0
+HOLD_OFF = 1.0
+"""Seconds for which nothing is begun after the cloud put a call off for being asked too often, or ended many with
+errors, at the least; doubled each time that it does so again, without taking a call in between."""
+MOST_HELD_OFF = 8.0
+"""The same at the most where the cloud names no time: its recovery is seen within ten seconds."""
+MOST_ASKED_FOR = 60.0
 """The same at the most, whatever the cloud asks for."""
 PATIENCE = 300.0
-"""Seconds of putting off, without a call that was taken, after which the next one counts as refused."""
+"""Seconds without a call that was taken, after which the next that is put off counts as refused."""
+PATIENT = 5
+"""How often it must have been put off by then."""
 SOON = 1 / 4
 """The part of the cloud's poll between two looks while something is to be begun or to be claimed."""
 CALMLY = 1 / 2
@@ -71,7 +74,7 @@ class Limit(StrEnum):
     CLAIMS = "claims"  #: the place has enough to take up
     TARGET = "target"  #: as many are on their way to the target as the net allows
     STALE = "stale"  #: the target claims nothing
-    BUSY = "busy"  #: the cloud puts calls off, for it is asked too often
+    BUSY = "busy"  #: the cloud puts calls off, or ends one after another with an error
     PLACE = "place"  #: the cloud would refuse it now, for its place is not there
 
 
@@ -99,9 +102,9 @@ class Pace:
     recent: Sequence[float] = ()  #: seconds of the last accepting calls
     usual: float = 0.0  #: the same, smoothed
     cut_at: float = -inf
-    errors: float = 0.0  #: share of the last calls that the cloud ended with an error, smoothed
-    put_off: int = 0  #: how often it has put calls off since it took the last one
-    put_off_since: float = inf  #: when it began to
+    errors: int = 0  #: how many of the last calls in a row the cloud ended with an error
+    held_off: int = 0  #: how often it was left alone for a while since it took the last call
+    held_off_since: float = inf  #: when that began
     waits_until: float = -inf  #: nothing is begun before
     claims: Mapping[str, Sequence[float]] = field(default_factory=dict)  #: moments at which a place was seen to claim
 
@@ -114,13 +117,10 @@ class Pace:
             now: the moment.
         """
         after = replace(
-            self,
+            self.taken(),
             shortest=min(self.shortest, max(seconds, QUICKEST)),
             recent=(*self.recent, seconds)[-RECENT:],
             usual=self.usual + 0.3 * (seconds - self.usual) if self.usual else seconds,
-            errors=self.errors * (1 - MEMORY_OF_ERRORS),
-            put_off=0,
-            put_off_since=inf,
         )
         if after.strain > SLOW:
             return after.cut(now=now)
@@ -128,37 +128,41 @@ class Pace:
             return after
         return replace(after, window=self.window + (1.0 if self.window < self.calm else 1.0 / self.window))
 
+    def taken(self) -> "Pace":
+        """After the cloud took a call, whatever that tells of its speed."""
+        return replace(self, errors=0, held_off=0, held_off_since=inf)
+
     def is_overdue(self, seconds: float) -> bool:
         """Whether an accepting call that has been on the wire so long says that the cloud has enough."""
         return self.shortest < inf and seconds > SLOW * self.usual + 0.4
 
     def failed(self, *, now: float) -> "Pace":
-        """After the cloud ended a call with an error: one of a few is chance, most of them are overload."""
-        after = replace(self, errors=self.errors + MEMORY_OF_ERRORS * (1 - self.errors))
-        return after.cut(now=now) if after.errors > OVERLOAD else after
+        """After the cloud ended a call with an error: one is chance, many in a row are overload."""
+        after = replace(self, errors=self.errors + 1)
+        return after.hold_off(0.0, now=now) if after.errors >= MANY_ERRORS else after
 
-    def after_put_off(self, seconds: float, *, now: float) -> "Pace":
-        """After the cloud put a call off; several that were on their way together count once.
+    def hold_off(self, seconds: float, *, now: float) -> "Pace":
+        """After the cloud put a call off, or ended many with errors; those that were on their way together count once.
 
         Args:
-            seconds: for which it asks to be left alone.
+            seconds: for which it asks to be left alone; 0: it names no time.
             now: the moment.
         """
-        times = self.put_off + 1 if now >= self.waits_until else self.put_off
-        wait = min(max(PUT_OFF * 2.0 ** min(times - 1, 6), seconds), MOST_PUT_OFF)
+        times = self.held_off + 1 if now >= self.waits_until else self.held_off
+        wait = min(max(min(HOLD_OFF * 2.0 ** min(times - 1, 9), MOST_HELD_OFF), seconds), MOST_ASKED_FOR)
         return replace(
             self.cut(now=now),
-            put_off=times,
-            put_off_since=min(self.put_off_since, now),
+            held_off=times,
+            held_off_since=min(self.held_off_since, now),
             waits_until=max(self.waits_until, now + wait),
         )
 
     def takes_nothing(self, *, now: float) -> bool:
         """Whether the cloud has put off whatever it was asked, for longer than anybody should wait unasked."""
-        return now - self.put_off_since > PATIENCE
+        return now - self.held_off_since > PATIENCE and self.held_off >= PATIENT
 
     def cut(self, *, now: float) -> "Pace":
-        """After a sign of overload: slow calls, a lost or refused one, a record in `error`, a 429 or 504."""
+        """After a sign of overload: slow calls, a lost or refused one, a record in `error`, a 429 or 504, many 503."""
         if now - self.cut_at < max(1.0, self.usual):
             return self
         calm = max(LEAST, CUT * self.window) if now - self.cut_at > RECOVERY else self.calm

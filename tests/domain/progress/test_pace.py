@@ -82,14 +82,19 @@ def test_the_first_quick_answer_says_that_the_cloud_is_at_ease_again() -> None:
     assert strained.answered(0.3, unclaimed=1, now=0.0).strain == 1
 
 
-def test_calls_that_the_cloud_ends_with_an_error_cut_it_only_when_most_do() -> None:
+def test_one_call_that_the_cloud_ends_with_an_error_is_chance_and_three_in_a_row_are_overload() -> None:
     known = Pace(window=40, shortest=0.3, usual=0.3)
-    for second in range(100):
-        known = known.failed(now=float(second)) if second % 3 == 0 else known.answered(0.3, unclaimed=0, now=1.0)
-    assert known.window == 40
-    for second in range(100, 110):
-        known = known.failed(now=float(second))
-    assert known.window < 40
+    for second in range(0, 90, 3):
+        known = known.failed(now=second).failed(now=second + 1.0).answered(0.3, unclaimed=0, now=second + 2.0)
+    assert (known.window, of_cloud(known, now=90.0)) == (40, None)
+    burst = known.failed(now=100.0).failed(now=100.1).failed(now=100.2).failed(now=100.3)
+    assert burst.window == 28
+    assert (of_cloud(burst, now=101.2), of_cloud(burst, now=101.3)) == (Limit.BUSY, None)
+    again = burst.failed(now=101.3)
+    assert again.window < 28
+    assert of_cloud(again, now=103.2) is Limit.BUSY, "the next one is enough"
+    well = again.answered(0.3, unclaimed=0, now=104.0).failed(now=105.0)
+    assert of_cloud(well, now=105.0) is None
 
 
 def test_answers_that_come_slow_together_cut_once() -> None:
@@ -202,28 +207,32 @@ def test_whatever_happens_something_may_be_begun_once_nothing_is_in_flight(
 
 
 def test_while_the_cloud_puts_calls_off_nothing_is_begun_for_as_long_as_it_asks() -> None:
-    known = AT_EASE.after_put_off(7.0, now=10.0)
+    known = AT_EASE.hold_off(7.0, now=10.0)
     assert known.window < AT_EASE.window
     assert (of_cloud(known, now=16.9), of_cloud(known, now=17.0)) == (Limit.BUSY, None)
-    assert AT_EASE.after_put_off(9_999.0, now=10.0).waits_until == 10.0 + pace.MOST_PUT_OFF
-    assert AT_EASE.after_put_off(inf, now=10.0).waits_until == 10.0 + pace.MOST_PUT_OFF
-    assert AT_EASE.after_put_off(nan, now=10.0).waits_until == 10.0 + pace.PUT_OFF
+    assert AT_EASE.hold_off(9_999.0, now=10.0).waits_until == 10.0 + pace.MOST_ASKED_FOR
+    assert AT_EASE.hold_off(inf, now=10.0).waits_until == 10.0 + pace.MOST_ASKED_FOR
+    assert AT_EASE.hold_off(nan, now=10.0).waits_until == 10.0 + pace.HOLD_OFF
 
 
-def test_a_cloud_that_names_no_time_is_left_alone_twice_as_long_each_time_until_it_takes_a_call() -> None:
+def test_a_cloud_that_names_no_time_is_left_alone_twice_as_long_each_time_and_eight_seconds_at_most() -> None:
     known, waits = AT_EASE, []
-    for _ in range(3):
+    for _ in range(5):
         now = max(known.waits_until, 0.0)
         for late in (0.0, 0.1):  # both were on their way
-            known = known.after_put_off(0.0, now=now + late)
+            known = known.hold_off(0.0, now=now + late)
         waits.append(round(known.waits_until - now, 1))
-    assert waits == [1.1, 2.1, 4.1]
+    assert waits == [1.1, 2.1, 4.1, 8.1, 8.1]
     known = known.answered(0.3, unclaimed=1, now=100.0)
-    assert known.after_put_off(0.0, now=100.0).waits_until == 101.0
+    assert known.hold_off(0.0, now=100.0).waits_until == 101.0
 
 
 def test_a_cloud_that_puts_everything_off_for_five_minutes_takes_nothing() -> None:
-    known = AT_EASE.after_put_off(0.0, now=10.0).after_put_off(0.0, now=100.0)
+    known = AT_EASE
+    for now in (10.0, 20.0, 40.0, 60.0):
+        known = known.hold_off(0.0, now=now)
+    assert not known.takes_nothing(now=900.0), "it was hardly asked"
+    known = known.hold_off(0.0, now=100.0)
     assert not known.takes_nothing(now=310.0)
     assert known.takes_nothing(now=310.1)
     assert not known.answered(0.3, unclaimed=1, now=300.0).takes_nothing(now=900.0)

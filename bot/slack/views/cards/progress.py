@@ -86,7 +86,7 @@ _HELD_BACK = {
     Limit.SLOW: "the cloud answers slowly",
     Limit.RATE: "the settings allow no more",
     Limit.CLOUD: "as many on their way as the settings allow",
-    Limit.BUSY: "the cloud asks to be asked less often",
+    Limit.BUSY: "the cloud takes no more calls just now",
     Limit.PLACE: "the target is not up",
     Limit.TARGET: "as many on their way as the targets take at once",
 }

@@ -443,7 +443,7 @@ def test_findings_of_any_number_are_all_there_or_nobody_can_approve_them(number:
         (Limit.RATE, "1.0 starts/s: the settings allow no more"),
         (Limit.CLOUD, "1.0 starts/s: as many on their way as the settings allow"),
         (Limit.TARGET, "1.0 starts/s: as many on their way as the targets take at once"),
-        (Limit.BUSY, "1.0 starts/s: the cloud asks to be asked less often"),
+        (Limit.BUSY, "1.0 starts/s: the cloud takes no more calls just now"),
         (Limit.WINDOW, ""),
         (None, ""),
     ],
