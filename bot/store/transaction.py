@@ -1,7 +1,7 @@
 """One transaction: the session, its moment, and what waits for the commit."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import cache
@@ -123,6 +123,12 @@ class Transaction:
     def insert(self, table: Table) -> "postgresql.Insert | sqlite.Insert":
         """An insert that may say what to do on conflict."""
         return postgresql.insert(table) if self._on_postgresql else sqlite.insert(table)
+
+    async def put(self, table: Table, row: Mapping[str, object], *, by: Sequence[str]) -> None:
+        """Insert a row, or give the one that has these `by` columns the values of the others."""
+        changed = {name: value for name, value in row.items() if name not in by}
+        insert = self.insert(table).values(**row)
+        await self.run(insert.on_conflict_do_update(index_elements=[table.c[name] for name in by], set_=changed))
 
     def note(self, operation: OperationId | None, entry: Entry) -> None:
         """Have the commit append an audit entry."""

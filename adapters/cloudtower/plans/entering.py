@@ -5,18 +5,17 @@ the call carries is exactly the shutdown list of the precheck, and it is part of
 """
 
 from dataclasses import replace
-from datetime import timedelta
 
 from adapters.cloudtower.findings import entering
 from adapters.cloudtower.steps import power
-from adapters.cloudtower.steps.course import ENTER, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
+from adapters.cloudtower.steps.course import ENTER, PATIENCE, QUIET
 from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
-from bot.domain.values import Json, StepKey, Then, VmId
+from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
+from bot.domain.values import StepKey, Then, VmId
 
 PHASES = ("Enter maintenance", "Verify", power.PHASE)
 
@@ -103,16 +102,8 @@ def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tup
     )
     unseen = set(survey.precheck.shutdown) - {entering.must_stop(survey)(vm) for vm in (*survey.vms, *survey.elsewhere)}
     checks = [_verification(host, vm, is_seen=vm.id not in unseen) for vm in vms]
-    end = PlannedStep(
-        key=StepKey(f"{VERIFY_HOST}:{host.id}"),
-        phase=PHASES[1],
-        verb=VERIFY_HOST,
-        target=host.id,
-        title=f"verify that {host.name} is in maintenance and that no VM runs on it",
-        by=By.CLOUD,
-        arguments={"host_id": host.id, "course": ENTER.verb},
-        patience=timedelta(minutes=10),
-    )
+    title = f"verify that {host.name} is in maintenance and that no VM runs on it"
+    end = ENTER.verified(host, phase=PHASES[1], title=title)
     steps = (call, *(step for step in checks if step is not None), end)
     if request.then is Then.NOTHING:
         return steps
@@ -132,20 +123,6 @@ def _verification(host: TowerHost, vm: Vm, *, is_seen: bool) -> PlannedStep | No
     word = _WORDS.get(vm.disposition)
     if word is None:
         return None
-    arguments: dict[str, Json] = {
-        "host_id": host.id,
-        "course": ENTER.verb,
-        "disposition": vm.disposition.value,
-        "is_seen": is_seen,
-    }
-    return PlannedStep(
-        key=StepKey(f"vm:{vm.id}"),
-        phase=PHASES[0],
-        verb=VERIFY_VM,
-        target=vm.id,
-        title=f"{word} {vm.name}",
-        by=By.CLOUD,
-        vm=vm.id,
-        arguments=arguments,
-        patience=PATIENCE,
-    )
+    title = f"{word} {vm.name}"
+    seen = {"disposition": vm.disposition.value, "is_seen": is_seen}
+    return ENTER.vm_verified(host, vm.id, phase=PHASES[0], title=title, **seen)

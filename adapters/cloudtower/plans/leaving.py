@@ -5,17 +5,16 @@ that Muster cannot see and so could not verify. Naming or ticking VMs chooses ex
 """
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 from adapters.cloudtower.findings import alerts, entering
 from adapters.cloudtower.findings.entering import finding
-from adapters.cloudtower.steps.course import EXIT, PATIENCE, QUIET, VERIFY_HOST, VERIFY_VM
+from adapters.cloudtower.steps.course import EXIT, PATIENCE, QUIET
 from adapters.cloudtower.survey.leaving import LeavingSurvey, WayBack, WayBackKind
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
-from bot.domain.plans.plan import By, Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
+from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
 from bot.domain.values import Json, StepKey, VmId
 
 _UNLESS_CHOSEN = " They stay as they are unless somebody chooses them."
@@ -189,34 +188,17 @@ def _steps(host: TowerHost, chosen: list[WayBack]) -> tuple[PlannedStep, ...]:
         patience=PATIENCE,
         quiet=QUIET,
     )
-    end = PlannedStep(
-        key=StepKey(f"{VERIFY_HOST}:{host.id}"),
-        phase=PHASES[1],
-        verb=VERIFY_HOST,
-        target=host.id,
-        title=f"verify that {host.name} is in use",
-        by=By.CLOUD,
-        arguments={"host_id": host.id, "course": EXIT.verb},
-        patience=timedelta(minutes=10),
-    )
+    end = EXIT.verified(host, phase=PHASES[1], title=f"verify that {host.name} is in use")
     return (call, *(_verification(host, offer) for offer in chosen), end)
 
 
 def _verification(host: TowerHost, offer: WayBack) -> PlannedStep:
     disposition = Disposition.POWER_ON if offer.way is WayBackKind.POWER_ON else Disposition.MIGRATE_BACK
-    return PlannedStep(
-        key=StepKey(f"vm:{offer.uuid}"),
+    return EXIT.vm_verified(
+        host,
+        VmId(offer.uuid),
         phase=PHASES[0],
-        verb=VERIFY_VM,
-        target=offer.uuid,
         title=f"{_WORDS[offer.way]} {offer.name}",
-        by=By.CLOUD,
-        vm=VmId(offer.uuid),
-        arguments={
-            "host_id": host.id,
-            "course": EXIT.verb,
-            "disposition": disposition.value,
-            "runs": offer.way is not WayBackKind.OFFLINE,
-        },
-        patience=PATIENCE,
+        disposition=disposition.value,
+        runs=offer.way is not WayBackKind.OFFLINE,
     )

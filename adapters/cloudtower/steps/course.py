@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import NotSupported
-from bot.domain.plans.plan import Step
-from bot.domain.values import Action
+from bot.domain.plans.plan import By, PlannedStep, Step
+from bot.domain.values import Action, Json, StepKey, VmId
 
 VERIFY_VM, VERIFY_HOST = "verify-vm", "verify-host"
 PATIENCE = timedelta(hours=2)
@@ -31,6 +32,33 @@ class Passage:
     def verb(self) -> str:
         """Of the step that makes the call."""
         return self.action.value
+
+    def verified(self, host: TowerHost, *, phase: str, title: str) -> PlannedStep:
+        """The step that verifies the host at the end."""
+        return PlannedStep(
+            key=StepKey(f"{VERIFY_HOST}:{host.id}"),
+            phase=phase,
+            verb=VERIFY_HOST,
+            target=host.id,
+            title=title,
+            by=By.CLOUD,
+            arguments={"host_id": host.id, "course": self.verb},
+            patience=timedelta(minutes=10),
+        )
+
+    def vm_verified(self, host: TowerHost, vm: VmId, *, phase: str, title: str, **expected: Json) -> PlannedStep:
+        """The step that verifies what CloudTower did to a VM."""
+        return PlannedStep(
+            key=StepKey(f"vm:{vm}"),
+            phase=phase,
+            verb=VERIFY_VM,
+            target=vm,
+            title=title,
+            by=By.CLOUD,
+            vm=vm,
+            arguments={"host_id": host.id, "course": self.verb, **expected},
+            patience=PATIENCE,
+        )
 
 
 ENTER = Passage(

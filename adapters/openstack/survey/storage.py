@@ -89,16 +89,7 @@ async def volumes_of(session: Session, manager: str) -> Sequence[Volume]:
         Refused: Cinder dropped the filter, so what it listed means nothing.
         Unreachable
     """
-    offer = await session.offer("block-storage")
-    volumes = await session.pages(
-        "block-storage",
-        "/volumes/detail",
-        "volumes",
-        made=translate.volume,
-        microversion=up_to(VOLUMES, offer.highest) if offer else "",
-        params={"all_tenants": "1", "host": manager},
-        doing=f"list the volumes that {manager} manages",
-    )
+    volumes = await _volumes(session, {"host": manager}, doing=f"list the volumes that {manager} manages")
     if not all(v.manager == manager or v.manager.startswith((f"{manager}@", f"{manager}#")) for v in volumes):
         raise Refused(
             f"Cinder did not restrict the list of volumes to {manager}: Muster's account may not filter by host.",
@@ -177,17 +168,21 @@ async def picked_for(session: Session, host: str) -> Sequence[Volume]:
     Raises:
         Refused, Unreachable: could not ask.
     """
+    volumes = await _volumes(session, {}, doing="list all volumes")
+    return [v for v in volumes if v.manager.partition("#")[0].partition("@")[0] == host]
+
+
+async def _volumes(session: Session, only: Mapping[str, str], *, doing: str) -> Sequence[Volume]:
     offer = await session.offer("block-storage")
-    volumes = await session.pages(
+    return await session.pages(
         "block-storage",
         "/volumes/detail",
         "volumes",
         made=translate.volume,
         microversion=up_to(VOLUMES, offer.highest) if offer else "",
-        params={"all_tenants": "1"},
-        doing="list all volumes",
+        params={"all_tenants": "1", **only},
+        doing=doing,
     )
-    return [v for v in volumes if v.manager.partition("#")[0].partition("@")[0] == host]
 
 
 async def _pools(session: Session) -> Mapping[str, str]:

@@ -41,13 +41,9 @@ class Migrations:
         vm, see = move.vm, self._conductor
         if not wait:
             yield 0.2
-        dest = see.choose(vm, move.kind, target)
+        dest = self._scheduled(move, target, entry)
         if dest is None:
-            self._give_up(move, "error")
-            see.note(entry, "conductor_migrate_server", None, NO_HOST)
-            entry.message = "Error"
             return
-        move.dest = dest
         if wait:
             yield 0.2
         if not dest.alive:
@@ -133,6 +129,17 @@ class Migrations:
         self._world.allocations.pop(move.uuid, None)
         dest.inbox.append(lambda: self._conductor.break_down(vm, "Instance not found on the host"))
 
+    def _scheduled(self, move: Move, target: SimHost | None, entry: ServerAction) -> SimHost | None:
+        """Where the scheduler sends it; None: it is given up, for no host is valid."""
+        dest = self._conductor.choose(move.vm, move.kind, target)
+        if dest is None:
+            self._give_up(move, "error")
+            self._conductor.note(entry, "conductor_migrate_server", None, NO_HOST)
+            entry.message = "Error"
+        else:
+            move.dest = dest
+        return dest
+
     def _give_up(self, move: Move, status: str) -> None:
         """Back to how it was; no fault is shown."""
         self._conductor.become(move, status)
@@ -169,13 +176,9 @@ class Migrations:
         vm, see = move.vm, self._conductor
         was = vm.state
         yield 0.2
-        dest = see.choose(vm, move.kind, target)
+        dest = self._scheduled(move, target, entry)
         if dest is None:
-            self._give_up(move, "error")
-            see.note(entry, "conductor_migrate_server", None, NO_HOST)
-            entry.message = "Error"
             return
-        move.dest = dest
         self._world.allocations[move.uuid] = {move.source.id: vm.needs}
         self._world.allocations[vm.id] = {dest.id: vm.needs}
         see.become(move, "pre-migrating")

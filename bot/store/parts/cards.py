@@ -57,13 +57,8 @@ class SqlCards:
 
     async def keep(self, card: Card) -> None:
         """See `bot.domain.ports.messages.StandingCards`."""
-        columns = card_columns(card, now=self._transaction.clock.now())
-        changed = {name: value for name, value in columns.items() if name != "operation_id"}
-        await self._transaction.run(
-            self._transaction.insert(_CARD)
-            .values(**columns)
-            .on_conflict_do_update(index_elements=[_CARD.c.operation_id], set_=changed)
-        )
+        row = card_columns(card, now=self._transaction.clock.now())
+        await self._transaction.put(_CARD, row, by=("operation_id",))
         shown = update(_OPERATION).where(_OPERATION.c.id == card.operation).values(shown=card.revision)
         await self._transaction.run(shown)
 

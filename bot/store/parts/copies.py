@@ -43,14 +43,7 @@ class SqlCopies:
 
     async def keep(self, copy: Copy) -> None:
         """See `bot.domain.ports.messages.StandingCopies`."""
-        columns = copy_columns(copy)
-        keys = ("operation_id", "channel")
-        changed = {name: value for name, value in columns.items() if name not in keys}
-        await self._transaction.run(
-            self._transaction.insert(_COPY)
-            .values(**columns)
-            .on_conflict_do_update(index_elements=[_COPY.c[key] for key in keys], set_=changed)
-        )
+        await self._transaction.put(_COPY, copy_columns(copy), by=("operation_id", "channel"))
 
     async def drop(self, copy: Copy) -> None:
         """See `bot.domain.ports.messages.StandingCopies`."""
