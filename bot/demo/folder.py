@@ -8,7 +8,7 @@ from pathlib import Path
 from bot.domain.errors import Refusal
 from bot.domain.ports import StoreInUse
 from bot.store.database import is_embedded, parse
-from bot.store.guard import Guard
+from bot.store.process_lock import ProcessLock
 from bot.store.schema import found
 
 MARK = "made-by-muster-demo"
@@ -46,9 +46,9 @@ def prepared(folder: Path) -> Path:
             )
     folder.mkdir(parents=True, exist_ok=True)
     mark.write_text(_WORDS)
-    guard = Guard(str(folder / "muster.db"))
+    lock = ProcessLock(str(folder / "muster.db"))
     try:
-        guard.take()
+        lock.take()
     except StoreInUse as held:
         raise Refusal(
             f"Another demo runs in {folder}.", remedy="Stop it, or name another folder with --folder."
@@ -57,7 +57,7 @@ def prepared(folder: Path) -> Path:
         for name in OWN_FILES:
             (folder / name).unlink(missing_ok=True)
     finally:
-        guard.let_go()
+        lock.let_go()
     return folder
 
 

@@ -164,11 +164,11 @@ class Vote:
     reason: str = ""  #: why, where they were asked
     broke_glass: bool = False  #: an approval that counts alone, by somebody whom policy lets break glass
     vouched: tuple[str, ...] = ()  #: the sentences that they ticked, having typed the host's name
-    void: bool = False  #: counts no more: another plan was put before the approvers since
+    void: bool = False  #: no longer counts: another plan was put before the approvers since
 
 
 @dataclass(frozen=True, kw_only=True)
-class Whereabouts:
+class VmPlaces:
     """Where the VMs that no step was about were when they were looked for last."""
 
     at: datetime
@@ -192,7 +192,7 @@ class Operation:
     drift: tuple[str, ...] = ()  #: why the plan came back to the leads, when it did
     approved_plan: Plan | None = field(default=None, init=False)  #: what the votes that started it were cast on
     rechecked_by: UserId | None = None  #: who pressed *Re-check*, until they are told what it found
-    others: Whereabouts | None = None  #: of the VMs that no step was about; None: nobody has looked
+    others: VmPlaces | None = None  #: of the VMs that no step was about; None: nobody has looked
     words: tuple[Word, ...] = ()  #: what people said they did by hand, oldest first
     expires_at: datetime | None = None
     starts_at: datetime | None = None  #: not started before; None: as soon as it is approved

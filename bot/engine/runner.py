@@ -11,7 +11,7 @@ from bot.domain.cloud import CloudError, Sighting
 from bot.domain.counting import counted
 from bot.domain.messages.executed import AllVerified, LeftUndone, PersonNeeded
 from bot.domain.messages.news import News, calling
-from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, State, Whereabouts
+from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, State, VmPlaces
 from bot.domain.ports import LeaseLost, Stale, StoreFailed
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.fates import Fate
@@ -215,7 +215,7 @@ class Runner:
             places = await cloud.find(last)
         except CloudError as error:
             places = [VmPlace(vm=id, unknown=error.sentence) for id in last]
-        seen = Whereabouts(at=self.leased.clock.now(), vms=tuple(places)) if places else None
+        seen = VmPlaces(at=self.leased.clock.now(), vms=tuple(places)) if places else None
         return replace(operation, others=seen)
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 from bot.domain.ports import Bell, Clock, Rank, StoreFailed
 from bot.domain.steady_clock import SteadyClock
 from bot.store import database, schema
-from bot.store.guard import Guard
+from bot.store.process_lock import ProcessLock
 from bot.store.rows.mapping import PlanShelf
 from bot.store.rows.tables import ProbeRow, table_of
 from bot.store.transaction import Transaction, patiently
@@ -51,7 +51,7 @@ class SqlArchive:
             if self.is_embedded
             else TransactionQueue(database.WRITERS, bulk=database.BULK_WRITERS)
         )
-        self._guard = Guard(database.file_of(self._address))
+        self._process_lock = ProcessLock(database.file_of(self._address))
 
     @property
     def is_embedded(self) -> bool:
@@ -65,7 +65,7 @@ class SqlArchive:
             StoreInUse: another process uses it.
             StoreFailed: the lock beside it cannot be made.
         """
-        self._guard.take()
+        self._process_lock.take()
 
     async def open(self) -> None:
         """Take the database and bring it to the schema of this release.
@@ -75,14 +75,14 @@ class SqlArchive:
             ForeignSchema: a newer release has been here.
             StoreFailed: it cannot be reached.
         """
-        self._guard.take()
+        self._process_lock.take()
         engine = database.connect(self._address)
         try:
             await patiently(schema.upgrade_engine(engine))
-            self._guard.keep_private()
+            self._process_lock.keep_private()
         except BaseException:
             await engine.dispose()
-            self._guard.let_go()
+            self._process_lock.let_go()
             raise
         self._engine = engine
         if database.file_of(self._address) is not None:
@@ -124,7 +124,7 @@ class SqlArchive:
             if engine is not None:
                 await engine.dispose()
         self._engine = self._reader = None
-        self._guard.let_go()
+        self._process_lock.let_go()
 
     @asynccontextmanager
     async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[SqlUnit]:

@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from bot.store.database import connect, file_of, parse
-from bot.store.guard import Guard
+from bot.store.process_lock import ProcessLock
 from bot.store.transaction import patiently
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -38,16 +38,16 @@ async def upgrade(url: str) -> str:
         ForeignSchema: a newer release has been here.
     """
     address = parse(url)
-    guard = Guard(file_of(address))
-    guard.take()
+    lock = ProcessLock(file_of(address))
+    lock.take()
     engine = connect(address)
     try:
         reached = await patiently(upgrade_engine(engine))
-        guard.keep_private()
+        lock.keep_private()
         return reached
     finally:
         await engine.dispose()
-        guard.let_go()
+        lock.let_go()
 
 
 async def upgrade_engine(engine: AsyncEngine) -> str:

@@ -12,7 +12,7 @@ from bot.slack.inbound import windows
 from bot.slack.inbound.intake import Asked
 from bot.slack.inbound.reception import Reception
 from bot.slack.inbound.windows import Draw
-from bot.slack.views import carried
+from bot.slack.views import button_values
 from bot.slack.views.cards import buttons
 from bot.slack.views.cards import details as view
 from bot.slack.views.message import Block
@@ -25,7 +25,7 @@ def register(app: AsyncApp, reception: Reception) -> None:
         await windows.open_for(body, ack=ack, client=client, reception=reception, draw=_page(0))
 
     async def on_turn(ack: AsyncAck, body: dict[str, Any], client: AsyncWebClient) -> None:
-        page = carried.page_in(str(body["actions"][0].get("value") or ""))
+        page = button_values.page_in(str(body["actions"][0].get("value") or ""))
         await windows.rewrite_for(body, ack=ack, client=client, reception=reception, draw=_page(page))
 
     app.action(buttons.DETAILS)(on_click)

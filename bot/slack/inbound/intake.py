@@ -10,7 +10,7 @@ from bot.domain.ports import ANSWER_AT, Clock, Delivery
 from bot.domain.redaction import without_shapes
 from bot.domain.rules.policy import Actor
 from bot.domain.values import Digest, Facts, OperationId, StepKey, VmId
-from bot.slack.views import carried
+from bot.slack.views import button_values
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +93,7 @@ def click(body: Mapping[str, Any], *, kind: str, clock: Clock) -> Delivery:
     action = body["actions"][0]
     user, container = str(body["user"]["id"]), body.get("container", {})
     name, message_ts = str(action.get("action_id", "")), str(container.get("message_ts", ""))
-    told = carried.words_in(str(action.get("value") or ""))
+    told = button_values.words_in(str(action.get("value") or ""))
     return Delivery(
         key=_key("click", str(action.get("action_ts", "")), user, name, message_ts),
         kind=kind,
@@ -120,7 +120,7 @@ def submission(body: Mapping[str, Any], *, kind: str, clock: Clock, told: Facts)
         told: what was put in, checked.
     """
     view = body["view"]
-    told_back = carried.words_in(str(view.get("private_metadata") or ""))
+    told_back = button_values.words_in(str(view.get("private_metadata") or ""))
     return Delivery(
         key=_key("submission", str(view.get("id", "")), str(view.get("callback_id", ""))),
         kind=kind,

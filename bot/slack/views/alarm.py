@@ -7,7 +7,7 @@ from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.messages.news import Unheard
 from bot.domain.values import HostId
 from bot.slack.refusals import because
-from bot.slack.views import carried, message, text
+from bot.slack.views import button_values, message, text
 from bot.slack.views.message import Block, Message
 
 EVACUATE = "evacuate_from_alarm"
@@ -73,7 +73,7 @@ def _dealt_with(alarm: Alarm, link: str) -> str:
 
 
 def _button(alarm: Alarm, host: HostId) -> Block:
-    value = carried.by_host(alarm.cloud, host)
+    value = button_values.by_host(alarm.cloud, host)
     button = message.button("Evacuate…", action=EVACUATE, value=value, style="primary")
     return message.actions([button], block_id=f"alarm:{alarm.id}")
 

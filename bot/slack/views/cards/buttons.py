@@ -8,7 +8,7 @@ from bot.domain.progress import set_aside, turns
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, UserId
-from bot.slack.views import carried, message, subject, text
+from bot.slack.views import button_values, message, subject, text
 from bot.slack.views.message import Block
 
 APPROVE = "approve"
@@ -61,7 +61,7 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
         records: its step rows; *Skip* is there only where they have a VM that may be set aside.
         may_decide: whether findings and VMs stand above; else nobody approves or vouches for them here.
     """
-    value = carried.by_plan(operation)
+    value = button_values.by_plan(operation)
     elements = _deciding(operation, rule, value, is_shown=may_decide)
     if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
         if operation.plan.action is Action.EXIT and not all(vm.chosen for vm in operation.plan.unflagged):
@@ -79,7 +79,7 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
     elif any(operation.may(event) for event in _ENDING):
         elements.append(_cancel(operation, value))
     if label := subject.way_back(operation):
-        host = carried.by_host(operation.request.cloud, operation.request.host)
+        host = button_values.by_host(operation.request.cloud, operation.request.host)
         elements.append(message.button(label, action=RETURN, value=host))
     if operation.state in _ASKED_AGAIN:
         elements.append(message.button("Ask Again", action=ASK_AGAIN, value=value))
@@ -128,14 +128,14 @@ def undo(operation: Operation, records: Sequence[StepRecord]) -> list[Block]:
     offered = dict.fromkeys(r.step.undone_by for r in records if r.state is StepState.DONE and r.step.undone_by)
     if operation.state not in FINAL or not offered:
         return []
-    host = carried.by_host(operation.request.cloud, operation.request.host)
+    host = button_values.by_host(operation.request.cloud, operation.request.host)
     elements = [message.button(_UNDOING[action], action=UNDO, value=host) for action in offered if action]
     return [message.actions(elements, block_id=f"undo:{operation.id}")]
 
 
 def done(operation: Operation, record: StepRecord) -> Block:
     """The button by which a person says that they did a step that is theirs."""
-    value = carried.by_step(operation, record.key)
+    value = button_values.by_step(operation, record.key)
     said = f"{subject.host(operation)}: {text.escape(record.step.title, limit=160)}. Muster looks whether it is so."
     confirm = message.dialog("Have you done it?", said, yes="Done")
     button = message.button("Done", action=DONE, value=value, style="primary", confirm=confirm)

@@ -9,7 +9,7 @@ from bot.domain.plans.plan import Disposition, Plan, Vm
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
-from bot.slack.views import carried, message, subject, text
+from bot.slack.views import button_values, message, subject, text
 from bot.slack.views.cards import progress
 from bot.slack.views.cards.progress import VmProgress
 from bot.slack.views.message import Block
@@ -69,7 +69,7 @@ def window(operation: Operation, records: Sequence[StepRecord], *, page: int) ->
 def _page_buttons(operation: Operation, page: int, pages: int) -> list[Block]:
     to = [("Previous", page - 1)] * (page > 0) + [("Next", page + 1)] * (page < pages - 1)
     elements = [
-        message.button(label, action=f"{TURN}:{label.lower()}", value=carried.by_page(operation, number))
+        message.button(label, action=f"{TURN}:{label.lower()}", value=button_values.by_page(operation, number))
         for label, number in to
     ]
     return [message.actions(elements, block_id=f"turn:{operation.id}:{page}")] if elements else []

@@ -2,7 +2,7 @@
 
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan, Vm
-from bot.slack.views import carried, message, subject, text
+from bot.slack.views import button_values, message, subject, text
 from bot.slack.views.message import Block
 from bot.slack.views.windows import ticks, window
 
@@ -29,7 +29,7 @@ def _view(operation: Operation, plan: Plan, *, channel: str, is_brief: bool) -> 
         CALLBACK,
         "Choose VMs",
         blocks=[message.section(said), *_lists(plan, is_brief=is_brief)],
-        carries=carried.by_plan(operation, channel=channel),
+        carries=button_values.by_plan(operation, channel=channel),
         submit="Make New Plan",
     )
 

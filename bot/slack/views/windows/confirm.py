@@ -7,7 +7,7 @@ from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
 from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
-from bot.slack.views import carried, message, text
+from bot.slack.views import button_values, message, text
 from bot.slack.views.message import Block
 
 HOST = "host"
@@ -93,7 +93,7 @@ def complaints(view: Mapping[str, Any]) -> dict[str, str]:
         f"{VOUCH}-{number}": "Tick this to vouch for it: without that, your yes does not count."
         for number in _missing(view)
     }
-    named = carried.words_in(str(view.get("private_metadata") or "")).get(HOST)
+    named = button_values.words_in(str(view.get("private_metadata") or "")).get(HOST)
     if HOST in _values(view) and typed_in(view) != named:
         found[HOST] = "That is not the name of this host, letter by letter."
     return found

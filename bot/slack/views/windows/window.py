@@ -7,7 +7,7 @@ from bot.domain.counting import counted
 from bot.domain.operation import Choice, Operation
 from bot.domain.rules.policy import Rule
 from bot.domain.values import UserId
-from bot.slack.views import carried, message, subject, text
+from bot.slack.views import button_values, message, subject, text
 from bot.slack.views.message import Block, Message
 from bot.slack.views.windows import confirm
 
@@ -92,7 +92,7 @@ def reason_in(view: Mapping[str, Any]) -> str:
 
 def brings_back(operation: Operation, channel: str) -> str:
     """What comes back with a window: the operation and the plan that were shown, where, and the host to be typed."""
-    return carried.by_plan(operation, channel=channel, **{confirm.HOST: confirm.host_of(operation)})
+    return button_values.by_plan(operation, channel=channel, **{confirm.HOST: confirm.host_of(operation)})
 
 
 def asking(callback: str, title: str, *, blocks: Sequence[Block], carries: str, submit: str = "") -> Block:

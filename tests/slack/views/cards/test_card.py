@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from bot.domain.abilities import VmPlace
 from bot.domain.counting import counted
 from bot.domain.messages.kind import Kind
-from bot.domain.operation import FINAL, Event, Operation, State, Told, Whereabouts
+from bot.domain.operation import FINAL, Event, Operation, State, Told, VmPlaces
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.domain.progress.pace import Limit
@@ -231,7 +231,7 @@ def test_a_vm_that_no_step_was_about_is_told_where_it_was_found_and_never_guesse
     apart = tuple(replace(vm, disposition=Disposition.LEAVE, note="left out") for vm in of.vms)
     of = replace(of, vms=apart, steps=of.steps[:1])
     away, gone, still, lost, nowhere = (vm.id for vm in apart)
-    seen = Whereabouts(
+    seen = VmPlaces(
         at=NOW,
         vms=(
             VmPlace(vm=away, host="compute-7"),

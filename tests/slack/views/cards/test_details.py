@@ -10,7 +10,7 @@ from bot.demo.block_kit.blockkit import check_view
 from bot.domain.counting import counted
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
-from bot.slack.views import carried, notes
+from bot.slack.views import button_values, notes
 from bot.slack.views.cards import buttons, details
 from bot.slack.views.message import Message
 from tests.slack.views.examples import HOSTILE, NOW, RULE, operation, plan, records, vm
@@ -28,7 +28,7 @@ def pages(shown: Operation, rows: Any = ()) -> list[dict[str, Any]]:
     """All pages, as somebody sees them who turns them by the button."""
     made: list[Any] = [details.window(shown, rows, page=0)]
     while following := [b for b in elements(made[-1]) if b["text"]["text"] == "Next"]:
-        made.append(details.window(shown, rows, page=carried.page_in(following[0]["value"])))
+        made.append(details.window(shown, rows, page=button_values.page_in(following[0]["value"])))
     return made
 
 
@@ -133,7 +133,11 @@ def test_a_page_that_is_not_there_is_the_nearest_one() -> None:
     shown = asked(plan(300))
     assert details.window(shown, (), page=99) == details.window(shown, (), page=2)
     assert details.window(shown, (), page=-1) == details.window(shown, (), page=0)
-    assert (carried.page_in("{}"), carried.page_in("no"), carried.page_in('{"page":"x"}')) == (0, 0, 0)
+    assert (button_values.page_in("{}"), button_values.page_in("no"), button_values.page_in('{"page":"x"}')) == (
+        0,
+        0,
+        0,
+    )
 
 
 @pytest.mark.parametrize("number", [1, 21, 300])

@@ -11,12 +11,12 @@ from pathlib import Path
 from bot.domain.ports import StoreFailed, StoreInUse
 
 
-class Guard:
+class ProcessLock:
     """The right to use one database file.
 
     Args:
         database: path of the database file; the lock stands beside it, with `.lock` behind its name. None for a
-            database that needs no guard.
+            database that needs none.
     """
 
     def __init__(self, database: str | None) -> None:
