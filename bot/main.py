@@ -308,7 +308,7 @@ def _deaf_too_long(bot: Bot) -> str:
     """Why a new process would be better: nothing else in this one has brought Slack back."""
     if bot.slack is None or bot.slack.deaf_for < bot.settings.slack.deaf_after.total_seconds():
         return ""
-    return f"Slack has not been heard for {bot.slack.deaf_for:.0f} s"
+    return f"Nothing has been heard from Slack for {bot.slack.deaf_for:.0f} s"
 
 
 def _alertmanager(bot: Bot) -> Callable[[web.Request], Awaitable[web.Response]]:

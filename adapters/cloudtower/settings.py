@@ -37,7 +37,7 @@ class CloudTowerSettings(CloudSettings, Certified):
         with_token = "token_env" in said or "token_file" in said
         with_name = any(key in said for key in ("username", "password_env", "password_file"))
         if with_token and with_name:
-            yield "username", wrong("is there, and a token too.", "Keep only one way to log in.")
+            yield "username", wrong("is set, and so is a token.", "Keep only one way to log in.")
         if with_name and "username" not in said:
             yield "username", wrong("is missing.", "Add the user whose password this is.")
         yield from missing(said, "password" if with_name else "token")

@@ -101,7 +101,7 @@ def of_webhook(path: str, *, has_token: bool) -> Question:
         path: of the route.
         has_token: whether a token is configured that callers must bear.
     """
-    detail = f"POST {path} takes alerts from whoever bears the token"
+    detail = f"POST {path} takes alerts from whoever has the token"
     if not has_token:
         detail = f"no token is configured, so {path} answers 404; set ALERTMANAGER_TOKEN to take alerts"
 

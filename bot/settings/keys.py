@@ -43,7 +43,7 @@ class StoreSettings(Table):
     def complaints(cls, said: Said) -> Iterator[Complaint]:
         """See `Table.complaints`."""
         if "url" in said and (other := next((key for key in ("url_env", "url_file") if key in said), "")):
-            yield "url", wrong(f"is there, and {other} too.", "Keep only one of them.")
+            yield "url", wrong(f"is set, and so is {other}.", "Keep only one of them.")
 
     @property
     def address(self) -> str:

@@ -37,7 +37,7 @@ def strange_clouds(raw: Raw) -> Iterator[Problem]:
             remedy="Name one of [[clouds]], or leave it out.",
         )
     yield from (
-        Problem(key=f"freezes[{place}].clouds", sentence=f'"{name[:40]}" is no cloud.', remedy=nearest(name, known))
+        Problem(key=f"freezes[{place}].clouds", sentence=f'"{name[:40]}" is not a cloud.', remedy=nearest(name, known))
         for place, freeze in enumerate(_tables(raw, "freezes"), start=1)
         for name in _list(freeze, "clouds")
         if isinstance(name, str) and name not in known

@@ -50,7 +50,7 @@ class Reading:
         at = name
         try:
             if value and path:
-                raise wrong(f"is set, and {name}_FILE too.", "Set only one of them.")
+                raise wrong(f"is set, and so is {name}_FILE.", "Set only one of them.")
             if not value and not path:
                 raise wrong("is not set.", f"Set it in the environment, or {name}_FILE to a file that holds it.")
             at = f"{name}_FILE" if path else name

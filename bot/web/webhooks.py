@@ -58,7 +58,7 @@ def alertmanager(
             return _no(404, "Alerts are not taken here: no token is configured in [alertmanager].")
         if not _bears(request.headers.get("Authorization", ""), token):
             log.warning("an alert without the right token was turned away", remote=request.remote)
-            return _no(401, "The Authorization header does not bear the token.", **{"WWW-Authenticate": "Bearer"})
+            return _no(401, "The Authorization header does not carry the token.", **{"WWW-Authenticate": "Bearer"})
         try:
             group = parse(await http_server.body(request), labels=labels)
         except BadPayload as bad:

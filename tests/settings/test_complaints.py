@@ -100,7 +100,7 @@ kind = "openstak"
             "clouds.x.priority_metadata: cannot be the key of a VM's metadata.",
         ),
         ('[store]\nurl = "postgresql:///muster"\n', "store.url: names no host."),
-        ('[store]\nurl = "sqlite:///a"\nurl_env = "SQLITE"\n', "store.url: is there, and url_env too."),
+        ('[store]\nurl = "sqlite:///a"\nurl_env = "SQLITE"\n', "store.url: is set, and so is url_env."),
         ('[store]\nurl_env = "BMC_89"\n', "store.url_env: leads to what is not a database Muster can use."),
         ('[clouds]\nname = "x"\n', "muster.toml: is not TOML"),
         ('[[clouds]]\nkind = "openstack"\n', "clouds[2].name: is missing. Add the name people type before a host."),
@@ -119,13 +119,13 @@ kind = "openstak"
         (TOWER, "clouds.tower.token_env: is missing. Name an environment variable that holds the token"),
         (
             TOWER + 'token_env = "TOWER_TOKEN"\nusername = "u"\npassword_env = "BMC_89"\n',
-            "clouds.tower.username: is there, and a token too.",
+            "clouds.tower.username: is set, and so is a token.",
         ),
         (TOWER + 'password_env = "BMC_89"\n', "clouds.tower.username: is missing."),
         (TOWER + 'username = "u"\n', "clouds.tower.password_env: is missing."),
         (
             TOWER + 'token_env = "TOWER_TOKEN"\ntoken_file = "t"\n',
-            "clouds.tower.token_env: is there, and token_file too.",
+            "clouds.tower.token_env: is set, and so is token_file.",
         ),
         (TOWER + 'token_file = "nowhere"\n', "clouds.tower.token_file: "),
         (
@@ -152,7 +152,7 @@ def test_what_keys_say_wrongly_together_is_told_beside_what_is_wrong_with_one(tm
     problems = complaints(tmp_path, SMALL + TOWER + more)
     assert [problem.split(". ")[0] for problem in problems] == [
         "clouds.tower.concurency: is not a key known here",
-        "clouds.tower.password_env: is there, and password_file too",
+        "clouds.tower.password_env: is set, and so is password_file",
         "clouds.tower.insecure: makes ca_file meaningless",
         "clouds.tower.username: is missing",
     ]
@@ -201,7 +201,7 @@ def test_a_token_of_the_wrong_kind_is_told_apart_without_showing_it(tmp_path: Pa
 
 def test_a_token_given_twice_is_refused(tmp_path: Path) -> None:
     (problem,) = complaints(tmp_path, SMALL, {**ENV, "SLACK_BOT_TOKEN_FILE": "somewhere"})
-    assert problem.startswith("SLACK_BOT_TOKEN: is set, and SLACK_BOT_TOKEN_FILE too.")
+    assert problem.startswith("SLACK_BOT_TOKEN: is set, and so is SLACK_BOT_TOKEN_FILE.")
 
 
 @pytest.mark.parametrize("content", [b"", b"  \n", b"\xff\xfe", b"two\nlines", b"x" * 70_000])

@@ -41,7 +41,7 @@ def test_a_freeze_may_be_of_some_clouds_and_actions(tmp_path: Path) -> None:
         ('timezone = "Berlin"', "freezes[1].timezone: is not a time zone."),
         ('ends = "08:00"', "freezes[1]: starts and ends in different ways."),
         ('starts = "2026-12-20 18:00"\nends = "2026-12-20 08:00"', "freezes[1]: ends before it starts."),
-        ('clouds = ["prd"]', 'freezes[1].clouds: "prd" is no cloud. Did you mean "prod"?'),
+        ('clouds = ["prd"]', 'freezes[1].clouds: "prd" is not a cloud. Did you mean "prod"?'),
         ('clouds = "prod"', "freezes[1].clouds: must be a list."),
         ('actions = ["evacuate"]', "is not one of the words known here."),
         ('name = ""', "freezes[1].name: is empty."),

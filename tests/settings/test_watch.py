@@ -62,7 +62,7 @@ def test_what_is_wrong_is_named_by_its_key(tmp_path: Path, more: str, key: str) 
 @pytest.mark.parametrize(
     ("has_token", "said"),
     [
-        (True, "✓ alertmanager: POST /hook takes alerts from whoever bears the token"),
+        (True, "✓ alertmanager: POST /hook takes alerts from whoever has the token"),
         (False, "– alertmanager: no token is configured, so /hook answers 404; set ALERTMANAGER_TOKEN to take alerts"),
     ],
 )

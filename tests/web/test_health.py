@@ -182,7 +182,7 @@ async def test_an_incident_channel_that_takes_nothing_is_named_and_is_no_reason_
 
 async def test_a_process_that_should_be_replaced_says_why() -> None:
     parts = Parts()
-    parts.why = "Slack has not been heard for 601 s"
+    parts.why = "Nothing has been heard from Slack for 601 s"
     async with asking(parts) as get:
         answer = await get("/healthz")
         assert (answer.status_code, answer.json()) == (503, {"alive": False, "why": parts.why})

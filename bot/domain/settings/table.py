@@ -59,7 +59,7 @@ class Table(BaseModel):
             return handler(said)
         twice = [word for word in _secrets(cls.model_fields) if f"{word}_env" in said and f"{word}_file" in said]
         found = [
-            *((f"{word}_env", wrong(f"is there, and {word}_file too.", "Keep only one of them.")) for word in twice),
+            *((f"{word}_env", wrong(f"is set, and so is {word}_file.", "Keep only one of them.")) for word in twice),
             *cls.complaints(said),
         ]
         unheard = {f"{word}_{where}" for word in twice for where in ("env", "file")}

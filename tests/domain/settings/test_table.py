@@ -101,7 +101,7 @@ def test_all_that_is_wrong_is_told_and_no_key_hides_what_several_say_together() 
 
 def test_of_two_ways_to_a_secret_none_is_gone() -> None:
     assert told(url="https://gate", token_env="NOT_SET", token_file="nowhere") == [
-        ("token_env", "is there, and token_file too.")
+        ("token_env", "is set, and so is token_file.")
     ]
 
 
