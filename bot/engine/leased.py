@@ -133,9 +133,10 @@ class LeasedOperation:
         async with self.archive.reading() as unit:
             version = (await unit.leases.hold(self.lease)).version
             operation = known.operation
-            if operation is None or operation.version != version:
+            while operation is None or operation.version != version:
                 operation = await unit.operations.get(id)
                 known.read(operation, await unit.steps.of(id))
+                version = (await unit.leases.hold(self.lease)).version  # a server tells each question what is new
         return operation, tuple(known.records.values())
 
     async def operation(self) -> Operation:

@@ -87,6 +87,8 @@ class SqlArchive:
         self._engine = engine
         if database.file_of(self._address) is not None:
             self._reader = database.connect_reader(self._address)
+        elif not self.is_embedded:
+            self._reader = database.reader_of(engine)
         if self.is_embedded:
             await self._void_leases()
 

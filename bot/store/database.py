@@ -157,6 +157,14 @@ def connect_reader(address: URL) -> AsyncEngine:
     return engine
 
 
+def reader_of(server: AsyncEngine) -> AsyncEngine:
+    """The same connections to a server, for transactions that only read: each question is one way there and no more.
+
+    It shows each what is committed by then, as it does within a transaction, too (READ COMMITTED).
+    """
+    return server.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def begin_lazily(connection: Connection, *, how: str) -> None:
     """Begin a transaction of an embedded database with its first statement."""
     driver: Any = connection.connection.driver_connection

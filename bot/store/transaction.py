@@ -49,7 +49,7 @@ class Transaction:
         self, session: AsyncSession, *, clock: Clock, steady: SteadyClock, plans: PlanShelf, writes: bool
     ) -> None:
         self._session = session
-        self._writes = writes
+        self.writes = writes
         self.clock = clock
         self._steady = steady
         self.plans = plans
@@ -80,7 +80,7 @@ class Transaction:
     async def run(self, statement: Executable, rows: Sequence[dict[str, Any]] | None = None) -> int:
         """Execute a statement, once or for each of `rows`; how many stored rows an update met."""
         self.check_not_over()
-        if not self._writes:
+        if not self.writes:
             raise RuntimeError("This unit of work only reads.")
         result = await patiently(self._session.execute(statement, rows))
         self._changed |= not isinstance(result, CursorResult) or result.rowcount != 0

@@ -21,15 +21,12 @@ from bot.store.transaction import Transaction
 _OPERATION = table_of(OperationRow)
 
 # Asked for in every round, and built once: to build one takes longer than to ask it.
-_HELD = (
-    select(_OPERATION.c.lease_until, _OPERATION.c.version)
-    .where(
-        col(OperationRow.id) == bindparam("operation"),
-        col(OperationRow.lease_owner) == bindparam("owner"),
-        col(OperationRow.fence) == bindparam("fence"),
-    )
-    .with_for_update(key_share=True)
+_HELD = select(_OPERATION.c.lease_until, _OPERATION.c.version).where(
+    col(OperationRow.id) == bindparam("operation"),
+    col(OperationRow.lease_owner) == bindparam("owner"),
+    col(OperationRow.fence) == bindparam("fence"),
 )
+_HELD_ALONE = _HELD.with_for_update(key_share=True)
 _FREE = (
     select(_OPERATION.c.id, _OPERATION.c.fence)
     .where(
@@ -97,12 +94,15 @@ class SqlLeases:
         await self._transaction.run(update(_OPERATION).where(held).values(lease_owner=None, lease_until=None))
 
     async def _locked(self, lease: Lease) -> tuple[Any, datetime]:
-        """The operation's row, locked until the end of the transaction, if the lease's taking was the last one.
+        """The operation's row, if the lease's taking was the last one; who writes has it locked from then on.
 
         The moment may be that before the lock was there: whoever had taken the lease meanwhile had changed the fence.
         """
         rows, now = await self._transaction.with_now(
-            _HELD, operation=lease.operation, owner=lease.owner, fence=lease.fence
+            _HELD_ALONE if self._transaction.writes else _HELD,
+            operation=lease.operation,
+            owner=lease.owner,
+            fence=lease.fence,
         )
         return (rows[0] if rows else None), now
 
