@@ -16,6 +16,7 @@ from aiohttp import encode_basic_auth, web
 from aiohttp.typedefs import Handler
 
 from adapters.simulated.middleware import front, served
+from adapters.simulated.openstack.http import ApiError
 from adapters.simulated.records import Platform, SimHost
 from adapters.simulated.world import World
 
@@ -23,15 +24,6 @@ FACE = "redfish"
 USERNAME, PASSWORD = "root", "muster-bmc"
 _ROOT = "/redfish/v1"
 _RESETS = ("On", "ForceOff", "GracefulShutdown", "ForceRestart")
-
-
-class _Refused(Exception):
-    """The service refuses a call."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 def system_path(host: str) -> str:
@@ -93,7 +85,7 @@ async def _door(request: web.Request, handler: Handler) -> web.StreamResponse:
         return refused
     try:
         response = await handler(request)
-    except _Refused as error:
+    except ApiError as error:
         return _refusal(error.status, error.message)
     except web.HTTPNotFound:
         return _refusal(404, f"The resource at the URI {request.path} was not found.")
@@ -133,14 +125,14 @@ async def _reset_type(request: web.Request) -> str:
     """The kind of reset that a request asks for.
 
     Raises:
-        _Refused: it asks for none.
+        ApiError: it asks for none.
     """
     try:
         wanted = (await request.json())["ResetType"]
     except (ValueError, LookupError, TypeError):
-        raise _Refused(400, "The action Reset requires the parameter ResetType.") from None
+        raise ApiError(400, "The action Reset requires the parameter ResetType.") from None
     if wanted not in _RESETS:
-        raise _Refused(400, f"The value {wanted} for the property ResetType is not in the list of acceptable values.")
+        raise ApiError(400, f"The value {wanted} for the property ResetType is not in the list of acceptable values.")
     return str(wanted)
 
 
@@ -154,7 +146,7 @@ class _Machines:
         name = request.match_info["host"]
         found = next((h for h in self.world.hosts.values() if h.name == name), None)
         if found is None:
-            raise _Refused(404, f"The requested resource of type ComputerSystem named {name} was not found.")
+            raise ApiError(404, f"The requested resource of type ComputerSystem named {name} was not found.")
         return found
 
     async def collection(self, _: web.Request) -> web.Response:
@@ -193,7 +185,7 @@ class _Machines:
     async def reset(self, request: web.Request) -> web.Response:
         host, wanted = self._host(request), await _reset_type(request)
         if host.powered is (wanted == "On"):
-            raise _Refused(409, f"The requested resource is already {'on' if host.powered else 'off'}.")
+            raise ApiError(409, f"The requested resource is already {'on' if host.powered else 'off'}.")
         self.world.after(host.knobs.power_seconds, lambda: self._switch(host, wanted))
         return web.Response(status=204)
 

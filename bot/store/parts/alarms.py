@@ -42,28 +42,23 @@ class SqlAlarms:
         self._transaction = transaction
 
     async def of(self, kind: AlarmKind, *, cloud: str | None) -> Sequence[Alarm]:
-        """See `bot.domain.ports.alarms.Alarms`."""
         query = select(AlarmRow).where(col(AlarmRow.kind) == kind.value, col(AlarmRow.open)).order_by(col(AlarmRow.id))
         if cloud is not None:
             query = query.where(col(AlarmRow.cloud) == cloud)
         return [alarm_of(row) for row in await self._transaction.scalars(query)]
 
     async def about(self, kind: AlarmKind, subject: str) -> Alarm | None:
-        """See `bot.domain.ports.alarms.Alarms`."""
         row = await self._transaction.first(_ABOUT, kind=kind.value, subject=subject)
         return alarm_of(row) if row else None
 
     async def waiting(self, *, limit: int) -> Sequence[Alarm]:
-        """See `bot.domain.ports.alarms.Alarms`."""
         return [alarm_of(row) for row in await self._transaction.scalars(_WAITING, most=limit)]
 
     async def find(self, id: str) -> Alarm | None:
-        """See `bot.domain.ports.alarms.Alarms`."""
         row = await self._transaction.first(select(AlarmRow).where(col(AlarmRow.id) == id))
         return alarm_of(row) if row else None
 
     async def open(self, alarm: Alarm) -> bool:
-        """See `bot.domain.ports.alarms.Alarms`."""
         row = _columns(alarm) | {"channel": "", "ts": "", "shown": -1, "kept_at": self._transaction.clock.now()}
         statement = self._transaction.insert(_ALARM).values(**row).on_conflict_do_nothing()
         is_opened = await self._transaction.first(statement.returning(_ALARM.c.id)) is not None
@@ -72,14 +67,12 @@ class SqlAlarms:
         return is_opened
 
     async def save(self, alarm: Alarm) -> Alarm:
-        """See `bot.domain.ports.alarms.Alarms`."""
         saved = replace(alarm, version=alarm.version + 1)
         if not await self._transaction.run(update(_ALARM).where(*_is(alarm)).values(**_columns(saved))):
             raise _stale(alarm)
         return saved
 
     async def drop(self, alarm: Alarm) -> None:
-        """See `bot.domain.ports.alarms.Alarms`."""
         if not await self._transaction.run(delete(_ALARM).where(*_is(alarm))):
             raise _stale(alarm)
 

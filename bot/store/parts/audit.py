@@ -40,11 +40,9 @@ class SqlAudit:
         self._transaction = transaction
 
     async def record(self, operation: OperationId | None, entry: Entry) -> None:
-        """See `bot.domain.ports.audit.Audit`."""
         self._transaction.note(operation, entry)
 
     async def entries(self, operation: OperationId, *, limit: int) -> tuple[int, Sequence[Recorded]]:
-        """See `bot.domain.ports.audit.Audit`."""
         is_its = col(AuditRow.operation_id) == operation
         number: int = await self._transaction.first(select(func.count()).select_from(_AUDIT).where(is_its))
         newest = select(AuditRow).where(is_its).order_by(col(AuditRow.seq).desc()).limit(limit)

@@ -47,23 +47,19 @@ class SqlCards:
         ]
 
     async def of(self, operation: OperationId) -> Card | None:
-        """See `bot.domain.ports.messages.StandingCards`."""
         row = await self._transaction.first(select(CardRow).where(col(CardRow.operation_id) == operation))
         return card_of(row) if row else None
 
     async def those(self, operations: Sequence[OperationId]) -> Sequence[Card]:
-        """See `bot.domain.ports.messages.StandingCards`."""
         return [card_of(row) for row in await self._transaction.scalars(_THOSE, ids=operations)]
 
     async def keep(self, card: Card) -> None:
-        """See `bot.domain.ports.messages.StandingCards`."""
         row = card_columns(card, now=self._transaction.clock.now())
         await self._transaction.put(_CARD, row, by=("operation_id",))
         shown = update(_OPERATION).where(_OPERATION.c.id == card.operation).values(shown=card.revision)
         await self._transaction.run(shown)
 
     async def doubt(self, channel: str) -> int:
-        """See `bot.domain.ports.messages.StandingCards`."""
         met = 0
         there = select(_CARD.c.operation_id).where(_CARD.c.channel == channel, _CARD.c.operation_id.in_(_LIVE))
         await self._transaction.run(update(_OPERATION).where(_OPERATION.c.id.in_(there)).values(shown=-1))

@@ -31,22 +31,18 @@ class SqlCopies:
         self._operations = operations
 
     async def of(self, operation: OperationId) -> Sequence[Copy]:
-        """See `bot.domain.ports.messages.StandingCopies`."""
         query = select(CopyRow).where(col(CopyRow.operation_id) == operation).order_by(col(CopyRow.channel))
         return [copy_of(row) for row in await self._transaction.scalars(query)]
 
     async def outdated(self, *, limit: int) -> Sequence[tuple[Operation, int, Copy]]:
-        """See `bot.domain.ports.messages.StandingCopies`."""
         found: Sequence[tuple[OperationRow, CopyRow]] = await self._transaction.all(_OUTDATED, most=limit)
         operations = await self._operations.values_of([row for row, _ in found])
         return [(o, row.revision, copy_of(copy)) for o, (row, copy) in zip(operations, found, strict=True)]
 
     async def keep(self, copy: Copy) -> None:
-        """See `bot.domain.ports.messages.StandingCopies`."""
         await self._transaction.put(_COPY, copy_columns(copy), by=("operation_id", "channel"))
 
     async def drop(self, copy: Copy) -> None:
-        """See `bot.domain.ports.messages.StandingCopies`."""
         await self._transaction.run(
             delete(_COPY).where(_COPY.c.operation_id == copy.operation, _COPY.c.channel == copy.channel)
         )

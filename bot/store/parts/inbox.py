@@ -22,17 +22,14 @@ class SqlInbox:
         self._transaction = transaction
 
     async def receive(self, delivery: Delivery) -> bool:
-        """See `bot.domain.ports.inbox.Inbox`."""
         statement = self._transaction.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
         return await self._transaction.first(statement.returning(_INBOX.c.key)) is not None
 
     async def find(self, key: str) -> Delivery | None:
-        """See `bot.domain.ports.inbox.Inbox`."""
         row = await self._transaction.first(select(DeliveryRow).where(col(DeliveryRow.key) == key))
         return delivery_of(row) if row else None
 
     async def answered(self, key: str) -> None:
-        """See `bot.domain.ports.inbox.Inbox`."""
         known = await self.find(key)
         if known is not None and ANSWER_AT in known.payload:
             payload = {name: value for name, value in known.payload.items() if name != ANSWER_AT}
@@ -41,11 +38,9 @@ class SqlInbox:
             )
 
     async def forget(self, key: str) -> None:
-        """See `bot.domain.ports.inbox.Inbox`."""
         await self._transaction.run(delete(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None)))
 
     async def settle(self, key: str, *, result: str) -> None:
-        """See `bot.domain.ports.inbox.Inbox`."""
         if not any(news.answers == key for news in self._transaction.news):
             await self.answered(key)
         statement = update(_INBOX).where(_INBOX.c.key == key, _INBOX.c.settled_at.is_(None))
@@ -55,7 +50,6 @@ class SqlInbox:
             raise Stale(f"Delivery {key} was settled before.")
 
     async def unsettled(self, *, since: datetime) -> Sequence[Delivery]:
-        """See `bot.domain.ports.inbox.Inbox`."""
         query = (
             select(DeliveryRow)
             .where(col(DeliveryRow.settled_at).is_(None), col(DeliveryRow.received_at) > since)

@@ -19,7 +19,6 @@ class SqlLeadership:
         self._transaction = transaction
 
     async def claim(self, owner: str, *, span: timedelta) -> Lead | None:
-        """See `bot.domain.ports.leases.Leadership`."""
         now = await self._transaction.now()
         mine = (_LEADER.c.owner == owner) & (_LEADER.c.lease_until > now)
         renewed = update(_LEADER).where(mine).values(lease_until=now + span).returning(_LEADER.c.fence)
@@ -39,13 +38,11 @@ class SqlLeadership:
         return Lead(owner=owner, fence=row.fence + 1)
 
     async def hold(self, lead: Lead) -> None:
-        """See `bot.domain.ports.leases.Leadership`."""
         taking = (_LEADER.c.owner == lead.owner) & (_LEADER.c.fence == lead.fence)
         until = await self._transaction.first(select(_LEADER.c.lease_until).where(taking).with_for_update(read=True))
         if until is None or until <= await self._transaction.now():
             raise LeaseLost(f"{lead.owner} no longer leads.")
 
     async def release(self, lead: Lead) -> None:
-        """See `bot.domain.ports.leases.Leadership`."""
         taking = (_LEADER.c.owner == lead.owner) & (_LEADER.c.fence == lead.fence)
         await self._transaction.run(update(_LEADER).where(taking).values(owner=None, lease_until=None))

@@ -58,7 +58,6 @@ class SqlLeases:
         )
 
     async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
-        """See `bot.domain.ports.leases.Leases`."""
         now = await self._transaction.now()
         found = await self._transaction.all(
             _FREE_ALONE, now=now, too_late=now + 2 * span, time=self._transaction.clock.now()
@@ -72,7 +71,6 @@ class SqlLeases:
         return Lease(operation=row.id, owner=owner, fence=row.fence + 1, until=until)
 
     async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:
-        """See `bot.domain.ports.leases.Leases`."""
         row, now = await self._locked(lease)
         if row is None or row.lease_until is None or row.lease_until <= now:
             raise LeaseLost(f"The lease of {lease.owner} on operation {lease.operation} is over.")
@@ -82,7 +80,6 @@ class SqlLeases:
         return replace(lease, until=now + span, version=row.version)
 
     async def release(self, lease: Lease) -> None:
-        """See `bot.domain.ports.leases.Leases`."""
         row, now = await self._locked(lease)
         if row is not None:
             given_back = {"lease_owner": None, "lease_until": None, "waiting_since": now}

@@ -20,7 +20,6 @@ class SqlNotices:
         self._transaction = transaction
 
     async def outdated(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
-        """See `bot.domain.ports.messages.StandingNotices`."""
         query = (
             select(AlarmRow)
             .where(col(AlarmRow.shows), col(AlarmRow.shown) < col(AlarmRow.version))
@@ -30,12 +29,10 @@ class SqlNotices:
         return [(alarm_of(row), _notice_of(row)) for row in await self._transaction.scalars(query)]
 
     async def of(self, alarm: str) -> Notice | None:
-        """See `bot.domain.ports.messages.StandingNotices`."""
         row = await self._transaction.first(select(AlarmRow).where(col(AlarmRow.id) == alarm))
         return _notice_of(row) if row else None
 
     async def keep(self, notice: Notice) -> None:
-        """See `bot.domain.ports.messages.StandingNotices`."""
         values = {
             "channel": notice.channel,
             "ts": notice.ts,

@@ -39,7 +39,6 @@ class SqlOperations:
         self._transaction = transaction
 
     async def add(self, operation: Operation, entry: Entry) -> None:
-        """See `bot.domain.ports.operations.Operations`."""
         columns = operation_columns(operation) | self._plan_columns(operation)
         columns |= {"id": operation.id, "version": operation.version, "revision": 1, "fence": 0}
         columns |= {"waiting_since": await self._transaction.now()}
@@ -54,20 +53,17 @@ class SqlOperations:
         self._transaction.note(operation.id, entry)
 
     async def get(self, id: OperationId) -> Operation:
-        """See `bot.domain.ports.operations.Operations`."""
         found: Sequence[OperationRow] = await self._transaction.scalars(_BY_ID, id=id)
         if not found:
             raise _unknown(id)
         return (await self.values_of(found))[0]
 
     async def those(self, ids: Sequence[OperationId]) -> Sequence[Operation]:
-        """See `bot.domain.ports.operations.Operations`."""
         found = await self.values_of(await self._transaction.scalars(_THOSE, ids=ids))
         by_id = {operation.id: operation for operation in found}
         return [by_id[id] for id in ids if id in by_id]
 
     async def save(self, operation: Operation, entry: Entry) -> Operation:
-        """See `bot.domain.ports.operations.Operations`."""
         before = await self._transaction.all(_BEFORE, id=operation.id, version=operation.version)
         if not before:
             raise _stale(operation)
@@ -97,7 +93,6 @@ class SqlOperations:
         host: HostId | None = None,
         limit: int = 50,
     ) -> Sequence[Operation]:
-        """See `bot.domain.ports.operations.Operations`."""
         query = select(OperationRow).order_by(col(OperationRow.created_at).desc(), col(OperationRow.id).desc())
         if live is not None:
             query = query.where(col(OperationRow.live) if live else ~col(OperationRow.live))
@@ -110,11 +105,9 @@ class SqlOperations:
         return await self.values_of(await self._transaction.scalars(query.limit(limit)))
 
     async def requests(self, cloud: str) -> Sequence[Request]:
-        """See `bot.domain.ports.operations.Operations`."""
         return [request_of(body) for body in await self._transaction.scalars(_LIVE, cloud=cloud)]
 
     async def overdue(self, now: datetime) -> Sequence[OperationId]:
-        """See `bot.domain.ports.operations.Operations`."""
         query = (
             select(col(OperationRow.id))
             .where(col(OperationRow.state) == State.AWAITING_APPROVAL.value, col(OperationRow.expires_at) <= now)

@@ -75,11 +75,9 @@ class SqlOutbox:
         return [outgoing_of(row) for row in await self._transaction.all(_HEADS, put_off=sorted(put_off), most=limit)]
 
     async def followers(self, line: Outgoing, *, limit: int) -> Sequence[Outgoing]:
-        """See `bot.domain.ports.outbox.Outbox`."""
         return [outgoing_of(row) for row in await self._transaction.all(_FOLLOWERS, behind=line.id, most=limit)]
 
     async def line_of(self, news: News) -> str:
-        """See `bot.domain.ports.outbox.Outbox`."""
         of_kind = or_(*(col(NewsRow.body).contains(codec.canonical({"kind": kind})[1:-1]) for kind in sorted(ONE_LINE)))
         found = await self._transaction.first(
             select(col(NewsRow.ts))
@@ -95,13 +93,11 @@ class SqlOutbox:
         return found or ""
 
     async def attempt(self, ids: Sequence[int], *, now: datetime) -> None:
-        """See `bot.domain.ports.outbox.Outbox`."""
         await self._transaction.run(
             update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(attempted_at=now, tries=_OUTBOX.c.tries + 1)
         )
 
     async def told(self, ids: Sequence[int], *, ts: str) -> None:
-        """See `bot.domain.ports.outbox.Outbox`."""
         await self._transaction.run(
             update(_OUTBOX)
             .where(_OUTBOX.c.id.in_(ids))
@@ -113,7 +109,6 @@ class SqlOutbox:
         await self._transaction.run(update(_OUTBOX).where(_OUTBOX.c.id.in_(ids)).values(why=why))
 
     async def give_up(self, ids: Sequence[int], *, why: str) -> None:
-        """See `bot.domain.ports.outbox.Outbox`."""
         rows: Sequence[NewsRow] = await self._transaction.scalars(
             select(NewsRow).where(col(NewsRow.id).in_(ids), col(NewsRow.waiting)).order_by(col(NewsRow.id))
         )

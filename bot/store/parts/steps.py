@@ -48,21 +48,18 @@ class SqlSteps:
         self._operations = operations
 
     async def lay_out(self, operation: OperationId, records: Sequence[StepRecord]) -> None:
-        """See `bot.domain.ports.steps.Steps`."""
         await self._operations.revise(operation)
         await self._transaction.run(delete(_STEP).where(_STEP.c.operation_id == operation))
         if records:
             await self._transaction.run(insert(_STEP), [step_columns(operation, r) for r in records])
 
     async def of(self, operation: OperationId, *, alone: bool = False) -> Sequence[StepRecord]:
-        """See `bot.domain.ports.steps.Steps`."""
         if alone:
             await self._operations.revise(operation)
         rows = await self._transaction.all(_OF_ONE, of=operation)
         return [step_of(**row._mapping) for row in rows]  # noqa: SLF001 (its public name)
 
     async def moving_elsewhere(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
-        """See `bot.domain.ports.steps.Steps`."""
         await self._operations.lock_hosts(operation.request.cloud)
         rows = await self._transaction.all(_ELSEWHERE, cloud=operation.request.cloud, of=operation.id)
         return [
