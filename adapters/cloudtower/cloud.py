@@ -6,11 +6,12 @@ from math import inf
 from typing import Self, TypeAlias
 
 from adapters.cloudtower import look
-from adapters.cloudtower.findings import entering, ha
+from adapters.cloudtower.findings import ha
+from adapters.cloudtower.findings.host import of_version
 from adapters.cloudtower.plans import entering as plan_enter
 from adapters.cloudtower.plans import leaving as plan_exit
 from adapters.cloudtower.settings import CloudTowerSettings
-from adapters.cloudtower.steps import power, start
+from adapters.cloudtower.steps import course, power
 from adapters.cloudtower.survey import leaving, read
 from adapters.cloudtower.survey.leaving import LeavingSurvey
 from adapters.cloudtower.survey.survey import CloudTowerSurvey, Surveyor
@@ -114,7 +115,8 @@ class CloudTowerCloud:
 
     async def start(self, step: Step) -> Receipt:
         """See `bot.domain.cloud.Cloud.start`."""
-        return await start.start(self._client, step)
+        begin = power.start if step.verb == power.VERB else course.start
+        return await begin(self._client, step)
 
     async def instead(self, action: Action, host: str) -> Instead | None:
         """See `bot.domain.abilities.DoesItItself.instead`."""
@@ -129,7 +131,7 @@ class CloudTowerCloud:
         except CloudError as error:
             return [str(error)]
         complaints = []
-        unfit = (f for f in entering.of_version(version, "do it") if f.verdict is not Verdict.OK)
+        unfit = (f for f in of_version(version, "do it") if f.verdict is not Verdict.OK)
         complaints += [f"{self.name}: {finding.sentence}" for finding in unfit]
         if not hosts:
             complaints.append(f"{self.name} shows Muster's user no host.")

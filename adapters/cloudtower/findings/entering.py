@@ -7,7 +7,8 @@ operator needs before signing: an answer that could not be had is `unknown` and 
 from collections.abc import Callable, Iterator, Sequence
 
 from adapters.cloudtower.findings import alerts
-from adapters.cloudtower.survey.survey import MINIMUM_VERSION, CloudTowerSurvey, PrecheckOutcome
+from adapters.cloudtower.findings.host import finding, of_cluster, of_version, of_work, of_work_on
+from adapters.cloudtower.survey.survey import CloudTowerSurvey, PrecheckOutcome
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import GIB, TowerCluster, TowerHost, TowerVm
 from bot.domain.counting import counted, gib
@@ -17,7 +18,6 @@ from bot.domain.values import VmId
 MOST_VMS = 150
 """How many VMs a host that enters may carry, the recycle bin included (ACOS 6.2.0 manual, page 118)."""
 _IN_MAINTENANCE = {translate.ENTERING: "is entering maintenance", translate.IN_MAINTENANCE: "is in maintenance"}
-_LEAST = ".".join(map(str, MINIMUM_VERSION))
 _SETTLED_STATES = {"RUNNING", "STOPPED"}
 
 
@@ -36,26 +36,6 @@ def must_stop(survey: CloudTowerSurvey) -> Callable[[TowerVm], str]:
     """A function from a VM to its name in the shutdown list, or an empty text."""
     listed = set(survey.precheck.shutdown)
     return lambda vm: next((uuid for uuid in (vm.local_id, vm.id) if uuid in listed), "")
-
-
-def of_version(version: str, by_hand: str) -> Iterator[Finding]:
-    """Whether this CloudTower has maintenance mode in its API.
-
-    Args:
-        version: as it calls it.
-        by_hand: what a person can do in CloudTower itself, as a phrase.
-    """
-    numbers = translate.version(version)
-    if numbers is None:
-        sentence = f"CloudTower calls its version {version!r}, which says nothing about maintenance mode."
-        remedy = f"Check again, or {by_hand} in CloudTower itself. Muster needs {_LEAST} or newer."
-        yield finding("version", Verdict.UNKNOWN, Topic.VERSION, sentence, remedy=remedy)
-    elif numbers < MINIMUM_VERSION:
-        sentence = f"CloudTower is {version}: maintenance mode needs {_LEAST}."
-        remedy = f"Upgrade CloudTower, or {by_hand} by hand."
-        yield finding("version", Verdict.BLOCKER, Topic.VERSION, sentence, remedy=remedy)
-    else:
-        yield finding("version", Verdict.OK, Topic.VERSION, f"CloudTower is {version}.")
 
 
 def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -95,18 +75,6 @@ def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     yield from of_work(host)
 
 
-def of_work(host: TowerHost) -> Iterator[Finding]:
-    """Whether CloudTower is at work on the host itself."""
-    if host.busy:
-        yield finding(
-            "host-busy",
-            Verdict.BLOCKER,
-            Topic.HOST,
-            f"CloudTower is {host.busy.lower()} {host.name} just now.",
-            remedy="Wait until that task has ended, then check again.",
-        )
-
-
 def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     for peer in survey.peers:
         if peer.mode in _IN_MAINTENANCE:
@@ -121,28 +89,6 @@ def _peers(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         sentence = f"No other host of {host.cluster or 'the cluster'} can take VMs."
         remedy = "Bring another host of the cluster into service, then check again."
         yield finding("last-host", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
-
-
-def of_cluster(cluster: TowerCluster | None, host: TowerHost, *, silence: str) -> Iterator[Finding]:
-    """Whether CloudTower hears the cluster of the host.
-
-    Args:
-        cluster: None: it could not be read.
-        host: of it.
-        silence: why, as a sentence; empty: CloudTower does not show it.
-    """
-    if cluster is None:
-        why = silence or "CloudTower does not show it to Muster's user."
-        sentence = f"The cluster {host.cluster} could not be read, so whether it is recovering data is left to "
-        sentence += f"CloudTower's own check: {why}"
-        remedy = "Give Muster's user the right to see it, or look there for data recovery before you approve."
-        yield finding("cluster", Verdict.WARNING, Topic.HOST, sentence, remedy=remedy)
-    elif cluster.connection != "CONNECTED":
-        sentence = (
-            f"Cluster {cluster.name} is {cluster.connection or 'of unknown state'}: what CloudTower shows is old."
-        )
-        remedy = "Connect the cluster with CloudTower again, then check again."
-        yield finding("cluster", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
 
 
 def _recovery(cluster: TowerCluster | None) -> Iterator[Finding]:
@@ -194,14 +140,6 @@ def _vm_states(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
                 vm=VmId(vm.uuid),
             )
         yield from of_work_on(vm)
-
-
-def of_work_on(vm: TowerVm) -> Iterator[Finding]:
-    """Whether CloudTower is at work on a VM."""
-    if vm.busy:
-        sentence = f"CloudTower is {vm.busy.lower()} {vm.name} just now: it may be locked."
-        together = f"may be locked: CloudTower is {vm.busy.lower()} them just now."
-        yield finding("vm-busy", Verdict.WARNING, Topic.VMS, sentence, together=together, vm=VmId(vm.uuid))
 
 
 def _count(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
@@ -305,27 +243,3 @@ def _fit(need: Sequence[int], free: Sequence[int]) -> bool:
             return False
         left[place] -= amount
     return True
-
-
-def finding(
-    code: str,
-    verdict: Verdict,
-    topic: Topic,
-    sentence: str,
-    *,
-    together: str = "",
-    remedy: str = "",
-    raw: str = "",
-    vm: VmId | None = None,
-) -> Finding:
-    """A finding, with the words that each has."""
-    return Finding(
-        code=code,
-        verdict=verdict,
-        topic=topic,
-        sentence=sentence,
-        together=together,
-        remedy=remedy,
-        raw=raw,
-        vm=vm,
-    )

@@ -7,15 +7,17 @@ the call carries is exactly the shutdown list of the precheck, and it is part of
 from dataclasses import replace
 
 from adapters.cloudtower.findings import entering
+from adapters.cloudtower.findings import power as power_findings
+from adapters.cloudtower.findings.host import gone
 from adapters.cloudtower.steps import power
-from adapters.cloudtower.steps.course import ENTER, PATIENCE, QUIET
+from adapters.cloudtower.steps.course import ENTER
 from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost, TowerVm
 from bot.domain.cloud import Request
 from bot.domain.counting import counted
-from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
-from bot.domain.values import StepKey, Then, VmId
+from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Verdict, Vm
+from bot.domain.values import Then, VmId
 
 PHASES = ("Enter maintenance", "Verify", power.PHASE)
 
@@ -24,16 +26,15 @@ def plan(request: Request, survey: CloudTowerSurvey) -> Plan:
     """The plan of entering maintenance."""
     host = survey.host
     if host is None:
-        gone = Finding(
-            code="host-gone",
-            verdict=Verdict.BLOCKER,
-            topic=Topic.HOST,
-            sentence=f"CloudTower does not list {request.host_name} any more.",
-            remedy="Look for it in CloudTower: it was removed, or Muster's user may not see it any more.",
+        return Plan(
+            action=request.action,
+            host=request.host,
+            host_name=request.host_name,
+            findings=(gone(request.host_name),),
+            vms=(),
         )
-        return Plan(action=request.action, host=request.host, host_name=request.host_name, findings=(gone,), vms=())
     vms = _vms(survey)
-    findings = (*entering.findings(survey, host), *power.findings(request, survey, host))
+    findings = (*entering.findings(survey, host), *power_findings.findings(request, survey, host))
     blocked = any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in findings)
     return Plan(
         action=request.action,
@@ -89,16 +90,11 @@ def _vm(vm: TowerVm, *, called: str) -> Vm:
 def _steps(request: Request, host: TowerHost, survey: CloudTowerSurvey, vms: tuple[Vm, ...]) -> tuple[PlannedStep, ...]:
     count = len(survey.precheck.shutdown)
     stopping = f", shutting down {counted(count, 'VM')}" if count else ""
-    call = PlannedStep(
-        key=StepKey(f"{ENTER.verb}:{host.id}"),
+    call = ENTER.called(
+        host,
         phase=PHASES[0],
-        verb=ENTER.verb,
-        target=host.id,
         title=f"put {host.name} into maintenance{stopping}",
-        arguments={"host_id": host.id, "shutdown_vms": list(survey.precheck.shutdown)},
-        essential=True,
-        patience=PATIENCE,
-        quiet=QUIET,
+        vms={"shutdown_vms": list(survey.precheck.shutdown)},
     )
     unseen = set(survey.precheck.shutdown) - {entering.must_stop(survey)(vm) for vm in (*survey.vms, *survey.elsewhere)}
     checks = [_verification(host, vm, is_seen=vm.id not in unseen) for vm in vms]

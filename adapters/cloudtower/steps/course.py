@@ -1,13 +1,14 @@
-"""The two ways of a host, into maintenance and out of it, and the verbs of the steps that lead there."""
+"""The two ways of a host, into maintenance and out of it: the steps that lead there, and the call of each."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
 from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import NotSupported
-from bot.domain.plans.plan import By, PlannedStep, Step
+from bot.domain.plans.plan import By, PlannedStep, Receipt, Step
 from bot.domain.values import Action, Json, StepKey, VmId
 
 VERIFY_VM, VERIFY_HOST = "verify-vm", "verify-host"
@@ -32,6 +33,20 @@ class Passage:
     def verb(self) -> str:
         """Of the step that makes the call."""
         return self.action.value
+
+    def called(self, host: TowerHost, *, phase: str, title: str, vms: Mapping[str, Json]) -> PlannedStep:
+        """The step whose one call takes the host all the way, with the lists of VMs that it carries."""
+        return PlannedStep(
+            key=StepKey(f"{self.verb}:{host.id}"),
+            phase=phase,
+            verb=self.verb,
+            target=host.id,
+            title=title,
+            arguments={"host_id": host.id, **vms},
+            essential=True,
+            patience=PATIENCE,
+            quiet=QUIET,
+        )
 
     def verified(self, host: TowerHost, *, phase: str, title: str) -> PlannedStep:
         """The step that verifies the host at the end."""
@@ -76,6 +91,10 @@ EXIT = Passage(  # no state between is published (sheet §5), so an unknown one 
     doing="leaving maintenance",
     done="in use",
 )
+_CALLS = {  # path, and the lists of VMs that its `data` may carry
+    ENTER.verb: ("/enter-maintance-mode", ("shutdown_vms",)),
+    EXIT.verb: ("/exit-maintance-mode", ("poweron_vms", "live_migrate_back_vms", "offline_migrate_back_vms")),
+}
 _COURSES: Mapping[str, Passage] = {c.verb: c for c in (ENTER, EXIT)}
 
 
@@ -101,3 +120,20 @@ def host_id(step: Step) -> str:
     if not isinstance(named, str) or not named:
         raise NotSupported(f"Step {step.key} names no host.")
     return named
+
+
+async def start(client: Client, step: Step) -> Receipt:
+    """Make the call of a step with exactly the VMs that stand in it.
+
+    Raises:
+        Refused, Unreachable, NotSupported
+    """
+    if step.verb not in _CALLS:
+        raise NotSupported(f"{client.name} cannot do {step.verb!r}.")
+    path, lists = _CALLS[step.verb]
+    data: dict[str, Json] = {}
+    for name in lists:
+        vms = step.arguments.get(name)
+        if isinstance(vms, list | tuple) and vms:
+            data[name] = list(vms)
+    return Receipt(id=await client.begin(path, {"where": {"host_id": host_id(step)}, "data": data}))

@@ -1,21 +1,20 @@
-"""The host's power after maintenance: the step that switches it, what speaks against it, and what proves it. Pure.
+"""The host's power after maintenance: the step that switches it, its call, and what proves it.
 
 Facts: `/operate-host-power` knows `poweroff` and `reboot` and wants the host in maintenance unless forced, which Muster
 never does; CloudTower must neither run on the host nor be attached to the cluster through it; no call powers a host on
 again (sheet §2 and §8). Proof is the task and then the host's connection, which lags behind by up to a minute.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 from adapters.cloudtower.steps import course, sightings
 from adapters.cloudtower.steps.sightings import GRACE, SYNC, Observed
-from adapters.cloudtower.survey.survey import CloudTowerSurvey
 from adapters.cloudtower.wire import translate
+from adapters.cloudtower.wire.client import Client
 from adapters.cloudtower.wire.translate import TowerHost, TowerTask
 from bot.domain.cloud import Request, Seen, Sighting
-from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
-from bot.domain.values import Facts, StepKey, Then
+from bot.domain.plans.plan import PlannedStep, Receipt, Step
+from bot.domain.values import Facts, Json, StepKey, Then
 
 VERB = "switch-power"
 PHASE = "Host power"
@@ -41,35 +40,11 @@ def step(request: Request, host: TowerHost, *, follows: StepKey) -> PlannedStep:
     )
 
 
-def findings(request: Request, survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
-    """What speaks against switching the power, or must be known before; nothing when nobody asked for it."""
-    if request.then is Then.NOTHING:
-        return
-    cluster = survey.cluster
-    if cluster is None or not cluster.address or not host.address:
-        yield Finding(
-            code="power-attached",
-            verdict=Verdict.UNKNOWN,
-            topic=Topic.HOST,
-            sentence=f"Whether CloudTower is attached to its cluster through {host.name} could not be found out.",
-            remedy="Check again when CloudTower shows the cluster, or ask again without --then.",
-        )
-    elif cluster.address == host.address:
-        yield Finding(
-            code="power-attached",
-            verdict=Verdict.BLOCKER,
-            topic=Topic.HOST,
-            sentence=f"CloudTower is attached to {cluster.name} through {host.name} ({host.address}).",
-            remedy="Attach the cluster by its virtual address, or ask again without --then.",
-        )
-    if request.then is Then.POWER_OFF:
-        yield Finding(
-            code="power-on-by-hand",
-            verdict=Verdict.WARNING,
-            topic=Topic.HOST,
-            sentence=f"Nothing in CloudTower can power {host.name} on again.",
-            remedy="Make sure that somebody can reach its BMC or its power button.",
-        )
+async def start(client: Client, step: Step) -> Receipt:
+    """Switch the power; never forced: a forced one stops running VMs."""
+    data: dict[str, Json] = {**{name: step.arguments[name] for name in ("action", "reason")}, "force": False}
+    body: dict[str, Json] = {"where": {"host_id": course.host_id(step)}, "data": data}
+    return Receipt(id=await client.begin("/operate-host-power", body))
 
 
 def sighting(step: Step, seen: Observed) -> Sighting:

@@ -53,6 +53,20 @@ class WayBack:
         """Whether it is in the recycle bin."""
         return self.name.startswith(RECYCLED) or (self.vm is not None and self.vm.in_recycle_bin)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """All that people may call it."""
+        return frozenset({self.uuid, self.name} | ({self.vm.id} if self.vm else set()))
+
+    @property
+    def flag(self) -> str:
+        """Why it is not brought back unless somebody names it; empty when it is."""
+        if self.is_recycled:
+            return "in the recycle bin"
+        if self.changed:
+            return self.changed
+        return "" if self.vm else "CloudTower does not show this VM to Muster"
+
 
 @dataclass(frozen=True, kw_only=True)
 class LeavingSurvey:
