@@ -26,10 +26,11 @@ from bot.slack import app as slack_app
 from bot.slack import manifest
 from bot.slack.command_names import CommandNames
 from bot.slack.outbound.board import Board
+from bot.slack.outbound.presence import Presence
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
-from tests.clocks import FastClock
+from tests.clocks import FastClock, ManualClock
 from tests.slack.mortal import MortalArchive
 from tests.slack.views.examples import plan
 from tests.store.migrated import migrated_file
@@ -61,6 +62,7 @@ class House:
     doors_archive: MortalArchive  #: the same, as the doors see it
     desk: Desk
     people: SlackPeople
+    presence: Presence
     cloud: SlowCloud
 
     @property
@@ -169,13 +171,21 @@ async def opened(
     async with serve(standard_workspace(app=app, patience=patience), rate_limits=False) as served:
         client = connect(served.bot_token, api_url=served.api_url)
         people = SlackPeople(client, clock, rules)
-        handler = AsyncSocketModeHandler(slack_app.build(desk, people, client, names=names), served.app_token)
+        presence = Presence(client, ManualClock(), people)  # what it remembers never grows old by itself
+        door = slack_app.build(desk, people, client, presence=presence, names=names)
+        handler = AsyncSocketModeHandler(door, served.app_token)
         await handler.connect_async()
         await served.workspace.until(lambda: served.sockets.connections >= 1)
         board = asyncio.create_task(Board(archive, clock, bell, client, rules, "C0INCIDENT", names=names).run())
         try:
             yield House(
-                served=served, archive=archive, doors_archive=doors_archive, desk=desk, people=people, cloud=cloud
+                served=served,
+                archive=archive,
+                doors_archive=doors_archive,
+                desk=desk,
+                people=people,
+                presence=presence,
+                cloud=cloud,
             )
         finally:
             await handler.close_async()

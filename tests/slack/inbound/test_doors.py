@@ -361,6 +361,19 @@ async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_tru
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
 
 
+async def test_whoever_leaves_or_joins_a_channel_is_known_there_as_soon_as_slack_tells(house: House) -> None:
+    async def until(is_there: bool) -> None:
+        async with asyncio.timeout(30):
+            while ("U0CAROL" in await house.presence.members("C0OPS")) is not is_there:
+                await asyncio.sleep(0.01)
+
+    await until(True)
+    house.workspace.kick("C0OPS", "U0CAROL")
+    await until(False)
+    house.workspace.invite("C0OPS", "U0CAROL")
+    await until(True)
+
+
 async def test_a_key_names_a_delivery_and_tells_nothing() -> None:
     from bot.slack.inbound import intake
 

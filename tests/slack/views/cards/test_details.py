@@ -58,7 +58,7 @@ def special() -> tuple[Vm, ...]:
         vm(900, name="loses", loses_disk=True),
         vm(901, name="stuck", disposition=Disposition.CANNOT, note="is paused"),
         vm(902, name="stopping", disposition=Disposition.SHUT_DOWN),
-        vm(903, name="broken", status="ERROR"),
+        vm(903, name="zoo", status="ERROR"),
         vm(904, name="off", status="SHUTOFF", note="to zone az-2, away from az-1"),
     )
 
