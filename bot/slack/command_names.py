@@ -47,4 +47,9 @@ class CommandNames:
         """A message likewise."""
         if not self.prefix:
             return message
-        return replace(message, text=self.spoken(message.text), blocks=tuple(self.shown(message.blocks)))
+        return replace(
+            message,
+            text=self.spoken(message.text),
+            blocks=tuple(self.shown(message.blocks)),
+            retreat=tuple(self.told(plainer) for plainer in message.retreat),
+        )

@@ -40,6 +40,13 @@ def test_what_comes_back_to_us_stays_as_it_is() -> None:
     assert told.blocks == (buttons, message.section("/ops-muster"))
 
 
+def test_what_is_said_instead_where_slack_refuses_it_has_them_too() -> None:
+    plainer = Message(text="/muster show X1", blocks=(message.section("/muster show X1"),))
+    told = OPS.told(Message(text="a", blocks=(message.section("b"),), retreat=(plainer, Message(text="/muster list"))))
+    assert [form.text for form in told.plainer()] == ["/ops-muster show X1", "/ops-muster list"]
+    assert told.plainer()[0].blocks == (message.section("/ops-muster show X1"),)
+
+
 async def test_with_a_prefix_people_type_and_read_the_prefixed_names_alone(tmp_path: Path) -> None:
     async with opened(tmp_path, prefix="ops-") as house:
         assert "`/ops-evacuate [check]" in await house.types("U0ALICE", "/ops-muster help")
