@@ -151,6 +151,15 @@ def test_answers_and_looks_teach_the_pace() -> None:
     assert pacing.pace.window < window
 
 
+def test_a_call_that_is_not_answered_for_long_cuts_the_window_before_its_time_out() -> None:
+    pacing = Pacing(pace=Pace(window=40, shortest=0.3, recent=(0.3,), usual=0.3))
+    pacing.called(planned(1).step, now=0.0)
+    pacing.watch(OURS, [], now=1.2)
+    assert pacing.pace.window == 40
+    pacing.watch(OURS, [], now=1.4)
+    assert pacing.pace.window == 28, "whichever operation looks"
+
+
 def test_what_is_done_to_the_host_says_nothing_of_how_quickly_vms_are_accepted() -> None:
     pacing = Pacing()
     of_the_host = replace(planned(1).step, vm=None)

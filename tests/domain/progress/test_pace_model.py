@@ -81,11 +81,11 @@ def starts(outcome: Outcome, begin: float, end: float) -> float:
 )
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_a_control_plane_that_becomes_slow_gets_less_at_once_and_all_of_it_again(profile: Profile, seed: int) -> None:
-    found = clients.muster()(profile, seed)
+    found = clients.muster()(replace(profile, vms=200), seed)  # so that some are left when it is over
     before = starts(found, clients.BEFORE_THE_FIRST, 10)
     assert starts(found, 20, 30) <= before / 4
     assert starts(found, 30, 70) <= before / 4
-    assert starts(found, 70, 80) >= before / 4 or found.starts[-1] < 80, "the window has grown again"
+    assert max(starts(found, at, at + 4) for at in range(70, 77)) >= before / 2, "back, though its targets are fuller now"
     assert found.lost == 0
     assert not [at for at in found.lost_starts if at >= 10]
 
