@@ -111,6 +111,19 @@ async def test_nothing_is_begun_towards_a_place_that_is_away_and_all_goes_on_onc
     assert held_back >= {Limit.PLACE, None}
 
 
+async def test_two_operations_of_a_cloud_share_its_limit_and_keep_server_groups_apart(shop: Workshop) -> None:
+    shop.cloud.vms |= {f"vm-1{n}": "host-10" for n in range(6)}
+    shop.cloud.groups = {"vm-0": "db", "vm-10": "db", "vm-15": "db"}  # or the cloud is wrecked
+    both = [await shop.ask(host) for host in ("host-1", "host-10")]
+    await shop.work()
+    await shop.work()
+    for id in both:
+        await shop.vote(id)
+    await asyncio.gather(shop.work(), shop.work())
+    assert [(await shop.operation(id)).state for id in both] == [State.SUCCEEDED] * 2
+    assert shop.cloud.most_at_once == shop.cloud.concurrency == 3
+
+
 async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(shop: Workshop) -> None:
     vms = set(shop.cloud.vms)
     shop.cloud.wish, shop.cloud.hangs, shop.cloud.waits, shop.cloud.poll = "host-3", set(vms), set(vms), 40.0

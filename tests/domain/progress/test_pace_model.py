@@ -85,7 +85,9 @@ def test_a_control_plane_that_becomes_slow_gets_less_at_once_and_all_of_it_again
     before = starts(found, clients.BEFORE_THE_FIRST, 10)
     assert starts(found, 20, 30) <= before / 4
     assert starts(found, 30, 70) <= before / 4
-    assert max(starts(found, at, at + 4) for at in range(70, 77)) >= before / 2, "back, though its targets are fuller now"
+    assert max(starts(found, at, at + 4) for at in range(70, 77)) >= before / 2, (
+        "back, though its targets are fuller now"
+    )
     assert found.lost == 0
     assert not [at for at in found.lost_starts if at >= 10]
 
