@@ -50,7 +50,7 @@ ONE_MEANING = {
     "what is kept of a thing, how it is told, and where it is shown": "alarm answers cards copies details messages "
     "notices set_aside steps unwell vms",
     "one matter of a cloud: read, judged, planned, done or simulated": "alerts cinder_manage entering evacuation ha "
-    "leaving look migration_records power servers survey translate",
+    "leaving locks look migration_records power servers survey translate",
     "what a person sets, and what is asked before it is needed": "settings check",
     "what gives a sign of life at intervals, and what is made of its silence": "heartbeats",
     "why a room says no": "errors refusals",
@@ -321,6 +321,10 @@ def test_the_table_of_findings_is_what_the_source_can_say(title: str, folder: st
 
 def _verdicts(code: str, made: dict[str, set[str]]) -> set[str]:
     return made.get(code) or set().union(*(found for pattern, found in made.items() if fnmatch.fnmatch(code, pattern)))
+
+
+def test_neither_plans_nor_steps_judge_what_the_findings_judge() -> None:
+    assert [made.where for made in made_in("adapters") if re.search(r"/(plans|steps)/", made.where)] == []
 
 
 def test_every_blocker_has_its_way_through_written_on_it() -> None:

@@ -6,12 +6,16 @@ Pure. As everywhere, codes, verdicts and VMs do not depend on a clock.
 from collections.abc import Iterator
 from datetime import timedelta
 
-from adapters.openstack.findings import absences, evacuation, signs_of_life
+from adapters.openstack.findings import absences, evacuation, signs_of_life, special_vms
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, migration_records, translate
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Server, Service, Storage
 from adapters.openstack.model.servers import Servers
+from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.wire import versions
+from adapters.openstack.wire.versions import Microversion
+from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 from bot.domain.values import VmId
@@ -243,3 +247,26 @@ def _vms(code: str, sentence: str, remedy: str, *, vm: VmId | None = None, toget
         remedy=remedy,
         vm=vm,
     )
+
+
+def of_server(
+    server: Server, computes: Computes, servers: Servers, reason: str, settings: OpenStackSettings
+) -> Iterator[Finding]:
+    """What is risky about moving one server, or why it stays."""
+    if reason:
+        yield of_one_that_stays(server, computes, reason)
+    else:
+        yield from special_vms.of_server(
+            server, computes, servers, special_vms.way_of(server), priority_key=settings.priority_metadata
+        )
+
+
+def of_versions(request: Request, servers: Servers, highest: Microversion) -> Iterator[Finding]:
+    """Whether this Nova lets a person choose the target that they named."""
+    if request.to and highest < versions.COLD_TARGET and any(s.vm_state == "stopped" for s in servers.here):
+        yield blocker(
+            "target-too-new",
+            Topic.VERSION,
+            f"This Nova ({versions.spoken(highest)}) lets nobody choose where a stopped VM goes.",
+            "Ask again without a target.",
+        )

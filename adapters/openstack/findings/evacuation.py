@@ -3,15 +3,16 @@
 Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on a clock, for they are in the digest.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
-from adapters.openstack.findings import observer, signs_of_life
+from adapters.openstack.findings import absences, observer, signs_of_life, special_vms
 from adapters.openstack.model import migration_records, roster
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, Service, Storage
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import power
+from adapters.openstack.steps.moves.evacuate import EVACUATE
+from adapters.openstack.steps.power import is_told
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.explanations import how_to_free
 from bot.domain.counting import counted
@@ -42,8 +43,8 @@ def of_host(computes: Computes, storage: Storage | None, settings: OpenStackSett
         )
     else:
         yield from signs_of_life.findings(computes, service, fence=settings.fencing.fence)
-        if computes.life is not Life.REPORTS or power.is_told(computes):
-            yield from power.findings(computes, fence=settings.fencing.fence)
+        if computes.life is not Life.REPORTS or is_told(computes):
+            yield from signs_of_life.of_power(computes, fence=settings.fencing.fence)
     yield from of_bare_metal(computes)
     yield from of_cloud(computes, storage)
     if not service.is_enabled:
@@ -210,6 +211,39 @@ def _leaving(server: Server, servers: Servers) -> Migration | None:
         (m for m in opened if m.type != EVACUATION and not migration_records.is_superseded(m, mine)),
         None,
     )
+
+
+def of_servers(
+    meant: Iterable[Server],
+    reasons: Mapping[str, str],
+    computes: Computes,
+    servers: Servers,
+    settings: OpenStackSettings,
+) -> Iterator[Finding]:
+    """What is risky about evacuating each server, or why it stays behind.
+
+    Args:
+        meant: those that people chose.
+        reasons: why one cannot be evacuated, by its id; empty: it can.
+        computes: the hosts of the cloud, and the one that is asked about.
+        servers: those on the host and those that left it, with their moves.
+        settings: of the cloud.
+    """
+    yield from absences.of_servers(computes, servers)
+    for server in meant:
+        if reasons[server.id]:
+            yield Finding(
+                code="cannot-evacuate",
+                verdict=Verdict.WARNING,
+                topic=Topic.VMS,
+                vm=VmId(server.id),
+                sentence=f"{server.name} stays behind: it {reasons[server.id]}",
+                together=f"stay behind: each of them {migration_records.alike(reasons[server.id])}",
+            )
+        else:
+            yield from of_server(server, computes, servers, settings)
+            way = special_vms.PlannedMove(verb=EVACUATE)
+            yield from special_vms.of_server(server, computes, servers, way, priority_key=settings.priority_metadata)
 
 
 def of_server(server: Server, computes: Computes, servers: Servers, settings: OpenStackSettings) -> Iterator[Finding]:

@@ -1,11 +1,13 @@
-"""Giving the volumes and backups of a dead host a new manager: where to. Pure.
+"""Giving the volumes and backups of a dead host a new manager, and back to the old one: where to. Pure.
 
 `cinder-manage` takes every name in silence, so both names must be known: the old one and the new one are services that
 Cinder lists, the new one up and enabled, of the same backend and with the same pool.
 """
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 
+from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model.handover import Handover
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Backup, Service, Storage, Volume
@@ -186,3 +188,62 @@ def _what(move: Handover) -> str:
     kind = "backup" if move.is_of_backups else "volume"
     names = listed(sorted((t.name for t in handed_over), key=natural), most=_NAMED)
     return f"{counted(len(handed_over), kind)} ({names})"
+
+
+# ---------------------------------------------------------------------- the way back
+
+
+def of_the_way_back(
+    host_name: str, storage: Storage, found: Sequence[Handover], moved: AbstractSet[str]
+) -> Iterator[Finding]:
+    """What speaks against giving back what Muster moved, and what comes along with that.
+
+    Args:
+        host_name: of the host that gets it back.
+        storage: what there is.
+        found: what can be given back.
+        moved: ids of the volumes and backups that Muster moved away.
+    """
+    if storage.trouble:
+        yield Finding(
+            code="cannot-run-cinder-manage",
+            verdict=Verdict.UNKNOWN,
+            topic=Topic.STORAGE,
+            sentence=storage.trouble,
+            remedy=storage.remedy or "Run `muster check`: it tries the way to `cinder-manage`. Then check again.",
+        )
+    if not found:
+        yield blocker(
+            "nothing-to-give-back",
+            Topic.STORAGE,
+            f"No volume that Muster took from {host_name} is where it was given to.",
+            "See who manages them with `cinder list --all --filters host=…`.",
+        )
+    for move in found:
+        if not _can_take_back(move, storage):
+            yield blocker(
+                "old-manager-not-up",
+                Topic.STORAGE,
+                f"{move.new} is not up and enabled, so nothing is given back to it.",
+                f"Start Cinder's services on {host_name}, wait until they are up, then check again.",
+            )
+        handed_over: tuple[Volume | Backup, ...] = move.volumes or move.backups or ()
+        others = sorted((t.name for t in handed_over if t.id not in moved), key=natural)
+        if others and moved:
+            yield Finding(
+                code="comes-along",
+                verdict=Verdict.WARNING,
+                topic=Topic.STORAGE,
+                sentence=f"{len(others)} that {move.old} had itself come along to {move.new}, for `cinder-manage` knows"
+                f" names alone: {listed(others, most=_NAMED)}.",
+                remedy="If that is not wanted, leave all of them: any manager of the backend serves them.",
+            )
+
+
+def _can_take_back(move: Handover, storage: Storage) -> bool:
+    service = move.new.partition("#")[0]
+    if move.is_of_backups:
+        return any(
+            s.host == service and s.binary == "cinder-backup" and s.is_up and s.is_enabled for s in storage.services
+        )
+    return any(s.host == service and can_take(s, move.new, storage) for s in storage.services)

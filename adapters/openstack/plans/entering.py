@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from adapters.openstack.findings import absences, evacuation, refusals, room, selection, special_vms
 from adapters.openstack.findings import entering as entering_findings
-from adapters.openstack.model.computes import Computes
+from adapters.openstack.findings import locks as lock_findings
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
@@ -16,10 +16,8 @@ from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import emptied, locks, service, vms
 from adapters.openstack.steps.moves import live, relief, ways
-from adapters.openstack.wire import versions
-from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
-from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Vm
+from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
 
 MIGRATE = "Migrate its VMs"
 VERIFY = "Verify that it is empty"
@@ -40,7 +38,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         *entering_findings.of_host(survey.computes, survey.storage),
         *chosen.findings,
         *selection.of_target(request, survey.computes, survey.highest),
-        *_of_versions(request, survey.servers, survey.highest),
+        *entering_findings.of_versions(request, survey.servers, survey.highest),
         *absences.of_questions(survey),
         *room.of_room(survey.computes, survey.rooms, leaving, to=request.to, others=survey.books.promised),
         *evacuation.of_storage(survey.computes, survey.storage, off="off"),
@@ -49,11 +47,11 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         *special_vms.of_groups(survey),
         *special_vms.of_ports(survey.servers),
         *special_vms.of_shares(survey.servers),
-        *locks.of_locks(survey.highest, settings),
+        *lock_findings.findings(survey.highest, settings),
         *(
             finding
             for s in chosen.servers
-            for finding in _of_server(s, survey.computes, survey.servers, reasons[s.id], settings)
+            for finding in entering_findings.of_server(s, survey.computes, survey.servers, reasons[s.id], settings)
         ),
         *entering_findings.of_rest(
             survey.computes,
@@ -78,28 +76,6 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
             "if VMs are left": "the host stays disabled",
         },
     )
-
-
-def _of_server(
-    server: Server, computes: Computes, servers: Servers, reason: str, settings: OpenStackSettings
-) -> Iterator[Finding]:
-    """What is risky about moving one server, or why it stays."""
-    if reason:
-        yield entering_findings.of_one_that_stays(server, computes, reason)
-    else:
-        yield from special_vms.of_server(
-            server, computes, servers, special_vms.way_of(server), priority_key=settings.priority_metadata
-        )
-
-
-def _of_versions(request: Request, servers: Servers, highest: Microversion) -> Iterator[Finding]:
-    if request.to and highest < versions.COLD_TARGET and any(s.vm_state == "stopped" for s in servers.here):
-        yield selection.blocker(
-            "target-too-new",
-            Topic.VERSION,
-            f"This Nova ({versions.spoken(highest)}) lets nobody choose where a stopped VM goes.",
-            "Ask again without a target.",
-        )
 
 
 def _vm(server: Server, servers: Servers, reason: str, *, is_meant: bool) -> Vm:

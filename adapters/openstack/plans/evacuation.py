@@ -1,10 +1,10 @@
 """The procedure of an evacuation: which VMs, in which steps, under which choices. Pure."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from adapters.openstack.findings import absences, refusals, rehoming, room, selection, special_vms
 from adapters.openstack.findings import evacuation as evacuation_findings
-from adapters.openstack.model import migration_records
+from adapters.openstack.findings import locks as lock_findings
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
 from adapters.openstack.model.survey import OpenStackSurvey
@@ -16,8 +16,7 @@ from adapters.openstack.steps.moves import evacuate
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request
-from bot.domain.plans.plan import Disposition, Finding, Plan, PlannedStep, Topic, Verdict, Vm
-from bot.domain.values import VmId
+from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
 
 OUT_OF_SERVICE = "Take the host out of service"
 EVACUATE = "Evacuate"
@@ -64,8 +63,10 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
         *special_vms.of_groups(survey),
         *special_vms.of_ports(survey.servers),
         *special_vms.of_shares(survey.servers),
-        *locks.of_locks(survey.highest, settings),
-        *_of_servers([s for s in chosen.servers if s.id not in crowded_out], reasons, survey, settings),
+        *lock_findings.findings(survey.highest, settings),
+        *evacuation_findings.of_servers(
+            (s for s in chosen.servers if s.id not in crowded_out), reasons, survey.computes, survey.servers, settings
+        ),
     )
     steps: tuple[PlannedStep, ...] = ()
     may_wish = not request.to and survey.highest >= versions.VALIDATED and survey.computes.service is not None
@@ -120,28 +121,6 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
             "storage": {True: "shared", False: "not shared", None: "not known to be shared"}[settings.shared_storage],
         },
     )
-
-
-def _of_servers(
-    servers: Sequence[Server], reasons: dict[str, str], survey: OpenStackSurvey, settings: OpenStackSettings
-) -> Iterator[Finding]:
-    yield from absences.of_servers(survey.computes, survey.servers)
-    for server in servers:
-        if reasons[server.id]:
-            yield Finding(
-                code="cannot-evacuate",
-                verdict=Verdict.WARNING,
-                topic=Topic.VMS,
-                vm=VmId(server.id),
-                sentence=f"{server.name} stays behind: it {reasons[server.id]}",
-                together=f"stay behind: each of them {migration_records.alike(reasons[server.id])}",
-            )
-        else:
-            yield from evacuation_findings.of_server(server, survey.computes, survey.servers, settings)
-            way = special_vms.PlannedMove(verb=evacuate.EVACUATE)
-            yield from special_vms.of_server(
-                server, survey.computes, survey.servers, way, priority_key=settings.priority_metadata
-            )
 
 
 def _vm(

@@ -5,7 +5,7 @@ the same. Only what bears our operation's reason is unlocked, and that whatever 
 stopped VM back, but not one that was in ERROR and off.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -20,7 +20,7 @@ from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Request, Seen, Sighting
 from bot.domain.counting import counted, listed
-from bot.domain.plans.plan import Finding, PlannedStep, Step, Topic, Verdict
+from bot.domain.plans.plan import PlannedStep, Step
 from bot.domain.values import Facts, StepKey, VmId
 
 LOCK, UNLOCK, STOP = "lock", "unlock", "stop"
@@ -95,19 +95,6 @@ def left_locked(servers: Sequence[Server]) -> Mapping[str, str]:
         host: f"{counted(len(found), 'VM')} still locked by Muster ({listed(sorted(found), most=_NAMES)})"
         for host, found in names.items()
     }
-
-
-def of_locks(highest: Microversion, settings: OpenStackSettings) -> Iterator[Finding]:
-    """Whether VMs can be locked so that Muster knows its own locks again."""
-    if settings.lock_vms and highest < versions.LOCK_REASON:
-        yield Finding(
-            code="cannot-lock",
-            verdict=Verdict.WARNING,
-            topic=Topic.VERSION,
-            sentence=f"VMs are not locked meanwhile: this Nova ({versions.spoken(highest)}) keeps no reason with"
-            " a lock, so Muster could not tell its own from others'.",
-            remedy="Tell their owners to leave them alone until this has ended.",
-        )
 
 
 def _step(

@@ -4,8 +4,7 @@ A compute service that Nova calls down is a reason to ask, not a proof: only a m
 nothing proves that, two people must vouch for it.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 from adapters.openstack.model.computes import Computes
@@ -14,14 +13,13 @@ from adapters.openstack.steps.family import Access, Family
 from adapters.openstack.survey import nova, proof
 from adapters.redfish.power import PowerReading
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.plans.plan import Finding, PlannedStep, Receipt, Step, Topic, Verdict
+from bot.domain.plans.plan import PlannedStep, Receipt, Step
 from bot.domain.values import Facts, StepKey
 
 POWER_OFF = "power-off"  #: by the BMC, which is no call of Nova
 FENCE = "Fence"
 READINGS = 2  #: in a row, seconds apart, that must say off: one alone may be a moment of a restart
 _PATIENCE = timedelta(minutes=5)
-_OFF_YOURSELF = "See with your own eyes that it is off before you approve."
 
 
 def is_told(computes: Computes) -> bool:
@@ -32,63 +30,6 @@ def is_told(computes: Computes) -> bool:
 def will_be_off(computes: Computes, *, fence: bool) -> bool:
     """Whether the host is proven to be off before it is forced down: it is already, or Muster sees to it."""
     return is_told(computes) and (fence or (computes.power is not None and computes.power.is_off))
-
-
-def findings(computes: Computes, *, fence: bool) -> Iterator[Finding]:
-    """What the power of a host that Nova calls down says about its death.
-
-    Args:
-        computes: the hosts of the cloud, and the one that is asked about.
-        fence: whether Muster powers a host off before it evacuates it.
-    """
-    host, power = computes.host, computes.power
-    if power is not None and power.contradicts(host):
-        yield _finding(
-            "bmc-of-another",
-            Verdict.BLOCKER,
-            f"The BMC configured for {host} belongs to {power.host_name}.",
-            "Correct [clouds.fencing.redfish] in Muster's settings, then check again.",
-        )
-    elif power is None or not power.state:
-        if power is not None:
-            why = power.silence or f"The BMC of {host} does not report its power."
-            yield _finding("bmc-silent", Verdict.WARNING, why, f"What it would say is not known. {_OFF_YOURSELF}")
-        unproven = _finding(
-            "unproven-death",
-            Verdict.WARNING,
-            f"Nothing proves that {host} is powered off: Nova has only stopped hearing from it. If it still runs, its"
-            " VMs will run twice and may destroy their disks.",
-            f"See with your own eyes or on its BMC that {host} is off before you approve.",
-        )
-        yield replace(unproven, vouch=f"{host} is dead: powered off, or cut off from its storage and network")
-    elif power.is_off:
-        yield _finding("power-off", Verdict.OK, f"The power of {host} is off, read twice by Redfish.", "")
-    elif fence:
-        yield _finding(
-            "to-be-fenced",
-            Verdict.WARNING,
-            f"{_is_on(host, power)} Muster powers it off first, and goes on only when it has read twice that it is.",
-            "If it is writing a crash dump that you need, let it finish before you approve.",
-        )
-    else:
-        yield _finding(
-            "power-on",
-            Verdict.BLOCKER,
-            f"{_is_on(host, power)} Its VMs may still run there.",
-            f"Look at the console of {host}. Power it off by its BMC if it is beyond help, then check again; or let"
-            " Muster do that (`fence = true` in [clouds.fencing]).",
-        )
-
-
-def _is_on(host: str, power: PowerReading) -> str:
-    return f"The power of {host} is {'ON' if power.state == 'On' else power.state} although Nova reports it as down."
-
-
-def _finding(code: str, verdict: Verdict, sentence: str, remedy: str) -> Finding:
-    return Finding(code=code, verdict=verdict, topic=Topic.EVIDENCE, sentence=sentence, remedy=remedy)
-
-
-# ---------------------------------------------------------------------- the step
 
 
 def fencing(computes: Computes, *, quiet: timedelta) -> PlannedStep:
