@@ -71,7 +71,6 @@ def write(
     tower_url: str,
     username: str = "admin",
     password: str = "muster-demo",  # noqa: S107 - of a pretend Keystone on loopback
-    tower_token: str = TOKEN,
     bmcs: Mapping[str, str],
     database: str = "",
 ) -> tuple[Path, dict[str, str]]:
@@ -86,7 +85,6 @@ def write(
         tower_url: of CloudTower, with its /v2/api.
         username: an admin of the OpenStack.
         password: theirs.
-        tower_token: CloudTower's.
         bmcs: the addresses of the machines of `prod` in Redfish, by host.
         database: the url of a server's, which may hold a password; "": an embedded one in the folder.
 
@@ -109,7 +107,7 @@ def write(
             bmcs="\n".join(_BMC.format(host=host, url=url) for host, url in bmcs.items()),
         )
     )
-    env = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "TOWER_TOKEN": tower_token}
+    env = {"SLACK_BOT_TOKEN": bot_token, "SLACK_APP_TOKEN": app_token, "TOWER_TOKEN": TOKEN}
     env["BMC_PASSWORD"] = BMC_PASSWORD
     if database:
         env["MUSTER_DATABASE"] = database

@@ -33,7 +33,6 @@ class Served:
     app_token: str
     signing_secret: str
     sockets: SocketMode
-    rates: Rates
     api: WebApi
     transport: Transport
 
@@ -112,7 +111,6 @@ async def serve(
             app_token=workspace.app.app_token,
             signing_secret=workspace.app.signing_secret,
             sockets=sockets,
-            rates=rates,
             api=api,
             transport=transport,
         )

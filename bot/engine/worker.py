@@ -29,6 +29,8 @@ LEASE = timedelta(seconds=8)
 _NOBODY = Rule(requesters=(), approvers=())
 RENEW_SECONDS = 2.0
 WORKER = "worker"
+AT_ONCE = 20
+"""Operations of all clouds that are worked on side by side."""
 HANGS_AFTER = 30.0
 """Seconds after which a worker that has not come round hangs."""
 STUCK_AFTER = 600.0
@@ -36,7 +38,7 @@ STUCK_AFTER = 600.0
 
 
 class Worker:
-    """Runs up to `at_once` operations of all clouds, side by side."""
+    """Runs up to `AT_ONCE` operations of all clouds, side by side."""
 
     def __init__(
         self,
@@ -49,7 +51,6 @@ class Worker:
         rules: Mapping[tuple[str, Action], Rule],
         people: People | None = None,
         heartbeats: Heartbeats | None = None,
-        at_once: int = 20,
     ) -> None:
         self._owner = owner
         self._archive = archive
@@ -58,7 +59,6 @@ class Worker:
         self._clouds = clouds
         self._rules = rules
         self._people = people
-        self._at_once = at_once
         self._pacings: defaultdict[str, Pacing] = defaultdict(Pacing)  #: by cloud
         self._running: dict[OperationId, asyncio.Task[None]] = {}
         self._heartbeats = heartbeats or Heartbeats(clock)
@@ -77,7 +77,7 @@ class Worker:
             self._running.clear()
 
     async def _claim_all(self, group: asyncio.TaskGroup) -> None:
-        while len(self._running) < self._at_once:
+        while len(self._running) < AT_ONCE:
             try:
                 async with self._archive.reading() as unit:
                     if not await unit.leases.has_work(span=LEASE):  # each commit asks for this, and few bring work

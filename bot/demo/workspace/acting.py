@@ -56,8 +56,6 @@ class ClickResult:
     error: str = ""
     trigger_id: str = ""
     response_url: str = ""
-    sent: bool = True
-    """False for a choice that stays in the form until it is submitted."""
 
 
 class Acting(WorkspaceRecords):
@@ -241,7 +239,7 @@ class Acting(WorkspaceRecords):
         self._values(user, where).setdefault(block["block_id"], {})[element["action_id"]] = entry
         self.changed()
         if block["type"] == "input" and not block.get("dispatch_action"):
-            return ClickResult(sent=False)
+            return ClickResult()  # it stays in the form until that is submitted
         key, _ = VALUE_OF[element["type"]]
         return await self._act(user, where, block, element, {key: entry[key]})
 

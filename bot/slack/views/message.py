@@ -136,20 +136,17 @@ def button(label: str, *, action: str, value: str, style: str = "", confirm: Blo
     return made
 
 
-def dialog(title: str, mrkdwn: str, *, yes: str, danger: bool = False) -> Block:
+def dialog(title: str, mrkdwn: str, *, yes: str) -> Block:
     """The question before an act that cannot be undone; as plain text, which alone Slack's dialogs show everywhere.
 
     https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
     """
-    made: Block = {
+    return {
         "title": plain_text(title, limit=text.MAX_CONFIRM_TITLE),
         "text": plain_text(text.unmarked(mrkdwn), limit=text.MAX_CONFIRM_TEXT),
         "confirm": plain_text(yes, limit=30),
         "deny": plain_text("Back", limit=30),
     }
-    if danger:
-        made["style"] = "danger"
-    return made
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str]], *, whole: str = "") -> Block:

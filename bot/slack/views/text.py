@@ -126,11 +126,11 @@ def room(id: str) -> str:
     return f"<#{plain(id, limit=NAME)}>" if id.isalnum() else code(id)
 
 
-def mentions(ids: Sequence[str], *, none: str = "nobody") -> str:
+def mentions(ids: Sequence[str]) -> str:
     """Several, as one reads them aloud."""
     shown = [mention(who) for who in ids]
     if len(shown) < 2:
-        return "".join(shown) or none
+        return "".join(shown) or "nobody"
     return listed(shown, most=20) if len(shown) > 20 else f"{', '.join(shown[:-1])} and {shown[-1]}"
 
 
