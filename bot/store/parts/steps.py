@@ -57,7 +57,7 @@ class SqlSteps:
         if alone:
             await self._operations.revise(operation)
         rows = await self._transaction.all(_OF_ONE, of=operation)
-        return [step_of(**row._mapping) for row in rows]  # noqa: SLF001 (its public name)
+        return [step_of(step=row.step, body=row.body, seq=row.seq, state=row.state) for row in rows]
 
     async def moving_elsewhere(self, operation: Operation) -> Sequence[tuple[OperationId, StepRecord]]:
         await self._operations.lock_hosts(operation.request.cloud)
