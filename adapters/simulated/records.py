@@ -239,8 +239,8 @@ class Move:
     dest: SimHost | None
     status: str
     created_at: datetime
-    updated_at: datetime
     request_id: str
+    updated_at: datetime | None = None  #: none before its first change, as a row has it
     user_id: str = ""
     project_id: str = ""
     progress: float = 0.0  #: 0..1 of the memory copied

@@ -78,7 +78,7 @@ async def _of(client: Client, wait: float) -> Measured:
             began = await client(stage)
             ended = datetime.now(UTC)
             watching.cancel()
-            done = [m.updated_at for m in world.moves if m.status == "done"]
+            done = [m.updated_at or m.created_at for m in world.moves if m.status == "done"]
             if len(done) < SERVERS:
                 raise AssertionError(f"{len(done)} of {SERVERS} were evacuated")
             return Measured(

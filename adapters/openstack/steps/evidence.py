@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from adapters.openstack.model import migration_records
+from adapters.openstack.model import migration_records, translate
 from adapters.openstack.model.resources import Migration, Server
 from adapters.openstack.wire.errors import clean
 from adapters.openstack.wire.explanations import explain
@@ -12,6 +12,8 @@ from bot.domain.listing import Listing
 from bot.domain.plans.plan import Step
 from bot.domain.values import Facts, Json
 
+NEWEST = "newest"
+"""The key of the moment in which the last record began that was listed."""
 IN_VAIN = "in_vain"
 """The key of a mark that says that an earlier start left no trace."""
 _SETTLED = timedelta(seconds=30)
@@ -39,8 +41,19 @@ def has_moved(step: Step, last: Migration) -> bool:
     )
 
 
+def newest(before: Facts | None) -> datetime | None:
+    """When the last record began that was listed with the mark; None: older ones than that may matter still."""
+    return translate.moment(str((before or {}).get(NEWEST) or ""))
+
+
 def mark(
-    server: Server, migrations: Sequence[Migration], orphans: Sequence[Migration] = (), *, now: datetime | None = None
+    server: Server,
+    migrations: Sequence[Migration],
+    orphans: Sequence[Migration] = (),
+    *,
+    before: Facts | None = None,
+    newest: str = "",
+    now: datetime | None = None,
 ) -> Facts:
     """What there is now, to be stored as `Step.before`.
 
@@ -48,16 +61,21 @@ def mark(
         server: the VM.
         migrations: its moves.
         orphans: those of them whose target died with them.
+        before: the mark of an earlier start, which may know of moves that are older than what was listed now.
+        newest: when the last record began of all that were listed. The mark keeps it where every move of the VM has
+            ended: one that is open may go on at any time, however old it is.
         now: aware UTC; without it the mark does not say since when the VM is at rest.
     """
+    earlier = before or {}
     fruitless = [m for m in migrations if m.status in migration_records.ENDED_BADLY or m in orphans]
     return {
-        "migrations": sorted(m.id for m in migrations),
+        "migrations": sorted({m.id for m in migrations} | (known(before) or frozenset())),
+        NEWEST: "" if any(m.is_open for m in migrations) else newest,
         "host": server.host,
         "status": server.status,
         "vm_state": server.vm_state,
         "task": server.task,
-        "refused_by": sorted({m.target for m in fruitless if m.target}),
+        "refused_by": sorted({m.target for m in fruitless if m.target} | set(_list(earlier.get("refused_by")))),
         "at_rest_since": server.updated_at
         if now and migration_records.is_at_rest(server.updated_at, now=now, span=_SETTLED)
         else "",

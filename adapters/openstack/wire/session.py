@@ -12,7 +12,7 @@ import json
 import threading
 import time
 import warnings
-from collections.abc import Callable, Coroutine, Hashable, Mapping
+from collections.abc import Callable, Coroutine, Hashable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -196,6 +196,8 @@ class Session:
         microversion: str = "",
         params: Mapping[str, Any] | None = None,
         marker: str = "id",
+        size: int = PAGE,
+        until: Callable[[Sequence[T]], bool] | None = None,
         doing: str,
     ) -> list[T]:
         """Read a list to its end, page by page, each entry once. Nothing is kept of a page but what is made of it.
@@ -208,12 +210,14 @@ class Session:
             microversion: as in `get`.
             params: as in `get`.
             marker: the field of an item that the next page is asked by, or `OFFSET`; empty: the list has no pages.
+            size: entries on a page.
+            until: whether what is wanted ends on a page, by its entries; None: all of the list is wanted.
             doing: as in `get`.
 
         Raises:
             Refused, Unreachable: the list could not be read whole.
         """
-        query = dict(params or {}) | ({"limit": str(PAGE)} if marker else {})
+        query = dict(params or {}) | ({"limit": str(size)} if marker else {})
         found: list[T] = []
         known: set[Hashable] = set()
         read = 0
@@ -232,7 +236,7 @@ class Session:
             page = await self._get(service, path, query, taken, microversion, doing)
             found.extend(page.new)
             known, read = page.known, read + page.rows
-            if not page.goes_on:
+            if not page.goes_on or (until is not None and page.new and until(page.new)):
                 return found
             if not page.new:
                 raise _endless(doing, "the next page holds nothing that was not on those before")

@@ -44,7 +44,7 @@ class MigrationRecords:
             m
             for m in self._world.moves
             if m.source.name not in self._world.faults.silent
-            and (since is None or m.updated_at >= since)
+            and (since is None or (m.updated_at is not None and m.updated_at >= since))
             and wanted.get("instance_uuid") in {None, m.vm.id}
             and wanted.get("source_compute") in {None, m.source.name}
             and wanted.get("status") in {None, m.status}

@@ -120,7 +120,6 @@ class Conductor:
             dest=dest,
             status="accepted",
             created_at=self.world.now,
-            updated_at=self.world.now,
             request_id=caller.request_id,
             user_id=caller.user_id,
             project_id=caller.project_id,

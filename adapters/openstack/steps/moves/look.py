@@ -30,6 +30,9 @@ from bot.domain.values import StepKey
 
 _YOUNG = timedelta(minutes=1)
 """The age up to which an open record is believed alone. Deleting a server closes no record, so an older one is not."""
+_LATE = timedelta(hours=1)
+"""How much older than the newest that was listed a record may be dated that begins later: more than the clocks of the
+cloud's own controllers differ."""
 _SKEW = timedelta(seconds=30)
 """Between the clocks of the cloud's own controllers: where it is more, VMs are looked for everywhere. What is listed is
 of the whole cloud, so with many operations at once it must not reach far back."""
@@ -71,7 +74,11 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     ids = {s.target for s in steps}
     evacuates = all(s.verb == EVACUATE for s in steps)
     filters = {"source_compute": host} | ({"migration_type": EVACUATION} if evacuates else {})
-    leaving = [m for m in await nova.migrations_of(session, filters) if m.source == host]
+    since = _begun_since(steps)
+    is_marked = all(s.verb in MOVES and evidence.newest(s.before) for s in steps)
+    listed = await nova.migrations_of(session, filters, since=since if is_marked else None)
+    leaving = [m for m in listed if m.source == host]
+    newest = max((m.created_at for m in leaving), default="")
     now = session.time_there(now)
     mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
     live_ones = {s.target for s in steps if s.verb == LIVE or s.verb in relief.RELIEFS}
@@ -81,7 +88,7 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     for move in mine:
         by_server[move.server].append(move)
     last = {m.server: m for m in sorted(mine, key=lambda m: m.id)}
-    ahead = sum(1 for m in leaving if not m.is_open)
+    ahead = sum(1 for m in leaving if not m.is_open and (since is None or _began(m, since)))
     underway = {
         s.key: outcome.by_record(s, last[s.target], ahead=ahead)
         for s in steps
@@ -102,9 +109,23 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         order = relief.order(steps, moved_by, orders)
         why = why or relief.reason(moved_by, order)
         gave_way = order is not None and order.verb == relief.REQUEUE
-        return outcome.sighting(step, server, moved_by, now=now, why=why, gave_way=gave_way, ahead=ahead)
+        return outcome.sighting(step, server, moved_by, now=now, why=why, gave_way=gave_way, ahead=ahead, newest=newest)
 
     return settled | await _with_reasons(session, rest, servers, judged)
+
+
+def _begun_since(steps: Sequence[Step]) -> datetime | None:
+    """From when on records may have begun that the marks of steps under way do not know.
+
+    Of a VM with such a mark every older record had ended by then, and none that has ended is opened again.
+    """
+    newest = [moment for s in steps if (moment := evidence.newest(s.before)) is not None]
+    return min(newest) - _LATE if newest else None
+
+
+def _began(move: Migration, since: datetime) -> bool:
+    began = translate.moment(move.created_at)
+    return began is None or began >= since
 
 
 async def _not_superseded(

@@ -56,17 +56,19 @@ def sighting(
     why: str = "",
     gave_way: bool = False,
     ahead: int = 0,
+    newest: str = "",
 ) -> Sighting:
     """Judge one step that moves a VM.
 
     Args:
         step: one of `MOVES`.
         server: the VM as Nova shows it now; None: Nova knows it no more.
-        migrations: its moves from the host, read before the server was.
+        migrations: its moves from the host, read before the server was: all, or those since its mark.
         now: aware UTC.
         why: what Nova noted in the VM's action log about a move that failed, or by whom it was aborted.
         gave_way: whether we aborted the last of them for the sake of others.
         ahead: how many moves from the host have ended: headway for one that waits for its turn there.
+        newest: as in `evidence.mark`.
     """
     name, way = str(step.arguments["name"]), METHODS[step.verb]
     if server is None or server.is_gone:
@@ -83,7 +85,7 @@ def sighting(
         if not has_left and migration_records.is_orphaned(m, server, now=now, earlier=known or ())
     ]
     opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
-    mark = evidence.mark(server, migrations, orphans, now=now)
+    mark = evidence.mark(server, migrations, orphans, before=step.before, newest=newest, now=now)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
     if has_left:

@@ -73,7 +73,7 @@ class Drain:
     def seconds(self, *vms: SimVm) -> float:
         """From the first order of all until the last of these has left."""
         moves = [m for m in self.evening.world.moves if m.source is self.slot.host]
-        last = max(m.updated_at for m in moves if m.vm in vms and m.status == "completed")
+        last = max(m.updated_at or m.created_at for m in moves if m.vm in vms and m.status == "completed")
         return (last - min(m.created_at for m in moves)).total_seconds()
 
 

@@ -75,8 +75,12 @@ async def test_only_what_changed_since_a_moment_can_be_asked_for(cloud: Region) 
     moment = cloud.clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")
     await cloud.act("shop-web-3", "evacuate", {})
     assert await names(cloud, f"all_tenants=1&changes-since={moment}") == ["shop-web-3"]
-    found = await cloud.nova("GET", f"/os-migrations?changes-since={moment}")
-    assert len(found.body["migrations"]) == 1
+    asked = f"/os-migrations?changes-since={moment}"
+    (order,) = (await cloud.nova("GET", "/os-migrations")).body["migrations"]
+    assert (order["status"], order["updated_at"]) == ("accepted", None)
+    assert (await cloud.nova("GET", asked)).body["migrations"] == [], "a row that was never changed has no such date"
+    await cloud.clock.pass_time(2)
+    assert [found["id"] for found in (await cloud.nova("GET", asked)).body["migrations"]] == [order["id"]]
     assert (await cloud.nova("GET", "/os-migrations?changes-since=yesterday")).status == 400
 
 

@@ -35,7 +35,7 @@ ARRIVED: dict[str, Any] = {"host": "compute-2"}
 def test_an_untouched_vm_was_never_started_and_its_mark_says_what_was_there() -> None:
     seen = look(web(), migration(4, "web-1", "failed"), before=None)
     assert seen.seen is Seen.NEVER_STARTED
-    assert seen.mark == {**STILL, "migrations": [4], "refused_by": ["compute-2"], "at_rest_since": ""}
+    assert seen.mark == {**STILL, "migrations": [4], "refused_by": ["compute-2"], "at_rest_since": "", "newest": ""}
     assert seen.place == DEAD
 
 
