@@ -13,6 +13,7 @@ import random
 import uuid
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import datetime, timedelta
+from typing import TypeVar
 
 from adapters.simulated.event_queue import EventQueue
 from adapters.simulated.faults import CloudFaults
@@ -42,6 +43,8 @@ from adapters.simulated.strays import StrayService
 
 BEAT = 5.0  #: seconds between two heartbeats of a service
 _CUID = "0123456789abcdefghijklmnopqrstuvwxyz"
+
+Named = TypeVar("Named", SimHost, SimVm)
 
 
 class World(EventQueue):
@@ -103,10 +106,7 @@ class World(EventQueue):
             LookupError: there is none, or the name is that of several.
         """
         self.settle()
-        found = [h for h in self.hosts.values() if name in {h.name, h.id, h.cuid}]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} hosts answer to {name!r}")
-        return found[0]
+        return _called(name, self.hosts.values(), what="hosts")
 
     def vm(self, name: str) -> SimVm:
         """The VM of that name, uuid or cuid.
@@ -115,10 +115,7 @@ class World(EventQueue):
             LookupError: there is none, or the name is that of several.
         """
         self.settle()
-        found = [v for v in self.vms.values() if name in {v.name, v.id, v.cuid}]
-        if len(found) != 1:
-            raise LookupError(f"{len(found)} VMs answer to {name!r}")
-        return found[0]
+        return _called(name, self.vms.values(), what="VMs")
 
     def hosts_of(self, kind: Platform) -> list[SimHost]:
         """All hosts of one platform, by name."""
@@ -384,3 +381,10 @@ _POWER = {state: power for power, state in _STATE.items()}
 def free_first(world: World, hosts: Iterable[SimHost]) -> list[SimHost]:
     """Hosts by the memory they have left, most first: how both platforms choose here."""
     return sorted(hosts, key=lambda h: (-world.room(h).memory_mb, h.name))
+
+
+def _called(name: str, among: Iterable[Named], *, what: str) -> Named:
+    found = [one for one in among if name in {one.name, one.id, one.cuid}]
+    if len(found) != 1:
+        raise LookupError(f"{len(found)} {what} answer to {name!r}")
+    return found[0]

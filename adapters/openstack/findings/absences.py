@@ -11,14 +11,17 @@ from bot.domain.plans.plan import Finding, Topic, Verdict
 def of_servers(computes: Computes, servers: Servers) -> Iterator[Finding]:
     """Whether all VMs of the host are known; that it has none is said only where somebody else agrees."""
     listed, host = servers.listed, computes.host
+    ask_its_cell = (
+        "Check the database and message queue of the host's cell (`nova-manage cell_v2 list_cells`) and Placement, then"
+        " check again."
+    )
     if listed.gap:
         yield Finding(
             code="list-not-whole",
             verdict=Verdict.UNKNOWN,
             topic=Topic.VMS,
             sentence=f"Which VMs are on {host} could not be found out. {listed.gap}",
-            remedy="Check the database and message queue of the host's cell (`nova-manage cell_v2 list_cells`) and"
-            " Placement, then check again.",
+            remedy=ask_its_cell,
         )
     elif listed.is_proven_empty:
         yield Finding(
@@ -33,8 +36,7 @@ def of_servers(computes: Computes, servers: Servers) -> Iterator[Finding]:
             verdict=Verdict.UNKNOWN,
             topic=Topic.VMS,
             sentence=f"Nova lists no VM on {host}, and nobody else could be asked whether that is so.",
-            remedy="Check the database and message queue of the host's cell (`nova-manage cell_v2 list_cells`) and"
-            " Placement, then check again.",
+            remedy=ask_its_cell,
         )
 
 

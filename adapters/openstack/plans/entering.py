@@ -16,6 +16,7 @@ from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import emptied, locks, service, vms
 from adapters.openstack.steps.moves import live, relief, ways
+from adapters.openstack.steps.moves.method import Relocation
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
 
@@ -94,9 +95,13 @@ def _steps(
     if survey.computes.service is None or survey.computes.is_bare_metal:
         return
     yield service.disable(request, survey.computes.service, phase=OUT_OF_SERVICE, quiet=settings.quiet)
+    relocation = Relocation(
+        servers=survey.servers, highest=survey.highest, settings=settings, to=request.to, phase=MIGRATE
+    )
     for server in leaving:
-        moves = ways.steps(server, survey.servers, survey.highest, settings, to=request.to, phase=MIGRATE)
-        yield from locks.locked([*moves], server, request, survey.computes, survey.highest, settings)
+        yield from locks.locked(
+            [*ways.steps(server, relocation)], server, request, survey.computes, survey.highest, settings
+        )
     if not is_whole:
         return
     yield emptied.step(survey.computes.service, phase=VERIFY, quiet=settings.quiet)

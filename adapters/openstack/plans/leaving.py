@@ -14,6 +14,7 @@ from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import service, vms
 from adapters.openstack.steps.moves import ways
+from adapters.openstack.steps.moves.method import Relocation
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
 
@@ -63,8 +64,14 @@ def _steps(survey: OpenStackSurvey, away: Sequence[Away], settings: OpenStackSet
     if survey.computes.service is None:
         return
     yield from service.back(survey.computes.service, phases=SERVICE, quiet=settings.quiet)
+    relocation = Relocation(
+        servers=survey.servers,
+        highest=survey.highest,
+        settings=settings,
+        to=survey.computes.host,
+        phase=BACK,
+        exactly=True,
+    )
     for one in away:
         if one.comes:
-            yield from ways.steps(
-                one.server, survey.servers, survey.highest, settings, to=survey.computes.host, phase=BACK, exactly=True
-            )
+            yield from ways.steps(one.server, relocation)

@@ -27,9 +27,7 @@ _NAMED = 5
 _NEWEST = 250
 """Records on a page where the newest are wanted: more than most operations make; 0.1 s of Nova's CPU."""
 _ADMIN = "Give Muster's account the admin role on this cloud, then run `muster check`."
-
-
-_CELL = "Check the cell's database and message queue (`nova-manage cell_v2 list_cells`)."
+ITS_CELL = "Check the cell's database and message queue (`nova-manage cell_v2 list_cells`)."
 _DELETED = {"soft_deleted": "True"}
 """Servers that were deleted and wait to be reclaimed are listed too (nova/db/main/api.py, `soft_deleted`)."""
 
@@ -42,7 +40,7 @@ def cell_is_silent(what: str) -> Unreachable:
     """
     return Unreachable(
         f"The cell of Nova that {what} belongs to does not answer, so what is there is not known.",
-        remedy=_CELL,
+        remedy=ITS_CELL,
     )
 
 
@@ -127,7 +125,7 @@ async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS)
     servers = await list_servers(session, {"host": host}, at=at, doing=f"list the servers on {host}")
     if any(server.is_shadow for server in servers):
         raise Unreachable(
-            f"A cell of Nova does not answer, so the list of servers on {host} is not whole.", remedy=_CELL
+            f"A cell of Nova does not answer, so the list of servers on {host} is not whole.", remedy=ITS_CELL
         )
     if any(server.host != host for server in servers):
         raise Refused(

@@ -146,7 +146,7 @@ async def service_is_gone(session: Session, host: str) -> None:
     if len(names) > 1 or await _has_provider(session, host):
         raise Unreachable(
             f"Nova's list of services leaves out {host}, which is still known as a hypervisor: its cell may be silent.",
-            remedy="Check the cell's database and message queue (`nova-manage cell_v2 list_cells`).",
+            remedy=nova.ITS_CELL,
         )
 
 

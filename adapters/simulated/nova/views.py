@@ -220,11 +220,13 @@ def migration(move: Move, minor: int, base: str) -> dict[str, Any]:
         shown["migration_type"] = move.kind.value
         if move.kind is MoveKind.LIVE and move.status in LIVE_IN_PROGRESS:
             shown["links"] = links(base, f"servers/{move.vm.id}/migrations", str(move.id))
-    if minor >= 59:
-        shown["uuid"] = move.uuid
-    if minor >= 80:
-        shown["user_id"], shown["project_id"] = move.user_id, move.project_id
-    return shown
+    return shown | _whose(move, minor)
+
+
+def _whose(move: Move, minor: int) -> dict[str, Any]:
+    """What later microversions say of a record: which it is, and who asked for it."""
+    which = {"uuid": move.uuid} if minor >= 59 else {}
+    return which | ({"user_id": move.user_id, "project_id": move.project_id} if minor >= 80 else {})
 
 
 def live_migration(move: Move, minor: int) -> dict[str, Any]:
@@ -249,11 +251,7 @@ def live_migration(move: Move, minor: int) -> dict[str, Any]:
         "disk_processed_bytes": None,
         "disk_remaining_bytes": None,
     }
-    if minor >= 59:
-        shown["uuid"] = move.uuid
-    if minor >= 80:
-        shown["user_id"], shown["project_id"] = move.user_id, move.project_id
-    return shown
+    return shown | _whose(move, minor)
 
 
 def action(entry: ServerAction, minor: int) -> dict[str, Any]:

@@ -5,14 +5,11 @@ from datetime import timedelta
 
 from adapters.openstack.model import priority
 from adapters.openstack.model.resources import Migration, Server
-from adapters.openstack.model.servers import Servers
-from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import evidence, vms
 from adapters.openstack.steps.evidence import unclear
 from adapters.openstack.steps.family import NovaCall, action
-from adapters.openstack.steps.moves.method import LONG, MoveMethod
+from adapters.openstack.steps.moves.method import LONG, MoveMethod, Relocation
 from adapters.openstack.wire import versions
-from adapters.openstack.wire.versions import Microversion
 from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import PlannedStep, Step
 
@@ -34,45 +31,36 @@ METHOD = MoveMethod(
 )
 
 
-def steps(
-    server: Server,
-    servers: Servers,
-    highest: Microversion,
-    settings: OpenStackSettings,
-    *,
-    to: str,
-    phase: str,
-    exactly: bool = False,
-) -> Iterator[PlannedStep]:
-    """What moves one VM that is stopped, and confirms it before the next VM moves; see `ways.steps`."""
-    microversion = versions.up_to(versions.COLD_TARGET, highest)
+def steps(server: Server, relocation: Relocation) -> Iterator[PlannedStep]:
+    """What moves one VM that is stopped, and confirms it before the next VM moves: it holds room at both ends."""
+    microversion = versions.up_to(versions.COLD_TARGET, relocation.highest)
     move = vms.move(
         COLD,
         server,
-        servers,
-        to=to,
+        relocation.servers,
+        to=relocation.to,
         microversion=microversion,
         wanted=(_TO_BE_CONFIRMED, server.status),
-        phase=phase,
-        priority=priority.turn(server, settings.priority_metadata),
+        phase=relocation.phase,
+        priority=priority.turn(server, relocation.settings.priority_metadata),
         patience=LONG,
-        quiet=settings.quiet,
-        exactly=exactly,
+        quiet=relocation.settings.quiet,
+        exactly=relocation.exactly,
     )
     yield move
     yield vms.move(
         CONFIRM,
         server,
-        servers,
-        to=to if exactly else "",
+        relocation.servers,
+        to=relocation.to if relocation.exactly else "",
         microversion=microversion,
         wanted=(server.status,),
-        phase=phase,
+        phase=relocation.phase,
         priority=priority.BEFORE_ALL,
         patience=timedelta(minutes=15),
-        quiet=settings.quiet,
+        quiet=relocation.settings.quiet,
         follows=move.key,
-        exactly=exactly,
+        exactly=relocation.exactly,
     )
 
 

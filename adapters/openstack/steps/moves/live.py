@@ -4,12 +4,10 @@ from collections.abc import Iterator
 
 from adapters.openstack.model import priority
 from adapters.openstack.model.resources import Server
-from adapters.openstack.model.servers import Servers
-from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import vms
 from adapters.openstack.steps.family import NovaCall, action
 from adapters.openstack.steps.moves import relief
-from adapters.openstack.steps.moves.method import LONG, MoveMethod
+from adapters.openstack.steps.moves.method import LONG, MoveMethod, Relocation
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
 from bot.domain.plans.plan import PlannedStep, Step
@@ -30,33 +28,24 @@ def microversion(highest: Microversion) -> str:
     return versions.up_to(versions.UNFORCED, highest)
 
 
-def steps(
-    server: Server,
-    servers: Servers,
-    highest: Microversion,
-    settings: OpenStackSettings,
-    *,
-    to: str,
-    phase: str,
-    exactly: bool = False,
-) -> Iterator[PlannedStep]:
-    """What moves one VM that runs or is paused, and what keeps its deadline; see `ways.steps`."""
+def steps(server: Server, relocation: Relocation) -> Iterator[PlannedStep]:
+    """What moves one VM that runs or is paused, and what keeps its deadline."""
     move = vms.move(
         LIVE,
         server,
-        servers,
-        to=to,
-        microversion=microversion(highest),
+        relocation.servers,
+        to=relocation.to,
+        microversion=microversion(relocation.highest),
         wanted=(server.status,),
-        phase=phase,
-        priority=priority.turn(server, settings.priority_metadata),
+        phase=relocation.phase,
+        priority=priority.turn(server, relocation.settings.priority_metadata),
         waits_at=server.host,
         patience=LONG,
-        quiet=settings.quiet,
-        exactly=exactly,
+        quiet=relocation.settings.quiet,
+        exactly=relocation.exactly,
     )
     yield move
-    yield from relief.steps(move, server, settings)
+    yield from relief.steps(move, server, relocation.settings)
 
 
 def call(step: Step) -> NovaCall:

@@ -3,11 +3,8 @@
 from collections.abc import Iterator, Mapping
 
 from adapters.openstack.model.resources import Server
-from adapters.openstack.model.servers import Servers
-from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps.moves import cold, evacuate, live
-from adapters.openstack.steps.moves.method import MoveMethod
-from adapters.openstack.wire.versions import Microversion
+from adapters.openstack.steps.moves.method import MoveMethod, Relocation
 from bot.domain.plans.plan import PlannedStep
 
 METHODS: Mapping[str, MoveMethod] = {
@@ -24,26 +21,6 @@ def between_living(server: Server) -> str:
     return live.LIVE if server.is_live else cold.COLD
 
 
-def steps(
-    server: Server,
-    servers: Servers,
-    highest: Microversion,
-    settings: OpenStackSettings,
-    *,
-    to: str,
-    phase: str,
-    exactly: bool = False,
-) -> Iterator[PlannedStep]:
-    """What moves one VM. A cold migration is confirmed before the next VM moves, for it holds room at both ends.
-
-    Args:
-        server: the VM, running, paused or stopped.
-        servers: those on the host and those that left it, with their moves.
-        highest: the newest microversion of Nova.
-        settings: of the cloud.
-        to: the host that it shall go to; empty: the scheduler's choice.
-        phase: of the plan.
-        exactly: whether it counts only on `to`.
-    """
-    way = live.steps if server.is_live else cold.steps
-    return way(server, servers, highest, settings, to=to, phase=phase, exactly=exactly)
+def steps(server: Server, relocation: Relocation) -> Iterator[PlannedStep]:
+    """What moves one VM, which runs, is paused or is stopped, to another living host."""
+    return live.steps(server, relocation) if server.is_live else cold.steps(server, relocation)
