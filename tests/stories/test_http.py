@@ -1,6 +1,7 @@
 """In http mode Slack comes to Muster: its own process, signed requests, and nothing else at that address."""
 
 import asyncio
+import re
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +23,9 @@ async def test_commands_clicks_windows_and_events_reach_the_process_by_signed_re
             for path in ("/metrics", "/healthz", "/webhooks/alertmanager"):
                 async with session.get(address + path) as other:
                     assert other.status == 404, path
+            apart = re.findall(r"muster is running.*\bhttp=(\d+)", stage.log())[-1]
+            async with session.post(f"{LOOPBACK}:{apart}/slack/events", json={}) as slack:
+                assert slack.status == 404, "Slack is answered at its own address alone"
         result = await stage.workspace.type_command(ALICE, OPS, "/evacuate --help")
         assert "Muster empties a hypervisor safely" in result.text
         noted = False

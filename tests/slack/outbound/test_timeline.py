@@ -65,6 +65,8 @@ async def test_a_file_that_appears_some_time_after_its_upload_is_not_uploaded_tw
     office.served.faults.upload_delay = 20
     office.served.faults.lose_reply(method="files.completeUploadExternal")
     board = office.board()
+    await office.quiet(board, seconds=10)
+    assert files(office) == [], "Slack has answered nothing, and shows nothing yet"
     await office.until(lambda: files(office), board)
     await office.quiet(board, seconds=120)
     assert len(files(office)) == 1

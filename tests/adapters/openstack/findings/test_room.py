@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from adapters.openstack.findings.room import spoken
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import Room, Server, ServerGroup
 from adapters.openstack.settings import OpenStackSettings
@@ -439,3 +440,11 @@ def test_what_nested_providers_have_is_their_hosts_and_a_provider_that_shares_is
         [{"id": "root", "service": {"host": "compute-2"}}, {"id": "pool", "service": {"host": "nobody"}}],
     )
     assert {host: dict(there.free) for host, there in found.items()} == {"compute-2": {"MEMORY_MB": 1023, "PCPU": 14}}
+
+
+@pytest.mark.parametrize(
+    ("mebibytes", "said"),
+    [(0, "0 GiB"), (1024, "1 GiB"), (21 * 1024, "21 GiB"), (300 * 1024, "300 GiB"), (24_830 * 1024, "24,830 GiB")],
+)
+def test_an_amount_of_memory_is_spelled_as_people_write_it(mebibytes: int, said: str) -> None:
+    assert spoken({"MEMORY_MB": mebibytes, "VCPU": 12_719}, ["MEMORY_MB", "VCPU"]) == f"12,719 vCPU, {said}"

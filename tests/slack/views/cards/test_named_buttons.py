@@ -6,9 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Finding, Topic, Verdict
+from bot.domain.progress import set_aside
+from bot.slack.views import thread
 from bot.slack.views.cards import buttons, card
+from tests.news import every_fact, news_of
 from tests.slack.views.examples import NOW, RULE, operation, plan, records
 from tests.slack.views.limits import visible_text
 from tests.slack.views.sent import labels
@@ -17,6 +21,15 @@ ROOT = Path(__file__).parents[4]
 LABELS = frozenset(
     re.findall(r'message\.button\(\s*"([^"]+)"', Path(buttons.__file__).read_text())
     + re.findall(r'"((?:Request|Retry|Re-)[A-Za-z -]*|Resume|Pause)"', Path(buttons.__file__).read_text())
+)
+_WHILE_IT_WAITS = (
+    Kind.RECHECKED,
+    Kind.WAITING,
+    Kind.START_NEAR,
+    Kind.EXPIRY_NEAR,
+    Kind.ESCALATED,
+    Kind.VOUCH_WANTED,
+    Kind.PLAN_CHANGED,
 )
 EMPHASISED = re.compile(r"[*∗]([A-Z][\w …-]+?)[*∗]")
 
@@ -32,6 +45,32 @@ def test_whatever_button_a_card_names_stands_on_it(state: State) -> None:
     drawn = card.render(shown, records(state, of), replace(RULE, break_glass=("U0CHIEF",)), now=NOW)
     named = {label for said in visible_text(drawn) for label in EMPHASISED.findall(said)} & LABELS
     assert named <= set(labels(drawn))
+
+
+@pytest.mark.parametrize(
+    ("kind", "state"),
+    [
+        (Kind.BLOCKED, State.BLOCKED),
+        (Kind.REJECTED, State.DENIED),
+        (Kind.EXPIRED, State.EXPIRED),
+        (Kind.CANCELLED, State.CANCELLED),
+        *((kind, State.AWAITING_APPROVAL) for kind in _WHILE_IT_WAITS),
+        *((kind, State.RUNNING) for kind in (Kind.STEP_FAILED, Kind.STEP_UNKNOWN, Kind.RESUMED, Kind.CLOSED)),
+        (Kind.PAUSED, State.PAUSED),
+        (Kind.STOPPING, State.STOPPING),
+        (Kind.NEEDS_ATTENTION, State.NEEDS_ATTENTION),
+        (Kind.ENDED_INCOMPLETE, State.ENDED_INCOMPLETE),
+    ],
+)
+def test_whatever_button_a_line_names_stands_on_the_card_above_it(kind: Kind, state: State) -> None:
+    of = plan(3, losing=1)
+    shown = operation(state, of=of)
+    rows = records(state, of)
+    facts = every_fact("web-1") | {"may_skip": bool(set_aside.may_be(rows))}
+    said = thread.render([news_of(kind, facts, operation=shown.id)], shown, rows)
+    drawn = card.render(shown, rows, replace(RULE, break_glass=("U0CHIEF",)), now=NOW)
+    named = {label for line in visible_text(said) for label in EMPHASISED.findall(line)} & LABELS
+    assert named <= set(labels(drawn)), said.text
 
 
 @pytest.mark.parametrize("state", [State.READY, State.AWAITING_APPROVAL, State.BLOCKED])
