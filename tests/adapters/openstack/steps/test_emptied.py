@@ -16,6 +16,7 @@ from tests.adapters.openstack.build import DEAD, NOW, enter, here, living, migra
 from tests.adapters.openstack.build import service as compute
 from tests.steps import steps_of
 
+GIB = 1024**3
 THERE: dict[str, Any] = {"host": "compute-2"}
 STOPPED: dict[str, Any] = {"status": "SHUTOFF", "vm_state": "stopped"}
 RESIZED: dict[str, Any] = {"status": "VERIFY_RESIZE", "vm_state": "resized"}
@@ -86,6 +87,16 @@ def test_a_vm_that_waits_for_its_turn_makes_headway_with_every_other_that_ends()
     assert len({s.movement for s in waiting}) == 3
     copying = [outcome.sighting(step("live-migrate"), web(), [live(1, "running")], now=NOW, ahead=n) for n in (0, 1, 2)]
     assert len({s.movement for s in copying}) == 1
+
+
+@pytest.mark.parametrize(("left", "copied", "is_in_vain"), [(1, 5, False), (3, 6, True), (2, 9, True)])
+def test_memory_that_changes_about_as_quickly_as_it_is_copied_is_copied_in_vain_though_its_figures_move(
+    left: int, copied: int, is_in_vain: bool
+) -> None:
+    memory = {"memory": 4 * GIB, "memory_left": left * GIB, "memory_copied": copied * GIB}
+    seen = look("live-migrate", web(), replace(live(1, "running"), **memory))
+    assert (seen.progress, seen.is_in_vain) == (1 - left / 4, is_in_vain)
+    assert not look("live-migrate", web(), live(1, "running")).is_in_vain, "a driver that counts nothing"
 
 
 # ---------------------------------------------------------------------- before the start

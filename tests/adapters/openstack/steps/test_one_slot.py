@@ -110,7 +110,7 @@ async def test_the_slot_stands_empty_for_no_look(poll: float) -> None:
     async with drain(poll=poll) as one:
         await one.run()
         assert one.slot.most == 1
-        assert one.slot.share >= 0.95
+        assert one.slot.share >= 0.99  # without one that waits it stands empty for a look after each
 
 
 async def test_a_vm_that_never_converges_costs_the_others_a_minute_at_most_and_is_tried_again_last() -> None:
