@@ -93,8 +93,8 @@ def test_a_vm_that_waits_for_its_turn_makes_headway_with_every_other_that_ends()
 def test_memory_that_changes_about_as_quickly_as_it_is_copied_is_copied_in_vain_though_its_figures_move(
     left: int, copied: int, is_in_vain: bool
 ) -> None:
-    memory = {"memory": 4 * GIB, "memory_left": left * GIB, "memory_copied": copied * GIB}
-    seen = look("live-migrate", web(), replace(live(1, "running"), **memory))
+    copying = replace(live(1, "running"), memory=4 * GIB, memory_left=left * GIB, memory_copied=copied * GIB)
+    seen = look("live-migrate", web(), copying)
     assert (seen.progress, seen.is_in_vain) == (1 - left / 4, is_in_vain)
     assert not look("live-migrate", web(), live(1, "running")).is_in_vain, "a driver that counts nothing"
 

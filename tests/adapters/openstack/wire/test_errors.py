@@ -32,6 +32,23 @@ def test_an_answer_that_proves_nothing_leaves_the_fate_open(status: int) -> None
     assert error.remedy
 
 
+@pytest.mark.parametrize(
+    ("status", "is_over", "put_off"),
+    [
+        (500, True, None),
+        (503, True, None),
+        (502, False, None),
+        (504, False, None),
+        (408, False, None),
+        (429, False, 0.0),
+    ],
+)
+def test_what_an_error_says_of_a_call_that_changes_something(status: int, is_over: bool, put_off: float | None) -> None:
+    error = answer(status)
+    assert isinstance(error, Unreachable)
+    assert (error.is_over, error.put_off) == (is_over, put_off)
+
+
 def test_a_missing_right_is_named() -> None:
     error = answer(403, "Policy doesn't allow os_compute_api:os-evacuate to be performed.")
     assert "os_compute_api:os-evacuate" in error.sentence
