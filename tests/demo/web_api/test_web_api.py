@@ -319,3 +319,26 @@ async def test_blocks_validate_points_at_what_is_wrong(client: AsyncWebClient) -
     errors = caught.value.response["errors"]
     assert {e["code"] for e in errors} == {"failed_constraint"}
     assert any(e["pointer"] == "/0/text/type" and e["message"] == "unsupported type: invalid" for e in errors)
+
+
+async def test_a_deleted_message_with_replies_leaves_a_tombstone_that_takes_more_of_them_and_no_edit(
+    ws: Workspace, client: AsyncWebClient
+) -> None:
+    parent = await client.chat_postMessage(channel="C0OPS", text="card")
+    await client.chat_postMessage(channel="C0OPS", text="one", thread_ts=parent["ts"])
+    await client.chat_delete(channel="C0OPS", ts=parent["ts"])
+    with pytest.raises(SlackApiError, match="message_not_found"):
+        await client.chat_update(channel="C0OPS", ts=parent["ts"], text="again")
+    await client.chat_postMessage(channel="C0OPS", text="two", thread_ts=parent["ts"])
+    assert [m.plain for m in ws.thread("C0OPS", parent["ts"])] == ["one", "two"]
+
+
+async def test_in_an_archived_channel_nothing_is_posted_and_nothing_edited(
+    ws: Workspace, client: AsyncWebClient
+) -> None:
+    said = await client.chat_postMessage(channel="C0OPS", text="card")
+    ws.archive("C0OPS")
+    with pytest.raises(SlackApiError, match="is_archived"):
+        await client.chat_postMessage(channel="C0OPS", text="more")
+    with pytest.raises(SlackApiError, match="is_inactive"):
+        await client.chat_update(channel="C0OPS", ts=said["ts"], text="again")
