@@ -151,7 +151,8 @@ class _NoticeMessage:
 
         So does its end go to those who were told of it; of one that was over before anybody heard of it nobody is told.
         """
-        if self.stand.ts and refusal.code in MESSAGE_GONE and self.alarm.is_open:
+        has_another = self.channel != self.stand.channel and refusal.code in NO_SUCH_PLACE | CLOSED
+        if self.stand.ts and self.alarm.is_open and (refusal.code in MESSAGE_GONE or has_another):
             await self.keep(Stand(channel=""), is_shown=False)
             return
         if refusal.code not in NO_SUCH_PLACE | CLOSED and tries < PATIENCE:

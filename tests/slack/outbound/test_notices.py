@@ -224,6 +224,20 @@ async def test_an_alarm_that_was_told_directly_stands_in_its_channel_as_soon_as_
     assert board.unheard == ""
 
 
+async def test_an_alarm_that_stands_in_a_channel_which_is_gone_moves_to_the_one_that_is_named_since(
+    office: Office,
+) -> None:
+    told = await raised(office, alarm())
+    await office.until(lambda: office.cards(INCIDENT), office.board())
+    _archived(office)
+    office.incident_channel = "C0OPS"
+    await saved(office, replace(told, vms=20))
+    board = office.board()
+    await office.until(lambda: any("20 VMs" in m.plain for m in office.cards("C0OPS")), board)
+    await office.quiet(board, seconds=60)
+    assert office.dms("U0BOB") == []
+
+
 async def test_hosts_of_a_storm_whose_channel_is_gone_are_named_in_the_one_message_that_counts_them(
     office: Office,
 ) -> None:
