@@ -262,6 +262,7 @@ async def _intend(
             others = await unit.steps.moving_elsewhere(operation)
             live = await unit.operations.requests(operation.request.cloud)
             chosen = pacing.choose(
+                operation.id,
                 _to_free_targets(this, ready, live),
                 [*((operation.id, r) for r in mine), *others],
                 most=leased.cloud.concurrency,
@@ -270,6 +271,8 @@ async def _intend(
                 now=leased.clock.monotonic(),
                 moment=leased.moment,
             )
+        elif len(chosen) < len(ready):
+            pacing.turned_away(operation.id, now=seconds)
         begun = {r.key for r in chosen}
         waiting = [r for r in ready if r.key not in begun]
         stale = pacing.stale(operation.id, waiting, now=leased.clock.monotonic())

@@ -18,6 +18,11 @@ Named = tuple[OperationId, StepRecord]
 """A step record and whose it is."""
 
 
+LOOKS = 12
+"""Times the shortest between two looks after which an operation that found no room and did not ask again waits no more;
+one that has nothing in flight looks after four."""
+
+
 class _Waiting(NamedTuple):
     """A move that is unclaimed."""
 
@@ -33,6 +38,7 @@ class Pacing:
     limit: Limit | None = None  #: what kept the last move from being begun, if anything did
     told: dict[OperationId, frozenset[str]] = field(default_factory=dict)  #: of which stale targets; see `stale`
     _unclaimed: dict[tuple[OperationId, StepKey], _Waiting] = field(default_factory=dict)  #: as last seen, by anybody
+    _turned_away: dict[OperationId, float] = field(default_factory=dict)  #: when it last found no room for more
     _out: int = 0  #: unclaimed at the last choice, those that were chosen then among them
     _on_the_wire: dict[StepKey, float] = field(default_factory=dict)  #: since when
     _full_at: float = -inf  #: when the last choice found that the cloud takes no more, unless room was seen since
@@ -43,6 +49,10 @@ class Pacing:
         Another operation need not ask anew: for that, all that is in flight is read in a turn on the database.
         """
         return self._full_at > since
+
+    def turned_away(self, whose: OperationId, *, now: float) -> None:
+        """An operation has something to begin, and the cloud takes no more: others leave it its share (`choose`)."""
+        self._turned_away[whose] = now
 
     def called(self, step: Step, *, now: float) -> None:
         """The call of a step is made. What is done to a host is answered in no time, and tells nothing of VMs."""
@@ -105,6 +115,7 @@ class Pacing:
 
     def choose(
         self,
+        whose: OperationId,
         ready: Sequence[StepRecord],
         in_flight: Sequence[Named],
         *,
@@ -116,8 +127,12 @@ class Pacing:
     ) -> Sequence[StepRecord]:
         """Those that may be started now, each with the target that is best for it now.
 
+        Whoever sees its own moves end is the first to see the room. So while others of the cloud find none, an
+        operation takes no more than its share of it: else the first would begin all it has before the next does.
+
         Args:
-            ready: by turns.
+            whose: of the operation.
+            ready: its steps, by turns.
             in_flight: of all operations of the cloud.
             most: in flight in the cloud at most, by its settings.
             rate: begun in the cloud a second at most, by its settings.
@@ -126,9 +141,22 @@ class Pacing:
             moment: the same as a date, as steps bear it.
         """
         moving = self._moving(in_flight, now=now, moment=moment)
+        mine = [m for (by, _), m in zip(_paced(in_flight), moving, strict=True) if by == whose]
+        lately = now - LOOKS * between
+        shares = 1 + sum(1 for by, at in self._turned_away.items() if by != whose and at > lately)
+
+        def limit_of_all() -> Limit | None:
+            return self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
+
+        def limit_of_share() -> Limit | None:
+            pace = replace(self.pace, window=self.pace.window / shares)
+            fewer, slower = max(1, most // shares), rate / shares
+            return pace.of_cloud(mine, most=fewer, rate=slower, between=between, now=now) if shares > 1 else None
+
         busy_groups = {r.step.apart for _, r in in_flight if r.step.apart}
         chosen: list[StepRecord] = []
-        full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
+        full = limit_of_all()
+        own = full or limit_of_share()
         held_up: dict[tuple[str, ...], Limit] = {}  # by where they could go, since the last of them was chosen
         self.limit = None
         for record in ready:
@@ -138,7 +166,7 @@ class Pacing:
             if record.step.apart and record.step.apart in busy_groups:
                 continue
             places = (record.step.waits_at, record.step.wish, *record.step.also)
-            one, limit = record, full or held_up.get(places)
+            one, limit = record, own or held_up.get(places)
             if limit is None:
                 one, limit = self._with_target(record, moving, between=between, now=now)
             if limit is not None:
@@ -147,10 +175,15 @@ class Pacing:
                 continue
             chosen.append(one)
             moving.append(MoveInFlight(place=place_of(one.step), is_unclaimed=True))
-            full = self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
+            mine.append(moving[-1])
+            full = limit_of_all()
+            own = full or limit_of_share()
             held_up.clear()
             busy_groups |= {one.step.apart} if one.step.apart else set()
         self._full_at = now if full else -inf
+        self._turned_away.pop(whose, None)
+        if own and len(chosen) < len(ready):
+            self._turned_away[whose] = now
         self._out = sum(1 for m in moving if m.is_unclaimed)
         return chosen
 
@@ -193,7 +226,7 @@ class Pacing:
         return replace(record, step=replace(step, wish=best)), limit
 
     def _moving(self, in_flight: Sequence[Named], *, now: float, moment: datetime) -> list[MoveInFlight]:
-        paced = [(whose, r) for whose, r in in_flight if is_paced(r.step)]
+        paced = _paced(in_flight)
         waiting = self._unclaimed = self._waiting(paced, now=now)
         return [
             MoveInFlight(
@@ -217,6 +250,10 @@ class Pacing:
 def is_paced(step: Step) -> bool:
     """Whether it is a call for a VM that the cloud must take up; what undoes or relieves one waits for nothing."""
     return step.by is By.MUSTER and step.vm is not None and step.tidies is None and step.relieves is None
+
+
+def _paced(moving: Sequence[Named]) -> Sequence[Named]:
+    return [(whose, r) for whose, r in moving if is_paced(r.step)]
 
 
 def place_of(step: Step) -> str:

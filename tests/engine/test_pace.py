@@ -16,7 +16,7 @@ from bot.domain.plans.plan import Receipt, Step
 from bot.domain.progress.pace import PATIENCE, STALE, Limit
 from bot.domain.progress.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
-from tests.toy_cloud import MOVE_SECONDS
+from tests.toy_cloud import DEAD, MOVE_SECONDS
 from tests.workshop import Workshop
 
 GIVEN_UP = 120.0
@@ -125,6 +125,21 @@ async def test_two_operations_of_a_cloud_share_its_limit_and_keep_server_groups_
     await asyncio.gather(shop.work(), shop.work())
     assert [(await shop.operation(id)).state for id in both] == [State.SUCCEEDED] * 2
     assert shop.cloud.most_at_once == shop.cloud.concurrency == 3
+
+
+async def test_no_operation_waits_until_another_has_begun_all_it_has(shop: Workshop) -> None:
+    shop.cloud.vms = {f"vm-{host}-{n}": host for host in DEAD for n in range(20)}
+    shop.cloud.concurrency = 4
+    both = [await shop.ask(host) for host in DEAD]
+    await shop.work()
+    await shop.work()
+    for id in both:
+        await shop.vote(id)
+    await asyncio.gather(shop.work(), shop.work())
+    assert [(await shop.operation(id)).state for id in both] == [State.SUCCEEDED] * 2
+    began = [move.vm.rpartition("-")[0] for move in shop.cloud.moves]
+    fifth = [[n for n, vm in enumerate(began) if vm == f"vm-{host}"][4] for host in DEAD]
+    assert max(fifth) < 20, began
 
 
 async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(shop: Workshop) -> None:

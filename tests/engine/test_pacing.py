@@ -28,7 +28,7 @@ def at(now: float) -> datetime:
 
 
 def chosen(pacing: Pacing, ready: list[StepRecord], *moving: Named, most: int = 100, now: float = 0.0) -> list[int]:
-    return [r.seq for r in pacing.choose(ready, moving, most=most, between=0.5, now=now, moment=at(now))]
+    return [r.seq for r in pacing.choose(OURS, ready, moving, most=most, between=0.5, now=now, moment=at(now))]
 
 
 def test_what_other_operations_have_in_flight_takes_places_too() -> None:
@@ -38,6 +38,24 @@ def test_what_other_operations_have_in_flight_takes_places_too() -> None:
     claimed = [in_flight(20 + n, is_claimed=True) for n in range(4)]
     assert chosen(Pacing(), ready, *claimed) == [0, 1, 2, 3, 4, 5]
     assert chosen(Pacing(), ready, *claimed, most=5) == [0]
+
+
+def test_an_operation_that_finds_no_room_gets_its_share_as_soon_as_another_has_less_to_do() -> None:
+    pacing, ready = Pacing(), [planned(n) for n in range(10)]
+    theirs = [in_flight(20 + n, is_claimed=True) for n in range(4)]
+
+    def begins(whose: OperationId, *moving: Named, now: float) -> int:
+        return len(pacing.choose(whose, ready, moving, most=4, between=0.5, now=now, moment=at(now)))
+
+    assert begins(OURS, *theirs, now=1.0) == 0
+    assert begins(THEIRS, *theirs[1:], now=1.2) == 0, "three are more than its half"
+    assert begins(OURS, *theirs[1:], now=1.5) == 1
+    ours = [in_flight(40 + n, is_claimed=True, whose=OURS) for n in range(2)]
+    assert begins(THEIRS, *theirs[2:], ours[0], now=1.7) == 0
+    assert begins(OURS, *theirs[2:], ours[0], now=2.0) == 1
+    assert begins(THEIRS, *theirs[3:], *ours, now=2.2) == 1
+    assert begins(OURS, *theirs[2:], ours[0], now=2.5) == 1
+    assert begins(THEIRS, *theirs[3:], now=20.0) == 3, "nobody else has asked for long"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,9 +125,9 @@ def test_a_target_that_takes_up_nothing_is_shunned_and_named_once_to_whose_vm_wa
     pacing = Pacing()
     stuck = [in_flight(20, wish="t1")]
     ready = [planned(0, wish="t1", also=("t2",))]
-    pacing.choose(ready, stuck, most=100, between=0.5, now=0.0, moment=at(0.0))
+    pacing.choose(OURS, ready, stuck, most=100, between=0.5, now=0.0, moment=at(0.0))
     assert pacing.stale(THEIRS, [], now=15.0) == frozenset()
-    (sent,) = pacing.choose(ready, stuck, most=100, between=0.5, now=16.0, moment=at(16.0))
+    (sent,) = pacing.choose(OURS, ready, stuck, most=100, between=0.5, now=16.0, moment=at(16.0))
     assert sent.step.wish == "t2"
     assert pacing.stale(THEIRS, [], now=16.0) == {"t1"}
     assert pacing.stale(OURS, ready, now=16.0) == frozenset(), "it can go elsewhere"
@@ -181,11 +199,11 @@ def test_a_cloud_that_takes_any_call_is_not_one_that_takes_nothing() -> None:
 def test_good_answers_to_a_full_window_make_it_grow() -> None:
     pacing = Pacing()
     ready = [planned(n) for n in range(20)]
-    begun = pacing.choose(ready, [], most=100, between=0.5, now=0.0, moment=at(0.0))
+    begun = pacing.choose(OURS, ready, [], most=100, between=0.5, now=0.0, moment=at(0.0))
     for each in begun:
         pacing.called(each.step, now=0.0)
         pacing.answered(each.step, now=0.3, is_good=True)
-    assert len(pacing.choose(ready, [], most=100, between=0.5, now=0.5, moment=at(0.5))) > len(begun)
+    assert len(pacing.choose(OURS, ready, [], most=100, between=0.5, now=0.5, moment=at(0.5))) > len(begun)
 
 
 def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_haste() -> None:
@@ -200,7 +218,7 @@ def test_where_the_settings_limit_the_rate_the_starts_of_all_operations_count() 
     ready = [planned(n) for n in range(10)]
 
     def begun(now: float, *moving: Named, rate: float) -> list[int]:
-        found = Pacing().choose(ready, moving, most=100, rate=rate, between=0.5, now=now, moment=at(now))
+        found = Pacing().choose(OURS, ready, moving, most=100, rate=rate, between=0.5, now=now, moment=at(now))
         return [r.seq for r in found]
 
     assert begun(0.0, rate=2.0) == [0, 1, 2, 3], "in two seconds"
