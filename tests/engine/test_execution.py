@@ -110,6 +110,9 @@ async def test_one_vm_that_fails_does_not_stop_the_others_and_is_named(shop: Wor
     failed = next(n for n in await shop.news() if n.kind is Kind.STEP_FAILED)
     assert facts_of(failed)["sentence"] == "No valid host was found."
     assert facts_of(failed)["remedy"] == "Make room."
+    needed = facts_of(next(n for n in await shop.news() if n.kind is Kind.NEEDS_ATTENTION))
+    counted = {name: needed[name] for name in ("of", "done", "failed", "unknown", "not done")}
+    assert counted == {"of": "6 VMs", "done": 5, "failed": 1, "unknown": 0, "not done": 0}, "VMs, and no steps"
 
 
 async def test_who_asked_and_the_approvers_are_called_wherever_they_are(shop: Workshop) -> None:
