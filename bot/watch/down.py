@@ -145,7 +145,8 @@ def _evidence_of_most(look: Look) -> tuple[str, ...]:
     names = listed([host.name for host in look.lost], most=_LISTED)
     said = f"{len(look.lost):,} of {counted(len(look.counted), 'host')} look down: {names}."
     empty = len(look.hosts) - len(look.counted)
-    return said, *([f"{counted(empty, 'host that is', 'hosts that are')} down and empty not counted."] if empty else [])
+    apart = counted(empty, "host that is down and empty is", "hosts that are down and empty are")
+    return said, *([f"{apart} not counted."] if empty else [])
 
 
 async def _over(unit: Unit, look: Look, alarm: Alarm, sentence: str) -> None:

@@ -164,6 +164,30 @@ async def test_when_most_hosts_look_down_one_message_suspects_the_observer(post:
     assert (real.kind, real.host_name) == (AlarmKind.HOST_DOWN, "host-3")
 
 
+@pytest.mark.parametrize(
+    ("retired", "said"),
+    [
+        (
+            ("host-5",),
+            ("3 of 4 hosts look down: host-1, host-2, host-3.", "1 host that is down and empty is not counted."),
+        ),
+        (
+            ("host-4", "host-5"),
+            ("3 of 3 hosts look down: host-1, host-2, host-3.", "2 hosts that are down and empty are not counted."),
+        ),
+    ],
+)
+async def test_what_does_not_count_is_in_neither_number_and_is_told(
+    post: Post, retired: tuple[str, ...], said: tuple[str, ...]
+) -> None:
+    post.fleet.fell("host-1", "host-2", "host-3", *retired)
+    for name in retired:
+        post.fleet.change(name, vms=0)
+    await post.look(4)
+    (alarm,) = [alarm for alarm in await post.shown() if alarm.kind is AlarmKind.MOST_DOWN]
+    assert alarm.evidence == said
+
+
 async def test_hosts_that_were_retired_long_ago_do_not_hide_one_that_dies(post: Post) -> None:
     post.fleet.fell("host-1", "host-2", "host-3", "host-4")
     for retired in ("host-1", "host-2", "host-3"):
