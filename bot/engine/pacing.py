@@ -142,8 +142,8 @@ class Pacing:
         """
         moving = self._moving(in_flight, now=now, moment=moment)
         mine = [m for (by, _), m in zip(_paced(in_flight), moving, strict=True) if by == whose]
-        lately = now - LOOKS * between
-        shares = 1 + sum(1 for by, at in self._turned_away.items() if by != whose and at > lately)
+        self._turned_away = {by: at for by, at in self._turned_away.items() if at > now - LOOKS * between}
+        shares = len(self._turned_away.keys() | {whose})
 
         def limit_of_all() -> Limit | None:
             return self.pace.of_cloud(moving, most=most, rate=rate, between=between, now=now)
