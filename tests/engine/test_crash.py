@@ -71,7 +71,9 @@ class MortalCloud(ToyCloud):
         return receipt
 
 
-async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[Fate, Workshop, str]:
+async def evacuation_that_dies_at(
+    n: int, *, shows_after: float = 0.0, is_put_off: bool = False
+) -> tuple[Fate, Workshop, str]:
     clock = LeapingClock()
     archive = SqlArchive("sqlite://", clock=clock, bell=NoBell())
     await open_migrated(archive)
@@ -80,6 +82,8 @@ async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[
     )
     cloud.poll = 4.0  # every look is a seam, and a quarter of this lies between two while VMs move quickly
     cloud.fate = Fate(0)
+    if is_put_off:
+        cloud.puts_off = {key: [2.0] for key in ("disable", "move:vm-1", "move:vm-3")}
     # the lease of a dead worker runs out after hours here: the approval must outlive that
     shop = Workshop(archive=archive, clock=clock, cloud=cloud, rule=replace(RULE, expires=timedelta(days=9)))
     try:
@@ -104,13 +108,19 @@ async def evacuation_that_dies_at(n: int, *, shows_after: float = 0.0) -> tuple[
         await archive.close()
 
 
-@pytest.mark.parametrize("shows_after", [0.0, 20.0], ids=["shown at once", "shown late"])
+@pytest.mark.parametrize(
+    ("shows_after", "is_put_off"),
+    [(0.0, False), (20.0, False), (20.0, True)],
+    ids=["shown at once", "shown late", "put off at first"],
+)
 @pytest.mark.parametrize("nth", [pytest.param(1, marks=pytest.mark.long), 4], ids=["every seam", "every fourth seam"])
-async def test_death_at_any_seam_ends_the_same_with_nothing_done_twice(shows_after: float, nth: int) -> None:
+async def test_death_at_any_seam_ends_the_same_with_nothing_done_twice(
+    shows_after: float, is_put_off: bool, nth: int
+) -> None:
     """A cloud may show a move only a while after it has accepted it: an intent is why that is waited for."""
     n = 1 if shows_after or nth == 1 else 3  # the fourths of the one lie half-way between those of the other
     while True:
-        fate, _, _ = await evacuation_that_dies_at(n, shows_after=shows_after)
+        fate, _, _ = await evacuation_that_dies_at(n, shows_after=shows_after, is_put_off=is_put_off)
         if fate.seen < n:
             break
         n += nth
