@@ -271,6 +271,17 @@ async def queue(shop: Workshop, operation: Operation, *votes: Vote) -> None:
         await unit.commit()
 
 
+async def test_of_many_disks_that_are_lost_the_audit_has_every_name_that_was_signed_for(shop: Workshop) -> None:
+    shop.cloud.vms = {f"vm-{n}": "host-1" for n in range(43)}
+    shop.cloud.loses = set(shop.cloud.vms)
+    id = await shop.ask()
+    await shop.work()
+    (sentence,) = (await shop.operation(id)).vouches
+    await says(shop, id, by=BOB, confirmed=Confirmation(host="host-1", vouched=(sentence,)))
+    (signed,) = [str(one.entry.facts["sentence"]) for one in await audit(shop, id, "vouched")]
+    assert set(signed.rpartition(": ")[2].split(", ")) == {f"name-{vm}" for vm in shop.cloud.vms}
+
+
 async def test_each_who_vouches_stands_in_the_audit_with_the_sentence_and_in_the_thread(shop: Workshop) -> None:
     id = await waiting(shop)
     await says(shop, id, by=BOB)

@@ -3,11 +3,13 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from math import inf
 
 from bot.desk.control import Steer
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Sighting, Unreachable
 from bot.domain.messages.executed import TargetsStale
 from bot.domain.messages.kind import Kind
@@ -76,6 +78,22 @@ async def test_a_plan_s_estimate_comes_from_the_last_moves_of_its_cloud(shop: Wo
     assert operation.plan is not None
     assert operation.plan.estimate is not None
     assert timedelta(seconds=MOVE_SECONDS - 1) < operation.plan.estimate <= timedelta(seconds=4 * MOVE_SECONDS)
+
+
+async def test_moves_in_another_cloud_tell_nothing_of_this_one(shop: Workshop) -> None:
+    ended = await shop.approved()
+    await shop.work()
+    operation = await shop.operation(ended)
+    async with shop.archive.unit() as unit:
+        elsewhere = replace(operation, request=replace(operation.request, cloud="other"))
+        await unit.operations.save(elsewhere, Entry(event=AuditEvent.OTHER))
+        await unit.commit()
+    shop.cloud.vms |= {"vm-8": "host-1", "vm-9": "host-1"}
+    id = await shop.ask()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert operation.plan is not None
+    assert operation.plan.estimate is None
 
 
 async def test_the_rate_of_the_settings_is_kept_and_the_next_vm_says_what_holds_it_back(shop: Workshop) -> None:
