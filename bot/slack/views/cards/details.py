@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bot.domain.abilities import VmPlace
 from bot.domain.counting import counted
 from bot.domain.operation import Operation
 from bot.domain.plans import causes
@@ -19,6 +20,8 @@ TURN = "details_page"
 PAGE = 100
 """VMs on a page: what a window of Slack takes, however long their names and notes are."""
 _NOTE = 600
+STILL = "still"
+"""How the place of a VM begins that is where it was left."""
 _OFTEN = 4
 """What findings say of so many VMs is said once on a page, and referred to by a number."""
 _STAYS = frozenset({Disposition.CANNOT, Disposition.LEAVE})
@@ -38,6 +41,20 @@ def worst_first(vm: Vm) -> tuple[bool, bool, bool, int, str]:
     )
 
 
+def found(vm: Vm, seen: VmPlace, host: str) -> str:
+    """Where a VM was found, and whether that is where it was left."""
+    was = vm.place or host
+    if seen.unknown:
+        return f"where it is could not be found out ({text.escape(seen.unknown)})"
+    if seen.is_gone:
+        return f"deleted since; it was on {text.code(was)}"
+    if not seen.host:
+        return f"on no host; it was on {text.code(was)}"
+    if seen.host != was:
+        return f"on {text.code(seen.host)} now, no longer on {text.code(was)}"
+    return f"{STILL} on {text.code(was)}"
+
+
 def window(operation: Operation, records: Sequence[StepRecord], *, page: int) -> Block:
     """One page of the window.
 
@@ -52,7 +69,7 @@ def window(operation: Operation, records: Sequence[StepRecord], *, page: int) ->
     page = min(max(0, page), pages - 1)
     said = f"{subject.named(operation)}: {counted(len(vms), 'VM')}"
     shown = f", page {page + 1} of {pages}" if pages > 1 else ""
-    lines = _lines(plan, records, page) if plan is not None else []
+    lines = _lines(operation, plan, records, page) if plan is not None else []
     blocks = [
         message.section(f"{said}{shown}. Those that need a look come first."),
         *message.paragraphs(lines),
@@ -75,13 +92,14 @@ def _page_buttons(operation: Operation, page: int, pages: int) -> list[Block]:
     return [message.actions(elements, block_id=f"turn:{operation.id}:{page}")] if elements else []
 
 
-def _lines(plan: Plan, records: Sequence[StepRecord], page: int) -> list[str]:
+def _lines(operation: Operation, plan: Plan, records: Sequence[StepRecord], page: int) -> list[str]:
     """What many VMs of a page have in common, and one line for each of them; mrkdwn."""
     courses = {c.vm: c for c in progress.of(records).courses}
     in_order = sorted(plan.vms, key=lambda vm: (not _is_trouble(courses.get(vm.id)), *worst_first(vm)))
     here = in_order[page * PAGE : (page + 1) * PAGE]
     common, told = _told(plan)
-    lines = [_line(vm, courses.get(vm.id), told.get(vm.id, "")) for vm in here]
+    where = {vm.id: _where(vm, operation) for vm in here}
+    lines = [_line(vm, courses.get(vm.id), told.get(vm.id, ""), where[vm.id]) for vm in here]
     used = [note for mark, note in common.items() if any(mark in told.get(vm.id, "") for vm in here)]
     return [*(text.escape(note, limit=_NOTE) for note in used), *lines]
 
@@ -104,10 +122,12 @@ def _told(plan: Plan) -> tuple[dict[str, str], dict[VmId, str]]:
     return common, {vm: " ".join(sentences) for vm, sentences in told.items()}
 
 
-def _line(vm: Vm, course: VmProgress | None, told: str) -> str:
+def _line(vm: Vm, course: VmProgress | None, told: str, where: str) -> str:
     facts = [text.escape(part, limit=40) for part in (vm.project, vm.status, vm.size) if part]
     what = f"*{vm.disposition}*" + (", *loses its disk*" if vm.loses_disk else "")
-    return " · ".join(filter(None, [f"• {text.code(vm.name or vm.id)}", *facts, what, _course(course), _why(vm, told)]))
+    return " · ".join(
+        filter(None, [f"• {text.code(vm.name or vm.id)}", *facts, what, _course(course), where, _why(vm, told)])
+    )
 
 
 def _course(course: VmProgress | None) -> str:
@@ -119,10 +139,18 @@ def _course(course: VmProgress | None) -> str:
 
 
 def _why(vm: Vm, told: str) -> str:
-    where = f"now on {vm.place}" if vm.place else ""
     note = "" if vm.note and vm.note in told else vm.note  # findings say it in a sentence
-    said = "; ".join(filter(None, (where, note, told)))
-    return text.escape(said, limit=_NOTE)
+    return text.escape("; ".join(filter(None, (note, told))), limit=_NOTE)
+
+
+def _where(vm: Vm, operation: Operation) -> str:
+    """Where it was found at the end; before that, where the plan found it, if that is another host than its own."""
+    seen = next((place for place in operation.others.vms if place.vm == vm.id), None) if operation.others else None
+    if seen is not None:
+        return found(vm, seen, operation.host.name)
+    if not vm.place:
+        return ""
+    return f"on {text.code(vm.place)} when it was planned" if operation.started_at else f"now on {text.code(vm.place)}"
 
 
 # as a file -----------------------------------------------------------------------------------------------------------
@@ -144,7 +172,7 @@ def file(operation: Operation, plan: Plan) -> str:
     for vm in sorted(plan.vms, key=worst_first):
         facts = (vm.name, vm.id, vm.project, vm.status, vm.size, str(vm.disposition))
         lost = "loses its disk" if vm.loses_disk else ""
-        place = f"now on {vm.place}" if vm.place else ""
+        place = f"on {vm.place} when it was planned" if vm.place else ""
         lines.append(
             f"- {' · '.join(_plain(part) for part in (*facts, lost, place, vm.note, told.get(vm.id, '')) if part)}"
         )

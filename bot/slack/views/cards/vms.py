@@ -28,7 +28,6 @@ _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.NOT_DONE, Fate.M
 _NOTE = 240
 """Characters of a reason in a table: more than any of ours has; *Details* has all of one that a cloud wrote."""
 _NAMED = 12
-_STILL = "still"
 _WELL = frozenset({"ACTIVE", "RUNNING", ""})
 _ALARMING = (Disposition.CANNOT, Disposition.LEAVE, Disposition.SHUT_DOWN)
 
@@ -92,31 +91,23 @@ def untouched(operation: Operation, records: Sequence[StepRecord]) -> str:
     places = {place.vm: place for place in seen.vms} if seen else {}
     names: dict[str, list[str]] = {}
     for vm in sorted(left, key=details.worst_first):
-        said = _where(vm, places[vm.id], operation.host.name) if vm.id in places else _then(vm)
+        said = _now(vm, places[vm.id], operation.host.name) if vm.id in places else _then(vm)
         names.setdefault(said, []).append(text.code(vm.name or vm.id, limit=40))
-    strayed_first = sorted(names.items(), key=lambda line: line[0].startswith(_STILL))
+    strayed_first = sorted(names.items(), key=lambda line: line[0].startswith(details.STILL))
     lines = [f"• {listed(some, most=_NAMED)}: {said}" for said, some in strayed_first]
     return text.cut_lines([head, *lines], most=11)
+
+
+def _now(vm: Vm, seen: VmPlace, host: str) -> str:
+    """Where a VM was found; of one that is where it was, why it was left there."""
+    where = details.found(vm, seen, host)
+    return f"{where} ({text.escape(vm.note or 'left as it was')})" if where.startswith(details.STILL) else where
 
 
 def _then(vm: Vm) -> str:
     """What the plan knew of a VM."""
     where = f"on {vm.place} then" if vm.place else ""
     return text.escape(", ".join(filter(None, (where, vm.note or "left as it was"))))
-
-
-def _where(vm: Vm, seen: VmPlace, host: str) -> str:
-    """Where a VM was found, and whether that is where it was left."""
-    was = vm.place or host
-    if seen.unknown:
-        return f"where it is could not be found out ({text.escape(seen.unknown)})"
-    if seen.is_gone:
-        return f"deleted since; it was on {text.code(was)}"
-    if not seen.host:
-        return f"on no host; it was on {text.code(was)}"
-    if seen.host != was:
-        return f"on {text.code(seen.host)} now, no longer on {text.code(was)}"
-    return f"{_STILL} on {text.code(was)} ({text.escape(vm.note or 'left as it was')})"
 
 
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:

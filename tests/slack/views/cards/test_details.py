@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from bot.demo.block_kit.blockkit import check_view
+from bot.domain.abilities import VmPlace
 from bot.domain.counting import counted
-from bot.domain.operation import Operation, State
+from bot.domain.operation import Operation, State, VmPlaces
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict, Vm
 from bot.slack.views import button_values, notes
 from bot.slack.views.cards import buttons, details
@@ -166,3 +167,17 @@ def test_whoever_asks_to_be_shown_many_vms_reads_them_or_where_they_are(number: 
     shown = operation(state, of=plan(number))
     said = "\n".join(visible_text(notes.in_full(shown, records(state, plan(number)), RULE, now=NOW)))
     assert f"*Details* on the card has all {counted(number, 'VM')}" in said
+
+
+def test_a_vm_that_no_step_was_about_stands_with_where_it_was_found_at_the_end_and_before_that_with_where_it_was() -> (
+    None
+):
+    away, still = vm(1, place="node-3"), vm(2, place="node-4")
+    of = replace(plan(), vms=(away, still), steps=())
+    assert "now on `node-3`" in lines(asked(of))[0]
+    begun = replace(asked(of), started_at=NOW)
+    assert "on `node-3` when it was planned" in lines(begun)[0]
+    seen = VmPlaces(at=NOW, vms=(VmPlace(vm=away.id, host="node-7"), VmPlace(vm=still.id, host="node-4")))
+    first, second = lines(replace(begun, others=seen))
+    assert "on `node-7` now, no longer on `node-3`" in first
+    assert "still on `node-4`" in second
