@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from math import inf
@@ -18,6 +18,7 @@ from bot.domain.plans.plan import Receipt, Step
 from bot.domain.progress.pace import PATIENCE, STALE, Limit
 from bot.domain.progress.steps import AWAY, StepState
 from bot.domain.values import OperationId, StepKey
+from bot.engine.pacing import Pacing
 from tests.toy_cloud import DEAD, MOVE_SECONDS
 from tests.workshop import Workshop
 
@@ -158,6 +159,33 @@ async def test_no_operation_waits_until_another_has_begun_all_it_has(shop: Works
     began = [move.vm.rpartition("-")[0] for move in shop.cloud.moves]
     fifth = [[n for n, vm in enumerate(began) if vm == f"vm-{host}"][4] for host in DEAD]
     assert max(fifth) < 20, began
+
+
+@dataclass
+class FullAtFirst(Pacing):
+    """Another operation has found that the cloud takes no more, so often; keeps who finds no room then."""
+
+    times: int = 30
+    came: list[OperationId] = field(default_factory=list)
+
+    def is_full(self, *, since: float) -> bool:
+        self.times -= 1
+        return self.times >= 0 or super().is_full(since=since)
+
+    def turned_away(self, whose: OperationId, *, now: float) -> None:
+        self.came.append(whose)
+        super().turned_away(whose, now=now)
+
+
+async def test_an_operation_that_need_not_ask_whether_there_is_room_waits_for_its_share_all_the_same(
+    shop: Workshop,
+) -> None:
+    shop.pacing = pacing = FullAtFirst()
+    id = await shop.approved()
+    await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert set(pacing.came) == {id}
+    assert len(pacing.came) > 20
 
 
 async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(shop: Workshop) -> None:

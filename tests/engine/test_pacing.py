@@ -58,6 +58,20 @@ def test_an_operation_that_finds_no_room_gets_its_share_as_soon_as_another_has_l
     assert begins(THEIRS, *theirs[3:], now=20.0) == 3, "nobody else has asked for long"
 
 
+def test_so_it_does_of_what_may_be_unclaimed_and_of_what_may_be_begun_a_second() -> None:
+    pacing, ready = Pacing(), [planned(n) for n in range(10)]
+    theirs = [in_flight(20 + n) for n in range(5)]
+    pacing.turned_away(OURS, now=1.0)
+    assert pacing.choose(THEIRS, ready, theirs[:4], most=100, between=0.5, now=1.1, moment=at(1.1)) == []
+    assert not pacing.is_full(since=1.0), "there is room, for the others"
+    assert len(pacing.choose(OURS, ready, theirs[:4], most=100, between=0.5, now=1.2, moment=at(1.2))) == 2
+    rated, late = Pacing(), [in_flight(20 + n, is_claimed=True) for n in range(2)]
+    rated.turned_away(OURS, now=1.0)
+    for whose, begun in ((THEIRS, 0), (OURS, 2)):
+        found = rated.choose(whose, ready, late, most=100, rate=2.0, between=0.5, now=1.1, moment=at(1.1))
+        assert len(found) == begun, whose
+
+
 @dataclass(frozen=True, kw_only=True)
 class CountedPace(Pace):
     """Counts how often it is asked for the cloud's limit, and for a target."""

@@ -49,6 +49,12 @@ def test_what_an_error_says_of_a_call_that_changes_something(status: int, is_ove
     assert (error.is_over, error.put_off) == (is_over, put_off)
 
 
+def test_a_413_that_says_when_to_come_back_is_a_rate_limit() -> None:
+    error = errors.of_answer(413, "slow down", service="compute", doing="evacuate web-1", retry_after="7")
+    assert isinstance(error, Unreachable)
+    assert error.put_off == 7.0
+
+
 def test_a_missing_right_is_named() -> None:
     error = answer(403, "Policy doesn't allow os_compute_api:os-evacuate to be performed.")
     assert "os_compute_api:os-evacuate" in error.sentence
