@@ -1,6 +1,7 @@
 """The HTTP door: whoever holds connections and says nothing, or little, keeps nobody else out."""
 
 import asyncio
+import resource
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -89,12 +90,28 @@ async def test_a_body_that_never_ends_is_answered_408(monkeypatch: pytest.Monkey
         assert (await asyncio.wait_for(wire[0].readline(), 20)).startswith(b"HTTP/1.1 408 ")
 
 
+def let_the_silent_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing but a lack of room ends a connection."""
+    for name in ("HEAD_SECONDS", "IDLE_SECONDS"):
+        monkeypatch.setattr(http_server, name, 3_600.0)
+
+
 async def test_the_silent_make_room_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_the_silent_stay(monkeypatch)
     monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 5)
     async with opened() as port, wires(port, 40, b"GET / HT") as held:
         assert await answered(port) == "here"
         gone = [wire for wire in held[:35] if await end_of(wire) == b""]
         assert len(gone) == 35
+
+
+async def test_connections_take_a_share_of_the_files_that_a_process_may_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest is for the clouds, Slack and the database."""
+    let_the_silent_stay(monkeypatch)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (5 * http_server.SHARE, resource.RLIM_INFINITY))
+    async with opened() as port, wires(port, 40, b"GET / HT") as held:
+        assert await answered(port) == "here"
+        assert len([wire for wire in held[:35] if await end_of(wire) == b""]) == 35
 
 
 async def test_who_is_being_served_is_not_thrown_out_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:

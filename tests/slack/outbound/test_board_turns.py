@@ -13,11 +13,12 @@ from tests.slack.views.examples import plan
 
 
 class CountingArchive:
-    """Hands everything on, and counts the turns that are taken."""
+    """Hands everything on, and counts the turns that are taken, and what is read beside them."""
 
     def __init__(self, archive: Archive) -> None:
         self._archive = archive
         self.turns = 0
+        self.read = 0
 
     @asynccontextmanager
     async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Any]:
@@ -26,6 +27,7 @@ class CountingArchive:
             yield unit
 
     def reading(self) -> AbstractAsyncContextManager[Any]:
+        self.read += 1
         return self._archive.reading()
 
 
@@ -77,3 +79,6 @@ async def test_a_look_takes_no_turn_an_edit_one_and_a_post_two(office: Office) -
     before = counting.turns
     await office.quiet(board, seconds=10)
     assert counting.turns == before
+    counting.read = 0
+    assert not await board.round()
+    assert counting.read == 1, "a round in which nothing is to be done reads once, for all of its parts"
