@@ -56,3 +56,15 @@ async def test_the_plan_of_many_vms_hangs_in_the_thread_as_a_file_each_time_it_i
     await shop.work()
     told = [facts_of(n)["digest"] for n in await shop.news() if n.kind is Kind.PLAN]
     assert told == ([(await shop.operation(id)).digest] if is_filed else [])
+
+
+@pytest.mark.parametrize(("silent", "state"), [(5, State.AWAITING_APPROVAL), (99, State.BLOCKED)])
+async def test_a_cloud_that_does_not_answer_is_asked_again_for_a_minute(
+    shop: Workshop, silent: int, state: State
+) -> None:
+    shop.cloud.silent = silent
+    id, began = await shop.ask(), shop.clock.monotonic()
+    await shop.work()
+    took = shop.clock.monotonic() - began
+    assert (await shop.operation(id)).state is state
+    assert 30 < took < (60 if state is State.AWAITING_APPROVAL else 75)

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
+from itertools import pairwise
 
 import structlog
 from openstack.config.cloud_region import CloudRegion
@@ -14,6 +16,8 @@ from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import State
 from bot.domain.ports import Rank
+from bot.engine.leased import LeasedOperation
+from bot.engine.runner import Runner
 from bot.engine.worker import GATHER_SECONDS, STUCK_AFTER, Worker
 from bot.runtime.clock import SystemClock
 from bot.store.archive import SqlArchive
@@ -125,6 +129,21 @@ async def test_an_operation_that_is_stuck_is_known_until_it_goes_on(shop: Worksh
     finally:
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_an_operation_that_takes_long_is_not_stuck(shop: Workshop) -> None:
+    shop.cloud.move_seconds = 2 * STUCK_AFTER
+    id = await shop.approved()
+    async with shop.archive.unit() as unit:
+        lease = await unit.leases.claim("w", span=timedelta(days=1))
+        await unit.commit()
+    assert lease is not None
+    came_round: list[float] = []
+    held = LeasedOperation(lease=lease, archive=shop.archive, clock=shop.clock, cloud=shop.cloud, rule=shop.rule)
+    await Runner(held, beat=lambda: came_round.append(shop.clock.monotonic())).run()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert came_round[-1] - came_round[0] > STUCK_AFTER
+    assert max(later - earlier for earlier, later in pairwise(came_round)) < STUCK_AFTER / 10
 
 
 class NotingClock(SystemClock):
