@@ -316,3 +316,10 @@ def test_room_that_grows_or_shrinks_but_suffices_changes_no_digest() -> None:
 )
 def test_ages_are_spoken(age: int, words: str) -> None:
     assert ages.spoken(timedelta(seconds=age)) == words
+
+
+def test_a_vm_that_goes_to_another_zone_is_told_with_both_and_one_that_stays_in_its_own_is_not() -> None:
+    apart = with_service(survey(server("web-1")), "compute-3", zone="az-2")
+    (there,), (here_still,) = plan(apart, to="compute-3").vms, plan(apart, to="compute-2").vms
+    assert "to zone az-2, away from az-1" in there.note
+    assert "zone" not in here_still.note
