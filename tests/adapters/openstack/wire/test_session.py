@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack.identity import Keystone
 from bot.domain.cloud import Refused, Unreachable
+from bot.runtime.clock import SystemClock
 from tests.adapters.openstack.bends import bent
 from tests.clocks import ManualClock
 from tests.contract.arena_openstack import PASSWORD, adapter, clouds_file, openstack_arena
@@ -194,3 +197,17 @@ async def evacuate(session: Session, step: Any) -> str:
         microversion="2.94",
         doing=step.title,
     )
+
+
+async def test_the_cloud_of_the_settings_asks_again_where_a_read_failed_in_passing(tmp_path: Path) -> None:
+    clock = ManualClock(START)
+    world = datacentre.build(clock.now)
+    async with openstack_api.serve(world) as url:
+        path = clouds_file(tmp_path, url)
+        settings = OpenStackSettings(name="sim", kind="openstack", clouds_file=path)
+        cloud = OpenStackCloud.open(settings, SystemClock())
+        try:
+            world.faults.order(CallFault(effect=Effect.ANSWER, path="os-services", status=503))
+            assert await cloud.hosts("", limit=5)
+        finally:
+            await cloud.aclose()
