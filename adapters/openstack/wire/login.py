@@ -4,11 +4,15 @@ Where a question of versions is answered 401, keystoneauth asks again with a tok
 while it is getting that very token; the lock of its plugin (keystoneauth1/identity/base.py) is then waited for by the
 thread that holds it, and by every other thread, for ever. A proxy in front of Keystone is enough for that.
 
+Where several calls are answered 401 at once, since their token was revoked, keystoneauth (keystoneauth1/session.py)
+lets the first have a new one and gives the others up, for the token that they would forget is forgotten already.
+
 Where requests is given no credentials it looks for some in the user's `.netrc` before each call
 (requests/sessions.py), and would send them beside the token, to whichever service's host is named there.
 """
 
 import threading
+from functools import partial
 from types import TracebackType
 
 from keystoneauth1 import exceptions as keystone
@@ -47,7 +51,14 @@ def guard(session: Session) -> None:
     """Let logins go one after the other, none within another, and no credentials but theirs; before the first one."""
     if isinstance(session.auth, BaseIdentityPlugin):
         vars(session.auth)["_lock"] = OneAtATime()
+        vars(session.auth)["invalidate"] = partial(_forget, session.auth)
     session.session.auth = _as_it_is
+
+
+def _forget(auth: BaseIdentityPlugin) -> bool:
+    """Forget the token; whether there may be another: there may, whoever has forgotten this one before."""
+    auth.auth_ref = None
+    return True
 
 
 def _as_it_is(request: PreparedRequest) -> PreparedRequest:

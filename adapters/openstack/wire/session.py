@@ -196,7 +196,7 @@ class Session:
         microversion: str = "",
         params: Mapping[str, Any] | None = None,
         marker: str = "id",
-        size: int = PAGE,
+        size: int | None = None,
         until: Callable[[Sequence[T]], bool] | None = None,
         doing: str,
     ) -> list[T]:
@@ -210,14 +210,14 @@ class Session:
             microversion: as in `get`.
             params: as in `get`.
             marker: the field of an item that the next page is asked by, or `OFFSET`; empty: the list has no pages.
-            size: entries on a page.
+            size: entries on a page; None: as many as the cloud gives.
             until: whether what is wanted ends on a page, by its entries; None: all of the list is wanted.
             doing: as in `get`.
 
         Raises:
             Refused, Unreachable: the list could not be read whole.
         """
-        query = dict(params or {}) | ({"limit": str(size)} if marker else {})
+        query = dict(params or {}) | ({"limit": str(size or PAGE)} if marker else {})
         found: list[T] = []
         known: set[Hashable] = set()
         read = 0

@@ -133,6 +133,19 @@ async def test_a_cloud_that_answers_401_to_everything_at_the_first_call_is_heard
             await session.aclose()
 
 
+async def test_calls_that_are_answered_401_at_once_all_have_the_next_token(tmp_path: Path) -> None:
+    """Keystoneauth would give a new one to the first of them, and call the credentials of the others wrong."""
+    async with openstack_arena(vms=1) as arena:
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address))
+        try:
+            for _ in range(3):
+                asked = (session.get("compute", "/os-services", doing="list compute services") for _ in range(8))
+                await Session.together(*asked)
+                await arena.pass_time(2 * 3600)  # as if it had been revoked: by the machine's clock it lasts
+        finally:
+            await session.aclose()
+
+
 async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
