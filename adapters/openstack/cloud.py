@@ -87,7 +87,6 @@ class OpenStackCloud:
     async def survey(self, request: Request, books: Books = NO_BOOKS) -> OpenStackSurvey:
         """Read everything that the request's host and its VMs depend on."""
         rehomes = request.action in {Action.EVACUATE, Action.REHOME} and self._settings.cinder.by is not None
-        others = await self._in_doubt(request)
         taking = survey.take(
             self._session,
             request.host,
@@ -97,7 +96,9 @@ class OpenStackCloud:
             managers=rehome_back.managers(books),
         )
         mine = request.host if request.action is Action.EVACUATE else ""
-        surveyed = replace(await readings.during(taking, self._bmcs, host=mine, others=others), books=books)
+        surveyed = replace(
+            await readings.during(taking, self._bmcs, host=mine, others=self._in_doubt(request)), books=books
+        )
         if request.action is Action.EVACUATE and request.host not in self._bmcs:
             called = (name for name in self._bmcs.hosts if names.may_be_one(name, request.host))
             surveyed = replace(surveyed, computes=replace(surveyed.computes, bmc_called=tuple(called)))

@@ -10,6 +10,7 @@ from typing import Any
 from adapters.openstack.model import translate
 from adapters.openstack.model.resources import Room, Server
 from adapters.openstack.wire.session import Session
+from adapters.openstack.wire.versions import TRAITS, spoken
 
 _OLDEST = "2.25"
 _PLACEMENT = "1.0"
@@ -99,12 +100,25 @@ async def rooms(session: Session, hypervisors: Sequence[Mapping[str, Any]]) -> M
 
 async def _room(session: Session, provider: str) -> Room:
     doing, path = "read how much room hosts have", f"/resource_providers/{provider}"
-    has, uses = await session.together(
+    has, uses, traits = await session.together(
         session.get("placement", f"{path}/inventories", microversion=_PLACEMENT, doing=doing),
         session.get("placement", f"{path}/usages", microversion=_PLACEMENT, doing=doing),
+        _traits(session, path),
     )
     return Room(
         capacity=has.one("inventories", translate.capacity),
         used=uses.one("usages", translate.amounts),
+        traits=traits,
         largest=has.one("inventories", translate.largest),
     )
+
+
+async def _traits(session: Session, path: str) -> frozenset[str]:
+    """What a provider can do; nothing where Placement is too old to tell (below 1.6)."""
+    placement = await session.offer("placement")
+    if placement is None or placement.highest < TRAITS:
+        return frozenset()
+    found = await session.get(
+        "placement", f"{path}/traits", microversion=spoken(TRAITS), doing="read how much room hosts have"
+    )
+    return found.one("traits", lambda names: frozenset(str(name) for name in names))

@@ -4,7 +4,7 @@ Before the host itself is forced down, the engine's two looks read it twice more
 nothing needs to wait here.
 """
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +19,7 @@ MOST_ASKED = 64  #: other hosts: more than a rack, and a bound when a blind obse
 
 
 async def during(
-    taking: Coroutine[Any, Any, OpenStackSurvey], bmcs: Bmcs, *, host: str, others: Sequence[str]
+    taking: Coroutine[Any, Any, OpenStackSurvey], bmcs: Bmcs, *, host: str, others: Coroutine[Any, Any, Sequence[str]]
 ) -> OpenStackSurvey:
     """The survey, with what the BMCs said meanwhile.
 
@@ -27,17 +27,21 @@ async def during(
         taking: takes the survey.
         bmcs: of the cloud.
         host: whose power is asked for; empty: that of none.
-        others: other hosts that look dead; those without a BMC are left out.
+        others: finds other hosts that look dead; those without a BMC are left out.
     """
-    asked = [other for other in others if other in bmcs][:MOST_ASKED]
     taken: OpenStackSurvey
-    taken, mine, told = await Session.together(taking, _of(bmcs, host), bmcs.read_each(asked, within=WITHIN))
+    taken, mine, told = await Session.together(taking, _of(bmcs, host), _of_those(bmcs, others))
     off = [other for other, reading in told.items() if reading.is_off]
     again, once_more = await Session.together(
         _of(bmcs, host if mine is not None and mine.is_off else ""), bmcs.read_each(off, within=WITHIN)
     )
     computes = replace(taken.computes, power=again or mine, others={**told, **once_more})
     return replace(taken, computes=computes)
+
+
+async def _of_those(bmcs: Bmcs, hosts: Coroutine[Any, Any, Sequence[str]]) -> Mapping[str, PowerReading]:
+    asked = [host for host in await hosts if host in bmcs][:MOST_ASKED]
+    return await bmcs.read_each(asked, within=WITHIN)
 
 
 async def _of(bmcs: Bmcs, host: str) -> PowerReading | None:

@@ -90,7 +90,10 @@ async def take(
         _or(_projects(session), said, _NO_PROJECTS),
         storage.take(session, host, hosts=hosts, is_asked=rehomes, runner=runner, besides=managers),
     )
-    held = await _or(proof.allocations_of(session, translate.provider_of(host, hypervisors)), said, _NO_ALLOCATIONS)
+    held, rooms = await session.together(
+        _or(proof.allocations_of(session, translate.provider_of(host, hypervisors)), said, _NO_ALLOCATIONS),
+        _room(session, host, candidates, hypervisors, services, said),
+    )
     listed = await proof.told(session, host, servers, held=held, hypervisors=hypervisors, migrations=migrations)
     servers = await older_clouds.with_flavors(session, listed.items) if offer.highest < FLAVORS else listed.items
     listed = replace(listed, items=_in_order(servers, with_scopes=aggregates is not None))
@@ -107,7 +110,7 @@ async def take(
         highest=offer.highest,
         servers=Servers(listed=listed, projects=projects or {}, groups=tuple(groups), migrations=tuple(migrations)),
         rooms=Rooms(
-            by_host=await _room(session, candidates, hypervisors, services, said),
+            by_host=rooms,
             survivors=frozenset(s.host for s in computes.survivors),
             held=held,
         ),
@@ -201,6 +204,7 @@ async def _candidates(session: Session) -> Document | None:
 
 async def _room(
     session: Session,
+    host: str,
     candidates: Document | None,
     hypervisors: Sequence[Mapping[str, Any]],
     services: Sequence[Service],
@@ -209,16 +213,23 @@ async def _room(
     """Room by host; None when there is no Placement.
 
     Summaries are of hosts with any memory left, so a full one is missing there as one is that got lost on the way: the
-    hosts in service that are missing are asked for one by one, as long as they are few.
+    hosts in service that are missing are asked for one by one, as long as they are few, and the surveyed one always.
     """
     if candidates is None:
         return await older_clouds.rooms(session, hypervisors)
     told = candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors))
-    up = {s.host for s in services if s.binary == "nova-compute" and s.is_up and s.is_enabled} - told.keys()
-    missing = [h for h in hypervisors if str((h.get("service") or {}).get("host") or "") in up]
-    if not 0 < len(missing) <= _FEW:
-        return told
-    return {**told, **(await _or(older_clouds.rooms(session, missing), said, _NOT_ROOMY) or {})}
+    up = {s.host for s in services if s.binary == "nova-compute" and s.is_up and s.is_enabled} - told.keys() - {host}
+    full = _of({host} - told.keys(), hypervisors)
+    missing = _of(up, hypervisors) if len(up) <= _FEW else []
+    own, others = await session.together(
+        _or(older_clouds.rooms(session, full), [], _NOT_ROOMY),  # what its servers take is told by what they hold
+        _or(older_clouds.rooms(session, missing), said, _NOT_ROOMY),
+    )
+    return {**told, **(own or {}), **(others or {})}
+
+
+def _of(hosts: Collection[str], hypervisors: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    return [h for h in hypervisors if str((h.get("service") or {}).get("host") or "") in hosts]
 
 
 async def _projects(session: Session) -> Mapping[str, str]:

@@ -25,6 +25,7 @@ UNFORCED = Microversion((2, 68))  #: nobody can force a live migration past the 
 COMES_UP_STOPPED = Microversion((2, 95))  #: from here on an evacuated VM is left stopped
 BACKEND_STATES = Microversion((3, 49))  #: Cinder's services say whether their driver is up
 VOLUMES = Microversion((3, 61))  #: volumes say which service (from 3.48) and which cluster they belong to
+TRAITS = Microversion((1, 6))  #: Placement's providers tell what they can do
 SUMMARIES = Microversion((1, 27))  #: Placement's summaries tell of all resource classes
 TREES = Microversion((1, 29))  #: Placement's summaries tell to which host a nested provider belongs
 

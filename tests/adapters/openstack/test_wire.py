@@ -198,8 +198,7 @@ async def test_vms_that_are_underway_by_their_records_cost_a_look_one_call() -> 
         steps = [s for s in steps_of(await arena.planned()) if s.verb == "evacuate"]
         marks = await arena.cloud.look(steps)
         begun = [replace(s, before=marks[s.key].mark) for s in steps]
-        for step in begun:
-            await arena.cloud.start(step)
+        begun = [replace(s, receipt=await arena.cloud.start(s)) for s in begun]
         before = len(arena.calls())
         sightings = await arena.cloud.look(begun)
         assert {s.seen for s in sightings.values()} == {Seen.UNDERWAY}

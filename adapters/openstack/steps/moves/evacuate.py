@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack.model import priority
-from adapters.openstack.model.resources import Life, Server, in_turn
+from adapters.openstack.model.resources import Life, Server, Service, in_turn
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import evidence, service, vms
@@ -13,7 +13,7 @@ from adapters.openstack.steps.family import Access, NovaCall, action
 from adapters.openstack.steps.moves.method import MoveMethod
 from adapters.openstack.survey import nova, proof
 from adapters.openstack.wire import versions
-from bot.domain.cloud import Seen, Sighting
+from bot.domain.cloud import Sighting
 from bot.domain.plans.plan import PlannedStep, Step
 from bot.domain.values import StepKey
 
@@ -94,18 +94,34 @@ def call(step: Step) -> NovaCall:
     return action(step, {"evacuate": {"host": to} if to else {}})
 
 
-async def while_dead(
-    access: Access, host: str, steps: Sequence[Step], seen: Mapping[StepKey, Sighting]
-) -> dict[StepKey, Sighting]:
-    """The evacuations that are about to begin: none does once the host reports. Their marks say when it did last."""
-    due = [s for s in steps if s.verb == EVACUATE and seen[s.key].seen is Seen.NEVER_STARTED]
-    found = in_turn(await nova.compute_services(access.session, host=host)) if due else ()
-    if due and not found:
-        await proof.service_is_gone(access.session, host)
+async def service_of(access: Access, host: str, *, is_asked: bool = True) -> Service | None:
+    """The compute service of a host from which evacuations are about to begin; None where it is gone, or not asked for.
+
+    Raises:
+        Refused, Unreachable: could not ask, or the list of services leaves it out.
+    """
+    if not is_asked:
+        return None
+    found = in_turn(await nova.compute_services(access.session, host=host))
     if not found:
-        return {}
+        await proof.service_is_gone(access.session, host)
     access.heartbeats.note(found)
-    row = found[0]
+    return next(iter(found), None)
+
+
+def while_dead(
+    access: Access, due: Sequence[Step], seen: Mapping[StepKey, Sighting], row: Service | None
+) -> dict[StepKey, Sighting]:
+    """The evacuations that are about to begin: none does once the host reports. Their marks say when it did last.
+
+    Args:
+        access: knows when the host was heard of before.
+        due: evacuations of which there is no trace.
+        seen: of each of them.
+        row: the compute service of their host; None: it is gone.
+    """
+    if row is None:
+        return {}
     is_alive = row.is_up or access.heartbeats.life(row) is Life.REPORTS
 
     def judged(step: Step) -> Sighting:

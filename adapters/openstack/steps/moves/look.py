@@ -40,8 +40,14 @@ of the whole cloud, so with many operations at once it must not reach far back."
 
 async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
     """What is seen of each step, and what forbids it: seen without that it would be begun in spite of it."""
-    seen = await _at_servers(access.session, host, steps, access.now)
-    seen |= await evacuate.while_dead(access, host, steps, seen)
+    is_due = any(s.verb == EVACUATE and s.receipt is None for s in steps)
+    seen: dict[StepKey, Sighting]
+    seen, row = await access.session.together(
+        _at_servers(access.session, host, steps, access.now), evacuate.service_of(access, host, is_asked=is_due)
+    )
+    due = [s for s in steps if s.verb == EVACUATE and seen[s.key].seen is Seen.NEVER_STARTED]
+    row = row if is_due or not due else await evacuate.service_of(access, host)
+    seen |= evacuate.while_dead(access, due, seen, row)
     return seen | await _of_targets(access.session, steps, seen)
 
 

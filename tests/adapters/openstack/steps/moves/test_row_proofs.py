@@ -20,7 +20,7 @@ Region = Callable[..., AbstractAsyncContextManager[OpenStackArena]]
 ROW = ["servers"]
 
 
-LIFE = "os-services"  #: whether the host has come to life, asked once for all that are about to start
+LIFE = "os-services"  #: whether the host has come to life, asked once for all that may be about to start
 
 
 async def marked(arena: OpenStackArena, *, number: int = 1, age: float = 3_600, verb: str = "evacuate") -> list[Step]:
@@ -37,7 +37,8 @@ async def looked(arena: OpenStackArena, *steps: Step) -> tuple[set[Seen], list[s
     """What a look shows of them, and the last words of the paths that it asked."""
     before = len(arena.calls())
     seen = await arena.cloud.look(steps)
-    return {s.seen for s in seen.values()}, [c.path.rpartition("/")[2] for c in arena.calls()[before:]]
+    asked = [c.path.rpartition("/")[2] for c in arena.calls()[before:]]
+    return {s.seen for s in seen.values()}, sorted(asked, key=LIFE.__eq__)  # beside all others
 
 
 async def test_a_vm_that_nobody_touched_costs_one_row_and_keeps_its_mark() -> None:
@@ -66,7 +67,7 @@ async def test_a_vm_that_somebody_touched_since_its_mark_is_looked_at(touch: Cal
         vm.updated_at = arena.world.now
         seen, asked = await looked(arena, step)
         assert seen.isdisjoint({Seen.NEVER_STARTED})
-        assert asked == [*ROW, "os-migrations", step.target]
+        assert asked == [*ROW, "os-migrations", step.target, LIFE]
 
 
 async def test_a_vm_that_is_gone_or_elsewhere_since_its_mark_is_looked_at() -> None:
@@ -83,7 +84,7 @@ async def test_a_vm_whose_evacuation_has_a_record_is_underway_by_that() -> None:
     async with openstack_arena(vms=2) as arena:
         (step,) = await marked(arena)
         receipt = await arena.cloud.start(step)
-        assert await looked(arena, step) == ({Seen.UNDERWAY}, [*ROW, "os-migrations"])
+        assert await looked(arena, step) == ({Seen.UNDERWAY}, [*ROW, "os-migrations", LIFE])
         assert await looked(arena, replace(step, receipt=receipt)) == ({Seen.UNDERWAY}, ["os-migrations"])
 
 
