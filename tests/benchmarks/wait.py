@@ -1,7 +1,7 @@
 """How long VMs stay down on a cloud whose rebuilds mostly wait: firing one call after the other, and the whole bot.
 
-`make bench-wait`. Both find the same simulated OpenStack: 60 VMs on a dead host, an accepting call of 0.35 s, a claim at a
-time per target, and 15 s or 30 s until a VM has its ports, volumes and boot. The simulator has no shared cores, where
+`make bench-wait`. Both find the same simulated OpenStack: 60 VMs on a dead host, an accepting call of 0.35 s, 25 ms for any
+other, a claim at a time per target, and 15 s or 30 s until a VM has its ports, volumes and boot. The simulator has no shared cores, where
 firing everything at once looks best; so the most that were unclaimed at once is told beside the times.
 """
 
@@ -24,7 +24,9 @@ from adapters.simulated.world import World
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
 SERVERS = 60
-CALL_SECONDS = 0.35
+ACCEPTING, OTHER = "/action$", "^(?!.*/action$)"
+SECONDS = {ACCEPTING: 0.35, OTHER: 0.025}
+"""Of a call, by its path."""
 MAKESPAN_BAR, DOWNTIME_BAR, UNCLAIMED_BAR = 0.75, 0.85, 24
 
 
@@ -34,6 +36,7 @@ class Measured:
 
     makespan: float
     downtime: float  #: mean over the servers, until Nova's record says done
+    first: float  #: until the first record of an evacuation was made
     most_unclaimed: int  #: records that were `accepted` at one moment
 
 
@@ -45,9 +48,13 @@ async def main(words: list[str]) -> int:
     for wait in parser.parse_args(words).wait or [15.0, 30.0]:
         loop, muster = await _of(_loop, wait), await _of(_muster, wait)
         ratios = muster.makespan / loop.makespan, muster.downtime / loop.downtime
-        print(f"a rebuild waits {wait:g} s, {SERVERS} VMs        makespan   mean downtime   most unclaimed at once")
+        print(
+            f"a rebuild waits {wait:g} s, {SERVERS} VMs        makespan   mean downtime   most unclaimed at once   first"
+        )
         for name, run in (("one call after the other", loop), ("Muster", muster)):
-            print(f"  {name:32} {run.makespan:9.1f} s {run.downtime:13.1f} s {run.most_unclaimed:12d}")
+            print(
+                f"  {name:32} {run.makespan:9.1f} s {run.downtime:13.1f} s {run.most_unclaimed:12d} {run.first:18.2f} s"
+            )
         print(f"  {'ratio':32} {ratios[0]:9.2f}   {ratios[1]:13.2f}")
         is_met = ratios[0] <= MAKESPAN_BAR and ratios[1] <= DOWNTIME_BAR and muster.most_unclaimed <= UNCLAIMED_BAR
         print(f"  bars {MAKESPAN_BAR}, {DOWNTIME_BAR}, {UNCLAIMED_BAR}: {'met' if is_met else 'missed'}\n", flush=True)
@@ -67,12 +74,10 @@ async def _of(client: Client, wait: float) -> Measured:
             world.groups.clear()  # members of one go one after the other, which the loop does not care about
             _alike(world)
             datacentre.crowd(world, dead, number=SERVERS, seconds=wait)
-            path = "/action$"
-            world.faults.order(
-                CallFault(
-                    effect=Effect.SLOW, face="openstack", path=path, method="POST", seconds=CALL_SECONDS, times=None
+            for path, seconds in SECONDS.items():
+                world.faults.order(
+                    CallFault(effect=Effect.SLOW, face="openstack", path=path, seconds=seconds, times=None)
                 )
-            )
             most = Most()
             watching = asyncio.create_task(most.watch(stage))
             began = await client(stage)
@@ -84,6 +89,7 @@ async def _of(client: Client, wait: float) -> Measured:
             return Measured(
                 makespan=(ended - began).total_seconds(),
                 downtime=mean((at - began).total_seconds() for at in done),
+                first=min((m.created_at - began).total_seconds() for m in world.moves),
                 most_unclaimed=most.unclaimed,
             )
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from bot.domain.progress.pace import Limit, MoveInFlight, Pace
 from tests.benchmarks.pace.cloud import Profile, Simulation, Vm, downtime
 
-BEFORE_THE_FIRST = 1.2  #: seconds that Muster surveys, disables and forces down
+BEFORE_THE_FIRST = 0.65  #: seconds that Muster surveys, disables and forces down, at 25 ms a call (`make bench-wait`)
 CHECK_WORK = 0.03  #: of the cloud, for the look at a VM right before its start
 LOOK_WORK, LOOK_EACH = 0.012, 0.0004  #: of the cloud, for a list of the migrations, and for each record in it
 

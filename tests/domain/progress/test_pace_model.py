@@ -59,12 +59,12 @@ def test_no_fixed_window_and_rate_is_much_better_for_any_cloud_and_none_is_for_a
     found = [ratio(_muster(0.5, 1.0), clients.fixed(*BEST_FIXED[p.name]), p) for p in profiles.RACED]
     assert exp(sum(log(r.makespan) for r in found) / len(found)) <= 1.00
     assert max(r.makespan for r in found) <= 1.11
-    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.045
-    assert max(r.downtime for r in found) <= 1.23
+    assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.02
+    assert max(r.downtime for r in found) <= 1.20
 
 
 def test_without_what_comes_before_the_first_start_no_fixed_pair_is_better_by_much() -> None:
-    """The second survey, disabling and forcing down: 1.2 s that no rival spends."""
+    """The second survey, disabling and forcing down: 0.65 s that no rival spends."""
     at_once = cache(clients.muster(before=0.0))
     found = [ratio(at_once, clients.fixed(*BEST_FIXED[p.name]), p) for p in profiles.RACED]
     assert exp(sum(log(r.downtime) for r in found) / len(found)) <= 1.00

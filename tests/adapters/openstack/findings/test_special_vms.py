@@ -84,7 +84,7 @@ async def test_a_neutron_that_does_not_tell_is_said_and_forbids_nothing(status: 
 async def test_shares_are_read_of_the_servers_that_can_have_one_and_of_no_other(*, is_full: bool) -> None:
     async with openstack_arena() as arena:
         if is_full:  # Placement's summaries leave such a host out
-            taken = sum(vm.flavor.memory_mb for vm in arena.world.vms_on(arena.host))
+            taken = sum(vm.flavor.memory_mb for vm in arena.world.vms_on(arena.host) if vm.flavor)
             arena.host.capacity = replace(arena.host.capacity, memory_mb=taken)
         arena.world.vm("vm-1").shares = ("share-1",)
         with_extra(arena, "vm-1", hw__mem_page_size="large")
