@@ -6,9 +6,9 @@ import pytest
 
 from bot.domain.progress import fates
 from bot.domain.progress.fates import Fate
-from bot.domain.progress.steps import SetAside, StepRecord, StepState
+from bot.domain.progress.steps import SetAside, StepRecord, StepState, laid_out
 from bot.domain.values import UserId, VmId
-from tests.domain.build import NOW, record
+from tests.domain.build import NOW, plan, record, step, vm
 
 S = StepState
 
@@ -56,3 +56,9 @@ def test_vms_are_counted_beside_steps_of_the_host_and_never_their_steps() -> Non
     assert fates.undone_of_all([host, *both]) == "1 step of the host and 1 of 2 VMs"
     assert fates.undone_of_all([host]) == "1 step of the host"
     assert fates.undone_of_all(both[:2]) == "nothing"
+
+
+def test_a_vm_that_no_step_is_about_is_untouched() -> None:
+    left, moved = vm("vm-1"), vm("vm-2")
+    made = plan(vms=(left, moved), steps=(step("close"), step("evacuate vm-2", vm=moved.id)))
+    assert fates.untouched(made, laid_out(made.steps)) == [left]

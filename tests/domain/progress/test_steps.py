@@ -21,13 +21,14 @@ from bot.domain.progress.steps import (
     StepState,
     Word,
     after_look,
+    laid_out,
     latest,
     of_host,
     with_words,
 )
 from bot.domain.progress.turns import to_start
 from bot.domain.values import StepKey, UserId, VmId
-from tests.domain.build import NOW, PHASES, RECEIPT, moments, record, records, sightings
+from tests.domain.build import NOW, PHASES, RECEIPT, moments, plan, record, records, sightings
 
 A_WHILE = timedelta(seconds=10)
 QUIET = timedelta(seconds=90)
@@ -297,3 +298,12 @@ def test_the_last_moment_that_steps_bear_is_that_of_any_of_them() -> None:
     ended = replace(record(1, StepState.DONE), ended_at=NOW + timedelta(minutes=5))
     assert latest([record(0), record(2, StepState.INTENT), ended], otherwise=NOW - timedelta(days=1)) == ended.ended_at
     assert latest([record(0)], otherwise=NOW) == NOW
+
+
+def test_the_records_of_a_plan_are_of_its_steps_in_their_order_and_none_was_begun() -> None:
+    made = plan()
+    records = laid_out(made.steps)
+    assert [(r.seq, r.key, r.state, r.starts) for r in records] == [
+        (seq, s.key, StepState.PLANNED, 0) for seq, s in enumerate(made.steps)
+    ]
+    assert all(r.step.before is None and r.step.receipt is None for r in records)
