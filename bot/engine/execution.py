@@ -60,11 +60,12 @@ class _Round:
         return take_up(records, self.phases, limit=len(records), now=self.leased.moment)
 
     def wait(self, records: Sequence[StepRecord]) -> float:
-        """How many seconds to let pass between this look and the next."""
-        own = [r for r in records if is_paced(r.step)]
+        """Seconds to let pass until the next look; operations that find no room in a cloud share its looks."""
+        own, poll = [r for r in records if is_paced(r.step)], self.leased.cloud.poll
         is_moving = any(r.state in IN_FLIGHT for r in own)
         waits = any(r.state is StepState.PLANNED or (r.state in IN_FLIGHT and r.begun_at is None) for r in own)
-        return between_looks(poll=self.leased.cloud.poll, is_busy=waits) if is_moving else self.leased.cloud.poll
+        crowd = self.leased.pacing.crowd(since=self.leased.clock.monotonic() - 2 * poll)
+        return min(max(1, crowd) * between_looks(poll=poll, is_busy=waits), poll) if is_moving else poll
 
     @property
     def closed(self) -> Closed | None:

@@ -54,6 +54,10 @@ class Pacing:
         """An operation has something to begin, and the cloud takes no more: others leave it its share (`choose`)."""
         self._turned_away[whose] = now
 
+    def crowd(self, *, since: float) -> int:
+        """How many operations have had something to begin since that moment, and found no room for it."""
+        return sum(1 for at in self._turned_away.values() if at > since)
+
     def called(self, step: Step, *, now: float) -> None:
         """The call of a step is made. What is done to a host is answered in no time, and tells nothing of VMs."""
         if is_paced(step):

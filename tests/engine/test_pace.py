@@ -188,6 +188,35 @@ async def test_an_operation_that_need_not_ask_whether_there_is_room_waits_for_it
     assert len(pacing.came) > 20
 
 
+class Crowded(Pacing):
+    """Three others find no room either."""
+
+    def crowd(self, *, since: float) -> int:
+        return 3 + super().crowd(since=since)
+
+
+async def test_operations_that_wait_for_room_in_one_cloud_look_at_it_no_more_often_than_one_would(
+    shop: Workshop,
+) -> None:
+    looks, original = Counter[str](), shop.cloud.look
+    shop.cloud.concurrency = 2
+
+    async def look(steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
+        looks[type(shop.pacing).__name__] += 1
+        return await original(steps)
+
+    shop.cloud.look = look  # type: ignore[method-assign]
+    for shop.pacing, host in ((Pacing(), "host-1"), (Crowded(), "host-10")):
+        shop.cloud.vms = {f"{host}-{n}": host for n in range(12)}
+        shop.cloud.poll = 1.0
+        id = await shop.ask(host)
+        await shop.work()
+        await shop.vote(id)
+        await shop.work()
+        assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert looks["Crowded"] < looks["Pacing"] * 0.6, looks
+
+
 async def test_a_target_that_takes_up_nothing_gets_two_vms_and_people_are_told(shop: Workshop) -> None:
     vms = set(shop.cloud.vms)
     shop.cloud.wish, shop.cloud.hangs, shop.cloud.waits, shop.cloud.poll = "host-3", set(vms), set(vms), 40.0

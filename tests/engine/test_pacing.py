@@ -72,6 +72,13 @@ def test_so_it_does_of_what_may_be_unclaimed_and_of_what_may_be_begun_a_second()
         assert len(found) == begun, whose
 
 
+def test_those_who_found_no_room_of_late_are_a_crowd() -> None:
+    pacing = Pacing()
+    pacing.turned_away(OURS, now=1.0)
+    pacing.turned_away(THEIRS, now=3.0)
+    assert [pacing.crowd(since=moment) for moment in (0.5, 2.0, 3.0)] == [2, 1, 0]
+
+
 @dataclass(frozen=True, kw_only=True)
 class CountedPace(Pace):
     """Counts how often it is asked for the cloud's limit, and for a target."""
