@@ -277,7 +277,7 @@ async def _intend(
         begun = {r.key for r in chosen}
         waiting = [r for r in ready if r.key not in begun]
         stale = pacing.stale(operation.id, waiting, now=leased.clock.monotonic())
-        news += step_news.of_stale(operation, stale - pacing.told.get(operation.id, frozenset()))
+        news += step_news.of_stale(operation, pacing.untold(operation.id, stale))
         now = leased.moment
         held_back = pacing.held_back(waiting, now=leased.clock.monotonic()).items()
         entries += [(replace(known[k], held_back=why), None) for k, why in held_back if known[k].held_back is not why]
@@ -288,7 +288,7 @@ async def _intend(
             if unit is None:
                 unit = await stack.enter_async_context(leased.at_work())
             await leased.commit_steps(unit, entries, *news)
-    pacing.told[operation.id] = stale
+    pacing.has_told(operation.id, stale)
     for record in intents:
         this.foreseen.pop(record.key, None)
     return intents

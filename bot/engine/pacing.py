@@ -36,7 +36,7 @@ class Pacing:
 
     pace: Pace = field(default_factory=Pace)
     limit: Limit | None = None  #: what kept the last move from being begun, if anything did
-    told: dict[OperationId, frozenset[str]] = field(default_factory=dict)  #: of which stale targets; see `stale`
+    _told: dict[OperationId, frozenset[str]] = field(default_factory=dict)  #: of which stale targets; see `stale`
     _unclaimed: dict[tuple[OperationId, StepKey], _Waiting] = field(default_factory=dict)  #: as last seen, by anybody
     _turned_away: dict[OperationId, float] = field(default_factory=dict)  #: when it last found no room for more
     _out: int = 0  #: unclaimed at the last choice, those that were chosen then among them
@@ -205,6 +205,14 @@ class Pacing:
         places = next(({r.step.wish, *r.step.also} for r in waiting if is_paced(r.step)), set[str]())
         nowhere = places if places <= {target for _, target in old} else set[str]()
         return frozenset(nowhere | {target for by, target in old if by == whose})
+
+    def untold(self, whose: OperationId, stale: frozenset[str]) -> frozenset[str]:
+        """Those stale targets of which the people of an operation were not told yet."""
+        return stale - self._told.get(whose, frozenset())
+
+    def has_told(self, whose: OperationId, stale: frozenset[str]) -> None:
+        """They were told of all of these; of one that recovers and is stale once more they are told again."""
+        self._told = {by: told for by, told in (self._told | {whose: stale}).items() if told}
 
     def held_back(self, waiting: Sequence[StepRecord], *, now: float) -> Mapping[StepKey, Limit | None]:
         """What people are told of a limit at work, by the next move that waits; of the others that none is.

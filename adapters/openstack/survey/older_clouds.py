@@ -85,10 +85,10 @@ async def _providers(session: Session) -> Mapping[str, str]:
 
 
 async def rooms(session: Session, hypervisors: Sequence[Mapping[str, Any]]) -> Mapping[str, Room] | None:
-    """Room by host, from a Placement that summarises nothing; None when there is none.
+    """Room by host, asked for one by one; None when there is no Placement.
 
     Args:
-        session: of a Placement below 1.27.
+        session: of a Placement that summarises nothing (below 1.27), or whose summaries leave these hosts out.
         hypervisors: by the uuids of their providers.
     """
     if await session.offer("placement") is None:

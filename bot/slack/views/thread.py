@@ -77,7 +77,7 @@ def _many_done(done: Sequence[VmDone]) -> str:
     for one in done:
         places.setdefault(one.place, []).append(one.title)
     verb = _common([one.title for one in done])
-    lines = [f":white_check_mark: {len(done)} more done{f' ({text.escape(verb)})' if verb else ''}:"]
+    lines = [f":white_check_mark: {len(done)} done{f' ({text.escape(verb)})' if verb else ''}:"]
     for place, titles in places.items():
         where = f" → {text.code(place)}" if place else ""
         said = [text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) for title in titles]

@@ -78,7 +78,7 @@ async def test_answers_that_get_lost_lose_no_line_and_double_none(office: Office
 
 
 async def test_lines_told_together_are_found_again_one_by_one(office: Office) -> None:
-    """The answer to "2 more done" is lost, and more have queued up since."""
+    """The answer to "2 done" is lost, and more have queued up since."""
     board = office.board()
     shown = await office.add(operation())
     await office.until(office.cards, board)

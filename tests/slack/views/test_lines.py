@@ -90,7 +90,7 @@ def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> 
         for n in range(12)
     ]
     message = thread.render(news, operation(State.RUNNING))
-    assert message.text.splitlines()[0] == ":white_check_mark: 12 more done (evacuate):"
+    assert message.text.splitlines()[0] == ":white_check_mark: 12 done (evacuate):"
     assert "web-0, web-2" in message.text
     assert message.text.splitlines()[1].endswith("→ `compute-90`")
 
@@ -100,10 +100,10 @@ def test_what_all_titles_begin_with_is_said_once_however_many_words_it_has() -> 
         news = [news_of(Kind.VM_DONE, {"title": title, "place": "c-1"}) for title in titles]
         return thread.render(news, operation(State.RUNNING)).text
 
-    assert "2 more done (live-migrate back):\n• a, b →" in told("live-migrate back a", "live-migrate back b")
-    assert "2 more done:\n• power on a, migrate back b →" in told("power on a", "migrate back b")
-    assert "2 more done (migrate):\n• a, back b →" in told("migrate a", "migrate back b")
-    assert "2 more done:\n• a, b →" in told("a", "b")
+    assert "2 done (live-migrate back):\n• a, b →" in told("live-migrate back a", "live-migrate back b")
+    assert "2 done:\n• power on a, migrate back b →" in told("power on a", "migrate back b")
+    assert "2 done (migrate):\n• a, back b →" in told("migrate a", "migrate back b")
+    assert "2 done:\n• a, b →" in told("a", "b")
 
 
 def test_many_failures_are_told_together_each_with_its_cause() -> None:

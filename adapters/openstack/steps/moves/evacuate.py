@@ -94,14 +94,12 @@ def call(step: Step) -> NovaCall:
     return action(step, {"evacuate": {"host": to} if to else {}})
 
 
-async def service_of(access: Access, host: str, *, is_asked: bool = True) -> Service | None:
-    """The compute service of a host from which evacuations are about to begin; None where it is gone, or not asked for.
+async def service_of(access: Access, host: str) -> Service | None:
+    """The compute service of a host from which evacuations may be about to begin; None where it is gone.
 
     Raises:
         Refused, Unreachable: could not ask, or the list of services leaves it out.
     """
-    if not is_asked:
-        return None
     found = in_turn(await nova.compute_services(access.session, host=host))
     if not found:
         await proof.service_is_gone(access.session, host)

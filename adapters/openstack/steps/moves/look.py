@@ -40,14 +40,13 @@ of the whole cloud, so with many operations at once it must not reach far back."
 
 async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
     """What is seen of each step, and what forbids it: seen without that it would be begun in spite of it."""
-    is_due = any(s.verb == EVACUATE and s.receipt is None for s in steps)
+    evacuations = [s for s in steps if s.verb == EVACUATE]
+    beside = [evacuate.service_of(access, host)] if any(s.receipt is None for s in evacuations) else []
     seen: dict[StepKey, Sighting]
-    seen, row = await access.session.together(
-        _at_servers(access.session, host, steps, access.now), evacuate.service_of(access, host, is_asked=is_due)
-    )
-    due = [s for s in steps if s.verb == EVACUATE and seen[s.key].seen is Seen.NEVER_STARTED]
-    row = row if is_due or not due else await evacuate.service_of(access, host)
-    seen |= evacuate.while_dead(access, due, seen, row)
+    seen, *rows = await access.session.together(_at_servers(access.session, host, steps, access.now), *beside)
+    if due := [s for s in evacuations if seen[s.key].seen is Seen.NEVER_STARTED]:
+        row = rows[0] if rows else await evacuate.service_of(access, host)
+        seen |= evacuate.while_dead(access, due, seen, row)
     return seen | await _of_targets(access.session, steps, seen)
 
 

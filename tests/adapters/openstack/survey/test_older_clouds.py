@@ -152,3 +152,14 @@ async def test_no_vm_is_put_anywhere_past_the_scheduler() -> None:
     async with openstack_arena(vms=3, release=replace(OCATA, nova=25)) as arena:
         plan = await arena.planned()
         assert {step.wish for step in plan.steps} == {""}
+
+
+async def test_a_new_cloud_tells_of_a_full_host_what_it_can_do_too() -> None:
+    """Placement's summaries leave it out: it is asked for alone, and lacks no trait for that."""
+    async with openstack_enter_arena(vms=2) as arena:
+        told = (await arena.cloud.survey(arena.request())).rooms.by_host or {}
+        taken = sum(vm.flavor.memory_mb for vm in arena.world.vms_on(arena.host) if vm.flavor)
+        arena.host.capacity = replace(arena.host.capacity, memory_mb=taken)
+        full = (await arena.cloud.survey(arena.request())).rooms.by_host or {}
+        assert full[arena.host.name].free["MEMORY_MB"] == 0
+        assert full[arena.host.name].traits == told[arena.host.name].traits != frozenset()
