@@ -5,8 +5,8 @@ Sentences may carry ages and numbers; codes, verdicts and VMs may not depend on 
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from adapters.openstack.findings import absences, observer, signs_of_life, special_vms
-from adapters.openstack.model import migration_records, roster
+from adapters.openstack.findings import absences, host_identity, observer, signs_of_life, special_vms
+from adapters.openstack.model import migration_records
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, Server, Service, Storage
 from adapters.openstack.model.servers import Servers
@@ -82,7 +82,7 @@ def disabled_before(service: Service) -> Finding:
 
 def of_cloud(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
     """Whether the rest of the cloud can take over."""
-    yield from roster.findings(computes, storage)
+    yield from host_identity.findings(computes, storage)
     yield from observer.findings(computes)
     if not computes.survivors:
         yield _host(

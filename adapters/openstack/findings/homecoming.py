@@ -7,7 +7,7 @@ Of those that are meant, only as many are brought back as there is room for, and
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from adapters.openstack.findings import entering, refusals, reservations, room, special_vms
+from adapters.openstack.findings import entering, refusals, room, special_vms
 from adapters.openstack.model import priority
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Amounts, Server
@@ -15,6 +15,7 @@ from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import vms
+from adapters.openstack.steps.moves import reservations
 from adapters.openstack.wire import versions
 from bot.domain.cloud import Left, Request
 

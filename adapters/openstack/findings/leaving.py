@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from adapters.openstack.findings import entering, evacuation, signs_of_life, special_vms
+from adapters.openstack.findings import entering, evacuation, host_identity, signs_of_life, special_vms
 from adapters.openstack.findings.homecoming import Away
 from adapters.openstack.findings.selection import blocker
-from adapters.openstack.model import ages, migration_records, roster
-from adapters.openstack.model.computes import Computes
+from adapters.openstack.model import ages, migration_records
+from adapters.openstack.model.computes import Computes, last_heard
 from adapters.openstack.model.resources import EVACUATION, Life, Migration, Service, Storage
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
@@ -28,7 +28,7 @@ def of_host(survey: OpenStackSurvey) -> Iterator[Finding]:
     if survey.computes.service is None:
         yield evacuation.unknown(survey.computes)
         return
-    yield from roster.findings(survey.computes, survey.storage)
+    yield from host_identity.findings(survey.computes, survey.storage)
     yield from _of_life(survey.computes, survey.computes.service)
     yield from _of_evacuations(survey.computes, survey.servers)
     yield from _of_who_disabled(survey.computes, survey.computes.service)
@@ -152,7 +152,7 @@ def _of_life(computes: Computes, found: Service) -> Iterator[Finding]:
 
 def _silence(computes: Computes, found: Service) -> timedelta | None:
     """How long ago it reported, by the clock of the cloud: that of the service that reported last."""
-    newest = roster.newest(computes.services)
+    newest = last_heard(computes.services)
     return newest - found.updated_at if newest is not None and found.updated_at is not None else None
 
 

@@ -7,8 +7,7 @@ evacuation once each of its hosts is proven dead.
 
 from collections.abc import Iterator, Sequence
 
-from adapters.openstack.model import roster
-from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.computes import Computes, is_retired
 from adapters.openstack.model.resources import Service, standing
 from adapters.redfish.power import PowerReading
 from bot.domain.counting import listed
@@ -24,7 +23,7 @@ def findings(computes: Computes) -> Iterator[Finding]:
     Args:
         computes: the hosts of the cloud, and the one that is asked about.
     """
-    others = [s for s in computes.all if s.host != computes.host and not roster.is_retired(s, computes.services)]
+    others = [s for s in computes.all if s.host != computes.host and not is_retired(s, computes.services)]
     silent = [s for s in others if _is_silent(s)]
     proven = [s for s in silent if _is_proven(computes, s)]
     doubted = [s for s in silent if s not in proven]
@@ -61,7 +60,7 @@ def in_doubt(services: Sequence[Service], host: str) -> tuple[str, ...]:
         host: that the request is about.
     """
     computes = standing(s for s in services if s.binary == "nova-compute" and s.host != host)
-    others = [s for s in computes if not roster.is_retired(s, services)]
+    others = [s for s in computes if not is_retired(s, services)]
     silent = [s for s in others if _is_silent(s)]
     return tuple(sorted(s.host for s in silent)) if _is_blind(len(silent), len(others)) else ()
 

@@ -6,10 +6,10 @@ shortage shown here is one it cannot talk its way out of.
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from adapters.openstack.findings import reservations
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Amounts, Room, Server
 from adapters.openstack.model.rooms import Rooms
+from adapters.openstack.steps.moves import reservations
 from bot.domain.counting import counted, gib, listed
 from bot.domain.plans.plan import Finding, Step, Topic, Verdict
 from bot.domain.values import VmId

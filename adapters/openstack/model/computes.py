@@ -1,12 +1,15 @@
 """The compute hosts of a cloud, and the one that a request is about, with its signs of life. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from adapters.openstack.model.resources import Life, Service, in_turn, standing
 from adapters.redfish.power import PowerReading
+
+_RETIRED = {False: timedelta(days=1), True: timedelta(days=30)}
+"""For so long a host is silent, disabled or enabled, until nobody can have lost it tonight."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,3 +73,21 @@ class Computes:
     def zone_of(self, host: str) -> str | None:
         """The availability zone of a compute host; None when Nova does not list it."""
         return self._by_host[host].zone if host in self._by_host else None
+
+
+def last_heard(services: Sequence[Service]) -> datetime | None:
+    """The clock of the cloud: when any of its services was heard of last."""
+    return max((s.updated_at for s in services if s.updated_at), default=None)
+
+
+def is_retired(service: Service, services: Sequence[Service]) -> bool:
+    """Whether a host has been silent for so long that this says nothing about tonight.
+
+    Args:
+        service: its row.
+        services: of Nova.
+    """
+    now = last_heard(services)
+    if service.is_up or service.updated_at is None or now is None:
+        return False
+    return now - service.updated_at >= _RETIRED[service.is_enabled]

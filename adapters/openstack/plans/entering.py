@@ -15,7 +15,7 @@ from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import emptied, locks, service, vms
-from adapters.openstack.steps.moves import live, relief, ways
+from adapters.openstack.steps.moves import deadlines, live, ways
 from adapters.openstack.steps.moves.method import Relocation
 from bot.domain.cloud import Request
 from bot.domain.plans.plan import Disposition, Plan, PlannedStep, Vm
@@ -71,7 +71,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         steps=tuple(_steps(request, survey, leaving, settings, is_whole=is_whole)),
         facts={
             "live migration": f"block migration decided by Nova, microversion {at}",
-            "a live migration": relief.spoken(settings),
+            "a live migration": deadlines.spoken(settings),
             "stopped VMs": "are migrated cold, and that is confirmed",
             "target": request.to or "Nova's scheduler chooses",
             "if VMs are left": "the host stays disabled",

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from adapters.openstack.model import roster
+from adapters.openstack.model.computes import last_heard
 from adapters.openstack.model.resources import Life, Service
 
 _GAP = timedelta(minutes=2)  #: between two reports that are counted as a row
@@ -44,7 +44,7 @@ class ServiceHeartbeats:
         Args:
             services: all of Nova's, or the rows of one host.
         """
-        shown = roster.newest(services)
+        shown = last_heard(services)
         if shown is not None and (self._newest is None or len({s.host for s in services}) > 1):
             self._newest = shown
         elif shown is not None and self._newest is not None:

@@ -1,19 +1,18 @@
 """What older clouds, and those of which a cell is silent, tell in other ways.
 
-That is flavors before Nova 2.47, the hosts' providers before 2.53 (Pike), and room before Placement 1.27 (Rocky). The
-number of calls grows with hosts and flavors, never with VMs.
+That is flavors before Nova 2.47, and the hosts' providers before 2.53 (Pike). The number of calls grows with flavors,
+never with VMs.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from adapters.openstack.model import translate
-from adapters.openstack.model.resources import Room, Server
+from adapters.openstack.model.resources import Server
+from adapters.openstack.survey import placement
 from adapters.openstack.wire.session import Session
-from adapters.openstack.wire.versions import TRAITS, spoken
 
 _OLDEST = "2.25"
-_PLACEMENT = "1.0"
 
 
 async def with_flavors(session: Session, servers: Sequence[Server]) -> Sequence[Server]:
@@ -56,7 +55,7 @@ async def with_providers(session: Session, hypervisors: Sequence[Mapping[str, An
     """
     if await session.offer("placement") is None:
         return hypervisors
-    uuids = await _providers(session)
+    uuids = await placement.providers(session)
     return [{**h, "id": uuids.get(str(h["hypervisor_hostname"]), h["id"])} for h in hypervisors]
 
 
@@ -69,56 +68,10 @@ async def providers(session: Session, hosts: Collection[str]) -> Sequence[Mappin
     """
     if await session.offer("placement") is None:
         return ()
-    named = await _providers(session)
+    named = await placement.providers(session)
     mine = {name: name if name in hosts else name.partition(".")[0] for name in named}
     return [
         {"id": named[name], "hypervisor_hostname": name, "service": {"host": host}}
         for name, host in mine.items()
         if host in hosts
     ]
-
-
-async def _providers(session: Session) -> Mapping[str, str]:
-    """The uuids of all providers, by their names."""
-    found = await session.get("placement", "/resource_providers", microversion=_PLACEMENT, doing="list providers")
-    return dict(found.each("resource_providers", lambda p: (str(p["name"]), str(p["uuid"])), by="uuid"))
-
-
-async def rooms(session: Session, hypervisors: Sequence[Mapping[str, Any]]) -> Mapping[str, Room] | None:
-    """Room by host, asked for one by one; None when there is no Placement.
-
-    Args:
-        session: of a Placement that summarises nothing (below 1.27), or whose summaries leave these hosts out.
-        hypervisors: by the uuids of their providers.
-    """
-    if await session.offer("placement") is None:
-        return None
-    hosts = {str((h.get("service") or {}).get("host") or ""): str(h["id"]) for h in hypervisors}
-    found = await session.together(*(_room(session, provider) for provider in hosts.values()))
-    return dict(zip(hosts, found, strict=True))
-
-
-async def _room(session: Session, provider: str) -> Room:
-    doing, path = "read how much room hosts have", f"/resource_providers/{provider}"
-    has, uses, traits = await session.together(
-        session.get("placement", f"{path}/inventories", microversion=_PLACEMENT, doing=doing),
-        session.get("placement", f"{path}/usages", microversion=_PLACEMENT, doing=doing),
-        _traits(session, path),
-    )
-    return Room(
-        capacity=has.one("inventories", translate.capacity),
-        used=uses.one("usages", translate.amounts),
-        traits=traits,
-        largest=has.one("inventories", translate.largest),
-    )
-
-
-async def _traits(session: Session, path: str) -> frozenset[str]:
-    """What a provider can do; nothing where Placement is too old to tell (below 1.6)."""
-    placement = await session.offer("placement")
-    if placement is None or placement.highest < TRAITS:
-        return frozenset()
-    found = await session.get(
-        "placement", f"{path}/traits", microversion=spoken(TRAITS), doing="read how much room hosts have"
-    )
-    return found.one("traits", lambda names: frozenset(str(name) for name in names))

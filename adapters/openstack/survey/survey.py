@@ -23,12 +23,12 @@ from adapters.openstack.model.resources import Room, Server, ServerGroup, Servic
 from adapters.openstack.model.rooms import Rooms
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
-from adapters.openstack.survey import nova, older_clouds, proof, storage
+from adapters.openstack.survey import nova, older_clouds, placement, proof, storage
 from adapters.openstack.wire.cinder_manage import CommandRunner
 from adapters.openstack.wire.documents import Document
 from adapters.openstack.wire.endpoints import Microversions
 from adapters.openstack.wire.session import OFFSET, Session
-from adapters.openstack.wire.versions import FLAVORS, GROUPS, OLDEST, SERVICES, SUMMARIES, TREES, spoken, up_to
+from adapters.openstack.wire.versions import FLAVORS, GROUPS, OLDEST, SERVICES, spoken, up_to
 from bot.domain.cloud import Refused, Unreachable
 
 T = TypeVar("T")
@@ -86,7 +86,7 @@ async def take(
         _groups(session, offer),
         nova.migrations_of(session, {"host": host}),
         _or(_aggregates(session), said, _NO_AGGREGATES),
-        _candidates(session),
+        placement.candidates(session),
         _or(_projects(session), said, _NO_PROJECTS),
         storage.take(session, host, hosts=hosts, is_asked=rehomes, runner=runner, besides=managers),
     )
@@ -188,20 +188,6 @@ async def _aggregates(session: Session) -> Sequence[Mapping[str, Any]]:
     return page.each("aggregates", translate.aggregate)
 
 
-async def _candidates(session: Session) -> Document | None:
-    """Capacity and use of every host with any memory left, in one call; None when Placement is absent or too old."""
-    placement = await session.offer("placement")
-    if placement is None or placement.highest < SUMMARIES:
-        return None
-    return await session.get(
-        "placement",
-        "/allocation_candidates",
-        microversion=up_to(TREES, placement.highest),
-        params={"resources": "MEMORY_MB:1"},
-        doing="read how much room hosts have",
-    )
-
-
 async def _room(
     session: Session,
     host: str,
@@ -216,14 +202,14 @@ async def _room(
     hosts in service that are missing are asked for one by one, as long as they are few, and the surveyed one always.
     """
     if candidates is None:
-        return await older_clouds.rooms(session, hypervisors)
+        return await placement.rooms(session, hypervisors)
     told = candidates.told("provider_summaries", candidates, lambda c: translate.rooms(c, hypervisors))
     up = {s.host for s in services if s.binary == "nova-compute" and s.is_up and s.is_enabled} - told.keys() - {host}
     full = _of({host} - told.keys(), hypervisors)
     missing = _of(up, hypervisors) if len(up) <= _FEW else []
     own, others = await session.together(
-        _or(older_clouds.rooms(session, full), [], _NOT_ROOMY),  # what its servers take is told by what they hold
-        _or(older_clouds.rooms(session, missing), said, _NOT_ROOMY),
+        _or(placement.rooms(session, full), [], _NOT_ROOMY),  # what its servers take is told by what they hold
+        _or(placement.rooms(session, missing), said, _NOT_ROOMY),
     )
     return {**told, **(own or {}), **(others or {})}
 

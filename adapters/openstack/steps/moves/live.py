@@ -6,7 +6,7 @@ from adapters.openstack.model import priority
 from adapters.openstack.model.resources import Server
 from adapters.openstack.steps import vms
 from adapters.openstack.steps.family import NovaCall, action
-from adapters.openstack.steps.moves import relief
+from adapters.openstack.steps.moves import deadlines
 from adapters.openstack.steps.moves.method import LONG, MoveMethod, Relocation
 from adapters.openstack.wire import versions
 from adapters.openstack.wire.versions import Microversion
@@ -45,7 +45,7 @@ def steps(server: Server, relocation: Relocation) -> Iterator[PlannedStep]:
         exactly=relocation.exactly,
     )
     yield move
-    yield from relief.steps(move, server, relocation.settings)
+    yield from deadlines.steps(move, server, relocation.settings)
 
 
 def call(step: Step) -> NovaCall:

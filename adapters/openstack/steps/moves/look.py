@@ -15,7 +15,7 @@ from adapters.openstack.model import migration_records, translate
 from adapters.openstack.model.resources import EVACUATION, Migration, Server, in_turn
 from adapters.openstack.steps import evidence
 from adapters.openstack.steps.family import Access, Family, by_nova
-from adapters.openstack.steps.moves import cold, copying, evacuate, live, outcome, relief, row_proofs
+from adapters.openstack.steps.moves import cold, copying, deadlines, evacuate, live, outcome, row_proofs
 from adapters.openstack.steps.moves.evacuate import EVACUATE
 from adapters.openstack.steps.moves.live import LIVE
 from adapters.openstack.steps.moves.ways import MOVES
@@ -86,9 +86,9 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     newest = max((m.created_at for m in leaving), default="")
     now = session.time_there(now)
     mine = [m for m in leaving if m.server in ids and (m.type == EVACUATION) is evacuates]
-    live_ones = {s.target for s in steps if s.verb == LIVE or s.verb in relief.RELIEFS}
+    live_ones = {s.target for s in steps if s.verb == LIVE or s.verb in deadlines.RELIEFS}
     mine = await copying.measured(session, live_ones, await _not_superseded(session, host, steps, mine, now))
-    orders = await relief.orders(session, steps, mine)
+    orders = await deadlines.orders(session, steps, mine)
     by_server: dict[str, list[Migration]] = {server_id: [] for server_id in ids}
     for move in mine:
         by_server[move.server].append(move)
@@ -109,11 +109,11 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
         server, moved_by = servers.get(step.target), by_server[step.target]
         if step.verb == cold.CONFIRM:
             return cold.confirmed(step, server, moved_by)
-        if step.verb in relief.RELIEFS:
-            return relief.sighting(step, server, moved_by, orders.get(step.key, ()))
-        order = relief.order(steps, moved_by, orders)
-        why = why or relief.reason(moved_by, order)
-        gave_way = order is not None and order.verb == relief.REQUEUE
+        if step.verb in deadlines.RELIEFS:
+            return deadlines.sighting(step, server, moved_by, orders.get(step.key, ()))
+        order = deadlines.order(steps, moved_by, orders)
+        why = why or deadlines.reason(moved_by, order)
+        gave_way = order is not None and order.verb == deadlines.REQUEUE
         return outcome.sighting(step, server, moved_by, now=now, why=why, gave_way=gave_way, ahead=ahead, newest=newest)
 
     return settled | await _with_reasons(session, rest, servers, judged)
@@ -216,7 +216,7 @@ FAMILY = Family(
         EVACUATE: by_nova(evacuate.call),
         LIVE: by_nova(live.call),
         **dict.fromkeys((cold.COLD, cold.CONFIRM), by_nova(cold.call)),
-        **relief.STARTS,
+        **deadlines.STARTS,
     },
     look=look,
 )

@@ -1,146 +1,275 @@
-"""Where the volumes and backups of a dead host go, by which commands, and what is refused before anything is run."""
+"""Volumes and backups of a dead host get a new manager in the simulated cloud, over SSH and as a program here."""
 
-from dataclasses import replace
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from adapters.openstack.survey.storage import backups_in
-from bot.domain.cloud import Refused
-from bot.domain.plans.plan import By, Plan, Verdict, digest_of
-from tests.adapters.openstack.build import DEAD, cinder, finding, manager, rehomed, volumes_with
+from adapters.openstack.cloud import OpenStackCloud
+from adapters.openstack.settings import CinderSettings
+from adapters.openstack.steps.rehome import PHASE
+from adapters.openstack.wire.cinder_manage import CommandRunner, Local
+from adapters.simulated import cinder_manage, datacentre, openstack_api
+from adapters.simulated.world import World
+from bot.domain.cloud import NotSupported, Refused, Seen, Sighting, Unreachable
+from bot.domain.plans.plan import By, Plan, Receipt, Step
+from bot.domain.values import Action
+from tests.adapters.openstack.build import finding
+from tests.adapters.openstack.controller import COMMAND, Controller, controller
+from tests.clocks import ManualClock
+from tests.contract.arena_openstack import OpenStackArena, adapter
+from tests.contract.clouds import START, carry_out
+from tests.steps import steps_of
+
+OLD, NEW = "compute-2@ceph#ceph", "storage-1@ceph#ceph"
 
 
-def commands(made: Plan) -> list[str]:
-    """What is run, without the program and its configuration."""
-    run: list[Any] = [s.arguments["command"] for s in made.steps if "command" in s.arguments]
-    return [" ".join(command[3:]) for command in run]
+@dataclass(kw_only=True)
+class Region:
+    """A region whose dead compute-2 managed volumes and a backup, and its controller."""
+
+    arena: OpenStackArena
+    controller: Controller
+
+    @property
+    def world(self) -> World:
+        return self.arena.world
+
+    @property
+    def cloud(self) -> OpenStackCloud:
+        assert isinstance(self.arena.cloud, OpenStackCloud)
+        return self.arena.cloud
+
+    async def first(self) -> Step:
+        """The first step: that of the volumes."""
+        return next(s for s in steps_of(await self.arena.planned()) if s.phase == PHASE)
+
+    async def look(self, step: Step) -> Sighting:
+        return (await self.cloud.look([step]))[step.key]
+
+    async def intended(self) -> Step:
+        step = await self.first()
+        return replace(step, before=(await self.look(step)).mark)
+
+    def managers(self) -> set[str]:
+        return {v.host for v in self.world.volumes.values() if v.host == OLD or v.service == "compute-2@ceph"}
 
 
-# ---------------------------------------------------------------------- the commands
+@asynccontextmanager
+async def region(folder: Path, *, by: By = By.MUSTER, runner: CommandRunner | None = None) -> AsyncIterator[Region]:
+    clock = ManualClock(START)
+    world = datacentre.build(clock.now, cinder_on=datacentre.DEAD)
+    async with (
+        openstack_api.serve(world) as url,
+        controller(folder, lambda words: cinder_manage.ask(url, words)) as there,
+        adapter(
+            url,
+            clock,
+            cinder=CinderSettings(runner="manual" if by is By.PERSON else "local", command=COMMAND),
+            runner=None if by is By.PERSON else runner or there.runner(),
+        ) as cloud,
+    ):
+        arena = OpenStackArena(
+            face="openstack",
+            action=Action.EVACUATE,
+            clock=clock,
+            world=world,
+            host=world.host(datacentre.DEAD),
+            cloud=cloud,
+            moves="/action$",
+            address=url,
+        )
+        yield Region(arena=arena, controller=there)
 
 
-def test_each_pool_the_service_and_the_backups_get_one_command_each_before_the_host_is_touched() -> None:
-    made = rehomed(cinder())
-    assert not made.is_blocked, made.sorted_findings
-    assert commands(made) == [
-        f"volume update_host --currenthost {DEAD}@ceph#ceph --newhost storage-2@ceph#ceph",
-        "volume update_service",
-        f"backup update_backup_host --currenthost {DEAD} --newhost storage-2",
-    ]
-    mine = [s for s in made.steps if s.phase == "Re-home volumes"]
-    assert [s.follows for s in mine] == [None, *(s.key for s in mine[:-1])]
-    assert all(s.essential for s in mine)
-    assert mine[-1].by is By.CLOUD
-    assert made.phases_used == ("Re-home volumes", "Take the host out of service", "Evacuate")
-    assert mine[0].arguments["volumes"] == ["id-data-1", "id-data-2"]
-    assert mine[2].arguments["backups"] == ["id-nightly"]
+@pytest.fixture
+async def dead(tmp_path: Path) -> AsyncIterator[Region]:
+    async with region(tmp_path) as one:
+        yield one
 
 
-def test_a_pool_keeps_its_pool_and_a_name_without_one_comes_after_those_with_one() -> None:
-    old = (*volumes_with(DEAD, 1, manager="@ceph"), *volumes_with(DEAD, 1, manager="@ceph#gold"))
-    pools = {"storage-2@ceph#gold": "", "storage-10@ceph#ceph": ""}
-    made = rehomed(cinder(volumes=old, pools=pools, backups=()))
-    assert commands(made)[:2] == [
-        f"volume update_host --currenthost {DEAD}@ceph#gold --newhost storage-2@ceph#gold",
-        f"volume update_host --currenthost {DEAD}@ceph --newhost storage-2@ceph",
-    ]
+def only_rehoming(plan: Plan) -> Plan:
+    return replace(plan, steps=tuple(s for s in plan.steps if s.phase == PHASE))
 
 
-def test_the_new_manager_is_on_the_card_and_in_the_digest() -> None:
-    one, other = rehomed(cinder()), rehomed(cinder(services=cinder().services[:-3]))
-    found = finding(one, "volumes-rehomed")
-    assert found is not None
-    for word in ("2 volumes (data-1, data-2)", "storage-2@ceph#ceph", "storage-10@ceph would do as well"):
-        assert word in found.sentence
-    assert digest_of(one, terms={}) != digest_of(other, terms={})
+# ---------------------------------------------------------------------- the whole of it
 
 
-def test_how_it_is_known_whose_a_backup_is_stands_there() -> None:
-    found = finding(rehomed(cinder()), "backups-rehomed")
-    assert found is not None
-    assert "1 backup (nightly)" in found.sentence
-    assert "cinder-manage backup list" in found.sentence
+async def test_volumes_and_backups_are_rehomed_before_the_first_vm_moves_and_all_vms_come_up(dead: Region) -> None:
+    plan = await dead.arena.planned()
+    assert not plan.is_blocked, plan.sorted_findings
+    done = await carry_out(dead.arena, plan)
+    assert not done.bad()
+    assert dead.world.vms_on(dead.arena.host) == []
+    mine = [v for v in dead.world.volumes.values() if v.name.startswith(("payments-db", "shop-web-3"))]
+    assert {(v.host, v.service) for v in mine} == {(NEW, "storage-1@ceph")}
+    assert {b.host for b in dead.world.backups.values()} == {"storage-1"}
+    paths = [c.path for c in dead.world.mutations()]
+    assert paths[:3] == [cinder_manage.CONTROLLER_PATH] * 3
+    assert cinder_manage.CONTROLLER_PATH not in paths[3:]
 
 
-def test_a_record_that_names_no_service_needs_no_new_one() -> None:
-    old = tuple(replace(v, service="") for v in volumes_with(DEAD, 2))
-    assert "volume update_service" not in commands(rehomed(cinder(volumes=old)))
+async def test_how_many_there_were_before_and_are_after_is_told(dead: Region) -> None:
+    before = sum(1 for v in dead.world.volumes.values() if v.host == NEW)
+    number = sum(1 for v in dead.world.volumes.values() if v.host == OLD)
+    done = await carry_out(dead.arena, only_rehoming(await dead.arena.planned()))
+    first = next(iter(done.records.values()))
+    assert f"({before} before, {before + number} now)" in first.sentence
+    assert first.step.receipt is not None
+    assert first.step.receipt.facts["ran"] == dead.controller.ran[1]
 
 
-def test_nothing_of_it_where_the_host_manages_nothing() -> None:
-    made = rehomed(cinder(volumes=(), backups=()))
-    assert commands(made) == []
-    assert not {f.code for f in made.findings} & {"volumes-rehomed", "volumes-stay", "backups-rehomed"}
+async def test_a_program_on_this_machine_does_it_as_well(tmp_path: Path) -> None:
+    async with region(tmp_path) as one:
+        program = (sys.executable, "-m", "adapters.simulated.cinder_manage", one.arena.address)
+        async with adapter(
+            one.arena.address,
+            one.arena.clock,
+            cinder=CinderSettings(runner="local", command=program),
+            runner=Local(command=program),
+        ) as cloud:
+            arena = replace(one.arena, cloud=cloud)
+            assert not (await carry_out(arena, only_rehoming(await arena.planned()))).bad()
+        assert one.managers() == set()
+        assert one.controller.ran == []
 
 
-def test_a_person_runs_the_same_commands_where_muster_may_not() -> None:
-    made = rehomed(cinder(backups=None), by=By.PERSON)
-    assert [s.by for s in made.steps if "command" in s.arguments] == [By.PERSON] * 3
-    found = finding(made, "backups-rehomed")
-    assert found is not None
-    assert "whose backups they are tells only" in found.sentence
+async def test_a_living_host_costs_no_command(dead: Region) -> None:
+    await dead.arena.planned(host="compute-3", host_name="compute-3")
+    await dead.arena.planned(action=Action.ENTER)
+    assert dead.controller.ran == []
 
 
-def test_without_a_runner_it_is_only_told() -> None:
-    made = rehomed(cinder(), by=None)
-    assert commands(made) == []
-    assert finding(made, "volumes-managed-here") is not None
+async def test_check_tries_the_way_to_the_controller_and_names_what_is_wrong(tmp_path: Path) -> None:
+    async with region(tmp_path) as one:
+        assert await one.cloud.check() == []
+        assert one.controller.ran == ["cinder-manage --config-file /etc/cinder/cinder.conf backup list"]
+        (tmp_path / "known_hosts").write_text("")
+        [complaint] = await one.cloud.check()
+        assert "host key" in complaint
+        assert "ssh-keyscan" in complaint
+        assert one.world.mutations() == []
 
 
-# ---------------------------------------------------------------------- what has no new home
+# ---------------------------------------------------------------------- what a look shows
 
 
-@pytest.mark.parametrize(
-    ("changes", "why"),
-    [
-        ({"services": cinder().services[:2]}, "no other service of the backend ceph is up and enabled"),
-        ({"services": tuple(replace(s, is_up=False) for s in cinder().services)}, "is up and enabled"),
-        ({"services": tuple(replace(s, is_enabled=False) for s in cinder().services)}, "is up and enabled"),
-        ({"services": (*cinder().services[:2], manager("storage-1@lvm"))}, "is up and enabled"),
-        ({"services": cinder().services[1:]}, f"Cinder lists no service {DEAD}@ceph"),
-        ({"pools": {"storage-2@ceph#other": ""}}, "reports the pool ceph"),
-        ({"pools": {"storage-2@ceph#ceph": "LVMVolumeDriver:storage-2:vg:thin:0"}}, "on the disks of each host"),
-        ({"volumes": volumes_with(DEAD, 2, manager="#ceph")}, "carries no backend"),
-    ],
-)
-def test_volumes_stay_with_a_reason_where_no_service_can_take_them(changes: dict[str, Any], why: str) -> None:
-    made = rehomed(cinder(**changes, backups=()))
-    found = finding(made, "volumes-stay")
-    assert found is not None
-    assert found.verdict is Verdict.WARNING
-    assert why in found.sentence
-    assert commands(made) == []
+async def test_a_connection_lost_after_the_act_is_found_done_and_before_it_never_started(dead: Region) -> None:
+    step = await dead.intended()
+    dead.controller.cut_before = True
+    with pytest.raises(Unreachable):
+        await dead.cloud.start(step)
+    assert (await dead.look(step)).seen is Seen.NEVER_STARTED
+    dead.controller.cut_before, dead.controller.cut_after = False, True
+    with pytest.raises(Unreachable):
+        await dead.cloud.start(step)
+    assert (await dead.look(step)).seen is Seen.DONE
 
 
-def test_backups_stay_where_no_other_service_lives() -> None:
-    alone = tuple(s for s in cinder().services if s.binary != "cinder-backup" or s.host == DEAD)
-    assert finding(rehomed(cinder(services=alone)), "backups-stay") is not None
+async def test_half_a_move_is_underway_and_a_new_attempt_moves_the_rest(dead: Region) -> None:
+    step = await dead.intended()
+    half = [v for v in dead.world.volumes.values() if v.host == OLD][:4]
+    for volume in half:
+        volume.host = NEW
+    seen = await dead.look(step)
+    assert (seen.seen, seen.progress) == (Seen.UNDERWAY, 4 / 10)
+    again = replace(step, before=None)
+    assert (await dead.look(again)).seen is Seen.NEVER_STARTED
+    await dead.cloud.start(again)
+    assert (await dead.look(again)).seen is Seen.DONE
 
 
-def test_volumes_of_a_cluster_are_left_to_its_members() -> None:
-    clustered = tuple(replace(v, is_clustered=True) for v in volumes_with(DEAD, 2))
-    made = rehomed(cinder(volumes=clustered, backups=()))
-    assert commands(made) == []
-    assert finding(made, "volumes-clustered") is not None
+async def test_a_command_that_ended_well_and_moved_nothing_is_not_believed(dead: Region) -> None:
+    step = replace(await dead.intended(), receipt=Receipt())
+    seen = await dead.look(step)
+    assert seen.seen is Seen.UNDERWAY
+    assert "ended well, yet 10 volumes are still with" in seen.sentence
 
 
-def test_a_runner_that_does_not_work_forbids_what_relies_on_it() -> None:
-    made = rehomed(cinder(backups=None, trouble="The host key of controller-1 is unknown.", remedy="Enter it."))
-    found = finding(made, "cannot-run-cinder-manage")
-    assert found is not None
-    assert made.is_blocked
-    assert "host key" in found.sentence
-    assert 'runner = "manual"' in found.remedy
+async def test_volumes_that_were_not_approved_are_not_taken_along(dead: Region) -> None:
+    step = await dead.first()
+    project = next(iter(dead.world.projects.values()))
+    dead.world.add_volume("newcomer", size_gb=1, host=OLD, project=project)
+    seen = await dead.look(step)
+    assert seen.seen is Seen.FAILED
+    assert "newcomer" in seen.sentence
 
 
-# ---------------------------------------------------------------------- the list of backups
+async def test_a_new_manager_that_died_meanwhile_gets_nothing(dead: Region) -> None:
+    step = await dead.first()
+    next(s for s in dead.world.cinder_services if s.host == "storage-1@ceph").died_at = dead.world.born
+    await dead.arena.pass_time(60)
+    seen = await dead.look(step)
+    assert seen.seen is Seen.FAILED
+    assert "not up and enabled" in seen.sentence
 
-ROW = "0e64e4a4-6a4a-4f5c-9d41-1d2f1f2c3b4a\tuser\tproject\tcompute-1   \t{name}\tc\tavailable\t1\t0"
+
+async def test_volumes_that_are_with_neither_are_for_a_person_to_judge(dead: Region) -> None:
+    step = await dead.first()
+    for volume in dead.world.volumes.values():
+        volume.host = "storage-9@ceph#ceph" if volume.host == OLD else volume.host
+    assert (await dead.look(step)).seen is Seen.UNCLEAR
 
 
-def test_a_backup_whose_name_forges_a_row_of_the_list_is_found_out() -> None:
-    forged = "x\n" + ROW.format(name="y").replace("compute-1", "storage-9")
-    with pytest.raises(Refused, match="on two hosts"):
-        backups_in(ROW.format(name="good") + "\n" + forged)
-    assert [b.host for b in backups_in("ID\tHost\n" + ROW.format(name="a\tb"))] == ["compute-1"]
+async def test_records_of_volumes_that_still_name_the_old_service_are_seen(dead: Region) -> None:
+    steps = [s for s in steps_of(await dead.arena.planned()) if s.phase == PHASE]
+    await dead.cloud.start(steps[0])
+    assert (await dead.look(steps[1])).seen is Seen.NEVER_STARTED
+    assert (await dead.look(replace(steps[1], receipt=Receipt()))).seen is Seen.UNDERWAY
+    await dead.cloud.start(steps[1])
+    assert (await dead.look(steps[1])).seen is Seen.DONE
+
+
+async def test_what_is_left_with_the_host_is_named(dead: Region) -> None:
+    last = [s for s in steps_of(await dead.arena.planned()) if s.phase == PHASE][-1]
+    seen = await dead.look(last)
+    assert seen.seen is Seen.FAILED
+    assert "10 volumes are with compute-2" in seen.sentence
+
+
+# ---------------------------------------------------------------------- what is refused
+
+
+async def test_a_command_that_fails_is_told_and_changes_nothing(dead: Region) -> None:
+    step = await dead.intended()
+    wrong = replace(step, arguments={**step.arguments, "command": ["cinder-manage", "--config-file", "/x", "version"]})
+    with pytest.raises(Refused, match="no configuration file"):
+        await dead.cloud.start(wrong)
+
+
+async def test_a_runner_that_does_not_work_forbids_the_plan_before_anything_is_run(tmp_path: Path) -> None:
+    async with region(tmp_path) as one:
+        (tmp_path / "known_hosts").write_text("")
+        plan = await one.arena.planned()
+        assert plan.is_blocked
+        found = finding(plan, "cannot-run-cinder-manage")
+        assert found is not None
+        assert "host key" in found.sentence
+        assert one.world.mutations() == []
+
+
+async def test_muster_does_not_run_what_is_a_persons_to_run(tmp_path: Path) -> None:
+    async with region(tmp_path, by=By.PERSON) as one:
+        step = await one.first()
+        assert step.by is By.PERSON
+        with pytest.raises(NotSupported):
+            await one.cloud.start(step)
+
+
+async def test_what_a_person_ran_is_seen_and_what_nobody_can_see_is_taken_on_their_word(tmp_path: Path) -> None:
+    async with region(tmp_path, by=By.PERSON) as one:
+        volumes, _, backups, _ = [s for s in steps_of(await one.arena.planned()) if s.phase == PHASE]
+        said = replace(volumes, receipt=Receipt(facts={"by": "U0BOB"}))
+        assert (await one.look(volumes)).seen is Seen.NEVER_STARTED
+        wrong = await one.look(said)
+        assert wrong.seen is Seen.NEVER_STARTED
+        assert "said to be done, but 10 volumes are still with" in wrong.sentence
+        command: Any = volumes.arguments["command"]
+        cinder_manage.run(one.world, command[1:])
+        assert (await one.look(volumes)).seen is Seen.DONE
+        assert (await one.look(backups)).seen is Seen.NEVER_STARTED
+        assert (await one.look(replace(backups, receipt=Receipt()))).seen is Seen.DONE

@@ -1,4 +1,4 @@
-"""Which rows of Nova's list of services count: several of one host, and those of hosts retired long ago. Pure.
+"""Which rows and names of Nova, Cinder and BMCs are the host's own, and which may be of another machine. Pure.
 
 Nova merges the lists of its cells (`nova/compute/api.py`, `_service_get_all_cells`), so a host that was once registered
 in another cell is listed twice. A living row decides that the host lives; of silent ones the one heard of last is its
@@ -7,37 +7,17 @@ own. Deleting a left-over row by the API takes the host's mapping and aggregates
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from adapters.openstack.model import ages, names
-from adapters.openstack.model.computes import Computes
+from adapters.openstack.model.computes import Computes, is_retired
 from adapters.openstack.model.resources import Service, Storage
 from bot.domain.counting import counted, listed
 from bot.domain.plans.plan import Finding, Topic, Verdict
 
 _APART = timedelta(hours=1)
 """So far apart, the last signs of life of two silent rows tell which of them is the host's own."""
-_RETIRED = {False: timedelta(days=1), True: timedelta(days=30)}
-"""For so long a host is silent, disabled or enabled, until nobody can have lost it tonight."""
 _NAMED = 8
-
-
-def newest(services: Sequence[Service]) -> datetime | None:
-    """The clock of the cloud: when any of its services was heard of last."""
-    return max((s.updated_at for s in services if s.updated_at), default=None)
-
-
-def is_retired(service: Service, services: Sequence[Service]) -> bool:
-    """Whether a host has been silent for so long that this says nothing about tonight.
-
-    Args:
-        service: its row.
-        services: of Nova.
-    """
-    now = newest(services)
-    if service.is_up or service.updated_at is None or now is None:
-        return False
-    return now - service.updated_at >= _RETIRED[service.is_enabled]
 
 
 def findings(computes: Computes, storage: Storage | None) -> Iterator[Finding]:
