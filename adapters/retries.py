@@ -4,7 +4,7 @@ from tenacity import retry_if_exception_type, wait_exception, wait_exponential, 
 
 from bot.domain.cloud import Unreachable
 from bot.domain.ports import Clock
-from bot.domain.rules.retry_policy import RetryPolicy
+from bot.retry_policy import RetryPolicy
 
 TRIES = 5
 """Where three of ten calls fail, one read of 400 does not come through; a survey is made of fifteen."""

@@ -213,6 +213,17 @@ def test_the_walls_between_the_rooms_stand() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_the_law_and_the_views_await_nothing() -> None:
+    waits = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+    awaiting = [
+        f"{name(path)}:{node.lineno}"
+        for path in files("bot/domain", "bot/slack/views")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, waits)
+    ]
+    assert awaiting == []
+
+
 # time --------------------------------------------------------------------------------------------------------------
 
 

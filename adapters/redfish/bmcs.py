@@ -27,7 +27,7 @@ from adapters.redfish.power import PowerReading
 from adapters.retries import Passing
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
-from bot.domain.rules.retry_policy import RetryPolicy
+from bot.retry_policy import RetryPolicy
 
 T = TypeVar("T")
 _RAW_LIMIT = 600

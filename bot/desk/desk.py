@@ -20,8 +20,8 @@ from bot.domain.ports import Archive, Clock, People, Stale, Unit
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Actor, Rule
-from bot.domain.rules.retry_policy import UNSAVED, RetryPolicy
 from bot.domain.values import Action, Digest, OperationId, StepKey, VmId
+from bot.retry_policy import UNSAVED, RetryPolicy
 
 Rules = Mapping[tuple[str, Action], Rule]
 

@@ -21,10 +21,10 @@ from bot.domain.plans.drift import Drift
 from bot.domain.plans.plan import Finding, Plan, Topic, Verdict, digest_of
 from bot.domain.progress.steps import laid_out
 from bot.domain.rules import targets, timing
-from bot.domain.rules.retry_policy import RetryPolicy
 from bot.domain.values import Digest, Facts
 from bot.engine import earlier_operations, other_operations, step_news
 from bot.engine.leased import LeasedOperation
+from bot.retry_policy import RetryPolicy
 
 S = TypeVar("S")
 

@@ -7,7 +7,7 @@ from tenacity import retry_if_exception, wait_exception
 
 from bot.domain.errors import CouldNotAsk
 from bot.domain.ports import Clock
-from bot.domain.rules.retry_policy import RetryPolicy
+from bot.retry_policy import RetryPolicy
 from bot.slack.wire import LATER, SlackBusy
 
 MOST_SECONDS = 300.0

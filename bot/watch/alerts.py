@@ -13,8 +13,8 @@ from functools import partial
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.alarm import Alarm, AlarmKind, Alert
 from bot.domain.ports import Archive, Clock, Delivery, Rank, Stale, Unit
-from bot.domain.rules.retry_policy import UNSAVED, RetryPolicy
 from bot.domain.values import Facts
+from bot.retry_policy import UNSAVED, RetryPolicy
 
 KIND = "alert"
 _TRIES = 5

@@ -33,7 +33,7 @@ from adapters.openstack.wire import errors
 from adapters.openstack.wire.documents import SHAPES, Document, once
 from adapters.openstack.wire.endpoints import Endpoints, Microversions
 from bot.domain.cloud import CloudError, Unreachable
-from bot.domain.rules.retry_policy import RetryPolicy
+from bot.retry_policy import RetryPolicy
 
 T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default

@@ -7,7 +7,7 @@ from math import inf
 import pytest
 from tenacity import retry_if_exception_type, retry_if_result, wait_exponential
 
-from bot.domain.rules.retry_policy import RetryPolicy
+from bot.retry_policy import RetryPolicy
 from tests.workshop import LeapingClock
 
 ODD = retry_if_exception_type(LookupError)
