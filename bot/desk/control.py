@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from bot.desk import set_aside
-from bot.desk.transition import apply, settled
+from bot.desk.transition import apply, overtaken, too_late
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
 from bot.domain.messages.decided import CalledOff
@@ -92,13 +92,13 @@ class _Ask:
 
     async def simply(self, event: Event, told: Happened | None = None) -> None:
         """Apply the event, and nothing else."""
-        self.check(event)
+        await self.check(event)
         await apply(self.unit, self.operation, event, self.at, self.by.id, {}, told=told)
 
-    def check(self, event: Event) -> None:
+    async def check(self, event: Event) -> None:
         """Let an event pass that may happen now."""
         if not self.operation.may(event):
-            raise settled(self.operation)
+            raise await overtaken(self.unit, self.operation)
 
 
 async def _cancel(asked: _Ask) -> None:
@@ -119,7 +119,7 @@ async def _cancel(asked: _Ask) -> None:
 
 async def _retry(asked: _Ask) -> None:
     """Plan the failed steps anew, under the approval they had; each looks before it acts."""
-    asked.check(Event.RETRIED)
+    await asked.check(Event.RETRIED)
     if closed := timing.closed(asked.operation, asked.rule, now=asked.at):
         raise AlreadySettled(closed.sentence, remedy=closed.remedy)
     unit, operation, by = asked.unit, asked.operation, asked.by.id
@@ -149,7 +149,7 @@ async def _end(asked: _Ask) -> None:
     """End it as it is: what the cloud still does is not looked at any more, and counts as unknown."""
     unit, operation, at, by = asked.unit, asked.operation, asked.at, asked.by.id
     if operation.state is not State.STOPPING:
-        raise settled(operation)
+        raise await overtaken(unit, operation)
     records = await unit.steps.of(operation.id, alone=True)
     given_up = {
         r.key: r.end(StepState.UNKNOWN, now=at, sentence=_NOT_WATCHED, remedy=_LOOK)
@@ -194,7 +194,7 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
     """
     record = next((r for r in await unit.steps.of(operation.id) if r.key == step), None)
     if record is None:
-        raise settled(operation)
+        raise too_late(operation)
     if not record.waits_for_person:
         said = f"“{record.step.title}” is {record.state.value}: it does not wait for a person."
         raise AlreadySettled(said, remedy=_REMEDY)

@@ -9,7 +9,7 @@ from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled, BadChoice
 from bot.domain.messages.executed import LeftUndone, VmsSetAside
 from bot.domain.messages.news import News
-from bot.domain.operation import Event, Operation, State
+from bot.domain.operation import STANDS, Event, Operation, State
 from bot.domain.ports import Unit
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.steps import SetAside, StepRecord
@@ -80,7 +80,7 @@ async def set_vms_aside(
 
 def _check_waits(operation: Operation) -> None:
     if operation.state not in _OPEN:
-        raise AlreadySettled(f"This operation is {operation.state} now, so no VM was set aside.", remedy=_REMEDY)
+        raise AlreadySettled(f"This operation {STANDS[operation.state]}, so no VM was set aside.", remedy=_REMEDY)
 
 
 def _check(records: Sequence[StepRecord], names: Mapping[VmId, str]) -> None:

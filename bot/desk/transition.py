@@ -8,7 +8,7 @@ from bot.domain.audit import AuditEvent, Entry
 from bot.domain.errors import AlreadySettled
 from bot.domain.messages.executed import TimelineFile
 from bot.domain.messages.news import Audience, Happened, News
-from bot.domain.operation import FINAL, Event, Operation, State
+from bot.domain.operation import FINAL, STANDS, Event, Operation, State
 from bot.domain.ports import Unit
 from bot.domain.values import Facts, UserId
 
@@ -79,6 +79,35 @@ def settled(operation: Operation) -> AlreadySettled:
             "Already approved",
             by=tuple(v.by for v in approvals),
             at=approvals[-1].at,
-            remedy=f"The operation is {operation.state} now.",
+            remedy=f"The operation {STANDS[operation.state]}.",
         )
-    return AlreadySettled(f"This operation is {operation.state} now, so that click does nothing any more.")
+    return too_late(operation)
+
+
+def too_late(operation: Operation) -> AlreadySettled:
+    """How it stands, for somebody whose click does nothing any more."""
+    return AlreadySettled(f"This operation {STANDS[operation.state]}, so that click does nothing any more.")
+
+
+_STEERED: Mapping[State, Mapping[AuditEvent, str]] = {
+    State.RUNNING: {AuditEvent.RESUMED: "Already resumed", AuditEvent.RETRIED: "Already retried"},
+    State.PAUSED: {AuditEvent.PAUSED: "Already paused"},
+    State.STOPPING: {AuditEvent.STOP_ASKED_FOR: "Already cancelled"},
+    State.DENIED: {AuditEvent.REJECTED: "Already rejected"},
+    State.CANCELLED: {AuditEvent.CANCELLED: "Already cancelled"},
+    State.ENDED_INCOMPLETE: {AuditEvent.CLOSED: "Already ended"},
+}
+"""By which decision of a person an operation came into a state."""
+_LOOK_BACK = 500
+
+
+async def overtaken(unit: Unit, operation: Operation) -> AlreadySettled:
+    """Who did what another asked for too late, and when; where nobody did, how it stands."""
+    did = _STEERED.get(operation.state, {})
+    _, entries = await unit.audit.entries(operation.id, limit=_LOOK_BACK if did else 0)
+    for line in reversed(entries):
+        if line.entry.event is AuditEvent.STARTED:
+            break
+        if line.entry.event in did and line.entry.actor is not None:
+            return AlreadySettled(did[line.entry.event], by=(line.entry.actor,), at=line.at)
+    return too_late(operation)

@@ -1,5 +1,6 @@
 """An operation: its states, the events that move it, and the one table that says which event may move which state."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -58,6 +59,23 @@ WAITING_FOR_PEOPLE = frozenset({State.READY, State.AWAITING_APPROVAL, State.NEED
 WORKING = frozenset({State.CHECKING, State.QUEUED, State.RUNNING, State.PAUSED, State.STOPPING})
 EXECUTING = frozenset({State.RUNNING, State.PAUSED, State.STOPPING})
 """The states in which steps have rows."""
+STANDS: Mapping[State, str] = {
+    State.CHECKING: "is being checked",
+    State.READY: "is a dry run",
+    State.AWAITING_APPROVAL: "waits for approval",
+    State.QUEUED: "is approved and has not begun",
+    State.RUNNING: "is running",
+    State.PAUSED: "is paused",
+    State.STOPPING: "is stopping",
+    State.NEEDS_ATTENTION: "needs a person",
+    State.BLOCKED: "is forbidden by findings",
+    State.DENIED: "was rejected",
+    State.EXPIRED: "has expired",
+    State.CANCELLED: "was cancelled",
+    State.SUCCEEDED: "is done",
+    State.ENDED_INCOMPLETE: "has ended incomplete",
+}
+"""What is said of an operation in each state: "This operation is running"."""
 
 
 class Event(StrEnum):
@@ -297,7 +315,7 @@ class Operation:
         """
         state = TABLE.get((self.state, event))
         if state is None:
-            raise AlreadySettled(f"This operation is {self.state} now, so it cannot be {event}.")
+            raise AlreadySettled(f"This operation {STANDS[self.state]}, so it cannot be {event}.")
         return replace(
             self,
             state=state,

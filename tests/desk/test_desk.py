@@ -251,3 +251,35 @@ async def test_checking_again_keeps_the_votes_for_an_unchanged_plan_and_does_not
     operation = await shop.operation(id)
     assert [v.by for v in operation.approvals] == [BOB.id]
     assert operation.expires_at == expires_at
+
+
+async def test_whoever_steers_too_late_hears_who_did_so_and_not_who_approved(shop: Workshop) -> None:
+    id = await shop.approved()
+    heard: list[AlreadySettled] = []
+    asked = [(Steer.PAUSE, BOB), (Steer.PAUSE, CAROL), (Steer.RESUME, CAROL), (Steer.RESUME, BOB), (Steer.CANCEL, BOB)]
+
+    async def both() -> None:
+        for verb, who in [*asked, (Steer.PAUSE, CAROL)]:
+            try:
+                await shop.steer(id, verb, by=who)
+            except AlreadySettled as refused:
+                heard.append(refused)
+
+    shop.cloud.on_move = both
+    await shop.work()
+    said = [(one.sentence, one.by) for one in heard[:3]]
+    assert said == [("Already paused", (BOB.id,)), ("Already resumed", (CAROL.id,)), ("Already cancelled", (BOB.id,))]
+    assert all(one.at is not None and not one.remedy for one in heard[:3])
+    with pytest.raises(
+        AlreadySettled, match="This operation has ended incomplete, so that click does nothing any more"
+    ):
+        await shop.steer(id, Steer.PAUSE)
+
+
+async def test_whoever_cancels_what_was_cancelled_hears_by_whom(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    await shop.steer(id, Steer.CANCEL, by=BOB)
+    with pytest.raises(AlreadySettled, match="Already cancelled") as late:
+        await shop.steer(id, Steer.CANCEL, by=CAROL)
+    assert late.value.by == (BOB.id,)

@@ -75,7 +75,7 @@ async def test_when_the_last_one_is_set_aside_the_card_says_that_it_ended(house:
     await house.workspace.until(lambda: "2 of 4 VMs verified, 2 set aside" in house.cards()[0].plain)
     assert "Retry Failed" not in house.cards()[0].buttons
     await house.workspace.click("U0ALICE", card, label="Skip")
-    assert "This operation is ended incomplete now, so no VM was set aside" in await house.said_in_window("U0ALICE")
+    assert "This operation has ended incomplete, so no VM was set aside" in await house.said_in_window("U0ALICE")
 
 
 async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(house: House) -> None:
