@@ -142,6 +142,7 @@ class Workshop:
             await unit.commit()
         if lease is None:
             return False
+        self.pacing.poll = self.cloud.poll
         try:
             held = LeasedOperation(
                 lease=lease,

@@ -60,12 +60,13 @@ class _Round:
         return take_up(records, self.phases, limit=len(records), now=self.leased.moment)
 
     def wait(self, records: Sequence[StepRecord]) -> float:
-        """Seconds to let pass until the next look; operations that find no room in a cloud share its looks."""
+        """Seconds to let pass until the next look."""
         own, poll = [r for r in records if is_paced(r.step)], self.leased.cloud.poll
-        is_moving = any(r.state in IN_FLIGHT for r in own)
-        waits = any(r.state is StepState.PLANNED or (r.state in IN_FLIGHT and r.begun_at is None) for r in own)
-        crowd = self.leased.pacing.crowd(since=self.leased.clock.monotonic() - 2 * poll)
-        return min(max(1, crowd) * between_looks(poll=poll, is_busy=waits), poll) if is_moving else poll
+        if not any(r.state in IN_FLIGHT for r in own):
+            return poll
+        if any(r.state is StepState.PLANNED or (r.state in IN_FLIGHT and r.begun_at is None) for r in own):
+            return self.leased.between
+        return max(self.leased.between, between_looks(poll=poll, is_busy=False))
 
     @property
     def closed(self) -> Closed | None:
@@ -252,13 +253,12 @@ async def _intend(
     present = known | {r.key: r for r in looked}
     mine = [r for r in present.values() if r.state in IN_FLIGHT]
     pacing, seconds = leased.pacing, leased.clock.monotonic()
-    pacing.watch(operation.id, mine, now=seconds)
-    may_call = not pacing.is_held_off(now=seconds)
-    is_full = not may_call or pacing.is_full(since=seconds - leased.between)
-    chosen: Sequence[StepRecord] = [r for r in ready if may_call and not is_paced(r.step)]
+    moves = [r for r in ready if is_paced(r.step)]
+    pacing.watch(operation.id, mine, is_left=bool(moves), now=seconds)
+    chosen: Sequence[StepRecord] = [r for r in ready if not is_paced(r.step) and not pacing.is_held_off(now=seconds)]
     async with AsyncExitStack() as stack:
         unit: Unit | None = None
-        if not is_full and len(chosen) < len(ready):
+        if moves and pacing.may_take(operation.id, moves, now=seconds):
             unit = await stack.enter_async_context(leased.at_work())
             others = await unit.steps.moving_elsewhere(operation)
             live = await unit.operations.requests(operation.request.cloud)
@@ -268,12 +268,9 @@ async def _intend(
                 [*((operation.id, r) for r in mine), *others],
                 most=leased.cloud.concurrency,
                 rate=leased.cloud.rate,
-                between=leased.between,
                 now=leased.clock.monotonic(),
                 moment=leased.moment,
             )
-        elif len(chosen) < len(ready):
-            pacing.turned_away(operation.id, now=seconds)
         begun = {r.key for r in chosen}
         waiting = [r for r in ready if r.key not in begun]
         stale = pacing.stale(operation.id, waiting, now=leased.clock.monotonic())

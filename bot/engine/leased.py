@@ -10,7 +10,6 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.messages.news import News
 from bot.domain.operation import EXECUTING, Operation
 from bot.domain.ports import Archive, Clock, Entry, Lease, People, Rank, Stale, Unit
-from bot.domain.progress.pace import between_looks
 from bot.domain.progress.steps import StepRecord, latest
 from bot.domain.rules.policy import Rule
 from bot.domain.steady_clock import SteadyClock
@@ -69,7 +68,7 @@ class LeasedOperation:
     @property
     def between(self) -> float:
         """Seconds between two looks while something is to be begun."""
-        return between_looks(poll=self.cloud.poll, is_busy=True)
+        return self.pacing.between(now=self.clock.monotonic())
 
     async def take_up(self) -> None:
         """Go on from the last moment of the stored steps, when they were written by a process whose clock was ahead."""

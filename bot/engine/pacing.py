@@ -10,7 +10,7 @@ from math import inf
 from typing import NamedTuple
 
 from bot.domain.plans.plan import By, Step
-from bot.domain.progress.pace import NOTABLE, STALE, Limit, MoveInFlight, Pace
+from bot.domain.progress.pace import NOTABLE, STALE, Limit, MoveInFlight, Pace, between_looks
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.values import OperationId, StepKey
 
@@ -18,15 +18,18 @@ Named = tuple[OperationId, StepRecord]
 """A step record and whose it is."""
 
 
-LOOKS = 12
-"""Times the shortest between two looks after which an operation that found no room and did not ask again waits no more;
-one that has nothing in flight looks after four."""
+FORGOTTEN = 3
+"""Polls after which an operation that found no room and did not ask again waits no more; one that has nothing in flight
+looks at each."""
+LATELY = 2
+"""Polls for which an operation that had something to begin or unclaimed counts as one that looks often."""
 
 
 class _Waiting(NamedTuple):
     """A move that is unclaimed."""
 
-    target: str  #: empty where it is not one of several: the cloud chooses, or its source takes it up
+    place: str  #: as in `MoveInFlight`
+    is_sent: bool  #: whether its target is one of several: not where the cloud chooses, or its source takes it up
     since: float  #: when it was first seen so
 
 
@@ -34,6 +37,7 @@ class _Waiting(NamedTuple):
 class Pacing:
     """One cloud's pace. Moments are seconds of a monotonic clock."""
 
+    poll: float = 2.0  #: seconds between two looks, as the cloud's settings give it
     pace: Pace = field(default_factory=Pace)
     limit: Limit | None = None  #: what kept the last move from being begun, if anything did
     _told: dict[OperationId, frozenset[str]] = field(default_factory=dict)  #: of which stale targets; see `stale`
@@ -41,22 +45,46 @@ class Pacing:
     _turned_away: dict[OperationId, float] = field(default_factory=dict)  #: when it last found no room for more
     _out: int = 0  #: unclaimed at the last choice, those that were chosen then among them
     _on_the_wire: dict[StepKey, float] = field(default_factory=dict)  #: since when
+    _busy: dict[OperationId, float] = field(default_factory=dict)  #: when it last had something to begin or unclaimed
+    _read_at: float = -inf  #: when all that is in flight was last read
     _full_at: float = -inf  #: when the last choice found that the cloud takes no more, unless room was seen since
 
-    def is_full(self, *, since: float) -> bool:
-        """Whether it was found since that moment that the cloud takes no more, and no room was seen to be made then.
+    def between(self, *, now: float) -> float:
+        """Seconds between two looks of an operation that has something to begin or unclaimed.
 
-        Another operation need not ask anew: for that, all that is in flight is read in a turn on the database.
+        A look costs the cloud more than a move, so its operations share those that one would make.
         """
-        return self._full_at > since
+        return min(max(1, self.crowd(now=now)) * between_looks(poll=self.poll, is_busy=True), self.poll)
 
-    def turned_away(self, whose: OperationId, *, now: float) -> None:
-        """An operation has something to begin, and the cloud takes no more: others leave it its share (`choose`)."""
-        self._turned_away[whose] = now
+    def crowd(self, *, now: float) -> int:
+        """How many operations have had something to begin or unclaimed of late."""
+        return sum(1 for at in self._busy.values() if at > now - LATELY * self.poll)
 
-    def crowd(self, *, since: float) -> int:
-        """How many operations have had something to begin since that moment, and found no room for it."""
-        return sum(1 for at in self._turned_away.values() if at > since)
+    def may_take(self, whose: OperationId, waiting: Sequence[StepRecord], *, now: float) -> bool:
+        """Whether the cloud may take up one of an operation's moves now, as far as this process knows.
+
+        For certain `choose` knows, but for that all that is in flight is read in a turn on the database. That need not
+        be while it was found of late that the cloud takes no more and no room was seen to be made since: then others
+        leave the operation its share. Nor while each place has enough unclaimed, for more in flight makes no room.
+        """
+        if self.is_held_off(now=now) or self.is_full(now=now):
+            self._turned_away[whose] = now
+            return False
+        if self._read_at <= now - self.between(now=now):
+            return True  # what other processes have in flight shows after a while only
+        unclaimed = [
+            MoveInFlight(place=one.place, is_unclaimed=True, age=now - one.since) for one in self._unclaimed.values()
+        ]
+        alike = {_places(r.step): r for r in reversed(waiting)}
+        limits = [self._with_target(record, unclaimed, now=now)[1] for record in alike.values()]
+        if None in limits:
+            return True
+        self.limit = limits[-1]
+        return False
+
+    def is_full(self, *, now: float) -> bool:
+        """Whether it was found of late that the cloud takes no more, and no room was seen to be made since."""
+        return self._full_at > now - self.between(now=now)
 
     def called(self, step: Step, *, now: float) -> None:
         """The call of a step is made. What is done to a host is answered in no time, and tells nothing of VMs."""
@@ -104,18 +132,23 @@ class Pacing:
             else:
                 self.pace = self.pace.claimed(place_of(record.step), now=now)
 
-    def watch(self, whose: OperationId, moving: Iterable[StepRecord], *, now: float) -> None:
+    def watch(self, whose: OperationId, moving: Iterable[StepRecord], *, is_left: bool, now: float) -> None:
         """Take over what one operation has in flight, in each of its rounds, whether or not anything is to be begun.
 
         Args:
             whose: of the operation.
             moving: its steps in flight; what others have is left as it was last seen.
+            is_left: whether it has something to begin.
             now: the moment.
         """
         if any(self.pace.is_overdue(now - began) for began in self._on_the_wire.values()):
             self.pace = self.pace.cut(now=now)
         others = {named: one for named, one in self._unclaimed.items() if named[0] != whose}
-        self._unclaimed = others | self._waiting([(whose, r) for r in moving], now=now)
+        mine = self._waiting([(whose, r) for r in moving], now=now)
+        self._unclaimed = others | mine
+        self._busy = {by: at for by, at in self._busy.items() if at > now - LATELY * self.poll}
+        if mine or is_left:
+            self._busy[whose] = now
 
     def choose(
         self,
@@ -125,7 +158,6 @@ class Pacing:
         *,
         most: int,
         rate: float = inf,
-        between: float,
         now: float,
         moment: datetime,
     ) -> Sequence[StepRecord]:
@@ -140,13 +172,14 @@ class Pacing:
             in_flight: of all operations of the cloud.
             most: in flight in the cloud at most, by its settings.
             rate: begun in the cloud a second at most, by its settings.
-            between: seconds between two looks.
             now: the moment.
             moment: the same as a date, as steps bear it.
         """
         moving = self._moving(in_flight, now=now, moment=moment)
         mine = [m for (by, _), m in zip(_paced(in_flight), moving, strict=True) if by == whose]
-        self._turned_away = {by: at for by, at in self._turned_away.items() if at > now - LOOKS * between}
+        between = self.between(now=now)
+        self._read_at = now
+        self._turned_away = {by: at for by, at in self._turned_away.items() if at > now - FORGOTTEN * self.poll}
         shares = len(self._turned_away.keys() | {whose})
 
         def limit_of_all() -> Limit | None:
@@ -161,7 +194,7 @@ class Pacing:
         chosen: list[StepRecord] = []
         full = limit_of_all()
         own = full or limit_of_share()
-        held_up: dict[tuple[str, ...], Limit] = {}  # by where they could go, since the last of them was chosen
+        held_up: dict[_Places, Limit] = {}  # since the last of them was chosen
         self.limit = None
         for record in ready:
             if not is_paced(record.step):
@@ -169,10 +202,10 @@ class Pacing:
                 continue
             if record.step.apart and record.step.apart in busy_groups:
                 continue
-            places = (record.step.waits_at, record.step.wish, *record.step.also)
+            places = _places(record.step)
             one, limit = record, own or held_up.get(places)
             if limit is None:
-                one, limit = self._with_target(record, moving, between=between, now=now)
+                one, limit = self._with_target(record, moving, now=now)
             if limit is not None:
                 held_up[places] = limit
                 self.limit = self.limit or limit
@@ -201,7 +234,7 @@ class Pacing:
             waiting: those of its steps that may be begun and are not, by turns.
             now: the moment.
         """
-        old = [(by, one.target) for (by, _), one in self._unclaimed.items() if one.target and now - one.since > STALE]
+        old = [(by, one.place) for (by, _), one in self._unclaimed.items() if one.is_sent and now - one.since > STALE]
         places = next(({r.step.wish, *r.step.also} for r in waiting if is_paced(r.step)), set[str]())
         nowhere = places if places <= {target for _, target in old} else set[str]()
         return frozenset(nowhere | {target for by, target in old if by == whose})
@@ -226,10 +259,10 @@ class Pacing:
         return {r.key: limit if r is paced[0] else None for r in paced}
 
     def _with_target(
-        self, record: StepRecord, moving: Sequence[MoveInFlight], *, between: float, now: float
+        self, record: StepRecord, moving: Sequence[MoveInFlight], *, now: float
     ) -> tuple[StepRecord, Limit | None]:
         """One of them with its target, and what forbids to start it there."""
-        step = record.step
+        step, between = record.step, self.between(now=now)
         if step.waits_at:
             return record, self.pace.at_place(moving, step.waits_at, between=between, now=now)
         if not step.wish:
@@ -254,7 +287,8 @@ class Pacing:
         """Those of them that are unclaimed, each since it was first seen so."""
         unclaimed = {(whose, r.key): r.step for whose, r in moving if is_paced(r.step) and _is_unclaimed(r)}
         return {
-            named: self._unclaimed.get(named) or _Waiting("" if step.waits_at else step.wish, now)
+            named: self._unclaimed.get(named)
+            or _Waiting(place_of(step), is_sent=bool(step.wish and not step.waits_at), since=now)
             for named, step in unclaimed.items()
         }
 
@@ -271,6 +305,14 @@ def _paced(moving: Sequence[Named]) -> Sequence[Named]:
 def place_of(step: Step) -> str:
     """Where it is taken up, as far as that is known; empty where the cloud chooses."""
     return step.waits_at or step.wish
+
+
+_Places = tuple[str, frozenset[str]]
+
+
+def _places(step: Step) -> _Places:
+    """Where it waits, and where it could go: of two that are alike in this, none may go where the other may not."""
+    return step.waits_at, frozenset((step.wish, *step.also))
 
 
 def _is_unclaimed(record: StepRecord) -> bool:

@@ -1,7 +1,6 @@
 """Claims operations under a lease, renews it while they run, and drains on the way out."""
 
 import asyncio
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
@@ -59,7 +58,7 @@ class Worker:
         self._clouds = clouds
         self._rules = rules
         self._people = people
-        self._pacings: defaultdict[str, Pacing] = defaultdict(Pacing)  #: by cloud
+        self._pacings: dict[str, Pacing] = {}  #: by cloud
         self._running: dict[OperationId, asyncio.Task[None]] = {}
         self._heartbeats = heartbeats or Heartbeats(clock)
 
@@ -131,13 +130,14 @@ class Worker:
     async def _held(self, lease: Lease) -> LeasedOperation:
         async with self._archive.reading() as unit:
             request = (await unit.operations.get(lease.operation)).request
+        cloud = self._clouds.get(request.cloud) or MissingCloud(request.cloud)
         return LeasedOperation(
             lease=lease,
             archive=self._archive,
             clock=self._clock,
-            cloud=self._clouds.get(request.cloud) or MissingCloud(request.cloud),
+            cloud=cloud,
             rule=self._rules.get((request.cloud, request.action), _NOBODY),
-            pacing=self._pacings[request.cloud],
+            pacing=self._pacings.setdefault(request.cloud, Pacing(poll=cloud.poll)),
             people=self._people,
         )
 

@@ -28,7 +28,7 @@ def at(now: float) -> datetime:
 
 
 def chosen(pacing: Pacing, ready: list[StepRecord], *moving: Named, most: int = 100, now: float = 0.0) -> list[int]:
-    return [r.seq for r in pacing.choose(OURS, ready, moving, most=most, between=0.5, now=now, moment=at(now))]
+    return [r.seq for r in pacing.choose(OURS, ready, moving, most=most, now=now, moment=at(now))]
 
 
 def test_what_other_operations_have_in_flight_takes_places_too() -> None:
@@ -45,7 +45,7 @@ def test_an_operation_that_finds_no_room_gets_its_share_as_soon_as_another_has_l
     theirs = [in_flight(20 + n, is_claimed=True) for n in range(4)]
 
     def begins(whose: OperationId, *moving: Named, now: float) -> int:
-        return len(pacing.choose(whose, ready, moving, most=4, between=0.5, now=now, moment=at(now)))
+        return len(pacing.choose(whose, ready, moving, most=4, now=now, moment=at(now)))
 
     assert begins(OURS, *theirs, now=1.0) == 0
     assert begins(THEIRS, *theirs[1:], now=1.2) == 0, "three are more than its half"
@@ -58,25 +58,53 @@ def test_an_operation_that_finds_no_room_gets_its_share_as_soon_as_another_has_l
     assert begins(THEIRS, *theirs[3:], now=20.0) == 3, "nobody else has asked for long"
 
 
+def test_so_it_does_where_another_has_found_out_that_there_is_none() -> None:
+    pacing, ready = Pacing(), [planned(n) for n in range(10)]
+    theirs = [in_flight(20 + n, is_claimed=True) for n in range(4)]
+    assert pacing.choose(THEIRS, ready, theirs, most=4, now=1.0, moment=at(1.0)) == []
+    assert not pacing.may_take(OURS, ready, now=1.2)
+    assert pacing.choose(THEIRS, ready, theirs[1:], most=4, now=1.4, moment=at(1.4)) == [], (
+        "three are more than its half"
+    )
+    assert len(pacing.choose(OURS, ready, theirs[1:], most=4, now=1.5, moment=at(1.5))) == 1
+
+
 def test_so_it_does_of_what_may_be_unclaimed_and_of_what_may_be_begun_a_second() -> None:
     pacing, ready = Pacing(), [planned(n) for n in range(10)]
     theirs = [in_flight(20 + n) for n in range(5)]
-    pacing.turned_away(OURS, now=1.0)
-    assert pacing.choose(THEIRS, ready, theirs[:4], most=100, between=0.5, now=1.1, moment=at(1.1)) == []
-    assert not pacing.is_full(since=1.0), "there is room, for the others"
-    assert len(pacing.choose(OURS, ready, theirs[:4], most=100, between=0.5, now=1.2, moment=at(1.2))) == 2
+    find_no_room(pacing, now=1.0)
+    assert pacing.choose(THEIRS, ready, theirs[:4], most=100, now=1.1, moment=at(1.1)) == []
+    assert not pacing.is_full(now=1.1), "there is room, for the others"
+    assert len(pacing.choose(OURS, ready, theirs[:4], most=100, now=1.2, moment=at(1.2))) == 2
     rated, late = Pacing(), [in_flight(20 + n, is_claimed=True) for n in range(2)]
-    rated.turned_away(OURS, now=1.0)
+    find_no_room(rated, now=1.0)
     for whose, begun in ((THEIRS, 0), (OURS, 2)):
-        found = rated.choose(whose, ready, late, most=100, rate=2.0, between=0.5, now=1.1, moment=at(1.1))
+        found = rated.choose(whose, ready, late, most=100, rate=2.0, now=1.1, moment=at(1.1))
         assert len(found) == begun, whose
 
 
-def test_those_who_found_no_room_of_late_are_a_crowd() -> None:
-    pacing = Pacing()
-    pacing.turned_away(OURS, now=1.0)
-    pacing.turned_away(THEIRS, now=3.0)
-    assert [pacing.crowd(since=moment) for moment in (0.5, 2.0, 3.0)] == [2, 1, 0]
+def find_no_room(pacing: Pacing, *, now: float) -> None:
+    """We have something to begin, while as much is unclaimed as may be."""
+    assert (
+        pacing.choose(OURS, [planned(50)], [in_flight(60 + n) for n in range(6)], most=100, now=now, moment=at(now))
+        == []
+    )
+
+
+def test_operations_with_something_to_begin_or_unclaimed_share_the_looks_of_one_while_they_have_it() -> None:
+    pacing = Pacing(poll=2.0)
+    assert (pacing.crowd(now=0.0), pacing.between(now=0.0)) == (0, 0.5)
+    (_, unclaimed), (_, claimed) = in_flight(1), in_flight(2, is_claimed=True)
+    pacing.watch(OURS, [unclaimed], is_left=False, now=0.0)
+    assert (pacing.crowd(now=0.0), pacing.between(now=0.0)) == (1, 0.5)
+    pacing.watch(THEIRS, [], is_left=True, now=2.0)
+    assert (pacing.crowd(now=2.0), pacing.between(now=2.0)) == (2, 1.0)
+    pacing.watch(OperationId("calm"), [claimed], is_left=False, now=2.0)
+    assert pacing.crowd(now=2.0) == 2
+    for n in range(9):
+        pacing.watch(OperationId(f"more-{n}"), [], is_left=True, now=3.0)
+    assert pacing.between(now=3.0) == 2.0, "never less often than the settings say"
+    assert pacing.crowd(now=4.5) == 10, "ours was not heard of for two polls"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,19 +143,38 @@ def test_a_target_that_takes_no_more_is_asked_once_however_many_wait_for_it() ->
 def test_that_a_cloud_takes_no_more_is_known_to_its_other_operations_until_something_makes_room() -> None:
     pacing, ready = Pacing(), [planned(n) for n in range(10)]
     taken = [in_flight(20 + n) for n in range(2)]
-    assert not pacing.is_full(since=-1.0)
+    assert not pacing.is_full(now=0.9)
     assert chosen(pacing, ready, *taken, now=1.0) == [0, 1, 2, 3]
-    assert pacing.is_full(since=0.5)
-    assert not pacing.is_full(since=1.0), "what others do shows after a while only"
+    assert pacing.is_full(now=1.4)
+    assert not pacing.is_full(now=1.5), "what others do shows after a while only"
     (_, waiting), *_ = taken
     pacing.looked({waiting.key: waiting}, [waiting], now=1.1)
-    assert pacing.is_full(since=0.5)
+    assert pacing.is_full(now=1.1)
     pacing.looked({waiting.key: waiting}, [replace(waiting, begun_at=NOW)], now=1.1)
-    assert not pacing.is_full(since=0.5)
+    assert not pacing.is_full(now=1.1)
     chosen(pacing, ready, *[in_flight(20 + n) for n in range(6)], now=1.2)
-    assert pacing.is_full(since=0.5)
+    assert pacing.is_full(now=1.2)
     pacing.answered(waiting.step, now=1.3, is_good=True)
-    assert not pacing.is_full(since=0.5)
+    assert not pacing.is_full(now=1.3)
+
+
+def test_what_is_in_flight_is_not_read_again_while_each_place_is_known_to_have_enough() -> None:
+    pacing, now = Pacing(), 1.0
+    ready = [planned(n, wish="t1", also=("t2",)) for n in range(10)]
+    assert pacing.may_take(OURS, ready, now=now), "nothing was read yet"
+    first = pacing.choose(OURS, ready, [], most=100, now=now, moment=at(now))
+    assert [r.step.wish for r in first] == ["t1", "t1", "t2", "t2"]
+    begun = [replace(r, state=StepState.INTENT, intent_at=at(now)) for r in first]
+    pacing.watch(OURS, begun, is_left=True, now=1.1)
+    assert not pacing.may_take(OURS, ready[4:], now=1.2)
+    assert pacing.limit is Limit.CLAIMS
+    assert not pacing.may_take(THEIRS, ready[4:], now=1.2), "theirs could go nowhere else"
+    assert pacing.may_take(THEIRS, [planned(20, wish="t3")], now=1.2)
+    assert pacing.may_take(THEIRS, [*ready[4:], planned(20, waits_at="t3")], now=1.2)
+    pacing.watch(OURS, begun[1:], is_left=True, now=1.3)
+    assert pacing.may_take(OURS, ready[4:], now=1.3), "one of ours was claimed"
+    pacing.watch(OURS, begun, is_left=True, now=1.3)
+    assert pacing.may_take(OURS, ready[4:], now=1.5), "others may have been claimed in another process"
 
 
 def test_two_of_one_server_group_are_kept_apart_over_all_operations() -> None:
@@ -146,9 +193,9 @@ def test_a_target_that_takes_up_nothing_is_shunned_and_named_once_to_whose_vm_wa
     pacing = Pacing()
     stuck = [in_flight(20, wish="t1")]
     ready = [planned(0, wish="t1", also=("t2",))]
-    pacing.choose(OURS, ready, stuck, most=100, between=0.5, now=0.0, moment=at(0.0))
+    pacing.choose(OURS, ready, stuck, most=100, now=0.0, moment=at(0.0))
     assert pacing.stale(THEIRS, [], now=15.0) == frozenset()
-    (sent,) = pacing.choose(OURS, ready, stuck, most=100, between=0.5, now=16.0, moment=at(16.0))
+    (sent,) = pacing.choose(OURS, ready, stuck, most=100, now=16.0, moment=at(16.0))
     assert sent.step.wish == "t2"
     assert pacing.stale(THEIRS, [], now=16.0) == {"t1"}
     assert pacing.stale(OURS, ready, now=16.0) == frozenset(), "it can go elsewhere"
@@ -160,8 +207,8 @@ def test_a_target_that_takes_up_nothing_is_shunned_and_named_once_to_whose_vm_wa
 def test_an_operation_that_has_nothing_to_begin_leaves_what_is_known_of_others_as_it_is() -> None:
     pacing, (_, mine), stuck = Pacing(), in_flight(1, wish="t2", whose=OURS), in_flight(20, wish="t1")
     for now in (0.0, 8.0, 16.0):
-        pacing.watch(THEIRS, [stuck[1]], now=now)
-        pacing.watch(OURS, [mine] if now < 8.0 else [], now=now)
+        pacing.watch(THEIRS, [stuck[1]], is_left=False, now=now)
+        pacing.watch(OURS, [mine] if now < 8.0 else [], is_left=False, now=now)
     assert pacing.stale(THEIRS, [], now=16.0) == {"t1"}
     assert pacing.stale(OURS, [], now=16.0) == frozenset()
     assert chosen(pacing, [planned(0, wish="t1")], stuck, now=16.0) == []
@@ -193,9 +240,9 @@ def test_answers_and_looks_teach_the_pace() -> None:
 def test_a_call_that_is_not_answered_for_long_cuts_the_window_before_its_time_out() -> None:
     pacing = Pacing(pace=Pace(window=40, shortest=0.3, recent=(0.3,), usual=0.3))
     pacing.called(planned(1).step, now=0.0)
-    pacing.watch(OURS, [], now=1.2)
+    pacing.watch(OURS, [], is_left=False, now=1.2)
     assert pacing.pace.window == 40
-    pacing.watch(OURS, [], now=1.4)
+    pacing.watch(OURS, [], is_left=False, now=1.4)
     assert pacing.pace.window == 28, "whichever operation looks"
 
 
@@ -220,11 +267,11 @@ def test_a_cloud_that_takes_any_call_is_not_one_that_takes_nothing() -> None:
 def test_good_answers_to_a_full_window_make_it_grow() -> None:
     pacing = Pacing()
     ready = [planned(n) for n in range(20)]
-    begun = pacing.choose(OURS, ready, [], most=100, between=0.5, now=0.0, moment=at(0.0))
+    begun = pacing.choose(OURS, ready, [], most=100, now=0.0, moment=at(0.0))
     for each in begun:
         pacing.called(each.step, now=0.0)
         pacing.answered(each.step, now=0.3, is_good=True)
-    assert len(pacing.choose(OURS, ready, [], most=100, between=0.5, now=0.5, moment=at(0.5))) > len(begun)
+    assert len(pacing.choose(OURS, ready, [], most=100, now=0.5, moment=at(0.5))) > len(begun)
 
 
 def test_a_move_that_failed_before_it_was_taken_up_is_no_claim_but_a_sign_of_haste() -> None:
@@ -239,7 +286,7 @@ def test_where_the_settings_limit_the_rate_the_starts_of_all_operations_count() 
     ready = [planned(n) for n in range(10)]
 
     def begun(now: float, *moving: Named, rate: float) -> list[int]:
-        found = Pacing().choose(OURS, ready, moving, most=100, rate=rate, between=0.5, now=now, moment=at(now))
+        found = Pacing().choose(OURS, ready, moving, most=100, rate=rate, now=now, moment=at(now))
         return [r.seq for r in found]
 
     assert begun(0.0, rate=2.0) == [0, 1, 2, 3], "in two seconds"
