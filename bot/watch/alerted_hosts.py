@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 STORM = 10
 """Alarms of alerts that may begin within `STORM_SPAN` and be told each by itself; more are counted in one message."""
 STORM_SPAN = timedelta(minutes=1)
-LULL = timedelta(minutes=5)
-"""How long after the last of them an alert still belongs to the same storm."""
+STORM_LASTS = timedelta(minutes=5)
+"""How long what comes belongs to the storm that has begun: longer, and it would be told where nobody hears it."""
 AGAIN_SECONDS = 30.0
 """How long a cloud that did not answer is not asked again."""
 _AT_ONCE = 200
@@ -43,7 +43,11 @@ class Placing:
     _not_before: dict[str, float] = field(default_factory=dict)  #: by cloud that did not answer
 
     async def tell(self) -> None:
-        """Raise what was taken in. Above ten in a minute, all that come then stand below one message."""
+        """Raise what was taken in. Above ten in a minute, all that come then stand below one message.
+
+        Slack tells nobody of what stands below a message, so each storm is soon over: what comes then is a message
+        again, or begins the next one.
+        """
         async with self.archive.reading() as unit:
             waiting = await unit.alarms.waiting(limit=_AT_ONCE)
             storms = await unit.alarms.of(AlarmKind.STORM, cloud=None)
@@ -52,7 +56,7 @@ class Placing:
         if not (fresh or storms):
             return
         now = self.clock.now()
-        current = next((storm for storm in storms if _goes_on(storm, every, now)), None)
+        current = next((storm for storm in storms if now - storm.first_seen_at <= STORM_LASTS), None)
         if current is None and sum(1 for alarm in every if now - alarm.first_seen_at <= STORM_SPAN) > STORM and fresh:
             current = _storm(now)
         try:
@@ -108,12 +112,6 @@ class Placing:
 def _storm(now: datetime) -> Alarm:
     id = secrets.token_hex(8)
     return Alarm(id=id, kind=AlarmKind.STORM, subject=id, since=now, first_seen_at=now, raised_at=now)
-
-
-def _goes_on(storm: Alarm, every: Sequence[Alarm], now: datetime) -> bool:
-    """Whether what comes now belongs to it: what comes long after it is told where people see it."""
-    last = max((alarm.first_seen_at for alarm in every if alarm.within == storm.id), default=storm.first_seen_at)
-    return now - last <= LULL
 
 
 def _counted(storm: Alarm, every: Sequence[Alarm], *, is_current: bool, now: datetime) -> Alarm:

@@ -38,9 +38,10 @@ class ToldAlert:
         """The same for the same alert, firing or resolved."""
         return _hash(self.fingerprint, self.starts_at.isoformat())
 
-    def key(self, *, is_over: bool) -> str:
-        """The key of the delivery that says it fires, or that it is over."""
-        return _hash("alert", self.name, "resolved" if is_over else "firing")
+    @property
+    def keys(self) -> Sequence[str]:
+        """The key of its delivery; behind that of an end, the one that its beginning has or will have."""
+        return [_hash("alert", self.name, what) for what in (("resolved", "firing") if self.is_over else ("firing",))]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,25 +69,31 @@ class Alerts:
 
     async def _take(self, group: AlertGroup) -> int:
         async with self.archive.unit(Rank.BULK) as unit:
-            fresh = [told for told in group.alerts if await self._receive(unit, told)]
+            fresh = await self._fresh(unit, group.alerts)
             for pair in dict.fromkeys((told.cloud, told.host) for told in fresh):
                 of_pair = [told for told in fresh if (told.cloud, told.host) == pair]
                 await self._keep(unit, group.key, of_pair)
             await unit.commit()
             return len(fresh)
 
-    async def _receive(self, unit: Unit, told: ToldAlert) -> bool:
-        """Record it; an end that is heard first makes its beginning, when that comes late, old news."""
-        keys = [told.key(is_over=True), told.key(is_over=False)] if told.is_over else [told.key(is_over=False)]
-        first = False
-        for key in reversed(keys):
-            payload: Facts = {"summary": told.summary, "host": told.host, "cloud": told.cloud, "is_over": told.is_over}
-            first = await unit.inbox.receive(
-                Delivery(key=key, kind=KIND, payload=payload, received_at=self.clock.now())
-            )
-            if first:
-                await unit.inbox.settle(key, result="taken in")
-        return first
+    async def _fresh(self, unit: Unit, alerts: Sequence[ToldAlert]) -> Sequence[ToldAlert]:
+        """Record what a call told, all at once, for storms of them come; answers what of it is new.
+
+        An end that is heard first makes its beginning, when that comes late, old news.
+        """
+        now = self.clock.now()
+        recorded = [
+            Delivery(key=key, kind=KIND, payload=_payload(told), received_at=now)
+            for told in alerts
+            for key in told.keys
+        ]
+        unknown = set(await unit.inbox.take_in(recorded, result="taken in"))
+        fresh = []
+        for told in alerts:
+            if told.keys[0] in unknown:
+                fresh.append(told)
+            unknown -= set(told.keys)
+        return fresh
 
     async def _keep(self, unit: Unit, group: str, alerts: Sequence[ToldAlert]) -> None:
         now, first = self.clock.now(), alerts[0]
@@ -104,6 +111,10 @@ class Alerts:
             await unit.audit.record(None, Entry(event=AuditEvent.ALARM_OVER, facts=facts))
         if changed != known:
             await unit.alarms.save(changed)
+
+
+def _payload(told: ToldAlert) -> Facts:
+    return {"summary": told.summary, "host": told.host, "cloud": told.cloud, "is_over": told.is_over}
 
 
 def _new(subject: str, firing: Sequence[ToldAlert], now: datetime) -> Alarm:

@@ -4,6 +4,8 @@ import asyncio
 import time
 from collections.abc import Sequence
 
+from sqlalchemy import event
+
 from bot.domain.cloud import Host
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Rank
@@ -78,6 +80,36 @@ async def test_a_thousand_alerts_are_stored_at_once_and_their_hosts_looked_up_la
     assert counting.sentence == "1,000 alerts about 2 hosts"
 
 
+async def test_what_one_call_costs_the_database_does_not_grow_with_its_alerts(post: Post) -> None:
+    """A hundred calls come at once, and each is answered within a second: they are stored one after the other."""
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        asked.append(statement)
+
+    async def cost(url: str, number: int) -> int:
+        asked.clear()
+        told = [alert(fingerprint=f"{number}-{n}", instance="host-1") for n in range(number)]
+        assert await send(url, payload(*told, group=f"of {number}")) == (200, {"alerts": number, "new": number})
+        return len(asked)
+
+    engine = post.archive._opened().sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with door(post) as url:
+        one, hundred = await cost(url, 1), await cost(url, 100)
+    event.remove(engine, "before_cursor_execute", note)
+    assert one == hundred < 6
+
+
+async def test_an_alert_that_ends_and_begins_in_one_call_is_over_and_so_is_one_told_of_twice(post: Post) -> None:
+    async with door(post) as url:
+        await send(url, payload(alert("resolved", fingerprint="x"), alert(fingerprint="x"), group="ends first"))
+        twice = [alert(fingerprint="y"), alert(fingerprint="y")]
+        assert (await send(url, payload(*twice, group="twice")))[1] == {"alerts": 2, "new": 1}
+    (shown,) = await post.shown()
+    assert [one.is_over for one in shown.alerts] == [False]
+
+
 async def test_ten_in_a_minute_are_told_each_by_itself(post: Post) -> None:
     async with door(post) as url:
         await storm(url, groups=10, each=1)
@@ -95,6 +127,26 @@ async def test_what_comes_long_after_a_storm_is_told_by_itself(post: Post) -> No
         await send(url, payload(alert(fingerprint="later"), group="later"))
     (later,) = await post.shown()
     assert (later.kind, later.within) == (AlarmKind.ALERT, "")
+
+
+async def test_what_goes_on_for_long_is_told_anew_for_what_stands_below_a_message_notifies_nobody(post: Post) -> None:
+    async with door(post) as url:
+        await storm(url, groups=12, each=1)
+        (first,) = [one for one in await post.shown() if one.kind is AlarmKind.STORM]
+        for number in range(4):
+            await post.clock.pass_time(70)
+            await send(url, payload(alert(fingerprint=f"trickle {number}"), group=f"trickle {number}"))
+            (shown,) = [one for one in await post.shown() if one.kind is AlarmKind.ALERT]
+            assert shown.within == first.id
+        await post.clock.pass_time(70)
+        await send(url, payload(alert(fingerprint="too late"), group="too late"))
+        (late,) = [one for one in await post.shown() if one.kind is AlarmKind.ALERT]
+        assert late.within == ""
+        told = [payload(alert(fingerprint=f"again {n}"), group=f"again {n}") for n in range(12)]
+        for one in told:
+            await send(url, one)
+    second = [one for one in await post.shown() if one.kind is AlarmKind.STORM and one.id != first.id]
+    assert [one.sentence for one in second] == ["12 alerts about 1 host"]
 
 
 async def test_the_count_is_over_when_all_that_it_counts_are_resolved(post: Post) -> None:

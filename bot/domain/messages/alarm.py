@@ -97,3 +97,5 @@ class AlarmUnheard:
 
     kind: ClassVar = Kind.ALARM
     alarm: str
+    below: tuple[str, ...] = ()  #: of a storm, the ids of those that it counts and of which nobody was told before
+    goes_on: bool = False  #: whether they were told of the storm itself before

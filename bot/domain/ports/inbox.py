@@ -14,6 +14,10 @@ class Inbox(Protocol):
         """Record a delivery; False when its key is known already."""
         ...
 
+    async def take_in(self, deliveries: Sequence[Delivery], *, result: str) -> frozenset[str]:
+        """Record deliveries that are acted on in this very unit; answers the keys that were not known yet."""
+        ...
+
     async def find(self, key: str) -> Delivery | None:
         """A delivery that was recorded; None where there is none."""
         ...

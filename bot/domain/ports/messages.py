@@ -68,6 +68,10 @@ class StandingNotices(Protocol):
         """The message of an alarm; None: no such alarm."""
         ...
 
+    async def those(self, alarms: Sequence[str]) -> Sequence[Notice]:
+        """The messages of these alarms."""
+        ...
+
     async def keep(self, notice: Notice) -> None:
         """Store where an alarm's message stands and what it shows."""
         ...

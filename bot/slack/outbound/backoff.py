@@ -53,6 +53,11 @@ class BackOff:
         due = self._not_before[name] = self._clock.monotonic() + STORE_SECONDS
         self._pace.come_back(due)
 
+    def rest(self, name: str, *, seconds: float) -> None:
+        """Note that it was done, and is not to be done again for so long."""
+        self.done(name)
+        self._not_before[name] = self._clock.monotonic() + seconds
+
     def done(self, name: str) -> None:
         """Forget its tries."""
         self._tries.pop(name, None)

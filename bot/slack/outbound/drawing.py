@@ -217,12 +217,12 @@ class Drawing:
         """As it is now: it may be over by the time that it is told."""
         async with self._archive.reading() as unit:
             alarm = await unit.alarms.find(told.alarm)
-            alerts = await unit.alarms.of(AlarmKind.ALERT, cloud=None) if alarm is not None else ()
+            alerts = await unit.alarms.of(AlarmKind.ALERT, cloud=None) if told.below else ()
         if alarm is None:
             return Message(text=news_lines.of(news))
         link = await self.link(alarm.operation) if alarm.operation is not None else ""
-        below = [one for one in alerts if one.within == alarm.id]
-        return alarm_view.by_direct_message(alarm, below=below, link=link, instead=instead)
+        below = [one for one in alerts if one.id in told.below and alarm.is_open]
+        return alarm_view.by_direct_message(alarm, below=below, goes_on=told.goes_on, link=link, instead=instead)
 
     async def _name(self, user: UserId) -> str:
         """What a person is called; empty when Slack does not tell."""

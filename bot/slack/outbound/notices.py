@@ -1,22 +1,26 @@
 """What the incident channel reads of each alarm, as a message that stands."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.messages.alarm import Alarm, AlarmUnheard, Notice
+from bot.domain.messages.alarm import Alarm, AlarmKind, AlarmUnheard, Notice
 from bot.domain.messages.news import Audience, News, Unheard
 from bot.domain.ports import Archive, Clock
 from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
+from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import ALARM, Poster
 from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE
 from bot.slack.views import alarm as view
 from bot.slack.views.message import Message
-from bot.slack.wire import SlackRefused
+from bot.slack.wire import SlackError, SlackRefused
 
 log = logger(__name__)
+
+JOINED_SECONDS = 60.0
+"""Between two direct messages about one storm: each tells of all that came since the last one."""
 
 
 class Notices:
@@ -45,13 +49,45 @@ class Notices:
         self._link = link
         self._approvers = approvers
         self.channel = incident_channel
+        self._poster = poster
+        self._joined = BackOff(clock, poster.pace, what="a storm's message")
         self._standing = StandingMessages(clock, poster, event=ALARM, what="an alarm's message")
 
     async def round(self, pending: Pending) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""
+        if not pending.notices:
+            return False
+        storms = await self._storms({alarm.within for alarm, _ in pending.notices} - {""})
+        await self._tell_what_joined(storms, pending)
+        unposted = {id for id, (storm, above) in storms.items() if storm.is_open and not above.ts}
         return await self._standing.round(
-            _NoticeMessage(notices=self, alarm=alarm, notice=notice) for alarm, notice in pending.notices
+            _NoticeMessage(notices=self, alarm=alarm, notice=notice)
+            for alarm, notice in pending.notices
+            if alarm.within not in unposted
         )
+
+    async def _storms(self, ids: Collection[str]) -> Mapping[str, tuple[Alarm, Notice]]:
+        """The storms of these ids, with their messages."""
+        found = {}
+        async with self._archive.reading() as unit:
+            for id in sorted(ids):
+                storm, above = await unit.alarms.find(id), await unit.notices.of(id)
+                if storm is not None and above is not None:
+                    found[id] = storm, above
+        return found
+
+    async def _tell_what_joined(self, storms: Mapping[str, tuple[Alarm, Notice]], pending: Pending) -> None:
+        """Tell of what joined a storm after it was told, while its channel takes nothing: now and then, all in one."""
+        why = self._poster.closed.get(self.channel)
+        unheard = {alarm.within for alarm, notice in pending.notices if alarm.is_open and not notice.is_direct}
+        for id in unheard & storms.keys() if why is not None else ():
+            storm, above = storms[id]
+            if why is None or not storm.is_open or self._joined.waits(id):
+                continue
+            try:
+                await self.tell_directly(storm, replace(above, is_direct=True), why=why)
+            except SlackError as error:
+                self._joined.failed(id, error)
 
     async def drawn(self, alarm: Alarm) -> Message:
         """What the message of an alarm says."""
@@ -80,15 +116,29 @@ class Notices:
             SlackBusy, SlackSilent: Slack did not say who they are.
         """
         people = await self._approvers(alarm.cloud)
+        joined = await self._unheard_below(alarm)
+        self._joined.rest(alarm.id, seconds=JOINED_SECONDS)
         instead = Unheard(channel=self.channel, why=why)
         log.warning("an alarm is told by direct message", alarm=alarm.id, channel=self.channel, people=len(people))
         async with self._archive.unit() as unit:
-            what = AlarmUnheard(alarm=alarm.id)
+            before = await unit.notices.of(alarm.id)
+            goes_on = before is not None and before.is_direct
+            what = AlarmUnheard(alarm=alarm.id, below=tuple(one.alarm for one in joined), goes_on=goes_on)
             await unit.outbox.tell(
                 *(News(what=what, audience=Audience.DIRECT, person=one, instead=instead) for one in people)
             )
-            await unit.notices.keep(notice)
+            for one in (notice, *(replace(one, is_direct=True) for one in joined)):
+                await unit.notices.keep(one)
             await unit.commit()
+
+    async def _unheard_below(self, alarm: Alarm) -> Sequence[Notice]:
+        """Of an open storm, the messages that it counts and that neither stand below it nor were told directly."""
+        if alarm.kind is not AlarmKind.STORM or not alarm.is_open:
+            return ()
+        async with self._archive.reading() as unit:
+            alerts = await unit.alarms.of(AlarmKind.ALERT, cloud=None)
+            below = await unit.notices.those([one.id for one in alerts if one.within == alarm.id])
+        return [one for one in below if not (one.is_direct or one.ts)]
 
     async def keep(self, notice: Notice) -> None:
         """Store where it stands."""
@@ -149,6 +199,8 @@ class _NoticeMessage:
     async def refused(self, refusal: SlackRefused, *, tries: int) -> None:
         """An alarm that is open goes to those who may act, once, and waits for a channel that takes it again.
 
+        What a storm counts is told with it, and so is its end.
+
         So does its end go to those who were told of it; of one that was over before anybody heard of it nobody is told.
         """
         has_another = self.channel != self.stand.channel and refusal.code in NO_SUCH_PLACE | CLOSED
@@ -159,14 +211,14 @@ class _NoticeMessage:
             raise refusal
         stand = replace(self.stand, attempted_at=None)
         if self.alarm.is_open:
-            if not self.notice.is_direct:
+            if not self.notice.is_direct and not self.alarm.within:
                 told = replace(self._standing_at(stand, is_shown=False), is_direct=True)
                 await self.notices.tell_directly(self.alarm, told, why=refusal.code)
             raise refusal
         channel = stand.channel if stand.ts else self.channel
         log.warning("an alarm cannot be told", alarm=self.alarm.id, channel=channel, code=refusal.code)
         over = self._standing_at(replace(stand, channel=channel), is_shown=True)
-        if self.notice.is_direct:
+        if self.notice.is_direct and not self.alarm.within:
             await self.notices.tell_directly(self.alarm, over, why=refusal.code)
         else:
             await self.notices.keep(over)

@@ -36,18 +36,22 @@ def render(alarm: Alarm, *, link: str = "") -> Message:
     return Message(text=text.cut(headline, limit=text.MAX_TEXT), blocks=tuple(blocks))
 
 
-def by_direct_message(alarm: Alarm, *, below: Sequence[Alarm] = (), link: str = "", instead: Unheard) -> Message:
+def by_direct_message(
+    alarm: Alarm, *, below: Sequence[Alarm] = (), goes_on: bool = False, link: str = "", instead: Unheard
+) -> Message:
     """The same for somebody who may act and does not hear it in the incident channel, with why it comes to them.
 
     Args:
         alarm: what to tell.
-        below: of a storm, the alarms that it counts by now.
+        below: of a storm, the alarms that it counts and of which they were not told before.
+        goes_on: whether they were told of the storm before.
         link: as in `render`.
         instead: where it should have been heard.
     """
     closed = f"{text.room(instead.channel)}, the incident channel ({because(instead.why)})"
     lines = _open_lines(alarm) if alarm.is_open else [_ENDS[alarm.kind](alarm)]
-    lines += [f"• {_named(one)}: {_count(one)}" for one in below] if alarm.is_open else []
+    lines += ["Since the last message of it there came:"] if goes_on and below else []
+    lines += [f"• {_named(one)}: {_count(one)}" for one in below]
     if alarm.is_open and alarm.operation is not None:
         lines.append(_dealt_with(alarm, link))
     elif alarm.is_open and alarm.may_evacuate and alarm.host_name:

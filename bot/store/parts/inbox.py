@@ -13,6 +13,8 @@ from bot.store.rows.tables import DeliveryRow, table_of
 from bot.store.transaction import Transaction
 
 _INBOX = table_of(DeliveryRow)
+_AT_ONCE = 500
+"""Rows of one statement."""
 
 
 class SqlInbox:
@@ -24,6 +26,17 @@ class SqlInbox:
     async def receive(self, delivery: Delivery) -> bool:
         statement = self._transaction.insert(_INBOX).values(**delivery_columns(delivery)).on_conflict_do_nothing()
         return await self._transaction.first(statement.returning(_INBOX.c.key)) is not None
+
+    async def take_in(self, deliveries: Sequence[Delivery], *, result: str) -> frozenset[str]:
+        """See `bot.domain.ports.inbox.Inbox`. In the order of their keys, so that no two of us wait for each other."""
+        settled = {"settled_at": self._transaction.clock.now(), "result": result}
+        by_key = {one.key: delivery_columns(one) | settled for one in deliveries}
+        rows = [by_key[key] for key in sorted(by_key)]
+        fresh: set[str] = set()
+        for start in range(0, len(rows), _AT_ONCE):
+            insert = self._transaction.insert(_INBOX).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing()
+            fresh.update(await self._transaction.scalars(insert.returning(_INBOX.c.key)))
+        return frozenset(fresh)
 
     async def find(self, key: str) -> Delivery | None:
         row = await self._transaction.first(select(DeliveryRow).where(col(DeliveryRow.key) == key))

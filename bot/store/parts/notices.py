@@ -32,6 +32,10 @@ class SqlNotices:
         row = await self._transaction.first(select(AlarmRow).where(col(AlarmRow.id) == alarm))
         return _notice_of(row) if row else None
 
+    async def those(self, alarms: Sequence[str]) -> Sequence[Notice]:
+        query = select(AlarmRow).where(col(AlarmRow.id).in_(alarms))
+        return [_notice_of(row) for row in await self._transaction.scalars(query)]
+
     async def keep(self, notice: Notice) -> None:
         values = {
             "channel": notice.channel,

@@ -105,3 +105,17 @@ async def test_any_delivery_comes_back_as_it_was(archive: SqlArchive, drawn: Del
     assert await receive(archive, stored)
     async with archive.unit() as unit:
         assert stored in await unit.inbox.unsettled(since=EVER)
+
+
+async def test_what_is_taken_in_at_once_is_settled_and_only_what_was_not_known_is_new(archive: SqlArchive) -> None:
+    known = replace(DELIVERY, key="key-7")
+    await receive(archive, known)
+    many = [replace(DELIVERY, key=f"key-{number}") for number in range(1_200)]
+    async with archive.unit() as unit:
+        fresh = await unit.inbox.take_in([*many, *many], result="taken in")
+        assert fresh == {one.key for one in many} - {known.key}
+        assert await unit.inbox.take_in([], result="taken in") == frozenset()
+        await unit.commit()
+    assert await unsettled(archive) == [known]
+    async with archive.unit() as unit:
+        assert not await unit.inbox.take_in(many, result="taken in")

@@ -254,6 +254,86 @@ async def test_hosts_of_a_storm_whose_channel_is_gone_are_named_in_the_one_messa
     assert all(f"• `prod/compute-{number}`: " in said for number in (1, 2, 3))
 
 
+def counts(of: int) -> Alarm:
+    """A storm of so many alerts."""
+    sentence = f"{of} alerts"
+    return replace(alarm(0), kind=AlarmKind.STORM, subject="s", host=None, host_name="", cloud="", sentence=sentence)
+
+
+async def joins(office: Office, storm: Alarm, *numbers: int) -> None:
+    """So many more alerts, which the storm counts."""
+    for number in numbers:
+        await raised(office, replace(alarm(number), kind=AlarmKind.ALERT, within=storm.id))
+    async with office.archive.unit() as unit:
+        counting = await unit.alarms.find(storm.id)
+        assert counting is not None
+        await unit.alarms.save(counting)
+        await unit.commit()
+
+
+async def test_what_joins_a_storm_after_its_direct_message_is_told_by_further_ones_all_of_a_minute_in_one(
+    office: Office,
+) -> None:
+    _archived(office)
+    storm = await raised(office, counts(of=1))
+    await joins(office, storm, 1)
+    board = office.board()
+    await office.until(lambda: office.dms("U0BOB"), board)
+    await joins(office, storm, 2)
+    await office.quiet(board, seconds=20)
+    await joins(office, storm, 3)
+    await office.until(lambda: len(office.dms("U0BOB")) == 2, board, seconds=61)
+    await office.quiet(board, seconds=300, step=5)
+    first, second = office.dms("U0BOB")
+    assert "`prod/compute-1`" in first
+    assert "Since the last message of it there came:\n• `prod/compute-2`: 0 alerts\n• `prod/compute-3`" in second
+    assert "compute-1" not in second
+    assert office.dms("U0CAROL") == [first, second]
+    office.workspace.channels[INCIDENT].is_archived = False
+    await office.until(lambda: office.cards(INCIDENT) and len(office.thread(office.cards(INCIDENT)[0])) == 3, board)
+    await joins(office, storm, 4)
+    await office.until(lambda: len(office.thread(office.cards(INCIDENT)[0])) == 4, board)
+    await office.quiet(board, seconds=90, step=5)
+    assert len(office.dms("U0BOB")) == 2
+
+
+async def test_what_joins_a_storm_whose_channel_is_gone_since_is_told_in_one_message_and_ends_with_it(
+    office: Office,
+) -> None:
+    storm = await raised(office, counts(of=1))
+    await joins(office, storm, 1)
+    board = office.board()
+    await office.until(lambda: office.cards(INCIDENT) and office.thread(office.cards(INCIDENT)[0]), board)
+    _archived(office)
+    await joins(office, storm, *range(2, 12))
+    await office.until(lambda: office.dms("U0BOB"), board, seconds=70)
+    await office.quiet(board, seconds=200, step=5)
+    said = "\n".join(office.dms("U0BOB"))
+    assert len(office.dms("U0BOB")) <= 2
+    assert [said.count(f"`prod/compute-{number}`") for number in range(1, 12)] == [0, *[1] * 10]
+    async with office.archive.unit() as unit:
+        for one in [
+            *await unit.alarms.of(AlarmKind.ALERT, cloud=None),
+            *await unit.alarms.of(AlarmKind.STORM, cloud=""),
+        ]:
+            await unit.alarms.save(one.cleared(office.clock.now()))
+        await unit.commit()
+    before = len(office.dms("U0BOB"))
+    await office.quiet(board, seconds=200, step=5)
+    (over,) = office.dms("U0BOB")[before:]
+    assert "All alerts of the last" in over
+
+
+async def test_a_host_that_is_down_is_told_though_many_alerts_wait_for_their_storm(office: Office) -> None:
+    office.served.faults.refuse("ekm_access_denied", method="chat.postMessage", times=5)
+    storm = await raised(office, counts(of=60))
+    await joins(office, storm, *range(1, 61))
+    await raised(office, alarm(99))
+    board = office.board()
+    await board.round()
+    await office.until(lambda: any("compute-99" in m.plain for m in office.cards(INCIDENT)), board, seconds=10)
+
+
 async def test_killed_around_the_turn_to_direct_messages_each_is_sent_once(office: Office) -> None:
     _archived(office)
     await raised(office, alarm())
