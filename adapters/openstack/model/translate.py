@@ -353,12 +353,17 @@ def port(found: Json) -> Port:
     )
 
 
+_NEVER_BEFORE, _NEVER_AFTER = 1970, 9000
+"""Years between which a time is one: others stand for "never" (0001-01-01, 9999-12-31)."""
+
+
 def moment(text: Any) -> datetime | None:
-    """A time as OpenStack writes it: UTC, with or without a zone."""
+    """A time as OpenStack writes it: UTC, with or without a zone; none where a date stands that nothing was written at."""
     if not text:
         return None
     try:
         found = datetime.fromisoformat(str(text))
     except ValueError:
         return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
+    is_one = _NEVER_BEFORE <= found.year <= _NEVER_AFTER
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)) if is_one else None

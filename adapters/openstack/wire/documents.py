@@ -12,7 +12,7 @@ from adapters.openstack.wire import errors
 from bot.domain.cloud import Unreachable
 
 T = TypeVar("T")
-SHAPES = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+SHAPES = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 """What reading raises where a thing is not as the API says."""
 _NONE = object()
 

@@ -35,6 +35,8 @@ _SERVICES = {
     "identity": "Keystone",
     "network": "Neutron",
 }
+_MISSING = {"compute": "itemNotFound", "block-storage": "itemNotFound", "placement": "errors"}
+"""Under what these services word a 404. A gateway's "no route for …" names the thing that was asked for as well."""
 _NOT_TAKEN = frozenset({408, 425})
 """4xx answers that are about the moment, not about the request."""
 _BUSY = frozenset({429})
@@ -64,7 +66,7 @@ def message_in(body: str) -> str:
 def _parsed(body: str) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -109,7 +111,7 @@ def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: 
         return Passing(sentence, remedy=_NETWORK, raw=raw, is_over=is_over, after=seconds_in(retry_after))
     if status == 401 and (worded or "<" not in body):  # keystonemiddleware of old said it in plain text
         return Refused(f"The cloud does not accept Muster's credentials (to {doing}).", remedy=_CREDENTIALS, raw=raw)
-    if not worded:
+    if not worded or (status == 404 and not _is_missing(body, service)):
         return not_the_api(body, service=service, doing=doing, why=f"HTTP {status}")
     sentence, remedy = explain(message)
     if status == 403 and not sentence:  # a quota that is used up is 403 too
@@ -122,6 +124,11 @@ def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: 
         remedy=remedy or "Nothing was changed. Correct what it says, then retry.",
         raw=raw,
     )
+
+
+def _is_missing(body: str, service: str) -> bool:
+    found = _parsed(body)
+    return service not in _MISSING or (isinstance(found, Mapping) and _MISSING[service] in found)
 
 
 def not_the_api(body: str, *, service: str, doing: str, why: str) -> Unreachable:

@@ -39,7 +39,7 @@ T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
 OFFSET = "offset"  #: a list that is paged by how many entries were read; it ends with an empty page
 MOST_PAGES = 500  #: of one list; whoever has more of anything is not asked for all of it
-_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, OverflowError, *SHAPES)
+_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, *SHAPES)
 
 
 class _Page(NamedTuple, Generic[T]):
@@ -180,7 +180,7 @@ class Session:
             with self._parsing:
                 try:
                     body = json.loads(text)
-                except ValueError:
+                except (ValueError, RecursionError):
                     raise errors.not_the_api(text, service=service, doing=doing, why="no JSON") from None
                 return made(Document(body, service=service, doing=doing, text=text))
 

@@ -94,6 +94,8 @@ def test_times_are_read_with_and_without_a_zone_and_nonsense_is_no_time() -> Non
     assert translate.moment("2026-11-21T07:45:00Z") == translate.moment("2026-11-21T07:45:00.000000")
     assert translate.moment(None) is None
     assert translate.moment("yesterday") is None
+    assert translate.moment("0001-01-01T00:00:00Z") is None
+    assert translate.moment("9999-12-31T23:59:59") is None
 
 
 def test_a_group_has_one_policy_in_both_shapes() -> None:

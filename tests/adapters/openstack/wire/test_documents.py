@@ -38,6 +38,7 @@ def strange(key: str) -> dict[str, Bend]:
         "a gateway's refusal": says('{"message": "no Route matched with those values"}', status=404),
         "a proxy's refusal": says("<html><h1>403 Forbidden</h1></html>", status=403),
         "half a document": lambda _request, body: web.Response(text=json.dumps(body)[:-9]),
+        "lists in lists without an end": says("[" * 100_000),
         "nothing": says(""),
         "a bare null": says("null"),
         "a list": says("[]"),
@@ -141,7 +142,13 @@ async def test_a_service_that_stands_elsewhere_in_the_catalog_is_told_as_that(
 async def test_a_404_of_a_proxy_does_not_prove_that_a_vm_was_deleted() -> None:
     async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
         steps = [s for s in steps_of(await planned(arena, cloud)) if s.verb == "evacuate"]
-        for page in (LOGIN_PAGE, '{"message": "no Route matched"}', ""):
+        named = f"no route for /v2.1/servers/{arena.world.vms_on(arena.host)[0].id}"
+        gateways = (
+            {"error": {"code": 404, "message": named}},
+            {"errors": [{"title": named}]},
+            {"fault": {"message": named}},
+        )
+        for page in (LOGIN_PAGE, '{"message": "no Route matched"}', "", *map(json.dumps, gateways)):
             bends.on("/servers/[0-9a-f-]{36}$", says(page, status=404))
             with pytest.raises(Unreachable):
                 await cloud.look(steps)

@@ -12,7 +12,8 @@ from bot.domain.cloud import CloudError, Refused, Unreachable
 
 
 def answer(status: int, message: str = "words of the cloud", *, service: str = "compute") -> CloudError:
-    body = json.dumps({"someFault": {"code": status, "message": message}})
+    fault = "itemNotFound" if status == 404 else "someFault"
+    body = json.dumps({fault: {"code": status, "message": message}})
     return errors.of_answer(status, body, service=service, doing="evacuate web-1")
 
 
