@@ -13,6 +13,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 ACCELERATOR = "an accelerator"
 NO_PORT = "normal"  #: the kind of a port that is nothing but a virtual switch's
 EVACUATION, LIVE_MIGRATION = "evacuation", "live-migration"
+RESIZE = "resize"  #: asked for by a VM's owner, and confirmed or reverted by them; a cold migration is a "migration"
 ABORTED = "cancelled"
 _BEGINNING = {"accepted", "queued", "preparing", "pre-migrating"}
 _GOING_ON = {"running", "migrating", "post-migrating", "running (completed)", "confirming", "reverting"}

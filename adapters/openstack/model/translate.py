@@ -358,7 +358,7 @@ _NEVER_BEFORE, _NEVER_AFTER = 1970, 9000
 
 
 def moment(text: Any) -> datetime | None:
-    """A time as OpenStack writes it: UTC, with or without a zone; none where a date stands that nothing was written at."""
+    """A time as OpenStack writes it: UTC, with or without a zone; none where a date means never."""
     if not text:
         return None
     try:

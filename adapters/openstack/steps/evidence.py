@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from adapters.openstack.model import migration_records, translate
-from adapters.openstack.model.resources import Migration, Server
+from adapters.openstack.model.resources import RESIZE, Migration, Server
 from adapters.openstack.wire.errors import clean
 from adapters.openstack.wire.explanations import explain
 from bot.domain.cloud import Seen, Sighting, Unreachable
@@ -14,6 +14,8 @@ from bot.domain.values import Facts, Json
 
 NEWEST = "newest"
 """The key of the moment in which the last record began that was listed."""
+TO_BE_CONFIRMED = "VERIFY_RESIZE"
+"""The status of a VM that a cold migration or a resize has brought elsewhere, until that is confirmed or reverted."""
 IN_VAIN = "in_vain"
 """The key of a mark that says that an earlier start left no trace."""
 _SETTLED = timedelta(seconds=30)
@@ -39,6 +41,16 @@ def has_moved(step: Step, last: Migration) -> bool:
         and not last.is_open
         and last.status not in migration_records.ENDED_BADLY
     )
+
+
+def is_resized(server: Server, last: Migration | None) -> bool:
+    """Whether a VM waits for its owner to confirm or revert a resize of theirs, which nobody else may do for them.
+
+    Args:
+        server: the VM.
+        last: its last record from its host, if there is one.
+    """
+    return server.status == TO_BE_CONFIRMED and last is not None and last.type == RESIZE
 
 
 def newest(before: Facts | None) -> datetime | None:
@@ -182,6 +194,20 @@ def well(step: Step, server: Server, where: str, *, left: str, raw: str, mark: F
         f" {' or '.join(good)}{why}",
         remedy=remedy or "Bring it into the state it should have, then retry: Muster only looks again.",
         raw=raw,
+        place=server.host,
+        mark=mark,
+    )
+
+
+def resized(name: str, server: Server, last: Migration | None, mark: Facts) -> Sighting:
+    """That a VM was resized meanwhile, by its owner: it is neither moved by us nor ours to confirm."""
+    return Sighting(
+        seen=Seen.FAILED,
+        sentence=f"{name} is on {server.host} by a resize that Muster did not ask for, and waits until that is"
+        " confirmed or reverted; until then its old disk is kept where it was.",
+        remedy="Have its owner confirm the resize (`openstack server resize confirm`) or revert it, then retry; or set"
+        " it aside.",
+        raw=raw(server, last),
         place=server.host,
         mark=mark,
     )

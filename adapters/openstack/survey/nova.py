@@ -127,7 +127,14 @@ async def servers_on(session: Session, host: str, *, at: Microversion = SERVERS)
         raise Unreachable(
             f"A cell of Nova does not answer, so the list of servers on {host} is not whole.", remedy=ITS_CELL
         )
-    if any(server.host != host for server in servers):
+    others = [server for server in servers if server.host != host]
+    if others and all(server.host.casefold() == host.casefold() for server in others):
+        raise Refused(
+            f"Nova lists {others[0].name} on {others[0].host} where {host} was asked for: one name in two spellings.",
+            remedy="See whether that is one host; if so, have its VMs' host written alike in Nova's database, then"
+            " check again.",
+        )
+    if others:
         raise Refused(
             f"The cloud did not restrict the list of servers to {host}: Muster's account may not filter by host.",
             remedy=_ADMIN,

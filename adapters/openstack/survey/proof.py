@@ -14,7 +14,7 @@ from typing import Any
 from adapters.openstack.model import translate
 from adapters.openstack.model.names import natural
 from adapters.openstack.model.resources import Amounts, Migration, Server
-from adapters.openstack.survey import nova
+from adapters.openstack.survey import nova, older_clouds
 from adapters.openstack.survey import servers as server_reads
 from adapters.openstack.wire.session import Session
 from adapters.openstack.wire.versions import NAMES, SERVERS, SERVICES, up_to
@@ -136,27 +136,17 @@ async def service_is_gone(session: Session, host: str) -> None:
     """That Nova has no compute service on a host because somebody deleted it, and not because a list was short.
 
     Nova deletes the host's provider with its service (nova/api/openstack/compute/services.py, `delete`), in Placement's
-    own database; the hypervisors are of Nova's.
+    own database; the hypervisors are of Nova's. A provider may bear the host's full name.
 
     Raises:
         Refused, Unreachable: could not ask; or one of the two still has the host.
     """
     hypervisors = await nova.hypervisors_of(session)
-    names = {host} | {str(h["hypervisor_hostname"]) for h in hypervisors if h["service"]["host"] == host}
-    if len(names) > 1 or await _has_provider(session, host):
+    if any(h["service"]["host"] == host for h in hypervisors) or await older_clouds.providers(session, {host}):
         raise Unreachable(
             f"Nova's list of services leaves out {host}, which is still known as a hypervisor: its cell may be silent.",
             remedy=nova.ITS_CELL,
         )
-
-
-async def _has_provider(session: Session, host: str) -> bool:
-    if await session.offer("placement") is None:
-        return False
-    found = await session.get(
-        "placement", "/resource_providers", params={"name": host}, doing=f"see whether {host} is still known"
-    )
-    return host in found.each("resource_providers", lambda p: str(p["name"]), by="uuid")
 
 
 def _named(servers: Collection[Server]) -> str:

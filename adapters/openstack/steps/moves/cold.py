@@ -14,7 +14,7 @@ from bot.domain.cloud import Seen, Sighting
 from bot.domain.plans.plan import PlannedStep, Step
 
 COLD, CONFIRM = "cold-migrate", "confirm"
-_TO_BE_CONFIRMED = "VERIFY_RESIZE"
+WAITS = "finished"  #: the status of the record of a move that is to be confirmed
 METHOD = MoveMethod(
     noun="migration",
     done="migrated",
@@ -40,7 +40,7 @@ def steps(server: Server, relocation: Relocation) -> Iterator[PlannedStep]:
         relocation.servers,
         to=relocation.to,
         microversion=microversion,
-        wanted=(_TO_BE_CONFIRMED, server.status),
+        wanted=(evidence.TO_BE_CONFIRMED, server.status),
         phase=relocation.phase,
         priority=priority.turn(server, relocation.settings.priority_metadata),
         patience=LONG,
@@ -79,7 +79,7 @@ def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]
         server: the VM as Nova shows it now; None: Nova knows it no more.
         migrations: its moves from the host, read before the server was.
     """
-    name, host = str(step.arguments["name"]), step.arguments["host"]
+    name, host = str(step.arguments["name"]), str(step.arguments["host"])
     if server is None or server.is_gone:
         return evidence.deleted(server, name)
     mark, last = evidence.mark(server, migrations), max(migrations, key=lambda m: m.id, default=None)
@@ -94,9 +94,13 @@ def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]
             movement=f"{server.host} {server.status} {stage}",
             mark=mark,
         )
-    if server.host == host:
+    if server.host.casefold() == host.casefold():
         return unclear(f"{name} is on {host} though it had left it: was its move reverted?", server, last, mark)
-    if server.status == _TO_BE_CONFIRMED:
+    if evidence.is_resized(server, last):
+        return evidence.resized(name, server, last, mark)
+    if server.status == evidence.TO_BE_CONFIRMED:
+        if last is None or last.status != WAITS:
+            return unclear(f"{name} waits to be confirmed, but its move from {host} does not.", server, last, mark)
         sentence = f"{name} is on {server.host}; until that is confirmed, its old disk is kept on {host}."
         return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, raw=raw, place=server.host, mark=mark)
     return evidence.well(step, server, f"{name} is on {server.host}", left="its host", raw=raw, mark=mark)

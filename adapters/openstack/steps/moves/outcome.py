@@ -250,6 +250,9 @@ def _elsewhere(
     """It has left the host, by our move or otherwise; believed when it is at rest."""
     if not server.host:
         return unclear(f"{name} is on no host ({server.status}).", server, last, mark)
+    if server.host.casefold() == str(step.arguments["host"]).casefold():
+        sentence = f"{name} is on {server.host}: the same name in another case, so it is not known whether it has left."
+        return unclear(sentence, server, last, mark)
     if server.task is not None:
         return Sighting(
             seen=Seen.UNDERWAY,
@@ -267,6 +270,8 @@ def _elsewhere(
     ):
         sentence = f"The move of {name} to {last.target} ended as {last.status}, yet Nova shows it there."
         return unclear(sentence, server, last, mark)
+    if evidence.is_resized(server, last):
+        return evidence.resized(name, server, last, mark)
     by_us = bool(new) and new[-1].status in migration_records.ENDED_WELL
     where = f"{name} is on {server.host}" if by_us else f"{name} is on {server.host} already"
     return evidence.well(step, server, where, left=way.left, raw=evidence.raw(server, last), mark=mark)

@@ -267,7 +267,8 @@ def test_a_confirmed_vm_counts_only_on_its_own_host_too() -> None:
     stopped = away("a", status="SHUTOFF", vm_state="stopped")
     _, confirm = steps(returned(stopped, settings=ALL), "a")
     waits = server("a", status="VERIFY_RESIZE", vm_state="resized")
-    assert cold.confirmed(confirm, waits, ()).seen is Seen.NEVER_STARTED
+    moved = migration(9, "a", "finished", DEAD, type="migration", source="compute-2")
+    assert cold.confirmed(confirm, waits, (moved,)).seen is Seen.NEVER_STARTED
     assert cold.confirmed(confirm, server("a", status="SHUTOFF", vm_state="stopped"), ()).seen is Seen.DONE
     assert cold.confirmed(confirm, replace(stopped, host="compute-4"), ()).seen is Seen.FAILED
 

@@ -164,6 +164,25 @@ def test_a_confirmation_is_startable_only_where_the_vm_waits_for_it_at_rest() ->
         assert sighting_of_confirm(confirm, shown, [record]).seen is Seen.UNDERWAY
 
 
+def test_a_resize_of_its_owner_is_neither_our_move_nor_ours_to_confirm() -> None:
+    resize, waiting = migration(1, "web-1", "finished", type="resize"), web(**THERE, **RESIZED)
+    for seen in (
+        look("cold-migrate", waiting, resize, before=None),
+        look("cold-migrate", waiting, resize),
+        sighting_of_confirm(step("confirm", before=None), waiting, [resize]),
+        sighting_of_confirm(step("confirm"), waiting, [cold(0, "error"), resize]),
+    ):
+        assert seen.seen is Seen.FAILED
+        assert "a resize that Muster did not ask for" in seen.sentence
+        assert "Have its owner confirm" in seen.remedy
+
+
+@pytest.mark.parametrize("records", [(), (cold(1, "confirmed"),), (cold(1, "error"),)], ids=["none", "over", "failed"])
+def test_what_waits_by_no_record_of_a_move_from_the_host_is_not_confirmed(records: tuple[Migration, ...]) -> None:
+    seen = sighting_of_confirm(step("confirm", before=None), web(**THERE, **RESIZED), records)
+    assert seen.seen is Seen.UNCLEAR
+
+
 def test_one_that_was_reverted_is_not_called_confirmed() -> None:
     assert sighting_of_confirm(step("confirm"), web(**STOPPED), [cold(1, "reverted")]).seen is Seen.UNCLEAR
 

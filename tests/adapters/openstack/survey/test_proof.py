@@ -10,7 +10,7 @@ from adapters.openstack.steps import service
 from adapters.openstack.survey.servers import FEW
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.openstack_api import Release
-from bot.domain.cloud import AnyCloud, Seen, Sighting, Unreachable
+from bot.domain.cloud import AnyCloud, Refused, Seen, Sighting, Unreachable
 from bot.domain.plans.plan import Plan, Step, Verdict
 from bot.domain.values import Action
 from tests.adapters.openstack.bends import Bend, bent, says
@@ -248,6 +248,46 @@ async def test_a_service_that_a_list_leaves_out_was_not_deleted(release: Release
         for step in steps:
             with pytest.raises(Unreachable):
                 await arena.cloud.look([step])
+
+
+@pytest.mark.parametrize("other", ["its provider", "its hypervisor"])
+async def test_a_service_is_not_deleted_while_either_witness_has_its_host(other: str) -> None:
+    """Where nobody knew the host any more, nothing would hold an evacuation back once it lives."""
+
+    def without_placement(_request: Any, body: Any) -> Any:
+        rest = [s for s in body["token"]["catalog"] if s["type"] != "placement"]
+        return {"token": {**body["token"], "catalog": rest}}
+
+    def by_its_full_name(request: Any, body: Any) -> Any:
+        named = [{**p, "name": f"{p['name']}.example.org"} for p in body["resource_providers"]]
+        return {"resource_providers": [] if "name" in request.query else named}
+
+    async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        if other == "its hypervisor":
+            bends.on("/auth/tokens$", without_placement, method="POST")
+        steps = [s for s in steps_of(await planned(arena, cloud)) if s.verb in {"disable-service", "evacuate"}]
+        assert len(steps) == 2
+        arena.world.revive_host(arena.host.name)
+        await arena.pass_time(60)
+        bends.on("/os-services$", lambda _request, _body: {"services": []})
+        if other == "its provider":
+            bends.on("/os-hypervisors/detail$", lambda _request, _body: {"hypervisors": []})
+            bends.on("/resource_providers$", by_its_full_name)
+        for step in steps:
+            with pytest.raises(Unreachable):
+                await cloud.look([step])
+
+
+async def test_a_host_that_vms_name_in_two_ways_is_not_taken_for_a_filter_that_was_dropped() -> None:
+    def in_capitals(_request: Any, body: Any) -> Any:
+        """MySQL compares names without their case."""
+        first, *rest = body["servers"]
+        return {"servers": [{**first, "OS-EXT-SRV-ATTR:host": "COMPUTE-1"}, *rest]}
+
+    async with openstack_arena(vms=2) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
+        bends.on("/servers/detail$", in_capitals)
+        with pytest.raises(Refused, match="on COMPUTE-1 where compute-1 was asked for"):
+            await planned(arena, cloud)
 
 
 async def test_a_short_list_of_services_does_not_make_a_host_unknown() -> None:

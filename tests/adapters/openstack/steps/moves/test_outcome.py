@@ -277,3 +277,10 @@ def test_a_service_that_was_deleted_is_a_failure() -> None:
     disable, force = steps_of(plan(survey()))[:2]
     assert service.sighting(disable, None).seen is Seen.FAILED
     assert service.sighting(replace(force), None).seen is Seen.FAILED
+
+
+def test_a_vm_on_its_host_by_the_same_name_in_another_case_has_not_left() -> None:
+    for record, before in (((), None), ((migration(4, "web-1", "done"),), STILL)):
+        seen = look(web(host=DEAD.upper()), *record, before=before)
+        assert seen.seen is Seen.UNCLEAR
+        assert "in another case" in seen.sentence
