@@ -98,7 +98,7 @@ class Drawing:
         return self._direct[user]
 
     async def heard(self, news: News) -> Heard:
-        """Through what each of those whom it calls hears of it.
+        """Through what each of those whom it calls hears of it; nobody is called for what is over.
 
         Raises:
             SlackBusy, SlackSilent: Slack did not say.
@@ -107,6 +107,8 @@ class Drawing:
             return Heard(incident=(), direct=())
         async with self._archive.reading() as unit:
             operation, card = await unit.operations.get(news.operation), await unit.cards.of(news.operation)
+        if push.is_late(news, operation):
+            return Heard(incident=(), direct=())
         channel = card.channel if card is not None else operation.channel
         return await self._presence.heard(
             news.ask, requester=operation.requested_by, card=channel, incident=self._incident_channel

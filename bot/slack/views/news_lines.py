@@ -55,6 +55,7 @@ from bot.domain.messages.executed import (
     VmsSetAside,
 )
 from bot.domain.messages.news import News
+from bot.domain.operation import STANDS, State
 from bot.slack.refusals import because
 from bot.slack.views import text
 from bot.slack.views.cards import judgement
@@ -68,6 +69,24 @@ def of(news: News) -> str:
     """The words of one piece of news."""
     said = text.cut(_said(news), limit=text.MAX_TEXT)
     return said or f"{news.kind.value}.".capitalize()
+
+
+def late(news: Sequence[News], state: State) -> list[str]:
+    """What there is to say of news by which people were to be called, when what it called for is over.
+
+    Args:
+        news: told as one; it calls nobody.
+        state: of the operation now.
+    """
+    stands = f"he operation {STANDS[state]}."
+    match news[0].what:
+        case StepFailed() | StepUnclear():
+            return [*(of(one) for one in news), f"T{stands}"]
+        case PersonNeeded() as what:
+            return [f"Then: {', '.join(_short_of(what))}. Now: t{stands}"]
+        case QuorumReached(by=by, requester=requester):
+            return [f":white_check_mark: Approved{_by(by)}. {_to([requester] if requester else [], f't{stands}')}"]
+    return [f"Now: t{stands}"]
 
 
 def _said(news: News) -> str:
@@ -315,16 +334,20 @@ def _targets_stale(what: TargetsStale) -> str:
     )
 
 
-def _person_needed(what: PersonNeeded, ask: Sequence[str]) -> str:
+def _short_of(what: PersonNeeded) -> list[str]:
+    """How much is done, and what is not."""
     numbers = {"failed": what.failed, "unknown": what.unknown, "not done": what.not_done, "set aside": what.aside}
     met = [f"{number:,} {name}" for name, number in numbers.items() if number]
     of_all = f" of {what.of}" if what.of else ""
     parts = [f"{what.done:,}{of_all} done", *met]
     host = [text.escape(title, limit=80) for title in what.of_host]
-    parts += [f"of the host itself not done: {listed(host, most=3)}"] if host else []
+    return parts + ([f"of the host itself not done: {listed(host, most=3)}"] if host else [])
+
+
+def _person_needed(what: PersonNeeded, ask: Sequence[str]) -> str:
     buttons = "*Retry Failed*, *Skip* or *Cancel*" if what.may_skip else "*Retry Failed* or *Cancel*"
     what_next = text.sentence_of(what.sentence, what.remedy) or f"Press {buttons} on the card."
-    return f":rotating_light: {_called(ask)}*Needs a person*: {', '.join(parts)}. {what_next}"
+    return f":rotating_light: {_called(ask)}*Needs a person*: {', '.join(_short_of(what))}. {what_next}"
 
 
 def _left_undone(what: LeftUndone) -> str:

@@ -1,5 +1,7 @@
 """What a phone shows of a message: what is asked, of which host, for how many VMs, by whom, at what risk."""
 
+from collections.abc import Collection, Mapping
+
 from bot.domain.counting import counted
 from bot.domain.messages.answered import Answered
 from bot.domain.messages.decided import (
@@ -49,6 +51,19 @@ def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, C
     return ""
 
 
+_WHILE: Mapping[type, Collection[State]] = {
+    ApprovalWanted: {State.AWAITING_APPROVAL},
+    VouchWanted: {State.AWAITING_APPROVAL},
+    ExpiryNear: {State.AWAITING_APPROVAL},
+    Undecided: {State.AWAITING_APPROVAL},
+    StartNear: {State.AWAITING_APPROVAL, State.QUEUED},
+    QuorumReached: {State.QUEUED},
+    PersonNeeded: {State.NEEDS_ATTENTION},
+    ByHandWanted: frozenset(State) - FINAL,
+    StepFailed: frozenset(State) - FINAL,
+    StepUnclear: frozenset(State) - FINAL,
+}
+"""In which states what a line asks for is still to be done. What comes late says so, and calls nobody."""
 _OVER = FINAL - {State.BLOCKED}
 """What has ended holds no risk any more."""
 
@@ -56,6 +71,12 @@ _OVER = FINAL - {State.BLOCKED}
 def calls(news: News) -> bool:
     """Whether the line is there to call somebody."""
     return bool(_asked(news.what, ""))
+
+
+def is_late(news: News, operation: Operation) -> bool:
+    """Whether what it calls for is over by the time that it is told."""
+    while_in = _WHILE.get(type(news.what))
+    return while_in is not None and operation.state not in while_in
 
 
 def line(news: News, operation: Operation, *, asker: str = "", together: str = "") -> str:
@@ -67,7 +88,8 @@ def line(news: News, operation: Operation, *, asker: str = "", together: str = "
         asker: the name of whoever asked for it: a mention would call them too. Empty: not known.
         together: how many it is about, where several are told as one.
     """
-    return f"*{_asked(news.what, together)}*: {about(operation, asker=asker)}"
+    late = " (told late)" if is_late(news, operation) and not isinstance(news.what, QuorumReached) else ""
+    return f"*{_asked(news.what, together)}*{late}: {about(operation, asker=asker)}"
 
 
 def about(operation: Operation, *, asker: str = "") -> str:

@@ -34,7 +34,7 @@ def render(
     if len(done) > 1:
         return Message(text=_many_done(done))
     line = lines_of(news, operation, asker=asker)
-    if first.kind in WITH_REPORT and records and operation.plan is not None:
+    if first.kind in WITH_REPORT and records and operation.plan is not None and not push.is_late(first, operation):
         aside = text.cut_lines(steps.set_aside(records), limit=_SET_ASIDE)
         lines = [line, aside, vms.untouched(operation, records), steps.left_as_is(operation, records)]
         whole = text.cut("\n".join(said for said in lines if said), limit=text.MAX_TEXT)
@@ -44,12 +44,20 @@ def render(
 
 def lines_of(news: Sequence[News], operation: Operation, *, asker: str = "") -> str:
     """The words of news that is told as one; where it calls people, what is asked of them comes first."""
-    first, *others = news
+    first, *others = news = _timely(news, operation)
     briefly = [_brief(first), *(replace(_brief(one), ask=()) for one in others)] if others else [first]
-    lines = [news_lines.of(one) for one in briefly]
+    is_late = push.is_late(first, operation)
+    lines = news_lines.late(briefly, operation.state) if is_late else [news_lines.of(one) for one in briefly]
     if push.calls(first):
         lines = [push.line(first, operation, asker=asker, together=_counted(news)), *lines]
     return text.cut_lines(lines, limit=text.MAX_TEXT) if others else "\n".join(lines)
+
+
+def _timely(news: Sequence[News], operation: Operation) -> Sequence[News]:
+    """The same; where what it calls for is over, it calls nobody but whoever it was decided for."""
+    if not push.is_late(news[0], operation):
+        return news
+    return [replace(one, ask=()) for one in news]
 
 
 def _brief(news: News) -> News:

@@ -7,7 +7,7 @@ import pytest
 from bot.domain.messages.decided import ApprovalWanted
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import News, calling
-from bot.domain.operation import Operation, State
+from bot.domain.operation import STANDS, Operation, State
 from bot.domain.ports import Copy
 from bot.domain.values import UserId
 from bot.slack.outbound.board import Board
@@ -36,14 +36,15 @@ def board(office: Office, direct_messages: DirectMessages = DirectMessages.ABSEN
 
 async def called(office: Office, kind: Kind, *, ask: Sequence[str] = ("S0LEADS",), channel: str = "C0OPS") -> Operation:
     """An operation whose approvers are called, once everything was told."""
-    shown = await office.add(operation(channel=channel, plan=plan(12, losing=3)))
+    state = State.NEEDS_ATTENTION if kind is Kind.NEEDS_ATTENTION else State.AWAITING_APPROVAL
+    shown = await office.add(operation(channel=channel, plan=plan(12, losing=3), state=state))
     await office.tell(*calling(news_of(kind, every_fact("web-1"), operation=shown.id), ask))
     return shown
 
 
 def rings(office: Office, who: str) -> int:
     """How often that phone rang because somebody was called."""
-    return sum(any(said in push for said in CALLS.values()) for push in office.workspace.phones.of(who))
+    return sum(push.startswith(tuple(CALLS.values())) for push in office.workspace.phones.of(who))
 
 
 @pytest.mark.parametrize("kind", CALLS)
@@ -61,6 +62,24 @@ async def test_a_call_rings_once_on_the_phone_of_each_who_is_called_wherever_the
         for said in ("Evacuate prod/h-OP1", "12 VMs", "asked for by Alice Ferrer", "3 VMs lose their disks"):
             assert said in push
     assert rings(office, "U0ALICE") == 0  # she asked for it, and is called by nobody
+
+
+@pytest.mark.parametrize("state", [State.CHECKING, State.RUNNING, State.CANCELLED])
+async def test_what_is_over_by_the_time_that_slack_takes_it_rings_nowhere_and_stands_as_told_late(
+    office: Office, state: State
+) -> None:
+    office.workspace.kick("C0OPS", "U0CAROL")
+    office.workspace.kick("C0INCIDENT", "U0CAROL")
+    shown = await office.add(operation(state=state, plan=plan(12, losing=3)))
+    await office.tell(*calling(News(what=ApprovalWanted(), operation=shown.id), ["S0LEADS"]))
+    await office.quiet(board(office))
+    assert [office.workspace.phones.of(who) for who in LEADS] == [[], []]
+    (line,) = [m.plain for m in office.workspace.channel_messages("C0INCIDENT")]
+    (card,) = office.cards()
+    (reply,) = office.thread(card)
+    for said in (line, reply):
+        assert said.startswith("*Approval wanted* (told late): Evacuate `prod/h-OP1`, 12 VMs, asked for by Alice")
+        assert f"the operation {STANDS[state]}." in said
 
 
 async def test_a_card_that_is_posted_calls_nobody_besides_the_lines(office: Office) -> None:

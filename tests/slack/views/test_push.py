@@ -6,12 +6,12 @@ from dataclasses import replace
 import pytest
 
 from bot.domain.messages.kind import Kind
-from bot.domain.operation import State
+from bot.domain.operation import STANDS, State
 from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
 from bot.slack.views import incident, news_lines, push, thread
 from bot.slack.views.cards import card
 from tests.news import every_fact, news_of
-from tests.slack.views.examples import NOW, RULE, blocked_plan, operation, plan
+from tests.slack.views.examples import NOW, RULE, blocked_plan, operation, plan, records
 
 ON_A_LOCKED_PHONE = 178
 """Characters: the four lines that a notification has on a phone 390 px wide."""
@@ -102,3 +102,46 @@ def test_where_nobody_is_called_the_sentence_is_said_to_all(kind: Kind) -> None:
     said = thread.lines_of([told], operation(State.AWAITING_APPROVAL))
     assert "nobody" not in said
     assert not re.search(r"_: [a-z]|: : ", said)
+
+
+LATE = {
+    Kind.WAITING: State.RUNNING,
+    Kind.VOUCH_WANTED: State.SUCCEEDED,
+    Kind.EXPIRY_NEAR: State.EXPIRED,
+    Kind.ESCALATED: State.DENIED,
+    Kind.START_NEAR: State.RUNNING,
+    Kind.QUORUM: State.SUCCEEDED,
+    Kind.NEEDS_ATTENTION: State.RUNNING,
+    Kind.BY_HAND: State.SUCCEEDED,
+    Kind.STEP_FAILED: State.SUCCEEDED,
+    Kind.STEP_UNKNOWN: State.ENDED_INCOMPLETE,
+}
+ORDERS = ("this plan waits", "must vouch, ", "Press ", "expires ", "it starts", "this starts", "to be done by hand")
+
+
+@pytest.mark.parametrize(("kind", "state"), LATE.items())
+def test_what_is_over_when_it_is_told_calls_nobody_orders_nothing_and_says_how_it_stands(
+    kind: Kind, state: State
+) -> None:
+    told = news_of(kind, {**every_fact("web-1"), "done": 10, "failed": 2, "of": "12 VMs"})
+    shown = operation(state)
+    lines = (
+        thread.render([told], shown, records(state, plan()), asker="Alice Ferrer"),
+        incident.render(told, shown, link="https://s/p1", asker="Alice Ferrer"),
+    )
+    for line in lines:
+        assert "S0LEADS" not in line.text
+        assert not any(order in line.text for order in ORDERS), line.text
+        assert f"he operation {STANDS[state]}." in line.text
+        assert "Evacuate" in line.text.splitlines()[0]
+        assert not line.blocks, "the table is that of now, not of then"
+        assert ("(told late)" in line.text) is (kind is not Kind.QUORUM)
+        assert ("<@U0ALICE>" in line.text) is (kind is Kind.QUORUM)
+    assert ("10 of 12 VMs done, 2 failed" in lines[0].text) is (kind is Kind.NEEDS_ATTENTION)
+
+
+@pytest.mark.parametrize("kind", [k for k in Kind if k not in {Kind.REFUSED, Kind.NOTED}])
+def test_each_line_that_calls_for_something_may_come_late(kind: Kind) -> None:
+    told = news_of(kind, every_fact("web-1"))
+    over = any(push.is_late(told, operation(state)) for state in State)
+    assert over is (push.calls(told) and kind not in {Kind.REJECTED, Kind.EXPIRED})
