@@ -97,12 +97,18 @@ def about(operation: Operation, *, asker: str = "") -> str:
     plan = operation.plan
     vms = f", {subject.vms(plan)}" if plan is not None else ""
     by = text.escape(asker, limit=text.NAME) or text.mention(operation.requested_by)
-    worst = f" {_capital(risk(plan))}." if plan is not None and operation.state not in _OVER else ""
+    worst = risk(plan) if plan is not None and operation.state not in _OVER else ""
+    if worst == NO_RISK and operation.started_at is not None:
+        worst = ""  # it went by whatever happened since: what went wrong stands beside it
+    worst = f" {worst}." if worst else ""
     return f"{subject.named(operation)}{vms}, asked for by {by}.{worst}"
 
 
+NO_RISK = "No warnings"
+
+
 def risk(plan: Plan) -> str:
-    """The worst that a plan holds, in a few words; mrkdwn without a full stop."""
+    """The worst that a plan holds, in a few words; mrkdwn without a full stop. Names keep their first letter."""
     forbids = [f for f in plan.sorted_findings if f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN}]
     lost = sum(1 for vm in plan.vms if vm.loses_disk)
     unproven = [f.vouch for f in plan.findings if f.vouch]
@@ -114,7 +120,7 @@ def risk(plan: Plan) -> str:
     if lost:
         return f"*{counted(lost, 'VM')} {'loses its disk' if lost == 1 else 'lose their disks'}*"
     if unproven:
-        return f"*not proven*: {text.escape(unproven[0]).rstrip('.')}"
+        return f"*Not proven*: {text.escape(unproven[0]).rstrip('.')}"
     if stuck:
         return f"*{counted(stuck, 'VM')} cannot be moved*"
     if stops:
@@ -122,9 +128,4 @@ def risk(plan: Plan) -> str:
     if warnings:
         more = f" (and {counted(len(warnings) - 1, 'more warning')})" if len(warnings) > 1 else ""
         return f"{text.sentence_of(warnings[0].sentence).rstrip('.')}{more}"
-    return "no warnings"
-
-
-def _capital(said: str) -> str:
-    start = len(said) - len(said.lstrip("*"))
-    return said[:start] + said[start : start + 1].upper() + said[start + 1 :]
+    return NO_RISK

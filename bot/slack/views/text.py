@@ -172,6 +172,19 @@ def sentence_of(sentence: str, remedy: str = "", *, limit: int = SENTENCE) -> st
     return " ".join(part if part[-1:] in ".!?…" else f"{part}." for part in both)
 
 
+def without_subject(sentence: str, title: str) -> str:
+    """What a sentence says of whatever a step's title names, which is said once for several: "was not evacuated: …".
+
+    Args:
+        sentence: of a cloud or of ours, "vm-1 was not evacuated: …".
+        title: "evacuate vm-1".
+    """
+    words = title.split(" ")
+    names = (" ".join(words[at:]) for at in range(len(words)))
+    named = next((name for name in names if name and sentence.startswith(f"{name} ")), "")
+    return sentence[len(named) + 1 :] if named else sentence
+
+
 def because(reason: str) -> str:
     """Why somebody decided it, in their words made inert; empty where they did not say."""
     said = sentence_of(reason)

@@ -15,6 +15,8 @@ from bot.slack.views.message import Message
 
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
 """Lines under which the table of results stands."""
+_FOR_WHOEVER_ASKED = frozenset({Kind.FINISHED, Kind.ENDED_INCOMPLETE, Kind.CANCELLED})
+"""Ends that are told to whoever asked, by name, unless they brought them about: they are rung up for nothing else."""
 _SET_ASIDE = 2_000
 
 
@@ -34,6 +36,8 @@ def render(
     if len(done) > 1:
         return Message(text=_many_done(done))
     line = lines_of(news, operation, asker=asker)
+    if first.kind in _FOR_WHOEVER_ASKED and text.mention(operation.requested_by) not in line:
+        line = f"{push.about(operation)}\n{line}"
     if first.kind in WITH_REPORT and records and operation.plan is not None and not push.is_late(first, operation):
         aside = text.cut_lines(steps.set_aside(records), limit=_SET_ASIDE)
         lines = [line, aside, vms.untouched(operation, records), steps.left_as_is(operation, records)]
@@ -85,10 +89,10 @@ def _many_done(done: Sequence[VmDone]) -> str:
     for one in done:
         places.setdefault(one.place, []).append(one.title)
     verb = _common([one.title for one in done])
-    lines = [f":white_check_mark: {len(done)} done{f' ({text.escape(verb)})' if verb else ''}:"]
+    lines = [f":white_check_mark: {len(done):,} done{f' ({text.escape(verb)})' if verb else ''}:"]
     for place, titles in places.items():
         where = f" → {text.code(place)}" if place else ""
-        said = [text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) for title in titles]
+        said = [text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) or "(no name)" for title in titles]
         lines.append(f"• {listed(said, most=12)}{where}")
     return text.cut_lines(lines, limit=text.MAX_SECTION)
 

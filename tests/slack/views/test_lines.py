@@ -11,6 +11,7 @@ from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.plans.plan import Disposition
 from bot.domain.progress import set_aside
+from bot.domain.progress.steps import StepState
 from bot.domain.values import Facts, OperationId
 from bot.slack.views import incident, notes, push, thread
 from bot.slack.views.cards import card
@@ -133,7 +134,7 @@ def test_the_end_is_told_with_the_table_of_results_or_with_the_exceptions_and_wh
     if vms <= 30:
         assert f"web-{vms - 1}" in str(message.blocks)
     else:
-        assert f"• {vms:,} VMs evacuated to `compute-90`; 60 to 60 s each" in str(message.blocks)
+        assert f"• {vms:,} VMs evacuated to `compute-90`; 60 s each" in str(message.blocks)
 
 
 def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> None:
@@ -144,9 +145,11 @@ def test_of_many_vms_those_that_are_not_done_are_named_at_the_end_first() -> Non
     message = thread.render([news], shown, rows)
     assert_slack_takes(message)
     said = "\n".join(visible_text(message))
-    assert "• `web-1`: No valid host was found." in said
-    done = int(re.findall(r"• (\d+) VMs evacuated to `compute-90`", said)[0])
-    assert f"…and {300 - 40 - done:,} more that are not done" in said
+    (failed,) = [line for line in said.splitlines() if line.endswith(": No valid host was found.")]
+    named = re.findall(r"`(web-\d+)`", failed)
+    assert (named[0], len(named)) == ("web-1", 20)
+    number = sum(row.state is StepState.FAILED for row in rows)
+    assert f"and {number - 20:,} more: No valid host" in failed
     assert said.index("`web-1`") < said.index("VMs evacuated")
 
 
@@ -202,3 +205,58 @@ def test_an_operation_in_full_shows_its_votes_and_no_buttons() -> None:
     assert_slack_takes(message)
     assert sent.blocks(message, "actions") == []
     assert "<@U0CHIEF>: approve" in str(message.blocks)
+
+
+def test_many_that_fail_alike_are_told_as_one_whose_names_differ_and_hide_no_other_failure() -> None:
+    of = plan(60)
+    rows = [
+        row.end(StepState.FAILED, now=NOW, sentence=f"{vm} was not evacuated: The target has no disk for it.")
+        if row.state is StepState.FAILED and (vm := row.step.title.removeprefix("evacuate ")) != "web-1"
+        else row
+        for row in records(State.NEEDS_ATTENTION, of)
+    ]
+    shown = operation(State.NEEDS_ATTENTION, of=of)
+    news = news_of(Kind.NEEDS_ATTENTION, {"done": 1, "failed": 1}, operation=shown.id)
+    for drawn, lists in ((thread.render([news], shown, rows), 1), (card.render(shown, rows, RULE, now=NOW), 2)):
+        said = "\n".join(visible_text(drawn))
+        assert re.search(r"web-7`?(, .*)?: each was not evacuated: The target has no disk for it\.", said), said
+        assert said.count("The target has no disk for it.") == lists
+        assert re.search(r"web-1`?: No valid host was found\.", said)
+
+
+def test_a_cause_is_read_to_its_end_in_the_report() -> None:
+    cause = "web-1 was not evacuated: The target could not start it: disk image missing. Its record is still on it."
+    of = plan(3)
+    rows = [
+        row.end(StepState.FAILED, now=NOW, sentence=cause) if row.state is StepState.FAILED else row
+        for row in records(State.NEEDS_ATTENTION, of)
+    ]
+    shown = operation(State.NEEDS_ATTENTION, of=of)
+    told = news_of(Kind.NEEDS_ATTENTION, {"done": 2, "failed": 1}, operation=shown.id)
+    assert f"'{cause}'" in str(thread.render([told], shown, rows).blocks)
+
+
+@pytest.mark.parametrize("kind", [Kind.FINISHED, Kind.ENDED_INCOMPLETE, Kind.CANCELLED])
+def test_whoever_asked_is_told_the_end_by_name_and_what_it_is_the_end_of(kind: Kind) -> None:
+    shown = operation(State.CANCELLED if kind is Kind.CANCELLED else State.SUCCEEDED)
+    for by in ("U0BOB", "U0ALICE"):
+        told = news_of(kind, {**every_fact("web-1"), "by": by}, operation=shown.id)
+        said = thread.render([told], shown).text
+        assert said.count("<@U0ALICE>") == 1, "once, however it ends"
+        is_theirs = by == "U0ALICE" and kind is not Kind.FINISHED
+        assert said.startswith("Evacuate `prod/compute-89`") is not is_theirs, said
+        assert ("asked for by <@U0ALICE>.\n" in said) is not is_theirs
+        assert ("<@U0ALICE>" in incident.render(told, shown).text) is is_theirs
+
+
+def test_a_vm_without_a_name_is_not_told_as_nothing() -> None:
+    done = [news_of(Kind.VM_DONE, {"title": title, "place": "c-1"}) for title in ("evacuate web-1", "evacuate \u200b")]
+    assert "web-1, (no name) → `c-1`" in thread.render(done, operation(State.RUNNING)).text
+
+
+def test_what_a_step_says_is_not_said_twice() -> None:
+    told = news_of(Kind.STEP_DONE, {"title": "h-1 is empty", "sentence": "h-1 is empty: Nova lists no VM on it."})
+    assert (
+        thread.render([told], operation(State.RUNNING)).text
+        == ":white_check_mark: h-1 is empty: Nova lists no VM on it."
+    )

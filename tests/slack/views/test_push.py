@@ -145,3 +145,15 @@ def test_each_line_that_calls_for_something_may_come_late(kind: Kind) -> None:
     told = news_of(kind, every_fact("web-1"))
     over = any(push.is_late(told, operation(state)) for state in State)
     assert over is (push.calls(told) and kind not in {Kind.REJECTED, Kind.EXPIRED})
+
+
+def test_a_name_keeps_its_first_letter_in_a_notification() -> None:
+    alive = Finding(code="alive", verdict=Verdict.BLOCKER, topic=Topic.EVIDENCE, sentence="compute-89 is alive.")
+    seen = shown(card.render(operation(State.BLOCKED, of=replace(plan(12), findings=(alive,))), (), RULE, now=NOW).text)
+    assert "asked for by @Alice Ferrer. compute-89 is alive." in seen
+
+
+def test_no_warnings_is_not_said_beside_what_went_wrong() -> None:
+    of = replace(plan(12), findings=())
+    told = news_of(Kind.NEEDS_ATTENTION, {"ask": ["S0LEADS"], "done": 10, "failed": 2})
+    assert "arning" not in thread.render([told], operation(State.NEEDS_ATTENTION, of=of, started_at=NOW)).text

@@ -129,11 +129,15 @@ def waiting_for_people(operation: Operation, records: Sequence[StepRecord]) -> l
 
 def troubles(records: Sequence[StepRecord], *, brief: bool = False) -> list[Block]:
     """Each failed or unclear step with its cause and its remedy; those with the same cause together."""
-    groups: dict[tuple[StepState, str], list[StepRecord]] = {}
+    groups: dict[tuple[StepState, str, str], list[StepRecord]] = {}
     for record in records:
         if record.counts and record.state in _TROUBLE and not record.aside:
-            groups.setdefault((record.state, _cause(record)), []).append(record)
-    lines = [f"{_TROUBLE[state]} {_titles(group)}: {cause}" for (state, cause), group in groups.items()]
+            of_each = text.without_subject(record.sentence, record.step.title)
+            groups.setdefault((record.state, of_each, record.remedy), []).append(record)
+    lines = [
+        f"{_TROUBLE[state]} {_titles(group)}: {_cause_of(group, of_each)}"
+        for (state, of_each, _), group in groups.items()
+    ]
     return [message.section(text.cut_lines(lines, most=4 if brief else _MOST_TROUBLES))] if lines else []
 
 
@@ -167,8 +171,12 @@ def _titles(records: Sequence[StepRecord]) -> str:
     return listed([text.escape(r.step.title, limit=80) for r in records], most=_MOST_NAMED)
 
 
-def _cause(record: StepRecord) -> str:
-    return text.sentence_of(record.sentence or _NO_CAUSE, record.remedy)
+def _cause_of(group: Sequence[StepRecord], of_each: str) -> str:
+    """Why they did not get done, and what to do; of several whose sentences differ by their names, said once."""
+    first = group[0]
+    alike = all(r.sentence == first.sentence for r in group)
+    said = first.sentence if alike else f"each {of_each}"
+    return text.sentence_of(said or _NO_CAUSE, first.remedy)
 
 
 _TROUBLE = {StepState.FAILED: ":x: *Failed*:", StepState.UNKNOWN: ":question: *Unclear*:"}

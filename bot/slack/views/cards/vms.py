@@ -1,7 +1,7 @@
 """The VMs of a plan: what is planned, how it goes, what came of it; as a table, or summed up where they are many."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from itertools import accumulate
 
@@ -20,8 +20,10 @@ from bot.slack.views.message import Block
 
 MANY = 30
 """More VMs than this are summarised by disposition: nobody decides on row 31."""
-_ODD = 40
-"""So many VMs that are not done are named one by one."""
+_ODD = 20
+"""So many VMs that are not done for one reason are named."""
+_REASONS = 8
+"""So many reasons are told; *Details* has all."""
 _NAMES_ROOM = 2_600
 _UUID, _DONE_BY = "Server UUID", "Plan"
 _WORST_FIRST = (Fate.FAILED, Fate.UNKNOWN, Fate.SET_ASIDE, Fate.NOT_DONE, Fate.MOVING, Fate.WAITING, Fate.DONE)
@@ -62,8 +64,8 @@ def planned(plan: Plan, *, brief: bool = False) -> list[Block]:
 def _summary(plan: Plan) -> list[Block]:
     """Numbers by disposition; and by name those that an approver must know: they vouch for each of them."""
     numbers = Counter(vm.disposition for vm in plan.vms)
-    lines = [f"*VMs*: {len(plan.vms)}"]
-    lines += [f"• {number} {disposition.value}" for disposition, number in numbers.most_common()]
+    lines = [f"*VMs*: {len(plan.vms):,}"]
+    lines += [f"• {number:,} {disposition.value}" for disposition, number in numbers.most_common()]
     blocks = [message.section(text.cut_lines(lines))]
     blocks += _named("Lose their local disk", [vm for vm in plan.vms if vm.loses_disk])
     for disposition in _ALARMING:
@@ -101,13 +103,18 @@ def untouched(operation: Operation, records: Sequence[StepRecord]) -> str:
 def _now(vm: Vm, seen: VmPlace, host: str) -> str:
     """Where a VM was found; of one that is where it was, why it was left there."""
     where = details.found(vm, seen, host)
-    return f"{where} ({text.escape(vm.note or 'left as it was')})" if where.startswith(details.STILL) else where
+    return f"{where} ({text.escape(_why_left(vm))})" if where.startswith(details.STILL) else where
 
 
 def _then(vm: Vm) -> str:
     """What the plan knew of a VM."""
     where = f"on {vm.place} then" if vm.place else ""
-    return text.escape(", ".join(filter(None, (where, vm.note or "left as it was"))))
+    return text.escape(", ".join(filter(None, (where, _why_left(vm)))))
+
+
+def _why_left(vm: Vm) -> str:
+    """Why no step was about a VM. What else is noted of one that nobody chose, is no reason."""
+    return "not chosen" if vm.chosen is False else vm.note or "left as is"
 
 
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
@@ -115,7 +122,7 @@ def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
         return []
     names = [text.code(vm.name or vm.id, limit=40) for vm in vms]
     most = sum(1 for length in accumulate(len(name) + 2 for name in names) if length <= _NAMES_ROOM)
-    return [message.section(f"*{title}* ({len(vms)}): {listed(names, most=most)}")]
+    return [message.section(f"*{title}* ({len(vms):,}): {listed(names, most=most)}")]
 
 
 def under_way(plan: Plan, progress: Progress) -> list[Block]:
@@ -179,15 +186,26 @@ def _tells(cells: Collection[str], column: str, *, with_ids: bool) -> bool:
 def _summed_up(plan: Plan, courses: Sequence[VmProgress]) -> list[Block]:
     """More VMs than a table can show: those that are not done by name, the others by what was done and their hosts."""
     names = _name_of(plan)
-    odd = [c for c in courses if c.fate is not Fate.DONE]
-    lines = [f"• {text.code(names.get(c.vm, c.title))}: {text.escape(_error(c))}" for c in odd[:_ODD]]
-    lines += further(len(odd) - _ODD, " that are not done")
+    why: dict[str, list[VmProgress]] = {}
+    for course in courses:
+        if course.fate is not Fate.DONE:
+            why.setdefault(text.without_subject(_error(course), course.title), []).append(course)
+    lines = [_odd(of_each, some, names) for of_each, some in why.items()]
+    lines = [*lines[:_REASONS], *further(sum(len(some) for some in list(why.values())[_REASONS:]), " not done")]
     what = {vm.id: vm.disposition for vm in plan.vms}
     for disposition in Disposition:
         done = [c for c in courses if c.fate is Fate.DONE and c.vm is not None and what.get(c.vm) is disposition]
         lines += [_done(disposition, done)] if done else []
     all_of_them = message.context("*Details* has every VM, with where it went and how long it took.")
     return [*message.paragraphs(lines), all_of_them]
+
+
+def _odd(of_each: str, courses: Sequence[VmProgress], names: Mapping[VmId | None, str]) -> str:
+    """The VMs that are not done for one reason, and the reason."""
+    alike = len({_error(c) for c in courses}) == 1
+    said = _error(courses[0]) if alike else f"each {of_each}"
+    named = [text.code(names.get(c.vm, c.title), limit=40) for c in courses]
+    return f"• {listed(named, most=_ODD)}: {text.escape(said)}"
 
 
 def _done(disposition: Disposition, courses: Sequence[VmProgress]) -> str:
@@ -200,7 +218,8 @@ def _done(disposition: Disposition, courses: Sequence[VmProgress]) -> str:
         each = [f"{number:,} {way} {text.code(place)}" for place, number in places]
         where = f"{verb}: {listed(each, most=_PLACES)}" if each else verb
     took = [c.seconds for c in courses if c.seconds is not None]
-    span = f"; {min(took):.0f} to {max(took):.0f} s each" if took else ""
+    least, most = (f"{min(took):.0f}", f"{max(took):.0f}") if took else ("", "")
+    span = f"; {least if least == most else f'{least} to {most}'} s each" if took else ""
     return f"• {counted(len(courses), 'VM')} {where}{span}"
 
 
@@ -235,5 +254,5 @@ def _error(course: VmProgress) -> str:
     if course.fate is Fate.DONE:
         return ""
     if course.fate is Fate.SET_ASIDE:
-        return text.plain(f"set aside: {course.sentence}", limit=60)
-    return text.plain(course.sentence, limit=60) or course.fate.value
+        return text.plain(f"set aside: {course.sentence}", limit=_NOTE)
+    return text.plain(course.sentence, limit=_NOTE) or course.fate.value

@@ -223,7 +223,7 @@ def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
     said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
     assert "*4 of 4 done and verified* in 4 min." in said
     assert "*1 VM was not part of it*, and Muster has not looked at it since the start:" in said
-    assert f"• `{stays.name}`: {stays.note or 'left as it was'}" in said
+    assert f"• `{stays.name}`: {stays.note or 'left as is'}" in said
 
 
 def test_a_vm_that_no_step_was_about_is_told_where_it_was_found_and_never_guessed() -> None:
