@@ -100,9 +100,13 @@ def _exactly(local: datetime, zone: tzinfo) -> datetime:
     """A local time that happens exactly once; while clocks change, its two readings differ."""
     first, second = _readings(local, zone)
     if first != second:
+        is_skipped = first.astimezone(zone).replace(tzinfo=None) != local
+        how_often, write = (
+            ("does not happen", "Write") if is_skipped else ("happens twice", "Write which, with its offset:")
+        )
         raise BadCommand(
-            f"Clocks change then: {local:%H:%M} on {local:%Y-%m-%d} happens twice or not at all in {zone}.",
-            remedy=f"Write it with its offset: {_with_offset(first, zone)} or {_with_offset(second, zone)}.",
+            f"Clocks change then: {local:%H:%M} on {local:%Y-%m-%d} {how_often} in {zone}.",
+            remedy=f"{write} {_with_offset(first, zone)} or {_with_offset(second, zone)}.",
         )
     return first
 
