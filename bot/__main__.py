@@ -119,12 +119,14 @@ def _check(arguments: argparse.Namespace) -> int:
 
 def _manifest(arguments: argparse.Namespace) -> int:
     def serve() -> int:
-        settings = _loaded(arguments.config)
+        from adapters.registry import CLOUDS
+        from bot.settings import load_slack
         from bot.slack.command_names import CommandNames
         from bot.slack.manifest import ADDRESS, render
 
-        names = CommandNames(prefix=settings.slack.command_prefix)
-        http = settings.slack.mode == "http"
+        slack = load_slack(arguments.config, CLOUDS)
+        names = CommandNames(prefix=slack.command_prefix)
+        http = slack.mode == "http"
         sys.stdout.write(render(names, http=http, address=arguments.address or ADDRESS))
         return 0
 

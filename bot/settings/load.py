@@ -56,6 +56,23 @@ def load_store(path: Path, env: Mapping[str, str], kinds: Mapping[str, HasSettin
     return file.store
 
 
+def load_slack(path: Path, kinds: Mapping[str, HasSettings]) -> keys.SlackSettings:
+    """Read only what is said about Slack, for who makes the app whose tokens are not there yet.
+
+    Args:
+        path: of muster.toml.
+        kinds: of clouds, by their name in the file.
+
+    Raises:
+        SettingsError: the file is not as it must be.
+    """
+    reading = Reading(env={}, folder=path.absolute().parent, kinds=kinds, looks_up=False)
+    file, problems = _shaped(keys.SettingsFile, _read(path), reading)
+    if file is None:
+        raise SettingsError(problems)
+    return file.slack
+
+
 def understand(raw: Mapping[str, Any], reading: Reading) -> Settings:
     """Make settings of what a file holds.
 

@@ -46,6 +46,18 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_manifest_of_the_app_is_printed_before_there_is_an_app_and_its_tokens(config: Path) -> None:
+    config.write_text(config.read_text().replace("[slack]\n", '[slack]\nmode = "http"\ncommand_prefix = "ops-"\n'))
+    done = muster("manifest", "--address", "https://muster.example", "--config", str(config))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "/ops-evacuate" in done.stdout
+    assert "https://muster.example/slack/events" in done.stdout
+    config.write_text(config.read_text().replace("command_prefix", "comand_prefix"))
+    wrong = muster("manifest", "--config", str(config))
+    assert wrong.returncode == 2
+    assert "slack.comand_prefix" in wrong.stderr
+
+
 async def with_three_lines(config: Path) -> Path:
     """A database whose audit has three lines."""
     events = (AuditEvent.REQUESTED, AuditEvent.VOTE, AuditEvent.REFUSED)
