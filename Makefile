@@ -109,4 +109,4 @@ format: dev ## Format and fix what can be fixed
 	@$(VENV)/bin/ruff format .
 	@$(VENV)/bin/ruff check --fix .
 
-check: lint types test ## Everything but the real OpenStack
+check: lint types test ## Check style, contracts and types, and run the suite

@@ -364,6 +364,18 @@ def test_links_between_documents_lead_somewhere() -> None:
     assert broken == []
 
 
+def test_every_table_of_a_document_has_a_head() -> None:
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    headless = [
+        f"{name(document)}: {rows[0]}"
+        for document in documents
+        for block in re.split(r"\n\s*\n", document.read_text())
+        if (rows := [line for line in block.splitlines() if line.startswith("|")])
+        and not (len(rows) > 1 and re.fullmatch(r"\|[\s:|-]+\|", rows[1]))
+    ]
+    assert headless == []
+
+
 def test_every_dependency_is_accounted_for() -> None:
     """The record of dependencies names each package that pyproject.toml asks for."""
     file = tomllib.loads((ROOT / "pyproject.toml").read_text())
