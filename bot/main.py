@@ -34,15 +34,15 @@ from bot.slack.command_names import CommandNames
 from bot.slack.connection import Connection
 from bot.slack.diagnose import diagnose
 from bot.slack.outbound.board import Board
-from bot.slack.outbound.presence import DirectMessages, Presence
+from bot.slack.outbound.recipients import DirectMessages, Recipients
 from bot.slack.outbound.unwell import Unwell
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
 from bot.store import figures
 from bot.store.archive import SqlArchive
-from bot.watch.alerted_hosts import Placing
+from bot.watch.alerted_hosts import AlertedHosts
 from bot.watch.alerts import Alerts
-from bot.watch.cloud_health import Reach
+from bot.watch.cloud_health import CloudHealth
 from bot.watch.rounds import Rounds
 from bot.web import health, webhooks
 
@@ -73,7 +73,7 @@ class Bot:
     rounds: Rounds
     app: AsyncApp
     slack: Connection | None  #: None in http mode, where Slack comes to us
-    reaches: Mapping[str, Reach]
+    cloud_health: Mapping[str, CloudHealth]
 
 
 def build(settings: Settings) -> Bot:
@@ -87,11 +87,13 @@ def build(settings: Settings) -> Bot:
     client = wire.connect(settings.tokens.bot.reveal(), api_url=slack.api_url)
     people = SlackPeople(client, clock, rules)
     desk = Desk(archive=archive, clock=clock, clouds=clouds, rules=rules, people=people)
-    presence = Presence(client, clock, people, DirectMessages(slack.direct_messages))
+    recipients = Recipients(client, clock, people, DirectMessages(slack.direct_messages))
     places = Places(client, external=slack.external_channels)
     names = CommandNames(prefix=slack.command_prefix)
     secret = settings.tokens.signing.reveal() or None
-    app = slack_app.build(desk, people, client, presence=presence, places=places, signing_secret=secret, names=names)
+    app = slack_app.build(
+        desk, people, client, recipients=recipients, places=places, signing_secret=secret, names=names
+    )
     owner = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
     leader = Leader(archive, clock, owner=owner, alone=archive.is_embedded)
     return Bot(
@@ -112,7 +114,7 @@ def build(settings: Settings) -> Bot:
             rules,
             slack.incident_channel,
             term=lambda: leader.term,
-            presence=presence,
+            recipients=recipients,
             external=slack.external_channels,
             heartbeats=heartbeats,
             names=names,
@@ -138,7 +140,7 @@ def build(settings: Settings) -> Bot:
         ),
         app=app,
         slack=Connection(app, client, settings.tokens.app.reveal(), clock) if slack.mode == "socket" else None,
-        reaches={name: Reach(cloud=cloud, clock=clock) for name, cloud in clouds.items()},
+        cloud_health={name: CloudHealth(cloud=cloud, clock=clock) for name, cloud in clouds.items()},
     )
 
 
@@ -168,8 +170,8 @@ async def run(settings: Settings) -> None:
             await stack.enter_async_context(http_server.serve(_slack_site(bot), *settings.slack.listen))
         log.info("muster is running", clouds=sorted(bot.clouds), slack=settings.slack.mode, http=port)
         async with asyncio.TaskGroup() as group:
-            for reach in bot.reaches.values():
-                group.create_task(reach.run())
+            for one in bot.cloud_health.values():
+                group.create_task(one.run())
             opening = group.create_task(_open(bot))
             await asyncio.wait([opening], timeout=MIGRATION_SECONDS if bot.archive.is_embedded else STORE_SECONDS)
             if bot.slack is not None:
@@ -208,13 +210,13 @@ def ticks_of(bot: Bot) -> schedule.Ticks:
     left_over = slack_app.receive_at(bot.desk, bot.people, bot.places).serve_left_over
     kept = bot.settings.retention
     let_go = partial(periodic.let_go, bot.leader, bot.clock, keep=kept.keep, keep_audit=kept.audit)
-    placing = Placing(archive=bot.leader, clock=bot.clock, clouds=bot.clouds)
+    alerted_hosts = AlertedHosts(archive=bot.leader, clock=bot.clock, clouds=bot.clouds)
     ticks: schedule.Ticks = {
         "left over": (schedule.LEFT_OVER_SECONDS, left_over),
         "expiry": (schedule.EXPIRY_SECONDS, partial(periodic.expire, bot.desk.archive, bot.clock)),
         "reminders": (schedule.REMINDER_SECONDS, partial(periodic.remind, bot.leader, bot.clock, bot.settings.rules)),
-        "alerts": (schedule.ALERT_SECONDS, placing.tell),
-        "hosts of alerts": (schedule.PLACE_SECONDS, placing.place),
+        "alerts": (schedule.ALERT_SECONDS, alerted_hosts.tell),
+        "hosts of alerts": (schedule.ALERTED_HOSTS_SECONDS, alerted_hosts.find),
         "retention": (schedule.RETENTION_SECONDS, let_go),
         "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
     }
@@ -286,7 +288,7 @@ def _probes(bot: Bot) -> health.Probes:
         slack=lambda: bot.slack.ailment if bot.slack is not None else "",
         heartbeats=bot.heartbeats,
         counts=partial(figures.counts, bot.archive, bot.clock),
-        clouds=lambda: {name: reach.ailment for name, reach in bot.reaches.items()},
+        clouds=lambda: {name: one.ailment for name, one in bot.cloud_health.items()},
         incident_channel=lambda: bot.board.unheard,
     )
 

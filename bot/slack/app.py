@@ -21,7 +21,7 @@ from bot.runtime.log import logger
 from bot.slack.command_names import CommandNames
 from bot.slack.inbound import clicks, commands, details, vm_windows, vote_windows, windows
 from bot.slack.inbound.reception import NotNoted, Reception, new_reference
-from bot.slack.outbound.presence import Presence
+from bot.slack.outbound.recipients import Recipients
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
 from bot.slack.views import notes
@@ -64,7 +64,7 @@ def build(
     people: SlackPeople,
     client: AsyncWebClient,
     *,
-    presence: Presence | None = None,
+    recipients: Recipients | None = None,
     places: Places | None = None,
     signing_secret: str | None = None,
     names: CommandNames | None = None,
@@ -75,7 +75,7 @@ def build(
         desk: where requests and decisions are taken.
         people: who is who.
         client: Slack.
-        presence: hears of who joins and leaves.
+        recipients: hears of who joins and leaves.
         places: asked whether a card can stand in a conversation; None: with this client.
         signing_secret: for HTTP; without one, nothing that comes by HTTP is believed.
         names: of the commands, as people type them here.
@@ -102,8 +102,8 @@ def build(
         app.event(name)(on_change)
 
     async def on_move(event: dict[str, Any]) -> None:
-        if presence is not None:
-            presence.forget(str(event.get("channel")))
+        if recipients is not None:
+            recipients.forget(str(event.get("channel")))
 
     for name in ("member_joined_channel", "member_left_channel"):
         app.event(name)(on_move)

@@ -17,7 +17,7 @@ from bot.domain.values import Action, UserId
 from bot.runtime.clock import SystemClock
 from bot.slack import reachability
 from bot.slack.conversations import is_shared
-from bot.slack.outbound.presence import DirectMessages, Presence
+from bot.slack.outbound.recipients import DirectMessages, Recipients
 from bot.slack.people import SlackPeople
 from bot.slack.retries import Retries
 from bot.slack.scopes import SCOPES
@@ -111,8 +111,8 @@ async def diagnose(
     lines.extend([await _person(one, people, roster, retries) for one in _named(rules, "UW")])
     lines.extend(_policy(rules, roster))
     if not channel.complaint:
-        presence = Presence(client, SystemClock(), people, direct_messages)
-        lines.append(await reachability.diagnose(client, presence, incident_channel, rules, retries))
+        recipients = Recipients(client, SystemClock(), people, direct_messages)
+        lines.append(await reachability.diagnose(client, recipients, incident_channel, rules, retries))
     return lines
 
 

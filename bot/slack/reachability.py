@@ -9,7 +9,7 @@ from bot.domain.counting import listed
 from bot.domain.diagnosis import Line
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
-from bot.slack.outbound.presence import DirectMessages, Presence
+from bot.slack.outbound.recipients import DirectMessages, Recipients
 from bot.slack.retries import Retries
 from bot.slack.wire import SlackError, answer
 
@@ -19,7 +19,7 @@ _MOST_NAMED = 20
 
 async def diagnose(
     client: AsyncWebClient,
-    presence: Presence,
+    recipients: Recipients,
     incident_channel: str,
     rules: Mapping[tuple[str, Action], Rule],
     retries: Retries,
@@ -28,21 +28,21 @@ async def diagnose(
 
     Args:
         client: Slack.
-        presence: who is in which conversation, and who gets direct messages.
+        recipients: who is in which conversation, and whether others get direct messages.
         incident_channel: id.
         rules: the policy of every cloud and action that is offered.
         retries: waits where Slack says so.
     """
     called = dict.fromkeys(one for rule in rules.values() for one in (*rule.approvers, *rule.escalate_to))
     try:
-        absent = sorted(await retries.ask(lambda: presence.absent(list(called), incident_channel)))
+        absent = sorted(await retries.ask(lambda: recipients.absent(list(called), incident_channel)))
         names = [await retries.ask(partial(_name, client, one)) for one in absent[:_MOST_NAMED]]
     except SlackError as error:
         return Line(title=_TITLE, complaint=f"where they are is not known ({error.code}).", remedy="Check again.")
     if not absent:
         return Line(title=_TITLE, detail="all are in the incident channel")
     named = listed([*names, *absent[_MOST_NAMED:]], most=_MOST_NAMED)
-    if presence.direct_messages is DirectMessages.NEVER:
+    if recipients.direct_messages is DirectMessages.NEVER:
         return Line(
             title=_TITLE,
             complaint=f"these people do not hear of a request that is typed in a channel they are not in: {named}.",

@@ -34,8 +34,8 @@ Listed = Mapping[str, Sequence[Host] | str]
 
 
 @dataclass(kw_only=True)
-class Placing:
-    """What becomes of alerts once they are stored."""
+class AlertedHosts:
+    """The hosts that stored alerts are about."""
 
     archive: Archive
     clock: Clock
@@ -74,7 +74,7 @@ class Placing:
         except Stale:
             return  # more was told of one of them meanwhile; the next tick takes it up
 
-    async def place(self) -> None:
+    async def find(self) -> None:
         """Find out which hosts are meant, each cloud asked once for all."""
         async with self.archive.reading() as unit:
             waiting = [alarm for alarm in await unit.alarms.waiting(limit=_AT_ONCE) if alarm.label is not None]
@@ -83,12 +83,12 @@ class Placing:
         asked = [self.clouds[name] for name in sorted(names) if self._may_ask(name)]
         listed = dict(zip([c.name for c in asked], await asyncio.gather(*map(self._hosts, asked)), strict=True))
         for alarm in waiting:
-            placed = _placed(alarm, listed, self.clouds)
-            if placed == alarm:
+            located = _located(alarm, listed, self.clouds)
+            if located == alarm:
                 continue
             try:
                 async with self.archive.unit(Rank.BULK) as unit:
-                    await unit.alarms.save(placed)
+                    await unit.alarms.save(located)
                     await unit.commit()
             except Stale:
                 continue
@@ -125,7 +125,7 @@ def _counted(storm: Alarm, every: Sequence[Alarm], *, is_current: bool, now: dat
     return replace(storm, sentence=f"{counted(alerts, 'alert')}{about}")
 
 
-def _placed(alarm: Alarm, listed: Listed, clouds: Mapping[str, AnyCloud]) -> Alarm:
+def _located(alarm: Alarm, listed: Listed, clouds: Mapping[str, AnyCloud]) -> Alarm:
     """The alarm with the one host of exactly the label's name or id, a port behind it or none; never a guess."""
     if alarm.label is None:
         return alarm

@@ -118,7 +118,7 @@ def _payload(told: ToldAlert) -> Facts:
 
 
 def _new(subject: str, firing: Sequence[ToldAlert], now: datetime) -> Alarm:
-    """Told by the next tick, and placed on a host once the cloud was asked (`placing`)."""
+    """Told by the next tick, and placed on a host once the cloud was asked (`alerted_hosts`)."""
     first = firing[0]
     return Alarm(
         id=secrets.token_hex(8),

@@ -15,8 +15,8 @@ WHILE_AILING = 10.0
 ANSWER_SECONDS = 60.0
 
 
-class Reach:
-    """The way to one cloud.
+class CloudHealth:
+    """Whether one cloud can be used now.
 
     Args:
         cloud: which.

@@ -22,7 +22,7 @@ from bot.domain.ports import StoreFailed
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action
 from bot.slack.diagnose import diagnose
-from bot.slack.outbound.presence import DirectMessages
+from bot.slack.outbound.recipients import DirectMessages
 from bot.slack.scopes import SCOPES
 from tests.clocks import FastClock
 

@@ -26,7 +26,7 @@ from bot.slack import app as slack_app
 from bot.slack import manifest
 from bot.slack.command_names import CommandNames
 from bot.slack.outbound.board import Board
-from bot.slack.outbound.presence import Presence
+from bot.slack.outbound.recipients import Recipients
 from bot.slack.people import SlackPeople
 from bot.slack.wire import connect
 from bot.store.archive import SqlArchive
@@ -62,7 +62,7 @@ class House:
     doors_archive: MortalArchive  #: the same, as the doors see it
     desk: Desk
     people: SlackPeople
-    presence: Presence
+    recipients: Recipients
     cloud: SlowCloud
 
     @property
@@ -171,8 +171,8 @@ async def opened(
     async with serve(standard_workspace(app=app, patience=patience), rate_limits=False) as served:
         client = connect(served.bot_token, api_url=served.api_url)
         people = SlackPeople(client, clock, rules)
-        presence = Presence(client, ManualClock(), people)  # what it remembers never grows old by itself
-        door = slack_app.build(desk, people, client, presence=presence, names=names)
+        recipients = Recipients(client, ManualClock(), people)  # what it remembers never grows old by itself
+        door = slack_app.build(desk, people, client, recipients=recipients, names=names)
         handler = AsyncSocketModeHandler(door, served.app_token)
         await handler.connect_async()
         await served.workspace.until(lambda: served.sockets.connections >= 1)
@@ -184,7 +184,7 @@ async def opened(
                 doors_archive=doors_archive,
                 desk=desk,
                 people=people,
-                presence=presence,
+                recipients=recipients,
                 cloud=cloud,
             )
         finally:

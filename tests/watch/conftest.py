@@ -15,7 +15,7 @@ from bot.domain.operation import Operation, State
 from bot.domain.values import Action, HostId, OperationId, UserId
 from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
-from bot.watch.alerted_hosts import Placing
+from bot.watch.alerted_hosts import AlertedHosts
 from bot.watch.rounds import Rounds
 from tests.clocks import ManualClock
 from tests.store.migrated import open_migrated
@@ -77,14 +77,14 @@ class Post:
             await self.clock.pass_time(EVERY.total_seconds())
 
     @property
-    def placing(self) -> Placing:
+    def alerted_hosts(self) -> AlertedHosts:
         """As a replica makes it that has just been started."""
-        return Placing(archive=self.archive, clock=self.clock, clouds={"toy": self.fleet})
+        return AlertedHosts(archive=self.archive, clock=self.clock, clouds={"toy": self.fleet})
 
     async def shown(self) -> list[Alarm]:
         """Every alarm that was raised or changed since this was asked the last time."""
-        await self.placing.tell()
-        await self.placing.place()
+        await self.alerted_hosts.tell()
+        await self.alerted_hosts.find()
         async with self.archive.unit() as unit:
             behind = await unit.notices.outdated(limit=100)
             for alarm, notice in behind:

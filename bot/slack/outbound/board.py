@@ -12,7 +12,7 @@ from bot.domain.ports import Archive, Bell, Clock, LeaseLost, StoreFailed
 from bot.domain.values import UserId
 from bot.runtime.log import logger
 from bot.slack.command_names import CommandNames
-from bot.slack.outbound.card_moves import Moving
+from bot.slack.outbound.card_moves import CardMoves
 from bot.slack.outbound.cards import Cards, Rules
 from bot.slack.outbound.copies import Copies
 from bot.slack.outbound.drawing import Drawing
@@ -20,8 +20,8 @@ from bot.slack.outbound.lines import Lines
 from bot.slack.outbound.notices import Notices
 from bot.slack.outbound.pending import Pending, read
 from bot.slack.outbound.poster import Poster
-from bot.slack.outbound.presence import DirectMessages, Presence
 from bot.slack.outbound.rate_limits import RateLimits
+from bot.slack.outbound.recipients import DirectMessages, Recipients
 from bot.slack.people import SlackPeople
 from bot.slack.refusals import because
 
@@ -46,7 +46,7 @@ class Board:
         rules: the policy of each cloud and action, for the cards.
         incident_channel: the id of the channel that hears start, trouble and end; empty for none.
         term: the number of the term in which this process speaks; None while another does.
-        presence: who is in which conversation; None: asked for with this client.
+        recipients: who hears of what, and where; None: found out with this client.
         external: whether something may be said in channels that are shared with other organisations.
         names: of the commands, as people type them here.
     """
@@ -61,7 +61,7 @@ class Board:
         incident_channel: str = "",
         *,
         term: Callable[[], int | None] = lambda: 0,
-        presence: Presence | None = None,
+        recipients: Recipients | None = None,
         external: bool = False,
         heartbeats: Heartbeats | None = None,
         names: CommandNames | None = None,
@@ -73,7 +73,7 @@ class Board:
         self._rules = rules
         self._incident_channel = incident_channel
         self._term = term
-        self._presence = presence or Presence(client, clock, SlackPeople(client, clock, rules))
+        self._recipients = recipients or Recipients(client, clock, SlackPeople(client, clock, rules))
         self._external = external
         self._heartbeats = heartbeats or Heartbeats(clock)
         self._names = names
@@ -93,10 +93,10 @@ class Board:
             external=self._external,
             names=self._names,
         )
-        moving = Moving(archive, poster, incident_channel=incident_channel)
-        self._cards = Cards(archive, clock, poster, self._rules, moving)
+        moves = CardMoves(archive, poster, incident_channel=incident_channel)
+        self._cards = Cards(archive, clock, poster, self._rules, moves)
         self._copies = Copies(archive, clock, poster, self._cards)
-        drawing = Drawing(archive, clock, poster, self._cards, self._presence, incident_channel=incident_channel)
+        drawing = Drawing(archive, clock, poster, self._cards, self._recipients, incident_channel=incident_channel)
         self._lines = Lines(archive, clock, poster, drawing)
         self._notices = Notices(
             archive,
@@ -115,7 +115,7 @@ class Board:
         """
         clouds = {name for name, _ in self._rules}
         rules = [rule for (name, _), rule in self._rules.items() if name == cloud or cloud not in clouds]
-        return await self._presence.directly(list(dict.fromkeys(one for rule in rules for one in rule.approvers)))
+        return await self._recipients.directly(list(dict.fromkeys(one for rule in rules for one in rule.approvers)))
 
     @property
     def unheard(self) -> str:
@@ -123,7 +123,7 @@ class Board:
         why = self._poster.closed.get(self._incident_channel)
         if why is None:
             return ""
-        called = self._presence.direct_messages is not DirectMessages.NEVER
+        called = self._recipients.direct_messages is not DirectMessages.NEVER
         instead = "goes to approvers by direct message" if called else "is told to nobody there"
         return f"takes nothing ({because(why)}): what it should hear {instead}"
 

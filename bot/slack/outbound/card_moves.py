@@ -11,7 +11,7 @@ from bot.slack.wire import SlackRefused
 log = logger(__name__)
 
 
-class Moving:
+class CardMoves:
     """Moves cards: to a copy that stands, else to the incident channel, else to the requester's direct messages.
 
     Args:

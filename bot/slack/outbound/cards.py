@@ -9,7 +9,7 @@ from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.runtime.log import logger
-from bot.slack.outbound.card_moves import Moving
+from bot.slack.outbound.card_moves import CardMoves
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import CARD, WRONG_SHAPE, Poster
 from bot.slack.outbound.rate_limits import LEFT_BY_PROGRESS, LEFT_BY_STATES
@@ -37,11 +37,11 @@ _ALONE = " Only you see it here: do that where approvers are."
 class Cards:
     """Draws the cards that are not up to date, and says when each has its turn."""
 
-    def __init__(self, archive: Archive, clock: Clock, poster: Poster, rules: Rules, moving: Moving) -> None:
+    def __init__(self, archive: Archive, clock: Clock, poster: Poster, rules: Rules, moves: CardMoves) -> None:
         self._archive = archive
         self._clock = clock
         self._rules = rules
-        self.moving = moving
+        self.moves = moves
         self._drawn_in: dict[OperationId, State] = {}  #: the state that each live operation's card was drawn in last
         self._standing = StandingMessages(clock, poster, event=CARD, what="a card")
 
@@ -160,7 +160,7 @@ class _CardMessage:
             log.warning("card cannot be edited", operation=operation.id, code=refusal.code)
             await self._let_be()
             return
-        moved = await self.cards.moving.move(operation, self.channel, why=refusal.code)
+        moved = await self.cards.moves.move(operation, self.channel, why=refusal.code)
         has_left = card is not None and bool(card.left)
         if operation.state in FINAL and (not moved or (has_left and not self.stand.ts)):
             log.warning("card cannot be shown to anybody", operation=operation.id, code=refusal.code)

@@ -21,7 +21,7 @@ from bot.domain.values import OperationId, UserId
 from bot.runtime.log import logger
 from bot.slack.outbound.cards import Cards
 from bot.slack.outbound.poster import Poster
-from bot.slack.outbound.presence import Heard, Presence
+from bot.slack.outbound.recipients import Heard, Recipients
 from bot.slack.views import alarm as alarm_view
 from bot.slack.views import answers, incident, news_lines, notes, push, thread, timeline
 from bot.slack.views.cards import details
@@ -54,7 +54,7 @@ class Drawing:
         clock: Clock,
         poster: Poster,
         cards: Cards,
-        presence: Presence,
+        recipients: Recipients,
         *,
         incident_channel: str,
     ) -> None:
@@ -62,7 +62,7 @@ class Drawing:
         self._clock = clock
         self._poster = poster
         self._cards = cards
-        self._presence = presence
+        self._recipients = recipients
         self._incident_channel = incident_channel
         self._links: dict[tuple[str, str], str] = {}
         self._names: dict[UserId, str] = {}
@@ -110,7 +110,7 @@ class Drawing:
         if push.is_late(news, operation):
             return Heard(incident=(), direct=())
         channel = card.channel if card is not None else operation.channel
-        return await self._presence.heard(
+        return await self._recipients.heard(
             news.ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
         )
 
@@ -173,7 +173,7 @@ class Drawing:
         async with self._archive.reading() as unit:
             operation, card = await unit.operations.get(news.operation), await unit.cards.of(news.operation)
         if card is not None:
-            await self._cards.moving.move(operation, card.channel, why=why)
+            await self._cards.moves.move(operation, card.channel, why=why)
 
     async def draw(self, news: Sequence[News]) -> Message:
         """The message; or the bare kind, should drawing it fail: a line is never lost to a view.

@@ -364,7 +364,7 @@ async def test_while_the_database_takes_nothing_the_answer_says_so_and_stays_tru
 async def test_whoever_leaves_or_joins_a_channel_is_known_there_as_soon_as_slack_tells(house: House) -> None:
     async def until(is_there: bool) -> None:
         for _ in range(3_000):
-            if ("U0CAROL" in await house.presence.members("C0OPS")) is is_there:
+            if ("U0CAROL" in await house.recipients.members("C0OPS")) is is_there:
                 return
             await asyncio.sleep(0.01)
         raise AssertionError("Slack told, and nobody heard.")

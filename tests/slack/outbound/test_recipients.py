@@ -11,7 +11,7 @@ from bot.domain.operation import STANDS, Operation, State
 from bot.domain.ports import Copy
 from bot.domain.values import UserId
 from bot.slack.outbound.board import Board
-from bot.slack.outbound.presence import DirectMessages, Presence
+from bot.slack.outbound.recipients import DirectMessages, Recipients
 from bot.slack.people import SlackPeople
 from tests.news import every_fact, news_of
 from tests.slack.conftest import RULES, Office, operation
@@ -30,8 +30,8 @@ CALLS = {
 
 def board(office: Office, direct_messages: DirectMessages = DirectMessages.ABSENT) -> Board:
     people = SlackPeople(office.client, office.clock, RULES)
-    presence = Presence(office.client, office.clock, people, direct_messages)
-    return Board(office.archive, office.clock, office.bell, office.client, RULES, "C0INCIDENT", presence=presence)
+    recipients = Recipients(office.client, office.clock, people, direct_messages)
+    return Board(office.archive, office.clock, office.bell, office.client, RULES, "C0INCIDENT", recipients=recipients)
 
 
 async def called(office: Office, kind: Kind, *, ask: Sequence[str] = ("S0LEADS",), channel: str = "C0OPS") -> Operation:
@@ -133,12 +133,12 @@ async def test_a_setting_says_who_gets_direct_messages(office: Office, direct: D
 
 
 async def test_who_joins_or_leaves_is_known_at_once_to_whoever_hears_of_it(office: Office) -> None:
-    presence = Presence(office.client, office.clock, SlackPeople(office.client, office.clock, RULES))
-    assert "U0CAROL" in await presence.members("C0OPS")
+    recipients = Recipients(office.client, office.clock, SlackPeople(office.client, office.clock, RULES))
+    assert "U0CAROL" in await recipients.members("C0OPS")
     office.workspace.kick("C0OPS", "U0CAROL")
-    assert "U0CAROL" in await presence.members("C0OPS")  # remembered
-    presence.forget("C0OPS")
-    assert "U0CAROL" not in await presence.members("C0OPS")
+    assert "U0CAROL" in await recipients.members("C0OPS")  # remembered
+    recipients.forget("C0OPS")
+    assert "U0CAROL" not in await recipients.members("C0OPS")
 
 
 async def test_killed_between_two_direct_messages_each_is_sent_once(office: Office) -> None:

@@ -45,8 +45,8 @@ class Heard:
     only_there: tuple[UserId, ...] = ()  #: who hears of it in the incident channel, and nowhere else
 
 
-class Presence:
-    """Reads members of conversations, and remembers them.
+class Recipients:
+    """Finds out who hears of it, and where; reads members of conversations, and remembers them.
 
     Args:
         client: Slack.
