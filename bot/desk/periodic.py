@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 
-import structlog
-
 from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages import reminder
@@ -19,8 +17,9 @@ from bot.domain.operation import Event, Operation, State, Told
 from bot.domain.ports import Archive, Clock, Rank, Stale, Unit
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Facts
+from bot.runtime.log import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 MOST = 1_000
 """How many waiting operations are looked at in one tick."""

@@ -9,14 +9,13 @@ import traceback
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import structlog
-
 from bot.domain.abilities import FindsVms, VmPlace
 from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, CloudError, Host, Request, Sighting, Unreachable
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import StepKey, VmId
+from bot.runtime.log import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 
 class AdapterFailed(Unreachable):

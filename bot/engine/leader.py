@@ -5,11 +5,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 
-import structlog
-
 from bot.domain.ports import Archive, Clock, Lead, LeaseLost, Rank, Stale, StoreFailed, Unit
+from bot.runtime.log import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 SPAN = timedelta(seconds=6)
 """Short, so that another replica speaks within ten seconds when the leader dies or freezes."""

@@ -5,8 +5,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
 
-import structlog
-
 from bot.domain.cloud import AnyCloud
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
@@ -16,9 +14,9 @@ from bot.engine.leased import LeasedOperation
 from bot.engine.missing_cloud import MissingCloud
 from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
-from bot.runtime.log import about, stumbled
+from bot.runtime.log import about, logger, stumbled
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 POLL_SECONDS = 1.0
 GATHER_SECONDS = 0.2

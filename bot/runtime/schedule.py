@@ -11,14 +11,13 @@ from contextlib import asynccontextmanager, suppress
 from functools import partial
 from typing import TypeAlias
 
-import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Clock
-from bot.runtime.log import stumbled
+from bot.runtime.log import logger, stumbled
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 EXPIRY_SECONDS = 5
 REMINDER_SECONDS = 5

@@ -9,16 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-import structlog
-
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Archive, Clock, Rank, Stale
 from bot.domain.values import Action
+from bot.runtime.log import logger
 from bot.watch.rounds import MOST_HOSTS
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 STORM = 10
 """Alarms of alerts that may begin within `STORM_SPAN` and be told each by itself; more are counted in one message."""

@@ -2,12 +2,11 @@
 
 import asyncio
 
-import structlog
-
 from bot.domain.cloud import AnyCloud, CloudError
 from bot.domain.ports import Clock
+from bot.runtime.log import logger
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 WHILE_WELL = 60.0
 WHILE_AILING = 10.0

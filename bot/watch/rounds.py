@@ -8,13 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-import structlog
-
 from bot.domain.cloud import AnyCloud, CloudError
 from bot.domain.ports import Archive, Clock, Stale
+from bot.runtime.log import logger
 from bot.watch import down, left_over
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 MOST_HOSTS = 10_000
 

@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import structlog
 from aiohttp import web
 
 from bot.domain.ports import Stale, StoreFailed
 from bot.domain.redaction import redact
 from bot.runtime import http_server
+from bot.runtime.log import logger
 from bot.watch.alerts import AlertGroup, ToldAlert
 
-log = structlog.get_logger(__name__)
+log = logger(__name__)
 
 PATH = "/webhooks/alertmanager"
 _MOST_ALERTS = 1_000
