@@ -224,6 +224,16 @@ def test_the_law_and_the_views_await_nothing() -> None:
     assert awaiting == []
 
 
+def test_what_tests_share_stands_in_no_file_of_tests() -> None:
+    borrowed = [
+        f"{name(path)}:{number}: {line}"
+        for path in files("tests")
+        for number, line in enumerate(path.read_text().splitlines(), start=1)
+        if re.match(r"\s*from tests\.[\w.]*\btest_\w+ import (?!\*)", line)
+    ]
+    assert borrowed == []
+
+
 # time --------------------------------------------------------------------------------------------------------------
 
 

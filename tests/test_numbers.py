@@ -5,8 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.test_house_rules import ROOT
-
+ROOT = Path(__file__).parents[1]
 WORDS = [
     "VM",
     "host",

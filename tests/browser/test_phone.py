@@ -112,11 +112,7 @@ async def test_a_lead_reads_300_vms_on_a_phone_before_approving(stage: Stage, ph
     await picture(phone, "approve-filled")
     await phone.click(".modal [data-role=submit]")
     await stage.card_says("1 of 2 vouched")
-    vouch = stage.card
-    await stage.workspace.click(ALICE, vouch, label="Vouch")
-    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
-    window = stage.workspace.form(ALICE)
-    assert window is not None
+    window = await stage.window(ALICE, "Vouch")
     await stage.workspace.submit(ALICE, window, {"host": "compute-2", "vouch-0": ["yes"]})
     await stage.card_says("Running", seconds=60)
     await picture(phone, "running")

@@ -17,6 +17,7 @@ from adapters.simulated.openstack_api import Release
 from adapters.simulated.records import SimVm
 from adapters.simulated.world import World
 from bot.domain.cloud import AnyCloud, Left
+from bot.domain.plans.plan import Plan
 from bot.domain.ports import Clock
 from bot.domain.values import Action, HostId, VmId
 from tests.clocks import ManualClock
@@ -64,6 +65,12 @@ class OpenStackReturnArena(ReturnArena, OpenStackArena):
 
 
 A = TypeVar("A", bound=OpenStackArena)
+
+
+async def planned_by(arena: OpenStackArena, cloud: OpenStackCloud) -> Plan:
+    """What another adapter plans for the same cloud."""
+    request = arena.request()
+    return cloud.plan(request, await cloud.survey(request))
 
 
 @asynccontextmanager

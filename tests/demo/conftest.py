@@ -3,7 +3,9 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
+import aiohttp
 import pytest
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from slack_bolt.async_app import AsyncApp
@@ -67,3 +69,10 @@ async def connected(
 def bolt(served: Served) -> AsyncApp:
     client = AsyncWebClient(token=served.bot_token, base_url=served.api_url)
     return AsyncApp(client=client, signing_secret=served.signing_secret)
+
+
+async def page_state(browser: aiohttp.ClientSession, user: str) -> dict[str, Any]:
+    """What the page shows that person."""
+    async with browser.get("/_page/state", params={"user": user}) as answer:
+        seen: dict[str, Any] = await answer.json()
+    return seen

@@ -12,19 +12,13 @@ from slack_bolt.async_app import AsyncAck
 from bot.demo.page import Scenario
 from bot.demo.server import Served, serve
 from bot.demo.workspace.workspace import Workspace
-from tests.demo.conftest import bolt, connected
+from tests.demo.conftest import bolt, connected, page_state
 
 
 @pytest.fixture
 async def browser(slack: Served) -> AsyncIterator[aiohttp.ClientSession]:
     async with aiohttp.ClientSession(slack.url) as session:
         yield session
-
-
-async def state(browser: aiohttp.ClientSession, user: str) -> dict[str, Any]:
-    async with browser.get("/_page/state", params={"user": user}) as answer:
-        seen: dict[str, Any] = await answer.json()
-    return seen
 
 
 def texts(seen: dict[str, Any], channel: str) -> list[str]:
@@ -49,7 +43,7 @@ async def test_the_page_and_its_files_are_served_and_nothing_else(browser: aioht
 async def test_each_user_sees_their_own_channels_and_ephemerals(ws: Workspace, browser: aiohttp.ClientSession) -> None:
     ws.add_message("C0OPS", author="U0MUSTER", text="to all")
     ws.add_message("C0OPS", author="U0MUSTER", text="to Alice", visible_to="U0ALICE")
-    alice, bob, guest = [await state(browser, user) for user in ("U0ALICE", "U0BOB", "U0GUEST")]
+    alice, bob, guest = [await page_state(browser, user) for user in ("U0ALICE", "U0BOB", "U0GUEST")]
     assert texts(alice, "C0OPS") == ["to all", "to Alice"]
     assert texts(bob, "C0OPS") == ["to all"]
     assert "G0SECRET" in {c["id"] for c in bob["channels"]}
@@ -121,7 +115,7 @@ async def test_scenario_buttons_run_what_the_demo_registered(ws: Workspace) -> N
 
     scenario = Scenario(name="Kill compute-3", description="It loses power", run=kill)
     async with serve(ws, scenarios=[scenario]) as slack, aiohttp.ClientSession(slack.url) as browser:
-        shown = (await state(browser, "U0ALICE"))["scenarios"]
+        shown = (await page_state(browser, "U0ALICE"))["scenarios"]
         async with browser.post("/_page/scenario", json={"name": "Kill compute-3"}) as answer:
             assert answer.status == 200
         async with browser.post("/_page/scenario", json={"name": "Kill everything"}) as answer:

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import PostedMessage
-from tests.ports import free_port
 from tests.services import alertmanager
 from tests.services.alertmanager import Alertmanager
-from tests.stories.stage import ALICE, INCIDENT, Stage, staged
+from tests.stories.stage import ALICE, Stage, staged
 
 pytestmark = pytest.mark.timeout(600)  # the package may have to be fetched first
 
@@ -28,13 +26,9 @@ def binary() -> Path:
 
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
-    port = free_port()
     async with staged(tmp_path, settings="[watch]\nhosts = false\n") as stage:
-        text = stage.config.read_text()
-        assert 'listen = "127.0.0.1:0"' in text
-        stage.config.write_text(text.replace('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{port}"'))
         stage.env["ALERTMANAGER_TOKEN"] = TOKEN
-        stage.env["WEBHOOK"] = f"http://127.0.0.1:{port}/webhooks/alertmanager"
+        stage.env["WEBHOOK"] = f"{stage.listens()}/webhooks/alertmanager"
         yield stage
 
 
@@ -44,29 +38,27 @@ async def watcher(stage: Stage, binary: Path, tmp_path: Path) -> AsyncIterator[A
         yield started
 
 
-def told(stage: Stage, text: str = "") -> list[PostedMessage]:
-    return [m for m in stage.workspace.channel_messages(INCIDENT) if text in m.plain]
-
-
 async def test_an_alert_fires_into_a_message_with_a_button_and_is_cleared_when_it_is_resolved(
     stage: Stage, watcher: Alertmanager
 ) -> None:
     await stage.start_bot()
     await watcher.tell(WHAT, summary=SAYS)
-    await stage.until(lambda: told(stage, "*1 alert about `prod/compute-2`, 12 VMs*"), what="the host is found for it")
-    (alarm,) = told(stage)
+    await stage.until(
+        lambda: stage.incidents("*1 alert about `prod/compute-2`, 12 VMs*"), what="the host is found for it"
+    )
+    (alarm,) = stage.incidents()
     assert "HostDown (critical): no answer from" in alarm.plain
     assert "<!channel>" not in alarm.plain
     assert alarm.buttons == ["Evacuate…"]
     assert TOKEN not in stage.log()
 
     await stage.workspace.click(ALICE, alarm, label="Evacuate…")
-    await stage.until(lambda: told(stage, "Evacuate prod/compute-2: 12 VMs"), what="a card")
+    await stage.until(lambda: stage.incidents("Evacuate prod/compute-2: 12 VMs"), what="a card")
 
     await watcher.tell(WHAT, summary=SAYS, is_over=True)
-    await stage.until(lambda: told(stage, "Resolved after"), what="the end is told")
-    assert len(told(stage, "alert")) == 1
-    assert told(stage, "Resolved after")[0].buttons == []
+    await stage.until(lambda: stage.incidents("Resolved after"), what="the end is told")
+    assert len(stage.incidents("alert")) == 1
+    assert stage.incidents("Resolved after")[0].buttons == []
 
 
 async def test_what_fired_while_the_bot_was_stopped_is_told_when_it_runs_again(
@@ -76,11 +68,11 @@ async def test_what_fired_while_the_bot_was_stopped_is_told_when_it_runs_again(
     await watcher.tell({"alertname": "Disk", "instance": "nobody-knows-this"}, summary="the disk is full")
     await stage.start_bot()
     await stage.until(
-        lambda: told(stage, "`prod/compute-2`") and told(stage, "nobody-knows-this"), what="both are told"
+        lambda: stage.incidents("`prod/compute-2`") and stage.incidents("nobody-knows-this"), what="both are told"
     )
-    assert [m.buttons for m in told(stage, "nobody-knows-this")] == [[]]
+    assert [m.buttons for m in stage.incidents("nobody-knows-this")] == [[]]
     await stage.kill_bot()
     await stage.start_bot()
     await watcher.tell(WHAT, summary=SAYS, is_over=True)
-    await stage.until(lambda: told(stage, "Resolved after"), what="the end is told")
-    assert len(told(stage)) == 2
+    await stage.until(lambda: stage.incidents("Resolved after"), what="the end is told")
+    assert len(stage.incidents()) == 2

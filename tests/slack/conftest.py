@@ -116,6 +116,15 @@ class Office:
     def cards(self, channel: str = "C0OPS") -> list[PostedMessage]:
         return [m for m in self.workspace.channel_messages(channel) if m.author == BOT]
 
+    def replies(self) -> list[PostedMessage]:
+        """All that stands in the threads of cards, with the cards."""
+        return [m for card in self.cards() for m in self.workspace.thread(card.channel, card.ts)]
+
+    def files(self) -> list[str]:
+        """The texts of all files there."""
+        found = [str(file["id"]) for reply in self.replies() for file in reply.body.get("files", [])]
+        return [(self.workspace.files[id].content or b"").decode() for id in found]
+
     def thread(self, card: PostedMessage) -> list[str]:
         return [m.plain for m in self.workspace.thread(card.channel, card.ts)]
 

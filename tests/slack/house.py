@@ -13,6 +13,7 @@ from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
 from bot.demo.server import Served, serve
 from bot.demo.workspace.messages import PostedMessage
 from bot.demo.workspace.muster_app import installed
+from bot.demo.workspace.view_stack import View
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.desk.desk import Desk
 from bot.domain.audit import AuditEvent, Entry
@@ -116,6 +117,19 @@ class House:
 
     def cards(self) -> list[PostedMessage]:
         return [m for m in self.workspace.channel_messages("C0OPS") if m.author == "U0MUSTER"]
+
+    def thread(self) -> list[str]:
+        """The lines under the first card."""
+        card = self.cards()[0]
+        return [m.plain for m in self.workspace.thread("C0OPS", card.ts) if m.ts != card.ts]
+
+    async def window(self, who: str, label: str, *, card: PostedMessage | None = None) -> View:
+        """What opens when that person presses that button, of the first card where none is named."""
+        assert (await self.workspace.click(who, card or self.cards()[0], label=label)).error == ""
+        await self.workspace.until(lambda: self.workspace.form(who))
+        shown = self.workspace.form(who)
+        assert shown is not None
+        return shown
 
     async def note_to(self, who: str, *, number: int = 1) -> str:
         """What that person is told privately, as soon as it is there."""

@@ -18,13 +18,17 @@ from adapters.simulated.world import World
 from bot.demo import configuration
 from bot.demo.server import Served, serve
 from bot.demo.workspace.messages import PostedMessage
+from bot.demo.workspace.view_stack import View
 from bot.demo.workspace.workspace import Workspace, standard_workspace
 from bot.runtime.clock import SystemClock
+from tests.ports import free_port
 from tests.store.migrated import migrated_file
 from tests.stories.forked import Forked
 
 ALICE, BOB, CAROL, DAVE, GUEST = "U0ALICE", "U0BOB", "U0CAROL", "U0DAVE", "U0GUEST"
 OPS, INCIDENT = "C0OPS", "C0INCIDENT"
+TICKED = [{"value": "yes"}]
+"""A tick box, as it is sent in."""
 T = TypeVar("T")
 
 LOOPBACK = "http://127.0.0.1"
@@ -75,6 +79,13 @@ class Stage:
                 env=os.environ | self.env, stdout=log, stderr=log,
             )  # fmt: skip
 
+    def listens(self) -> str:
+        """Give the bot a port of its own for HTTP; answers its address."""
+        port, text = free_port(), self.config.read_text()
+        assert 'listen = "127.0.0.1:0"' in text
+        self.config.write_text(text.replace('listen = "127.0.0.1:0"', f'listen = "127.0.0.1:{port}"'))
+        return f"{LOOPBACK}:{port}"
+
     async def until_it_listens(self, port: int) -> None:
         """Wait until the bot takes connections at that port."""
         async with asyncio.timeout(120):
@@ -110,12 +121,24 @@ class Stage:
         return path.read_text() if path.exists() else ""
 
     # what people do -----------------------------------------------------------------------------------------
+    async def evacuate(self, *, says: str) -> None:
+        """Alice asks for the evacuation of compute-2, and Bob approves it; until the card says that."""
+        await self.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
+        await self.card_says("Waiting for approval")
+        await self.workspace.click(BOB, self.card, label="Approve")
+        await self.card_says(says, seconds=120)
+
+    async def window(self, who: str, label: str) -> View:
+        """What opens when somebody presses that button of the newest card."""
+        await self.workspace.click(who, self.card, label=label)
+        await self.until(lambda: self.workspace.form(who), what=f"the window of {label}")
+        shown = self.workspace.form(who)
+        assert shown is not None
+        return shown
+
     async def choose(self, vms: Collection[str]) -> None:
         """Alice ticks exactly these ids in the window of the newest card, which has one list."""
-        await self.workspace.click(ALICE, self.card, label="Choose VMs…")
-        await self.until(lambda: self.workspace.form(ALICE), what="the window")
-        window = self.workspace.form(ALICE)
-        assert window is not None
+        window = await self.window(ALICE, "Choose VMs…")
         (listed,) = [block for block in window.blocks if block["type"] == "input"]
         await self.workspace.submit(ALICE, window, {listed["block_id"]: list(vms)})
 
@@ -128,6 +151,14 @@ class Stage:
     def card(self) -> PostedMessage:
         """The newest card."""
         return self.cards()[-1]
+
+    def incidents(self, text: str = "") -> list[PostedMessage]:
+        """What stands in the incident channel and says this."""
+        return [m for m in self.workspace.channel_messages(INCIDENT) if text in m.plain]
+
+    def everything(self) -> list[dict[str, object]]:
+        """All that the workspace holds, as it was posted."""
+        return [{"text": m.text, "blocks": m.blocks} for stored in self.workspace.messages.values() for m in stored]
 
     def thread(self, card: PostedMessage | None = None) -> list[str]:
         """The lines under a card."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.stories.health import says
 from tests.stories.small_disk import SmallDisk, small_disk
 from tests.stories.stage import ALICE, BOB, OPS, Stage, second_by_second, staged
-from tests.stories.test_neighbours import listening, says
 
 
 @asynccontextmanager
@@ -59,7 +59,7 @@ async def comes_to_its_end(stage: Stage) -> None:
 @pytest.mark.long
 async def test_a_disk_that_is_full_for_a_while_is_told_begins_nothing_and_leaves_no_trace(tmp_path: Path) -> None:
     async with moving(tmp_path) as (stage, disk):
-        address = listening(stage)
+        address = stage.listens()
         await begin(stage)
         disk.fill()
         await says(address + "/readyz", 503, "takes nothing: the disk is full")

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.stories.stage import ALICE, BOB, OPS, Stage
+from tests.stories.stage import Stage
 
 HOSTILE = [
     "<!channel>",
@@ -16,11 +16,6 @@ HOSTILE = [
 ]
 
 
-def everything(stage: Stage) -> list[dict[str, object]]:
-    """All that the workspace holds, as it was posted."""
-    return [{"text": m.text, "blocks": m.blocks} for stored in stage.workspace.messages.values() for m in stored]
-
-
 def marked_up(value: object) -> list[str]:
     """The texts in which Slack obeys marks; everywhere else it shows them as they are."""
     if isinstance(value, list):
@@ -32,20 +27,13 @@ def marked_up(value: object) -> list[str]:
     return [*obeyed, *(text for one in value.values() for text in marked_up(one))]
 
 
-async def evacuate(stage: Stage, *, says: str) -> None:
-    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
-    await stage.card_says("Waiting for approval")
-    await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says(says, seconds=120)
-
-
 async def test_hostile_names_mention_nobody_link_nowhere_and_break_no_message(stage: Stage) -> None:
     vms = stage.world.vms_on(stage.world.host("compute-2"))
     for vm, name in zip(vms, HOSTILE, strict=False):
         vm.name = name
     await stage.start_bot()
-    await evacuate(stage, says="12 of 12 done and verified")
-    texts, posted = "\n".join(marked_up(everything(stage))), json.dumps(everything(stage), ensure_ascii=False)
+    await stage.evacuate(says="12 of 12 done and verified")
+    texts, posted = "\n".join(marked_up(stage.everything())), json.dumps(stage.everything(), ensure_ascii=False)
     assert "channel" in posted  # it is shown, as data
     for live in ("<!channel", "<!here", "<http://evil.example"):
         assert live not in texts

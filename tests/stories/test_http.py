@@ -40,8 +40,7 @@ async def test_commands_clicks_windows_and_events_reach_the_process_by_signed_re
         await stage.card_says("Waiting for approval")
         stage.workspace.change_group("S0LEADS", (CAROL,))
         await stage.served.settled()
-        await stage.workspace.click(CAROL, stage.card, label="Reject")
-        await stage.until(lambda: stage.workspace.form(CAROL), what="the window")
+        await stage.window(CAROL, "Reject")
         assert not (await stage.workspace.submit(CAROL, values={"reason": "By HTTP."})).error
         await stage.card_says("Reason: By HTTP.")
         assert stage.served.sockets.connections == 0

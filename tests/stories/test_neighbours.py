@@ -2,18 +2,15 @@
 
 import asyncio
 import resource
-from collections.abc import Mapping
-from math import ceil
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import aiohttp
 import pytest
 from sqlalchemy import make_url
 
-from tests.ports import free_port
 from tests.relay import relayed
 from tests.store.databases import Postgresql
+from tests.stories.health import says
 from tests.stories.stage import ALICE, BOB, OPS, Stage, staged
 
 BROKEN = {
@@ -25,37 +22,11 @@ BROKEN = {
 }
 
 
-def listening(stage: Stage) -> str:
-    """Give the bot a port of its own for HTTP; answers its address."""
-    port = free_port()
-    stage.config.write_text(stage.config.read_text().replace("127.0.0.1:0", f"127.0.0.1:{port}"))
-    return f"http://127.0.0.1:{port}"
-
-
 def on_database(stage: Stage, url: str) -> None:
     """Give the bot another database than the embedded one."""
     text = stage.config.read_text()
     embedded = next(line for line in text.splitlines() if line.startswith('url = "sqlite'))
     stage.config.write_text(text.replace(embedded, f'url = "{url}"'))
-
-
-async def asked(url: str) -> tuple[int, Mapping[str, object]]:
-    """What the bot says of itself; (0, {}) when nobody listens there."""
-    try:
-        async with aiohttp.ClientSession() as session, session.get(url) as answer:
-            return answer.status, await answer.json()
-    except aiohttp.ClientConnectionError:
-        return 0, {}
-
-
-async def says(url: str, status: int, *words: str, seconds: float = 60) -> None:
-    """Wait until it answers so."""
-    for _ in range(ceil(seconds * 5)):
-        told = await asked(url)
-        if told[0] == status and all(word in str(told[1]) for word in words):
-            return
-        await asyncio.sleep(0.2)
-    raise AssertionError(f"{url} says {told}, not {status} {words}")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +61,7 @@ async def test_a_start_and_a_stop_among_healthy_neighbours_log_no_warning(stage:
 
 
 async def test_without_slack_it_starts_works_off_what_was_approved_and_tells_it_later(stage: Stage) -> None:
-    address = listening(stage)
+    address = stage.listens()
     await stage.start_bot()
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
     await stage.card_says("Waiting for approval")
@@ -111,7 +82,7 @@ async def test_without_slack_it_starts_works_off_what_was_approved_and_tells_it_
 
 
 async def test_a_process_that_does_not_hear_slack_for_long_is_not_healthy(stage: Stage) -> None:
-    address = listening(stage)
+    address = stage.listens()
     stage.config.write_text(stage.config.read_text().replace("[slack]", '[slack]\ndeaf_after = "3s"'))
     await stage.start_bot()
     await says(address + "/readyz", 200)
@@ -126,7 +97,7 @@ async def test_a_process_that_does_not_hear_slack_for_long_is_not_healthy(stage:
 @pytest.mark.long
 async def test_without_a_cloud_it_starts_names_it_and_serves_the_other_one(tmp_path: Path) -> None:
     async with staged(tmp_path) as stage:
-        address = listening(stage)
+        address = stage.listens()
         clouds = stage.folder / "clouds.yaml"
         real = urlsplit(clouds.read_text().split("auth_url: ")[1].split()[0])
         async with relayed(to_port=real.port or 0) as relay:
@@ -146,7 +117,7 @@ async def test_a_database_that_goes_away_is_logged_once_and_so_is_its_return(
 ) -> None:
     async with server.database() as url, staged(tmp_path) as stage:
         on_database(stage, url)
-        address = listening(stage)
+        address = stage.listens()
         await stage.start_bot()
         await says(address + "/readyz", 200)
         await stage.answer(ALICE, "/muster list")
@@ -165,7 +136,7 @@ async def test_a_database_that_goes_away_is_logged_once_and_so_is_its_return(
 
 @pytest.mark.long
 async def test_who_holds_connections_open_and_says_nothing_keeps_nobody_out(stage: Stage) -> None:
-    address = listening(stage)
+    address = stage.listens()
     await stage.start_bot()
     assert stage.process is not None
     resource.prlimit(stage.process.pid, resource.RLIMIT_NOFILE, (256, 256))
@@ -184,7 +155,7 @@ async def test_without_its_database_it_starts_and_is_whole_when_that_is_reached(
     tmp_path: Path, server: Postgresql
 ) -> None:
     async with server.database(migrated=False) as url, staged(tmp_path) as stage:
-        address = listening(stage)
+        address = stage.listens()
         there, folder = make_url(url), tmp_path / "postgresql"  # a server is reached by the folder of its socket
         on_database(stage, there.set(query={"host": str(folder)}).render_as_string(hide_password=False))
         await stage.start_bot()

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-from bot.demo.workspace.view_stack import View
 from tests.stories.stage import ALICE, BOB, CAROL, DAVE, INCIDENT, OPS, Stage, staged
 
 POLICY = """
@@ -61,20 +60,12 @@ async def refuses_what_nobody_could_approve(stage: Stage) -> None:
     assert "Approve" not in card.buttons
 
 
-async def window(stage: Stage, who: str, label: str) -> View:
-    await stage.workspace.click(who, stage.card, label=label)
-    await stage.until(lambda: stage.workspace.form(who), what=f"the window of {label}")
-    shown = stage.workspace.form(who)
-    assert shown is not None
-    return shown
-
-
 async def is_told_no_with_a_reason(stage: Stage) -> None:
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
     await stage.card_says("Waiting for approval*, 0 of 2")
     answer = await answered(stage, ALICE, "/muster hosts prod compute-2", "awaiting approval")
     assert stage.link() in answer
-    await window(stage, CAROL, "Reject")
+    await stage.window(CAROL, "Reject")
     await stage.workspace.submit(CAROL, values={"reason": "Rack 4 is being recabled."})
     await stage.card_says("Reason: Rack 4 is being recabled.")
     await stage.until(lambda: stage.thread_says("<@U0ALICE>, nothing was changed"), what="the requester is told")
@@ -87,7 +78,7 @@ async def goes_ahead_for_one_alone(stage: Stage) -> None:
     await stage.card_says("Waiting for approval*, 0 of 2")
     await stage.workspace.click(BOB, stage.card, label="Break Glass…")
     await stage.hears(BOB, "not among those who may break glass")
-    shown = await window(stage, DAVE, "Break Glass…")
+    shown = await stage.window(DAVE, "Break Glass…")
     assert "0 of 2 approvals" in str(shown.blocks)
     assert stage.mutations() == []
     await stage.workspace.submit(DAVE, values={"reason": "Shop is down, leads do not answer."})

@@ -5,8 +5,7 @@ import re
 import pytest
 
 from adapters.simulated.faults import CallFault, Effect
-from tests.stories.stage import ALICE, BOB, OPS, Stage
-from tests.stories.test_vouching import TICKED, window
+from tests.stories.stage import ALICE, BOB, OPS, TICKED, Stage
 
 DEAD = "compute-2"
 
@@ -41,7 +40,7 @@ async def test_a_death_that_no_bmc_proves_is_vouched_for_by_two_people(stage: St
     assert ("The BMC of compute-2 did not answer" in card) is (bmc == "silent")
     for who, label in ((BOB, "Approve"), (ALICE, "Vouch")):
         assert stage.mutations() == []
-        shown = await window(stage, who, label)
+        shown = await stage.window(who, label)
         assert "ompute-2 is dead: powered off, or cut off from its storage and network" in str(shown.blocks)
         await stage.workspace.submit(who, values={"host": DEAD, "vouch-0": TICKED})
         await stage.until(lambda: stage.thread_says(f"Vouched by <@{who}>"), what=f"{who} vouched")  # noqa: B023

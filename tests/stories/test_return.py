@@ -97,10 +97,7 @@ async def test_only_the_chosen_come_back_and_who_was_moved_on_is_flagged(stage: 
     assert "shop-web-1 stays on" in shown
     assert "moved since: Muster left it on" in shown
 
-    await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
-    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
-    window = stage.workspace.form(ALICE)
-    assert window is not None
+    window = await stage.window(ALICE, "Choose VMs…")
     lists = {b["label"]["text"]: b for b in window.blocks if b["type"] == "input"}
     assert set(lists) == {"Live-migrate back", "Migrate back offline"}
     await stage.workspace.submit(

@@ -24,14 +24,6 @@ async def short_of(stage: Stage, count: int) -> Sequence[SimVm]:
     return vms
 
 
-async def window_of(stage: Stage, user: str) -> View:
-    await stage.workspace.click(user, stage.card, label="Skip")
-    await stage.until(lambda: stage.workspace.form(user), what="the window")
-    window = stage.workspace.form(user)
-    assert window is not None
-    return window
-
-
 async def skip(stage: Stage, user: str, window: View, *vms: SimVm, reason: str = "") -> None:
     (listed,) = [b for b in window.blocks if b.get("block_id", "").startswith("vms-")]
     why = {"reason": reason} if reason else {}
@@ -51,7 +43,7 @@ async def test_one_is_set_aside_the_other_is_retried_and_the_host_is_not_called_
     await stage.workspace.click(DAVE, stage.card, label="Skip")
     await stage.hears(DAVE, "Only the requester and the approvers can do this")
 
-    early, window = await window_of(stage, ALICE), await window_of(stage, BOB)
+    early, window = await stage.window(ALICE, "Skip"), await stage.window(BOB, "Skip")
     assert all(vm.name in str(window.blocks) for vm in (aside, other))
     await skip(stage, BOB, window, aside, reason=WHY)
     await stage.card_says("1 set aside")
@@ -88,7 +80,7 @@ async def test_when_all_that_failed_is_set_aside_it_ends_though_the_bot_dies_ove
 ) -> None:
     vms = await short_of(stage, 2)
     before = len(stage.mutations())
-    window = await window_of(stage, BOB)
+    window = await stage.window(BOB, "Skip")
     submitted = asyncio.create_task(skip(stage, BOB, window, *vms))
     await stage.until(lambda: stage.workspace.form(BOB) is None, what="the window is closed")
     await stage.kill_bot()

@@ -51,10 +51,7 @@ async def test_forty_vms_leave_and_only_the_chosen_come_back(stage: Stage) -> No
     assert all(name in shown for name in names(list(were_here.values())))
     before = stage.card
 
-    await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
-    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
-    window = stage.workspace.form(ALICE)
-    assert window is not None
+    window = await stage.window(ALICE, "Choose VMs…")
     lists = {b["label"]["text"]: b for b in window.blocks if b["type"] == "input"}
     assert set(lists) == {"Live-migrate back", "Migrate back offline", "Power on"}
     back = [vm for vm in were_here.values() if vm.name in {"erp-1", "crm-2"}]
@@ -101,9 +98,7 @@ async def test_nobody_else_chooses_and_a_late_click_is_answered_privately(stage:
     stage.workspace.views.expire_next_triggers = 1
     await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
     await stage.hears(ALICE, "Press the button again")
-    await stage.workspace.click(ALICE, stage.card, label="Choose VMs…")
-    await stage.until(lambda: stage.workspace.form(ALICE), what="the window")
-    window = stage.workspace.form(ALICE)
+    window = await stage.window(ALICE, "Choose VMs…")
     await stage.workspace.submit(ALICE, window, {})
     await stage.hears(ALICE, "what the plan does already")
     assert calls(stage, "/exit-maintance-mode") == []

@@ -9,18 +9,6 @@ from tests.stories import ledger
 from tests.stories.stage import ALICE, BOB, OPS, Stage
 
 
-def everything(stage: Stage) -> list[dict[str, object]]:
-    """All that the workspace holds, as it was posted."""
-    return [{"text": m.text, "blocks": m.blocks} for stored in stage.workspace.messages.values() for m in stored]
-
-
-async def evacuate(stage: Stage, *, says: str) -> None:
-    await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
-    await stage.card_says("Waiting for approval")
-    await stage.workspace.click(BOB, stage.card, label="Approve")
-    await stage.card_says(says, seconds=120)
-
-
 async def test_deliveries_that_come_many_times_and_out_of_order_do_the_same_as_once(stage: Stage) -> None:
     await stage.start_bot()
     faults = stage.served.faults
@@ -40,11 +28,11 @@ async def test_deliveries_that_come_many_times_and_out_of_order_do_the_same_as_o
 
 async def test_no_secret_reaches_the_database_the_log_or_a_message(stage: Stage) -> None:
     await stage.start_bot()
-    await evacuate(stage, says="12 of 12 done and verified")
+    await stage.evacuate(says="12 of 12 done and verified")
     await stage.stop_bot()
     places = {path.name: path.read_bytes() for path in stage.folder.glob("muster.*") if path.suffix != ".toml"}
     assert {"muster.db", "muster.log"} <= places.keys()
-    places["messages"] = json.dumps(everything(stage)).encode()
+    places["messages"] = json.dumps(stage.everything()).encode()
     for secret in (*stage.env.values(), "muster-demo", configuration.TOKEN):
         for place, content in places.items():
             assert secret.encode() not in content, f"{secret[:6]}… stands in {place}"
@@ -53,7 +41,7 @@ async def test_no_secret_reaches_the_database_the_log_or_a_message(stage: Stage)
 async def test_the_ledger_finds_a_change_that_nobody_approved(stage: Stage) -> None:
     """The check at the end of every story can fail."""
     await stage.start_bot()
-    await evacuate(stage, says="12 of 12 done and verified")
+    await stage.evacuate(says="12 of 12 done and verified")
     await stage.stop_bot()
     calls, database = stage.world.mutations(), stage.folder / "muster.db"
     assert ledger.complaints(database, calls) == []

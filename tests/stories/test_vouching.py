@@ -1,17 +1,6 @@
 """Data would be lost: two people vouch for it with the host's name typed, before anything is touched."""
 
-from bot.demo.workspace.view_stack import View
-from tests.stories.stage import ALICE, BOB, OPS, Stage
-
-TICKED = [{"value": "yes"}]
-
-
-async def window(stage: Stage, who: str, label: str) -> View:
-    await stage.workspace.click(who, stage.card, label=label)
-    await stage.until(lambda: stage.workspace.form(who), what=f"the window of {label}")
-    shown = stage.workspace.form(who)
-    assert shown is not None
-    return shown
+from tests.stories.stage import ALICE, BOB, OPS, TICKED, Stage
 
 
 async def test_disks_that_would_be_lost_are_vouched_for_by_a_lead_and_the_requester(stage: Stage) -> None:
@@ -23,7 +12,7 @@ async def test_disks_that_would_be_lost_are_vouched_for_by_a_lead_and_the_reques
     losing = sorted(vm.name for vm in stage.world.vms_on(dead) if vm.image is not None)
     assert losing
 
-    shown = await window(stage, BOB, "Approve")
+    shown = await stage.window(BOB, "Approve")
     assert all(name in str(shown.blocks) for name in losing)
     complained = await stage.workspace.submit(BOB, values={"host": "compute-22", "vouch-0": TICKED})
     assert set(complained.errors) == {"host"}
@@ -31,7 +20,7 @@ async def test_disks_that_would_be_lost_are_vouched_for_by_a_lead_and_the_reques
     await stage.card_says("1 of 2 vouched for")
     assert stage.mutations() == []
 
-    await window(stage, ALICE, "Vouch")
+    await stage.window(ALICE, "Vouch")
     await stage.workspace.submit(ALICE, values={"host": "compute-2", "vouch-0": TICKED})
     await stage.card_says("12 of 12 done and verified")
     assert stage.world.vms_on(dead) == []

@@ -9,8 +9,8 @@ from sqlalchemy import event
 from bot.domain.cloud import Host
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Rank
+from tests.watch.alertmanager import alert, door, payload, send
 from tests.watch.conftest import Post
-from tests.watch.test_webhook import alert, door, payload, send
 
 GROUPS, EACH = 100, 10
 

@@ -11,6 +11,7 @@ from aiohttp import web
 from adapters.cloudtower.cloud import CloudTowerCloud
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.cloudtower.survey.survey import CloudTowerSurvey
+from adapters.cloudtower.wire.client import Client, Credentials
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.gate import PREFIX
 from adapters.simulated.cloudtower.state import API_KEY, PASSWORD, USERNAME, Tower
@@ -18,7 +19,7 @@ from adapters.simulated.middleware import served
 from adapters.simulated.records import Cluster, Platform, Power, SimHost, SimVm
 from adapters.simulated.world import World
 from bot.domain.cloud import Books, CloudError, Left, Refused, Request, Seen, Unreachable
-from bot.domain.plans.plan import By, Plan
+from bot.domain.plans.plan import By, Plan, Verdict
 from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, after_look, laid_out
 from bot.domain.progress.turns import not_needed, to_start
 from bot.domain.settings.secret import Secret
@@ -69,6 +70,11 @@ def made(url: str, clock: ManualClock, **keys: Any) -> CloudTowerCloud:
     login: dict[str, Any] = {} if "username" in keys else {"token_env": Secret(API_KEY)}
     settings = CloudTowerSettings(name="tower", kind="cloudtower", url=url, **login, **keys)
     return CloudTowerCloud(settings, TakingAlong(clock))
+
+
+def bad(plan: Plan) -> dict[str, Verdict]:
+    """By code, the findings that are not well."""
+    return {f.code: f.verdict for f in plan.findings if f.verdict is not Verdict.OK}
 
 
 @asynccontextmanager
@@ -185,3 +191,31 @@ class Walk:
                 return self
             await self.round()
         raise AssertionError(f"still open: {self.states()}")
+
+
+@asynccontextmanager
+async def client(url: str, clock: ManualClock, **options: Any) -> AsyncIterator[Client]:
+    settings: dict[str, Any] = {
+        "token": None,
+        "login": Credentials(username=USERNAME, password=PASSWORD),
+        "verify": True,
+        "timeout": 10.0,
+    } | options
+    made = Client(name="tower", url=url, clock=TakingAlong(clock), **settings)
+    try:
+        yield made
+    finally:
+        await made.aclose()
+
+
+@asynccontextmanager
+async def answering(answer: web.Response) -> AsyncIterator[str]:
+    """A server that is no CloudTower and answers everything alike."""
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+
+    app = web.Application()
+    app.router.add_route("*", "/{tail:.*}", handle)
+    async with served(app) as address:
+        yield address + "/v2/api"

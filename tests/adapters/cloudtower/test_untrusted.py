@@ -1,7 +1,7 @@
 """Answers of CloudTower that are less than the truth, or not its own: what is not seen is not gone."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from typing import Any
@@ -19,8 +19,7 @@ from adapters.simulated.records import Maintenance, Power
 from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
 from bot.domain.plans.plan import Plan, Step, Verdict, digest_of
 from bot.domain.values import Action, Then
-from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench
-from tests.adapters.cloudtower.wire.test_client import answering, client
+from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, answering, bad, bench, client
 from tests.bends.wire import BENDS, Wire
 from tests.steps import steps_of
 from tests.tiers import examples
@@ -35,10 +34,6 @@ async def bending(**switches: Any) -> AsyncIterator[tuple[Bench, Wire]]:
     wire = Wire()
     async with bench(middlewares=[wire.middleware], **switches) as tower:
         yield tower, wire
-
-
-def verdicts(plan: Plan) -> Mapping[str, Verdict]:
-    return {f.code: f.verdict for f in plan.findings if f.verdict is not Verdict.OK}
 
 
 async def verification(tower: Bench) -> Step:
@@ -124,7 +119,7 @@ async def test_a_vm_that_left_with_the_maintenance_and_is_not_offered_back_is_na
         await Walk(bench=tower, plan=entered).to_end()
         await tower.clock.pass_time(60)
         ledger = tuple(Left(id=vm.id, name=vm.name, status=vm.status) for vm in entered.vms if vm.name != "batch-1")
-        assert verdicts(await tower.plan(action=Action.EXIT, ledger=ledger)) == {}
+        assert bad(await tower.plan(action=Action.EXIT, ledger=ledger)) == {}
         wire.bend("POST /v2/api/exit-maintance-mode-precheck-result id", BENDS["empty"])
         plan = await tower.plan(action=Action.EXIT, ledger=ledger)
         told = [f.sentence for f in plan.findings if f.code == "vm-left-out"]
@@ -147,7 +142,7 @@ async def test_what_is_no_answer_of_cloudtower_is_nothing_that_it_said(bend: str
             if kind in optional:
                 plan = await tower.plan()
                 assert not plan.is_blocked
-                assert list(verdicts(plan).values()) == [Verdict.WARNING], (kind, plan.findings)
+                assert list(bad(plan).values()) == [Verdict.WARNING], (kind, plan.findings)
                 assert "not the API" in next(f.sentence for f in plan.findings if f.verdict is Verdict.WARNING)
             else:
                 with pytest.raises(Unreachable, match="not the API"):
@@ -202,14 +197,14 @@ async def test_alerts_and_cluster_cost_accuracy_and_not_the_plan(tower: Bench, s
     for path in ("/get-alerts$", "/get-clusters$"):
         tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=status, path=path, times=None))
     plan = await tower.plan()
-    assert verdicts(plan) == {"alerts": Verdict.WARNING, "cluster": Verdict.WARNING}
+    assert bad(plan) == {"alerts": Verdict.WARNING, "cluster": Verdict.WARNING}
     assert plan.steps
 
 
 async def test_power_is_not_planned_while_nobody_knows_through_which_host_the_tower_is_attached(tower: Bench) -> None:
     tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=503, path="/get-clusters$", times=None))
     plan = await tower.plan(then=Then.POWER_OFF)
-    assert verdicts(plan)["power-attached"] is Verdict.UNKNOWN
+    assert bad(plan)["power-attached"] is Verdict.UNKNOWN
 
 
 # ---------------------------------------------------------------------- nothing learned in a failing moment

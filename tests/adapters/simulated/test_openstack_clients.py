@@ -4,15 +4,14 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import pytest
 from openstack import exceptions
 from openstack.connection import Connection
 
-from adapters.simulated.datacentre import build
-from tests.adapters.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region
 
 # openstacksdk warns of its own future; that it should read well to others is not this test's affair.
 pytestmark = [
@@ -31,12 +30,6 @@ for line in sys.stdin:
     print("exit", code, flush=True)
     print("exit", code, file=sys.stderr, flush=True)
 """
-
-
-@pytest.fixture
-async def cloud() -> AsyncIterator[Region]:
-    async with region(lambda clock: build(clock.now)) as one:
-        yield one
 
 
 async def with_sdk(cloud: Region, ask: Callable[[Connection], T], *, user: str = "admin") -> T:

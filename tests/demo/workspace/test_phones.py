@@ -5,7 +5,7 @@ import aiohttp
 from bot.demo.server import serve
 from bot.demo.workspace.phones import CHARACTERS
 from bot.demo.workspace.workspace import Workspace, standard_workspace
-from tests.demo.test_page import state
+from tests.demo.conftest import page_state
 
 BOT = "U0MUSTER"
 
@@ -49,7 +49,7 @@ async def test_the_page_shows_every_phone_to_whoever_looks() -> None:
     ws = standard_workspace()
     async with serve(ws) as served, aiohttp.ClientSession(served.url) as browser:
         told(ws, "<@U0BOB>: come")
-        seen = await state(browser, "U0ALICE")
+        seen = await page_state(browser, "U0ALICE")
     assert [(one["user"], one["text"]) for one in seen["phones"]] == [("U0BOB", "@Bob Okafor: come")]
 
 

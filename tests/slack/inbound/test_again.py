@@ -1,23 +1,15 @@
 """*Ask Again* on a card that ended without being done: the same request, by the rights of whoever presses it."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from bot.domain.operation import Operation, State
 from bot.domain.values import Action
 from bot.slack.inbound import clicks
-from tests.slack.house import House, opened
+from tests.slack.house import House
 from tests.slack.views.examples import operation
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
 
 
 async def ended(house: House, state: State, *, dry_run: bool = False) -> Operation:

@@ -1,13 +1,10 @@
 """Choosing VMs in a window, over a real Socket Mode connection: opened by a click, sent in once, answered privately."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from bot.demo.workspace.messages import PostedMessage
-from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan, digest_of
@@ -15,14 +12,8 @@ from bot.domain.ports import Delivery
 from bot.domain.values import Action
 from bot.slack import app as slack_app
 from bot.slack.inbound import vm_windows
-from tests.slack.house import House, opened
+from tests.slack.house import House
 from tests.slack.views.examples import plan
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
 
 
 def choosy(vms: int) -> Plan:
@@ -40,21 +31,13 @@ async def planned(house: House, *, vms: int = 12) -> PostedMessage:
     return house.cards()[0]
 
 
-async def window(house: House, who: str, card: PostedMessage) -> View:
-    assert (await house.workspace.click(who, card, label="Choose VMs…")).error == ""
-    await house.workspace.until(lambda: house.workspace.form(who))
-    shown = house.workspace.form(who)
-    assert shown is not None
-    return shown
-
-
 async def rechecked(house: House) -> None:
     await house.workspace.until(lambda: "Muster reads the cloud" in house.cards()[0].plain)
 
 
 @pytest.mark.parametrize("vms", [3, 12, 350])
 async def test_a_choice_among_few_or_hundreds_is_taken_as_it_was_ticked(house: House, vms: int) -> None:
-    shown = await window(house, "U0ALICE", await planned(house, vms=vms))
+    shown = await house.window("U0ALICE", "Choose VMs…", card=await planned(house, vms=vms))
     fields = [block["block_id"] for block in shown.blocks if block["type"] == "input"]
     assert len(fields) == (vms + 99) // 100
     values: dict[str, list[str]] = {field: [] for field in fields} | {fields[0]: ["id-0000", "id-0002"]}
@@ -84,7 +67,7 @@ async def test_all_back_by_one_click_chooses_all_but_the_flagged_ones(house: Hou
 
 
 async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(house: House) -> None:
-    await window(house, "U0ALICE", await planned(house))
+    await house.window("U0ALICE", "Choose VMs…", card=await planned(house))
     house.served.faults.duplicate(1, copies=5)
     await house.workspace.submit("U0ALICE", values={"vms-0": ["id-0000"]})
     card = house.cards()[0]
@@ -100,7 +83,7 @@ async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(ho
 
 
 async def test_a_list_of_a_plan_that_changed_meanwhile_is_not_taken(house: House) -> None:
-    await window(house, "U0ALICE", await planned(house))
+    await house.window("U0ALICE", "Choose VMs…", card=await planned(house))
     (one,) = await house.operations()
     grown = choosy(13)
     await house.save(one.with_plan(grown, digest_of(grown, terms=house.rule.terms())))
@@ -110,7 +93,7 @@ async def test_a_list_of_a_plan_that_changed_meanwhile_is_not_taken(house: House
 
 
 async def test_none_is_refused_where_nothing_would_be_done(house: House) -> None:
-    await window(house, "U0ALICE", await planned(house))
+    await house.window("U0ALICE", "Choose VMs…", card=await planned(house))
     await house.workspace.submit("U0ALICE", values={"vms-0": []})
     assert "No VM was chosen" in await house.note_to("U0ALICE")
 

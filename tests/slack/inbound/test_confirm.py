@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.ports import Delivery
@@ -26,15 +25,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-async def window(house: House, who: str, *, label: str) -> View:
-    """What opens when that person presses that button."""
-    assert (await house.workspace.click(who, house.cards()[0], label=label)).error == ""
-    await house.workspace.until(lambda: house.workspace.form(who))
-    shown = house.workspace.form(who)
-    assert shown is not None
-    return shown
-
-
 async def sends_in(house: House, who: str, values: dict[str, Any] = CONFIRMED) -> Mapping[str, str]:
     """What the window complains of."""
     result = await house.workspace.submit(who, values=values)
@@ -42,26 +32,21 @@ async def sends_in(house: House, who: str, values: dict[str, Any] = CONFIRMED) -
     return result.errors
 
 
-def thread(house: House) -> list[str]:
-    card = house.cards()[0]
-    return [m.plain for m in house.workspace.thread("C0OPS", card.ts) if m.ts != card.ts]
-
-
 async def test_a_lead_approves_and_the_requester_vouches_with_the_hosts_name_typed(house: House) -> None:
     card = await house.planned(losing=2)
     assert card.buttons == ["Approve", "Vouch", "Reject", "Break Glass…", "Re-check", "Details", "Cancel"]
     assert "0 of 2 vouched for" in card.plain
-    shown = await window(house, "U0CAROL", label="Approve")
+    shown = await house.window("U0CAROL", "Approve")
     assert "The local disks of 2 VMs on host-1 are lost for good: web-0, web-1" in str(shown.blocks)
     assert await sends_in(house, "U0CAROL") == {}
     await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
     assert await house.state() is State.AWAITING_APPROVAL
-    await window(house, "U0ALICE", label="Vouch")
+    await house.window("U0ALICE", "Vouch")
     assert await sends_in(house, "U0ALICE") == {}
     await house.workspace.until(lambda: "Approved by <@U0CAROL>" in house.cards()[0].plain)
     assert "Approved by <@U0ALICE>" not in house.cards()[0].plain
     assert await house.state() is State.QUEUED
-    await house.workspace.until(lambda: any("Vouched by <@U0ALICE>, 2 of 2 people" in line for line in thread(house)))
+    await house.workspace.until(lambda: any("Vouched by <@U0ALICE>, 2 of 2 people" in line for line in house.thread()))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +62,7 @@ async def test_a_wrong_name_or_a_sentence_without_its_tick_is_said_in_the_window
     house: House, values: dict[str, Any], complained: set[str]
 ) -> None:
     await house.planned(losing=1)
-    await window(house, "U0CAROL", label="Approve")
+    await house.window("U0CAROL", "Approve")
     assert set(await sends_in(house, "U0CAROL", values)) == complained
     assert house.workspace.form("U0CAROL") is not None
     (one,) = await house.operations()
@@ -117,11 +102,11 @@ async def test_who_may_not_reads_why_in_the_window(house: House, who: str, label
 
 async def test_broken_glass_takes_a_second_person_and_the_name_and_the_ticks(house: House) -> None:
     await house.planned(losing=1)
-    await window(house, "U0ALICE", label="Vouch")
+    await house.window("U0ALICE", "Vouch")
     await sends_in(house, "U0ALICE")
     await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
     assert "Vouch" not in house.cards()[0].buttons
-    await window(house, "U0DAVE", label="Break Glass…")
+    await house.window("U0DAVE", "Break Glass…")
     assert set(await sends_in(house, "U0DAVE", {"reason": "Asleep.", "host": "host-2"})) == {"vouch-0"}
     assert set(await sends_in(house, "U0DAVE", {"reason": " ", "host": "host-2", "vouch-0": TICKED})) == {
         "reason",
@@ -134,7 +119,7 @@ async def test_broken_glass_takes_a_second_person_and_the_name_and_the_ticks(hou
 
 async def test_a_window_delivered_five_times_counts_once(house: House) -> None:
     await house.planned(losing=1)
-    await window(house, "U0CAROL", label="Approve")
+    await house.window("U0CAROL", "Approve")
     house.served.faults.duplicate(1, copies=5)
     await sends_in(house, "U0CAROL")
     await house.workspace.until(lambda: "1 of 2 vouched for" in house.cards()[0].plain)
@@ -146,7 +131,7 @@ async def test_where_policy_wants_the_name_typed_approve_opens_a_window_on_every
     typed = Rule(requesters=("S0SRE",), approvers=("S0LEADS",), typed_confirmation=True)
     async with opened(tmp_path, rule=typed) as house:
         assert "Vouch" not in (await house.planned()).buttons
-        await window(house, "U0CAROL", label="Approve")
+        await house.window("U0CAROL", "Approve")
         assert set(await sends_in(house, "U0CAROL", {"host": "host-2"})) == {"host"}
         assert await sends_in(house, "U0CAROL", {"host": "host-1"}) == {}
         await house.workspace.until(lambda: "Approved by <@U0CAROL>" in house.cards()[0].plain)

@@ -1,10 +1,5 @@
 """*Details* in a real workspace: opened by a click, turned page by page, and the file in the thread."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
-
-import pytest
-
 from bot.demo.workspace.messages import PostedMessage
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
@@ -12,15 +7,8 @@ from bot.domain.plans.plan import digest_of
 from bot.slack.views.cards import details
 from tests.news import news_of
 from tests.slack.conftest import Office, operation
-from tests.slack.house import House, opened
-from tests.slack.outbound.test_timeline import files, replies
+from tests.slack.house import House
 from tests.slack.views.examples import DIGEST, plan
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
 
 
 async def planned(house: House, vms: int) -> PostedMessage:
@@ -62,11 +50,11 @@ async def test_the_whole_plan_hangs_in_the_thread_as_a_file(office: Office) -> N
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=of, digest=DIGEST))
     await office.tell(news_of(Kind.PLAN, {"digest": shown.digest}, operation=shown.id))
     office.served.faults.lose_reply(method="files.completeUploadExternal")
-    await office.until(lambda: files(office), office.board())
+    await office.until(office.files, office.board())
     await office.quiet(office.board())
-    (said,) = files(office)
+    (said,) = office.files()
     assert all(f"- {vm.name} · " in said for vm in of.vms)
-    assert details.file_name(shown.id, str(shown.digest)) in str([m.body.get("files") for m in replies(office)])
+    assert details.file_name(shown.id, str(shown.digest)) in str([m.body.get("files") for m in office.replies()])
 
 
 async def test_where_slack_takes_no_file_the_line_says_where_the_plan_is_read(office: Office) -> None:
@@ -82,5 +70,5 @@ async def test_of_a_plan_that_was_replaced_before_its_file_hung_there_no_file_is
     shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan(300), digest=DIGEST))
     await office.tell(news_of(Kind.PLAN, {"digest": "of an earlier one"}, operation=shown.id))
     await office.until(lambda: office.cards() and office.thread(office.cards()[0]), office.board())
-    assert files(office) == []
+    assert office.files() == []
     assert "Another plan has taken the place" in office.thread(office.cards()[0])[0]

@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -19,17 +19,11 @@ from bot.domain.values import Action
 from bot.runtime.clock import SystemClock
 from bot.slack import app as slack_app
 from bot.slack.wire import connect
-from tests.slack.house import RULE, House, opened
+from tests.slack.house import RULE, House
 from tests.slack.views.examples import plan
 from tests.toy_cloud import ToyCloud
 
 NOT_NOTED = "Muster's database takes nothing just now, so nothing was noted"
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
 
 
 async def test_a_command_is_answered_by_silence_and_then_by_a_card(house: House) -> None:

@@ -1,24 +1,14 @@
 """*Evacuate…* under an alarm: one operation for each person's click, wherever the process dies, and no more."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from bot.demo.workspace.messages import PostedMessage
 from bot.desk import deliveries
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.values import Action, HostId
 from bot.slack import app as slack_app
-from tests.slack.house import House, opened
+from tests.slack.house import House
 from tests.toy_cloud import ToyCloud
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
 
 
 async def alarm(house: House, *, host: str = "host-1", cloud: str = "toy") -> PostedMessage:

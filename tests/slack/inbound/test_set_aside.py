@@ -1,13 +1,8 @@
 """Setting VMs aside in a window, over a real Socket Mode connection: opened by a click, taken once, refused in words."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
-
-import pytest
 
 from bot.demo.workspace.messages import PostedMessage
-from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.plans.plan import digest_of
@@ -15,14 +10,8 @@ from bot.domain.ports import Delivery
 from bot.domain.progress.steps import StepRecord
 from bot.slack import app as slack_app
 from bot.slack.inbound import vm_windows
-from tests.slack.house import House, opened
+from tests.slack.house import House
 from tests.slack.views.examples import plan, records
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
 
 
 async def short_of(house: House, *, vms: int = 6) -> PostedMessage:
@@ -40,14 +29,6 @@ async def short_of(house: House, *, vms: int = 6) -> PostedMessage:
     return house.cards()[0]
 
 
-async def window(house: House, who: str, card: PostedMessage) -> View:
-    assert (await house.workspace.click(who, card, label="Skip")).error == ""
-    await house.workspace.until(lambda: house.workspace.form(who))
-    shown = house.workspace.form(who)
-    assert shown is not None
-    return shown
-
-
 async def aside(house: House) -> dict[str, StepRecord]:
     (one,) = await house.operations()
     _, rows = await house.desk.show(one.id)
@@ -55,7 +36,7 @@ async def aside(house: House) -> dict[str, StepRecord]:
 
 
 async def test_what_was_ticked_is_set_aside_with_its_reason_and_the_rest_can_be_retried(house: House) -> None:
-    await window(house, "U0ALICE", await short_of(house))
+    await house.window("U0ALICE", "Skip", card=await short_of(house))
     await house.workspace.submit("U0ALICE", values={"vms-0": ["id-0004"], "reason": "its <!here> owner"})
     await house.workspace.until(lambda: "1 set aside" in house.cards()[0].plain)
     (record,) = (await aside(house)).values()
@@ -64,13 +45,13 @@ async def test_what_was_ticked_is_set_aside_with_its_reason_and_the_rest_can_be_
     card = house.cards()[0]
     assert "Reason: its &lt;!here&gt; owner" in card.plain
     assert {"Retry Failed", "Skip", "Cancel"} <= set(card.buttons)
-    again = await window(house, "U0ALICE", card)
+    again = await house.window("U0ALICE", "Skip", card=card)
     assert "web-4" not in str(again.blocks)
 
 
 async def test_when_the_last_one_is_set_aside_the_card_says_that_it_ended(house: House) -> None:
     card = await short_of(house)
-    await window(house, "U0BOB", card)
+    await house.window("U0BOB", "Skip", card=card)
     await house.workspace.submit("U0BOB", values={"vms-0": ["id-0001", "id-0004"]})
     await house.workspace.until(lambda: "2 of 4 VMs verified, 2 set aside" in house.cards()[0].plain)
     assert "Retry Failed" not in house.cards()[0].buttons
@@ -80,7 +61,7 @@ async def test_when_the_last_one_is_set_aside_the_card_says_that_it_ended(house:
 
 async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(house: House) -> None:
     card = await short_of(house)
-    await window(house, "U0ALICE", card)
+    await house.window("U0ALICE", "Skip", card=card)
     house.served.faults.duplicate(1, copies=5)
     await house.workspace.submit("U0ALICE", values={"vms-0": ["id-0001"]})
 
@@ -96,8 +77,8 @@ async def test_a_submission_delivered_five_times_counts_once_and_is_told_once(ho
 
 async def test_of_two_windows_the_second_hears_who_was_first_and_changes_nothing(house: House) -> None:
     card = await short_of(house)
-    await window(house, "U0ALICE", card)
-    await window(house, "U0BOB", card)
+    await house.window("U0ALICE", "Skip", card=card)
+    await house.window("U0BOB", "Skip", card=card)
     await house.workspace.submit("U0BOB", values={"vms-0": ["id-0001"], "reason": "first"})
     await house.workspace.until(lambda: "1 set aside" in house.cards()[0].plain)
     await house.workspace.submit("U0ALICE", values={"vms-0": ["id-0001", "id-0004"], "reason": "second"})
@@ -106,7 +87,7 @@ async def test_of_two_windows_the_second_hears_who_was_first_and_changes_nothing
 
 
 async def test_a_window_that_was_open_while_somebody_retried_changes_nothing(house: House) -> None:
-    await window(house, "U0ALICE", await short_of(house))
+    await house.window("U0ALICE", "Skip", card=await short_of(house))
     (one,) = await house.operations()
     await house.save(replace(one, state=State.RUNNING))
     async with house.archive.unit() as unit:
@@ -120,7 +101,7 @@ async def test_a_window_that_was_open_while_somebody_retried_changes_nothing(hou
 
 
 async def test_nothing_ticked_is_answered_and_changes_nothing(house: House) -> None:
-    await window(house, "U0ALICE", await short_of(house))
+    await house.window("U0ALICE", "Skip", card=await short_of(house))
     await house.workspace.submit("U0ALICE", values={"vms-0": []})
     assert "No VM was chosen, so none was set aside" in await house.note_to("U0ALICE")
     assert await house.state() is State.NEEDS_ATTENTION

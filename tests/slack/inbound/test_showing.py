@@ -1,9 +1,7 @@
 """A card can be had where people are: typed for, or moved by itself when its channel is gone."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +10,7 @@ from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.values import OperationId
 from tests.news import news_of
-from tests.slack.house import House, opened
-
-
-@pytest.fixture
-async def house(tmp_path: Path) -> AsyncIterator[House]:
-    async with opened(tmp_path) as made:
-        yield made
+from tests.slack.house import House
 
 
 def cards(house: House, channel: str) -> list[PostedMessage]:

@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from bot.demo.workspace.messages import PostedMessage
-from bot.demo.workspace.view_stack import View
 from bot.desk import deliveries
 from bot.domain.operation import State
 from bot.domain.ports import Delivery
@@ -26,45 +24,31 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         yield made
 
 
-async def window(house: House, who: str, card: PostedMessage, *, label: str) -> View:
-    """What opens when that person presses that button."""
-    assert (await house.workspace.click(who, card, label=label)).error == ""
-    await house.workspace.until(lambda: house.workspace.form(who))
-    shown = house.workspace.form(who)
-    assert shown is not None
-    return shown
-
-
-def thread(house: House) -> list[str]:
-    card = house.cards()[0]
-    return [m.plain for m in house.workspace.thread("C0OPS", card.ts) if m.ts != card.ts]
-
-
 async def test_a_rejection_with_its_reason_stands_on_the_card_and_the_requester_reads_it(house: House) -> None:
     card = await house.planned()
-    shown = await window(house, "U0CAROL", card, label="Reject")
+    shown = await house.window("U0CAROL", "Reject", card=card)
     assert "toy/host-1" in str(shown.blocks)
     assert (await house.workspace.submit("U0CAROL", values={"reason": "Backups run till 4."})).error == ""
     await house.workspace.until(lambda: "Reason: Backups run till 4." in house.cards()[0].plain)
-    await house.workspace.until(lambda: any("<@U0ALICE>, nothing was changed" in line for line in thread(house)))
-    (line,) = [one for one in thread(house) if "Rejected by <@U0CAROL>" in one and "<@U0ALICE>, nothing" in one]
+    await house.workspace.until(lambda: any("<@U0ALICE>, nothing was changed" in line for line in house.thread()))
+    (line,) = [one for one in house.thread() if "Rejected by <@U0CAROL>" in one and "<@U0ALICE>, nothing" in one]
     assert "Reason: Backups run till 4." in line
     assert await house.state() is State.DENIED
 
 
 async def test_nobody_has_to_say_why_they_reject(house: House) -> None:
     card = await house.planned()
-    await window(house, "U0CAROL", card, label="Reject")
+    await house.window("U0CAROL", "Reject", card=card)
     await house.workspace.submit("U0CAROL")
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
 
 
 async def test_putting_the_window_away_decides_nothing(house: House) -> None:
     card = await house.planned()
-    await window(house, "U0CAROL", card, label="Reject")
+    await house.window("U0CAROL", "Reject", card=card)
     await house.workspace.close_view("U0CAROL")
     assert await house.state() is State.AWAITING_APPROVAL
-    await window(house, "U0CAROL", card, label="Reject")
+    await house.window("U0CAROL", "Reject", card=card)
 
 
 @pytest.mark.parametrize(
@@ -91,13 +75,13 @@ async def test_a_click_whose_trigger_is_too_old_is_answered_by_a_private_note(ho
     assert "(expired_trigger_id)" in said
     assert "Press the button again" in said
     assert await deliveries.unsettled(house.desk) == []
-    await window(house, "U0CAROL", card, label="Reject")
+    await house.window("U0CAROL", "Reject", card=card)
 
 
 async def test_a_click_delivered_five_times_opens_one_window_and_says_nothing(house: House) -> None:
     card = await house.planned()
     house.served.faults.duplicate(1, copies=5)
-    await window(house, "U0CAROL", card, label="Reject")
+    await house.window("U0CAROL", "Reject", card=card)
     house.served.faults.duplicate(1, copies=5)
     await house.workspace.submit("U0CAROL", values={"reason": "No."})
     await house.workspace.until(lambda: "Rejected by <@U0CAROL>" in house.cards()[0].plain)
@@ -139,8 +123,8 @@ async def test_a_rejection_that_an_earlier_release_recorded_is_still_a_rejection
 
 async def test_a_window_sent_in_after_somebody_else_decided_is_answered_with_what_happened(house: House) -> None:
     card = await house.planned()
-    await window(house, "U0CAROL", card, label="Reject")
-    await window(house, "U0DAVE", card, label="Break Glass…")
+    await house.window("U0CAROL", "Reject", card=card)
+    await house.window("U0DAVE", "Break Glass…", card=card)
     await house.workspace.submit("U0DAVE", values={"reason": "Leads asleep."})
     await house.workspace.until(lambda: "Glass broken" in house.cards()[0].plain)
     await house.workspace.submit("U0CAROL", values={"reason": "No."})
@@ -150,7 +134,7 @@ async def test_a_window_sent_in_after_somebody_else_decided_is_answered_with_wha
 
 async def test_broken_glass_needs_a_reason_and_is_read_by_everybody(house: House) -> None:
     card = await house.planned()
-    shown = await window(house, "U0DAVE", card, label="Break Glass…")
+    shown = await house.window("U0DAVE", "Break Glass…", card=card)
     assert "with 0 of 2 approvals" in str(shown.blocks)
     blank = await house.workspace.submit("U0DAVE", values={"reason": "   "})
     assert "reason" in blank.errors
@@ -159,7 +143,7 @@ async def test_broken_glass_needs_a_reason_and_is_read_by_everybody(house: House
     await house.workspace.until(
         lambda: "Glass broken by <@U0DAVE>" in house.cards()[0].plain and "Leads asleep." in house.cards()[0].plain
     )
-    await house.workspace.until(lambda: any("Glass broken by <@U0DAVE>" in line for line in thread(house)))
+    await house.workspace.until(lambda: any("Glass broken by <@U0DAVE>" in line for line in house.thread()))
     await house.workspace.until(
         lambda: any("Glass broken by <@U0DAVE>" in m.plain for m in house.workspace.channel_messages("C0INCIDENT"))
     )

@@ -7,10 +7,9 @@ import pytest
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan
 from tests.slack.conftest import Office, operation
-from tests.slack.views.cards.test_card import grave
-from tests.slack.views.examples import plan
+from tests.slack.views.examples import grave_plan, plan
 
-FEW, MANY = plan(12), grave(60)
+FEW, MANY = plan(12), grave_plan(60)
 KINDS = ("table", "context", "header", "section", "actions")
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from bot.demo.workspace.messages import PostedMessage
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
@@ -28,20 +27,10 @@ async def ended(office: Office) -> Operation:
     return made
 
 
-def replies(office: Office) -> list[PostedMessage]:
-    return [m for card in office.cards() for m in office.workspace.thread(card.channel, card.ts)]
-
-
-def files(office: Office) -> list[str]:
-    """The texts of all files in the thread."""
-    found = [str(file["id"]) for reply in replies(office) for file in reply.body.get("files", [])]
-    return [(office.workspace.files[id].content or b"").decode() for id in found]
-
-
 async def test_it_tells_who_decided_what_when_and_what_became_of_each_vm(office: Office) -> None:
     await ended(office)
-    await office.until(lambda: files(office), office.board())
-    (story,) = files(office)
+    await office.until(office.files, office.board())
+    (story,) = office.files()
     assert story.startswith("# Evacuation: prod/h-OP1\n")
     assert "Asked for by Alice" in story
     assert "`2026-11-21 12:00:00`, Bob" in story
@@ -54,9 +43,9 @@ async def test_it_tells_who_decided_what_when_and_what_became_of_each_vm(office:
 async def test_an_upload_whose_answer_was_lost_is_not_repeated(office: Office) -> None:
     await ended(office)
     office.served.faults.lose_reply(method="files.completeUploadExternal")
-    await office.until(lambda: files(office), office.board())
+    await office.until(office.files, office.board())
     await office.quiet(office.board(), seconds=120)
-    assert len(files(office)) == 1
+    assert len(office.files()) == 1
     assert office.served.faults.used["lost_reply"] == 1
 
 
@@ -66,27 +55,27 @@ async def test_a_file_that_appears_some_time_after_its_upload_is_not_uploaded_tw
     office.served.faults.lose_reply(method="files.completeUploadExternal")
     board = office.board()
     await office.quiet(board, seconds=10)
-    assert files(office) == [], "Slack has answered nothing, and shows nothing yet"
-    await office.until(lambda: files(office), board)
+    assert office.files() == [], "Slack has answered nothing, and shows nothing yet"
+    await office.until(office.files, board)
     await office.quiet(board, seconds=120)
-    assert len(files(office)) == 1
+    assert len(office.files()) == 1
 
 
 @pytest.mark.parametrize("method", ["files.getUploadURLExternal", "files.completeUploadExternal"])
 async def test_an_upload_that_broke_off_is_made_again(office: Office, method: str) -> None:
     await ended(office)
     office.served.faults.fail(503, method=method, times=2)
-    await office.until(lambda: files(office), office.board())
-    assert len(files(office)) == 1
+    await office.until(office.files, office.board())
+    assert len(office.files()) == 1
 
 
 @pytest.mark.parametrize("code", ["missing_scope", "not_in_channel"])
 async def test_where_slack_takes_no_file_the_line_says_where_the_story_is(office: Office, code: str) -> None:
     await ended(office)
     office.served.faults.refuse(code, method="files.*", times=1_000)
-    await office.until(lambda: replies(office), office.board())
+    await office.until(office.replies, office.board())
     await office.quiet(office.board(), seconds=120)
-    (line,) = replies(office)
+    (line,) = office.replies()
     assert "`/muster audit OP1`" in line.plain
     assert code in line.plain
 
@@ -97,8 +86,8 @@ async def test_what_clouds_and_people_wrote_makes_no_markup_in_it(office: Office
         for words in HOSTILE:
             await unit.audit.record(made.id, Entry(event=AuditEvent.REFUSED, facts={"sentence": words}))
         await unit.commit()
-    await office.until(lambda: files(office), office.board())
-    (story,) = files(office)
+    await office.until(office.files, office.board())
+    (story,) = office.files()
     assert "<" not in story
     assert "\u202e" not in story
     assert "\x1b" not in story

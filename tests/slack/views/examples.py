@@ -166,3 +166,20 @@ def _row(row: StepRecord, state: State, seq: int, words: str) -> StepRecord:
 def _done(row: StepRecord) -> StepRecord:
     begun = row.intend({}, now=NOW - timedelta(minutes=3))
     return replace(begun.end(StepState.DONE, now=NOW - timedelta(minutes=2)), place="compute-90", progress=1.0)
+
+
+def grave_plan(number: int) -> Plan:
+    """A plan in which so many VMs lose their disks, and one other thing is wrong."""
+    of = plan(max(number, 1), losing=number)
+    lost = tuple(
+        Finding(
+            code="disk-lost",
+            verdict=Verdict.WARNING,
+            topic=Topic.STORAGE,
+            vm=vm.id,
+            sentence=f"{vm.name} loses its disk.",
+            together="lose their disks.",
+        )
+        for vm in of.vms
+    )
+    return replace(of, findings=(*lost, *of.findings))

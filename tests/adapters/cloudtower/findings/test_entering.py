@@ -12,11 +12,7 @@ from adapters.simulated.records import Maintenance, Power
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Plan, Verdict
 from bot.domain.values import Action
-from tests.adapters.cloudtower.bench import Bench, bench
-
-
-def bad(plan: Plan) -> dict[str, Verdict]:
-    return {f.code: f.verdict for f in plan.findings if f.verdict is not Verdict.OK}
+from tests.adapters.cloudtower.bench import Bench, bad, bench
 
 
 def sentence(plan: Plan, code: str) -> str:

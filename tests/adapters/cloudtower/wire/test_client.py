@@ -2,50 +2,23 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiohttp import web
 
-from adapters.cloudtower.wire.client import Client, Credentials
+from adapters.cloudtower.wire.client import Credentials
 from adapters.simulated import cloudtower_api
 from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect
-from adapters.simulated.middleware import served
 from adapters.simulated.world import World
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.values import Json
 from tests import tls
-from tests.adapters.cloudtower.bench import Bench, furnish
-from tests.clocks import ManualClock, TakingAlong
+from tests.adapters.cloudtower.bench import Bench, answering, client, furnish
+from tests.clocks import ManualClock
 
-LOGIN = Credentials(username=USERNAME, password=PASSWORD)
 NOWHERE: dict[str, Json] = {"where": {"host_id": "no-such-host"}, "data": {}}
-
-
-@asynccontextmanager
-async def client(url: str, clock: ManualClock, **options: Any) -> AsyncIterator[Client]:
-    settings: dict[str, Any] = {"token": None, "login": LOGIN, "verify": True, "timeout": 10.0} | options
-    made = Client(name="tower", url=url, clock=TakingAlong(clock), **settings)
-    try:
-        yield made
-    finally:
-        await made.aclose()
-
-
-@asynccontextmanager
-async def answering(answer: web.Response) -> AsyncIterator[str]:
-    """A server that is no CloudTower and answers everything alike."""
-
-    async def handle(request: web.Request) -> web.StreamResponse:
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
-
-    app = web.Application()
-    app.router.add_route("*", "/{tail:.*}", handle)
-    async with served(app) as address:
-        yield address + "/v2/api"
 
 
 def paths(tower: Bench) -> list[str]:

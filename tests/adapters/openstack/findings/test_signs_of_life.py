@@ -26,7 +26,7 @@ from tests.adapters.openstack.build import (
     survey,
     with_service,
 )
-from tests.adapters.openstack.steps.test_power import fenced
+from tests.adapters.openstack.fenced import fenced
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena, openstack_enter_arena
 from tests.contract.clouds import carry_out, up_to_the_move
 from tests.steps import steps_of

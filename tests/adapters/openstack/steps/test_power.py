@@ -1,24 +1,18 @@
 """What the power of a dead host proves, and how Muster takes it: each finding where it belongs, and absent elsewhere."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from adapters.openstack.settings import FencingSettings, OpenStackSettings
+from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import power
-from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.redfish.power import PowerReading
-from adapters.redfish.settings import BmcSettings
-from adapters.simulated import redfish_api
 from adapters.simulated.faults import CallFault, Effect
 from bot.domain.cloud import Seen, Unreachable
 from bot.domain.plans.plan import Plan, Receipt, Step, Topic, Verdict, digest_of
 from bot.domain.progress.steps import StepState
-from bot.domain.settings.secret import Secret
 from bot.domain.values import Action
 from tests.adapters.openstack.build import (
     DEAD,
@@ -33,7 +27,8 @@ from tests.adapters.openstack.build import (
     survey,
     with_service,
 )
-from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
+from tests.adapters.openstack.fenced import fenced
+from tests.contract.arena_openstack import OpenStackArena
 from tests.contract.clouds import carry_out
 from tests.steps import steps_of
 
@@ -187,19 +182,6 @@ def _fence() -> Step:
 
 
 # ---------------------------------------------------------------------- the whole of it, over the wire
-
-
-@asynccontextmanager
-async def fenced(*, fence: bool = True, **entry: Any) -> AsyncIterator[OpenStackArena]:
-    """The dead compute-1 of the contract's region, with a BMC."""
-    async with openstack_arena(vms=2) as arena, redfish_api.serve(arena.world) as url:
-        name = arena.host.name
-        bmc = Bmc(**{"url": url + redfish_api.system_path(name), "username": "root", "password": "muster-bmc"} | entry)
-        bmcs = Bmcs({name: bmc}, now=arena.clock.now, timeout=30)
-        its = BmcSettings(url=url + redfish_api.system_path(name), password_env=Secret("muster-bmc"))
-        fencing = FencingSettings(fence=fence, redfish={name: its})
-        async with adapter(arena.address, arena.clock, bmcs=bmcs, fencing=fencing) as cloud:
-            yield replace(arena, cloud=cloud)
 
 
 def hang(arena: OpenStackArena) -> None:

@@ -8,22 +8,15 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.survey import nova
 from adapters.openstack.wire import session as wall
 from adapters.openstack.wire.session import Session
 from adapters.retries import Passing, reads
 from adapters.simulated.records import SimServerGroup
 from bot.domain.cloud import Unreachable
-from bot.domain.plans.plan import Plan
 from tests.adapters.openstack.bends import bent
 from tests.clocks import TakingAlong
-from tests.contract.arena_openstack import OpenStackArena, clouds_file, openstack_arena
-
-
-async def planned(arena: OpenStackArena, cloud: OpenStackCloud) -> Plan:
-    request = arena.request()
-    return cloud.plan(request, await cloud.survey(request))
+from tests.contract.arena_openstack import clouds_file, openstack_arena, planned_by
 
 
 def again(key: str) -> Any:
@@ -54,7 +47,7 @@ async def test_a_list_that_never_ends_is_given_up_at_its_second_page_and_that_is
         )
         bends.on(path, again(key))
         with pytest.raises(Unreachable) as lost:
-            await planned(arena, cloud)
+            await planned_by(arena, cloud)
         assert "no end" in lost.value.sentence
         assert "not known to be whole" in lost.value.sentence
         pages = [call for call in bends.seen if path.strip("$").rpartition("/")[2] in call]
@@ -71,7 +64,7 @@ async def test_a_vm_that_slips_from_one_page_to_the_next_is_counted_once() -> No
     first: list[Any] = []
     async with openstack_arena(vms=4) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
         bends.on("/servers/detail", with_the_last_one_again)
-        plan = await planned(arena, cloud)
+        plan = await planned_by(arena, cloud)
     assert sorted(vm.name for vm in plan.vms) == ["vm-1", "vm-2", "vm-3", "vm-4"]
 
 

@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.wire.documents import Document
 from bot.domain.cloud import CloudError, Refused, Unreachable
-from bot.domain.plans.plan import Plan
 from tests.adapters.openstack.bends import LOGIN_PAGE, Bend, bent, says
-from tests.contract.arena_openstack import OpenStackArena, openstack_arena
+from tests.contract.arena_openstack import OpenStackArena, openstack_arena, planned_by
 from tests.steps import steps_of
 
 NEEDED = {
@@ -59,11 +57,6 @@ def _emptied(row: dict[str, Any]) -> dict[str, Any]:
     return dict.fromkeys(row)
 
 
-async def planned(arena: OpenStackArena, cloud: OpenStackCloud) -> Plan:
-    request = arena.request()
-    return cloud.plan(request, await cloud.survey(request))
-
-
 @pytest.mark.parametrize(("path", "key"), NEEDED.items())
 async def test_whatever_else_answers_for_the_api_is_told_and_no_plan_is_made_of_it(path: str, key: str) -> None:
     async with openstack_arena(vms=2) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
@@ -72,12 +65,12 @@ async def test_whatever_else_answers_for_the_api_is_told_and_no_plan_is_made_of_
             bends.clear()
             bends.on(path, bend)
             with pytest.raises(CloudError) as lost:
-                await planned(arena, cloud)
+                await planned_by(arena, cloud)
             assert isinstance(lost.value, Unreachable), name
             assert "Nobody answers" not in lost.value.sentence, name
             assert lost.value.remedy, name
         bends.clear()
-        assert not (await planned(arena, cloud)).is_blocked
+        assert not (await planned_by(arena, cloud)).is_blocked
 
 
 def volume(arena: OpenStackArena) -> None:
@@ -91,7 +84,7 @@ async def test_a_login_page_is_shown_by_its_beginning() -> None:
     async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
         bends.on("/servers/detail", says(f"{LOGIN_PAGE}{'x' * 9000} password=s3cret"))
         with pytest.raises(Unreachable) as lost:
-            await planned(arena, cloud)
+            await planned_by(arena, cloud)
     said = lost.value
     assert (
         "Something answered when Nova was asked to list the servers on compute-1, but it was not the API"
@@ -108,10 +101,10 @@ async def test_a_login_page_instead_of_a_token_is_no_outage_and_no_refusal() -> 
         for answer in (LOGIN_PAGE, "{}", '{"token": {}}', '{"token": {"catalog": []}}', "null", ""):
             bends.on("/auth/tokens$", says(answer, kind="application/json"), method="POST")
             with pytest.raises(Unreachable) as lost:
-                await planned(arena, cloud)
+                await planned_by(arena, cloud)
             assert "but it was not the API" in lost.value.sentence, answer
             bends.clear()
-        assert not (await planned(arena, cloud)).is_blocked
+        assert not (await planned_by(arena, cloud)).is_blocked
 
 
 @pytest.mark.parametrize(
@@ -133,7 +126,7 @@ async def test_a_service_that_stands_elsewhere_in_the_catalog_is_told_as_that(
     async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
         bends.on("/auth/tokens$", moved, method="POST")
         with pytest.raises(Refused) as refused:
-            await planned(arena, cloud)
+            await planned_by(arena, cloud)
         assert told in refused.value.sentence, name
         assert "not at public in RegionOne" in refused.value.sentence
         assert "region_name" in refused.value.remedy
@@ -141,7 +134,7 @@ async def test_a_service_that_stands_elsewhere_in_the_catalog_is_told_as_that(
 
 async def test_a_404_of_a_proxy_does_not_prove_that_a_vm_was_deleted() -> None:
     async with openstack_arena(vms=1) as arena, bent(arena.world, arena.clock) as (cloud, bends, _):
-        steps = [s for s in steps_of(await planned(arena, cloud)) if s.verb == "evacuate"]
+        steps = [s for s in steps_of(await planned_by(arena, cloud)) if s.verb == "evacuate"]
         named = f"no route for /v2.1/servers/{arena.world.vms_on(arena.host)[0].id}"
         gateways = (
             {"error": {"code": 404, "message": named}},

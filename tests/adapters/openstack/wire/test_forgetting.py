@@ -10,13 +10,11 @@ from aiohttp import web
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.openstack.cloud import OpenStackCloud
 from adapters.openstack.wire import endpoints
 from adapters.simulated.openstack_api import Release
 from bot.domain.cloud import CloudError
-from bot.domain.plans.plan import Plan
 from tests.adapters.openstack.bends import LOGIN_PAGE, Bend, bent, says
-from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
+from tests.contract.arena_openstack import adapter, openstack_arena, planned_by
 from tests.tiers import examples
 
 
@@ -63,11 +61,6 @@ faults = st.one_of(
 )
 
 
-async def planned(arena: OpenStackArena, cloud: OpenStackCloud) -> Plan:
-    request = arena.request()
-    return cloud.plan(request, await cloud.survey(request))
-
-
 async def _after(courses: Sequence[Sequence[tuple[str, str]]]) -> None:
     """Each course in turn: an adapter that learns in it, and then all is well."""
     async with openstack_arena(vms=2) as arena:
@@ -77,11 +70,11 @@ async def _after(courses: Sequence[Sequence[tuple[str, str]]]) -> None:
                     at_login = path == LOGIN
                     bends.on(path, (LOGINS if at_login else FAULTS)[name], method="POST" if at_login else "GET")
                     with suppress(CloudError):  # whatever is told; that it is nothing else
-                        await planned(arena, cloud)
+                        await planned_by(arena, cloud)
                     bends.clear()
-                now = await planned(arena, cloud)
+                now = await planned_by(arena, cloud)
                 async with adapter(address, arena.clock) as fresh:
-                    assert now == await planned(arena, fresh), course
+                    assert now == await planned_by(arena, fresh), course
 
 
 @settings(max_examples=examples(10), deadline=None)
@@ -101,11 +94,11 @@ async def test_what_a_cloud_speaks_is_asked_anew_after_ten_minutes() -> None:
     now = 0.0
     async with openstack_arena(vms=1, release=Release(nova=52)) as arena, adapter(arena.address, arena.clock) as cloud:
         cloud._session._endpoints._monotonic = lambda: now
-        await planned(arena, cloud)
+        await planned_by(arena, cloud)
         began = len(arena.calls())
         now = endpoints.AGE - 1
-        await planned(arena, cloud)
+        await planned_by(arena, cloud)
         assert not any(c.path.endswith("/compute/v2.1") for c in arena.calls()[began:])
         now = endpoints.AGE + 1
-        await planned(arena, cloud)
+        await planned_by(arena, cloud)
         assert any(c.path.rstrip("/").endswith("/compute/v2.1") for c in arena.calls()[began:])

@@ -1,7 +1,6 @@
 """Evacuating servers of the simulated Nova behaves as it was measured on the real one."""
 
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
 
@@ -10,12 +9,6 @@ from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, MoveFault
 from adapters.simulated.records import MoveKind, Power
 from tests.adapters.simulated.openstack_wire import Region, region
-
-
-@pytest.fixture
-async def cloud() -> AsyncIterator[Region]:
-    async with region(lambda clock: build(clock.now)) as one:
-        yield one
 
 
 async def test_a_server_of_a_living_host_cannot_be_evacuated(cloud: Region) -> None:

@@ -1,21 +1,13 @@
 """Live and cold migration in the simulated Nova behave as they were measured on the real one."""
 
 import dataclasses
-from collections.abc import AsyncIterator
 
 import pytest
 
-from adapters.simulated.datacentre import build
 from adapters.simulated.faults import Break, MoveFault
-from tests.adapters.simulated.openstack_wire import Region, region
+from tests.adapters.simulated.openstack_wire import Region
 
 AUTO = {"host": None, "block_migration": "auto"}
-
-
-@pytest.fixture
-async def cloud() -> AsyncIterator[Region]:
-    async with region(lambda clock: build(clock.now)) as one:
-        yield one
 
 
 async def events(cloud: Region, vm: str, request_id: str) -> list[dict[str, str | None]]:

@@ -1,17 +1,7 @@
 """Listing and showing servers of the simulated Nova: filters, pages, microversions, what members see."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from adapters.simulated.datacentre import add_server, build
-from tests.adapters.simulated.openstack_wire import Region, region
-
-
-@pytest.fixture
-async def cloud() -> AsyncIterator[Region]:
-    async with region(lambda clock: build(clock.now)) as one:
-        yield one
+from adapters.simulated.datacentre import add_server
+from tests.adapters.simulated.openstack_wire import Region
 
 
 async def names(cloud: Region, query: str, *, user: str = "admin", at: str = "2.96") -> list[str]:

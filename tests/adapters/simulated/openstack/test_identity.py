@@ -1,18 +1,7 @@
 """Keystone of the simulated cloud: tokens can be looked at and taken back, and only admins look around."""
 
-from collections.abc import AsyncIterator
-
-import pytest
-
-from adapters.simulated.datacentre import build
 from bot.domain.values import Facts
-from tests.adapters.simulated.openstack_wire import PASSWORD, Answer, Region, region
-
-
-@pytest.fixture
-async def cloud() -> AsyncIterator[Region]:
-    async with region(lambda clock: build(clock.now)) as one:
-        yield one
+from tests.adapters.simulated.openstack_wire import PASSWORD, Answer, Region
 
 
 async def keystone(cloud: Region, path: str, *, user: str = "admin") -> Answer:

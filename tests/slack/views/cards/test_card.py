@@ -14,7 +14,7 @@ from bot.domain.counting import counted
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import FINAL, Event, Operation, State, Told, VmPlaces
 from bot.domain.plans import drift
-from bot.domain.plans.plan import Disposition, Finding, Plan, Topic, Verdict
+from bot.domain.plans.plan import Disposition, Finding, Topic, Verdict
 from bot.domain.progress.pace import Limit
 from bot.domain.progress.steps import StepRecord, StepState, laid_out
 from bot.domain.rules.policy import Rule
@@ -24,7 +24,7 @@ from bot.slack.views.cards import card, details, vms
 from bot.slack.views.message import Block, Message
 from tests.news import news_of
 from tests.slack.views import golden
-from tests.slack.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
+from tests.slack.views.examples import HOSTILE, NOW, RULE, anything, grave_plan, operation, plan, records
 from tests.slack.views.limits import assert_slack_takes, visible_text
 from tests.slack.views.sent import blocks, labels
 from tests.tiers import examples
@@ -393,26 +393,9 @@ def drawn_of(shown: Operation) -> tuple[Block, ...]:
 # causes --------------------------------------------------------------------------------------------------------------
 
 
-def grave(number: int) -> Plan:
-    """A plan in which so many VMs lose their disks, and one other thing is wrong."""
-    of = plan(max(number, 1), losing=number)
-    lost = tuple(
-        Finding(
-            code="disk-lost",
-            verdict=Verdict.WARNING,
-            topic=Topic.STORAGE,
-            vm=vm.id,
-            sentence=f"{vm.name} loses its disk.",
-            together="lose their disks.",
-        )
-        for vm in of.vms
-    )
-    return replace(of, findings=(*lost, *of.findings))
-
-
 @pytest.mark.parametrize("number", [2, 43, 300, 1_000])
 def test_no_finding_hides_behind_others_of_one_cause(number: int) -> None:
-    drawn = card.render(operation(State.AWAITING_APPROVAL, of=grave(number)), (), RULE, now=NOW)
+    drawn = card.render(operation(State.AWAITING_APPROVAL, of=grave_plan(number)), (), RULE, now=NOW)
     assert_slack_takes(drawn)
     said = "\n".join(visible_text(drawn))
     assert said.count("lose their disks.") == 1
@@ -472,7 +455,7 @@ def test_why_a_vm_does_not_move_is_read_whole(number: int) -> None:
 
 
 def test_a_difference_to_approve_is_read_whole_however_many_vms_it_names() -> None:
-    before, after = plan(60), grave(60)
+    before, after = plan(60), grave_plan(60)
     lines = drift.between(before, after).lines
     assert len(lines) < 60 + 5
     said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=after, drift=lines)))
