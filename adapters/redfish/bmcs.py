@@ -7,12 +7,11 @@ reading that failed in passing is made again as a whole, as reads of a cloud are
 """
 
 import asyncio
-import contextvars
-import threading
 from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import requests
@@ -25,6 +24,7 @@ from sushy.resources.system.system import System
 
 from adapters.redfish.power import PowerReading
 from adapters.retries import Passing
+from adapters.threads import Wanted, on_thread
 from bot.domain.cloud import CloudError, Refused, Unreachable
 from bot.domain.counting import counted, listed
 from bot.retry_policy import RetryPolicy
@@ -153,7 +153,7 @@ class Bmcs:
         return dict(zip(hosts, await asyncio.gather(*map(one, hosts)), strict=True))
 
     async def _read(self, host: str, pool: ThreadPoolExecutor) -> PowerReading:
-        def call(system: System, _: threading.Event) -> PowerReading:
+        def call(system: System, _: Wanted) -> PowerReading:
             state = system.power_state
             if state is None:
                 raise Unreachable(f"The BMC of {host} does not report its power.", remedy="Look at its own console.")
@@ -188,9 +188,8 @@ class Bmcs:
             Unreachable: its fate is unknown.
         """
 
-        def call(system: System, abandoned: threading.Event) -> None:
-            if abandoned.is_set():  # the login took so long that nobody waits any more: do not start it late
-                raise TimeoutError("given up before it was sent")
+        def call(system: System, wanted: Wanted) -> None:
+            wanted.ensure()  # the login may have taken too long
             system.reset_system(ResetType.FORCE_OFF)
 
         await self._ask(host, call, doing="power it off", pool=self._pool)
@@ -219,27 +218,20 @@ class Bmcs:
         for pool in (self._pool, self._crowd):
             pool.shutdown(wait=False, cancel_futures=True)
 
-    async def _ask(
-        self, host: str, call: Callable[[System, threading.Event], T], *, doing: str, pool: ThreadPoolExecutor
-    ) -> T:
-        """The one way onto a thread: with a deadline, and with errors translated."""
-        bmc, abandoned = self._known[host], threading.Event()
-        loop = asyncio.get_running_loop()
+    async def _ask(self, host: str, call: Callable[[System, Wanted], T], *, doing: str, pool: ThreadPoolExecutor) -> T:
+        """The one way onto a thread, with errors translated."""
+        bmc = self._known[host]
         try:
-            async with asyncio.timeout(3 * self._timeout):
-                within = contextvars.copy_context()  # what the library logs belongs to the operation that asks
-                return await loop.run_in_executor(pool, within.run, lambda: self._with_system(bmc, call, abandoned))
+            return await on_thread(pool, partial(self._with_system, bmc, call), seconds=3 * self._timeout)
         except (sushy.SushyError, OSError, *_NO_REDFISH) as error:
             raise _translated(error, host=host, doing=doing) from error
-        finally:
-            abandoned.set()
 
-    def _with_system(self, bmc: Bmc, call: Callable[[System, threading.Event], T], abandoned: threading.Event) -> T:
+    def _with_system(self, bmc: Bmc, call: Callable[[System, Wanted], T], wanted: Wanted) -> T:
         connector = _Once(bmc.origin, verify=bmc.verify, server_side_retries=1, default_request_timeout=self._timeout)
         try:
             auth = BasicAuth(username=bmc.username, password=bmc.password)
             service = Sushy(bmc.origin, root_prefix=bmc.root, auth=auth, connector=connector)
-            return call(_known(service.get_system(bmc.path), bmc), abandoned)
+            return call(_known(service.get_system(bmc.path), bmc), wanted)
         finally:
             connector.close()
 

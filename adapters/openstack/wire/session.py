@@ -7,7 +7,6 @@ read that failed in passing is, as `again` says.
 """
 
 import asyncio
-import contextvars
 import json
 import threading
 import time
@@ -32,6 +31,7 @@ from adapters.openstack.settings import TIMEOUTS_OF_A_CALL
 from adapters.openstack.wire import errors
 from adapters.openstack.wire.documents import SHAPES, Document, once
 from adapters.openstack.wire.endpoints import Endpoints, Microversions
+from adapters.threads import Wanted, on_thread
 from bot.domain.cloud import CloudError, Unreachable
 from bot.retry_policy import RetryPolicy
 
@@ -175,7 +175,7 @@ class Session:
     ) -> T:
         """What is made of a document on the thread that read it, of one at a time: that may take long."""
 
-        def call(_: threading.Event) -> T:
+        def call(_: Wanted) -> T:
             text = self._send(service, "GET", path, microversion, doing, params=dict(params)).text
             with self._parsing:
                 try:
@@ -253,10 +253,9 @@ class Session:
             Unreachable: its fate is unknown.
         """
 
-        def call(abandoned: threading.Event) -> str:
+        def call(wanted: Wanted) -> str:
             self._endpoints.adapter(service).get_token()
-            if abandoned.is_set():  # the login took so long that nobody waits any more: do not start it late
-                raise TimeoutError("given up before it was sent")
+            wanted.ensure()  # the login may have taken too long
             content = {} if body is None else {"json": dict(body)}
             answer = self._send(service, method, path, microversion, doing, redirect=False, **content)
             return str(answer.headers.get("x-openstack-request-id") or answer.headers.get("x-compute-request-id") or "")
@@ -291,27 +290,21 @@ class Session:
         self._endpoints.close()
 
     async def _read(
-        self, call: Callable[[threading.Event], T], service: str, doing: str, *, again: RetryPolicy | None = None
+        self, call: Callable[[Wanted], T], service: str, doing: str, *, again: RetryPolicy | None = None
     ) -> T:
         again = again or self._again
         if again is None:
             return await self._run(call, service, doing)
         return await again.of(lambda: self._run(call, service, doing), seconds=self.timeout)
 
-    async def _run(self, call: Callable[[threading.Event], T], service: str, doing: str) -> T:
-        """The one way onto a thread: with a deadline, and with errors translated."""
-        abandoned = threading.Event()
-        loop = asyncio.get_running_loop()
+    async def _run(self, call: Callable[[Wanted], T], service: str, doing: str) -> T:
+        """The one way onto a thread, with errors translated."""
         try:
-            async with asyncio.timeout(self.longest):
-                within = contextvars.copy_context()  # what the library logs belongs to the operation that asks
-                return await loop.run_in_executor(self._pool, within.run, call, abandoned)
+            return await on_thread(self._pool, call, seconds=self.longest)
         except CloudError:
             raise
         except _WORST as error:
             raise errors.of_exception(error, service=service, doing=doing) from error
-        finally:
-            abandoned.set()
 
     def _send(
         self, service: str, method: str, path: str, microversion: str, doing: str, **more: Any
