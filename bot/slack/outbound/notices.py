@@ -1,5 +1,6 @@
 """What the incident channel reads of each alarm, as a message that stands."""
 
+import math
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +12,7 @@ from bot.runtime.log import logger
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.pending import Pending
 from bot.slack.outbound.poster import ALARM, Poster
+from bot.slack.outbound.rate_limits import EDIT_GAP, LEFT_BY_PROGRESS, LEFT_BY_STATES
 from bot.slack.outbound.standing import PATIENCE, Stand, StandingMessages
 from bot.slack.refusals import CLOSED, MESSAGE_GONE, NO_SUCH_PLACE
 from bot.slack.views import alarm as view
@@ -49,7 +51,9 @@ class Notices:
         self._link = link
         self._approvers = approvers
         self.channel = incident_channel
+        self._clock = clock
         self._poster = poster
+        self._edited_at = -math.inf  #: by the clock for spans
         self._joined = BackOff(clock, poster.pace, what="a storm's message")
         self._standing = StandingMessages(clock, poster, event=ALARM, what="an alarm's message")
 
@@ -88,6 +92,19 @@ class Notices:
                 await self.tell_directly(storm, replace(above, is_direct=True), why=why)
             except SlackError as error:
                 self._joined.failed(id, error)
+
+    @property
+    def leaves(self) -> float:
+        """How many edits of the burst they leave to cards: as many as progress does, now and then as few as states do.
+
+        So hundreds of alarms that end hold no card up, and no progress of operations holds up the alarms.
+        """
+        is_due = self._clock.monotonic() - self._edited_at >= EDIT_GAP
+        return LEFT_BY_STATES if is_due else LEFT_BY_PROGRESS
+
+    def was_edited(self) -> None:
+        """Note that one of them was."""
+        self._edited_at = self._clock.monotonic()
 
     async def drawn(self, alarm: Alarm) -> Message:
         """What the message of an alarm says."""
@@ -177,7 +194,7 @@ class _NoticeMessage:
 
     @property
     def leaves(self) -> float:
-        return 0.0
+        return self.notices.leaves
 
     @property
     def may_call(self) -> str:
@@ -190,6 +207,8 @@ class _NoticeMessage:
         return await self.notices.drawn(self.alarm)
 
     async def keep(self, stand: Stand, *, is_shown: bool) -> None:
+        if self.stand.ts and is_shown:
+            self.notices.was_edited()
         await self.notices.keep(self._standing_at(stand, is_shown=is_shown))
 
     def _standing_at(self, stand: Stand, *, is_shown: bool) -> Notice:

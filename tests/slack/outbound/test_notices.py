@@ -9,9 +9,11 @@ import pytest
 
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.messages.news import Audience
+from bot.domain.operation import State
 from bot.domain.values import HostId
 from tests.slack.conftest import NOON, Office, operation
 from tests.slack.mortal import Killed, MortalArchive
+from tests.slack.views.examples import plan
 
 INCIDENT = "C0INCIDENT"
 
@@ -168,6 +170,35 @@ async def test_a_call_for_help_comes_before_the_alarms_that_wait(office: Office)
     await office.line(shown, "help", audience=Audience.INCIDENT)
     await office.until(lambda: any("help" in m.plain for m in office.cards(INCIDENT)), board)
     assert len(office.cards(INCIDENT)) <= alarms + 2  # of thirty
+
+
+async def test_a_card_says_what_is_to_be_decided_before_the_ends_of_many_alarms_and_all_of_them_come(
+    office: Office,
+) -> None:
+    shown = await office.add(operation())
+    board = office.board()
+    told = [await raised(office, alarm(number)) for number in range(60)]
+    await office.until(lambda: len(office.cards(INCIDENT)) == 60, board)
+    for one in told:
+        await saved(office, one.cleared(office.clock.now()))
+    await office.quiet(board, seconds=20)
+    await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
+    await office.until(lambda: "Waiting for approval" in office.cards()[0].plain, board, seconds=4)
+    await office.move(shown, State.RUNNING, plan=plan())
+    await office.until(lambda: "Running" in office.cards()[0].plain, board, seconds=4)
+    moving = [await office.add(operation(f"MOVES{n}", state=State.RUNNING, plan=plan())) for n in range(3)]
+
+    def ended() -> int:
+        return sum(1 for m in office.cards(INCIDENT) if "is back" in m.plain)
+
+    before = ended()
+    assert before < 30, "some are left"
+    for _ in range(60):
+        for one in moving:
+            await office.move(one, State.RUNNING)
+        await office.quiet(board, seconds=1)
+    assert ended() - before >= 15, "the progress of an operation does not hold them up"
+    await office.until(lambda: ended() == 60, board, seconds=300)
 
 
 def _archived(office: Office) -> None:
