@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from typing import Generic, TypeVar
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
@@ -20,6 +21,7 @@ from bot.domain.ports import StoreFailed
 from bot.runtime.log import logger, stumbled
 
 log = logger(__name__)
+T = TypeVar("T")
 
 PROBE_SECONDS = 2.0
 """How long a probe may take before it counts as failed; below the time-out of common orchestrators."""
@@ -35,7 +37,38 @@ _GAUGES = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
+class StoreQuestion(Generic[T]):
+    """A question of the database, for whose answer nobody waits long, and that is not asked twice at a time.
+
+    A statement is not given up in its middle: a database that hangs would hold up whoever waits for that.
+    """
+
+    def __init__(self, ask: Callable[[], Awaitable[T]]) -> None:
+        self._ask = ask
+        self._asked: asyncio.Future[T] | None = None
+
+    async def answer(self) -> T:
+        """The answer, or the error that it was.
+
+        Raises:
+            TimeoutError: there is none yet.
+        """
+        if self._asked is None or self._asked.done():
+            self._asked = asyncio.ensure_future(self._ask())
+            self._asked.add_done_callback(_heard)
+        answered, _ = await asyncio.wait({self._asked}, timeout=PROBE_SECONDS)
+        if not answered:
+            raise TimeoutError
+        return await self._asked
+
+
+def _heard(asked: asyncio.Future[T]) -> None:
+    """An error that comes too late is heard by nobody, and no surprise."""
+    if not asked.cancelled():
+        asked.exception()
+
+
+@dataclass(kw_only=True)
 class Probes:
     """How to find out whether each part of the bot works."""
 
@@ -48,6 +81,19 @@ class Probes:
     """By name, why a cloud cannot be reached now; empty when it can. Told, and no reason not to be ready."""
     incident_channel: Callable[[], str] = str
     """Why it hears nothing; empty when it does, as far as this process knows. Told likewise."""
+
+    def __post_init__(self) -> None:
+        self._storing, self._counting = StoreQuestion(self.store), StoreQuestion(self.counts)
+
+    async def counted(self) -> Mapping[str, int] | None:
+        """How much there is of what; None where that cannot be told."""
+        try:
+            return await self._counting.answer()
+        except TimeoutError:
+            return None
+        except Exception as error:  # noqa: BLE001  # metrics must say "down", not fail
+            stumbled(log, "operations could not be counted", error)
+            return None
 
     async def ailing(self) -> Mapping[str, str]:
         """What keeps the bot from working: the part and a sentence. Empty when it is ready."""
@@ -76,7 +122,7 @@ class Probes:
 
     async def _store(self) -> str:
         try:
-            await asyncio.wait_for(self.store(), PROBE_SECONDS)
+            await self._storing.answer()
         except TimeoutError:
             return f"no answer within {PROBE_SECONDS:g} s"
         except Exception as error:  # noqa: BLE001  # whatever a store's driver raises means: not ready
@@ -93,6 +139,8 @@ def _why(error: Exception) -> str:
     said = str(error).lower()
     if "disk is full" in said or "no space left" in said:
         return "takes nothing: the disk is full"
+    if "disk i/o error" in said:
+        return "takes nothing: the disk fails"
     if "readonly" in said or "read-only" in said:
         return "takes nothing: it is read-only"
     return "does not answer" if isinstance(error, StoreFailed) else f"does not answer ({type(error).__name__})"
@@ -117,7 +165,7 @@ def build(probes: Probes, *, sick: Callable[[], str] = str) -> web.Application:
 
     async def metrics(_request: web.Request) -> web.Response:
         registry = CollectorRegistry()
-        registry.register(_Reading(await _counted(probes), await probes.working()))
+        registry.register(_Reading(await probes.counted(), await probes.working()))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     app = web.Application(client_max_size=LARGEST_REQUEST)
@@ -125,16 +173,6 @@ def build(probes: Probes, *, sick: Callable[[], str] = str) -> web.Application:
     app.router.add_get("/readyz", readyz)
     app.router.add_get("/metrics", metrics)
     return app
-
-
-async def _counted(probes: Probes) -> Mapping[str, int] | None:
-    try:
-        return await asyncio.wait_for(probes.counts(), PROBE_SECONDS)
-    except TimeoutError:
-        return None
-    except Exception as error:  # noqa: BLE001  # metrics must say "down", not fail
-        stumbled(log, "operations could not be counted", error)
-        return None
 
 
 class _Reading(Collector):

@@ -1,6 +1,7 @@
 """The bot tells over HTTP whether it lives, whether it is ready, and how much there is to do."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 
@@ -66,6 +67,22 @@ class Parts:
     async def counts(self) -> Mapping[str, int]:
         await self.store()
         return COUNTS
+
+
+class Frozen(Parts):
+    """Its database is frozen: a statement is not given up, but waited for until it ends, whoever is cancelled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.thaws = asyncio.Event()
+        self.asked = 0
+
+    async def store(self) -> None:
+        self.asked += 1
+        while not self.thaws.is_set():
+            with contextlib.suppress(asyncio.CancelledError):
+                await self.thaws.wait()
+        raise StoreFailed("The server is gone.")
 
 
 @asynccontextmanager
@@ -145,6 +162,7 @@ async def test_an_operation_a_tick_or_the_board_that_hangs_is_named_until_it_com
     ("said", "told"),
     [
         ("database or disk is full", "takes nothing: the disk is full"),
+        ("disk I/O error", "takes nothing: the disk fails"),
         ("attempt to write a readonly database", "takes nothing: it is read-only"),
         ("cannot execute UPDATE in a read-only transaction", "takes nothing: it is read-only"),
     ],
@@ -197,6 +215,23 @@ async def test_a_probe_that_hangs_counts_as_failed(monkeypatch: pytest.MonkeyPat
         assert answer.status_code == 503
         assert answer.json()["ailing"] == {"store": "no answer within 0.05 s"}
         assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
+
+
+async def test_nobody_waits_for_a_database_that_hangs_in_the_middle_of_a_statement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health, "PROBE_SECONDS", 0.05)
+    parts = Frozen()
+    async with asking(parts) as get:
+        for _ in range(2):
+            async with asyncio.timeout(10):
+                answer = await get("/readyz")
+            assert answer.json()["ailing"] == {"store": "no answer within 0.05 s"}
+        assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
+        assert parts.asked == 2, "once for the row, once for the counts: no queue of them grows"
+        parts.thaws.set()
+        await asyncio.sleep(0)
+        assert (await get("/readyz")).json()["ailing"] == {"store": "does not answer"}
 
 
 async def test_metrics_are_read_by_prometheus_own_parser() -> None:

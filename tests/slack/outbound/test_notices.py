@@ -179,8 +179,8 @@ async def test_a_card_says_what_is_to_be_decided_before_the_ends_of_many_alarms_
     board = office.board()
     told = [await raised(office, alarm(number)) for number in range(60)]
     await office.until(lambda: len(office.cards(INCIDENT)) == 60, board)
-    for one in told:
-        await saved(office, one.cleared(office.clock.now()))
+    for each in told:
+        await saved(office, each.cleared(office.clock.now()))
     await office.quiet(board, seconds=20)
     await office.move(shown, State.AWAITING_APPROVAL, plan=plan())
     await office.until(lambda: "Waiting for approval" in office.cards()[0].plain, board, seconds=4)
