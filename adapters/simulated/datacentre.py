@@ -124,8 +124,8 @@ def cloudtower(world: World, **switches: Any) -> Tower:
     return tower
 
 
-def bare_openstack(world: World, *, hosts: int = 3, prefix: str = "compute") -> list[SimHost]:
-    """An empty region: hosts `<prefix>-1` …, the projects, flavors and an image; no server."""
+def bare_openstack(world: World, *, hosts: int = 3) -> list[SimHost]:
+    """An empty region: hosts `compute-1` …, the projects, flavors and an image; no server."""
     region = world.add_cluster("RegionOne", Platform.OPENSTACK)
     for name in _PROJECTS:
         project = Project(id=world.new_uuid().replace("-", ""), name=name)
@@ -138,7 +138,7 @@ def bare_openstack(world: World, *, hosts: int = 3, prefix: str = "compute") -> 
     for host in ("storage-1", "storage-2"):
         _cinder_host(world, host)
     world.cinder_services.append(CinderService(binary="cinder-scheduler", host="controller-1"))
-    return [world.add_host(f"{prefix}-{n}", region) for n in range(1, hosts + 1)]
+    return [world.add_host(f"compute-{n}", region) for n in range(1, hosts + 1)]
 
 
 def _cinder_host(world: World, host: str) -> None:

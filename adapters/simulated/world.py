@@ -54,7 +54,6 @@ class World(EventQueue):
         now: the time, aware and UTC.
         sleep: how a face waits when a fault says that a reply is slow, in seconds.
         service_down_time: seconds without a heartbeat after which a service counts as down.
-        seed: of the generated ids, so that two runs look alike.
     """
 
     def __init__(
@@ -63,10 +62,9 @@ class World(EventQueue):
         *,
         sleep: Callable[[float], Awaitable[None]] | None = None,
         service_down_time: float = 20.0,
-        seed: int = 7,
     ) -> None:
         super().__init__(now)
-        self._random = random.Random(seed)
+        self._random = random.Random(7)  # two runs look alike
         self.sleep = sleep
         self.service_down_time = service_down_time
         self.faults = CloudFaults()
@@ -183,7 +181,6 @@ class World(EventQueue):
         vcpus: int = 32,
         memory_mb: int = 131072,
         disk_gb: int = 2000,
-        zone: str = "nova",
     ) -> SimHost:
         """A living host."""
         self.settle()
@@ -196,7 +193,6 @@ class World(EventQueue):
             capacity=Resources(vcpus=vcpus, memory_mb=memory_mb, disk_gb=disk_gb),
             address=f"10.0.{len(self.clusters)}.{11 + len(self.hosts)}",
             started_at=self.now,
-            zone=zone,
         )
         self.hosts[host.id] = host
         return host
@@ -213,8 +209,6 @@ class World(EventQueue):
         project: Project | None = None,
         image: Image | None = None,
         power: Power = Power.RUNNING,
-        state: str = "",
-        ha: bool = True,
         cluster: Cluster | None = None,
     ) -> SimVm:
         """A VM on `host`, running unless said otherwise. A flavor, if given, decides its size.
@@ -239,8 +233,7 @@ class World(EventQueue):
             project=project,
             flavor=flavor,
             image=image,
-            state=state or _STATE[power],
-            ha=ha,
+            state=_STATE[power],
         )
         self.vms[vm.id] = vm
         if host is not None:

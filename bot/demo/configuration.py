@@ -53,7 +53,7 @@ clouds:
     region_name: RegionOne
     auth:
       auth_url: {auth_url}
-      username: {username}
+      username: admin
       password: {password}
       project_name: admin
       user_domain_name: Default
@@ -69,7 +69,6 @@ def write(
     app_token: str,
     auth_url: str,
     tower_url: str,
-    username: str = "admin",
     password: str = "muster-demo",  # noqa: S107 - of a pretend Keystone on loopback
     bmcs: Mapping[str, str],
     database: str = "",
@@ -83,8 +82,7 @@ def write(
         app_token: of the workspace's app, for Socket Mode.
         auth_url: of Keystone.
         tower_url: of CloudTower, with its /v2/api.
-        username: an admin of the OpenStack.
-        password: theirs.
+        password: of the OpenStack's admin.
         bmcs: the addresses of the machines of `prod` in Redfish, by host.
         database: the url of a server's, which may hold a password; "": an embedded one in the folder.
 
@@ -94,7 +92,7 @@ def write(
     folder.mkdir(parents=True, exist_ok=True)
     clouds = folder / "clouds.yaml"
     clouds.touch(mode=0o600)
-    clouds.write_text(_CLOUDS_YAML.format(auth_url=auth_url, username=username, password=password))
+    clouds.write_text(_CLOUDS_YAML.format(auth_url=auth_url, password=password))
     config = folder / "muster.toml"
     config.write_text(
         _TOML.format(

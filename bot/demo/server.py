@@ -58,7 +58,6 @@ class Served:
 async def serve(
     workspace: Workspace,
     *,
-    host: str = "127.0.0.1",
     port: int = 0,
     request_url: str | None = None,
     rate_limits: bool = True,
@@ -69,7 +68,6 @@ async def serve(
 
     Args:
         workspace: whose people and messages.
-        host: address to listen on.
         port: 0 takes a free one.
         request_url: deliver as signed HTTP requests to this address instead of over Socket Mode.
         rate_limits: whether too many calls are answered with 429.
@@ -90,13 +88,13 @@ async def serve(
     page.add_routes(app)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
-    site = web.TCPSite(runner, host, port)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     try:
         await site.start()
     except OSError:
         await runner.cleanup()
         raise
-    address = f"http://{host}:{runner.addresses[0][1]}"
+    address = f"http://127.0.0.1:{runner.addresses[0][1]}"
     workspace.page_address = address
     transport: Transport = sockets
     if request_url is not None:

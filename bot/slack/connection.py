@@ -7,7 +7,6 @@ handshake, and one that failed is tried again for ever. So nothing of a connecti
 import asyncio
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
 
 from aiohttp import ClientWebSocketResponse, WSMessage
 from slack_bolt.adapter.socket_mode.aiohttp import AsyncSocketModeHandler
@@ -26,18 +25,12 @@ _SDK.addFilter(lambda line: not line.getMessage().startswith("Failed to connect"
 """It logs each try with a traceback; the trouble and its end are told here, once each."""
 
 CLOSE_SECONDS = 1.0
-
-
-@dataclass(frozen=True, kw_only=True)
-class Patience:
-    """How long what may take; seconds."""
-
-    greeting: float = 10.0  #: from the address to Slack's hello
-    lost: float = 5.0  #: how long the SDK may mend a connection that broke
-    silent: float = 20.0  #: how long no frame and no pong may come
-    ping: float = 5.0  #: between two pings of ours
-    look: float = 0.5
-    most: float = 30.0  #: between two tries, which begin a second apart
+_GREETING = 10.0  #: seconds from the address to Slack's hello
+_LOST = 5.0  #: seconds that the SDK may mend a connection that broke
+_SILENT = 20.0  #: seconds in which no frame and no pong may come
+_PING = 5.0  #: seconds between two pings of ours
+_LOOK = 0.5
+_MOST_PAUSE = 30.0  #: seconds between two tries, which begin a second apart
 
 
 class Connection:
@@ -48,17 +41,13 @@ class Connection:
         client: Slack's Web API, for addresses.
         app_token: of the app, for Socket Mode.
         clock: by it silence is measured.
-        patience: how long what may take.
     """
 
-    def __init__(
-        self, app: AsyncApp, client: AsyncWebClient, app_token: str, clock: Clock, patience: Patience | None = None
-    ) -> None:
+    def __init__(self, app: AsyncApp, client: AsyncWebClient, app_token: str, clock: Clock) -> None:
         self._app = app
         self._client = client
         self._app_token = app_token
         self._clock = clock
-        self._patience = patience or Patience()
         self._heard_at = clock.monotonic()
         self._ailment = "not connected yet"
         self._is_told = False
@@ -90,7 +79,7 @@ class Connection:
             if self._heard_at > began:
                 pause = 1.0  # it stood for a while
             await self._clock.sleep(pause)
-            pause = min(2 * pause, self._patience.most)
+            pause = min(2 * pause, _MOST_PAUSE)
 
     def _tell(self, ailment: str) -> None:
         """Log the first trouble, and its end."""
@@ -111,7 +100,7 @@ class Connection:
     async def _keep(self, address: str) -> str:
         """Connect, and stay as long as Slack is heard; answers why it is not any more."""
         handler = AsyncSocketModeHandler(
-            self._app, self._app_token, web_client=self._client, ping_interval=self._patience.ping, logger=_SDK
+            self._app, self._app_token, web_client=self._client, ping_interval=_PING, logger=_SDK
         )
         handler.client.wss_uri = address
         connecting = asyncio.create_task(handler.connect_async())
@@ -125,7 +114,7 @@ class Connection:
         liveness = Liveness(client)
         heard_at = up_at = self._clock.monotonic()
         while True:
-            await self._clock.sleep(self._patience.look)
+            await self._clock.sleep(_LOOK)
             now = self._clock.monotonic()
             if liveness.heard():
                 heard_at = self._heard_at = now
@@ -135,11 +124,11 @@ class Connection:
                 self._tell("")
             else:
                 self._ailment = "not connected"
-            if liveness.is_greeted and now - up_at > self._patience.lost:
+            if liveness.is_greeted and now - up_at > _LOST:
                 return "the connection broke, and could not be mended"
-            if not liveness.is_greeted and now - heard_at > self._patience.greeting:
+            if not liveness.is_greeted and now - heard_at > _GREETING:
                 return "no connection was taken and greeted"
-            if now - heard_at > self._patience.silent:
+            if now - heard_at > _SILENT:
                 return f"nothing was heard over the connection for {now - heard_at:.0f} s"
 
 

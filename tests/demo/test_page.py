@@ -99,7 +99,7 @@ async def test_another_sites_page_cannot_act(browser: aiohttp.ClientSession) -> 
         assert answer.status == 403
 
 
-async def test_a_change_is_told_at_once(ws: Workspace, slack: Served, browser: aiohttp.ClientSession) -> None:
+async def test_a_change_is_told_at_once(ws: Workspace, browser: aiohttp.ClientSession) -> None:
     async with browser.ws_connect("/_page/live") as live:
         first = await live.receive_json()
         ws.add_message("C0OPS", author="U0ALICE", text="x")

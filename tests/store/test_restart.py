@@ -4,15 +4,12 @@ from datetime import timedelta
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.store import SqlArchive
-from tests.clocks import ManualClock
 from tests.store import examples
 
 SPAN = timedelta(hours=1)
 
 
-async def test_the_lease_of_a_dead_process_does_not_keep_the_next_one_waiting(
-    archive: SqlArchive, clock: ManualClock
-) -> None:
+async def test_the_lease_of_a_dead_process_does_not_keep_the_next_one_waiting(archive: SqlArchive) -> None:
     operation = examples.operation()
     async with archive.unit() as unit:
         await unit.operations.add(operation, Entry(event=AuditEvent.REQUESTED))

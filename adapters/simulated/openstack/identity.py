@@ -14,6 +14,8 @@ from adapters.simulated.records import Project
 from adapters.simulated.world import World
 
 _DOMAIN = {"id": "default", "name": "Default"}
+_PASSWORD = "muster-demo"  # noqa: S105 - it protects nothing: the cloud is simulated
+_LIFETIME = timedelta(hours=1)  #: of a token
 _EXPIRES = "2099-12-31T23:59:59.000000Z"
 
 
@@ -53,28 +55,19 @@ class Login:
 
 
 class Keystone:
-    """Users `admin` (admin), `demo` (member) and `reader`, all with `password`; tokens in simulated time.
+    """Users `admin` (admin), `demo` (member) and `reader`, all with one password; tokens in simulated time.
 
     Args:
         world: whose projects and clock count.
-        password: everybody's.
-        lifetime: seconds until a token is over.
     """
 
-    def __init__(
-        self,
-        world: World,
-        *,
-        password: str = "muster-demo",  # noqa: S107 - it protects nothing: the cloud is simulated
-        lifetime: float = 3600.0,
-    ) -> None:
+    def __init__(self, world: World) -> None:
         self.world = world
-        self.lifetime = lifetime
         self.users = {
             name: KeystoneUser(
                 id=world.new_uuid().replace("-", ""),
                 name=name,
-                password=password,
+                password=_PASSWORD,
                 project=project,
                 roles=roles,
             )
@@ -93,7 +86,7 @@ class Keystone:
     def find(self, token: str) -> Login | None:
         """The login of a token that is still good."""
         login = self._logins.get(token)
-        if login is None or self.world.now - login.at > timedelta(seconds=self.lifetime):
+        if login is None or self.world.now - login.at > _LIFETIME:
             return None
         return login
 

@@ -39,8 +39,9 @@ def check_blocks(blocks: Any, *, surface: Surface = "message", at: str = "/block
     return found or [c for i, block in enumerate(blocks) for c in _by_sdk(block, f"{at}/{i}")]
 
 
-def check_view(view: Any, *, at: str = "/view") -> list[Complaint]:
+def check_view(view: Any) -> list[Complaint]:
     """What is wrong with a modal or home view."""
+    at = "/view"
     if not isinstance(view, dict):
         return [Complaint(pointer=at, message="must provide an object", kind="type", expected="object")]
     kind = view.get("type")

@@ -85,9 +85,9 @@ class Postman:
         while self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def break_connections(self, reason: str = "") -> None:
-        """Fault: end every connection, with a disconnect frame for the reason or, without one, abruptly."""
-        await self._transport.disconnect(reason)
+    async def break_connections(self) -> None:
+        """Fault: end every connection abruptly."""
+        await self._transport.disconnect()
 
     def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         """Let something go on by itself until the workspace closes."""

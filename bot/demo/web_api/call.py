@@ -75,9 +75,9 @@ class ApiCall:
             raise ApiRefusal("message_not_found")
         return found
 
-    def page(self, items: Sequence[Item], *, default: int = 100) -> tuple[list[Item], str]:
+    def page(self, items: Sequence[Item]) -> tuple[list[Item], str]:
         """The items that `limit` and `cursor` ask for, and the next cursor."""
-        limit = self.number("limit", default)
+        limit = self.number("limit", 100)
         if not 0 < limit <= 1000:
             raise ApiRefusal("invalid_limit" if self.method.startswith("conversations.") else "invalid_arguments")
         start = 0

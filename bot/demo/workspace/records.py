@@ -137,14 +137,9 @@ class WorkspaceRecords:
         top = (root.thread_ts if root else None) or ts
         return [m.copied() for m in self.messages[channel] if m.is_reply and m.thread_ts == top and not m.is_ephemeral]
 
-    def ephemerals(self, user: str, channel: str | None = None) -> list[PostedMessage]:
+    def ephemerals(self, user: str) -> list[PostedMessage]:
         """What only this user sees, oldest first."""
-        return [
-            m.copied()
-            for stored in (self.messages[c] for c in ([channel] if channel else self.messages))
-            for m in stored
-            if m.visible_to == user
-        ]
+        return [m.copied() for stored in self.messages.values() for m in stored if m.visible_to == user]
 
     def message(self, channel: str, ts: str) -> PostedMessage | None:
         """The stored message itself, or None when there is none with that timestamp."""

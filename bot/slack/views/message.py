@@ -85,14 +85,14 @@ def section(mrkdwn: str) -> Block:
     return {"type": "section", "text": _mrkdwn(text.cut(mrkdwn, limit=text.MAX_SECTION)), "expand": True}
 
 
-def packed(lines: Sequence[str], *, limit: int = text.MAX_SECTION) -> list[list[str]]:
-    """Lines in as few portions as hold them whole, each of at most so many characters."""
+def packed(lines: Sequence[str]) -> list[list[str]]:
+    """Lines in as few portions as hold them whole, each of them no longer than a paragraph may be."""
     made: list[list[str]] = []
     room = 0
     for line in lines:
         if len(line) + 1 > room:
             made.append([])
-            room = limit
+            room = text.MAX_SECTION
         made[-1].append(line)
         room -= len(line) + 1
     return made

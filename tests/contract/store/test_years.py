@@ -108,7 +108,7 @@ async def test_the_audit_is_kept_unless_its_own_setting_says_otherwise_and_prove
     assert await rows(archive, "audit") == 2
 
 
-async def test_a_cut_of_which_no_line_says_is_found(archive: SqlArchive, clock: ManualClock) -> None:
+async def test_a_cut_of_which_no_line_says_is_found(archive: SqlArchive) -> None:
     for number in range(1, 6):
         await ended(archive, number)
     async with archive.unit() as unit:

@@ -258,9 +258,7 @@ async def test_an_update_with_text_alone_drops_the_blocks_and_marks_the_message_
     assert card.edited
 
 
-async def test_metadata_is_kept_through_updates_and_shown_only_when_asked_for(
-    ws: Workspace, client: AsyncWebClient
-) -> None:
+async def test_metadata_is_kept_through_updates_and_shown_only_when_asked_for(client: AsyncWebClient) -> None:
     metadata = {"event_type": "card", "event_payload": {"operation": "op-1"}}
     posted = await client.chat_postMessage(channel="C0OPS", text="x", metadata=metadata)
     await client.chat_update(channel="C0OPS", ts=posted["ts"], text="y")

@@ -14,7 +14,7 @@ from tests.tiers import examples
 CLOSE = step("close", phase="close", verb="disable")
 
 
-def moving(*ids: str, everywhere: bool = False) -> Plan:
+def moving(*ids: str) -> Plan:
     """A plan that moves VMs, each by its own step, and names them all in the step that verifies."""
     return plan(
         vms=tuple(vm(id) for id in ids),
