@@ -29,6 +29,7 @@ from tests.clocks import ManualClock, TakingAlong
 
 WITH_PASSWORD = {"username": USERNAME, "password_env": Secret(PASSWORD)}
 """Keys of somebody who logs in, instead of having a token."""
+ENTER = f"{PREFIX}/enter-maintance-mode"
 
 
 @dataclass(kw_only=True)
@@ -48,6 +49,10 @@ class Bench:
 
     def host(self, name: str) -> SimHost:
         return self.world.host(name)
+
+    def enter_calls(self) -> list[object]:
+        """The bodies of the calls that send a host into maintenance."""
+        return [c.body for c in self.world.calls if c.path == ENTER]
 
     def request(self, *, action: Action = Action.ENTER, **more: Any) -> Request:
         host = self.host("node-1")

@@ -7,20 +7,14 @@ import pytest
 from adapters.simulated import cloudtower_api, datacentre
 from adapters.simulated.faults import Break, CallFault, Effect, MoveFault
 from adapters.simulated.records import Maintenance, MoveKind, Power
-from bot.domain.cloud import Refused, Request, Seen, Unreachable
+from bot.domain.cloud import Refused, Request, Seen
 from bot.domain.plans import drift
 from bot.domain.plans.plan import Disposition, Plan, Verdict, digest_of
 from bot.domain.progress.steps import StepState
 from bot.domain.values import Action, HostId, OperationId
-from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, bench, made
+from tests.adapters.cloudtower.bench import ENTER, WITH_PASSWORD, Bench, Walk, bench, made
 from tests.clocks import ManualClock
 from tests.steps import steps_of
-
-ENTER = "/v2/api/enter-maintance-mode"
-
-
-def enter_calls(tower: Bench) -> list[object]:
-    return [c.body for c in tower.world.calls if c.path == ENTER]
 
 
 async def test_the_plan_names_exactly_the_vms_that_cloudtower_will_shut_down(tower: Bench) -> None:
@@ -50,7 +44,7 @@ async def test_a_host_is_in_maintenance_only_when_every_vm_is_verified(tower: Be
     assert set(walk.states().values()) == {StepState.DONE}
     assert walk.record("migrate web-1").place in {"node-2", "node-3"}
     assert tower.world.vm("gpu-1").power is Power.STOPPED
-    assert enter_calls(tower) == [
+    assert tower.enter_calls() == [
         {
             "where": {"host_id": tower.host("node-1").cuid},
             "data": {"shutdown_vms": [tower.world.vm("gpu-1").id]},
@@ -75,7 +69,7 @@ async def test_a_host_with_nothing_to_shut_down_enters_without_a_list(tower: Ben
     tower.world.delete_vm("gpu-1")
     walk = await Walk(bench=tower, plan=await tower.plan()).to_end()
     assert set(walk.states().values()) == {StepState.DONE}
-    assert enter_calls(tower) == [{"where": {"host_id": tower.host("node-1").cuid}, "data": {}}]
+    assert tower.enter_calls() == [{"where": {"host_id": tower.host("node-1").cuid}, "data": {}}]
 
 
 async def test_both_shapes_of_the_shutdown_list_make_the_same_plan() -> None:
@@ -113,7 +107,7 @@ async def test_a_peer_that_entered_after_the_approval_refuses_the_call_and_nothi
     assert StepState.DONE not in walk.states().values()
     assert "not entering maintenance" in walk.record("migrate web-1").sentence
     assert walk.record("verify that").state is StepState.NOT_NEEDED
-    assert len(enter_calls(tower)) == 1
+    assert len(tower.enter_calls()) == 1
 
 
 async def test_a_task_that_fails_half_way_fails_the_vms_that_did_not_move_with_the_true_reason(tower: Bench) -> None:
@@ -237,84 +231,6 @@ async def test_the_demos_full_host_enters_and_its_calls_do_not_grow_with_its_vms
         await cloud.aclose()
 
 
-# ------------------------------------------------------------------ answers that get lost
-
-
-async def test_a_lost_reply_is_found_again_in_the_host_and_its_tasks_and_never_called_twice(tower: Bench) -> None:
-    plan = await tower.plan()
-    tower.world.faults.order(CallFault(effect=Effect.LOSE_REPLY, path=f"{ENTER}$"))
-    walk = await Walk(bench=tower, plan=plan).to_end()
-    assert isinstance(walk.errors[0], Unreachable)
-    assert set(walk.states().values()) == {StepState.DONE}
-    assert len(enter_calls(tower)) == 1
-
-
-async def test_a_call_that_takes_effect_a_minute_after_its_connection_broke_is_not_repeated(tower: Bench) -> None:
-    plan = await tower.plan()
-    tower.world.faults.order(CallFault(effect=Effect.LATE, seconds=60, path=f"{ENTER}$"))
-    walk = await Walk(bench=tower, plan=plan).to_end()
-    assert set(walk.states().values()) == {StepState.DONE}
-    assert len(enter_calls(tower)) == 1
-
-
-async def test_a_lost_reply_of_a_task_that_fails_tells_why_it_failed(tower: Bench) -> None:
-    plan = await tower.plan()
-    tower.tower.stubborn = {"gpu-1"}
-    tower.world.faults.order(CallFault(effect=Effect.LOSE_REPLY, path=f"{ENTER}$"))
-    walk = await Walk(bench=tower, plan=plan).to_end()
-    assert walk.records[0].state is StepState.FAILED
-    assert "JOB_VM_SHUTDOWN_TIMEOUT" in walk.records[0].sentence
-    assert len(enter_calls(tower)) == 1
-
-
-async def test_a_call_that_never_arrived_is_made_again_only_after_the_quiet_period(tower: Bench) -> None:
-    plan = await tower.plan()
-    tower.world.faults.order(CallFault(effect=Effect.CUT, path=f"{ENTER}$"))
-    walk = await Walk(bench=tower, plan=plan).to_end()
-    assert set(walk.states().values()) == {StepState.DONE}
-    first, second = [c for c in tower.world.calls if c.path == ENTER]
-    assert second.at - first.at >= plan.steps[0].quiet
-
-
-async def test_somebody_elses_precheck_after_a_lost_reply_starts_nothing_and_adopts_nothing(tower: Bench) -> None:
-    walk = Walk(bench=tower, plan=await tower.plan())
-    tower.world.faults.order(CallFault(effect=Effect.CUT, path=f"{ENTER}$"))
-    await walk.round()
-    other = tower.made()
-    await other.survey(tower.request())
-    await other.aclose()
-    for _ in range(100):
-        await walk.round()
-    assert walk.records[0].state is StepState.INTENT
-    assert "may be it" in walk.records[0].sentence
-    assert len(enter_calls(tower)) == 1
-
-
-async def test_our_own_precheck_after_a_lost_reply_is_not_taken_for_the_call(tower: Bench) -> None:
-    walk = Walk(bench=tower, plan=await tower.plan())
-    tower.world.faults.order(CallFault(effect=Effect.CUT, path=f"{ENTER}$"))
-    await walk.round()
-    await tower.cloud.survey(tower.request())
-    await walk.to_end()
-    assert set(walk.states().values()) == {StepState.DONE}
-
-
-async def test_a_host_that_somebody_else_sends_into_maintenance_first_is_followed_not_called(tower: Bench) -> None:
-    plan = await tower.plan()
-    tower.host("node-1").knobs.live_seconds = 90
-    other = tower.made()
-    await other.start(steps_of(plan)[0])
-    await other.aclose()
-    await tower.clock.pass_time(21)  # until the tower shows it
-    walk = Walk(bench=tower, plan=plan)
-    await walk.round()
-    assert walk.records[0].state is StepState.ACCEPTED
-    assert walk.records[0].sentence == "node-1 is entering maintenance."
-    await walk.to_end()
-    assert set(walk.states().values()) == {StepState.DONE}
-    assert len(enter_calls(tower)) == 1
-
-
 # ------------------------------------------------------------------ other trouble on the way
 
 
@@ -325,7 +241,7 @@ async def test_a_token_that_expires_between_survey_and_call_costs_one_login_and_
     walk = await Walk(bench=tower, plan=plan).to_end()
     assert set(walk.states().values()) == {StepState.DONE}
     assert sum(c.path.endswith("/login") for c in tower.world.calls) == 2
-    assert len(enter_calls(tower)) == 1
+    assert len(tower.enter_calls()) == 1
     await tower.cloud.aclose()
 
 

@@ -1,4 +1,4 @@
-"""Whether the VMs fit elsewhere, and the wishes that narrow it: a target, a chosen set."""
+"""Whether the VMs fit elsewhere."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,7 @@ import pytest
 
 from adapters.openstack.findings.room import spoken
 from adapters.openstack.model import translate
-from adapters.openstack.model.resources import Room, Server, ServerGroup
-from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.model.resources import Room, Server
 from bot.domain.plans.plan import Disposition, Plan, Step, Verdict
 from tests.adapters.openstack.build import (
     codes,
@@ -254,141 +253,6 @@ def test_a_host_that_is_to_be_empty_for_maintenance_is_not_emptied_in_part() -> 
     made = enter(living(*(big(f"vm-{n}") for n in range(7))))
     assert "350 GiB" in str(finding(made, "no-room"))
     assert made.is_blocked
-
-
-# ---------------------------------------------------------------------- whose turn it is
-
-
-def in_turn(*servers: Server, settings: OpenStackSettings) -> list[str]:
-    moves = [s for s in plan(survey(*servers), settings=settings).steps if s.verb == "evacuate"]
-    return [str(s.arguments["name"]) for s in sorted(moves, key=lambda s: -s.priority)]
-
-
-def test_those_that_ran_come_first_and_metadata_counts_only_where_a_key_is_configured() -> None:
-    vms = (
-        server("off", vm_state="stopped", metadata={"turn": "5"}),
-        server("low", metadata={"turn": "-1"}),
-        server("on"),
-    )
-    assert in_turn(*vms, settings=configured()) == ["low", "on", "off"]
-    assert in_turn(*vms, settings=configured(priority_metadata="turn")) == ["off", "on", "low"]
-
-
-@pytest.mark.parametrize("said", ["1001", "-1001", "1.5", "", "first"])
-def test_a_turn_that_is_no_number_within_bounds_counts_as_none(said: str) -> None:
-    vms = (server("a", metadata={"turn": said}), server("b", metadata={"turn": "1"}), server("c"))
-    assert in_turn(*vms, settings=configured(priority_metadata="turn")) == ["b", "a", "c"]
-
-
-# ---------------------------------------------------------------------- a target
-
-
-def test_a_target_is_asked_for_in_every_evacuation() -> None:
-    made = plan(survey(server("a"), server("b")), to="compute-3")
-    assert not made.is_blocked
-    assert {s.arguments["to"] for s in made.steps if s.verb == "evacuate"} == {"compute-3"}
-    assert made.facts["target"] == "compute-3"
-
-
-def test_a_target_without_room_blocks_though_others_have_some() -> None:
-    made = plan(survey(by_host={"compute-2": room(), "compute-3": room(vcpus=0)}), to="compute-3")
-    found = finding(made, "fits-nowhere")
-    assert found is not None
-    assert "compute-3" in found.sentence
-
-
-@pytest.mark.parametrize(("to", "code"), [("compute-9", "target-unknown"), ("compute-1", "target-is-source")])
-def test_a_target_that_cannot_be_one_blocks(to: str, code: str) -> None:
-    made = plan(survey(), to=to)
-    assert code in codes(made)
-    assert made.is_blocked
-
-
-@pytest.mark.parametrize("change", [{"is_up": False}, {"is_enabled": False}])
-def test_a_target_out_of_service_blocks(change: dict[str, bool]) -> None:
-    made = plan(with_service(survey(), "compute-3", **change), to="compute-3")
-    assert "target-not-in-service" in codes(made)
-    assert made.is_blocked
-
-
-def test_a_target_is_matched_exactly_and_never_by_its_beginning() -> None:
-    assert "target-unknown" in codes(plan(survey(), to="compute"))
-
-
-# ---------------------------------------------------------------------- a chosen set
-
-
-def test_only_the_vms_asked_for_are_evacuated_and_the_others_are_shown_as_left() -> None:
-    made = plan(survey(server("a"), server("b"), server("c")), vms=("a", "id-c"))
-    assert {vm.name: vm.disposition for vm in made.vms} == {
-        "a": Disposition.EVACUATE,
-        "b": Disposition.LEAVE,
-        "c": Disposition.EVACUATE,
-    }
-    assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a", "id-c"]
-
-
-def test_vms_may_be_chosen_unless_they_cannot_be_evacuated() -> None:
-    made = plan(survey(server("a"), server("b"), server("c", vm_state="paused")), vms=("id-a",), is_choice=True)
-    assert {vm.name: vm.chosen for vm in made.vms} == {"a": True, "b": False, "c": None}
-    assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a"]
-    assert {vm.chosen for vm in plan(survey(server("a"), server("b"))).vms} == {True}
-
-
-def test_a_chosen_vm_that_has_left_the_host_meanwhile_does_not_block() -> None:
-    made = plan(survey(server("a")), vms=("id-a", "id-gone"), is_choice=True)
-    assert not made.is_blocked
-    assert [s.target for s in made.steps if s.verb == "evacuate"] == ["id-a"]
-
-
-def test_a_vm_that_is_not_on_the_host_blocks() -> None:
-    made = plan(survey(server("a")), vms=("b",))
-    assert "vm-not-here" in codes(made)
-    assert made.is_blocked
-
-
-def test_a_name_that_two_vms_bear_blocks_and_their_ids_are_offered() -> None:
-    made = plan(survey(server("a", id="id-1"), server("a", id="id-2")), vms=("a",))
-    found = finding(made, "vm-ambiguous")
-    assert found is not None
-    assert "id-1, id-2" in found.remedy
-
-
-# ---------------------------------------------------------------------- steps
-
-
-def test_the_host_is_disabled_then_forced_down_and_only_then_evacuated() -> None:
-    made = plan(survey(server("a")), reason="dead power supply")
-    disable, force, rebuild = made.steps
-    assert [s.verb for s in made.steps] == ["disable-service", "force-down", "evacuate"]
-    assert made.phases.index(disable.phase) < made.phases.index(rebuild.phase)
-    assert force.follows == disable.key
-    assert disable.essential
-    assert force.essential
-    assert disable.arguments["reason"] == "muster run=01RUN: dead power supply"
-
-
-def test_a_reason_longer_than_nova_stores_is_cut() -> None:
-    disable = plan(survey(), reason="x" * 999).steps[0]
-    assert len(str(disable.arguments["reason"])) == 255
-
-
-def test_vms_of_one_server_group_are_kept_apart() -> None:
-    group = ServerGroup(id="g1", name="kafka", policy="anti-affinity", members=frozenset({"id-a", "id-b"}))
-    made = plan(survey(server("a"), server("b"), server("c"), groups=(group,)))
-    assert [s.apart for s in made.steps if s.verb == "evacuate"] == ["g1", "g1", ""]
-    assert "kafka" in made.vms[0].note
-
-
-def test_running_vms_come_first() -> None:
-    made = plan(survey(server("a", vm_state="stopped", status="SHUTOFF"), server("b")))
-    by_target = {s.target: s for s in made.steps if s.verb == "evacuate"}
-    assert by_target["id-b"].priority > by_target["id-a"].priority
-
-
-def test_the_same_intent_has_the_same_key_in_the_next_plan() -> None:
-    first, second = plan(survey(server("a"))), plan(survey(server("b"), server("a")))
-    assert {s.key for s in first.steps} < {s.key for s in second.steps}
 
 
 def test_a_host_that_promised_more_than_it_has_takes_nothing_away_from_the_others_and_is_named() -> None:

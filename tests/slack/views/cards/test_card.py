@@ -10,21 +10,19 @@ import pytest
 from hypothesis import given, settings
 
 from bot.domain.abilities import VmPlace
-from bot.domain.counting import counted
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import FINAL, Event, Operation, State, Told, VmPlaces
-from bot.domain.plans import drift
-from bot.domain.plans.plan import Disposition, Finding, Topic, Verdict
+from bot.domain.plans.plan import Disposition
 from bot.domain.progress.pace import Limit
 from bot.domain.progress.steps import StepRecord, StepState, laid_out
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest
 from bot.slack.views import text, thread
-from bot.slack.views.cards import card, details, vms
+from bot.slack.views.cards import card, vms
 from bot.slack.views.message import Block, Message
 from tests.news import news_of
 from tests.slack.views import golden
-from tests.slack.views.examples import HOSTILE, NOW, RULE, anything, grave_plan, operation, plan, records
+from tests.slack.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
 from tests.slack.views.limits import assert_slack_takes, visible_text
 from tests.slack.views.sent import blocks, labels
 from tests.tiers import examples
@@ -176,12 +174,6 @@ def test_approving_the_loss_of_disks_is_a_red_button_that_opens_a_window() -> No
     approve = row["elements"][0]
     assert approve["style"] == "danger"
     assert "confirm" not in approve
-
-
-def test_the_worst_findings_come_first() -> None:
-    said = "\n".join(visible_text(drawn(State.BLOCKED)))
-    assert said.index("The compute service of compute-89 is up.") < said.index("Cinder did not answer.")
-    assert said.index("Cinder did not answer.") < said.index("Nobody read the power state.")
 
 
 def test_the_card_says_who_may_approve_and_that_the_requester_may_not() -> None:
@@ -390,35 +382,6 @@ def drawn_of(shown: Operation) -> tuple[Block, ...]:
     return card.render(shown, records(shown.state, plan()), RULE, now=NOW).blocks
 
 
-# causes --------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("number", [2, 43, 300, 1_000])
-def test_no_finding_hides_behind_others_of_one_cause(number: int) -> None:
-    drawn = card.render(operation(State.AWAITING_APPROVAL, of=grave_plan(number)), (), RULE, now=NOW)
-    assert_slack_takes(drawn)
-    said = "\n".join(visible_text(drawn))
-    assert said.count("lose their disks.") == 1
-    assert f"{counted(number, 'VM')} (" in said
-    assert "Nobody read the power state." in said
-    assert "Approve" in labels(drawn)
-
-
-@pytest.mark.parametrize("number", [1, 20, 60, 200])
-def test_findings_of_any_number_are_all_there_or_nobody_can_approve_them(number: int) -> None:
-    warnings = tuple(
-        Finding(code=f"w{n}", verdict=Verdict.WARNING, topic=Topic.HOST, sentence=f"Warning {n}. " + "Why. " * 20)
-        for n in range(number)
-    )
-    drawn = card.render(operation(State.AWAITING_APPROVAL, of=replace(plan(), findings=warnings)), (), RULE, now=NOW)
-    assert_slack_takes(drawn)
-    said = "\n".join(visible_text(drawn))
-    are_there = all(f"Warning {n}. " in said for n in range(number))
-    assert are_there is ("Approve" in labels(drawn))
-    assert are_there or "nobody can approve it here" in said
-    assert are_there is (number <= 60)
-
-
 @pytest.mark.parametrize(
     ("limit", "said"),
     [
@@ -441,23 +404,3 @@ def test_the_card_says_which_limit_is_at_work(limit: Limit | None, said: str) ->
     waiting = [replace(r, held_back=limit) for r in rows[5:]]
     text = "\n".join(visible_text(card.render(shown, [rows[0], *begun, *waiting], RULE, now=NOW)))
     assert (said in text) if said else ("starts/s" not in text)
-
-
-@pytest.mark.parametrize("number", [1, 30, 60])
-def test_why_a_vm_does_not_move_is_read_whole(number: int) -> None:
-    why = "is paused: Nova does not evacuate that. Unpause it when the host is back, or have it reset to active."
-    of = plan(number)
-    of = replace(of, vms=(*of.vms[:-1], replace(of.vms[-1], disposition=Disposition.CANNOT, note=why)))
-    shown = operation(State.AWAITING_APPROVAL, of=of)
-    told = json.dumps(card.render(shown, (), RULE, now=NOW).blocks) + json.dumps(details.window(shown, (), page=0))
-    assert why in told
-    assert number > 30 or why in json.dumps(card.render(shown, (), RULE, now=NOW).blocks)
-
-
-def test_a_difference_to_approve_is_read_whole_however_many_vms_it_names() -> None:
-    before, after = plan(60), grave_plan(60)
-    lines = drift.between(before, after).lines
-    assert len(lines) < 60 + 5
-    said = "\n".join(visible_text(drawn(State.AWAITING_APPROVAL, of=after, drift=lines)))
-    (risk,) = [line for line in lines if line.startswith("new warning")]
-    assert f"• {risk}" in said
