@@ -198,6 +198,31 @@ def test_only_the_demo_deletes_files_and_only_in_its_own_folder() -> None:
     assert destroyers == ["bot/demo/folder.py"]
 
 
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> set[str]:
+    """What a caller may give; of a class, to make one."""
+    if isinstance(node, ast.ClassDef):
+        made = next((n for n in node.body if isinstance(n, ast.FunctionDef) and n.name == "__init__"), None)
+        if made is None:
+            return {n.target.id for n in node.body if isinstance(n, ast.AnnAssign) and isinstance(n.target, ast.Name)}
+        node = made
+    taken = node.args
+    return {a.arg for a in (*taken.args, *taken.kwonlyargs, taken.vararg, taken.kwarg) if a} - {"self", "cls"}
+
+
+def test_a_docstring_explains_the_parameters_that_there_are() -> None:
+    wrong = []
+    for path in files("bot", "adapters"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            told = re.search(r"^Args:\n((?:    .*\n?)+)", ast.get_docstring(node) or "", re.MULTILINE)
+            named = set(re.findall(r"^    \*{0,2}(\w+):", told[1], re.MULTILINE)) if told else set()
+            taken = parameters(node)
+            if named - taken or (named and isinstance(node, ast.ClassDef) and taken - named):
+                wrong.append(f"{name(path)}:{node.lineno} {node.name}: {sorted(named ^ taken)}")
+    assert wrong == []
+
+
 # walls -------------------------------------------------------------------------------------------------------------
 
 

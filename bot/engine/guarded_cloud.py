@@ -53,7 +53,7 @@ class GuardedCloud:
 
     Args:
         cloud: the adapter.
-        stumbles: where what it stumbles over is kept.
+        failures: where what it stumbles over is kept.
     """
 
     def __init__(self, cloud: AnyCloud, failures: AdapterFailures) -> None:
@@ -64,7 +64,7 @@ class GuardedCloud:
         self.poll = cloud.poll
         self.deadline = cloud.deadline
         self._cloud = cloud
-        self._stumbles = failures
+        self._failures = failures
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
         """See `bot.domain.cloud.Cloud`."""
@@ -73,7 +73,7 @@ class GuardedCloud:
         except CloudError:
             raise
         except Exception as error:
-            raise self._stumbles.said(f"the list of hosts of {self.name}", error) from error
+            raise self._failures.said(f"the list of hosts of {self.name}", error) from error
 
     async def survey(self, request: Request, books: Books = NO_BOOKS) -> Any:
         """See `bot.domain.cloud.Cloud`."""
@@ -82,7 +82,7 @@ class GuardedCloud:
         except CloudError:
             raise
         except Exception as error:
-            raise self._stumbles.said(f"the survey of {request.host_name}", error) from error
+            raise self._failures.said(f"the survey of {request.host_name}", error) from error
 
     def plan(self, request: Request, survey: Any) -> Plan:
         """See `bot.domain.cloud.Cloud`.
@@ -95,7 +95,7 @@ class GuardedCloud:
         except CloudError:
             raise
         except Exception as error:
-            raise self._stumbles.said(f"the plan for {request.host_name}", error) from error
+            raise self._failures.said(f"the plan for {request.host_name}", error) from error
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """See `bot.domain.cloud.Cloud`."""
@@ -104,7 +104,7 @@ class GuardedCloud:
         except CloudError:
             raise
         except Exception as error:
-            raise self._stumbles.said(f"a look at {self.name}", error) from error
+            raise self._failures.said(f"a look at {self.name}", error) from error
 
     async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
         """See `bot.domain.abilities.FindsVms`; nothing of any where the cloud cannot be asked."""
@@ -115,7 +115,7 @@ class GuardedCloud:
         except CloudError:
             raise
         except Exception as error:
-            raise self._stumbles.said(f"a search of VMs in {self.name}", error) from error
+            raise self._failures.said(f"a search of VMs in {self.name}", error) from error
 
     async def start(self, step: Step) -> Receipt:
         """See `bot.domain.cloud.Cloud`."""
@@ -124,7 +124,7 @@ class GuardedCloud:
         except CloudError:
             raise
         except Exception as error:
-            raise self._stumbles.said(f"the start of “{step.title}”", error) from error
+            raise self._failures.said(f"the start of “{step.title}”", error) from error
 
     async def check(self) -> Sequence[str]:
         """See `bot.domain.cloud.Cloud`."""

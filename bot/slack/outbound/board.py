@@ -48,7 +48,8 @@ class Board:
         term: the number of the term in which this process speaks; None while another does.
         recipients: who hears of what, and where; None: found out with this client.
         external: whether something may be said in channels that are shared with other organisations.
-        names: of the commands, as people type them here.
+        heartbeats: is told that the board comes round; None: nobody asks.
+        names: of the commands, as people type them here; None: without a prefix.
     """
 
     def __init__(
