@@ -37,7 +37,7 @@ def step(service: Service, *, phase: str, quiet: timedelta) -> PlannedStep:
         phase=phase,
         verb=EMPTY,
         target=service.id,
-        title=f"{service.host} is empty",
+        title=f"verify that {service.host} is empty",
         by=By.CLOUD,
         arguments={"host": service.host},
         patience=timedelta(minutes=10),

@@ -128,7 +128,7 @@ def _nothing_left(request: Request, found: Sequence[Handover]) -> PlannedStep:
         phase=PHASE,
         verb=REHOMED,
         target=request.host,
-        title=f"no volume is left with {request.host}",
+        title=f"verify that no volume is left with {request.host}",
         by=By.CLOUD,
         arguments={
             "host": request.host,

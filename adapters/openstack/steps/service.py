@@ -79,7 +79,8 @@ def back(service: Service, *, phases: tuple[str, str, str], quiet: timedelta) ->
     if service.is_forced_down:
         title = f"take back that {service.host} is forced down"
         yield _step(RELEASE, service, title, phase=phases[0], quiet=quiet)
-    yield _step(SETTLED, service, f"{service.host} reports that it is up", phase=phases[1], quiet=quiet, by=By.CLOUD)
+    title = f"verify that {service.host} reports and stays up"
+    yield _step(SETTLED, service, title, phase=phases[1], quiet=quiet, by=By.CLOUD)
     if not service.is_enabled:
         yield _step(
             ENABLE,

@@ -160,7 +160,7 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return f":white_check_mark: {_title(what.title)}{where}{took}"
         case StepDone():
             said = text.sentence_of(what.sentence, what.remedy)
-            if said.startswith(f"{_title(what.title)}:"):
+            if said.startswith(f"{_title(what.title.removeprefix('verify that '))}:"):
                 return f":white_check_mark: {said}"  # "compute-1 is empty: Nova lists no VM …"
             return f":white_check_mark: {_title(what.title)}" + (f": {said}" if said else "")
         case ByHandWanted():

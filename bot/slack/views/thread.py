@@ -7,7 +7,7 @@ from bot.domain.counting import counted, listed
 from bot.domain.messages.executed import StepDone, StepFailed, StepUnclear, VmDone
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import News
-from bot.domain.operation import Operation
+from bot.domain.operation import FINAL, Operation
 from bot.domain.progress.steps import StepRecord
 from bot.slack.views import message, news_lines, push, text
 from bot.slack.views.cards import progress, steps, vms
@@ -79,7 +79,7 @@ def _counted(news: Sequence[News]) -> str:
 def _with_report(line: str, operation: Operation, records: Sequence[StepRecord]) -> Message:
     if operation.plan is None:
         return Message(text=line)
-    table = vms.report(operation.plan, progress.of(records), with_ids=True)
+    table = vms.report(operation.plan, progress.of(records, is_over=operation.state in FINAL), with_ids=True)
     full = Message(text=line, blocks=(message.section(line), *table))
     return full if table and full.fits else Message(text=line)
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.operation import Choice, Operation
+from bot.domain.operation import FINAL, Choice, Operation
 from bot.domain.ports import Recorded
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
@@ -101,7 +101,7 @@ def _value(value: Json) -> str:
 def _vms(operation: Operation, records: Sequence[StepRecord], names: Mapping[UserId, str]) -> list[str]:
     """The result in the columns of `nova host-evacuate`, with name, target and time."""
     plan = operation.plan
-    courses = [c for c in progress.of(records).courses if c.vm is not None]
+    courses = [c for c in progress.of(records, is_over=operation.state in FINAL).courses if c.vm is not None]
     if plan is None or not courses:
         return []
     known = {vm.id: vm.name for vm in plan.vms}

@@ -255,7 +255,9 @@ def test_a_vm_without_a_name_is_not_told_as_nothing() -> None:
 
 
 def test_what_a_step_says_is_not_said_twice() -> None:
-    told = news_of(Kind.STEP_DONE, {"title": "h-1 is empty", "sentence": "h-1 is empty: Nova lists no VM on it."})
+    told = news_of(
+        Kind.STEP_DONE, {"title": "verify that h-1 is empty", "sentence": "h-1 is empty: Nova lists no VM on it."}
+    )
     assert (
         thread.render([told], operation(State.RUNNING)).text
         == ":white_check_mark: h-1 is empty: Nova lists no VM on it."

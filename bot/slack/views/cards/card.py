@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum
 
 from bot.domain.operation import EXECUTING, FINAL, Event, Operation, PlannedOperation, State
@@ -90,8 +90,9 @@ def _plan(operation: PlannedOperation, rule: Rule, *, brief: bool) -> Iterator[B
 
 def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetime, brief: bool) -> Iterator[Block]:
     plan = operation.plan
-    tally = progress.of(records)
-    if operation.state not in FINAL:
+    is_over = operation.state in FINAL
+    tally = progress.of(records, is_over=is_over)
+    if not is_over:
         yield message.section(_bar(operation, records, tally, now=now))
     else:
         yield message.section(_result(operation, tally))
@@ -108,7 +109,7 @@ def _course(operation: Operation, records: Sequence[StepRecord], *, now: datetim
         yield message.section(text.cut_lines(lines))
     if plan is None:
         return
-    yield from steps.under_way(plan, records)
+    yield from steps.course(plan, records, is_over=is_over)
     if brief:
         return
     if operation.state in EXECUTING:
@@ -121,7 +122,7 @@ def _bar(operation: Operation, records: Sequence[StepRecord], tally: progress.Pr
     left = forecast.time_left(operation, records, now=now)
     failed = tally.number(Fate.FAILED, Fate.UNKNOWN)
     parts = [f"*{tally.bar()}*"]
-    if left is not None:
+    if left is not None and left >= timedelta(seconds=1):
         parts.append(f"about {text.minutes(left)} left")
     moving = tally.number(Fate.MOVING)
     if moving:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from bot.domain.abilities import VmPlace
 from bot.domain.counting import counted
-from bot.domain.operation import Operation
+from bot.domain.operation import FINAL, Operation
 from bot.domain.plans import causes
 from bot.domain.plans.plan import Disposition, Plan, Vm
 from bot.domain.progress.fates import Fate
@@ -94,7 +94,7 @@ def _page_buttons(operation: Operation, page: int, pages: int) -> list[Block]:
 
 def _lines(operation: Operation, plan: Plan, records: Sequence[StepRecord], page: int) -> list[str]:
     """What many VMs of a page have in common, and one line for each of them; mrkdwn."""
-    courses = {c.vm: c for c in progress.of(records).courses}
+    courses = {c.vm: c for c in progress.of(records, is_over=operation.state in FINAL).courses}
     in_order = sorted(plan.vms, key=lambda vm: (not _is_trouble(courses.get(vm.id)), *worst_first(vm)))
     here = in_order[page * PAGE : (page + 1) * PAGE]
     common, told = _told(plan)

@@ -56,26 +56,37 @@ class Progress:
         return f"{done:,}/{self.total:,} {'█' * filled}{'░' * (_WIDTH - filled)}"
 
 
-def of(records: Sequence[StepRecord]) -> Progress:
-    """Count VMs by their steps; a plan without VM steps is counted by its steps."""
+def of(records: Sequence[StepRecord], *, is_over: bool = False) -> Progress:
+    """Count VMs by their steps; a plan without VM steps is counted by its steps.
+
+    Args:
+        records: all steps of the operation.
+        is_over: whether it has ended, so that nothing waits or is under way any more.
+    """
     groups = fates.each(records)
     of_vms = [group for group in groups if group[0].step.vm is not None]
-    return Progress(courses=tuple(_course(group) for group in of_vms or groups))
+    return Progress(courses=tuple(_course(group, is_over=is_over) for group in of_vms or groups))
 
 
-def _course(records: Sequence[StepRecord]) -> VmProgress:
-    fate, latest = fates.of(records), fates.decisive(records)
+def fate(records: Sequence[StepRecord], *, is_over: bool) -> Fate:
+    """What has become of one VM, or of one step that has none; see `of`."""
+    met = fates.of(records)
+    return Fate.NOT_DONE if is_over and met in {Fate.WAITING, Fate.MOVING} else met
+
+
+def _course(records: Sequence[StepRecord], *, is_over: bool) -> VmProgress:
+    met, latest = fate(records, is_over=is_over), fates.decisive(records)
     starts = [r.intent_at for r in records if r.intent_at is not None]
     ends = [r.ended_at for r in records if r.ended_at is not None]
-    seconds = (max(ends) - min(starts)).total_seconds() if fate in ENDED and starts and ends else None
+    seconds = (max(ends) - min(starts)).total_seconds() if met in ENDED and starts and ends else None
     return VmProgress(
         vm=records[0].step.vm,
         title=latest.step.title,
-        fate=fate,
+        fate=met,
         accepted=any(r.step.receipt is not None or r.state in {StepState.ACCEPTED, StepState.DONE} for r in records),
         place=next((r.place for r in reversed(records) if r.place and r.state is StepState.DONE), ""),
         seconds=seconds,
-        share=latest.progress if fate is Fate.MOVING else None,
+        share=latest.progress if met is Fate.MOVING else None,
         sentence=latest.sentence,
         remedy=latest.remedy,
         aside=latest.aside,

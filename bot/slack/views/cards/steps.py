@@ -12,7 +12,7 @@ from bot.domain.progress import set_aside as setting_aside
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import IN_FLIGHT, SetAside, StepRecord, StepState, of_host
 from bot.slack.views import message, subject, text
-from bot.slack.views.cards import buttons
+from bot.slack.views.cards import buttons, progress
 from bot.slack.views.message import Block
 
 _BY = {By.MUSTER: "", By.CLOUD: " _(Muster only checks)_", By.PERSON: " _(by hand)_"}
@@ -54,13 +54,13 @@ def _title(step: PlannedStep) -> str:
     return f"{text.escape(step.title, limit=120)}{_BY[step.by]}"
 
 
-def under_way(plan: Plan, records: Sequence[StepRecord]) -> list[Block]:
-    """The same phases with how far each has come."""
+def course(plan: Plan, records: Sequence[StepRecord], *, is_over: bool) -> list[Block]:
+    """The same phases with how far each has come, or came."""
     lines = []
     for number, phase in enumerate(plan.phases_used, start=1):
         mine = [r for r in records if r.counts and r.step.phase == phase]
         if mine:
-            lines.append(f"{_sign(mine)} {number}. {text.escape(phase, limit=80)}: {_done(mine)}")
+            lines.append(f"{_sign(mine, is_over)} {number}. {text.escape(phase, limit=80)}: {_done(mine, is_over)}")
     return [message.section(text.cut_lines(lines))] if lines else []
 
 
@@ -84,31 +84,33 @@ def _call(record: StepRecord) -> str:
     return title if record.state is StepState.DONE else f"{title} ({record.state.value})"
 
 
-def _sign(records: Sequence[StepRecord]) -> str:
+def _sign(records: Sequence[StepRecord], is_over: bool) -> str:  # noqa: FBT001 (handed through)
     states = {r.state for r in records}
     if states & {StepState.FAILED, StepState.UNKNOWN}:
         return ":x:"
     if states == {StepState.DONE}:
         return ":white_check_mark:"
-    return ":arrow_forward:" if states & (IN_FLIGHT | {StepState.DONE}) else ":white_circle:"
+    if not states & (IN_FLIGHT | {StepState.DONE}):
+        return ":white_circle:"
+    return ":warning:" if is_over else ":arrow_forward:"
 
 
-def _done(records: Sequence[StepRecord]) -> str:
+def _done(records: Sequence[StepRecord], is_over: bool) -> str:  # noqa: FBT001 (handed through)
     if len(records) == 1:
         title = text.escape(records[0].step.title, limit=120)
-        return f"{title} ({fates.of(records)})"
+        return f"{title} ({progress.fate(records, is_over=is_over)})"
     groups = fates.each(records)
     of_vms = [group for group in groups if group[0].step.vm]
     of_host = [group for group in groups if not group[0].step.vm]
-    said = [_met(of_host, "step"), _met(of_vms, "VM")]
+    said = [_met(of_host, "step", is_over=is_over), _met(of_vms, "VM", is_over=is_over)]
     return "; ".join(part for part in said if part)
 
 
-def _met(groups: Sequence[Sequence[StepRecord]], noun: str) -> str:
+def _met(groups: Sequence[Sequence[StepRecord]], noun: str, *, is_over: bool) -> str:
     """How many are done, and what else became of some; empty where there is none."""
     if not groups:
         return ""
-    met = Counter(fates.of(group) for group in groups)
+    met = Counter(progress.fate(group, is_over=is_over) for group in groups)
     others = [f"{met[fate]:,} {fate}" for fate in _ENDED_OTHERWISE if met[fate]]
     return ", ".join([f"{met[Fate.DONE]:,} of {counted(len(groups), noun)} done", *others])
 

@@ -45,7 +45,7 @@ def test_running_and_paused_vms_go_live_and_stopped_ones_cold() -> None:
         "live-migrate cache-1",
         "cold-migrate batch-1",
         "confirm batch-1",
-        f"{DEAD} is empty",
+        f"verify that {DEAD} is empty",
     ]
     assert {s.title: s.arguments.get("wanted") for s in made.steps if s.vm and s.relieves is None} == {
         "live-migrate web-1": ["ACTIVE"],
