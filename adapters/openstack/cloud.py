@@ -13,7 +13,7 @@ from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
 from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.family import Access
-from adapters.openstack.survey import attached, nova, readings, servers, survey
+from adapters.openstack.survey import attached, nova, power, servers, survey
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
 from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
 from adapters.openstack.wire.session import Session
@@ -97,7 +97,7 @@ class OpenStackCloud:
         )
         mine = request.host if request.action is Action.EVACUATE else ""
         surveyed = replace(
-            await readings.during(taking, self._bmcs, host=mine, others=self._in_doubt(request)), books=books
+            await power.during(taking, self._bmcs, host=mine, others=self._in_doubt(request)), books=books
         )
         if request.action is Action.EVACUATE and request.host not in self._bmcs:
             called = (name for name in self._bmcs.hosts if names.may_be_one(name, request.host))

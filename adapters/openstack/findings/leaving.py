@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from adapters.openstack.findings import entering, evacuation, host_identity, signs_of_life, special_vms
-from adapters.openstack.findings.homecoming import Away
+from adapters.openstack.findings.returning_vms import Away
 from adapters.openstack.findings.selection import blocker
 from adapters.openstack.model import ages, migration_records
 from adapters.openstack.model.computes import Computes, last_heard

@@ -7,8 +7,8 @@ each to exactly this host, which the scheduler validates and nobody forces.
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from adapters.openstack.findings import absences, homecoming, leaving
-from adapters.openstack.findings.homecoming import Away
+from adapters.openstack.findings import absences, leaving, returning_vms
+from adapters.openstack.findings.returning_vms import Away
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
@@ -26,7 +26,7 @@ _GO_BACK = "come back where people chose so, to this host alone"
 
 def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSettings) -> Plan:
     """Judge the return of a host and lay out its steps."""
-    away = homecoming.of(request, survey, settings)
+    away = returning_vms.of(request, survey, settings)
     return Plan(
         action=request.action,
         host=request.host,
@@ -50,7 +50,7 @@ def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSett
 
 def _vm(away: Away, servers: Servers) -> Vm:
     disposition = Disposition.MIGRATE_BACK if away.comes else Disposition.LEAVE
-    row = vms.row(away.server, servers, disposition, homecoming.remarks(away, servers))
+    row = vms.row(away.server, servers, disposition, returning_vms.remarks(away, servers))
     return replace(
         row,
         chosen=None if away.reason else away.comes,
