@@ -10,12 +10,12 @@ from adapters.openstack.findings import observer
 from adapters.openstack.model import names
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import entering, evacuation, leaving, rehome_back
-from adapters.openstack.settings import OpenStackSettings
+from adapters.openstack.settings import CinderSettings, OpenStackSettings
 from adapters.openstack.steps import verbs
 from adapters.openstack.steps.family import Access
 from adapters.openstack.survey import attached, nova, power, servers, survey
 from adapters.openstack.survey.heartbeats import ServiceHeartbeats
-from adapters.openstack.wire.cinder_manage import CommandRunner, runner_of
+from adapters.openstack.wire.cinder_manage import CommandRunner, Local
 from adapters.openstack.wire.session import Session
 from adapters.redfish.bmcs import Bmc, Bmcs
 from adapters.retries import reads
@@ -77,7 +77,7 @@ class OpenStackCloud:
             session=Session.of(settings.entry, clouds_yaml=settings.clouds_file, timeout=timeout, again=again),
             now=clock.now,
             bmcs=Bmcs(known, now=SteadyClock(clock).now, again=again, timeout=min(timeout, _BMC_SECONDS)),
-            runner=runner_of(settings.cinder),
+            runner=_runner_of(settings.cinder),
         )
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
@@ -169,3 +169,23 @@ class OpenStackCloud:
         """Let go of connections."""
         await self._session.aclose()
         await self._bmcs.aclose()
+
+
+def _runner_of(settings: CinderSettings) -> CommandRunner | None:
+    """How `cinder-manage` is run by such settings; None: not by Muster."""
+    match settings.runner:
+        case "ssh":
+            from adapters.openstack.wire.ssh import Ssh  # noqa: PLC0415 - asyncssh takes 15 MB, and few need it
+
+            return Ssh(
+                host=settings.host,
+                command=settings.command,
+                user=settings.user,
+                port=settings.port,
+                key_file=settings.key_file,
+                known_hosts=settings.known_hosts,
+            )
+        case "local":
+            return Local(command=settings.command)
+        case "manual" | "none":
+            return None

@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncssh
 
-from adapters.openstack.wire.cinder_manage import Ssh
+from adapters.openstack.wire.ssh import Ssh
 from adapters.simulated import cinder_manage
 from adapters.simulated.cinder_manage import Ended
 
