@@ -14,7 +14,7 @@ from bot.desk.control import Input, Steer
 from bot.desk.desk import Desk
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import News
-from bot.domain.operation import Choice, Operation
+from bot.domain.operation import Choice, Operation, State
 from bot.domain.ports import Archive, Delivery, People
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules import calendar
@@ -121,6 +121,13 @@ class Workshop:
     async def skip(self, id: OperationId, *vms: str, by: Actor = BOB, reason: str = "") -> None:
         given = Input(vms=[VmId(vm) for vm in vms], reason=reason)
         await self.desk.steer(id, Steer.SET_ASIDE, by=by, key=await self.key(), given=given)
+
+    async def took(self, id: OperationId) -> float:
+        """Seconds from the start of an operation that succeeded to its end."""
+        operation = await self.operation(id)
+        assert operation.state is State.SUCCEEDED
+        assert operation.started_at is not None
+        return (self.clock.now() - operation.started_at).total_seconds()
 
     async def operation(self, id: OperationId) -> Operation:
         return (await self.desk.show(id))[0]
