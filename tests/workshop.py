@@ -9,13 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from bot.desk import deliveries
 from bot.desk.control import Input, Steer
 from bot.desk.desk import Desk
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import News
 from bot.domain.operation import Choice, Operation, State
-from bot.domain.ports import Archive, Delivery, People
+from bot.domain.ports import Archive, People
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules import calendar
 from bot.domain.rules.order import Order
@@ -26,6 +25,7 @@ from bot.engine.pacing import Pacing
 from bot.engine.runner import Runner
 from bot.runtime.clock import WakeUp
 from bot.store.archive import SqlArchive
+from tests.deliveries import recorded
 from tests.store.databases import Postgresql
 from tests.store.migrated import open_migrated
 from tests.store.outbox import waiting
@@ -93,9 +93,7 @@ class Workshop:
 
     async def key(self) -> str:
         self.keys += 1
-        key = f"key-{self.keys}"
-        await deliveries.receive(self.desk, Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
-        return key
+        return await recorded(self.desk, self.keys)
 
     async def ask(
         self, host: str = "host-1", *, by: Actor = ALICE, check: bool = False, at: str = "", window: str = ""

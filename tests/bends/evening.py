@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 
 from adapters.simulated.records import SimHost
 from adapters.simulated.world import World
-from bot.desk import deliveries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
@@ -20,7 +19,7 @@ from bot.domain.cloud import AnyCloud
 from bot.domain.errors import CouldNotAsk, Refusal
 from bot.domain.operation import Choice, Operation, State
 from bot.domain.plans.plan import Plan
-from bot.domain.ports import Card, Delivery
+from bot.domain.ports import Card
 from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId
@@ -31,6 +30,7 @@ from bot.slack.views.cards import card
 from bot.store.archive import SqlArchive
 from tests.bends import truth
 from tests.bends.wire import BENDS, Answer, Bend, Question, Wire
+from tests.deliveries import recorded
 from tests.store.outbox import waiting
 from tests.workshop import ALICE, BOB, CAROL, RULE, LeapingClock
 
@@ -93,9 +93,7 @@ class Evening:
 
     async def key(self) -> str:
         self._keys += 1
-        key = f"key-{self._keys}"
-        await deliveries.receive(self.desk, Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
-        return key
+        return await recorded(self.desk, self._keys)
 
     async def operate(self, action: Action) -> Operation | None:
         """Have Alice ask, Bob and Carol approve, and the bot bring it to its end."""

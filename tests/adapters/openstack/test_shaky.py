@@ -24,19 +24,18 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.middleware import served
 from adapters.simulated.records import SimHost
 from adapters.simulated.world import World
-from bot.desk import deliveries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
 from bot.desk.votes import Confirmation
 from bot.domain.cloud import PartlySeen, Unreachable
 from bot.domain.operation import Choice, Operation, State
-from bot.domain.ports import Delivery
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, OperationId
 from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
 from bot.store.archive import SqlArchive
 from tests.contract.arena_openstack import clouds_file
+from tests.deliveries import recorded
 from tests.steps import steps_of
 from tests.store.migrated import open_migrated
 from tests.workshop import ALICE, BOB, RULE, NoBell
@@ -106,9 +105,7 @@ class Night:
 
     async def key(self) -> str:
         self.keys += 1
-        key = f"key-{self.keys}"
-        await deliveries.receive(self.desk, Delivery(key=key, kind="test", payload={}, received_at=self.clock.now()))
-        return key
+        return await recorded(self.desk, self.keys)
 
     async def ask(self, host: str) -> OperationId:
         order = Order(action=Action.EVACUATE, cloud="sim", host=host)
