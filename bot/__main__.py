@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from bot.settings import Settings
 
+_LAST_PORT = 65_535
 WRONG = 1
 """Exit code. 2, for a command line or settings that cannot be read, comes from argparse and `bot.cli.check`."""
 
@@ -56,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     export.add_argument("--format", choices=["jsonl", "csv"], default="jsonl", help="default: %(default)s")
     export.add_argument("--output", type=Path, metavar="FILE", help="a new file; standard output when left out")
     demo = command("demo", "Open a local Slack-like workspace with two simulated clouds.", _demo)
-    demo.add_argument("--port", type=int, default=8765, help="of the page (default: %(default)s; 0 takes a free one)")
+    demo.add_argument("--port", type=_port, default=8765, help="of the page (default: %(default)s; 0 takes a free one)")
     demo.add_argument(
         "--folder",
         type=Path,
@@ -74,6 +75,17 @@ def _parser() -> argparse.ArgumentParser:
     for one in (*with_settings, verify, export):
         one.add_argument("--config", type=Path, default=Path("muster.toml"), help="default: %(default)s")
     return parser
+
+
+def _port(word: str) -> int:
+    """The number of a port.
+
+    Raises:
+        argparse.ArgumentTypeError: there is no such port.
+    """
+    if not (word.isascii() and word.isdecimal()) or int(word) > _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"{word} is no port: name one from 1 to {_LAST_PORT}, or 0 for a free one")
+    return int(word)
 
 
 def _loaded(config: Path) -> "Settings":
@@ -183,8 +195,10 @@ def _guarded(serve: Callable[[], int]) -> int:
     """Serve, and end with sentences and an exit code instead of a traceback."""
     from bot.cli import check
     from bot.domain.diagnosis import Line
+    from bot.runtime import log
     from bot.settings import SettingsError
 
+    log.configure(level="error", format="console")  # until the settings say how: a surprise shows no values of ours
     try:
         return serve()
     except SettingsError as error:

@@ -127,6 +127,14 @@ def test_the_database_is_made_and_migrated_without_any_token(config: Path) -> No
     database.close()
 
 
+def test_a_database_that_others_could_read_is_for_nobody_else_once_it_is_migrated(config: Path) -> None:
+    database = config.parent / "muster.db"
+    database.touch(mode=0o644)
+    database.chmod(0o644)
+    assert muster("migrate", "--config", str(config)).returncode == 0
+    assert database.stat().st_mode & 0o777 == 0o600
+
+
 async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Path) -> None:
     await with_three_lines(config)
     done = muster("audit", "verify", "--config", str(config))
@@ -258,3 +266,21 @@ def test_work_that_fails_says_so() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert "OSError: taken" in done.stderr
+
+
+def test_a_surprise_before_the_settings_are_read_shows_no_value(config: Path) -> None:
+    """A traceback with the values of its variables would show what the environment holds."""
+    config.unlink()
+    config.mkdir()
+    (config.parent / "sitecustomize.py").write_text(
+        "import os, bot.settings\n"
+        "def load(*arguments):\n"
+        "    token = os.environ['SLACK_BOT_TOKEN']\n"
+        "    raise RuntimeError(f'surprise of {len(token)} characters')\n"
+        "bot.settings.load = load\n"
+    )
+    env = {"SLACK_BOT_TOKEN": "word-of-no-shape", "PYTHONPATH": str(config.parent)}
+    done = muster("run", "--config", str(config), env=env)
+    assert done.returncode == 1
+    assert "RuntimeError: surprise of 16 characters" in done.stderr
+    assert "word-of-no-shape" not in done.stderr

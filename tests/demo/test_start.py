@@ -105,6 +105,15 @@ def test_a_busy_port_is_said_in_a_sentence_before_anything_is_deleted(tmp_path: 
     assert (folder / "muster.toml").read_text() == "of the last time"
 
 
+@pytest.mark.parametrize("word", ["65536", "-1", "http", "٣"])
+def test_a_port_that_there_cannot_be_is_refused_by_the_name_of_its_option(tmp_path: Path, word: str) -> None:
+    with demo("--port", word, "--folder", str(tmp_path / "demo")) as process:
+        _, said = process.communicate(timeout=SECONDS)
+    assert process.returncode == 2
+    assert f"argument --port: {word} is no port: name one from 1 to 65535" in said
+    assert not (tmp_path / "demo").exists()
+
+
 async def test_a_database_that_has_been_used_is_refused_and_an_empty_one_is_not(server: Postgresql) -> None:
     async with server.database(migrated=False) as empty, server.database() as used:
         await refuse_a_used(empty)

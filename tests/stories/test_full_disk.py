@@ -13,7 +13,7 @@ import pytest
 
 from tests.stories.health import says
 from tests.stories.small_disk import SmallDisk, small_disk
-from tests.stories.stage import ALICE, BOB, OPS, Stage, second_by_second, staged
+from tests.stories.stage import ALICE, BOB, INCIDENT, OPS, Stage, second_by_second, staged
 
 
 @asynccontextmanager
@@ -48,6 +48,16 @@ def intended(disk: SmallDisk, copies: Path) -> set[str]:
     return {str(key).partition(":")[2] for (key,) in keys}
 
 
+async def hears_of(stage: Stage, *words: str, seconds: float = 60) -> None:
+    """Wait until the one message about it in the incident channel says so, though nothing can be stored."""
+
+    def says_so() -> bool:
+        said = [m.plain for m in stage.workspace.channel_messages(INCIDENT) if "Muster on" in m.plain]
+        return len(said) == 1 and all(word in said[0] for word in words)
+
+    await stage.until(says_so, seconds=seconds, what=f"the incident channel says {words}")
+
+
 async def comes_to_its_end(stage: Stage) -> None:
     """Everything once, as if nothing had happened."""
     await stage.card_says("12 of 12 done and verified", seconds=120)
@@ -70,8 +80,11 @@ async def test_a_disk_that_is_full_for_a_while_is_told_begins_nothing_and_leaves
         assert "nothing was noted and nothing is done" in shown.text
         assert (await stage.workspace.click(ALICE, stage.card, label="Pause")).error
         assert len(stage.evacuated()) == began < 12
+        await hears_of(stage, "is unwell", "its database takes nothing: the disk is full", seconds=120)
+        assert len(stage.evacuated()) == began
         disk.make_room()
         await says(address + "/readyz", 200, seconds=10)
+        await hears_of(stage, "is well again")
         await comes_to_its_end(stage)
         assert not stage.thread_says("Paused")
         told = stage.log()

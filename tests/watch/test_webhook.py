@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from bot.domain.messages.alarm import AlarmKind
 from bot.domain.ports import StoreFailed
@@ -119,6 +120,17 @@ async def test_a_firing_alert_becomes_an_alarm_about_exactly_the_host_that_its_l
     assert (alarm.kind, alarm.cloud, alarm.host, alarm.vms) == (AlarmKind.ALERT, "toy", "host-3", 21)
     assert alarm.may_evacuate
     assert [a.summary for a in alarm.alerts] == ["HostDown (critical): host-3 does not answer"]
+
+
+async def test_what_looks_like_a_secret_in_an_alert_is_hidden_before_it_is_stored(post: Post, url: str) -> None:
+    told = alert(severity="Bearer eyJhbGciOiJIUzI1NiJ9.s3cret.signature")
+    told["annotations"]["summary"] = "probe of http://root:s3cret@host-3/ failed, api_key=s3cret"
+    await send(url, payload(told))
+    (alarm,) = await post.shown()
+    (kept,) = alarm.alerts
+    assert kept.summary == "HostDown (Bearer •••): probe of http://•••@host-3/ failed, api_key=•••"
+    async with post.archive.reading() as unit:
+        assert "s3cret" not in str(await unit.transaction.all(text("SELECT payload FROM inbox")))
 
 
 async def test_it_is_cleared_when_the_last_alert_of_the_group_and_host_is_resolved(post: Post, url: str) -> None:

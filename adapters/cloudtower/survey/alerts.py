@@ -10,6 +10,7 @@ from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.client import Client
 from adapters.cloudtower.wire.translate import Reply, TowerHost
 from bot.domain.cloud import CloudError
+from bot.domain.redaction import redact
 from bot.domain.values import Json
 
 MOST_ASKED = 50  #: alerts asked for
@@ -61,5 +62,5 @@ async def read(client: Client, host: TowerHost) -> OpenAlerts:
 
 
 def _alert(reply: Reply) -> TowerAlert:
-    said = {name: str(reply.get(name) or "").strip() for name in ("id", "severity", "message", "solution")}
+    said = {name: redact(str(reply.get(name) or "")).strip() for name in ("id", "severity", "message", "solution")}
     return TowerAlert(**said)

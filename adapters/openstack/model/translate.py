@@ -41,7 +41,7 @@ def service(found: Json) -> Service:
         is_up=_is(found, "state", so="up", other="down") and found.get("backend_state") != "down",
         is_enabled=_is(found, "status", so="enabled", other="disabled") and not found.get("frozen"),
         is_forced_down=bool(found.get("forced_down")),
-        disabled_reason=str(found.get("disabled_reason") or ""),
+        disabled_reason=redact(str(found.get("disabled_reason") or "")),
         updated_at=moment(found.get("updated_at")),
     )
 

@@ -90,6 +90,51 @@ async def test_a_host_that_is_still_left_over_keeps_what_its_return_needs(
         assert list(await unit.steps.of(old.id)) == []
 
 
+async def test_an_alarm_that_has_been_over_for_long_goes_and_what_is_open_stays(
+    archive: SqlArchive, clock: ManualClock
+) -> None:
+    async def alarm(id: str, kind: AlarmKind, *, is_over: bool) -> None:
+        made = Alarm(id=id, kind=kind, subject=id, since=START, first_seen_at=START, raised_at=START)
+        async with archive.unit() as unit:
+            await unit.alarms.open(made)
+            if is_over:
+                await unit.alarms.save(made.cleared(clock.now()))
+            await unit.commit()
+
+    for kind in (AlarmKind.ALERT, AlarmKind.STORM, AlarmKind.HOST_DOWN, AlarmKind.LEFT_OVER):
+        await alarm(f"{kind} over", kind, is_over=True)
+        await alarm(f"{kind} open", kind, is_over=False)
+    await clock.pass_time(timedelta(days=179).total_seconds())
+    await let_go(archive, clock)
+    assert await rows(archive, "alarm") == 8
+    await alarm("young", AlarmKind.ALERT, is_over=True)
+    await clock.pass_time(timedelta(days=2).total_seconds())
+    await let_go(archive, clock)
+    async with archive.unit() as unit:
+        left = set(await unit.transaction.scalars(text("SELECT id FROM alarm")))
+    assert left == {"alert open", "storm open", "host down open", "left over open", "left over over", "young"}
+
+
+async def test_a_card_that_does_not_say_yet_how_it_ended_keeps_what_it_shows(
+    archive: SqlArchive, clock: ManualClock
+) -> None:
+    old = await ended(archive, 1)
+    async with archive.unit() as unit:
+        await unit.operations.revise(old.id)
+        await unit.commit()
+    await clock.pass_time(timedelta(days=999).total_seconds())
+    await let_go(archive, clock)
+    async with archive.unit() as unit:
+        assert (await unit.operations.get(old.id)).plan is not None
+        ((_, revision, card_there),) = await unit.cards.outdated(limit=9)
+        assert card_there is not None
+        await unit.cards.keep(replace(card_there, revision=revision))
+        await unit.commit()
+    await let_go(archive, clock)
+    async with archive.unit() as unit:
+        assert (await unit.operations.get(old.id)).plan is None
+
+
 async def test_the_audit_is_kept_unless_its_own_setting_says_otherwise_and_proves_what_was_cut(
     archive: SqlArchive, clock: ManualClock
 ) -> None:

@@ -121,6 +121,23 @@ async def test_a_tower_that_does_not_answer_in_time_is_unreachable(tower: Bench)
     held.release()
 
 
+async def test_a_tower_that_echoes_the_token_or_the_password_is_quoted_without_them(tower: Bench) -> None:
+    def refuses(word: str) -> web.Response:
+        return web.json_response({"message": f"no user for {word} here", "code": "NotFound"}, status=400)
+
+    async with (
+        answering(refuses("key-of-no-known-shape")) as url,
+        client(url, tower.clock, token="key-of-no-known-shape", login=None) as wire,
+    ):
+        with pytest.raises(Refused, match=r"no user for \*\*\* here") as refused:
+            await wire.read("/get-hosts", {})
+    assert "key-of" not in refused.value.raw
+    async with answering(refuses(PASSWORD)) as url, client(url, tower.clock) as wire:
+        with pytest.raises(Refused) as refused:
+            await wire.read("/get-hosts", {})
+    assert "no user for *** here" in refused.value.raw
+
+
 async def test_the_towers_words_are_kept_with_their_request_id_and_without_its_stack(tower: Bench) -> None:
     async with client(tower.url, tower.clock) as wire:
         with pytest.raises(Refused) as refused:

@@ -21,6 +21,16 @@ def test_the_shutdown_list_is_read_in_either_shape(listed: Any, ids: tuple[str, 
     assert translate.shutdown_list({"done": True, "shutdownVms": listed}) == ids
 
 
+def test_what_looks_like_a_secret_in_the_words_of_a_task_is_hidden() -> None:
+    jwt = "eyJhbGciOiJIUzI1NiJ9.s3cret-value.signature"
+    said = f'{{"ec": "VM_STOP_FAIL", "error": {{"msg": "agent refused {jwt}"}}, "password": "hunter2"}}'
+    failed = translate.task({"id": "t1", "status": "FAILED", "error_message": said})
+    assert "agent refused •••" in failed.error_message
+    assert "s3cret" not in failed.error_message
+    assert "hunter2" not in failed.error_message
+    assert translate.why_failed(failed) == "VM_STOP_FAIL: agent refused •••"
+
+
 def test_a_precheck_that_is_not_done_lists_nothing() -> None:
     assert translate.shutdown_list({"done": False, "shutdownVms": []}) is None
 

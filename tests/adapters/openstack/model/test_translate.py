@@ -56,6 +56,15 @@ def test_a_server_booted_from_a_volume_with_an_ephemeral_disk_has_a_local_one() 
     assert translate.server(SERVER | {"image": ""}).has_local_disk
 
 
+def test_a_token_that_nova_echoes_in_a_fault_is_hidden() -> None:
+    token = "gAAAAABs3cret-valueabcdefghijklmnopqrstuvw"
+    fault = translate.server(SERVER | {"fault": {"message": f"Glance refused {token}, admin_pass=hunter2"}}).fault
+    assert fault == "Glance refused •••, admin_pass=•••"
+    row = {"binary": "nova-compute", "host": "compute-1", "state": "up", "status": "disabled"}
+    service = translate.service({**row, "disabled_reason": f"AUTO: libvirt said {token}"})
+    assert service.disabled_reason == "AUTO: libvirt said •••"
+
+
 def test_a_flavor_with_a_vtpm_is_noticed() -> None:
     flavor = SERVER["flavor"] | {"extra_specs": {"hw:tpm_version": "2.0"}}
     assert translate.server(SERVER | {"flavor": flavor}).has_vtpm
