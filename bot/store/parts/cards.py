@@ -63,6 +63,8 @@ class SqlCards:
         met = 0
         there = select(_CARD.c.operation_id).where(_CARD.c.channel == channel, _CARD.c.operation_id.in_(_LIVE))
         await self._transaction.run(update(_OPERATION).where(_OPERATION.c.id.in_(there)).values(shown=-1))
+        copied = select(_COPY.c.operation_id).where(_COPY.c.channel == channel, _COPY.c.operation_id.in_(_LIVE))
+        await self._transaction.run(update(_OPERATION).where(_OPERATION.c.id.in_(copied)).values(copies_shown=-1))
         for table in (_CARD, _COPY):
             stale = update(table).where(table.c.channel == channel, table.c.operation_id.in_(_LIVE))
             met += await self._transaction.run(stale.values(revision=-1))

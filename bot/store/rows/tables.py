@@ -55,6 +55,7 @@ class OperationRow(Row, table=True):
         _only("ix_operation_live", "created_at", "id", flag="live"),
         _partial("ix_operation_unwatched", "cloud", "created_at", "id", where=UNWATCHED),
         _partial("ix_operation_behind", "id", where="revision > shown"),
+        _partial("ix_operation_copies_behind", "id", where="revision > copies_shown"),
         _partial("ix_operation_leased", "lease_until", where="lease_until IS NOT NULL"),
         _partial("ix_operation_ended_at", "ended_at", where="plan_sha IS NOT NULL"),
     )
@@ -71,6 +72,7 @@ class OperationRow(Row, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=Moment)
     version: int
     shown: int = Field(default=-1, sa_column_kwargs={"server_default": text("-1")})  #: the revision that its card shows
+    copies_shown: int | None = None  #: the oldest revision that one of its further cards shows; None: it has none
     ended_at: datetime | None = Field(default=None, sa_type=Moment)  #: `Operation.ended_at` when last saved
     revision: int  #: grows with every change of the operation or its steps; what a card is compared with
     lease_owner: str | None = Field(default=None, sa_type=Exact)

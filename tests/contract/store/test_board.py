@@ -257,6 +257,11 @@ async def test_a_further_card_is_behind_until_it_shows_the_latest_and_can_be_for
         await unit.commit()
     async with archive.unit() as unit:
         assert await unit.copies.of(OperationId("op-1")) == [replace(copy, ts="2.2", revision=1, attempted_at=START)]
+        assert await unit.copies.outdated(limit=9) == []
+        await unit.operations.revise(OperationId("op-1"))
+        await unit.commit()
+    async with archive.unit() as unit:
+        assert [(at, c.channel) for _, at, c in await unit.copies.outdated(limit=9)] == [(2, "C2")]
 
 
 async def test_of_a_channel_in_doubt_the_cards_of_what_is_live_are_shown_anew(archive: SqlArchive) -> None:
@@ -273,3 +278,5 @@ async def test_of_a_channel_in_doubt_the_cards_of_what_is_live_are_shown_anew(ar
         assert await unit.cards.doubt("C1") == 2
         await unit.commit()
     assert [name for name, _, _ in await unposted(archive)] == ["op-1"]
+    async with archive.unit() as unit:
+        assert [(o.id, c.ts) for o, _, c in await unit.copies.outdated(limit=9)] == [("op-1", "3.3")]

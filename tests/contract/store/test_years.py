@@ -176,6 +176,7 @@ Ask = Callable[[SqlUnit], Awaitable[object]]
 ROUNDS: dict[str, tuple[Ask, str]] = {
     "the list": (lambda unit: unit.operations.newest(live=True), "ix_operation_live"),
     "the board": (lambda unit: unit.cards.outdated(limit=100), "ix_operation_behind"),
+    "further cards": (lambda unit: unit.copies.outdated(limit=100), "ix_operation_copies_behind"),
     "leases at a start": (lambda unit: unit.leases.void(), "ix_operation_leased"),
     "whether there is work": (lambda unit: unit.leases.has_work(span=timedelta(seconds=8)), "ix_operation_work"),
     "work to take": (lambda unit: unit.leases.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
