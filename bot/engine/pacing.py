@@ -52,7 +52,7 @@ class Pacing:
     def between(self, *, now: float) -> float:
         """Seconds between two looks of an operation that has something to begin or unclaimed.
 
-        A look costs the cloud more than a move, so its operations share those that one would make.
+        Each look is a list that the cloud has to make, so its operations share those that one alone would ask for.
         """
         return min(max(1, self.crowd(now=now)) * between_looks(poll=self.poll, is_busy=True), self.poll)
 
@@ -75,11 +75,13 @@ class Pacing:
         unclaimed = [
             MoveInFlight(place=one.place, is_unclaimed=True, age=now - one.since) for one in self._unclaimed.values()
         ]
-        alike = {_places(r.step): r for r in reversed(waiting)}
+        alike: dict[_Places, StepRecord] = {}
+        for record in waiting:
+            alike.setdefault(_places(record.step), record)
         limits = [self._with_target(record, unclaimed, now=now)[1] for record in alike.values()]
         if None in limits:
             return True
-        self.limit = limits[-1]
+        self.limit = limits[0]
         return False
 
     def is_full(self, *, now: float) -> bool:

@@ -168,7 +168,8 @@ def test_what_is_in_flight_is_not_read_again_while_each_place_is_known_to_have_e
     pacing.watch(OURS, begun, is_left=True, now=1.1)
     assert not pacing.may_take(OURS, ready[4:], now=1.2)
     assert pacing.limit is Limit.CLAIMS
-    assert not pacing.may_take(THEIRS, ready[4:], now=1.2), "theirs could go nowhere else"
+    stuck = [planned(20, wish="t1"), planned(21, wish="t2"), planned(22, wish="t1")]
+    assert not pacing.may_take(THEIRS, stuck, now=1.2), "theirs could go nowhere else"
     assert pacing.may_take(THEIRS, [planned(20, wish="t3")], now=1.2)
     assert pacing.may_take(THEIRS, [*ready[4:], planned(20, waits_at="t3")], now=1.2)
     pacing.watch(OURS, begun[1:], is_left=True, now=1.3)
