@@ -33,10 +33,11 @@ async def verify(url: str, out: TextIO) -> int:
     """
     async with _kept_audit(url) as lines:
         broken = await audit.broken(lines)
-        seq, head = await lines.head()
+        (cut, _), (seq, head) = await lines.begin(), await lines.head()
     if not broken:
-        unchanged = counted(seq, "line is as it was written", "lines are as they were written")
-        out.write(f"✓ {unchanged}; the last one's hash is {head}\n")
+        unchanged = counted(seq - cut, "line is as it was written", "lines are as they were written")
+        gone = f" ({counted(cut, 'earlier one was', 'earlier ones were')} let go)" if cut else ""
+        out.write(f"✓ {unchanged}{gone}; the last one's hash is {head}\n")
         return 0
     shown = listed([str(number) for number in broken], most=MOST_NAMED)
     out.write(f"✗ changed, missing or out of place: line {shown} of {seq}\n")

@@ -36,7 +36,8 @@ def prepared(folder: Path) -> Path:
         OSError: it cannot be written.
     """
     mark = folder / MARK
-    if folder.exists() and not mark.is_file():
+    is_marked = mark.is_file() and not mark.is_symlink()
+    if folder.exists() and not is_marked:
         if not folder.is_dir():
             raise Refusal(f"{folder} is no folder, so nothing was written.", remedy="Name another with --folder.")
         if any(folder.iterdir()):
@@ -45,7 +46,8 @@ def prepared(folder: Path) -> Path:
                 remedy="Name a new or an empty folder with --folder.",
             )
     folder.mkdir(parents=True, exist_ok=True)
-    mark.write_text(_WORDS)
+    if not is_marked:
+        mark.write_text(_WORDS)
     lock = ProcessLock(str(folder / "muster.db"))
     try:
         lock.take()

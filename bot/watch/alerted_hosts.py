@@ -27,6 +27,8 @@ STORM_LASTS = timedelta(minutes=5)
 AGAIN_SECONDS = 30.0
 """How long a cloud that did not answer is not asked again."""
 _AT_ONCE = 200
+_FOUND_AT_ONCE = 2_000
+"""More than wait for one cloud that does not answer: those of another must not wait behind them."""
 
 Listed = Mapping[str, Sequence[Host] | str]
 """By cloud, its hosts; or why it could not be asked."""
@@ -76,7 +78,7 @@ class AlertedHosts:
     async def find(self) -> None:
         """Find out which hosts are meant, each cloud asked once for all."""
         async with self.archive.reading() as unit:
-            waiting = [alarm for alarm in await unit.alarms.waiting(limit=_AT_ONCE) if alarm.label is not None]
+            waiting = [one for one in await unit.alarms.waiting(limit=_FOUND_AT_ONCE) if one.label is not None]
         labels = {alarm.label[0] for alarm in waiting if alarm.label}
         names = self.clouds.keys() if "" in labels else labels & self.clouds.keys()
         asked = [self.clouds[name] for name in sorted(names) if self._may_ask(name)]

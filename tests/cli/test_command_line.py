@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from datetime import timedelta
 from importlib import metadata
 from pathlib import Path
 
@@ -152,6 +153,22 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Pat
     again = muster("audit", "export", "--config", str(config), "--output", str(written))
     assert again.returncode == 1
     assert "File exists" in again.stderr
+
+
+async def test_an_audit_whose_beginning_was_let_go_is_verified_from_there_on_and_counted_so(config: Path) -> None:
+    database = await with_three_lines(config)
+    clock = SystemClock()
+    archive = SqlArchive(f"sqlite:///{database}", clock=clock, bell=WakeUp(clock))
+    await archive.open()
+    async with archive.unit() as unit:
+        assert await unit.audit.cut(clock.now() + timedelta(hours=1), most=2) == 2
+        await unit.commit()
+    await archive.close()
+    done = muster("audit", "verify", "--config", str(config))
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "✓ 2 lines are as they were written (2 earlier ones were let go); the last one's hash"
+    )
 
 
 async def test_the_audit_goes_into_a_spreadsheet_where_nothing_is_calculated(config: Path) -> None:

@@ -86,6 +86,19 @@ def test_a_mark_alone_lets_nothing_but_the_demos_own_files_go(tmp_path: Path) ->
     assert elsewhere.read_text() == "somebody's"
 
 
+def test_a_mark_that_points_elsewhere_is_none_and_is_not_written_through(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.write_text("somebody's")
+    folder = tmp_path / "demo"
+    folder.mkdir()
+    (folder / MARK).symlink_to(elsewhere)
+    (folder / "muster.toml").write_text("mine")
+    with pytest.raises(Refusal, match="nothing in it was touched"):
+        prepared(folder)
+    assert elsewhere.read_text() == "somebody's"
+    assert (folder / "muster.toml").read_text() == "mine"
+
+
 def test_a_file_is_no_folder(tmp_path: Path) -> None:
     (tmp_path / "demo").write_text("a script")
     with pytest.raises(Refusal, match="is no folder"):

@@ -9,8 +9,9 @@ from sqlalchemy import event
 from bot.domain.cloud import Host
 from bot.domain.messages.alarm import Alarm, AlarmKind
 from bot.domain.ports import Rank
+from bot.watch.alerted_hosts import AlertedHosts
 from tests.watch.alertmanager import alert, door, payload, send
-from tests.watch.conftest import Post
+from tests.watch.conftest import Fleet, Post
 
 GROUPS, EACH = 100, 10
 
@@ -108,6 +109,26 @@ async def test_an_alert_that_ends_and_begins_in_one_call_is_over_and_so_is_one_t
         assert (await send(url, payload(*twice, group="twice")))[1] == {"alerts": 2, "new": 1}
     (shown,) = await post.shown()
     assert [one.is_over for one in shown.alerts] == [False]
+
+
+async def test_hundreds_about_a_cloud_that_is_silent_hold_up_none_about_another(post: Post) -> None:
+    mute = Fleet(clock=post.clock, vms={}, answers=False)
+    mute.name = "mute"
+    finding = AlertedHosts(archive=post.archive, clock=post.clock, clouds={"toy": post.fleet, "mute": mute})
+    async with door(post) as url:
+        for number in range(3):
+            told = [alert(fingerprint=f"{number}-{n}", instance=f"host-{n}", cloud="mute") for n in range(90)]
+            await send(url, payload(*told, group=f"mute {number}"))
+            await finding.tell()
+        await finding.tell()
+        await post.clock.pass_time(60)
+        await send(url, payload(alert(fingerprint="toy", instance="host-4", cloud="toy"), group="toy"))
+    await finding.tell()
+    await finding.find()
+    async with post.archive.reading() as unit:
+        alarms = await unit.alarms.of(AlarmKind.ALERT, cloud=None)
+    assert len(alarms) == 271
+    assert [alarm.host for alarm in alarms if alarm.label is None] == ["host-4"]
 
 
 async def test_ten_in_a_minute_are_told_each_by_itself(post: Post) -> None:

@@ -198,7 +198,12 @@ class AlarmRow(Row, table=True):
         _only("one_open_alarm", "kind", "cloud", "subject", flag="open", unique=True),
         _only("ix_alarm_subject", "kind", "subject", flag="open"),
         _only("ix_alarm_waiting", "kept_at", flag="waits"),
-        _only("ix_alarm_unshown", "kept_at", flag="shows"),
+        Index(
+            "ix_alarm_behind",
+            "kept_at",
+            sqlite_where=text("shows = 1 AND shown < version"),
+            postgresql_where=text("shows AND shown < version"),
+        ),
     )
 
     id: str = Field(primary_key=True, sa_type=Exact)

@@ -15,6 +15,7 @@ from bot.domain.messages.kind import Kind
 from bot.domain.operation import Operation, State
 from bot.domain.ports import Card, Delivery
 from bot.slack.views.cards import card
+from bot.store import figures
 from bot.store.archive import SqlArchive
 from bot.store.parts import audit
 from bot.store.unit import SqlUnit
@@ -185,12 +186,13 @@ ROUNDS: dict[str, tuple[Ask, str]] = {
     "news to tell": (lambda unit: unit.outbox.waiting(limit=100), "ix_outbox_waiting"),
     "an alert": (lambda unit: unit.alarms.about(AlarmKind.ALERT, "x"), "ix_alarm_subject"),
     "alerts to place": (lambda unit: unit.alarms.waiting(limit=9), "ix_alarm_waiting"),
-    "alarms to show": (lambda unit: unit.notices.outdated(limit=9), "ix_alarm_unshown"),
+    "alarms to show": (lambda unit: unit.notices.outdated(limit=9), "ix_alarm_behind"),
     "what ended": (lambda unit: unit.alarms.unwatched("prod", limit=9), "ix_operation_unwatched"),
     "what is left over": (
         lambda unit: unit.alarms.of(AlarmKind.LEFT_OVER, cloud="prod"),
         "one_open_alarm|ix_alarm_subject",
     ),
+    "figures of what goes on": (lambda unit: figures.of_steps(unit.transaction), "ix_operation_work|pk_operation"),
     "targets": (lambda unit: unit.operations.requests("prod"), "one_live_operation_per_host"),
 }
 
