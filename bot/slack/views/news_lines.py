@@ -137,7 +137,7 @@ def _decided(what: Decided, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911, 
             said = f":no_entry: Rejected{_by(what.by)}.{_reason(what.reason)}"
             return f"{said} {text.mention(what.requester)}, nothing was changed."
         case RequestExpired():
-            return f":hourglass: Expired without a decision. {_requester(what.requester)}Nothing was changed."
+            return f":hourglass: Expired without a decision. {_to([what.requester], 'nothing was changed.')}"
         case CalledOff():
             why = _by(what.by) or f". {text.sentence_of(what.sentence)}".rstrip(". ")
             return f":no_entry: Cancelled{why}. Nothing was changed."

@@ -89,7 +89,8 @@ def line(news: News, operation: Operation, *, asker: str = "", together: str = "
         together: how many it is about, where several are told as one.
     """
     late = " (told late)" if is_late(news, operation) and not isinstance(news.what, QuorumReached) else ""
-    return f"*{_asked(news.what, together)}*{late}: {about(operation, asker=asker)}"
+    again = ", the plan has changed" if isinstance(news.what, ApprovalWanted) and operation.drift else ""
+    return f"*{_asked(news.what, together)}{again}*{late}: {about(operation, asker=asker)}"
 
 
 def about(operation: Operation, *, asker: str = "") -> str:

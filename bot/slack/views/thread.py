@@ -15,8 +15,8 @@ from bot.slack.views.message import Message
 
 WITH_REPORT = frozenset({Kind.FINISHED, Kind.NEEDS_ATTENTION, Kind.ENDED_INCOMPLETE})
 """Lines under which the table of results stands."""
-_FOR_WHOEVER_ASKED = frozenset({Kind.FINISHED, Kind.ENDED_INCOMPLETE, Kind.CANCELLED})
-"""Ends that are told to whoever asked, by name, unless they brought them about: they are rung up for nothing else."""
+_FOR_WHOEVER_ASKED = frozenset({Kind.FINISHED, Kind.ENDED_INCOMPLETE, Kind.CANCELLED, Kind.PLAN_CHANGED})
+"""What is told to whoever asked, by name, unless they brought it about: ends, and that what was to start does not."""
 _SET_ASIDE = 2_000
 
 
@@ -36,7 +36,7 @@ def render(
     if len(done) > 1:
         return Message(text=_many_done(done))
     line = lines_of(news, operation, asker=asker)
-    if first.kind in _FOR_WHOEVER_ASKED and text.mention(operation.requested_by) not in line:
+    if _is_for_whoever_asked(first, operation) and text.mention(operation.requested_by) not in line:
         line = f"{push.about(operation)}\n{line}"
     if first.kind in WITH_REPORT and records and operation.plan is not None and not push.is_late(first, operation):
         aside = text.cut_lines(steps.set_aside(records), limit=_SET_ASIDE)
@@ -55,6 +55,12 @@ def lines_of(news: Sequence[News], operation: Operation, *, asker: str = "") -> 
     if push.calls(first):
         lines = [push.line(first, operation, asker=asker, together=_counted(news)), *lines]
     return text.cut_lines(lines, limit=text.MAX_TEXT) if others else "\n".join(lines)
+
+
+def _is_for_whoever_asked(news: News, operation: Operation) -> bool:
+    """Whether it rings up whoever asked, who watches the first look, but not the one after the approval."""
+    is_undone = news.kind is Kind.BLOCKED and operation.approved_at is not None
+    return news.kind in _FOR_WHOEVER_ASKED or is_undone
 
 
 def _timely(news: Sequence[News], operation: Operation) -> Sequence[News]:

@@ -249,6 +249,19 @@ def test_whoever_asked_is_told_the_end_by_name_and_what_it_is_the_end_of(kind: K
         assert ("<@U0ALICE>" in incident.render(told, shown).text) is is_theirs
 
 
+def test_whoever_asked_hears_that_what_was_approved_does_not_start() -> None:
+    changed = news_of(Kind.PLAN_CHANGED, {"lines": ["+ web-7 (ACTIVE): evacuate"]})
+    said = thread.render([changed], operation(State.AWAITING_APPROVAL, drift=("+ web-7 (ACTIVE): evacuate",))).text
+    assert said.startswith("Evacuate `prod/compute-89`, 3 VMs, asked for by <@U0ALICE>. ")
+    assert "needs a new approval" in said
+    forbidden = news_of(Kind.BLOCKED)
+    for approved_at, calls in ((NOW, True), (None, False)):
+        said = thread.render([forbidden], operation(State.BLOCKED, approved_at=approved_at)).text
+        assert ("asked for by <@U0ALICE>. The compute service of compute-89 is up." in said) is calls
+    again = thread.render([news_of(Kind.WAITING)], operation(State.AWAITING_APPROVAL, drift=("+ web-7",))).text
+    assert again.startswith("*Approval wanted, the plan has changed*: Evacuate")
+
+
 def test_a_vm_without_a_name_is_not_told_as_nothing() -> None:
     done = [news_of(Kind.VM_DONE, {"title": title, "place": "c-1"}) for title in ("evacuate web-1", "evacuate \u200b")]
     assert "web-1, (no name) → `c-1`" in thread.render(done, operation(State.RUNNING)).text
