@@ -63,8 +63,6 @@ WEAK_NAMES = re.compile(r"^\s*class \w*(?:Manager|Helper|Utils?)\b", re.MULTILIN
 
 
 MAY_COMPARE_DATES = {
-    "adapters/cloudtower/steps/power.py": "dates of the cloud's tasks",
-    "adapters/cloudtower/steps/sightings.py": "dates of the cloud's tasks",
     "adapters/openstack/steps/moves/look.py": "dates of the cloud's records",
     "adapters/openstack/model/migration_records.py": "dates of the cloud's records",
     "bot/domain/rules/calendar.py": "what people mean by a day and a time",

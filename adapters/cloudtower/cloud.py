@@ -12,6 +12,7 @@ from adapters.cloudtower.plans import entering as plan_enter
 from adapters.cloudtower.plans import leaving as plan_exit
 from adapters.cloudtower.settings import CloudTowerSettings
 from adapters.cloudtower.steps import course, power
+from adapters.cloudtower.steps.first_seen import FirstSeen
 from adapters.cloudtower.survey import leaving, read
 from adapters.cloudtower.survey.leaving import LeavingSurvey
 from adapters.cloudtower.survey.survey import CloudTowerSurvey, Surveyor
@@ -50,7 +51,7 @@ class CloudTowerCloud:
         self.rate = inf
         self.poll = settings.poll.total_seconds()
         self.deadline = _CALLS * timeout
-        self._now = clock.now
+        self._first_seen = FirstSeen(clock.monotonic)
         self._client = Client(
             name=settings.name,
             url=settings.url,
@@ -97,7 +98,7 @@ class CloudTowerCloud:
         """See `bot.domain.cloud.Cloud.look`."""
         if not steps:
             return {}
-        return await look.look(self._client, steps, now=self._now(), prechecks=frozenset(self._prechecks))
+        return await look.look(self._client, steps, first_seen=self._first_seen, prechecks=frozenset(self._prechecks))
 
     async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
         """See `bot.domain.abilities.FindsVms.find`. What the list leaves out may be hidden from Muster's user."""

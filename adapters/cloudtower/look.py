@@ -6,10 +6,10 @@ A list that cannot be read costs the steps that are judged by it, and no others.
 from collections.abc import Awaitable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TypeAlias, TypeVar
 
 from adapters.cloudtower.steps import course, power, sightings
+from adapters.cloudtower.steps.first_seen import FirstSeen
 from adapters.cloudtower.steps.sightings import Observed
 from adapters.cloudtower.survey import read
 from adapters.cloudtower.wire.client import Client
@@ -45,7 +45,7 @@ class _Unread:
 
 
 async def look(
-    client: Client, steps: Sequence[Step], *, now: datetime, prechecks: AbstractSet[str]
+    client: Client, steps: Sequence[Step], *, first_seen: FirstSeen, prechecks: AbstractSet[str]
 ) -> Mapping[StepKey, Sighting]:
     """One sighting per step.
 
@@ -54,7 +54,7 @@ async def look(
     Args:
         client: the tower.
         steps: of whatever kind.
-        now: the time.
+        first_seen: since when things have been as they are.
         prechecks: ids of tasks that are our own prechecks and mean nothing else.
 
     Raises:
@@ -62,7 +62,7 @@ async def look(
         Refused, Unreachable, NotSupported
     """
     unread = _Unread()
-    seen = await _observe(client, steps, unread, now=now, prechecks=prechecks)
+    seen = await _observe(client, steps, unread, first_seen=first_seen, prechecks=prechecks)
     others = [s for s in steps if s.verb != power.VERB]
     calls = {course.host_id(s): sightings.of_call(s, seen) for s in others if s.verb == course.of(s).verb}
     checks = [s for s in steps if s.verb == course.VERIFY_VM]
@@ -106,7 +106,7 @@ def _awake_on(host_id: str) -> _List:
 
 
 async def _observe(
-    client: Client, steps: Sequence[Step], unread: _Unread, *, now: datetime, prechecks: AbstractSet[str]
+    client: Client, steps: Sequence[Step], unread: _Unread, *, first_seen: FirstSeen, prechecks: AbstractSet[str]
 ) -> Observed:
     ids = sorted({course.host_id(step) for step in steps})
     hosts = {h.id: h for h in read.whole(await read.hosts(client, {"id_in": ids}, at_most=len(ids)))}
@@ -120,8 +120,10 @@ async def _observe(
         asked = _whole_tasks(client, where) if is_proof else read.tasks(client, where)
         newest[id_] = await unread.unless(_newest_of(id_), asked, nothing=())
     called = [s.target for s in steps if s.verb == course.VERIFY_VM]
+    ended = {t.id: t for tasks in (of_receipts, *newest.values()) for t in tasks if t.has_ended}
     return Observed(
-        now=now,
+        ended={id_: first_seen.since(id_, task.status) for id_, task in ended.items()},
+        shown={id_: first_seen.since(id_, host.mode) for id_, host in hosts.items()},
         hosts=hosts,
         tasks={t.id: t for t in of_receipts},
         newest=newest,

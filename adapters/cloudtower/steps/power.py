@@ -70,7 +70,7 @@ def _of_task(step: Step, host: TowerHost, task: TowerTask, seen: Observed, *, mo
         sentence = f"Could not {step.title}: {translate.why_failed(task)}."
         remedy = f"{host.name} is still in maintenance: switch it in CloudTower or by its BMC, then close this."
         return Sighting(seen=Seen.FAILED, sentence=sentence, remedy=remedy, raw=task.error_message)
-    since = seen.now - task.finished if task.status == "SUCCESSED" and task.finished else None
+    since = seen.ended[task.id] if task.status == "SUCCESSED" else None
     if since is None:
         return Sighting(
             seen=Seen.UNDERWAY, sentence=f"The task to {step.title} is {task.status} in CloudTower.", movement=movement

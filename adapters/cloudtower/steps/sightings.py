@@ -8,7 +8,7 @@ a second call is not documented, so a repeat counts as unsafe until all three sh
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from adapters.cloudtower.steps import course
 from adapters.cloudtower.steps.course import Passage
@@ -30,7 +30,10 @@ SYNC = timedelta(seconds=60)
 class Observed:
     """What a few list calls showed at one moment."""
 
-    now: datetime
+    ended: Mapping[str, timedelta] = field(
+        default_factory=dict
+    )  #: by id of a task: since when it is seen to have ended
+    shown: Mapping[str, timedelta] = field(default_factory=dict)  #: by host id: since when it is seen in its state
     hosts: Mapping[str, TowerHost] = field(default_factory=dict)
     tasks: Mapping[str, TowerTask] = field(default_factory=dict)  #: those of receipts, by id
     newest: Mapping[str, Sequence[TowerTask]] = field(default_factory=dict)  #: by host id, newest first
@@ -117,7 +120,7 @@ def _underway(way: Passage, host: TowerHost, task: TowerTask | None) -> str:
 def _failed(way: Passage, host: TowerHost, task: TowerTask, seen: Observed, *, mark: Facts) -> Sighting:
     """The task failed; that is the verdict once the VMs are shown where they are, so that theirs is true as well."""
     why = translate.why_failed(task)
-    if task.finished is not None and seen.now - task.finished < SYNC:
+    if seen.ended[task.id] < SYNC:
         sentence = f"The task failed ({why}); waiting until CloudTower shows where the VMs are."
         return Sighting(seen=Seen.UNDERWAY, sentence=sentence, movement=f"{host.mode} {task.id} FAILED", mark=mark)
     where = {
@@ -137,7 +140,7 @@ def _accepted(
     way: Passage, host: TowerHost, task: TowerTask | None, seen: Observed, *, movement: str, mark: Facts
 ) -> Sighting:
     """The call was answered, and the host still shows as before."""
-    if task is not None and task.status == "SUCCESSED" and task.finished and seen.now - task.finished > GRACE:
+    if task is not None and task.status == "SUCCESSED" and seen.ended[task.id] > GRACE:
         return Sighting(
             seen=Seen.FAILED,
             sentence=f"The task succeeded, but {host.name} is not {way.done}: it went back again, or never got there.",
@@ -238,9 +241,8 @@ def _how_settled(step: Step, vm: TowerVm) -> str:
 
 def _has_settled_down(host_id: str, seen: Observed) -> bool:
     """Whether the host has been where it is for so long that no picture of its VMs can be an old one."""
-    ends = [t.finished for t in seen.newest.get(host_id, ()) if t.finished]
-    since = max(ends, default=seen.hosts[host_id].since)
-    return since is not None and seen.now - since > GRACE
+    ends = [seen.ended[t.id] for t in seen.newest.get(host_id, ()) if t.has_ended]
+    return min(ends, default=seen.shown[host_id]) > GRACE
 
 
 def of_host(step: Step, seen: Observed) -> Sighting:

@@ -11,7 +11,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeAlias
 
 from bot.domain.counting import gib
@@ -46,7 +45,6 @@ class TowerHost:
     mode: str  #: host_state.state; IN_USE when null
     is_mode_told: bool  #: whether `host_state` was there, be it null
     job: str  #: host_state.maintenance_job_id
-    since: datetime | None  #: host_state.enter_maintenance_time
     connection: str  #: connect_status, since 4.7.0
     merged: str  #: merged_status, since 4.7.0
     busy: str  #: entityAsyncStatus
@@ -106,7 +104,6 @@ class TowerTask:
     resource: str
     by: str  #: name of the user
     created: str  #: local_created_at as told; only ever compared with others of the same tower
-    finished: datetime | None
     error_code: str
     error_message: str
 
@@ -180,7 +177,6 @@ def host(reply: Reply) -> TowerHost:
         mode=_text(maintenance, "state") or IN_USE,
         is_mode_told="host_state" in reply,
         job=_text(maintenance, "maintenance_job_id"),
-        since=_moment(_text(maintenance, "enter_maintenance_time")),
         connection=_text(reply, "connect_status"),
         merged=_text(reply, "merged_status"),
         busy=_text(reply, "entityAsyncStatus"),
@@ -244,7 +240,6 @@ def task(reply: Reply) -> TowerTask:
         resource=_text(reply, "resource_id"),
         by=_text(_inner(reply, "user"), "name"),
         created=_text(reply, "local_created_at"),
-        finished=_moment(_text(reply, "finished_at")),
         error_code=_text(reply, "error_code"),
         error_message=redact(_text(reply, "error_message")),
     )
@@ -374,11 +369,3 @@ def _fraction(value: Any, status: str) -> float | None:
     if not isinstance(value, int | float) or value < 0:
         return None
     return min(value / 100 if value > 1 else float(value), 0.99)
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else None

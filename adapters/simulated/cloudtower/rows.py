@@ -62,7 +62,7 @@ class Tables:
         homes = {vm.cuid: vm.cluster for vm in world.vms.values()} | {h.cuid: h.cluster for h in self._tower.hosts()}
         return self._table(
             "Task",
-            lambda: [task_row(t, homes.get(t.resource_id or "")) for t in world.tasks.values()],
+            lambda: [task_row(self._tower, t, homes.get(t.resource_id or "")) for t in world.tasks.values()],
             relations={"cluster": self.clusters},
         )
 
@@ -217,7 +217,10 @@ def cluster_row(tower: Tower, cluster: Cluster) -> Row:
     }
 
 
-def task_row(task: Task, cluster: Cluster | None) -> Row:
+def task_row(tower: Tower, task: Task, cluster: Cluster | None) -> Row:
+    def by_its_clock(at: datetime | None) -> str | None:
+        return moment(at + tower.clock_ahead if at else None)
+
     return {
         "id": task.id,
         "status": task.status,
@@ -228,9 +231,9 @@ def task_row(task: Task, cluster: Cluster | None) -> Row:
         "resource_id": task.resource_id,
         "resource_type": task.resource_type,
         "resource_mutation": task.resource_mutation,
-        "started_at": moment(task.started_at),
-        "finished_at": moment(task.finished_at),
-        "local_created_at": moment(task.created_at),
+        "started_at": by_its_clock(task.started_at),
+        "finished_at": by_its_clock(task.finished_at),
+        "local_created_at": by_its_clock(task.created_at),
         "steps": [],
         "cluster": _cluster_ref(cluster) if cluster else None,
         "user": {"id": USER_ID, "name": USERNAME},

@@ -6,6 +6,7 @@ tasks are missing from the first list, and VMs and hosts are seen as they were a
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 
 from adapters.simulated.records import Maintenance, Platform, Power, SimHost, SimVm
@@ -71,6 +72,7 @@ class Tower:
     precheck_seconds: float = 1.0
     task_seconds: float = 0.3  #: until a pending task executes
     sync: float = 20.0  #: seconds between two looks of the tower at its clusters; 0: it always knows
+    clock_ahead: timedelta = timedelta(0)  #: of its own clock, by which it dates its tasks, before that of the world
     hides_fresh_tasks: bool = True  #: a task is missing from the first list that would show it
     most_rows: int | None = None  #: the longest page it gives, whatever is asked for
     ignores_skip: bool = False  #: every page is the first one

@@ -1,5 +1,6 @@
 """The host's power after maintenance: only when asked for, only after everything is verified, and proven."""
 
+from datetime import timedelta
 from itertools import pairwise
 
 import pytest
@@ -60,6 +61,21 @@ async def test_a_reboot_is_done_only_when_the_host_is_back_for_sure(tower: Bench
     assert tower.host("node-1").alive
     assert tower.host("node-1").maintenance is Maintenance.IN_MAINTENANCE
     assert len(power_calls(tower)) == 1
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=-2), timedelta(hours=2)], ids=["behind", "ahead"])
+@pytest.mark.parametrize("then", [Then.POWER_OFF, Then.REBOOT])
+async def test_no_step_is_judged_by_the_towers_clock(then: Then, ahead: timedelta) -> None:
+    async with bench(clock_ahead=ahead) as tower:
+        walk = Walk(bench=tower, plan=await tower.plan(then=then))
+        said = set()
+        while not walk.records[-1].has_ended:
+            await walk.round()
+            said.add(walk.records[-1].sentence)
+        assert set(walk.states().values()) == {StepState.DONE}
+        assert tower.host("node-1").alive is (then is Then.REBOOT)
+        assert then is Then.POWER_OFF or "node-1 is restarting." in said
+        assert len(power_calls(tower)) == 1
 
 
 async def test_a_vm_that_could_not_be_verified_keeps_the_power_on(tower: Bench) -> None:
