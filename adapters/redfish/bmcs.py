@@ -37,6 +37,7 @@ _NO_REDFISH = (
     LookupError,
     TypeError,
     AttributeError,
+    RecursionError,  # lists in lists without an end
     sushy.MissingAttributeError,
     sushy.MalformedAttributeError,
 )
@@ -290,6 +291,7 @@ def _translated(error: Exception, *, host: str, doing: str) -> CloudError:
             | LookupError()
             | TypeError()
             | AttributeError()
+            | RecursionError()
             | sushy.MissingAttributeError()
             | sushy.MalformedAttributeError()
         ):

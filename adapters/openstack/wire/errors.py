@@ -46,6 +46,10 @@ _ENDED = frozenset({500, 503})
 proxies say 503 also of a service that fell over in the middle of a call: so it proves only that nothing is to come."""
 
 
+_NO_DOCUMENT = ValueError | KeyError | TypeError | AttributeError | IndexError | OverflowError | RecursionError
+"""What reading raises that is not what was to be read."""
+
+
 class Missing(Refused):
     """The cloud knows no such thing: 404, in a service's own words about a thing, not about a path."""
 
@@ -191,7 +195,7 @@ def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
             remedy="Set `cacert` of this cloud in clouds.yaml to the authority that signed it.",
             raw=raw,
         )
-    if isinstance(error, keystone.DiscoveryFailure | ValueError | KeyError | TypeError | AttributeError | IndexError):
+    if isinstance(error, keystone.DiscoveryFailure | _NO_DOCUMENT):
         return not_the_api(str(error), service=service, doing=doing, why=type(error).__name__)
     return _silence(error, name, doing=doing, raw=raw)
 

@@ -39,7 +39,7 @@ T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
 OFFSET = "offset"  #: a list that is paged by how many entries were read; it ends with an empty page
 MOST_PAGES = 500  #: of one list; whoever has more of anything is not asked for all of it
-_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, *SHAPES)
+_WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, RecursionError, *SHAPES)
 
 
 class _Page(NamedTuple, Generic[T]):

@@ -284,7 +284,10 @@ async def test_an_unknown_system_is_told_with_the_key_to_correct(rack: Rack) -> 
     assert "`url` of compute-1" in failed.remedy
 
 
-@pytest.mark.parametrize("text", ["<html>login</html>", "[]", "{}", '{"Id": "1", "Actions": 7}'])
+@pytest.mark.parametrize(
+    "text",
+    ["<html>login</html>", "[]", "{}", '{"Id": "1", "Actions": 7}', pytest.param("[" * 100_000, id="lists in lists")],
+)
 async def test_what_is_no_redfish_is_told_as_that(rack: Rack, text: str) -> None:
     async def handle(request: web.Request) -> web.Response:
         return web.Response(text=text, content_type="application/json")

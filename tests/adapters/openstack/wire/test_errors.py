@@ -102,6 +102,7 @@ def test_the_message_is_found_in_every_service_s_error(body: str, message: str) 
         (TimeoutError(), Unreachable),
         (ConnectionResetError("reset"), Unreachable),
         (ValueError("not JSON"), Unreachable),
+        (RecursionError("lists in lists"), Unreachable),
         (keystone.Unauthorized("requires authentication"), Refused),
         (keystone.InternalServerError("boom"), Unreachable),
         (keystone.EndpointNotFound("no compute"), Refused),
