@@ -103,12 +103,13 @@ class CloudTowerCloud:
     async def find(self, last: Mapping[VmId, str]) -> Sequence[VmPlace]:
         """See `bot.domain.abilities.FindsVms.find`. What the list leaves out may be hidden from Muster's user."""
         listed = await read.vms_called(self._client, list(last))
-        found = {**{VmId(vm.local_id): vm for vm in listed}, **{VmId(vm.id): vm for vm in listed}}
 
         def place(id: VmId) -> VmPlace:
-            vm = found.get(id)
-            if vm is None:
-                return VmPlace(vm=id, unknown="CloudTower does not show it any more.")
+            called = [vm for vm in listed if vm.is_called(id)]
+            if len(called) != 1:
+                why = "CloudTower shows several VMs of this id." if called else "CloudTower does not show it any more."
+                return VmPlace(vm=id, unknown=why)
+            vm = called[0]
             is_gone = vm.status == "DELETED"
             return VmPlace(vm=id, is_gone=is_gone, host="" if is_gone else vm.host)
 

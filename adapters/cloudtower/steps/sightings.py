@@ -186,7 +186,7 @@ def of_vm(step: Step, seen: Observed, call: Sighting | None, *, settled: int) ->
     host = seen.hosts.get(course.host_id(step))
     mode = host.mode if host else ""
     name = host.name if host else "The host"
-    now = f"is {vm.status} on {vm.host or 'no host'}" if vm else "is not shown by CloudTower"
+    now = f"is {vm.status} on {vm.host or 'no host'}" if vm else _unshown(step, seen)
     is_over = mode == way.goal and (call is None or call.seen is not Seen.UNDERWAY)
     has_failed = call is not None and call.seen is Seen.FAILED
     if step.arguments.get("disposition") == Disposition.LEAVE and (is_over or has_failed):
@@ -209,8 +209,23 @@ def of_vm(step: Step, seen: Observed, call: Sighting | None, *, settled: int) ->
     return Sighting(seen=Seen.NEVER_STARTED, sentence=f"Waits until {name} is {way.doing}.", movement=movement)
 
 
+def _vms_of(step: Step, seen: Observed) -> Sequence[TowerVm]:
+    """The VMs that a step may mean: one, unless CloudTower shows none or several of that id in the host's cluster."""
+    called = [vm for vm in seen.vms if vm.is_called(step.target)]
+    host = seen.hosts.get(course.host_id(step))
+    return called if host is None else [vm for vm in called if vm.may_be_in(host.cluster_id)]
+
+
 def _vm_of(step: Step, seen: Observed) -> TowerVm | None:
-    return next((vm for vm in seen.vms if vm.is_called(step.target)), None)
+    """The VM that a step means; None where that is not beyond doubt."""
+    found = _vms_of(step, seen)
+    return found[0] if len(found) == 1 else None
+
+
+def _unshown(step: Step, seen: Observed) -> str:
+    """Why a step's VM is not known, as the end of a sentence."""
+    several = len(_vms_of(step, seen))
+    return f"is shown {several} times by CloudTower, under one id" if several else "is not shown by CloudTower"
 
 
 def is_settled(step: Step, seen: Observed) -> bool:

@@ -106,7 +106,8 @@ async def survey(client: Client, host_id: str, ledger: Sequence[Left] = ()) -> L
         return replace(known, refusal=no)
     offered = {uuid for uuid, _, _ in entries if uuid}
     missing = {str(left.id): left for left in ledger if left.id not in offered}
-    vms = await read.vms_called(client, sorted(offered | set(missing)))
+    named = await read.vms_called(client, sorted(offered | set(missing)))
+    vms = read.told_apart(client, [vm for vm in named if vm.may_be_in(host.cluster_id)])
     left_out = [vm for vm in vms if not offered & {vm.local_id, vm.id} and _is_away(vm, host, missing)]
     called = {name: vm for vm in reversed(vms) for name in (vm.id, vm.local_id)}
     return replace(

@@ -172,8 +172,28 @@ async def vms_called(client: Client, uuids: Sequence[str]) -> Sequence[TowerVm]:
         some = list(uuids[at : at + PAGE])
         where: dict[str, Json] = {"OR": [{"local_id_in": some}, {"id_in": some}]}
         listing = await _listing(client, "/get-vms", where, translate.vm, *_NAMED, at_most=len(some))
+        if len(listing.items) >= len(some) and not all(any(vm.is_called(id) for vm in listing.items) for id in some):
+            listing = await _listing(client, "/get-vms", where, translate.vm, *_NAMED)  # several share an id
         found += [vm for vm in whole(listing) if vm.local_id in some or vm.id in some]
     return found
+
+
+def told_apart(client: Client, vms: Sequence[TowerVm]) -> Sequence[TowerVm]:
+    """The VMs of one cluster, when each has an id of its own.
+
+    Raises:
+        Unreachable: two of them share one, by which maintenance mode would mean either.
+    """
+    by_uuid: dict[str, TowerVm] = {}
+    for vm in vms:
+        other = by_uuid.setdefault(vm.uuid, vm)
+        if other is not vm:
+            raise Unreachable(
+                f"{client.name} lists {other.name} and {vm.name} under one id ({vm.uuid}): which of them maintenance"
+                " mode means cannot be told.",
+                remedy="Look at both in CloudTower; it may not have noticed yet that one was moved or removed.",
+            )
+    return vms
 
 
 async def tasks(client: Client, where: Mapping[str, Json]) -> Sequence[TowerTask]:

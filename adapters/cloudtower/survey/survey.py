@@ -93,19 +93,22 @@ class Surveyor:
         host = await read.host(self.client, host_id)
         if host is None:
             return CloudTowerSurvey(version=version, host=None)
+        if not host.cluster_id:  # its peers and their room would be those of no cluster
+            raise self.client.stranger("/get-hosts", "a host without its cluster")
         hosts, (cluster, silence), listed, complaints = await asyncio.gather(
             read.hosts(self.client, {"cluster": {"id": host.cluster_id}}),
             cluster_of(self.client, host),
             read.vms(self.client, {"host": {"id": host.id}}),
             alerts.read(self.client, host),
         )
-        vms = read.whole(listed)
+        vms = read.told_apart(self.client, read.whole(listed))
         peers = tuple(h for h in read.whole(hosts) if h.id != host.id)
         precheck = TowerPrecheck(outcome=PrecheckOutcome.NOT_ASKED)
         if _may_ask(version, host, peers):
             precheck = await self._precheck(host)
         named = set(precheck.shutdown) - {name for vm in vms for name in (vm.id, vm.local_id)}
-        elsewhere = await read.vms_called(self.client, sorted(named)) if named else ()
+        called = await read.vms_called(self.client, sorted(named)) if named else ()
+        elsewhere = read.told_apart(self.client, [vm for vm in called if vm.may_be_in(host.cluster_id)])
         return CloudTowerSurvey(
             version=version,
             host=host,

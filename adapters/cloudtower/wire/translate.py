@@ -75,6 +75,7 @@ class TowerVm:
     ha: bool
     host_id: str
     host: str
+    cluster_id: str
     vcpu: int
     memory: int  #: bytes
     usage: str  #: vm_usage
@@ -91,6 +92,10 @@ class TowerVm:
     def is_called(self, uuid: str) -> bool:
         """Whether maintenance mode means this VM by `uuid`; the sheet allows for either id."""
         return uuid in {self.local_id, self.id}
+
+    def may_be_in(self, cluster: str) -> bool:
+        """Whether it may be of a cluster: a `local_id` tells VMs apart in one cluster, not in all of a tower."""
+        return not cluster or self.cluster_id in {cluster, ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -219,6 +224,7 @@ def vm(reply: Reply) -> TowerVm:
         ha=reply.get("ha") is True,
         host_id=_text(_inner(reply, "host"), "id"),
         host=_text(_inner(reply, "host"), "name"),
+        cluster_id=_text(_inner(reply, "cluster"), "id"),
         vcpu=_number(reply, "vcpu"),
         memory=_number(reply, "memory"),
         usage=_text(reply, "vm_usage"),

@@ -18,9 +18,9 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.records import Maintenance, Power
 from bot.domain.cloud import CloudError, Left, Refused, Seen, Unreachable
 from bot.domain.plans.plan import Plan, Step, Verdict, digest_of
-from bot.domain.values import Action, Then
+from bot.domain.values import Action, Then, VmId
 from tests.adapters.cloudtower.bench import WITH_PASSWORD, Bench, Walk, answering, bad, bench, client
-from tests.bends.wire import BENDS, Wire
+from tests.bends.wire import BENDS, Answer, Bend, Question, Wire
 from tests.steps import steps_of
 from tests.tiers import examples
 
@@ -68,6 +68,59 @@ async def test_a_list_whose_skip_is_ignored_ends_and_is_not_taken_for_whole() ->
 async def test_a_tower_that_ignores_skip_and_gives_everything_at_once_is_understood() -> None:
     async with bench(ignores_skip=True) as tower:
         assert len((await tower.plan()).vms) == 4
+
+
+def twins(**changes: Any) -> Bend:
+    """Each VM comes with another one that has its uuid."""
+
+    def bend(_: Question, answer: Answer) -> Answer:
+        return answer.saying([*answer.body, *({**row, "id": f"{row['id']}2", **changes} for row in answer.body)])
+
+    return bend
+
+
+OTHERS: dict[str, Any] = {"status": "RUNNING", "host": {"id": "other", "name": "other"}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({**OTHERS, "cluster": {"id": "other", "name": "c2"}}, "It is RUNNING on node-1."),
+        (OTHERS, "It is shown 2 times by CloudTower, under one id."),
+        ({**OTHERS, "cluster": None}, "It is shown 2 times by CloudTower, under one id."),
+    ],
+    ids=["another cluster", "its own cluster", "no cluster"],
+)
+async def test_another_vm_under_the_same_uuid_is_never_taken_for_the_one_that_was_meant(
+    changes: dict[str, Any], told: str
+) -> None:
+    async with bending() as (tower, wire):
+        step = next(s for s in steps_of(await tower.plan()) if s.verb == "verify-vm" and "web-1" in s.title)
+        host = tower.host("node-1")
+        host.maintenance, host.maintenance_job = Maintenance.ENTERING, "job"
+        await tower.clock.pass_time(60)
+        wire.bend("POST /v2/api/get-vms OR", twins(**changes))
+        seen = (await tower.cloud.look([step]))[step.key]
+        assert (seen.seen, seen.sentence) == (Seen.UNDERWAY, told)
+        (place,) = await tower.cloud.find({VmId(step.target): "node-1"})
+        assert place.unknown == "CloudTower shows several VMs of this id."
+
+
+async def test_nothing_is_planned_with_vms_that_share_an_id() -> None:
+    async with bending() as (tower, wire):
+        wire.bend("POST /v2/api/get-vms host", twins())
+        with pytest.raises(Unreachable, match="under one id"):
+            await tower.plan()
+
+
+async def test_a_host_without_its_cluster_is_not_judged_as_one_without_peers() -> None:
+    async with bending() as (tower, wire):
+        wire.bend(
+            "POST /v2/api/get-hosts OR",
+            lambda _, answer: answer.saying([{**row, "cluster": None} for row in answer.body]),
+        )
+        with pytest.raises(Unreachable, match="a host without its cluster"):
+            await tower.plan()
 
 
 async def test_a_host_is_not_gone_because_one_list_is_empty() -> None:
