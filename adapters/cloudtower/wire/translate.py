@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, TypeAlias
 
 from bot.domain.counting import gib
@@ -365,13 +366,13 @@ def _text(reply: Reply, key: str) -> str:
 
 def _number(reply: Reply, key: str) -> int:
     value = reply.get(key)
-    return int(value) if isinstance(value, int | float) else 0
+    return int(value) if isinstance(value, int | float) and isfinite(value) else 0
 
 
 def _fraction(value: Any, status: str) -> float | None:
     """Progress as 0..1; above 1 it must be percent, and only success is the whole of it."""
     if status == "SUCCESSED":
         return 1.0
-    if not isinstance(value, int | float) or value < 0:
+    if not isinstance(value, int | float) or not isfinite(value) or value < 0:
         return None
     return min(value / 100 if value > 1 else float(value), 0.99)

@@ -23,7 +23,7 @@ no more than a record in `error`. So:
 from collections.abc import Sequence
 from datetime import datetime
 
-from adapters.openstack.model import migration_records
+from adapters.openstack.model import migration_records, names
 from adapters.openstack.model.resources import ABORTED, EVACUATION, Migration, Server
 from adapters.openstack.steps import evidence
 from adapters.openstack.steps.evidence import unclear
@@ -250,8 +250,8 @@ def _elsewhere(
     """It has left the host, by our move or otherwise; believed when it is at rest."""
     if not server.host:
         return unclear(f"{name} is on no host ({server.status}).", server, last, mark)
-    if server.host.casefold() == str(step.arguments["host"]).casefold():
-        sentence = f"{name} is on {server.host}: the same name in another case, so it is not known whether it has left."
+    if names.may_be_one(server.host, str(step.arguments["host"])) and (last is None or last.target != server.host):
+        sentence = f"{name} is on {server.host} by no record of a move: that may be {step.arguments['host']} itself."
         return unclear(sentence, server, last, mark)
     if server.task is not None:
         return Sighting(

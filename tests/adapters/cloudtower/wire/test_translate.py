@@ -1,5 +1,6 @@
 """CloudTower's JSON, as documented, as shown by the vendor's page, and as nobody has announced it."""
 
+from math import inf, nan
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_a_failures_cause_is_dug_out_of_its_nested_text(message: str, code: str 
     ("status", "progress", "fraction"),
     [
         *(("EXECUTING", 0.5, 0.5), ("EXECUTING", 37, 0.37), ("EXECUTING", 100, 0.99), ("EXECUTING", None, None)),
-        *(("SUCCESSED", 0, 1.0), ("EXECUTING", -1, None)),
+        *(("SUCCESSED", 0, 1.0), ("EXECUTING", -1, None), ("EXECUTING", inf, None), ("EXECUTING", nan, None)),
     ],
 )
 def test_progress_is_a_fraction_on_either_scale_and_whole_only_after_success(
@@ -123,3 +124,9 @@ def test_task_ids_are_read_from_host_operations_and_from_vm_operations() -> None
     assert translate.task_id({"task_id": "t", "data": {}}) == "t"
     assert translate.task_id([{"task_id": "t", "data": {}}]) == "t"
     assert translate.task_id({"task_id": None, "data": {}}) == ""
+
+
+@pytest.mark.parametrize("number", [inf, -inf, nan, None, "7", []])
+def test_what_is_no_number_counts_as_none(number: Any) -> None:
+    vm = translate.vm({"id": "v", "name": "v", "status": "RUNNING", "memory": number, "vcpu": number})
+    assert (vm.memory, vm.vcpu) == (0, 0)
