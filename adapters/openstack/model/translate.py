@@ -25,7 +25,7 @@ Json = Mapping[str, Any]
 SILENT = "UNKNOWN"
 """The status of a server and of a compute service whose cell does not answer, from 2.69 on; little else is told."""
 _HIDES = "?"  #: who manages a volume, to an account that may not see it
-_HIDDEN = {"OS-EXT-STS:vm_state": None, "OS-EXT-STS:task_state": None}
+_HIDDEN = {"OS-EXT-STS:vm_state": None, "OS-EXT-STS:task_state": None, "image": "", "flavor": {"id": ""}}
 
 
 def service(found: Json) -> Service:
@@ -56,12 +56,15 @@ def _is(found: Json, field: str, *, so: str, other: str) -> bool:
 
 
 def server(found: Json) -> Server:
-    """Of `GET /servers/detail`, which embeds the flavor from 2.47 on and tells its id before."""
-    flavor = found.get("flavor") or {}
-    volume_backed = not found.get("image")
-    of_image = (found.get("image") or {}).get("properties") or {}  # from 2.98 on
-    fault = found.get("fault") or {}
+    """Of `GET /servers/detail`, which embeds the flavor from 2.47 on and tells its id before.
+
+    Raises:
+        KeyError, TypeError, ValueError: it does not say which disks it has, or what it needs.
+    """
     shown = found if found["status"] != SILENT else {**_HIDDEN, **found}
+    flavor, volume_backed = shown["flavor"], shown["image"] == ""  # nothing else says that it has no image
+    of_image = {} if volume_backed else shown["image"].get("properties") or {}  # from 2.98 on
+    fault = found.get("fault") or {}
     bare = Server(
         id=str(found["id"]),
         name=str(found.get("name") or found["id"]),
@@ -90,20 +93,26 @@ def server(found: Json) -> Server:
         is_found=bool(found.get("OS-EXT-STS:power_state")),  # 0 is NOSTATE: there is none
         is_off=found.get("OS-EXT-STS:power_state") in _OFF,
     )
-    return bare if "id" in flavor else with_flavor(bare, flavor)
+    if "id" in flavor:
+        return bare
+    return with_flavor(bare, flavor) if flavor else replace(bare, has_local_disk=True)  # Nova has lost it and says {}
 
 
 def with_flavor(bare: Server, flavor: Json) -> Server:
-    """A server with what its flavor says, as 2.47 embeds it."""
-    extra_disk = int(flavor.get("ephemeral") or 0) + -(-int(flavor.get("swap") or 0) // 1024)
+    """A server with what its flavor says, as 2.47 embeds it.
+
+    Raises:
+        KeyError, TypeError, ValueError: it does not say how much it has of a thing.
+    """
+    extra_disk = int(flavor["ephemeral"]) + -(-int(flavor["swap"] or 0) // 1024)
     extra = flavor.get("extra_specs") or {}
     return replace(
         bare,
         flavor=str(flavor.get("original_name") or ""),
         needs={
-            "VCPU": int(flavor.get("vcpus") or 0),
-            "MEMORY_MB": int(flavor.get("ram") or 0),
-            "DISK_GB": extra_disk + (0 if bare.boots_from_volume else int(flavor.get("disk") or 0)),
+            "VCPU": int(flavor["vcpus"]),
+            "MEMORY_MB": int(flavor["ram"]),
+            "DISK_GB": extra_disk + (0 if bare.boots_from_volume else int(flavor["disk"])),
         },
         has_local_disk=bare.has_local_disk or extra_disk > 0,
         has_vtpm=bare.has_vtpm or "hw:tpm_version" in extra,
@@ -118,7 +127,7 @@ def with_flavor(bare: Server, flavor: Json) -> Server:
 
 def flavor(found: Json) -> tuple[str, Json]:
     """Of `GET /flavors/detail`: its id, and all but its extra specs as 2.47 embeds it in a server."""
-    embedded = {"original_name": str(found["name"]), "ephemeral": found.get("OS-FLV-EXT-DATA:ephemeral")}
+    embedded = {"original_name": str(found["name"]), "ephemeral": found["OS-FLV-EXT-DATA:ephemeral"]}
     return str(found["id"]), {**found, **embedded}
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from adapters.openstack.model import translate
 from adapters.openstack.wire import versions
+from adapters.openstack.wire.documents import SHAPES
 from adapters.openstack.wire.versions import Microversion
 
 SERVER: dict[str, Any] = {
@@ -32,7 +33,15 @@ SERVER: dict[str, Any] = {
     "pinned_availability_zone": None,
 }
 
-BARE = {"id": "s", "status": "ACTIVE", "OS-EXT-STS:vm_state": "active", "OS-EXT-STS:task_state": None}
+NOTHING = {"vcpus": 1, "ram": 64, "disk": 0, "ephemeral": 0, "swap": 0}
+BARE: dict[str, Any] = {
+    "id": "s",
+    "status": "ACTIVE",
+    "image": "",
+    "flavor": NOTHING,
+    "OS-EXT-STS:vm_state": "active",
+    "OS-EXT-STS:task_state": None,
+}
 
 
 def test_a_server_booted_from_an_image_has_its_disks_on_its_host() -> None:
@@ -63,6 +72,27 @@ def test_a_token_that_nova_echoes_in_a_fault_is_hidden() -> None:
     row = {"binary": "nova-compute", "host": "compute-1", "state": "up", "status": "disabled"}
     service = translate.service({**row, "disabled_reason": f"AUTO: libvirt said {token}"})
     assert service.disabled_reason == "AUTO: libvirt said •••"
+
+
+@pytest.mark.parametrize("image", [None, [], "ubuntu"])
+def test_only_nova_s_own_word_means_that_there_is_no_image_and_so_no_disk_to_lose(image: Any) -> None:
+    assert not translate.server(BARE).has_local_disk
+    with pytest.raises(SHAPES):
+        translate.server(BARE | {"image": image})
+    with pytest.raises(SHAPES):
+        translate.server({name: said for name, said in BARE.items() if name != "image"})
+
+
+@pytest.mark.parametrize("name", NOTHING)
+def test_what_a_flavor_does_not_say_is_not_nothing(name: str) -> None:
+    with pytest.raises(SHAPES):
+        translate.server(SERVER | {"flavor": {key: said for key, said in NOTHING.items() if key != name}})
+
+
+def test_a_server_whose_flavor_nova_has_lost_counts_as_one_with_disks() -> None:
+    assert translate.server(BARE | {"flavor": {}}).has_local_disk
+    with pytest.raises(SHAPES):
+        translate.server(BARE | {"flavor": None})
 
 
 def test_a_flavor_with_a_vtpm_is_noticed() -> None:
@@ -161,7 +191,7 @@ def test_the_microversion_for_an_evacuation_is_chosen_on_purpose() -> None:
 def test_what_ties_a_server_to_its_host_is_read_from_its_flavor(
     extra: dict[str, str], told: tuple[object, ...]
 ) -> None:
-    shown = translate.server(BARE | {"flavor": {"extra_specs": extra}})
+    shown = translate.server(BARE | {"flavor": NOTHING | {"extra_specs": extra}})
     assert (shown.has_vtpm, shown.has_portable_vtpm, shown.has_encrypted_memory, shown.devices) == told
 
 
@@ -176,7 +206,7 @@ def test_what_an_image_says_counts_too_where_nova_shows_it() -> None:
         BARE
         | {
             "image": {"id": "i", "properties": properties},
-            "flavor": {"extra_specs": {"trait:HW_B": "forbidden"}},
+            "flavor": NOTHING | {"extra_specs": {"trait:HW_B": "forbidden"}},
         }
     )
     assert shown.has_vtpm
