@@ -1,6 +1,7 @@
 """Cold migrations: of VMs that are stopped, to another living host, in two calls. Made, begun and recognised."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from adapters.openstack.model import priority
@@ -15,6 +16,10 @@ from bot.domain.plans.plan import PlannedStep, Step
 
 COLD, CONFIRM = "cold-migrate", "confirm"
 WAITS = "finished"  #: the status of the record of a move that is to be confirmed
+_BY_HAND = (
+    "See by whom it was moved (`openstack server migration list --server …`) and confirm that"
+    " (`openstack server resize confirm`) or have it reverted, then retry."
+)
 METHOD = MoveMethod(
     noun="migration",
     done="migrated",
@@ -99,8 +104,10 @@ def confirmed(step: Step, server: Server | None, migrations: Sequence[Migration]
     if evidence.is_resized(server, last):
         return evidence.resized(name, server, last, mark)
     if server.status == evidence.TO_BE_CONFIRMED:
-        if last is None or last.status != WAITS:
-            return unclear(f"{name} waits to be confirmed, but its move from {host} does not.", server, last, mark)
         sentence = f"{name} is on {server.host}; until that is confirmed, its old disk is kept on {host}."
-        return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, raw=raw, place=server.host, mark=mark)
+        seen = Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, raw=raw, place=server.host, mark=mark)
+        if last is not None and last.status == WAITS:
+            return seen
+        unlisted = f"{name} waits to be confirmed, and no record of a move from {host} is listed that does."
+        return replace(seen, not_yet=unlisted, remedy=_BY_HAND)
     return evidence.well(step, server, f"{name} is on {server.host}", left="its host", raw=raw, mark=mark)

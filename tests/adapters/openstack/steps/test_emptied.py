@@ -155,7 +155,8 @@ def test_one_that_came_up_in_error_on_its_target_has_failed() -> None:
 def test_a_confirmation_is_startable_only_where_the_vm_waits_for_it_at_rest() -> None:
     confirm = step("confirm")
     waiting = web(**THERE, **RESIZED)
-    assert sighting_of_confirm(confirm, waiting, [cold(1, "finished")]).seen is Seen.NEVER_STARTED
+    able = sighting_of_confirm(confirm, waiting, [cold(1, "finished")])
+    assert (able.seen, able.not_yet) == (Seen.NEVER_STARTED, "")
     for record, shown in (
         (cold(1, "confirming"), waiting),
         (cold(1, "reverting"), waiting),
@@ -180,7 +181,8 @@ def test_a_resize_of_its_owner_is_neither_our_move_nor_ours_to_confirm() -> None
 @pytest.mark.parametrize("records", [(), (cold(1, "confirmed"),), (cold(1, "error"),)], ids=["none", "over", "failed"])
 def test_what_waits_by_no_record_of_a_move_from_the_host_is_not_confirmed(records: tuple[Migration, ...]) -> None:
     seen = sighting_of_confirm(step("confirm", before=None), web(**THERE, **RESIZED), records)
-    assert seen.seen is Seen.UNCLEAR
+    assert "no record of a move" in seen.not_yet
+    assert "resize confirm" in seen.remedy
 
 
 def test_one_that_was_reverted_is_not_called_confirmed() -> None:
