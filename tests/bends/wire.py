@@ -178,6 +178,12 @@ def _repeated(question: Question, answer: Answer) -> Answer | None:
     return answer.saying({**body, **{f"{name}_links": next_page for name in lists if not name.endswith("_links")}})
 
 
+def _no_route(question: Question, answer: Answer) -> Answer:
+    """A gateway's word that quotes what was asked for, as a service's word about a thing does."""
+    said = {"error": {"code": 404, "message": f"no route for {question.url.partition('?')[0]}"}}
+    return Answer(status=404, text=json.dumps(said), headers=answer.headers)
+
+
 def _old(question: Question, _: Answer) -> Answer | None:
     return question.before.get(question.key)
 
@@ -210,6 +216,8 @@ BENDS: Mapping[str, Bend] = {
     "a login page": _page,
     "an empty body": lambda _, answer: Answer(text="", headers=answer.headers),
     "half a document": lambda _, answer: Answer(text=answer.text[: len(answer.text) // 2], headers=answer.headers),
+    "lists in lists": lambda _, answer: Answer(text="[" * 100_000, headers=answer.headers),
+    "a gateway's 404": _no_route,
     "a repeated page": _repeated,
     "an old answer": _old,
     **{str(status): _status(status) for status in (404, 413, 429, 500, 503)},
