@@ -12,6 +12,8 @@ from bot.slack.views import subject, text
 from bot.slack.views.cards import progress
 
 _VALUE = 300
+_PEOPLE = frozenset({"by", "approved_by"})
+"""Facts that are ids of people."""
 _SAID_ELSEWHERE = frozenset({"step", "verb", "target", "raw", "ask"})
 """Of an entry: its step's title says it, or nobody reads it in a story."""
 
@@ -79,13 +81,22 @@ def _line(one: Recorded, titles: Mapping[str, str], names: Mapping[UserId, str])
     key = str(entry.facts.get("step") or "")
     step = f" *{_plain(titles.get(key, key))}*" if key else ""
     who = f", {_who(entry.actor, names)}" if entry.actor is not None else ""
-    said = "; ".join(_facts(entry.facts))
+    said = "; ".join(_facts(entry.facts, names, but=entry.actor))
     return f"`{one.at:%Y-%m-%d %H:%M:%S}`{who}: {entry.event}{step}" + (f" ({said})" if said else "")
 
 
-def _facts(facts: Facts) -> list[str]:
-    told = {name: _value(value) for name, value in sorted(facts.items()) if name not in _SAID_ELSEWHERE}
-    return [f"{name}: {value}" for name, value in told.items() if value]
+def _facts(facts: Facts, names: Mapping[UserId, str], *, but: UserId | None) -> list[str]:
+    """What a line says besides; people by their names, and nothing of whoever stands at its beginning alone."""
+    told = {name: value for name, value in sorted(facts.items()) if name not in _SAID_ELSEWHERE}
+    people = {name: _people(told[name]) for name in _PEOPLE & told.keys()}
+    said = {name: ", ".join(_who(who, names) for who in people[name]) for name in people if people[name] != [but]}
+    spoken = {name: said.get(name, "") if name in people else _value(value) for name, value in told.items()}
+    return [f"{name}: {value}" for name, value in spoken.items() if value]
+
+
+def _people(value: Json) -> list[UserId]:
+    listed = value if isinstance(value, list | tuple) else [value]
+    return [UserId(str(one)) for one in listed if one]
 
 
 def _value(value: Json) -> str:

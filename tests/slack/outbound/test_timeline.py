@@ -19,7 +19,12 @@ async def ended(office: Office) -> Operation:
     async with office.archive.unit() as unit:
         facts = {"step": "evacuate id-0001", "verb": "evacuate", "sentence": "Now on compute-2."}
         await unit.audit.record(
-            made.id, Entry(event=AuditEvent.APPROVED, actor=UserId("U0BOB"), facts={"digest": "ab"})
+            made.id,
+            Entry(
+                event=AuditEvent.APPROVED,
+                actor=UserId("U0BOB"),
+                facts={"digest": "ab", "by": "U0BOB", "approved_by": ["U0BOB", "U0GONE"]},
+            ),
         )
         await unit.audit.record(made.id, Entry(event=AuditEvent.STEP_DONE, facts=facts))
         await unit.outbox.tell(news_of(Kind.TIMELINE, operation=made.id))
@@ -34,7 +39,7 @@ async def test_it_tells_who_decided_what_when_and_what_became_of_each_vm(office:
     assert story.startswith("# Evacuation: prod/h-OP1\n")
     assert "Asked for by Alice" in story
     assert "`2026-11-21 12:00:00`, Bob" in story
-    assert "(U0BOB): approved (digest: ab)" in story
+    assert "(U0BOB): approved (approved_by: Bob Okafor (U0BOB), U0GONE; digest: ab)" in story
     assert "step done *evacuate web-1* (sentence: Now on compute-2.)" in story
     assert "| Server UUID | Server | Accepted | Error Message | Target | Seconds |" in story
     assert "| id-0001 | web-1 | " in story
