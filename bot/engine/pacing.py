@@ -30,7 +30,12 @@ class _Waiting(NamedTuple):
 
     place: str  #: as in `MoveInFlight`
     is_sent: bool  #: whether its target is one of several: not where the cloud chooses, or its source takes it up
-    since: float  #: when it was first seen so
+    is_taken: bool  #: whether the cloud has it: of a call without an answer no target can be told to be slow
+    since: float  #: when it was first seen to be taken
+
+    def age(self, now: float) -> float:
+        """Seconds for which the cloud has had it."""
+        return now - self.since if self.is_taken else 0.0
 
 
 @dataclass
@@ -73,7 +78,7 @@ class Pacing:
         if self._read_at <= now - self.between(now=now):
             return True  # what other processes have in flight shows after a while only
         unclaimed = [
-            MoveInFlight(place=one.place, is_unclaimed=True, age=now - one.since) for one in self._unclaimed.values()
+            MoveInFlight(place=one.place, is_unclaimed=True, age=one.age(now)) for one in self._unclaimed.values()
         ]
         alike: dict[_Places, StepRecord] = {}
         for record in waiting:
@@ -236,7 +241,8 @@ class Pacing:
             waiting: those of its steps that may be begun and are not, by turns.
             now: the moment.
         """
-        old = [(by, one.place) for (by, _), one in self._unclaimed.items() if one.is_sent and now - one.since > STALE]
+        known = self._unclaimed.items()
+        old = [(by, one.place) for (by, _), one in known if one.is_sent and one.age(now) > STALE]
         places = next(({r.step.wish, *r.step.also} for r in waiting if is_paced(r.step)), set[str]())
         nowhere = places if places <= {target for _, target in old} else set[str]()
         return frozenset(nowhere | {target for by, target in old if by == whose})
@@ -279,20 +285,30 @@ class Pacing:
             MoveInFlight(
                 place=place_of(r.step),
                 is_unclaimed=(whose, r.key) in waiting,
-                age=now - waiting[whose, r.key].since if (whose, r.key) in waiting else 0.0,
+                age=waiting[whose, r.key].age(now) if (whose, r.key) in waiting else 0.0,
                 since=(moment - r.intent_at).total_seconds() if r.intent_at else 0.0,
             )
             for whose, r in paced
         ]
 
     def _waiting(self, moving: Iterable[Named], *, now: float) -> dict[tuple[OperationId, StepKey], _Waiting]:
-        """Those of them that are unclaimed, each since it was first seen so."""
-        unclaimed = {(whose, r.key): r.step for whose, r in moving if is_paced(r.step) and _is_unclaimed(r)}
+        """Those of them that are unclaimed, each since it was first seen to be taken."""
         return {
-            named: self._unclaimed.get(named)
-            or _Waiting(place_of(step), is_sent=bool(step.wish and not step.waits_at), since=now)
-            for named, step in unclaimed.items()
+            (whose, r.key): self._known(whose, r)
+            or _Waiting(
+                place=place_of(r.step),
+                is_sent=bool(r.step.wish and not r.step.waits_at),
+                is_taken=r.state is StepState.ACCEPTED,
+                since=now,
+            )
+            for whose, r in moving
+            if is_paced(r.step) and _is_unclaimed(r)
         }
+
+    def _known(self, whose: OperationId, record: StepRecord) -> _Waiting | None:
+        """What was last seen of it, if it is so still."""
+        known = self._unclaimed.get((whose, record.key))
+        return known if known and known.is_taken is (record.state is StepState.ACCEPTED) else None
 
 
 def is_paced(step: Step) -> bool:

@@ -205,6 +205,20 @@ def test_a_target_that_takes_up_nothing_is_shunned_and_named_once_to_whose_vm_wa
     assert pacing.stale(OURS, [planned(0, wish="t1")], now=17.0) == {"t1"}, "it can not"
 
 
+def test_a_call_whose_answer_was_lost_tells_nothing_of_its_target() -> None:
+    pacing, lost = Pacing(), replace(planned(20, wish="t1"), state=StepState.INTENT, intent_at=NOW)
+    ready = [planned(0, wish="t1")]
+    for now in (0.0, 16.0):
+        pacing.watch(THEIRS, [lost], is_left=False, now=now)
+        assert pacing.stale(THEIRS, [], now=now) == frozenset()
+        assert chosen(pacing, ready, (THEIRS, lost), now=now) == [0]
+    taken = replace(lost, state=StepState.ACCEPTED)
+    pacing.watch(THEIRS, [taken], is_left=False, now=20.0)
+    assert pacing.stale(THEIRS, [], now=34.0) == frozenset(), "it has had it for 14 s"
+    assert pacing.stale(THEIRS, [], now=36.0) == {"t1"}
+    assert chosen(pacing, ready, (THEIRS, taken), now=36.0) == []
+
+
 def test_an_operation_that_has_nothing_to_begin_leaves_what_is_known_of_others_as_it_is() -> None:
     pacing, (_, mine), stuck = Pacing(), in_flight(1, wish="t2", whose=OURS), in_flight(20, wish="t1")
     for now in (0.0, 8.0, 16.0):

@@ -200,7 +200,8 @@ def after_look(record: StepRecord, sighting: Sighting, *, now: datetime) -> Step
         return _out_of_patience(moved, sighting, now=now)
     if record.state is StepState.PLANNED:
         return _planned(moved, sighting, now=now)
-    if seen is Seen.NEVER_STARTED and record.state is StepState.INTENT:
+    is_somebody_elses = record.step.by is By.MUSTER and not record.starts
+    if seen is Seen.NEVER_STARTED and (record.state is StepState.INTENT or is_somebody_elses):
         return _never_took_effect(moved, sighting, now=now)
     return _out_of_patience(moved, sighting, now=now)
 
@@ -251,15 +252,16 @@ def _gave_way(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepR
 
 
 def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
-    """An intent of which the cloud shows no trace: startable again only after the quiet period."""
+    """An intent, or what others began, of which the cloud shows no trace: startable only after the quiet period."""
     quiet, most = (SOON, MAX_ENDED_STARTS) if record.is_over else (record.step.quiet, MAX_STARTS)
-    if record.intent_at is None or now - record.intent_at < min(quiet, record.step.quiet):
+    since = record.intent_at if record.starts else record.moved_at
+    if since is None or now - since < min(quiet, record.step.quiet):
         return record
     if record.starts >= most:
         sentence = f"Started {counted(record.starts, 'time')} without a trace in the cloud."
         remedy = "Check that the cloud's API takes requests, then retry."
         return _ended(record, StepState.UNKNOWN, sighting, now=now, sentence=sentence, remedy=remedy)
-    return replace(record, state=StepState.PLANNED)
+    return replace(record, state=StepState.PLANNED, begun_at=None)
 
 
 def _with_progress(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:

@@ -129,6 +129,18 @@ def test_an_intent_without_a_trace_may_be_started_again_only_after_the_quiet_per
     assert looked(intent, Seen.NEVER_STARTED, after=QUIET).state is StepState.PLANNED
 
 
+def test_what_others_began_and_left_no_trace_of_is_ours_to_start_after_the_quiet_period() -> None:
+    theirs = looked(record(), Seen.UNDERWAY, after=timedelta(0), movement="a record")
+    assert (theirs.state, theirs.starts) == (StepState.ACCEPTED, 0)
+    gone = looked(theirs, Seen.NEVER_STARTED)
+    assert gone.state is StepState.ACCEPTED, "a list may be late"
+    assert looked(gone, Seen.NEVER_STARTED, after=A_WHILE + QUIET - timedelta(seconds=1)).state is StepState.ACCEPTED
+    ours = looked(gone, Seen.NEVER_STARTED, after=A_WHILE + QUIET)
+    assert (ours.state, ours.begun_at) == (StepState.PLANNED, None)
+    taken = record().intend({}, now=NOW).accept(RECEIPT, now=NOW)
+    assert looked(taken, Seen.NEVER_STARTED, after=QUIET).state is StepState.ACCEPTED, "the cloud took our call"
+
+
 def test_what_never_takes_effect_is_given_to_a_human_after_three_starts() -> None:
     tried = record()
     for _ in range(MAX_STARTS):
