@@ -31,7 +31,7 @@ class _Waiting(NamedTuple):
     place: str  #: as in `MoveInFlight`
     is_sent: bool  #: whether its target is one of several: not where the cloud chooses, or its source takes it up
     is_taken: bool  #: whether the cloud has it: of a call without an answer no target can be told to be slow
-    since: float  #: when it was first seen to be taken
+    since: float  #: when it was first seen so
 
     def age(self, now: float) -> float:
         """Seconds for which the cloud has had it."""
@@ -78,7 +78,9 @@ class Pacing:
         if self._read_at <= now - self.between(now=now):
             return True  # what other processes have in flight shows after a while only
         unclaimed = [
-            MoveInFlight(place=one.place, is_unclaimed=True, age=one.age(now)) for one in self._unclaimed.values()
+            MoveInFlight(place=one.place, is_unclaimed=True, age=one.age(now))
+            for (_, key), one in self._unclaimed.items()
+            if not self._is_lost(key, one, now=now)
         ]
         alike: dict[_Places, StepRecord] = {}
         for record in waiting:
@@ -280,7 +282,8 @@ class Pacing:
 
     def _moving(self, in_flight: Sequence[Named], *, now: float, moment: datetime) -> list[MoveInFlight]:
         paced = _paced(in_flight)
-        waiting = self._unclaimed = self._waiting(paced, now=now)
+        known = self._unclaimed = self._waiting(paced, now=now)
+        waiting = {named: one for named, one in known.items() if not self._is_lost(named[1], one, now=now)}
         return [
             MoveInFlight(
                 place=place_of(r.step),
@@ -291,8 +294,12 @@ class Pacing:
             for whose, r in paced
         ]
 
+    def _is_lost(self, key: StepKey, one: _Waiting, *, now: float) -> bool:
+        """Whether nothing has come of its call for so long that it takes up no place: nobody knows whether it came."""
+        return not one.is_taken and key not in self._on_the_wire and now - one.since > STALE
+
     def _waiting(self, moving: Iterable[Named], *, now: float) -> dict[tuple[OperationId, StepKey], _Waiting]:
-        """Those of them that are unclaimed, each since it was first seen to be taken."""
+        """Those of them that are unclaimed, each since it was first seen to be taken, or not to be."""
         return {
             (whose, r.key): self._known(whose, r)
             or _Waiting(

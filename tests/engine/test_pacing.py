@@ -208,10 +208,15 @@ def test_a_target_that_takes_up_nothing_is_shunned_and_named_once_to_whose_vm_wa
 def test_a_call_whose_answer_was_lost_tells_nothing_of_its_target() -> None:
     pacing, lost = Pacing(), replace(planned(20, wish="t1"), state=StepState.INTENT, intent_at=NOW)
     ready = [planned(0, wish="t1")]
-    for now in (0.0, 16.0):
-        pacing.watch(THEIRS, [lost], is_left=False, now=now)
+    another = replace(planned(21, wish="t1"), state=StepState.INTENT, intent_at=NOW)
+    for now, begun in ((0.0, []), (14.0, []), (16.0, [0])):
+        pacing.watch(THEIRS, [lost, another], is_left=False, now=now)
         assert pacing.stale(THEIRS, [], now=now) == frozenset()
-        assert chosen(pacing, ready, (THEIRS, lost), now=now) == [0]
+        assert pacing.may_take(OURS, ready, now=now + 0.1) or not begun
+        assert chosen(pacing, ready, (THEIRS, lost), (THEIRS, another), now=now) == begun, now
+    pacing.called(another.step, now=0.0)
+    pacing.called(lost.step, now=0.0)
+    assert chosen(pacing, ready, (THEIRS, lost), (THEIRS, another), now=17.0) == [], "both are on the wire"
     taken = replace(lost, state=StepState.ACCEPTED)
     pacing.watch(THEIRS, [taken], is_left=False, now=20.0)
     assert pacing.stale(THEIRS, [], now=34.0) == frozenset(), "it has had it for 14 s"
