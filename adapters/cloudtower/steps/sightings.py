@@ -15,7 +15,7 @@ from adapters.cloudtower.steps.course import Passage
 from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost, TowerTask, TowerVm
 from bot.domain.cloud import Seen, Sighting
-from bot.domain.counting import listed
+from bot.domain.counting import counted, listed
 from bot.domain.listing import Listing
 from bot.domain.plans.plan import Disposition, Step
 from bot.domain.values import Facts
@@ -225,7 +225,9 @@ def _vm_of(step: Step, seen: Observed) -> TowerVm | None:
 def _unshown(step: Step, seen: Observed) -> str:
     """Why a step's VM is not known, as the end of a sentence."""
     several = len(_vms_of(step, seen))
-    return f"is shown {several} times by CloudTower, under one id" if several else "is not shown by CloudTower"
+    return (
+        f"is shown {counted(several, 'time')} by CloudTower, under one id" if several else "is not shown by CloudTower"
+    )
 
 
 def is_settled(step: Step, seen: Observed) -> bool:

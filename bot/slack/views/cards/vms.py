@@ -114,7 +114,8 @@ def _then(vm: Vm) -> str:
 
 def _why_left(vm: Vm) -> str:
     """Why no step was about a VM. What else is noted of one that nobody chose, is no reason."""
-    return "not chosen" if vm.chosen is False else vm.note or "left as is"
+    is_left = vm.chosen is False and vm.disposition is Disposition.LEAVE
+    return "not chosen" if is_left else vm.note or "left as is"
 
 
 def _named(title: str, vms: Sequence[Vm]) -> list[Block]:
