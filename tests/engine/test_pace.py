@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from math import inf
@@ -16,7 +16,7 @@ from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Step
 from bot.domain.progress.pace import STALE, Limit
-from bot.domain.progress.steps import AWAY, StepState
+from bot.domain.progress.steps import AWAY, StepRecord, StepState
 from bot.domain.values import OperationId, StepKey
 from bot.engine.pacing import Pacing
 from tests.toy_cloud import DEAD, MOVE_SECONDS
@@ -155,21 +155,30 @@ async def test_no_operation_waits_until_another_has_begun_all_it_has(shop: Works
 
 @dataclass
 class FullAtFirst(Pacing):
-    """Another operation has found that the cloud takes no more, so often."""
+    """Another operation has found that the cloud takes no more, so often; keeps who finds no room then."""
 
     times: int = 30
+    came: list[OperationId] = field(default_factory=list)
 
     def is_full(self, *, now: float) -> bool:
         self.times -= 1
         return self.times >= 0 or super().is_full(now=now)
 
+    def may_take(self, whose: OperationId, waiting: Sequence[StepRecord], *, now: float) -> bool:
+        may = super().may_take(whose, waiting, now=now)
+        self.came += [] if may else [whose]
+        return may
 
-async def test_an_operation_that_need_not_ask_whether_there_is_room_begins_all_once_there_is(shop: Workshop) -> None:
+
+async def test_an_operation_that_need_not_ask_whether_there_is_room_waits_for_its_share_all_the_same(
+    shop: Workshop,
+) -> None:
     shop.pacing = pacing = FullAtFirst()
     id = await shop.approved()
     await shop.work()
     assert (await shop.operation(id)).state is State.SUCCEEDED
-    assert pacing.times < 0
+    assert set(pacing.came) == {id}
+    assert len(pacing.came) > 20
 
 
 class Crowded(Pacing):

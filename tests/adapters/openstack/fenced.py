@@ -7,21 +7,10 @@ from typing import Any
 
 from adapters.openstack.settings import FencingSettings
 from adapters.redfish.bmcs import Bmc, Bmcs
-from adapters.redfish.power import PowerReading
 from adapters.redfish.settings import BmcSettings
 from adapters.simulated import redfish_api
 from bot.domain.settings.secret import Secret
-from tests.adapters.openstack.build import (
-    DEAD,
-    WITH_FENCE,
-    configured,
-)
 from tests.contract.arena_openstack import OpenStackArena, adapter, openstack_arena
-
-EVIDENCE = {"power-off", "power-on", "to-be-fenced", "bmc-silent", "bmc-of-another", "unproven-death"}
-FENCED = configured(fencing=WITH_FENCE)
-OFF, ON = PowerReading(state="Off", host_name=DEAD, times=2), PowerReading(state="On", host_name=DEAD)
-SILENT = PowerReading(silence=f"The BMC of {DEAD} did not answer when asked to read its power.")
 
 
 @asynccontextmanager
