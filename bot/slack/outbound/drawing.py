@@ -114,6 +114,14 @@ class Drawing:
             news.ask, requester=operation.requested_by, card=channel, incident=self._incident_channel
         )
 
+    async def _is_unheard(self, news: News, operation: Operation, *, card: str) -> bool:
+        """Whether a call under the card reaches nobody but whoever asked, who must hear that."""
+        if not news.ask or push.is_late(news, operation):
+            return False
+        return await self._recipients.is_unheard(
+            news.ask, requester=operation.requested_by, card=card, incident=self._incident_channel
+        )
+
     async def elsewhere(self, news: Sequence[News], *, why: str) -> Sequence[News]:
         """What the incident channel does not take, by direct message to whoever asked and to those called there alone.
 
@@ -201,7 +209,7 @@ class Drawing:
         if isinstance(first.what, TimelineFile):
             return await self._timeline(first, first.operation)
         async with self._archive.reading() as unit:
-            operation = await unit.operations.get(first.operation)
+            operation, card = await unit.operations.get(first.operation), await unit.cards.of(first.operation)
             records = await unit.steps.of(first.operation) if first.kind in thread.WITH_REPORT else ()
         if isinstance(first.what, PlanFile) and operation.plan is not None:
             return self._plan(first, first.what, operation, operation.plan)
@@ -213,7 +221,11 @@ class Drawing:
         if first.audience is Audience.INCIDENT:
             told = replace(first, ask=(await self.heard(first)).incident) if push.calls(first) else first
             return incident.render(told, operation, also=news[1:], link=await self.link(operation.id), asker=asker)
-        return thread.render(news, operation, records, asker=asker)
+        channel = card.channel if card is not None else operation.channel
+        is_unheard = await self._is_unheard(first, operation, card=channel)
+        incident_channel = "" if channel == self._incident_channel else self._incident_channel
+        unheard = push.unheard(first, operation, incident_channel=incident_channel) if is_unheard else ""
+        return thread.render(news, operation, records, asker=asker, unheard=unheard)
 
     async def _alarm(self, news: News, told: AlarmUnheard, instead: Unheard) -> Message:
         """As it is now: it may be over by the time that it is told."""

@@ -100,6 +100,24 @@ class Recipients:
             only_there=here[:MOST_TOLD] if self.direct_messages is DirectMessages.ABSENT else (),
         )
 
+    async def is_unheard(self, ask: Sequence[str], *, requester: UserId, card: str, incident: str) -> bool:
+        """Whether nobody but whoever asked hears of it: none is seen in a conversation, and none is told directly.
+
+        Args:
+            ask: ids of people and user groups who are called.
+            requester: of whom this is not asked.
+            card: the channel of the card.
+            incident: the incident channel.
+
+        Raises:
+            SlackBusy, SlackSilent: Slack did not say who is where.
+        """
+        others = [one for one in ask if one != requester]
+        if self.direct_messages is not DirectMessages.NEVER or not others:
+            return False
+        called = await self._called(others) - {requester}
+        return not called & (await self.members(card) | await self.members(incident))
+
     async def directly(self, ask: Sequence[str]) -> Sequence[UserId]:
         """Who of those is told by direct message of what no conversation can tell them; nobody, by a setting.
 

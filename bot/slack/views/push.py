@@ -105,6 +105,24 @@ def about(operation: Operation, *, asker: str = "") -> str:
     return f"{subject.named(operation)}{vms}, asked for by {by}.{worst}"
 
 
+def unheard(news: News, operation: Operation, *, incident_channel: str = "") -> str:
+    """Tells whoever asked that a call reached nobody else, and what to do; mrkdwn.
+
+    Args:
+        news: the call, of several people and groups.
+        operation: what it is about.
+        incident_channel: where they were looked for besides the card's conversation; empty: nowhere.
+    """
+    who = text.mentions([one for one in news.ask if one != operation.requested_by])
+    where = f"here or in {text.room(incident_channel)}" if incident_channel else "here"
+    called = "no approver" if isinstance(news.what, _OF_APPROVERS) else "nobody who is called"
+    said = (
+        f":mute: {text.mention(operation.requested_by)}: {called} could be reached. Muster sees nobody of {who} {where}"
+    )
+    return f"{said} and, by its settings, sends no direct messages. Invite one of them, or tell them yourself."
+
+
+_OF_APPROVERS = ApprovalWanted | StartNear | ExpiryNear | VouchWanted
 NO_RISK = "No warnings"
 
 

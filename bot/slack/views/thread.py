@@ -21,7 +21,12 @@ _SET_ASIDE = 2_000
 
 
 def render(
-    news: Sequence[News], operation: Operation, records: Sequence[StepRecord] = (), *, asker: str = ""
+    news: Sequence[News],
+    operation: Operation,
+    records: Sequence[StepRecord] = (),
+    *,
+    asker: str = "",
+    unheard: str = "",
 ) -> Message:
     """A line of the thread.
 
@@ -30,12 +35,13 @@ def render(
         operation: whose thread it is.
         records: its step rows, for the kinds in `WITH_REPORT`.
         asker: the name of whoever asked for the operation.
+        unheard: what is said where none of those whom it calls hears of it.
     """
     first = news[0]
     done = [one.what for one in news if isinstance(one.what, VmDone)]
     if len(done) > 1:
         return Message(text=_many_done(done))
-    line = lines_of(news, operation, asker=asker)
+    line = "\n".join(filter(None, [lines_of(news, operation, asker=asker), unheard]))
     if _is_for_whoever_asked(first, operation) and text.mention(operation.requested_by) not in line:
         line = f"{push.about(operation)}\n{line}"
     if first.kind in WITH_REPORT and records and operation.plan is not None and not push.is_late(first, operation):

@@ -132,6 +132,39 @@ async def test_a_setting_says_who_gets_direct_messages(office: Office, direct: D
     assert [len(office.dms(who)) for who in LEADS] == [messages, messages]
 
 
+@pytest.mark.parametrize("kind", CALLS)
+async def test_whoever_asked_is_told_where_they_asked_that_nobody_who_is_called_could_be_reached(
+    office: Office, kind: Kind
+) -> None:
+    for who in LEADS:
+        office.workspace.kick("C0OPS", who)
+        office.workspace.kick("C0INCIDENT", who)
+    await called(office, kind, ask=("U0ALICE", "S0LEADS"))
+    await office.quiet(board(office, DirectMessages.NEVER))
+    (card,) = office.cards()
+    (reply,) = office.thread(card)
+    who = "no approver" if kind not in {Kind.ESCALATED, Kind.NEEDS_ATTENTION} else "nobody who is called"
+    assert (
+        f"<@U0ALICE>: {who} could be reached. Muster sees nobody of <!subteam^S0LEADS> here or in <#C0INCIDENT> "
+        "and, by its settings, sends no direct messages. Invite one of them, or tell them yourself."
+    ) in reply
+    assert office.workspace.phones.of("U0ALICE"), "it rings on the phone of whoever asked"
+    assert [office.dms(who) for who in LEADS] == [[], []]
+
+
+@pytest.mark.parametrize(("channel", "direct"), [("C0OPS", "never"), ("C0INCIDENT", "never"), ("", "absent")])
+async def test_nobody_is_said_to_be_out_of_reach_of_whom_one_can_be_reached(
+    office: Office, channel: str, direct: str
+) -> None:
+    for who in LEADS:
+        for left in {"C0OPS", "C0INCIDENT"} - ({channel} if who == "U0BOB" else set()):
+            office.workspace.kick(left, who)
+    await called(office, Kind.WAITING)
+    await office.quiet(board(office, DirectMessages(direct)))
+    (card,) = office.cards()
+    assert "could be reached" not in office.thread(card)[0]
+
+
 async def test_who_joins_or_leaves_is_known_at_once_to_whoever_hears_of_it(office: Office) -> None:
     recipients = Recipients(office.client, office.clock, SlackPeople(office.client, office.clock, RULES))
     assert "U0CAROL" in await recipients.members("C0OPS")
