@@ -69,5 +69,6 @@ def every_fact(words: str) -> dict[str, Any]:
         "same": False,
         "is_approved": False,
         "may_vouch": False,
+        "may_take_all": True,
         "digest": "d1",
     }

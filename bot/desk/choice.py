@@ -58,7 +58,7 @@ async def choose(
         Stale
     """
     plan = check_open(operation, digest)
-    _check(plan, vms)
+    _check(plan, vms, may_stay=operation.awaits_choice)
     chosen = [vm for vm in plan.choices if vm.id in vms]
     left = [vm for vm in plan.choices if vm.id not in vms]
     request = replace(operation.request, vms=tuple(vm.id for vm in chosen), is_choice=True)
@@ -68,11 +68,11 @@ async def choose(
     await unit.outbox.tell(News(what=told, operation=operation.id))
 
 
-def _check(plan: Plan, vms: Collection[VmId]) -> None:
-    """Let a choice pass that this plan offers and that changes it."""
+def _check(plan: Plan, vms: Collection[VmId], *, may_stay: bool) -> None:
+    """Let a choice pass that this plan offers and that changes it, or that says for the first time what is meant."""
     if strange := set(vms) - {vm.id for vm in plan.choices}:
         raise BadChoice(f"Not among the VMs to choose from: {listed(sorted(strange), most=5)}.")
     if not vms and not plan.may_choose_none:
         raise BadChoice("No VM was chosen, so nothing would be done.", remedy="Choose at least one, or cancel.")
-    if set(vms) == {vm.id for vm in plan.choices if vm.chosen}:
+    if not may_stay and set(vms) == {vm.id for vm in plan.choices if vm.chosen}:
         raise BadChoice("That is what the plan does already, so nothing was changed.")

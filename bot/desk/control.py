@@ -178,8 +178,11 @@ async def _recheck(asked: _Ask) -> None:
 
 
 async def _request_approval(asked: _Ask) -> None:
-    """A dry run turns serious: it takes the host, and the cloud is surveyed again."""
-    serious = replace(asked, operation=replace(asked.operation, dry_run=False, requested_by=asked.by.id))
+    """A dry run turns serious: it takes the host, and the cloud is surveyed again. Its plan is what is meant."""
+    operation = replace(asked.operation, dry_run=False, requested_by=asked.by.id)
+    if operation.awaits_choice:
+        operation = replace(operation, request=replace(operation.request, is_choice=True))
+    serious = replace(asked, operation=operation)
     await serious.simply(Event.APPROVAL_REQUESTED)
 
 

@@ -242,6 +242,12 @@ class Operation:
         return self.plan.vms if self.plan else ()
 
     @property
+    def awaits_choice(self) -> bool:
+        """Whether its plan takes none of the VMs that may be chosen, and nobody has said yet which are meant."""
+        nobody_chose = not (self.request.is_choice or self.request.vms)
+        return nobody_chose and self.plan is not None and self.plan.may_choose_none and self.plan.takes_none
+
+    @property
     def vouches(self) -> tuple[str, ...]:
         """What its plan asks two people to vouch for."""
         return self.plan.vouches if self.plan else ()

@@ -12,7 +12,15 @@ from bot.desk import approvability
 from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Books, Cloud, CloudError, Refused, Request
-from bot.domain.messages.decided import ApprovalWanted, CalledOff, CheckedAgain, FindingsForbid, PlanChanged, PlanShrunk
+from bot.domain.messages.decided import (
+    ApprovalWanted,
+    CalledOff,
+    CheckedAgain,
+    ChoiceWanted,
+    FindingsForbid,
+    PlanChanged,
+    PlanShrunk,
+)
 from bot.domain.messages.executed import ExecutionStarted, PlanFile
 from bot.domain.messages.news import News, calling
 from bot.domain.operation import Event, Operation, PlannedOperation, State
@@ -122,6 +130,9 @@ def _facts(planned: PlannedOperation) -> Facts:
 
 
 def _waiting(leased: LeasedOperation, operation: PlannedOperation) -> tuple[News, ...]:
+    if operation.awaits_choice and operation.state is State.CHECKING:
+        wanted = ChoiceWanted(may_take_all=bool(operation.plan.unflagged))
+        return (News(what=wanted, operation=operation.id, ask=(operation.requested_by,)),)
     called = calling(News(what=ApprovalWanted(), operation=operation.id), leased.rule.approvers)
     if len(operation.plan.vms) <= FILED:
         return called

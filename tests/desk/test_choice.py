@@ -8,6 +8,7 @@ from bot.desk.control import Steer
 from bot.domain.cloud import Request
 from bot.domain.errors import AlreadySettled, BadChoice, NotAllowed, NotOffered
 from bot.domain.messages.kind import Kind
+from bot.domain.messages.news import Audience
 from bot.domain.operation import Choice, State
 from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.rules.order import Order
@@ -167,6 +168,69 @@ async def test_who_chose_what_is_told_and_written_down(shop: Workshop, asked: Op
     await choose(shop, asked, "vm-0", by=BOB)
     (news,) = [n for n in await shop.news() if n.kind is Kind.CHOSEN]
     assert facts_of(news) == {"by": "U0BOB", "chosen": 1, "left": ["name-vm-1", "name-vm-2", "name-vm-3"]}
+
+
+# nobody has chosen yet -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def unchosen(shop: Workshop, cloud: ChoosyCloud) -> OperationId:
+    """A request whose plan takes none of the VMs that may be chosen."""
+    cloud.flagged = set(cloud.vms)
+    id = await shop.ask()
+    await shop.work()
+    return id
+
+
+async def calls(shop: Workshop) -> list[tuple[Kind, list[str]]]:
+    """Who is called under the card, in order."""
+    told = [n for n in await shop.news() if n.audience is Audience.THREAD]
+    return [(n.kind, list(n.ask)) for n in told if n.kind in {Kind.CHOICE_WANTED, Kind.WAITING}]
+
+
+FIRST = (Kind.CHOICE_WANTED, ["U0ALICE"])
+THEN = (Kind.WAITING, ["S0LEADS"])
+
+
+@pytest.mark.parametrize("vms", [(), ("vm-1",), ("vm-0", "vm-1", "vm-2", "vm-3")])
+async def test_approvers_are_called_once_and_only_when_somebody_has_said_which_vms_are_meant(
+    shop: Workshop, unchosen: OperationId, vms: tuple[str, ...]
+) -> None:
+    assert await calls(shop) == [FIRST]
+    assert (await shop.operation(unchosen)).state is State.AWAITING_APPROVAL
+    await shop.steer(unchosen, Steer.RECHECK)
+    await shop.work()
+    assert await calls(shop) == [FIRST]
+    await choose(shop, unchosen, *vms)
+    await shop.work()
+    assert await calls(shop) == [FIRST, THEN]
+    await shop.vote(unchosen)
+    await shop.work()
+    assert (await shop.operation(unchosen)).state is State.SUCCEEDED
+    assert shop.cloud.starts == ["disable", *(f"move:{vm}" for vm in vms)]
+
+
+async def test_to_choose_none_a_second_time_changes_nothing(shop: Workshop, unchosen: OperationId) -> None:
+    await choose(shop, unchosen)
+    await shop.work()
+    with pytest.raises(BadChoice, match="what the plan does already"):
+        await choose(shop, unchosen)
+
+
+async def test_an_approver_need_not_wait_for_the_choice(shop: Workshop, unchosen: OperationId) -> None:
+    await shop.vote(unchosen)
+    await shop.work()
+    assert (await shop.operation(unchosen)).state is State.SUCCEEDED
+    assert await calls(shop) == [FIRST]
+
+
+async def test_who_requests_approval_of_a_dry_run_means_its_plan_as_it_is(shop: Workshop, cloud: ChoosyCloud) -> None:
+    cloud.flagged = set(cloud.vms)
+    id = await shop.ask(check=True)
+    await shop.work()
+    await shop.steer(id, Steer.REQUEST_APPROVAL)
+    await shop.work()
+    assert await calls(shop) == [THEN]
 
 
 async def test_a_cloud_that_cannot_switch_power_says_so_at_once(shop: Workshop) -> None:

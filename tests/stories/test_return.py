@@ -34,6 +34,12 @@ async def asked_back(stage: Stage) -> None:
     await stage.card_says("Waiting for approval")
 
 
+def calls_of_the_return(stage: Stage, who: str) -> list[str]:
+    """How that phone rang for an approval of the return."""
+    rung = stage.workspace.phones.of(who)
+    return [one for one in rung if one.startswith("Approval wanted") and "Exit maintenance on" in one]
+
+
 async def test_the_list_of_hosts_says_who_took_each_out_of_service_and_why_and_how_full_it_is(stage: Stage) -> None:
     await emptied(stage)
     theirs = stage.world.host("compute-5")
@@ -55,6 +61,9 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
     await asked_back(stage)
     before = stage.card
     assert "0 of 7 VMs" in before.plain
+    assert "The approvers are called when somebody has chosen which VMs come back." in before.plain
+    assert not calls_of_the_return(stage, BOB), "one look is enough, at the plan that is meant"
+    await stage.until(lambda: any("Choose which" in one for one in stage.workspace.phones.of(ALICE)), what="her turn")
     assert "compute-1 was disabled by Muster" in before.plain
     assert "it will be enabled." in before.plain
     assert "it is enabled" not in before.plain
@@ -64,11 +73,13 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
     await stage.workspace.click(ALICE, before, label="All Back")
     await stage.card_says("6 of 6 VMs")
     await stage.card_says("Waiting for approval")
+    await stage.until(lambda: calls_of_the_return(stage, BOB), what="his turn")
     await stage.workspace.click(BOB, before, label="Approve")  # the plan that brought none back
     await stage.hears(BOB, "plan has changed")
     assert not stage.world.host("compute-1").enabled
 
     moved = len(stage.world.mutations())
+    assert len(calls_of_the_return(stage, BOB)) == 1
     await stage.workspace.click(BOB, stage.card, label="Approve")
     await stage.card_says("7 of 7 done and verified", seconds=120)
     assert stage.world.host("compute-1").enabled
@@ -79,6 +90,22 @@ async def test_all_vms_come_back_with_their_host_by_one_click_and_one_approval(s
         {"os-migrateLive": {"host": "compute-1", "block_migration": "auto"}}
     ] * 6
     assert {"migrate": {"host": "compute-1"}} in asked
+
+
+async def test_vms_that_stay_are_left_by_one_click_and_the_approvers_are_called_then(stage: Stage) -> None:
+    host, vms = await emptied(stage)
+    await asked_back(stage)
+    assert {"All Back", "Choose VMs…", "Leave All"} < set(stage.card.buttons)
+    await stage.workspace.click(ALICE, stage.card, label="Leave All")
+    await stage.until(lambda: calls_of_the_return(stage, BOB), what="his turn")
+    assert stage.thread_says("No VM chosen by <@U0ALICE>: ")
+    assert "Leave All" not in stage.card.buttons
+    assert "The approvers are called when" not in stage.card.plain
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("done and verified", seconds=120)
+    assert host.enabled
+    assert stage.world.vms_on(host) == []
+    assert len(vms) == 7
 
 
 async def test_only_the_chosen_come_back_and_who_was_moved_on_is_flagged(stage: Stage) -> None:

@@ -92,6 +92,14 @@ class VouchWanted:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ChoiceWanted:
+    """Nobody has said yet which VMs are meant; approvers are called when somebody has."""
+
+    kind: ClassVar = Kind.CHOICE_WANTED
+    may_take_all: bool = True  #: whether nothing speaks against one of them at least
+
+
+@dataclass(frozen=True, kw_only=True)
 class VmsChosen:
     """Somebody chose VMs."""
 
@@ -175,6 +183,7 @@ Decided: TypeAlias = (
     | OneApproved
     | OneVouched
     | VouchWanted
+    | ChoiceWanted
     | VmsChosen
     | QuorumReached
     | GlassBroken

@@ -15,6 +15,7 @@ class Kind(StrEnum):
     APPROVED = "approved"
     VOUCHED = "vouched"
     VOUCH_WANTED = "vouch wanted"
+    CHOICE_WANTED = "choice wanted"
     CHOSEN = "vms chosen"
     QUORUM = "quorum reached"
     GLASS_BROKEN = "glass broken"

@@ -38,15 +38,19 @@ def due(operation: Operation, rule: Rule, *, now: datetime) -> tuple[Reminder, .
 
 
 def _undecided(operation: Operation, rule: Rule, *, now: datetime) -> Iterator[Reminder]:
-    """While people have still time to decide; an expired request is the clock's."""
+    """While people have still time to decide; an expired request is the clock's.
+
+    Until somebody has said which VMs are meant, approvers are called for nothing.
+    """
     asked_at, expires_at = operation.asked_at, operation.expires_at
     if asked_at is None or expires_at is None or now >= expires_at:
         return
-    if rule.escalate_to and now >= asked_at + rule.escalate_after:
+    called = (operation.requested_by,) if operation.awaits_choice else rule.approvers
+    if rule.escalate_to and not operation.awaits_choice and now >= asked_at + rule.escalate_after:
         yield Reminder(what=Told.ESCALATED, ask=rule.escalate_to, at=asked_at)
     if now >= expires_at - min(rule.remind_before, (expires_at - asked_at) / QUARTER):
-        yield Reminder(what=Told.EXPIRY_NEAR, ask=rule.approvers, at=expires_at)
-    yield from _start_near(operation, rule, now=now, ask=(operation.requested_by, *rule.approvers))
+        yield Reminder(what=Told.EXPIRY_NEAR, ask=called, at=expires_at)
+    yield from _start_near(operation, rule, now=now, ask=tuple(dict.fromkeys([operation.requested_by, *called])))
 
 
 def _start_near(operation: Operation, rule: Rule, *, now: datetime, ask: tuple[str, ...]) -> Iterator[Reminder]:

@@ -196,6 +196,11 @@ class Plan:
         return tuple(vm for vm in self.choices if not vm.is_flagged)
 
     @property
+    def takes_none(self) -> bool:
+        """Whether it leaves every VM that may be chosen."""
+        return bool(self.choices) and not any(vm.chosen for vm in self.choices)
+
+    @property
     def is_blocked(self) -> bool:
         """Whether a finding forbids the plan; "could not find out" forbids too."""
         return any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in self.findings)

@@ -29,6 +29,7 @@ FROM_A_BUTTON = "alarm heeded"
 AGAIN = "asked again"
 UNKNOWN = "unknown click"
 _ALL = "choice of all VMs"
+_NONE = "choice of no VM"
 _DONE = "done by hand"
 _CONTROL = "steering"
 
@@ -112,6 +113,11 @@ async def _choose_all(desk: Desk, asked: Asked) -> None:
     await desk.choose(operation.id, vms, digest=asked.digest, by=asked.by, key=asked.key)
 
 
+async def _choose_none(desk: Desk, asked: Asked) -> None:
+    """The VMs stay where they are, and that is what is to be approved."""
+    await desk.choose(asked.operation, (), digest=asked.digest, by=asked.by, key=asked.key)
+
+
 def order_of(operation: Operation) -> Order:
     """What was asked for, to be asked for once more.
 
@@ -137,6 +143,7 @@ def order_of(operation: Operation) -> Order:
 BUTTONS: Mapping[str, Button] = {
     buttons.APPROVE: _vote(Choice.APPROVE),
     buttons.ALL_BACK: Button(kind=_ALL, verb=_choose_all),
+    buttons.LEAVE_ALL: Button(kind=_NONE, verb=_choose_none),
     buttons.CANCEL: _steer(Steer.CANCEL),
     buttons.PAUSE: _steer(Steer.PAUSE),
     buttons.RESUME: _steer(Steer.RESUME),

@@ -10,6 +10,7 @@ from bot.domain.messages.decided import (
     ApprovalWanted,
     CalledOff,
     CheckedAgain,
+    ChoiceWanted,
     Decided,
     ExpiryNear,
     FindingsForbid,
@@ -125,6 +126,10 @@ def _decided(what: Decided, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911, 
             return _one_vouched(what)
         case VouchWanted():
             return _vouch_wanted(what, ask)
+        case ChoiceWanted(may_take_all=may_take_all):
+            labels = "*All Back*, *Choose VMs…* or *Leave All*" if may_take_all else "*Choose VMs…* or *Leave All*"
+            said = f"press {labels} on the card. The approvers are called after that."
+            return f":ballot_box_with_check: {_to(ask, said)}"
         case VmsChosen():
             return _vms_chosen(what)
         case QuorumReached():
@@ -315,6 +320,9 @@ def _vouch_wanted(what: VouchWanted, ask: Sequence[str]) -> str:
 
 
 def _vms_chosen(what: VmsChosen) -> str:
+    if not what.chosen:
+        stay = f"No VM chosen{_by(what.by)}: {_names(what.left)} {'stays' if len(what.left) == 1 else 'stay'}"
+        return f":ballot_box_with_check: {stay} where {'it is' if len(what.left) == 1 else 'they are'}."
     said = f":ballot_box_with_check: {counted(what.chosen, 'VM')} chosen{_by(what.by)}"
     others = f", {len(what.left)} left where they are: {_names(what.left)}" if what.left else ""
     return f"{said}{others}. A new plan is being made; approvals of the old one no longer count."

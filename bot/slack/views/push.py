@@ -6,6 +6,7 @@ from bot.domain.counting import counted
 from bot.domain.messages.answered import Answered
 from bot.domain.messages.decided import (
     ApprovalWanted,
+    ChoiceWanted,
     ExpiryNear,
     QuorumReached,
     RequestExpired,
@@ -21,7 +22,7 @@ from bot.domain.plans.plan import Disposition, Plan, Verdict
 from bot.slack.views import subject, text
 
 
-def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, C901 (an arm for each)
+def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, PLR0912, C901 (an arm for each)
     """What is asked; empty where nobody is called. Where several are told as one, `together` says how many."""
     match what:
         case ApprovalWanted():
@@ -32,6 +33,8 @@ def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, C
             return "About to expire"
         case Undecided():
             return "Still undecided"
+        case ChoiceWanted():
+            return "Choose which VMs come back"
         case VouchWanted():
             return "A second person must vouch"
         case QuorumReached():
@@ -53,6 +56,7 @@ def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, C
 
 _WHILE: Mapping[type, Collection[State]] = {
     ApprovalWanted: {State.AWAITING_APPROVAL},
+    ChoiceWanted: {State.AWAITING_APPROVAL},
     VouchWanted: {State.AWAITING_APPROVAL},
     ExpiryNear: {State.AWAITING_APPROVAL},
     Undecided: {State.AWAITING_APPROVAL},

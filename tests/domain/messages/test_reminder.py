@@ -12,7 +12,8 @@ from bot.domain.messages import reminder
 from bot.domain.operation import Operation, State, Told
 from bot.domain.rules import timing
 from bot.domain.rules.policy import Rule
-from tests.domain.build import NOW, operation
+from bot.domain.values import Digest, VmId
+from tests.domain.build import NOW, operation, plan, vm
 
 MINUTE = timedelta(minutes=1)
 LEADS, CHIEFS = ("S0LEADS",), ("S0CHIEFS",)
@@ -45,6 +46,20 @@ def test_approvers_are_called_again_before_the_request_expires() -> None:
     short = replace(rule, remind_before=MINUTE)
     assert due(asked(short), 28.5, short) == []
     assert due(asked(short), 29, short) == [Told.EXPIRY_NEAR]
+
+
+def test_until_somebody_has_chosen_whoever_asked_is_reminded_and_approvers_are_not() -> None:
+    of = plan(vms=(vm(chosen=False),), may_choose_none=True)
+    unchosen = replace(asked(starts_at=NOW + 60 * MINUTE), expires_at=NOW + 60 * MINUTE).with_plan(of, Digest("d"))
+    found = reminder.due(unchosen, RULE, now=NOW + 50 * MINUTE)
+    assert [(one.what, one.ask) for one in found] == [
+        (Told.EXPIRY_NEAR, ("U0ALICE",)),
+        (Told.START_NEAR, ("U0ALICE",)),
+    ]
+    named = replace(unchosen, request=replace(unchosen.request, vms=(VmId("vm-1"),)))
+    chosen = replace(unchosen, request=replace(unchosen.request, is_choice=True))
+    for one in (named, chosen, unchosen.with_plan(replace(of, may_choose_none=False), Digest("d"))):
+        assert Told.ESCALATED in [r.what for r in reminder.due(one, RULE, now=NOW + 50 * MINUTE)]
 
 
 def test_an_expired_request_is_not_reminded_of() -> None:

@@ -107,6 +107,7 @@ def test_where_nobody_is_called_the_sentence_is_said_to_all(kind: Kind) -> None:
 LATE = {
     Kind.WAITING: State.RUNNING,
     Kind.VOUCH_WANTED: State.SUCCEEDED,
+    Kind.CHOICE_WANTED: State.QUEUED,
     Kind.EXPIRY_NEAR: State.EXPIRED,
     Kind.ESCALATED: State.DENIED,
     Kind.START_NEAR: State.RUNNING,

@@ -30,6 +30,8 @@ DETAILS = "details"
 """Opens the window in which every VM stands."""
 CHOOSE = "choose_vms"
 ALL_BACK = "all_back"
+LEAVE_ALL = "leave_all"
+"""Says that none of the VMs that may be chosen is meant."""
 UNDO = "undo_rehoming"
 """Asks for a new operation: that what an ended one moved goes back."""
 DONE = "step_done"
@@ -63,10 +65,7 @@ def row(operation: Operation, rule: Rule, records: Sequence[StepRecord], *, may_
     """
     value = button_values.by_plan(operation)
     elements = _deciding(operation, rule, value, is_shown=may_decide)
-    if operation.may(Event.RECHECK) and operation.plan is not None and operation.plan.choices:
-        if operation.plan.action is Action.EXIT and not all(vm.chosen for vm in operation.plan.unflagged):
-            elements.append(message.button("All Back", action=ALL_BACK, value=value))
-        elements.append(message.button("Choose VMs…", action=CHOOSE, value=value))
+    elements += _choosing(operation, value)
     for event, action, label, style in _PLAIN:
         if operation.may(event) and (event is not Event.RETRIED or _may_retry(operation, records)):
             elements.append(message.button(label, action=action, value=value, style=style))
@@ -117,6 +116,19 @@ def _deciding(operation: Operation, rule: Rule, value: str, *, is_shown: bool) -
         elements.append(message.button("Reject", action=REJECT, value=value))
     if is_shown and operation.may(Event.APPROVED) and rule.break_glass:
         elements.append(message.button("Break Glass…", action=BREAK_GLASS, value=value, style="danger"))
+    return elements
+
+
+def _choosing(operation: Operation, value: str) -> list[Block]:
+    """What asks for a plan of other VMs, while there are some to choose from."""
+    plan = operation.plan
+    if not operation.may(Event.RECHECK) or plan is None or not plan.choices:
+        return []
+    elements = [message.button("Choose VMs…", action=CHOOSE, value=value)]
+    if plan.action is Action.EXIT and not all(vm.chosen for vm in plan.unflagged):
+        elements.insert(0, message.button("All Back", action=ALL_BACK, value=value))
+    if operation.awaits_choice and not operation.dry_run:
+        elements.append(message.button("Leave All", action=LEAVE_ALL, value=value))
     return elements
 
 

@@ -85,7 +85,8 @@ def _asked(operation: Operation, rule: Rule) -> str:
     so_far = f", {_by_and_when(votes)}" if votes else ""
     said = text.day_and_time if operation.starts_at else text.moment  # with a start of its own it may be days ahead
     until = f", expires {said(operation.expires_at)}" if operation.expires_at else ""
-    return f":hourglass_flowing_sand: {counted}{so_far}{until}."
+    first = " The approvers are called when somebody has chosen which VMs come back." if operation.awaits_choice else ""
+    return f":hourglass_flowing_sand: {counted}{so_far}{until}.{first}"
 
 
 def _by_and_when(votes: Sequence[Vote]) -> str:

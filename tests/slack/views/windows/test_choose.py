@@ -7,9 +7,12 @@ from typing import Any
 import pytest
 
 from bot.demo.block_kit.blockkit import check_blocks, check_view
+from bot.domain.messages.decided import ChoiceWanted
+from bot.domain.messages.news import News
 from bot.domain.operation import Operation, State
 from bot.domain.plans.plan import Disposition, Plan
 from bot.domain.values import Action, Then
+from bot.slack.views import thread
 from bot.slack.views.cards import card
 from bot.slack.views.windows import choose, ticks
 from tests.slack.views import golden, sent
@@ -63,8 +66,22 @@ def test_all_back_is_offered_while_a_vm_against_which_nothing_speaks_would_be_le
     whole = choosy(7)
     assert "All Back" not in buttons_of(whole)
     none = replace(whole, vms=tuple(replace(vm, chosen=False) for vm in whole.vms))
-    assert buttons_of(none)[2:4] == ["All Back", "Choose VMs…"]
+    assert buttons_of(none)[2:5] == ["All Back", "Choose VMs…", "Leave All"]
     assert "All Back" not in buttons_of(replace(none, action=Action.EVACUATE))
+
+
+@pytest.mark.parametrize("is_flagged", [False, True])
+def test_whoever_has_to_choose_is_told_of_the_buttons_that_stand_there(is_flagged: bool) -> None:
+    whole = choosy(3)
+    none = replace(whole, vms=tuple(replace(vm, chosen=False, is_flagged=is_flagged) for vm in whole.vms))
+    wanted = News(what=ChoiceWanted(may_take_all=bool(none.unflagged)), operation=asked(none).id, ask=("U0ALICE",))
+    line = thread.render([wanted], asked(none)).text
+    labels = {one for one in ("All Back", "Choose VMs…", "Leave All") if f"*{one}*" in line}
+    assert labels == {"All Back", "Choose VMs…", "Leave All"} & set(buttons_of(none))
+    assert ("All Back" in labels) is not is_flagged
+    assert "<@U0ALICE>: press" in line
+    chosen = replace(asked(none), request=replace(asked(none).request, is_choice=True))
+    assert "Leave All" not in sent.labels(card.render(chosen, (), RULE, now=NOW))
 
 
 def test_a_vm_that_cannot_be_chosen_stands_in_a_list_of_its_own() -> None:
