@@ -5,7 +5,7 @@ Each of these is a tick over rows, harmless to repeat, however many replicas tic
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
@@ -44,7 +44,7 @@ async def expire(archive: Archive, clock: Clock) -> int:
         try:
             async with archive.unit() as unit:
                 operation = await unit.operations.get(overdue)
-                if operation.may(Event.EXPIRED):
+                if _is_overdue(operation, now=clock.now()):  # still: it may have been put to people anew since
                     told = RequestExpired(requester=operation.requested_by)
                     await apply(unit, operation, Event.EXPIRED, clock.now(), None, {}, told=told)
                     await unit.commit()
@@ -52,6 +52,11 @@ async def expire(archive: Archive, clock: Clock) -> int:
         except Stale:
             continue  # somebody decided at the last moment; the next tick looks again
     return expired
+
+
+def _is_overdue(operation: Operation, *, now: datetime) -> bool:
+    expires_at = operation.expires_at
+    return operation.may(Event.EXPIRED) and expires_at is not None and expires_at <= now
 
 
 # reminders ---------------------------------------------------------------------------------------------------------

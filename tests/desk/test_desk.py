@@ -1,8 +1,9 @@
 """Who may ask, decide and steer, and what people hear when they may not."""
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -22,7 +23,7 @@ from bot.domain.errors import (
 from bot.domain.messages.kind import Kind
 from bot.domain.messages.news import Audience
 from bot.domain.operation import Choice, State
-from bot.domain.ports import Delivery
+from bot.domain.ports import Archive, Delivery, Rank, Unit
 from bot.domain.rules.order import Order
 from bot.domain.rules.policy import Standing
 from bot.domain.values import Action, UserId
@@ -114,6 +115,37 @@ async def test_the_tick_expires_what_nobody_decided_and_frees_the_host(shop: Wor
     assert facts_of(told)["requester"] == ALICE.id
     assert (await shop.operation(id)).state is State.EXPIRED
     await shop.ask()
+
+
+@dataclass
+class SlowToWrite:
+    """Hands everything on; before its first change something else happens."""
+
+    archive: Archive
+    meanwhile: Callable[[], Awaitable[object]]
+
+    @asynccontextmanager
+    async def unit(self, rank: Rank = Rank.PEOPLE) -> AsyncIterator[Unit]:
+        await self.meanwhile()
+        async with self.archive.unit(rank) as unit:
+            yield unit
+
+    def reading(self) -> AbstractAsyncContextManager[Unit]:
+        return self.archive.reading()
+
+
+async def test_a_request_that_is_put_to_people_anew_while_the_tick_is_at_it_does_not_expire(shop: Workshop) -> None:
+    id = await shop.ask()
+    await shop.work()
+    await shop.clock.sleep(30 * 60)
+
+    async def recheck() -> None:
+        await shop.steer(id, Steer.RECHECK)
+        await shop.work()
+
+    assert await periodic.expire(SlowToWrite(shop.archive, recheck), shop.clock) == 0
+    assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
+    await shop.vote(id)
 
 
 async def test_a_second_request_for_the_same_host_names_the_first(shop: Workshop) -> None:

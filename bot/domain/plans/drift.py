@@ -92,7 +92,7 @@ def _step_changes(approved: Plan, present: Plan, *, gone: set[VmId]) -> list[str
     return lines
 
 
-_AS_APPROVED = ("verb", "target", "by", "phase", "follows", "tidies", "relieves", "deadline")
+_AS_APPROVED = ("verb", "target", "by", "phase", "follows", "tidies", "relieves", "deadline", "headway", "ends")
 
 
 def _same(old: PlannedStep, new: PlannedStep, *, gone: set[VmId]) -> bool:

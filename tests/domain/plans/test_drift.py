@@ -1,6 +1,7 @@
 """What changed between approval and start: only a plan that shrinks may start without asking again."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -60,6 +61,8 @@ def test_a_risk_of_a_vm_that_left_is_not_told_beside_its_leaving() -> None:
     assert drift.between(risky, plan(vms=())).lines[-1] == "- name of vm-1 is not on the host any more"
 
 
+HALF_AN_HOUR = timedelta(minutes=30)
+RELIEF = step("abort", relieves=StepKey("move"), deadline=timedelta(minutes=10), headway=timedelta(seconds=30))
 LISTED = step("verify", phase="verify", arguments={"vms": ["vm-1", "vm-2"], "host": "compute-1"})
 
 
@@ -82,6 +85,11 @@ LISTED = step("verify", phase="verify", arguments={"vms": ["vm-1", "vm-2"], "hos
         (plan(steps=(CLOSE,)), plan(steps=(replace(CLOSE, phase="move"),)), "changed step: title of close"),
         (plan(steps=(CLOSE,)), plan(steps=(replace(CLOSE, follows=StepKey("x")),)), "changed step: title of close"),
         (plan(steps=(CLOSE,)), plan(steps=(replace(CLOSE, arguments={"a": 1}),)), "changed step: title of close"),
+        (plan(steps=(CLOSE,)), plan(steps=(replace(CLOSE, tidies=StepKey("x")),)), "changed step: title of close"),
+        (plan(steps=(RELIEF,)), plan(steps=(replace(RELIEF, relieves=StepKey("x")),)), "changed step: title of abort"),
+        (plan(steps=(RELIEF,)), plan(steps=(replace(RELIEF, deadline=HALF_AN_HOUR),)), "changed step: title of abort"),
+        (plan(steps=(RELIEF,)), plan(steps=(replace(RELIEF, headway=HALF_AN_HOUR),)), "changed step: title of abort"),
+        (plan(steps=(RELIEF,)), plan(steps=(replace(RELIEF, ends=True),)), "changed step: title of abort"),
         (plan(), plan(phases=("move", "close")), "the phases come in another order"),
     ],
 )
