@@ -217,6 +217,10 @@ def ticks_of(bot: Bot) -> schedule.Ticks:
         "reminders": (schedule.REMINDER_SECONDS, partial(periodic.remind, bot.leader, bot.clock, bot.settings.rules)),
         "alerts": (schedule.ALERT_SECONDS, alerted_hosts.tell),
         "hosts of alerts": (schedule.ALERTED_HOSTS_SECONDS, alerted_hosts.find),
+        **{
+            f"hosts of alerts of {name}": (schedule.ALERTED_HOSTS_SECONDS, partial(alerted_hosts.find, name))
+            for name in bot.clouds
+        },
         "retention": (schedule.RETENTION_SECONDS, let_go),
         "rounds": (bot.settings.watch.every.total_seconds(), bot.rounds.go),
     }

@@ -12,6 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql.dml import ReturningInsert, ReturningUpdate
 
 from bot.domain.messages.news import News
 from bot.domain.ports import Clock, Entry, Stale, StoreFailed
@@ -100,6 +101,19 @@ class Transaction:
         """The first column of the first row of a query, or None."""
         found = await self.all(query, **bound)
         return found[0][0] if found else None
+
+    async def inserted(self, statement: ReturningInsert[Any], rows: Sequence[dict[str, Any]]) -> list[Any]:
+        """Insert rows; the first column of what the statement returns of each that was stored."""
+        self.check_not_over()
+        found = [row[0] for row in await patiently(self._session.execute(statement, rows))] if rows else []
+        self._changed |= bool(found)
+        return found
+
+    async def changed(self, statement: ReturningUpdate[Any]) -> list[Any]:
+        """Update rows; the first column of what the statement returns of each that it met."""
+        found = await self.scalars(statement)
+        self._changed |= bool(found)
+        return found
 
     async def try_run(self, statement: Executable) -> int | None:
         """Execute a statement; None, and the transaction goes on, when a constraint forbids it."""

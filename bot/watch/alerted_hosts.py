@@ -1,18 +1,20 @@
 """Tells the alerts that were taken in, counted in one message when they are many, and finds out which hosts they mean.
 
-Two ticks over rows, harmless to repeat: telling waits for no cloud, and a cloud is asked once for all alerts.
+Ticks over rows, harmless to repeat: telling waits for no cloud, a cloud is asked once for all alerts that name it, and
+what one cloud does not answer keeps no alert of another back.
 """
 
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from bot.domain.cloud import AnyCloud, CloudError, Host
 from bot.domain.counting import counted
-from bot.domain.messages.alarm import Alarm, AlarmKind
-from bot.domain.ports import Archive, Clock, Rank, Stale
+from bot.domain.messages.alarm import Alarm, AlarmKind, Counted
+from bot.domain.ports import Archive, Clock, Rank, Stale, Unit
 from bot.domain.values import Action
 from bot.runtime.log import logger
 from bot.watch.rounds import MOST_HOSTS
@@ -26,9 +28,10 @@ STORM_LASTS = timedelta(minutes=5)
 """How long what comes belongs to the storm that has begun: longer, and it would be told where nobody hears it."""
 AGAIN_SECONDS = 30.0
 """How long a cloud that did not answer is not asked again."""
-_AT_ONCE = 200
-_FOUND_AT_ONCE = 2_000
-"""More than wait for one cloud that does not answer: those of another must not wait behind them."""
+_AT_ONCE = 100
+"""Alarms that are read, or written, at a time: reading more of them holds up everything else."""
+ANY = ""
+"""Instead of a cloud: of alerts that name none."""
 
 Listed = Mapping[str, Sequence[Host] | str]
 """By cloud, its hosts; or why it could not be asked."""
@@ -50,49 +53,74 @@ class AlertedHosts:
         again, or begins the next one.
         """
         async with self.archive.reading() as unit:
-            waiting = await unit.alarms.waiting(limit=_AT_ONCE)
+            fresh = await unit.alarms.untold(limit=_AT_ONCE)
             storms = await unit.alarms.of(AlarmKind.STORM, cloud=None)
-            fresh = [alarm for alarm in waiting if alarm.raised_at is None]
-            every = await unit.alarms.of(AlarmKind.ALERT, cloud=None) if fresh or storms else []
-        if not (fresh or storms):
-            return
+            counted = {storm.id: await unit.alarms.counted(storm.id) for storm in storms}
         now = self.clock.now()
-        current = next((storm for storm in storms if now - storm.first_seen_at <= STORM_LASTS), None)
-        if current is None and sum(1 for alarm in every if now - alarm.first_seen_at <= STORM_SPAN) > STORM and fresh:
-            current = _storm(now)
+        if not fresh and all(storm == _with(storm, counted[storm.id], now) for storm in storms):
+            return
         try:
             async with self.archive.unit(Rank.BULK) as unit:
-                is_new = current is not None and current not in storms
-                for storm in [*storms, *([current] if current and is_new else [])]:
-                    counted_now = _counted(storm, every, is_current=storm is current, now=now)
-                    if storm is current and is_new:
-                        await unit.alarms.open(counted_now)
-                    elif counted_now != storm:
-                        await unit.alarms.save(counted_now)
-                for alarm in fresh:
-                    await unit.alarms.save(replace(alarm, raised_at=now, within=current.id if current else ""))
+                fresh = await unit.alarms.untold(limit=_AT_ONCE)  # as they are now: more was told meanwhile
+                current = next((storm for storm in storms if now - storm.first_seen_at <= STORM_LASTS), None)
+                if current is None and fresh:
+                    current = await self._begun(unit, now)
+                    storms = [*storms, *([current] if current else [])]
+                within = current.id if current else ""
+                await unit.alarms.save_each([_told(alarm, within, now) for alarm in fresh])
+                for storm in storms:
+                    changed = _with(storm, await unit.alarms.counted(storm.id), now)
+                    if changed != storm:
+                        await unit.alarms.save(changed)
                 await unit.commit()
         except Stale:
-            return  # more was told of one of them meanwhile; the next tick takes it up
+            return  # another process saved one of them first; the next tick takes it up
 
-    async def find(self) -> None:
-        """Find out which hosts are meant, each cloud asked once for all."""
+    async def _begun(self, unit: Unit, now: datetime) -> Alarm | None:
+        """The storm that begins, stored; None: there are not so many."""
+        if await unit.alarms.begun(AlarmKind.ALERT, since=now - STORM_SPAN) <= STORM:
+            return None
+        id = secrets.token_hex(8)
+        storm = Alarm(id=id, kind=AlarmKind.STORM, subject=id, since=now, first_seen_at=now, raised_at=now)
+        await unit.alarms.open(storm)
+        return storm
+
+    async def find(self, cloud: str = ANY) -> None:
+        """Find out which hosts are meant by alerts that name this cloud; ANY: by those that name none, or none of ours.
+
+        It is asked once for all of them.
+        """
         async with self.archive.reading() as unit:
-            waiting = [one for one in await unit.alarms.waiting(limit=_FOUND_AT_ONCE) if one.label is not None]
-        labels = {alarm.label[0] for alarm in waiting if alarm.label}
-        names = self.clouds.keys() if "" in labels else labels & self.clouds.keys()
-        asked = [self.clouds[name] for name in sorted(names) if self._may_ask(name)]
-        listed = dict(zip([c.name for c in asked], await asyncio.gather(*map(self._hosts, asked)), strict=True))
-        for alarm in waiting:
-            located = _located(alarm, listed, self.clouds)
-            if located == alarm:
-                continue
-            try:
+            named = await unit.alarms.sought_in()
+        if cloud == ANY:
+            for unknown in set(named) - self.clouds.keys() - {ANY}:
+                await self._place(unknown, {})
+        if cloud not in named:
+            return
+        asked = [one for one in self.clouds.values() if cloud in {ANY, one.name}]
+        if all(self._may_ask(one.name) for one in asked):  # while one is silent, no other can prove what it has not
+            answers = await asyncio.gather(*map(self._hosts, asked))
+            await self._place(cloud, {one.name: answer for one, answer in zip(asked, answers, strict=True)})
+
+    async def _place(self, cloud: str, listed: Listed) -> None:
+        """Place the alarms whose hosts are sought there, some at a time."""
+        after, page = "", await self._some(cloud, "", listed)
+        while page:
+            after = page[-1]
+            page = await self._some(cloud, after, listed)
+
+    async def _some(self, cloud: str, after: str, listed: Listed) -> Sequence[str]:
+        """Place the next of them; answers their ids."""
+        async with self.archive.reading() as unit:
+            sought = await unit.alarms.sought(cloud, after=after, limit=_AT_ONCE)
+        placed = [(alarm, _located(alarm, listed, self.clouds)) for alarm in sought]
+        changed = [located for alarm, located in placed if located != alarm]
+        if changed:
+            with suppress(Stale):  # more was told of one of them meanwhile; the next tick takes them up
                 async with self.archive.unit(Rank.BULK) as unit:
-                    await unit.alarms.save(located)
+                    await unit.alarms.save_each(changed)
                     await unit.commit()
-            except Stale:
-                continue
+        return [alarm.id for alarm in sought]
 
     def _may_ask(self, cloud: str) -> bool:
         return self.clock.monotonic() >= self._not_before.get(cloud, 0.0)
@@ -110,20 +138,17 @@ class AlertedHosts:
             return f"Cloud {cloud.name} could not be asked which host is meant: {why}"
 
 
-def _storm(now: datetime) -> Alarm:
-    id = secrets.token_hex(8)
-    return Alarm(id=id, kind=AlarmKind.STORM, subject=id, since=now, first_seen_at=now, raised_at=now)
+def _told(alarm: Alarm, within: str, now: datetime) -> Alarm:
+    """The alarm once it is told; what an earlier release told is as it was."""
+    return alarm if alarm.raised_at is not None else replace(alarm, raised_at=now, within=within)
 
 
-def _counted(storm: Alarm, every: Sequence[Alarm], *, is_current: bool, now: datetime) -> Alarm:
+def _with(storm: Alarm, of_it: Counted, now: datetime) -> Alarm:
     """The storm with what it counts now; over when none of its alerts is open."""
-    mine = [one for one in every if one.within == storm.id or (is_current and one.raised_at is None)]
-    if not mine:
+    if not of_it.alarms:
         return storm.cleared(now)
-    alerts = sum(1 for alarm in mine for alert in alarm.alerts if not alert.is_over)
-    hosts = len({(alarm.cloud, alarm.host_name) for alarm in mine if alarm.host_name})
-    about = f" about {counted(hosts, 'host')}" if hosts else ""
-    return replace(storm, sentence=f"{counted(alerts, 'alert')}{about}")
+    about = f" about {counted(of_it.hosts, 'host')}" if of_it.hosts else ""
+    return replace(storm, sentence=f"{counted(of_it.alerts, 'alert')}{about}")
 
 
 def _located(alarm: Alarm, listed: Listed, clouds: Mapping[str, AnyCloud]) -> Alarm:

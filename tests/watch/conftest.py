@@ -85,6 +85,7 @@ class Post:
         """Every alarm that was raised or changed since this was asked the last time."""
         await self.alerted_hosts.tell()
         await self.alerted_hosts.find()
+        await self.alerted_hosts.find("toy")
         async with self.archive.unit() as unit:
             behind = await unit.notices.outdated(limit=100)
             for alarm, notice in behind:

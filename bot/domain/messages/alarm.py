@@ -70,13 +70,32 @@ class Alarm:
         return self.raised_at is not None and self.kind is not AlarmKind.LEFT_OVER
 
     @property
-    def waits(self) -> bool:
-        """Whether it is still to be told, or its host still to be found."""
-        return self.is_open and self.kind is AlarmKind.ALERT and (self.raised_at is None or self.label is not None)
+    def is_untold(self) -> bool:
+        """Whether it is of another monitoring and still to be told."""
+        return self.is_open and self.kind is AlarmKind.ALERT and self.raised_at is None
+
+    @property
+    def sought_in(self) -> str | None:
+        """The cloud in which its host is still to be found, empty for any; None: it is not sought."""
+        return self.label[0] if self.is_open and self.label is not None else None
+
+    @property
+    def firing(self) -> int:
+        """How many of its alerts are not over."""
+        return sum(1 for alert in self.alerts if not alert.is_over)
 
     def cleared(self, at: datetime, sentence: str = "") -> Self:
         """The alarm once it is over."""
         return replace(self, cleared_at=at, sentence=sentence or self.sentence)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """How much a storm counts of what is open."""
+
+    alarms: int
+    alerts: int
+    hosts: int
 
 
 @dataclass(frozen=True, kw_only=True)

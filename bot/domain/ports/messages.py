@@ -61,15 +61,23 @@ class StandingNotices(Protocol):
     """The messages on which alarms are shown."""
 
     async def outdated(self, *, limit: int) -> Sequence[tuple[Alarm, Notice]]:
-        """Alarms with a message that is older than they are, and that message as it stands."""
+        """Alarms with a message that is older than they are, and that message as it stands.
+
+        At most so many of each: to be posted by itself, to be posted below another message, to be edited; so that
+        none of them, however many they are, holds up the others.
+        """
         ...
 
     async def of(self, alarm: str) -> Notice | None:
         """The message of an alarm; None: no such alarm."""
         ...
 
-    async def those(self, alarms: Sequence[str]) -> Sequence[Notice]:
-        """The messages of these alarms."""
+    async def unheard(self) -> Sequence[str]:
+        """The ids of what counts alarms that are open, stand nowhere and were not told by direct message."""
+        ...
+
+    async def tell_directly(self, counting: str) -> Sequence[str]:
+        """Store that what it counts and nobody heard of is told by direct message; answers the ids of these alarms."""
         ...
 
     async def keep(self, notice: Notice) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from bot.domain.messages.alarm import AlarmKind, AlarmUnheard
+from bot.domain.messages.alarm import AlarmUnheard
 from bot.domain.messages.answered import (
     AuditListed,
     HostsListed,
@@ -29,6 +29,9 @@ from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import SlackError
 
 log = logger(__name__)
+
+_AT_ONCE = 100
+"""Alarms that are read at a time: reading more of them holds up everything else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,11 +234,12 @@ class Drawing:
         """As it is now: it may be over by the time that it is told."""
         async with self._archive.reading() as unit:
             alarm = await unit.alarms.find(told.alarm)
-            alerts = await unit.alarms.of(AlarmKind.ALERT, cloud=None) if told.below else ()
+            ids = told.below if alarm is not None and alarm.is_open else ()
+            pages = [ids[start : start + _AT_ONCE] for start in range(0, len(ids), _AT_ONCE)]
+            below = [one for page in pages for one in await unit.alarms.within(told.alarm, ids=page)]
         if alarm is None:
             return Message(text=news_lines.of(news))
         link = await self.link(alarm.operation) if alarm.operation is not None else ""
-        below = [one for one in alerts if one.id in told.below and alarm.is_open]
         return alarm_view.by_direct_message(alarm, below=below, goes_on=told.goes_on, link=link, instead=instead)
 
     async def _name(self, user: UserId) -> str:

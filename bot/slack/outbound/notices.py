@@ -62,7 +62,7 @@ class Notices:
         if not pending.notices:
             return False
         storms = await self._storms({alarm.within for alarm, _ in pending.notices} - {""})
-        await self._tell_what_joined(storms, pending)
+        await self._tell_what_joined()
         unposted = {id for id, (storm, above) in storms.items() if storm.is_open and not above.ts}
         return await self._standing.round(
             _NoticeMessage(notices=self, alarm=alarm, notice=notice)
@@ -80,13 +80,15 @@ class Notices:
                     found[id] = storm, above
         return found
 
-    async def _tell_what_joined(self, storms: Mapping[str, tuple[Alarm, Notice]], pending: Pending) -> None:
+    async def _tell_what_joined(self) -> None:
         """Tell of what joined a storm after it was told, while its channel takes nothing: now and then, all in one."""
         why = self._poster.closed.get(self.channel)
-        unheard = {alarm.within for alarm, notice in pending.notices if alarm.is_open and not notice.is_direct}
-        for id in unheard & storms.keys() if why is not None else ():
-            storm, above = storms[id]
-            if why is None or not storm.is_open or self._joined.waits(id):
+        if why is None:
+            return
+        async with self._archive.reading() as unit:
+            unheard = await unit.notices.unheard()
+        for id, (storm, above) in (await self._storms(unheard)).items():
+            if not storm.is_open or self._joined.waits(id):
                 continue
             try:
                 await self.tell_directly(storm, replace(above, is_direct=True), why=why)
@@ -133,29 +135,20 @@ class Notices:
             SlackBusy, SlackSilent: Slack did not say who they are.
         """
         people = await self._approvers(alarm.cloud)
-        joined = await self._unheard_below(alarm)
         self._joined.rest(alarm.id, seconds=JOINED_SECONDS)
         instead = Unheard(channel=self.channel, why=why)
         log.warning("an alarm is told by direct message", alarm=alarm.id, channel=self.channel, people=len(people))
         async with self._archive.unit() as unit:
             before = await unit.notices.of(alarm.id)
             goes_on = before is not None and before.is_direct
-            what = AlarmUnheard(alarm=alarm.id, below=tuple(one.alarm for one in joined), goes_on=goes_on)
+            counts = alarm.kind is AlarmKind.STORM and alarm.is_open
+            joined = await unit.notices.tell_directly(alarm.id) if counts else ()
+            what = AlarmUnheard(alarm=alarm.id, below=tuple(joined), goes_on=goes_on)
             await unit.outbox.tell(
                 *(News(what=what, audience=Audience.DIRECT, person=one, instead=instead) for one in people)
             )
-            for one in (notice, *(replace(one, is_direct=True) for one in joined)):
-                await unit.notices.keep(one)
+            await unit.notices.keep(notice)
             await unit.commit()
-
-    async def _unheard_below(self, alarm: Alarm) -> Sequence[Notice]:
-        """Of an open storm, the messages that it counts and that neither stand below it nor were told directly."""
-        if alarm.kind is not AlarmKind.STORM or not alarm.is_open:
-            return ()
-        async with self._archive.reading() as unit:
-            alerts = await unit.alarms.of(AlarmKind.ALERT, cloud=None)
-            below = await unit.notices.those([one.id for one in alerts if one.within == alarm.id])
-        return [one for one in below if not (one.is_direct or one.ts)]
 
     async def keep(self, notice: Notice) -> None:
         """Store where it stands."""

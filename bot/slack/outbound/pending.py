@@ -9,7 +9,7 @@ from bot.domain.ports import Archive, Card, Copy, Outgoing
 
 _CARDS = 100
 _LINES = 1_000
-_NOTICES = 1_000
+_NOTICES = 50
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,14 @@
 """Alarms: opened, read, saved by compare-and-set."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, select, text, update
+from sqlalchemy import bindparam, delete, func, select, text, update
 from sqlmodel import col
 
-from bot.domain.messages.alarm import Alarm, AlarmKind
+from bot.domain.messages.alarm import Alarm, AlarmKind, Counted
 from bot.domain.ports import Stale
 from bot.domain.values import OperationId
 from bot.store.rows import codec
@@ -18,7 +19,9 @@ _ALARM, _OPERATION = table_of(AlarmRow), table_of(OperationRow)
 _APART = frozenset({"id", "cloud", "subject", "version"})
 
 _ABOUT = select(AlarmRow).where(
-    col(AlarmRow.kind) == bindparam("kind"), col(AlarmRow.subject) == bindparam("subject"), col(AlarmRow.open)
+    col(AlarmRow.kind) == bindparam("kind"),
+    col(AlarmRow.subject).in_(bindparam("subjects", expanding=True)),
+    col(AlarmRow.open),
 )
 _UNWATCHED = (
     select(_OPERATION.c.id)
@@ -26,12 +29,35 @@ _UNWATCHED = (
     .order_by(_OPERATION.c.created_at, _OPERATION.c.id)
     .limit(bindparam("most"))
 )
+_CHANGING = (
+    "kind", "cloud", "subject", "open", "shows", "waits", "sought_in", "within", "firing", "host_name", "first_seen_at",
+    "body", "version",
+)  # fmt: skip
+_SAVE = (
+    update(_ALARM)
+    .where(_ALARM.c.id == bindparam("of"), _ALARM.c.version == bindparam("was"))
+    .values({name: bindparam(f"new_{name}") for name in _CHANGING})
+)
 _WATCH = update(_OPERATION).where(_OPERATION.c.id == bindparam("of")).values(unwatched=False)
-_WAITING = (
+_UNTOLD = select(AlarmRow).where(col(AlarmRow.waits)).order_by(col(AlarmRow.kept_at)).limit(bindparam("most"))
+_SOUGHT_IN = select(_ALARM.c.sought_in).where(_ALARM.c.sought_in.is_not(None)).distinct()
+_SOUGHT = (
     select(AlarmRow)
-    .where(col(AlarmRow.waits))
-    .order_by(col(AlarmRow.shows), col(AlarmRow.kept_at))
+    .where(
+        col(AlarmRow.sought_in).is_not(None),
+        col(AlarmRow.sought_in) == bindparam("cloud"),
+        col(AlarmRow.id) > bindparam("after"),
+    )
+    .order_by(col(AlarmRow.id))
     .limit(bindparam("most"))
+)
+_COUNTED = (_ALARM.c.within.is_not(None), _ALARM.c.within == bindparam("by"), _ALARM.c.open)
+_ALERTS_COUNTED = select(func.count(), func.coalesce(func.sum(_ALARM.c.firing), 0)).where(*_COUNTED)
+_HOSTS_COUNTED = select(func.count()).select_from(
+    select(_ALARM.c.cloud, _ALARM.c.host_name).where(*_COUNTED, _ALARM.c.host_name != "").distinct().subquery()
+)
+_BEGUN = select(func.count()).where(
+    _ALARM.c.kind == bindparam("kind"), _ALARM.c.open, _ALARM.c.first_seen_at >= bindparam("since")
 )
 
 
@@ -47,30 +73,56 @@ class SqlAlarms:
             query = query.where(col(AlarmRow.cloud) == cloud)
         return [alarm_of(row) for row in await self._transaction.scalars(query)]
 
-    async def about(self, kind: AlarmKind, subject: str) -> Alarm | None:
-        row = await self._transaction.first(_ABOUT, kind=kind.value, subject=subject)
-        return alarm_of(row) if row else None
+    async def about(self, kind: AlarmKind, subjects: Collection[str]) -> Sequence[Alarm]:
+        found = await self._transaction.scalars(_ABOUT, kind=kind.value, subjects=list(subjects))
+        return [alarm_of(row) for row in found]
 
-    async def waiting(self, *, limit: int) -> Sequence[Alarm]:
-        return [alarm_of(row) for row in await self._transaction.scalars(_WAITING, most=limit)]
+    async def untold(self, *, limit: int) -> Sequence[Alarm]:
+        return [alarm_of(row) for row in await self._transaction.scalars(_UNTOLD, most=limit)]
+
+    async def sought_in(self) -> Sequence[str]:
+        return await self._transaction.scalars(_SOUGHT_IN)
+
+    async def sought(self, cloud: str, *, after: str, limit: int) -> Sequence[Alarm]:
+        found = await self._transaction.scalars(_SOUGHT, cloud=cloud, after=after, most=limit)
+        return [alarm_of(row) for row in found]
+
+    async def begun(self, kind: AlarmKind, *, since: datetime) -> int:
+        return int(await self._transaction.first(_BEGUN, kind=kind.value, since=since))
+
+    async def within(self, alarm: str, *, ids: Collection[str]) -> Sequence[Alarm]:
+        query = select(AlarmRow).where(col(AlarmRow.id).in_(ids), col(AlarmRow.within) == alarm, col(AlarmRow.open))
+        return [alarm_of(row) for row in await self._transaction.scalars(query.order_by(col(AlarmRow.id)))]
+
+    async def counted(self, alarm: str) -> Counted:
+        ((alarms, alerts),) = await self._transaction.all(_ALERTS_COUNTED, by=alarm)
+        return Counted(alarms=alarms, alerts=alerts, hosts=await self._transaction.first(_HOSTS_COUNTED, by=alarm))
 
     async def find(self, id: str) -> Alarm | None:
         row = await self._transaction.first(select(AlarmRow).where(col(AlarmRow.id) == id))
         return alarm_of(row) if row else None
 
     async def open(self, alarm: Alarm) -> bool:
-        row = _columns(alarm) | {"channel": "", "ts": "", "shown": -1, "kept_at": self._transaction.clock.now()}
-        statement = self._transaction.insert(_ALARM).values(**row).on_conflict_do_nothing()
-        is_opened = await self._transaction.first(statement.returning(_ALARM.c.id)) is not None
-        if alarm.kind is AlarmKind.LEFT_OVER:
-            await self._transaction.run(_WATCH, [{"of": alarm.id}])
-        return is_opened
+        return await self.open_each([alarm]) == 1
+
+    async def open_each(self, alarms: Sequence[Alarm]) -> int:
+        new = {"channel": "", "ts": "", "shown": -1, "kept_at": self._transaction.clock.now()}
+        insert = self._transaction.insert(_ALARM).on_conflict_do_nothing().returning(_ALARM.c.id)
+        stored = await self._transaction.inserted(insert, [_columns(alarm) | new for alarm in alarms])
+        if left := [{"of": alarm.id} for alarm in alarms if alarm.kind is AlarmKind.LEFT_OVER]:
+            await self._transaction.run(_WATCH, left)
+        return len(stored)
 
     async def save(self, alarm: Alarm) -> Alarm:
-        saved = replace(alarm, version=alarm.version + 1)
-        if not await self._transaction.run(update(_ALARM).where(*_is(alarm)).values(**_columns(saved))):
-            raise _stale(alarm)
-        return saved
+        await self.save_each([alarm])
+        return replace(alarm, version=alarm.version + 1)
+
+    async def save_each(self, alarms: Sequence[Alarm]) -> None:
+        if not alarms:
+            return
+        rows = [_to_update(alarm) for alarm in alarms]
+        if await self._transaction.run(_SAVE, rows) != len(rows):
+            raise _stale(*alarms)
 
     async def drop(self, alarm: Alarm) -> None:
         if not await self._transaction.run(delete(_ALARM).where(*_is(alarm))):
@@ -94,10 +146,21 @@ def _columns(alarm: Alarm) -> dict[str, Any]:
         "subject": alarm.subject,
         "open": alarm.is_open,
         "shows": alarm.has_message,
-        "waits": alarm.waits,
+        "waits": alarm.is_untold,
+        "sought_in": alarm.sought_in,
+        "within": alarm.within or None,
+        "firing": alarm.firing,
+        "host_name": alarm.host_name,
+        "first_seen_at": alarm.first_seen_at,
         "body": codec.encode(alarm, without=_APART),
         "version": alarm.version,
     }
+
+
+def _to_update(alarm: Alarm) -> dict[str, Any]:
+    """The parameters of the update of one row."""
+    columns = _columns(replace(alarm, version=alarm.version + 1))
+    return {"of": columns.pop("id"), "was": alarm.version} | {f"new_{name}": columns[name] for name in columns}
 
 
 def alarm_of(row: AlarmRow) -> Alarm:
@@ -112,5 +175,5 @@ def alarm_of(row: AlarmRow) -> Alarm:
     )
 
 
-def _stale(alarm: Alarm) -> Stale:
-    return Stale(f"Alarm {alarm.id} was saved by somebody else since it was read.")
+def _stale(*alarms: Alarm) -> Stale:
+    return Stale(f"Alarm {', '.join(one.id for one in alarms[:9])} was saved by somebody else since it was read.")

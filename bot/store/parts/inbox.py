@@ -13,8 +13,6 @@ from bot.store.rows.tables import DeliveryRow, table_of
 from bot.store.transaction import Transaction
 
 _INBOX = table_of(DeliveryRow)
-_AT_ONCE = 500
-"""Rows of one statement."""
 
 
 class SqlInbox:
@@ -31,12 +29,8 @@ class SqlInbox:
         """See `bot.domain.ports.inbox.Inbox`. In the order of their keys, so that no two of us wait for each other."""
         settled = {"settled_at": self._transaction.clock.now(), "result": result}
         by_key = {one.key: delivery_columns(one) | settled for one in deliveries}
-        rows = [by_key[key] for key in sorted(by_key)]
-        fresh: set[str] = set()
-        for start in range(0, len(rows), _AT_ONCE):
-            insert = self._transaction.insert(_INBOX).values(rows[start : start + _AT_ONCE]).on_conflict_do_nothing()
-            fresh.update(await self._transaction.scalars(insert.returning(_INBOX.c.key)))
-        return frozenset(fresh)
+        insert = self._transaction.insert(_INBOX).on_conflict_do_nothing().returning(_INBOX.c.key)
+        return frozenset(await self._transaction.inserted(insert, [by_key[key] for key in sorted(by_key)]))
 
     async def find(self, key: str) -> Delivery | None:
         row = await self._transaction.first(select(DeliveryRow).where(col(DeliveryRow.key) == key))

@@ -198,6 +198,8 @@ class AlarmRow(Row, table=True):
         _only("one_open_alarm", "kind", "cloud", "subject", flag="open", unique=True),
         _only("ix_alarm_subject", "kind", "subject", flag="open"),
         _only("ix_alarm_waiting", "kept_at", flag="waits"),
+        _partial("ix_alarm_sought", "sought_in", "id", where="sought_in IS NOT NULL"),
+        _partial("ix_alarm_within", "within", where="within IS NOT NULL"),
         Index(
             "ix_alarm_behind",
             "kept_at",
@@ -212,7 +214,12 @@ class AlarmRow(Row, table=True):
     subject: str = Field(sa_type=Exact)
     open: bool
     shows: bool  #: whether a message stands, or shall stand, for it
-    waits: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  #: `Alarm.waits`
+    waits: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})  #: `Alarm.is_untold`
+    sought_in: str | None = Field(default=None, sa_type=Exact)  #: `Alarm.sought_in`
+    within: str | None = Field(default=None, sa_type=Exact)  #: `Alarm.within`; None: nothing counts it
+    firing: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})  #: `Alarm.firing`
+    host_name: str = Field(default="", sa_type=Exact, sa_column_kwargs={"server_default": text("''")})
+    first_seen_at: datetime | None = Field(default=None, sa_type=Moment)  #: None: an earlier release stored it
     body: str = Field(sa_type=Text)
     version: int
     channel: str = Field(default="", sa_type=Exact)

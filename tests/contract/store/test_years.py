@@ -184,8 +184,16 @@ ROUNDS: dict[str, tuple[Ask, str]] = {
     "what expires": (lambda unit: unit.operations.overdue(START), "ix_operation_work"),
     "deliveries left over": (lambda unit: unit.inbox.unsettled(since=START), "ix_inbox_unsettled"),
     "news to tell": (lambda unit: unit.outbox.waiting(limit=100), "ix_outbox_waiting"),
-    "an alert": (lambda unit: unit.alarms.about(AlarmKind.ALERT, "x"), "ix_alarm_subject"),
-    "alerts to place": (lambda unit: unit.alarms.waiting(limit=9), "ix_alarm_waiting"),
+    "an alert": (lambda unit: unit.alarms.about(AlarmKind.ALERT, ["x"]), "ix_alarm_subject"),
+    "alerts to tell": (lambda unit: unit.alarms.untold(limit=9), "ix_alarm_waiting"),
+    "where hosts are sought": (lambda unit: unit.alarms.sought_in(), "ix_alarm_sought"),
+    "alerts to place": (lambda unit: unit.alarms.sought("toy", after="", limit=9), "ix_alarm_sought"),
+    "what a storm counts": (lambda unit: unit.alarms.counted("s"), "ix_alarm_within"),
+    "what begins a storm": (
+        lambda unit: unit.alarms.begun(AlarmKind.ALERT, since=START),
+        "one_open_alarm|ix_alarm_subject",
+    ),
+    "what nobody heard of": (lambda unit: unit.notices.unheard(), "ix_alarm_behind|ix_alarm_within"),
     "alarms to show": (lambda unit: unit.notices.outdated(limit=9), "ix_alarm_behind"),
     "what ended": (lambda unit: unit.alarms.unwatched("prod", limit=9), "ix_operation_unwatched"),
     "what is left over": (

@@ -7,10 +7,11 @@ from datetime import timedelta
 
 import pytest
 
-from bot.domain.messages.alarm import Alarm, AlarmKind
+from bot.domain.messages.alarm import Alarm, AlarmKind, Notice
 from bot.domain.messages.news import Audience
 from bot.domain.operation import State
 from bot.domain.values import HostId
+from bot.slack.outbound.pending import read
 from tests.slack.conftest import NOON, Office, operation
 from tests.slack.mortal import Killed, MortalArchive
 from tests.slack.views.examples import plan
@@ -363,6 +364,35 @@ async def test_a_host_that_is_down_is_told_though_many_alerts_wait_for_their_sto
     board = office.board()
     await board.round()
     await office.until(lambda: any("compute-99" in m.plain for m in office.cards(INCIDENT)), board, seconds=10)
+
+
+async def test_a_round_reads_few_of_them_and_none_of_a_kind_holds_up_another(office: Office) -> None:
+    storm = await raised(office, counts(of=200))
+    await joins(office, storm, *range(1, 201))
+    for number in range(300, 500):
+        over = await raised(office, alarm(number))
+        async with office.archive.unit() as unit:
+            await unit.notices.keep(Notice(alarm=over.id, channel=INCIDENT, ts=f"1.{number}"))
+            await unit.commit()
+    await raised(office, alarm(999))
+    pending = await read(office.archive)
+    assert len(pending.notices) < 200
+    told = [one.id for one, notice in pending.notices if not notice.ts]
+    assert (pending.notices[0][0].id, "a999" in told) == (storm.id, True)
+
+
+async def test_of_many_storms_whose_channel_is_gone_all_that_joins_them_is_told(office: Office) -> None:
+    storms = [await raised(office, replace(counts(of=60), id=f"s{n}", subject=f"s{n}")) for n in range(3)]
+    _archived(office)
+    board = office.board()
+    await office.until(lambda: len(office.dms("U0BOB")) == len(storms), board, seconds=300)
+    for place, storm in enumerate(storms):
+        await joins(office, storm, *range(100 * place, 100 * place + 60))
+    await office.quiet(board, seconds=200, step=5)
+    said = "\n".join(office.dms("U0BOB"))
+    assert all(f"`prod/compute-{100 * place}`" in said for place in range(3))
+    async with office.archive.reading() as unit:
+        assert list(await unit.notices.unheard()) == []
 
 
 async def test_killed_around_the_turn_to_direct_messages_each_is_sent_once(office: Office) -> None:
