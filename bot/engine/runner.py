@@ -15,7 +15,7 @@ from bot.domain.operation import EXECUTING, Event, Operation, PlannedOperation, 
 from bot.domain.ports import LeaseLost, Stale, StoreFailed
 from bot.domain.progress import fates, set_aside
 from bot.domain.progress.fates import Fate
-from bot.domain.progress.steps import StepRecord, StepState
+from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.rules import targets, timing
 from bot.domain.values import Facts, Json, StepKey
 from bot.engine import execution, other_operations, step_news, survey
@@ -40,6 +40,7 @@ class Runner:
     pending: PendingCalls = field(default_factory=PendingCalls)
     failures: AdapterFailures = field(default_factory=AdapterFailures)
     foreseen: dict[StepKey, Sighting] = field(default_factory=dict)
+    only_waits: bool = False  #: for people, or for a cloud that is silent: it has nothing to begin by itself
     _stands: tuple[Sequence[StepRecord], float] = ((), 0.0)  #: the steps, and since when they are so
 
     def __post_init__(self) -> None:
@@ -128,6 +129,7 @@ class Runner:
             await self._silence(operation, error)
             return
         await self._heard_again(operation)
+        self.only_waits = _waits_for_people(operation, records)
         if between is None:
             await self._end(operation)
         elif between:
@@ -147,6 +149,7 @@ class Runner:
 
     async def _silence(self, operation: Operation, error: CloudError) -> None:
         """The cloud cannot be looked at: start nothing, say for how long, keep looking."""
+        self.only_waits = True
         was_told = self.silence.is_told
         if news := self.silence.goes_on(operation, error):
             facts: Facts = {"sentence": error.sentence, "remedy": error.remedy, "raw": error.raw}
@@ -158,6 +161,7 @@ class Runner:
         await self.leased.clock.sleep(self.leased.cloud.poll)
 
     async def _heard_again(self, operation: Operation) -> None:
+        self.only_waits = False
         if news := self.silence.is_over(operation):
             async with self.leased.unit() as unit:
                 await unit.outbox.tell(*news)
@@ -217,6 +221,12 @@ class Runner:
             places = [VmPlace(vm=id, unknown=error.sentence) for id in last]
         seen = VmPlaces(at=self.leased.clock.now(), vms=tuple(places)) if places else None
         return replace(operation, others=seen)
+
+
+def _waits_for_people(operation: Operation, records: Sequence[StepRecord]) -> bool:
+    """Whether nothing is begun before somebody resumes it, or does by hand what is theirs to do."""
+    going = [r for r in records if r.state in IN_FLIGHT]
+    return operation.state is State.PAUSED or (bool(going) and all(r.waits_for_person for r in going))
 
 
 def _numbers(records: Sequence[StepRecord]) -> PersonNeeded:

@@ -27,7 +27,9 @@ _NOBODY = Rule(requesters=(), approvers=())
 RENEW_SECONDS = 2.0
 WORKER = "worker"
 AT_ONCE = 20
-"""Operations of all clouds that are worked on side by side."""
+"""Operations of all clouds that are worked on side by side. Those that only wait take no place among them."""
+MOST = 200
+"""The same with those that only wait: each is renewed and looked at all the same."""
 HANGS_AFTER = 30.0
 """Seconds after which a worker that has not come round hangs."""
 STUCK_AFTER = 600.0
@@ -35,7 +37,7 @@ STUCK_AFTER = 600.0
 
 
 class Worker:
-    """Runs up to `AT_ONCE` operations of all clouds, side by side."""
+    """Runs up to `AT_ONCE` operations of all clouds, side by side, and beside them those that only wait."""
 
     def __init__(
         self,
@@ -58,6 +60,7 @@ class Worker:
         self._people = people
         self._pacings: dict[str, Pacing] = {}  #: by cloud
         self._running: dict[OperationId, asyncio.Task[None]] = {}
+        self._runners: dict[OperationId, Runner] = {}  #: of those of them that are read
         self._heartbeats = heartbeats or Heartbeats(clock)
 
     async def run(self) -> None:
@@ -72,9 +75,16 @@ class Worker:
                         await self._clock.sleep(GATHER_SECONDS)
         finally:
             self._running.clear()
+            self._runners.clear()
+
+    @property
+    def _may_take(self) -> bool:
+        """Whether one more operation may be taken up."""
+        waiting = sum(1 for runner in self._runners.values() if runner.only_waits)
+        return len(self._running) - waiting < AT_ONCE and len(self._running) < MOST
 
     async def _claim_all(self, group: asyncio.TaskGroup) -> None:
-        while len(self._running) < AT_ONCE:
+        while self._may_take:
             try:
                 async with self._archive.reading() as unit:
                     if not await unit.leases.has_work(span=LEASE):  # each commit asks for this, and few bring work
@@ -114,6 +124,7 @@ class Worker:
                     stumbled(log, "work on the operation failed; it is taken up again", end)
                     await self._clock.sleep(RENEW_SECONDS)
             self._running.pop(lease.operation, None)
+            self._runners.pop(lease.operation, None)
             await self._give_back(lease)
 
     async def _work(self, lease: Lease) -> None:
@@ -121,7 +132,8 @@ class Worker:
         beat = partial(self._heartbeats.beat, part, within=STUCK_AFTER)
         beat()
         try:
-            await Runner(await self._held(lease), beat=beat).run()
+            runner = self._runners[lease.operation] = Runner(await self._held(lease), beat=beat)
+            await runner.run()
         finally:
             self._heartbeats.ended(part)
 

@@ -1,31 +1,35 @@
 """The worker between two operations."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 
+import pytest
 import structlog
 from openstack.config.cloud_region import CloudRegion
 from openstack.exceptions import ConfigException
 
 from adapters.openstack.wire.session import Session
-from bot.domain.cloud import NO_BOOKS, Books, Request
+from bot.desk.control import Steer
+from bot.domain.cloud import NO_BOOKS, Books, Host, Request
 from bot.domain.heartbeats import Heartbeats
-from bot.domain.operation import State
+from bot.domain.operation import Choice, State
 from bot.domain.ports import Rank
+from bot.domain.rules.order import Order
+from bot.domain.values import Action, HostId, OperationId
 from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
-from bot.engine.worker import GATHER_SECONDS, STUCK_AFTER, Worker
+from bot.engine.worker import AT_ONCE, GATHER_SECONDS, STUCK_AFTER, Worker
 from bot.runtime.clock import SystemClock
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
 from tests.clocks import ManualClock
 from tests.store.migrated import open_migrated
 from tests.toy_cloud import ToyCloud
-from tests.workshop import Workshop
+from tests.workshop import ALICE, BOB, RULE, LeapingClock, Workshop
 
 
 @dataclass
@@ -210,4 +214,57 @@ async def test_what_a_library_logs_while_an_operation_is_worked_on_carries_its_i
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await session.aclose()
+        await archive.close()
+
+
+# many of them only wait ----------------------------------------------------------------------------------------------
+
+
+class AnyHost(ToyCloud):
+    """Has a host of every name; whatever is moved stays on its way."""
+
+    async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:
+        return [Host(id=HostId(matching), name=matching)]
+
+
+@pytest.mark.parametrize("wait_for", ["people", "a silent cloud"])
+async def test_however_many_operations_wait_for_somebody_one_more_is_taken_up(wait_for: str) -> None:
+    clock, bell = SystemClock(), Bell()
+    archive = SqlArchive("sqlite://", clock=clock, bell=bell)
+    await open_migrated(archive)
+    hosts = [f"rack-{number}" for number in range(AT_ONCE)]
+    cloud = AnyHost(clock=clock, vms={f"vm-of-{host}": host for host in hosts}, move_seconds=3600.0, poll=0.2)
+    cloud.concurrency = 2 * AT_ONCE
+    shop = Workshop(archive=archive, clock=LeapingClock(), cloud=cloud)
+    desk = replace(shop.desk, clock=clock, clouds={"toy": cloud, "near": AnyHost(clock=clock, vms={}, name="near")})
+    desk = replace(desk, rules={(name, Action.EVACUATE): RULE for name in desk.clouds})
+    worker = Worker(owner="w", archive=archive, clock=clock, bell=bell, clouds=desk.clouds, rules=desk.rules)
+
+    async def ask(cloud: str, host: str) -> OperationId:
+        order = Order(action=Action.EVACUATE, cloud=cloud, host=host)
+        return await desk.ask(order, by=ALICE, channel="C0OPS", key=await shop.key())
+
+    async def become(state: State, *ids: OperationId) -> None:
+        async with asyncio.timeout(60):
+            while {(await desk.show(id))[0].state for id in ids} != {state}:
+                await bell.comes_round(1)
+
+    running = asyncio.create_task(worker.run())
+    try:
+        waiting = [await ask("toy", host) for host in hosts]
+        await become(State.AWAITING_APPROVAL, *waiting)
+        for id in waiting:
+            digest = (await desk.show(id))[0].digest
+            assert digest is not None
+            await desk.vote(id, Choice.APPROVE, digest=digest, by=BOB, key=await shop.key())
+        await become(State.RUNNING, *waiting)
+        if wait_for == "people":
+            for id in waiting:
+                await desk.steer(id, Steer.PAUSE, by=BOB, key=await shop.key())
+        else:
+            cloud.silent = 1_000_000
+        await become(State.AWAITING_APPROVAL, await ask("near", "rack-99"))
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
         await archive.close()
