@@ -48,7 +48,14 @@ class SlackBusy(SlackError):
 
 
 class SlackSilent(SlackError):
-    """No answer, or none that tells whether it took effect: look before posting again."""
+    """No answer, or none that tells whether it took effect: look before posting again.
+
+    `is_over` says that it takes no effect later than now: Slack was not reached, or answered.
+    """
+
+    def __init__(self, code: str, *, is_over: bool = False) -> None:
+        super().__init__(code)
+        self.is_over = is_over
 
 
 MISSING_SCOPE = "missing_scope"
@@ -73,6 +80,8 @@ _LOCKED_OUT = frozenset(
 )
 CHOKED = frozenset({"fatal_error", "internal_error"})
 """Slack's own trouble; with some shapes of content it has it each time."""
+_GATEWAYS = frozenset({502, 504})
+"""Said by a machine in front of Slack, which goes on without it."""
 _TROUBLED = CHOKED | {"request_timeout", "service_unavailable", "update_failed"}
 
 
@@ -108,6 +117,8 @@ async def answer(call: Awaitable[AsyncSlackResponse], *, seconds: float = SECOND
             response = await call
     except SlackApiError as error:
         raise _translated(error) from error
+    except aiohttp.ClientConnectorError as error:
+        raise SlackSilent(type(error).__name__, is_over=True) from error
     except (aiohttp.ClientError, OSError, TimeoutError, SlackClientError, ValueError) as error:
         raise SlackSilent(type(error).__name__) from error
     return response.data if isinstance(response.data, dict) else {}
@@ -144,7 +155,7 @@ def _translated(error: SlackApiError) -> SlackError:
     if status == 429 or code in _BUSY:
         return SlackBusy(code or "ratelimited", seconds=_retry_after(getattr(response, "headers", {})))
     if status >= 500 or not code or code in _TROUBLED:
-        return SlackSilent(code or f"HTTP {status}")
+        return SlackSilent(code or f"HTTP {status}", is_over=status not in _GATEWAYS)
     if code in _LOCKED_OUT:
         return SlackBusy(code, seconds=BUSY_SECONDS)
     return SlackRefused(code, block=_block_named_in(body))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Literal
 
-Harm = Literal["delay", "rate_limited", "server_error", "lost_reply", "refused"]
+Harm = Literal["delay", "rate_limited", "server_error", "lost_reply", "late", "refused"]
 
 
 @dataclass(kw_only=True)
@@ -19,7 +19,7 @@ class ApiFault:
     """A method's name, or a pattern such as `chat.*`."""
     times: int
     seconds: float = 0.0
-    """How long the call is delayed, or what Retry-After says."""
+    """How long the call is delayed, how much later it takes effect, or what Retry-After says."""
     status: int = 500
     error: str = ""
     """The error of a `refused` call."""
@@ -85,6 +85,10 @@ class SlackFaults:
     def lose_reply(self, *, method: str = "*", times: int = 1) -> None:
         """Do what was asked, then cut the connection before the answer."""
         self.api.append(ApiFault(harm="lost_reply", method=method, times=times))
+
+    def come_late(self, seconds: float, *, method: str = "*", times: int = 1) -> None:
+        """Cut the connection before the answer, and do what was asked so many seconds later."""
+        self.api.append(ApiFault(harm="late", method=method, times=times, seconds=seconds))
 
     def refuse(self, error: str, *, method: str, times: int = 1, channel: str = "", block: str = "") -> None:
         """Answer `{"ok": false, "error": error}`; to calls for that channel, or with that type of block, alone."""

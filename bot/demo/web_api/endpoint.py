@@ -49,7 +49,9 @@ class WebApi:
             await self._ws.clock.sleep(self._ws.faults.latency)
         told = await _told_in(request)
         fault = self._ws.faults.take_api(method, told)
-        if fault is not None and fault.harm == "delay":
+        if fault is not None and fault.harm == "late" and request.transport is not None:
+            request.transport.abort()
+        if fault is not None and fault.harm in {"delay", "late"}:
             await self._ws.clock.sleep(fault.seconds)
         early = self._harmed(fault, told)
         if early is not None:

@@ -53,6 +53,11 @@ class BackOff:
         due = self._not_before[name] = self._clock.monotonic() + STORE_SECONDS
         self._pace.come_back(due)
 
+    def put_off(self, name: str, *, seconds: float) -> None:
+        """Note that it is to wait for so long, which is nobody's failure."""
+        due = self._not_before[name] = self._clock.monotonic() + seconds
+        self._pace.come_back(due)
+
     def rest(self, name: str, *, seconds: float) -> None:
         """Note that it was done, and is not to be done again for so long."""
         self.done(name)

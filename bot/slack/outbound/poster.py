@@ -11,10 +11,11 @@ from bot.domain.ports import Clock, LeaseLost
 from bot.slack import wire
 from bot.slack.command_names import CommandNames
 from bot.slack.conversations import Conversations
+from bot.slack.late_calls import LOOK_SECONDS, LateCalls
 from bot.slack.outbound.rate_limits import EDIT, EPHEMERAL, POST, RateLimits
 from bot.slack.refusals import BARRED, CLOSED, NO_SUCH_PLACE
 from bot.slack.views.message import Message, SharedFile
-from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackRefused, SlackSilent, answer
+from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackError, SlackRefused, SlackSilent, answer
 
 CARD = "muster_card"
 LINE = "muster_line"
@@ -69,6 +70,7 @@ class Poster:
     ) -> None:
         self._client = client
         self._may_speak = may_speak
+        self._late = LateCalls(clock, is_taken_over=pace.is_taken_over)
         self._choked: dict[str, int] = {}  # by message: how often in a row Slack had trouble of its own with it
         self._names = names or CommandNames()
         self._conversations = Conversations(client, clock, self._asked, external=external)
@@ -87,7 +89,10 @@ class Poster:
         return ts
 
     async def _posted(self, channel: str, message: Message, *, event: str, mark: str, thread: str) -> str:
+        marks = mark.split(",") if event == LINE else [mark]
+        self._late.posts_no_more(marks)
         await self._conversations.enter(channel, join=not thread)
+        self._late.posts(marks)
         metadata = {"event_type": event, "event_payload": {"mark": mark}}
 
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
@@ -101,7 +106,12 @@ class Poster:
                 unfurl_media=False,
             )
 
-        answered = await self._said(POST, channel, message, call, what=mark)
+        try:
+            answered = await self._said(POST, channel, message, call, what=mark)
+        except SlackSilent as silent:
+            if silent.is_over:
+                self._late.posts_no_more(marks)
+            raise
         return str(answered["ts"])
 
     async def upload(self, channel: str, message: Message, file: SharedFile, *, thread: str) -> None:
@@ -128,7 +138,32 @@ class Poster:
         def call(form: Message) -> Awaitable[AsyncSlackResponse]:
             return self._client.chat_update(channel=channel, ts=ts, text=form.text, blocks=list(form.blocks))
 
-        await self._said(EDIT, pace_of, message, call, what=f"{channel} {ts}")
+        try:
+            await self._said(EDIT, pace_of, message, call, what=f"{channel} {ts}")
+        except SlackSilent as silent:
+            if not silent.is_over:
+                self._late.edit_lost(channel, ts)
+            raise
+        except SlackRefused:
+            self._late.edits_no_more(channel, ts)
+            raise
+        self._late.edited(channel, ts, message, pace_of=pace_of)
+
+    async def repeat_edits(self) -> bool:
+        """Make the edits again that an older one, whose answer did not come, may have overwritten; whether any was."""
+        did = False
+        for edit in self._late.due():
+            if not self.pace.allows(EDIT, edit.pace_of):
+                continue
+            try:
+                await self.edit(edit.channel, edit.ts, edit.message, pace_of=edit.pace_of)
+                did = True
+            except SlackRefused:
+                continue
+            except SlackError:
+                self._late.put_off(edit, seconds=LOOK_SECONDS)
+                break
+        return did
 
     async def post_ephemeral(self, channel: str, user: str, message: Message) -> None:
         """Show a message to one person only."""
@@ -197,6 +232,9 @@ class Poster:
 
         Returns:
             mark → ts, for each that was found.
+
+        Raises:
+            MayStillAppear: one was not found, and is too recent to say that it is not posted.
         """
         wanted, found, cursor = set(marks), dict[str, str](), ""
         oldest = f"{(since - CLOCKS_APART).timestamp():.6f}" if since is not None else None
@@ -208,6 +246,8 @@ class Poster:
             cursor = str(page.get("response_metadata", {}).get("next_cursor") or "")
             if not cursor or wanted <= found.keys():
                 break
+        if since is not None and event != FILE:
+            self._late.check_missing(wanted - found.keys())
         return found
 
     async def _page(self, channel: str, thread: str, cursor: str, oldest: str | None) -> Mapping[str, Any]:

@@ -28,6 +28,7 @@ class RateLimits:
 
     def __init__(self, clock: Clock, *, is_taken_over: bool = False) -> None:
         self._clock = clock
+        self.is_taken_over = is_taken_over
         self._edits = 0.0 if is_taken_over else EDIT_BURST
         self._counted_at = clock.monotonic()
         self._free_at = {POST: self._counted_at + POST_GAP} if is_taken_over else dict[str, float]()

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from bot.domain.ports import Clock, LeaseLost, StoreFailed
 from bot.runtime.log import logger
+from bot.slack.late_calls import MayStillAppear
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.rate_limits import EDIT, POST
@@ -111,7 +112,7 @@ class StandingMessages:
 
     async def round(self, messages: Iterable[StandingMessage]) -> bool:
         """Bring every message up to date that may be touched now; whether any was."""
-        shown = False
+        shown = await self._poster.repeat_edits()
         for message in messages:
             if self._backoff.waits(message.name):
                 continue
@@ -119,6 +120,8 @@ class StandingMessages:
                 if await self._show(message):
                     self._backoff.done(message.name)
                     shown = True
+            except MayStillAppear as wait:
+                self._backoff.put_off(message.name, seconds=wait.seconds)
             except SlackError as error:
                 self._backoff.failed(message.name, error)
                 if isinstance(error, SlackSilent):

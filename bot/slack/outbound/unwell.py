@@ -61,6 +61,7 @@ class Unwell:
         self._since: tuple[float, datetime] | None = None
         self._told: Mapping[str, str] = {}
         self._stands: dict[str, str] = {}  #: by conversation: the message in it
+        self._attempted_at: datetime | None = None  #: a post in the channel whose answer did not come
 
     async def run(self) -> None:
         """Look again and again until cancelled."""
@@ -79,6 +80,7 @@ class Unwell:
         Raises:
             SlackError: it could not be told.
         """
+        await self._poster.repeat_edits()
         ailing = await self._mine()
         if not ailing:
             await self._well()
@@ -103,10 +105,14 @@ class Unwell:
     async def _post(self, message: Message) -> None:
         """In the incident channel; or, where that takes nothing, to each of those who may act."""
         try:
-            self._stands[self._channel] = await self._poster.post(
-                self._channel, message, event=UNWELL, mark=self._where
-            )
+            if not await self._has_appeared():
+                self._attempted_at = self._clock.now()
+                ts = await self._poster.post(self._channel, message, event=UNWELL, mark=self._mark)
+                self._stands[self._channel] = ts
+            else:
+                await self._edit(message)
         except SlackRefused as refusal:
+            self._attempted_at = None
             if refusal.code not in NO_SUCH_PLACE | CLOSED | BARRED:
                 raise
             people = await self._approvers()
@@ -116,7 +122,25 @@ class Unwell:
             for one in people:
                 with suppress(SlackRefused):  # who left is told no more, and hides it from nobody else
                     channel = await self._poster.dm(one)
-                    self._stands[channel] = await self._poster.post(channel, message, event=UNWELL, mark=self._where)
+                    self._stands[channel] = await self._poster.post(channel, message, event=UNWELL, mark=self._mark)
+
+    @property
+    def _mark(self) -> str:
+        """By which the message of this trouble is known again."""
+        return f"{self._where} {self._since[1].isoformat()}" if self._since is not None else self._where
+
+    async def _has_appeared(self) -> bool:
+        """Whether what was posted without an answer stands; it is ours from then on.
+
+        Raises:
+            SlackError: that is not known now.
+        """
+        if self._attempted_at is None:
+            return False
+        channel, mark = self._channel, self._mark
+        found = await self._poster.find(channel, event=UNWELL, marks=[mark], since=self._attempted_at)
+        self._stands |= {channel: found[mark]} if found else {}
+        return bool(found)
 
     async def _mine(self) -> Mapping[str, str]:
         """What ails and is ours to tell. Without a database much else stands still, which is no trouble of its own."""
@@ -126,6 +150,8 @@ class Unwell:
         return {part: why for part, why in ailing.items() if part != "slack"}
 
     async def _well(self) -> None:
+        if not self._stands:
+            await self._has_appeared()
         if self._stands and self._since is not None:
             await self._edit(view.render(self._told, where=self._where, since=self._since[1], over=self._clock.now()))
-        self._since, self._told, self._stands = None, {}, {}
+        self._since, self._told, self._stands, self._attempted_at = None, {}, {}, None

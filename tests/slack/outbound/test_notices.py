@@ -403,3 +403,10 @@ async def test_killed_around_the_turn_to_direct_messages_each_is_sent_once(offic
             await office.board(MortalArchive(office.archive, at=at, after=True)).round()
     await office.quiet(office.board(), seconds=100)
     assert (len(office.dms("U0BOB")), len(office.dms("U0CAROL"))) == (1, 1)
+
+
+async def test_an_alarm_that_is_posted_long_after_its_answer_was_given_up_stands_once(office: Office) -> None:
+    await raised(office, alarm())
+    office.served.faults.come_late(20, method="chat.postMessage")
+    await office.quiet(office.board(), seconds=120)
+    assert len(office.cards(INCIDENT)) == 1

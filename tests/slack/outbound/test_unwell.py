@@ -1,6 +1,7 @@
 """When Muster itself is unwell, the incident channel hears of it though nothing can be stored."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
@@ -39,6 +40,14 @@ class Trouble:
         await self.unwell.look()
         await self.office.clock.pass_time(seconds)
         await self.unwell.look()
+        return [message.plain for message in self.office.cards("C0INCIDENT")]
+
+    async def goes_on(self, seconds: float) -> list[str]:
+        """What the incident channel reads after so long, with a look each five seconds, whatever becomes of it."""
+        for _ in range(int(seconds / 5)):
+            with suppress(SlackError):
+                await self.unwell.look()
+            await self.office.clock.pass_time(5)
         return [message.plain for message in self.office.cards("C0INCIDENT")]
 
 
@@ -107,3 +116,16 @@ async def test_where_the_incident_channel_takes_nothing_those_who_may_act_are_to
     await trouble.unwell.look()
     (over,) = trouble.office.dms("U0BOB")
     assert "Muster on bastion-1 is well again" in over
+
+
+@pytest.mark.parametrize("ends_after", [5.0, 120.0])
+async def test_that_muster_is_unwell_stands_once_though_its_post_comes_late(
+    trouble: Trouble, ends_after: float
+) -> None:
+    trouble.ailing = dict(FULL)
+    trouble.office.served.faults.come_late(20, method="chat.postMessage")
+    assert await trouble.goes_on(PATIENCE_SECONDS) == []
+    assert len(await trouble.goes_on(ends_after)) == (1 if ends_after > 20 else 0)
+    trouble.ailing = {}
+    (over,) = await trouble.goes_on(120)
+    assert "is well again" in over
