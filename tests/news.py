@@ -70,5 +70,6 @@ def every_fact(words: str) -> dict[str, Any]:
         "is_approved": False,
         "may_vouch": False,
         "may_take_all": True,
+        "is_made_again": True,
         "digest": "d1",
     }

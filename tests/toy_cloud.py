@@ -62,7 +62,7 @@ class ToyCloud:
     breaks_until: float = 0.0  #: moment of the clock for spans until which it ends every call with an error
     broke: list[float] = field(default_factory=list)  #: when it did so
     put_off: list[tuple[str, float]] = field(default_factory=list)  #: what was put off, and when
-    lose: dict[str, str] = field(default_factory=dict)  #: "before" or "after" the effect
+    lose: dict[str, str] = field(default_factory=dict)  #: "before" or "after" the effect; a word a call
     fails: set[str] = field(default_factory=set)  #: VMs whose next move fails
     silent: int = 0  #: so many looks and surveys fail
     most_at_once: int = 0
@@ -225,7 +225,8 @@ class ToyCloud:
             raise Unreachable("asked too often", raw="429", put_off=self.puts_off[step.key].pop(0))
         if step.key in self.refuse:
             raise Refused(self.refuse.pop(step.key), remedy="Do something.", raw="409")
-        fate = self.lose.pop(step.key, "")
+        fate, _, others = self.lose.pop(step.key, "").partition(" ")
+        self.lose |= {step.key: others} if others else {}
         if fate == "before":
             raise Unreachable("connection refused")
         self.starts.append(step.key)

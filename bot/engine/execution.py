@@ -341,7 +341,9 @@ async def _start(
 
 async def store(leased: LeasedOperation, answers: Sequence[Answer]) -> None:
     """Commit what calls were answered, all that has come at once."""
-    news = [line for answer in answers for line in answer.news]
+    id = leased.lease.operation
+    told = ((*answer.news, *step_news.of_answer(id, answer.record, answer.entry)) for answer in answers)
+    news = [line for lines in told for line in lines]
     await leased.save_steps([(answer.record, answer.entry) for answer in answers], *news)
 
 

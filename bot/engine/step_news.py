@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages.executed import (
+    AnswerLost,
     ByHandWanted,
     PhaseBegun,
     StepDone,
@@ -18,8 +19,8 @@ from bot.domain.messages.news import Audience, News, calling
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
 from bot.domain.progress import pace
-from bot.domain.progress.steps import StepRecord, StepState
-from bot.domain.values import Facts, VmId
+from bot.domain.progress.steps import MAX_STARTS, StepRecord, StepState
+from bot.domain.values import Facts, OperationId, VmId
 
 _TROUBLES: Mapping[StepState, type[StepFailed | StepUnclear]] = {
     StepState.FAILED: StepFailed,
@@ -72,6 +73,24 @@ def of_stale(operation: Operation, targets: Collection[str]) -> list[News]:
         return []
     stale = TargetsStale(targets=tuple(sorted(targets)), seconds=int(pace.STALE))
     return [News(what=stale, operation=operation.id)]
+
+
+def of_answer(operation: OperationId, record: StepRecord, entry: Entry | None) -> list[News]:
+    """The line that whether a change of the host itself took effect is not known, for nothing begins until it is.
+
+    Of one that the cloud ended itself that is known a moment later, and is told then.
+    """
+    is_lost = entry is not None and entry.event is AuditEvent.ANSWER_LOST
+    if not is_lost or record.is_over or record.step.vm is not None:
+        return []
+    lost = AnswerLost(
+        title=record.step.title,
+        sentence=record.sentence,
+        raw=str(entry.facts.get("raw") or "") if entry else "",
+        seconds=record.step.quiet.total_seconds(),
+        is_made_again=record.starts < MAX_STARTS,
+    )
+    return [News(what=lost, operation=operation)]
 
 
 def of_step(operation: Operation, record: StepRecord) -> list[News]:

@@ -98,6 +98,22 @@ async def test_a_call_that_never_arrived_is_made_again_only_after_the_quiet_peri
     assert moved - began >= timedelta(seconds=90)
 
 
+@pytest.mark.parametrize(("answers", "took_effect"), [(3, False), (1, False), (1, True)])
+async def test_that_the_answer_to_a_change_of_the_host_was_lost_is_told_when_it_was_lost(
+    shop: Workshop, answers: int, took_effect: bool
+) -> None:
+    shop.cloud.lose["disable"] = " ".join(["after" if took_effect else "before"] * answers)
+    id = await shop.approved()
+    await shop.work()
+    lost = [n for n in await shop.news() if n.kind is Kind.ANSWER_LOST]
+    assert [facts_of(n)["title"] for n in lost] == ["disable host-1"] * answers
+    assert all(facts_of(n)["sentence"].endswith(("connection refused", "connection reset")) for n in lost)
+    assert [facts_of(n)["is_made_again"] for n in lost] == [True, True, False][:answers]
+    kinds = [n.kind for n in await shop.news() if n.audience is Audience.THREAD]
+    assert kinds.index(Kind.ANSWER_LOST) < kinds.index(Kind.STEP_UNKNOWN if answers == 3 else Kind.STEP_DONE)
+    assert (await shop.operation(id)).state is (State.NEEDS_ATTENTION if answers == 3 else State.SUCCEEDED)
+
+
 async def test_one_vm_that_fails_does_not_stop_the_others_and_is_named(shop: Workshop) -> None:
     shop.cloud.fails = {"vm-2"}
     id = await shop.approved()

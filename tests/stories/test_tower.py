@@ -104,6 +104,22 @@ async def test_nobody_else_chooses_and_a_late_click_is_answered_privately(stage:
     assert calls(stage, "/exit-maintance-mode") == []
 
 
+async def test_an_enter_that_cloudtower_ends_with_an_error_is_told_at_once_in_its_words(stage: Stage) -> None:
+    stage.world.faults.order(
+        CallFault(
+            effect=Effect.ANSWER, status=500, face="cloudtower", path="/enter-maintance-mode$", message="ELF_BUSY"
+        )
+    )
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, "/maintenance enter tower/node-1")
+    await stage.card_says("Waiting for approval")
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.until(lambda: stage.thread_says("tower could not answer (500)"), what="what CloudTower answered")
+    for words in ("ELF_BUSY", "If it leaves no trace for 2 min, Muster makes the call again."):
+        assert stage.thread_says(words)
+    assert len(calls(stage, "/enter-maintance-mode")) == 1
+
+
 async def test_a_host_is_powered_off_after_maintenance_when_that_was_approved(stage: Stage) -> None:
     await stage.start_bot()
     await stage.workspace.type_command(ALICE, OPS, "/maintenance enter tower/node-1 --then poweroff")

@@ -90,6 +90,18 @@ class StepUnclear:
 
 
 @dataclass(frozen=True, kw_only=True)
+class AnswerLost:
+    """A change of the host itself was answered in a way that does not tell whether it took effect."""
+
+    kind: ClassVar = Kind.ANSWER_LOST
+    title: str
+    sentence: str = ""  #: what came instead of a good answer
+    raw: str = ""
+    seconds: float  #: how long nothing must be seen of it before it counts as never made
+    is_made_again: bool  #: what happens then; else a person is asked
+
+
+@dataclass(frozen=True, kw_only=True)
 class CloudSilent:
     """The cloud does not answer."""
 
@@ -258,6 +270,7 @@ Executed: TypeAlias = (
     | SaidDone
     | StepFailed
     | StepUnclear
+    | AnswerLost
     | CloudSilent
     | CloudBack
     | TargetsStale

@@ -32,6 +32,7 @@ class Kind(StrEnum):
     SAID_DONE = "said done"
     STEP_FAILED = "step failed"
     STEP_UNKNOWN = "step unknown"
+    ANSWER_LOST = "answer lost"
     CLOUD_SILENT = "cloud silent"
     CLOUD_BACK = "cloud back"
     TARGET_STALE = "target stale"

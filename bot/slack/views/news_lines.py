@@ -29,6 +29,7 @@ from bot.domain.messages.decided import (
 )
 from bot.domain.messages.executed import (
     AllVerified,
+    AnswerLost,
     BackInService,
     ByHandWanted,
     CardMoved,
@@ -179,6 +180,8 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             said = text.sentence_of(what.sentence, what.remedy)
             unclear = f"*{_title(what.title)}*: what became of it is unclear."
             return f":question: {_called(ask)}{unclear} {said}{_raw(what.raw)}"
+        case AnswerLost():
+            return _answer_lost(what)
         case CloudSilent():
             said = text.sentence_of(what.sentence, what.remedy)
             silent = f"The cloud has not answered{_for_how_long(what)}."
@@ -332,6 +335,12 @@ def _by_hand(what: ByHandWanted, ask: Sequence[str]) -> str:
     sentence = text.sentence_of(what.sentence, what.remedy)
     said = f":raised_hand: {_called(ask)}to be done by hand: *{_title(what.title)}*. {sentence}".rstrip()
     return f"{said} Say so with *Done* on the card.\n{text.typed(what.command)}" if what.command else said
+
+
+def _answer_lost(what: AnswerLost) -> str:
+    then = "makes the call again" if what.is_made_again else "asks a person"
+    said = f"{text.sentence_of(what.sentence)} If it leaves no trace for {_span(what.seconds)}, Muster {then}."
+    return f":grey_question: *{_title(what.title)}*: {said}{_raw(what.raw)}"
 
 
 def _targets_stale(what: TargetsStale) -> str:
