@@ -272,6 +272,7 @@ def _site(bot: Bot) -> web.Application:
     if bot.settings.slack.mode == "http" and bot.settings.slack.listen is None:
         _add_slack(bot, site)
     site.router.add_post(webhooks.PATH, _alertmanager(bot))
+    site[http_server.MAY_BE_PUT_OFF] = frozenset({webhooks.PATH})
     return site
 
 

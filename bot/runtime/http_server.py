@@ -6,7 +6,7 @@ takes are missed by everything else in the process: the database, Slack, the clo
 
 import asyncio
 import resource
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 
 from aiohttp import web
@@ -17,9 +17,14 @@ BODY_SECONDS = 10.0
 """How long the body of a request may take."""
 IDLE_SECONDS = 15.0
 """How long a connection may wait for its next request, and that for its head."""
-MOST_CONNECTIONS = 100
+MOST_CONNECTIONS = 120
 SHARE = 4
 """Of the file descriptors of the process, one in so many at most is the door's."""
+
+RESERVED = 20
+"""Of the connections, so many are kept from requests that may be put off."""
+MAY_BE_PUT_OFF = web.AppKey("MAY_BE_PUT_OFF", Collection[str])
+"""Paths of an application whose callers come again when they are told to: however many wait there, others get in."""
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -67,11 +72,11 @@ class Doorkeeper:
     def __init__(self) -> None:
         self._inside: set[Visitor] = set()
         self._silent: dict[asyncio.BaseProtocol, Visitor] = {}
+        self._taken = 0  #: requests under way that could have been put off
 
     def admit(self, visitor: "Visitor") -> bool:
         """Whether there is room; the silent ones make some, oldest first."""
-        files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        if len(self._inside) >= min(MOST_CONNECTIONS, files // SHARE):
+        if len(self._inside) >= _places():
             if not self._silent:
                 return False
             next(iter(self._silent.values())).leave()
@@ -93,7 +98,18 @@ class Doorkeeper:
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The head of a request has come."""
         self._silent.pop(request.protocol, None)
-        return await handler(request)
+        if request.path not in request.app.get(MAY_BE_PUT_OFF, ()):
+            return await handler(request)
+        if self._taken >= max(1, _places() - RESERVED):
+            answer: web.StreamResponse = web.json_response({"error": "Too many at once; send it again."}, status=503)
+        else:
+            self._taken += 1
+            try:
+                answer = await handler(request)
+            finally:
+                self._taken -= 1
+        answer.force_close()  # an idle connection would keep somebody else's place
+        return answer
 
 
 class Visitor(asyncio.Protocol):
@@ -143,6 +159,12 @@ class Visitor(asyncio.Protocol):
     def resume_writing(self) -> None:
         """It takes on."""
         self.inner.resume_writing()
+
+
+def _places() -> int:
+    """How many connections there may be now."""
+    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return min(MOST_CONNECTIONS, files // SHARE)
 
 
 def _inner(runner: web.AppRunner) -> asyncio.Protocol:

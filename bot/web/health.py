@@ -124,7 +124,7 @@ class Probes:
         try:
             await self._storing.answer()
         except TimeoutError:
-            return f"no answer within {PROBE_SECONDS:g} s"
+            return f"gives no answer within {PROBE_SECONDS:g} s"
         except Exception as error:  # noqa: BLE001  # whatever a store's driver raises means: not ready
             stumbled(log, "the store does not answer", error)
             return _why(error)

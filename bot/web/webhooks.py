@@ -5,6 +5,7 @@ https://prometheus.io/docs/alerting/latest/configuration/#webhook_config; Alertm
 5xx, and gives up one that was answered 4xx.
 """
 
+import asyncio
 import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +24,8 @@ from bot.watch.alerts import AlertGroup, ToldAlert
 log = logger(__name__)
 
 PATH = "/webhooks/alertmanager"
+TAKE_SECONDS = 5.0
+"""How long a call waits until it is stored; whoever waits longer holds a connection that others need."""
 _MOST_ALERTS = 1_000
 _LONGEST = 1_000
 """Characters that are kept of any one text."""
@@ -65,13 +68,33 @@ def alertmanager(
             log.warning("an alert could not be read", why=str(bad))
             return _no(400, str(bad))
         try:
-            fresh = await take(group)
+            fresh = await _in_time(take(group))
         except (Stale, StoreFailed) as error:
             log.warning("an alert could not be stored", error=str(error))
             return _no(503, "It could not be stored now; send it again.")
         return web.json_response({"alerts": len(group.alerts), "new": fresh})
 
     return handle
+
+
+async def _in_time(take: Awaitable[int]) -> int:
+    """What it answers. It goes on where that takes too long: what is stored after all is known when it is sent again.
+
+    Raises:
+        StoreFailed: it is not stored, or not yet.
+    """
+    taking = asyncio.ensure_future(take)
+    await asyncio.wait([taking], timeout=TAKE_SECONDS)
+    if taking.done():
+        return taking.result()
+    taking.add_done_callback(_heard)
+    raise StoreFailed(f"not within {TAKE_SECONDS:g} s")
+
+
+def _heard(taken: asyncio.Future[int]) -> None:
+    """An error that comes too late is heard by nobody, and no surprise."""
+    if not taken.cancelled():
+        taken.exception()
 
 
 def parse(body: bytes, *, labels: Labels) -> AlertGroup:

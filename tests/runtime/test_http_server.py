@@ -39,7 +39,9 @@ async def opened() -> AsyncIterator[int]:
     app = web.Application()
     app.router.add_get("/", page)
     app.router.add_get("/slow", slow)
+    app.router.add_get("/bulk", slow)
     app.router.add_post("/", reads)
+    app[http_server.MAY_BE_PUT_OFF] = {"/bulk"}
     async with http_server.serve(app, "127.0.0.1", 0) as port:
         yield port
 
@@ -112,6 +114,18 @@ async def test_connections_take_a_share_of_the_files_that_a_process_may_open(mon
     async with opened() as port, wires(port, 40, b"GET / HT") as held:
         assert await answered(port) == "here"
         assert len([wire for wire in held[:35] if await end_of(wire) == b""]) == 35
+
+
+async def test_however_many_wait_who_could_come_again_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 6)
+    monkeypatch.setattr(http_server, "RESERVED", 2)
+    async with opened() as port, wires(port, 4, b"GET /bulk HTTP/1.1\r\nHost: x\r\n\r\n") as busy:
+        await asyncio.sleep(0.1)  # all four are being served
+        for _ in range(9):
+            async with wires(port, 1, b"GET /bulk HTTP/1.1\r\nHost: x\r\n\r\n") as (late,):
+                assert (await end_of(late)).startswith(b"HTTP/1.1 503 ")
+        assert await answered(port) == "here"
+        assert not any(wire[0].at_eof() for wire in busy)
 
 
 async def test_who_is_being_served_is_not_thrown_out_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,3 +231,16 @@ async def test_what_cannot_be_stored_is_answered_503_so_that_it_is_sent_again(po
     with pytest.raises(StoreFailed):
         await post.shown()
     await post.archive.open()
+
+
+async def test_while_the_database_takes_nothing_nobody_waits_for_long(
+    post: Post, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "TAKE_SECONDS", 0.05)
+    async with post.archive.unit():  # which has the only turn
+        assert (await send(url, payload()))[0] == 503
+        assert (await send(url, payload(group="another")))[0] == 503
+    monkeypatch.undo()
+    assert (await send(url, payload(group="another"))) == (200, {"alerts": 1, "new": 0})  # it was stored after all
+    async with post.archive.reading() as unit:
+        assert len(await unit.alarms.of(AlarmKind.ALERT, cloud=None)) == 1

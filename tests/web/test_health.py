@@ -213,7 +213,7 @@ async def test_a_probe_that_hangs_counts_as_failed(monkeypatch: pytest.MonkeyPat
     async with asking(parts) as get:
         answer = await get("/readyz")
         assert answer.status_code == 503
-        assert answer.json()["ailing"] == {"store": "no answer within 0.05 s"}
+        assert answer.json()["ailing"] == {"store": "gives no answer within 0.05 s"}
         assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
 
 
@@ -226,7 +226,7 @@ async def test_nobody_waits_for_a_database_that_hangs_in_the_middle_of_a_stateme
         for _ in range(2):
             async with asyncio.timeout(10):
                 answer = await get("/readyz")
-            assert answer.json()["ailing"] == {"store": "no answer within 0.05 s"}
+            assert answer.json()["ailing"] == {"store": "gives no answer within 0.05 s"}
         assert 'muster_up{part="store"} 0.0' in (await get("/metrics")).text
         assert parts.asked == 2, "once for the row, once for the counts: no queue of them grows"
         parts.thaws.set()
