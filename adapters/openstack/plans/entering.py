@@ -14,7 +14,7 @@ from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans.evacuation import OUT_OF_SERVICE
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import emptied, locks, service, vms
+from adapters.openstack.steps import emptied, locks, service, vms, witness
 from adapters.openstack.steps.moves import deadlines, live, ways
 from adapters.openstack.steps.moves.method import Relocation
 from bot.domain.cloud import Request
@@ -68,7 +68,7 @@ def entering(request: Request, survey: OpenStackSurvey, settings: OpenStackSetti
         findings=findings,
         vms=tuple(_vm(s, survey.servers, reasons[s.id], is_meant=s.id in chosen.ids) for s in survey.servers.here),
         phases=(OUT_OF_SERVICE, MIGRATE, VERIFY),
-        steps=tuple(_steps(request, survey, leaving, settings, is_whole=is_whole)),
+        steps=witness.named(_steps(request, survey, leaving, settings, is_whole=is_whole), survey.computes),
         facts={
             "live migration": f"block migration decided by Nova, microversion {at}",
             "a live migration": deadlines.spoken(settings),

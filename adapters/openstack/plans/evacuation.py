@@ -10,7 +10,7 @@ from adapters.openstack.model.resources import Server
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.plans import spread
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import locks, power, service, vms
+from adapters.openstack.steps import locks, power, service, vms, witness
 from adapters.openstack.steps import rehome as rehome_steps
 from adapters.openstack.steps.moves import evacuate
 from adapters.openstack.wire import versions
@@ -113,7 +113,7 @@ def evacuation(request: Request, survey: OpenStackSurvey, settings: OpenStackSet
             for s in survey.servers.here
         ),
         phases=(power.FENCE, rehome_steps.PHASE, OUT_OF_SERVICE, EVACUATE),
-        steps=steps,
+        steps=witness.named(steps, survey.computes),
         facts={
             "microversion": microversion,
             "VMs come up": "stopped" if settings.stopped else "as they were",

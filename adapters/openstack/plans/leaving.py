@@ -12,7 +12,7 @@ from adapters.openstack.findings.returning_vms import Away
 from adapters.openstack.model.servers import Servers
 from adapters.openstack.model.survey import OpenStackSurvey
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import service, vms
+from adapters.openstack.steps import service, vms, witness
 from adapters.openstack.steps.moves import ways
 from adapters.openstack.steps.moves.method import Relocation
 from bot.domain.cloud import Request
@@ -38,7 +38,7 @@ def returning(request: Request, survey: OpenStackSurvey, settings: OpenStackSett
         ),
         vms=tuple(_vm(one, survey.servers) for one in away),
         phases=(*SERVICE, BACK),
-        steps=tuple(_steps(survey, away, settings)),
+        steps=witness.named(_steps(survey, away, settings), survey.computes),
         facts={
             "VMs": "come back where people chose so, to this host alone"
             if survey.books.ledger

@@ -12,7 +12,7 @@ from datetime import timedelta
 from adapters.openstack.model.computes import Computes
 from adapters.openstack.model.resources import Server
 from adapters.openstack.settings import OpenStackSettings
-from adapters.openstack.steps import evidence, service, vms
+from adapters.openstack.steps import evidence, service, vms, witness
 from adapters.openstack.steps.family import Access, Family, NovaCall, action, by_nova
 from adapters.openstack.survey import nova
 from adapters.openstack.survey import servers as server_reads
@@ -185,7 +185,7 @@ def _stopping(step: Step, server: Server) -> Sighting:
     )
 
 
-async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:  # noqa: ARG001
+async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
     """Of many VMs those that are locked are listed; that one is not locked is seen of itself, not of its absence."""
     of_locks = [s for s in steps if s.verb != STOP]
     locked: dict[str, Server] = {}
@@ -194,8 +194,10 @@ async def look(access: Access, host: str, steps: Sequence[Step]) -> Mapping[Step
         shown = await nova.list_servers(access.session, asked, at=versions.LOCK_REASON, doing=doing)
         locked = {s.id: s for s in shown}
     rest = {s.target for s in steps if s.verb == STOP or s.target not in locked}
-    servers = locked | (await server_reads.find(access.session, rest, at=versions.LOCK_REASON)).servers
-    return {s.key: sighting(s, servers.get(s.target)) for s in steps}
+    found = await server_reads.find(access.session, rest, at=versions.LOCK_REASON)
+    servers = locked | found.servers
+    strange = await witness.missing(access.session, host, [s for s in steps if s.target in found.gone])
+    return {s.key: witness.sighting(s) if s.key in strange else sighting(s, servers.get(s.target)) for s in steps}
 
 
 FAMILY = Family(starts=dict.fromkeys((LOCK, UNLOCK, STOP), by_nova(call)), look=look)

@@ -141,6 +141,9 @@ class PlannedStep:
     quiet: timedelta = timedelta(seconds=90)
     """How long after an intent without an answer the cloud must show nothing before a second start is allowed."""
 
+    witness: str = ""
+    """The id of something by which its cloud is known again: where that is missing, absence proves nothing. No part of
+    the digest."""
     undone_by: Action | None = None  #: what takes it back: offered on the card once its operation has ended
     command: str = ""
     """Word for word what a person types, where it is theirs to do. Part of the arguments, so the digest has it."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from adapters.openstack.model import migration_records, translate
 from adapters.openstack.model.resources import EVACUATION, Migration, Server, in_turn
-from adapters.openstack.steps import evidence
+from adapters.openstack.steps import evidence, witness
 from adapters.openstack.steps.family import Access, Family, by_nova
 from adapters.openstack.steps.moves import cold, copying, deadlines, evacuate, live, outcome, row_proofs
 from adapters.openstack.steps.moves.evacuate import EVACUATE
@@ -103,9 +103,12 @@ async def _by_records(session: Session, host: str, steps: Sequence[Step], now: d
     settled = underway | {s.key: outcome.arrived(s, last[s.target]) for s in steps if s.key in there}
     rest = [s for s in steps if s.key not in settled]
     left = {s.target for s in rest if s.target in last and evidence.has_moved(s, last[s.target])}
-    servers = (await _servers(session, host, {s.target for s in rest}, left, last)).servers
+    servers, gone = await _servers(session, host, {s.target for s in rest}, left, last)
+    strange = await witness.missing(session, host, [s for s in rest if s.target in gone and not by_server[s.target]])
 
     def judged(step: Step, why: str = "") -> Sighting:
+        if step.key in strange:
+            return witness.sighting(step)
         server, moved_by = servers.get(step.target), by_server[step.target]
         if step.verb == cold.CONFIRM:
             return cold.confirmed(step, server, moved_by)
