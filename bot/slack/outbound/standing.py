@@ -4,7 +4,8 @@ It may be killed at any line: an attempt is stored before the post and the answe
 first whether the message stands already.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -15,6 +16,7 @@ from bot.slack.late_calls import MayStillAppear
 from bot.slack.outbound.backoff import BackOff
 from bot.slack.outbound.poster import Poster
 from bot.slack.outbound.rate_limits import EDIT, POST
+from bot.slack.views import text
 from bot.slack.views.message import Message
 from bot.slack.wire import SlackError, SlackRefused, SlackSilent
 
@@ -163,7 +165,7 @@ class StandingMessages:
             await message.keep(Stand(channel=message.stand.channel, ts=found), is_shown=False)
             return True
         drawn = await message.draw()
-        quiet = drawn.uncalled(but=message.may_call)
+        quiet = drawn.uncalled(but=message.may_call, names=await self._names(drawn, but=message.may_call))
         await message.keep(Stand(channel=message.channel, attempted_at=self._clock.now()), is_shown=False)
         try:
             ts = await self._poster.post(message.channel, quiet, event=self._event, mark=message.mark, thread=thread)
@@ -174,6 +176,14 @@ class StandingMessages:
             raise
         await message.keep(Stand(channel=message.channel, ts=ts), is_shown=quiet.blocks == drawn.blocks)
         return True
+
+    async def _names(self, drawn: Message, *, but: str) -> Mapping[str, str]:
+        """What those are called whom its notification names without a mention; nobody waits for a name."""
+        names: dict[str, str] = {}
+        for who in sorted(text.mentioned(drawn.text) - {but}):
+            with suppress(SlackError):
+                names[who] = await self._poster.name(who)
+        return {who: name for who, name in names.items() if name}
 
     async def _look(self, message: StandingMessage, thread: str) -> str:
         """The ts of a message whose posting had no answer, when it stands there."""

@@ -1,7 +1,7 @@
 """What a view hands to the board: a fallback text and blocks; and the few blocks we use, built small."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
@@ -44,11 +44,18 @@ class Message:
         """What to say when Slack refuses the file; `why` is Slack's code."""
         return replace(self, text=f"{self.file.otherwise} (Slack: {why})" if self.file else self.text, file=None)
 
-    def uncalled(self, *, but: str) -> "Message":
-        """The same without a mention of anybody but one person."""
-        blocks = tuple(json.loads(text.uncalled(json.dumps(self.blocks), but=but)))
-        retreat = tuple(plainer.uncalled(but=but) for plainer in self.retreat)
-        return replace(self, text=text.uncalled(self.text, but=but), blocks=blocks, retreat=retreat)
+    def uncalled(self, *, but: str, names: Mapping[str, str]) -> "Message":
+        """The same without a mention of anybody but one person.
+
+        Args:
+            but: their id.
+            names: what the others are called, by id, where that is known.
+        """
+        shown = {id: text.escape(name, limit=text.NAME) for id, name in names.items()}
+        quoted = {id: json.dumps(name)[1:-1] for id, name in shown.items()}
+        blocks = tuple(json.loads(text.uncalled(json.dumps(self.blocks), but=but, names=quoted)))
+        retreat = tuple(plainer.uncalled(but=but, names=names) for plainer in self.retreat)
+        return replace(self, text=text.uncalled(self.text, but=but, names=shown), blocks=blocks, retreat=retreat)
 
     def plainer(self) -> tuple["Message", ...]:
         """What to try when Slack refuses the blocks: tables as lines, then what was drawn for it, or the text alone."""

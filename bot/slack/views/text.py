@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from bot.domain.counting import further, listed
@@ -114,9 +114,20 @@ def mention(id: str) -> str:
     return "every full member" if id == "*" else code(id)
 
 
-def uncalled(mrkdwn: str, *, but: str) -> str:
-    """The same without a mention of anybody but one: Slack notifies whoever a new message mentions, and of no edit."""
-    return _MENTION.sub(lambda found: found[0] if found[1] == but else f"`{found[1]}`", mrkdwn)
+def uncalled(mrkdwn: str, *, but: str, names: Mapping[str, str] = {}) -> str:
+    """The same without a mention of anybody but one: Slack notifies whoever a new message mentions, and of no edit.
+
+    Args:
+        mrkdwn: words of ours.
+        but: the id of who may be mentioned.
+        names: what stands for the others, by id, made inert; the id itself where there is none.
+    """
+    return _MENTION.sub(lambda found: found[0] if found[1] == but else names.get(found[1], f"`{found[1]}`"), mrkdwn)
+
+
+def mentioned(mrkdwn: str) -> frozenset[str]:
+    """The ids of the people whom it mentions."""
+    return frozenset(id for id in _MENTION.findall(mrkdwn) if _PERSON.match(id))
 
 
 def room(id: str) -> str:

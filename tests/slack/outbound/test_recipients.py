@@ -1,6 +1,7 @@
 """Whoever is called hears of it: in a conversation that they are in, or by direct message."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -95,6 +96,19 @@ async def test_a_card_that_is_posted_calls_nobody_besides_the_lines(office: Offi
         await unit.commit()
     await office.quiet(board(office))
     assert [len(office.workspace.phones.of(who)) for who in ("U0BOB", "U0CAROL")] == [1, 1]
+
+
+async def test_who_has_a_card_shown_reads_who_asked_for_it_by_name_and_nobody_else_is_called(office: Office) -> None:
+    office.workspace.users["U0ALICE"] = replace(office.workspace.users["U0ALICE"], real_name='Alice "*Al*" <Ferrer>')
+    shown = await office.add(operation(state=State.AWAITING_APPROVAL, plan=plan(12, losing=3)))
+    async with office.archive.unit() as unit:
+        await unit.copies.keep(Copy(operation=shown.id, channel="C0INCIDENT", person=UserId("U0DAVE")))
+        await unit.commit()
+    await office.quiet(board(office))
+    (push,) = office.workspace.phones.of("U0DAVE")
+    assert push.startswith('Evacuate prod/h-OP1, 12 VMs, asked for by Alice "∗Al∗" <Ferrer>. 3 VMs lose their disks.')
+    assert "U0ALICE" not in push
+    assert office.workspace.phones.of("U0BOB") == office.workspace.phones.of("U0CAROL") == []
 
 
 async def test_a_direct_message_names_the_card_and_why_it_comes(office: Office) -> None:
