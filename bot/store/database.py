@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, ConnectionPoolEntry, StaticPool
 
 from bot.store import sqlite
+from bot.store.postgresql import PunctualConnection
 
 PATIENCE_MS = 30_000
 """How long a statement of ours may take, or wait for its turn on an embedded database."""
@@ -22,6 +23,8 @@ LOCK_MS = 10_000
 """How long a statement waits for somebody else's lock: longer than that, so that one who is frozen holds up nobody."""
 SILENCE_MS = 5_000
 """How long a server, one that died with its machine, may leave what was sent to it unacknowledged, or be called."""
+PING_SECONDS = 5.0
+"""How long a server may take to say that a session still stands."""
 IDLE_SECONDS = 1.0
 """After so long without use a session is asked whether it still stands before it is used: else that is one way more to
 the server for each transaction."""
@@ -111,6 +114,7 @@ def connect(address: URL, *, begin: str = "BEGIN IMMEDIATE", writes: bool = True
                 "tcp_user_timeout": SILENCE_MS,
                 "target_session_attrs": "read-write" if writes else "any",
                 "options": _options(),
+                "async_creator_fn": PunctualConnection.connect,
             },
         )
         event.listen(server.sync_engine, "handle_error", _throw_away)
@@ -180,8 +184,10 @@ def _ask_when_idle(dialect: Dialect, connection: DBAPIConnection, record: Connec
     since = record.info.get(_IDLE_SINCE)
     if since is None or time.monotonic() - since < IDLE_SECONDS:
         return
+    session: Any = connection.driver_connection
     try:
-        dialect.do_ping(connection)
+        with session.within(PING_SECONDS):
+            dialect.do_ping(connection)
     except dialect.loaded_dbapi.Error as error:
         raise InvalidatePoolError from error
 

@@ -13,6 +13,8 @@ from bot.domain.ports import StoreFailed
 from bot.domain.values import OperationId
 from bot.runtime.clock import SystemClock, WakeUp
 from bot.store import SqlArchive, database
+from bot.store.postgresql import PunctualConnection
+from tests.relay import silenceable
 from tests.store.databases import Postgresql
 from tests.store.examples import ENTRY, operation
 
@@ -97,6 +99,28 @@ async def test_a_server_that_goes_down_in_the_middle_costs_what_was_under_way_an
                 await unit.commit()
         await write(archive)
         await archive.ping()
+
+
+async def test_sessions_that_are_never_answered_any_more_are_given_up_and_new_ones_serve(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A proxy, or a server, takes what is sent over them and says nothing."""
+    monkeypatch.setattr(PunctualConnection, "answer_seconds", 1.0)
+    async with silenceable(url) as way, opened(way.url) as (archive,):
+        async with archive.reading() as one, archive.unit() as two:  # so that there are some
+            await one.operations.get(ONE)
+            await two.operations.get(ONE)
+        way.fall_silent()
+        ended, stuck = await asyncio.wait([asyncio.create_task(write(archive)) for _ in range(2)], timeout=20)
+        assert not stuck
+        assert {type(one.exception()) for one in ended} <= {StoreFailed, type(None)}
+        for _ in range(3):
+            await write(archive)
+        await archive.ping()
+
+
+def test_a_server_has_longer_for_its_answer_than_it_lets_a_statement_run() -> None:
+    assert PunctualConnection.answer_seconds * 1000 > database.PATIENCE_MS > database.LOCK_MS
 
 
 async def test_the_health_probe_writes(tmp_path: Path) -> None:
