@@ -10,7 +10,7 @@ import hmac
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from aiohttp import web
@@ -165,11 +165,12 @@ def _texts(told: Mapping[str, Any], key: str, at: str) -> Mapping[str, str]:
 def _moment(value: object, at: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-    except ValueError:
-        moment = None
-    if moment is None or moment.tzinfo is None:
-        raise BadPayload(f"{at} is not a moment in RFC 3339.")
-    return moment
+        if moment is not None and moment.tzinfo is not None:
+            moment.astimezone(UTC)  # there are no moments before the year 1, nor after 9999
+            return moment
+    except (ValueError, OverflowError) as error:
+        raise BadPayload(f"{at} is not a moment in RFC 3339.") from error
+    raise BadPayload(f"{at} is not a moment in RFC 3339.")
 
 
 def _no(status: int, sentence: str, **headers: str) -> web.Response:

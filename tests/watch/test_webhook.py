@@ -66,6 +66,8 @@ async def test_without_a_configured_token_nobody_is_let_in(post: Post) -> None:
         (lambda p: p["alerts"][0].update(fingerprint=""), "alerts[0].fingerprint"),
         (lambda p: p["alerts"][0].update(startsAt="today"), "alerts[0].startsAt"),
         (lambda p: p["alerts"][0].update(startsAt="2026-11-21T11:59:00"), "alerts[0].startsAt"),
+        (lambda p: p["alerts"][0].update(startsAt="0001-01-01T00:00:00+01:00"), "alerts[0].startsAt"),
+        (lambda p: p["alerts"][0].update(startsAt="9999-12-31T23:59:59-01:00"), "alerts[0].startsAt"),
         (lambda p: p["alerts"][0].update(labels={"a": 1}), "alerts[0].labels"),
         (lambda p: p["alerts"][0].pop("annotations"), "alerts[0].annotations"),
     ],

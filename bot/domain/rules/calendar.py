@@ -91,9 +91,9 @@ def _on_the_clock(meant: datetime | time, *, now: datetime, zone: tzinfo | None)
         )
     if isinstance(meant, datetime):
         return _exactly(meant, zone)
-    today = now.astimezone(zone).date()
-    at = _exactly(datetime.combine(today, meant), zone)
-    return at if at > now else _exactly(datetime.combine(today + timedelta(days=1), meant), zone)
+    today = datetime.combine(now.astimezone(zone).date(), meant)
+    _, last = _readings(today, zone)
+    return _exactly(today if last > now else today + timedelta(days=1), zone)
 
 
 def _exactly(local: datetime, zone: tzinfo) -> datetime:

@@ -121,6 +121,19 @@ def test_a_time_that_the_clocks_skip_or_repeat_is_not_guessed_at(
     assert all(offset in bad.value.remedy for offset in offsets)
 
 
+@pytest.mark.parametrize(
+    ("now", "tomorrow"),
+    [
+        (datetime(2027, 3, 28, 8, tzinfo=UTC), datetime(2027, 3, 29, 0, 30, tzinfo=UTC)),
+        (datetime(2026, 10, 25, 8, tzinfo=UTC), datetime(2026, 10, 26, 1, 30, tzinfo=UTC)),
+    ],
+)
+def test_on_the_day_when_clocks_have_changed_the_next_such_time_is_that_of_tomorrow(
+    now: datetime, tomorrow: datetime
+) -> None:
+    assert at("02:30", now=now) == tomorrow
+
+
 @given(moments, st.times(), st.sampled_from([BERLIN, SHANGHAI]))
 def test_the_next_such_time_is_ahead_by_no_more_than_a_day_and_shows_on_the_persons_clock(
     now: datetime, clock: time, zone: ZoneInfo
