@@ -50,6 +50,8 @@ log = logger(__name__)
 
 STORE_SECONDS = 2.0
 """Between two tries to open the database of a server, and how long Slack's deliveries wait for the first one."""
+APART_SECONDS = 60
+"""Within how many seconds replicas without a database look, one after the other, whether one of them has told it."""
 MIGRATION_SECONDS = 60.0
 """How long they wait for the one that lives in this process, which may have to be migrated."""
 
@@ -173,6 +175,7 @@ async def run(settings: Settings) -> None:
             for one in bot.cloud_health.values():
                 group.create_task(one.run())
             opening = group.create_task(_open(bot))
+            group.create_task(_unwell(bot).run())  # without a database too
             await asyncio.wait([opening], timeout=MIGRATION_SECONDS if bot.archive.is_embedded else STORE_SECONDS)
             if bot.slack is not None:
                 group.create_task(bot.slack.run())  # without a database too: people are told that nothing is noted
@@ -180,7 +183,6 @@ async def run(settings: Settings) -> None:
             group.create_task(bot.people.warm())
             group.create_task(bot.worker.run())
             group.create_task(bot.leader.run())
-            group.create_task(_unwell(bot).run())
             group.create_task(bot.board.run())
             await stack.enter_async_context(schedule.ticking(ticks_of(bot), bot.clock, bot.heartbeats))
             await asyncio.Event().wait()
@@ -308,6 +310,7 @@ def _unwell(bot: Bot) -> Unwell:
         approvers=bot.board.approvers,
         where=socket.gethostname(),
         external=bot.settings.slack.external_channels,
+        apart=secrets.randbelow(APART_SECONDS),
     )
 
 

@@ -78,6 +78,7 @@ MAY_COMPARE_DATES = {
     "bot/watch/down.py": "starts that people agreed on, and two looks, of any process, told apart",
     "bot/watch/left_over.py": "reminders after hours and days, over restarts",
     "bot/desk/deliveries.py": "how old a delivery may be that a start finds",
+    "bot/slack/outbound/unwell.py": "since when Slack is asked what stands there",
 }
 """Where the date may be held against another one, with the reason; everywhere else spans go by `Clock.monotonic`."""
 

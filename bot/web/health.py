@@ -143,6 +143,8 @@ def _why(error: Exception) -> str:
         return "takes nothing: the disk fails"
     if "readonly" in said or "read-only" in said:
         return "takes nothing: it is read-only"
+    if "is not open" in said:
+        return "is not reached yet"
     return "does not answer" if isinstance(error, StoreFailed) else f"does not answer ({type(error).__name__})"
 
 

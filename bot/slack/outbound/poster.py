@@ -250,6 +250,29 @@ class Poster:
             self._late.check_missing(wanted - found.keys())
         return found
 
+    async def said(self, channel: str, *, event: str, since: datetime) -> Mapping[str, str]:
+        """What stands in a channel under an event, posted since then as far as clocks agree: ts → text.
+
+        Args:
+            channel: where to look, among its own messages.
+            event: as `post` was given it, by whichever process of ours.
+            since: by our clock.
+        """
+        found, cursor = dict[str, str](), ""
+        for _ in range(_PAGES):
+            page = await self._page(channel, "", cursor, f"{since.timestamp():.6f}")
+            for said in page.get("messages", []):
+                if (said.get("metadata") or {}).get("event_type") == event:
+                    found[str(said["ts"])] = str(said.get("text", ""))
+            cursor = str(page.get("response_metadata", {}).get("next_cursor") or "")
+            if not cursor:
+                break
+        return found
+
+    async def take_back(self, channel: str, ts: str) -> None:
+        """Delete a message of ours."""
+        await self._permitted("chat.delete", self._client.chat_delete(channel=channel, ts=ts))
+
     async def _page(self, channel: str, thread: str, cursor: str, oldest: str | None) -> Mapping[str, Any]:
         if thread:
             call = self._client.conversations_replies(

@@ -6,6 +6,18 @@ from datetime import datetime
 from bot.slack.views import text
 from bot.slack.views.message import Message
 
+_OVER = ":white_check_mark:"
+
+
+def tells_of(part: str, said: str) -> bool:
+    """Whether a message says that this part ails, and not that it did.
+
+    Args:
+        part: as in `render`.
+        said: the text of a message of this kind, of whichever process.
+    """
+    return not said.startswith(_OVER) and _named(part) in said
+
 
 def render(ailing: Mapping[str, str], *, where: str, since: datetime, over: datetime | None = None) -> Message:
     """The one message of a time of trouble.
@@ -19,9 +31,7 @@ def render(ailing: Mapping[str, str], *, where: str, since: datetime, over: date
     named = "; ".join(f"{_named(part)} {text.plain(why)}" for part, why in sorted(ailing.items()))
     if over is not None:
         span = f"from {text.day_and_time(since)} to {text.day_and_time(over)}"
-        return Message(
-            text=f":white_check_mark: Muster on {text.plain(where)} is well again. It was not {span}: {named}."
-        )
+        return Message(text=f"{_OVER} Muster on {text.plain(where)} is well again. It was not {span}: {named}.")
     head = f":rotating_light: *Muster on {text.plain(where)} is unwell* since {text.day_and_time(since)}: {named}."
     return Message(text=f"{head} {_meaning(ailing)}")
 

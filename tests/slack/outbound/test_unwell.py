@@ -1,12 +1,13 @@
 """When Muster itself is unwell, the incident channel hears of it though nothing can be stored."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pytest
 
-from bot.slack.outbound.unwell import PATIENCE_SECONDS, Unwell
+from bot.slack.outbound.unwell import LOOK_SECONDS, OTHERS_SECONDS, PATIENCE_SECONDS, Unwell
 from bot.slack.wire import SlackError
 from tests.slack.conftest import Office
 
@@ -129,3 +130,87 @@ async def test_that_muster_is_unwell_stands_once_though_its_post_comes_late(
     trouble.ailing = {}
     (over,) = await trouble.goes_on(120)
     assert "is well again" in over
+
+
+def replica(office: Office, where: str, *, apart: float) -> Trouble:
+    """One that did not lead, with a database that is away."""
+    made = Trouble(office, ailing={"store": "is not reached yet"}, leads=False)
+    made.unwell = Unwell(
+        office.client,
+        office.clock,
+        ailing=made._asked,
+        speaks=lambda: made.leads,
+        channel="C0INCIDENT",
+        approvers=office.board().approvers,
+        where=where,
+        apart=apart,
+    )
+    return made
+
+
+async def all_look(office: Office, *replicas: Trouble, seconds: float) -> list[str]:
+    """What the channel reads after so long, in which each looks again and again."""
+    for _ in range(int(seconds / LOOK_SECONDS)):
+        for one in replicas:
+            await one.unwell.look()
+        await office.clock.pass_time(LOOK_SECONDS)
+    return [message.plain for message in office.cards("C0INCIDENT")]
+
+
+async def test_a_database_that_was_dead_at_the_start_is_told_by_one_of_all_that_started(office: Office) -> None:
+    replicas = [replica(office, f"pod-{n}", apart=15.0 * n) for n in range(3)]
+    assert await all_look(office, *replicas, seconds=OTHERS_SECONDS) == []
+    (said,) = await all_look(office, *replicas, seconds=1800)
+    assert "Muster on pod-0 is unwell" in said
+    assert "its database is not reached yet. Nothing new is begun" in said
+    for one in replicas:
+        one.ailing = {}
+    (over,) = await all_look(office, *replicas, seconds=60)
+    assert "Muster on pod-0 is well again" in over
+
+
+async def test_what_whoever_led_has_told_no_other_tells_again_also_one_that_starts_later(office: Office) -> None:
+    led = replica(office, "pod-0", apart=0)
+    led.leads = True
+    (said,) = await all_look(office, led, replica(office, "pod-1", apart=5), seconds=600)
+    assert await all_look(office, replica(office, "pod-2", apart=0), seconds=600) == [said]
+
+
+async def test_when_whoever_led_is_gone_too_another_tells_it(office: Office) -> None:
+    (said,) = await all_look(office, replica(office, "pod-1", apart=5), replica(office, "pod-2", apart=25), seconds=300)
+    assert "pod-1" in said
+
+
+async def test_two_that_tell_it_in_the_same_moment_leave_one_message(office: Office) -> None:
+    first, second = (replica(office, where, apart=0) for where in ("pod-1", "pod-2"))
+    await all_look(office, first, second, seconds=OTHERS_SECONDS)
+    await asyncio.gather(first.unwell.look(), second.unwell.look())
+    assert len(office.cards("C0INCIDENT")) == 2
+    (said,) = await all_look(office, first, second, seconds=600)
+    first.ailing = second.ailing = {}
+    (over,) = await all_look(office, first, second, seconds=60)
+    assert "Muster on pod-1 is unwell" in said
+    assert "Muster on pod-1 is well again" in over
+
+
+async def test_what_was_told_long_ago_or_is_over_says_nothing_of_now(office: Office) -> None:
+    led = replica(office, "pod-0", apart=0)
+    led.leads = True
+    await all_look(office, led, seconds=120)
+    told_and_killed = await all_look(office, seconds=3600)
+    assert len(told_and_killed) == 1
+    again = replica(office, "pod-0", apart=0)
+    assert len(await all_look(office, again, seconds=300)) == 2
+    again.ailing = {}
+    await all_look(office, again, seconds=20)
+    assert len(await all_look(office, replica(office, "pod-1", apart=0), seconds=300)) == 3
+
+
+async def test_a_channel_that_takes_nothing_is_no_reason_for_every_replica_to_tell_it_directly(office: Office) -> None:
+    office.workspace.archive("C0INCIDENT")
+    one = replica(office, "pod-1", apart=0)
+    await one.unwell.look()
+    await office.clock.pass_time(OTHERS_SECONDS)
+    with pytest.raises(SlackError):
+        await one.unwell.look()
+    assert office.dms("U0BOB") == []
