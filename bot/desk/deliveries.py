@@ -8,6 +8,8 @@ from bot.domain.ports import Delivery, Rank
 
 RECALL = timedelta(minutes=30)
 """How old an unsettled delivery may be to be served after a restart; an older one would surprise its sender."""
+ANSWERED = timedelta(days=1)
+"""How old it may be for its sender to be told that nothing was done about it."""
 
 
 async def receive(desk: Desk, delivery: Delivery) -> bool:
@@ -29,6 +31,13 @@ async def unsettled(desk: Desk) -> Sequence[Delivery]:
     """Deliveries that a process recorded and died before acting on."""
     async with desk.archive.reading() as unit:
         return await unit.inbox.unsettled(since=desk.clock.now() - RECALL)
+
+
+async def missed(desk: Desk) -> Sequence[Delivery]:
+    """Those that are too old to be served, and not too old for their senders to hear that."""
+    now = desk.clock.now()
+    async with desk.archive.reading() as unit:
+        return [one for one in await unit.inbox.unsettled(since=now - ANSWERED) if one.received_at <= now - RECALL]
 
 
 async def settle(desk: Desk, key: str, *, result: str) -> None:

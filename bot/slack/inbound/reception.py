@@ -29,6 +29,8 @@ NOTING_SECONDS = 2.0
 """How long the database may take to record a delivery, of the three seconds in which Slack wants to be answered."""
 _SLICES = 20
 _LONGEST_SERVING = timedelta(minutes=2)
+_MISSED = "Muster was stopped before it had acted on what you did here, and too long ago: nothing was done about it."
+_AGAIN = "Do it again if it is still wanted."
 _BRIEF_SERVING = timedelta(seconds=10)
 
 Story: TypeAlias = Callable[[Desk, Asked], Awaitable[None]]
@@ -135,13 +137,17 @@ class Reception:
     async def serve_left_over(self) -> int:
         """Serve what a process recorded and died before acting on; answers how many there were.
 
-        Those of people of whom Slack cannot say who they are now wait for the next time.
+        Those of people of whom Slack cannot say who they are now wait for the next time. Whoever sent what is too old
+        to be served is told that.
         """
         served = 0
         for delivery in await deliveries.unsettled(self.desk):
             if self._is_left_over(delivery) and await self._is_known(delivery):
                 await self.serve(delivery)
                 served += 1
+        for delivery in await deliveries.missed(self.desk):
+            await self._refuse(Refusal(_MISSED, remedy=_AGAIN), delivery, None)
+            served += 1
         if served:
             log.info("served what was left over", deliveries=served)
         return served

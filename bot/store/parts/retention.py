@@ -1,4 +1,4 @@
-"""What is old enough to go: settled deliveries, told news, over alarms, plans and steps of what has ended.
+"""What is old enough to go: deliveries, told news, over alarms, plans and steps of what has ended.
 
 An operation itself stays, with its card and what it did in words; so does an alarm about what an operation left over,
 and the plan and the steps of an operation as long as something of it is left over.
@@ -38,7 +38,9 @@ async def let_go(transaction: Transaction, before: datetime, *, most: int) -> in
         .where(~_ALARM.c.open, _ALARM.c.kind != AlarmKind.LEFT_OVER.value, _ALARM.c.kept_at < before)
         .limit(most)
     )
+    missed = select(_INBOX.c.key).where(_INBOX.c.settled_at.is_(None), _INBOX.c.received_at < before).limit(most)
     gone = await transaction.run(delete(_INBOX).where(_INBOX.c.key.in_(settled)))
+    gone += await transaction.run(delete(_INBOX).where(_INBOX.c.key.in_(missed)))
     gone += await transaction.run(delete(_OUTBOX).where(_OUTBOX.c.id.in_(told)))
     gone += await transaction.run(delete(_ALARM).where(_ALARM.c.id.in_(over)))
     ended = await transaction.scalars(

@@ -72,6 +72,18 @@ async def test_what_has_been_over_for_long_goes_and_the_operation_stays(
     assert await rows(archive, "audit") == 2
 
 
+async def test_a_delivery_that_nobody_ever_acted_on_goes_too(archive: SqlArchive, clock: ManualClock) -> None:
+    async with archive.unit() as unit:
+        await unit.inbox.receive(Delivery(key="missed", kind="test", payload={}, received_at=clock.now()))
+        await unit.commit()
+    await clock.pass_time(timedelta(days=179).total_seconds())
+    await let_go(archive, clock)
+    assert await rows(archive, "inbox") == 1
+    await clock.pass_time(timedelta(days=2).total_seconds())
+    await let_go(archive, clock)
+    assert await rows(archive, "inbox") == 0
+
+
 async def test_a_host_that_is_still_left_over_keeps_what_its_return_needs(
     archive: SqlArchive, clock: ManualClock
 ) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 from bot.desk import deliveries
@@ -78,6 +79,20 @@ async def test_what_was_left_over_waits_while_slack_cannot_say_who_asked(house: 
     assert await next_process.serve_left_over() == 1
     assert (await house.begun()).requested_by == "U0ALICE"
     assert house.workspace.ephemerals("U0ALICE") == []
+
+
+async def test_whoever_sent_what_is_too_old_to_be_served_is_told_that_nothing_was_done(house: House) -> None:
+    told = {"command": "/evacuate", "text": "toy/host-1", "user": "U0ALICE", "channel": "C0OPS"}
+    now = house.desk.clock.now()
+    for age in (timedelta(minutes=31), timedelta(days=2)):
+        old = Delivery(key=f"of {age}", kind="request", payload=told, received_at=now - age)
+        await deliveries.receive(house.desk, old)
+    next_process = slack_app.receive_at(house.desk, house.people)
+    assert [await next_process.serve_left_over() for _ in range(2)] == [1, 0]
+    said = await house.note_to("U0ALICE", number=1)
+    assert "nothing was done about it. Do it again if it is still wanted." in said
+    assert await house.operations() == []
+    assert len(house.workspace.ephemerals("U0ALICE")) == 1
 
 
 async def test_what_a_living_process_is_at_is_not_left_over(house: House) -> None:
