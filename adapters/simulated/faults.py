@@ -26,7 +26,7 @@ class Effect(StrEnum):
     LOSE_REPLY = "lose-reply"
     """It takes effect, and the connection is cut instead of an answer."""
     LATE = "late"
-    """The connection is cut at once; it takes effect `seconds` of simulated time later."""
+    """The connection is cut at once, or a proxy answers `gateway`; it takes effect `seconds` later."""
     SLOW = "slow"
     """It takes effect at once; the answer waits `seconds` (of the World's `sleep`)."""
     HOLD = "hold"
@@ -48,6 +48,7 @@ class CallFault:
     message: str = ""  #: ANSWER: the service's own words; empty: those of the fault
     retry_after: int | None = None  #: seconds, for the header
     seconds: float = 0.0
+    gateway: int = 0  #: LATE: the status that a proxy answers; 0: none
     until_login: bool = False  #: a successful login ends it
     seen: int = 0  #: calls that matched so far
     hits: int = 0  #: calls it was applied to

@@ -91,6 +91,8 @@ async def _answer(
             return _cut(request)
         case Effect.LATE:
             world.after(fault.seconds if fault else 0, lambda: _run(handler(request)))
+            if fault and fault.gateway:
+                return web.Response(status=fault.gateway, text="upstream trouble", content_type="text/plain")
             return _cut(request)
         case Effect.SLOW:
             response = await handler(request)

@@ -133,7 +133,7 @@ class Unreachable(CloudError):
         sentence: as in `CloudError`.
         remedy: as in `CloudError`.
         raw: as in `CloudError`.
-        is_over: the cloud itself ended the call with an error: whatever it did shows by now, and nothing is to come.
+        is_over: nobody is at work on it: whatever the call did shows by now, and nothing is to come.
         put_off: it takes no more calls just now, and did not take this one: seconds after which it wants to be asked
             again, 0 where it names none. None: it said no such thing.
     """

@@ -8,8 +8,11 @@ reach people are cut and cleaned of tokens and passwords here.
 import json
 import re
 from collections.abc import Collection, Mapping
+from math import inf
 from typing import Any
 
+import requests
+import urllib3
 from keystoneauth1 import exceptions as keystone
 from openstack import exceptions as sdk
 
@@ -42,8 +45,13 @@ _NOT_TAKEN = frozenset({408, 425})
 _BUSY = frozenset({429})
 """Nova 34 says it nowhere itself: who limits its rate stands before it, and hands nothing on that it refuses so."""
 _ENDED = frozenset({500, 503})
-"""The service itself gave up, or a proxy found none to hand it to; behind a 502 or 504 one may still be at work. Some
-proxies say 503 also of a service that fell over in the middle of a call: so it proves only that nothing is to come."""
+"""The service itself gave up, or a proxy found none to hand it to. Some proxies say 503 also of a service that fell
+over in the middle of a call: so it proves only that nothing is to come."""
+_GAVE_UP = frozenset({502, 504})
+"""A proxy gave up. Where it waited before, the service behind it may still be at work."""
+_AT_ONCE = 2.0
+"""Seconds within which a proxy that gives up has not waited: it found nobody, or the service hung up. nginx and Apache
+wait for an answer for 60 s unless they are told otherwise; HAProxy for as long as it is told."""
 
 
 _NO_DOCUMENT = ValueError | KeyError | TypeError | AttributeError | IndexError | OverflowError | RecursionError
@@ -91,7 +99,9 @@ def _message(body: Any) -> str:
     return str(body.get("faultstring") or "")
 
 
-def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: str = "") -> CloudError:
+def of_answer(
+    status: int, body: str, *, service: str, doing: str, retry_after: str = "", after: float = inf
+) -> CloudError:
     """The error that an HTTP answer of 300 or more means.
 
     Args:
@@ -100,6 +110,7 @@ def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: 
         service: the service type asked, e.g. "compute".
         doing: what was asked, as a phrase: "evacuate web-1".
         retry_after: what the header of that name says; empty when there is none.
+        after: seconds from the call to its answer; infinite: nobody measured it.
     """
     message, worded = message_in(body), _message(_parsed(body))
     name = _SERVICES.get(service, service)
@@ -111,7 +122,7 @@ def of_answer(status: int, body: str, *, service: str, doing: str, retry_after: 
         sentence = f"{name} answered {status} when asked to {doing}."
         if status < 400:
             return Unreachable(sentence, remedy=_NETWORK, raw=raw)
-        is_over = status in _ENDED
+        is_over = status in _ENDED or (status in _GAVE_UP and after <= _AT_ONCE)
         return Passing(sentence, remedy=_NETWORK, raw=raw, is_over=is_over, after=seconds_in(retry_after))
     if status == 401 and (worded or "<" not in body):  # keystonemiddleware of old said it in plain text
         return Refused(f"The cloud does not accept Muster's credentials (to {doing}).", remedy=_CREDENTIALS, raw=raw)
@@ -202,11 +213,21 @@ def of_exception(error: Exception, *, service: str, doing: str) -> CloudError:
 
 def _silence(error: Exception, name: str, *, doing: str, raw: str) -> Passing:
     """That no answer came: none in time, or nobody is there."""
+    is_over = _was_never_made(error)
     if isinstance(error, keystone.ConnectTimeout | TimeoutError):
-        return Passing(f"{name} did not answer in time when asked to {doing}.", remedy=_NETWORK, raw=raw)
+        sentence = f"{name} did not answer in time when asked to {doing}."
+        return Passing(sentence, remedy=_NETWORK, raw=raw, is_over=is_over)
     address = re.search(r"https?://[^/\s'\"]+", raw)
     whom = f" at {address[0]}" if address else ""
-    return Passing(f"Nobody answers{whom}, so Muster cannot {doing}.", remedy=_NETWORK, raw=raw)
+    return Passing(f"Nobody answers{whom}, so Muster cannot {doing}.", remedy=_NETWORK, raw=raw, is_over=is_over)
+
+
+def _was_never_made(error: Exception) -> bool:
+    """Whether no connection was made for a call, so that it went to nobody: only urllib3's own reason says so."""
+    match error.__context__:
+        case requests.RequestException(args=(urllib3.exceptions.MaxRetryError(reason=reason), *_)):
+            return isinstance(reason, urllib3.exceptions.NewConnectionError | urllib3.exceptions.ConnectTimeoutError)
+    return False
 
 
 def _of_response(error: keystone.InvalidResponse | keystone.HttpError, *, service: str, doing: str) -> CloudError:
@@ -216,7 +237,10 @@ def _of_response(error: keystone.InvalidResponse | keystone.HttpError, *, servic
         text = str(answer.text) if answer is not None else str(error)
         return not_the_api(text, service=service, doing=doing, why="it is no token")
     told = str(answer.headers.get("Retry-After") or "") if answer is not None else ""
-    return of_answer(error.http_status or 500, _body_of(error), service=service, doing=doing, retry_after=told)
+    after = answer.elapsed.total_seconds() if answer is not None else inf
+    return of_answer(
+        error.http_status or 500, _body_of(error), service=service, doing=doing, retry_after=told, after=after
+    )
 
 
 def _body_of(error: keystone.HttpError) -> str:

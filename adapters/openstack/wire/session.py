@@ -323,7 +323,10 @@ class Session:
         self._note_date(answer)
         if answer.status_code >= 300:
             told = str(answer.headers.get("Retry-After") or "")
-            raise errors.of_answer(answer.status_code, answer.text, service=service, doing=doing, retry_after=told)
+            after = answer.elapsed.total_seconds()
+            raise errors.of_answer(
+                answer.status_code, answer.text, service=service, doing=doing, retry_after=told, after=after
+            )
         return answer
 
     def _note_date(self, answer: requests.Response) -> None:

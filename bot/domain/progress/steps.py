@@ -39,9 +39,9 @@ IN_FLIGHT = frozenset({StepState.INTENT, StepState.ACCEPTED})
 MAX_STARTS = 3
 """How often a step whose start demonstrably never took effect is started before a human is asked."""
 MAX_ENDED_STARTS = 6
-"""The same where the cloud ended the last of these calls with an error."""
+"""The same where nobody is at work on the last of these calls: the cloud ended it with an error, or never got it."""
 SOON = timedelta(seconds=5)
-"""How long after an intent a call that the cloud ended with an error must have left no trace to be made again."""
+"""How long after an intent a call on which nobody is at work must have left no trace to be made again."""
 
 
 AWAY = timedelta(minutes=5)
@@ -87,7 +87,7 @@ class StepRecord:
     held_back: Limit | None = None  #: what keeps it from being begun, of the one that is next
     is_in_vain: bool = False  #: as last seen, see `Sighting`
     gave_way: bool = False  #: its last attempt was ended for the sake of others: its turn comes after theirs
-    is_over: bool = False  #: the cloud ended the call of this start with an error: what it did, if anything, shows soon
+    is_over: bool = False  #: nobody is at work on the call of this start: what it did, if anything, shows soon
     aside: SetAside | None = None  #: set aside, with all that its VM has left to do
 
     @property

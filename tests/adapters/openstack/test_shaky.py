@@ -77,7 +77,7 @@ class Shaking:
         async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
             if self._dice.random() < self.share:
                 self.failed += 1
-                status = 503
+                status = self._dice.choice((500, 502, 503, 504))
                 return web.Response(status=status, text="upstream trouble", content_type="text/plain")
             await asyncio.sleep(self.seconds)
             answer: web.StreamResponse = await handler(request)
@@ -240,3 +240,22 @@ async def test_calls_that_are_answered_429_are_made_again_when_the_cloud_asks_fo
         taken, put_off = ([c for c in evacuations if (c.status == 429) is is_put_off] for is_put_off in (False, True))
         assert (len(taken), len({c.path for c in taken}), len(put_off)) == (6, 6, 6)
         assert min(c.at for c in taken) - min(c.at for c in put_off) >= timedelta(seconds=8)
+
+
+@pytest.mark.parametrize("seconds", [8, 20])
+async def test_a_call_that_takes_effect_after_a_proxy_gave_up_at_once_moves_its_vm_once(seconds: int) -> None:
+    """While the repeat moves the VM, and when it has: Nova refuses whichever of the two comes later."""
+    async with night(vms=2) as one:
+        for host in one.hosts:
+            host.knobs.spawn_seconds = 5.0
+        id = await one.ask(one.hosts[0].name)
+        await one.work()
+        await one.approve(id)
+        late = CallFault(effect=Effect.LATE, gateway=502, path="/action$", body="evacuate", times=2, seconds=seconds)
+        one.world.faults.order(late)
+        await one.work()
+        assert (await one.shown(id)).state is State.SUCCEEDED
+        one.clock.leap(30)
+        await one.cloud.check()
+        assert late.hits == 2
+        assert sorted(move.vm.name for move in one.world.moves) == ["vm-0", "vm-1"]

@@ -14,6 +14,7 @@ from adapters.openstack.settings import OpenStackSettings
 from adapters.openstack.wire.session import Session
 from adapters.simulated import datacentre, openstack_api
 from adapters.simulated.faults import CallFault, Effect
+from adapters.simulated.middleware import served
 from adapters.simulated.openstack.identity import Keystone
 from bot.domain.cloud import Refused, Unreachable
 from bot.runtime.clock import SystemClock
@@ -160,6 +161,32 @@ async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(
             held.release()
             await session.aclose()
         assert held.hits == 1
+
+
+@pytest.mark.parametrize(("effect", "is_over"), [(Effect.CUT, False), (Effect.ANSWER, True)])
+async def test_a_cut_connection_leaves_open_what_is_to_come_and_a_proxy_that_gives_up_at_once_does_not(
+    effect: Effect, is_over: bool, tmp_path: Path
+) -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address))
+        arena.fault(effect, status=504)
+        with pytest.raises(Unreachable) as lost:
+            await evacuate(session, step)
+        await session.aclose()
+        assert lost.value.is_over is is_over
+
+
+async def test_of_a_change_for_which_nobody_took_a_connection_nothing_is_to_come(tmp_path: Path) -> None:
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        async with served(openstack_api.app(arena.world)) as address:
+            session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, address))
+            assert await session.offer("compute")
+        with pytest.raises(Unreachable, match="Nobody answers") as lost:
+            await evacuate(session, step)
+        await session.aclose()
+        assert lost.value.is_over
 
 
 async def test_a_change_that_found_no_thread_in_time_is_never_made_later(tmp_path: Path) -> None:
