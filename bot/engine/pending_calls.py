@@ -97,9 +97,8 @@ async def start_one(
             return Answer(record=again, entry=step_news.entry(again))
         leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
         sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
-        waiting = replace(record, is_over=lost.is_over, sentence=sentence)
-        if lost.is_over and leased.pacing.is_in_trouble(now=clock.monotonic()):
-            waiting = replace(waiting, starts=max(planned.starts, 1))  # an error that all calls meet is none of its own
+        is_excused = lost.is_over and leased.pacing.is_in_trouble(now=clock.monotonic())
+        waiting = record.lose(sentence, is_over=lost.is_over, is_excused=is_excused)
         facts: Facts = {"step": record.key, "raw": lost.raw}
         return Answer(record=waiting, entry=Entry(event=AuditEvent.ANSWER_LOST, facts=facts))
     except CloudError as refused:

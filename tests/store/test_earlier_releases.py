@@ -81,4 +81,8 @@ def test_a_step_on_its_way_over_an_update_keeps_its_mark_and_its_receipt() -> No
     planned = next(s for s in PlanShelf().read(PLANNED["plan"]).steps if s.key == record.key)
     assert record.step == Step.of(planned, before=record.step.before, receipt=record.step.receipt)
     written = step_columns(OperationId("op-1"), record)
-    assert {name: written[name] for name in PLANNED["step"]} == PLANNED["step"]
+    for name, value in PLANNED["step"].items():
+        if name in {"step", "body"}:  # documents may have gained parts
+            assert json.loads(value).items() <= json.loads(written[name]).items()
+        else:
+            assert written[name] == value

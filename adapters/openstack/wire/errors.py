@@ -47,11 +47,9 @@ _BUSY = frozenset({429})
 _ENDED = frozenset({500, 503})
 """The service itself gave up, or a proxy found none to hand it to. Some proxies say 503 also of a service that fell
 over in the middle of a call: so it proves only that nothing is to come."""
-_GAVE_UP = frozenset({502, 504})
-"""A proxy gave up. Where it waited before, the service behind it may still be at work."""
 _AT_ONCE = 2.0
-"""Seconds within which a proxy that gives up has not waited: it found nobody, or the service hung up. nginx and Apache
-wait for an answer for 60 s unless they are told otherwise; HAProxy for as long as it is told."""
+"""Seconds within which a proxy that says 502 has not waited: it found nobody, or the service hung up on it. Later it
+may be Apache's word for an answer that did not come, and the service still at work; a 504 says that at any time."""
 
 
 _NO_DOCUMENT = ValueError | KeyError | TypeError | AttributeError | IndexError | OverflowError | RecursionError
@@ -122,7 +120,7 @@ def of_answer(
         sentence = f"{name} answered {status} when asked to {doing}."
         if status < 400:
             return Unreachable(sentence, remedy=_NETWORK, raw=raw)
-        is_over = status in _ENDED or (status in _GAVE_UP and after <= _AT_ONCE)
+        is_over = status in _ENDED or (status == 502 and after <= _AT_ONCE)
         return Passing(sentence, remedy=_NETWORK, raw=raw, is_over=is_over, after=seconds_in(retry_after))
     if status == 401 and (worded or "<" not in body):  # keystonemiddleware of old said it in plain text
         return Refused(f"The cloud does not accept Muster's credentials (to {doing}).", remedy=_CREDENTIALS, raw=raw)

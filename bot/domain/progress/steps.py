@@ -39,7 +39,7 @@ IN_FLIGHT = frozenset({StepState.INTENT, StepState.ACCEPTED})
 MAX_STARTS = 3
 """How often a step whose start demonstrably never took effect is started before a human is asked."""
 MAX_ENDED_STARTS = 6
-"""The same where nobody is at work on the last of these calls: the cloud ended it with an error, or never got it."""
+"""The same with those on whose calls nobody is at work: the cloud ended them with an error, or never got them."""
 SOON = timedelta(seconds=5)
 """How long after an intent a call on which nobody is at work must have left no trace to be made again."""
 
@@ -74,6 +74,7 @@ class StepRecord:
     seq: int  #: place in the plan
     state: StepState = StepState.PLANNED
     starts: int = 0  #: how many times its mutating call was about to be made
+    ended_starts: int = 0  #: how many of these calls nobody was at work on any more when their answer was lost
     intent_at: datetime | None = None
     begun_at: datetime | None = None  #: since when the cloud is at it, no longer waiting for its turn there
     moved_at: datetime | None = None  #: last time the cloud made headway
@@ -126,6 +127,18 @@ class StepRecord:
     def accept(self, receipt: Receipt, *, now: datetime) -> "StepRecord":
         """The record to commit after the cloud took the call."""
         return replace(self, step=replace(self.step, receipt=receipt), state=StepState.ACCEPTED, moved_at=now)
+
+    def lose(self, sentence: str, *, is_over: bool, is_excused: bool) -> "StepRecord":
+        """The record to commit after the answer to the call was lost.
+
+        Args:
+            sentence: what is known of it.
+            is_over: whether nobody is at work on the call any more.
+            is_excused: whether it counts against no step, for all calls to the cloud meet the same.
+        """
+        starts = max(self.starts - is_excused, 1)
+        ended = self.ended_starts + (is_over and starts == self.starts)
+        return replace(self, starts=starts, ended_starts=ended, is_over=is_over, sentence=sentence)
 
     def end(
         self,
@@ -253,11 +266,11 @@ def _gave_way(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepR
 
 def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime) -> StepRecord:
     """An intent, or what others began, of which the cloud shows no trace: startable only after the quiet period."""
-    quiet, most = (SOON, MAX_ENDED_STARTS) if record.is_over else (record.step.quiet, MAX_STARTS)
+    quiet = SOON if record.is_over else record.step.quiet
     since = record.intent_at if record.starts else record.moved_at
     if since is None or now - since < min(quiet, record.step.quiet):
         return record
-    if record.starts >= most:
+    if record.starts - record.ended_starts >= MAX_STARTS or record.starts >= MAX_ENDED_STARTS:
         sentence = f"Started {counted(record.starts, 'time')} without a trace in the cloud."
         remedy = "Check that the cloud's API takes requests, then retry."
         return _ended(record, StepState.UNKNOWN, sighting, now=now, sentence=sentence, remedy=remedy)

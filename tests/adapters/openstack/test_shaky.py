@@ -65,7 +65,10 @@ class QuickClock:
 
 
 class Shaking:
-    """Fails so many of the calls at random, without effect, and lets each wait so many real seconds."""
+    """Fails so many of the calls at random, without effect, and lets each wait so many real seconds.
+
+    Not with 504, which leaves open whether a service is still at work: that is waited out, however long it takes.
+    """
 
     def __init__(self, share: float, seconds: float) -> None:
         self.share, self.seconds, self.failed = share, seconds, 0
@@ -77,7 +80,7 @@ class Shaking:
         async def middleware(request: web.Request, handler: Any) -> web.StreamResponse:
             if self._dice.random() < self.share:
                 self.failed += 1
-                status = self._dice.choice((500, 502, 503, 504))
+                status = self._dice.choice((500, 502, 503))
                 return web.Response(status=status, text="upstream trouble", content_type="text/plain")
             await asyncio.sleep(self.seconds)
             answer: web.StreamResponse = await handler(request)
@@ -242,20 +245,18 @@ async def test_calls_that_are_answered_429_are_made_again_when_the_cloud_asks_fo
         assert min(c.at for c in taken) - min(c.at for c in put_off) >= timedelta(seconds=8)
 
 
-@pytest.mark.parametrize("seconds", [8, 20])
-async def test_a_call_that_takes_effect_after_a_proxy_gave_up_at_once_moves_its_vm_once(seconds: int) -> None:
-    """While the repeat moves the VM, and when it has: Nova refuses whichever of the two comes later."""
+@pytest.mark.parametrize("seconds", [8, 60])
+async def test_a_call_that_takes_effect_long_after_a_proxy_gave_up_on_it_moves_its_vm_once(seconds: int) -> None:
+    """Nova would take the repeat of an evacuation that is under way, and the VM would be lost between the two."""
     async with night(vms=2) as one:
         for host in one.hosts:
             host.knobs.spawn_seconds = 5.0
         id = await one.ask(one.hosts[0].name)
         await one.work()
         await one.approve(id)
-        late = CallFault(effect=Effect.LATE, gateway=502, path="/action$", body="evacuate", times=2, seconds=seconds)
+        late = CallFault(effect=Effect.LATE, gateway=504, path="/action$", body="evacuate", times=2, seconds=seconds)
         one.world.faults.order(late)
         await one.work()
         assert (await one.shown(id)).state is State.SUCCEEDED
-        one.clock.leap(30)
-        await one.cloud.check()
-        assert late.hits == 2
         assert sorted(move.vm.name for move in one.world.moves) == ["vm-0", "vm-1"]
+        assert sum(1 for c in one.world.mutations() if "evacuate" in c.body) == 2

@@ -116,7 +116,7 @@ def test_a_planned_step_about_which_the_cloud_contradicts_itself_is_never_starte
 def test_a_call_that_the_cloud_ended_with_an_error_is_made_again_soon_and_more_often() -> None:
     tried = record()
     for _ in range(MAX_ENDED_STARTS):
-        tried = replace(tried.intend({}, now=NOW), is_over=True)
+        tried = tried.intend({}, now=NOW).lose("", is_over=True, is_excused=False)
         assert after_look(tried, Sighting(seen=Seen.NEVER_STARTED), now=NOW + SOON / 2) == tried
         tried = after_look(tried, Sighting(seen=Seen.NEVER_STARTED), now=NOW + SOON)
     assert (tried.state, tried.starts) == (StepState.UNKNOWN, MAX_ENDED_STARTS)
@@ -148,6 +148,23 @@ def test_what_never_takes_effect_is_given_to_a_human_after_three_starts() -> Non
         tried = looked(tried.intend({}, now=NOW), Seen.NEVER_STARTED, after=QUIET)
     assert (tried.state, tried.starts) == (StepState.UNKNOWN, MAX_STARTS)
     assert tried.sentence == "Started 3 times without a trace in the cloud."
+
+
+def test_calls_on_which_nobody_was_at_work_do_not_count_among_those_that_left_no_trace() -> None:
+    tried = record()
+    for is_over in (True, False, True, False):
+        tried = tried.intend({}, now=NOW).lose("lost", is_over=is_over, is_excused=False)
+        tried = looked(tried, Seen.NEVER_STARTED, after=QUIET)
+        assert tried.state is StepState.PLANNED
+    tried = looked(tried.intend({}, now=NOW), Seen.NEVER_STARTED, after=QUIET)
+    assert (tried.state, tried.starts, tried.ended_starts) == (StepState.UNKNOWN, 5, 2)
+
+
+def test_what_all_calls_meet_counts_against_no_step_but_that_it_was_begun_is_known() -> None:
+    lost = record().intend({}, now=NOW).lose("503", is_over=True, is_excused=True)
+    assert (lost.starts, lost.ended_starts) == (1, 1)
+    lost = lost.intend({}, now=NOW).lose("503", is_over=True, is_excused=True)
+    assert (lost.starts, lost.ended_starts) == (1, 1)
 
 
 def test_a_lost_answer_is_found_again_by_looking() -> None:

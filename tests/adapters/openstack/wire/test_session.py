@@ -170,7 +170,7 @@ async def test_a_cut_connection_leaves_open_what_is_to_come_and_a_proxy_that_giv
     async with openstack_arena(vms=1) as arena:
         step = await up_to_the_move(arena, await arena.planned())
         session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address))
-        arena.fault(effect, status=504)
+        arena.fault(effect, status=502)
         with pytest.raises(Unreachable) as lost:
             await evacuate(session, step)
         await session.aclose()
