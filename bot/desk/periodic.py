@@ -25,6 +25,7 @@ MOST = 1_000
 """How many waiting operations are looked at in one tick."""
 MOST_GONE = 500
 """Rows of a kind that go in one transaction."""
+_UNUSED = "Nobody turned this dry run into a request."
 _RECORDED: Mapping[Told, AuditEvent] = {
     Told.START_NEAR: AuditEvent.REMINDED_START,
     Told.EXPIRY_NEAR: AuditEvent.REMINDED_EXPIRY,
@@ -119,6 +120,8 @@ def _said(one: Reminder, operation: Operation, rule: Rule) -> Happened:
 async def let_go(archive: Archive, clock: Clock, *, keep: timedelta, keep_audit: timedelta | None = None) -> None:
     """Delete what is older, a little at a time; lines of the audit only where a setting says so.
 
+    A dry run that nobody has turned into a request for so long is ended; as one that has ended it goes, in its time.
+
     Args:
         archive: the database.
         clock: tells how old something is.
@@ -126,12 +129,33 @@ async def let_go(archive: Archive, clock: Clock, *, keep: timedelta, keep_audit:
         keep_audit: how long a line of the audit is kept; None: for ever.
     """
     gone = cut = 0
+    while await _end_dry_runs(archive, clock, keep):
+        pass
     while more := await _let_go_once(archive, clock, keep):
         gone += more
     while keep_audit is not None and (more := await _cut_once(archive, clock, keep_audit)):
         cut += more
     if gone or cut:
         log.info("let go of what is old", rows=gone, audit_lines=cut)
+
+
+async def _end_dry_runs(archive: Archive, clock: Clock, keep: timedelta) -> int:
+    now = clock.now()
+    async with archive.reading() as unit:
+        old = await unit.operations.dry_runs(now - keep, limit=MOST_GONE)
+    ended = 0
+    for id in old:
+        try:
+            async with archive.unit(Rank.BULK) as unit:
+                operation = await unit.operations.get(id)
+                if operation.state is State.READY and operation.changed_at < now - keep:
+                    facts: Facts = {"by": None, "sentence": _UNUSED}
+                    await apply(unit, replace(operation, outcome=_UNUSED), Event.CANCELLED, now, None, facts)
+                    await unit.commit()
+                    ended += 1
+        except Stale:
+            continue  # somebody takes it up at this moment
+    return ended
 
 
 async def _let_go_once(archive: Archive, clock: Clock, keep: timedelta) -> int:

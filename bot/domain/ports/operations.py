@@ -62,6 +62,10 @@ class Operations(Protocol):
         """Operations awaiting approval whose `expires_at` has come."""
         ...
 
+    async def dry_runs(self, before: datetime, *, limit: int) -> Sequence[OperationId]:
+        """Dry runs begun before a moment that nobody has turned into a request, oldest first."""
+        ...
+
     async def revise(self, id: OperationId) -> None:
         """Have its card drawn anew though nothing of it changed: it speaks of the time."""
         ...

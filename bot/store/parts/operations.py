@@ -115,6 +115,15 @@ class SqlOperations:
         )
         return [OperationId(found) for found in await self._transaction.scalars(query)]
 
+    async def dry_runs(self, before: datetime, *, limit: int) -> Sequence[OperationId]:
+        query = (
+            select(col(OperationRow.id))
+            .where(col(OperationRow.state) == State.READY.value, col(OperationRow.created_at) < before)
+            .order_by(col(OperationRow.created_at))
+            .limit(limit)
+        )
+        return [OperationId(found) for found in await self._transaction.scalars(query)]
+
     async def values_of(self, rows: Sequence[OperationRow]) -> list[Operation]:
         """The operations of rows, with their plans."""
         plans = await self._plans_of(rows)

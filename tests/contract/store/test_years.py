@@ -72,6 +72,38 @@ async def test_what_has_been_over_for_long_goes_and_the_operation_stays(
     assert await rows(archive, "audit") == 2
 
 
+async def test_a_dry_run_that_nobody_took_up_ends_and_goes_as_what_has_ended(
+    archive: SqlArchive, clock: ManualClock
+) -> None:
+    def age(days: int) -> datetime:
+        return START - timedelta(days=days)
+
+    async with archive.unit() as unit:
+        for number, changed_at in ((1, age(170)), (2, age(0))):
+            made = replace(operation(number, state=State.READY, plan=plan(3)), dry_run=True)
+            made = replace(made, created_at=age(170), changed_at=changed_at)
+            await unit.operations.add(made, Entry(event=AuditEvent.REQUESTED))
+        await unit.commit()
+
+    async def left() -> list[tuple[State, bool]]:
+        async with archive.reading() as unit:
+            found = [await unit.operations.get(operation(number).id) for number in (1, 2)]
+        return [(one.state, one.plan is not None) for one in found]
+
+    await let_go(archive, clock)
+    assert await left() == [(State.READY, True)] * 2
+    await clock.pass_time(timedelta(days=11).total_seconds())
+    await let_go(archive, clock)
+    assert await left() == [(State.CANCELLED, True), (State.READY, True)]
+    async with archive.unit() as unit:
+        for one, revision, _ in await unit.cards.outdated(limit=9):
+            await unit.cards.keep(Card(operation=one.id, channel="C1", ts="1.0", revision=revision))
+        await unit.commit()
+    await clock.pass_time(timedelta(days=181).total_seconds())
+    await let_go(archive, clock)
+    assert await left() == [(State.CANCELLED, False), (State.CANCELLED, True)]
+
+
 async def test_a_delivery_that_nobody_ever_acted_on_goes_too(archive: SqlArchive, clock: ManualClock) -> None:
     async with archive.unit() as unit:
         await unit.inbox.receive(Delivery(key="missed", kind="test", payload={}, received_at=clock.now()))
