@@ -17,6 +17,8 @@ BODY_SECONDS = 10.0
 """How long the body of a request may take."""
 IDLE_SECONDS = 15.0
 """How long a connection may wait for its next request, and that for its head."""
+ANSWER_SECONDS = 1.0
+"""How long an answer has at least to get to whoever asked."""
 MOST_CONNECTIONS = 120
 SHARE = 4
 """Of the file descriptors of the process, one in so many at most is the door's."""
@@ -67,27 +69,35 @@ async def body(request: web.Request) -> bytes:
 
 
 class Doorkeeper:
-    """Knows every connection, and which has not asked anything yet."""
+    """Knows every connection, which has not asked anything yet, and which was answered and has asked nothing since."""
 
     def __init__(self) -> None:
-        self._inside: set[Visitor] = set()
+        self._inside: dict[asyncio.BaseProtocol, Visitor] = {}
         self._silent: dict[asyncio.BaseProtocol, Visitor] = {}
+        self._answered: dict[asyncio.BaseProtocol, float] = {}  #: since when, by the loop's clock
         self._taken = 0  #: requests under way that could have been put off
 
     def admit(self, visitor: "Visitor") -> bool:
-        """Whether there is room; the silent ones make some, oldest first."""
+        """Whether there is room; the silent ones make some, oldest first, and then those who were answered."""
         if len(self._inside) >= _places():
-            if not self._silent:
+            idle = next(iter(self._silent.values()), None) or self._first_answered()
+            if idle is None:
                 return False
-            next(iter(self._silent.values())).leave()
-        self._inside.add(visitor)
-        self._silent[visitor.inner] = visitor
+            idle.leave()
+        self._inside[visitor.inner] = self._silent[visitor.inner] = visitor
         return True
+
+    def _first_answered(self) -> "Visitor | None":
+        """Whoever was answered first, a while ago: it asks nothing, or sends on what nobody reads."""
+        for inner, since in self._answered.items():
+            is_over = asyncio.get_running_loop().time() - since >= ANSWER_SECONDS
+            return self._inside[inner] if is_over else None
+        return None
 
     def gone(self, visitor: "Visitor") -> None:
         """A connection has ended."""
-        self._inside.discard(visitor)
-        self._silent.pop(visitor.inner, None)
+        for known in (self._inside, self._silent, self._answered):
+            known.pop(visitor.inner, None)
 
     def check(self, visitor: "Visitor") -> None:
         """Its time for asking something is over."""
@@ -98,6 +108,14 @@ class Doorkeeper:
     async def note(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """The head of a request has come."""
         self._silent.pop(request.protocol, None)
+        self._answered.pop(request.protocol, None)
+        try:
+            return await self._served(request, handler)
+        finally:
+            if request.protocol in self._inside:
+                self._answered[request.protocol] = asyncio.get_running_loop().time()
+
+    async def _served(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path not in request.app.get(MAY_BE_PUT_OFF, ()):
             return await handler(request)
         if self._taken >= max(1, _places() - RESERVED):
@@ -108,7 +126,6 @@ class Doorkeeper:
                 answer = await handler(request)
             finally:
                 self._taken -= 1
-        answer.force_close()  # an idle connection would keep somebody else's place
         return answer
 
 

@@ -157,6 +157,8 @@ class SqlArchive:
         try:
             yield
         except StoreFailed as failed:
+            if self._engine is None:
+                raise  # whoever opens it tells
             if self._failed_at is None:
                 log.warning("the database fails; it is tried again and again", why=str(failed))
             self._failed_at = self._clock.monotonic()

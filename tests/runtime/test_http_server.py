@@ -116,6 +116,27 @@ async def test_connections_take_a_share_of_the_files_that_a_process_may_open(mon
         assert len([wire for wire in held[:35] if await end_of(wire) == b""]) == 35
 
 
+@pytest.mark.parametrize(
+    "says",
+    [
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", id="kept alive"),
+        pytest.param(b"GET / HTTP/1.1\r\nHost: x\r\nContent-Length: 5000\r\n\r\n{", id="a body that nobody reads"),
+    ],
+)
+async def test_who_was_answered_and_asks_nothing_more_makes_room_too(
+    monkeypatch: pytest.MonkeyPatch, says: bytes
+) -> None:
+    monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 5)
+    monkeypatch.setattr(http_server, "ANSWER_SECONDS", 0.1)
+    async with opened() as port, wires(port, 5, says) as held:
+        for reader, _ in held:
+            assert await reader.readuntil(b"here")
+        await asyncio.sleep(0.1)
+        async with wires(port, 3, b"GET /slow HTTP/1.1\r\nHost: x\r\n\r\n"):
+            assert [await end_of(gone) for gone in held[:3]] == [b""] * 3
+            assert await answered(port) == "here"
+
+
 async def test_however_many_wait_who_could_come_again_others_are_served(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "MOST_CONNECTIONS", 6)
     monkeypatch.setattr(http_server, "RESERVED", 2)
@@ -123,7 +144,7 @@ async def test_however_many_wait_who_could_come_again_others_are_served(monkeypa
         await asyncio.sleep(0.1)  # all four are being served
         for _ in range(9):
             async with wires(port, 1, b"GET /bulk HTTP/1.1\r\nHost: x\r\n\r\n") as (late,):
-                assert (await end_of(late)).startswith(b"HTTP/1.1 503 ")
+                assert (await late[0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 503 ")
         assert await answered(port) == "here"
         assert not any(wire[0].at_eof() for wire in busy)
 

@@ -166,3 +166,4 @@ async def test_without_its_database_it_starts_and_is_whole_when_that_is_reached(
         await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
         await stage.card_says("Waiting for approval")
         assert stage.log().count("the database cannot be reached") == 1, stage.log()
+        assert "the database fails" not in stage.log(), stage.log()
