@@ -19,7 +19,7 @@ from bot.domain.messages.news import Audience, News, calling
 from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
 from bot.domain.progress import pace
-from bot.domain.progress.steps import MAX_STARTS, StepRecord, StepState
+from bot.domain.progress.steps import StepRecord, StepState
 from bot.domain.values import Facts, OperationId, VmId
 
 _TROUBLES: Mapping[StepState, type[StepFailed | StepUnclear]] = {
@@ -88,7 +88,7 @@ def of_answer(operation: OperationId, record: StepRecord, entry: Entry | None) -
         sentence=record.sentence,
         raw=str(entry.facts.get("raw") or "") if entry else "",
         seconds=record.step.quiet.total_seconds(),
-        is_made_again=record.starts < MAX_STARTS,
+        is_made_again=record.may_start_again,
     )
     return [News(what=lost, operation=operation)]
 

@@ -106,6 +106,11 @@ class StepRecord:
         """Whether the end of the operation depends on it: of a relief, it depends on what that relieved."""
         return self.step.relieves is None
 
+    @property
+    def may_start_again(self) -> bool:
+        """Whether it may be started once more where its calls left no trace, before a person is asked."""
+        return self.starts - self.ended_starts < MAX_STARTS and self.starts < MAX_ENDED_STARTS
+
     def intend(self, mark: Mapping[str, object], *, now: datetime) -> "StepRecord":
         """The record to commit before the mutating call."""
         step = replace(self.step, before=mark)  # type: ignore[arg-type]  # marks are JSON by contract
@@ -270,7 +275,7 @@ def _never_took_effect(record: StepRecord, sighting: Sighting, *, now: datetime)
     since = record.intent_at if record.starts else record.moved_at
     if since is None or now - since < min(quiet, record.step.quiet):
         return record
-    if record.starts - record.ended_starts >= MAX_STARTS or record.starts >= MAX_ENDED_STARTS:
+    if not record.may_start_again:
         sentence = f"Started {counted(record.starts, 'time')} without a trace in the cloud."
         remedy = "Check that the cloud's API takes requests, then retry."
         return _ended(record, StepState.UNKNOWN, sighting, now=now, sentence=sentence, remedy=remedy)
