@@ -22,7 +22,8 @@ _DOING = {
     Action.EXIT: "Exiting maintenance on",
     Action.REHOME: "Moving volumes back to",
 }
-_THEN = {Then.POWER_OFF: "powered off", Then.REBOOT: "rebooted"}
+THEN = {Then.POWER_OFF: "powered off", Then.REBOOT: "rebooted"}
+"""What becomes of the host's power at the end, after "the host is"."""
 _WAY_BACK = {Action.ENTER: "Exit Maintenance", Action.EVACUATE: "Return to Service"}
 _NOUN = {
     Action.EVACUATE: "Evacuation",
@@ -49,7 +50,7 @@ def _extent(operation: Operation) -> str:
 def afterwards(operation: Operation) -> str:
     """What becomes of the host's power at the end, as a sentence after others; empty when nothing does."""
     then = operation.request.then
-    return f" Then *the host is {_THEN[then]}*." if then in _THEN else ""
+    return f" Then *the host is {THEN[then]}*." if then in THEN else ""
 
 
 def consequences(operation: Operation, rule: Rule, *, by: UserId, choice: Choice) -> str:

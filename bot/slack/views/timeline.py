@@ -3,19 +3,15 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from bot.domain.operation import FINAL, Choice, Operation
+from bot.domain.operation import FINAL, STANDS, Choice, Operation
 from bot.domain.ports import Recorded
 from bot.domain.progress.fates import Fate
 from bot.domain.progress.steps import StepRecord
-from bot.domain.values import Facts, Json, OperationId, UserId
-from bot.slack.views import subject, text
+from bot.domain.values import OperationId, UserId
+from bot.slack.views import story, subject, text
 from bot.slack.views.cards import progress
-
-_VALUE = 300
-_PEOPLE = frozenset({"by", "approved_by"})
-"""Facts that are ids of people."""
-_SAID_ELSEWHERE = frozenset({"step", "verb", "target", "raw", "ask"})
-"""Of an entry: its step's title says it, or nobody reads it in a story."""
+from bot.slack.views.story import Names
+from bot.slack.views.story import plain as _plain
 
 
 def file_name(operation: OperationId) -> str:
@@ -25,7 +21,7 @@ def file_name(operation: OperationId) -> str:
 
 def people_in(operation: Operation, entries: Sequence[Recorded]) -> tuple[UserId, ...]:
     """Everybody the story names."""
-    acted = [one.entry.actor for one in entries if one.entry.actor is not None]
+    acted = [who for one in entries for who in story.people_in(one.entry)]
     return tuple(dict.fromkeys([operation.requested_by, *(v.by for v in operation.votes), *acted]))
 
 
@@ -45,7 +41,7 @@ def render(
         f"# {subject.noun(operation)}: {_plain(where)}",
         *_summary(operation, names),
         "## What happened (UTC)",
-        *_story(entries, records, names),
+        *_story(operation, entries, records, names),
         *_vms(operation, records, names),
     ]
     return "\n\n".join(parts) + "\n"
@@ -58,8 +54,9 @@ def _summary(operation: Operation, names: Mapping[UserId, str]) -> list[str]:
         for v in counted
     ]
     began, ended = operation.started_at, operation.ended_at
+    is_told = " " in operation.outcome
     lines = [
-        f"Operation {operation.id}: {operation.state}" + (f", {operation.outcome}" if operation.outcome else ""),
+        f"Operation {operation.id} {STANDS[operation.state]}" + (f": {_plain(operation.outcome)}" if is_told else ""),
         f"Asked for by {_who(operation.requested_by, names)} at {_moment(operation.created_at)}",
         f"Reason: {_plain(operation.request.reason)}" if operation.request.reason else "",
         f"Approved by {'; '.join(approved)}" if approved else "",
@@ -71,42 +68,15 @@ def _summary(operation: Operation, names: Mapping[UserId, str]) -> list[str]:
     return ["\n".join(f"- {line}" for line in lines if line)]
 
 
-def _story(entries: Sequence[Recorded], records: Sequence[StepRecord], names: Mapping[UserId, str]) -> list[str]:
-    titles = {str(record.key): record.step.title for record in records}
-    return ["\n".join(f"- {_line(one, titles, names)}" for one in entries)]
-
-
-def _line(one: Recorded, titles: Mapping[str, str], names: Mapping[UserId, str]) -> str:
-    entry = one.entry
-    key = str(entry.facts.get("step") or "")
-    step = f" *{_plain(titles.get(key, key))}*" if key else ""
-    who = f", {_who(entry.actor, names)}" if entry.actor is not None else ""
-    said = "; ".join(_facts(entry.facts, names, but=entry.actor))
-    return f"`{one.at:%Y-%m-%d %H:%M:%S}`{who}: {entry.event}{step}" + (f" ({said})" if said else "")
-
-
-def _facts(facts: Facts, names: Mapping[UserId, str], *, but: UserId | None) -> list[str]:
-    """What a line says besides; people by their names, and nothing of whoever stands at its beginning alone."""
-    told = {name: value for name, value in sorted(facts.items()) if name not in _SAID_ELSEWHERE}
-    people = {name: _people(told[name]) for name in _PEOPLE & told.keys()}
-    said = {name: ", ".join(_who(who, names) for who in people[name]) for name in people if people[name] != [but]}
-    spoken = {name: said.get(name, "") if name in people else _value(value) for name, value in told.items()}
-    return [f"{name}: {value}" for name, value in spoken.items() if value]
-
-
-def _people(value: Json) -> list[UserId]:
-    listed = value if isinstance(value, list | tuple) else [value]
-    return [UserId(str(one)) for one in listed if one]
-
-
-def _value(value: Json) -> str:
-    if value is None or value is False:
-        return ""
-    if isinstance(value, Mapping):
-        return ", ".join(f"{name} {_value(inner)}" for name, inner in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(_value(inner) for inner in value)
-    return _plain(str(value))
+def _story(
+    operation: Operation, entries: Sequence[Recorded], records: Sequence[StepRecord], names: Mapping[UserId, str]
+) -> list[str]:
+    named = Names(
+        people=names,
+        steps={record.key: record.step.title for record in records},
+        vms={vm.id: vm.name for vm in operation.vms},
+    )
+    return ["\n".join(f"- `{one.at:%Y-%m-%d %H:%M:%S}` {story.told(one.entry, named)}" for one in entries)]
 
 
 def _vms(operation: Operation, records: Sequence[StepRecord], names: Mapping[UserId, str]) -> list[str]:
@@ -147,8 +117,3 @@ def _who(user: UserId, names: Mapping[UserId, str]) -> str:
 
 def _moment(at: datetime) -> str:
     return f"{at:%Y-%m-%d %H:%M:%S} UTC"
-
-
-def _plain(words: str) -> str:
-    """Foreign words on one line, without marks that Markdown would read as ours."""
-    return text.plain(words, limit=_VALUE).replace("|", "¦").replace("<", "‹").replace("`", "'")
