@@ -7,11 +7,14 @@ Rooms are imported by the command that needs them, so that `muster version` work
 import argparse
 import asyncio
 import os
+import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from bot.settings import Settings
@@ -171,10 +174,34 @@ def _export(arguments: argparse.Namespace) -> int:
         form = audit.Format(arguments.format)
         if arguments.output is None:
             return asyncio.run(audit.export(url, sys.stdout, form=form))
-        with arguments.output.open("x", encoding="utf-8", newline="") as file:
+        with _new_file(arguments.output) as file:
             return asyncio.run(audit.export(url, file, form=form))
 
     return _with_store(arguments.config, serve)
+
+
+@contextmanager
+def _new_file(path: Path) -> Iterator[TextIO]:
+    """What becomes a file that was not there before, once it is whole.
+
+    Raises:
+        Refusal: it is there, or cannot be made.
+    """
+    from bot.domain.errors import Refusal
+
+    if path.exists():
+        remedy = "Name another file, or move that one away."
+        raise Refusal(f"{path} exists already, and nothing is overwritten.", remedy=remedy)
+    with TemporaryFile("w+", encoding="utf-8", newline="") as whole:
+        yield whole
+        whole.seek(0)
+        try:
+            with path.open("x", encoding="utf-8", newline="") as file:
+                shutil.copyfileobj(whole, file)
+        except OSError as error:
+            reason = (error.strerror or type(error).__name__).lower()
+            remedy = "Name a file in a folder that exists, that you may write to, and that has room."
+            raise Refusal(f"{path} cannot be written: {reason}.", remedy=remedy) from error
 
 
 def _with_store(config: Path, serve: Callable[[str], int]) -> int:

@@ -152,7 +152,24 @@ async def test_a_whole_audit_is_verified_and_exported_beside_the_bot(config: Pat
     assert lines[-1]["head"]["hash"] in done.stdout
     again = muster("audit", "export", "--config", str(config), "--output", str(written))
     assert again.returncode == 1
-    assert "File exists" in again.stderr
+    assert again.stderr == (
+        f"muster: {written} exists already, and nothing is overwritten. Name another file, or move that one away.\n"
+    )
+    assert len(written.read_text().splitlines()) == 4
+    nowhere = muster("audit", "export", "--config", str(config), "--output", str(config.parent / "no" / "audit.jsonl"))
+    assert nowhere.returncode == 1
+    assert "cannot be written: no such file or directory. Name a file in a folder that exists" in nowhere.stderr
+    assert "Errno" not in nowhere.stderr + again.stderr
+
+
+def test_an_export_that_breaks_off_leaves_no_file_that_a_second_try_would_stumble_over(config: Path) -> None:
+    config.write_text(config.read_text().replace("sqlite:///", "sqlite:////nowhere"))
+    written = config.parent / "audit.jsonl"
+    for _ in range(2):
+        done = muster("audit", "export", "--config", str(config), "--output", str(written))
+        assert done.returncode == 1
+        assert "exists already" not in done.stderr
+        assert not written.exists()
 
 
 async def test_an_audit_whose_beginning_was_let_go_is_verified_from_there_on_and_counted_so(config: Path) -> None:
