@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bot.domain.abilities import FindsVms, VmPlace
-from bot.domain.cloud import NO_BOOKS, AnyCloud, Books, CloudError, Host, Request, Sighting, Unreachable
+from bot.domain.cloud import (
+    NO_BOOKS,
+    AnyCloud,
+    Books,
+    CloudError,
+    Host,
+    NotSupported,
+    Request,
+    Sighting,
+    Unreachable,
+)
+from bot.domain.counting import listed
 from bot.domain.plans.plan import Plan, Receipt, Step
 from bot.domain.values import StepKey, VmId
 from bot.runtime.log import logger
@@ -88,14 +99,21 @@ class GuardedCloud:
         """See `bot.domain.cloud.Cloud`.
 
         Raises:
-            Stumbled
+            AdapterFailed
+            NotSupported: two of its steps could not be told apart.
         """
         try:
-            return self._cloud.plan(request, survey)
+            made = self._cloud.plan(request, survey)
         except CloudError:
             raise
         except Exception as error:
             raise self._failures.said(f"the plan for {request.host_name}", error) from error
+        if doubled := listed(made.doubled_keys, most=3):
+            raise NotSupported(
+                f"The plan for {request.host_name} has several steps of one key ({doubled}), so it is not to be used.",
+                remedy=f"That is a fault in Muster's part for {self.name}: report it with this sentence.",
+            )
+        return made
 
     async def look(self, steps: Sequence[Step]) -> Mapping[StepKey, Sighting]:
         """See `bot.domain.cloud.Cloud`."""

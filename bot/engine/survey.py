@@ -11,7 +11,7 @@ from tenacity import retry_if_exception, retry_if_result, wait_exponential, wait
 from bot.desk import approvability
 from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.cloud import Books, Cloud, CloudError, Refused, Request
+from bot.domain.cloud import Books, Cloud, CloudError, NotSupported, Refused, Request
 from bot.domain.messages.decided import (
     ApprovalWanted,
     CalledOff,
@@ -233,7 +233,7 @@ async def _judged(leased: LeasedOperation, operation: Operation) -> Plan:
 
 
 def _may_pass(error: BaseException) -> bool:
-    return isinstance(error, CloudError) and not isinstance(error, Refused)
+    return isinstance(error, CloudError) and not isinstance(error, Refused | NotSupported)
 
 
 async def _plan(leased: LeasedOperation, operation: Operation) -> Plan:

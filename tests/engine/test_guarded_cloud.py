@@ -118,8 +118,8 @@ async def test_a_start_that_fails_in_an_unnamed_way_is_looked_for_and_never_blin
     assert shop.cloud.starts.count("move:vm-1") == 1
 
 
-async def test_a_plan_that_cannot_be_laid_out_is_told_and_nothing_of_it_is_started(shop: Workshop) -> None:
-    """Two steps of one key: the fault shows only in the engine, when the rows are written."""
+def with_doubled_steps(shop: Workshop) -> None:
+    """From now on each plan has two steps of one key."""
     plan = shop.cloud.plan
 
     def doubled(request: Request, survey: dict[str, str]) -> Plan:
@@ -127,13 +127,35 @@ async def test_a_plan_that_cannot_be_laid_out_is_told_and_nothing_of_it_is_start
         return replace(made, steps=(*made.steps, made.steps[-1]))
 
     shop.cloud.plan = doubled  # type: ignore[method-assign]
-    shop.cloud.poll = 120.0
+
+
+async def test_a_plan_with_two_steps_of_one_key_is_refused_where_it_is_made_and_nothing_of_it_is_stored(
+    shop: Workshop,
+) -> None:
+    with_doubled_steps(shop)
+    id, began = await shop.ask(), shop.clock.now()
+    await shop.work()
+    operation = await shop.operation(id)
+    assert (operation.state, operation.phases) == (State.BLOCKED, ())
+    assert operation.plan is not None
+    assert operation.plan.steps == ()
+    (finding,) = operation.plan.findings
+    assert "The plan for host-1 has several steps of one key (empty), so it is not to be used." in finding.sentence
+    assert finding.remedy == "That is a fault in Muster's part for toy: report it with this sentence."
+    assert (shop.clock.now() - began).total_seconds() < 10, "another try would make the same plan"
+
+
+async def test_an_approved_one_of_which_no_plan_can_be_made_starts_nothing_and_says_why(shop: Workshop) -> None:
     id = await shop.approved()
+    with_doubled_steps(shop)
+    shop.cloud.poll = 120.0
     await shop.work()
     assert (await shop.operation(id)).state is State.CANCELLED
     assert shop.cloud.starts == []
-    told = [facts_of(n)["seconds"] for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
-    assert told == [120.0, 360.0, 960.0, 960.0]  # at 15 min in the incident channel, too
+    assert await shop.states(id) == {}
+    told = [facts_of(n) for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
+    assert [one["seconds"] for one in told] == [120.0, 360.0, 960.0, 960.0]  # at 15 min in the incident channel, too
+    assert all("several steps of one key" in one["sentence"] for one in told)
 
 
 @pytest.mark.parametrize("error", [StoreFailed("disk full"), LeaseLost("taken")])

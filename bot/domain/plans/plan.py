@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
@@ -229,6 +230,12 @@ class Plan:
         """The phases that have steps, in order."""
         used = {step.phase for step in self.steps}
         return tuple(phase for phase in self.phases if phase in used)
+
+    @property
+    def doubled_keys(self) -> tuple[StepKey, ...]:
+        """The keys that several of its steps bear; each has to be one step's alone."""
+        met = Counter(step.key for step in self.steps)
+        return tuple(key for key, number in met.items() if number > 1)
 
     @property
     def sorted_findings(self) -> tuple[Finding, ...]:
