@@ -30,6 +30,8 @@ AT_ONCE = 20
 """Operations of all clouds that are worked on side by side. Those that only wait take no place among them."""
 MOST = 200
 """The same with those that only wait: each is renewed and looked at all the same."""
+TURN_SECONDS = 60.0
+"""How long an operation whose cloud is missing here is held, before whoever knows it may have it."""
 HANGS_AFTER = 30.0
 """Seconds after which a worker that has not come round hangs."""
 STUCK_AFTER = 600.0
@@ -87,10 +89,11 @@ class Worker:
         while self._may_take:
             try:
                 async with self._archive.reading() as unit:
-                    if not await unit.leases.has_work(span=LEASE):  # each commit asks for this, and few bring work
+                    # each commit asks for this, and few bring work
+                    if not await unit.leases.has_work(span=LEASE, clouds=self._clouds):
                         return
                 async with self._archive.unit() as unit:
-                    lease = await unit.leases.claim(self._owner, span=LEASE)
+                    lease = await unit.leases.claim(self._owner, span=LEASE, clouds=self._clouds)
                     if lease is not None:  # nothing changed otherwise, so nobody is to be woken
                         await unit.commit()
             except Exception as error:  # noqa: BLE001  # the next poll tries again
@@ -132,10 +135,24 @@ class Worker:
         beat = partial(self._heartbeats.beat, part, within=STUCK_AFTER)
         beat()
         try:
-            runner = self._runners[lease.operation] = Runner(await self._held(lease), beat=beat)
-            await runner.run()
+            held = await self._held(lease)
+            runner = self._runners[lease.operation] = Runner(held, beat=beat)
+            await (self._for_a_turn(runner) if isinstance(held.cloud, MissingCloud) else runner.run())
         finally:
             self._heartbeats.ended(part)
+
+    async def _for_a_turn(self, runner: Runner) -> None:
+        """Work on an operation whose cloud is not ours, so that people hear of it, and leave it to who knows that."""
+        work = asyncio.create_task(runner.run())
+        turn = asyncio.create_task(self._clock.sleep(TURN_SECONDS))
+        try:
+            await asyncio.wait({work, turn}, return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                work.result()
+        finally:
+            work.cancel()
+            turn.cancel()
+            await asyncio.gather(work, turn, return_exceptions=True)
 
     async def _held(self, lease: Lease) -> LeasedOperation:
         async with self._archive.reading() as unit:

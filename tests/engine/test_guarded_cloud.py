@@ -12,7 +12,7 @@ from bot.domain.cloud import Request
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
 from bot.domain.plans.plan import Plan, Verdict
-from bot.domain.ports import LeaseLost, StoreFailed
+from bot.domain.ports import LEFT_TO_OTHERS, LeaseLost, StoreFailed
 from bot.engine.missing_cloud import MissingCloud
 from bot.engine.worker import Worker
 from bot.runtime.clock import SystemClock, WakeUp
@@ -177,8 +177,9 @@ async def test_what_ends_a_workers_right_to_write_is_never_taken_for_a_stumble(
 
 
 async def test_a_new_request_of_a_cloud_taken_out_of_the_settings_is_blocked_and_says_so(shop: Workshop) -> None:
-    """By the worker itself, which has neither that cloud nor a rule for it."""
+    """By the worker itself, which has neither that cloud nor a rule for it, once nobody else has taken it."""
     id = await shop.ask()
+    await shop.clock.sleep(LEFT_TO_OTHERS.total_seconds())
     clock = SystemClock()
     worker = Worker(owner="w", archive=shop.archive, clock=clock, bell=WakeUp(clock), clouds={}, rules={})
     running = asyncio.create_task(worker.run())

@@ -17,12 +17,12 @@ from bot.desk.control import Steer
 from bot.domain.cloud import NO_BOOKS, Books, Host, Request
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import Choice, State
-from bot.domain.ports import Rank
+from bot.domain.ports import LEFT_TO_OTHERS, Rank
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, HostId, OperationId
 from bot.engine.leased import LeasedOperation
 from bot.engine.runner import Runner
-from bot.engine.worker import AT_ONCE, GATHER_SECONDS, STUCK_AFTER, Worker
+from bot.engine.worker import AT_ONCE, GATHER_SECONDS, LEASE, STUCK_AFTER, TURN_SECONDS, Worker
 from bot.runtime.clock import SystemClock
 from bot.store.archive import SqlArchive
 from bot.store.unit import SqlUnit
@@ -268,3 +268,46 @@ async def test_however_many_operations_wait_for_somebody_one_more_is_taken_up(wa
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await archive.close()
+
+
+# replicas with other settings ----------------------------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def stranger(shop: Workshop) -> AsyncIterator[Bell]:
+    """The worker of a replica that does not know the cloud; its clock leaps while it has something in hand."""
+    bell = Bell()
+    worker = Worker(owner="w", archive=shop.archive, clock=shop.clock, bell=bell, clouds={}, rules={})
+    running = asyncio.create_task(worker.run())
+    try:
+        yield bell
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+
+
+async def test_a_replica_that_does_not_know_a_cloud_leaves_its_operations_to_one_that_does(shop: Workshop) -> None:
+    id = await shop.ask()
+    async with stranger(shop) as bell:
+        await bell.comes_round(5)
+        assert (await shop.operation(id)).state is State.CHECKING
+        assert await shop.work()
+    assert (await shop.operation(id)).state is State.AWAITING_APPROVAL
+
+
+async def test_one_that_took_it_since_nobody_else_did_gives_it_back_for_whoever_knows_the_cloud_by_then(
+    shop: Workshop,
+) -> None:
+    id = await shop.approved()
+    await shop.clock.sleep(LEFT_TO_OTHERS.total_seconds())
+    began = shop.clock.monotonic()
+
+    async def is_free() -> bool:
+        async with shop.archive.reading() as unit:
+            return await unit.leases.has_work(span=LEASE)
+
+    async with stranger(shop) as bell, asyncio.timeout(60):
+        while shop.clock.monotonic() < began + TURN_SECONDS or not await is_free():
+            await bell.comes_round(1)
+    assert await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED

@@ -1,20 +1,31 @@
 """Leases: who works on an operation, and who speaks for all replicas, until when."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from typing import Protocol
 
 from bot.domain.ports.records import Lead, Lease
 
+LEFT_TO_OTHERS = timedelta(seconds=20)
+"""How long an operation is left to whoever knows its cloud, before one who does not says that it is missing."""
+
 
 class Leases(Protocol):
     """The leases of workers on operations."""
 
-    async def has_work(self, *, span: timedelta) -> bool:
+    async def has_work(self, *, span: timedelta, clouds: Collection[str] | None = None) -> bool:
         """Whether there is an operation that `claim` would take now."""
         ...
 
-    async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
-        """Take an operation in a WORKING state whose time has come and that nobody holds, the longest waiting first."""
+    async def claim(self, owner: str, *, span: timedelta, clouds: Collection[str] | None = None) -> Lease | None:
+        """Take an operation in a WORKING state whose time has come and that nobody holds, the longest waiting first.
+
+        Args:
+            owner: whose it is then.
+            span: for how long.
+            clouds: that the owner knows; an operation of another one is left to replicas that know it, and only taken
+                when none of them has for `LEFT_TO_OTHERS`. None: it knows them all.
+        """
         ...
 
     async def hold(self, lease: Lease, *, span: timedelta | None = None) -> Lease:

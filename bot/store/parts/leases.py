@@ -6,15 +6,16 @@ clock that the desk and the engine judge them by. Locks there leave the row's ke
 news about the operation, whose foreign key locks that, would wait for the worker that waits for the audit's end.
 """
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import and_, bindparam, or_, select, update
 from sqlmodel import col
 
 from bot.domain.operation import WORKING
-from bot.domain.ports import Lease, LeaseLost
+from bot.domain.ports import LEFT_TO_OTHERS, Lease, LeaseLost
 from bot.store.rows.tables import OperationRow, table_of
 from bot.store.transaction import Transaction
 
@@ -42,6 +43,14 @@ _FREE = (
     .limit(1)
 )
 _FREE_ALONE = _FREE.with_for_update(skip_locked=True, key_share=True)
+_KNOWN_OR_LEFT = or_(
+    _OPERATION.c.cloud.in_(bindparam("clouds", expanding=True)),
+    and_(
+        _OPERATION.c.waiting_since <= bindparam("left_since"),
+        or_(_OPERATION.c.lease_until.is_(None), _OPERATION.c.lease_until <= bindparam("left_since")),
+    ),
+)
+_FREE_OF_SOME, _FREE_OF_SOME_ALONE = _FREE.where(_KNOWN_OR_LEFT), _FREE_ALONE.where(_KNOWN_OR_LEFT)
 
 
 class SqlLeases:
@@ -50,21 +59,25 @@ class SqlLeases:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    async def has_work(self, *, span: timedelta) -> bool:
+    async def has_work(self, *, span: timedelta, clouds: Collection[str] | None = None) -> bool:
         """See `bot.domain.ports.leases.Leases`. It locks nothing: who then claims may find that another did."""
-        now = await self._transaction.now()
-        return bool(
-            await self._transaction.all(_FREE, now=now, too_late=now + 2 * span, time=self._transaction.clock.now())
-        )
+        query = _FREE if clouds is None else _FREE_OF_SOME
+        return bool(await self._transaction.all(query, **await self._asked(span, clouds)))
 
-    async def claim(self, owner: str, *, span: timedelta) -> Lease | None:
+    async def _asked(self, span: timedelta, clouds: Collection[str] | None) -> dict[str, Any]:
         now = await self._transaction.now()
-        found = await self._transaction.all(
-            _FREE_ALONE, now=now, too_late=now + 2 * span, time=self._transaction.clock.now()
-        )
+        asked = {"now": now, "too_late": now + 2 * span, "time": self._transaction.clock.now()}
+        if clouds is None:
+            return asked
+        return asked | {"clouds": sorted(clouds), "left_since": now - LEFT_TO_OTHERS}
+
+    async def claim(self, owner: str, *, span: timedelta, clouds: Collection[str] | None = None) -> Lease | None:
+        asked = await self._asked(span, clouds)
+        found = await self._transaction.all(_FREE_ALONE if clouds is None else _FREE_OF_SOME_ALONE, **asked)
         if not found:
             return None
         (row,) = found
+        now: datetime = asked["now"]
         until = now + span
         taken = {"lease_owner": owner, "lease_until": until, "fence": row.fence + 1, "waiting_since": now}
         await self._set(row.id, row.fence, taken)

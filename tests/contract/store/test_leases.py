@@ -1,12 +1,13 @@
 """The archive hands operations to workers, one at a time."""
 
 import asyncio
+from collections.abc import Collection
 from datetime import timedelta
 
 import pytest
 
 from bot.domain.operation import WORKING, State
-from bot.domain.ports import Archive, Lease, LeaseLost
+from bot.domain.ports import LEFT_TO_OTHERS, Archive, Lease, LeaseLost
 from bot.domain.values import OperationId
 from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
@@ -25,10 +26,12 @@ async def add(archive: Archive, *numbers: int, state: State = WORKED_ON) -> None
         await unit.commit()
 
 
-async def claim(archive: Archive, owner: str = "a", *, span: timedelta = HALF_A_MINUTE) -> Lease | None:
+async def claim(
+    archive: Archive, owner: str = "a", *, span: timedelta = HALF_A_MINUTE, clouds: Collection[str] | None = None
+) -> Lease | None:
     async with archive.unit() as unit:
-        has_work = await unit.leases.has_work(span=span)
-        lease = await unit.leases.claim(owner, span=span)
+        has_work = await unit.leases.has_work(span=span, clouds=clouds)
+        lease = await unit.leases.claim(owner, span=span, clouds=clouds)
         await unit.commit()
     assert lease is None or has_work
     return lease
@@ -223,3 +226,27 @@ async def test_a_lease_given_before_the_databases_clock_was_set_back_is_taken_ov
     await taken(archive, "a", span=timedelta(hours=1))
     lease = await taken(archive, "b")
     assert (lease.owner, lease.fence) == ("b", 2)
+
+
+async def test_an_operation_of_a_cloud_that_one_does_not_know_is_left_for_a_while_to_who_does(
+    archive: SqlArchive, clock: ManualClock, kind: str
+) -> None:
+    await add(archive, 1)
+    cloud = operation(1).request.cloud
+    assert await claim(archive, "stranger", clouds=["another"]) is None
+    lease = await claim(archive, "friend", clouds=["another", cloud])
+    assert lease is not None
+    await release(archive, lease)
+    await clock.pass_time(LEFT_TO_OTHERS.total_seconds())
+    left = await claim(archive, "stranger", clouds=["another"])
+    assert (left is None) is (kind == "postgresql"), "whose clock nobody moves on"
+
+
+async def test_whoever_knows_no_cloud_leaves_operations_of_the_dead_to_others_too(
+    archive: SqlArchive, clock: ManualClock
+) -> None:
+    await add(archive, 1)
+    await clock.pass_time(LEFT_TO_OTHERS.total_seconds())
+    await taken(archive, "dead", span=OVER_AT_ONCE)
+    assert await claim(archive, "stranger", clouds=[]) is None
+    assert await claim(archive, "friend") is not None

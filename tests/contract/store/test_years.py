@@ -217,14 +217,15 @@ async def test_lines_behind_the_cut_are_not_deleted(archive: SqlArchive) -> None
             await unit.transaction.run(text("DELETE FROM audit WHERE seq = 1"))
 
 
+SPAN = timedelta(seconds=8)
 Ask = Callable[[SqlUnit], Awaitable[object]]
 ROUNDS: dict[str, tuple[Ask, str]] = {
     "the list": (lambda unit: unit.operations.newest(live=True), "ix_operation_live"),
     "the board": (lambda unit: unit.cards.outdated(limit=100), "ix_operation_behind"),
     "further cards": (lambda unit: unit.copies.outdated(limit=100), "ix_operation_copies_behind"),
     "leases at a start": (lambda unit: unit.leases.void(), "ix_operation_leased"),
-    "whether there is work": (lambda unit: unit.leases.has_work(span=timedelta(seconds=8)), "ix_operation_work"),
-    "work to take": (lambda unit: unit.leases.claim("me", span=timedelta(seconds=8)), "ix_operation_work"),
+    "whether there is work": (lambda unit: unit.leases.has_work(span=SPAN, clouds=["prod"]), "ix_operation_work"),
+    "work to take": (lambda unit: unit.leases.claim("me", span=SPAN, clouds=["prod"]), "ix_operation_work"),
     "what expires": (lambda unit: unit.operations.overdue(START), "ix_operation_work"),
     "deliveries left over": (lambda unit: unit.inbox.unsettled(since=START), "ix_inbox_unsettled"),
     "news to tell": (lambda unit: unit.outbox.waiting(limit=100), "ix_outbox_waiting"),
