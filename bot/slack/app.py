@@ -1,5 +1,6 @@
 """Builds the Bolt app: registers the stories, one error handler, and what keeps the memory of people fresh."""
 
+import asyncio
 import json
 import re
 import secrets
@@ -18,6 +19,7 @@ from bot.desk.desk import Desk
 from bot.domain.ports import Delivery
 from bot.runtime import http_server
 from bot.runtime.log import logger
+from bot.slack import wire
 from bot.slack.command_names import CommandNames
 from bot.slack.inbound import clicks, commands, details, vm_windows, vote_windows, windows
 from bot.slack.inbound.reception import NotNoted, Reception, new_reference
@@ -25,10 +27,13 @@ from bot.slack.outbound.recipients import Recipients
 from bot.slack.people import SlackPeople
 from bot.slack.places import Places
 from bot.slack.views import notes
+from bot.slack.wire import SlackError
 
 log = logger(__name__)
 
 FORMS = (*vote_windows.FORMS, *vm_windows.FORMS)
+SAY_SECONDS = 0.7
+"""How long a click's private answer may take, so that it comes before Slack's own sign."""
 GONE = ("channel_archive", "channel_deleted", "channel_left", "group_archive", "group_deleted", "group_left")
 """Events of a conversation in which Muster can say nothing more."""
 
@@ -114,7 +119,11 @@ def build(
     for name in GONE:
         app.event(name)(on_gone)
     app.event(re.compile(".*"))(_on_other_event)
-    app.error(_on_error)
+
+    async def on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
+        return await _on_error(error, body, client)
+
+    app.error(on_error)
     return app
 
 
@@ -131,8 +140,8 @@ async def _on_other_event() -> None:
     """Nothing to do; but an event that is not taken would be sent again and again."""
 
 
-async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
-    """An error before Slack was answered: whoever typed or submitted reads why; a click shows Slack's own sign."""
+async def _on_error(error: Exception, body: dict[str, Any], client: AsyncWebClient) -> BoltResponse:
+    """An error before Slack was answered: whoever typed, submitted or clicked reads why; or sees Slack's own sign."""
     reference = new_reference()
     if isinstance(error, NotNoted):
         log.warning("a delivery could not be noted", reference=reference, why=str(error))
@@ -142,8 +151,19 @@ async def _on_error(error: Exception, body: dict[str, Any]) -> BoltResponse:
         said = notes.went_wrong(reference)
     told = _told(said, body)
     if told is None:
-        return BoltResponse(status=500, body="")
+        is_read = isinstance(error, NotNoted) and await _reads(said, body, client)
+        return BoltResponse(status=200 if is_read else 500, body="")
     return BoltResponse(status=200, body=json.dumps(told), headers={"content-type": ["application/json"]})
+
+
+async def _reads(said: str, body: dict[str, Any], client: AsyncWebClient) -> bool:
+    """Whether somebody who clicked reads it privately, in the time that is left for Slack's own sign."""
+    address = str(body.get("response_url") or "")
+    try:
+        async with asyncio.timeout(SAY_SECONDS):
+            return bool(address) and not await wire.reply(address, said, [], session=client.session)
+    except (SlackError, TimeoutError):
+        return False
 
 
 def _told(said: str, body: dict[str, Any]) -> dict[str, Any] | None:

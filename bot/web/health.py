@@ -167,7 +167,7 @@ def build(probes: Probes, *, sick: Callable[[], str] = str) -> web.Application:
 
     async def metrics(_request: web.Request) -> web.Response:
         registry = CollectorRegistry()
-        registry.register(_Reading(await probes.counted(), await probes.working()))
+        registry.register(_Reading(*await asyncio.gather(probes.counted(), probes.working())))
         return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     app = web.Application(client_max_size=LARGEST_REQUEST)

@@ -55,8 +55,10 @@ def alertmanager(
         token: what the caller must bear; empty: nobody is let in.
         labels: how hosts and clouds are named.
     """
+    is_told = False
 
     async def handle(request: web.Request) -> web.Response:
+        nonlocal is_told
         if not token:
             return _no(404, "Alerts are not taken here: no token is configured in [alertmanager].")
         if not _bears(request.headers.get("Authorization", ""), token):
@@ -70,8 +72,11 @@ def alertmanager(
         try:
             fresh = await _in_time(take(group))
         except (Stale, StoreFailed) as error:
-            log.warning("an alert could not be stored", error=str(error))
+            if not is_told:
+                log.warning("alerts cannot be stored; whoever sends them is told to send them again", error=str(error))
+            is_told = True
             return _no(503, "It could not be stored now; send it again.")
+        is_told = False
         return web.json_response({"alerts": len(group.alerts), "new": fresh})
 
     return handle

@@ -135,13 +135,21 @@ async def test_an_error_that_nobody_foresaw_has_a_reference_and_changes_nothing(
     assert await deliveries.unsettled(house.desk) == []
 
 
-async def test_with_the_database_gone_a_command_is_answered_and_a_click_shows_slacks_own_sign(house: House) -> None:
+async def test_with_the_database_gone_a_command_is_answered_and_so_is_a_click(house: House) -> None:
     card = await house.planned()
     house.doors_archive.is_broken = True
     said = await house.types("U0ALICE", "/evacuate toy/host-2")
     assert NOT_NOTED in said
-    assert (await house.workspace.click("U0BOB", card, label="Approve")).error != ""
+    assert (await house.workspace.click("U0BOB", card, label="Approve")).error == ""
+    assert NOT_NOTED in await house.note_to("U0BOB")
     assert await house.state() is State.AWAITING_APPROVAL
+
+
+async def test_a_click_that_can_be_told_nothing_shows_slacks_own_sign(house: House) -> None:
+    card = await house.planned()
+    house.doors_archive.is_broken = True
+    await house.workspace.outage(100)
+    assert (await house.workspace.click("U0BOB", card, label="Approve")).error != ""
 
 
 async def test_a_database_that_fails_after_slack_was_answered_is_told_so_and_nothing_is_acted_on(house: House) -> None:
