@@ -19,7 +19,7 @@ from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState, Word
 from bot.domain.progress.turns import to_retry, to_retry_meanwhile
 from bot.domain.rules import timing
 from bot.domain.rules.policy import Actor, Rule
-from bot.domain.values import StepKey, VmId
+from bot.domain.values import Action, StepKey, VmId
 
 _WAIT = "Wait until the others have ended."
 _NOT_WATCHED = "The operation was ended while this was under way, so it is not known what became of it."
@@ -40,6 +40,17 @@ class Steer(StrEnum):
     """Set failed VMs aside: those that were ticked."""
     RECHECK = "recheck"
     REQUEST_APPROVAL = "request_approval"
+
+
+ENDS = frozenset({Steer.CANCEL, Steer.END})
+"""What may be asked of an operation whose cloud is in the settings no more: it would never end by itself."""
+
+
+def rule_to_end(rules: Mapping[tuple[str, Action], Rule], operation: Operation) -> Rule:
+    """The policy by which an operation may be ended: where its cloud has none any more, that of all the others."""
+    others = {who for rule in rules.values() for who in rule.approvers}
+    anybody = Rule(requesters=(), approvers=tuple(sorted(others)))
+    return rules.get((operation.request.cloud, operation.request.action), anybody)
 
 
 def check_may(operation: Operation, rule: Rule, verb: Steer, by: Actor) -> None:

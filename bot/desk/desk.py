@@ -91,7 +91,7 @@ class Desk:
 
         async def decide(unit: Unit) -> str:
             operation = await unit.operations.get(id)
-            return await votes.cast(unit, operation, self._rule(operation), decision)
+            return await votes.cast(unit, operation, self.rule_of(operation), decision)
 
         await self._retrying(decide, key)
 
@@ -121,7 +121,7 @@ class Desk:
 
         async def go_ahead(unit: Unit) -> str:
             operation = await unit.operations.get(id)
-            return await votes.break_glass(unit, operation, self._rule(operation), decision)
+            return await votes.break_glass(unit, operation, self.rule_of(operation), decision)
 
         await self._retrying(go_ahead, key)
 
@@ -133,7 +133,7 @@ class Desk:
         """
         decision = votes.Decision(choice=choice, digest=digest, by=by, at=self.clock.now())
         operation, _ = await self.show(id)
-        votes.check_may_vote(operation, self._rule(operation), decision)
+        votes.check_may_vote(operation, self.rule_of(operation), decision)
         return operation
 
     async def check_may_break_glass(self, id: OperationId, *, digest: Digest, by: Actor) -> Operation:
@@ -144,7 +144,7 @@ class Desk:
         """
         decision = votes.Decision(choice=Choice.APPROVE, digest=digest, by=by, at=self.clock.now())
         operation, _ = await self.show(id)
-        votes.check_may_break_glass(operation, self._rule(operation), decision)
+        votes.check_may_break_glass(operation, self.rule_of(operation), decision)
         return operation
 
     # ---------------------------------------------------------------------------------------------------- choose
@@ -157,7 +157,7 @@ class Desk:
 
         async def chosen(unit: Unit) -> str:
             operation = await unit.operations.get(id)
-            self._rule(operation).check_may_steer(by, requester=operation.requested_by)
+            self.rule_of(operation).check_may_steer(by, requester=operation.requested_by)
             await choosing.choose(unit, operation, vms, digest=digest, by=by, at=self.clock.now())
             return "vms chosen"
 
@@ -174,7 +174,8 @@ class Desk:
 
         async def steered(unit: Unit) -> str:
             operation = await unit.operations.get(id)
-            await control.steer(unit, operation, self._rule(operation), verb, by=by, at=self.clock.now(), given=given)
+            rule = control.rule_to_end(self.rules, operation) if verb in control.ENDS else self.rule_of(operation)
+            await control.steer(unit, operation, rule, verb, by=by, at=self.clock.now(), given=given)
             return str(verb)
 
         await self._retrying(steered, key)
@@ -189,7 +190,7 @@ class Desk:
 
         async def said(unit: Unit) -> str:
             operation = await unit.operations.get(id)
-            self._rule(operation).check_may_steer(by, requester=operation.requested_by)
+            self.rule_of(operation).check_may_steer(by, requester=operation.requested_by)
             await control.say_done(unit, operation, step, by=by, at=self.clock.now())
             return "said done"
 
@@ -211,11 +212,17 @@ class Desk:
             return await unit.operations.get(id), await unit.steps.of(id)
 
     # --------------------------------------------------------------------------------------------------- helpers
-    def _rule(self, operation: Operation) -> Rule:
+    def rule_of(self, operation: Operation) -> Rule:
+        """The policy of an operation's cloud and action.
+
+        Raises:
+            UnknownCloud: it is in the settings no more.
+        """
         rule = self.rules.get((operation.request.cloud, operation.request.action))
         if rule is None:
             raise UnknownCloud(
-                f"Cloud {operation.request.cloud} is not configured any more.", remedy="Put it back into muster.toml."
+                f"Cloud {operation.request.cloud} is not configured any more.",
+                remedy="Put it back into muster.toml, or cancel the operation.",
             )
         return rule
 

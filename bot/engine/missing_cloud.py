@@ -27,7 +27,7 @@ class MissingCloud:
     def _gone(self) -> Unreachable:
         return Unreachable(
             f"Cloud {self.name} is not in the settings of Muster any more.",
-            remedy="Put it back into muster.toml and start Muster again.",
+            remedy="Put it back into muster.toml and start Muster again, or cancel the operation.",
         )
 
     async def hosts(self, matching: str, *, limit: int) -> Sequence[Host]:  # noqa: ARG002 - the port's arguments

@@ -148,6 +148,29 @@ async def test_a_request_that_is_put_to_people_anew_while_the_tick_is_at_it_does
     await shop.vote(id)
 
 
+@pytest.mark.parametrize(
+    ("fails", "ends"), [(set(), State.CANCELLED), ({"vm-0"}, State.ENDED_INCOMPLETE)], ids=["queued", "needs a person"]
+)
+async def test_an_operation_of_a_cloud_that_left_the_settings_can_be_ended_and_no_more(
+    shop: Workshop, fails: set[str], ends: State
+) -> None:
+    shop.cloud.fails = fails
+    id = await shop.approved()
+    if fails:
+        await shop.work()
+    others = {("near", Action.EVACUATE): replace(RULE, approvers=("S0CHIEFS",))}
+    desk = replace(shop.desk, clouds={}, rules=others)
+    with pytest.raises(UnknownCloud, match="not configured any more"):
+        await desk.steer(id, Steer.RETRY, by=ALICE, key=await shop.key())
+    for nobody in (DAVE, BOB):
+        with pytest.raises(NotAllowed):
+            await desk.steer(id, Steer.CANCEL, by=nobody, key=await shop.key())
+    chief = replace(DAVE, groups=frozenset({"S0CHIEFS"})) if fails else ALICE
+    await desk.steer(id, Steer.CANCEL, by=chief, key=await shop.key())
+    assert (await shop.operation(id)).state is ends
+    await shop.ask()
+
+
 async def test_a_second_request_for_the_same_host_names_the_first(shop: Workshop) -> None:
     first = await shop.ask()
     with pytest.raises(AlreadyUnderWay) as refusal:

@@ -37,8 +37,7 @@ async def _draw_set_aside(desk: Desk, asked: Asked) -> Block:
 async def _steered(desk: Desk, asked: Asked) -> tuple[Operation, Sequence[StepRecord]]:
     """The operation with its steps, for whoever may steer it."""
     operation, records = await desk.show(asked.operation)
-    rule = desk.rules[operation.request.cloud, operation.request.action]
-    rule.check_may_steer(asked.by, requester=operation.requested_by)
+    desk.rule_of(operation).check_may_steer(asked.by, requester=operation.requested_by)
     return operation, records
 
 

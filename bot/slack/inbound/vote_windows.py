@@ -20,8 +20,7 @@ _NEEDED = "Say why; everybody will read it."
 def _drawn_yes(choice: Choice) -> Draw:
     async def draw(desk: Desk, asked: Asked) -> Block:
         operation = await desk.check_may_vote(asked.operation, choice, digest=asked.digest, by=asked.by)
-        rule = desk.rules[operation.request.cloud, operation.request.action]
-        return window.yes(operation, rule, choice, by=asked.by.id, channel=asked.channel)
+        return window.yes(operation, desk.rule_of(operation), choice, by=asked.by.id, channel=asked.channel)
 
     return draw
 
@@ -33,8 +32,7 @@ async def _draw_no(desk: Desk, asked: Asked) -> Block:
 
 async def _draw_break_glass(desk: Desk, asked: Asked) -> Block:
     operation = await desk.check_may_break_glass(asked.operation, digest=asked.digest, by=asked.by)
-    rule = desk.rules[operation.request.cloud, operation.request.action]
-    return window.break_glass(operation, rule, by=asked.by.id, channel=asked.channel)
+    return window.break_glass(operation, desk.rule_of(operation), by=asked.by.id, channel=asked.channel)
 
 
 def _read_yes(view: Fields) -> Facts:
