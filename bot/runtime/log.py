@@ -25,24 +25,13 @@ SHORTEST_SECRET = 6
 MOST_CHARACTERS = 4_000
 """A longer value is cut: clouds answer with whole pages."""
 
-QUIETER = {
-    "slack_bolt": logging.WARNING,
-    "slack_sdk": logging.WARNING,
-    "openstack": logging.WARNING,
-    "keystoneauth": logging.WARNING,
-    "urllib3": logging.WARNING,
-    "stevedore": logging.WARNING,
-    "dogpile": logging.WARNING,
-    "httpx": logging.WARNING,
-    "httpcore": logging.WARNING,
-    "aiohttp.access": logging.WARNING,
-    "apscheduler": logging.ERROR,  # it warns of each turn that a tick misses because its last one lasts
-    "aiosqlite": logging.WARNING,
-    "sqlalchemy": logging.WARNING,
-    "alembic": logging.WARNING,
-    "asyncssh": logging.WARNING,
-}
-"""Libraries that would log every request, some with headers and bodies, below these levels; also when we debug."""
+OURS = ("bot", "adapters")
+"""Whose lines are written from the level on that is set; those of libraries from "warning" on at the least.
+
+Below it many log each request, some with headers and bodies; also when we debug. Some take the root's level for theirs.
+"""
+QUIETER = {"apscheduler": logging.ERROR}  # it warns of each turn that a tick misses because its last one lasts
+"""Libraries that have less to say than that."""
 
 
 def configure(
@@ -55,7 +44,7 @@ def configure(
     """Send every log line of the process to one stream, in one shape.
 
     Args:
-        level: the least that is written.
+        level: the least that is written of what we log.
         format: "json" for machines, "console" for eyes.
         secrets: texts that must never appear.
         stream: standard error when left out.
@@ -94,10 +83,11 @@ def configure(
     )
     root = logging.getLogger()
     root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    ours = logging.getLevelNamesMapping()[level.upper()]
+    root.setLevel(max(ours, logging.WARNING))
     logging.captureWarnings(capture=True)
-    for name, least in QUIETER.items():
-        logging.getLogger(name).setLevel(max(least, root.level))
+    for name, least in {**dict.fromkeys(OURS, ours), **QUIETER}.items():
+        logging.getLogger(name).setLevel(max(least, ours))
 
 
 @contextmanager

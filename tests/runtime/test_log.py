@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
+from slack_bolt.async_app import AsyncApp
+from slack_bolt.logger import get_bolt_logger
 
 from bot.domain.redaction import HIDDEN
 from bot.domain.values import OperationId
@@ -26,7 +28,7 @@ def lines() -> Iterator[io.StringIO]:
     yield stream
     logging.captureWarnings(capture=False)
     root.handlers[:], root.level = before
-    for name in log.QUIETER:
+    for name in (*log.OURS, *log.QUIETER):
         logging.getLogger(name).setLevel(logging.NOTSET)
 
 
@@ -140,7 +142,14 @@ def test_libraries_do_not_log_requests_and_bodies_even_when_we_debug(lines: io.S
         "urllib3.connectionpool",
     ):
         logging.getLogger(name).info("REQ: curl -d '{...}'")
+    for name in ("sushy.connector", "a.library.that.comes.tomorrow"):
+        logging.getLogger(name).debug("HTTP request: GET ...")
+    get_bolt_logger(AsyncApp).debug("Responding with status: 200 body: ...")
     assert lines.getvalue() == ""
+    log.logger("bot.main").debug("seen")
+    assert only(lines)["event"] == "seen"
+    lines.seek(0)
+    lines.truncate()
     logging.getLogger("httpx").warning("connection lost")
     assert only(lines)["event"] == "connection lost"
 
