@@ -71,5 +71,6 @@ def every_fact(words: str) -> dict[str, Any]:
         "may_vouch": False,
         "may_take_all": True,
         "is_made_again": True,
+        "is_paused": False,
         "digest": "d1",
     }

@@ -11,6 +11,7 @@ from bot.desk.transition import apply
 from bot.domain.audit import AuditEvent, Entry
 from bot.domain.messages import reminder
 from bot.domain.messages.decided import ExpiryNear, RequestExpired, StartNear, Undecided
+from bot.domain.messages.executed import StillWaits
 from bot.domain.messages.news import Happened, News, calling
 from bot.domain.messages.reminder import Reminder
 from bot.domain.operation import Event, Operation, State, Told
@@ -22,7 +23,7 @@ from bot.runtime.log import logger
 log = logger(__name__)
 
 MOST = 1_000
-"""How many waiting operations are looked at in one tick."""
+"""How many operations that wait are looked at in one tick."""
 MOST_GONE = 500
 """Rows of a kind that go in one transaction."""
 _UNUSED = "Nobody turned this dry run into a request."
@@ -30,6 +31,7 @@ _RECORDED: Mapping[Told, AuditEvent] = {
     Told.START_NEAR: AuditEvent.REMINDED_START,
     Told.EXPIRY_NEAR: AuditEvent.REMINDED_EXPIRY,
     Told.ESCALATED: AuditEvent.REMINDED_ESCALATED,
+    Told.STILL_WAITS: AuditEvent.REMINDED_STANDING,
 }
 
 
@@ -110,6 +112,8 @@ def _said(one: Reminder, operation: Operation, rule: Rule) -> Happened:
             return StartNear(at=one.at, is_approved=operation.state is State.QUEUED)
         case Told.EXPIRY_NEAR:
             return ExpiryNear(at=one.at, count=rule.count(operation), quorum=rule.quorum)
+        case Told.STILL_WAITS:
+            return StillWaits(at=one.at, is_paused=operation.state is State.PAUSED)
         case _:
             return Undecided(at=one.at)
 

@@ -39,6 +39,7 @@ class AuditEvent(StrEnum):
     REMINDED_START = "reminded: start near", "People were told that its start is near."
     REMINDED_EXPIRY = "reminded: expiry near", "People were told that it will expire."
     REMINDED_ESCALATED = "reminded: escalated", "More people were called, since nobody decided."
+    REMINDED_STANDING = "reminded: still waits", "People were told that it still waits for them."
     REFUSED = "refused", "Somebody asked for what could not be done then."
     NOT_ALLOWED = "refused: not allowed", "Somebody asked for what they may not do."
     # executed

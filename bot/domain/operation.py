@@ -169,6 +169,8 @@ class Told(StrEnum):
     ESCALATED = "escalated"
     CLOSED = "closed"
     """Its window closed, or a freeze began, while it ran."""
+    STILL_WAITS = "still waits"
+    """It has been paused, or has needed a person, for hours; told again of the next time that it stands so."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -326,6 +328,7 @@ class Operation:
             self,
             state=state,
             changed_at=at,
+            told=tuple(one for one in self.told if one is not Told.STILL_WAITS),
             started_at=at if event is Event.STARTED else self.started_at,
             approved_at=_approved_at(self, event, at),
             ended_at=at if state in FINAL else None,

@@ -24,7 +24,7 @@ from tests.toy_cloud import ToyCloud
 from tests.workshop import ALICE, LeapingClock, NoBell, Workshop
 
 MINUTE = 60.0
-REMINDERS = frozenset({Kind.START_NEAR, Kind.EXPIRY_NEAR, Kind.ESCALATED})
+REMINDERS = frozenset({Kind.START_NEAR, Kind.EXPIRY_NEAR, Kind.ESCALATED, Kind.STILL_WAITS})
 
 
 def rules(shop: Workshop) -> dict[tuple[str, Action], Rule]:
@@ -76,6 +76,24 @@ async def test_a_start_is_reminded_of_whether_it_is_approved_or_not(shop: Worksh
     assert [await tick(shop, 109), await tick(shop, 1), await tick(shop, 1)] == [0, 1, 0]
     (near,) = [n for n in await shop.news() if n.kind in REMINDERS and n.audience is Audience.THREAD]
     assert (near.kind, facts_of(near)["ask"], facts_of(near)["is_approved"]) == (Kind.START_NEAR, ["U0ALICE"], True)
+
+
+async def test_an_operation_that_has_needed_a_person_for_hours_is_told_of_again_each_time_that_it_does(
+    shop: Workshop,
+) -> None:
+    shop.cloud.fails = {"vm-0"}
+    id = await shop.approved()
+    await shop.work()
+    for _ in range(2):
+        shop.cloud.fails = {"vm-0"}
+        assert (await shop.operation(id)).state is State.NEEDS_ATTENTION
+        assert [await tick(shop, minutes) for minutes in (239, 2, 24 * 60)] == [0, 1, 0]
+        await shop.steer(id, Steer.RETRY)
+        await shop.work()
+    found = [n for n in await shop.news() if n.kind is Kind.STILL_WAITS]
+    assert [n.audience for n in found] == [Audience.THREAD, Audience.INCIDENT, Audience.ABSENT] * 2
+    assert facts_of(found[0])["ask"] == ["U0ALICE", "S0LEADS"]
+    assert facts_of(found[0])["is_paused"] is False
 
 
 # the bot is stopped over it ------------------------------------------------------------------------------------------

@@ -201,6 +201,15 @@ class PersonNeeded:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StillWaits:
+    """It has been paused, or has needed a person, for hours, and nobody went on with it."""
+
+    kind: ClassVar = Kind.STILL_WAITS
+    at: datetime  #: since when
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class AllVerified:
     """Every step is done; the report itself is drawn from the step rows."""
 
@@ -281,6 +290,7 @@ Executed: TypeAlias = (
     | VmsSetAside
     | NothingMoreBegins
     | PersonNeeded
+    | StillWaits
     | AllVerified
     | LeftUndone
     | PlanFile

@@ -43,6 +43,7 @@ class Kind(StrEnum):
     SET_ASIDE = "vms set aside"
     CLOSED = "closed"
     NEEDS_ATTENTION = "needs attention"
+    STILL_WAITS = "still waits"
     FINISHED = "finished"
     ENDED_INCOMPLETE = "ended incomplete"
     PLAN = "plan"

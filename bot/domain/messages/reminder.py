@@ -1,4 +1,4 @@
-"""What people are reminded of while a request waits for them, or for its time. Pure.
+"""What people are reminded of while an operation waits for them, or for its time. Pure.
 
 A reminder is due from its moment on for as long as it is of use, and never again once it was told (`Operation.told`):
 nothing is remembered between two ticks, and one that came due while nobody ticked is told late, once, or not at all.
@@ -6,14 +6,18 @@ nothing is remembered between two ticks, and one that came due while nobody tick
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from bot.domain.operation import Operation, State, Told
 from bot.domain.rules.policy import Rule
 
 QUARTER = 4
 """No reminder of an expiry comes before that part of the time is left, however short the time is."""
-WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED})
+PATIENCE = timedelta(hours=4)
+"""How long an operation that has begun may wait for people until they are told again: it holds its host meanwhile."""
+STANDING = frozenset({State.PAUSED, State.NEEDS_ATTENTION})
+"""The states in which it does."""
+WAITING = frozenset({State.AWAITING_APPROVAL, State.QUEUED}) | STANDING
 """The states in which anything can be due."""
 
 
@@ -23,7 +27,7 @@ class Reminder:
 
     what: Told
     ask: tuple[str, ...]  #: ids of the people and groups to call
-    at: datetime  #: what is near: the start or the expiry; or since when nobody has decided
+    at: datetime  #: what is near: the start or the expiry; or since when nobody has decided, or gone on
 
 
 def due(operation: Operation, rule: Rule, *, now: datetime) -> tuple[Reminder, ...]:
@@ -32,6 +36,9 @@ def due(operation: Operation, rule: Rule, *, now: datetime) -> tuple[Reminder, .
         found = tuple(_undecided(operation, rule, now=now))
     elif operation.state is State.QUEUED:
         found = tuple(_start_near(operation, rule, now=now, ask=(operation.requested_by,)))
+    elif operation.state in STANDING and now >= operation.changed_at + PATIENCE:
+        ask = tuple(dict.fromkeys([operation.requested_by, *rule.approvers]))
+        found = (Reminder(what=Told.STILL_WAITS, ask=ask, at=operation.changed_at),)
     else:
         found = ()
     return tuple(reminder for reminder in found if reminder.what not in operation.told)

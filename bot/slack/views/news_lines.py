@@ -50,6 +50,7 @@ from bot.domain.messages.executed import (
     StepFailed,
     StepUnclear,
     StillOut,
+    StillWaits,
     StopAsked,
     TargetsStale,
     TimelineFile,
@@ -207,6 +208,8 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return f":calendar: {text.sentence_of(what.sentence)} Nothing new is started; {moving} still under way."
         case PersonNeeded():
             return _person_needed(what, ask)
+        case StillWaits():
+            return _still_waits(what, ask)
         case AllVerified():
             return f":checkered_flag: Done: everything was verified in {_span(what.seconds)}."
         case LeftUndone():
@@ -329,6 +332,14 @@ def _vms_chosen(what: VmsChosen) -> str:
     said = f":ballot_box_with_check: {counted(what.chosen, 'VM')} chosen{_by(what.by)}"
     others = f", {len(what.left)} left where they are: {_names(what.left)}" if what.left else ""
     return f"{said}{others}. A new plan is being made; approvals of the old one no longer count."
+
+
+def _still_waits(what: StillWaits, ask: Sequence[str]) -> str:
+    since = text.day_and_time(what.at)
+    if what.is_paused:
+        return f":alarm_clock: {_to(ask, f'this has been paused since {since}: press *Resume* or *Cancel*.')}"
+    said = f"this has needed a person since {since}. It holds its host until somebody goes on with it or cancels it."
+    return f":alarm_clock: {_to(ask, said)}"
 
 
 def _by_hand(what: ByHandWanted, ask: Sequence[str]) -> str:

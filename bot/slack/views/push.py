@@ -15,7 +15,7 @@ from bot.domain.messages.decided import (
     Undecided,
     VouchWanted,
 )
-from bot.domain.messages.executed import ByHandWanted, PersonNeeded, StepFailed, StepUnclear
+from bot.domain.messages.executed import ByHandWanted, PersonNeeded, StepFailed, StepUnclear, StillWaits
 from bot.domain.messages.news import Happened, News
 from bot.domain.operation import FINAL, Operation, State
 from bot.domain.plans.plan import Disposition, Plan, Verdict
@@ -51,6 +51,8 @@ def _asked(what: Happened | Answered, together: str) -> str:  # noqa: PLR0911, P
             return f"Not known what became of: {text.escape(together or what.title, limit=80)}"
         case PersonNeeded():
             return "Needs a person"
+        case StillWaits():
+            return "Still paused" if what.is_paused else "Still needs a person"
     return ""
 
 
@@ -63,6 +65,7 @@ _WHILE: Mapping[type, Collection[State]] = {
     StartNear: {State.AWAITING_APPROVAL, State.QUEUED},
     QuorumReached: {State.QUEUED},
     PersonNeeded: {State.NEEDS_ATTENTION},
+    StillWaits: {State.PAUSED, State.NEEDS_ATTENTION},
     ByHandWanted: frozenset(State) - FINAL,
     StepFailed: frozenset(State) - FINAL,
     StepUnclear: frozenset(State) - FINAL,

@@ -289,6 +289,7 @@ _SAID: Mapping[AuditEvent, Callable[[_Line], str]] = {
     AuditEvent.REMINDED_ESCALATED: lambda line: (
         f"Nobody had decided, so Muster called more people: {line.people('ask')}."
     ),
+    AuditEvent.REMINDED_STANDING: _reminded("it still waits for them"),
     AuditEvent.REFUSED: _refused,
     AuditEvent.NOT_ALLOWED: _refused,
     AuditEvent.PLAN_CHANGED: _changed,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bot.domain.messages import reminder
-from bot.domain.operation import Operation, State, Told
+from bot.domain.operation import Event, Operation, State, Told
 from bot.domain.rules import timing
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Digest, VmId
@@ -60,6 +60,18 @@ def test_until_somebody_has_chosen_whoever_asked_is_reminded_and_approvers_are_n
     chosen = replace(unchosen, request=replace(unchosen.request, is_choice=True))
     for one in (named, chosen, unchosen.with_plan(replace(of, may_choose_none=False), Digest("d"))):
         assert Told.ESCALATED in [r.what for r in reminder.due(one, RULE, now=NOW + 50 * MINUTE)]
+
+
+@pytest.mark.parametrize("state", sorted(reminder.STANDING))
+def test_whoever_may_go_on_with_what_holds_a_host_is_called_again_after_hours(state: State) -> None:
+    stands = operation(state=state, changed_at=NOW)
+    assert due(stands, 239) == []
+    (found,) = reminder.due(stands, RULE, now=NOW + 240 * MINUTE)
+    assert (found.what, found.ask, found.at) == (Told.STILL_WAITS, ("U0ALICE", *LEADS), NOW)
+    told = replace(stands, told=(Told.CLOSED, Told.STILL_WAITS))
+    assert due(told, 9999) == []
+    moved = told.after(Event.RESUMED if state is State.PAUSED else Event.RETRIED, at=NOW)
+    assert moved.told == (Told.CLOSED,)
 
 
 def test_an_expired_request_is_not_reminded_of() -> None:

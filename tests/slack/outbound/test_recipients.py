@@ -26,6 +26,7 @@ CALLS = {
     Kind.START_NEAR: "Starts soon",
     Kind.VOUCH_WANTED: "A second person must vouch",
     Kind.NEEDS_ATTENTION: "Needs a person",
+    Kind.STILL_WAITS: "Still needs a person",
 }
 
 
@@ -37,7 +38,8 @@ def board(office: Office, direct_messages: DirectMessages = DirectMessages.ABSEN
 
 async def called(office: Office, kind: Kind, *, ask: Sequence[str] = ("S0LEADS",), channel: str = "C0OPS") -> Operation:
     """An operation whose approvers are called, once everything was told."""
-    state = State.NEEDS_ATTENTION if kind is Kind.NEEDS_ATTENTION else State.AWAITING_APPROVAL
+    is_standing = kind in {Kind.NEEDS_ATTENTION, Kind.STILL_WAITS}
+    state = State.NEEDS_ATTENTION if is_standing else State.AWAITING_APPROVAL
     shown = await office.add(operation(channel=channel, plan=plan(12, losing=3), state=state))
     await office.tell(*calling(news_of(kind, every_fact("web-1"), operation=shown.id), ask))
     return shown
@@ -157,7 +159,11 @@ async def test_whoever_asked_is_told_where_they_asked_that_nobody_who_is_called_
     await office.quiet(board(office, DirectMessages.NEVER))
     (card,) = office.cards()
     (reply,) = office.thread(card)
-    who = "no approver" if kind not in {Kind.ESCALATED, Kind.NEEDS_ATTENTION} else "nobody who is called"
+    who = (
+        "no approver"
+        if kind not in {Kind.ESCALATED, Kind.NEEDS_ATTENTION, Kind.STILL_WAITS}
+        else "nobody who is called"
+    )
     assert (
         f"<@U0ALICE>: {who} could be reached. Muster sees nobody of <!subteam^S0LEADS> here or in <#C0INCIDENT> "
         "and, by its settings, sends no direct messages. Invite one of them, or tell them yourself."

@@ -38,7 +38,7 @@ UNREAD = {
     "vm done": {"raw", "remedy", "sentence"},
 }
 """Facts that 0.2 wrote and did not read, or that it read as a number of steps."""
-SINCE = {Kind.ALARM.value, Kind.CHOICE_WANTED.value, Kind.ANSWER_LOST.value}
+SINCE = {Kind.ALARM.value, Kind.CHOICE_WANTED.value, Kind.ANSWER_LOST.value, Kind.STILL_WAITS.value}
 """Kinds that came after 0.2."""
 
 
