@@ -171,6 +171,6 @@ async def _let_go_once(archive: Archive, clock: Clock, keep: timedelta) -> int:
 
 async def _cut_once(archive: Archive, clock: Clock, keep: timedelta) -> int:
     async with archive.unit(Rank.BULK) as unit:
-        gone = await unit.audit.cut(clock.now() - keep, most=20 * MOST_GONE)
+        gone = await unit.audit.cut(clock.now() - keep, most=2 * MOST_GONE)
         await unit.commit()
     return gone

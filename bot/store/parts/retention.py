@@ -24,6 +24,9 @@ from bot.store.transaction import Transaction
 _INBOX, _OUTBOX, _ALARM = table_of(DeliveryRow), table_of(NewsRow), table_of(AlarmRow)
 _OPERATION, _PLAN, _STEP = table_of(OperationRow), table_of(PlanRow), table_of(StepRow)
 
+_STEPS = 50
+"""An operation goes with its steps, hundreds of them: it counts as so many rows, as people wait for whoever deletes."""
+
 _IS_LEFT_OVER = exists().where(
     col(AlarmRow.id) == col(OperationRow.id), col(AlarmRow.kind) == AlarmKind.LEFT_OVER.value, col(AlarmRow.open)
 )
@@ -52,7 +55,7 @@ async def let_go(transaction: Transaction, before: datetime, *, most: int) -> in
             ~_IS_LEFT_OVER,
         )
         .order_by(col(OperationRow.ended_at))
-        .limit(most)
+        .limit(max(1, most // _STEPS))
     )
     if ended:
         for table in (_PLAN, _STEP):

@@ -116,6 +116,20 @@ async def test_a_delivery_that_nobody_ever_acted_on_goes_too(archive: SqlArchive
     assert await rows(archive, "inbox") == 0
 
 
+async def test_operations_go_a_few_at_a_time_since_people_wait_for_whoever_deletes_their_steps(
+    archive: SqlArchive, clock: ManualClock
+) -> None:
+    for number in range(1, 6):
+        await ended(archive, number, steps=40)
+    steps = []
+    for _ in range(6):
+        async with archive.unit() as unit:
+            await unit.let_go(LATER, most=100)
+            await unit.commit()
+        steps.append(await rows(archive, "step"))
+    assert steps == [120, 40, 0, 0, 0, 0]
+
+
 async def test_a_host_that_is_still_left_over_keeps_what_its_return_needs(
     archive: SqlArchive, clock: ManualClock
 ) -> None:
