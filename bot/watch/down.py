@@ -1,7 +1,7 @@
 """Hosts that are down in two looks in a row: one alarm for each failure, or one that suspects ourselves."""
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -81,6 +81,29 @@ async def judge(archive: Archive, clock: Clock, cloud: AnyCloud, hosts: Sequence
         await unit.commit()
 
 
+async def end_unwatched(archive: Archive, clock: Clock, *, watched: Collection[str]) -> None:
+    """End the alarms of clouds at whose hosts nobody looks any more: they would stand for ever.
+
+    Args:
+        archive: the database.
+        clock: tells when they ended.
+        watched: the names of the others.
+
+    Raises:
+        Stale: another process did it at the same time; nothing is stored.
+    """
+    kinds = (AlarmKind.HOST_DOWN, AlarmKind.MOST_DOWN)
+    async with archive.reading() as unit:
+        every = [alarm for kind in kinds for alarm in await unit.alarms.of(kind, cloud=None)]
+    left = [alarm for alarm in every if alarm.cloud not in watched]
+    if not left:
+        return
+    async with archive.unit(Rank.BULK) as unit:
+        for alarm in left:
+            await _over(unit, clock.now(), alarm, "Muster does not look at the hosts of this cloud any more.")
+        await unit.commit()
+
+
 async def _judge_each(unit: Unit, look: Look, gap: timedelta) -> None:
     known = {alarm.subject: alarm for alarm in await unit.alarms.of(AlarmKind.HOST_DOWN, cloud=look.cloud.name)}
     down = look.down
@@ -95,7 +118,7 @@ async def _judge_each(unit: Unit, look: Look, gap: timedelta) -> None:
     for subject, alarm in known.items():
         if subject not in down and subject not in silent:
             listed = any(host.id == subject for host in look.hosts)
-            await _over(unit, look, alarm, "" if listed else "The cloud does not list it any more.")
+            await _over(unit, look.at, alarm, "" if listed else "The cloud does not list it any more.")
 
 
 async def _still_down(unit: Unit, look: Look, alarm: Alarm, host: Host, gap: timedelta) -> None:
@@ -129,7 +152,7 @@ async def _judge_all(unit: Unit, look: Look, gap: timedelta) -> None:
     alarm = next(iter(await unit.alarms.of(AlarmKind.MOST_DOWN, cloud=look.cloud.name)), None)
     if not look.is_doubtful:
         if alarm is not None:
-            await _over(unit, look, alarm, "")
+            await _over(unit, look.at, alarm, "")
     elif alarm is None:
         await unit.alarms.open(_sign(look, AlarmKind.MOST_DOWN, "", None))
     elif alarm.raised_at is None and look.at < alarm.first_seen_at:
@@ -149,11 +172,11 @@ def _evidence_of_most(look: Look) -> tuple[str, ...]:
     return said, *([f"{apart} not counted."] if empty else [])
 
 
-async def _over(unit: Unit, look: Look, alarm: Alarm, sentence: str) -> None:
+async def _over(unit: Unit, at: datetime, alarm: Alarm, sentence: str) -> None:
     if alarm.raised_at is None:
         await unit.alarms.drop(alarm)
         return
-    await unit.alarms.save(alarm.cleared(look.at, sentence))
+    await unit.alarms.save(alarm.cleared(at, sentence))
     facts = {"cloud": alarm.cloud, "host": alarm.host_name, "alarm": alarm.kind, "since": alarm.since.isoformat()}
     await unit.audit.record(None, Entry(event=AuditEvent.ALARM_OVER, facts=facts))
 

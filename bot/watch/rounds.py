@@ -5,6 +5,7 @@ A round is harmless to repeat and remembers nothing: rows decide, whichever proc
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -31,6 +32,10 @@ class Rounds:
 
     async def go(self) -> None:
         """Look at every cloud once; a cloud that does not answer is left for the next round."""
+        with suppress(Stale):
+            await down.end_unwatched(
+                self.archive, self.clock, watched=self.clouds.keys() if self.tells_of_down_hosts else ()
+            )
         await asyncio.gather(*(self._at(cloud) for cloud in self.clouds.values()))
 
     async def _at(self, cloud: AnyCloud) -> None:

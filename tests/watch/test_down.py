@@ -1,13 +1,16 @@
 """A host that is down in two looks in a row is told of once, and cleared when it returns."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from bot.domain.messages.alarm import AlarmKind
 from bot.domain.operation import State
 from bot.domain.values import Action, OperationId
+from bot.slack.views import alarm as view
 from bot.store.parts import audit
 from tests.watch.conftest import EVERY, Post
 
@@ -215,6 +218,24 @@ async def test_a_host_that_the_cloud_does_not_list_any_more_is_cleared_with_that
     (alarm,) = await post.shown()
     assert not alarm.is_open
     assert alarm.sentence == "The cloud does not list it any more."
+
+
+@pytest.mark.parametrize("changes", [{"clouds": {}}, {"tells_of_down_hosts": False}], ids=["no cloud", "no watch"])
+async def test_what_nobody_looks_at_any_more_by_the_settings_is_cleared_with_that_sentence(
+    post: Post, changes: dict[str, Any]
+) -> None:
+    post.fleet.fell("host-3")
+    await post.look(2)
+    assert len(await post.shown()) == 1
+    post.fleet.fell("host-1", "host-2")
+    await post.look(2)
+    assert [alarm.kind for alarm in await post.shown()] == [AlarmKind.MOST_DOWN]
+    for _ in range(2):
+        await replace(post.rounds, **changes).go()
+    ends = await post.shown()
+    assert {alarm.kind: alarm.is_open for alarm in ends} == {AlarmKind.HOST_DOWN: False, AlarmKind.MOST_DOWN: False}
+    assert {alarm.sentence for alarm in ends} == {"Muster does not look at the hosts of this cloud any more."}
+    assert all("does not look at the hosts" in view.render(alarm).text for alarm in ends)
 
 
 async def test_a_host_of_which_the_cloud_cannot_tell_is_neither_told_of_nor_cleared(post: Post) -> None:

@@ -134,6 +134,11 @@ def _back(alarm: Alarm) -> str:
     return f":white_check_mark: {_named(alarm)} is back after {_lasted(alarm)}."
 
 
+def _up_again(alarm: Alarm) -> str:
+    looked = f":white_check_mark: Most hosts of {_named(alarm)} looked down for {_lasted(alarm)}"
+    return f"{looked}. {text.sentence_of(alarm.sentence)}" if alarm.sentence else f"{looked}; that is over."
+
+
 def _resolved(alarm: Alarm) -> str:
     about = f" about {_named(alarm)}" if alarm.host_name else ""
     lines = [f":white_check_mark: Resolved after {_lasted(alarm)}: {_count(alarm)}{about}", *_alerts(alarm)]
@@ -156,9 +161,7 @@ _HEADLINES: Mapping[AlarmKind, Callable[[Alarm], str]] = {
 }
 _ENDS: Mapping[AlarmKind, Callable[[Alarm], str]] = {
     AlarmKind.HOST_DOWN: _back,
-    AlarmKind.MOST_DOWN: lambda alarm: (
-        f":white_check_mark: Most hosts of {_named(alarm)} looked down for {_lasted(alarm)}; that is over."
-    ),
+    AlarmKind.MOST_DOWN: _up_again,
     AlarmKind.ALERT: _resolved,
     AlarmKind.STORM: lambda alarm: (
         f":white_check_mark: All alerts of the last {_lasted(alarm)} are resolved"

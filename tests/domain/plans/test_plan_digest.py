@@ -136,6 +136,11 @@ def test_the_step_of_a_vm_is_the_last_of_its_steps() -> None:
     assert plan(steps=(step("other"),)).step_of(VmId("vm-1")) is None
 
 
+def test_a_key_that_several_steps_bear_is_known() -> None:
+    assert plan(steps=(step("a"), step("b"), step("a"))).doubled_keys == ("a",)
+    assert plan().doubled_keys == ()
+
+
 def test_what_people_may_choose_is_what_the_plan_ticked_or_left_open() -> None:
     ticked, open_, fixed = vm("a", chosen=True), vm("b", chosen=False), vm("c")
     flagged = vm("d", chosen=False, is_flagged=True)
