@@ -19,7 +19,7 @@ from bot.domain.progress.steps import IN_FLIGHT, StepRecord, StepState
 from bot.domain.rules import targets, timing
 from bot.domain.values import Facts, Json, StepKey
 from bot.engine import execution, other_operations, step_news, survey
-from bot.engine.cloud_silence import Silence
+from bot.engine.cloud_outage import CloudOutage
 from bot.engine.guarded_cloud import AdapterFailures, GuardedCloud
 from bot.engine.leased import LeasedOperation
 from bot.engine.pending_calls import PendingCalls
@@ -36,7 +36,7 @@ class Runner:
 
     leased: LeasedOperation
     beat: Callable[[], None] = lambda: None  #: called in each round
-    silence: Silence = field(init=False)
+    outage: CloudOutage = field(init=False)
     pending: PendingCalls = field(default_factory=PendingCalls)
     failures: AdapterFailures = field(default_factory=AdapterFailures)
     foreseen: dict[StepKey, Sighting] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class Runner:
     _stands: tuple[Sequence[StepRecord], float] = ((), 0.0)  #: the steps, and since when they are so
 
     def __post_init__(self) -> None:
-        self.silence = Silence(self.leased.clock)
+        self.outage = CloudOutage(self.leased.clock)
         self.leased = replace(self.leased, cloud=GuardedCloud(self.leased.cloud, self.failures))
 
     async def run(self) -> None:
@@ -97,7 +97,7 @@ class Runner:
         try:
             await survey.begin(self.leased, operation)
         except CloudError as error:
-            await self._silence(operation, error)
+            await self._cloud_is_silent(operation, error)
             return
         await self._heard_again(operation)
 
@@ -113,7 +113,7 @@ class Runner:
         elif operation.state is State.QUEUED and await survey.is_too_late(self.leased, operation):
             return True
         elif operation.state in EXECUTING or operation.state is State.QUEUED:
-            await self._silence(operation, said)
+            await self._cloud_is_silent(operation, said)
         return True
 
     async def _execute(
@@ -126,7 +126,7 @@ class Runner:
                 self.leased, self.pending, operation, records, foreseen=self.foreseen, on_the_wire=on_the_wire
             )
         except CloudError as error:
-            await self._silence(operation, error)
+            await self._cloud_is_silent(operation, error)
             return
         await self._heard_again(operation)
         self.only_waits = _waits_for_people(operation, records)
@@ -147,11 +147,11 @@ class Runner:
                 await unit.commit()
         self._stands = (records, now)
 
-    async def _silence(self, operation: Operation, error: CloudError) -> None:
+    async def _cloud_is_silent(self, operation: Operation, error: CloudError) -> None:
         """The cloud cannot be looked at: start nothing, say for how long, keep looking."""
         self.only_waits = True
-        was_told = self.silence.is_told
-        if news := self.silence.goes_on(operation, error):
+        was_told = self.outage.is_told
+        if news := self.outage.goes_on(operation, error):
             facts: Facts = {"sentence": error.sentence, "remedy": error.remedy, "raw": error.raw}
             async with self.leased.unit() as unit:
                 if not was_told:
@@ -162,7 +162,7 @@ class Runner:
 
     async def _heard_again(self, operation: Operation) -> None:
         self.only_waits = False
-        if news := self.silence.is_over(operation):
+        if news := self.outage.is_over(operation):
             async with self.leased.unit() as unit:
                 await unit.outbox.tell(*news)
                 await unit.commit()

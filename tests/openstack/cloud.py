@@ -1,5 +1,6 @@
 """What a test does with the real cloud: boot, break, read back, and put everything right again."""
 
+import asyncio
 import json
 import time
 from datetime import UTC, datetime
@@ -45,6 +46,12 @@ class Cloud:
     def cli_json(self, *words: str, cloud: str = "admin") -> Any:
         """Run a command that shows or lists something; returns its `-f json` decoded."""
         return json.loads(self.cli(*words, "-f", "json", cloud=cloud))
+
+    async def service_shown(self, host: str) -> tuple[str, str]:
+        """Status and state of a host's service as the command line shows them."""
+        listed = await asyncio.to_thread(self.cli_json, "compute", "service", "list")
+        (found,) = [each for each in listed if each["Host"] == host]
+        return found["Status"], found["State"]
 
     # --- servers
 

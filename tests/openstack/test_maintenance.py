@@ -53,7 +53,7 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
         )
         (cold,) = cloud.migrations(HOST, kind="migration")
         assert (cold["instance_uuid"], cold["status"]) == (stopped, "confirmed")
-        assert await _service(cloud) == ("disabled", "up")
+        assert await cloud.service_shown(HOST) == ("disabled", "up")
         assert "muster run=" in cloud.service(HOST)["disabled_reason"]
         # who has locked what meanwhile, and now
         (ours,) = set(locks.values()) - {"billing"}
@@ -81,7 +81,7 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
             assert "Approved by <@U0BOB>" in line
         assert "5 VMs verified" in told[2]
 
-    assert await _service(cloud) == ("enabled", "up")
+    assert await cloud.service_shown(HOST) == ("enabled", "up")
     assert {s["id"] for s in cloud.servers(on=HOST)} == set()
     cloud.change_service("compute-4", {"status": "enabled"})
 
@@ -111,7 +111,7 @@ async def test_a_vm_that_does_not_leave_keeps_the_host_from_being_called_safe_un
         away = {s["ID"]: s["Status"] for s in listed if s["Host"] != HOST}
         assert here == {staying["id"]: "ACTIVE"}
         assert away == {leaving["id"]: "ACTIVE", stopped["id"]: "SHUTOFF"}
-        assert await _service(cloud) == ("disabled", "up")
+        assert await cloud.service_shown(HOST) == ("disabled", "up")
         assert _locked(cloud) == {}, "the one that stays is unlocked too"
 
         for other in cloud.computes:
@@ -142,13 +142,6 @@ async def _counted(cloud: Cloud, vcpus: dict[str, int]) -> None:
         return vcpus.items() <= {each["Hypervisor Hostname"]: each["vCPUs Used"] for each in listed}.items()
 
     await asyncio.to_thread(until, "Nova to count what is there", is_so, seconds=SLOW, pause=2)
-
-
-async def _service(cloud: Cloud) -> tuple[str, str]:
-    """Status and state of the host as the command line shows them."""
-    listed = await asyncio.to_thread(cloud.cli_json, "compute", "service", "list")
-    (found,) = [s for s in listed if s["Host"] == HOST]
-    return found["Status"], found["State"]
 
 
 def _locked(cloud: Cloud) -> dict[str, str]:

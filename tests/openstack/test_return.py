@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 from tests.openstack.cloud import Cloud
 from tests.openstack.lab.progress import until
@@ -37,7 +36,7 @@ async def test_after_maintenance_all_vms_come_back_by_one_click_and_others_stay(
         cloud.turn_knobs(HOST, lm_check_fail="CPU incompatible")
         await _approved(stage, "Retry Failed")
         assert "CPU incompatible" in stage.card.plain
-        assert await _service(cloud) == ("enabled", "up")
+        assert await cloud.service_shown(HOST) == ("enabled", "up")
         assert await _here(cloud) == {stopped}
 
         cloud.turn_knobs(HOST, lm_check_fail="")
@@ -71,7 +70,7 @@ async def test_after_an_evacuation_the_chosen_vms_come_back_once_the_old_guests_
         await stage.card_says("2 of 3 VMs", seconds=60)
         await _approved(stage, "2 of 2 done and verified")
 
-    assert await _service(cloud) == ("enabled", "up")
+    assert await cloud.service_shown(HOST) == ("enabled", "up")
     assert not cloud.service(HOST)["forced_down"]
     assert await _here(cloud) == set(chosen)
     assert (await _where(cloud))[booted[2]["id"]] == away[booted[2]["id"]]
@@ -99,10 +98,3 @@ async def _where(cloud: Cloud) -> dict[str, str]:
 
 async def _here(cloud: Cloud) -> Collection[str]:
     return {id for id, host in (await _where(cloud)).items() if host == HOST}
-
-
-async def _service(cloud: Cloud) -> tuple[Any, Any]:
-    """Status and state of the host as the command line shows them."""
-    listed = await asyncio.to_thread(cloud.cli_json, "compute", "service", "list")
-    (found,) = [s for s in listed if s["Host"] == HOST]
-    return found["Status"], found["State"]

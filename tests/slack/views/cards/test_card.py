@@ -9,18 +9,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from bot.domain.abilities import VmPlace
-from bot.domain.messages.kind import Kind
-from bot.domain.operation import FINAL, Event, Operation, State, Told, VmPlaces
+from bot.domain.operation import FINAL, Event, Operation, State, Told
 from bot.domain.plans.plan import Disposition
 from bot.domain.progress.pace import Limit
 from bot.domain.progress.steps import StepRecord, StepState, laid_out
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, Digest
-from bot.slack.views import text, thread
-from bot.slack.views.cards import card, vms
+from bot.slack.views import text
+from bot.slack.views.cards import card
 from bot.slack.views.message import Block, Message
-from tests.news import news_of
 from tests.slack.views import golden
 from tests.slack.views.examples import HOSTILE, NOW, RULE, anything, operation, plan, records
 from tests.slack.views.limits import assert_slack_takes, visible_text
@@ -206,79 +203,6 @@ def test_failures_of_one_cause_are_told_together() -> None:
     assert said.count("No valid host was found. Free some room, then retry.") == 1
     assert "evacuate web-1, evacuate web-4" in said
     assert "and 10 more: No valid host" in said
-
-
-def test_vms_that_were_meant_to_stay_are_not_passed_over_in_silence() -> None:
-    of = plan(5)
-    stays = replace(of.vms[4], disposition=Disposition.LEAVE)
-    of = replace(of, vms=(*of.vms[:4], stays), steps=of.steps[:5])
-    said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
-    assert "*4 of 4 done and verified* in 4 min." in said
-    assert "*1 VM was not part of it*, and Muster has not looked at it since the start:" in said
-    assert f"• `{stays.name}`: {stays.note or 'left as is'}" in said
-
-
-def test_a_vm_that_no_step_was_about_is_told_where_it_was_found_and_never_guessed() -> None:
-    of = plan(5)
-    apart = tuple(replace(vm, disposition=Disposition.LEAVE, note="left out") for vm in of.vms)
-    of = replace(of, vms=apart, steps=of.steps[:1])
-    away, gone, still, lost, nowhere = (vm.id for vm in apart)
-    seen = VmPlaces(
-        at=NOW,
-        vms=(
-            VmPlace(vm=away, host="compute-7"),
-            VmPlace(vm=gone, is_gone=True),
-            VmPlace(vm=still, host=operation().host.name),
-            VmPlace(vm=lost, unknown="Nova <does> not answer."),
-            VmPlace(vm=nowhere),
-        ),
-    )
-    said = vms.untouched(operation(State.SUCCEEDED, of=of, others=seen), ()).splitlines()
-    names = [f"`{vm.name}`" for vm in apart]
-    was = f"`{operation().host.name}`"
-    assert said[0].startswith("*5 VMs were not part of it*. Where they were at <!date^")
-    assert f"• {names[0]}: on `compute-7` now, no longer on {was}" in said
-    assert f"• {names[1]}: deleted since; it was on {was}" in said
-    assert f"• {names[3]}: where it is could not be found out (Nova &lt;does&gt; not answer.)" in said
-    assert f"• {names[4]}: on no host; it was on {was}" in said
-    assert said[-1] == f"• {names[2]}: still on {was} (left out)", "what is elsewhere comes first"
-
-
-def test_many_vms_that_stay_for_one_reason_are_named_together() -> None:
-    of = plan(60)
-    of = replace(
-        of, vms=(*of.vms[:1], *(replace(v, disposition=Disposition.LEAVE, note="not asked for") for v in of.vms[1:]))
-    )
-    of = replace(of, steps=tuple(s for s in of.steps if s.vm in {None, of.vms[0].id}))
-    said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
-    assert "*59 VMs were not part of it*, and Muster has not looked at them since the start:" in said
-    assert "and 47 more: not asked for" in said
-
-
-def test_the_report_has_the_columns_of_nova_host_evacuate_with_target_and_seconds() -> None:
-    (table,) = blocks(drawn(State.NEEDS_ATTENTION), "table")
-    rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows[0] == ["Server", "Evacuate Accepted", "Error Message", "Target", "Seconds"]
-    assert rows[-1] == ["web-0", "True", "–", "compute-90", "60"]
-
-
-def test_the_report_on_a_card_has_no_column_that_says_true_of_every_vm_or_nothing_at_all() -> None:
-    (table,) = blocks(drawn(State.SUCCEEDED), "table")
-    rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows[0] == ["Server", "Target", "Seconds"]
-    assert rows[1] == ["web-0", "compute-90", "60"]
-    assert "True" not in "\n".join(visible_text(drawn(State.SUCCEEDED, of=plan(60))))
-
-
-def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:
-    shown = operation(State.SUCCEEDED)
-    news = news_of(Kind.FINISHED, {"seconds": 60}, operation=shown.id)
-    drawn_line = thread.render([news], shown, records(State.SUCCEEDED, plan()))
-    (table,) = blocks(drawn_line, "table")
-    rows = [[cell["text"] for cell in row] for row in table["rows"]]
-    assert rows[0][:3] == ["Server UUID", "Server", "Evacuate Accepted"]
-    assert rows[1][:2] == [plan(1).vms[0].id, "web-0"]
-    assert [column["is_wrapped"] for column in table["column_settings"]] == [False, True, True, True, True, True]
 
 
 def test_phases_are_numbered_as_they_are_shown() -> None:

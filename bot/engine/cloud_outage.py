@@ -10,14 +10,14 @@ from bot.domain.operation import Operation
 from bot.domain.ports import Clock
 
 TOLD_AT = (20.0, 60.0, 300.0, 900.0, 3600.0)
-"""Seconds of silence at which the line is written, and written anew; then once for each further hour."""
+"""Seconds of an outage at which the line is written, and written anew; then once for each further hour."""
 LOUD_AT = 900.0
-"""Seconds of silence from which the incident channel is told too."""
+"""Seconds of an outage from which the incident channel is told too."""
 
 
 @dataclass
-class Silence:
-    """The silence that lasts, or none."""
+class CloudOutage:
+    """The outage that lasts, or none."""
 
     clock: Clock
     _since: float | None = None  #: by the clock for spans
@@ -36,7 +36,7 @@ class Silence:
         return self._news(operation, silent)
 
     def is_over(self, operation: Operation) -> tuple[News, ...]:
-        """A look succeeded: what is to be told, where the silence was."""
+        """A look succeeded: what is to be told, where the outage was."""
         if self._since is None:
             return ()
         lasted = self.clock.monotonic() - self._since
