@@ -160,11 +160,7 @@ def _login(settings: CloudTowerSettings) -> Credentials:
 
 
 def _host(host: TowerHost) -> Host:
-    mode = {
-        translate.IN_USE: "in use",
-        translate.ENTERING: "entering maintenance",
-        translate.IN_MAINTENANCE: "in maintenance",
-    }.get(host.mode, host.mode)
+    mode = translate.mode_said(host.mode)
     return Host(
         id=HostId(host.id),
         name=host.name,

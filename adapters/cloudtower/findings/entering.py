@@ -43,7 +43,7 @@ def _connected(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
     remedy = (
         "Maintenance mode moves VMs off a living host: bring the host back, or let CloudTower's HA restart its VMs."
     )
-    said = host.status or "no status"
+    said = translate.said(host.status)
     if host.connection == "DISCONNECTED" or host.merged == "DISCONNECTED":
         yield finding("host-status", Verdict.BLOCKER, Topic.HOST, f"{host.name} is disconnected.", remedy=remedy)
     elif host.status == "CONNECTED_HEALTHY":
@@ -69,7 +69,7 @@ def _mode(survey: CloudTowerSurvey, host: TowerHost) -> Iterator[Finding]:
         remedy = f"Nothing is left to do; `/maintenance exit {host.name}` returns it to service."
         yield finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif host.mode != translate.IN_USE:
-        sentence = f"{host.name} is {host.mode}: not a state Muster knows."
+        sentence = f"{host.name} is {translate.mode_said(host.mode)}: not a state Muster knows."
         remedy = "Look at the host in CloudTower; when it shows as in use, check again."
         yield finding("host-state", Verdict.UNKNOWN, Topic.HOST, sentence, remedy=remedy)
     yield from of_work(host)

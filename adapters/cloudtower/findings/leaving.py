@@ -6,6 +6,7 @@ from adapters.cloudtower.findings import alerts
 from adapters.cloudtower.findings.host import finding, gone, of_cluster, of_version, of_work, of_work_on
 from adapters.cloudtower.steps.course import EXIT
 from adapters.cloudtower.survey.leaving import LeavingSurvey
+from adapters.cloudtower.wire import translate
 from adapters.cloudtower.wire.translate import TowerHost
 from bot.domain.cloud import Request
 from bot.domain.counting import counted, listed
@@ -82,10 +83,10 @@ def _not_offered(request: Request, survey: LeavingSurvey) -> Iterator[Finding]:
 
 def _of_host(host: TowerHost, survey: LeavingSurvey) -> Iterator[Finding]:
     if host.mode != EXIT.origin:
-        sentence = f"{host.name} is not in maintenance (it is {host.mode})."
-        remedy = (
-            "Nothing is left to do if it is in use; if it still enters, wait until that has ended, then check again."
-        )
+        sentence = f"{host.name} is not in maintenance: it is {translate.mode_said(host.mode)}."
+        remedy = "If it still enters maintenance, wait until that has ended, then check again."
+        if host.mode == translate.IN_USE:
+            remedy = "Nothing is left to do."
         yield finding("host-state", Verdict.BLOCKER, Topic.HOST, sentence, remedy=remedy)
     elif survey.refusal is not None:
         no = survey.refusal
@@ -99,6 +100,6 @@ def _of_host(host: TowerHost, survey: LeavingSurvey) -> Iterator[Finding]:
             "host-status",
             Verdict.BLOCKER,
             Topic.HOST,
-            f"{host.name} is {host.status or 'of unknown status'}.",
+            f"{host.name} is {translate.said(host.status)}.",
             remedy="Power it on and wait until CloudTower shows it as connected.",
         )

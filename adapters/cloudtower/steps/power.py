@@ -73,7 +73,9 @@ def _of_task(step: Step, host: TowerHost, task: TowerTask, seen: Observed, *, mo
     since = seen.ended[task.id] if task.status == "SUCCESSED" else None
     if since is None:
         return Sighting(
-            seen=Seen.UNDERWAY, sentence=f"The task to {step.title} is {task.status} in CloudTower.", movement=movement
+            seen=Seen.UNDERWAY,
+            sentence=f"The task to {step.title} is {task.status.lower()} in CloudTower.",
+            movement=movement,
         )
     if step.arguments.get("action") == Then.POWER_OFF:
         if host.is_lost:
@@ -91,11 +93,12 @@ def _of_task(step: Step, host: TowerHost, task: TowerTask, seen: Observed, *, mo
 def _untouched(step: Step, host: TowerHost, task: TowerTask | None, *, movement: str, mark: Facts) -> Sighting:
     """No answer is known: nothing was asked yet, or the answer was lost."""
     if task is not None:
-        sentence = f"A task began on {host.name} since the call ({task.status}) and may be it."
+        sentence = f"A task began on {host.name} since the call ({task.status.lower()}) and may be it."
     elif not host.is_connected:
-        sentence = f"{host.name} does not answer ({host.status}): whether it is off cannot be told from CloudTower."
+        shown = translate.said(host.status)
+        sentence = f"{host.name} does not answer ({shown}): whether it is off cannot be told from CloudTower."
     elif host.mode != translate.IN_MAINTENANCE:
-        sentence = f"{host.name} is not in maintenance ({host.mode}): its power is not touched."
+        sentence = f"{host.name} is not in maintenance ({translate.mode_said(host.mode)}): its power is not touched."
     else:
         sentence = f"Nobody has asked to {step.title} yet."
         return Sighting(seen=Seen.NEVER_STARTED, sentence=sentence, movement=movement, mark=mark)

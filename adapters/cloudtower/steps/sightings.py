@@ -65,7 +65,12 @@ def of_call(step: Step, seen: Observed) -> Sighting:
         sentence = _underway(way, host, task)
         return Sighting(seen=Seen.UNDERWAY, sentence=sentence, progress=progress, movement=movement, mark=trace)
     if host.mode != way.origin:
-        return Sighting(seen=Seen.UNCLEAR, sentence=f"{host.name} is {host.mode}.", movement=movement, mark=trace)
+        return Sighting(
+            seen=Seen.UNCLEAR,
+            sentence=f"{host.name} is {translate.mode_said(host.mode)}.",
+            movement=movement,
+            mark=trace,
+        )
     if step.receipt is not None:
         return _accepted(way, host, task, seen, movement=movement, mark=trace)
     return _unanswered(way, step, host, task, movement=movement, mark=trace)
@@ -127,7 +132,7 @@ def _failed(way: Passage, host: TowerHost, task: TowerTask, seen: Observed, *, m
         translate.IN_USE: f"{host.name} is in use.",
         translate.ENTERING: f"{host.name} still shows as entering maintenance.",
         translate.IN_MAINTENANCE: f"{host.name} is in maintenance.",
-    }.get(host.mode, f"{host.name} is {host.mode}.")
+    }.get(host.mode, f"{host.name} is {translate.mode_said(host.mode)}.")
     return Sighting(
         seen=Seen.FAILED,
         sentence=f"{way.doing.capitalize()} failed: {why}. {where}",
@@ -157,7 +162,7 @@ def _unanswered(
     """Nothing was answered, if anything was asked, and the host shows as before."""
     trace = ""
     if task is not None:
-        trace = f"A task began on {host.name} since the call ({task.status}) and may be it."
+        trace = f"A task began on {host.name} since the call ({task.status.lower()}) and may be it."
     elif step.before is not None and step.before.get("job") != host.job:
         trace = f"{host.name} has a different maintenance job than before the call."
     if not trace:
@@ -269,11 +274,11 @@ def of_host(step: Step, seen: Observed) -> Sighting:
     if host is None:
         return Sighting(seen=Seen.UNDERWAY, sentence="CloudTower does not list the host.")
     if host.mode != way.goal:
-        problem = f"{host.name} is {host.mode}, not {way.done}."
+        problem = f"{host.name} is {translate.mode_said(host.mode)}, not {way.done}."
     elif way is course.ENTER and not _is_empty(host.id, seen):
         problem = f"{host.name} is in maintenance, but {_not_empty(host.id, seen)}"
     elif way is course.EXIT and not host.is_connected:
-        problem = f"{host.name} is in use, but {host.status}."
+        problem = f"{host.name} is in use, but {translate.said(host.status)}."
     else:
         good = "in maintenance and no VM runs on it" if way is course.ENTER else "in use and connected"
         return Sighting(seen=Seen.DONE, sentence=f"{host.name} is {good}.")

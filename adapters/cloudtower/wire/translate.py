@@ -342,6 +342,12 @@ def said(status: str) -> str:
     return status.removeprefix("CONNECTED_").replace("_", " ").lower() or "of unknown status"
 
 
+def mode_said(mode: str) -> str:
+    """How a host stands with maintenance, as people say it."""
+    known = {IN_USE: "in use", ENTERING: "entering maintenance", IN_MAINTENANCE: "in maintenance"}
+    return known.get(mode, mode.replace("_", " ").lower() or "in an unknown state")
+
+
 def size(seen: TowerVm) -> str:
     """E.g. "4 vCPU, 8 GiB"."""
     return f"{seen.vcpu} vCPU, {gib(seen.memory / GIB)}" if seen.vcpu else ""

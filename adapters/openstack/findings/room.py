@@ -165,7 +165,7 @@ def _all_together(
         return _room(
             "no-room",
             Verdict.BLOCKER,
-            f"There is not enough room {where}: the VMs need {spoken(needed, short)}; free:"
+            f"There is not enough room {where}: {_needing(leaving)} {spoken(needed, short)}; free:"
             f" {spoken(there, short)}{kept}.",
             "Make room or enable another host.",
         )
@@ -184,10 +184,15 @@ def _all_together(
     who = counted(len(free), "host has", "hosts have")
     rest = f"{who} {spoken(there, shown)} free{kept}.{_besides(rooms, free)}"
     if staying:
+        these = "it needs" if len(leaving) == 1 else "these need"
         some = f"{len(leaving):,} of {counted(len(leaving) + staying, 'VM')}"
-        sentence = f"There is room {where} for {some} only: these need {spoken(needed, shown)}; {rest}"
+        sentence = f"There is room {where} for {some} only: {these} {spoken(needed, shown)}; {rest}"
         return _room("room", Verdict.OK, sentence)
-    return _room("room", Verdict.OK, f"There is room {where}: the VMs need {spoken(needed, shown)}; {rest}")
+    return _room("room", Verdict.OK, f"There is room {where}: {_needing(leaving)} {spoken(needed, shown)}; {rest}")
+
+
+def _needing(leaving: Collection[Server]) -> str:
+    return "the VM needs" if len(leaving) == 1 else "the VMs need"
 
 
 def _besides(rooms: Rooms, hosts: Collection[str]) -> str:

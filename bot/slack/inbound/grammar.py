@@ -87,7 +87,7 @@ def parse(command: str, text: str) -> Command:
         raise BadCommand("No host was named.")
     if command == EVACUATE:
         return _order(command, Action.EVACUATE, words)
-    action = _keyword(words[0], ("enter", "exit"), "Say first whether to enter or exit maintenance")
+    action = _keyword(words[0], ("enter", "exit"), "Say first whether to enter or exit maintenance; that is neither")
     return _order(command, Action(action), words[1:])
 
 

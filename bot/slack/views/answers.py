@@ -69,7 +69,9 @@ def _hosts_title(told: HostsListed) -> str:
     if silent and not where:
         return ""
     like = f" with {text.code(told.matching)} in the name" if told.matching else ""
-    return f"*{counted(told.number, 'host')}* of {where}{like}" + ("." if not told.number else ":")
+    if not told.number:
+        return f"No host of {where} has {text.code(told.matching)} in its name." if like else f"No hosts in {where}."
+    return f"*{counted(told.number, 'host')}* of {where}{like}:"
 
 
 def _host(row: ShownHost, links: Links) -> str:
@@ -114,7 +116,7 @@ def _past(operation: Operation, link: str) -> str:
     until = f", ended {text.day_and_time(operation.ended_at)}" if ended and operation.ended_at else ""
     parts = [
         f"• {subject.named(operation)}",
-        f"*{operation.state.value}*" + (" (dry run)" if operation.dry_run else ""),
+        f"*{subject.stands(operation.state)}*" + (" (dry run)" if operation.dry_run else ""),
         f"asked for by {text.mention(operation.requested_by)} {text.day_and_time(operation.created_at)}{until}",
         decided.rstrip("."),
         text.escape(operation.outcome, limit=160) if " " in operation.outcome else "",

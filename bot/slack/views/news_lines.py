@@ -197,7 +197,8 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return f":arrow_forward: Resumed{_by(what.by)}."
         case StopAsked():
             moving = text.escape(what.moving, limit=80)
-            return f":octagonal_sign: Stopping{_by(what.by)}: nothing new is started, {moving} still under way."
+            said = f":octagonal_sign: Stopping: cancelled{_by(what.by)}. Nothing new is started."
+            return f"{said} Still under way: {moving}."
         case RetryAsked():
             return f":repeat: Retrying {text.escape(what.what, limit=80)}, asked for{_by(what.by)}."
         case VmsSetAside():
@@ -205,7 +206,7 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return f":fast_forward: {set_aside}: {_names(what.vms)}.{_reason(what.reason)}"
         case NothingMoreBegins():
             moving = text.escape(what.moving, limit=80)
-            return f":calendar: {text.sentence_of(what.sentence)} Nothing new is started; {moving} still under way."
+            return f":calendar: {text.sentence_of(what.sentence)} Nothing new is started. Still under way: {moving}."
         case PersonNeeded():
             return _person_needed(what, ask)
         case StillWaits():

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from bot.domain.counting import counted
 from bot.domain.messages.answered import RefusalTold
-from bot.domain.operation import Operation
+from bot.domain.operation import Choice, Operation
 from bot.domain.progress.steps import StepRecord
 from bot.domain.rules.policy import Rule
 from bot.domain.values import OperationId
@@ -64,7 +64,8 @@ def listing(sentence: str, operations: Sequence[Operation], links: Mapping[Opera
 def _listed(operation: Operation, link: str) -> str:
     where = f" · {text.link(link, 'card')}" if link else ""
     return (
-        f"• {subject.named(operation)} · {operation.state.value} since {text.day_and_time(operation.changed_at)}"
+        f"• {subject.named(operation)} · {subject.stands(operation.state)}"
+        f" since {text.day_and_time(operation.changed_at)}"
         f" · {text.mention(operation.requested_by)} · id {text.code(operation.id)}{where}"
     )
 
@@ -76,7 +77,7 @@ def in_full(
     shown = card.render(operation, records, rule, now=now)
     blocks = [b for b in shown.blocks if b["type"] != "actions"]
     votes = [
-        f"{text.mention(v.by)}: {v.choice.value} {text.day_and_time(v.at)}, plan {text.code(v.digest[:12])}"
+        f"{text.mention(v.by)} {_DID[v.choice]} plan {text.code(v.digest[:12])}, {text.day_and_time(v.at)}"
         for v in operation.votes
     ]
     if len(operation.vms) > vms.MANY:
@@ -86,6 +87,9 @@ def in_full(
     if link:
         blocks.append(message.section(text.link(link, "Open the card")))
     return Message(text=shown.text, blocks=tuple(blocks))
+
+
+_DID = {Choice.APPROVE: "approved", Choice.REJECT: "rejected", Choice.VOUCH: "vouched for"}
 
 
 def went_wrong(reference: str) -> str:

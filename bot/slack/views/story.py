@@ -93,6 +93,10 @@ class _Line:
         return f"{self.number('count')} of {counted(quorum, 'approval')}" if quorum else ""
 
     @property
+    def moving(self) -> str:
+        return f" Still under way: {self.word('moving')}." if self.word("moving") else ""
+
+    @property
     def after(self) -> str:
         return f", {self.span('seconds')} after the end" if self.span("seconds") else ""
 
@@ -215,13 +219,11 @@ def _reminded(of: str) -> Callable[[_Line], str]:
 
 
 def _stop_asked(line: _Line) -> str:
-    moving = f" {line.word('moving')} still under way." if line.word("moving") else ""
-    return f"{line.who} cancelled it: nothing new is begun.{moving}"
+    return f"{line.who} cancelled it: nothing new is begun.{line.moving}"
 
 
 def _held_back(line: _Line) -> str:
-    moving = f"; {line.word('moving')} still under way" if line.word("moving") else ""
-    return f"{line.sentence} Nothing new is begun{moving}."
+    return f"{line.sentence} Nothing new is begun.{line.moving}".lstrip()
 
 
 def _stands(line: _Line) -> str:

@@ -42,9 +42,18 @@ def headline(operation: Operation) -> str:
 def _extent(operation: Operation) -> str:
     plan = operation.plan
     if plan is None:
-        return "being checked" if operation.state is State.CHECKING else operation.state.value
+        return "being checked" if operation.state is State.CHECKING else stands(operation.state)
     is_ahead = operation.started_at is None and operation.state not in FINAL
     return ", ".join(part for part in (vms(plan), expected(plan) if is_ahead else "") if part)
+
+
+def stands(state: State) -> str:
+    """The state in a word or two, as lists have it."""
+    return _STANDS.get(state, state.value)
+
+
+_STANDS = {State.DENIED: "rejected", State.SUCCEEDED: "done"}
+"""Where people say it otherwise than it is stored."""
 
 
 def afterwards(operation: Operation) -> str:

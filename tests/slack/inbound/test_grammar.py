@@ -161,7 +161,7 @@ def test_a_command_means_exactly_what_was_typed(command: str, typed: str, meant:
         ("/evacuate", "h1 --reason " + "x" * 501, "The reason has 501 characters; the limit is 500."),
         ("/evacuate", "h" * 256, "The name of the host has 256 characters; the limit is 255."),
         ("/maintenance", "", "No host was named."),
-        ("/maintenance", "node-3", "Say first whether to enter or exit maintenance: node-3."),
+        ("/maintenance", "node-3", "Say first whether to enter or exit maintenance; that is neither: node-3."),
         ("/maintenance", "entre node-3", "Did you mean enter?"),
         ("/maintenance", '"enter" node-3', "Say first whether to enter or exit"),
         ("/maintenance", "enter", "No host was named."),

@@ -94,7 +94,7 @@ def test_hosts_of_a_cloud_that_could_not_be_asked_are_not_counted_as_none() -> N
         == ":question: `prod` could not be asked. No answer.\n:question: `tower` could not be asked. No answer."
     )
     one = answers.render(hosts(0, silent=silent[1:], clouds=["prod", "tower"]), LINKS)
-    assert one.text.startswith("*0 hosts* of `prod`.\n")
+    assert one.text.startswith("No hosts in `prod`.\n")
 
 
 @pytest.mark.parametrize(

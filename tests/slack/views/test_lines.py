@@ -204,7 +204,7 @@ def test_an_operation_in_full_shows_its_votes_and_no_buttons() -> None:
     message = notes.in_full(shown, records(State.RUNNING, plan()), RULE, now=NOW, link="https://s/p1")
     assert_slack_takes(message)
     assert sent.blocks(message, "actions") == []
-    assert "<@U0CHIEF>: approve" in str(message.blocks)
+    assert "<@U0CHIEF> approved plan `" in str(message.blocks)
 
 
 def test_many_that_fail_alike_are_told_as_one_whose_names_differ_and_hide_no_other_failure() -> None:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
+from bot.domain.counting import counted
 from bot.domain.operation import EXECUTING, FINAL, Event, Operation, PlannedOperation, State
 from bot.domain.progress import forecast
 from bot.domain.progress.fates import Fate
@@ -146,6 +147,7 @@ def _result(operation: Operation, tally: progress.Progress) -> str:
         took = f" in {text.minutes(operation.ended_at - operation.started_at)}"
     aside = tally.number(Fate.SET_ASIDE)
     left = tally.total - tally.number(Fate.DONE) - aside
-    done = f"*{tally.number(Fate.DONE):,} of {tally.total:,} done and verified*{took}"
+    of_all = f"{tally.total:,}" if any(c.vm for c in tally.courses) else counted(tally.total, "step")
+    done = f"*{tally.number(Fate.DONE):,} of {of_all} done and verified*{took}"
     short = [f"{left:,} not"] * bool(left) + [f"{aside:,} set aside"] * bool(aside)
     return "; ".join([done, *short]) + "."

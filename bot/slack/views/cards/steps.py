@@ -81,7 +81,9 @@ def left_as_is(operation: Operation, records: Sequence[StepRecord]) -> str:
 
 def _call(record: StepRecord) -> str:
     title = text.escape(record.step.title, limit=120)
-    return title if record.state is StepState.DONE else f"{title} ({record.state.value})"
+    if record.state is StepState.DONE:
+        return title
+    return f"{title} ({'failed' if record.state is StepState.FAILED else 'begun, not known to be in effect'})"
 
 
 def _sign(records: Sequence[StepRecord], is_over: bool) -> str:  # noqa: FBT001 (handed through)

@@ -256,4 +256,6 @@ def _error(course: VmProgress) -> str:
         return ""
     if course.fate is Fate.SET_ASIDE:
         return text.plain(f"set aside: {course.sentence}", limit=_NOTE)
+    if not course.sentence and course.fate is Fate.NOT_DONE and course.place:  # what came before was done
+        return f"{course.fate.value}: {text.plain(course.title.rpartition(' ')[0] or course.title, limit=_NOTE)}"
     return text.plain(course.sentence, limit=_NOTE) or course.fate.value

@@ -45,7 +45,8 @@ def _text_alone(title: str, mrkdwn: str) -> Block:
 def reject(operation: Operation, *, channel: str) -> Block:
     """Ask why a plan is rejected; nobody has to say."""
     said = (
-        f"{subject.named(operation)} will not be done. {text.mention(operation.requested_by)} reads why in the thread."
+        f"{subject.named(operation)}: nothing will be done. {text.mention(operation.requested_by)} reads why in the"
+        " thread."
     )
     return asking(
         REJECT,

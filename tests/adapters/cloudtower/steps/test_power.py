@@ -133,7 +133,7 @@ async def test_a_host_that_left_maintenance_meanwhile_is_never_switched(tower: B
     sighting = (await tower.cloud.look([step]))[step.key]
     assert (sighting.seen, sighting.sentence) == (
         Seen.UNCLEAR,
-        "node-1 is not in maintenance (IN_USE): its power is not touched.",
+        "node-1 is not in maintenance (in use): its power is not touched.",
     )
 
 

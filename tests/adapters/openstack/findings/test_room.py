@@ -202,9 +202,9 @@ def test_a_vm_that_fits_nowhere_stays_behind_so_that_the_others_can_go() -> None
         "small": (True, ""),
     }
     room_told = str(finding(made, "room"))
-    assert "for 1 of 2 VMs only: these need 1 vCPU" in room_told, "the room that is told is that of those who go"
+    assert "for 1 of 2 VMs only: it needs 1 vCPU" in room_told, "the room that is told is that of those who go"
     whole = str(finding(plan(survey(server("small"))), "room"))
-    assert "There is room on the hosts that are left: the VMs need 1 vCPU" in whole
+    assert "There is room on the hosts that are left: the VM needs 1 vCPU" in whole
 
 
 def test_where_room_is_short_in_sum_those_whose_turn_comes_last_stay_behind() -> None:

@@ -7,6 +7,8 @@ from bot.domain.abilities import VmPlace
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State, VmPlaces
 from bot.domain.plans.plan import Disposition
+from bot.domain.progress.steps import StepState, laid_out
+from bot.domain.values import StepKey
 from bot.slack.views import thread
 from bot.slack.views.cards import card, vms
 from bot.slack.views.message import Message
@@ -92,3 +94,29 @@ def test_the_report_in_the_thread_has_the_uuids_too_each_in_one_line() -> None:
     assert rows[0][:3] == ["Server UUID", "Server", "Evacuate Accepted"]
     assert rows[1][:2] == [plan(1).vms[0].id, "web-0"]
     assert [column["is_wrapped"] for column in table["column_settings"]] == [False, True, True, True, True, True]
+
+
+def test_a_vm_of_which_a_part_is_done_is_told_with_what_is_not() -> None:
+    of = plan(2)
+    moved, other = of.vms
+    move = next(step for step in of.steps if step.vm == moved.id)
+    stop = replace(move, key=StepKey(f"stop {moved.id}"), verb="stop", title=f"stop {moved.name}", follows=move.key)
+    of = replace(of, steps=(*of.steps, stop))
+    rows = [
+        replace(row, state=StepState.DONE, place="compute-90")
+        if row.step.vm != other.id and row.key != stop.key
+        else row
+        for row in laid_out(of.steps)
+    ]
+    shown = card.render(operation(State.ENDED_INCOMPLETE, of=of), rows, RULE, now=NOW)
+    (table,) = blocks(shown, "table")
+    told = {row[0]["text"]: [cell["text"] for cell in row[1:]] for row in table["rows"]}
+    assert told[moved.name] == ["True", "not done: stop", "compute-90"]
+    assert told[other.name] == ["False", "not done", "–"]
+
+
+def test_what_is_done_to_a_host_without_vms_is_counted_in_steps() -> None:
+    of = replace(plan(0), vms=())
+    said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
+    assert len(of.steps) == 1
+    assert "*1 of 1 step done and verified* in" in said
