@@ -26,7 +26,7 @@ _TRIES = 5
 _MOST_ALERTS = 100
 """How many alerts one alarm remembers; the newest."""
 _AT_ONCE = 200
-"""Alerts that several calls told and that are stored together: more, and whoever has the next turn waits for long."""
+"""Alerts that are stored together, of one call or of several: more, and whoever has the next turn waits for long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +80,13 @@ class Alerts:
         """Store what a call told, with what others tell meanwhile; answers how much of it was new.
 
         Raises:
-            StoreFailed: nothing was stored; it must be told again.
+            StoreFailed: not all was stored; it must be told again.
         """
+        starts = range(0, len(group.alerts), _AT_ONCE)
+        parts = [replace(group, alerts=group.alerts[start : start + _AT_ONCE]) for start in starts]
+        return sum([await self._take(part) for part in parts])
+
+    async def _take(self, group: AlertGroup) -> int:
         mine = _Call(group)
         self._waiting.append(mine)
         async with self._turn:

@@ -133,6 +133,27 @@ async def test_what_many_call_at_once_is_stored_together(post: Post) -> None:
     assert len(stored) <= 12
 
 
+async def test_what_one_call_tells_of_a_thousand_hosts_is_stored_some_at_a_time(post: Post) -> None:
+    """Whoever has the next turn waits for no more than that."""
+    stored: list[int] = []
+
+    def note(_connection: object, _cursor: object, statement: str, rows: Sequence[object], *_: object) -> None:
+        if "INSERT INTO inbox" in statement:
+            stored.append(len(rows))
+
+    engine = post.archive._opened().sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with door(post) as url:
+        told = [alert(fingerprint=f"{n}", instance=f"host-{n}") for n in range(1_000)]
+        told[-1] = alert("resolved", fingerprint="0", instance="host-0")
+        assert await send(url, payload(*told)) == (200, {"alerts": 1_000, "new": 1_000})
+        assert await send(url, payload(*told)) == (200, {"alerts": 1_000, "new": 0})
+    event.remove(engine, "before_cursor_execute", note)
+    assert len(stored) == 10
+    async with post.archive.reading() as unit:
+        assert len(await unit.alarms.of(AlarmKind.ALERT, cloud=None)) == 998
+
+
 async def test_what_cannot_be_stored_of_one_call_fails_none_of_the_others(post: Post) -> None:
     taking = Alerts(archive=post.archive, clock=post.clock)
     groups = [group(number) for number in range(9)]
