@@ -20,7 +20,7 @@ from bot.domain.operation import Operation
 from bot.domain.plans.plan import Plan
 from bot.domain.progress import pace
 from bot.domain.progress.steps import StepRecord, StepState
-from bot.domain.values import Facts, OperationId, VmId
+from bot.domain.values import Action, Facts, OperationId, VmId
 
 _TROUBLES: Mapping[StepState, type[StepFailed | StepUnclear]] = {
     StepState.FAILED: StepFailed,
@@ -114,8 +114,13 @@ def of_step(operation: Operation, record: StepRecord) -> list[News]:
         return []
     name = next((v.name for v in plan.vms if v.id == vm), vm)
     took = (record.ended_at - record.intent_at).total_seconds() if record.ended_at and record.intent_at else None
-    moved = VmDone(vm=name, title=_move_of(plan, vm), place=record.place, seconds=took)
+    stayed = record.place == operation.request.host_name and plan.action not in _BRINGING_BACK
+    moved = VmDone(vm=name, title=_move_of(plan, vm), place="" if stayed else record.place, seconds=took)
     return [News(what=moved, operation=operation.id)]
+
+
+_BRINGING_BACK = frozenset({Action.EXIT, Action.REHOME})
+"""What ends on the host itself; else a VM that is there was not moved, but shut down."""
 
 
 def _move_of(plan: Plan, vm: VmId) -> str:

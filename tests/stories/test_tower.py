@@ -41,6 +41,8 @@ async def test_forty_vms_leave_and_only_the_chosen_come_back(stage: Stage) -> No
     (left,) = [line for line in stage.card.plain.splitlines() if "2 VMs left out of the move" in line]
     assert all(host in left for host in kept), "each VM's true place, and nothing by subtraction"
     assert "empty" not in stage.card.plain
+    await stage.until(lambda: stage.thread_says("Done: everything"), what="the end")
+    assert not stage.thread_says("→ `node-1`"), "nothing has moved to the host that is left"
     moved = next(vm for vm in were_here.values() if vm.name == "erp-1")
     world.relocate(moved, next(h for n in (2, 3, 4) if (h := world.host(f"node-{n}")) is not moved.host))
 

@@ -201,8 +201,8 @@ def _rule(row: ShownRule) -> str:
         lines.append(f"    :snowflake: *Frozen now*: {text.sentence_of(row.frozen)}")
     if row.impossible:
         lines.append(f"    :warning: {text.sentence_of(row.impossible)}")
-    can = row.you
-    lines.append(f"    *You can* {', '.join(can)}." if can else "    *You* can do nothing here.")
+    can = " and ".join(filter(None, [", ".join(row.you[:-1]), *row.you[-1:]]))
+    lines.append(f"    *You can* {can}." if can else "    *You* can do nothing here.")
     return "\n".join(lines)
 
 

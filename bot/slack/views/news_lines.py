@@ -167,7 +167,7 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return f":white_check_mark: {_title(what.title)}{where}{took}"
         case StepDone():
             said = text.sentence_of(what.sentence, what.remedy)
-            if said.startswith(f"{_title(what.title.removeprefix('verify that '))}:"):
+            if said and what.title.startswith("verify that "):
                 return f":white_check_mark: {said}"  # "compute-1 is empty: Nova lists no VM …"
             return f":white_check_mark: {_title(what.title)}" + (f": {said}" if said else "")
         case ByHandWanted():
@@ -226,7 +226,7 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
             return _still_out(what)
         case BackInService():
             after = f"{_span(what.seconds)} after this operation ended"
-            return f":white_check_mark: The host is back in service, and nothing is left over {after}."
+            return f":white_check_mark: The host is back in service, and nothing is left over, {after}."
 
 
 def _answered(what: Answered) -> str:
@@ -384,8 +384,8 @@ def _person_needed(what: PersonNeeded, ask: Sequence[str]) -> str:
 def _left_undone(what: LeftUndone) -> str:
     titles = [f"• {text.escape(title, limit=120)}" for title in what.left]
     said = f" {text.sentence_of(what.sentence)}".rstrip()
-    line = f":warning: Ended incomplete{_by(what.by)}.{said} Left undone: {len(what.left):,}."
-    return line + ("\n" + text.cut_lines(titles, most=20) if titles else "")
+    line = f":warning: Ended incomplete{_by(what.by)}.{said}"
+    return f"{line} Left undone ({len(titles):,}):\n{text.cut_lines(titles, most=20)}" if titles else line
 
 
 def _still_out(what: StillOut) -> str:

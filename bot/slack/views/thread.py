@@ -97,15 +97,19 @@ def _with_report(line: str, operation: Operation, records: Sequence[StepRecord])
 
 
 def _many_done(done: Sequence[VmDone]) -> str:
-    places: dict[str, list[str]] = {}
+    """Several as one: those to which the same was done with the same end stand together, and what was done once."""
+    common = _common([one.title for one in done])
+    groups: dict[tuple[str, str], list[str]] = {}
     for one in done:
-        places.setdefault(one.place, []).append(one.title)
-    verb = _common([one.title for one in done])
-    lines = [f":white_check_mark: {len(done):,} done{f' ({text.escape(verb)})' if verb else ''}:"]
-    for place, titles in places.items():
+        verb = common or one.title.rpartition(" ")[0]
+        name = text.escape(one.title.removeprefix(verb).strip(), limit=text.NAME) or "(no name)"
+        groups.setdefault((one.place, verb), []).append(name)
+    said = f" ({text.escape(common)})" if common else ""
+    lines = [f":white_check_mark: {counted(len(done), 'VM')} done{said}:"]
+    for (place, verb), names in groups.items():
         where = f" → {text.code(place)}" if place else ""
-        said = [text.escape(title.removeprefix(f"{verb} "), limit=text.NAME) or "(no name)" for title in titles]
-        lines.append(f"• {listed(said, most=12)}{where}")
+        what = "" if common or not verb else f"{text.escape(verb)} "
+        lines.append(f"• {what}{listed(names, most=12)}{where}")
     return text.cut_lines(lines, limit=text.MAX_SECTION)
 
 

@@ -129,7 +129,7 @@ async def test_vms_that_got_there_while_the_board_was_busy_are_told_in_one_line(
     await office.tell(*done, news_of(Kind.FINISHED, {"seconds": 60}, operation=shown.id))
     await office.until(lambda: office.cards() and len(office.thread(office.cards()[0])) == 2, office.board())
     first, last = office.thread(office.cards()[0])
-    assert first.startswith(":white_check_mark: 12 done (evacuate):")
+    assert first.startswith(":white_check_mark: 12 VMs done (evacuate):")
     assert ":checkered_flag: Done" in last
 
 

@@ -92,7 +92,7 @@ def test_many_vms_that_got_there_are_one_line_sorted_by_where_they_are_now() -> 
         for n in range(12)
     ]
     message = thread.render(news, operation(State.RUNNING))
-    assert message.text.splitlines()[0] == ":white_check_mark: 12 done (evacuate):"
+    assert message.text.splitlines()[0] == ":white_check_mark: 12 VMs done (evacuate):"
     assert "web-0, web-2" in message.text
     assert message.text.splitlines()[1].endswith("→ `compute-90`")
 
@@ -102,10 +102,10 @@ def test_what_all_titles_begin_with_is_said_once_however_many_words_it_has() -> 
         news = [news_of(Kind.VM_DONE, {"title": title, "place": "c-1"}) for title in titles]
         return thread.render(news, operation(State.RUNNING)).text
 
-    assert "2 done (live-migrate back):\n• a, b →" in told("live-migrate back a", "live-migrate back b")
-    assert "2 done:\n• power on a, migrate back b →" in told("power on a", "migrate back b")
-    assert "2 done (migrate):\n• a, back b →" in told("migrate a", "migrate back b")
-    assert "2 done:\n• a, b →" in told("a", "b")
+    assert "2 VMs done (live-migrate back):\n• a, b →" in told("live-migrate back a", "live-migrate back b")
+    assert "2 VMs done:\n• power on a → `c-1`\n• migrate back b → `c-1`" in told("power on a", "migrate back b")
+    assert "2 VMs done (migrate):\n• a, back b →" in told("migrate a", "migrate back b")
+    assert "2 VMs done:\n• a, b →" in told("a", "b")
 
 
 def test_many_failures_are_told_together_each_with_its_cause() -> None:
@@ -265,6 +265,14 @@ def test_whoever_asked_hears_that_what_was_approved_does_not_start() -> None:
 def test_a_vm_without_a_name_is_not_told_as_nothing() -> None:
     done = [news_of(Kind.VM_DONE, {"title": title, "place": "c-1"}) for title in ("evacuate web-1", "evacuate \u200b")]
     assert "web-1, (no name) → `c-1`" in thread.render(done, operation(State.RUNNING)).text
+
+
+def test_what_was_verified_is_said_once_however_it_is_put() -> None:
+    facts = {"title": "verify that h-1 reports and stays up", "sentence": "h-1 is up, for 4 heartbeats in a row."}
+    line = thread.render([news_of(Kind.STEP_DONE, facts)], operation(State.RUNNING)).text
+    assert line == ":white_check_mark: h-1 is up, for 4 heartbeats in a row."
+    silent = thread.render([news_of(Kind.STEP_DONE, facts | {"sentence": ""})], operation(State.RUNNING)).text
+    assert silent == ":white_check_mark: verify that h-1 reports and stays up"
 
 
 def test_what_a_step_says_is_not_said_twice() -> None:
