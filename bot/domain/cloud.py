@@ -6,7 +6,7 @@ CloudTower.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeAlias, TypeVar
@@ -60,6 +60,19 @@ class Request:
     vms: tuple[str, ...] = ()  #: names or ids of the VMs meant; empty means what the cloud does by default
     is_choice: bool = False  #: `vms` are the ids that a person ticked in a list: none of them means none
     then: Then = Then.NOTHING  #: what becomes of the host's power after the last verification
+
+
+def as_planned(request: Request, plan: Plan) -> Request:
+    """A request whose VMs people named in their own words, with those of its plan in their place.
+
+    A VM that has left since is no wrong name then: it is only missing.
+    """
+    if request.is_choice or not request.vms:
+        return request
+    ids = {vm.id for vm in plan.vms}
+    words = {word for word in request.vms if word not in ids}
+    meant = (vm.id for vm in plan.vms if vm.chosen or vm.id in request.vms or vm.name in words)
+    return replace(request, vms=tuple(meant), is_choice=True)
 
 
 @dataclass(frozen=True, kw_only=True)

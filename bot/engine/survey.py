@@ -11,7 +11,7 @@ from tenacity import retry_if_exception, retry_if_result, wait_exponential, wait
 from bot.desk import approvability
 from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.cloud import Books, Cloud, CloudError, NotSupported, Refused, Request
+from bot.domain.cloud import Books, Cloud, CloudError, NotSupported, Refused, Request, as_planned
 from bot.domain.messages.decided import (
     ApprovalWanted,
     CalledOff,
@@ -155,7 +155,7 @@ async def begin(leased: LeasedOperation, operation: PlannedOperation) -> None:
     if await is_too_late(leased, operation):
         return
     approved, terms = operation.plan, _terms(leased, operation)
-    present = await _plan(leased, operation)
+    present = await _plan(leased, replace(operation, request=as_planned(operation.request, approved)))
     now = leased.clock.now()
     digest = digest_of(present, terms=terms)
     current = operation.with_plan(present, digest)

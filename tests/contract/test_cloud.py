@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from adapters.simulated.faults import Effect
-from bot.domain.cloud import NotSupported, Refused, Seen, Unreachable
+from bot.domain.cloud import NotSupported, Refused, Seen, Unreachable, as_planned
 from bot.domain.plans.drift import between
 from bot.domain.plans.plan import By, Disposition, digest_of
 from bot.domain.values import StepKey
@@ -80,6 +80,20 @@ async def test_a_vm_that_was_deleted_only_shrinks_the_plan(arena_of: ArenaOf) ->
         drift = between(approved, await arena.planned())
         assert drift.only_shrinks, drift.lines
         assert any(leaving.name in line for line in drift.lines)
+
+
+async def test_a_vm_that_was_named_and_deleted_since_only_shrinks_what_was_approved(arena_of: ArenaOf) -> None:
+    async with arena_of(vms=3) as arena:
+        first, second, _ = await arena.misplaced()
+        named = {"vms": (first.name, second.id), "is_choice": False}
+        approved = await arena.planned(**named)
+        asked = as_planned(arena.request(**named), approved)
+        meant = {"vms": asked.vms, "is_choice": asked.is_choice}
+        assert digest_of(await arena.planned(**meant), terms={}) == digest_of(approved, terms={})
+        await arena.delete(first)
+        present = await arena.planned(**meant)
+        assert not present.is_blocked, present.sorted_findings
+        assert between(approved, present).only_shrinks
 
 
 async def test_a_look_before_the_start_says_never_started(arena_of: ArenaOf) -> None:

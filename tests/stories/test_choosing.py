@@ -47,6 +47,18 @@ async def test_only_the_chosen_vms_leave_the_host(stage: Stage, command: str, ho
     assert deleted.name not in line
 
 
+async def test_a_named_vm_that_is_deleted_before_the_start_holds_up_no_other(stage: Stage) -> None:
+    gone, moved, *_ = sorted(stage.world.vms_on(stage.world.host("compute-2")), key=lambda vm: vm.name)
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, f"/evacuate prod/compute-2 --vm {gone.name} --vm {moved.name}")
+    await stage.card_says("Waiting for approval")
+    stage.world.delete_vm(gone.name)
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says("1 of 1 done and verified")
+    await stage.until(lambda: stage.thread_says(f"{gone.name} is not on the host any more"), what="that is told")
+    assert moved.host is not stage.world.host("compute-2")
+
+
 async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_nobody_up(stage: Stage) -> None:
     dead = stage.world.host("compute-2")
     here = stage.world.vms_on(dead)
