@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.plans.plan import PlannedStep, Step, digest_of
+from bot.domain.plans.plan import Plan, PlannedStep, Step, digest_of
 from bot.domain.values import OperationId
 from bot.runtime.clock import WakeUp
 from bot.store import SqlArchive
 from bot.store.parts import audit
 from bot.store.rows import codec
-from bot.store.rows.mapping import PlanShelf, step_columns, step_of
+from bot.store.rows.mapping import step_columns, step_of
 from tests.clocks import ManualClock
 
 DATA = Path(__file__).parent / "data"
@@ -67,10 +67,10 @@ async def test_the_chain_goes_on_behind_lines_of_an_earlier_release(archive: Sql
 
 
 def test_a_plan_that_waits_for_its_approvers_over_an_update_keeps_its_digest() -> None:
-    plan = PlanShelf().read(PLANNED["plan"])
+    plan = codec.decode(Plan, PLANNED["plan"])
     assert {type(step) for step in plan.steps} == {PlannedStep}
     assert digest_of(plan, terms=PLANNED["terms"]) == PLANNED["digest"]
-    assert PlanShelf().read(codec.encode(plan)) == plan
+    assert codec.decode(Plan, codec.encode(plan)) == plan
 
 
 def test_a_step_on_its_way_over_an_update_keeps_its_mark_and_its_receipt() -> None:
@@ -78,7 +78,7 @@ def test_a_step_on_its_way_over_an_update_keeps_its_mark_and_its_receipt() -> No
     assert record.step.before == {"migrations": [4], "host": "compute-1", "status": "ACTIVE"}
     assert record.step.receipt is not None
     assert (record.step.receipt.id, record.step.receipt.facts) == ("req-5", {"at": "here"})
-    planned = next(s for s in PlanShelf().read(PLANNED["plan"]).steps if s.key == record.key)
+    planned = next(s for s in codec.decode(Plan, PLANNED["plan"]).steps if s.key == record.key)
     assert record.step == Step.of(planned, before=record.step.before, receipt=record.step.receipt)
     written = step_columns(OperationId("op-1"), record)
     for name, value in PLANNED["step"].items():

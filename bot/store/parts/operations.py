@@ -1,8 +1,11 @@
 """Operations: stored, read, saved by compare-and-set."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import TypeVar
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlmodel import col
@@ -18,6 +21,13 @@ from bot.store.rows import codec
 from bot.store.rows.mapping import operation_columns, operation_of, request_of
 from bot.store.rows.tables import OperationRow, PlanRow, table_of
 from bot.store.transaction import Transaction
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_LARGE = 200
+"""VMs and steps of a plan that is written and read beside everything else, since that takes long."""
+_CHARACTERS = 400  #: of a plan's text for each of them, about
 
 _OPERATION = table_of(OperationRow)
 _PLAN = table_of(PlanRow)
@@ -37,9 +47,10 @@ class SqlOperations:
 
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
+        self._texts: dict[int, tuple[Plan, str]] = {}  #: of plans that this unit stores, by their place in memory
 
     async def add(self, operation: Operation, entry: Entry) -> None:
-        columns = operation_columns(operation) | self._plan_columns(operation)
+        columns = operation_columns(operation) | await self._plan_columns(operation)
         columns |= {"id": operation.id, "version": operation.version, "revision": 1, "fence": 0}
         columns |= {"waiting_since": await self._transaction.now()}
         statement = insert(_OPERATION).values(**columns)
@@ -68,7 +79,7 @@ class SqlOperations:
         if not before:
             raise _stale(operation)
         saved = replace(operation, version=operation.version + 1)
-        columns = operation_columns(saved) | self._plan_columns(saved)
+        columns = operation_columns(saved) | await self._plan_columns(saved)
         columns |= {"version": saved.version, "revision": _OPERATION.c.revision + 1}
         is_it = (_OPERATION.c.id == operation.id, _OPERATION.c.version == operation.version)
         statement = update(_OPERATION).where(*is_it).values(**columns)
@@ -148,23 +159,34 @@ class SqlOperations:
             query = select(_PLAN.c.sha, _PLAN.c.body).where(
                 _PLAN.c.operation_id.in_([row.id for row in rows]), _PLAN.c.sha.in_(missing)
             )
-            plans |= {row.sha: self._transaction.plans.read(row.body) for row in await self._transaction.all(query)}
+            for row in await self._transaction.all(query):
+                plans[row.sha] = await _beside(partial(codec.decode, Plan), row.body, size=len(row.body) // _CHARACTERS)
+                self._transaction.plans.keep(plans[row.sha], row.body)
         return plans
 
-    def _plan_columns(self, operation: Operation) -> dict[str, str | None]:
+    async def _plan_columns(self, operation: Operation) -> dict[str, str | None]:
         return {
-            "plan_sha": self._transaction.plans.sha_of(operation.plan) if operation.plan else None,
-            "approved_plan_sha": self._transaction.plans.sha_of(operation.approved_plan)
-            if operation.approved_plan
-            else None,
+            "plan_sha": await self._sha_of(operation.plan) if operation.plan else None,
+            "approved_plan_sha": await self._sha_of(operation.approved_plan) if operation.approved_plan else None,
         }
+
+    async def _sha_of(self, plan: Plan) -> str:
+        known = self._transaction.plans.sha_of(plan)
+        return known or self._transaction.plans.keep(plan, await self._text_of(plan))
+
+    async def _text_of(self, plan: Plan) -> str:
+        """Its text, made once in a unit."""
+        if id(plan) not in self._texts:
+            text = await _beside(codec.encode, plan, size=len(plan.vms) + len(plan.steps))
+            self._texts[id(plan)] = (plan, text)
+        return self._texts[id(plan)][1]
 
     async def _keep_plans(self, operation: Operation, *, stored: Sequence[str | None]) -> None:
         """Store the plans of an operation that are not stored yet."""
         for plan in (operation.plan, operation.approved_plan):
-            if plan is None or (sha := self._transaction.plans.sha_of(plan)) in stored:
+            if plan is None or (sha := await self._sha_of(plan)) in stored:
                 continue
-            row = {"operation_id": operation.id, "sha": sha, "body": codec.encode(plan)}
+            row = {"operation_id": operation.id, "sha": sha, "body": await self._text_of(plan)}
             await self._transaction.run(self._transaction.insert(_PLAN).values(**row).on_conflict_do_nothing())
 
     async def lock_hosts(self, cloud: str) -> None:
@@ -193,6 +215,11 @@ class SqlOperations:
             f"Operation {other} already holds {operation.request.host_name}.",
             remedy="Wait for its end, or cancel it first.",
         )
+
+
+async def _beside(turn: Callable[[T], R], value: T, *, size: int) -> R:
+    """What it makes of the value, on another thread if that is large."""
+    return await asyncio.to_thread(turn, value) if size > _LARGE else turn(value)
 
 
 def _stale(operation: Operation) -> Stale:

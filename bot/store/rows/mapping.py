@@ -31,12 +31,9 @@ class PlanShelf:
         self._room = room
         self._plans: OrderedDict[str, tuple[Plan, int]] = OrderedDict()
 
-    def sha_of(self, plan: Plan) -> str:
-        """The hash of a plan's text."""
-        for sha, (known, _) in self._plans.items():
-            if known is plan:
-                return sha
-        return self._keep(plan, codec.encode(plan))
+    def sha_of(self, plan: Plan) -> str | None:
+        """The hash of a plan's text; None: it is not known."""
+        return next((sha for sha, (known, _) in self._plans.items() if known is plan), None)
 
     def find(self, sha: str) -> Plan | None:
         """A plan kept here."""
@@ -46,13 +43,8 @@ class PlanShelf:
         self._plans.move_to_end(sha)
         return kept[0]
 
-    def read(self, text: str) -> Plan:
-        """The plan of a stored text."""
-        plan = codec.decode(Plan, text)
-        self._keep(plan, text)
-        return plan
-
-    def _keep(self, plan: Plan, text: str) -> str:
+    def keep(self, plan: Plan, text: str) -> str:
+        """Know a plan and its text from now on; answers the hash."""
         sha = hashlib.sha256(text.encode()).hexdigest()
         self._plans[sha] = (plan, len(text))
         self._plans.move_to_end(sha)
