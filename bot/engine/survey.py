@@ -11,7 +11,7 @@ from tenacity import retry_if_exception, retry_if_result, wait_exponential, wait
 from bot.desk import approvability
 from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.cloud import Books, Cloud, CloudError, NotSupported, Refused, Request, as_planned
+from bot.domain.cloud import Books, Cloud, CloudError, NotSupported, Refused, Request, Unreachable, as_planned
 from bot.domain.messages.decided import (
     ApprovalWanted,
     CalledOff,
@@ -150,7 +150,7 @@ async def begin(leased: LeasedOperation, operation: PlannedOperation) -> None:
     at every hour, and a start must not hang on Slack. The policy itself is looked at again: it is in the digest.
 
     Raises:
-        Refused, Unreachable: the cloud could not be asked; the operation waits.
+        Refused, Unreachable: the cloud could not be asked, or something not be found out; the operation waits.
     """
     if await is_too_late(leased, operation):
         return
@@ -160,6 +160,10 @@ async def begin(leased: LeasedOperation, operation: PlannedOperation) -> None:
     digest = digest_of(present, terms=terms)
     current = operation.with_plan(present, digest)
     if present.is_blocked:
+        if present.is_unsure:
+            await leased.clock.sleep(LONGEST_PAUSE_SECONDS)
+            found = present.sorted_findings[0]
+            raise Unreachable(found.sentence, remedy=found.remedy, raw=found.raw)
         await _block(leased, current)
         return
     difference = drift.between(approved, present)

@@ -3,13 +3,15 @@
 import asyncio
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
 from bot.domain.cloud import NO_BOOKS, Books, Request
 from bot.domain.messages.kind import Kind
 from bot.domain.operation import State
-from bot.domain.plans.plan import Plan
+from bot.domain.plans.plan import Plan, Verdict
+from tests.domain.build import finding
 from tests.news import facts_of
 from tests.toy_cloud import ToyCloud
 from tests.workshop import Workshop
@@ -68,3 +70,36 @@ async def test_a_cloud_that_does_not_answer_is_asked_again_for_a_minute(
     took = shop.clock.monotonic() - began
     assert (await shop.operation(id)).state is state
     assert 30 < took < (60 if state is State.AWAITING_APPROVAL else 75)
+
+
+@dataclass
+class Unsure(ToyCloud):
+    """Does not know something in the first so many surveys from now on."""
+
+    times: int = 0
+
+    def plan(self, request: Request, survey: dict[str, str]) -> Plan:
+        self.times -= 1
+        unknown = [finding("row-written", Verdict.UNKNOWN)] if self.times >= 0 else []
+        self.blockers = [*unknown, *([finding("no-room", Verdict.BLOCKER)] if self.times > 1_000_000 else [])]
+        return ToyCloud.plan(self, request, survey)
+
+
+@pytest.mark.parametrize(
+    ("times", "ends"), [(3, State.SUCCEEDED), (1_000, State.CANCELLED), (2_000_000, State.BLOCKED)]
+)
+async def test_what_cannot_be_found_out_delays_an_approved_start_while_it_may_be_begun_and_does_not_end_it(
+    shop: Workshop, times: int, ends: State
+) -> None:
+    cloud = Unsure(clock=shop.clock, vms=dict(shop.cloud.vms))
+    shop.cloud = cloud
+    id = await shop.approved()
+    cloud.times = times
+    began = shop.clock.monotonic()
+    await shop.work()
+    assert (await shop.operation(id)).state is ends
+    told = [facts_of(n)["sentence"] for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
+    assert set(told) == (set() if ends is State.BLOCKED else {"row-written it is"})
+    if ends is State.CANCELLED:
+        assert timedelta(minutes=30) <= timedelta(seconds=shop.clock.monotonic() - began) < timedelta(minutes=31)
+        assert times - cloud.times < 200, "a cloud that is not well is not surveyed all the time"

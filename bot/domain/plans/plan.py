@@ -210,6 +210,12 @@ class Plan:
         return any(f.verdict in {Verdict.BLOCKER, Verdict.UNKNOWN} for f in self.findings)
 
     @property
+    def is_unsure(self) -> bool:
+        """Whether all that forbids the plan is what could not be found out: that may pass."""
+        verdicts = {f.verdict for f in self.findings}
+        return Verdict.UNKNOWN in verdicts and Verdict.BLOCKER not in verdicts
+
+    @property
     def vouches(self) -> tuple[str, ...]:
         """The sentences that two people must vouch for, each once: those of findings, and any loss of data."""
         lost = [f"{self.loss}: {', '.join(vm.name or vm.id for vm in self.losing)}"] if self.losing else []

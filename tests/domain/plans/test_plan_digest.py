@@ -116,10 +116,13 @@ def test_the_digest_is_the_same_in_every_process_and_release() -> None:
         ([Verdict.OK, Verdict.WARNING], False),
         ([Verdict.OK, Verdict.BLOCKER], True),
         ([Verdict.UNKNOWN], True),
+        ([Verdict.UNKNOWN, Verdict.BLOCKER], True),
     ],
 )
 def test_a_blocker_and_what_could_not_be_found_out_forbid_a_plan(verdicts: list[Verdict], blocked: bool) -> None:
-    assert plan(findings=tuple(finding(f"f-{n}", one) for n, one in enumerate(verdicts))).is_blocked is blocked
+    made = plan(findings=tuple(finding(f"f-{n}", one) for n, one in enumerate(verdicts)))
+    assert made.is_blocked is blocked
+    assert made.is_unsure is (verdicts == [Verdict.UNKNOWN])
 
 
 @given(plans)
