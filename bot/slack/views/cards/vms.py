@@ -163,7 +163,7 @@ def report(plan: Plan, progress: Progress, *, with_ids: bool = False) -> list[Bl
             names.get(c.vm, c.title),
             what.get(c.vm, ""),
             str(c.accepted),
-            _error(c),
+            _error(c, is_named=True),
             text.plain(c.place, limit=30),
             _seconds(c),
         )
@@ -251,11 +251,13 @@ def _seconds(course: VmProgress) -> str:
     return "" if course.seconds is None else f"{course.seconds:.0f}"
 
 
-def _error(course: VmProgress) -> str:
+def _error(course: VmProgress, *, is_named: bool = False) -> str:
+    """Why it is not done; `is_named` where its name stands beside it, and a long one would leave no room for that."""
     if course.fate is Fate.DONE:
         return ""
+    said = text.without_subject(course.sentence, course.title) if is_named else course.sentence
     if course.fate is Fate.SET_ASIDE:
-        return text.plain(f"set aside: {course.sentence}", limit=_NOTE)
+        return text.plain(f"set aside: {said}", limit=_NOTE)
     if not course.sentence and course.fate is Fate.NOT_DONE and course.place:  # what came before was done
         return f"{course.fate.value}: {text.plain(course.title.rpartition(' ')[0] or course.title, limit=_NOTE)}"
-    return text.plain(course.sentence, limit=_NOTE) or course.fate.value
+    return text.plain(said, limit=_NOTE) or course.fate.value

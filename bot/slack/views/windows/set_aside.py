@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from bot.domain.operation import Operation
 from bot.domain.progress.steps import StepRecord
 from bot.domain.values import VmId
-from bot.slack.views import message, subject
+from bot.slack.views import message, subject, text
 from bot.slack.views.message import Block
 from bot.slack.views.windows import ticks, window
 
@@ -46,4 +46,6 @@ def _view(operation: Operation, offered: Mapping[VmId, StepRecord], *, channel: 
 
 
 def _cause(record: StepRecord) -> str:
-    return record.sentence or f"{record.step.title}: {record.state.value}"
+    """Why it is not done; its name stands above it, and a long one would leave no room for that."""
+    said = text.without_subject(record.sentence, record.step.title)
+    return said or f"{record.step.title}: {record.state.value}"

@@ -120,3 +120,12 @@ def test_what_is_done_to_a_host_without_vms_is_counted_in_steps() -> None:
     said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
     assert len(of.steps) == 1
     assert "*1 of 1 step done and verified* in" in said
+
+
+def test_however_long_a_vms_name_is_the_report_says_why_it_is_not_done() -> None:
+    of = plan(1, name="very-long-name-" * 16)
+    why = "was not evacuated: Nova's scheduler found no host that has room for it."
+    (name,) = [vm.name for vm in of.vms]
+    rows = [r.end(StepState.FAILED, now=NOW, sentence=f"{name} {why}") for r in laid_out(of.steps)]
+    (table,) = blocks(card.render(operation(State.NEEDS_ATTENTION, of=of), rows, RULE, now=NOW), "table")
+    assert why in [cell["text"] for cell in table["rows"][1]]
