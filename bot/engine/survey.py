@@ -155,7 +155,7 @@ async def begin(leased: LeasedOperation, operation: PlannedOperation) -> None:
     if await is_too_late(leased, operation):
         return
     approved, terms = operation.plan, _terms(leased, operation)
-    present = await _plan(leased, replace(operation, request=as_planned(operation.request, approved)))
+    present = await _plan_again(leased, operation)
     now = leased.clock.now()
     digest = digest_of(present, terms=terms)
     current = operation.with_plan(present, digest)
@@ -238,6 +238,14 @@ async def _judged(leased: LeasedOperation, operation: Operation) -> Plan:
 
 def _may_pass(error: BaseException) -> bool:
     return isinstance(error, CloudError) and not isinstance(error, Refused | NotSupported)
+
+
+async def _plan_again(leased: LeasedOperation, operation: PlannedOperation) -> Plan:
+    """The plan of now for what was approved: a named VM that has left is only missing, unless none of them is left."""
+    named = replace(operation, request=as_planned(operation.request, operation.plan))
+    present = await _plan(leased, named)
+    is_any_left = any(vm.id in named.request.vms for vm in present.vms)
+    return present if is_any_left or named == operation else await _plan(leased, operation)
 
 
 async def _plan(leased: LeasedOperation, operation: Operation) -> Plan:

@@ -59,6 +59,18 @@ async def test_a_named_vm_that_is_deleted_before_the_start_holds_up_no_other(sta
     assert moved.host is not stage.world.host("compute-2")
 
 
+@pytest.mark.long
+async def test_where_all_named_vms_have_left_before_the_start_nothing_is_done(stage: Stage) -> None:
+    gone, *_ = sorted(stage.world.vms_on(stage.world.host("compute-2")), key=lambda vm: vm.name)
+    await stage.start_bot()
+    await stage.workspace.type_command(ALICE, OPS, f"/evacuate prod/compute-2 --vm {gone.name}")
+    await stage.card_says("Waiting for approval")
+    stage.world.delete_vm(gone.name)
+    await stage.workspace.click(BOB, stage.card, label="Approve")
+    await stage.card_says(f"compute-2 has no VM called {gone.name}")
+    assert stage.mutations() == []
+
+
 async def test_a_vm_for_which_no_host_has_room_stays_behind_by_name_and_holds_nobody_up(stage: Stage) -> None:
     dead = stage.world.host("compute-2")
     here = stage.world.vms_on(dead)
