@@ -52,7 +52,7 @@ def stands(state: State) -> str:
     return _STANDS.get(state, state.value)
 
 
-_STANDS = {State.DENIED: "rejected", State.SUCCEEDED: "done"}
+_STANDS = {State.QUEUED: "approved", State.DENIED: "rejected", State.SUCCEEDED: "done"}
 """Where people say it otherwise than it is stored."""
 
 

@@ -21,6 +21,8 @@ _NOT_SHOWN = (
 )
 _STARTED = EXECUTING | {State.NEEDS_ATTENTION, State.SUCCEEDED, State.ENDED_INCOMPLETE}
 """From here on the card tells the course, no longer the plan."""
+_TO_BE_DECIDED = frozenset({State.CHECKING, State.READY, State.AWAITING_APPROVAL})
+"""While somebody may still have to approve it."""
 
 
 class Detail(IntEnum):
@@ -85,7 +87,7 @@ def _plan(operation: PlannedOperation, rule: Rule, *, brief: bool) -> Iterator[B
     yield from vms.planned(plan, brief=brief)
     yield from judgement.evidence_and_room(plan)
     yield from steps.planned(plan, brief=brief)
-    if operation.state not in FINAL:
+    if operation.state in _TO_BE_DECIDED:
         yield message.context(status.who_may(operation, rule))
 
 

@@ -178,6 +178,12 @@ def test_the_card_says_who_may_approve_and_that_the_requester_may_not() -> None:
     assert "May approve: <!subteam^S0LEADS> and <@U0CHIEF>; not <@U0ALICE>, who asked." in said
 
 
+@pytest.mark.parametrize("state", [one for one in State if one is not State.CHECKING])
+def test_nobody_is_said_to_decide_what_is_decided(state: State) -> None:
+    may = state in {State.READY, State.AWAITING_APPROVAL}
+    assert ("May approve" in "\n".join(visible_text(drawn(state, of=plan(3))))) is may
+
+
 def test_nobody_is_named_where_the_policy_names_nobody() -> None:
     rule = Rule(requesters=(), approvers=())
     shown = operation(State.AWAITING_APPROVAL)
