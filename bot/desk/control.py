@@ -210,11 +210,23 @@ async def say_done(unit: Unit, operation: Operation, step: StepKey, *, by: Actor
     if record is None:
         raise too_late(operation)
     if not record.waits_for_person:
-        said = f"“{record.step.title}” is {record.state.value}: it does not wait for a person."
+        said = f"“{record.step.title}” {_STANDS[record.state]}: it does not wait for a person."
         raise AlreadySettled(said, remedy=_REMEDY)
     told = replace(operation, words=(*operation.words, Word(step=step, by=by.id, at=at)))
     await unit.operations.save(told, Entry(event=AuditEvent.SAID_DONE, actor=by.id, facts={"step": step}))
     await unit.outbox.tell(News(what=SaidDone(by=by.id, title=record.step.title), operation=operation.id))
+
+
+_STANDS: Mapping[StepState, str] = {
+    StepState.PLANNED: "is not begun yet",
+    StepState.INTENT: "is under way",
+    StepState.ACCEPTED: "is under way",
+    StepState.DONE: "is done",
+    StepState.FAILED: "has failed",
+    StepState.NOT_NEEDED: "is not needed any more",
+    StepState.UNKNOWN: "is unclear",
+}
+"""What is said of a step in each state."""
 
 
 _VERBS: Mapping[Steer, Callable[[_Ask], Awaitable[None]]] = {

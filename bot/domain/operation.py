@@ -323,7 +323,7 @@ class Operation:
         """
         state = TABLE.get((self.state, event))
         if state is None:
-            raise AlreadySettled(f"This operation {STANDS[self.state]}, so it cannot be {event}.")
+            raise AlreadySettled(f"This operation {STANDS[self.state]}, so “{event}” cannot happen to it now.")
         return replace(
             self,
             state=state,

@@ -101,7 +101,7 @@ def test_an_event_moves_by_the_table_or_is_refused_and_changes_nothing(state: St
         if not before.may(event):
             with pytest.raises(AlreadySettled) as caught:
                 before.after(event, at=later)
-            assert str(caught.value) == f"This operation {STANDS[state]}, so it cannot be {event}."
+            assert str(caught.value) == f"This operation {STANDS[state]}, so “{event}” cannot happen to it now."
             continue
         after = before.after(event, at=later)
         assert after.state is TABLE[state, event]

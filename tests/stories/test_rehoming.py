@@ -92,7 +92,7 @@ async def test_a_stop_does_not_wait_for_anybodys_hands(by_hand: Stage) -> None:
     await by_hand.workspace.click(ALICE, card, label="Cancel")
     await by_hand.card_says("Ended incomplete")
     await by_hand.workspace.click(ALICE, card, label="Done")
-    await by_hand.hears(ALICE, "does not wait for a person")
+    await by_hand.hears(ALICE, "is not needed any more: it does not wait for a person")
     assert by_hand.mutations() == []
 
 

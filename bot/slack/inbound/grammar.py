@@ -280,7 +280,7 @@ def _then(flags: dict[str, list[str]], action: Action) -> Then:
     known = [then.value for then in Then if then]
     if flags["--then"][0].lower() not in known:
         raise BadCommand(
-            f"{flags['--then'][0]} is not something --then can do.", remedy=f"There is {' and '.join(known)}."
+            f"{flags['--then'][0]} is not something --then can do.", remedy=f"It can do {' and '.join(known)}."
         )
     return Then(flags["--then"][0].lower())
 

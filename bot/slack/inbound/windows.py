@@ -161,4 +161,4 @@ async def serve(_desk: Desk, _asked: Asked) -> None:
     Raises:
         Refusal: always.
     """
-    raise Refusal("Muster restarted just when it should open a window for your click.", remedy=_AGAIN)
+    raise Refusal("Muster was restarting when it should have opened a window for your click.", remedy=_AGAIN)
