@@ -23,6 +23,10 @@ MOST_CONNECTIONS = 120
 SHARE = 4
 """Of the file descriptors of the process, one in so many at most is the door's."""
 
+AT_ONCE = 16
+"""Connections that are taken between two looks at everything else: each has a file descriptor until it is ended."""
+WAITING = 128
+"""How many may wait for that: a storm of calls comes at once, and whoever finds no place tries again after a second."""
 RESERVED = 20
 """Of the connections, so many are kept from requests that may be put off."""
 MAY_BE_PUT_OFF = web.AppKey("MAY_BE_PUT_OFF", Collection[str])
@@ -44,8 +48,11 @@ async def serve(app: web.Application, host: str, port: int) -> AsyncIterator[int
     await runner.setup()
     try:
         door = await asyncio.get_running_loop().create_server(
-            lambda: Visitor(_inner(runner), doorkeeper), host, port, reuse_address=True, backlog=128
+            lambda: Visitor(_inner(runner), doorkeeper), host, port, reuse_address=True, backlog=AT_ONCE
         )
+        for listening in door.sockets:  # the loop takes as many at a time as may wait, unless more may since
+            with listening.dup() as same:
+                same.listen(WAITING)
         try:
             yield door.sockets[0].getsockname()[1]
         finally:

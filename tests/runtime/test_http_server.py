@@ -2,8 +2,10 @@
 
 import asyncio
 import resource
+import socket
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -147,6 +149,23 @@ async def test_however_many_wait_who_could_come_again_others_are_served(monkeypa
                 assert (await late[0].readuntil(b"\r\n")).startswith(b"HTTP/1.1 503 ")
         assert await answered(port) == "here"
         assert not any(wire[0].at_eof() for wire in busy)
+
+
+def open_files() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_burst_of_connections_takes_few_files_at_a_time_and_all_of_it_is_served() -> None:
+    async with opened() as port:
+        with ExitStack() as stack:
+            held = [stack.enter_context(socket.create_connection(("127.0.0.1", port))) for _ in range(100)]
+            before = open_files()
+            await asyncio.sleep(0)
+            assert open_files() <= before + 40
+            for one in held:
+                one.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+            for one in held:
+                assert b"here" in await asyncio.to_thread(one.makefile("rb").read)
 
 
 async def test_who_is_being_served_is_not_thrown_out_for_a_new_one(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -147,6 +147,7 @@ async def test_who_holds_connections_open_and_says_nothing_keeps_nobody_out(stag
     await stage.workspace.type_command(ALICE, OPS, "/evacuate prod/compute-2")
     await stage.card_says("Waiting for approval", seconds=30)
     await says(address + "/healthz", 200)
+    assert "Too many open files" not in stage.log()
     for _, writer in held:
         writer.close()
 
