@@ -25,6 +25,8 @@ from bot.retry_policy import UNSAVED, RetryPolicy
 
 Rules = Mapping[tuple[str, Action], Rule]
 
+MOST_LIVE = 1_000
+"""How many operations that hold a host are read at once."""
 _CLICKED = Confirmation()
 """A click that came by no window."""
 
@@ -200,7 +202,7 @@ class Desk:
     async def live(self) -> Sequence[Operation]:
         """Operations that hold a host, newest first."""
         async with self.archive.reading() as unit:
-            return await unit.operations.newest(live=True)
+            return await unit.operations.newest(live=True, limit=MOST_LIVE)
 
     async def show(self, id: OperationId) -> tuple[Operation, Sequence[StepRecord]]:
         """One operation with its steps.

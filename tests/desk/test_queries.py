@@ -11,6 +11,7 @@ import pytest
 from bot.desk import answers, queries
 from bot.desk.control import Steer
 from bot.desk.desk import Desk
+from bot.domain.audit import AuditEvent, Entry
 from bot.domain.cloud import Host, Unreachable
 from bot.domain.errors import NotAllowed, UnknownCloud, UnknownHost, UnknownOperation
 from bot.domain.messages.answered import HostsListed, PastListed, ShownRule, SilentCloud
@@ -19,6 +20,7 @@ from bot.domain.rules.calendar import Freeze, Mark
 from bot.domain.rules.policy import Actor
 from bot.domain.values import Action, HostId, OperationId
 from tests.desk.crowd import LEADS, Crowd
+from tests.store.examples import operation
 from tests.toy_cloud import ToyCloud
 from tests.workshop import ALICE, BOB, DAVE, RULE, Workshop
 
@@ -190,3 +192,12 @@ async def test_an_approver_hears_that_nobody_else_could_approve_their_request(sh
         "ask for it (but then nobody else could approve it)",
         "approve what others ask for",
     )
+
+
+async def test_every_operation_that_holds_a_host_is_counted_however_many_there_are(shop: Workshop) -> None:
+    async with shop.archive.unit() as unit:
+        for number in range(60):
+            held = replace(operation(number), request=replace(operation(number).request, cloud="big"))
+            await unit.operations.add(replace(held, state=State.RUNNING), Entry(event=AuditEvent.REQUESTED))
+        await unit.commit()
+    assert len(await shop.desk.live()) == 60
