@@ -7,6 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
+from bot.domain.progress import right_to_act
+
 T = TypeVar("T")
 
 
@@ -25,7 +27,9 @@ class Wanted:
 
         Raises:
             TimeoutError: nobody waits any more.
+            Unreachable: somebody else may be at it by now.
         """
+        right_to_act.ensure()
         if self._given_up.is_set():
             raise TimeoutError("given up before it was sent")
 

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import partial
+from math import inf
 
 from bot.domain.cloud import AnyCloud
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.ports import Archive, Bell, Clock, Lease, LeaseLost, People
+from bot.domain.progress import right_to_act
 from bot.domain.rules.policy import Rule
 from bot.domain.values import Action, OperationId
 from bot.engine.leased import LeasedOperation
@@ -61,6 +63,7 @@ class Worker:
         self._rules = rules
         self._people = people
         self._pacings: dict[str, Pacing] = {}  #: by cloud
+        self._held_until: dict[OperationId, float] = {}  #: by the clock for spans: no later than the lease ends
         self._running: dict[OperationId, asyncio.Task[None]] = {}
         self._runners: dict[OperationId, Runner] = {}  #: of those of them that are read
         self._heartbeats = heartbeats or Heartbeats(clock)
@@ -92,6 +95,7 @@ class Worker:
                     # each commit asks for this, and few bring work
                     if not await unit.leases.has_work(span=LEASE, clouds=self._clouds):
                         return
+                asked = self._clock.monotonic()
                 async with self._archive.unit() as unit:
                     lease = await unit.leases.claim(self._owner, span=LEASE, clouds=self._clouds)
                     if lease is not None:  # nothing changed otherwise, so nobody is to be woken
@@ -101,6 +105,7 @@ class Worker:
                 return
             if lease is None:
                 return
+            self._held_until[lease.operation] = asked + LEASE.total_seconds()
             self._running[lease.operation] = group.create_task(self._serve(lease))
 
     async def _serve(self, lease: Lease) -> None:
@@ -128,6 +133,7 @@ class Worker:
                     await self._clock.sleep(RENEW_SECONDS)
             self._running.pop(lease.operation, None)
             self._runners.pop(lease.operation, None)
+            self._held_until.pop(lease.operation, None)
             await self._give_back(lease)
 
     async def _work(self, lease: Lease) -> None:
@@ -137,9 +143,14 @@ class Worker:
         try:
             held = await self._held(lease)
             runner = self._runners[lease.operation] = Runner(held, beat=beat)
-            await (self._for_a_turn(runner) if isinstance(held.cloud, MissingCloud) else runner.run())
+            with right_to_act.held_while(partial(self._holds, lease)):
+                await (self._for_a_turn(runner) if isinstance(held.cloud, MissingCloud) else runner.run())
         finally:
             self._heartbeats.ended(part)
+
+    def _holds(self, lease: Lease) -> bool:
+        """Whether a lease cannot be over yet, by the clock for spans."""
+        return self._clock.monotonic() < self._held_until.get(lease.operation, -inf)
 
     async def _for_a_turn(self, runner: Runner) -> None:
         """Work on an operation whose cloud is not ours, so that people hear of it, and leave it to who knows that."""
@@ -171,9 +182,11 @@ class Worker:
     async def _renew(self, lease: Lease) -> None:
         while True:
             await self._clock.sleep(RENEW_SECONDS)
+            asked = self._clock.monotonic()
             async with self._archive.unit() as unit:
                 await unit.leases.hold(lease, span=LEASE)
                 await unit.commit()
+            self._held_until[lease.operation] = asked + LEASE.total_seconds()
 
     async def _give_back(self, lease: Lease) -> None:
         try:

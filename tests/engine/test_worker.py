@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
@@ -14,10 +14,12 @@ from openstack.exceptions import ConfigException
 
 from adapters.openstack.wire.session import Session
 from bot.desk.control import Steer
-from bot.domain.cloud import NO_BOOKS, Books, Host, Request
+from bot.domain.cloud import NO_BOOKS, Books, Host, Request, Unreachable
 from bot.domain.heartbeats import Heartbeats
 from bot.domain.operation import Choice, State
+from bot.domain.plans.plan import Receipt, Step
 from bot.domain.ports import LEFT_TO_OTHERS, Rank
+from bot.domain.progress import right_to_act
 from bot.domain.rules.order import Order
 from bot.domain.values import Action, HostId, OperationId
 from bot.engine.leased import LeasedOperation
@@ -268,6 +270,54 @@ async def test_however_many_operations_wait_for_somebody_one_more_is_taken_up(wa
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await archive.close()
+
+
+# one that stood still ------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class ShiftedClock(SystemClock):
+    """Is moved on, as for a process that was frozen."""
+
+    date: datetime
+    by: float = 0.0
+
+    def now(self) -> datetime:
+        return self.date
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.by
+
+
+async def test_a_worker_that_was_frozen_on_its_way_to_a_cloud_begins_nothing_there(shop: Workshop) -> None:
+    id = await shop.approved()
+    clock, bell, began = ShiftedClock(shop.clock.now()), Bell(), asyncio.Event()
+    outcomes: list[type[Exception] | None] = []
+
+    async def start(step: Step) -> Receipt:
+        for frozen in (0.0, LEASE.total_seconds()):
+            clock.by += frozen
+            try:
+                right_to_act.ensure()
+            except Unreachable as lost:
+                outcomes.append(type(lost))
+            else:
+                outcomes.append(None)
+        began.set()
+        return await asyncio.Future()
+
+    shop.cloud.start = start  # type: ignore[method-assign]
+    rules = {("toy", Action.EVACUATE): RULE}
+    worker = Worker(owner="w", archive=shop.archive, clock=clock, bell=bell, clouds={"toy": shop.cloud}, rules=rules)
+    running = asyncio.create_task(worker.run())
+    try:
+        async with asyncio.timeout(60):
+            await began.wait()
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+    assert outcomes[:2] == [None, Unreachable]
+    assert (await shop.operation(id)).state is State.RUNNING
 
 
 # replicas with other settings ----------------------------------------------------------------------------------------

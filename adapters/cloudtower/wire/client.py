@@ -10,7 +10,7 @@ import asyncio
 import json
 import logging
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
@@ -21,6 +21,7 @@ from adapters.cloudtower.wire import translate
 from adapters.retries import Passing, reads, seconds_in
 from bot.domain.cloud import Refused, Unreachable
 from bot.domain.ports import Clock
+from bot.domain.progress import right_to_act
 from bot.domain.values import Json
 
 _log = logging.getLogger(__name__)
@@ -107,7 +108,7 @@ class Client:
             Refused: nothing took effect.
             Unreachable: its fate is unknown.
         """
-        response = await self._send("POST", path, body)
+        response = await self._send("POST", path, body, ready=right_to_act.ensure)
         answer = self._answer(response)
         _log.info(
             "%s took %s, request %s", self.name, path, response.headers.get("x-tower-request-id", "without an id")
@@ -147,12 +148,16 @@ class Client:
 
         return await self._again.of(ask, seconds=self._timeout)
 
-    async def _send(self, method: str, path: str, body: Mapping[str, Json] | None) -> httpx.Response:
-        """One call under a valid token; a 401 leads to one login and one replay."""
+    async def _send(
+        self, method: str, path: str, body: Mapping[str, Json] | None, *, ready: Callable[[], None] = lambda: None
+    ) -> httpx.Response:
+        """One call under a valid token; a 401 leads to one login and one replay. `ready` is asked before each."""
         token = self._token or await self._new_token(None)
+        ready()
         response = await self._call(method, self._url + path, body, token)
         if response.status_code == 401 and self._login is not None:
             token = await self._new_token(token)
+            ready()
             response = await self._call(method, self._url + path, body, token)
         return response
 

@@ -38,6 +38,7 @@ from bot.retry_policy import RetryPolicy
 T = TypeVar("T")
 PAGE = 1000  #: the largest page that Nova and Cinder give by default
 OFFSET = "offset"  #: a list that is paged by how many entries were read; it ends with an empty page
+_LOGIN_IS_OVER = 401
 MOST_PAGES = 500  #: of one list; whoever has more of anything is not asked for all of it
 _WORST = (keystone.ClientException, sdk.SDKException, requests.RequestException, OSError, RecursionError, *SHAPES)
 
@@ -254,10 +255,16 @@ class Session:
         """
 
         def call(wanted: Wanted) -> str:
-            self._endpoints.adapter(service).get_token()
-            wanted.ensure()  # the login may have taken too long
+            adapter = self._endpoints.adapter(service)
             content = {} if body is None else {"json": dict(body)}
-            answer = self._send(service, method, path, microversion, doing, redirect=False, **content)
+            how = {"redirect": False, "allow_reauth": False, **content}
+            for _ in range(2):
+                adapter.get_token()
+                wanted.ensure()  # the login may have taken too long
+                answer = self._ask(service, method, path, microversion, doing, **how)
+                if answer.status_code != _LOGIN_IS_OVER or not adapter.invalidate():
+                    break
+            answer = _good(answer, service, doing)
             return str(answer.headers.get("x-openstack-request-id") or answer.headers.get("x-compute-request-id") or "")
 
         return await self._run(call, service, doing)
@@ -309,6 +316,11 @@ class Session:
     def _send(
         self, service: str, method: str, path: str, microversion: str, doing: str, **more: Any
     ) -> requests.Response:
+        return _good(self._ask(service, method, path, microversion, doing, **more), service, doing)
+
+    def _ask(
+        self, service: str, method: str, path: str, microversion: str, doing: str, **more: Any
+    ) -> requests.Response:
         answer = self._endpoints.request(
             service,
             path,
@@ -321,12 +333,6 @@ class Session:
             **more,
         )
         self._note_date(answer)
-        if answer.status_code >= 300:
-            told = str(answer.headers.get("Retry-After") or "")
-            after = answer.elapsed.total_seconds()
-            raise errors.of_answer(
-                answer.status_code, answer.text, service=service, doing=doing, retry_after=told, after=after
-            )
         return answer
 
     def _note_date(self, answer: requests.Response) -> None:
@@ -337,6 +343,17 @@ class Session:
             date = parsedate_to_datetime(str(answer.headers.get("Date")))
             if date.tzinfo is not None:
                 self._told = date, self._monotonic()
+
+
+def _good(answer: requests.Response, service: str, doing: str) -> requests.Response:
+    """The same answer, where the service did as it was asked."""
+    if answer.status_code >= 300:
+        told = str(answer.headers.get("Retry-After") or "")
+        after = answer.elapsed.total_seconds()
+        raise errors.of_answer(
+            answer.status_code, answer.text, service=service, doing=doing, retry_after=told, after=after
+        )
+    return answer
 
 
 def _goes_on(page: Document, key: str) -> bool:

@@ -15,6 +15,7 @@ import asyncssh
 from adapters.openstack.wire.cinder_manage import LONGEST, judged, text
 from adapters.openstack.wire.errors import clean
 from bot.domain.cloud import CloudError, Refused, Unreachable
+from bot.domain.progress import right_to_act
 
 _CONNECT = 15.0  #: seconds to reach the controller and to log in
 
@@ -42,6 +43,7 @@ class Ssh:
         except (OSError, asyncssh.Error, ValueError) as error:  # ValueError: a key file that holds no key
             raise self._no_login(error, doing=doing) from error
         try:
+            right_to_act.ensure()  # the login may have taken long
             async with asyncio.timeout(LONGEST):
                 ended = await connection.run(shlex.join(words), encoding=None)
         except (OSError, asyncssh.Error) as error:  # a time-out is an OSError too

@@ -13,6 +13,7 @@ from adapters.simulated.cloudtower.state import PASSWORD, USERNAME, Tower
 from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.world import World
 from bot.domain.cloud import Refused, Unreachable
+from bot.domain.progress import right_to_act
 from bot.domain.values import Json
 from tests import tls
 from tests.adapters.cloudtower.bench import Bench, answering, client, furnish
@@ -46,6 +47,18 @@ async def test_a_tower_that_keeps_saying_401_is_asked_twice_and_no_more(tower: B
         with pytest.raises(Refused, match="does not accept Muster's credentials"):
             await wire.read("/get-hosts", {})
     assert paths(tower) == ["/login", "/get-hosts", "/login", "/get-hosts"]
+
+
+@pytest.mark.parametrize("asked", [1, 2], ids=["before the first try", "before the one after a login"])
+async def test_whoever_lost_the_right_to_act_while_it_logged_in_sends_nothing_more(tower: Bench, asked: int) -> None:
+    """A process that was frozen meanwhile, say."""
+    path = "/enter-maintance-mode"
+    tower.world.faults.order(CallFault(effect=Effect.ANSWER, status=401, path=f"{path}$", times=None))
+    answers = [True] * (asked - 1) + [False]
+    async with client(tower.url, tower.clock) as wire:
+        with right_to_act.held_while(lambda: answers.pop(0)), pytest.raises(Unreachable, match="nothing was sent"):
+            await wire.act(path, NOWHERE)
+    assert paths(tower).count(path) == asked - 1
 
 
 async def test_a_fixed_token_that_is_refused_is_not_tried_again(tower: Bench) -> None:

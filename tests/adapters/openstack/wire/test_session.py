@@ -17,6 +17,7 @@ from adapters.simulated.faults import CallFault, Effect
 from adapters.simulated.middleware import served
 from adapters.simulated.openstack.identity import Keystone
 from bot.domain.cloud import Refused, Unreachable
+from bot.domain.progress import right_to_act
 from bot.runtime.clock import SystemClock
 from tests.adapters.openstack.bends import bent
 from tests.clocks import ManualClock
@@ -145,6 +146,22 @@ async def test_calls_that_are_answered_401_at_once_all_have_the_next_token(tmp_p
                 await arena.pass_time(2 * 3600)  # as if it had been revoked: by the machine's clock it lasts
         finally:
             await session.aclose()
+
+
+@pytest.mark.parametrize("asked", [1, 2], ids=["before the first try", "before the one after a login"])
+async def test_whoever_lost_the_right_to_act_while_it_logged_in_sends_nothing_more(tmp_path: Path, asked: int) -> None:
+    """A process that was frozen meanwhile, say."""
+    async with openstack_arena(vms=1) as arena:
+        step = await up_to_the_move(arena, await arena.planned())
+        session = Session.of("sim", clouds_yaml=clouds_file(tmp_path, arena.address))
+        refused = arena.fault(Effect.ANSWER, status=401, times=None)
+        answers = [True] * (asked - 1) + [False]
+        try:
+            with right_to_act.held_while(lambda: answers.pop(0)), pytest.raises(Unreachable, match="nothing was sent"):
+                await evacuate(session, step)
+        finally:
+            await session.aclose()
+        assert refused.hits == asked - 1
 
 
 async def test_a_silent_cloud_is_given_up_after_the_timeout_and_asked_only_once(tmp_path: Path) -> None:

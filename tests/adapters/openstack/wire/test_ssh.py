@@ -10,6 +10,7 @@ import pytest
 
 from adapters.simulated.cinder_manage import Ended
 from bot.domain.cloud import Refused, Unreachable
+from bot.domain.progress import right_to_act
 from tests.adapters.openstack.controller import COMMAND, Controller, controller
 
 DOING = "list the backups"
@@ -64,6 +65,12 @@ async def test_a_connection_that_is_lost_leaves_the_fate_of_the_command_open(the
     there.cut_after = True
     with pytest.raises(Unreachable, match=r"connection to 127\.0\.0\.1 was lost"):
         await there.runner().run(COMMAND, doing=DOING)
+
+
+async def test_whoever_lost_the_right_to_act_while_it_logged_in_runs_nothing(there: Controller) -> None:
+    with right_to_act.held_while(lambda: False), pytest.raises(Unreachable, match="nothing was sent"):
+        await there.runner().run(COMMAND, doing=DOING)
+    assert there.ran == []
 
 
 async def test_a_program_that_is_not_there_is_told(there: Controller) -> None:
