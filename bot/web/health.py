@@ -144,7 +144,7 @@ def _why(error: Exception) -> str:
     if "readonly" in said or "read-only" in said:
         return "takes nothing: it is read-only"
     if "is not open" in said:
-        return "is not reached yet"
+        return "cannot be reached"
     return "does not answer" if isinstance(error, StoreFailed) else f"does not answer ({type(error).__name__})"
 
 

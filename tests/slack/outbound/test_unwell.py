@@ -134,7 +134,7 @@ async def test_that_muster_is_unwell_stands_once_though_its_post_comes_late(
 
 def replica(office: Office, where: str, *, apart: float) -> Trouble:
     """One that did not lead, with a database that is away."""
-    made = Trouble(office, ailing={"store": "is not reached yet"}, leads=False)
+    made = Trouble(office, ailing={"store": "cannot be reached"}, leads=False)
     made.unwell = Unwell(
         office.client,
         office.clock,
@@ -162,7 +162,7 @@ async def test_a_database_that_was_dead_at_the_start_is_told_by_one_of_all_that_
     assert await all_look(office, *replicas, seconds=OTHERS_SECONDS) == []
     (said,) = await all_look(office, *replicas, seconds=1800)
     assert "Muster on pod-0 is unwell" in said
-    assert "its database is not reached yet. Nothing new is begun" in said
+    assert "its database cannot be reached. Nothing new is begun" in said
     for one in replicas:
         one.ailing = {}
     (over,) = await all_look(office, *replicas, seconds=60)
