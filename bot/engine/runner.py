@@ -22,7 +22,7 @@ from bot.engine import execution, other_operations, step_news, survey
 from bot.engine.cloud_outage import CloudOutage
 from bot.engine.guarded_cloud import AdapterFailures, GuardedCloud
 from bot.engine.leased import LeasedOperation
-from bot.engine.pending_calls import PendingCalls
+from bot.engine.pending_calls import Answer, PendingCalls
 
 BREATH = 0.25
 """The part of the time between two looks that lies between the end of one and the next at the least."""
@@ -59,7 +59,18 @@ class Runner:
                 pass
         finally:
             with suppress(LeaseLost, Stale, StoreFailed):  # whoever takes it up looks what became of them
-                await execution.store(self.leased, await self.pending.last())
+                await execution.store(self.leased, await self._last_answers())
+
+    async def _last_answers(self) -> Sequence[Answer]:
+        """The answers to what was on the wire. A call that is let go takes up nothing more of the cloud's pace."""
+        on_the_wire, answers = self.pending.under_way, list[Answer]()
+        try:
+            answers += await self.pending.last()
+        finally:
+            for key in on_the_wire - {answer.record.key for answer in answers}:
+                step, now = self.leased.known.records[key].step, self.leased.clock.monotonic()
+                self.leased.pacing.answered(step, now=now, is_good=False)
+        return answers
 
     async def _one_round(self) -> bool:
         self.beat()

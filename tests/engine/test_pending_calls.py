@@ -5,12 +5,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+import pytest
+
 from bot.domain.cloud import Sighting
 from bot.domain.operation import State
 from bot.domain.plans.plan import Receipt, Step
-from bot.domain.progress.pace import PATIENCE
+from bot.domain.progress.pace import FIRST, PATIENCE
 from bot.domain.progress.steps import StepState
 from bot.domain.values import StepKey
+from bot.engine import pending_calls
 from tests.workshop import Workshop
 
 
@@ -124,3 +127,30 @@ async def test_a_call_on_the_wire_is_not_looked_at_until_its_answer_is_stored(sh
     record = next(r for r in await shop.steps(id) if r.key == "move:vm-0")
     assert record.state is StepState.DONE
     assert record.step.receipt is not None
+
+
+async def test_a_call_that_was_let_go_with_its_lease_does_not_slow_the_cloud_down_for_ever(
+    shop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pending_calls, "GRACE_SECONDS", 0.05)
+    shop.cloud.vms = {f"vm-{n}": "host-1" for n in range(100)}
+    shop.cloud.concurrency = 100
+    original, sent = shop.cloud.start, asyncio.Event()
+
+    async def start(step: Step) -> Receipt:
+        receipt = await original(step)
+        if step.key == "move:vm-0" and not sent.is_set():
+            sent.set()
+            await asyncio.Event().wait()
+        return receipt
+
+    shop.cloud.start = start  # type: ignore[method-assign]
+    id = await shop.approved()
+    holder = asyncio.create_task(shop.work())
+    await sent.wait()
+    holder.cancel()
+    await asyncio.gather(holder, return_exceptions=True)
+    async with asyncio.timeout(60):
+        await shop.work()
+    assert (await shop.operation(id)).state is State.SUCCEEDED
+    assert shop.pacing.pace.window > FIRST
