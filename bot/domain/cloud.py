@@ -172,6 +172,10 @@ class PartlySeen(Unreachable):
         self.seen = seen
 
 
+class NotKnown(Unreachable):
+    """The cloud answers, but something that must be known cannot be found out from it: the sentence says what."""
+
+
 class NotSupported(CloudError):
     """The plan asked for what this cloud cannot do: a bug, said loudly."""
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from bot.domain.cloud import CloudError
+from bot.domain.cloud import CloudError, NotKnown, Refused
 from bot.domain.messages.executed import CloudBack, CloudSilent
 from bot.domain.messages.news import Audience, News
 from bot.domain.operation import Operation
@@ -23,6 +23,7 @@ class CloudOutage:
     _since: float | None = None  #: by the clock for spans
     _date: datetime | None = None
     _told: float = 0.0  #: the length that was told last
+    _answers: bool = False  #: whether the cloud does answer, but not what must be known
 
     def goes_on(self, operation: Operation, error: CloudError) -> tuple[News, ...]:
         """A look failed: what is to be told now; nothing most of the time."""
@@ -31,8 +32,10 @@ class CloudOutage:
         lasted = self.clock.monotonic() - self._since
         if lasted < self._due:
             return ()
-        self._told = lasted
-        silent = CloudSilent(sentence=error.sentence, remedy=error.remedy, seconds=lasted, since=self._date)
+        self._told, self._answers = lasted, isinstance(error, Refused | NotKnown)
+        silent = CloudSilent(
+            sentence=error.sentence, remedy=error.remedy, seconds=lasted, since=self._date, answers=self._answers
+        )
         return self._news(operation, silent)
 
     def is_over(self, operation: Operation) -> tuple[News, ...]:
@@ -40,7 +43,8 @@ class CloudOutage:
         if self._since is None:
             return ()
         lasted = self.clock.monotonic() - self._since
-        told = self._news(operation, CloudBack(seconds=lasted, since=self._date)) if self._told else ()
+        back = CloudBack(seconds=lasted, since=self._date, answered=self._answers)
+        told = self._news(operation, back) if self._told else ()
         self._since, self._told = None, 0.0
         return told
 

@@ -11,7 +11,7 @@ from tenacity import retry_if_exception, retry_if_result, wait_exponential, wait
 from bot.desk import approvability
 from bot.domain import estimate
 from bot.domain.audit import AuditEvent, Entry
-from bot.domain.cloud import Books, Cloud, CloudError, NotSupported, Refused, Request, Unreachable, as_planned
+from bot.domain.cloud import Books, Cloud, CloudError, NotKnown, NotSupported, Refused, Request, as_planned
 from bot.domain.messages.decided import (
     ApprovalWanted,
     CalledOff,
@@ -163,7 +163,7 @@ async def begin(leased: LeasedOperation, operation: PlannedOperation) -> None:
         if present.is_unsure:
             await leased.clock.sleep(LONGEST_PAUSE_SECONDS)
             found = present.sorted_findings[0]
-            raise Unreachable(found.sentence, remedy=found.remedy, raw=found.raw)
+            raise NotKnown(found.sentence, remedy=found.remedy, raw=found.raw)
         await _block(leased, current)
         return
     difference = drift.between(approved, present)

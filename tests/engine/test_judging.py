@@ -98,8 +98,9 @@ async def test_what_cannot_be_found_out_delays_an_approved_start_while_it_may_be
     began = shop.clock.monotonic()
     await shop.work()
     assert (await shop.operation(id)).state is ends
-    told = [facts_of(n)["sentence"] for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
-    assert set(told) == (set() if ends is State.BLOCKED else {"row-written it is"})
+    told = [facts_of(n) for n in await shop.news() if n.kind is Kind.CLOUD_SILENT]
+    assert {one["sentence"] for one in told} == (set() if ends is State.BLOCKED else {"row-written it is"})
+    assert all(one["answers"] for one in told), "it is not silent"
     if ends is State.CANCELLED:
         assert timedelta(minutes=30) <= timedelta(seconds=shop.clock.monotonic() - began) < timedelta(minutes=31)
         assert times - cloud.times < 200, "a cloud that is not well is not surveyed all the time"

@@ -103,22 +103,24 @@ class AnswerLost:
 
 @dataclass(frozen=True, kw_only=True)
 class CloudSilent:
-    """The cloud does not answer."""
+    """The cloud does not answer, or does not tell what must be known."""
 
     kind: ClassVar = Kind.CLOUD_SILENT
     sentence: str = ""
     remedy: str = ""
     seconds: float
     since: datetime | None
+    answers: bool = False  #: whether it does answer
 
 
 @dataclass(frozen=True, kw_only=True)
 class CloudBack:
-    """The cloud answers again."""
+    """The cloud answers again, or tells again what must be known."""
 
     kind: ClassVar = Kind.CLOUD_BACK
     seconds: float
     since: datetime | None
+    answered: bool = False  #: whether it did answer meanwhile
 
 
 @dataclass(frozen=True, kw_only=True)

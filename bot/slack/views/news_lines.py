@@ -184,11 +184,12 @@ def _executed(what: Executed, ask: Sequence[str]) -> str:  # noqa: C901, PLR0911
         case AnswerLost():
             return _answer_lost(what)
         case CloudSilent():
-            said = text.sentence_of(what.sentence, what.remedy)
-            silent = f"The cloud has not answered{_for_how_long(what)}."
-            return f":satellite_antenna: {silent} {said} Muster keeps asking."
+            missed = "told what must be known" if what.answers else "answered"
+            silent = f"The cloud has not {missed}{_for_how_long(what)}."
+            return f":satellite_antenna: {silent} {text.sentence_of(what.sentence, what.remedy)} Muster keeps asking."
         case CloudBack():
-            return f":satellite_antenna: The cloud answers again. It had not{_for_how_long(what)}."
+            again = "tells what must be known" if what.answered else "answers"
+            return f":satellite_antenna: The cloud {again} again. It had not{_for_how_long(what)}."
         case TargetsStale():
             return _targets_stale(what)
         case ExecutionPaused():
@@ -270,9 +271,8 @@ def _span(seconds: float) -> str:
 
 
 def _for_how_long(silence: CloudSilent | CloudBack) -> str:
-    if silence.since is None:
-        return " for a while"
-    return f" for {_span(silence.seconds)}, since {text.moment(silence.since)}"
+    since = f", since {text.moment(silence.since)}" if silence.since else ""
+    return f" for {_span(silence.seconds)}{since}" if since else " for a while"
 
 
 # what --------------------------------------------------------------------------------------------------------------

@@ -311,7 +311,7 @@ _SAID: Mapping[AuditEvent, Callable[[_Line], str]] = {
     AuditEvent.ANSWER_LOST: lambda line: (
         f"The answer to the call was lost: {line.step}. Muster looks what became of it."
     ),
-    AuditEvent.CLOUD_SILENT: lambda line: f"The cloud does not answer. {line.sentence}".rstrip(),
+    AuditEvent.CLOUD_SILENT: lambda line: f"The cloud did not tell what must be known. {line.sentence}".rstrip(),
     AuditEvent.HELD_BACK: _held_back,
     AuditEvent.PAUSED: _simply("paused it"),
     AuditEvent.RESUMED: _simply("resumed it"),

@@ -150,6 +150,22 @@ async def test_the_silence_of_a_cloud_is_one_line_that_is_written_anew(office: O
     assert line.startswith(":satellite_antenna: The cloud has not answered for 1 min, since")
 
 
+async def test_a_cloud_that_answers_and_does_not_tell_what_must_be_known_is_not_called_silent(office: Office) -> None:
+    shown = await office.add(operation())
+    board = office.board()
+    facts: Facts = {"seconds": 20, "since": "2026-11-21T03:00:00+00:00"}
+    unknown: Facts = {"sentence": "Cinder lists no service.", "answers": True, **facts}
+    await office.tell(news_of(Kind.CLOUD_SILENT, unknown, operation=shown.id))
+    await office.quiet(board, seconds=5)
+    (line,) = office.thread(office.cards()[0])
+    assert line.startswith(":satellite_antenna: The cloud has not told what must be known for 20 s, since")
+    assert "Cinder lists no service. Muster keeps asking." in line
+    await office.tell(news_of(Kind.CLOUD_BACK, {"answered": True, **facts}, operation=shown.id))
+    await office.quiet(board, seconds=5)
+    (line,) = office.thread(office.cards()[0])
+    assert line.startswith(":satellite_antenna: The cloud tells what must be known again. It had not for 20 s, since")
+
+
 async def test_the_incident_channel_hears_of_it_with_a_link_to_the_card(office: Office) -> None:
     shown = await office.add(operation(plan=plan()))
     await office.tell(news_of(Kind.STARTED, audience=Audience.INCIDENT, operation=shown.id))
