@@ -5,7 +5,6 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import IntEnum
 
-from bot.domain.counting import counted
 from bot.domain.operation import EXECUTING, FINAL, Event, Operation, PlannedOperation, State
 from bot.domain.progress import forecast
 from bot.domain.progress.fates import Fate
@@ -149,7 +148,7 @@ def _result(operation: Operation, tally: progress.Progress) -> str:
         took = f" in {text.minutes(operation.ended_at - operation.started_at)}"
     aside = tally.number(Fate.SET_ASIDE)
     left = tally.total - tally.number(Fate.DONE) - aside
-    of_all = f"{tally.total:,}" if any(c.vm for c in tally.courses) else counted(tally.total, "step")
-    done = f"*{tally.number(Fate.DONE):,} of {of_all} done and verified*{took}"
+    steps = "" if any(c.vm for c in tally.courses) else f" ({'step' if tally.total == 1 else 'steps'} of the host)"
+    done = f"*{tally.number(Fate.DONE):,} of {tally.total:,} done and verified*{steps}{took}"
     short = [f"{left:,} not"] * bool(left) + [f"{aside:,} set aside"] * bool(aside)
     return "; ".join([done, *short]) + "."

@@ -119,7 +119,7 @@ def test_what_is_done_to_a_host_without_vms_is_counted_in_steps() -> None:
     of = replace(plan(0), vms=())
     said = "\n".join(visible_text(drawn(State.SUCCEEDED, of=of)))
     assert len(of.steps) == 1
-    assert "*1 of 1 step done and verified* in" in said
+    assert "*1 of 1 done and verified* (step of the host) in" in said
 
 
 def test_however_long_a_vms_name_is_the_report_says_why_it_is_not_done() -> None:
