@@ -77,7 +77,7 @@ async def test_a_living_compute_is_emptied_from_slack_and_returned_to_service(cl
         told = (await stage.answer(ALICE, f"/muster history prod/{HOST}")).splitlines()
         assert told[0] == f"Operations on prod/{HOST}: 2."
         for line, what in zip(told[1:], ("Exit", "Enter"), strict=True):
-            assert line.startswith(f"• {what} maintenance on `prod/{HOST}` · *succeeded* · asked for by <@U0ALICE>")
+            assert line.startswith(f"• {what} maintenance on `prod/{HOST}` · *done* · asked for by <@U0ALICE>")
             assert "Approved by <@U0BOB>" in line
         assert "5 VMs verified" in told[2]
 
