@@ -8,6 +8,7 @@ from bot.domain.messages.kind import ONE_LINE, Kind
 from bot.domain.messages.news import Audience
 from bot.domain.ports import Archive, Clock, LeaseLost, Outgoing, StoreFailed
 from bot.runtime.log import logger
+from bot.slack.late_calls import MayStillAppear
 from bot.slack.outbound.backoff import STORE_SECONDS, pause_after
 from bot.slack.outbound.drawing import Drawing, Place, file_of
 from bot.slack.outbound.pending import Pending
@@ -93,6 +94,8 @@ class Lines:
             try:
                 batch, is_last = await self._batch(batch[0])
                 told |= await self._tell(lane, batch, is_last=is_last)
+            except MayStillAppear as wait:
+                self._hold(batch, wait.seconds)
             except SlackError as error:
                 await self._put_off(batch, error)
                 if isinstance(error, SlackSilent):

@@ -44,6 +44,19 @@ async def test_lines_that_are_posted_long_after_their_answers_were_given_up_stan
     assert [next(word for word in ("one", "two", "three") if word in line) for line in where] == ["one", "two", "three"]
 
 
+async def test_a_line_that_may_still_appear_is_not_counted_as_tried_again(office: Office) -> None:
+    board = office.board()
+    shown = await office.add(operation())
+    await office.until(office.cards, board)
+    office.served.faults.come_late(1_000, method="chat.postMessage")
+    await office.line(shown, "one")
+    await office.until(lambda: office.served.faults.used["late"], board)
+    await office.quiet(board, seconds=LATE)
+    async with office.archive.reading() as unit:
+        (line,) = await unit.outbox.waiting(limit=10)
+    assert (line.tries, office.thread(office.cards()[0])) == (1, [])
+
+
 async def test_who_takes_over_posts_nothing_that_the_one_before_may_still_have_on_its_way(office: Office) -> None:
     await office.add(operation())
     office.served.faults.come_late(LATE, method="chat.postMessage")
