@@ -96,7 +96,7 @@ async def start_one(
             again = replace(planned, sentence=lost.sentence, remedy=lost.remedy, raw=lost.raw)
             return Answer(record=again, entry=step_news.entry(again))
         leased.pacing.answered(record.step, now=clock.monotonic(), is_good=False, is_over=lost.is_over)
-        sentence = f"The answer was lost; looking what became of it. {lost.sentence}"
+        sentence = f"Whether it took effect is not known yet; Muster looks. {lost.sentence}"
         is_excused = lost.is_over and leased.pacing.is_in_trouble(now=clock.monotonic())
         waiting = record.lose(sentence, is_over=lost.is_over, is_excused=is_excused)
         facts: Facts = {"step": record.key, "raw": lost.raw}
