@@ -8,7 +8,7 @@ const EMOJI = {
   information_source: "ℹ️", bell: "🔔", no_bell: "🔕", lock: "🔒", unlock: "🔓", key: "🔑", wrench: "🔧",
   hammer_and_wrench: "🛠️", gear: "⚙️", construction: "🚧", mag: "🔍", eyes: "👀", eye: "👁️", tada: "🎉", fire: "🔥",
   zap: "⚡", skull: "💀", ghost: "👻", boom: "💥", hourglass: "⌛", hourglass_flowing_sand: "⏳", stopwatch: "⏱️",
-  alarm_clock: "⏰", snail: "🐌", clock3: "🕒", pause_button: "⏸️", double_vertical_bar: "⏸️", arrow_forward: "▶️",
+  alarm_clock: "⏰", snail: "🐌", mute: "🔇", clock3: "🕒", pause_button: "⏸️", double_vertical_bar: "⏸️", arrow_forward: "▶️",
   black_square_for_stop: "⏹️", fast_forward: "⏩", leftwards_arrow_with_hook: "↩️", arrow_right: "➡️", arrow_left: "⬅️",
   arrow_up: "⬆️", arrow_down: "⬇️", arrows_counterclockwise: "🔄", repeat: "🔁", recycle: "♻️", link: "🔗", pushpin: "📌",
   memo: "📝", clipboard: "📋", page_facing_up: "📄", scroll: "📜", package: "📦", bar_chart: "📊",
