@@ -10,6 +10,7 @@ no more than a record in `error`. So:
 | an open migration, new or old, ours or not              | underway      |
 | the same of an evacuation whose target died, VM reset   | failed, or never started |
 | a new one ended as done, elsewhere, no task, as wanted  | done          |
+| a new one failed just now, and the VM has its task yet  | underway      |
 | a new one failed                                        | failed        |
 | it failed on the target that was only wished for        | turned away   |
 | we aborted it for the sake of others, no task           | gave way      |
@@ -21,9 +22,9 @@ no more than a record in `error`. So:
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from adapters.openstack.model import migration_records, names
+from adapters.openstack.model import migration_records, names, translate
 from adapters.openstack.model.resources import ABORTED, EVACUATION, Migration, Server
 from adapters.openstack.steps import evidence
 from adapters.openstack.steps.evidence import unclear
@@ -44,6 +45,8 @@ _IF_ITS_TARGET_DIED = (
 )
 _RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target."
 _NEVER_ENDED = "its record never ended, but nothing is going on any more."
+_WRITTEN = timedelta(seconds=30)
+"""How long Nova may take to write of the VM what it wrote of its record; more than clocks and tables differ."""
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -84,7 +87,9 @@ def sighting(
         for m in all_of_them
         if not has_left and migration_records.is_orphaned(m, server, now=now, earlier=known or ())
     ]
-    opened = [m for m in (all_of_them[-1:] if has_left else all_of_them) if m.is_open and m not in orphans]
+    ending = [m for m in new[-1:] if _is_just_ending(server, m, now=now)]
+    goes_on = [m for m in all_of_them if m in ending or (m.is_open and m not in orphans)]
+    opened = [m for m in goes_on if m is all_of_them[-1] or not has_left]
     mark = evidence.mark(server, migrations, orphans, before=step.before, newest=newest, now=now)
     if opened:
         return _underway(name, way, server, opened[-1], mark, is_new=opened[-1] in new, ahead=ahead)
@@ -181,6 +186,17 @@ def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
     if move.type == EVACUATION and move.status == migration_records.IN_REBUILD:
         return _IF_ITS_TARGET_DIED
     return "" if is_new else _IF_IT_NEVER_ENDS
+
+
+def _is_just_ending(server: Server, move: Migration, *, now: datetime) -> bool:
+    """Whether its record has ended badly and its VM, with the reason, is about to: Nova writes the record first.
+
+    Where it finds no host, its conductor saves `error`, and then the VM's state and fault
+    (nova/conductor/manager.py, `rebuild_instance`).
+    """
+    ended = translate.moment(move.updated_at)
+    has_failed = move.status in migration_records.ENDED_BADLY
+    return has_failed and server.task is not None and ended is not None and now - ended < _WRITTEN
 
 
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:

@@ -1,6 +1,7 @@
 """What Nova shows about an evacuation, row by row of the evidence table."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -176,6 +177,14 @@ def test_without_proof_that_the_wish_was_refused_it_is_a_failure(
     shown: Server, of: Migration, changes: dict[str, Any]
 ) -> None:
     assert wishing(shown, of, **changes).seen is Seen.FAILED
+
+
+@pytest.mark.parametrize(("seconds", "seen"), [(1, Seen.UNDERWAY), (29, Seen.UNDERWAY), (31, Seen.FAILED)])
+def test_a_record_that_has_just_ended_waits_for_what_nova_writes_of_its_vm(seconds: int, seen: Seen) -> None:
+    """Where Nova finds no host, the record ends a moment before the VM has its fault, or is turned away."""
+    ended = migration(5, "web-1", "error", updated_at=(NOW - timedelta(seconds=seconds)).isoformat())
+    assert wishing(web(status="REBUILD", task="rebuilding"), ended).seen is seen
+    assert wishing(web(**BROKEN), ended).seen is Seen.TURNED_AWAY
 
 
 def test_nothing_is_turned_away_while_a_record_is_open() -> None:
