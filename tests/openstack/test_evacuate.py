@@ -102,7 +102,8 @@ async def test_one_vm_then_a_chosen_few_to_a_named_host_then_the_rest_while_the_
             (told,) = [line for line in lines if f"*evacuate {name}* failed" in line]
             assert why in told
             assert "Make room or enable a host, then retry" in told
-            assert why in stage.card.plain
+        said = stage.card.plain.count("Nova's scheduler found no host that has room for it")
+        assert said == 1 + len(left), "once of both, and beside the name of each"
 
         await stage.workspace.click(BOB, stage.card, label="Retry Failed")
         await stage.until(
