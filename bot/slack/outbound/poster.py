@@ -12,7 +12,7 @@ from bot.slack import wire
 from bot.slack.command_names import CommandNames
 from bot.slack.conversations import Conversations
 from bot.slack.late_calls import LOOK_SECONDS, LateCalls
-from bot.slack.outbound.rate_limits import EDIT, EPHEMERAL, POST, RateLimits
+from bot.slack.outbound.rate_limits import EDIT, EPHEMERAL, LEFT_BY_PROGRESS, POST, RateLimits
 from bot.slack.refusals import BARRED, CLOSED, NO_SUCH_PLACE
 from bot.slack.views.message import Message, SharedFile
 from bot.slack.wire import CHOKED, MISSING_SCOPE, SECONDS, SlackBusy, SlackError, SlackRefused, SlackSilent, answer
@@ -150,10 +150,13 @@ class Poster:
         self._late.edited(channel, ts, message, pace_of=pace_of)
 
     async def repeat_edits(self) -> bool:
-        """Make the edits again that an older one, whose answer did not come, may have overwritten; whether any was."""
+        """Make the edits again that an older one, whose answer did not come, may have overwritten; whether any was.
+
+        They say nothing new, so they leave as much as progress does to what people must know.
+        """
         did = False
         for edit in self._late.due():
-            if not self.pace.allows(EDIT, edit.pace_of):
+            if not self.pace.allows(EDIT, edit.pace_of, leaves=LEFT_BY_PROGRESS):
                 continue
             try:
                 await self.edit(edit.channel, edit.ts, edit.message, pace_of=edit.pace_of)

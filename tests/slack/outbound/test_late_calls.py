@@ -88,6 +88,23 @@ async def test_a_card_does_not_go_back_to_what_an_edit_says_that_comes_late(offi
     assert office.calls.count("chat.update") == edits
 
 
+async def test_edits_that_are_made_again_take_none_from_what_somebody_has_just_paused(office: Office) -> None:
+    board = speaking(office, 2)
+    shown = [await office.add(operation(f"OP{number}")) for number in range(12)]
+    await office.until(lambda: len(office.cards()) == 12, board)
+    for one in shown:
+        await office.move(one, State.RUNNING, plan=plan())
+    began = office.calls.count("chat.update")
+    await office.quiet(board, seconds=LATE_SECONDS - 12)
+    assert office.calls.count("chat.update") == began + 12
+    while office.calls.count("chat.update") == began + 12:
+        await office.quiet(board, seconds=1)
+    await office.move(shown[0], State.PAUSED)
+    await office.until(lambda: "*Paused" in office.cards()[0].plain, board, seconds=1)
+    await office.quiet(board, seconds=60)
+    assert office.calls.count("chat.update") == began + 12 + 1 + 12, "each once again"
+
+
 async def test_what_never_comes_is_posted_anew_when_it_cannot_come_any_more(office: Office) -> None:
     await office.add(operation())
     office.served.faults.come_late(1_000, method="chat.postMessage")
