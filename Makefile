@@ -39,8 +39,8 @@ test: dev ## Run the whole suite that needs nothing but PyPI
 test-long: dev ## Run what the suite leaves out because it takes long, and every property with thousands of examples
 	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long
 
-test-share: dev ## Run three minutes of that, each commit another part
-	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long --share 180 \
+test-share: dev ## Run two minutes of that, each commit another part
+	@$(VENV)/bin/python -m pytest -n auto --dist worksteal --long --share 120 \
 	  --hypothesis-seed "$$(git rev-parse HEAD 2>/dev/null || echo none)"
 
 test-demo: dev chromium ## Walk through the demo in headless Chromium

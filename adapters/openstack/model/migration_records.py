@@ -20,6 +20,8 @@ IN_REBUILD = "pre-migrating"
 """The status of an evacuation that its target has taken up."""
 AT_REST = timedelta(minutes=5)
 """How long nothing may have touched a record and its VM for the record to be orphaned; more than clocks differ."""
+_WRITTEN = timedelta(seconds=30)
+"""How long Nova may take to write of a VM what it wrote of its record."""
 _LOST = timedelta(hours=1)
 """The same of an order that no target has: by then no conductor has it in its queue any more."""
 _GIVEN_UP = timedelta(days=1)
@@ -79,6 +81,21 @@ def _span(move: Migration) -> timedelta:
     if move.type != EVACUATION or move.status == IN_REBUILD:
         return AT_REST
     return _GIVEN_UP if move.target else _LOST
+
+
+def is_just_ending(move: Migration, server: Server, *, now: datetime) -> bool:
+    """Whether a record has just ended badly and its VM, with the reason, is about to: Nova writes the record first.
+
+    Where it finds no host, its conductor saves `error`, and then the VM's state and fault
+    (nova/conductor/manager.py, `rebuild_instance`).
+
+    Args:
+        move: the record.
+        server: its VM.
+        now: aware UTC.
+    """
+    has_failed = move.status in ENDED_BADLY and translate.moment(move.updated_at) is not None
+    return has_failed and server.task is not None and not is_at_rest(move.updated_at, now=now, span=_WRITTEN)
 
 
 def is_over(move: Migration, server: Server | None, moves: Sequence[Migration], *, now: datetime) -> bool:

@@ -22,9 +22,9 @@ no more than a record in `error`. So:
 """
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from adapters.openstack.model import migration_records, names, translate
+from adapters.openstack.model import migration_records, names
 from adapters.openstack.model.resources import ABORTED, EVACUATION, Migration, Server
 from adapters.openstack.steps import evidence
 from adapters.openstack.steps.evidence import unclear
@@ -45,8 +45,6 @@ _IF_ITS_TARGET_DIED = (
 )
 _RETRY_GOES_ELSEWHERE = "Retry: Nova's scheduler chooses another target."
 _NEVER_ENDED = "its record never ended, but nothing is going on any more."
-_WRITTEN = timedelta(seconds=30)
-"""How long Nova may take to write of the VM what it wrote of its record; more than clocks and tables differ."""
 _WAITING = frozenset({"accepted", "queued", "preparing"})
 
 
@@ -87,7 +85,7 @@ def sighting(
         for m in all_of_them
         if not has_left and migration_records.is_orphaned(m, server, now=now, earlier=known or ())
     ]
-    ending = [m for m in new[-1:] if _is_just_ending(server, m, now=now)]
+    ending = [m for m in new[-1:] if migration_records.is_just_ending(m, server, now=now)]
     goes_on = [m for m in all_of_them if m in ending or (m.is_open and m not in orphans)]
     opened = [m for m in goes_on if m is all_of_them[-1] or not has_left]
     mark = evidence.mark(server, migrations, orphans, before=step.before, newest=newest, now=now)
@@ -186,17 +184,6 @@ def _when_it_hangs(move: Migration, *, is_new: bool) -> str:
     if move.type == EVACUATION and move.status == migration_records.IN_REBUILD:
         return _IF_ITS_TARGET_DIED
     return "" if is_new else _IF_IT_NEVER_ENDS
-
-
-def _is_just_ending(server: Server, move: Migration, *, now: datetime) -> bool:
-    """Whether its record has ended badly and its VM, with the reason, is about to: Nova writes the record first.
-
-    Where it finds no host, its conductor saves `error`, and then the VM's state and fault
-    (nova/conductor/manager.py, `rebuild_instance`).
-    """
-    ended = translate.moment(move.updated_at)
-    has_failed = move.status in migration_records.ENDED_BADLY
-    return has_failed and server.task is not None and ended is not None and now - ended < _WRITTEN
 
 
 def _is_refusal(step: Step, server: Server, move: Migration) -> bool:
