@@ -11,7 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from adapters.openstack.model import translate
-from adapters.openstack.model.resources import EVACUATION, Migration, Server
+from adapters.openstack.model.resources import ABORTED, EVACUATION, Migration, Server
 
 ENDED_BADLY = frozenset({"failed", "error", "cancelled", "reverted"})
 """Statuses of a migration that came to nothing."""
@@ -84,7 +84,7 @@ def _span(move: Migration) -> timedelta:
 
 
 def is_just_ending(move: Migration, server: Server, *, now: datetime) -> bool:
-    """Whether a record has just ended badly and its VM, with the reason, is about to: Nova writes the record first.
+    """Whether a record has just failed and its VM, with the reason, is about to: Nova writes the record first.
 
     Where it finds no host, its conductor saves `error`, and then the VM's state and fault
     (nova/conductor/manager.py, `rebuild_instance`).
@@ -94,7 +94,7 @@ def is_just_ending(move: Migration, server: Server, *, now: datetime) -> bool:
         server: its VM.
         now: aware UTC.
     """
-    has_failed = move.status in ENDED_BADLY and translate.moment(move.updated_at) is not None
+    has_failed = move.status in ENDED_BADLY - {ABORTED} and translate.moment(move.updated_at) is not None
     return has_failed and server.task is not None and not is_at_rest(move.updated_at, now=now, span=_WRITTEN)
 
 

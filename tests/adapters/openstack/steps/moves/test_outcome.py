@@ -187,6 +187,13 @@ def test_a_record_that_has_just_ended_waits_for_what_nova_writes_of_its_vm(secon
     assert wishing(web(**BROKEN), ended).seen is Seen.TURNED_AWAY
 
 
+@pytest.mark.parametrize("updated_at", ["", "garbage", NOW.isoformat()])
+def test_what_was_aborted_or_bears_no_date_of_its_end_is_not_waited_for(updated_at: str) -> None:
+    status = "cancelled" if updated_at == NOW.isoformat() else "error"
+    ended = migration(5, "web-1", status, updated_at=updated_at)
+    assert wishing(web(status="REBUILD", task="rebuilding"), ended).seen is Seen.FAILED
+
+
 def test_nothing_is_turned_away_while_a_record_is_open() -> None:
     seen = wishing(web(**BROKEN), migration(5, "web-1", "failed"), migration(6, "web-1", "accepted"))
     assert seen.seen is Seen.UNDERWAY
